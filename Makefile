@@ -1,0 +1,58 @@
+# `make demo` and `make test` set up everything they need, once: Python packages in .venv, system packages with apt.
+
+# COMMAND:PACKAGE, for what tests call: the package is installed where the command is missing.
+SYSTEM_PACKAGES := tshark:tshark
+
+CONFIG ?= configs/sriov_10g_gen2x4.yaml
+PYTEST_ARGS ?=
+BENCH ?= $(sort $(wildcard benches/*.py))
+PYTHON_FILES := hwmodel tests $(wildcard benches)
+
+BIN := .venv/bin
+RUN_STAMP := .venv/.run-is-set-up
+TEST_STAMP := .venv/.test-is-set-up
+
+.PHONY: demo test test-fast lint bench versions clean distclean moved
+
+demo: $(RUN_STAMP)
+	@mkdir -p out
+	$(BIN)/hwmodel run "$(CONFIG)" --report out/demo.html --json out/demo.json
+	@echo "The report is in out/demo.html, the figures are in out/demo.json."
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(TEST_STAMP)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+lint: $(TEST_STAMP)
+	$(BIN)/ruff check --quiet $(PYTHON_FILES)
+	$(BIN)/ruff format --check --quiet $(PYTHON_FILES)
+	$(BIN)/mypy --no-error-summary
+
+bench: $(TEST_STAMP)
+	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+
+versions: $(TEST_STAMP)
+	@$(BIN)/python --version
+	@$(BIN)/python -m pip list --disable-pip-version-check --format freeze
+	@tshark --version 2>/dev/null | head -n 1
+
+clean:
+	rm -rf out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find hwmodel tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean
+	rm -rf .venv
+
+# An environment that was moved or copied along with its checkout still points at the old one: it is made anew.
+MOVED := $(shell [ ! -e .venv/.checkout ] || [ "$$(cat .venv/.checkout)" = "$$(pwd -P)" ] || echo moved)
+
+$(RUN_STAMP): pyproject.toml constraints.txt $(MOVED)
+	@scripts/setup-venv report
+	@touch $@
+
+$(TEST_STAMP): pyproject.toml constraints.txt $(MOVED)
+	@scripts/install-system-packages $(SYSTEM_PACKAGES)
+	@scripts/setup-venv dev,report
+	@touch $@ $(RUN_STAMP)

@@ -1,0 +1,41 @@
+"""Model a PCIe network adapter that virtual machines share.
+
+The names below are the public API. Each is imported when it is first used, because numba and pydantic take longer to
+import than most commands take to run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.analytic import limits
+    from hwmodel.config import load_config
+    from hwmodel.errors import InputError, RunError
+    from hwmodel.results import Result
+    from hwmodel.simulation import simulate
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "Result", "RunError", "__version__", "limits", "load_config", "simulate"]
+
+_MODULE_OF = {
+    "InputError": "hwmodel.errors",
+    "Result": "hwmodel.results",
+    "RunError": "hwmodel.errors",
+    "limits": "hwmodel.analytic",
+    "load_config": "hwmodel.config",
+    "simulate": "hwmodel.simulation",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,62 @@
+"""The frame sizes and flows of a capture file, as the closed form needs them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, FCS_BYTES, is_group_mac
+from hwmodel.wire.pcap import read_blocks
+
+_NS_PER_S = 10**9
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Hold the frames of a capture, counted: by `frame_bytes` with FCS, and by (source, target).
+
+    `frames_per_s` is their mean rate by the timestamps, None where these do not span any time.
+    """
+
+    sizes: Mapping[int, int]
+    flows: Mapping[tuple[str, str], int]
+    frames_per_s: Fraction | None
+
+
+def read_capture(path: str | os.PathLike[str], station_of_mac: Mapping[int, str]) -> Capture:
+    """Count the frames of a capture file.
+
+    A source address that no station has stands for the wire, such a destination for the uplink; of a frame from the
+    wire to an address that is not here nothing is counted but its length. Tags are not looked at. Raises InputError
+    where the file cannot be read.
+    """
+    sizes: Counter[int] = Counter()
+    flows: Counter[tuple[str, str]] = Counter()
+    first_ns, last_ns = [], []
+    for block in read_blocks(path):
+        lengths, counts = np.unique(block.original_bytes, return_counts=True)
+        sizes.update({int(length) + FCS_BYTES: int(n) for length, n in zip(lengths, counts, strict=True)})
+        addresses, counts = np.unique(block.prefix(2 * ADDRESS_BYTES), axis=0, return_counts=True)
+        for row, n in zip(addresses, counts, strict=True):
+            destination = int.from_bytes(row[:ADDRESS_BYTES].tobytes(), "big")
+            source = station_of_mac.get(int.from_bytes(row[ADDRESS_BYTES:].tobytes(), "big"), "uplink")
+            target = _target(source, destination, station_of_mac)
+            if target is not None:
+                flows[source, target] += int(n)
+        if len(block):
+            first_ns.append(int(block.at_ns.min()))
+            last_ns.append(int(block.at_ns.max()))
+    span_ns = max(last_ns) - min(first_ns) if first_ns else 0
+    rate = Fraction(sum(sizes.values()) * _NS_PER_S, span_ns) if span_ns else None
+    return Capture(dict(sizes), dict(flows), rate)
+
+
+def _target(source: str, destination: int, station_of_mac: Mapping[int, str]) -> str | None:
+    if is_group_mac(destination):
+        return "broadcast" if destination == BROADCAST_MAC else "multicast"
+    return station_of_mac.get(destination, "uplink" if source != "uplink" else None)

@@ -1,0 +1,233 @@
+"""What else than the link's bytes can set the rate: tags, credits, wire, processors, pipeline, bus, offered load.
+
+Each resource gives so much a second and a frame takes so much of it; what is taken at a rate of its own (frames from
+outside, interrupts by a timer) is taken off first. Holding times are those of an empty link, so that these ceilings are
+upper bounds: a loaded link holds tags and credits longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.latency import read_holding_fs
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+ZERO = Fraction(0)
+_SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
+
+    `resource` is the contract's word, `what` says it in full.
+    """
+
+    resource: str
+    what: str
+    unit: str
+    capacity: Fraction
+    per_frame: Fraction
+    per_s: Fraction = ZERO
+
+    @property
+    def frames_per_s(self) -> Fraction | None:
+        """Give the frames per second at which it is full; None where frames take nothing of it."""
+        if not self.per_frame:
+            return None
+        return max(ZERO, self.capacity - self.per_s) / self.per_frame
+
+
+def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
+    """List the ceilings beside the two directions of the link, those that nothing uses left out."""
+    traffic, beside = demand.sought, demand.beside
+    found = [
+        *tag_ceilings(config, transactions),
+        *credit_ceilings(config, transactions),
+        *_wire(config, traffic, beside),
+        *_drivers(config, traffic, beside),
+        *_pipeline(config, traffic, beside, transactions),
+        *_rate_limits(config, traffic),
+    ]
+    offered = demand.offered_frames_per_s
+    if offered is not None:
+        found.append(Ceiling("offered_load", "frames that the workload offers", "frames", offered, Fraction(1)))
+    return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
+
+
+def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
+    """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
+    what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
+
+    def ceiling(direction: Direction, other: Direction) -> Ceiling:
+        amounts = taken(
+            transactions, lambda one: one.link_bytes(direction) + link.dllp_bytes_per_tlp * one.n_tlps(other)
+        )
+        return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
+
+    both = (ceiling("up", "down"), ceiling("down", "up"))
+    return [one for one in both if one.per_frame or one.per_s]
+
+
+def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:
+    """Give the ceiling at the lowest frame rate, the first at a tie; ValueError if none limits."""
+    return min((ceiling for ceiling in ceilings if ceiling.per_frame), key=lambda ceiling: ceiling.frames_per_s or ZERO)
+
+
+def short_name(ceiling: Ceiling) -> str:
+    """Give "up" or "down" for the link's directions, else the resource's own name."""
+    return _SHORT_NAMES.get(ceiling.resource, ceiling.resource)
+
+
+def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:
+    """Sum what transactions take, per frame and per second."""
+    per_frame = sum((one.per_frame * of_one(one) for one in transactions), ZERO)
+    return per_frame, sum((one.per_s * of_one(one) for one in transactions), ZERO)
+
+
+def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
+    """Give the ceiling of the read tags, if anything is read."""
+
+    def held_s(one: Transaction) -> Fraction:
+        return Fraction(read_holding_fs(config, one.tlps), FS_PER_S) if one.is_read else ZERO
+
+    tags = Fraction(config.pcie.tags)
+    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *taken(transactions, held_s))
+
+
+def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
+    """Give the ceilings of the finite credits, and of the host's drain where it holds them back."""
+    credits, rate = config.pcie.credits, link_rate_of(config.pcie)
+    pools: list[tuple[str, int, Kind, bool]] = [
+        ("PH", credits.ph, "posted", False),
+        ("PD", credits.pd, "posted", True),
+        ("NPH", credits.nph, "non_posted", False),
+        ("CPLH", credits.cplh, "completion", False),
+        ("CPLD", credits.cpld, "completion", True),
+    ]
+    for name, granted, kind, counts_data in pools:
+        if granted:
+            amounts = taken(transactions, _credit_seconds(config, rate, kind, counts_data))
+            yield Ceiling("pcie.credits", f"{granted} {name} credits", "credits", Fraction(granted), *amounts)
+    drain_bps = config.host.write_drain_bps
+    if drain_bps is not None and (credits.ph or credits.pd):
+        yield Ceiling(
+            "pcie.credits", "host memory's drain, which returns posted credits", "B",
+            Fraction(drain_bps, BITS_PER_BYTE), *taken(transactions, _written_bytes),
+        )  # fmt: skip
+
+
+def _credit_seconds(config: Config, rate: LinkRate, kind: Kind, counts_data: bool) -> Callable[[Transaction], Fraction]:
+    """Give what holds credits: for each TLP of the kind, its units times transmission, flight, drain and return."""
+    pcie, drain_bps = config.pcie, config.host.write_drain_bps
+
+    def seconds(one: Transaction) -> Fraction:
+        total_fs = ZERO
+        for tlp in one.tlps:
+            # Doorbells are posted writes too, but in the adapter's credits, which do not limit.
+            if tlp.kind != kind or (kind == "posted" and tlp.direction == "down"):
+                continue
+            units = -(-tlp.data_bytes // CREDIT_DATA_BYTES) if counts_data else 1
+            loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.propagation_fs + pcie.credits.return_fs)
+            if kind == "posted" and drain_bps is not None:
+                loop_fs += Fraction(tlp.data_bytes * BITS_PER_BYTE * FS_PER_S, drain_bps)
+            total_fs += units * loop_fs
+        return total_fs / FS_PER_S
+
+    return seconds
+
+
+def _written_bytes(one: Transaction) -> int:
+    return _data_bytes(one.tlps, "posted", "up")
+
+
+def _read_bytes(one: Transaction) -> int:
+    return _data_bytes(one.tlps, "completion", "down")
+
+
+def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
+    return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
+
+
+def _wire(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    capacity = Fraction(config.port.rate_bps, BITS_PER_BYTE)
+    sent, received = _wire_bytes(traffic)
+    beside_bytes = [[amount * (one.frames_per_s or 0) for amount in _wire_bytes(one)] for one in beside]
+    for at, (resource, per_frame) in enumerate((("wire.tx", sent), ("wire.rx", received))):
+        what = f"port at {config.port.rate_bps / 1e9:g} Gb/s, frame + 20 B"
+        yield Ceiling(resource, what, "B", capacity, per_frame, sum((one[at] for one in beside_bytes), ZERO))
+
+
+def _wire_bytes(traffic: Traffic) -> tuple[Fraction, Fraction]:
+    around = traffic.mean_wire_bytes + traffic.tag_bytes
+    return traffic.to_wire * around, traffic.from_wire * around
+
+
+def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give the busiest core: guest f (PF 0, VF K is K + 1) runs on core f modulo the cores of the host."""
+    frame_s = Fraction(config.driver.frame_time_fs, FS_PER_S)
+    work: dict[int, list[Fraction]] = {}  # core -> sending and receiving per frame, both per second
+    for one in (traffic, *beside):
+        for side, by_station in enumerate((one.sent, one.received)):
+            for station, share in by_station.items():
+                core = _guest(station) % config.host.cores
+                amounts = work.setdefault(core, [ZERO] * 3)
+                amounts[2 if one.frames_per_s is not None else side] += frame_s * share * (one.frames_per_s or 1)
+    rows = [
+        Ceiling("driver.tx" if sends >= takes else "driver.rx", f"core {core}, frame_time", "s", Fraction(1),
+                sends + takes, per_s)
+        for core, (sends, takes, per_s) in sorted(work.items()) if sends + takes
+    ]  # fmt: skip
+    if rows:
+        yield min(rows, key=lambda row: row.frames_per_s or ZERO)
+
+
+def _guest(station: str) -> int:
+    return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
+
+
+def _pipeline(
+    config: Config, traffic: Traffic, beside: Sequence[Traffic], transactions: Sequence[Transaction]
+) -> Iterator[Ceiling]:
+    passes = traffic.reads + traffic.from_wire
+    passes_beside = sum(((one.reads + one.from_wire) * (one.frames_per_s or 0) for one in beside), ZERO)
+    if config.nic.max_pps is not None:
+        capacity = Fraction(config.nic.max_pps)
+        yield Ceiling("nic.pipeline", "max_pps", "frames", capacity, passes, passes_beside)
+    if config.nic.store_rate_bps is not None:
+        capacity = Fraction(config.nic.store_rate_bps, BITS_PER_BYTE)
+        yield Ceiling("nic.pipeline", "store_rate", "B", capacity, *taken(transactions, _read_bytes))
+    if config.switch.timing == "core":
+        words = bus_words(config, traffic)
+        words_beside = sum(
+            (bus_words(config, one) * (one.reads + one.from_wire) * (one.frames_per_s or 0) for one in beside), ZERO
+        )
+        clock = Fraction(config.switch.clock_hz)
+        what = f"shared bus of {config.switch.bus_bits} bits"
+        yield Ceiling("switch.bus", what, "cycles", clock, passes * words, words_beside)
+
+
+def bus_words(config: Config, traffic: Traffic) -> Fraction:
+    """Give the mean cycles that a frame holds the switch's shared bus: whole words, no FCS."""
+    word_bytes = config.switch.bus_bits // BITS_PER_BYTE
+    return sum((share * -(-(n_bytes - FCS_BYTES) // word_bytes) for n_bytes, share in traffic.sizes), ZERO)
+
+
+def _rate_limits(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
+    limits = {port.name: port.rate_limit_bps for port in config.switch.ports}
+    of_senders = [limits.get(name) for name in traffic.sent]
+    known = [limit for limit in of_senders if limit is not None]
+    # One sender without a limit can make up for all that have one.
+    if known and len(known) == len(of_senders):
+        per_frame = BITS_PER_BYTE * traffic.mean_frame_bytes * traffic.reads
+        yield Ceiling("rate_limit", "rate limits of the sending ports", "bits", Fraction(sum(known)), per_frame)

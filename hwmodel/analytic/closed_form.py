@@ -1,0 +1,152 @@
+"""The closed form: from a configuration to the ceiling of its throughput, with every step on the way.
+
+    frames/s <= (raw * (1 - SKP - DLLP share) / 8) / bytes of a frame in the fuller direction
+
+and not above any of the other ceilings. All sums are exact fractions; floats appear only in the figures shown.
+docs/pcie.md works the arithmetic through by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, other_ceilings, short_name
+from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, round_trip_fs
+from hwmodel.analytic.limits_record import Limits
+from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
+from hwmodel.analytic.steps import sum_bytes, sum_steps
+from hwmodel.analytic.traffic import Demand, Traffic, demand_of
+from hwmodel.analytic.transactions import Transaction, transactions_of
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+ZERO = Fraction(0)
+
+
+def limits(config: Config, *, adjacent_bridge_reflects: bool = False) -> Limits:
+    """Give the closed-form limits of a configuration.
+
+    Approximated: means only, no waiting; the batches are those that a saturated run settles into; holding times of
+    tags and credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent bridge
+    in modes without local switching come back. Raises InputError for a workload without frames or a bad capture.
+    """
+    demand = demand_of(config, adjacent_bridge_reflects)
+    link = link_rate_of(config.pcie)
+    transactions, ceilings = _demands_on(config, demand, link, None)
+    least = lowest(ceilings)
+    timer_per_s = _timer_interrupts_per_s(config, demand)
+    if timer_per_s is not None and _rx_interrupts_per_s(transactions, _rate(least)) > timer_per_s:
+        transactions, ceilings = _demands_on(config, demand, link, timer_per_s)
+        least = lowest(ceilings)
+    if not _rate(least):
+        demand, transactions, ceilings = _outside_alone(demand, transactions, ceilings)
+        least = lowest(ceilings)
+    rate = _rate(least)
+    steps = sum_steps(transactions, link, rate)
+    frames_per_s, bits_per_s = _delivered(demand, rate)
+    longest = max(n_bytes for n_bytes, _ in demand.sought.sizes)
+    first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
+    return Limits(
+        link_name=link_name_of(config.pcie),
+        raw_gbps=float(link.raw_bps / BPS_PER_GBPS),
+        up_bytes=float(sum_bytes(steps, "up")),
+        down_bytes=float(sum_bytes(steps, "down")),
+        mpps=float(frames_per_s / 10**6),
+        gbps=float(bits_per_s / BPS_PER_GBPS),
+        limited_by=short_name(least),
+        unloaded_latency_ns=_mean_latency_ns(config, demand.sought),
+        round_trip_ns=round_trip_fs(config, first_read) / FS_PER_NS,
+        steps=steps,
+        frames_per_s=rate,
+        ceilings=tuple(ceilings),
+        link=link,
+        sizes=demand.sought.sizes,
+        round_trip_bytes=first_read,
+        latency_steps=frame_latency_steps(config, longest) if _goes_from_vm_to_vm(demand.sought) else (),
+        notes=_notes(config),
+    )
+
+
+def _rate(ceiling: Ceiling) -> Fraction:
+    return ceiling.frames_per_s or ZERO
+
+
+def _demands_on(
+    config: Config, demand: Demand, link: LinkRate, timer_per_s: Fraction | None
+) -> tuple[list[Transaction], list[Ceiling]]:
+    beside_timer = None if timer_per_s is None else ZERO
+    transactions = list(transactions_of(config, demand.sought, timer_per_s))
+    for one in demand.beside:
+        transactions += transactions_of(config, one, beside_timer)
+    return transactions, [*link_ceilings(transactions, link), *other_ceilings(config, demand, transactions)]
+
+
+def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
+    """Give the most Rx interrupts that the timers (EITR) of all receiving rings let through."""
+    if not config.driver.moderation_fs:
+        return None
+    receivers = set(demand.sought.received).union(*(one.received for one in demand.beside))
+    return Fraction(len(receivers) * config.nic.queues_per_vf * FS_PER_S, config.driver.moderation_fs)
+
+
+def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Fraction) -> Fraction:
+    return sum((one.per_frame * frames_per_s + one.per_s for one in transactions if one.name == "Rx interrupt"), ZERO)
+
+
+def _outside_alone(
+    demand: Demand, transactions: Iterable[Transaction], ceilings: Iterable[Ceiling]
+) -> tuple[Demand, list[Transaction], list[Ceiling]]:
+    """Take the traffic of a given rate, which leaves nothing to the rest, for the traffic whose rate is sought."""
+    total = sum((one.frames_per_s or ZERO for one in demand.beside), ZERO)
+    share = [(one, (one.frames_per_s or ZERO) / total) for one in demand.beside]
+    sizes: dict[int, Fraction] = {}
+    for one, weight in share:
+        for n_bytes, part in one.sizes:
+            sizes[n_bytes] = sizes.get(n_bytes, ZERO) + weight * part
+    sought = Traffic(
+        sizes=tuple(sorted(sizes.items())),
+        reads=sum((weight * one.reads for one, weight in share), ZERO),
+        copies=sum((weight * one.copies for one, weight in share), ZERO),
+        to_wire=sum((weight * one.to_wire for one, weight in share), ZERO),
+        from_wire=sum((weight * one.from_wire for one, weight in share), ZERO),
+    )
+    scaled = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in transactions if one.per_s]
+    rows = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in ceilings if one.per_s]
+    return Demand(sought, (), total), scaled, rows
+
+
+def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:
+    """Give the frames and their bits with FCS that reach VMs in a second, or the wire where none reaches a VM."""
+    parts = [(demand.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in demand.beside)]
+    to_vms = [(one, one.copies * rate) for one, rate in parts]
+    counted = to_vms if any(n for _, n in to_vms) else [(one, one.to_wire * rate) for one, rate in parts]
+    frames = sum((n for _, n in counted), ZERO)
+    return frames, sum((n * one.mean_frame_bytes * BITS_PER_BYTE for one, n in counted), ZERO)
+
+
+def _goes_from_vm_to_vm(traffic: Traffic) -> bool:
+    return bool(traffic.reads and traffic.copies)
+
+
+def _mean_latency_ns(config: Config, traffic: Traffic) -> float | None:
+    if not _goes_from_vm_to_vm(traffic):
+        return None
+    mean_fs = sum((share * frame_latency_fs(config, n_bytes) for n_bytes, share in traffic.sizes), ZERO)
+    return float(mean_fs / FS_PER_NS)
+
+
+def _notes(config: Config) -> tuple[str, ...]:
+    """Say what of the configuration the closed form leaves out."""
+    left_out = {
+        "mirrored copies": bool(config.switch.mirrors),
+        "frames that the access list drops or polices": bool(config.switch.acl),
+        "misses of the IOMMU's translation cache": config.host.iotlb is not None,
+        "the spread of the read latency (its mean counts)": config.host.jitter.kind != "fixed",
+    }
+    return tuple(f"Not counted: {what}." for what, present in left_out.items() if present)

@@ -1,0 +1,159 @@
+"""The time of one frame, or of one read, on an empty link: every step in whole femtoseconds.
+
+A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. DLLPs that are sent one by one (`tlp4`, `tlp1`)
+are not counted: how many are due depends on what went before. A random read latency enters by its mean; the IOMMU's
+translation cache is taken to hit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.tlp_cuts import cut
+from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+# From the last beat accepted to the decision usable by the input arbiter of the switch core.
+_SWITCH_CORE_CYCLES = 2
+
+
+@dataclass(frozen=True)
+class LatencyStep:
+    """Hold one step of a frame's way: its name, its time in femtoseconds, the sum with the numbers put in."""
+
+    name: str
+    duration_fs: int
+    formula: str
+
+
+def mean_read_latency_fs(config: Config) -> int:
+    """Give the host's answer time with the mean of its jitter, rounded down."""
+    host, jitter = config.host, config.host.jitter
+    if jitter.kind == "uniform":
+        return int(host.read_latency_fs + (jitter.range_fs or 0) // 2)
+    if jitter.kind == "histogram" and jitter.bins:
+        total = sum(weight for _, weight in jitter.bins)
+        return int(host.read_latency_fs + sum(offset * weight for offset, weight in jitter.bins) // total)
+    return int(host.read_latency_fs)
+
+
+def read_holding_fs(config: Config, tlps: Sequence[Tlp]) -> int:
+    """Give the time in which one read holds its tag: request, host, completions, and storing where that takes time."""
+    return _read_span(config, [tlps]).duration_fs
+
+
+def round_trip_fs(config: Config, n_bytes: int) -> int:
+    """Give the time of one read of at most MRRS bytes from an aligned address: t(24) + R + the completions."""
+    return read_holding_fs(config, TlpRules.of(config).read(0, n_bytes))
+
+
+def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
+    """Give the time in which a transfer is read by requests of at most MRRS that follow one another."""
+    return _read_span(config, list(TlpRules.of(config).reads(address, n_bytes))).duration_fs
+
+
+class _ReadSpan(NamedTuple):
+    """Hold the time of some reads, and the last of them, from 0, whose answer found the link idle."""
+
+    duration_fs: int
+    last_after_idle: int
+
+
+def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
+    """Give the time until the last of some reads, ready at once, is in.
+
+    Requests leave back to back while tags are free; each is answered R after its receipt, all its completions at once;
+    completions follow one another in the order of the requests; received data are stored one read at a time.
+    """
+    rate, flight_fs = link_rate_of(config.pcie), config.pcie.propagation_fs
+    answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
+    up_free_fs = down_free_fs = stored_fs = last_after_idle = 0
+    end_fs: list[int] = []
+    for number, tlps in enumerate(reads):
+        tag_free_fs = end_fs[number - tags] if number >= tags else 0
+        up_free_fs = max(up_free_fs, tag_free_fs) + _serial_fs(rate, tlps, "up")
+        ready_fs = up_free_fs + flight_fs + answer_fs
+        if ready_fs >= down_free_fs:
+            last_after_idle, down_free_fs = number, ready_fs
+        down_free_fs += _serial_fs(rate, tlps, "down")
+        in_fs = down_free_fs + flight_fs
+        if store_bps is not None:
+            n_bytes = sum(tlp.data_bytes for tlp in tlps)
+            in_fs = stored_fs = max(in_fs, stored_fs) + n_bytes * BITS_PER_BYTE * FS_PER_S // store_bps
+        end_fs.append(in_fs)
+    return _ReadSpan(end_fs[-1] if end_fs else 0, last_after_idle)
+
+
+def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
+    return sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps if tlp.direction == direction)
+
+
+def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, ...]:
+    """List the steps of one frame from a VM to a VM, alone, from its post to its being visible to the receiver.
+
+    Batches are 1, the Rx descriptor is on the chip. Where the receiver does not poll, it waits for an interrupt.
+    """
+    interrupt = config.driver.rx_interrupt_batch or config.driver.moderation_fs
+    rules, rate, host = TlpRules.of(config), link_rate_of(config.pcie), config.host
+    n_bytes, flight_fs = frame_bytes - FCS_BYTES, config.pcie.propagation_fs
+    flight = " + propagation" if flight_fs else ""
+
+    def write(name: str, tlps: Sequence[Tlp]) -> LatencyStep:
+        formula = f"{_terms(tlps)}{flight}"
+        return LatencyStep(name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, formula)
+
+    def read(name: str, reads: Sequence[Sequence[Tlp]]) -> LatencyStep:
+        span = _read_span(config, reads)
+        # Requests up to the last whose answer finds the link idle; from there on completions follow without a gap.
+        requests = [one[0] for one in reads[: span.last_after_idle + 1]]
+        completions = [tlp for one in reads[span.last_after_idle :] for tlp in one[1:]]
+        formula = f"{_terms(requests)} + R + {_terms(completions)}"
+        formula += " + 2 propagation" if flight_fs else ""
+        formula += " + store" if config.nic.store_rate_bps is not None else ""
+        formula += f" + waits for {config.pcie.tags} tags" if len(reads) > config.pcie.tags else ""
+        return LatencyStep(name, span.duration_fs, formula)
+
+    written = [tlp for piece in _buffers(config, n_bytes) for tlp in rules.write(host.buffer_offset_bytes, piece)]
+    steps = [
+        write("Tx doorbell", rules.write(0, REGISTER_BYTES, "down")),
+        read("Tx descriptor read", [rules.read(0, DESCRIPTOR_BYTES)]),
+        read("payload read", list(rules.reads(host.buffer_offset_bytes, n_bytes))),
+        *_inside(config, n_bytes),
+        # The write-back follows its payload at once, so their flight times overlap.
+        replace(write("payload write", written), duration_fs=_serial_fs(rate, written, "up"), formula=_terms(written)),
+        write("Rx write-back", rules.write(0, DESCRIPTOR_BYTES * len(_buffers(config, n_bytes)))),
+    ]
+    return (*steps, write("Rx interrupt", rules.write(0, REGISTER_BYTES))) if interrupt else tuple(steps)
+
+
+def frame_latency_fs(config: Config, frame_bytes: int) -> int:
+    """Give the time of one frame from its post to its being visible to the receiving VM, with nothing else going on."""
+    return sum(step.duration_fs for step in frame_latency_steps(config, frame_bytes))
+
+
+def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:
+    return cut(0, n_bytes, config.host.buffer_bytes - config.host.buffer_offset_bytes)
+
+
+def _inside(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
+    """Give the steps between the link and the link: the pipeline's time for a frame, the switch core's."""
+    if config.nic.max_pps is not None:
+        yield LatencyStep("pipeline", FS_PER_S // config.nic.max_pps, "1 / max_pps")
+    if config.switch.timing == "core":
+        words = -(-n_bytes * BITS_PER_BYTE // config.switch.bus_bits)
+        duration_fs = (words + _SWITCH_CORE_CYCLES) * FS_PER_S // config.switch.clock_hz
+        yield LatencyStep("switch core", duration_fs, f"({words} words + {_SWITCH_CORE_CYCLES}) / clock")
+
+
+def _terms(tlps: Iterable[Tlp]) -> str:
+    """Write the times of some TLPs: `5 t(280) + t(260)`."""
+    counts = Counter(tlp.link_bytes for tlp in tlps)
+    return " + ".join(f"{n} t({n_bytes})" if n > 1 else f"t({n_bytes})" for n_bytes, n in counts.items())

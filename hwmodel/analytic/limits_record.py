@@ -1,0 +1,88 @@
+"""What the closed form gives: figures, the steps behind them, and the other ceilings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from hwmodel.analytic.ceilings import Ceiling
+from hwmodel.analytic.latency import LatencyStep
+from hwmodel.analytic.link import LinkRate
+from hwmodel.analytic.steps import Step
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Hold the ceiling of a configuration and how it comes about.
+
+    `up_bytes`, `down_bytes`: bytes on the link per frame that a VM sends (per frame from the wire, where no VM sends).
+    `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire.
+    `frames_per_s`: frames offered at the ceiling. `limited_by`: "up", "down", or the name of another resource.
+    `unloaded_latency_ns`: mean over the frame sizes, None where no frame goes from a VM to a VM. `round_trip_ns`: of
+    the read of `round_trip_bytes`, the first of the longest frame. `latency_steps`: of that frame.
+    """
+
+    link_name: str
+    raw_gbps: float
+    up_bytes: float
+    down_bytes: float
+    mpps: float
+    gbps: float
+    limited_by: str
+    unloaded_latency_ns: float | None
+    round_trip_ns: float | None
+    steps: tuple[Step, ...]
+    frames_per_s: Fraction
+    ceilings: tuple[Ceiling, ...]
+    link: LinkRate
+    sizes: tuple[tuple[int, Fraction], ...]
+    round_trip_bytes: int | None = None
+    latency_steps: tuple[LatencyStep, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form: the contract's keys, then the ceilings, the latency's steps and the notes."""
+        return {
+            "raw_gbps": self.raw_gbps,
+            "up_bytes": self.up_bytes,
+            "down_bytes": self.down_bytes,
+            "mpps": self.mpps,
+            "gbps": self.gbps,
+            "limited_by": self.limited_by,
+            "unloaded_latency_ns": self.unloaded_latency_ns,
+            "round_trip_ns": self.round_trip_ns,
+            "steps": [
+                {
+                    "name": step.name,
+                    "direction": step.direction,
+                    "tlps": float(step.n_tlps),
+                    "bytes": float(step.n_bytes),
+                    "formula": step.formula,
+                }
+                for step in self.steps
+            ],
+            "offered_mpps": float(self.frames_per_s / 10**6),
+            "tlp_layer_gbps": float(self.link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS),
+            "ceilings": [_ceiling_dict(ceiling) for ceiling in self.ceilings],
+            "round_trip_bytes": self.round_trip_bytes,
+            "latency_steps": [
+                {"name": step.name, "ns": step.duration_fs / FS_PER_NS, "formula": step.formula}
+                for step in self.latency_steps
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def _ceiling_dict(ceiling: Ceiling) -> dict[str, Any]:
+    rate = ceiling.frames_per_s
+    return {
+        "resource": ceiling.resource,
+        "what": ceiling.what,
+        "unit": ceiling.unit,
+        "capacity_per_s": float(ceiling.capacity),
+        "per_frame": float(ceiling.per_frame),
+        "taken_per_s": float(ceiling.per_s),
+        "offered_mpps": None if rate is None else float(rate / 10**6),
+    }

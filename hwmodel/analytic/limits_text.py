@@ -1,0 +1,133 @@
+"""The closed form as text that a designer can check with a pocket calculator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from hwmodel.analytic.dma import DmaLimits
+from hwmodel.analytic.limits_record import Limits
+from hwmodel.analytic.steps import DIRECTIONS, Step, sum_bytes
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+
+_MANY_SIZES = 4
+_INDENT = "  "
+
+
+def limits_text(limits: Limits) -> str:
+    """Write limits as a table: the link, the bytes step by step, the ceilings, the unloaded latency."""
+    sections = [_link_lines(limits), _step_lines(limits), _ceiling_lines(limits), _latency_lines(limits)]
+    if limits.notes:
+        sections.append(list(limits.notes))
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def dma_text(rows: Sequence[DmaLimits]) -> str:
+    """Write the link's own limits as a table by transfer size."""
+    heading = ("bytes", "read Gb/s", "write Gb/s", "both Gb/s", "read ns", "limited by (read, write, both)")
+    lines = [
+        (
+            str(row.n_bytes),
+            *(f"{one.gbps:.2f}" for one in (row.read, row.write, row.both)),
+            f"{row.read_latency_ns:.1f}",
+            f"{row.read.limited_by}, {row.write.limited_by}, {row.both.limited_by}",
+        )
+        for row in rows
+    ]
+    return "\n".join(_table([heading, *lines], right={0, 1, 2, 3, 4})) + "\n"
+
+
+def _link_lines(limits: Limits) -> list[str]:
+    link = limits.link
+    shares = [f"SKP {_percent(link.skp_share)}"]
+    shares += [f"DLLPs {_percent(link.dllp_share)}"] if link.dllp_share else []
+    usable = float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS)
+    return [
+        f"{limits.link_name}; {_sizes(limits.sizes)}",
+        f"{limits.raw_gbps:.3f} Gb/s raw each way, less {' and '.join(shares)}: {usable:.3f} Gb/s, "
+        f"{float(link.fs_per_byte / FS_PER_NS):.6f} ns a byte",
+    ]
+
+
+def _step_lines(limits: Limits) -> list[str]:
+    lines = []
+    for direction, heading in zip(DIRECTIONS, ("up, adapter to host", "down, host to adapter"), strict=True):
+        steps = [step for step in limits.steps if step.direction == direction]
+        rows = [(_INDENT + step.name, _tlps(step), _number(step.n_bytes), f"= {step.formula}") for step in steps]
+        total = (_INDENT + "sum", "", _number(sum_bytes(steps, direction)), "")
+        lines.append([(heading, "TLPs", "bytes", "TLPs * header + data, per frame"), *rows, total])
+    table = _table([row for block in lines for row in block], right={1, 2})
+    return [*table[: len(lines[0])], "", *table[len(lines[0]) :]]
+
+
+def _ceiling_lines(limits: Limits) -> list[str]:
+    heading = ("ceiling", "a frame takes", "of, each second", "M frames/s", "")
+    rows = [
+        (
+            ceiling.resource,
+            f"{_short(ceiling.per_frame)} {ceiling.unit}",
+            f"{_short(ceiling.capacity)} {ceiling.unit}" + (f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""),
+            "" if ceiling.frames_per_s is None else f"{float(ceiling.frames_per_s / 10**6):.4f}",
+            ceiling.what,
+        )
+        for ceiling in limits.ceilings
+    ]
+    result = (
+        f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered; delivered {limits.mpps:.4f} M frames/s, "
+        f"{limits.gbps:.2f} Gb/s; limited by {limits.limited_by}."
+    )
+    return [*_table([heading, *rows], right={1, 2, 3}), result]
+
+
+def _latency_lines(limits: Limits) -> list[str]:
+    lines = []
+    if limits.latency_steps:
+        longest = max(n_bytes for n_bytes, _ in limits.sizes)
+        heading = (f"one frame of {longest} B alone", "ns", "t(n): time of n bytes on the link, R: host read latency")
+        rows = [(_INDENT + step.name, f"{step.duration_fs / FS_PER_NS:.3f}", f"= {step.formula}")
+                for step in limits.latency_steps]  # fmt: skip
+        total = sum(step.duration_fs for step in limits.latency_steps) / FS_PER_NS
+        lines += _table([heading, *rows, (_INDENT + "sum", f"{total:.3f}", "")], right={1})
+        if len(limits.sizes) > 1:
+            lines.append(f"Mean over the frame sizes: {limits.unloaded_latency_ns:.3f} ns.")
+    if limits.round_trip_ns is not None:
+        lines.append(f"A read of {limits.round_trip_bytes} B alone takes {limits.round_trip_ns:.3f} ns.")
+    return lines
+
+
+def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:
+    if len(sizes) == 1:
+        return f"frames of {sizes[0][0]} B with FCS"
+    mean = float(sum(n_bytes * share for n_bytes, share in sizes))
+    if len(sizes) > _MANY_SIZES:
+        return f"frames of {len(sizes)} sizes, {mean:.1f} B with FCS in the mean"
+    listed = ", ".join(f"{n_bytes} B ({_percent(share)})" for n_bytes, share in sizes)
+    return f"frames of {listed} with FCS"
+
+
+def _tlps(step: Step) -> str:
+    return _number(step.n_tlps) if step.n_tlps else ""
+
+
+def _number(value: Fraction) -> str:
+    return str(value) if value.denominator == 1 else f"{float(value):.4f}".rstrip("0").rstrip(".")
+
+
+def _short(value: Fraction) -> str:
+    return f"{float(value):.6g}"
+
+
+def _percent(share: Fraction) -> str:
+    return f"{100 * float(share):.3g} %"
+
+
+def _table(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
+    """Line columns up; those in `right` to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,120 @@
+"""Where a frame's copies go, for the bytes that they cost: stations it is written to, and whether it uses the wire.
+
+A short form of the forwarding decision, for frames that pass every filter: it knows the mode, membership in the
+sender's VLAN, loopback, acceptance of groups, promiscuity and S-channels. Anti-spoofing, access lists, policers and
+mirrors are not looked at. The decision itself is made by the kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.station import Port
+
+UPLINK = "uplink"
+GROUPS = ("broadcast", "multicast")
+TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
+_DEFAULT_S_CHANNEL = 1
+
+
+@dataclass(frozen=True)
+class Route:
+    """Hold what becomes of one frame.
+
+    `stations`: those it is written to. `to_wire`, `from_wire`: whether it leaves by the wire, whether it comes from
+    there (a frame that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire.
+    """
+
+    stations: tuple[str, ...]
+    to_wire: bool
+    from_wire: bool = False
+    tag_bytes: int = 0
+
+
+class Router:
+    """Give the route of each frame under one configuration.
+
+    `adjacent_bridge_reflects`: what leaves in a mode without local switching comes back for the stations it is meant
+    for, as from a bridge with reflective relay or a port extender's controlling bridge.
+    """
+
+    def __init__(self, config: Config, adjacent_bridge_reflects: bool = False) -> None:
+        self._switch = config.switch
+        self._ports = {port.name: port for port in config.switch.ports}
+        self._reflects = adjacent_bridge_reflects
+
+    @property
+    def vm_names(self) -> tuple[str, ...]:
+        """Give the names of the VFs in use, in the order of their ports."""
+        return tuple(name for name, port in self._ports.items() if port.enabled and name.startswith("vf"))
+
+    def route(self, source: str, target: str) -> Route:
+        """Give the route of a frame from a port to a station, "uplink", "broadcast" or "multicast"."""
+        if source == UPLINK:
+            return Route(self._accepting(target, None), False, True)
+        sender = self._ports[source]
+        if target == UPLINK or self._is_local(sender, target):
+            return self._unicast_in_bridge(sender, target)
+        if self._switches_locally(sender):
+            return self._group_or_stray(sender, target)
+        stations = self._accepting(target, sender) if self._reflects else ()
+        return Route(stations, True, self._reflects, self._uplink_tag_bytes(sender))
+
+    def _unicast_in_bridge(self, sender: Port, target: str) -> Route:
+        if target != UPLINK:
+            return Route((target,), False)
+        nosy: tuple[str, ...] = ()
+        if self._switches_locally(sender) and sender.loopback:
+            nosy = tuple(port.name for port in self._neighbours(sender) if port.promiscuous)
+        return Route(nosy, True, tag_bytes=self._uplink_tag_bytes(sender))
+
+    def _group_or_stray(self, sender: Port, target: str) -> Route:
+        stations = self._accepting(target, sender) if target in GROUPS and sender.loopback else ()
+        to_wire = self._uplink_carries(sender.port_vlan)
+        return Route(stations, to_wire, tag_bytes=self._uplink_tag_bytes(sender))
+
+    def _switches_locally(self, sender: Port) -> bool:
+        if self._switch.mode == "multichannel":
+            return sender.s_channel is not None and self._switch.s_channels.get(sender.s_channel) == "veb"
+        return self._switch.mode == "veb"
+
+    def _is_local(self, sender: Port, target: str) -> bool:
+        port = self._ports.get(target)
+        return bool(port and self._switches_locally(sender) and sender.loopback and self._is_neighbour(sender, port))
+
+    def _neighbours(self, sender: Port) -> list[Port]:
+        return [port for port in self._ports.values() if self._is_neighbour(sender, port)]
+
+    def _is_neighbour(self, sender: Port, port: Port) -> bool:
+        return (
+            port.enabled
+            and (port.name != sender.name or sender.self_loopback)
+            and sender.port_vlan in port.vlans
+            and port.s_channel == sender.s_channel
+        )
+
+    def _accepting(self, target: str, sender: Port | None) -> tuple[str, ...]:
+        if target not in GROUPS:
+            return (target,)
+        others = self._neighbours(sender) if sender else list(self._ports.values())
+        return tuple(port.name for port in others if port.enabled and _accepts(port, target))
+
+    def _uplink_carries(self, vlan: int) -> bool:
+        carried = self._switch.uplink.vlans
+        return carried == "all" or vlan in carried
+
+    def _uplink_tag_bytes(self, sender: Port) -> int:
+        mode = self._switch.mode
+        if mode in ("vn_tag", "e_tag"):
+            return TAG_BYTES[mode]
+        tagged = sender.port_vlan != self._switch.uplink.native_vlan
+        channel = mode == "multichannel" and sender.s_channel != _DEFAULT_S_CHANNEL
+        return TAG_BYTES["c"] * tagged + TAG_BYTES["s"] * channel
+
+
+def _accepts(port: Port, group: str) -> bool:
+    joined = group == "multicast" and bool(port.groups)
+    return group in port.accept or joined or port.promiscuous

@@ -1,0 +1,108 @@
+"""The bytes of a frame on the link, step by step, each with the sum that a reader can redo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+from hwmodel.analytic.link import LinkRate
+from hwmodel.analytic.transactions import Direction, Transaction
+
+ZERO = Fraction(0)
+_LONGEST_DENOMINATOR = 10_000
+DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Hold one step in one direction: its TLPs and bytes per frame, exact, and the sum with the numbers put in."""
+
+    name: str
+    direction: Direction
+    n_tlps: Fraction
+    n_bytes: Fraction
+    formula: str
+
+
+def sum_steps(transactions: Iterable[Transaction], rate: LinkRate, frames_per_s: Fraction) -> tuple[Step, ...]:
+    """Add transactions up by name and direction, with a step for the DLLPs of each direction.
+
+    What happens so many times a second is divided by `frames_per_s`. Raises ValueError if that is 0 and needed.
+    """
+    groups: dict[tuple[Direction, str], list[Transaction]] = {}
+    for one in transactions:
+        for direction in DIRECTIONS:
+            if one.n_tlps(direction):
+                groups.setdefault((direction, _step_name(one, direction)), []).append(one)
+    steps = [
+        _step(name, direction, members, frames_per_s)
+        for wanted in DIRECTIONS
+        for (direction, name), members in groups.items()
+        if direction == wanted
+    ]
+    return tuple(steps + _dllp_steps(steps, rate))
+
+
+def sum_bytes(steps: Iterable[Step], direction: Direction) -> Fraction:
+    """Sum the bytes of a direction."""
+    return sum((step.n_bytes for step in steps if step.direction == direction), ZERO)
+
+
+def per_frame(one: Transaction, frames_per_s: Fraction) -> Fraction:
+    """Give how often a transaction happens per frame."""
+    if not one.per_s:
+        return one.per_frame
+    if not frames_per_s:
+        raise ValueError(f"{one.name} happens {float(one.per_s):g} times a second, and no frames do")
+    return one.per_frame + one.per_s / frames_per_s
+
+
+def _step_name(one: Transaction, direction: Direction) -> str:
+    if not one.is_read:
+        return one.name
+    return f"{one.name} request" if direction == "up" else f"{one.name} completion"
+
+
+def _step(name: str, direction: Direction, members: Sequence[Transaction], frames_per_s: Fraction) -> Step:
+    n_tlps = data = ZERO
+    header = 0
+    for one in members:
+        count = per_frame(one, frames_per_s)
+        for tlp in one.tlps:
+            if tlp.direction == direction:
+                header = tlp.header_bytes  # the same for all TLPs of a step
+                n_tlps += count
+                data += count * tlp.padded_bytes
+    return step_of(name, direction, header, n_tlps, data)
+
+
+def step_of(name: str, direction: Direction, header: int, n_tlps: Fraction, data: Fraction) -> Step:
+    """Make a step of TLPs with `header` bytes each and `data` bytes in all, per frame."""
+    return Step(name, direction, n_tlps, header * n_tlps + data, _formula(header, n_tlps, data))
+
+
+def _formula(header: int, n_tlps: Fraction, data: Fraction) -> str:
+    """Write `6*24 + 1516`, or over a common denominator `(1*24 + 128)/8`; decimals where that would be long."""
+    denominator = lcm(n_tlps.denominator, data.denominator)
+    if denominator > _LONGEST_DENOMINATOR:
+        return f"{_number(n_tlps)}*{header}" + (f" + {_number(data)}" if data else "")
+    text = f"{n_tlps * denominator}*{header}" + (f" + {data * denominator}" if data else "")
+    return f"({text})/{denominator}" if denominator > 1 else text
+
+
+def _dllp_steps(steps: Sequence[Step], rate: LinkRate) -> list[Step]:
+    each = rate.dllp_bytes_per_tlp
+    if not each:
+        return []
+    found = []
+    for direction, other in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
+        n_tlps = sum((step.n_tlps for step in steps if step.direction == other), ZERO)
+        formula = f"{_number(n_tlps)} TLPs {other} * {each}"
+        found.append(Step(f"Acks and UpdateFCs for TLPs {other}", direction, ZERO, n_tlps * each, formula))
+    return found
+
+
+def _number(value: Fraction) -> str:
+    return str(value) if value.denominator == 1 else f"{float(value):.6g}"

@@ -1,0 +1,246 @@
+"""The transactions of frames on the link: how often each happens, its TLPs in each direction, the sum written out.
+
+One `Transaction` is a doorbell, a write, or a read with its completions. Each is made in one place, and one place adds
+them up. The numbering of the NIC data path: 1 doorbell, 2 Tx descriptors, 4 payload read, 7 Rx descriptors,
+8 payload write, 9 Rx write-back, 10 Rx interrupt, 11 refill, 12 Tx write-back and interrupt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from hwmodel.analytic.link import (
+    REGISTER_BYTES,
+    TlpOverhead,
+    counts_whole_double_words,
+    tlp_overhead_of,
+)
+from hwmodel.analytic.tlp_cuts import cut, cut_completions, cut_ring
+from hwmodel.analytic.traffic import Traffic
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+Direction = Literal["up", "down"]
+Kind = Literal["posted", "non_posted", "completion"]
+DOUBLE_WORD_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Tlp:
+    """Hold one TLP: `header_bytes` with its framing, `data_bytes` as the transfer counts them.
+
+    `padded_bytes` are the data as they travel, in whole double words.
+    """
+
+    direction: Direction
+    kind: Kind
+    header_bytes: int
+    data_bytes: int
+    padded_bytes: int
+
+    @property
+    def link_bytes(self) -> int:
+        """Give all its bytes on the link."""
+        return self.header_bytes + self.padded_bytes
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Hold a kind of transaction and how often it happens: `per_frame` times a frame and `per_s` times a second."""
+
+    name: str
+    per_frame: Fraction
+    per_s: Fraction
+    tlps: tuple[Tlp, ...]
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether it holds a tag."""
+        return any(tlp.kind == "non_posted" for tlp in self.tlps)
+
+    def link_bytes(self, direction: Direction) -> int:
+        """Sum its bytes in one direction."""
+        return sum(tlp.link_bytes for tlp in self.tlps if tlp.direction == direction)
+
+    def n_tlps(self, direction: Direction) -> int:
+        """Count its TLPs in one direction."""
+        return sum(tlp.direction == direction for tlp in self.tlps)
+
+
+@dataclass(frozen=True)
+class TlpRules:
+    """Hold how the configured link cuts transfers and what it adds to them."""
+
+    overhead: TlpOverhead
+    max_payload_bytes: int
+    max_read_request_bytes: int
+    read_completion_boundary_bytes: int
+    completion_bytes: str
+    whole_double_words: bool
+
+    @classmethod
+    def of(cls, config: Config) -> TlpRules:
+        """Take the rules from a configuration."""
+        pcie = config.pcie
+        return cls(
+            tlp_overhead_of(pcie),
+            pcie.max_payload_bytes,
+            pcie.max_read_request_bytes,
+            pcie.read_completion_boundary_bytes,
+            config.host.completion_bytes,
+            counts_whole_double_words(pcie.dllp_model),
+        )
+
+    def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
+        """Cut a write at MPS boundaries."""
+        header = self.overhead.memory_write_bytes
+        return tuple(
+            Tlp(direction, "posted", header, piece, self._padded(piece))
+            for piece in cut(address, n_bytes, self.max_payload_bytes)
+        )
+
+    def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
+        """Give one read request, of at most MRRS, and its completions."""
+        header = self.overhead.completion_bytes
+        pieces = cut_completions(
+            address, n_bytes, self.max_payload_bytes, self.read_completion_boundary_bytes, self.completion_bytes
+        )
+        request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
+        return (request, *(Tlp("down", "completion", header, piece, self._padded(piece)) for piece in pieces))
+
+    def reads(self, address: int, n_bytes: int) -> Iterator[tuple[Tlp, ...]]:
+        """Cut a transfer at MRRS boundaries into reads."""
+        for piece in cut(address, n_bytes, self.max_read_request_bytes):
+            yield self.read(address, piece)
+            address += piece
+
+    def _padded(self, n_bytes: int) -> int:
+        return -(-n_bytes // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Hold the batches that a saturated run settles into, in descriptors or frames; 0 interrupts: none.
+
+    `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a driver that gets so few at a
+    time rings for those, however large its own batch.
+    """
+
+    fetch: int
+    rx_fetch: int
+    tx_writeback: int
+    rx_writeback: int
+    tx_interrupt: int
+    rx_interrupt: int
+    tx_free: int
+    tx_doorbells: int
+    refill: int
+
+    @classmethod
+    def of(cls, config: Config) -> Batches:
+        """Derive the batches from a configuration, none larger than its ring."""
+        nic, driver = config.nic, config.driver
+        tx_writeback = min(nic.tx_writeback_batch, nic.tx_ring)
+        rx_writeback = min(nic.rx_writeback_batch, nic.rx_ring)
+        tx_interrupt = _whole_writebacks(driver.tx_interrupt_batch, tx_writeback)
+        tx_free = tx_interrupt or tx_writeback
+        return cls(
+            fetch=min(nic.fetch_batch, nic.tx_ring),
+            rx_fetch=min(nic.rx_fetch_batch if nic.rx_prefetch else 1, nic.rx_ring),
+            tx_writeback=tx_writeback,
+            rx_writeback=rx_writeback,
+            tx_interrupt=tx_interrupt,
+            rx_interrupt=_whole_writebacks(driver.rx_interrupt_batch, rx_writeback),
+            tx_free=tx_free,
+            tx_doorbells=-(-tx_free // driver.tx_doorbell_batch),
+            refill=driver.refill_batch,
+        )
+
+
+def _whole_writebacks(interrupt_batch: int, writeback_batch: int) -> int:
+    # Frames count when their write-back has landed, so an interrupt stands for whole write-backs.
+    return -(-interrupt_batch // writeback_batch) * writeback_batch
+
+
+def transactions_of(
+    config: Config, traffic: Traffic, interrupts_per_s: Fraction | None = None
+) -> Sequence[Transaction]:
+    """List the transactions of some traffic, zero counts left out.
+
+    Counts are per frame, or per second where the traffic has a rate of its own. `interrupts_per_s`: the Rx interrupts
+    where a timer rules them; None: they go by frames.
+    """
+    return tuple(_Writer(config, traffic).all(interrupts_per_s))
+
+
+class _Writer:
+    def __init__(self, config: Config, traffic: Traffic) -> None:
+        self._config = config
+        self._traffic = traffic
+        self._rules = TlpRules.of(config)
+        self._batches = Batches.of(config)
+
+    def all(self, interrupts_per_s: Fraction | None) -> Iterator[Transaction]:
+        for transaction in (*self._sending(), *self._receiving(), *self._rx_interrupts(interrupts_per_s)):
+            if transaction.per_frame or transaction.per_s:
+                yield transaction
+
+    def _times(self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...]) -> Transaction:
+        rate = self._traffic.frames_per_s
+        if rate is None:
+            return Transaction(name, per_frame, Fraction(0), tlps)
+        return Transaction(name, Fraction(0), per_frame * rate, tlps)
+
+    def _sending(self) -> Iterator[Transaction]:
+        batches, reads, ring = self._batches, self._traffic.reads, self._config.nic.tx_ring
+        yield self._register_write("Tx doorbell", "down", reads * batches.tx_doorbells / batches.tx_free)
+        yield from self._descriptor_reads("Tx descriptor read", reads, batches.fetch, ring)
+        for frame_bytes, share in self._traffic.sizes:
+            for tlps in self._rules.reads(self._config.host.buffer_offset_bytes, frame_bytes - FCS_BYTES):
+                yield self._times("payload read", reads * share, tlps)
+        yield from self._writebacks("Tx write-back", reads, batches.tx_writeback, ring)
+        if batches.tx_interrupt:
+            yield self._register_write("Tx interrupt", "up", reads / batches.tx_interrupt)
+
+    def _receiving(self) -> Iterator[Transaction]:
+        batches, copies, ring = self._batches, self._traffic.copies, self._config.nic.rx_ring
+        host = self._config.host
+        room = host.buffer_bytes - host.buffer_offset_bytes
+        descriptors = Fraction(0)
+        for frame_bytes, share in self._traffic.sizes:
+            for piece in cut(0, frame_bytes - FCS_BYTES, room):
+                tlps = self._rules.write(host.buffer_offset_bytes, piece)
+                yield self._times("payload write", copies * share, tlps)
+                descriptors += copies * share
+        yield from self._descriptor_reads("Rx descriptor read", descriptors, batches.rx_fetch, ring)
+        yield from self._writebacks("Rx write-back", descriptors, batches.rx_writeback, ring)
+        yield self._register_write("Rx doorbell", "down", descriptors / batches.refill)
+
+    def _rx_interrupts(self, per_s: Fraction | None) -> Iterator[Transaction]:
+        if per_s is not None:
+            tlps = self._rules.write(0, REGISTER_BYTES)
+            yield Transaction("Rx interrupt", Fraction(0), per_s, tlps)
+            return
+        # A timer that never holds an interrupt back lets one through for each write-back.
+        batches = self._batches
+        batch = batches.rx_writeback if self._config.driver.moderation_fs else batches.rx_interrupt
+        if batch:
+            yield self._register_write("Rx interrupt", "up", self._traffic.copies / batch)
+
+    def _register_write(self, name: str, direction: Direction, per_frame: Fraction) -> Transaction:
+        return self._times(name, per_frame, self._rules.write(0, REGISTER_BYTES, direction))
+
+    def _descriptor_reads(self, name: str, descriptors: Fraction, batch: int, ring: int) -> Iterator[Transaction]:
+        for piece in cut_ring(batch, ring, self._rules.max_read_request_bytes):
+            tlps = self._rules.read(piece.address, piece.n_bytes)
+            yield self._times(name, descriptors * piece.per_descriptor, tlps)
+
+    def _writebacks(self, name: str, descriptors: Fraction, batch: int, ring: int) -> Iterator[Transaction]:
+        for piece in cut_ring(batch, ring, self._rules.max_payload_bytes):
+            tlps = self._rules.write(piece.address, piece.n_bytes)
+            yield self._times(name, descriptors * piece.per_descriptor, tlps)

@@ -1,0 +1,88 @@
+"""What can be typed: the commands, their arguments and their help. Imports nothing that is slow to import."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+import hwmodel
+
+EXAMPLES = """\
+examples:
+  hwmodel run configs/sriov_10g_gen2x4.yaml --report out/demo.html
+  hwmodel run configs/sriov_10g_gen2x4.yaml --set pcie.lanes=8 --json - | jq .totals
+  hwmodel limits configs/sriov_10g_gen2x4.yaml --set workload.frame_bytes=64
+"""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaint is one line, as every other complaint about input is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; `command` in its result names the command, or is None where none was given."""
+    parser = _OneLineParser(
+        prog="hwmodel",
+        description="Model a PCIe network adapter that virtual machines share.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hwmodel {hwmodel.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
+
+    run = _command(commands, "run", "simulate, and print a summary")
+    _takes_config(run)
+    run.add_argument("--seed", type=int, metavar="N", help="seed of the random numbers: run.seed=N")
+    run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
+
+    check = _command(commands, "check", "validate, and print the resolved configuration")
+    _takes_config(check)
+
+    limits = _command(commands, "limits", "the closed form, without simulation: bytes, ceiling, unloaded latency")
+    _takes_config(limits)
+    limits.add_argument(
+        "--published",
+        choices=("simple", "kernel", "dpdk"),
+        help="the figures of the published pcie-bench model of this link and frame size instead",
+    )
+    limits.add_argument(
+        "--without-defect",
+        action="store_true",
+        help="with --published: leave out the defect of the published model",
+    )
+
+    dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
+    _takes_config(dma)
+    dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
+
+    report = _command(commands, "report", "make a page from stored results")
+    report.add_argument("results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote")
+    report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
+
+    _command(commands, "schema", "the JSON schema of configurations, for editors")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - writes it, alone, to stdout")
+    return parser
+
+
+def _takes_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="a configuration file (YAML)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="change a key, as in pcie.lanes=8; may be given again",
+    )

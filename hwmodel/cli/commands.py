@@ -1,0 +1,172 @@
+"""What each command does: read the input, call the library, hand what it gives to the outputs.
+
+Each function imports what it needs when it is called: `check` must not wait for numba, nor `run` for matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from hwmodel.cli.outputs import STDOUT, check_outputs, note, say, write_json, write_text
+from hwmodel.cli.progress import progress_bar
+from hwmodel.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+def run(arguments: Namespace) -> None:
+    """Simulate one configuration."""
+    outputs = (("--json", arguments.json), ("--report", arguments.report), ("--pcap", arguments.pcap))
+    check_outputs(outputs, inputs=[arguments.config])
+    if arguments.report is not None:
+        _require_report_packages()
+    if arguments.seed is not None:
+        arguments.overrides.append(f"run.seed={arguments.seed}")
+    config = _load(arguments)
+    from hwmodel import simulation
+
+    _announce_compilation(simulation.kernels_are_cached())
+    with progress_bar() as progress:
+        result = simulation.simulate(config, progress=progress, pcap_path=arguments.pcap)
+    write_json(result.to_json(), arguments.json)
+    if arguments.report is not None:
+        from hwmodel.report import render_page
+
+        write_text(render_page([result]), arguments.report)
+    if arguments.json != STDOUT:
+        from hwmodel.report import print_summary
+
+        print_summary(result)
+
+
+def check(arguments: Namespace) -> None:
+    """Validate a configuration and show it with every default written out."""
+    check_outputs([("--json", arguments.json)], inputs=[arguments.config])
+    resolved = _load(arguments).resolved()
+    write_json(resolved, arguments.json)
+    import yaml
+
+    say(yaml.safe_dump(resolved, sort_keys=False, width=120, allow_unicode=True), arguments.json)
+
+
+def limits(arguments: Namespace) -> None:
+    """Show the closed form of a configuration, or of the published model on its link."""
+    if arguments.without_defect and arguments.published is None:
+        raise InputError("--without-defect: only with --published simple, kernel or dpdk")
+    check_outputs([("--json", arguments.json)], inputs=[arguments.config])
+    config = _load(arguments)
+    from hwmodel import analytic
+
+    if arguments.published is None:
+        found = analytic.limits(config)
+    else:
+        found = analytic.published(config, arguments.published, emulate_defect=not arguments.without_defect)
+    write_json(found.to_dict(), arguments.json)
+    say(analytic.limits_text(found), arguments.json)
+
+
+def dma(arguments: Namespace) -> None:
+    """Measure the link alone, by transfer size."""
+    sizes = None if arguments.sizes is None else parse_sizes(arguments.sizes)
+    check_outputs([("--json", arguments.json)], inputs=[arguments.config])
+    config = _load(arguments)
+    from hwmodel import simulation
+    from hwmodel.analytic.dma import DEFAULT_SIZES
+
+    _announce_compilation(simulation.kernels_are_cached())
+    rows = simulation.dma(config, sizes or DEFAULT_SIZES)
+    write_json(rows, arguments.json)
+    say(dma_table(rows), arguments.json)
+
+
+def report(arguments: Namespace) -> None:
+    """Make one page from stored results."""
+    check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
+    _require_report_packages()
+    from hwmodel.report import render_page
+    from hwmodel.results import load_result
+
+    results, problems = [], []
+    for path in arguments.results:
+        try:
+            results.append(load_result(path))
+        except InputError as error:
+            problems.extend(error.lines)
+    if problems:
+        raise InputError(problems)
+    write_text(render_page(results, labels=arguments.results), arguments.out)
+    write_json([result.to_mapping() for result in results], arguments.json)
+    say(f"wrote {arguments.out}", arguments.json)
+
+
+def schema(arguments: Namespace) -> None:
+    """Show the JSON schema of configurations."""
+    check_outputs([("--json", arguments.json)])
+    from hwmodel.config.schema import schema_text
+
+    write_json(schema_text(), STDOUT if arguments.json is None else arguments.json)
+
+
+COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
+    "run": run,
+    "check": check,
+    "limits": limits,
+    "dma": dma,
+    "report": report,
+    "schema": schema,
+}
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """Return the byte counts in `64,1500,4KiB`; InputError with all that is wrong with them."""
+    from hwmodel.units import UnitError, parse_bytes
+
+    sizes, problems = [], []
+    for item in text.split(","):
+        item_text = item.strip()
+        try:
+            size_bytes = parse_bytes(f"{item_text}B" if item_text.isascii() and item_text.isdigit() else item_text)
+            if size_bytes == 0:
+                raise UnitError("a transfer has at least 1 B")
+            sizes.append(size_bytes)
+        except UnitError as error:
+            problems.append(f"--sizes {text}: {error}")
+    if problems:
+        raise InputError(problems)
+    return tuple(sizes)
+
+
+def dma_table(rows: list[dict[str, object]]) -> str:
+    """Lay out bandwidth and latency by transfer size."""
+    lines = [f"{'bytes':>7} {'read Gb/s':>10} {'write Gb/s':>10} {'both Gb/s':>10} {'read p50 ns':>12} {'p99 ns':>9}"]
+    for row in rows:
+        latency = row["read_latency_ns"]
+        assert isinstance(latency, Mapping)
+        rates = " ".join(_figure(row[key], 10, 3) for key in ("read_gbps", "write_gbps", "both_gbps"))
+        lines.append(f"{row['bytes']:>7} {rates} {_figure(latency['p50'], 12, 1)} {_figure(latency['p99'], 9, 1)}")
+    return "\n".join(lines)
+
+
+def _figure(value: object, width: int, decimals: int) -> str:
+    return f"{value:>{width}.{decimals}f}" if isinstance(value, int | float) else f"{'-':>{width}}"
+
+
+def _load(arguments: Namespace) -> Config:
+    from hwmodel.config import load_config
+
+    return load_config(arguments.config, arguments.overrides)
+
+
+def _announce_compilation(is_cached: bool) -> None:
+    if not is_cached:
+        note("compiling the kernels (first run only, about 10 s) ...")
+
+
+def _require_report_packages() -> None:
+    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RunError(f"the page needs {' and '.join(missing)}: pip install 'hwmodel[report]'")

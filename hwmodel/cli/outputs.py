@@ -1,0 +1,85 @@
+"""Where results go: files that are tried before the work starts, and stdout for `--json -`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+
+from hwmodel.errors import InputError
+
+STDOUT = "-"
+
+
+def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[str] = ()) -> None:
+    """Raise InputError, a line for each, for output files that could not be written at the end of a long run.
+
+    `outputs` are pairs of option and path, None where the option was not given. An output may not be one of the
+    `inputs` either, nor may two outputs be one file.
+    """
+    taken = {os.path.realpath(path): path for path in inputs}
+    problems = []
+    for option, path in outputs:
+        if path is None or (option == "--json" and path == STDOUT):
+            continue
+        real_path = os.path.realpath(path)
+        problem = _problem_of(path, real_path)
+        if problem is None and real_path in taken and not _is_special(real_path):
+            problem = f"is {taken[real_path]} too, which would be overwritten"
+        if problem is not None:
+            problems.append(f"{path}: {option}: {problem}")
+        taken[real_path] = option
+    if problems:
+        raise InputError(problems)
+
+
+def say(text: str, arguments_json: str | None) -> None:
+    """Print what a person reads, unless stdout belongs to the JSON result."""
+    if arguments_json != STDOUT:
+        print(text.rstrip("\n"))
+
+
+def note(text: str) -> None:
+    """Print a line about the work itself, to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def write_json(value: object, path: str | None) -> None:
+    """Write plain values, or a finished JSON document given as text, to a file or stdout; nothing for None."""
+    if path is None:
+        return
+    document = value if isinstance(value, str) else json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    write_text(document.rstrip("\n") + "\n", path, may_be_stdout=True)
+
+
+def write_text(text: str, path: str, *, may_be_stdout: bool = False) -> None:
+    """Write a file that appears whole or not at all."""
+    if may_be_stdout and path == STDOUT:
+        # By lines: of one large write to a pipe whose reader left, an unbuffered stdout forgets the rest silently.
+        sys.stdout.writelines(text.splitlines(keepends=True))
+        return
+    from hwmodel.results import write_atomically
+
+    write_atomically(path, text)
+
+
+def _problem_of(path: str, real_path: str) -> str | None:
+    folder = os.path.dirname(real_path)
+    problem = None
+    if not path:
+        problem = "the file has no name"
+    elif os.path.isdir(real_path):
+        problem = "is a folder, not a file"
+    elif not os.path.isdir(folder):
+        shown = os.path.dirname(path) or folder
+        problem = f"there is no folder {shown} (make it with: mkdir -p {shown})"
+    elif os.path.exists(real_path) and not os.access(real_path, os.W_OK):
+        problem = "may not be written"
+    elif not _is_special(real_path) and not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"no file may be made in {folder}"
+    return problem
+
+
+def _is_special(real_path: str) -> bool:
+    return os.path.exists(real_path) and not os.path.isfile(real_path)

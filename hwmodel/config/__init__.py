@@ -1,0 +1,43 @@
+"""Load, check and resolve configurations."""
+
+from __future__ import annotations
+
+from .driver import Driver
+from .host import Host, JitterBin
+from .load import config_from_mapping, load_config
+from .model import Config
+from .nic import Nic
+from .pcie import Credits, Pcie
+from .run import Run
+from .schema import json_schema
+from .station import Port
+from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
+from .wire_port import WirePort
+from .workload import External, Flow, Load, SizeWeight, Workload
+
+__all__ = [
+    "AclEntry",
+    "AddressEntry",
+    "Config",
+    "Credits",
+    "Driver",
+    "EcidList",
+    "External",
+    "Flow",
+    "Host",
+    "JitterBin",
+    "Load",
+    "Mirror",
+    "Nic",
+    "Pcie",
+    "Port",
+    "Run",
+    "SizeWeight",
+    "Switch",
+    "Uplink",
+    "WirePort",
+    "Workload",
+    "config_from_mapping",
+    "json_schema",
+    "load_config",
+]

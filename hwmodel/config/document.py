@@ -1,0 +1,302 @@
+"""Read a configuration file strictly, and remember where each key and value stands.
+
+YAML with the surprises taken out: no aliases, anchors, tags or repeated keys, one document, UTF-8, at most 1 MiB. Plain
+words mean what YAML 1.2 says: `on`, `yes`, `1e3` and `12:30` are text, never a number or a truth value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hwmodel.errors import InputError
+
+MAX_FILE_BYTES = 1024**2
+MAX_DEPTH = 32
+KeyPath = tuple[str | int, ...]
+
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
+# The negative exponent is how JSON writers put small numbers, so a resolved configuration may hold one; 1e3 is a text.
+_DECIMAL = re.compile(r"[-+]?([0-9]{0,40}\.[0-9]{1,40}|[0-9]{1,40}\.|[0-9](\.[0-9]{1,40})?e-[0-9]{2,3})")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Say where a key or value was written; places sort in the order in which a reader meets them."""
+
+    source_index: int
+    line: int
+    column: int
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+@dataclass
+class Document:
+    """Hold the plain data of a document (mappings with text keys, lists, scalars) and the place of everything in it.
+
+    `value_places` and `key_places` are keyed by the path from the root: text for mappings, position for lists.
+    """
+
+    source: str
+    data: Any = None
+    value_places: dict[KeyPath, Place] = field(default_factory=dict)
+    key_places: dict[KeyPath, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
+
+    def place_of(self, path: KeyPath, *, key: bool = False) -> Place:
+        """Return where the value at `path` stands (or its key), else the nearest thing around it that was written."""
+        if key and path in self.key_places:
+            return self.key_places[path]
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.value_places:
+                return self.value_places[path[:length]]
+        return Place(0, 1, 1, self.source)
+
+    def is_written(self, path: KeyPath) -> bool:
+        """Tell whether the user wrote a value at `path`."""
+        return path in self.value_places
+
+    def mark_written(self, path: KeyPath, value: Any, place: Place) -> None:
+        """Record that `value`, at `path` and with everything in it, was written at `place`."""
+        self.forget(path)
+        self._mark(path, value, place)
+
+    def _mark(self, path: KeyPath, value: Any, place: Place) -> None:
+        self.value_places[path] = self.key_places[path] = place
+        inside: Iterable[tuple[str | int, Any]] = ()
+        if isinstance(value, dict):
+            inside = value.items()
+        elif isinstance(value, list):
+            inside = enumerate(value)
+        for step, item in inside:
+            self._mark((*path, step), item, place)
+
+    def forget(self, path: KeyPath) -> None:
+        """Drop the places of the value at `path` and of everything in it."""
+        for places in (self.value_places, self.key_places):
+            for known in [known for known in places if known[: len(path)] == path]:
+                del places[known]
+
+    def dotted(self, path: KeyPath) -> str:
+        """Write a path as users type it: entries of a list by their name where they have one, else by position."""
+        words: list[str] = []
+        here = self.data
+        for step in path:
+            here = _child(here, step)
+            name = here.get("name") if isinstance(step, int) and isinstance(here, dict) else None
+            words.append(name if isinstance(name, str) and name else str(step))
+        return ".".join(words)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Hold one thing that is wrong with the input: where, which key, and what."""
+
+    place: Place
+    key: str
+    message: str
+
+    @property
+    def line(self) -> str:
+        """Return the finished line for the person who wrote the input."""
+        return f"{self.place}: {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
+
+
+def raise_problems(problems: list[Problem]) -> None:
+    """Raise one InputError with all problems, in the order of their places; do nothing if there are none."""
+    if problems:
+        ordered = sorted(problems, key=lambda problem: problem.place)
+        raise InputError(dict.fromkeys(problem.line for problem in ordered))
+
+
+def is_within(path: KeyPath, others: Set[KeyPath]) -> bool:
+    """Tell whether `path` is one of `others` or lies within one."""
+    return any(path[:length] in others for length in range(len(path) + 1))
+
+
+def read_document(path: Path) -> Document:
+    """Read the file at `path`; raise InputError if it cannot be read, is too large, not UTF-8 or not strict YAML."""
+    source = str(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file{_similar_file(path)}") from None
+    except IsADirectoryError:
+        raise InputError(f"{source}: is a directory, not a configuration file") from None
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{source!r}: is not a file name: {error}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"{source}: larger than 1 MiB, the most that a configuration may have")
+    return parse_document(content, source)
+
+
+def parse_document(content: bytes | str, source: str, source_index: int = 0) -> Document:
+    """Parse strict YAML; raise InputError if it is no YAML, else return the document with what else is wrong in it."""
+    text = content if isinstance(content, str) else _decode(content, source)
+    document = Document(source)
+    builder = _Builder(text, document, source_index)
+    try:
+        builder.build()
+    except yaml.reader.ReaderError as error:
+        at = int(error.position)
+        line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+        problem = Problem(Place(source_index, line, column, source), "", "a control character is not allowed")
+        document.problems.append(problem)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = builder.place(mark) if mark is not None else Place(source_index, 1, 1, source)
+        what = " ".join(part for part in (error.problem, error.context) if part)
+        document.problems.append(Problem(place, "", f"not valid YAML: {what}"))
+    except _TooDeepError as error:
+        document.problems.append(error.problem)
+    else:
+        return document
+    raise_problems(document.problems)
+    raise AssertionError("a problem was recorded above")
+
+
+def plain_scalar(text: str) -> str | int | float | bool | None:
+    """Return what an unquoted word means: null, a truth value, a whole or decimal number, else the text itself."""
+    if text in _NULLS:
+        return None
+    if text in _TRUTHS:
+        return _TRUTHS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return text
+
+
+class _TooDeepError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.line)
+        self.problem = problem
+
+
+class _Builder:
+    """Turn the parser's events into data, one call a node; the parser works event by event, so limits hold at once."""
+
+    def __init__(self, text: str, document: Document, source_index: int) -> None:
+        self._text = text
+        self._document = document
+        self._source_index = source_index
+
+    def build(self) -> None:
+        self._loader = yaml.SafeLoader(self._text)
+        try:
+            self._next()  # the stream's start
+            if isinstance(self._next(), yaml.DocumentStartEvent):
+                self._document.data = self._node(self._next(), ())
+                self._next()  # the document's end
+                after = self._next()
+                if isinstance(after, yaml.DocumentStartEvent):
+                    self._problem(after.start_mark, (), "a second document begins here; a file holds one")
+        finally:
+            self._loader.dispose()
+
+    def place(self, mark: Any) -> Place:
+        return Place(self._source_index, mark.line + 1, mark.column + 1, self._document.source)
+
+    def _next(self) -> Any:
+        return self._loader.get_event()  # type: ignore[no-untyped-call]
+
+    def _problem(self, mark: Any, path: KeyPath, message: str) -> None:
+        self._document.problems.append(Problem(self.place(mark), ".".join(map(str, path)), message))
+
+    def _node(self, event: Any, path: KeyPath) -> Any:
+        self._document.value_places[path] = self.place(event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            self._document.unreadable.add(path)
+            self._problem(
+                event.start_mark, path, f"aliases such as *{event.anchor} are not allowed; write the value out"
+            )
+            return None
+        if len(path) > MAX_DEPTH:
+            raise _TooDeepError(Problem(self.place(event.start_mark), "", f"nested deeper than {MAX_DEPTH} levels"))
+        if event.anchor is not None:
+            self._problem(event.start_mark, path, f"anchors such as &{event.anchor} are not allowed")
+        if event.tag is not None:
+            self._problem(event.start_mark, path, "tags such as !!str are not allowed; quotes make a text")
+        if isinstance(event, yaml.ScalarEvent):
+            return plain_scalar(event.value) if event.style is None and event.tag is None else event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._list(path)
+        return self._mapping(path)
+
+    def _list(self, path: KeyPath) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._node(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: KeyPath) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key_place = self.place(event.start_mark)
+            key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            if key is None:
+                self._node(event, (*path, "?"))
+                self._problem(event.start_mark, path, "a key is a single word, not a list, mapping or alias")
+                key = "?"
+            elif event.tag is not None or event.anchor is not None:
+                self._problem(event.start_mark, (*path, key), "tags and anchors are not allowed on keys")
+            if key in mapping:
+                first = self._document.key_places[(*path, key)]
+                self._problem(event.start_mark, (*path, key), f"repeated key; it stands in line {first.line} already")
+                self._skip(self._next(), path)
+                continue
+            self._document.key_places[(*path, key)] = key_place
+            mapping[key] = self._node(self._next(), (*path, key))
+        return mapping
+
+    def _skip(self, event: Any, path: KeyPath) -> None:
+        depth = 0
+        while True:
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth == 0:
+                return
+            if depth + len(path) > MAX_DEPTH:
+                raise _TooDeepError(Problem(self.place(event.start_mark), "", f"nested deeper than {MAX_DEPTH} levels"))
+            event = self._next()
+
+
+def _decode(content: bytes, source: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        raise InputError(f"{source}:{line}:{column}: not UTF-8 text (byte 0x{content[error.start]:02x})") from None
+
+
+def _child(here: Any, step: str | int) -> Any:
+    if isinstance(here, dict):
+        return here.get(step)
+    if isinstance(here, list) and isinstance(step, int) and step < len(here):
+        return here[step]
+    return None
+
+
+def _similar_file(path: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml", ".json")]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f" (did you mean {path.parent / close[0]}?)" if close else ""

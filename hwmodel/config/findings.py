@@ -1,0 +1,71 @@
+"""Collect contradictions between keys, each at the place that the user can change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .document import Document, KeyPath, Problem, is_within
+
+
+@dataclass
+class Doubts:
+    """Name what the checks between keys cannot rely on: wrong values, and blocks in which a key is unknown."""
+
+    wrong_paths: set[KeyPath] = field(default_factory=set)
+    with_unknown_keys: set[KeyPath] = field(default_factory=set)
+
+
+class Findings:
+    """Take problems from the cross-checks and put each at the first of its keys that the user has written.
+
+    A problem that involves a key with a wrong value is left out: the key was reported already, and the check has seen
+    a default in its place. So is one that involves a key that was not written, where an unknown key stands beside it,
+    which may be that key misspelt.
+    """
+
+    def __init__(self, document: Document, doubts: Doubts) -> None:
+        self._document = document
+        self._doubts = doubts
+        self.problems: list[Problem] = []
+
+    def add(self, message: str, *keys: str | KeyPath, besides: Sequence[str | KeyPath] = ()) -> None:
+        """Report `message` at the first of `keys` that was written (else the first); `besides` are involved too."""
+        paths = [as_path(key) for key in keys]
+        if any(self._is_doubtful(path) for path in (*paths, *map(as_path, besides))):
+            return
+        path = next((path for path in paths if self._document.is_written(path)), paths[0])
+        self.problems.append(Problem(self._document.place_of(path), self._document.dotted(path), message))
+
+    def has_value(self, key: str) -> bool:
+        """Tell whether the user wrote this key, and not as null."""
+        return self._written_value(key) is not None and self._document.is_written(as_path(key))
+
+    def written_stations(self) -> list[Any]:
+        """Return the entries of `switch.ports` in the order in which they were written, derived ones last."""
+        entries = self._written_value("switch.ports")
+        return entries if isinstance(entries, list) else []
+
+    def station(self, name: str, *keys: str | int) -> KeyPath:
+        """Return the path of a station's key in `switch.ports`, wherever in the list the station stands."""
+        for index, entry in enumerate(self.written_stations()):
+            if isinstance(entry, dict) and entry.get("name") == name:
+                return ("switch", "ports", index, *keys)
+        return ("switch", "ports")
+
+    def _written_value(self, key: str) -> Any:
+        here = self._document.data
+        for step in key.split("."):
+            here = here.get(step) if isinstance(here, dict) else None
+        return here
+
+    def _is_doubtful(self, path: KeyPath) -> bool:
+        if is_within(path, self._doubts.wrong_paths) or path in self._doubts.with_unknown_keys:
+            return True
+        return not self._document.is_written(path) and path[:-1] in self._doubts.with_unknown_keys
+
+
+def as_path(key: str | KeyPath) -> KeyPath:
+    """Return the path of a dotted key; a path stays."""
+    return tuple(key.split(".")) if isinstance(key, str) else key

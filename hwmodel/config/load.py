@@ -1,0 +1,114 @@
+"""Load a configuration: read, override, fill in, validate, cross-check; report all that is wrong at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .checks import cross_check
+from .document import Document, KeyPath, Place, Problem, is_within, raise_problems, read_document
+from .findings import Doubts
+from .messages import complaints_from
+from .model import Config
+from .overrides import Overrides, apply_overrides, plain_data
+from .resolve import fill
+
+_MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
+
+
+def load_config(path: str | Path, overrides: Overrides | None = None) -> Config:
+    """Load the configuration file at `path`, changed by `overrides`.
+
+    `overrides` is a mapping of dotted keys to values, or `key=value` texts as on the command line. Raises InputError
+    with a line for each problem.
+    """
+    path = Path(path)
+    document = read_document(path)
+    if document.data is None and not document.problems:
+        document.problems.append(
+            Problem(document.place_of(()), "", "the file is empty; `{}` is the shortest configuration")
+        )
+        raise_problems(document.problems)
+    return _load(document, overrides, str(path.parent))
+
+
+def config_from_mapping(
+    mapping: Mapping[str, Any], overrides: Overrides | None = None, base_directory: str | Path = "."
+) -> Config:
+    """Build a configuration from nested mappings as a file would hold them.
+
+    Relative file names start at `base_directory`. Raises InputError with a line for each problem.
+    """
+    document = Document("configuration", data=plain_data(mapping))
+    document.mark_written((), document.data, Place(0, 0, 0, document.source))
+    return _load(document, overrides, str(base_directory))
+
+
+def _load(document: Document, overrides: Overrides | None, base_directory: str) -> Config:
+    if not isinstance(document.data, dict):
+        if () not in document.unreadable:
+            message = "a configuration is made of keys and values, like pcie: {lanes: 8}"
+            document.problems.append(Problem(document.place_of(()), "", message))
+        raise_problems(document.problems)
+    apply_overrides(document, overrides)
+    filled = replace(document, data=fill(document, base_directory))
+    problems = list(document.problems)
+    doubts = Doubts()
+    config = _validate(document, filled, base_directory, problems, doubts)
+    if config is not None:
+        problems.extend(cross_check(config, filled, doubts))
+    raise_problems(problems)
+    assert config is not None
+    return config
+
+
+def _validate(
+    document: Document, filled: Document, base_directory: str, problems: list[Problem], doubts: Doubts
+) -> Config | None:
+    """Return the configuration with all wrong values left out, None if that is impossible.
+
+    What is wrong is added to `problems`, and to `doubts` for the checks that follow.
+    """
+    kept, data = document, filled.data
+    for attempt in range(_MAX_ATTEMPTS):
+        try:
+            return Config.model_validate(data)
+        except ValidationError as error:
+            found = complaints_from(error, filled)
+            if attempt == 0:
+                problems.extend(found.problems)
+            doubts.with_unknown_keys.update(found.with_unknown_keys)
+            kept = replace(kept, data=_without(kept.data, found.wrong_paths, doubts.wrong_paths))
+            data = fill(kept, base_directory)
+    return None
+
+
+def _without(data: dict[str, Any], paths: list[KeyPath], dropped: set[KeyPath]) -> dict[str, Any]:
+    """Return a copy of `data` without the values at `paths`, each with as much around it as a list needs to lose."""
+    copy: dict[str, Any] = plain_data(data)
+    gone: set[KeyPath] = set()
+    for path in paths:
+        if is_within(path, gone):
+            continue
+        # The key itself, unless it is missing or stands in a list: then the nearest key around it.
+        around = (path[:length] for length in range(len(path), 0, -1))
+        gone.update(itertools.islice((candidate for candidate in around if _drop(copy, candidate)), 1))
+    dropped |= gone
+    return copy
+
+
+def _drop(data: Any, path: KeyPath) -> bool:
+    for step in path[:-1]:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    if isinstance(data, dict) and path[-1] in data:
+        del data[path[-1]]
+        return True
+    return False

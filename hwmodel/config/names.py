@@ -1,0 +1,131 @@
+"""Define the kinds of value that name something: ports, addresses, EtherTypes, and numbers as keys of a mapping."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .kinds import Kind, shown, suggest, wrong
+
+MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
+_GROUP_BIT = 1 << 40  # the lowest bit of an address's first byte
+
+
+class Mac(Kind):
+    """A 48-bit address, typed like 02:00:00:00:00:02, held as a whole number; a station's or a group's."""
+
+    def __init__(self, *, group: bool | None = None) -> None:
+        self.group = group
+
+    def parse(self, value: object) -> int:
+        """Return the address, first byte on the wire highest."""
+        if not isinstance(value, str) or not re.fullmatch(MAC_PATTERN[1:-1], value):
+            raise wrong(f"{shown(value)} is not a MAC address; write it like 02:00:00:00:00:02")
+        number = int(value.replace(":", "").replace("-", ""), 16)
+        is_group = bool(number & _GROUP_BIT)
+        if self.group is False and (is_group or number == 0):
+            raise wrong(f"{value} is {'a group' if is_group else 'the zero'} address; a station needs its own")
+        if self.group is True and not is_group:
+            raise wrong(f"{value} is a station's address; a group's has the lowest bit of the first byte set")
+        return number
+
+    def write(self, value: int) -> str:
+        """Write the address in lower case with colons."""
+        return mac_text(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        title = {None: "a MAC address", False: "a station's MAC address", True: "a group's MAC address"}[self.group]
+        return {"title": title, "type": "string", "pattern": MAC_PATTERN}
+
+
+class EtherType(Kind):
+    """An EtherType, typed like 0x0800 or 2048."""
+
+    def parse(self, value: object) -> int:
+        """Return the number."""
+        number = value
+        if isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]{1,4}", value):
+            number = int(value, 16)
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise wrong(f"{shown(value)} is not an EtherType; write it like 0x0800")
+        if not 0x600 <= number <= 0xFFFF:
+            raise wrong(f"{value} is out of range; an EtherType goes from 0x0600 to 0xffff")
+        return number
+
+    def write(self, value: int) -> str:
+        """Write the type in hexadecimal."""
+        return f"0x{value:04x}"
+
+    def schema(self) -> dict[str, Any]:
+        """Return a number or a hexadecimal text."""
+        number = {"type": "integer", "minimum": 0x600, "maximum": 0xFFFF}
+        text = {"type": "string", "pattern": "^0x[0-9A-Fa-f]{1,4}$"}
+        return {"title": "an EtherType, 0x0600 to 0xffff", "anyOf": [number, text]}
+
+
+class Name(Kind):
+    """A port's name: vf0, vf1, ..., pf, and where allowed uplink and a word for all ports."""
+
+    def __init__(self, *others: str) -> None:
+        self.others = others
+
+    def parse(self, value: object) -> str:
+        """Return the name; whether that port exists is checked later."""
+        if not isinstance(value, str) or (value not in self.others and not is_station_name(value)):
+            known = ", ".join(("pf, vf0, vf1 and so on", *self.others))
+            raise wrong(f"{shown(value)} is not the name of a port here; {known}{self._hint(value)}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        words = ("vf(0|[1-9][0-9]{0,4})", "pf", *self.others)
+        title = ", ".join(("pf", "vf0", "vf1", "...", *self.others))
+        return {"title": title, "type": "string", "pattern": f"^({'|'.join(words)})$"}
+
+    def _hint(self, value: object) -> str:
+        if not isinstance(value, str):
+            return ""
+        if value == "uplink":
+            return "; the wire's side of the switch has a key of its own, switch.uplink"
+        number = re.fullmatch(r"(?i)(?:vf|vm|port)[_ -]?0*([0-9]{1,4})", value)
+        return f" (did you mean vf{number[1]}?)" if number else suggest(value, self.others)
+
+
+class IdKey(Kind):
+    """A number as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least = least
+        self.most = most
+
+    def parse(self, value: object) -> int:
+        """Return the number."""
+        if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,9}", value):
+            raise wrong(f"the key {shown(value)} is not a whole number")
+        if not self.least <= int(value) <= self.most:
+            raise wrong(f"the key {value} is out of range; {self.least} to {self.most}")
+        return int(value)
+
+    def write(self, value: int) -> str:
+        """Write the number as JSON has it."""
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text of digits."""
+        return {"type": "string", "pattern": "^[0-9]{1,10}$"}
+
+
+def is_station_name(text: str) -> bool:
+    """Tell whether `text` could be the name of a function: pf, or vf with a number."""
+    return text == "pf" or re.fullmatch(r"vf(0|[1-9][0-9]{0,4})", text) is not None
+
+
+def port_number(name: str) -> int:
+    """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""
+    return {"uplink": 0, "pf": 1}[name] if name in ("uplink", "pf") else int(name[2:]) + 2
+
+
+def mac_text(address: int) -> str:
+    """Write a 48-bit address like 02:00:00:00:00:02."""
+    return ":".join(f"{byte:02x}" for byte in address.to_bytes(6, "big"))

@@ -1,0 +1,75 @@
+"""Validate the `nic` block: rings, batches, caches and buffers of the adapter."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .amounts import ByteCount, Duration, Rate, Whole
+from .block import Block, key
+from .kinds import Truth, Word
+
+DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
+MODEL_MAX_VFS = 128
+# What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
+MODEL_MAX_QUEUES = 1024
+MODEL_RING_POOL = 2**21
+_BATCH = Whole(1, 4096)
+_BUFFER = ByteCount("64B", "64MiB")
+
+
+class Nic(Block):
+    """The adapter: functions, queues, descriptor rings and their batches, packet buffers."""
+
+    preset: Annotated[DevicePreset | None, Word("82576", "82599", "X540", "X550", "XL710")] | None = key(
+        "82599",
+        "Device whose numbers stand in for keys that are not written, and whose limits are checked; null: no device. "
+        "It sets this block's rings, batches and buffers, pcie.generation, pcie.lanes and port.rate.",
+    )
+    vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(8, "Virtual functions, one for each VM: vf0, vf1 and so on.")
+    queues_per_vf: Annotated[int, Whole(1, 16)] = key(1, "Pairs of a Tx and an Rx ring for each function, the PF too.")
+    tx_ring: Annotated[int, Whole(8, 65536)] = key(
+        512, "Descriptors of a Tx ring. A saturated sender keeps it full, so it adds to the latency."
+    )
+    rx_ring: Annotated[int, Whole(8, 65536)] = key(
+        512, "Descriptors of an Rx ring: how many frames a slow receiver may lag behind before frames drop or wait."
+    )
+    fetch_batch: Annotated[int, _BATCH] = key(
+        8, "Tx descriptors read at once, 16 B each. Larger spends fewer bytes on read requests and headers."
+    )
+    rx_fetch_batch: Annotated[int, _BATCH] = key(
+        8, "Rx descriptors read at once, when fewer than rx_prefetch are cached and as many are posted."
+    )
+    rx_prefetch: Annotated[int, Whole(0, 4096)] = key(
+        8,
+        "Rx descriptors that a queue tries to have cached; 0: read one when a frame needs it, which adds a round trip.",
+    )
+    tx_writeback_batch: Annotated[int, _BATCH] = key(8, "Tx descriptors done before one write reports them.")
+    rx_writeback_batch: Annotated[int, _BATCH] = key(
+        1, "Rx descriptors filled before one write reports them. Larger saves bytes upwards and delays frames."
+    )
+    writeback_timeout_fs: Annotated[int, Duration("1ns", "1s")] | None = key(
+        "64us",
+        "How long after the first held write-back all held ones go out; null: no timer, a part batch waits for more.",
+        alias="writeback_timeout",
+    )
+    descriptor_cache: Annotated[int, Whole(1, 4096)] = key(
+        64, "Descriptors that a queue holds on the chip; fetch_batch, rx_fetch_batch and rx_prefetch must fit."
+    )
+    store_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+        None, "Rate at which received data move into the adapter's buffer; null: at once.", alias="store_rate"
+    )
+    tx_buffer_bytes: Annotated[int, _BUFFER] = key(
+        "160KiB",
+        "Packet buffer for frames read from the host. Room is reserved before a read, so a small one holds reads back.",
+        alias="tx_buffer",
+    )
+    rx_buffer_bytes: Annotated[int, _BUFFER] = key(
+        "512KiB", "Packet buffer for frames on their way to the host; frames from the wire drop when it is full.",
+        alias="rx_buffer",
+    )  # fmt: skip
+    max_pps: Annotated[int, Whole(1, 10**10)] | None = key(
+        None, "Frames a second that the adapter's pipeline can pass; null: unlimited."
+    )
+    drop_enable: Annotated[bool, Truth()] = key(
+        True, "Drop a frame whose Rx ring has no descriptor; false: it waits, and all frames behind it."
+    )

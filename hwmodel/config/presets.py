@@ -1,0 +1,156 @@
+"""Hold what is known of devices and drivers: values for keys that a user does not write, and limits to check.
+
+Each number has its source beside it. "Model's choice" marks one that no source gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Values = Mapping[str, Mapping[str, Any]]  # block -> key -> value as a user would type it
+
+
+@dataclass(frozen=True)
+class Device:
+    """A network adapter: default values, and limits that a configuration of it must keep (None: not known)."""
+
+    values: Values
+    max_vfs: int
+    max_queues: int
+    ring_least: int
+    ring_most: int
+    max_queues_per_function: int
+    max_macs: int | None
+    max_vlans: int | None
+    max_mirrors: int
+
+
+# What the 82599 does; the other devices say where they differ.
+_NIC_82599 = {
+    "tx_ring": 512,  # Linux ixgbe driver, ixgbe.h: IXGBE_DEFAULT_TXD
+    "rx_ring": 512,  # Linux ixgbe driver, ixgbe.h: IXGBE_DEFAULT_RXD
+    "fetch_batch": 8,  # model's choice; the device fetches up to 40 at once (pcie-bench)
+    "rx_fetch_batch": 8,  # Linux ixgbe driver: RXDCTL prefetch and host thresholds 8
+    "rx_prefetch": 8,  # Linux ixgbe driver: RXDCTL prefetch threshold 8
+    "tx_writeback_batch": 8,  # pcie-bench: the 82599 writes Tx descriptors back by 8
+    "rx_writeback_batch": 1,  # pcie-bench: Rx write-back not batched; Linux ixgbe driver: threshold 0
+    "writeback_timeout": "64us",  # model's choice
+    "descriptor_cache": 64,  # model's choice: room for one fetch of 40 (pcie-bench), as a power of two
+    "tx_buffer": "160KiB",  # Intel 82599 data sheet: transmit packet buffer
+    "rx_buffer": "512KiB",  # Intel 82599 data sheet: receive packet buffer
+    "max_pps": None,  # the 14.8 Mpps measured at 64 B from two queues are the 10 Gb/s line's own rate
+}
+
+DEVICES: Mapping[str, Device] = {
+    "82576": Device(
+        values={
+            "pcie": {"generation": 1, "lanes": 4},  # Intel 82576 data sheet: PCIe 2.0 at 2.5 GT/s, x4
+            "port": {"rate": "1Gbps"},  # Intel 82576 data sheet: 1 GbE ports
+            "nic": {
+                **_NIC_82599,  # model's choice where not named below
+                "vfs": 6,  # model's choice: the most that `pattern: pairs` can use
+                "tx_ring": 256,  # Linux igb driver, igb.h: IGB_DEFAULT_TXD
+                "rx_ring": 256,  # Linux igb driver, igb.h: IGB_DEFAULT_RXD
+                "tx_buffer": "40KiB",  # Intel 82576 data sheet: transmit packet buffer
+                "rx_buffer": "64KiB",  # Intel 82576 data sheet: receive packet buffer
+            },
+        },
+        max_vfs=7,  # Intel 82576 data sheet: 8 pools, one of them the PF's
+        max_queues=16,  # Intel 82576 data sheet: 16 + 16 queues
+        ring_least=32,  # DPDK igb driver; Linux asks for 64
+        ring_most=4096,  # Linux igb driver, igb.h: IGB_MAX_TXD
+        max_queues_per_function=2,  # Intel 82576 data sheet: 2 queues a pool
+        max_macs=24,  # Intel 82576 data sheet: exact receive addresses
+        max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
+        max_mirrors=4,  # recalled; model's choice
+    ),
+    "82599": Device(
+        values={
+            "pcie": {"generation": 2, "lanes": 8},  # Intel 82599 data sheet: PCIe 2.0 at 5 GT/s, x8
+            "port": {"rate": "10Gbps"},  # Intel 82599 data sheet: 10 GbE ports
+            "nic": dict(_NIC_82599),
+        },
+        max_vfs=63,  # Intel 82599 data sheet: 64 pools, one of them the PF's
+        max_queues=128,  # Intel 82599 data sheet: 128 + 128 queues
+        ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
+        ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_82599
+        max_queues_per_function=8,  # Intel 82599 data sheet: pools of 2, 4 or (with 8 classes) 8 queues
+        max_macs=128,  # Intel 82599 data sheet: exact receive addresses
+        max_vlans=64,  # Intel 82599 data sheet: pool VLAN filters
+        max_mirrors=4,  # Intel 82599 data sheet: mirror rules
+    ),
+    "X540": Device(
+        values={
+            "pcie": {"generation": 2, "lanes": 8},  # Intel X540 data sheet: PCIe 2.1 at 5 GT/s, x8
+            "port": {"rate": "10Gbps"},  # Intel X540 data sheet: 10GBASE-T ports
+            "nic": {**_NIC_82599, "rx_buffer": "384KiB"},  # Intel X540 data sheet: receive packet buffer
+        },
+        max_vfs=63,  # Intel X540 data sheet: 64 pools, one of them the PF's
+        max_queues=128,  # Intel X540 data sheet: 128 + 128 queues
+        ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
+        ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X540
+        max_queues_per_function=8,  # as the 82599
+        max_macs=128,  # Intel X540 data sheet
+        max_vlans=64,  # Intel X540 data sheet
+        max_mirrors=4,  # Intel X540 data sheet
+    ),
+    "X550": Device(
+        values={
+            "pcie": {"generation": 3, "lanes": 4},  # Intel X550 data sheet: PCIe 3.0 at 8 GT/s, x4
+            "port": {"rate": "10Gbps"},  # Intel X550 data sheet: 10GBASE-T ports
+            "nic": {**_NIC_82599, "rx_buffer": "384KiB"},  # model's choice: as the X540
+        },
+        max_vfs=64,  # captured listing of its SR-IOV capability: total VFs 64
+        max_queues=128,  # Intel X550 data sheet: 128 + 128 queues
+        ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
+        ring_most=32768,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X550
+        max_queues_per_function=8,  # as the 82599
+        max_macs=128,  # Intel X550 data sheet
+        max_vlans=64,  # Intel X550 data sheet
+        max_mirrors=4,  # Intel X550 data sheet
+    ),
+    "XL710": Device(
+        values={
+            "pcie": {"generation": 3, "lanes": 8},  # Intel XL710 data sheet: PCIe 3.0 at 8 GT/s, x8
+            "port": {"rate": "40Gbps"},  # Intel XL710 data sheet: 40 GbE port
+            "nic": {
+                **_NIC_82599,  # model's choice where not named below
+                "max_pps": 37_000_000,  # measured with DPDK below 160 B: about 37 Mpps
+            },
+        },
+        max_vfs=128,  # Intel XL710 data sheet: 128 VFs
+        max_queues=1536,  # recalled; model's choice
+        ring_least=64,  # Linux i40e driver, i40e.h: I40E_MIN_NUM_DESCRIPTORS
+        ring_most=8160,  # Linux i40e driver, i40e.h: I40E_MAX_NUM_DESCRIPTORS_XL710
+        max_queues_per_function=16,  # Linux i40e driver: a VF has at most 16 pairs
+        max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
+        max_vlans=None,  # filters belong to each virtual station interface
+        max_mirrors=64,  # Intel XL710 data sheet: mirror rules
+    ),
+}
+
+DRIVERS: Mapping[str, Values] = {
+    "kernel": {
+        "driver": {
+            "tx_doorbell_batch": 1,  # pcie-bench: the kernel driver writes the tail for each frame
+            "refill_batch": 32,  # pcie-bench: Rx tail every 32
+            "rx_interrupt_batch": 32,  # pcie-bench: Rx interrupt every 32
+            "tx_interrupt_batch": 32,  # pcie-bench: Tx interrupt every 32
+            "moderation": "0us",  # model's choice: by frames, so that load decides and no clock
+            "frame_time": "20ns",  # model's choice: an ample core, so that link and adapter set the rate
+        },
+        "nic": {"tx_writeback_batch": 8},  # pcie-bench: Tx write-back every 8
+    },
+    "dpdk": {
+        "driver": {
+            "tx_doorbell_batch": 32,  # pcie-bench: Tx tail every 32
+            "refill_batch": 32,  # pcie-bench: Rx tail every 32
+            "rx_interrupt_batch": 0,  # pcie-bench: no interrupts
+            "tx_interrupt_batch": 0,  # pcie-bench: no interrupts
+            "moderation": "0us",  # no interrupts, nothing to moderate
+            "frame_time": "20ns",  # model's choice: an ample core, so that link and adapter set the rate
+        },
+    },
+}

@@ -1,0 +1,155 @@
+"""Write docs/configuration.md: every key with its values, its default and its meaning, from the models themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from .model import Config
+from .presets import DEVICES, DRIVERS
+from .schema import default_text, fields, schema_of, user_text
+
+_INTRODUCTION = """\
+# Configuration
+
+<!-- Written by hwmodel.config.reference; a test keeps it current. -->
+
+A configuration is a YAML file with up to eight blocks. Every key has a default, so a file says only what matters to it;
+`hwmodel check FILE` prints all keys with the values that hold. The files in `configs/` are places to start from, and
+begin with a line that lets editors complete keys and show these descriptions.
+
+**Units are written out**: bytes as `256B`, `64KiB`, `1MiB` (1 KiB is 1024 B), times as `450ns`, `2ms` (fs, ps, ns, us,
+ms, s), rates as `10Gbps` (bps, Kbps, Mbps, Gbps; powers of 1000), frequencies as `156.25MHz`. Frame lengths alone are
+bare numbers, because the field writes them so: bytes with the FCS. Fractions are welcome where they come out whole:
+`1.5KiB` is 1536 B, `0.5B` is an error.
+
+**Files are read strictly.** Unknown and repeated keys, anchors, aliases and tags, a second document, other encodings
+than UTF-8 and files over 1 MiB are errors. A plain `on`, `yes`, `1e3` or `12:30` is a text, never a number. All that is
+wrong is reported at once, a line each, and the exit status is 2:
+
+    configs/mine.yaml:4:16: pcie.max_payload: '500ns' is a time, but this is a byte count; write it like 256B
+    configs/mine.yaml:9:3: nic.rx_rings: unknown key (did you mean rx_ring?)
+
+**`--set KEY=VALUE`** changes any key of a file: `--set pcie.lanes=8`, `--set workload.sizes='[[64, 7], [1518, 1]]'`.
+An entry of a list goes by its name, or by its position from 0: `--set switch.ports.vf0.vlans='[1, 2]'` (which adds the
+entry if the file has none), `--set workload.flows.0='[vf0, vf1, 1Gbps]'`. File names in `--set` start at the current
+directory, those in a file at the file's own.
+
+**Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
+default. `preset: null` leaves a stage out; without a device its limits are not checked either.
+
+**Results** carry the resolved configuration, which is a valid file itself, and its hash: the first 16 hexadecimal
+digits of its SHA-256. A capture counts by its content there, not by its name.
+"""
+
+
+# What the table of devices calls a limit, and its attribute in `presets.Device`.
+_LIMITS = {
+    "most VFs": "max_vfs",
+    "most queue pairs": "max_queues",
+    "most queue pairs of a function": "max_queues_per_function",
+    "shortest ring": "ring_least",
+    "longest ring": "ring_most",
+    "most addresses": "max_macs",
+    "most VLANs": "max_vlans",
+    "most mirrors": "max_mirrors",
+}
+
+
+def reference_text() -> str:
+    """Return the text of docs/configuration.md."""
+    parts = [_INTRODUCTION]
+    for _, key, field, annotation in fields(Config):
+        parts.append(f"## {key}\n\n{field.description}\n")
+        parts.extend(_tables(key, annotation))
+    return "\n".join([*parts, _preset_tables()])
+
+
+def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
+    """Yield the table of a block, then those of the blocks in it."""
+    rows = []
+    inside = []
+    for _, key, field, annotation in fields(model):
+        default = default_text(model, key, field)
+        block = _block_in(annotation)
+        if block is not None:
+            inside.append((f"{path}.{key}", block))
+            default = "" if default == "{}" else default
+        value = _value_text(schema_of(annotation, {}))
+        rows.append([f"`{key}`", value, f"{default}", field.description or ""])
+    yield _table(["key", "value", "default", "meaning"], rows)
+    for block_path, block in inside:
+        yield f"### {block_path}\n\n{(block.__doc__ or '').strip()}\n"
+        yield from _tables(block_path, block)
+
+
+def _block_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the block that an annotation is, may be, or lists."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_block_in(part) for part in get_args(annotation) if part is not NoneType)
+    return next((block for block in found if block is not None), None)
+
+
+def _value_text(schema: dict[str, Any]) -> str:
+    """Say in a few words what the JSON schema of a value allows."""
+    if "title" in schema:
+        return str(schema["title"])
+    if "$ref" in schema:
+        return "keys, below"
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        words = [item for item in schema["enum"] if not isinstance(item, int) or schema.get("type") == "integer"]
+        return ", ".join(f"`{user_text(word)}`" for word in words)
+    if "anyOf" in schema:
+        return ", or ".join(_value_text(part) for part in schema["anyOf"])
+    if schema["type"] == "array" and "items" in schema:
+        items = _value_text(schema["items"])
+        return "a list of entries, below" if items == "keys, below" else f"a list: {items}"
+    if schema["type"] == "array":
+        return "[" + "; ".join(_value_text(part) for part in schema["prefixItems"]) + "]"
+    if schema["type"] == "object":
+        return f"a mapping of numbers to: {_value_text(schema['additionalProperties'])}"
+    return {"null": "`null`", "number": "a number", "boolean": "`true`, `false`", "string": "a text"}[schema["type"]]
+
+
+def _preset_tables() -> str:
+    devices = sorted(DEVICES)
+    keys = dict.fromkeys(
+        f"{block}.{key}" for name in devices for block, keys in DEVICES[name].values.items() for key in keys
+    )
+    rows = [[f"`{key}`", *(_preset_value(DEVICES[name].values, key) for name in devices)] for key in keys]
+    for what, attribute in _LIMITS.items():
+        values = (getattr(DEVICES[name], attribute) for name in devices)
+        rows.append([what, *("not checked" if value is None else str(value) for value in values)])
+    drivers = sorted(DRIVERS, reverse=True)
+    driver_keys = dict.fromkeys(
+        f"{block}.{key}" for name in drivers for block, keys in DRIVERS[name].items() for key in keys
+    )
+    driver_rows = [[f"`{key}`", *(_preset_value(DRIVERS[name], key) for name in drivers)] for key in driver_keys]
+    return (
+        "\n".join(
+            [
+                "## Presets\n\nThe sources of the numbers stand beside them in `hwmodel/config/presets.py`.\n",
+                "### Devices (nic.preset)\n",
+                _table(["key or limit", *devices], rows),
+                "### Drivers (driver.preset)\n",
+                _table(["key", *drivers], driver_rows),
+            ]
+        ).rstrip("\n")
+        + "\n"
+    )
+
+
+def _preset_value(values: Any, key: str) -> str:
+    block, _, name = key.partition(".")
+    return user_text(values[block][name]) if name in values.get(block, {}) else ""
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

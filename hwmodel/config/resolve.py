@@ -1,0 +1,111 @@
+"""Fill in what the user did not write: from the driver, then the device, then what follows from other keys.
+
+Works on the plain data of a document before validation, so that each value, whoever gave it, is checked in one place.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+from .document import Document
+from .model import Config
+from .names import is_station_name, mac_text, port_number
+from .nic import MODEL_MAX_VFS, Nic
+from .presets import DEVICES, DRIVERS, Values
+
+BLOCKS = tuple(Config.model_fields)
+_BASE_MAC = 0x02_00_00_00_00_00
+_DEFAULT_FRAME_BYTES = 1518
+
+
+def fill(document: Document, base_directory: str) -> dict[str, Any]:
+    """Return a copy of the document's data with every key that can be derived filled in."""
+    data: dict[str, Any] = copy.deepcopy(document.data)
+    for name in BLOCKS:
+        if data.get(name) is None:
+            data[name] = {}  # a block whose keys are all left out, or commented out
+    nic, driver, workload = data["nic"], data["driver"], data["workload"]
+    driver_values = _preset(driver, "kernel", DRIVERS)
+    device = _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
+    for values in (driver_values, device):
+        _fill_values(data, values)
+    n_vfs = _number_of_vfs(nic)
+    if isinstance(data["host"], dict):
+        data["host"].setdefault("cores", n_vfs)
+    if isinstance(data["switch"], dict):
+        _fill_stations(data["switch"], n_vfs)
+    if isinstance(workload, dict):
+        _fill_workload(document, workload, base_directory)
+    return data
+
+
+def default_mac(number: int) -> str:
+    """Return the address that a port has by its number, 02:00:00:00:NN:NN."""
+    return mac_text(_BASE_MAC | number & 0xFFFF)
+
+
+def _preset(block: Any, default: str, known: dict[str, Values] | Any) -> Values:
+    name = block.get("preset", default) if isinstance(block, dict) else default
+    if isinstance(name, int):
+        name = str(name)  # an unquoted 82599
+    if name is None:
+        return {}
+    found: Values = known.get(name, known[default]) if isinstance(name, str) else known[default]
+    return found
+
+
+def _fill_values(data: dict[str, Any], values: Values) -> None:
+    for block, keys in values.items():
+        if isinstance(data[block], dict):
+            for name, value in keys.items():
+                data[block].setdefault(name, value)
+
+
+def _number_of_vfs(nic: Any) -> int:
+    default = Nic.model_fields["vfs"].default
+    n_vfs = nic.get("vfs", default) if isinstance(nic, dict) else default
+    valid = isinstance(n_vfs, int) and not isinstance(n_vfs, bool) and 1 <= n_vfs <= MODEL_MAX_VFS
+    return int(n_vfs) if valid else int(default)
+
+
+def _fill_stations(switch: dict[str, Any], n_vfs: int) -> None:
+    stations = switch.setdefault("ports", [])
+    if not isinstance(stations, list):
+        return
+    named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
+    absent = [name for name in ("pf", *(f"vf{k}" for k in range(n_vfs))) if name not in named]
+    stations.extend({"name": name} for name in absent)
+    for entry in stations:
+        if isinstance(entry, dict):
+            _fill_station(entry)
+
+
+def _fill_station(entry: dict[str, Any]) -> None:
+    name = entry.get("name")
+    # Without a good name, which is reported, any number does: that the rest is missing would be no news.
+    number = port_number(name) if isinstance(name, str) and is_station_name(name) else 1
+    port_vlan = entry.get("port_vlan", 1)
+    vlans = entry.setdefault("vlans", [port_vlan])
+    entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
+    entry.setdefault("macs", [default_mac(number)])
+    entry.setdefault("vif", number)
+    entry.setdefault("ecid", number)
+
+
+def _fill_workload(document: Document, workload: dict[str, Any], base_directory: str) -> None:
+    pcap = workload.get("pcap")
+    if isinstance(pcap, str):
+        from_command_line = document.place_of(("workload", "pcap")).source_index > 0
+        workload["pcap"] = os.path.abspath(os.path.join("" if from_command_line else base_directory, pcap))
+    if workload.get("pattern", "") is None:
+        del workload["pattern"]  # how the resolved form of a pcap's configuration says that there is none
+    if pcap is None and workload.get("frame_bytes") is None and workload.get("sizes") is None:
+        workload["frame_bytes"] = _DEFAULT_FRAME_BYTES
+    external = workload.get("external")
+    if isinstance(external, dict) and external.get("frame_bytes") is None and external.get("sizes") is None:
+        for key in ("frame_bytes", "sizes"):
+            external[key] = workload.get(key)
+        if external["frame_bytes"] is None and external["sizes"] is None:
+            external["frame_bytes"] = _DEFAULT_FRAME_BYTES

@@ -1,0 +1,43 @@
+"""Validate the `run` block: how long to simulate, and with which random numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from .amounts import Duration, Whole
+from .block import Block, key
+from .kinds import Kind, wrong
+
+_TIME = Duration("0ns", "100s")
+
+
+class _Warmup(Kind):
+    def parse(self, value: object) -> int | str:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, str) and value[:1].isalpha():
+            raise wrong(f"{value!r} is neither auto nor a time like 2ms")
+        return _TIME.parse(value)
+
+    def write(self, value: Any) -> str:
+        return "auto" if value == "auto" else _TIME.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"const": "auto"}, _TIME.schema()]}
+
+
+class Run(Block):
+    """Length and seed of a run."""
+
+    warmup: Annotated[int | Literal["auto"], _Warmup()] = key(
+        "auto", "Simulated time before figures count: auto waits until buffers have filled and rates hold, or a time."
+    )
+    duration_fs: Annotated[int, Duration("1ns", "100s")] = key(
+        "20ms", "Simulated time in which figures count, after the warm-up.", alias="duration"
+    )
+    frames: Annotated[int, Whole(1, 10**12)] | None = key(
+        None, "Frames after which a run ends even before `duration`; null: by time alone."
+    )
+    seed: Annotated[int, Whole(0, 2**63 - 1)] = key(
+        1, "Seed of all random numbers; the same configuration and seed give the same result, byte for byte."
+    )

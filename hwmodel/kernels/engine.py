@@ -1,0 +1,278 @@
+"""The loop: take the next event, let the block concerned handle it, start idle links when an instant is over."""
+
+from __future__ import annotations
+
+from . import entry, inlined, kernel
+from .events import earliest_lane, take_first, take_timer, append
+from .fetch import fetch_rx, fetch_tx
+from .guest import chunk_done
+from .layout import (
+    CORE_TIMER, CREDIT, COMPLETION_CREDIT, DONE, DOWN_ARRIVAL, DOWN_DONE, EVENTS_SPENT, FRAMES_REACHED, GRANT_CAP, COMPLETION_READY, IDLE, LINE,
+    LOG_CAP, LOG_FULL, MODERATION_TIMER, NEVER, NON_POSTED_CREDIT, OVERFLOW, PAYLOAD_READ, PIPELINE, POSTED_CREDIT, RX_DESCRIPTOR_COMPLETION, RX_DESCRIPTOR_READ, RX_INTERRUPT, RX_WRITEBACK,
+    RX_WRITEBACK_TIMER, SOURCE_TIMER, STORED, TIMERS, TX_DESCRIPTOR_READ, TX_DOORBELL, TX_INTERRUPT, TX_WRITEBACK,
+    TX_WRITEBACK_TIMER, UP_ARRIVAL, UP_DONE, WIRE,
+)  # fmt: skip
+from .link import credits_returned, fly, on_wire, received, return_credits, start_down, start_up
+from .measure import change
+from .reads import host_reads, issue, release_tag
+from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show
+from .scheduler import descriptors_cached, shaper_expired
+from .sources import begin, feed_hungry, hunger, source_timer
+from .switching import frame_in, line_done, move_local_copies, pipeline_done, wire_done
+from .transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
+
+LOG_RESERVE = 1 << 14  # deliveries that one event can make at most
+
+
+@inlined
+def up_received(nic, now_fs, sending):
+    """Let the host take a TLP in."""
+    received(nic, nic.up, nic.down)
+    kind = sending.kind
+    if nic.pcie.has_credits:
+        if kind < RX_DESCRIPTOR_READ:
+            return_credits(nic, now_fs, POSTED_CREDIT, sending.data_bytes, True)
+        else:
+            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
+    if sending.is_last == 0:
+        return
+    if kind >= RX_DESCRIPTOR_READ:
+        host_reads(nic, now_fs, sending.tag)
+    elif kind == RX_WRITEBACK:
+        rx_written_back(nic, now_fs, sending.queue, sending.n)
+    elif kind == RX_INTERRUPT:
+        show(nic, now_fs, sending.queue, sending.n)
+    elif kind == TX_WRITEBACK:
+        if sending.n > 0:
+            tx_written_back(nic, now_fs, sending.queue, sending.n)
+    elif kind == TX_INTERRUPT:
+        slots_free(nic, now_fs, sending.queue, sending.n)
+
+
+@inlined
+def read_complete(nic, now_fs, number):
+    """Use what a read has brought, now that its last byte is stored."""
+    tag = nic.tags.slot[number]
+    kind = tag.kind
+    release_tag(nic, now_fs, number)
+    if kind == PAYLOAD_READ:
+        frame = nic.grant[tag.frame & (GRANT_CAP - 1)]
+        frame.reads_left -= 1
+        if frame.reads_left == 0:
+            frame_in(nic, now_fs, tag.frame)
+    elif kind == TX_DESCRIPTOR_READ:
+        descriptors_cached(nic, tag.queue, tag.n_descriptors)
+        fetch_tx(nic, tag.queue)
+    else:
+        queue = nic.rx_queue[tag.queue]
+        queue.cached += tag.n_descriptors
+        queue.requested -= tag.n_descriptors
+        nic.moves_due = 1
+    nic.reads_due = 1
+
+
+@inlined
+def down_received(nic, now_fs, sending):
+    """Let the NIC take a TLP in."""
+    received(nic, nic.down, nic.up)
+    kind = sending.kind
+    if kind >= RX_DESCRIPTOR_COMPLETION:
+        if nic.pcie.has_credits:
+            return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
+        if sending.is_last == 0:
+            return
+        limits = nic.limits
+        if limits.store_den > 0:
+            n_bytes = nic.tags.slot[sending.tag].n_bytes
+            stored_fs = max(now_fs, nic.store_busy_until_fs) + n_bytes * limits.store_num // limits.store_den
+            nic.store_busy_until_fs = stored_fs
+            if not append(nic.events, STORED, stored_fs, sending.tag):
+                nic.overflow = 1
+        else:
+            read_complete(nic, now_fs, sending.tag)
+    elif kind == TX_DOORBELL:
+        nic.tx_queue[sending.queue].known += sending.n
+        fetch_tx(nic, sending.queue)
+        nic.reads_due = 1
+    else:
+        nic.rx_queue[sending.queue].known += sending.n
+        change(nic.rx_ring, now_fs, sending.n)
+        fetch_rx(nic, sending.queue)
+        nic.moves_due = 1
+
+
+@inlined
+def up_done(nic, now_fs):
+    """Finish a TLP that has left toward the host."""
+    link = nic.up
+    sending = on_wire(link)
+    link.is_busy = 0
+    nic.events.next_at[UP_DONE] = NEVER
+    if nic.pcie.propagation_fs > 0:
+        fly(nic, UP_ARRIVAL, sending, nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
+    else:
+        up_received(nic, now_fs, sending)
+    if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
+        change(nic.rx_buffer, now_fs, -sending.room_bytes)
+        nic.moves_due = 1
+
+
+@inlined
+def down_done(nic, now_fs):
+    """Finish a TLP that has left toward the NIC."""
+    link = nic.down
+    link.is_busy = 0
+    nic.events.next_at[DOWN_DONE] = NEVER
+    if nic.pcie.propagation_fs > 0:
+        fly(nic, DOWN_ARRIVAL, on_wire(link), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
+    else:
+        down_received(nic, now_fs, on_wire(link))
+
+
+@kernel
+def timer(nic, now_fs):
+    """Handle an entry of the side heap."""
+    word = take_timer(nic.events)
+    kind = word >> 16
+    index = word & 0xFFFF
+    if kind == CORE_TIMER:
+        chunk_done(nic, now_fs, index)
+    elif kind == SOURCE_TIMER:
+        source_timer(nic, now_fs, index)
+    elif kind == RX_WRITEBACK_TIMER:
+        rx_writeback_expired(nic, now_fs, index)
+    elif kind == MODERATION_TIMER:
+        moderation_expired(nic, now_fs, index)
+    elif kind == TX_WRITEBACK_TIMER:
+        tx_writeback_expired(nic, now_fs, index)
+    else:
+        shaper_expired(nic, index)
+        nic.reads_due = 1
+
+
+@inlined
+def handle(nic, lane, now_fs):
+    """Handle the first event of a lane."""
+    events = nic.events
+    if lane == UP_DONE:
+        up_done(nic, now_fs)
+    elif lane == DOWN_DONE:
+        down_done(nic, now_fs)
+    elif lane == COMPLETION_READY:
+        events.next_at[COMPLETION_READY] = NEVER
+    elif lane == TIMERS:
+        timer(nic, now_fs)
+    elif lane == UP_ARRIVAL:
+        up_received(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
+    elif lane == DOWN_ARRIVAL:
+        down_received(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
+    elif lane == WIRE:
+        wire_done(nic, now_fs)
+    elif lane == LINE:
+        line_done(nic, now_fs)
+    elif lane == PIPELINE:
+        pipeline_done(nic, now_fs)
+    elif lane == STORED:
+        read_complete(nic, now_fs, take_first(events, STORED))
+    else:
+        credits_returned(nic, take_first(events, CREDIT))
+
+
+@inlined
+def start_links(nic, now_fs):
+    """Let idle links choose their next TLP, now that all of this instant has happened; return True if one could."""
+    has_started = False
+    up = nic.up
+    if up.is_busy == 0 and (up.first.head != up.first.tail or up.second.head != up.second.tail):
+        has_started = True
+        if start_up(nic, now_fs):
+            nic.rx_dma_busy = 0
+            nic.moves_due = 1
+    down = nic.down
+    if down.is_busy == 0 and (down.first.head != down.first.tail or down.second.head != down.second.tail):
+        has_started = True
+        start_down(nic, now_fs)
+    return has_started
+
+
+@inlined
+def settle(nic, now_fs):
+    """Do what an event has made possible, in the order of the datapath: copies move on, descriptors are done, reads go."""
+    if nic.moves_due:
+        nic.moves_due = 0
+        move_local_copies(nic, now_fs)
+    if nic.done_queue >= 0:
+        descriptor_done(nic, now_fs, nic.done_queue)
+        nic.done_queue = -1
+    if nic.reads_due:
+        nic.reads_due = 0
+        issue(nic, now_fs)
+    if nic.n_hungry > 0:
+        feed_hungry(nic, now_fs)
+
+
+@kernel
+def begin_all(nic):
+    """Fetch the first Rx descriptors and let all sources begin."""
+    for number in range(nic.limits.n_queues):
+        fetch_rx(nic, number)
+    for number in range(nic.limits.n_sources):
+        begin(nic, number)
+    for number in range(nic.limits.n_functions):
+        hunger(nic, number)
+    nic.has_started = 1
+    nic.reads_due = 1
+
+
+@kernel
+def must_stop(nic):
+    """Say whether the run has to return before the next instant."""
+    return nic.overflow != 0 or nic.log.n > LOG_CAP - LOG_RESERVE or has_delivered(nic)
+
+
+@kernel
+def has_delivered(nic):
+    """Say whether the run has delivered what it was to deliver, in all or of the watched flow."""
+    return nic.counters.delivered >= nic.delivered_target or nic.flow[nic.watched_flow].delivered >= nic.watched_target
+
+
+@entry
+def run(state, until_fs, n_events):
+    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
+
+    `state` is a one-element record array of `layout.NIC`. The first call starts the machine at time 0.
+    """
+    nic = state[0]
+    events = nic.events
+    now_fs = nic.now_fs
+    left = n_events
+    if nic.has_started == 0:
+        begin_all(nic)
+    while True:
+        if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
+            settle(nic, now_fs)
+        lane = earliest_lane(events)
+        at_fs = events.next_at[lane]
+        if at_fs > now_fs:
+            if start_links(nic, now_fs):
+                if nic.moves_due:
+                    continue
+                lane = earliest_lane(events)
+                at_fs = events.next_at[lane]
+            if at_fs > until_fs or left <= 0 or must_stop(nic):
+                break
+            now_fs = at_fs
+        handle(nic, lane, now_fs)
+        left -= 1
+    events.n_events += n_events - left
+    nic.now_fs = now_fs
+    if nic.overflow:
+        return OVERFLOW
+    if has_delivered(nic):
+        return FRAMES_REACHED
+    if at_fs >= NEVER:
+        return IDLE
+    if at_fs > until_fs:
+        nic.now_fs = until_fs
+        return DONE
+    return LOG_FULL if nic.log.n > LOG_CAP - LOG_RESERVE else EVENTS_SPENT

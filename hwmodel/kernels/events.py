@@ -1,0 +1,150 @@
+"""Pending events: a few lanes that are sorted by construction, and one small heap for timers.
+
+A FIFO server with a constant delay emits its events in time order, so what is pending behind it is a sorted ring. The
+next event is the least of the lane heads; at one instant the lower lane goes first.
+"""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .layout import (
+    COMPLETION_READY,
+    DOWN_DONE,
+    FIRST_RARE_LANE,
+    HEAP_CAP,
+    LANE_CAP,
+    LANES,
+    NEVER,
+    TIMERS,
+    UP_DONE,
+)
+
+KEY_SEQUENCE_BITS = 40
+KEY_INDEX_BITS = 16
+
+
+@inlined
+def earliest_lane(events):
+    """Return the lane whose head comes first."""
+    best = TIMERS
+    best_at = events.next_at[TIMERS]
+    if events.next_at[DOWN_DONE] < best_at:
+        best = DOWN_DONE
+        best_at = events.next_at[DOWN_DONE]
+    if events.next_at[COMPLETION_READY] < best_at:
+        best = COMPLETION_READY
+        best_at = events.next_at[COMPLETION_READY]
+    if events.next_at[UP_DONE] < best_at:
+        best = UP_DONE
+        best_at = events.next_at[UP_DONE]
+    if events.rare_at < best_at:
+        best = FIRST_RARE_LANE
+        while events.next_at[best] != events.rare_at:
+            best += 1
+    return best
+
+
+@inlined
+def set_next(events, lane, at_fs):
+    """Say when a lane's first event is; `NEVER` if it has none."""
+    events.next_at[lane] = at_fs
+    if lane >= FIRST_RARE_LANE:
+        first_fs = events.next_at[FIRST_RARE_LANE]
+        for other in range(FIRST_RARE_LANE + 1, LANES):
+            first_fs = min(first_fs, events.next_at[other])
+        events.rare_at = first_fs
+
+
+@kernel
+def append(events, lane_id, at_fs, word):
+    """Put an event into its lane; one that comes before the last ones (jitter) moves ahead of them."""
+    lane = events.lane[lane_id]
+    position = lane.tail
+    while position > lane.head and lane.ring[(position - 1) & (LANE_CAP - 1)].at_fs > at_fs:
+        later = lane.ring[(position - 1) & (LANE_CAP - 1)]
+        moved = lane.ring[position & (LANE_CAP - 1)]
+        moved.at_fs = later.at_fs
+        moved.word = later.word
+        position -= 1
+    entry = lane.ring[position & (LANE_CAP - 1)]
+    entry.at_fs = at_fs
+    entry.word = word
+    lane.tail += 1
+    if position == lane.head:
+        set_next(events, lane_id, at_fs)
+    return lane.tail - lane.head < LANE_CAP
+
+
+@kernel
+def take_first(events, lane_id):
+    """Remove a lane's first event and return its word."""
+    lane = events.lane[lane_id]
+    word = lane.ring[lane.head & (LANE_CAP - 1)].word
+    lane.head += 1
+    if lane.head == lane.tail:
+        set_next(events, lane_id, NEVER)
+    else:
+        set_next(events, lane_id, lane.ring[lane.head & (LANE_CAP - 1)].at_fs)
+    return word
+
+
+@kernel
+def set_timer(events, at_fs, kind, index):
+    """Enter a timer; those of one instant go by kind, then index, then age. Return False if the heap is full."""
+    key = (((kind << KEY_INDEX_BITS) | index) << KEY_SEQUENCE_BITS) | (events.seq & ((1 << KEY_SEQUENCE_BITS) - 1))
+    events.seq += 1
+    if events.heap_n == HEAP_CAP:
+        return False
+    child = events.heap_n
+    events.heap_n += 1
+    heap = events.heap
+    while child > 0:
+        parent = (child - 1) >> 1
+        above = heap[parent]
+        if above.at_fs < at_fs or (above.at_fs == at_fs and above.key < key):
+            break
+        entry = heap[child]
+        entry.at_fs = above.at_fs
+        entry.key = above.key
+        child = parent
+    entry = heap[child]
+    entry.at_fs = at_fs
+    entry.key = key
+    events.next_at[TIMERS] = heap[0].at_fs
+    return True
+
+
+@kernel
+def take_timer(events):
+    """Remove the earliest timer; return its kind and index in one word, `kind << 16 | index`."""
+    heap = events.heap
+    word = heap[0].key >> KEY_SEQUENCE_BITS
+    events.heap_n -= 1
+    n = events.heap_n
+    if n == 0:
+        events.next_at[TIMERS] = NEVER
+        return word
+    at_fs = heap[n].at_fs
+    key = heap[n].key
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= n:
+            break
+        if child + 1 < n:
+            left = heap[child]
+            right = heap[child + 1]
+            if right.at_fs < left.at_fs or (right.at_fs == left.at_fs and right.key < left.key):
+                child += 1
+        below = heap[child]
+        if at_fs < below.at_fs or (at_fs == below.at_fs and key < below.key):
+            break
+        entry = heap[parent]
+        entry.at_fs = below.at_fs
+        entry.key = below.key
+        parent = child
+    entry = heap[parent]
+    entry.at_fs = at_fs
+    entry.key = key
+    events.next_at[TIMERS] = heap[0].at_fs
+    return word

@@ -1,0 +1,78 @@
+"""Descriptor fetches: when a ring's next descriptors are asked for, and how many at once."""
+
+from __future__ import annotations
+
+from . import kernel
+from .layout import FETCH_CAP
+
+FETCH_MASK = FETCH_CAP - 1
+DESCRIPTOR_BYTES = 16  # of every adapter modelled here
+
+
+@kernel
+def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_descriptors):
+    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS."""
+    left = n_descriptors
+    position = first_descriptor % ring_length
+    most = nic.pcie.max_read_request_bytes
+    while left > 0:
+        in_request = (most - ((16 * position) & (most - 1))) >> 4
+        n = min(min(left, ring_length - position), in_request)
+        fetch = fetches.ring[fetches.tail & FETCH_MASK]
+        fetch.queue = ring_queue
+        fetch.n_descriptors = n
+        fetch.address = 16 * position
+        fetches.tail += 1
+        left -= n
+        position = (position + n) % ring_length
+    if fetches.tail - fetches.head >= FETCH_CAP:
+        nic.overflow = 1
+
+
+@kernel
+def fetch_tx(nic, number):
+    """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
+    limits = nic.limits
+    queue = nic.tx_queue[number]
+    while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
+        n = min(queue.known, limits.fetch_batch)
+        want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
+        queue.fetched += n
+        queue.known -= n
+        queue.requested += n
+
+
+@kernel
+def want_rx(nic, number, n_descriptors):
+    """Ask for Rx descriptors."""
+    queue = nic.rx_queue[number]
+    want_descriptors(nic, nic.reads.rx_fetches, number, nic.limits.rx_ring, queue.fetched, n_descriptors)
+    queue.fetched += n_descriptors
+    queue.known -= n_descriptors
+    queue.requested += n_descriptors
+
+
+@kernel
+def fetch_rx(nic, number):
+    """Prefetch Rx descriptors: a whole batch while fewer than `rx_prefetch` are on the chip or on their way."""
+    limits = nic.limits
+    queue = nic.rx_queue[number]
+    batch = limits.rx_fetch_batch
+    while (
+        queue.cached + queue.requested < limits.rx_prefetch
+        and queue.known >= batch
+        and queue.cached + queue.requested + batch <= limits.descriptor_cache
+    ):
+        want_rx(nic, number, batch)
+
+
+@kernel
+def fetch_rx_on_demand(nic, number, n_needed):
+    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it."""
+    limits = nic.limits
+    queue = nic.rx_queue[number]
+    if queue.cached + queue.requested + queue.known < n_needed:
+        return False
+    while queue.cached + queue.requested < n_needed:
+        want_rx(nic, number, min(queue.known, limits.rx_fetch_batch) if limits.rx_prefetch > 0 else 1)
+    return True

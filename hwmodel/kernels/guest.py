@@ -1,0 +1,120 @@
+"""The guests' cores: posting frames, taking received ones, ringing doorbells."""
+
+from __future__ import annotations
+
+from . import kernel
+from .events import set_timer
+from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
+from .link import enqueue
+
+NO_TASK = -1
+
+
+@kernel
+def add_task(nic, now_fs, core_number, kind, queue, n):
+    """Queue work at a core: `n` frames of one ring to post or to take."""
+    core = nic.core[core_number]
+    if core.last_task >= 0:
+        last = nic.task[core.last_task]
+        if last.kind == kind and last.queue == queue:
+            last.n += n
+            return
+    number = nic.free_task
+    if number == NO_TASK:
+        nic.overflow = 1
+        return
+    task = nic.task[number]
+    nic.free_task = task.following
+    task.kind = kind
+    task.queue = queue
+    task.n = n
+    task.following = NO_TASK
+    if core.last_task >= 0:
+        nic.task[core.last_task].following = number
+    else:
+        core.first_task = number
+    core.last_task = number
+    if core.is_running == 0:
+        start_chunk(nic, now_fs, core_number)
+
+
+@kernel
+def frames_to_refill(nic, queue, most):
+    """Return how many frames the driver takes until it has a whole batch of descriptors to post again."""
+    wanted = nic.limits.refill_batch - queue.since_refill
+    n = 0
+    while n < most and wanted > 0:
+        wanted -= nic.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
+        n += 1
+    return n
+
+
+@kernel
+def start_chunk(nic, now_fs, core_number):
+    """Start on the first piece of work, as far as the next doorbell that it can lead to."""
+    core = nic.core[core_number]
+    number = core.first_task
+    task = nic.task[number]
+    if task.kind == POST_TASK:
+        tx_queue = nic.tx_queue[task.queue]
+        n = min(task.n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
+    else:
+        n = frames_to_refill(nic, nic.rx_queue[task.queue], task.n)
+    core.kind = task.kind
+    core.queue = task.queue
+    core.chunk = n
+    core.started_fs = now_fs
+    core.is_running = 1
+    work_fs = n * nic.host.frame_time_fs
+    core.busy_fs[task.kind] += work_fs
+    task.n -= n
+    if task.n == 0:
+        core.first_task = task.following
+        if core.first_task == NO_TASK:
+            core.last_task = NO_TASK
+        task.following = nic.free_task
+        nic.free_task = number
+    if not set_timer(nic.events, now_fs + work_fs, CORE_TIMER, core_number):
+        nic.overflow = 1
+
+
+@kernel
+def posted(nic, now_fs, number, n, started_fs):
+    """Mark frames as posted and ring the doorbell when a batch is full or nothing more is to be posted."""
+    queue = nic.tx_queue[number]
+    at_fs = started_fs
+    for i in range(queue.posted, queue.posted + n):
+        at_fs += nic.host.frame_time_fs
+        nic.post[queue.first + (i & queue.mask)].posted_fs = at_fs
+    queue.posted += n
+    n_told = queue.posted - queue.rung
+    if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
+        for i in range(queue.rung, queue.posted):
+            nic.post[queue.first + (i & queue.mask)].doorbell_fs = now_fs
+        queue.rung = queue.posted
+        enqueue(nic, nic.down.first, now_fs, TX_DOORBELL, number, 4, 0, n_told, 0, 0)
+
+
+@kernel
+def taken(nic, now_fs, number, n):
+    """Mark received frames as taken; post their descriptors again, a batch at a time."""
+    queue = nic.rx_queue[number]
+    for i in range(queue.taken, queue.taken + n):
+        queue.since_refill += nic.finished[queue.first + (i & queue.mask)].n_descriptors
+    queue.taken += n
+    if queue.since_refill >= nic.limits.refill_batch:
+        enqueue(nic, nic.down.first, now_fs, RX_DOORBELL, number, 4, 0, queue.since_refill, 0, 0)
+        queue.since_refill = 0
+
+
+@kernel
+def chunk_done(nic, now_fs, core_number):
+    """Finish a core's current work and start on the next."""
+    core = nic.core[core_number]
+    if core.kind == POST_TASK:
+        posted(nic, now_fs, core.queue, core.chunk, core.started_fs)
+    else:
+        taken(nic, now_fs, core.queue, core.chunk)
+    core.is_running = 0
+    if core.first_task != NO_TASK:
+        start_chunk(nic, now_fs, core_number)

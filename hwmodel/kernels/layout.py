@@ -1,0 +1,306 @@
+"""The state of the simulated machine: one nested numpy record, named as the hardware is.
+
+Sizes here are physical capacities; fields say how many are in use, so one compilation serves every configuration.
+Memory that no run touches costs nothing. Times are femtoseconds (`_fs`), lengths bytes. Rings have a power of two of
+entries; `head` and `tail` count up for ever and are masked at the access.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+I64 = np.int64
+I32 = np.int32
+F64 = np.float64
+
+NEVER = 2**62  # later than any simulated time
+
+# Capacities.
+MAX_FUNCTIONS = 129  # a PF and 128 VFs
+MAX_QUEUES = 1024  # Tx or Rx rings
+RING_POOL = 1 << 21  # slots of all Tx (or Rx) rings together
+MAX_TEMPLATES = 1 << 17  # distinct frame headers
+MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
+MAX_FLOWS = 1 << 15
+MAX_SOURCES = 1 << 15
+MAX_CHOICES = 1 << 18  # rows of all alias tables together
+MAX_POLICERS = 1024
+MAX_REASONS = 64  # drop reasons
+MAX_TAGS = 256
+MAX_TLP_BYTES = 4096 + 64
+GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
+COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
+GROUP_CAP = 1 << 16  # frames with several copies in flight
+TLP_CAP = 1 << 16  # transactions queued in one direction and class
+FETCH_CAP = 1 << 16
+LANE_CAP = 1 << 12
+LINE_CAP = 1 << 16
+HEAP_CAP = 1 << 16
+TASK_CAP = 1 << 18
+LOG_CAP = 1 << 17
+TAPE_CAP = 1 << 23  # recorded frames
+
+# Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
+HISTOGRAM_SHIFT = 10
+HISTOGRAM_SUB_BITS = 7
+HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
+MAX_HISTOGRAMS = 4352
+DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(3)
+
+# What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
+# then the doorbells and the completions that come down.
+(
+    PAYLOAD_WRITE, RX_WRITEBACK, RX_INTERRUPT, TX_WRITEBACK, TX_INTERRUPT,
+    RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ,
+    TX_DOORBELL, RX_DOORBELL,
+    RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
+    KINDS,
+) = range(14)  # fmt: skip
+READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
+
+# Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
+# of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
+# answer to a read.
+TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
+DOWN_ARRIVAL, STORED, PIPELINE, LINE, WIRE, UP_ARRIVAL, CREDIT, LANES = range(4, 12)
+FIRST_RARE_LANE = DOWN_ARRIVAL
+
+# Kinds of entries of the side heap.
+(
+    CORE_TIMER, SOURCE_TIMER, RX_WRITEBACK_TIMER, MODERATION_TIMER, TX_WRITEBACK_TIMER, SHAPER_TIMER,
+) = range(6)  # fmt: skip
+
+# Work of a guest's core.
+POST_TASK, TAKE_TASK = range(2)
+
+# Where a source's frames come from.
+CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, CLOSED_RECORDED_SOURCE = range(6)
+
+ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP
+SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
+
+# Why a run stopped; the first is "reached its end".
+DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
+
+POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
+
+
+def record(*fields: tuple[object, ...]) -> np.dtype:  # type: ignore[type-arg]
+    """Return an aligned record type; refuse names that an ndarray already has (they would read as its attribute)."""
+    for field in fields:
+        if hasattr(np.recarray, str(field[0])) or hasattr(np.record, str(field[0])):
+            raise ValueError(f"record field {field[0]!r} shadows an ndarray attribute")
+    return np.dtype(list(fields), align=True)  # type: ignore[arg-type]
+
+
+def ints(*names: str) -> list[tuple[str, type]]:
+    """Return fields of 64-bit integers."""
+    return [(name, I64) for name in names]
+
+
+GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
+STALL = record(*ints("since_fs", "total_fs"))
+EVENT = record(*ints("at_fs", "word"))
+LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))
+HEAP_ENTRY = record(*ints("at_fs", "key"))
+EVENTS = record(
+    ("next_at", I64, (LANES,)),
+    *ints("rare_at", "seq", "n_events", "heap_n"),
+    ("lane", LANE, (LANES,)),
+    ("heap", HEAP_ENTRY, (HEAP_CAP,)),
+)
+LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
+
+# --- what the workload compiler fills in -----------------------------------------------------------------------
+TEMPLATE = record(
+    *ints("function", "reason", "first_copy", "n_copies", "longest_bytes", "flow", "policer", "queue_hash"),
+)
+COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash"))
+CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
+SOURCE = record(
+    *ints("kind", "function", "next_at_fs", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
+    *ints("first_target", "n_targets", "first_length", "n_lengths", "next_record", "last_record", "pending"),
+    *ints("pending_template", "pending_bytes", "pending_hash", "pending_record"),
+    ("mean_burst_frames", F64),
+    ("rng", I64, (4,)),
+)
+TAPE_ENTRY = record(("at_fs", I64), ("template", I32), ("frame_bytes", I32), ("hash", I32), ("index", I32))
+POLICER = record(*ints("rate_num", "rate_den", "burst", "tokens", "remainder", "last_fs"))
+
+# --- the guests ------------------------------------------------------------------------------------------------
+TASK = record(*ints("kind", "queue", "n", "following"))
+CORE = record(
+    *ints("first_task", "last_task", "kind", "queue", "chunk", "started_fs", "is_running"), ("busy_fs", I64, (2,))
+)
+FUNCTION = record(
+    *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight", "credit"),
+    *ints("shaper_num", "shaper_den", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
+    *ints("is_full", "read_bytes"),
+)
+POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
+TX_QUEUE = record(
+    *ints("function", "first", "mask", "reserved", "posted", "rung", "queued", "known", "requested", "cached"),
+    *ints("picked", "fetched", "held", "written", "counted", "freed", "timer_at_fs", "timer_armed"),
+    *ints("highest"),
+)
+FINISHED = record(
+    *ints("posted_fs", "doorbell_fs"),
+    ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32), ("index", I32), ("template", I32),
+)  # fmt: skip
+RX_QUEUE = record(
+    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "used", "held", "held_frames"),
+    *ints("started", "landed", "raised", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
+    *ints("moderated_until_fs", "moderation_armed", "written"),
+)
+
+# --- the NIC ---------------------------------------------------------------------------------------------------
+FRAME = record(
+    *ints("posted_fs", "doorbell_fs", "reads_left", "ready_fs"),
+    ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32), ("is_wire", I32),
+)  # fmt: skip
+COPY = record(
+    *ints("posted_fs", "doorbell_fs", "entered_fs"),
+    ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("index", I32), ("template", I32),
+    ("tx_bytes", I32),
+)  # fmt: skip
+FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
+GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes", "last_reason"))
+GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
+FETCH = record(*ints("queue", "n_descriptors", "address"))
+FETCHES = record(*ints("head", "tail"), ("ring", FETCH, (FETCH_CAP,)))
+TAG = record(*ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs"))
+TAGS = record(
+    *ints("n_tags", "n_free", "fewest_free", "held_fs", "n_reads"),
+    ("free", I32, (MAX_TAGS,)),
+    ("slot", TAG, (MAX_TAGS,)),
+)
+READS = record(
+    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "waiting"),
+)  # fmt: skip
+SCHEDULER = record(*ints("chosen", "pointer", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
+
+TRANSACTION = record(
+    *ints("at_fs"),
+    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("address", I32), ("room_bytes", I32), ("tag", I32),
+    ("data_bytes", I32), ("is_last", I32),
+)  # fmt: skip
+TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
+CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
+LINK = record(
+    *ints("is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "busy_fs", "dllps"),
+    ("n_tlps", I64, (KINDS,)),
+    ("n_bytes", I64, (KINDS,)),
+    ("first", TLP_QUEUE),  # P in both directions
+    ("second", TLP_QUEUE),  # NP up, CPL down
+)
+ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
+PCIE = record(
+    *ints(
+        "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
+    ),
+    *ints("completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs", "arbitration", "has_credits"),
+    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs"),
+    ("duration_fs", I64, (MAX_TLP_BYTES,)),
+)
+HOST = record(
+    *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes", "frame_time_fs"),
+    *ints("n_jitter_bins", "n_cores"),
+    ("rng", I64, (4,)),
+    ("jitter_fs", I64, (256,)),
+    ("jitter_threshold", I64, (256,)),
+)
+LIMITS = record(
+    *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"),
+    *ints("rx_writeback_batch", "writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
+    *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
+    *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
+    *ints("queues_per_function", "wire_num", "wire_den", "n_sources"),
+)
+
+# --- what is measured ------------------------------------------------------------------------------------------
+FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram"), ("latency", LATENCY))
+COUNTERS = record(
+    *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
+    *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored"),
+    ("drops", I64, (MAX_REASONS,)),
+    ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
+)
+LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
+DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
+
+NIC = record(
+    ("events", EVENTS),
+    ("limits", LIMITS),
+    ("host", HOST),
+    ("pcie", PCIE),
+    ("up", LINK),
+    ("down", LINK),
+    ("up_arrivals", ARRIVALS),
+    ("down_arrivals", ARRIVALS),
+    ("credits", CREDITS, (3,)),
+    ("tags", TAGS),
+    ("reads", READS),
+    ("scheduler", SCHEDULER),
+    ("counters", COUNTERS),
+    *ints(
+        "now_fs",
+        "has_started",
+        "moves_due",
+        "reads_due",
+        "done_queue",
+        "n_hungry",
+        "n_full",
+        "overflow",
+        "rx_dma_busy",
+        "wire_busy",
+        "store_busy_until_fs",
+    ),
+    *ints("pipeline_busy_until_fs", "line_busy_until_fs", "grant_head", "grant_tail", "free_task", "wire_started_fs"),
+    *ints(
+        "wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "line_head", "line_tail"
+    ),
+    *ints("delivered_target", "watched_flow", "watched_target", "pipe_head", "pipe_tail"),
+    ("tx_buffer", GAUGE),
+    ("rx_buffer", GAUGE),
+    ("tx_ring", GAUGE),
+    ("rx_ring", GAUGE),
+    ("wire_queue", GAUGE),
+    ("stall_tags", STALL),
+    ("stall_credits", STALL),
+    ("stall_descriptors", STALL),
+    ("stall_tx_buffer", STALL),
+    ("stall_rx_buffer", STALL),
+    ("stall_rate_limit", STALL),
+    ("stall_tx_ring", STALL),
+    ("from_doorbell", LATENCY),
+    ("wire_wait", LATENCY),
+    ("function", FUNCTION, (MAX_FUNCTIONS,)),
+    ("core", CORE, (MAX_FUNCTIONS,)),
+    ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
+    ("rx_queue", RX_QUEUE, (MAX_QUEUES,)),
+    ("source", SOURCE, (MAX_SOURCES,)),
+    ("hungry", I32, (MAX_FUNCTIONS,)),
+    ("policer", POLICER, (MAX_POLICERS,)),
+    ("flow", FLOW, (MAX_FLOWS,)),
+    ("template", TEMPLATE, (MAX_TEMPLATES,)),
+    ("copy_kind", COPY_KIND, (MAX_COPY_KINDS,)),
+    ("choice", CHOICE, (MAX_CHOICES,)),
+    ("grant", FRAME, (GRANT_CAP,)),
+    ("line", FRAME, (LINE_CAP,)),
+    ("pipe", FRAME, (LINE_CAP,)),
+    ("loopback", FIFO),
+    ("rx_fifo", FIFO),
+    ("mac_fifo", FIFO),
+    ("groups", GROUPS),
+    ("task", TASK, (TASK_CAP,)),
+    ("log", DELIVERY_LOG),
+    ("post", POST, (RING_POOL,)),
+    ("finished", FINISHED, (RING_POOL,)),
+    ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
+    ("tape", TAPE_ENTRY, (TAPE_CAP,)),
+)
+
+
+def fresh_state() -> np.ndarray:  # type: ignore[type-arg]
+    """Return a one-element record array of zeros; its memory is taken only as it is written."""
+    return np.zeros(1, NIC).view(np.recarray)

@@ -1,0 +1,286 @@
+"""The PCIe link: queues by ordering class, credits, DLLPs, and one TLP at a time in each direction.
+
+A transaction enters its queue whole and is cut into TLPs as it leaves, so a queue holds one entry for a payload of
+many TLPs, and P and NP can still take turns TLP by TLP.
+"""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .events import append
+from .layout import (
+    BY_ARRIVAL,
+    COMPLETION_CREDIT,
+    COMPLETION_READY,
+    CREDIT,
+    DOWN_DONE,
+    LANE_CAP,
+    NEVER,
+    NON_POSTED_CREDIT,
+    POSTED_CREDIT,
+    READS_FIRST,
+    READ_TO_COMPLETION,
+    ROUND_ROBIN,
+    TLP_CAP,
+    UP_DONE,
+)
+from .measure import set_stalled
+
+TLP_MASK = TLP_CAP - 1
+CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow control)
+FIRST, SECOND = 0, 1  # P; NP up, CPL down
+DLLP_PAIR_BYTES = 16  # an Ack and an UpdateFC
+
+
+@inlined
+def enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, tag):
+    """Enter a transaction into an ordering queue."""
+    entry = queue.ring[queue.tail & TLP_MASK]
+    entry.at_fs = now_fs
+    entry.kind = kind
+    entry.queue = ring_queue
+    entry.left_bytes = n_bytes
+    entry.address = address
+    entry.n = n
+    entry.room_bytes = room_bytes
+    entry.tag = tag
+    queue.tail += 1
+    if queue.tail - queue.head >= TLP_CAP - 1:
+        nic.overflow = 1
+
+
+@inlined
+def post_write(nic, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes):
+    """Enter a memory write toward the host."""
+    enqueue(nic, nic.up.first, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, 0)
+
+
+@kernel
+def post_ring_write(nic, now_fs, kind, ring_queue, ring_length, first_descriptor, n_descriptors, n):
+    """Enter a write-back of descriptors, cut where the ring wraps; `n` counts what its last part stands for."""
+    start = first_descriptor % ring_length
+    before_wrap = min(n_descriptors, ring_length - start)
+    if before_wrap < n_descriptors:
+        post_write(nic, now_fs, kind, ring_queue, 16 * before_wrap, 16 * start, 0, 0)
+        post_write(nic, now_fs, kind, ring_queue, 16 * (n_descriptors - before_wrap), 0, n, 0)
+    else:
+        post_write(nic, now_fs, kind, ring_queue, 16 * n_descriptors, 16 * start, n, 0)
+
+
+@kernel
+def can_send(credit, data_bytes):
+    """Say whether the receiver has room for a TLP with this much data; a limit of 0 is infinite."""
+    if credit.headers_limit > 0 and credit.headers_used >= credit.headers_limit:
+        return False
+    units = (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+    return not (credit.data_limit > 0 and credit.data_used + units > credit.data_limit)
+
+
+@kernel
+def consume(credit, data_bytes):
+    """Take the credits of a TLP."""
+    credit.headers_used += 1
+    credit.data_used += (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+
+
+@kernel
+def return_credits(nic, now_fs, kind, data_bytes, after_drain):
+    """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
+    taken_fs = now_fs
+    pcie = nic.pcie
+    if after_drain and pcie.drain_den > 0:
+        taken_fs = max(now_fs, pcie.drain_busy_until_fs) + data_bytes * pcie.drain_num // pcie.drain_den
+        pcie.drain_busy_until_fs = taken_fs
+    if not append(nic.events, CREDIT, taken_fs + pcie.credit_return_fs, (kind << 32) | data_bytes):
+        nic.overflow = 1
+
+
+@kernel
+def credits_returned(nic, word):
+    """Add returned credits."""
+    credit = nic.credits[word >> 32]
+    credit.headers_used -= 1
+    credit.data_used -= ((word & 0xFFFFFFFF) + CREDIT_BYTES - 1) // CREDIT_BYTES
+
+
+@inlined
+def write_chunk(pcie, entry):
+    """Return the data bytes of a memory write's next TLP: up to the next multiple of MPS."""
+    return min(entry.left_bytes, pcie.max_payload_bytes - (entry.address & (pcie.max_payload_bytes - 1)))
+
+
+@inlined
+def completion_chunk(pcie, entry):
+    """Return the data bytes of a read's next completion."""
+    boundary = pcie.completion_boundary_bytes
+    if pcie.whole_completions:
+        if entry.left_bytes <= pcie.max_payload_bytes:
+            return entry.left_bytes
+        return ((entry.address + pcie.max_payload_bytes) & ~(boundary - 1)) - entry.address
+    return min(entry.left_bytes, boundary - (entry.address & (boundary - 1)))
+
+
+@inlined
+def on_link(pcie, data_bytes):
+    """Return the bytes that data take on the link: whole double words, or exact in the published model."""
+    return (data_bytes + 3) & ~3 if pcie.whole_words else data_bytes
+
+
+@inlined
+def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
+    """Put the next TLP of a queue's head on the link, after the DLLPs that are due; return when it has left.
+
+    `link.slot` keeps pointing at the entry: it stays as it is until the TLP has left, even when the head moves on.
+    """
+    slot = queue.head & TLP_MASK
+    entry = queue.ring[slot]
+    link.slot = slot
+    link.sends_second = is_second
+    entry.data_bytes = data_bytes
+    entry.left_bytes -= data_bytes
+    entry.address += data_bytes
+    is_last = entry.left_bytes <= 0
+    entry.is_last = is_last
+    queue.head += is_last
+    n_bytes = overhead_bytes + on_link(pcie, data_bytes)
+    busy_fs = pcie.duration_fs[n_bytes]
+    if link.due_dllps > 0:
+        busy_fs += link.due_dllps * pcie.dllp_fs
+        link.dllps += link.due_dllps
+        link.due_dllps = 0
+    kind = entry.kind
+    link.n_tlps[kind] += 1
+    link.n_bytes[kind] += n_bytes
+    link.busy_fs += busy_fs
+    link.is_busy = 1
+    link.busy_until_fs = now_fs + busy_fs
+    return link.busy_until_fs
+
+
+@inlined
+def on_wire(link):
+    """Return the transaction whose TLP is on the link."""
+    if link.sends_second:
+        return link.second.ring[link.slot]
+    return link.first.ring[link.slot]
+
+
+@inlined
+def start_up(nic, now_fs):
+    """Choose and start the next TLP toward the host; return True if it is the last of a payload.
+
+    P and NP come from independent engines: `pcie.arbitration` says which goes when both can.
+    """
+    link = nic.up
+    pcie = nic.pcie
+    posted, reads = link.first, link.second
+    p_waits = posted.head != posted.tail
+    np_waits = reads.head != reads.tail
+    p_bytes = 0
+    if p_waits:
+        p_bytes = write_chunk(pcie, posted.ring[posted.head & TLP_MASK])
+    if pcie.has_credits:
+        p_waits = p_waits and can_send(nic.credits[POSTED_CREDIT], p_bytes)
+        np_waits = np_waits and can_send(nic.credits[NON_POSTED_CREDIT], 0)
+        set_stalled(nic.stall_credits, now_fs, not (p_waits or np_waits))
+        if not (p_waits or np_waits):
+            return False
+    send_read = np_waits
+    if p_waits and np_waits:
+        if pcie.arbitration == ROUND_ROBIN:
+            send_read = link.sends_second == 0
+        elif pcie.arbitration == BY_ARRIVAL:
+            send_read = reads.ring[reads.head & TLP_MASK].at_fs < posted.ring[posted.head & TLP_MASK].at_fs
+        else:
+            send_read = pcie.arbitration == READS_FIRST
+    if send_read:
+        if pcie.has_credits:
+            consume(nic.credits[NON_POSTED_CREDIT], 0)
+        nic.events.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.request_bytes, 0)
+        return False
+    if pcie.has_credits:
+        consume(nic.credits[POSTED_CREDIT], p_bytes)
+    nic.events.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
+    entry = posted.ring[link.slot]
+    return entry.room_bytes > 0 and entry.is_last == 1
+
+
+@inlined
+def start_down(nic, now_fs):
+    """Choose and start the next TLP toward the NIC: by arrival, doorbells first at a tie.
+
+    A read's completions stand in the queue from the read's receipt on, in the order in which the host has them ready;
+    if the first is not ready yet, an idle link is woken then.
+    """
+    link = nic.down
+    pcie = nic.pcie
+    events = nic.events
+    posted, completions = link.first, link.second
+    p_waits = posted.head != posted.tail
+    events.next_at[COMPLETION_READY] = NEVER
+    if completions.head != completions.tail:
+        entry = completions.ring[completions.head & TLP_MASK]
+        if entry.at_fs > now_fs:
+            if not p_waits:
+                events.next_at[COMPLETION_READY] = entry.at_fs
+        elif not p_waits or entry.at_fs < posted.ring[posted.head & TLP_MASK].at_fs:
+            n_bytes = completion_chunk(pcie, entry)
+            credit = nic.credits[COMPLETION_CREDIT]
+            if not pcie.has_credits or can_send(credit, n_bytes):
+                if pcie.has_credits:
+                    consume(credit, n_bytes)
+                events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, completions, 1, pcie.completion_bytes, n_bytes)
+                return
+    if p_waits:
+        events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, 4)
+
+
+@inlined
+def answer_read(nic, ready_fs, tag_number):
+    """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may turn it)."""
+    tag = nic.tags.slot[tag_number]
+    queue = nic.down.second
+    kind = tag.kind + READ_TO_COMPLETION
+    enqueue(nic, queue, ready_fs, kind, tag.queue, tag.n_bytes, tag.address, 0, 0, tag_number)
+    position = queue.tail - 1
+    # A read whose first completion has left may not be overtaken any more: its entry was ready before.
+    while position > queue.head and queue.ring[(position - 1) & TLP_MASK].at_fs > ready_fs:
+        swap_entries(queue.ring[(position - 1) & TLP_MASK], queue.ring[position & TLP_MASK])
+        position -= 1
+
+
+@kernel
+def swap_entries(a, b):
+    """Exchange two waiting reads' answers."""
+    a.at_fs, b.at_fs = b.at_fs, a.at_fs
+    a.kind, b.kind = b.kind, a.kind
+    a.queue, b.queue = b.queue, a.queue
+    a.left_bytes, b.left_bytes = b.left_bytes, a.left_bytes
+    a.address, b.address = b.address, a.address
+    a.tag, b.tag = b.tag, a.tag
+
+
+@inlined
+def received(nic, link, opposite):
+    """Count a received TLP; its Ack and UpdateFC become due in the opposite direction."""
+    link.received += 1
+    if link.received == nic.pcie.dllp_period:
+        link.received = 0
+        opposite.due_dllps += 1
+
+
+@kernel
+def fly(nic, lane, entry, arrivals, at_fs):
+    """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
+    slot = arrivals.tail & (LANE_CAP - 1)
+    arrivals.tail += 1
+    flying = arrivals.ring[slot]
+    flying.kind = entry.kind
+    flying.queue = entry.queue
+    flying.n = entry.n
+    flying.room_bytes = entry.room_bytes
+    flying.data_bytes = entry.data_bytes
+    flying.tag = entry.tag
+    flying.is_last = entry.is_last
+    if not append(nic.events, lane, at_fs, slot):
+        nic.overflow = 1

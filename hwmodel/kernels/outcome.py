@@ -1,0 +1,120 @@
+"""What becomes of frames and copies: delivered, dropped, counted once, logged."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .layout import DOORBELL_HISTOGRAM, GROUP_CAP, LOG_CAP
+from .measure import bucket, observe
+
+
+@kernel
+def new_group(nic, n_copies, n_local, tx_bytes):
+    """Open the account of a frame with several copies; return its number."""
+    groups = nic.groups
+    if groups.n_free == 0:
+        nic.overflow = 1
+        return 0
+    groups.n_free -= 1
+    number = groups.free[groups.n_free]
+    group = groups.slot[number]
+    group.left = n_copies
+    group.left_in_tx_buffer = n_local
+    group.delivered = 0
+    group.tx_bytes = tx_bytes
+    return number
+
+
+@inlined
+def copy_settled(nic, number, is_delivered):
+    """Close one copy's account; the frame is delivered with its first delivered copy, dropped when none was."""
+    counters = nic.counters
+    if number < 0:
+        if is_delivered:
+            counters.delivered += 1
+        else:
+            counters.dropped += 1
+        return
+    groups = nic.groups
+    group = groups.slot[number]
+    if is_delivered and group.delivered == 0:
+        group.delivered = 1
+        counters.delivered += 1
+    group.left -= 1
+    if group.left == 0:
+        if group.delivered == 0:
+            counters.dropped += 1
+        if groups.n_free < GROUP_CAP:
+            groups.free[groups.n_free] = number
+            groups.n_free += 1
+
+
+@kernel
+def copy_dropped(nic, now_fs, copy, reason):
+    """Count a copy that is lost on its way to a guest."""
+    kind = nic.copy_kind[copy.copy_kind]
+    nic.counters.copies_dropped += 1
+    nic.counters.drops[reason] += 1
+    nic.counters.function_drops[kind.function, reason] += 1
+    if kind.flow >= 0:
+        nic.flow[kind.flow].dropped += 1
+    copy_settled(nic, copy.group, False)
+
+
+@inlined
+def note_latency(nic, flow, now_fs, posted_fs, doorbell_fs):
+    """Count a delivered copy's latency."""
+    latency_fs = now_fs - posted_fs
+    observe(flow.latency, latency_fs)
+    if flow.histogram >= 0:
+        nic.histogram[flow.histogram, bucket(latency_fs)] += 1
+    from_doorbell_fs = now_fs - doorbell_fs
+    observe(nic.from_doorbell, from_doorbell_fs)
+    nic.histogram[DOORBELL_HISTOGRAM, bucket(from_doorbell_fs)] += 1
+
+
+@inlined
+def note_delivery(nic, now_fs, copy_kind, n_bytes, index, template):
+    """Enter a delivery into the log that Python writes to a pcap."""
+    log = nic.log
+    if log.enabled == 0:
+        return
+    if log.n == LOG_CAP:
+        nic.overflow = 1
+        return
+    entry = log.entry[log.n]
+    entry.at_fs = now_fs
+    entry.index = index
+    entry.template = template
+    entry.copy_kind = copy_kind
+    entry.n_bytes = n_bytes
+    log.n += 1
+
+
+@inlined
+def delivered_to_guest(nic, now_fs, finished):
+    """Count a copy that its guest can see."""
+    counters = nic.counters
+    flow = nic.flow[nic.copy_kind[finished.copy_kind].flow]
+    frame_bytes = finished.n_bytes + 4
+    counters.copies_delivered += 1
+    counters.vm_copies += 1
+    counters.delivered_bytes += frame_bytes
+    flow.delivered += 1
+    flow.n_bytes += frame_bytes
+    copy_settled(nic, finished.group, True)
+    note_latency(nic, flow, now_fs, finished.posted_fs, finished.doorbell_fs)
+    note_delivery(nic, now_fs, finished.copy_kind, finished.n_bytes, finished.index, finished.template)
+
+
+@kernel
+def delivered_to_wire(nic, now_fs, copy):
+    """Count a copy that the MAC has sent."""
+    counters = nic.counters
+    flow = nic.flow[nic.copy_kind[copy.copy_kind].flow]
+    counters.copies_delivered += 1
+    counters.delivered_to_wire += 1
+    flow.delivered += 1
+    flow.n_bytes += copy.n_bytes + 4
+    copy_settled(nic, copy.group, True)
+    note_latency(nic, flow, now_fs, copy.posted_fs, copy.doorbell_fs)
+    note_delivery(nic, now_fs, copy.copy_kind, copy.n_bytes, copy.index, copy.template)

@@ -1,0 +1,109 @@
+"""Reads of host memory: the arbiter, the tags, the host's answer, the last byte's arrival."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .fetch import FETCH_MASK
+from .layout import (
+    GRANT_CAP,
+    PAYLOAD_READ,
+    RX_DESCRIPTOR_READ,
+    TX_DESCRIPTOR_READ,
+)
+from .link import answer_read, enqueue
+from .measure import set_stalled
+from .random_stream import next_u32
+from .scheduler import pick
+
+FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
+
+
+@inlined
+def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, frame):
+    """Take a tag and enter the read request into NP."""
+    tags = nic.tags
+    tags.n_free -= 1
+    number = tags.free[tags.n_free]
+    tag = tags.slot[number]
+    tag.kind = kind
+    tag.queue = ring_queue
+    tag.n_bytes = n_bytes
+    tag.n_descriptors = n_descriptors
+    tag.address = address
+    tag.frame = frame
+    tag.taken_fs = now_fs
+    tags.fewest_free = min(tags.fewest_free, tags.n_free)
+    enqueue(nic, nic.up.second, now_fs, kind, ring_queue, 0, 0, 0, 0, number)
+
+
+@kernel
+def request_descriptors(nic, now_fs, fetches, kind):
+    """Request what the head of a descriptor class asks for."""
+    fetch = fetches.ring[fetches.head & FETCH_MASK]
+    fetches.head += 1
+    request(nic, now_fs, kind, fetch.queue, 16 * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0)
+
+
+@kernel
+def issue(nic, now_fs):
+    """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
+    reads = nic.reads
+    pcie = nic.pcie
+    while True:
+        if reads.left_bytes == 0:
+            pick(nic, now_fs)
+        rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
+        tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
+        if not (rx_waits or tx_waits or reads.left_bytes > 0):
+            set_stalled(nic.stall_tags, now_fs, False)
+            return
+        if nic.tags.n_free == 0:
+            set_stalled(nic.stall_tags, now_fs, True)
+            return
+        if rx_waits:
+            request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
+        elif tx_waits:
+            request_descriptors(nic, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
+        else:
+            most = pcie.max_read_request_bytes
+            n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
+            frame = nic.grant[reads.frame & (GRANT_CAP - 1)]
+            frame.reads_left += 1
+            request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, 0, reads.address, reads.frame)
+            reads.left_bytes -= n_bytes
+            reads.address += n_bytes
+            if reads.left_bytes == 0:
+                frame.reads_left -= 1  # the pick holds one, so that a frame is not in before it is all requested
+
+
+@kernel
+def jitter(host):
+    """Draw what a read takes beyond the fixed latency."""
+    if host.jitter_kind == UNIFORM:
+        # In steps of 4.096 ps, so that the product with 32 random bits stays inside 63 bits.
+        return ((host.jitter_range_fs >> 12) * next_u32(host) >> 32) << 12
+    draw = next_u32(host)
+    for i in range(host.n_jitter_bins):
+        if draw < host.jitter_threshold[i]:
+            return host.jitter_fs[i]
+    return host.jitter_fs[host.n_jitter_bins - 1]
+
+
+@inlined
+def host_reads(nic, now_fs, tag_number):
+    """Let the host answer a received read request: all completions are ready after its latency."""
+    host = nic.host
+    latency_fs = host.read_latency_fs
+    if host.jitter_kind != FIXED:
+        latency_fs += jitter(host)
+    answer_read(nic, now_fs + latency_fs, tag_number)
+
+
+@inlined
+def release_tag(nic, now_fs, number):
+    """Free a tag with its read's last completion byte."""
+    tags = nic.tags
+    tags.free[tags.n_free] = number
+    tags.n_free += 1
+    tags.held_fs += now_fs - tags.slot[number].taken_fs
+    tags.n_reads += 1

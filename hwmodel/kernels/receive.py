@@ -1,0 +1,188 @@
+"""From the Rx buffer to the guest: descriptors, payload writes, write-backs, interrupts, delivery."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .drop_reason import DropReason
+from .events import set_timer
+from .fetch import fetch_rx, fetch_rx_on_demand
+from .guest import add_task
+from .layout import (
+    COPY_CAP,
+    MODERATION_TIMER,
+    NEVER,
+    PAYLOAD_WRITE,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    RX_WRITEBACK_TIMER,
+    TAKE_TASK,
+)
+from .link import post_ring_write, post_write
+from .measure import change, set_stalled
+from .outcome import copy_dropped, delivered_to_guest
+
+COPY_MASK = COPY_CAP - 1
+NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
+
+
+@kernel
+def write_back_rx(nic, now_fs, number):
+    """Write all held Rx descriptors of a ring back, right behind what is queued."""
+    queue = nic.rx_queue[number]
+    post_ring_write(nic, now_fs, RX_WRITEBACK, number, nic.limits.rx_ring, queue.written, queue.held, queue.held_frames)
+    queue.written += queue.held
+    queue.held = 0
+    queue.held_frames = 0
+    queue.timer_at_fs = NEVER
+
+
+@inlined
+def hold_for_writeback(nic, now_fs, number, n_descriptors):
+    """Hold a frame's descriptors for write-back, or write a full batch."""
+    limits = nic.limits
+    queue = nic.rx_queue[number]
+    queue.held += n_descriptors
+    queue.held_frames += 1
+    if queue.held >= limits.rx_writeback_batch:
+        write_back_rx(nic, now_fs, number)
+    elif queue.held_frames == 1 and limits.writeback_timeout_fs > 0:
+        queue.timer_at_fs = now_fs + limits.writeback_timeout_fs
+        if queue.timer_armed == 0:
+            queue.timer_armed = 1
+            if not set_timer(nic.events, queue.timer_at_fs, RX_WRITEBACK_TIMER, number):
+                nic.overflow = 1
+
+
+@kernel
+def rx_writeback_expired(nic, now_fs, number):
+    """Write back what is held, or wait on: the timer was for descriptors that have gone since."""
+    queue = nic.rx_queue[number]
+    queue.timer_armed = 0
+    if queue.timer_at_fs == now_fs:
+        write_back_rx(nic, now_fs, number)
+    elif queue.timer_at_fs < NEVER:
+        queue.timer_armed = 1
+        if not set_timer(nic.events, queue.timer_at_fs, RX_WRITEBACK_TIMER, number):
+            nic.overflow = 1
+
+
+@inlined
+def post_payload(nic, now_fs, number, n_bytes):
+    """Enter a frame's payload writes into P, one entry for each host buffer; the last one frees the room."""
+    offset = nic.host.buffer_offset_bytes
+    in_buffer = nic.host.buffer_bytes - offset
+    left = n_bytes
+    while left > in_buffer:
+        post_write(nic, now_fs, PAYLOAD_WRITE, number, in_buffer, offset, 0, 0)
+        left -= in_buffer
+    post_write(nic, now_fs, PAYLOAD_WRITE, number, left, offset, 0, n_bytes)
+
+
+@inlined
+def descriptors_for(host, n_bytes):
+    """Return how many Rx descriptors a frame takes: one for each host buffer begun."""
+    in_buffer = host.buffer_bytes - host.buffer_offset_bytes
+    if n_bytes <= in_buffer:
+        return 1
+    return (n_bytes + in_buffer - 1) // in_buffer
+
+
+@inlined
+def start_write(nic, now_fs, copy, n_descriptors):
+    """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
+    number = copy.queue
+    queue = nic.rx_queue[number]
+    queue.cached -= n_descriptors
+    change(nic.rx_ring, now_fs, -n_descriptors)
+    slot = nic.finished[queue.first + (queue.started & queue.mask)]
+    slot.posted_fs = copy.posted_fs
+    slot.doorbell_fs = copy.doorbell_fs
+    slot.copy_kind = copy.copy_kind
+    slot.n_bytes = copy.n_bytes
+    slot.group = copy.group
+    slot.n_descriptors = n_descriptors
+    slot.index = copy.index
+    slot.template = copy.template
+    queue.started += 1
+    nic.rx_dma_busy = 1
+    post_payload(nic, now_fs, number, copy.n_bytes)
+    hold_for_writeback(nic, now_fs, number, n_descriptors)
+    fetch_rx(nic, number)
+
+
+@kernel
+def serve_rx_buffer(nic, now_fs):
+    """See to the head of the Rx buffer: fetch what it lacks, drop it, or start on it; return True if room was freed.
+
+    Descriptors are asked for while the engine still writes the frame before.
+    """
+    fifo = nic.rx_fifo
+    has_dropped = False
+    while fifo.head != fifo.tail:
+        copy = fifo.ring[fifo.head & COPY_MASK]
+        n_needed = descriptors_for(nic.host, copy.n_bytes)
+        if nic.rx_queue[copy.queue].cached < n_needed:
+            if fetch_rx_on_demand(nic, copy.queue, n_needed) or nic.limits.drop_enable == 0:
+                set_stalled(nic.stall_descriptors, now_fs, nic.rx_dma_busy == 0)
+                return has_dropped
+            fifo.head += 1
+            change(nic.rx_buffer, now_fs, -copy.n_bytes)
+            copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
+            has_dropped = True
+        elif nic.rx_dma_busy:
+            return has_dropped
+        else:
+            fifo.head += 1
+            start_write(nic, now_fs, copy, n_needed)
+    set_stalled(nic.stall_descriptors, now_fs, False)
+    return has_dropped
+
+
+@kernel
+def raise_interrupt(nic, now_fs, number):
+    """Enter an interrupt for all frames counted."""
+    queue = nic.rx_queue[number]
+    post_write(nic, now_fs, RX_INTERRUPT, number, 4, 0, queue.counted, 0)
+    queue.counted = 0
+    queue.moderated_until_fs = now_fs + nic.limits.moderation_fs
+
+
+@kernel
+def rx_written_back(nic, now_fs, number, n):
+    """Count frames whose write-back the host has received; show them, or raise an interrupt when it is due."""
+    limits = nic.limits
+    queue = nic.rx_queue[number]
+    if n == 0:
+        return
+    if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
+        show(nic, now_fs, number, n)
+        return
+    queue.counted += n
+    if limits.moderation_fs == 0:
+        if queue.counted >= limits.rx_interrupt_batch:
+            raise_interrupt(nic, now_fs, number)
+    elif now_fs >= queue.moderated_until_fs:
+        raise_interrupt(nic, now_fs, number)
+    elif queue.moderation_armed == 0:
+        queue.moderation_armed = 1
+        if not set_timer(nic.events, queue.moderated_until_fs, MODERATION_TIMER, number):
+            nic.overflow = 1
+
+
+@kernel
+def moderation_expired(nic, now_fs, number):
+    """Raise the interrupt that the timer (EITR) held back."""
+    queue = nic.rx_queue[number]
+    queue.moderation_armed = 0
+    if queue.counted > 0:
+        raise_interrupt(nic, now_fs, number)
+
+
+@kernel
+def show(nic, now_fs, number, n):
+    """Make `n` frames of a ring visible to the guest: that delivers them, and its core starts to take them."""
+    queue = nic.rx_queue[number]
+    for i in range(queue.visible, queue.visible + n):
+        delivered_to_guest(nic, now_fs, nic.finished[queue.first + (i & queue.mask)])
+    queue.visible += n
+    add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

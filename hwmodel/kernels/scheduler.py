@@ -1,0 +1,193 @@
+"""The Tx scheduler: which function's frame is read next. It decides before the payload crosses the link."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .events import set_timer
+from .fetch import fetch_tx
+from .layout import (
+    GRANT_CAP,
+    SCHEDULE_DEFICIT,
+    SCHEDULE_STRICT,
+    SCHEDULE_WEIGHTED,
+    SHAPER_TIMER,
+)
+from .measure import change, set_stalled
+
+
+@kernel
+def descriptors_cached(nic, number, n):
+    """Add fetched descriptors to a ring's cache; its function may be picked now."""
+    queue = nic.tx_queue[number]
+    if queue.cached == 0 and n > 0:
+        function = nic.function[queue.function]
+        function.ready_queues += 1
+        if function.ready_queues == 1:
+            function.deficit_bytes = nic.scheduler.quantum_bytes * function.weight
+            if function.is_shaped:
+                nic.scheduler.n_shaped_waiting += 1
+            else:
+                nic.scheduler.n_ready += 1
+    queue.cached += n
+    queue.requested -= n
+
+
+@inlined
+def descriptor_leaves(nic, number):
+    """Take one descriptor out of a ring's cache."""
+    queue = nic.tx_queue[number]
+    queue.cached -= 1
+    if queue.cached == 0:
+        function = nic.function[queue.function]
+        function.ready_queues -= 1
+        if function.ready_queues == 0:
+            nic.scheduler.n_ready -= 1
+
+
+@inlined
+def next_queue(nic, function):
+    """Return the function's next ring with a cached descriptor, round robin."""
+    n = nic.limits.queues_per_function
+    number = function.first_queue + function.next_queue
+    while nic.tx_queue[number].cached == 0:
+        function.next_queue = (function.next_queue + 1) % n
+        number = function.first_queue + function.next_queue
+    return number
+
+
+@inlined
+def is_ready(function):
+    """Say whether a function has something to send and may."""
+    return function.ready_queues > 0 and function.is_shaped == 0
+
+
+@inlined
+def next_ready(nic, start):
+    """Return the first function from `start` on, round the ring, that may send; one is known to exist."""
+    n = nic.limits.n_functions
+    number = start if start < n else 0
+    while not is_ready(nic.function[number]):
+        number += 1
+        if number == n:
+            number = 0
+    return number
+
+
+@kernel
+def choose_strict(nic, scheduler):
+    """Return the ready function of greatest weight, round robin among equals."""
+    n = nic.limits.n_functions
+    best = next_ready(nic, scheduler.pointer)
+    for step in range(n):
+        number = (scheduler.pointer + step) % n
+        if is_ready(nic.function[number]) and nic.function[number].weight > nic.function[best].weight:
+            best = number
+    return best
+
+
+@kernel
+def choose_deficit(nic, scheduler):
+    """Return the function by deficit round robin: send if the head fits the deficit, else add a quantum and go on."""
+    number = next_ready(nic, scheduler.pointer)
+    while True:
+        function = nic.function[number]
+        queue = nic.tx_queue[next_queue(nic, function)]
+        n_bytes = nic.post[queue.first + (queue.picked & queue.mask)].n_bytes
+        if n_bytes <= function.deficit_bytes:
+            function.deficit_bytes -= n_bytes
+            scheduler.pointer = number
+            return number
+        function.deficit_bytes += scheduler.quantum_bytes * function.weight
+        number = next_ready(nic, number + 1)
+
+
+@inlined
+def choose(nic, scheduler):
+    """Return the function whose frame is next and move the pointer."""
+    if scheduler.kind == SCHEDULE_DEFICIT:
+        return choose_deficit(nic, scheduler)
+    if scheduler.kind == SCHEDULE_STRICT:
+        number = choose_strict(nic, scheduler)
+    else:
+        number = next_ready(nic, scheduler.pointer)
+    if scheduler.kind == SCHEDULE_WEIGHTED:
+        function = nic.function[number]
+        if scheduler.pointer != number or function.credit == 0:
+            function.credit = function.weight
+        function.credit -= 1
+        scheduler.pointer = number if function.credit > 0 else number + 1
+        return number
+    scheduler.pointer = number + 1
+    return number
+
+
+@kernel
+def shape(nic, now_fs, number, n_bytes):
+    """Hold a rate-limited function back until its rate allows the next frame."""
+    function = nic.function[number]
+    if function.shaper_den == 0:
+        return
+    start_fs = max(now_fs, function.eligible_at_fs)
+    function.eligible_at_fs = start_fs + n_bytes * function.shaper_num // function.shaper_den
+    if function.eligible_at_fs > now_fs:
+        function.is_shaped = 1
+        if function.ready_queues > 0:
+            nic.scheduler.n_ready -= 1
+            nic.scheduler.n_shaped_waiting += 1
+        if not set_timer(nic.events, function.eligible_at_fs, SHAPER_TIMER, number):
+            nic.overflow = 1
+
+
+@kernel
+def shaper_expired(nic, number):
+    """Let a rate-limited function send again."""
+    function = nic.function[number]
+    function.is_shaped = 0
+    if function.ready_queues > 0:
+        nic.scheduler.n_ready += 1
+        nic.scheduler.n_shaped_waiting -= 1
+
+
+@kernel
+def pick(nic, now_fs):
+    """Pick the next frame, reserve its room in the Tx buffer and hand its payload to the read arbiter.
+
+    A picked frame that does not fit waits, and nothing overtakes it.
+    """
+    scheduler = nic.scheduler
+    if scheduler.chosen < 0:
+        set_stalled(nic.stall_rate_limit, now_fs, scheduler.n_ready == 0 and scheduler.n_shaped_waiting > 0)
+        if scheduler.n_ready == 0:
+            return
+        scheduler.chosen = choose(nic, scheduler)
+    function = nic.function[scheduler.chosen]
+    number = next_queue(nic, function)
+    queue = nic.tx_queue[number]
+    post = nic.post[queue.first + (queue.picked & queue.mask)]
+    n_bytes = post.n_bytes
+    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or nic.grant_tail - nic.grant_head == GRANT_CAP
+    set_stalled(nic.stall_tx_buffer, now_fs, no_room)
+    if no_room:
+        return
+    change(nic.tx_buffer, now_fs, n_bytes)
+    frame = nic.grant[nic.grant_tail & (GRANT_CAP - 1)]
+    frame.posted_fs = post.posted_fs
+    frame.doorbell_fs = post.doorbell_fs
+    frame.template = post.template
+    frame.n_bytes = n_bytes
+    frame.hash = post.hash
+    frame.index = post.index
+    frame.queue = number
+    frame.is_wire = 0
+    frame.reads_left = 1
+    reads = nic.reads
+    reads.frame = nic.grant_tail
+    reads.left_bytes = n_bytes
+    reads.address = nic.host.buffer_offset_bytes
+    nic.grant_tail += 1
+    queue.picked += 1
+    function.next_queue = (number - function.first_queue + 1) % nic.limits.queues_per_function
+    descriptor_leaves(nic, number)
+    shape(nic, now_fs, scheduler.chosen, n_bytes + 4)
+    scheduler.chosen = -1
+    fetch_tx(nic, number)

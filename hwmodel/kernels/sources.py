@@ -1,0 +1,261 @@
+"""Where frames come from: closed loops that keep the rings full, timed arrivals, recorded ones; and the line."""
+
+from __future__ import annotations
+
+from . import kernel
+from .drop_reason import DropReason
+from .events import set_next, set_timer
+from .guest import add_task
+from .layout import (
+    CLOSED_RECORDED_SOURCE,
+    CLOSED_SOURCE,
+    LINE,
+    LINE_CAP,
+    NEVER,
+    ON_OFF_SOURCE,
+    PERIODIC_SOURCE,
+    POISSON_SOURCE,
+    POST_TASK,
+    RECORDED_SOURCE,
+    SOURCE_TIMER,
+)
+from .measure import change, set_stalled
+from .random_stream import exponential_fs, geometric, next_u32
+
+TX_RING_FULL = DropReason.TX_RING_FULL.value
+
+
+@kernel
+def choice(nic, source, first, n):
+    """Draw from an alias table (A. J. Walker, 1977)."""
+    if n == 1:
+        return nic.choice[first].here
+    row = nic.choice[first + ((next_u32(source) * n) >> 32)]
+    if next_u32(source) < row.threshold:
+        return row.here
+    return row.there
+
+
+@kernel
+def is_closed(source):
+    """Say whether a source always has a next frame at once."""
+    return source.kind == CLOSED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE
+
+
+@kernel
+def schedule_next(nic, source):
+    """Advance a source to its next arrival time."""
+    if source.kind == PERIODIC_SOURCE:
+        source.next_at_fs += source.mean_gap_fs
+    elif source.kind == POISSON_SOURCE:
+        source.next_at_fs += exponential_fs(source, source.mean_gap_fs)
+    elif source.kind == ON_OFF_SOURCE:
+        source.next_at_fs += source.peak_gap_fs
+        source.burst_left -= 1
+        if source.burst_left <= 0:
+            source.burst_left = geometric(source, source.mean_burst_frames)
+            source.next_at_fs += exponential_fs(source, source.mean_off_fs)
+    elif source.kind == RECORDED_SOURCE:
+        if source.next_record < source.last_record:
+            source.next_at_fs = nic.tape[source.next_record].at_fs
+        else:
+            source.next_at_fs = NEVER
+
+
+@kernel
+def draw(nic, source):
+    """Make the source's next frame the pending one; return False if a record has come to its end."""
+    if source.kind == RECORDED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE:
+        if source.next_record == source.last_record:
+            return False
+        entry = nic.tape[source.next_record]
+        source.next_record += 1
+        source.pending_template = entry.template
+        source.pending_bytes = entry.frame_bytes
+        source.pending_hash = entry.hash
+        source.pending_record = entry.index
+    else:
+        source.pending_template = choice(nic, source, source.first_target, source.n_targets)
+        source.pending_bytes = choice(nic, source, source.first_length, source.n_lengths)
+        source.pending_hash = nic.template[source.pending_template].queue_hash
+        source.pending_record = -1
+    source.pending = 1
+    return True
+
+
+@kernel
+def next_source(nic, function, now_fs):
+    """Return the source of a function whose frame came first and is not yet in the ring, drawn; -1 if none."""
+    best = -1
+    best_at_fs = now_fs + 1
+    for number in range(function.first_source, function.first_source + function.n_sources):
+        source = nic.source[number]
+        at_fs = 0 if is_closed(source) else source.next_at_fs
+        if at_fs < best_at_fs:
+            if source.pending == 0 and not draw(nic, source):
+                continue
+            best = number
+            best_at_fs = at_fs
+    return best
+
+
+@kernel
+def arm(nic, number):
+    """Wake a source at its next arrival."""
+    source = nic.source[number]
+    if source.armed == 0 and source.next_at_fs < NEVER and (source.function < 0 or not is_closed(source)):
+        source.armed = 1
+        if not set_timer(nic.events, source.next_at_fs, SOURCE_TIMER, number):
+            nic.overflow = 1
+
+
+@kernel
+def reserve(nic, number, source):
+    """Take a slot of a Tx ring for the pending frame."""
+    queue = nic.tx_queue[number]
+    post = nic.post[queue.first + (queue.reserved & queue.mask)]
+    post.template = source.pending_template
+    post.n_bytes = source.pending_bytes - 4
+    post.hash = source.pending_hash
+    post.index = source.pending_record
+    queue.reserved += 1
+    queue.highest = max(queue.highest, queue.reserved - queue.freed)
+
+
+@kernel
+def count_offered(nic, template_number):
+    """Count a frame that a driver or the line brings."""
+    nic.counters.offered += 1
+    flow = nic.template[template_number].flow
+    if flow >= 0:
+        nic.flow[flow].offered += 1
+
+
+@kernel
+def feed_guest(nic, now_fs, function_number):
+    """Queue posts for all frames that a function's sources have and its rings can take."""
+    function = nic.function[function_number]
+    limits = nic.limits
+    n_posts = 0
+    last_queue = -1
+    nic.n_full -= function.is_full
+    function.is_full = 0
+    while True:
+        number = next_source(nic, function, now_fs)
+        if number < 0:
+            break
+        source = nic.source[number]
+        queue_number = function.first_queue
+        if limits.queues_per_function > 1:
+            queue_number += source.pending_hash % limits.queues_per_function
+        queue = nic.tx_queue[queue_number]
+        has_room = queue.reserved - queue.freed < limits.tx_ring - 1
+        if not has_room and (is_closed(source) or not limits.drop_when_full):
+            function.is_full = 1  # it waits for a slot, and the function's other sources behind it
+            nic.n_full += 1
+            break
+        count_offered(nic, source.pending_template)
+        if has_room:
+            reserve(nic, queue_number, source)
+            if queue_number != last_queue and n_posts > 0:
+                add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+                n_posts = 0
+            last_queue = queue_number
+            n_posts += 1
+            change(nic.tx_ring, now_fs, 1)
+        else:
+            nic.counters.dropped += 1
+            nic.counters.drops[TX_RING_FULL] += 1
+            nic.counters.function_drops[function_number, TX_RING_FULL] += 1
+        source.pending = 0
+        if not is_closed(source):
+            schedule_next(nic, source)
+            if source.next_at_fs > now_fs:
+                arm(nic, number)
+    if n_posts > 0:
+        add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+    set_stalled(nic.stall_tx_ring, now_fs, nic.n_full > 0)
+
+
+@kernel
+def hunger(nic, function_number):
+    """Note that a function's sources are to be looked at before this instant ends."""
+    function = nic.function[function_number]
+    if function.is_hungry == 0 and function.n_sources > 0:
+        function.is_hungry = 1
+        nic.hungry[nic.n_hungry] = function_number
+        nic.n_hungry += 1
+
+
+@kernel
+def feed_hungry(nic, now_fs):
+    """Look at the sources of all functions that have new arrivals or free slots."""
+    i = 0
+    while i < nic.n_hungry:
+        number = nic.hungry[i]
+        nic.function[number].is_hungry = 0
+        feed_guest(nic, now_fs, number)
+        i += 1
+    nic.n_hungry = 0
+
+
+@kernel
+def wire_time_fs(nic, n_bytes):
+    """Return the time of a frame on the wire: padded to 60 B, with FCS, preamble and gap (IEEE 802.3: 24 B)."""
+    limits = nic.limits
+    return (max(n_bytes, 60) + 24) * limits.wire_num // limits.wire_den
+
+
+@kernel
+def line_arrives(nic, now_fs, number):
+    """Let the outside world put a frame on the line toward the NIC: a FIFO server at the port's rate."""
+    source = nic.source[number]
+    source.armed = 0
+    if not draw(nic, source):
+        return
+    frame = nic.line[nic.line_tail & (LINE_CAP - 1)]
+    frame.template = source.pending_template
+    frame.n_bytes = source.pending_bytes - 4
+    frame.hash = source.pending_hash
+    frame.index = source.pending_record
+    frame.is_wire = 1
+    source.pending = 0
+    busy_fs = wire_time_fs(nic, frame.n_bytes)
+    nic.line_busy_until_fs = max(nic.line_busy_until_fs, now_fs) + busy_fs
+    nic.line_busy_fs += busy_fs
+    frame.ready_fs = nic.line_busy_until_fs
+    if nic.line_head == nic.line_tail:
+        set_next(nic.events, LINE, frame.ready_fs)
+    nic.line_tail += 1
+    if nic.line_tail - nic.line_head >= LINE_CAP:
+        nic.overflow = 1
+    if is_closed(source):  # back to back
+        source.next_at_fs = nic.line_busy_until_fs
+    else:
+        schedule_next(nic, source)
+    arm(nic, number)
+
+
+@kernel
+def begin(nic, number):
+    """Set a source's first arrival and wake it then."""
+    source = nic.source[number]
+    if source.kind == POISSON_SOURCE:
+        source.next_at_fs = exponential_fs(source, source.mean_gap_fs)
+    elif source.kind == ON_OFF_SOURCE:
+        source.next_at_fs = exponential_fs(source, source.mean_off_fs)
+        source.burst_left = geometric(source, source.mean_burst_frames)
+    elif source.kind == RECORDED_SOURCE:
+        schedule_next(nic, source)
+    arm(nic, number)
+
+
+@kernel
+def source_timer(nic, now_fs, number):
+    """Handle an arrival: at a guest's driver, or on the line from outside."""
+    source = nic.source[number]
+    if source.function < 0:
+        line_arrives(nic, now_fs, number)
+    else:
+        source.armed = 0
+        hunger(nic, source.function)

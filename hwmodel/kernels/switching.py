@@ -1,0 +1,259 @@
+"""Between the buffers: the switch's decision carried out, local copies, the MAC."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .drop_reason import DropReason
+from .events import set_next
+from .layout import (
+    COPY_CAP,
+    GRANT_CAP,
+    LINE,
+    LINE_CAP,
+    MAX_FUNCTIONS,
+    NEVER,
+    PIPELINE,
+    WIRE,
+    WIRE_WAIT_HISTOGRAM,
+)
+from .measure import bucket, change, observe, set_stalled
+from .outcome import copy_dropped, delivered_to_wire, new_group
+from .police import police
+from .receive import COPY_MASK, serve_rx_buffer
+from .sources import count_offered, wire_time_fs
+
+OVERSIZE = DropReason.OVERSIZE.value
+RATE_LIMITED = DropReason.RATE_LIMITED.value
+RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
+UPLINK = 0
+
+
+@kernel
+def start_wire(nic, now_fs):
+    """Start sending the head of the MAC's FIFO."""
+    copy = nic.mac_fifo.ring[nic.mac_fifo.head & COPY_MASK]
+    wait_fs = now_fs - copy.entered_fs
+    observe(nic.wire_wait, wait_fs)
+    nic.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
+    busy_fs = wire_time_fs(nic, copy.n_bytes)
+    nic.wire_busy = 1
+    nic.wire_busy_fs += busy_fs
+    set_next(nic.events, WIRE, now_fs + busy_fs)
+
+
+@inlined
+def release_tx_room(nic, now_fs, copy):
+    """Free a frame's room in the Tx buffer when its last copy has left it."""
+    if copy.tx_bytes == 0:
+        return
+    if copy.group >= 0:
+        group = nic.groups.slot[copy.group]
+        group.left_in_tx_buffer -= 1
+        if group.left_in_tx_buffer > 0:
+            return
+    change(nic.tx_buffer, now_fs, -copy.tx_bytes)
+
+
+@kernel
+def wire_done(nic, now_fs):
+    """Finish a frame on the wire and start the next."""
+    fifo = nic.mac_fifo
+    copy = fifo.ring[fifo.head & COPY_MASK]
+    fifo.head += 1
+    nic.wire_busy = 0
+    set_next(nic.events, WIRE, NEVER)
+    nic.wire_tx_bytes += max(copy.n_bytes, 60) + 4
+    change(nic.wire_queue, now_fs, -1)
+    release_tx_room(nic, now_fs, copy)
+    nic.reads_due = 1
+    delivered_to_wire(nic, now_fs, copy)
+    if fifo.head != fifo.tail:
+        start_wire(nic, now_fs)
+
+
+@inlined
+def fits_rx_buffer(nic, n_bytes):
+    """Say whether a copy has room in the Rx buffer."""
+    fifo = nic.rx_fifo
+    return nic.rx_buffer.level + n_bytes <= nic.limits.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+
+
+@inlined
+def assign(target, copy):
+    """Carry a copy over from one FIFO's entry to another's."""
+    target.posted_fs = copy.posted_fs
+    target.doorbell_fs = copy.doorbell_fs
+    target.copy_kind = copy.copy_kind
+    target.n_bytes = copy.n_bytes
+    target.group = copy.group
+    target.queue = copy.queue
+    target.index = copy.index
+    target.template = copy.template
+    target.tx_bytes = copy.tx_bytes
+
+
+@inlined
+def store_in_rx_buffer(nic, now_fs, copy):
+    """Move a copy into the Rx buffer."""
+    fifo = nic.rx_fifo
+    assign(fifo.ring[fifo.tail & COPY_MASK], copy)
+    fifo.tail += 1
+    change(nic.rx_buffer, now_fs, copy.n_bytes)
+
+
+@inlined
+def move_local_copies(nic, now_fs):
+    """Move copies from the Tx buffer to the Rx buffer while they fit, and start the Rx DMA."""
+    fifo = nic.loopback
+    has_room = True
+    while has_room:
+        while fifo.head != fifo.tail:
+            copy = fifo.ring[fifo.head & COPY_MASK]
+            if not fits_rx_buffer(nic, copy.n_bytes):
+                break
+            fifo.head += 1
+            store_in_rx_buffer(nic, now_fs, copy)
+            release_tx_room(nic, now_fs, copy)
+        has_room = serve_rx_buffer(nic, now_fs)
+    set_stalled(nic.stall_rx_buffer, now_fs, fifo.head != fifo.tail)
+    nic.reads_due = 1
+
+
+@inlined
+def make_copy(nic, now_fs, frame, number, group):
+    """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
+    kind = nic.copy_kind[number]
+    nic.counters.copies_made += 1
+    fifo = nic.mac_fifo if kind.port == UPLINK else nic.loopback
+    copy = fifo.ring[fifo.tail & COPY_MASK]
+    copy.posted_fs = frame.posted_fs
+    copy.doorbell_fs = frame.doorbell_fs
+    copy.entered_fs = now_fs
+    copy.copy_kind = number
+    copy.n_bytes = frame.n_bytes + kind.delta_bytes
+    copy.group = group
+    copy.index = frame.index
+    copy.template = frame.template
+    copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
+    if group >= 0 and kind.flow >= 0:
+        nic.flow[kind.flow].offered += 1
+    if kind.port == UPLINK:
+        fifo.tail += 1
+        change(nic.wire_queue, now_fs, 1)
+        if nic.wire_busy == 0:
+            start_wire(nic, now_fs)
+        return
+    copy.queue = nic.function[kind.function].first_queue
+    if nic.limits.queues_per_function > 1:
+        rss = frame.hash if frame.index >= 0 else kind.queue_hash
+        copy.queue += rss % nic.limits.queues_per_function
+    if frame.is_wire == 0:
+        fifo.tail += 1
+    elif fits_rx_buffer(nic, copy.n_bytes):
+        store_in_rx_buffer(nic, now_fs, copy)
+    else:
+        copy_dropped(nic, now_fs, copy, RX_BUFFER_FULL)
+
+
+@kernel
+def drop_frame(nic, now_fs, frame, template, reason):
+    """Drop a frame by decision; its room in the Tx buffer is free at once."""
+    nic.counters.dropped += 1
+    nic.counters.drops[reason] += 1
+    if template.flow >= 0:
+        nic.flow[template.flow].dropped += 1
+    if frame.is_wire == 0:
+        nic.counters.function_drops[template.function, reason] += 1
+        change(nic.tx_buffer, now_fs, -frame.n_bytes)
+        nic.reads_due = 1
+
+
+@inlined
+def switch_frame(nic, now_fs, frame):
+    """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
+    template = nic.template[frame.template]
+    reason = template.reason
+    if frame.n_bytes > template.longest_bytes:
+        reason = OVERSIZE
+    elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + 4):
+        reason = RATE_LIMITED
+    if reason > 0:
+        drop_frame(nic, now_fs, frame, template, reason)
+        return
+    n_copies = template.n_copies
+    group = -1
+    if n_copies > 1:
+        group = new_group(nic, n_copies, n_copies, frame.n_bytes)
+        if nic.loopback.tail - nic.loopback.head + MAX_FUNCTIONS > COPY_CAP:
+            nic.overflow = 1
+    for number in range(template.first_copy, template.first_copy + n_copies):
+        make_copy(nic, now_fs, frame, number, group)
+    nic.moves_due = 1
+
+
+@inlined
+def into_pipeline(nic, now_fs, frame):
+    """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
+    busy_fs = nic.limits.pipeline_fs
+    if busy_fs == 0:
+        switch_frame(nic, now_fs, frame)
+        return
+    waiting = nic.pipe[nic.pipe_tail & (LINE_CAP - 1)]
+    waiting.posted_fs = frame.posted_fs
+    waiting.doorbell_fs = frame.doorbell_fs
+    waiting.template = frame.template
+    waiting.n_bytes = frame.n_bytes
+    waiting.hash = frame.hash
+    waiting.index = frame.index
+    waiting.is_wire = frame.is_wire
+    nic.pipeline_busy_until_fs = max(nic.pipeline_busy_until_fs, now_fs) + busy_fs
+    nic.pipeline_busy_fs += busy_fs
+    waiting.ready_fs = nic.pipeline_busy_until_fs
+    if nic.pipe_head == nic.pipe_tail:
+        set_next(nic.events, PIPELINE, waiting.ready_fs)
+    nic.pipe_tail += 1
+    if nic.pipe_tail - nic.pipe_head >= LINE_CAP:
+        nic.overflow = 1
+
+
+@kernel
+def pipeline_done(nic, now_fs):
+    """Take a frame out of the pipeline."""
+    frame = nic.pipe[nic.pipe_head & (LINE_CAP - 1)]
+    nic.pipe_head += 1
+    set_next(
+        nic.events,
+        PIPELINE,
+        NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & (LINE_CAP - 1)].ready_fs,
+    )
+    switch_frame(nic, now_fs, frame)
+
+
+@inlined
+def frame_in(nic, now_fs, grant):
+    """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
+    frame = nic.grant[grant & (GRANT_CAP - 1)]
+    while nic.grant_head != nic.grant_tail:
+        first = nic.grant[nic.grant_head & (GRANT_CAP - 1)]
+        if first.reads_left > 0:
+            break
+        nic.grant_head += 1
+        into_pipeline(nic, now_fs, first)
+    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + 4
+    nic.done_queue = frame.queue
+
+
+@kernel
+def line_done(nic, now_fs):
+    """Take in a frame whose last byte has come from the wire."""
+    frame = nic.line[nic.line_head & (LINE_CAP - 1)]
+    nic.line_head += 1
+    set_next(
+        nic.events, LINE, NEVER if nic.line_head == nic.line_tail else nic.line[nic.line_head & (LINE_CAP - 1)].ready_fs
+    )
+    frame.posted_fs = now_fs
+    frame.doorbell_fs = now_fs
+    nic.wire_rx_bytes += max(frame.n_bytes, 60) + 4
+    nic.counters.from_wire += 1
+    count_offered(nic, frame.template)
+    into_pipeline(nic, now_fs, frame)

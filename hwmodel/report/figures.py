@@ -1,0 +1,227 @@
+"""The figures of the HTML page, each a function from plain numbers to an `<svg>` element.
+
+All are five inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, cut
+where they are long. `key` must be unique on the page and made of letters, digits and hyphens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.report.quantities import count_text, printable, three_digits, time_text
+from hwmodel.report.svg import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PANEL,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+    drawing_style,
+    svg_element,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_IN = 5.0
+PURPOSE_COLOURS = {
+    "payload": BLUE,
+    "tlp_overhead": SKY,
+    "read_request": ORANGE,
+    "descriptor": GREEN,
+    "writeback": PURPLE,
+    "interrupt": VERMILION,
+    "doorbell": YELLOW,
+    "dllp": GREY,
+}
+_DARK = {BLUE, GREEN, VERMILION}  # bars on which white text reads better than black
+_LONGEST_NAME = 20
+_MOST_VALUE_LABELS = 8
+_MOST_NAME_LABELS = 24
+_MOST_TIME_TICKS = 9
+_LOG_FROM_RATIO = 5
+
+
+def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], rx_gbps: Sequence[float]) -> str:
+    """Draw two bars a VM, dots where there are many: what it sent and what it received, in Gb/s."""
+    with drawing_style(key):
+        figure, axes = _canvas(2.9)
+        positions = range(len(names))
+        for offset, values, colour, label in ((-0.2, tx_gbps, BLUE, "sent"), (0.2, rx_gbps, ORANGE, "received")):
+            if len(names) > _MOST_NAME_LABELS:  # hundreds of thin bars would blur into one
+                axes.plot(positions, values, "o" if colour == BLUE else "x", color=colour, markersize=3, label=label)
+                continue
+            drawn = axes.bar([x + offset for x in positions], values, 0.4, color=colour, label=label)
+            if len(names) <= _MOST_VALUE_LABELS:
+                axes.bar_label(drawn, [three_digits(value) for value in values], padding=2, fontsize=7, rotation=90)
+        step = -(-len(names) // _MOST_NAME_LABELS)
+        axes.set_xticks(list(positions)[::step], [_short(name) for name in names][::step])
+        if len(names) > _MOST_VALUE_LABELS or any(len(name) > 6 for name in names):
+            axes.tick_params(axis="x", labelrotation=90)
+        axes.grid(axis="x", visible=False)
+        axes.set_ylim(0, max([*tx_gbps, *rx_gbps, 0.0]) * (1.2 if len(names) <= _MOST_VALUE_LABELS else 1.05) or 1.0)
+        axes.set_ylabel("throughput, Gb/s")
+        figure.legend(loc="outside upper center", ncols=2, frameon=False)
+        return svg_element(figure, key, "Throughput of each VM, sent and received, in Gb/s")
+
+
+def bars(key: str, labels: Sequence[str], values: Sequence[float], axis: str, title: str, colour: str = BLUE) -> str:
+    """Draw horizontal bars with their value at the end, whole where it is an int; `axis` names quantity and unit."""
+    with drawing_style(key):
+        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        drawn = axes.barh(range(len(labels)), values, 0.7, color=colour)
+        shown = [count_text(value) if isinstance(value, int) else three_digits(value) for value in values]
+        axes.bar_label(drawn, shown, padding=2, fontsize=8)
+        axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.set_xlim(0, max([*values, 0.0]) * 1.12 or 1.0)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(axis)
+        return svg_element(figure, key, title)
+
+
+def flow_matrix(key: str, flows: Sequence[tuple[str, str, float]]) -> str:
+    """Draw Gb/s from each sender (row) to each target (column) as a heat map; pairs without a flow stay empty."""
+    with drawing_style(key):
+        senders = list(dict.fromkeys(sender for sender, _, _ in flows))
+        targets = list(dict.fromkeys([name for name in senders if any(name == to for _, to, _ in flows)]))
+        targets += [to for to in dict.fromkeys(to for _, to, _ in flows) if to not in targets]
+        row_of, column_of = _positions(senders), _positions(targets)
+        rates = [[float("nan")] * len(targets) for _ in senders]
+        for sender, to, gbps in flows:
+            rates[row_of[sender]][column_of[to]] = gbps
+        figure, axes = _canvas(4.3)
+        image = axes.imshow(rates, cmap="cividis", vmin=0, aspect="auto", interpolation="none")
+        for axis, names, rotation in ((axes.xaxis, targets, 90), (axes.yaxis, senders, 0)):
+            step = -(-len(names) // _MOST_NAME_LABELS)
+            axis.set_ticks(list(range(len(names)))[::step], [_short(name) for name in names][::step], rotation=rotation)
+        axes.grid(visible=False)
+        axes.set_xlabel("to")
+        axes.set_ylabel("from")
+        figure.colorbar(image, ax=axes, label="Gb/s", pad=0.02)
+        return svg_element(figure, key, "Throughput of each flow in Gb/s, senders in rows, targets in columns")
+
+
+def latency_distribution(
+    key: str, points: Sequence[tuple[float, int]], marks: Mapping[str, float], least_ns: float | None = None
+) -> str:
+    """Draw the share of frames delivered within a time.
+
+    `points` are (upper_ns, count) in order of time; `marks` are times in ns by percentile, such as `p99`. The curve
+    starts at `least_ns`; the time axis is logarithmic where the times span more than a factor of five.
+    """
+    with drawing_style(key):
+        figure, axes = _canvas(2.9)
+        n_samples = sum(count for _, count in points)
+        times_us, shares, seen = [(least_ns or points[0][0]) / 1e3], [0.0], 0
+        for upper_ns, count in points:
+            seen += count
+            times_us.append(upper_ns / 1e3)
+            shares.append(100 * seen / n_samples)
+        axes.plot(times_us, shares, color=BLUE, linewidth=1.6)
+        for name, time_ns in marks.items():
+            axes.plot([time_ns / 1e3], [float(name.removeprefix("p"))], "o", color=VERMILION, markersize=4)
+        _label_marks(axes, marks)
+        scale = _time_axis(axes, times_us[0], times_us[-1])
+        axes.set_ylim(0, 104)
+        axes.set_xlabel(f"latency, µs{scale}")
+        axes.set_ylabel("frames delivered within it, %")
+        return svg_element(figure, key, "Distribution of the latency from post to delivery of all frames in the window")
+
+
+def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], words: Mapping[str, str]) -> str:
+    """Draw where the bytes of a frame go, a stacked bar for each direction; `words` name the purposes."""
+    with drawing_style(key):
+        figure, axes = _canvas(2.7)
+        widest = max(*(sum(side.get(purpose, 0.0) for purpose in PURPOSE_COLOURS) for side in (up, down)), 1e-9)
+        for row, amounts in enumerate((up, down)):
+            left = 0.0
+            for purpose, colour in PURPOSE_COLOURS.items():
+                amount = amounts.get(purpose, 0.0)
+                axes.barh(row, amount, 0.62, left=left, color=colour, label=words[purpose] if row == 0 else None)
+                if amount > 0.06 * widest:
+                    ink = "#ffffff" if colour in _DARK else "#000000"
+                    axes.text(left + amount / 2, row, three_digits(amount), ha="center", va="center", color=ink)
+                left += amount
+            axes.text(left + 0.01 * widest, row, three_digits(left), va="center", fontweight="bold")
+        axes.set_yticks([0, 1], ["up\n(to host)", "down\n(to NIC)"])
+        axes.set_ylim(1.5, -0.5)
+        axes.set_xlim(0, 1.1 * widest)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("bytes of TLPs and DLLPs for each frame delivered, B")
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7, handlelength=1, columnspacing=1)
+        return svg_element(figure, key, "Bytes of each link direction by purpose, for each frame delivered")
+
+
+def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: str, title: str) -> str:
+    """Draw shares of the window in percent, on an axis that ends at 100 %; full ones in another colour."""
+    with drawing_style(key):
+        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        values = [100 * share for share in shares]
+        colours = [VERMILION if value >= 98.5 else BLUE for value in values]
+        drawn = axes.barh(range(len(labels)), values, 0.7, color=colours)
+        axes.bar_label(drawn, [f"{value:.1f}" for value in values], padding=2, fontsize=8)
+        axes.set_yticks(range(len(labels)), [_short(label, 28) for label in labels])
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.set_xlim(0, max(112.0, *values) if values else 112.0)
+        axes.set_xticks(range(0, 101, 20))
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(axis)
+        return svg_element(figure, key, title)
+
+
+def _canvas(height_in: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure  # without pyplot, which keeps global state
+
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _short(name: str, most: int = _LONGEST_NAME) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def _positions(names: Sequence[str]) -> dict[str, int]:
+    return {name: position for position, name in enumerate(names)}
+
+
+def _label_marks(axes: Axes, marks: Mapping[str, float]) -> None:
+    """Write the percentiles in one block in the corner that the curve leaves free: beside their dots they collide."""
+    lines = [f"{name}  {time_text(time_ns).replace('us', 'µs')}" for name, time_ns in marks.items()]
+    box: dict[str, Any] = {"facecolor": PANEL, "edgecolor": "none", "pad": 2.0}
+    block = axes.text(0.03, 0.93, "\n".join(lines), transform=axes.transAxes, va="top", color=INK)
+    block.set_linespacing(1.4)
+    block.set_bbox(box)
+
+
+def _time_axis(axes: Axes, least_us: float, most_us: float) -> str:
+    """Scale the time axis, linear over a narrow span; return what its label must add.
+
+    Logarithmic ticks stand at 1, 2 and 5 times the powers of ten, or at the powers alone, written as plain numbers.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    margin_us = 0.02 * (most_us - least_us) or 0.02 * most_us
+    plain = FuncFormatter(lambda tick, _: f"{tick:,.10g}")
+    axes.xaxis.set_major_formatter(plain)
+    if most_us < _LOG_FROM_RATIO * least_us:
+        axes.set_xlim(least_us - margin_us, most_us + margin_us)
+        return ""
+    axes.set_xscale("log")
+    low, high = max(least_us, 1e-3) * 0.95, most_us * 1.05
+    ticks = [digit * 10.0**power for power in range(-4, 10) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    if len(ticks) > _MOST_TIME_TICKS:
+        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1")]
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(plain)
+    return " (logarithmic)"

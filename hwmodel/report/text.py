@@ -1,0 +1,175 @@
+"""The summary that `hwmodel run` prints: the answer first, then the evidence, every figure with its unit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TextIO
+
+from hwmodel.report.quantities import (
+    MISSING,
+    count_text,
+    percent_text,
+    printable,
+    three_digits,
+    time_text,
+)
+from hwmodel.report.reading import (
+    QUEUE_UNITS,
+    STALL_WORDS,
+    frame_balance,
+    headline,
+    latency_note,
+    link_rows,
+    stall_shares,
+)
+from hwmodel.results.result import Latency, Result
+
+MOST_ROWS = 16
+_INDENT = "  "
+
+
+class Line(NamedTuple):
+    """One line of the summary and how it looks on a terminal: `answer`, `heading` or `plain`."""
+
+    text: str
+    look: str = "plain"
+
+
+def summary(result: Result) -> str:
+    """Return the summary as plain ASCII text (names apart) that ends with a newline; the same on every machine."""
+    return "".join(f"{line.text}\n" for line in _lines(result))
+
+
+def print_summary(result: Result, stream: TextIO | None = None) -> None:
+    """Write the summary to a stream (standard output by default), in colour where that is a terminal."""
+    stream = sys.stdout if stream is None else stream
+    if not stream.isatty():
+        stream.write(summary(result))
+        return
+    from rich.console import Console  # only a terminal needs it
+    from rich.text import Text
+
+    styles = {"answer": "bold green", "heading": "bold", "plain": ""}
+    console = Console(file=stream)
+    for line in _lines(result):
+        console.print(Text(line.text, style=styles[line.look]), soft_wrap=True)
+
+
+def _lines(result: Result) -> Iterable[Line]:
+    yield Line(printable(headline(result)), "answer")
+    yield Line(printable(result.bottleneck.why))
+    yield from _latency_lines(result)
+    yield Line(f"Frames, whole run: {frame_balance(result)}")
+    yield Line("")
+    yield from _vm_lines(result)
+    yield Line("")
+    yield from _link_lines(result)
+    yield Line("")
+    yield from _loss_lines(result)
+    yield from _run_lines(result)
+
+
+def _latency_lines(result: Result) -> Iterable[Line]:
+    note = latency_note(result)
+    yield Line(f"Latency, post to delivery: {_latency_words(result.latency_ns)}{f' ({note})' if note else ''}")
+    if result.latency_from_doorbell_ns.count or result.latency_from_doorbell_ns.p50 is not None:
+        yield Line(f"Latency, doorbell to delivery: {_latency_words(result.latency_from_doorbell_ns)}")
+
+
+def _latency_words(latency: Latency) -> str:
+    if latency.p50 is None:
+        return "no frame measured"
+    names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("min", "min"), ("mean", "mean"), ("max", "max"))
+    figures = ((name, getattr(latency, attribute)) for name, attribute in names)
+    return ", ".join(f"{name} {time_text(value)}" for name, value in figures if value is not None)
+
+
+def _vm_lines(result: Result) -> Iterable[Line]:
+    rows = [
+        (
+            printable(vm.name),
+            f"{vm.tx_gbps:.3f}",
+            f"{vm.rx_gbps:.3f}",
+            f"{vm.rx_mpps:.4f}",
+            _microseconds(vm.latency_ns.p50),
+            _microseconds(vm.latency_ns.p99),
+            _drop_words(vm.drops, none=MISSING),
+        )
+        for vm in result.vms[:MOST_ROWS]
+    ]
+    header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
+    yield from _table(header, rows, left_columns=(0, 6))
+    if len(result.vms) > MOST_ROWS:
+        yield Line(f"... and {len(result.vms) - MOST_ROWS} more")
+    if result.fairness_jain is not None:
+        yield Line(f"Fairness between senders (Jain, 1 is even): {result.fairness_jain:.4f}")
+    if result.cpu.cores_busy:
+        yield Line(f"Drivers keep {three_digits(result.cpu.cores_busy)} host cores busy")
+
+
+def _microseconds(time_ns: float | None) -> str:
+    return MISSING if time_ns is None else three_digits(time_ns / 1e3)
+
+
+def _link_lines(result: Result) -> Iterable[Line]:
+    rows = link_rows(result)
+    if rows:
+        header = ("PCIe link, each frame", "up B", "up %", "down B", "down %")
+        yield from _table(header, [(row.words, *row.cells) for row in rows])
+        yield Line("(up: adapter to host, down: host to adapter; mean over the frames delivered in the window)")
+    up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
+    yield Line(f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)} of the window")
+    wire = result.wire
+    if wire.tx_gbps or wire.rx_gbps:
+        waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
+        busy = percent_text(wire.utilization)
+        yield Line(f"Wire: out {wire.tx_gbps:.3f} Gb/s, in {wire.rx_gbps:.3f} Gb/s, busy {busy}{waiting}")
+
+
+def _loss_lines(result: Result) -> Iterable[Line]:
+    yield Line(f"Drops, frames, whole run: {_drop_words(result.drops, none='none')}")
+    if result.queues:
+        depths = [
+            f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(name)}"
+            for name, depth in sorted(result.queues.items())
+        ]
+        yield Line(f"Queues, mean / largest: {', '.join(depths)}")
+    stalls = stall_shares(result)
+    if stalls:
+        waits = ", ".join(f"{STALL_WORDS[name]} {percent_text(share)}" for name, share in stalls.items())
+        yield Line(f"Waiting, share of the window, for: {waits}")
+
+
+def _run_lines(result: Result) -> Iterable[Line]:
+    window = result.window
+    yield Line(
+        f"Window: {time_text(window.start_ns)} to {time_text(window.end_ns)} of simulated time; "
+        f"seed {result.seed}, configuration {printable(result.config_hash)}"
+    )
+    run = result.host_run
+    if run is not None:
+        compiling = f", compilation {three_digits(run.compile_s)} s" if run.compile_s else ""
+        yield Line(
+            f"Run: {count_text(run.frames)} frames, {count_text(run.events)} events in {three_digits(run.wall_s)} s "
+            f"({count_text(round(run.frames_per_s))} frames/s){compiling}, memory at most {run.peak_rss_mb:.0f} MB"
+        )
+
+
+def _unit_suffix(queue: str) -> str:
+    return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
+
+
+def _drop_words(drops: Mapping[str, int], none: str) -> str:
+    counts = sorted(drops.items())
+    return ", ".join(f"{printable(reason)} {count_text(count)}" for reason, count in counts if count) or none
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Sequence[int] = (0,)) -> Iterable[Line]:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for index, row in enumerate((header, *rows)):
+        cells = (
+            cell.ljust(width) if column in left_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield Line(_INDENT.join(cells).rstrip(), "plain" if index else "heading")

@@ -1,0 +1,168 @@
+"""Frozen dataclasses to JSON values and back, driven by their type hints alone.
+
+A field's JSON key is its name without a trailing underscore (`from_` is written `from`). Written floats are rounded to
+DECIMALS decimals, so that a last-bit difference between two machines does not show; a field whose metadata hold
+`verbatim` is copied as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import numbers
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+DECIMALS = 9
+Path = tuple[str | int, ...]
+
+
+class Problem(NamedTuple):
+    """What is wrong with one value of a JSON document, and where."""
+
+    path: Path
+    message: str
+
+
+def dotted(path: Path) -> str:
+    """Write a path as users read it: `vms[3].latency_ns.p99`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def json_key(field: dataclasses.Field[Any]) -> str:
+    """Return the key under which a dataclass field stands in JSON."""
+    return field.name.rstrip("_")
+
+
+def to_plain(value: Any, path: Path = (), kind: Any = Any) -> Any:
+    """Return a value as dicts, lists, strings, ints, floats and None.
+
+    Fields keep their order, mappings are sorted by key; a whole number where `kind`, the declared type, says float is
+    written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity, or a type that JSON cannot
+    hold.
+    """
+    if value is None or isinstance(value, str | bool):
+        return value
+    kind = _present(kind)
+    if isinstance(value, numbers.Integral) and kind is not float:
+        return int(value)
+    if isinstance(value, numbers.Real):
+        if not math.isfinite(value):
+            raise ValueError(f"{dotted(path)}: {value} is no result; None stands for a figure without meaning")
+        return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
+    if dataclasses.is_dataclass(value):
+        return _plain_record(value, path)
+    arguments = typing.get_args(kind)
+    if isinstance(value, Mapping):
+        inner = arguments[1] if arguments else Any
+        return {str(key): to_plain(value[key], (*path, str(key)), inner) for key in sorted(value)}
+    if isinstance(value, tuple | list):
+        kinds = _kinds_of_items(arguments or (Any, ...), len(value))
+        return [to_plain(item, (*path, index), kinds[index]) for index, item in enumerate(value)]
+    raise ValueError(f"{dotted(path)}: a {type(value).__name__} cannot be written as JSON")
+
+
+def _plain_record(record: Any, path: Path) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for field, (name, key, hint, _) in zip(dataclasses.fields(record), _fields_of(record.__class__), strict=True):
+        item = getattr(record, name)
+        plain[key] = item if field.metadata.get("verbatim") else to_plain(item, (*path, key), hint)
+    return plain
+
+
+def _present(kind: Any) -> Any:
+    """Return X for `X | None`, and any other type as it is."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        (kind,) = (argument for argument in typing.get_args(kind) if argument is not type(None))
+    return kind
+
+
+def _kinds_of_items(arguments: tuple[Any, ...], n_items: int) -> tuple[Any, ...]:
+    """Return the type of each item of a tuple, from the arguments of its declared type."""
+    return arguments[:1] * n_items if arguments[-1] is Ellipsis else arguments
+
+
+def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> Any:
+    """Build a value of type `kind` from JSON values; append what is wrong to `problems`.
+
+    Knows dataclasses, `X | None`, `tuple[X, ...]`, `tuple[X, Y]`, `Mapping[str, X]`, int, float, str and Any. Keys that
+    a dataclass does not have are ignored: results may carry more than this version knows. The returned value has no
+    meaning once a problem was appended.
+    """
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _record(typing.cast(type, kind), value, path, problems)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else from_plain(_present(kind), value, path, problems)
+    if origin is tuple:
+        return _sequence(arguments, value, path, problems)
+    if origin is Mapping:
+        if not isinstance(value, dict):
+            return _wrong("an object", value, path, problems)
+        return {key: from_plain(arguments[1], item, (*path, key), problems) for key, item in value.items()}
+    return _scalar(kind, value, path, problems)
+
+
+@functools.cache
+def _fields_of(kind: type) -> tuple[tuple[str, str, Any, bool], ...]:
+    """Return (attribute, JSON key, type, required) of each field of a dataclass."""
+    hints = typing.get_type_hints(kind)
+    missing = dataclasses.MISSING
+    return tuple(
+        (field.name, json_key(field), hints[field.name], field.default is missing and field.default_factory is missing)
+        for field in dataclasses.fields(kind)
+    )
+
+
+def _record(kind: type, value: Any, path: Path, problems: list[Problem]) -> Any:
+    if not isinstance(value, dict):
+        return _wrong("an object", value, path, problems)
+    n_problems_before = len(problems)
+    attributes: dict[str, Any] = {}
+    for name, key, hint, required in _fields_of(kind):
+        if key in value:
+            attributes[name] = from_plain(hint, value[key], (*path, key), problems)
+        elif required:
+            problems.append(Problem((*path, key), "is missing"))
+    return None if len(problems) > n_problems_before else kind(**attributes)
+
+
+def _sequence(arguments: tuple[Any, ...], value: Any, path: Path, problems: list[Problem]) -> Any:
+    if not isinstance(value, list):
+        return _wrong("a list", value, path, problems)
+    kinds = _kinds_of_items(arguments, len(value))
+    if len(kinds) != len(value):
+        return _wrong(f"a list of {len(kinds)} values", value, path, problems)
+    return tuple(
+        from_plain(kind, item, (*path, index), problems)
+        for index, (kind, item) in enumerate(zip(kinds, value, strict=True))
+    )
+
+
+def _scalar(kind: Any, value: Any, path: Path, problems: list[Problem]) -> Any:
+    if kind is str:
+        return value if isinstance(value, str) else _wrong("a text", value, path, problems)
+    if kind is int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        return _wrong("a whole number", value, path, problems)
+    if kind is float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+            return float(value)
+        return _wrong("a finite number", value, path, problems)
+    raise TypeError(f"no JSON form for {kind}")
+
+
+def _wrong(expected: str, value: Any, path: Path, problems: list[Problem]) -> None:
+    shown = repr(value)
+    shown = shown if len(shown) <= 40 else shown[:37] + "..."
+    problems.append(Problem(path, f"expected {expected}, found {shown}"))

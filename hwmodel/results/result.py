@@ -1,0 +1,278 @@
+"""The result of one run: frozen records whose JSON form is fixed, since scripts and CI read it.
+
+docs/results.md says of each field what it means, in which unit, and over which interval it is measured. Latency fields
+are in the unit that the field holding them names (`latency_ns`: nanoseconds).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hwmodel.errors import InputError
+from hwmodel.results.json_form import to_plain
+from hwmodel.results.stored import parse_result
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Summarise a sample of times; None where too few samples were taken for the figure to mean something."""
+
+    min: float | None = None
+    mean: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    max: float | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Bound the measured interval, in simulated time from the start of the run."""
+
+    start_ns: float
+    end_ns: float
+    vm_frames: int | None = None
+    wire_frames: int | None = None
+
+    @property
+    def duration_ns(self) -> float:
+        """Return the length of the window in nanoseconds."""
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Count frames and copies over the whole run; `gbps` and `mpps` are of the window."""
+
+    offered_frames: int
+    delivered_frames: int
+    dropped_frames: int
+    in_flight_frames: int
+    delivered_to_wire: int = 0
+    from_wire: int = 0
+    copies_made: int
+    copies_delivered: int
+    copies_dropped: int
+    copies_in_flight: int
+    mirrored: int = 0
+    gbps: float
+    mpps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmResult:
+    """Say what one VM sent and received."""
+
+    name: str
+    tx_gbps: float
+    rx_gbps: float
+    rx_mpps: float
+    drops: Mapping[str, int] = field(default_factory=dict)
+    latency_ns: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowResult:
+    """Say what became of the frames from one port to one target; `from_` is `from` in JSON."""
+
+    from_: str
+    to: str
+    offered: int
+    delivered: int
+    gbps: float
+    mpps: float
+    latency_ns: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkBytes:
+    """Split the bytes of one link direction by purpose; their sum is all that the direction carried."""
+
+    payload: int = 0
+    tlp_overhead: int = 0
+    read_request: int = 0
+    descriptor: int = 0
+    writeback: int = 0
+    interrupt: int = 0
+    doorbell: int = 0
+    dllp: int = 0
+    skp: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the sum over all purposes, in bytes."""
+        return sum(getattr(self, purpose.name) for purpose in fields(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PcieDirection:
+    """Say how busy one direction of the link was, and with what."""
+
+    utilization: float
+    bytes: LinkBytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pcie:
+    """Hold both directions: `up` is NIC to host, `down` is host to NIC."""
+
+    up: PcieDirection
+    down: PcieDirection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """Say what the Ethernet port carried; `utilization` is that of its busier direction."""
+
+    tx_gbps: float = 0.0
+    rx_gbps: float = 0.0
+    utilization: float = 0.0
+    wait_ns: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cpu:
+    """Say how many host cores the drivers kept busy."""
+
+    cores_busy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """Give the depth of one kind of queue, in the unit that docs/results.md lists for it."""
+
+    mean: float
+    max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalls:
+    """Say for how long of the window, in nanoseconds, something stood waiting for each of these."""
+
+    tags: float = 0.0
+    credits: float = 0.0
+    descriptors: float = 0.0
+    buffer: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bottleneck:
+    """Name the resource that sets the throughput, how busy it is, and the reason in one sentence."""
+
+    resource: str
+    utilization: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRun:
+    """Say how the simulation itself ran; alone differs between two runs of one seed."""
+
+    wall_s: float
+    compile_s: float = 0.0
+    events: int = 0
+    frames: int = 0
+    frames_per_s: float = 0.0
+    peak_rss_mb: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Hold everything that one run found; the field order is the order of the JSON document.
+
+    `utilization` (busy share of each resource by the names of `bottleneck.resource`) and `latency_histogram`
+    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    config: Mapping[str, Any] = field(metadata={"verbatim": True})
+    config_hash: str
+    seed: int
+    window: Window
+    totals: Totals
+    vms: tuple[VmResult, ...]
+    flows: tuple[FlowResult, ...]
+    latency_ns: Latency
+    latency_from_doorbell_ns: Latency
+    fairness_jain: float | None
+    pcie: Pcie
+    wire: Wire
+    cpu: Cpu
+    drops: Mapping[str, int]
+    queues: Mapping[str, QueueDepth]
+    stalls_ns: Stalls
+    bottleneck: Bottleneck
+    utilization: Mapping[str, float] = field(default_factory=dict)
+    latency_histogram: tuple[tuple[float, int], ...] = ()
+    host_run: HostRun | None = None
+
+    @property
+    def window_frames(self) -> int:
+        """Return the frames delivered in the window, to VMs and to the wire: what bytes per frame divide by."""
+        if self.window.vm_frames is not None:
+            return self.window.vm_frames + (self.window.wire_frames or 0)
+        return round(self.totals.mpps * self.window.duration_ns / 1e3)
+
+    def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
+        """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""
+        plain: dict[str, Any] = to_plain(self)
+        if not include_host_run:
+            del plain["host_run"]
+        return plain
+
+    def to_json(self, include_host_run: bool = True) -> str:
+        """Return the result as a JSON document that ends with a newline.
+
+        Equal results give equal documents, provided that their `config` is written in one order; without `host_run`, so
+        do two runs of one configuration and seed. Raises ValueError for NaN, infinities and types JSON does not have.
+        """
+        plain = self.to_mapping(include_host_run)
+        document = json.dumps(plain, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        # Half a surrogate pair, which no file can hold, turns into the escape that JSON has for it.
+        return document.encode("utf-8", "backslashreplace").decode("utf-8")
+
+    @classmethod
+    def from_json(cls, text: str, name: str = "result") -> Result:
+        """Read a result back from its JSON document.
+
+        `name` stands for the file in messages. Raises InputError, a line for each problem: bad JSON, another
+        `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored.
+        """
+        result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
+        return result
+
+    def scalars(self) -> dict[str, str | int | float | None]:
+        """Return the single figures by dotted name (`totals.gbps`): no lists, no configuration, no `host_run`."""
+        flat: dict[str, str | int | float | None] = {}
+
+        def walk(prefix: str, value: Any) -> None:
+            if isinstance(value, dict):
+                for key, item in value.items():
+                    walk(f"{prefix}.{key}" if prefix else key, item)
+            elif not isinstance(value, list):
+                flat[prefix] = value
+
+        plain = self.to_mapping(include_host_run=False)
+        del plain["config"]
+        walk("", plain)
+        return flat
+
+
+def load_result(path: str | Path) -> Result:
+    """Read the result that `run --json` stored in a file; InputError lines for all that is wrong with it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not a stored result: not UTF-8 text") from None
+    return Result.from_json(text, name=str(path))

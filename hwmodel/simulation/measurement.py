@@ -1,0 +1,147 @@
+"""What the state says at one moment: counters copied out, so that a window is the difference of two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.kernels import layout
+
+if TYPE_CHECKING:
+    from hwmodel.simulation.workload_state import FlowBook
+
+GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
+STALLS = ("tags", "credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
+COUNTERS = (
+    "offered",
+    "delivered",
+    "dropped",
+    "delivered_to_wire",
+    "from_wire",
+    "copies_made",
+    "copies_delivered",
+    "copies_dropped",
+    "delivered_bytes",
+    "vm_copies",
+    "mirrored",
+)
+SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs")
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LinkSnapshot:
+    """Hold one link direction's sums: femtoseconds busy, TLPs and their bytes by kind, pairs of DLLPs."""
+
+    busy_fs: int
+    n_tlps: Ints
+    n_bytes: Ints
+    dllp_pairs: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
+
+    `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `flow_latencies` and
+    the histograms are those since the window began.
+    """
+
+    now_fs: int
+    n_events: int
+    counts: dict[str, int]
+    servers: dict[str, int]
+    drops: Ints
+    function_drops: Ints
+    up: LinkSnapshot
+    down: LinkSnapshot
+    areas: dict[str, float]
+    highest: dict[str, int]
+    stalls_fs: dict[str, int]
+    tags_held_fs: int
+    fewest_free_tags: int
+    core_busy_fs: Ints
+    read_bytes: Ints
+    flows: npt.NDArray[Any]
+    tx_ring_highest: int
+    histogram: npt.NDArray[np.int32]
+    from_doorbell: npt.NDArray[Any]
+    wire_wait: npt.NDArray[Any]
+
+
+def begin_window(nic: Any, book: FlowBook) -> None:
+    """Forget the latencies and the largest depths seen so far."""
+    rows = layout.FIRST_FLOW_HISTOGRAM + len(book.flows)
+    nic["histogram"][:rows] = 0
+    for latency in (nic.from_doorbell, nic.wire_wait):
+        latency.n = 0
+        latency.sum_fs = 0
+    nic["flow"]["latency"][: len(book.flows)] = 0
+    for name in GAUGES:
+        gauge = nic[name]
+        gauge.highest = gauge.level
+    queues = nic["tx_queue"][: int(nic.limits.n_queues)]
+    queues["highest"] = queues["reserved"] - queues["freed"]
+    nic.tags.fewest_free = nic.tags.n_free
+
+
+def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
+    """Copy the sums out of the state."""
+    now_fs = int(nic.now_fs)
+    n_functions = int(nic.limits.n_functions)
+    n_flows = len(book.flows)
+    queues = nic["tx_queue"][: int(nic.limits.n_queues)]
+    return Snapshot(
+        now_fs=now_fs,
+        n_events=int(nic.events.n_events),
+        counts={name: int(nic.counters[name]) for name in COUNTERS},
+        servers={name: int(nic[name]) for name in SERVERS},
+        drops=nic["counters"]["drops"].copy(),
+        function_drops=nic["counters"]["function_drops"][:n_functions].copy(),
+        up=_link(nic.up, now_fs),
+        down=_link(nic.down, now_fs),
+        areas={name: _area(nic[name], now_fs) for name in GAUGES},
+        highest={name: int(nic[name].highest) for name in GAUGES},
+        stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
+        tags_held_fs=_tags_held_fs(nic, now_fs),
+        fewest_free_tags=int(nic.tags.fewest_free),
+        core_busy_fs=nic["core"]["busy_fs"][: int(nic.host.n_cores)].copy(),
+        read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
+        flows=nic["flow"][:n_flows].copy(),
+        tx_ring_highest=int(queues["highest"].max(initial=0)),
+        histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows].copy(),
+        from_doorbell=np.array(nic["from_doorbell"]),
+        wire_wait=np.array(nic["wire_wait"]),
+    )
+
+
+def _link(link: Any, now_fs: int) -> LinkSnapshot:
+    """Copy a link's sums; what is left of the TLP on it counts later."""
+    ahead_fs = max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
+    return LinkSnapshot(
+        busy_fs=int(link.busy_fs) - ahead_fs,
+        n_tlps=np.array(link.n_tlps),
+        n_bytes=np.array(link.n_bytes),
+        dllp_pairs=int(link.dllps),
+    )
+
+
+def _area(gauge: Any, now_fs: int) -> float:
+    return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
+
+
+def _stalled_fs(stall: Any, now_fs: int) -> int:
+    since_fs = int(stall.since_fs)
+    return int(stall.total_fs) + (now_fs - since_fs if since_fs >= 0 else 0)
+
+
+def _tags_held_fs(nic: Any, now_fs: int) -> int:
+    """Add up for how long tags were held, those still held among them."""
+    free = set(nic.tags.free[: int(nic.tags.n_free)].tolist())
+    n_tags = int(nic.tags.n_tags)
+    taken = [int(nic.tags.slot[i].taken_fs) for i in range(n_tags) if i not in free]
+    return int(nic.tags.held_fs) + sum(now_fs - at_fs for at_fs in taken)

@@ -1,0 +1,177 @@
+"""The machine's state at time 0, from a configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
+from hwmodel.kernels import layout
+from hwmodel.units import FS_PER_S, fs_per_byte
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+State = Any  # a one-element record array of layout.NIC
+Nic = Any  # its element
+
+ARBITRATIONS = {
+    "round_robin": layout.ROUND_ROBIN,
+    "reads_first": layout.READS_FIRST,
+    "writes_first": layout.WRITES_FIRST,
+    "arrival": layout.BY_ARRIVAL,
+}
+SCHEDULERS = {
+    "round_robin": layout.SCHEDULE_ROUND_ROBIN,
+    "weighted": layout.SCHEDULE_WEIGHTED,
+    "deficit": layout.SCHEDULE_DEFICIT,
+    "strict": layout.SCHEDULE_STRICT,
+}
+JITTERS = ("fixed", "uniform", "histogram")
+STALLS = ("tags", "credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
+TWO_TO_32 = 1 << 32
+
+
+def function_of(port_number: int) -> int:
+    """Return the number of the function behind a switch port: the PF (port 1) is 0, VF K (port K + 2) is K + 1."""
+    return port_number - 1
+
+
+def ring_slots(ring: int) -> int:
+    """Return the slots that a ring takes in the state: the next power of two."""
+    return 1 << (int(ring) - 1).bit_length()
+
+
+def build_state(config: Config, seed: int) -> State:
+    """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
+    state = layout.fresh_state()
+    nic = state[0]
+    nic.events.next_at[:] = layout.NEVER
+    nic.events.rare_at = layout.NEVER
+    nic.done_queue = -1
+    nic.delivered_target = nic.watched_target = layout.NEVER
+    for name in STALLS:
+        nic[f"stall_{name}"].since_fs = -1
+    fill_link(nic, config)
+    _fill_host(nic, config, seed)
+    _fill_limits(nic, config)
+    _fill_functions(nic, config)
+    _fill_free_lists(nic, config)
+    nic.scheduler.chosen = -1
+    nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
+    nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4
+    return state
+
+
+def fill_link(nic: Nic, config: Config) -> None:
+    """Set the link: exact durations by length, cuts, credits, DLLPs."""
+    settings = config.pcie
+    rate = link_rate_of(settings)
+    overhead = tlp_overhead_of(settings)
+    pcie = nic.pcie
+    pcie.max_payload_bytes = settings.max_payload_bytes
+    pcie.max_read_request_bytes = settings.max_read_request_bytes
+    pcie.completion_boundary_bytes = settings.read_completion_boundary_bytes
+    pcie.whole_completions = config.host.completion_bytes == "mps"
+    pcie.request_bytes = overhead.memory_write_bytes
+    pcie.completion_bytes = overhead.completion_bytes
+    pcie.whole_words = counts_whole_double_words(settings.dllp_model)
+    pcie.dllp_period = rate.tlps_per_dllp_pair
+    pcie.propagation_fs = settings.propagation_fs
+    pcie.arbitration = ARBITRATIONS[settings.arbitration]
+    lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
+    pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
+    pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
+    credits = settings.credits
+    limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
+    for record, (headers, units) in zip(nic.credits, limits, strict=True):
+        record.headers_limit, record.data_limit = headers, units
+    pcie.has_credits = any(headers or units for headers, units in limits)
+    pcie.credit_return_fs = credits.return_fs
+    if config.host.write_drain_bps is not None:
+        pcie.drain_num, pcie.drain_den = fs_per_byte(config.host.write_drain_bps)
+
+
+def _fill_host(nic: Nic, config: Config, seed: int) -> None:
+    host = nic.host
+    host.read_latency_fs = config.host.read_latency_fs
+    host.buffer_bytes = config.host.buffer_bytes
+    host.buffer_offset_bytes = config.host.buffer_offset_bytes
+    host.frame_time_fs = config.driver.frame_time_fs
+    host.n_cores = config.host.cores
+    jitter = config.host.jitter
+    host.jitter_kind = JITTERS.index(jitter.kind)
+    host.jitter_range_fs = jitter.range_fs or 0
+    host.rng[:] = random_words(seed, 0)
+    if jitter.bins:
+        total = sum(item.weight for item in jitter.bins)
+        below = 0
+        for i, item in enumerate(jitter.bins):
+            below += item.weight
+            host.jitter_fs[i] = item.offset_fs
+            host.jitter_threshold[i] = below * TWO_TO_32 // total
+        host.n_jitter_bins = len(jitter.bins)
+
+
+def random_words(seed: int, stream: int) -> Any:
+    """Return four words of 32 bits, not all zero, that start an independent random stream."""
+    words = np.random.SeedSequence([seed, stream]).generate_state(4).astype(np.int64)
+    words[0] |= 1
+    return words
+
+
+def _fill_limits(nic: Nic, config: Config) -> None:
+    limits, settings, driver = nic.limits, config.nic, config.driver
+    for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"):
+        limits[name] = getattr(settings, name)
+    for name in ("rx_writeback_batch", "descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
+        limits[name] = getattr(settings, name)
+    for name in ("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"):
+        limits[name] = getattr(driver, name)
+    limits.writeback_timeout_fs = settings.writeback_timeout_fs or 0
+    limits.drop_enable = settings.drop_enable
+    limits.drop_when_full = config.workload.on_full == "drop"
+    if settings.store_rate_bps is not None:
+        limits.store_num, limits.store_den = fs_per_byte(settings.store_rate_bps)
+    if settings.max_pps is not None:
+        limits.pipeline_fs = FS_PER_S // settings.max_pps
+    limits.wire_num, limits.wire_den = fs_per_byte(config.port.rate_bps)
+    limits.n_functions = len(config.switch.ports)
+    limits.queues_per_function = settings.queues_per_vf
+    limits.n_queues = limits.n_functions * limits.queues_per_function
+
+
+def _fill_functions(nic: Nic, config: Config) -> None:
+    limits = nic.limits
+    for port in config.switch.ports:
+        number = function_of(port.number)
+        function = nic.function[number]
+        function.core = number % config.host.cores
+        function.weight = port.weight
+        function.first_queue = number * limits.queues_per_function
+        if port.rate_limit_bps is not None:
+            function.shaper_num, function.shaper_den = fs_per_byte(port.rate_limit_bps)
+        for queue_number in range(function.first_queue, function.first_queue + limits.queues_per_function):
+            for queue, ring in (
+                (nic.tx_queue[queue_number], limits.tx_ring),
+                (nic.rx_queue[queue_number], limits.rx_ring),
+            ):
+                queue.function = number
+                queue.first = queue_number * ring_slots(ring)
+                queue.mask = ring_slots(ring) - 1
+                queue.timer_at_fs = layout.NEVER
+            nic.rx_queue[queue_number].known = limits.rx_ring - 1
+            nic.rx_ring.level += limits.rx_ring - 1
+
+
+def _fill_free_lists(nic: Nic, config: Config) -> None:
+    tags = config.pcie.tags
+    nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
+    nic.tags.free[:tags] = np.arange(tags)[::-1]
+    nic.groups.n_free = layout.GROUP_CAP
+    nic.groups.free[:] = np.arange(layout.GROUP_CAP)[::-1]
+    nic["task"]["following"][:] = np.arange(1, layout.TASK_CAP + 1)
+    nic["task"]["following"][-1] = -1
+    nic["core"]["first_task"][:] = -1
+    nic["core"]["last_task"][:] = -1

@@ -1,0 +1,401 @@
+"""From two snapshots to a result."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.analytic.link import link_rate_of, tlp_overhead_of
+from hwmodel.kernels import layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.results import (
+    Cpu,
+    FlowResult,
+    HostRun,
+    Latency,
+    LinkBytes,
+    LinkCost,
+    Observation,
+    Pcie,
+    PcieDirection,
+    QueueDepth,
+    Result,
+    Stalls,
+    Totals,
+    VmResult,
+    Window,
+    Wire,
+    find_bottleneck,
+    jain_fairness,
+    merge_histogram,
+    sender_rates_gbps,
+    summarize_latency,
+)
+from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
+from hwmodel.simulation.nic_state import function_of
+from hwmodel.units import FS_PER_NS, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.simulate import Run
+    from hwmodel.simulation.workload_state import FlowBook
+
+BITS_PER_BYTE = 8
+
+
+class Span:
+    """Hold a window: two snapshots and the differences between them."""
+
+    def __init__(self, start: Snapshot, end: Snapshot) -> None:
+        self.start = start
+        self.end = end
+        self.fs = max(1, end.now_fs - start.now_fs)
+
+    def count(self, name: str) -> int:
+        """Return how many were counted in the window."""
+        return self.end.counts[name] - self.start.counts[name]
+
+    def gbps(self, n_bytes: int) -> float:
+        """Return bytes of the window as a rate."""
+        return n_bytes * BITS_PER_BYTE * (FS_PER_S / 1e9) / self.fs
+
+    def mpps(self, frames: int) -> float:
+        """Return frames of the window as a rate."""
+        return frames * (FS_PER_S / 1e6) / self.fs
+
+    def share(self, busy_fs: int) -> float:
+        """Return a time as a share of the window."""
+        return busy_fs / self.fs
+
+    def stalled(self, name: str) -> int:
+        """Return for how long of the window something stood waiting."""
+        return self.end.stalls_fs[name] - self.start.stalls_fs[name]
+
+    def mean(self, gauge: str) -> float:
+        """Return a mean occupancy."""
+        return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs
+
+
+def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, host_run: HostRun) -> Result:
+    """Put the result of a run together."""
+    span = Span(start, end)
+    flow_rows = _flow_histograms(book, end)
+    flows = _flows(book, span, flow_rows)
+    overall = _latency_of(range(len(book.flows)), end, flow_rows)
+    direction = {name: _direction(config, span, name) for name in ("up", "down")}
+    utilization = _utilization(config, span)
+    totals = _totals(span)
+    drops = _named(end.drops)
+    all_rows = end.histogram[layout.FIRST_FLOW_HISTOGRAM :].sum(axis=0, dtype=np.int64)
+    return Result(
+        config=config.resolved(),
+        config_hash=config.config_hash(),
+        seed=config.run.seed,
+        window=Window(
+            start_ns=start.now_fs / FS_PER_NS,
+            end_ns=end.now_fs / FS_PER_NS,
+            vm_frames=span.count("vm_copies"),
+            wire_frames=span.count("delivered_to_wire"),
+        ),
+        totals=totals,
+        vms=_vms(config, book, span, flow_rows),
+        flows=flows,
+        latency_ns=overall,
+        latency_from_doorbell_ns=_latency(end.histogram[layout.DOORBELL_HISTOGRAM], end.from_doorbell),
+        fairness_jain=jain_fairness(sender_rates_gbps(flows).values()),
+        pcie=Pcie(up=direction["up"], down=direction["down"]),
+        wire=_wire(span),
+        cpu=Cpu(cores_busy=float((end.core_busy_fs - start.core_busy_fs).sum()) / span.fs),
+        drops=drops,
+        queues=_queues(config, span),
+        stalls_ns=_stalls(span),
+        bottleneck=find_bottleneck(_observation(config, span, utilization, totals, drops)),
+        utilization=utilization,
+        latency_histogram=merge_histogram(all_rows),
+        host_run=host_run,
+    )
+
+
+def _named(counts: Any) -> dict[str, int]:
+    """Return the drop counts that are not zero, by reason."""
+    return {DropReason(int(i)).name: int(counts[i]) for i in np.flatnonzero(counts)}
+
+
+def _totals(span: Span) -> Totals:
+    counts = span.end.counts
+    return Totals(
+        offered_frames=counts["offered"],
+        delivered_frames=counts["delivered"],
+        dropped_frames=counts["dropped"],
+        in_flight_frames=counts["offered"] - counts["delivered"] - counts["dropped"],
+        delivered_to_wire=counts["delivered_to_wire"],
+        from_wire=counts["from_wire"],
+        copies_made=counts["copies_made"],
+        copies_delivered=counts["copies_delivered"],
+        copies_dropped=counts["copies_dropped"],
+        copies_in_flight=counts["copies_made"] - counts["copies_delivered"] - counts["copies_dropped"],
+        mirrored=counts["mirrored"],
+        gbps=span.gbps(span.count("delivered_bytes")),
+        mpps=span.mpps(span.count("vm_copies")),
+    )
+
+
+def _latency(row: Any, latency: Any) -> Latency:
+    """Summarise one histogram row with its exact extremes and sum."""
+    if not int(latency["n"]):
+        return Latency()
+    return summarize_latency(
+        row, min_fs=int(latency["lowest_fs"]), max_fs=int(latency["highest_fs"]), sum_fs=int(latency["sum_fs"])
+    )
+
+
+def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
+    """Tell whether each flow has a histogram row of its own."""
+    rows = end.flows["histogram"][: len(book.flows)]
+    return len(set(rows.tolist())) == len(book.flows)
+
+
+def _latency_of(numbers: Any, end: Snapshot, _own_rows: bool) -> Latency:
+    """Summarise several flows together."""
+    chosen = [i for i in numbers if end.flows["latency"]["n"][i] > 0]
+    if not chosen:
+        return Latency()
+    latencies = end.flows["latency"][chosen]
+    rows = sorted(set(end.flows["histogram"][chosen].tolist()))
+    return summarize_latency(
+        end.histogram[rows].sum(axis=0, dtype=np.int64),
+        min_fs=int(latencies["lowest_fs"].min()),
+        max_fs=int(latencies["highest_fs"].max()),
+        sum_fs=int(latencies["sum_fs"].sum()),
+    )
+
+
+def _flows(book: FlowBook, span: Span, own_rows: bool) -> tuple[FlowResult, ...]:
+    found = []
+    for i, (sender, target) in enumerate(book.flows):
+        first, last = span.start.flows[i], span.end.flows[i]
+        if not int(last["offered"]):
+            continue
+        latency = _latency_of([i], span.end, own_rows) if own_rows else _moments(last["latency"])
+        found.append(
+            FlowResult(
+                from_=sender,
+                to=target,
+                offered=int(last["offered"]),
+                delivered=int(last["delivered"]),
+                gbps=span.gbps(int(last["n_bytes"] - first["n_bytes"])),
+                mpps=span.mpps(int(last["delivered"] - first["delivered"])),
+                latency_ns=latency,
+            )
+        )
+    return tuple(found)
+
+
+def _moments(latency: Any) -> Latency:
+    """Summarise a flow that has no histogram of its own: extremes and mean, no percentiles."""
+    n = int(latency["n"])
+    if not n:
+        return Latency()
+    return Latency(
+        min=int(latency["lowest_fs"]) / FS_PER_NS,
+        mean=float(latency["sum_fs"]) / n / FS_PER_NS,
+        max=int(latency["highest_fs"]) / FS_PER_NS,
+        count=n,
+    )
+
+
+def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[VmResult, ...]:
+    into: dict[str, list[int]] = {}
+    for i, (_, target) in enumerate(book.flows):
+        into.setdefault(target, []).append(i)
+    found = []
+    for port in config.switch.ports:
+        number = function_of(port.number)
+        flows = into.get(port.name, [])
+        n_bytes = sum(int(span.end.flows["n_bytes"][i] - span.start.flows["n_bytes"][i]) for i in flows)
+        frames = sum(int(span.end.flows["delivered"][i] - span.start.flows["delivered"][i]) for i in flows)
+        sent = int(span.end.read_bytes[number] - span.start.read_bytes[number])
+        drops = _named(span.end.function_drops[number])
+        if port.name == "pf" and not (sent or n_bytes or drops):
+            continue  # the host's own function takes part only where the load says so
+        found.append(
+            VmResult(
+                name=port.name,
+                tx_gbps=span.gbps(sent),
+                rx_gbps=span.gbps(n_bytes),
+                rx_mpps=span.mpps(frames),
+                drops=drops,
+                latency_ns=_latency_of(flows, span.end, own_rows),
+            )
+        )
+    return tuple(found)
+
+
+def _window_tlps(span: Span, name: str) -> tuple[Any, Any, int]:
+    first: LinkSnapshot = getattr(span.start, name)
+    last: LinkSnapshot = getattr(span.end, name)
+    return last.n_tlps - first.n_tlps, last.n_bytes - first.n_bytes, last.dllp_pairs - first.dllp_pairs
+
+
+def _direction(config: Config, span: Span, name: str) -> PcieDirection:
+    n_tlps, n_bytes, dllp_pairs = _window_tlps(span, name)
+    rate = link_rate_of(config.pcie)
+    overhead = tlp_overhead_of(config.pcie)
+    headers = int(n_tlps[layout.PAYLOAD_WRITE]) * overhead.memory_write_bytes
+    headers += int(n_tlps[layout.PAYLOAD_COMPLETION]) * overhead.completion_bytes
+
+    def sum_of(*kinds: int) -> int:
+        return int(n_bytes[list(kinds)].sum())
+
+    carried = float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
+    busy_fs = getattr(span.end, name).busy_fs - getattr(span.start, name).busy_fs
+    return PcieDirection(
+        utilization=span.share(busy_fs),
+        bytes=LinkBytes(
+            payload=sum_of(layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION) - headers,
+            tlp_overhead=headers,
+            read_request=sum_of(layout.PAYLOAD_READ),
+            descriptor=sum_of(
+                layout.RX_DESCRIPTOR_READ,
+                layout.TX_DESCRIPTOR_READ,
+                layout.RX_DESCRIPTOR_COMPLETION,
+                layout.TX_DESCRIPTOR_COMPLETION,
+            ),
+            writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
+            interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
+            doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL),
+            dllp=dllp_pairs * 16 + round(carried * float(rate.dllp_share)),
+            skp=round(carried * float(rate.skp_share)),
+        ),
+    )
+
+
+def _wire(span: Span) -> Wire:
+    def moved(name: str) -> int:
+        return span.end.servers[name] - span.start.servers[name]
+
+    return Wire(
+        tx_gbps=span.gbps(moved("wire_tx_bytes")),
+        rx_gbps=span.gbps(moved("wire_rx_bytes")),
+        utilization=min(1.0, max(span.share(moved("wire_busy_fs")), span.share(moved("line_busy_fs")))),
+        wait_ns=_latency(span.end.histogram[layout.WIRE_WAIT_HISTOGRAM], span.end.wire_wait),
+    )
+
+
+def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
+    """Give mean depths: of rings per ring, of buffers in bytes, of tags in tags."""
+    rings = len(config.switch.ports) * config.nic.queues_per_vf
+    senders = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
+    highest = span.end.highest
+    return {
+        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / senders, max=span.end.tx_ring_highest),
+        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rings, max=config.nic.rx_ring - 1),
+        "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
+        "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
+        "wire": QueueDepth(mean=span.mean("wire_queue"), max=highest["wire_queue"]),
+        "tags": QueueDepth(mean=held, max=config.pcie.tags - span.end.fewest_free_tags),
+    }
+
+
+def _stalls(span: Span) -> Stalls:
+    return Stalls(
+        tags=span.stalled("tags") / FS_PER_NS,
+        credits=span.stalled("credits") / FS_PER_NS,
+        descriptors=span.stalled("descriptors") / FS_PER_NS,
+        buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
+    )
+
+
+def _busiest_core(span: Span) -> int:
+    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    return int(busy.argmax())
+
+
+def _utilization(config: Config, span: Span) -> dict[str, float]:
+    """Give the busy share of each resource, by the names of the bottleneck."""
+    core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
+    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
+    servers = {name: span.end.servers[name] - span.start.servers[name] for name in span.end.servers}
+    shares = {
+        "pcie.up": span.share(span.end.up.busy_fs - span.start.up.busy_fs),
+        "pcie.down": span.share(span.end.down.busy_fs - span.start.down.busy_fs),
+        "pcie.tags": held / config.pcie.tags,
+        "driver.tx": span.share(int(core[layout.POST_TASK])),
+        "driver.rx": span.share(int(core[layout.TAKE_TASK])),
+        "wire.tx": span.share(servers["wire_busy_fs"]),
+        "wire.rx": span.share(servers["line_busy_fs"]),
+        "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
+    }
+    return {name: min(1.0, share) for name, share in shares.items()}
+
+
+def _link_cost(span: Span, name: str, frames: int) -> LinkCost | None:
+    """Give what a frame costs on a direction, DLLPs counted one by one included, constant shares left out."""
+    if not frames:
+        return None
+    n_tlps, n_bytes, dllp_pairs = _window_tlps(span, name)
+    payload = int(n_bytes[[layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION]].sum())
+    headers = int(n_tlps[layout.PAYLOAD_WRITE]) * 24 + int(n_tlps[layout.PAYLOAD_COMPLETION]) * 20
+    return LinkCost(
+        bytes_per_frame=(int(n_bytes.sum()) + 16 * dllp_pairs) / frames,
+        payload_bytes_per_frame=(payload - headers) / frames,
+    )
+
+
+def _observation(
+    config: Config, span: Span, utilization: Mapping[str, float], totals: Totals, drops: Mapping[str, int]
+) -> Observation:
+    frames = span.count("vm_copies") + span.count("delivered_to_wire")
+    n_bytes = span.count("delivered_bytes")
+    core = _busiest_core(span)
+    on_core = [p.name for p in config.switch.ports if function_of(p.number) % config.host.cores == core]
+    sending = [name for name in on_core if name != "pf"] or on_core
+    return Observation(
+        utilizations=utilization,
+        waits={
+            "pcie.tags": span.share(span.stalled("tags")),
+            "pcie.credits": span.share(span.stalled("credits")),
+            "rx.descriptors": span.share(span.stalled("descriptors")),
+            "rate_limit": span.share(span.stalled("rate_limit")),
+        },
+        open_load=_is_open(config),
+        tx_ring_full_share=span.share(span.stalled("tx_ring")),
+        drops=drops,
+        offered_frames=totals.offered_frames,
+        frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
+        up=_link_cost(span, "up", frames),
+        down=_link_cost(span, "down", frames),
+        tags=config.pcie.tags,
+        core_of=sending[0] if sending else None,
+    )
+
+
+def _is_open(config: Config) -> bool:
+    """Tell whether frames come at times of their own."""
+    workload = config.workload
+    if workload.pcap is not None:
+        return workload.pcap_time == "file"
+    return workload.load.kind != "saturate"
+
+
+def describe_host_run(run: Run) -> HostRun:
+    """Say how fast the simulation ran, with what, on what."""
+    assert run.end is not None
+    frames = run.end.counts["delivered"]
+    return HostRun(
+        wall_s=run.wall_s,
+        compile_s=run.compile_s,
+        events=run.end.n_events,
+        frames=frames,
+        frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        versions={"python": platform.python_version(), "numpy": version("numpy"), "numba": version("numba")},
+        machine=f"{platform.machine()}, {os.cpu_count()} processors",
+    )

@@ -1,0 +1,275 @@
+"""Fill the switch's tables from a configuration.
+
+The kernels see port numbers, bitmaps and numbered words; names and units end here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.errors import InputError
+from hwmodel.kernels.parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.kernels.police import BUCKET
+from hwmodel.kernels.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
+from hwmodel.kernels.switch_tables import (
+    ACL_DENY,
+    ACL_PERMIT,
+    ACL_POLICE,
+    ACL_PRIORITY,
+    ADMIT_ALL,
+    ADMIT_TAGGED,
+    ADMIT_UNTAGGED,
+    ANY,
+    CHANNEL_SINGLE,
+    CHANNEL_VEB,
+    CHANNEL_VEPA,
+    DEFAULT_S_VID,
+    ECID,
+    GROUP_MAC,
+    GROUP_SHIFT,
+    KIND_SHIFT,
+    LOOKUP_SLOTS,
+    MAX_ACL_ENTRIES,
+    MAX_LOOKUP_ENTRIES,
+    MAX_MIRRORS,
+    MIRROR_EGRESS,
+    MIRROR_INGRESS,
+    MIRROR_VLAN,
+    MODE_E_TAG,
+    MODE_MULTICHANNEL,
+    MODE_VEB,
+    MODE_VEPA,
+    MODE_VN_TAG,
+    NO_VLAN,
+    RESERVED_VID,
+    STATION_MAC,
+    TABLES,
+    VIF,
+    VIF_LIST,
+    VLAN_MAC,
+    VLAN_SHIFT,
+)
+from hwmodel.units import fs_per_byte
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config.switch import AclEntry, Mirror, Switch
+
+Record = Any  # one element of a numpy record array: its fields are attributes
+
+MODES = {
+    "veb": MODE_VEB,
+    "vepa": MODE_VEPA,
+    "vn_tag": MODE_VN_TAG,
+    "e_tag": MODE_E_TAG,
+    "multichannel": MODE_MULTICHANNEL,
+}
+OUTER_KINDS = {"vn_tag": OUTER_VN, "e_tag": OUTER_E, "multichannel": OUTER_S}
+CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
+ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
+ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
+
+# Where no station is enabled, no frame from the wire is too long: it goes nowhere, and that is the reason to give.
+NO_LENGTH_LIMIT = 2**31
+
+
+def port_numbers(switch: Switch) -> dict[str, int]:
+    """Return the number of each port by its name, the uplink's among them."""
+    return {"uplink": UPLINK} | {port.name: port.number for port in switch.ports}
+
+
+def port_list(ports: Record) -> list[int]:
+    """Return the port numbers in a PORT_SET record, in ascending order."""
+    bits = [int(word) for word in ports.word]
+    return [port for port in range(MAX_PORTS) if bits[port // PORTS_PER_WORD] >> port % PORTS_PER_WORD & 1]
+
+
+def build_tables(switch: Switch) -> np.recarray[Any, Any]:
+    """Return a one-element array of TABLES for the kernels.
+
+    Raises InputError where the configuration holds more than the tables do.
+    """
+    array = np.zeros(1, TABLES).view(np.recarray)
+    tables = array[0]
+    tables.mode = MODES[switch.mode]
+    _fill_stations(tables, switch)
+    _fill_uplink(tables, switch)
+    _fill_vlans(array, switch)
+    _fill_channels(tables, switch)
+    _fill_lookup(tables, switch)
+    _fill_access_list(tables, switch)
+    _fill_mirrors(tables, switch)
+    return array
+
+
+def build_buckets(switch: Switch) -> np.recarray[Any, Any]:
+    """Return one full BUCKET for each police entry of the access-control list, in the order of the list."""
+    entries = [entry for entry in switch.acl if entry.action == "police"]
+    array = np.zeros(len(entries), BUCKET).view(np.recarray)
+    for entry, bucket in zip(entries, array, strict=True):
+        assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
+        bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)
+        bucket.burst = bucket.tokens = entry.burst_bytes
+    return array
+
+
+def _add(ports: Record, number: int) -> None:
+    ports.word[number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+
+
+def _fill_stations(tables: Record, switch: Switch) -> None:
+    for port in switch.ports:
+        record = tables.port[port.number]
+        record.is_enabled = port.enabled
+        record.longest_bytes = port.max_frame_bytes - FCS_BYTES
+        record.outer_kind = NO_OUTER_TAG
+        record.port_vlan = port.port_vlan
+        record.admit = ADMITS[port.admit]
+        record.default_priority = port.default_priority
+        record.checks_source = port.spoof_check
+        record.filters_types = port.ethertype_filter
+        record.is_trusted = port.trusted
+        record.loops_back = port.loopback
+        record.loops_to_self = port.self_loopback
+        record.vif, record.ecid = port.vif, port.ecid
+        flags = {
+            "enabled": port.enabled,
+            "trusted": port.trusted,
+            "promiscuous": port.promiscuous,
+            "default_stations": port.default,
+            "accepts_broadcast": "broadcast" in port.accept,
+            "accepts_multicast": "multicast" in port.accept,
+        }
+        for name, is_set in flags.items():
+            if is_set:
+                _add(tables[name], port.number)
+
+
+def _fill_uplink(tables: Record, switch: Switch) -> None:
+    """Describe the uplink: a port that takes all groups and all unknown addresses of the VLANs that it carries."""
+    uplink = tables.port[UPLINK]
+    uplink.is_enabled = 1
+    lengths = [port.max_frame_bytes - FCS_BYTES for port in switch.ports if port.enabled]
+    uplink.longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
+    uplink.outer_kind = OUTER_KINDS.get(switch.mode, NO_OUTER_TAG)
+    uplink.port_vlan = switch.uplink.native_vlan or NO_VLAN
+    for name in ("enabled", "promiscuous", "accepts_broadcast", "accepts_multicast"):
+        _add(tables[name], UPLINK)
+
+
+def _fill_vlans(array: np.recarray[Any, Any], switch: Switch) -> None:
+    carried = range(1, RESERVED_VID) if switch.uplink.vlans == "all" else switch.uplink.vlans
+    native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
+    sets: list[tuple[int, str, Iterable[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
+    for port in switch.ports:
+        sets += [(port.number, "members", port.vlans), (port.number, "untagged", port.untagged)]
+    for number, name, vlans in sets:
+        words = array["vlan"][name]["word"][0]
+        words[list(set(vlans)), number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+
+
+def _fill_channels(tables: Record, switch: Switch) -> None:
+    """Give each station its channel: the default one where it names none; all the same in a mode without S-channels."""
+    channel_of = {port.number: DEFAULT_S_VID for port in switch.ports}
+    kinds = {DEFAULT_S_VID: CHANNEL_KINDS.get(switch.mode, CHANNEL_VEB)}
+    if switch.mode == "multichannel":
+        channel_of = {port.number: port.s_channel or DEFAULT_S_VID for port in switch.ports}
+        kinds = {s_vid: CHANNEL_KINDS[kind] for s_vid, kind in switch.s_channels.items()}
+        if DEFAULT_S_VID in channel_of.values():
+            kinds.setdefault(DEFAULT_S_VID, CHANNEL_VEB)
+    if len(kinds) > MAX_PORTS:
+        raise InputError(f"switch.s_channels: {len(kinds)} channels; the table holds {MAX_PORTS}")
+    tables.n_channels = len(kinds)
+    for index, (s_vid, kind) in enumerate(sorted(kinds.items())):
+        channel = tables.channel[index]
+        channel.s_vid, channel.kind = s_vid, kind
+        members = [number for number, chosen in channel_of.items() if chosen == s_vid]
+        for number in members:
+            tables.port[number].channel = index
+        for number in (UPLINK, *members):
+            _add(channel.members, number)
+
+
+def _fill_lookup(tables: Record, switch: Switch) -> None:
+    number_of = port_numbers(switch)
+    sets: dict[int, set[int]] = {}
+
+    def note(kind: int, value: int, numbers: Iterable[int]) -> None:
+        sets.setdefault(kind << KIND_SHIFT | value, set()).update(numbers)
+
+    def named(names: Sequence[str]) -> list[int]:
+        return [number_of[name] for name in names]
+
+    for port in switch.ports:
+        for mac in port.macs:
+            note(STATION_MAC, mac, [port.number])
+        for mac in port.groups:
+            note(GROUP_MAC, mac, [port.number])
+        if switch.mode == "vn_tag":
+            note(VIF, port.vif, [port.number])
+        if switch.mode == "e_tag":
+            note(ECID, port.ecid, [port.number])
+    for address in switch.addresses:
+        note(VLAN_MAC, address.vlan << VLAN_SHIFT | address.mac, named(address.ports))
+    for number, names in switch.vif_lists.items():
+        note(VIF_LIST, number, named(names))
+    for group_list in switch.ecid_lists:
+        note(ECID, group_list.group << GROUP_SHIFT | group_list.ecid, named(group_list.ports))
+    if len(sets) > MAX_LOOKUP_ENTRIES:
+        raise InputError(f"switch: {len(sets)} addresses and interfaces; the tables hold {MAX_LOOKUP_ENTRIES}")
+    keys = [0] * LOOKUP_SLOTS
+    for key, numbers in sets.items():
+        slot = key % LOOKUP_SLOTS
+        while keys[slot] != 0:
+            slot = (slot + 1) % LOOKUP_SLOTS
+        keys[slot] = key
+        entry = tables.lookup.entry[slot]
+        entry.key = key
+        for number in numbers:
+            _add(entry.ports, number)
+    tables.lookup.n_entries = len(sets)
+
+
+def _fill_access_list(tables: Record, switch: Switch) -> None:
+    if len(switch.acl) > MAX_ACL_ENTRIES:
+        raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
+    number_of = port_numbers(switch) | {"all": ANY}
+    n_policers = 0
+    for entry, record in zip(switch.acl, tables.acl, strict=False):
+        _fill_acl_entry(record, entry, number_of)
+        if entry.action == "police":
+            record.policer = n_policers
+            n_policers += 1
+    tables.n_acl_entries = len(switch.acl)
+
+
+def _fill_acl_entry(record: Record, entry: AclEntry, number_of: dict[str, int]) -> None:
+    record.port = number_of[entry.port]
+    record.source = ANY if entry.source is None else entry.source
+    record.destination = ANY if entry.destination is None else entry.destination
+    record.vlan = ANY if entry.vlan is None else entry.vlan
+    record.ethertype = ANY if entry.ethertype is None else entry.ethertype
+    record.action = ACL_ACTIONS[entry.action]
+    record.priority = entry.priority or 0
+
+
+def _fill_mirrors(tables: Record, switch: Switch) -> None:
+    if len(switch.mirrors) > MAX_MIRRORS:
+        raise InputError(f"switch.mirrors: {len(switch.mirrors)} entries; the table holds {MAX_MIRRORS}")
+    number_of = port_numbers(switch)
+    for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
+        _fill_mirror(record, mirror, number_of)
+    tables.n_mirrors = len(switch.mirrors)
+
+
+def _fill_mirror(record: Record, mirror: Mirror, number_of: dict[str, int]) -> None:
+    record.to_port = number_of[mirror.to]
+    if mirror.source is None:
+        assert mirror.vlan is not None, "checked with the configuration"
+        record.kind, record.vlan = MIRROR_VLAN, mirror.vlan
+    else:
+        record.kind = MIRROR_EGRESS if mirror.direction == "egress" else MIRROR_INGRESS
+        record.from_port = number_of[mirror.source]

@@ -1,0 +1,240 @@
+"""The workload in the machine's terms: forwarding decisions, copies, flows, sources, recorded frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.errors import InputError
+from hwmodel.kernels import layout
+from hwmodel.kernels.forward import DECISION
+from hwmodel.kernels.parse import HEADER, OUTER_E, OUTER_VN
+from hwmodel.kernels.templates import decide_templates
+from hwmodel.simulation.nic_state import Nic, function_of, random_words
+from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
+from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.tags import NO_EDIT, ETag, RuntFrameError, TagEdit, VlanTag, VnTag, parse_header
+from hwmodel.workload.traffic import UPLINK, FrameTemplate, Source, Workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+KINDS = {
+    "closed": layout.CLOSED_SOURCE,
+    "periodic": layout.PERIODIC_SOURCE,
+    "poisson": layout.POISSON_SOURCE,
+    "on_off": layout.ON_OFF_SOURCE,
+    "recorded": layout.RECORDED_SOURCE,
+}
+NOMINAL_BYTES = 60  # the length at which a template's decision is made; OVERSIZE is tested frame by frame
+HASH_MASK = 0x7FFFFFFF
+
+
+@dataclass
+class FlowBook:
+    """Number the flows and the copies, and keep what the kernels do not know of them: names and tag edits.
+
+    `flows` holds (from, to) by flow number; `edits` the tag edit and `egress_ports` the port by copy number.
+    """
+
+    flows: list[tuple[str, str]] = field(default_factory=list)
+    edits: list[TagEdit] = field(default_factory=list)
+    egress_ports: list[int] = field(default_factory=list)
+    delta_bytes: list[int] = field(default_factory=list)
+    _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def flow(self, sender: str, target: str) -> int:
+        """Return the number of a flow; a new one gets the next."""
+        key = (sender, target)
+        if key not in self._numbers:
+            if len(self.flows) == layout.MAX_FLOWS:
+                raise InputError(f"workload: more than {layout.MAX_FLOWS} flows between ports")
+            self._numbers[key] = len(self.flows)
+            self.flows.append(key)
+        return self._numbers[key]
+
+
+def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> FlowBook:
+    """Enter templates with their decisions, sources and records into the state; return the names that go with them.
+
+    Raises InputError where the workload or the switch's tables are larger than the state.
+    """
+    _check_capacities(workload)
+    book = FlowBook()
+    _fill_templates(nic, config, workload.templates, book)
+    _fill_sources(nic, config, workload, seed)
+    _fill_histograms(nic, config, book)
+    return book
+
+
+def _check_capacities(workload: Workload) -> None:
+    found = (
+        (len(workload.templates), layout.MAX_TEMPLATES, "distinct frame headers"),
+        (len(workload.sources), layout.MAX_SOURCES, "sources of traffic"),
+        (len(workload.records), layout.TAPE_CAP, "frames in the capture (split it with `editcap -c`)"),
+    )
+    problems = [f"workload: {n} {what}, at most {most} are supported" for n, most, what in found if n > most]
+    if problems:
+        raise InputError(problems)
+
+
+def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], book: FlowBook) -> None:
+    for record, bucket in zip(nic.policer, build_buckets(config.switch), strict=False):
+        for name in bucket.dtype.names:
+            record[name] = bucket[name]
+    numbers = port_numbers(config.switch)
+    names = {number: name for name, number in numbers.items()}
+    headers, decisions = _decide(config, templates, numbers)
+    for number, (template, header, decision) in enumerate(zip(templates, headers, decisions, strict=True)):
+        if decision.n_mirrored:
+            raise InputError("switch.mirrors: a run of the adapter does not carry mirrored copies; remove the mirrors")
+        port = numbers[template.source]
+        record = nic.template[number]
+        record.function = function_of(port)
+        record.reason = decision.reason
+        record.longest_bytes = decision.longest_bytes
+        record.policer = decision.policer
+        record.queue_hash = numbers.get(template.target, 0)
+        record.first_copy = len(book.edits)
+        ports = port_list(decision.egress)
+        record.n_copies = len(ports)
+        record.flow = -1 if len(ports) > 1 else book.flow(template.source, template.target)
+        for egress in ports:
+            target = template.target if len(ports) == 1 else names[egress]
+            edit = _tag_edit(header, decision, egress)
+            _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, port)
+            nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, target)
+
+
+def _decide(config: Config, templates: list[FrameTemplate], numbers: dict[str, int]) -> tuple[Any, Any]:
+    """Return the parsed header and the decision of each template, as record arrays."""
+    n = len(templates)
+    frames = np.zeros((n, NOMINAL_BYTES), np.uint8)
+    lengths = np.full(n, NOMINAL_BYTES, np.int64)
+    for i, template in enumerate(templates):
+        frames[i, : len(template.header)] = np.frombuffer(template.header, np.uint8)
+        if not is_complete(template.header):
+            lengths[i] = len(template.header)
+    ports = np.array([numbers[template.source] for template in templates], np.int64)
+    headers = np.zeros(n, HEADER).view(np.recarray)
+    decisions = np.zeros(n, DECISION).view(np.recarray)
+    decide_templates(build_tables(config.switch), ports, frames, lengths, headers, decisions)
+    return headers, decisions
+
+
+def is_complete(header: bytes) -> bool:
+    """Tell whether a captured frame reaches to the type behind its last tag; only runts do not."""
+    try:
+        parse_header(header)
+    except RuntFrameError:
+        return False
+    return True
+
+
+def _add_copy(nic: Nic, book: FlowBook, edit: TagEdit, delta_bytes: int, egress: int, ingress: int) -> None:
+    number = len(book.edits)
+    if number == layout.MAX_COPY_KINDS:
+        raise InputError(f"workload: more than {layout.MAX_COPY_KINDS} kinds of copies; fewer templates or receivers")
+    record = nic.copy_kind[number]
+    record.port = egress
+    record.function = function_of(egress) if egress > 0 else 0
+    record.delta_bytes = delta_bytes
+    record.queue_hash = ingress
+    book.egress_ports.append(egress)
+    book.delta_bytes.append(delta_bytes)
+    book.edits.append(edit)
+
+
+def _tag_edit(header: Any, decision: Any, egress: int) -> TagEdit:
+    """Say how the bytes of this copy differ from the sender's."""
+    if egress in port_list(decision.verbatim):
+        return NO_EDIT
+    c_tag = None
+    if egress in port_list(decision.tagged):
+        c_tag = VlanTag(pcp=int(decision.priority), dei=int(decision.dei), vid=int(decision.vlan))
+    return TagEdit(
+        strip_outer=bool(header.outer_kind),
+        strip_c_tag=bool(header.has_c_tag),
+        insert_c_tag=c_tag,
+        insert_outer=_outer_tag(decision, egress),
+    )
+
+
+def _outer_tag(decision: Any, egress: int) -> Any:
+    if egress not in port_list(decision.outer_tagged):
+        return None
+    word = int(decision.outer_word)
+    if decision.outer_kind == OUTER_VN:
+        return VnTag(direction=0, pointer=0, dvif=0, looped=0, reserved=0, version=0, svif=word & 0xFFF)
+    if decision.outer_kind == OUTER_E:
+        ecid = (word & 0xFF) << 12 | word >> 16 & 0xFFF
+        first = word >> 32
+        return ETag(pcp=first >> 13, dei=first >> 12 & 1, ingress_ecid=0, reserved=0, group=0, ecid=ecid)
+    return VlanTag(pcp=word >> 13, dei=word >> 12 & 1, vid=word & 0xFFF, ethertype=EtherType.S_TAG)
+
+
+def _fill_sources(nic: Nic, config: Config, workload: Workload, seed: int) -> None:
+    numbers = port_numbers(config.switch)
+    order = sorted(range(len(workload.sources)), key=lambda i: numbers[workload.sources[i].port])
+    rows, starts = workload.records.by_source(len(workload.sources))
+    tape = nic["tape"][: len(rows)]
+    for name, column in (
+        ("at_fs", workload.records.at_fs),
+        ("template", workload.records.template),
+        ("frame_bytes", workload.records.frame_bytes),
+        ("hash", workload.records.rss_hash & HASH_MASK),
+        ("index", workload.records.index),
+    ):
+        tape[name] = column[rows]
+    n_choices = 0
+    for number, listed in enumerate(order):
+        source = workload.sources[listed]
+        record = nic.source[number]
+        n_choices = _fill_source(nic, record, source, n_choices)
+        record.next_record, record.last_record = starts[listed], starts[listed + 1]
+        record.rng[:] = random_words(seed, 1 + listed)
+        record.function = -1
+        if source.port != UPLINK:
+            record.function = function_of(numbers[source.port])
+            function = nic.function[record.function]
+            if function.n_sources == 0:
+                function.first_source = number
+            function.n_sources += 1
+    nic.limits.n_sources = len(order)
+
+
+def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
+    """Enter one source and its tables behind the `n_choices` rows in use; return how many are in use then."""
+    record.kind = KINDS[source.kind]
+    if source.n_records and source.kind == "closed":
+        record.kind = layout.CLOSED_RECORDED_SOURCE
+    record.mean_gap_fs = source.mean_gap_fs
+    record.peak_gap_fs = source.peak_gap_fs
+    record.mean_off_fs = source.mean_off_fs
+    record.mean_burst_frames = source.mean_burst_frames
+    record.next_at_fs = source.phase_fs
+    for table, first, n in (
+        (source.target_table, "first_target", "n_targets"),
+        (source.size_table, "first_length", "n_lengths"),
+    ):
+        n_rows = len(table.value)
+        if n_choices + n_rows > layout.MAX_CHOICES:
+            raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
+        rows = nic["choice"][n_choices : n_choices + n_rows]
+        rows["threshold"] = table.threshold
+        rows["here"] = table.value
+        rows["there"] = table.value[table.alias]
+        record[first], record[n] = n_choices, n_rows
+        n_choices += n_rows
+    return n_choices
+
+
+def _fill_histograms(nic: Nic, config: Config, book: FlowBook) -> None:
+    """Give each flow a latency histogram, or, where they are too many, one to each receiver."""
+    room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
+    numbers = port_numbers(config.switch)
+    for number, (_, target) in enumerate(book.flows):
+        row = number if len(book.flows) <= room else numbers.get(target, 0)
+        nic.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row

@@ -1,0 +1,80 @@
+"""A binary file, written piece by piece, that appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from types import TracebackType
+from typing import BinaryIO
+
+from hwmodel.errors import InputError, RunError
+
+_LONGEST_STEM = 100
+
+
+class AtomicFile:
+    """Write beside the final name, and rename there when the `with` block ends without an exception.
+
+    On any exception, Ctrl-C among them, what was written is removed and an earlier file of that name stays as it was.
+    A link is followed; what exists and is no regular file (a pipe, /dev/null) is written directly. Raises InputError
+    where the file cannot be made, RunError where writing fails later (no space left).
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
+        self._final = os.path.realpath(self.name)
+        self._temporary: str | None = None
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> AtomicFile:
+        """Make the temporary file, with the permissions that the process gives to new files."""
+        if os.path.isdir(self._final):
+            raise InputError(f"{self.name}: cannot be written: it is a folder")
+        target, flags = self._final, os.O_WRONLY
+        if not os.path.exists(self._final) or os.path.isfile(self._final):
+            folder, base = os.path.split(self._final)
+            target = os.path.join(folder, f".{base[:_LONGEST_STEM]}.{secrets.token_hex(6)}.tmp")
+            flags |= os.O_CREAT | os.O_EXCL
+        try:
+            self._file = os.fdopen(os.open(target, flags, 0o666), "wb")
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be written: {error.strerror}") from None
+        self._temporary = target if target != self._final else None
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        assert self._file is not None, "the file is open only within its `with` block"
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, then rename the file, or remove it where an exception passes."""
+        assert self._file is not None
+        if kind is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._remove()
+            return
+        try:
+            self._file.close()
+            if self._temporary is not None:
+                os.replace(self._temporary, self._final)
+        except BaseException as failure:
+            self._remove()
+            if isinstance(failure, OSError):
+                raise self._failure(failure) from failure
+            raise
+
+    def _remove(self) -> None:
+        if self._temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._temporary)
+
+    def _failure(self, error: OSError) -> RunError:
+        return RunError(f"{self.name}: writing failed: {error.strerror or error}")

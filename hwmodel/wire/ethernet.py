@@ -1,0 +1,83 @@
+"""Ethernet addresses, type numbers and lengths: their one home in the Python code."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+
+FCS_BYTES = 4
+ADDRESS_BYTES = 6
+# Destination, source and type of an untagged frame.
+UNTAGGED_HEADER_BYTES = 14
+# IEEE 802.3: the least frame, without and with the frame check sequence.
+MIN_UNPADDED_BYTES = 60
+MIN_FRAME_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES
+# Preamble with start delimiter, 8 B, and the inter-packet gap of 12 B.
+WIRE_OVERHEAD_BYTES = 20
+
+
+class EtherType(IntEnum):
+    """Number the types that the model gives a meaning to (IEEE registration authority; 0x8926 is VN-Tag)."""
+
+    IPV4 = 0x0800
+    ARP = 0x0806
+    RARP = 0x8035
+    C_TAG = 0x8100
+    IPV6 = 0x86DD
+    MAC_CONTROL = 0x8808
+    S_TAG = 0x88A8
+    LOCAL_EXPERIMENT_1 = 0x88B5
+    LLDP = 0x88CC
+    VN_TAG = 0x8926
+    E_TAG = 0x893F
+    ECP = 0x8940
+
+
+BROADCAST_MAC = 0xFFFF_FFFF_FFFF
+
+_MAC_TEXT = re.compile(r"[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})")
+
+
+def parse_mac(text: str) -> int:
+    """Read a 48-bit address from six pairs of hexadecimal digits, all joined by colons or all by hyphens.
+
+    Raises ValueError for any other text.
+    """
+    if not _MAC_TEXT.fullmatch(text):
+        raise ValueError(f"{text!r} is no MAC address such as 02:00:00:00:00:01")
+    return int(text.replace(":", "").replace("-", ""), 16)
+
+
+def format_mac(mac: int) -> str:
+    """Write a 48-bit address as six pairs of lower-case digits joined by colons; ValueError outside 48 bits."""
+    return mac_to_bytes(mac).hex(":")
+
+
+def mac_to_bytes(mac: int) -> bytes:
+    """Give the six bytes of an address in the order of the wire; ValueError outside 48 bits."""
+    if not 0 <= mac <= BROADCAST_MAC:
+        raise ValueError(f"{mac} does not fit into the 48 bits of a MAC address")
+    return mac.to_bytes(ADDRESS_BYTES, "big")
+
+
+def is_group_mac(mac: int) -> bool:
+    """Tell whether an address names a group (broadcast is one), by the lowest bit of its first byte."""
+    return bool(mac >> 40 & 1)
+
+
+def wire_bytes(frame_bytes: int) -> int:
+    """Count the byte times that a frame takes on the wire: padding to 64 B, preamble and gap included.
+
+    `frame_bytes` counts the frame check sequence.
+    """
+    return max(frame_bytes, MIN_FRAME_BYTES) + WIRE_OVERHEAD_BYTES
+
+
+def pad(frame: bytes) -> bytes:
+    """Fill a frame without frame check sequence up to 60 B with zeros, as a transmitting MAC does."""
+    return frame.ljust(MIN_UNPADDED_BYTES, b"\0")
+
+
+def counting_payload(n_bytes: int) -> bytes:
+    """Give `n_bytes` bytes that count 0, 1, ... 255, 0, ...: the payload of made-up frames."""
+    return (bytes(range(256)) * (n_bytes // 256 + 1))[:n_bytes]

@@ -1,0 +1,196 @@
+"""Reading of classic capture files, in blocks, so that a file of many gigabytes is never held whole.
+
+The format is that of the tcpdump project ("PCAP Capture File Format", IETF draft-ietf-opsawg-pcap): a header of 24 B,
+then for each frame 16 B (seconds, fraction, captured length, original length) and the captured bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.errors import InputError
+
+FILE_HEADER_BYTES = 24
+RECORD_HEADER_BYTES = 16
+VERSION = (2, 4)
+LINK_TYPE_ETHERNET = 1
+MICROSECOND_MAGIC = 0xA1B2C3D4
+NANOSECOND_MAGIC = 0xA1B23C4D
+# The longest frame that tcpdump and Wireshark take as sound.
+LONGEST_FRAME_BYTES = 262_144
+# Enough for the 17,000 shortest frames in a few megabytes of arrays.
+BLOCK_BYTES = 4 << 20
+
+_NS_PER_TICK = {MICROSECOND_MAGIC: 1000, NANOSECOND_MAGIC: 1}
+_FCS_PRESENT_BIT = 1 << 26
+_OTHER_MAGICS = {
+    b"\x0a\x0d\x0d\x0a": "is in the pcapng format (convert it with `editcap -F pcap IN.pcapng OUT.pcap`)",
+    b"\x34\xcd\xb2\xa1": "is in a modified pcap format (convert it with `editcap -F pcap IN OUT.pcap`)",
+    b"\xa1\xb2\xcd\x34": "is in a modified pcap format (convert it with `editcap -F pcap IN OUT.pcap`)",
+    b"\x1f\x8b": "is compressed (unpack it with gunzip first)",
+    b"\x28\xb5\x2f\xfd": "is compressed (unpack it with unzstd first)",
+}
+
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PcapFormat:
+    """Hold what the file header says: byte order as in `struct` ('<' or '>') and nanoseconds of one timestamp tick."""
+
+    byte_order: str
+    ns_per_tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class PcapBlock:
+    """Hold some consecutive frames of a file; arrays are int64 of shape (n,), frames count from 0 in the file.
+
+    `at_ns` is the timestamp, `captured_bytes` what the file holds of a frame, `original_bytes` its length on the wire
+    (neither with the frame check sequence), `file_offset` where in the file its bytes begin.
+    """
+
+    first_frame: int
+    at_ns: I64
+    captured_bytes: I64
+    original_bytes: I64
+    file_offset: I64
+    _data: bytes
+    _start: I64
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return len(self.at_ns)
+
+    def frame(self, index: int) -> bytes:
+        """Give the captured bytes of the frame at `index` within the block."""
+        start = int(self._start[index])
+        return self._data[start : start + int(self.captured_bytes[index])]
+
+    def prefix(self, n_bytes: int) -> npt.NDArray[np.uint8]:
+        """Give the first `n_bytes` of each frame as uint8 of shape (n, n_bytes), zeros behind the captured bytes."""
+        padded = np.frombuffer(self._data + bytes(n_bytes), np.uint8)
+        rows = np.lib.stride_tricks.sliding_window_view(padded, n_bytes)[self._start]
+        short = np.flatnonzero(self.captured_bytes < n_bytes)
+        rows[short] *= np.arange(n_bytes) < self.captured_bytes[short, None]
+        return rows
+
+
+def read_blocks(path: str | os.PathLike[str], block_bytes: int = BLOCK_BYTES) -> Iterator[PcapBlock]:
+    """Yield the frames of a capture file in blocks of about `block_bytes`.
+
+    Raises InputError where the file cannot be read, is no classic Ethernet capture, is cut short or damaged; the frames
+    before the fault have been yielded by then.
+    """
+    name = os.fspath(path)
+    if "\0" in name:
+        raise InputError(f"{name!r}: cannot be read: a path has no NUL character")
+    try:
+        with open(name, "rb") as file:
+            yield from _blocks(name, file, block_bytes)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+def read_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes, int]]:
+    """Yield time in nanoseconds, captured bytes and original length of each frame; errors as in `read_blocks`."""
+    for block in read_blocks(path):
+        for index in range(len(block)):
+            yield int(block.at_ns[index]), block.frame(index), int(block.original_bytes[index])
+
+
+def read_format(name: str, header: bytes) -> PcapFormat:
+    """Decode the first 24 B of a file called `name`; InputError where they announce no classic Ethernet capture."""
+    for beginning, what in _OTHER_MAGICS.items():
+        if header.startswith(beginning):
+            raise InputError(f"{name}: {what}")
+    for byte_order in "<>":
+        for magic, ns_per_tick in _NS_PER_TICK.items():
+            magic_bytes = Struct(byte_order + "I").pack(magic)
+            if header[:4] == magic_bytes:
+                _check_file_header(name, header, byte_order)
+                return PcapFormat(byte_order, ns_per_tick)
+            if len(header) < len(magic_bytes) and magic_bytes.startswith(header):
+                raise InputError(_truncated(name, 0, len(header), "the file header"))
+    raise InputError(f"{name}: is no pcap file: it begins with the bytes {header[:4].hex(' ')}")
+
+
+def _check_file_header(name: str, header: bytes, byte_order: str) -> None:
+    if len(header) < FILE_HEADER_BYTES:
+        raise InputError(_truncated(name, 0, len(header), "the file header"))
+    major, minor, link = Struct(byte_order + "4x2H12xI").unpack(header)
+    if (major, minor) != VERSION:
+        raise InputError(f"{name}: is of pcap version {major}.{minor}; only {VERSION[0]}.{VERSION[1]} is read")
+    if link & 0xFFFF != LINK_TYPE_ETHERNET:
+        raise InputError(f"{name}: has link type {link & 0xFFFF}; only Ethernet ({LINK_TYPE_ETHERNET}) is read")
+    if link & _FCS_PRESENT_BIT:
+        raise InputError(f"{name}: its frames end with a frame check sequence; only captures without it are read")
+
+
+def _truncated(name: str, n_frames: int, n_bytes: int, where: str) -> str:
+    were_read = "1 frame was read" if n_frames == 1 else f"{n_frames} frames were read"
+    return f"{name}: truncated: {were_read}, the file ends at offset {n_bytes} inside {where}"
+
+
+def _blocks(name: str, file: BinaryIO, block_bytes: int) -> Iterator[PcapBlock]:
+    layout = read_format(name, file.read(FILE_HEADER_BYTES))
+    data, data_offset, n_frames = b"", FILE_HEADER_BYTES, 0
+    while chunk := file.read(block_bytes):
+        data += chunk
+        starts, end = _record_starts(name, layout, data, n_frames)
+        if starts:
+            yield _block(name, layout, data, starts, n_frames, data_offset)
+        n_frames += len(starts)
+        data, data_offset = data[end:], data_offset + end
+    if data:
+        where = "the header" if len(data) < RECORD_HEADER_BYTES else "the data"
+        raise InputError(_truncated(name, n_frames, data_offset + len(data), f"{where} of frame {n_frames}"))
+
+
+def _record_starts(name: str, layout: PcapFormat, data: bytes, n_frames: int) -> tuple[list[int], int]:
+    """Find the whole records in `data` and where the rest begins, in a plain loop: each length leads to the next."""
+    captured_at = Struct(f"{layout.byte_order}8xI").unpack_from
+    starts: list[int] = []
+    at, last = 0, len(data) - RECORD_HEADER_BYTES
+    while at <= last:
+        captured = captured_at(data, at)[0]
+        if captured > LONGEST_FRAME_BYTES:
+            raise InputError(_absurd(name, n_frames + len(starts), captured))
+        end = at + RECORD_HEADER_BYTES + captured
+        if end > len(data):
+            break
+        starts.append(at)
+        at = end
+    return starts, at
+
+
+def _absurd(name: str, frame: int, n_bytes: int) -> str:
+    return f"{name}: damaged: frame {frame} says it has {n_bytes} bytes, more than {LONGEST_FRAME_BYTES}"
+
+
+def _block(name: str, layout: PcapFormat, data: bytes, starts: list[int], n_frames: int, data_offset: int) -> PcapBlock:
+    start = np.array(starts, np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), RECORD_HEADER_BYTES)
+    fields = windows[start].view(f"{layout.byte_order}u4").astype(np.int64)
+    captured, original = fields[:, 2], fields[:, 3]
+    for at in np.flatnonzero((original > LONGEST_FRAME_BYTES) | (captured > original))[:1]:
+        frame, was, held = n_frames + int(at), int(original[at]), int(captured[at])
+        if was > LONGEST_FRAME_BYTES:
+            raise InputError(_absurd(name, frame, was))
+        raise InputError(f"{name}: damaged: frame {frame} says it had {was} bytes, but the file holds {held}")
+    return PcapBlock(
+        first_frame=n_frames,
+        at_ns=fields[:, 0] * 1_000_000_000 + fields[:, 1] * layout.ns_per_tick,
+        captured_bytes=captured,
+        original_bytes=original,
+        file_offset=data_offset + start + RECORD_HEADER_BYTES,
+        _data=data,
+        _start=start + RECORD_HEADER_BYTES,
+    )

@@ -1,0 +1,106 @@
+"""The receive-side scaling hash that picks a queue: Toeplitz over addresses and ports, for many frames at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.tags import LONGEST_HEADER_BYTES
+
+# The key that Microsoft publishes with its RSS verification suite; drivers of the 82599 use it or a random one.
+VERIFICATION_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
+# The longest tag stack, the longest IPv4 header and two ports: what `frame_hashes` looks at.
+RSS_PREFIX_BYTES = LONGEST_HEADER_BYTES + 60 + 4
+
+_TCP, _UDP = 6, 17
+_HASH_BITS = 32
+
+U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
+I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+def toeplitz_hash(inputs: U8, key: bytes = VERIFICATION_KEY) -> U32:
+    """Hash n inputs of k bytes each, uint8 of shape (n, k), into uint32 of shape (n,).
+
+    Raises ValueError where the key is too short for the input: k bytes take a key of k + 4.
+    """
+    table = _byte_table(key, inputs.shape[1])
+    hashes = np.zeros(len(inputs), np.uint32)
+    for position, byte_hashes in enumerate(table):
+        hashes ^= byte_hashes[inputs[:, position]]
+    return hashes
+
+
+@lru_cache(maxsize=16)
+def _byte_table(key: bytes, n_bytes: int) -> U32:
+    """Tabulate what each value of each input byte adds to the hash; shape (n_bytes, 256).
+
+    An input bit adds the 32 bits of the key that begin at the bit's own position, so that bytes are independent.
+    """
+    n_key_bits = 8 * len(key)
+    if n_key_bits < 8 * n_bytes + _HASH_BITS:
+        raise ValueError(f"a key of {len(key)} bytes is too short for an input of {n_bytes}")
+    key_number = int.from_bytes(key, "big")
+    values = np.arange(256)
+    table = np.zeros((n_bytes, 256), np.uint32)
+    for bit in range(8 * n_bytes):
+        window = np.uint32(key_number >> (n_key_bits - _HASH_BITS - bit) & 0xFFFF_FFFF)
+        table[bit // 8, values >> (7 - bit % 8) & 1 == 1] ^= window
+    return table
+
+
+def frame_hashes(prefix: U8, valid_bytes: I64, header_bytes: I64, ethertype: I64, key: bytes = VERIFICATION_KEY) -> U32:
+    """Hash n frames as a NIC does: uint32 of shape (n,), 0 for a frame that is not IP.
+
+    `prefix` is uint8 of shape (n, at least 90), the frames' first bytes; `valid_bytes` says how many of them are there,
+    `header_bytes` where the IP header begins, `ethertype` the type before it. Addresses and ports of TCP and UDP are
+    hashed, the addresses alone of any other protocol, of fragments, and where the ports are not there. IPv6 extension
+    headers are not followed: such a packet hashes its addresses.
+    """
+    hashes = np.zeros(len(prefix), np.uint32)
+    for ip_type, hash_rows in ((EtherType.IPV4, _hash_ipv4), (EtherType.IPV6, _hash_ipv6)):
+        rows = np.flatnonzero(ethertype == ip_type)
+        if len(rows):
+            hashes[rows] = hash_rows(prefix[rows], valid_bytes[rows], header_bytes[rows], key)
+    return hashes
+
+
+def _hash_ipv4(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
+    first = _bytes_at(prefix, start, 1)[:, 0].astype(np.int64)
+    header_end = start + 4 * (first & 0xF)
+    is_ip = (first >> 4 == 4) & (first & 0xF >= 5) & (valid_bytes >= header_end)
+    fragment = _bytes_at(prefix, start + 6, 2)
+    # More fragments, or an offset: the reserved and the do-not-fragment bit lie above both.
+    is_fragment = (fragment[:, 0] & 0x3F != 0) | (fragment[:, 1] != 0)
+    protocol = _bytes_at(prefix, start + 9, 1)[:, 0]
+    has_ports = np.isin(protocol, (_TCP, _UDP)) & ~is_fragment & (valid_bytes >= header_end + 4)
+    addresses, ports = _bytes_at(prefix, start + 12, 8), _bytes_at(prefix, header_end, 4)
+    return _hash_flows(addresses, ports, is_ip, has_ports, key)
+
+
+def _hash_ipv6(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
+    header_end = start + 40
+    is_ip = (_bytes_at(prefix, start, 1)[:, 0] >> 4 == 6) & (valid_bytes >= header_end)
+    next_header = _bytes_at(prefix, start + 6, 1)[:, 0]
+    has_ports = np.isin(next_header, (_TCP, _UDP)) & (valid_bytes >= header_end + 4)
+    addresses, ports = _bytes_at(prefix, start + 8, 32), _bytes_at(prefix, header_end, 4)
+    return _hash_flows(addresses, ports, is_ip, has_ports, key)
+
+
+def _hash_flows(addresses: U8, ports: U8, is_ip: Bools, has_ports: Bools, key: bytes) -> U32:
+    hashes = np.zeros(len(addresses), np.uint32)
+    with_ports = np.flatnonzero(is_ip & has_ports)
+    alone = np.flatnonzero(is_ip & ~has_ports)
+    hashes[with_ports] = toeplitz_hash(np.hstack([addresses[with_ports], ports[with_ports]]), key)
+    hashes[alone] = toeplitz_hash(addresses[alone], key)
+    return hashes
+
+
+def _bytes_at(prefix: U8, start: I64, n_bytes: int) -> U8:
+    columns = np.minimum(start[:, None] + np.arange(n_bytes), prefix.shape[1] - 1)
+    return np.take_along_axis(prefix, columns, axis=1)

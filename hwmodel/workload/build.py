@@ -1,0 +1,120 @@
+"""From a configuration to a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.errors import InputError
+from hwmodel.workload.alias import AliasTable, build_alias_table
+from hwmodel.workload.arrivals import (
+    ArrivalError,
+    Arrivals,
+    closed_source,
+    gap_at_rate,
+    gap_at_share,
+    open_source,
+    stagger,
+)
+from hwmodel.workload.headers import HeaderBook
+from hwmodel.workload.patterns import Demand, PatternError, demands
+from hwmodel.workload.replay import read_replay
+from hwmodel.workload.sizes import Sizes
+from hwmodel.workload.traffic import UPLINK, Records, Source, Workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+def build_workload(config: Config) -> Workload:
+    """Make the templates, sources and records of a validated configuration.
+
+    A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either. Raises
+    InputError, with the key at fault, where ports, rates or the capture make no traffic.
+    """
+    book = HeaderBook(config)
+    sources: list[Source] = []
+    records, pcap = Records(), None
+    if config.workload.pcap is not None:
+        pcap = str(config.workload.pcap)
+        replay = read_replay(pcap, config.switch, asap=config.workload.pcap_time == "asap")
+        book.templates.extend(replay.templates)
+        sources.extend(replay.sources)
+        records = replay.records
+    else:
+        sources.extend(_pattern_sources(config, book))
+    if config.workload.external is not None:
+        sources.append(_external_source(config, book))
+    return Workload(book.templates, stagger(sources), records, pcap)
+
+
+def _pattern_sources(config: Config, book: HeaderBook) -> list[Source]:
+    workload = config.workload
+    assert workload.pattern is not None, "a configuration without a pcap has a pattern"
+    try:
+        streams = demands(
+            workload.pattern,
+            _stations(config),
+            incast_to=workload.incast_to,
+            flows=workload.flows,
+            wire_share=workload.wire_share,
+        )
+        sizes = Sizes.of(workload.frame_bytes, workload.sizes)
+        size_table = sizes.table()
+        n_following = sum(stream.rate_bps is None for stream in streams)
+        timed = [(stream, _timed(config, stream, sizes, n_following)) for stream in streams]
+        return [_with_tables(source, stream, size_table, book) for stream, source in timed]
+    except PatternError as error:
+        raise InputError(f"workload.{'flows' if workload.pattern == 'flows' else 'pattern'}: {error}") from None
+
+
+def _timed(config: Config, stream: Demand, sizes: Sizes, n_following: int) -> Source:
+    """Give a stream its times: by its own rate, else by the load, of which `n_following` streams take equal parts."""
+    workload = config.workload
+    load = workload.load
+    arrivals = Arrivals(workload.arrivals, workload.peak_rate_bps, Fraction(workload.mean_burst_frames))
+    if stream.rate_bps is not None:
+        gap, rate_key = gap_at_rate(stream.rate_bps, sizes), "flows"
+    elif load.kind == "saturate":
+        return closed_source(stream.port)
+    elif load.rate_bps is not None:
+        gap, rate_key = gap_at_rate(load.rate_bps, sizes), "load"
+    else:
+        assert load.share is not None
+        gap, rate_key = gap_at_share(load.share, config.port.rate_bps, n_following, sizes), "load"
+    try:
+        return open_source(stream.port, gap, arrivals, sizes)
+    except ArrivalError as error:
+        raise InputError(f"workload.{rate_key if error.key == 'rate' else error.key}: {error}") from None
+
+
+def _external_source(config: Config, book: HeaderBook) -> Source:
+    external = config.workload.external
+    assert external is not None
+    names = _stations(config) if external.to == "all" else external.to
+    sizes = Sizes.of(external.frame_bytes, external.sizes)
+    arrivals = Arrivals(external.arrivals, external.peak_rate_bps, Fraction(external.mean_burst_frames))
+    stream = Demand(UPLINK, tuple((name, Fraction(1)) for name in names), external.rate_bps)
+    try:
+        source = open_source(UPLINK, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)
+        return _with_tables(source, stream, sizes.table(), book)
+    except PatternError as error:
+        raise InputError(f"workload.external.to: {error}") from None
+    except ArrivalError as error:
+        raise InputError(f"workload.external.{error.key}: {error}") from None
+
+
+def _with_tables(source: Source, stream: Demand, size_table: AliasTable, book: HeaderBook) -> Source:
+    weighted: list[tuple[int, Fraction]] = []
+    for target, weight in stream.targets:
+        ids = book.template_ids(stream.port, target)
+        weighted += [(template, weight / len(ids)) for template in ids]
+    return replace(source, target_table=build_alias_table(weighted), size_table=size_table)
+
+
+def _stations(config: Config) -> Sequence[str]:
+    """Name the VFs in use, in port order: patterns run among VMs, and the PF belongs to the host."""
+    ports = sorted(config.switch.ports, key=lambda port: port.number)
+    return [port.name for port in ports if port.enabled and port.name.startswith("vf")]

@@ -1,0 +1,129 @@
+"""Delivered frames as a capture: the bytes that each receiver got, at the time it got them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.errors import RunError
+from hwmodel.units import FS_PER_NS
+from hwmodel.wire.ethernet import FCS_BYTES, counting_payload
+from hwmodel.wire.pcap import read_blocks
+from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.tags import TagEdit
+from hwmodel.workload.traffic import FrameTemplate
+
+# Frames put together at once: some megabytes of full-size ones.
+CHUNK_FRAMES = 4096
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Hold n deliveries, in the order in which they are to be written; all arrays have shape (n,).
+
+    `at_fs` int64: when the frame was delivered. `template`, `frame_bytes` int32: its header and its length with FCS, as
+    its sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `edit` int32: the
+    position of its tag edit in the list that goes with it. `egress_port` int32: the number of the port it left by.
+    """
+
+    at_fs: I64
+    template: I32
+    frame_bytes: I32
+    record: I32
+    edit: I32
+    egress_port: I32
+
+    def __len__(self) -> int:
+        """Count the deliveries."""
+        return len(self.at_fs)
+
+
+def write_delivered(
+    path: str | os.PathLike[str],
+    deliveries: Deliveries | Iterable[Deliveries],
+    templates: Sequence[FrameTemplate],
+    edits: Sequence[TagEdit],
+    *,
+    replayed: str | os.PathLike[str] | None = None,
+    ports: Collection[int] | None = None,
+) -> int:
+    """Write deliveries to a capture file, piece by piece, and return how many.
+
+    A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header and bytes that count
+    0, 1, 2; either with its tag edit. Frames leave the switch unpadded and without FCS. Times are cut to nanoseconds.
+    `ports` keeps the deliveries at these egress ports alone. The file appears only when all is written. Raises
+    InputError where a file cannot be made or read, RunError where `replayed` has changed or writing fails.
+    """
+    pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
+    with _FrameBytes(templates, edits, replayed) as frame_bytes, PcapWriter(path) as writer:
+        for piece in pieces:
+            kept = np.arange(len(piece))
+            if ports is not None:
+                kept = np.flatnonzero(np.isin(piece.egress_port, list(ports)))
+            for start in range(0, len(kept), CHUNK_FRAMES):
+                rows = kept[start : start + CHUNK_FRAMES]
+                frames, original_bytes = frame_bytes.of(piece, rows)
+                writer.write_block(piece.at_fs[rows] // FS_PER_NS, frames, original_bytes)
+    return writer.n_frames
+
+
+class _FrameBytes:
+    """Give the bytes of delivered frames, from the replayed capture or made up."""
+
+    def __init__(
+        self, templates: Sequence[FrameTemplate], edits: Sequence[TagEdit], replayed: str | os.PathLike[str] | None
+    ) -> None:
+        self._templates = templates
+        self._edits = edits
+        self._path = replayed
+        self._file = -1
+        self.made_up = lru_cache(maxsize=4096)(self._made_up)
+
+    def __enter__(self) -> _FrameBytes:
+        if self._path is not None:
+            # Deliveries come in the order of their times, so where each frame lies in the file must be at hand.
+            places = [(b.file_offset, b.captured_bytes, b.original_bytes) for b in read_blocks(self._path)]
+            empty = [(np.zeros(0, np.int64),) * 3]
+            self._offset, self._captured, self._original = map(np.concatenate, zip(*(places or empty), strict=True))
+            self._file = os.open(self._path, os.O_RDONLY)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+    def of(self, piece: Deliveries, rows: npt.NDArray[np.intp]) -> tuple[list[bytes], list[int]]:
+        """Give the bytes of some deliveries, and the lengths they had on the wire where a capture was cut."""
+        columns = (piece.record, piece.template, piece.frame_bytes, piece.edit)
+        frames, original_bytes = [], []
+        for record, template, frame_bytes, edit in zip(*(column[rows].tolist() for column in columns), strict=True):
+            if record < 0:
+                frame = self.made_up(template, frame_bytes, edit)
+                missing = 0
+            else:
+                frame = self._edits[edit].apply(self._recorded(record))
+                missing = int(self._original[record] - self._captured[record])
+            frames.append(frame)
+            original_bytes.append(len(frame) + missing)
+        return frames, original_bytes
+
+    def _recorded(self, record: int) -> bytes:
+        if record < len(self._captured):
+            n_bytes = int(self._captured[record])
+            data = os.pread(self._file, n_bytes, int(self._offset[record]))
+            if len(data) == n_bytes:
+                return data
+        raise RunError(f"{self._path}: changed while it was in use: frame {record} is no longer there")
+
+    def _made_up(self, template: int, frame_bytes: int, edit: int) -> bytes:
+        header = self._templates[template].header
+        frame = header + counting_payload(frame_bytes - FCS_BYTES - len(header))
+        return self._edits[edit].apply(frame)

@@ -1,0 +1,93 @@
+"""Headers of made-up frames: addresses and tags that the switch of a configuration expects on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
+from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
+from hwmodel.workload.patterns import BROADCAST, MULTICAST, PatternError
+from hwmodel.workload.traffic import UPLINK, FrameTemplate
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+# Locally administered, and in no table: whoever is beyond the uplink.
+OUTSIDE_MAC = 0x02FF_0000_0001
+# Locally administered group that frames go to where no port names one of its own.
+GROUP_MAC = 0x0300_0000_0001
+# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
+DEFAULT_S_VID = 1
+
+
+class HeaderBook:
+    """Make the header of each (sender, target) once, and number it."""
+
+    def __init__(self, config: Config) -> None:
+        self.templates: list[FrameTemplate] = []
+        self._ids: dict[tuple[str, int], int] = {}
+        self._switch = config.switch
+        self._ports = {port.name: port for port in config.switch.ports}
+        taken = {mac for port in config.switch.ports for mac in port.macs}
+        taken |= {entry.mac for entry in config.switch.addresses}
+        self._outside_mac = next(mac for mac in range(OUTSIDE_MAC, OUTSIDE_MAC + len(taken) + 1) if mac not in taken)
+        groups = {group for port in config.switch.ports if port.enabled for group in port.groups}
+        self._groups = sorted(groups) or [GROUP_MAC]
+
+    def template_ids(self, source: str, target: str) -> list[int]:
+        """Give the template ids of frames from a port to a target: one, or one for each multicast group.
+
+        Raises PatternError where the target has no address or cannot be reached from the uplink in this mode.
+        """
+        if target == MULTICAST:
+            return [self._template_id(source, target, group) for group in self._groups]
+        if target == BROADCAST:
+            return [self._template_id(source, target, BROADCAST_MAC)]
+        return [self._template_id(source, target, self._mac(target))]
+
+    def _mac(self, name: str) -> int:
+        if name == UPLINK:
+            return self._outside_mac
+        macs: tuple[int, ...] = self._ports[name].macs
+        if not macs:
+            raise PatternError(f"{name} has no MAC address to send from or to")
+        return macs[0]
+
+    def _template_id(self, source: str, target: str, destination: int) -> int:
+        key = (source, destination)
+        if key not in self._ids:
+            tags = self._tags_from_uplink(target) if source == UPLINK else self._tags_from_station(source)
+            header = build_header(destination, self._mac(source), EtherType.LOCAL_EXPERIMENT_1, tags)
+            self._ids[key] = len(self.templates)
+            self.templates.append(FrameTemplate(source, target, header))
+        return self._ids[key]
+
+    def _tags_from_station(self, source: str) -> list[Tag]:
+        port = self._ports[source]
+        return [VlanTag(vid=port.port_vlan)] if port.admit == "tagged" else []
+
+    def _tags_from_uplink(self, target: str) -> list[Tag]:
+        if target == UPLINK:
+            raise PatternError("a flow from the uplink cannot go to the uplink")
+        mode = self._switch.mode
+        is_group = target in (BROADCAST, MULTICAST)
+        if is_group and mode not in ("veb", "vepa"):
+            raise PatternError(f"group frames from the uplink cannot be made up in mode {mode}; replay a pcap instead")
+        if is_group:
+            native = self._switch.uplink.native_vlan
+            return [] if native is not None else [VlanTag(vid=self._first_vlan())]
+        port = self._ports[target]
+        if mode == "vn_tag":
+            return [VnTag(direction=1, dvif=port.vif)]
+        if mode == "e_tag":
+            return [ETag(ecid=port.ecid)]
+        tags: list[Tag] = []
+        if mode == "multichannel" and port.s_channel not in (None, DEFAULT_S_VID):
+            tags.append(VlanTag(vid=port.s_channel, ethertype=EtherType.S_TAG))
+        if port.port_vlan != self._switch.uplink.native_vlan:
+            tags.append(VlanTag(vid=port.port_vlan))
+        return tags
+
+    def _first_vlan(self) -> int:
+        vlan: int = next(port.port_vlan for port in self._switch.ports if port.enabled)
+        return vlan

@@ -1,0 +1,106 @@
+"""What a workload consists of: plain arrays and dataclasses that the simulation copies into its own state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.workload.alias import EMPTY_TABLE, AliasTable
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+
+UPLINK = "uplink"
+# How a source decides when its next frame is due.
+CLOSED, PERIODIC, POISSON, ON_OFF, RECORDED = "closed", "periodic", "poisson", "on_off", "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTemplate:
+    """Hold the header that many frames of one sender share.
+
+    `source` is the port that the frames enter by; `target` names their flow: a port, `broadcast`, `multicast` or
+    `unknown`. `header` has the bytes from the destination up to the type behind the last tag that is parsed; a frame of
+    a capture that ends before that has fewer.
+    """
+
+    source: str
+    target: str
+    header: bytes
+
+    @property
+    def n_header_bytes_valid(self) -> int:
+        """Count the header's bytes: below 14, or within a tag, for a runt."""
+        return len(self.header)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Hold one stream of frames into one port.
+
+    `kind` closed: there is always a next frame, as soon as the Tx ring has room (from the uplink: back to back at the
+    line's rate). periodic: a frame at `phase_fs` and every `mean_gap_fs` after it. poisson: exponential gaps of that
+    mean. on_off: bursts of a geometric number of frames (mean `mean_burst_frames`, at least 1) that are `peak_gap_fs`
+    apart; behind each burst's last frame `peak_gap_fs` and an exponential pause of mean `mean_off_fs`. recorded: the
+    records' times.
+
+    A source with `n_records` plays those of `Records.source`; any other draws a template id from `target_table` and
+    `frame_bytes` (with FCS) from `size_table` for each frame. What a kind does not use is 0.
+    """
+
+    port: str
+    kind: str
+    frames_per_s: float = 0.0
+    mean_gap_fs: int = 0
+    peak_gap_fs: int = 0
+    mean_burst_frames: float = 0.0
+    mean_off_fs: int = 0
+    phase_fs: int = 0
+    target_table: AliasTable = EMPTY_TABLE
+    size_table: AliasTable = EMPTY_TABLE
+    n_records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Hold the frames of a capture in the order of (`at_fs`, `index`); all arrays have shape (n,).
+
+    `at_fs` counts from the earliest frame, and is 0 throughout where frames are played back to back; `source` and
+    `template` number the workload's lists, `frame_bytes` counts the FCS that a capture lacks, `index` is the frame's
+    number in the capture from 0, `rss_hash` the Toeplitz hash (0 where a frame is not IP).
+    """
+
+    at_fs: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    source: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    template: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    frame_bytes: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    index: I32 = field(default_factory=lambda: np.zeros(0, np.int32))
+    rss_hash: U32 = field(default_factory=lambda: np.zeros(0, np.uint32))
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return len(self.at_fs)
+
+    def by_source(self, n_sources: int) -> tuple[I64, I64]:
+        """Give the records' positions grouped by source, each group in order, and where each group begins.
+
+        The first array (int64, shape (n,)) holds positions; source s has those from the second's (int64, shape
+        (n_sources + 1,)) entry s up to entry s + 1.
+        """
+        order = np.argsort(self.source, kind="stable").astype(np.int64)
+        starts = np.zeros(n_sources + 1, np.int64)
+        np.cumsum(np.bincount(self.source, minlength=n_sources), out=starts[1:])
+        return order, starts
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Hold all traffic of a run; template ids and source numbers count from 0 in these lists."""
+
+    templates: list[FrameTemplate]
+    sources: list[Source]
+    records: Records
+    pcap: str | None = None

@@ -1,0 +1,222 @@
+"""The rules of the layout, each a function from a parsed package to the places that break it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Mapping
+
+from tests.package_tree import Import, Module, Package, block_of
+
+# Arrows point down: a block may import blocks of a lower layer, and no other block of its own layer.
+LAYERS = {
+    "__main__": 7,
+    "cli": 6,
+    "explore": 5,
+    "switch_frames": 5,
+    "simulation": 4,
+    "workload": 3,
+    "functions": 3,
+    "analytic": 3,
+    "config": 2,
+    "report": 2,
+    "results": 1,
+    "kernels": 1,
+    "wire": 1,
+    "units": 0,
+    "errors": -1,
+}
+NUMBA_BLOCKS = {"kernels", "simulation", "switch_frames"}
+KERNEL_IMPORTERS = {"kernels", "simulation", "switch_frames"}
+REPORT_SEES = {"report", "results", "units", "errors"}
+KERNELS_SEE = {"numpy", "numba"}
+# Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
+PACKAGE_USERS = {
+    "numpy": set(LAYERS) - {"__main__", "cli", "units", "errors"},
+    "numba": NUMBA_BLOCKS,
+    "pydantic": {"config"},
+    "pydantic_core": {"config"},
+    "yaml": {"config", "cli"},
+    "rich": {"cli", "report"},
+    "jinja2": {"report"},
+    "matplotlib": {"report"},
+}
+FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
+MAX_FILE_LINES = 350
+MAX_FUNCTION_LINES = 60
+
+
+def wrong_arrows(package: Package) -> list[str]:
+    """Find imports of a block that does not lie below, and blocks that have no layer."""
+    found = []
+    for module in package.values():
+        if module.name == "hwmodel":
+            continue  # the public API names what it offers, for type checkers; see eager_api_imports
+        if module.block not in LAYERS:
+            found.append(f"{module.path}: the block {module.block!r} has no layer")
+            continue
+        for item in _inside(module):
+            if item.target == "hwmodel":
+                if module.block not in ("cli", "__main__") and item.name != "__version__":
+                    found.append(f"{module.at(item.line)}: imports the public API, which stands above it")
+                continue
+            block = block_of(item.target)
+            if block != module.block and LAYERS.get(block, 99) >= LAYERS[module.block]:
+                found.append(f"{module.at(item.line)}: {module.block} may not import {block}")
+    return found
+
+
+def eager_api_imports(package: Package) -> list[str]:
+    """Find imports in hwmodel/__init__.py that run: every module of the package would pay for them."""
+    api = package["hwmodel"]
+    return [
+        f"{api.at(item.line)}: {item.target} is imported when hwmodel is"
+        for item in api.imports
+        if not item.for_types_only and item.target.split(".")[0] not in sys.stdlib_module_names
+    ]
+
+
+def wrong_kernel_imports(package: Package) -> list[str]:
+    """Find kernels that see more than numpy, numba and kernels, and importers of kernels that should not be."""
+    found = []
+    for module in package.values():
+        for item in module.imports:
+            top = item.target.split(".")[0]
+            if module.block == "kernels":
+                allowed = top in KERNELS_SEE or top in sys.stdlib_module_names or block_of(item.target) == "kernels"
+                if not allowed:
+                    found.append(f"{module.at(item.line)}: kernels may not import {item.target}")
+            elif top == "hwmodel" and block_of(item.target) == "kernels" and module.block not in KERNEL_IMPORTERS:
+                found.append(f"{module.at(item.line)}: {module.block} may not import kernels")
+    return found
+
+
+def wrong_report_imports(package: Package) -> list[str]:
+    """Find what the report sees beside results, units and the errors to raise."""
+    return [
+        f"{module.at(item.line)}: report may not import {item.target}"
+        for module in package.values()
+        if module.block == "report"
+        for item in _inside(module)
+        if block_of(item.target) not in REPORT_SEES
+    ]
+
+
+def wrong_outside_imports(package: Package) -> list[str]:
+    """Find imports of outside packages by blocks that have no business with them."""
+    return [
+        f"{module.at(item.line)}: {module.block or 'the public API'} may not import {top}"
+        for module in package.values()
+        for item in module.imports
+        if (top := item.target.split(".")[0]) != "hwmodel"
+        and top not in sys.stdlib_module_names
+        and module.block not in PACKAGE_USERS.get(top, set())
+    ]
+
+
+def unknown_targets(package: Package) -> list[str]:
+    """Find imports of modules of the package that do not exist: a lazy one would fail only when it is reached."""
+    return [
+        f"{module.at(item.line)}: there is no module {item.target}"
+        for module in package.values()
+        for item in _inside(module)
+        if item.target not in package
+    ]
+
+
+def import_cycles(package: Package) -> list[str]:
+    """Find modules that import each other, in functions too, but not for type checkers only."""
+    graph = {
+        module.name: sorted(
+            {item.target for item in _inside(module) if not item.for_types_only and item.target in package}
+        )
+        for module in package.values()
+    }
+    found, done = [], set()
+
+    def visit(name: str, way: list[str]) -> None:
+        if name in way:
+            found.append(" -> ".join([*way[way.index(name) :], name]))
+        elif name not in done:
+            for target in graph[name]:
+                visit(target, [*way, name])
+            done.add(name)
+
+    for name in graph:
+        visit(name, [])
+    return found
+
+
+def long_files(package: Package) -> list[str]:
+    """Find files that are two blocks in one."""
+    return [
+        f"{module.path}: {module.n_lines} lines, {MAX_FILE_LINES} at most"
+        for module in package.values()
+        if module.n_lines > MAX_FILE_LINES
+    ]
+
+
+def long_functions(package: Package, reasons: Mapping[str, str]) -> list[str]:
+    """Find functions over the limit, docstring not counted, that no reason excuses; and reasons not needed."""
+    found, unused = [], set(reasons)
+    for module in package.values():
+        for function in _functions(module.tree):
+            name = f"{module.name}:{function.name}"
+            n_lines = _code_lines(function)
+            if n_lines > MAX_FUNCTION_LINES:
+                unused.discard(name)
+                if name not in reasons:
+                    found.append(f"{module.at(function.lineno)}: {function.name} has {n_lines} lines")
+    return found + [f"{name}: excused for its length, but it is not long" for name in sorted(unused)]
+
+
+def forbidden_names(package: Package) -> list[str]:
+    """Find modules and folders whose name says nothing."""
+    return [
+        f"{module.path}: a name that says nothing"
+        for module in package.values()
+        if FORBIDDEN_NAMES & set(module.name.split("."))
+    ]
+
+
+def untested_modules(package: Package, tests: Package, reasons: Mapping[str, str]) -> list[str]:
+    """Find modules that no test file imports, itself or by a name its package passes on; and idle reasons."""
+    tested = {
+        _origin(package, item)
+        for module in tests.values()
+        if module.path.name.startswith("test_")
+        for item in module.imports
+    }
+    untested = {name for name in package if name not in tested}
+    found = [f"{package[name].path}: no test imports it" for name in sorted(untested - set(reasons))]
+    return found + [f"{name}: excused from tests, but tested or gone" for name in sorted(set(reasons) - untested)]
+
+
+def _origin(package: Package, item: Import) -> str:
+    """Return the module that a test means: `from hwmodel.wire import PcapWriter` means hwmodel.wire.pcap_writer."""
+    if item.name is None:
+        return item.target
+    submodule = f"{item.target}.{item.name}"
+    if submodule in package:
+        return submodule
+    home = package.get(item.target)
+    for passed_on in home.imports if home is not None else ():
+        if passed_on.name == item.name and passed_on.target in package:
+            return passed_on.target
+    return item.target
+
+
+def _inside(module: Module) -> list[Import]:
+    return [item for item in module.imports if item.target.split(".")[0] == "hwmodel"]
+
+
+def _functions(tree: ast.Module) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    n_lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function, clean=False) is not None:
+        n_lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return n_lines

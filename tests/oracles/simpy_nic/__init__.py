@@ -1,0 +1,21 @@
+"""An independent SimPy model of the adapter, written from docs/datapath.md alone.
+
+It shares no code with the package: parameters and loads are plain numbers, times are whole femtoseconds. The
+fast engine is checked against it, and measured against it.
+"""
+
+from .model import simulate
+from .parameters import Arrival, Load, NicParameters, Stop
+from .results import Delivery, FinalCounts, LinkUse, Outcome
+
+__all__ = [
+    "Arrival",
+    "Delivery",
+    "FinalCounts",
+    "LinkUse",
+    "Load",
+    "NicParameters",
+    "Outcome",
+    "Stop",
+    "simulate",
+]

@@ -1,0 +1,42 @@
+"""A frame and its copies on their way through the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WIRE = 0
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One frame; DMA moves it without its 4 bytes of FCS."""
+
+    index: int
+    source: int
+    destinations: tuple[int, ...]
+    frame_bytes: int
+    began_fs: int = 0
+    """When it was posted or, from the wire, received: latency runs from here."""
+    doorbell_fs: int | None = None
+    reads_left: int = 0
+    copies_in_tx_buffer: int = 0
+    copies_open: int = 0
+    delivered: bool = False
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes that DMA moves and the buffers hold."""
+        return self.frame_bytes - 4
+
+
+@dataclass(slots=True, eq=False)
+class Copy:
+    """A frame on its way to one destination."""
+
+    frame: Frame
+    destination: int
+
+
+def as_destinations(destination: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return the destinations in port order."""
+    return tuple(sorted(destination)) if isinstance(destination, tuple) else (destination,)

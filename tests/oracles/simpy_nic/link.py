@@ -1,0 +1,222 @@
+"""One direction of the PCIe link: queues, credits, arbitration, transmission."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import IntEnum
+
+import simpy
+
+from .parameters import NicParameters
+from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
+
+DLLP_PAIR_BYTES = 16
+CREDIT_BYTES = 16
+
+
+class Rank(IntEnum):
+    """Order of posted transactions that enter at one instant; all else keeps the order of entry."""
+
+    PAYLOAD = 0
+    RX_WRITEBACK = 1
+    RX_INTERRUPT = 2
+    TX_WRITEBACK = 3
+    TX_INTERRUPT = 4
+
+
+def nothing() -> None:
+    """Stand for an event that nobody waits for."""
+
+
+@dataclass(slots=True, eq=False)
+class Transaction:
+    """A group of TLPs that enters its queue whole; the callbacks tell of its last TLP."""
+
+    header_bytes: int
+    data_bytes: list[int]
+    received: Callable[[], None]
+    chosen: Callable[[], None] = nothing
+    left: Callable[[], None] = nothing
+    rank: Rank = Rank.PAYLOAD
+    tlps_chosen: int = 0
+    entered_fs: int = 0
+    entered_turn: int = 0
+
+    @property
+    def next_data_bytes(self) -> int:
+        """Data of the TLP that goes next."""
+        return self.data_bytes[self.tlps_chosen]
+
+
+class Credits:
+    """Flow control credits of one kind of TLP, and their return."""
+
+    def __init__(self, env: simpy.Environment, headers: int, data: int, return_fs: int) -> None:
+        """Advertise credits; 0 is infinite."""
+        self._env = env
+        self.headers = headers or math.inf
+        self.data = data or math.inf
+        self._return_fs = return_fs
+        self._infinite = not (headers or data)
+        self.drain: FifoServer | None = None
+        self.returned: Callable[[], None] = nothing
+
+    def cover(self, data_bytes: int) -> bool:
+        """Tell whether one TLP with these data may go."""
+        return self.headers >= 1 and self.data >= math.ceil(data_bytes / CREDIT_BYTES)
+
+    def take(self, data_bytes: int) -> None:
+        """Consume the credits of one TLP."""
+        self.headers -= 1
+        self.data -= math.ceil(data_bytes / CREDIT_BYTES)
+
+    def tlp_received(self, data_bytes: int) -> None:
+        """Begin the way back of a received TLP's credits, through the memory's drain if there is one."""
+        if self._infinite:
+            return
+        if self.drain is None:
+            self.tlp_drained(data_bytes, 0)
+        else:
+            self.drain.put(data_bytes)
+
+    def tlp_drained(self, data_bytes: int, _waited_fs: int) -> None:
+        """Return the credits of a TLP that the receiver has consumed."""
+        later(self._env, self._return_fs, place(Phase.LINK), self._give, data_bytes)
+
+    def _give(self, data_bytes: int) -> None:
+        self.headers += 1
+        self.data += math.ceil(data_bytes / CREDIT_BYTES)
+        self.returned()
+
+
+class Lane:
+    """The queue of one kind of TLP in one direction."""
+
+    def __init__(self, credit: Credits) -> None:
+        """Begin empty."""
+        self.queue: deque[Transaction] = deque()
+        self.credit = credit
+
+    def ready(self) -> bool:
+        """Tell whether the head may go."""
+        return bool(self.queue) and self.credit.cover(self.queue[0].next_data_bytes)
+
+
+class Direction:
+    """One direction: `posted` and, beside it, the reads (up) or the completions (down)."""
+
+    def __init__(
+        self, env: simpy.Environment, parameters: NicParameters, arbitration: str, posted: Credits, other: Credits
+    ) -> None:
+        """Start the direction's process; `opposite` is to be set before the run."""
+        self._env = env
+        self._fs_per_byte = parameters.link_fs_per_byte
+        self._dllp_period_tlps = parameters.dllp_period_tlps
+        self._propagation_fs = parameters.propagation_fs
+        self._arbitration = arbitration
+        self.opposite: Direction = self
+        self._posted, self._other = Lane(posted), Lane(other)
+        posted.returned = other.returned = self._wake
+        self._posted_went_last = False
+        self._idle: simpy.Event | None = None
+        self._turn = 0
+        self._received_tlps = 0
+        self._dllp_pairs_due = 0
+        self._busy_fs = 0
+        self._busy_until_fs = 0
+        self.tlps = 0
+        self.tlp_bytes = 0
+        self.dllp_bytes = 0
+        env.process(self._serve())
+
+    def enter_posted(self, transaction: Transaction) -> None:
+        """Queue a memory write, by rank among those of this instant that no choice has separated from it."""
+        transaction.entered_fs, transaction.entered_turn = self._env.now, self._turn
+        queue = self._posted.queue
+        index = len(queue)
+        while index and _same_moment(queue[index - 1], transaction) and queue[index - 1].rank > transaction.rank:
+            index -= 1
+        queue.insert(index, transaction)
+        self._wake()
+
+    def enter_other(self, transaction: Transaction) -> None:
+        """Queue a read request (up) or a read's completions (down)."""
+        transaction.entered_fs = self._env.now
+        self._other.queue.append(transaction)
+        self._wake()
+
+    def busy_fs(self) -> int:
+        """Return the time for which the direction has been sending until now."""
+        return self._busy_fs - max(0, self._busy_until_fs - self._env.now)
+
+    def _wake(self) -> None:
+        if self._idle is not None:
+            self._idle.succeed()
+            self._idle = None
+
+    def _serve(self) -> Generator[simpy.Event, None, None]:
+        while True:
+            yield Delay(self._env, 0, place(Phase.CHOICE))
+            lane = self._choose()
+            if lane is None:
+                self._idle = self._env.event()
+                yield self._idle
+                continue
+            transaction = lane.queue[0]
+            data_bytes = transaction.next_data_bytes
+            transaction.tlps_chosen += 1
+            is_last = transaction.tlps_chosen == len(transaction.data_bytes)
+            if is_last:
+                lane.queue.popleft()
+            lane.credit.take(data_bytes)
+            self._posted_went_last = lane is self._posted
+            self._turn += 1
+            duration_fs = self._begin_transmission(transaction.header_bytes + data_bytes)
+            if is_last:
+                transaction.chosen()
+            yield Delay(self._env, duration_fs, place(Phase.LINK))
+            if is_last:
+                transaction.left()
+            if self._propagation_fs:
+                arguments = (lane, transaction, data_bytes, is_last)
+                later(self._env, self._propagation_fs, place(Phase.LINK), self._receive, *arguments)
+            else:
+                self._receive(lane, transaction, data_bytes, is_last)
+
+    def _begin_transmission(self, n_bytes: int) -> int:
+        """Account for one TLP and the DLLPs due before it; return the time they take together."""
+        pairs, self._dllp_pairs_due = self._dllp_pairs_due, 0
+        duration_fs = pairs * fs_of_bytes(DLLP_PAIR_BYTES, self._fs_per_byte) + fs_of_bytes(n_bytes, self._fs_per_byte)
+        self.tlps += 1
+        self.tlp_bytes += n_bytes
+        self.dllp_bytes += pairs * DLLP_PAIR_BYTES
+        self._busy_fs += duration_fs
+        self._busy_until_fs = self._env.now + duration_fs
+        return duration_fs
+
+    def _receive(self, lane: Lane, transaction: Transaction, data_bytes: int, is_last: bool) -> None:
+        self._received_tlps += 1
+        if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
+            self.opposite._dllp_pairs_due += 1
+        lane.credit.tlp_received(data_bytes)
+        if is_last:
+            transaction.received()
+
+    def _choose(self) -> Lane | None:
+        posted, other = self._posted, self._other
+        if not posted.ready():
+            return other if other.ready() else None
+        if not other.ready():
+            return posted
+        if self._arbitration == "round_robin":
+            return other if self._posted_went_last else posted
+        if self._arbitration == "arrival":
+            return posted if posted.queue[0].entered_fs <= other.queue[0].entered_fs else other
+        return {"reads_first": other, "writes_first": posted}[self._arbitration]
+
+
+def _same_moment(first: Transaction, second: Transaction) -> bool:
+    return first.entered_fs == second.entered_fs and first.entered_turn == second.entered_turn

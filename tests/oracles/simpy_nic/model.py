@@ -1,0 +1,114 @@
+"""The whole model: the parts put together, and the loads that drive them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import count, cycle
+
+import simpy
+
+from .driver import Core, Driver
+from .frames import WIRE, Frame, as_destinations
+from .link import Credits, Direction
+from .parameters import Load, NicParameters, Stop
+from .reads import Host, ReadArbiter
+from .receiving import Receiver
+from .results import Meter, Outcome
+from .sending import Sender
+from .switching import Switch
+from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
+
+
+class Model:
+    """The adapter, its host and its guests."""
+
+    def __init__(self, parameters: NicParameters, stop: Stop) -> None:
+        """Build everything; nothing has begun."""
+        self.env = env = simpy.Environment()
+        up, down = _link(env, parameters)
+        self.meter = Meter(env, stop, (up, down))
+        self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down))
+        self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
+        self.switch = Switch(env, parameters, self.meter, self.receiver)
+        self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)
+        cores = [Core(env, parameters.frame_time_fs) for _ in range(parameters.cores)]
+        self.drivers: dict[int, Driver] = {}
+        for guest, tx_ring in enumerate(self.sender.rings):
+            sides = (self.sender, tx_ring), (self.receiver, self.receiver.rings[tx_ring.port])
+            core = cores[guest % len(cores)]
+            self.drivers[tx_ring.port] = Driver(env, parameters, self.meter, down, core, sides)
+        self._indices = count()
+
+    def saturate(self, load: Load) -> None:
+        """Start the saturating sources, in port order."""
+        for port in sorted(load.saturating):
+            self.drivers[port].saturate(self._endless(port, load.saturating[port]))
+
+    def _endless(self, port: int, frames: Sequence[tuple[int | tuple[int, ...], int]]) -> Iterator[Frame]:
+        for destination, frame_bytes in cycle(frames):
+            yield self._new_frame(next(self._indices), port, destination, frame_bytes)
+
+    def replay(self, load: Load) -> Generator[simpy.Event, None, None]:
+        """Offer the recorded frames at their times."""
+        for index, (at_fs, source, destination, frame_bytes) in enumerate(load.arrivals):
+            if at_fs > self.env.now:
+                yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
+            frame = self._new_frame(index, source, destination, frame_bytes)
+            if source == WIRE:
+                self.switch.from_wire(frame)
+            else:
+                self.drivers[source].offer(frame, load.on_full)
+
+    def _new_frame(self, index: int, source: int, destination: int | tuple[int, ...], frame_bytes: int) -> Frame:
+        frame = Frame(index, source, as_destinations(destination), frame_bytes)
+        self.meter.frame_offered(frame)
+        return frame
+
+    def left_over(self) -> tuple[int, int, int]:
+        """Return the bytes in the Tx and the Rx buffer and the free tags."""
+        return self.sender.buffered_bytes, self.receiver.buffered_bytes, self.arbiter.free_tags
+
+
+def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction, Direction]:
+    """Return the directions up and down."""
+
+    def credit(headers: int, data: int) -> Credits:
+        return Credits(env, headers, data, parameters.credit_return_fs)
+
+    writes = credit(parameters.posted_header_credits, parameters.posted_data_credits)
+    reads = credit(parameters.read_header_credits, 0)
+    completions = credit(parameters.completion_header_credits, parameters.completion_data_credits)
+    drain_rate = parameters.write_drain_fs_per_byte
+    if drain_rate is not None:
+        writes.drain = FifoServer(
+            env,
+            service_fs=lambda n_bytes: fs_of_bytes(n_bytes, drain_rate),
+            place_of=lambda _: place(Phase.LINK),
+            done=writes.tlp_drained,
+        )
+    up = Direction(env, parameters, parameters.arbitration, writes, reads)
+    down = Direction(env, parameters, "arrival", credit(0, 0), completions)
+    up.opposite, down.opposite = down, up
+    return up, down
+
+
+def simulate(parameters: NicParameters, load: Load, stop: Stop) -> Outcome:
+    """Run the model and return what was measured.
+
+    Indices of recorded frames are their places in `load.arrivals`; those of saturating sources count the posts.
+    Raises ValueError for a load that has no end without a stop, or a port that is both saturating and recorded.
+    """
+    if load.saturating and stop.end_fs is None and stop.frames is None:
+        raise ValueError("a saturating load needs a stop")
+    if any(arrival[1] in load.saturating for arrival in load.arrivals):
+        raise ValueError("a port is either saturating or recorded")
+    model = Model(parameters, stop)
+    model.receiver.start()
+    model.saturate(load)
+    model.env.process(model.replay(load))
+    if stop.end_fs is None and stop.frames is None:
+        model.env.run()
+        model.meter.close()
+    else:
+        model.env.run(until=model.meter.finished)
+    return model.meter.outcome(model.left_over)

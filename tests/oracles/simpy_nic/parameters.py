@@ -1,0 +1,112 @@
+"""What a run of the model is given: the adapter and its host, the load, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Ratio = tuple[int, int]
+"""Femtoseconds a byte as numerator and denominator."""
+
+
+@dataclass(frozen=True)
+class NicParameters:
+    """Link, host, adapter and driver; 0 credits are infinite, None switches a feature off."""
+
+    # The PCIe link; both directions run at the same rate.
+    link_fs_per_byte: Ratio
+    max_payload_bytes: int = 256
+    max_read_request_bytes: int = 512
+    read_completion_boundary_bytes: int = 64
+    request_header_bytes: int = 24
+    completion_header_bytes: int = 20
+    whole_double_words: bool = True
+    tags: int = 32
+    dllp_period_tlps: int = 0
+    propagation_fs: int = 0
+    arbitration: str = "round_robin"
+    posted_header_credits: int = 0
+    posted_data_credits: int = 0
+    read_header_credits: int = 0
+    completion_header_credits: int = 0
+    completion_data_credits: int = 0
+    credit_return_fs: int = 200_000_000
+
+    # The host.
+    read_latency_fs: int = 450_000_000
+    extra_read_latency_fs: Sequence[int] = ()
+    """Added to the read latency, one for each read in the order of receipt, taken cyclically; empty: fixed."""
+    completion_cut: str = "mps"
+    buffer_bytes: int = 2048
+    buffer_offset_bytes: int = 0
+    write_drain_fs_per_byte: Ratio | None = None
+    cores: int = 8
+
+    # The adapter.
+    vfs: int = 8
+    tx_ring: int = 512
+    rx_ring: int = 512
+    fetch_batch: int = 8
+    rx_fetch_batch: int = 8
+    rx_prefetch: int = 8
+    descriptor_cache: int = 64
+    tx_writeback_batch: int = 8
+    rx_writeback_batch: int = 8
+    writeback_timeout_fs: int | None = None
+    store_fs_per_byte: Ratio | None = None
+    tx_buffer_bytes: int = 160 * 1024
+    rx_buffer_bytes: int = 512 * 1024
+    max_pps: int | None = None
+    drop_enable: bool = True
+    port_rate_bps: int = 10_000_000_000
+
+    # The driver.
+    tx_doorbell_batch: int = 8
+    refill_batch: int = 8
+    rx_interrupt_batch: int = 8
+    tx_interrupt_batch: int = 8
+    moderation_fs: int = 0
+    frame_time_fs: int = 20_000_000
+
+    @property
+    def ports(self) -> range:
+        """Port numbers of the functions: the PF is 1, VF K is K + 2; the wire is 0."""
+        return range(1, self.vfs + 2)
+
+
+class Arrival(NamedTuple):
+    """One recorded frame; port 0 is the wire, a group frame names several destinations."""
+
+    at_fs: int
+    source: int
+    destination: int | tuple[int, ...]
+    frame_bytes: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """Who sends what.
+
+    `saturating` maps a port to the (destination, frame_bytes) pairs that it sends in turn for ever, its ring kept
+    full; `arrivals` are recorded frames, sorted by time.
+    """
+
+    saturating: Mapping[int, Sequence[tuple[int | tuple[int, ...], int]]] = field(default_factory=dict)
+    arrivals: Sequence[Arrival] = ()
+    on_full: str = "wait"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The window that is measured, open at its start and closed at its end; the run stops there.
+
+    Either by time (`start_fs`, `end_fs`) or by copies delivered (`warmup_frames`, then `frames` more, the window
+    ending with the instant that completes them). With neither the run ends when nothing is left to do.
+    """
+
+    start_fs: int = 0
+    end_fs: int | None = None
+    warmup_frames: int | None = None
+    frames: int | None = None
+    keep_deliveries: bool = False

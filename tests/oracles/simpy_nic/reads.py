@@ -1,0 +1,109 @@
+"""Reads: the arbiter that hands out tags, the host that answers, the store of the data."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from itertools import cycle
+
+import simpy
+
+from .cutting import cut_completions, on_link
+from .link import Direction, Transaction, nothing
+from .parameters import NicParameters
+from .timing import FifoServer, Phase, fs_of_bytes, later, place
+
+
+class ReadClass(IntEnum):
+    """Classes of the read arbiter, the first served first."""
+
+    RX_DESCRIPTOR = 0
+    TX_DESCRIPTOR = 1
+    PAYLOAD = 2
+
+
+@dataclass(slots=True, eq=False)
+class Read:
+    """One read request and what follows on its completion."""
+
+    address: int
+    n_bytes: int
+    complete: Callable[[], None]
+
+
+class Host:
+    """Answers reads after its latency, plus the jitter handed in."""
+
+    def __init__(self, env: simpy.Environment, parameters: NicParameters, down: Direction) -> None:
+        """Answer into the direction `down`."""
+        self._env = env
+        self._parameters = parameters
+        self._down = down
+        self._extra_fs = cycle(parameters.extra_read_latency_fs or (0,))
+
+    def request_received(self, read: Read, received: Callable[[], None]) -> None:
+        """Answer a read; `received` is called with its last completion byte."""
+        latency_fs = self._parameters.read_latency_fs + next(self._extra_fs)
+        later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
+
+    def _answer(self, read: Read, received: Callable[[], None]) -> None:
+        pieces = cut_completions(read.address, read.n_bytes, self._parameters)
+        data_bytes = [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces]
+        self._down.enter_other(Transaction(self._parameters.completion_header_bytes, data_bytes, received))
+
+
+class ReadArbiter:
+    """Gives free tags to waiting reads, the first class first."""
+
+    def __init__(self, env: simpy.Environment, parameters: NicParameters, up: Direction, host: Host) -> None:
+        """Begin with all tags free; `payload_class_empty` is to be set before the run."""
+        self._header_bytes = parameters.request_header_bytes
+        self._up = up
+        self._host = host
+        self.free_tags = parameters.tags
+        self._waiting: tuple[deque[Read], ...] = tuple(deque() for _ in ReadClass)
+        self.payload_class_empty: Callable[[], None] = nothing
+        self._store: FifoServer | None = None
+        store_rate = parameters.store_fs_per_byte
+        if store_rate is not None:
+            self._store = FifoServer(
+                env,
+                service_fs=lambda read: fs_of_bytes(read.n_bytes, store_rate),
+                place_of=lambda _: place(Phase.READS),
+                done=lambda read, _: self._finish(read),
+            )
+
+    def request(self, read_class: ReadClass, reads: list[Read]) -> None:
+        """Let reads join their class."""
+        self._waiting[read_class].extend(reads)
+        self._grant()
+
+    def has_payload_reads(self) -> bool:
+        """Tell whether a payload read waits for a tag."""
+        return bool(self._waiting[ReadClass.PAYLOAD])
+
+    def _grant(self) -> None:
+        while self.free_tags:
+            queue = next((queue for queue in self._waiting if queue), None)
+            if queue is None:
+                break
+            read = queue.popleft()
+            self.free_tags -= 1
+            received = partial(self._host.request_received, read, partial(self._last_completion, read))
+            self._up.enter_other(Transaction(self._header_bytes, [0], received))
+        if not self.has_payload_reads():
+            self.payload_class_empty()
+
+    def _last_completion(self, read: Read) -> None:
+        if self._store is None:
+            self._finish(read)
+        else:
+            self._store.put(read)
+
+    def _finish(self, read: Read) -> None:
+        self.free_tags += 1
+        self._grant()
+        read.complete()

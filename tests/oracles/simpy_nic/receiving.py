@@ -1,0 +1,199 @@
+"""The receiving side of the adapter: Rx buffer, descriptors, payload writes, write-back, events."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+import simpy
+
+from .cutting import DESCRIPTOR_BYTES, cut, cut_ring, on_link
+from .frames import Copy
+from .link import Direction, Rank, Transaction, nothing
+from .parameters import NicParameters
+from .reads import Read, ReadArbiter, ReadClass
+from .results import Meter
+from .timing import Phase, later, place
+from .writeback import HeldDescriptors, send_register_write
+
+
+class RxRing:
+    """What the adapter knows of one Rx ring."""
+
+    def __init__(self, port: int, posted: int) -> None:
+        """Begin with the descriptors posted at the start."""
+        self.port = port
+        self.known = posted
+        self.requested = 0
+        self.cached = 0
+        self.fetch_position = 0
+        self.events: list[Copy] = []
+        self.is_moderated = False
+        self.written: HeldDescriptors
+        self.visible: Callable[[list[Copy]], None]
+
+
+class Receiver:
+    """Writes the frames of the Rx buffer to the guests, one at a time."""
+
+    def __init__(
+        self, env: simpy.Environment, parameters: NicParameters, meter: Meter, up: Direction, arbiter: ReadArbiter
+    ) -> None:
+        """Begin with an empty Rx buffer; `room_freed` is to be set before the run."""
+        self._env = env
+        self._parameters = parameters
+        self._meter = meter
+        self._up = up
+        self._arbiter = arbiter
+        self.rings = {port: RxRing(port, parameters.rx_ring - 1) for port in parameters.ports}
+        for ring in self.rings.values():
+            ring.written = HeldDescriptors(
+                env,
+                parameters,
+                up,
+                rank=Rank.RX_WRITEBACK,
+                timer_place=place(Phase.RECEIVING, ring.port),
+                ring_entries=parameters.rx_ring,
+                batch=parameters.rx_writeback_batch,
+                landed=partial(self._writeback_landed, ring),
+            )
+        self.buffered_bytes = 0
+        self.room_freed: Callable[[], None] = nothing
+        self._waiting: deque[Copy] = deque()
+        """In the Rx buffer, the DMA engine has not yet taken them."""
+        self._is_writing = False
+        self._is_advancing = False
+
+    def fits(self, copy: Copy) -> bool:
+        """Tell whether the Rx buffer has room for a copy."""
+        return self.buffered_bytes + copy.frame.data_bytes <= self._parameters.rx_buffer_bytes
+
+    def accept(self, copy: Copy) -> None:
+        """Take a copy into the Rx buffer."""
+        self.buffered_bytes += copy.frame.data_bytes
+        self._waiting.append(copy)
+        self._advance()
+
+    def start(self) -> None:
+        """Prefetch the first descriptors of every ring."""
+        for ring in self.rings.values():
+            self._prefetch(ring)
+
+    def doorbell(self, ring: RxRing, descriptors: int) -> None:
+        """Learn of posted descriptors."""
+        ring.known += descriptors
+        self._prefetch(ring)
+        self._advance()
+
+    def _prefetch(self, ring: RxRing) -> None:
+        batch = self._parameters.rx_fetch_batch
+        while (
+            ring.cached + ring.requested < self._parameters.rx_prefetch
+            and ring.known >= batch
+            and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache
+        ):
+            self._request(ring, batch)
+
+    def _request(self, ring: RxRing, count: int) -> None:
+        entries = self._parameters.rx_ring
+        pieces = cut_ring(ring.fetch_position, count, entries, self._parameters.max_read_request_bytes)
+        ring.known -= count
+        ring.requested += count
+        ring.fetch_position = (ring.fetch_position + count) % entries
+        reads = [Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes)) for address, n_bytes in pieces]
+        self._arbiter.request(ReadClass.RX_DESCRIPTOR, reads)
+
+    def _descriptors_in(self, ring: RxRing, n_bytes: int) -> None:
+        ring.requested -= n_bytes // DESCRIPTOR_BYTES
+        ring.cached += n_bytes // DESCRIPTOR_BYTES
+        self._advance()
+
+    def descriptors_needed(self, copy: Copy) -> int:
+        """Return the Rx descriptors that a copy takes."""
+        room = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
+        return -(-copy.frame.data_bytes // room)
+
+    def _advance(self) -> None:
+        """Serve the head of the Rx buffer for as long as something can be done with it."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        while self._waiting and self._serve_head(self._waiting[0]):
+            pass
+        self._is_advancing = False
+
+    def _serve_head(self, copy: Copy) -> bool:
+        """Fetch what the head lacks, then write or drop it; return whether it is gone."""
+        ring = self.rings[copy.destination]
+        needed = self.descriptors_needed(copy)
+        if ring.cached + ring.requested + ring.known < needed:
+            if self._parameters.drop_enable:
+                self._waiting.popleft()
+                self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
+                self._free_room(copy)
+            return self._parameters.drop_enable
+        on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
+        while ring.cached + ring.requested < needed:
+            self._request(ring, min(ring.known, on_demand))
+        if self._is_writing or ring.cached < needed:
+            return False
+        self._waiting.popleft()
+        self._write(ring, copy, needed)
+        return True
+
+    def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
+        self._is_writing = True
+        transaction = Transaction(
+            self._parameters.request_header_bytes,
+            self._payload_tlps(copy.frame.data_bytes),
+            received=nothing,
+            chosen=self._payload_chosen,
+            left=partial(self._free_room, copy),
+        )
+        self._up.enter_posted(transaction)
+        ring.written.hold(copy, descriptors)
+        ring.cached -= descriptors
+        self._prefetch(ring)
+
+    def _payload_tlps(self, data_bytes: int) -> list[int]:
+        """Return the data bytes of each TLP of a frame's payload, buffer after buffer."""
+        offset = self._parameters.buffer_offset_bytes
+        room = self._parameters.buffer_bytes - offset
+        tlps: list[int] = []
+        while data_bytes > 0:
+            pieces = cut(offset, min(data_bytes, room), self._parameters.max_payload_bytes)
+            tlps += [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces]
+            data_bytes -= room
+        return tlps
+
+    def _payload_chosen(self) -> None:
+        self._is_writing = False
+        self._advance()
+
+    def _free_room(self, copy: Copy) -> None:
+        self.buffered_bytes -= copy.frame.data_bytes
+        self.room_freed()
+
+    def _writeback_landed(self, ring: RxRing, copies: list[Copy]) -> None:
+        parameters = self._parameters
+        if not parameters.rx_interrupt_batch and not parameters.moderation_fs:
+            ring.visible(copies)
+            return
+        ring.events += copies
+        if parameters.moderation_fs:
+            if not ring.is_moderated:
+                self._raise_moderated(ring)
+        elif len(ring.events) >= parameters.rx_interrupt_batch:
+            self._interrupt(ring)
+
+    def _raise_moderated(self, ring: RxRing) -> None:
+        ring.is_moderated = bool(ring.events)
+        if ring.events:
+            self._interrupt(ring)
+            delay_fs = self._parameters.moderation_fs
+            later(self._env, delay_fs, place(Phase.RECEIVING, ring.port), self._raise_moderated, ring)
+
+    def _interrupt(self, ring: RxRing) -> None:
+        copies, ring.events = ring.events, []
+        send_register_write(self._up, self._parameters, partial(ring.visible, copies), Rank.RX_INTERRUPT)

@@ -1,0 +1,155 @@
+"""The sending side of the adapter: descriptor fetch, scheduler, payload reads, write-back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+import simpy
+
+from .cutting import DESCRIPTOR_BYTES, cut, cut_ring
+from .frames import Frame
+from .link import Direction, Rank
+from .parameters import NicParameters
+from .reads import Read, ReadArbiter, ReadClass
+from .timing import Phase, place
+from .writeback import HeldDescriptors, send_register_write
+
+
+class TxRing:
+    """What the adapter knows of one Tx ring."""
+
+    def __init__(self, port: int) -> None:
+        """Begin empty."""
+        self.port = port
+        self.frames: deque[Frame] = deque()
+        """Told by doorbells and not yet picked, in ring order."""
+        self.known = 0
+        self.requested = 0
+        self.cached = 0
+        self.fetch_position = 0
+        self.slots_counted = 0
+        self.done: HeldDescriptors
+        self.slots_free: Callable[[int], None]
+
+
+class Sender:
+    """Picks frames and reads them into the Tx buffer."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        up: Direction,
+        arbiter: ReadArbiter,
+        frame_in: Callable[[Frame], None],
+    ) -> None:
+        """Hand frames to `frame_in` in the order in which they were picked."""
+        self._parameters = parameters
+        self._up = up
+        self._arbiter = arbiter
+        self._frame_in = frame_in
+        self.rings = [TxRing(port) for port in parameters.ports]
+        for ring in self.rings:
+            ring.done = HeldDescriptors(
+                env,
+                parameters,
+                up,
+                rank=Rank.TX_WRITEBACK,
+                timer_place=place(Phase.SENDING, ring.port),
+                ring_entries=parameters.tx_ring,
+                batch=parameters.tx_writeback_batch,
+                landed=partial(self._writeback_landed, ring),
+            )
+        self.buffered_bytes = 0
+        self._next_ring = 0
+        self._picked: TxRing | None = None
+        self._is_picking = False
+        self._reading: deque[Frame] = deque()
+        arbiter.payload_class_empty = self.pick
+
+    def doorbell(self, ring: TxRing, frames: list[Frame]) -> None:
+        """Learn of posted frames."""
+        ring.frames.extend(frames)
+        ring.known += len(frames)
+        self._fetch_descriptors(ring)
+
+    def leave_buffer(self, frame: Frame) -> None:
+        """Free a frame's room in the Tx buffer."""
+        self.buffered_bytes -= frame.data_bytes
+        self.pick()
+
+    def _fetch_descriptors(self, ring: TxRing) -> None:
+        batch = self._parameters.fetch_batch
+        while ring.known and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache:
+            count = min(ring.known, batch)
+            entries = self._parameters.tx_ring
+            pieces = cut_ring(ring.fetch_position, count, entries, self._parameters.max_read_request_bytes)
+            ring.known -= count
+            ring.requested += count
+            ring.fetch_position = (ring.fetch_position + count) % entries
+            reads = [Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes)) for at, n_bytes in pieces]
+            self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
+
+    def _descriptors_in(self, ring: TxRing, n_bytes: int) -> None:
+        ring.requested -= n_bytes // DESCRIPTOR_BYTES
+        ring.cached += n_bytes // DESCRIPTOR_BYTES
+        self.pick()
+
+    def pick(self) -> None:
+        """Pick frames while no payload read waits for a tag and the Tx buffer has room."""
+        if self._is_picking:
+            return
+        self._is_picking = True
+        while not self._arbiter.has_payload_reads():
+            self._picked = self._picked or self._next_with_descriptor()
+            if self._picked is None:
+                break
+            ring = self._picked
+            frame = ring.frames[0]
+            if self.buffered_bytes + frame.data_bytes > self._parameters.tx_buffer_bytes:
+                break
+            self._picked = None
+            self._read_payload(ring, frame)
+        self._is_picking = False
+
+    def _next_with_descriptor(self) -> TxRing | None:
+        n_rings = len(self.rings)
+        for step in range(n_rings):
+            index = (self._next_ring + step) % n_rings
+            if self.rings[index].cached:
+                self._next_ring = (index + 1) % n_rings
+                return self.rings[index]
+        return None
+
+    def _read_payload(self, ring: TxRing, frame: Frame) -> None:
+        self.buffered_bytes += frame.data_bytes
+        ring.cached -= 1
+        ring.frames.popleft()
+        self._fetch_descriptors(ring)
+        boundary = self._parameters.max_read_request_bytes
+        pieces = cut(self._parameters.buffer_offset_bytes, frame.data_bytes, boundary)
+        complete = partial(self._payload_in, ring, frame)
+        reads = [Read(address, n_bytes, complete) for address, n_bytes in pieces]
+        frame.reads_left = len(reads)
+        self._reading.append(frame)
+        self._arbiter.request(ReadClass.PAYLOAD, reads)
+
+    def _payload_in(self, ring: TxRing, frame: Frame) -> None:
+        frame.reads_left -= 1
+        if frame.reads_left:
+            return
+        ring.done.hold(frame)
+        while self._reading and not self._reading[0].reads_left:
+            self._frame_in(self._reading.popleft())
+
+    def _writeback_landed(self, ring: TxRing, frames: list[Frame]) -> None:
+        if not self._parameters.tx_interrupt_batch:
+            ring.slots_free(len(frames))
+            return
+        ring.slots_counted += len(frames)
+        if ring.slots_counted >= self._parameters.tx_interrupt_batch:
+            received = partial(ring.slots_free, ring.slots_counted)
+            ring.slots_counted = 0
+            send_register_write(self._up, self._parameters, received, Rank.TX_INTERRUPT)

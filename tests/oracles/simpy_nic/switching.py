@@ -1,0 +1,98 @@
+"""From the Tx buffer to the Rx buffer and the wire; frames from the wire."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import simpy
+
+from .frames import WIRE, Copy, Frame
+from .parameters import NicParameters
+from .receiving import Receiver
+from .results import Meter
+from .sending import Sender
+from .timing import FifoServer, Phase, place
+
+MIN_DATA_BYTES = 60
+WIRE_OVERHEAD_BYTES = 24
+"""FCS 4, preamble and start of frame 8, gap 12 (IEEE 802.3)."""
+
+
+class Switch:
+    """Forwards frames to the destinations that they name."""
+
+    def __init__(self, env: simpy.Environment, parameters: NicParameters, meter: Meter, receiver: Receiver) -> None:
+        """Start the pipeline, the MAC and the line; `sender` is to be set before the run."""
+        self._env = env
+        self._parameters = parameters
+        self._meter = meter
+        self._receiver = receiver
+        self.sender: Sender
+        receiver.room_freed = self._move_local_copies
+        self._local: deque[Copy] = deque()
+
+        def at_switch(_: object) -> int:
+            return place(Phase.SWITCH)
+
+        self._mac = FifoServer(env, lambda copy: self._wire_fs(copy.frame), at_switch, self._sent)
+        self._line = FifoServer(env, self._wire_fs, at_switch, self._received)
+        self._pipeline: FifoServer | None = None
+        if parameters.max_pps is not None:
+            frame_fs = 10**15 // parameters.max_pps
+            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, lambda frame, _: self._forward(frame))
+
+    def frame_in(self, frame: Frame) -> None:
+        """Take a frame that is wholly in the Tx buffer, or received from the wire."""
+        if self._pipeline is None:
+            self._forward(frame)
+        else:
+            self._pipeline.put(frame)
+
+    def from_wire(self, frame: Frame) -> None:
+        """Let a frame arrive on the line."""
+        self._line.put(frame)
+
+    def _wire_fs(self, frame: Frame) -> int:
+        n_bytes = max(frame.data_bytes, MIN_DATA_BYTES) + WIRE_OVERHEAD_BYTES
+        return n_bytes * 8 * 10**15 // self._parameters.port_rate_bps
+
+    def _forward(self, frame: Frame) -> None:
+        self._meter.copies_made(frame, len(frame.destinations))
+        copies = [Copy(frame, destination) for destination in frame.destinations]
+        if frame.source == WIRE:
+            for copy in copies:
+                if self._receiver.fits(copy):
+                    self._receiver.accept(copy)
+                else:
+                    self._meter.copy_dropped(copy, "RX_BUFFER_FULL")
+            return
+        frame.copies_in_tx_buffer = len(copies)
+        if not copies:
+            self.sender.leave_buffer(frame)
+        for copy in copies:
+            if copy.destination == WIRE:
+                self._mac.put(copy)
+            else:
+                self._local.append(copy)
+        self._move_local_copies()
+
+    def _move_local_copies(self) -> None:
+        while self._local and self._receiver.fits(self._local[0]):
+            copy = self._local.popleft()
+            self._receiver.accept(copy)
+            self._copy_left(copy)
+
+    def _copy_left(self, copy: Copy) -> None:
+        copy.frame.copies_in_tx_buffer -= 1
+        if not copy.frame.copies_in_tx_buffer:
+            self.sender.leave_buffer(copy.frame)
+
+    def _sent(self, copy: Copy, waited_fs: int) -> None:
+        self._meter.mac_waited(waited_fs)
+        self._meter.copy_delivered(copy)
+        self._copy_left(copy)
+
+    def _received(self, frame: Frame, waited_fs: int) -> None:
+        self._meter.line_waited(waited_fs)
+        frame.began_fs = self._env.now
+        self.frame_in(frame)

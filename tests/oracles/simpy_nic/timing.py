@@ -1,0 +1,78 @@
+"""Delays that know their place in an instant, and the FIFO server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from enum import IntEnum
+from typing import Any
+
+import simpy
+
+
+class Phase(IntEnum):
+    """Order of what happens at one instant: the sections of docs/datapath.md, then the idle links' choice."""
+
+    DRIVER = 1
+    LINK = 2
+    READS = 3
+    SENDING = 4
+    SWITCH = 5
+    RECEIVING = 6
+    CHOICE = 7
+    MEASURE = 8
+
+
+def place(phase: Phase, port: int = 0) -> int:
+    """Return the SimPy priority of a phase, ports in their order; SimPy's own 0 and 1 come before all of them."""
+    return phase * 256 + port
+
+
+class Delay(simpy.Event):
+    """A timeout whose place among the events of its instant is given."""
+
+    def __init__(self, env: simpy.Environment, delay_fs: int, at_place: int) -> None:
+        """Schedule the event `delay_fs` from now."""
+        super().__init__(env)
+        self._ok = True
+        self._value = None
+        env.schedule(self, at_place, delay_fs)
+
+
+def later(env: simpy.Environment, delay_fs: int, at_place: int, action: Callable[..., None], *arguments: Any) -> None:
+    """Call `action(*arguments)` after a delay."""
+    Delay(env, delay_fs, at_place).callbacks.append(lambda _: action(*arguments))
+
+
+def fs_of_bytes(n_bytes: int, fs_per_byte: tuple[int, int]) -> int:
+    """Return the whole femtoseconds that bytes take at an exact ratio, rounded down."""
+    return n_bytes * fs_per_byte[0] // fs_per_byte[1]
+
+
+class FifoServer:
+    """Serves jobs one at a time in order of arrival, then calls `done(job, waited_fs)`."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        service_fs: Callable[[Any], int],
+        place_of: Callable[[Any], int],
+        done: Callable[[Any, int], None],
+    ) -> None:
+        """Start the server's process."""
+        self._env = env
+        self._service_fs = service_fs
+        self._place_of = place_of
+        self._done = done
+        self._jobs = simpy.Store(env)
+        env.process(self._serve())
+
+    def put(self, job: Any) -> None:
+        """Let a job join the queue."""
+        self._jobs.put((self._env.now, job))
+
+    def _serve(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            joined_fs, job = yield self._jobs.get()
+            waited_fs = self._env.now - joined_fs
+            yield Delay(self._env, self._service_fs(job), self._place_of(job))
+            self._done(job, waited_fs)

@@ -1,0 +1,78 @@
+"""Descriptors of one ring held for their write-back, and the interrupt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import simpy
+
+from .cutting import cut_ring
+from .link import Direction, Rank, Transaction
+from .parameters import NicParameters
+from .timing import later
+
+REGISTER_BYTES = 4
+
+
+class HeldDescriptors:
+    """Writes descriptors back in batches, or when the first of them has been held for the timeout."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        up: Direction,
+        *,
+        rank: Rank,
+        timer_place: int,
+        ring_entries: int,
+        batch: int,
+        landed: Callable[[list[Any]], None],
+    ) -> None:
+        """Call `landed(owners)` when a write-back is received by the host."""
+        self._env = env
+        self._parameters = parameters
+        self._up = up
+        self._rank = rank
+        self._timer_place = timer_place
+        self._ring_entries = ring_entries
+        self._batch = batch
+        self._landed = landed
+        self._position = 0
+        self._owners: list[Any] = []
+        self._descriptors = 0
+        self._batches_sent = 0
+
+    def hold(self, owner: Any, descriptors: int = 1) -> None:
+        """Hold the descriptors of one frame."""
+        was_empty = not self._owners
+        self._owners.append(owner)
+        self._descriptors += descriptors
+        if self._descriptors >= self._batch:
+            self._write_back()
+        elif was_empty and self._parameters.writeback_timeout_fs is not None:
+            timeout_fs = self._parameters.writeback_timeout_fs
+            later(self._env, timeout_fs, self._timer_place, self._expire, self._batches_sent)
+
+    def _expire(self, batch_number: int) -> None:
+        if batch_number == self._batches_sent:
+            self._write_back()
+
+    def _write_back(self) -> None:
+        pieces = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
+        data_bytes = [n_bytes for _, n_bytes in pieces]
+        received = partial(self._landed, self._owners)
+        self._up.enter_posted(Transaction(self._parameters.request_header_bytes, data_bytes, received, rank=self._rank))
+        self._position = (self._position + self._descriptors) % self._ring_entries
+        self._owners, self._descriptors = [], 0
+        self._batches_sent += 1
+
+
+def send_register_write(
+    direction: Direction, parameters: NicParameters, received: Callable[[], None], rank: Rank = Rank.PAYLOAD
+) -> None:
+    """Send an interrupt (up) or a doorbell (down)."""
+    transaction = Transaction(parameters.request_header_bytes, [REGISTER_BYTES], received, rank=rank)
+    direction.enter_posted(transaction)

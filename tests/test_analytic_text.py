@@ -1,0 +1,67 @@
+import re
+from pathlib import Path
+
+from hwmodel import analytic
+from hwmodel.analytic import dma_limits, limits, published
+from hwmodel.analytic.limits_text import dma_text, limits_text
+from tests.analytic_cases import demo
+
+
+def test_each_step_stands_with_a_sum_that_is_right():
+    text = limits_text(limits(demo()))
+    rows = re.findall(r"^  (\S.*?)\s{2,}[\d.]+ +([\d.]+)  = ([\d*+/() ]+)$", text, re.MULTILINE)
+    assert len(rows) == 13
+    for name, n_bytes, formula in rows:
+        assert eval(formula) == float(n_bytes), name
+    assert re.search(r"^  Acks and UpdateFCs for TLPs down +26  = 6.5 TLPs down \* 4$", text, re.MULTILINE)
+    assert re.findall(r"^  sum +(\d+)$", text, re.MULTILINE) == ["1809", "1719"]
+
+
+def test_the_result_stands_below_the_ceilings():
+    text = limits_text(limits(demo()))
+    assert "PCIe Gen2 x4, MPS 256 B, MRRS 512 B; frames of 1518 B with FCS" in text
+    assert re.search(r"^pcie.up +1809 B .* 1.1027 ", text, re.MULTILINE)
+    assert "delivered 1.1027 M frames/s, 13.39 Gb/s; limited by up." in text
+    assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
+
+
+def test_mixed_sizes_and_outside_frames():
+    changes = {
+        "workload.frame_bytes": None, "workload.sizes": [[64, 7], [570, 4], [1518, 1]],
+        "workload.external": {"rate": "1Gbps"}, "switch.mirrors": [{"to": "vf3", "from": "vf0"}],
+    }  # fmt: skip
+    text = limits_text(limits(demo(changes)))
+    assert "frames of 64 B (58.3 %), 570 B (33.3 %), 1518 B (8.33 %) with FCS" in text
+    assert "Mean over the frame sizes: 1387.769 ns." in text
+    assert text.endswith("Not counted: mirrored copies.\n")
+
+
+def test_many_sizes_are_summed_up():
+    sizes = [[n_bytes, 1] for n_bytes in range(64, 128)]
+    text = limits_text(limits(demo({"workload.frame_bytes": None, "workload.sizes": sizes})))
+    assert "frames of 64 sizes, 95.5 B with FCS in the mean" in text
+
+
+def test_a_published_model_has_no_latency():
+    text = limits_text(published(demo(), "dpdk"))
+    assert "published model dpdk" in text
+    assert "DLLPs 9.47 %" in text
+    assert " ns." not in text
+
+
+def test_transfers_as_a_table():
+    lines = dma_text(dma_limits(demo({"pcie.tags": 4}), [64, 1500])).splitlines()
+    assert re.sub(" +", " ", lines[0]).strip().startswith("bytes read Gb/s write Gb/s both Gb/s read ns limited by")
+    assert lines[1].split()[0] == "64"
+    assert lines[1].endswith("pcie.tags, up, pcie.tags")
+    assert len(lines) == 3
+
+
+def test_the_package_offers_what_the_commands_need():
+    assert (analytic.limits_text, analytic.dma_text) == (limits_text, dma_text)
+    assert (analytic.limits, analytic.published, analytic.dma_limits) == (limits, published, dma_limits)
+
+
+def test_the_documentation_shows_the_present_output():
+    documented = (Path(__file__).parent.parent / "docs" / "pcie.md").read_text(encoding="utf-8")
+    assert limits_text(limits(demo())) in documented

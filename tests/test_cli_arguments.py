@@ -1,0 +1,96 @@
+"""What the command line accepts, and its one-line answer to what it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+import hwmodel
+from hwmodel.cli import commands, main
+from hwmodel.cli.arguments import build_parser
+from hwmodel.errors import InputError
+
+COMMANDS = ["run", "check", "limits", "dma", "report", "schema"]
+
+
+def exit_status(argv: list[str]) -> object:
+    """Run the command line to an exit that argparse makes."""
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    return caught.value.code
+
+
+def test_help_names_each_command_and_only_these(capsys):
+    assert exit_status(["--help"]) == 0
+    text = capsys.readouterr().out
+    listed = [line.split()[0] for line in text.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert listed == COMMANDS
+    assert list(commands.COMMANDS) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_and_json(command, capsys):
+    assert exit_status([command, "--help"]) == 0
+    assert "--json FILE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "limits", "dma"])
+def test_set_may_be_given_again(command):
+    parsed = build_parser().parse_args([command, "c.yaml", "--set", "pcie.lanes=8", "--set", "switch.acl=[]"])
+    assert parsed.overrides == ["pcie.lanes=8", "switch.acl=[]"]
+    assert build_parser().parse_args([command, "c.yaml"]).overrides == []
+
+
+def test_version(capsys):
+    assert exit_status(["--version"]) == 0
+    assert capsys.readouterr().out == f"hwmodel {hwmodel.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["rnu"], "rnu"),
+        (["run"], "CONFIG"),
+        (["run", "c.yaml", "--seed", "one"], "one"),
+        (["run", "c.yaml", "--rep", "x.html"], "--rep"),
+        (["limits", "c.yaml", "--published", "linux"], "linux"),
+        (["report", "--out", "x.html"], "RESULT"),
+        (["report", "a.json"], "--out"),
+        (["schema", "c.yaml"], "c.yaml"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_status_2(argv, words, capsys):
+    assert exit_status(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+
+
+def test_no_command_shows_the_help_and_fails(capsys):
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "COMMAND" in captured.err
+
+
+def test_transfer_sizes():
+    assert commands.parse_sizes("64, 1500,4KiB,1MiB") == (64, 1500, 4096, 1048576)
+
+
+@pytest.mark.parametrize(("text", "n_problems"), [("64,x", 1), ("", 1), ("0", 1), ("-1,64,1.5", 2), ("64,,x", 2)])
+def test_wrong_transfer_sizes_are_all_reported(text, n_problems):
+    with pytest.raises(InputError) as caught:
+        commands.parse_sizes(text)
+    assert len(caught.value.lines) == n_problems
+    assert all(line.startswith("--sizes") for line in caught.value.lines)
+
+
+def test_dma_table_lines_up_and_shows_missing_figures():
+    latency = {"p50": 600.125, "p99": None}
+    rows = [
+        {"bytes": size, "read_gbps": 1.5, "write_gbps": 12.0, "both_gbps": None, "read_latency_ns": latency}
+        for size in (64, 1048576)
+    ]
+    lines = commands.dma_table(rows).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].split() == ["64", "1.500", "12.000", "-", "600.1", "-"]

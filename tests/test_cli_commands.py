@@ -1,0 +1,134 @@
+"""Each command against the real library, on the configuration that `make demo` runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hwmodel
+from hwmodel.cli import main
+from tests.sample_result import sample_result
+
+DEMO = str(Path(__file__).resolve().parent.parent / "configs" / "sriov_10g_gen2x4.yaml")
+SHORT = ["--set", "run.duration=100us", "--set", "run.warmup=50us"]
+
+
+def output_of(capsys, *argv: str) -> str:
+    assert main(argv) == 0
+    return capsys.readouterr().out
+
+
+def json_of(capsys, *argv: str):
+    return json.loads(output_of(capsys, *argv, "--json", "-"))
+
+
+def test_check_prints_what_can_be_read_again(tmp_path, capsys):
+    argv = ["check", DEMO, "--set", "pcie.lanes=8", "--set", "switch.ports.vf0.vlans=[1,2]"]
+    as_yaml, as_json = output_of(capsys, *argv), output_of(capsys, *argv, "--json", "-")
+    assert yaml.safe_load(as_yaml) == json.loads(as_json)
+    for name, text in (("a.yaml", as_yaml), ("a.json", as_json)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        again = json_of(capsys, "check", str(tmp_path / name))
+        assert again == json.loads(as_json)
+        assert again["pcie"]["lanes"] == 8
+        assert again["switch"]["ports"][1]["vlans"] == [1, 2]
+
+
+def test_check_reports_all_that_is_wrong(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text("pcie:\n  lanez: 4\n  generation: 9\n", encoding="utf-8")
+    assert main(["check", str(path), "--set", "run.seed=x"]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert len(lines) == 3
+    assert any(line.startswith(f"{path}:2:3: pcie.lanez: ") and "lanes" in line for line in lines)
+    assert any(line.startswith(f"{path}:3:") and "pcie.generation" in line for line in lines)
+    assert any("run.seed" in line for line in lines)
+
+
+@pytest.mark.parametrize("command", ["run", "check", "limits", "dma"])
+def test_a_missing_file_is_one_line(command, tmp_path, capsys):
+    path = str(tmp_path / "none.yaml")
+    assert main([command, path]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{path}: ") and error.count("\n") == 1
+
+
+def test_limits_give_the_figures_of_the_hand_calculation(capsys):
+    # Worked by hand in docs/datapath.md's terms: 1809 B up, 1719 B down, 16 Gb/s less SKP.
+    found = json_of(capsys, "limits", DEMO)
+    assert (found["up_bytes"], found["down_bytes"]) == (1809, 1719)
+    assert found["gbps"] == pytest.approx(13.39, abs=0.005)
+    assert found["limited_by"] == "up"
+    text = output_of(capsys, "limits", DEMO)
+    assert "1809" in text and "1719" in text and "13.39 Gb/s" in text
+
+
+def test_limits_of_the_published_model_with_and_without_its_defect(capsys):
+    def up_bytes(*options: str) -> float:
+        return json_of(capsys, "limits", DEMO, "--published", "simple", *options)["up_bytes"]
+
+    # The defect leaves the Rx descriptor's read request of 24 B out.
+    assert up_bytes("--without-defect") - up_bytes() == 24
+
+
+def test_schema_is_json_on_stdout_and_in_a_file(tmp_path, capsys):
+    text = output_of(capsys, "schema")
+    assert {"pcie", "host", "nic", "driver", "switch", "port", "workload", "run"} <= set(json.loads(text)["properties"])
+    assert output_of(capsys, "schema", "--json", str(tmp_path / "s.json")) == ""
+    assert (tmp_path / "s.json").read_text(encoding="utf-8") == text
+
+
+def test_report_puts_stored_results_on_one_page(tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in ("narrow.json", "wide.json")]
+    for path in paths:
+        Path(path).write_text(sample_result().to_json(), encoding="utf-8")
+    page = tmp_path / "page.html"
+    merged = tmp_path / "merged.json"
+    assert str(page) in output_of(capsys, "report", *paths, "--out", str(page), "--json", str(merged))
+    text = page.read_text(encoding="utf-8")
+    assert "narrow.json" in text and "wide.json" in text
+    assert json.loads(merged.read_text(encoding="utf-8")) == [json.loads(sample_result().to_json())] * 2
+
+
+def test_report_names_all_bad_files_and_writes_no_page(tmp_path, capsys):
+    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
+    page = tmp_path / "page.html"
+    assert main(["report", str(tmp_path / "bad.json"), str(tmp_path / "none.json"), "--out", str(page)]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+    assert not page.exists()
+
+
+def test_run_writes_everything_that_it_is_asked_for(tmp_path, capsys):
+    names = {option: tmp_path / f"r.{option}" for option in ("json", "report", "pcap")}
+    options = [word for option, path in names.items() for word in (f"--{option}", str(path))]
+    summary = output_of(capsys, "run", DEMO, *SHORT, "--seed", "5", *options)
+    result = json.loads(names["json"].read_text(encoding="utf-8"))
+    assert result["seed"] == 5
+    assert f"{result['totals']['gbps']:.2f} Gb/s" in summary
+    assert "<html" in names["report"].read_text(encoding="utf-8")
+    # A classic pcap with nanoseconds, little endian, and a record for each delivered copy.
+    assert names["pcap"].read_bytes()[:4] == bytes.fromhex("4d3cb2a1")
+    assert names["pcap"].stat().st_size > 24
+
+
+def test_run_and_python_give_the_same_result(capsys):
+    found = json_of(capsys, "run", DEMO, *SHORT)
+    config = hwmodel.load_config(DEMO, {"run.duration": "100us", "run.warmup": "50us"})
+    expected = json.loads(hwmodel.simulate(config).to_json())
+    assert found.pop("host_run") and expected.pop("host_run")
+    assert found == expected
+
+
+def test_dma_reports_each_size_and_stays_below_the_raw_rate(capsys):
+    rows = json_of(capsys, "dma", DEMO, "--sizes", "64,4KiB")
+    assert [row["bytes"] for row in rows] == [64, 4096]
+    for row in rows:
+        assert 0 < row["read_gbps"] < 16 and 0 < row["write_gbps"] < 16
+        assert row["read_latency_ns"]["p50"] >= 450
+    table = output_of(capsys, "dma", DEMO, "--sizes", "64,4KiB")
+    assert [line.split()[0] for line in table.splitlines()] == ["bytes", "64", "4096"]

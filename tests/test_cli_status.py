@@ -1,0 +1,142 @@
+"""How `main` ends: exit statuses, what stderr says, and what is left behind. The library is replaced by a stand-in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from hwmodel.cli import main
+from hwmodel.errors import InputError, RunError
+
+RESULT_JSON = '{"schema_version": 1}\n'
+
+
+class StandIn:
+    """Stands for config, simulation and report; `failure` is raised where a run would be."""
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.overrides: list[str] = []
+        self.pcap_path: object = "not called"
+        self.kernels_cached = True
+
+    def load_config(self, path, overrides):
+        self.overrides = list(overrides)
+        return SimpleNamespace(resolved=lambda: {"run": {"seed": 1}})
+
+    def simulate(self, config, *, progress, pcap_path):
+        assert progress is None, "stderr is no terminal here"
+        self.pcap_path = pcap_path
+        if self.failure is not None:
+            raise self.failure
+        return SimpleNamespace(to_json=lambda: RESULT_JSON)
+
+
+@pytest.fixture
+def library(monkeypatch) -> StandIn:
+    stand_in = StandIn()
+    contents = {
+        "config": {"load_config": stand_in.load_config},
+        "simulation": {"simulate": stand_in.simulate, "kernels_are_cached": lambda: stand_in.kernels_cached},
+        "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": lambda results: "<p>page</p>"},
+    }
+    for name, attributes in contents.items():
+        module = ModuleType(f"hwmodel.{name}")
+        vars(module).update(attributes)
+        monkeypatch.setitem(sys.modules, f"hwmodel.{name}", module)
+        monkeypatch.setattr(f"hwmodel.{name}", module, raising=False)
+    return stand_in
+
+
+def test_a_run_prints_a_summary_and_writes_its_files(library, tmp_path, capsys):
+    json_path, page_path = tmp_path / "r.json", tmp_path / "r.html"
+    argv = ["run", "c.yaml", "--set", "pcie.lanes=8", "--seed", "7", "--pcap", str(tmp_path / "r.pcap")]
+    assert main([*argv, "--json", str(json_path), "--report", str(page_path)]) == 0
+    assert capsys.readouterr() == ("SUMMARY\n", "")
+    assert json_path.read_text() == RESULT_JSON
+    assert page_path.read_text() == "<p>page</p>"
+    assert library.overrides == ["pcie.lanes=8", "run.seed=7"]
+    assert library.pcap_path == str(tmp_path / "r.pcap")
+
+
+def test_json_on_stdout_stands_alone(library, capsys):
+    assert main(["run", "c.yaml", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"schema_version": 1}
+
+
+def test_the_first_run_says_that_it_compiles(library, capsys):
+    library.kernels_cached = False
+    assert main(["run", "c.yaml", "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == RESULT_JSON
+    assert captured.err.startswith("compiling") and captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "stderr"),
+    [
+        (InputError(["c.yaml:1:2: pcie.lanes: a", "c.yaml:3:4: pcie.tags: b"]), 2, 2),
+        (RunError("the event queue is full"), 1, 1),
+        (OSError(28, "No space left on device"), 1, 1),
+        (MemoryError(), 1, 1),
+        (KeyboardInterrupt(), 130, 1),
+        (ZeroDivisionError("division by zero"), 1, 2),
+        (BrokenPipeError(), 1, 0),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_a_failure_is_a_status_and_a_few_lines(failure, status, stderr, library, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("HWMODEL_DEBUG", raising=False)
+    old = tmp_path / "r.json"
+    old.write_text("old")
+    library.failure = failure
+    assert main(["run", "c.yaml", "--json", str(old), "--report", str(tmp_path / "r.html")]) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == stderr
+    assert "Traceback" not in captured.err
+    assert str(failure) in captured.err or isinstance(failure, KeyboardInterrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+    assert old.read_text() == "old"
+
+
+def test_input_errors_are_printed_as_they_are(library, capsys):
+    library.failure = InputError(["c.yaml:1:2: pcie.lanes: a", "c.yaml:3:4: pcie.tags: b"])
+    main(["run", "c.yaml"])
+    assert capsys.readouterr().err == "c.yaml:1:2: pcie.lanes: a\nc.yaml:3:4: pcie.tags: b\n"
+
+
+def test_debug_shows_where_a_fault_happened(library, monkeypatch):
+    monkeypatch.setenv("HWMODEL_DEBUG", "1")
+    library.failure = ZeroDivisionError("division by zero")
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "c.yaml"])
+
+
+def test_debug_leaves_bad_input_a_line(library, monkeypatch, capsys):
+    monkeypatch.setenv("HWMODEL_DEBUG", "1")
+    library.failure = InputError("c.yaml:1:1: x: y")
+    assert main(["run", "c.yaml"]) == 2
+    assert capsys.readouterr().err == "c.yaml:1:1: x: y\n"
+
+
+def test_a_bad_output_is_found_before_the_run(library, tmp_path, capsys):
+    library.failure = AssertionError("the run must not start")
+    assert main(["run", "c.yaml", "--json", str(tmp_path / "no" / "r.json")]) == 2
+    assert library.pcap_path == "not called"
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_page_without_its_packages_is_refused_before_the_run(library, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "jinja2" else object())
+    library.failure = AssertionError("the run must not start")
+    assert main(["run", "c.yaml", "--report", str(tmp_path / "r.html")]) == 1
+    assert "hwmodel[report]" in capsys.readouterr().err
+
+
+def test_a_defect_to_leave_out_needs_a_published_model(library, capsys):
+    assert main(["limits", "c.yaml", "--without-defect"]) == 2
+    assert "--published" in capsys.readouterr().err

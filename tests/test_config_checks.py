@@ -1,0 +1,284 @@
+"""Contradictions between keys: each is found, at a key that the user wrote, and what is possible is let through."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodel.config import check_switch, check_workload, checks, config_from_mapping
+from hwmodel.config.check_device import most_held
+from hwmodel.config.check_link import check_link
+from hwmodel.config.check_stations import check_stations
+from hwmodel.config.document import Document
+from hwmodel.config.findings import Doubts, Findings, as_path
+from hwmodel.config.frame_lengths import longest_frame, named_lengths
+from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
+from hwmodel.kernels import layout
+from tests.config_cases import complaints, load
+
+CONTRADICTIONS = [
+    # the link and the host
+    ("pcie: {credits: {pd: 15}}",
+     "c.yaml:1:22: pcie.credits.pd: 15 credits of 16 B never let a write of max_payload 256B go; 16 or more, "
+     "or 0 for infinite"),
+    ("pcie:\n  credits: {pd: 16}\n  max_payload: 512B",
+     "c.yaml:2:17: pcie.credits.pd: 16 credits of 16 B never let a write of max_payload 512B go; 32 or more, "
+     "or 0 for infinite"),
+    ("pcie: {credits: {cpld: 15}}",
+     "c.yaml:1:24: pcie.credits.cpld: 15 credits of 16 B never let a completion of 256B come; 16 or more, or 0 "
+     "for infinite"),
+    ("host: {jitter: {kind: uniform}}", "c.yaml:1:23: host.jitter.kind: kind: uniform needs range, like range: 100ns"),
+    ("host: {jitter: {kind: histogram}}",
+     "c.yaml:1:23: host.jitter.kind: kind: histogram needs bins, like bins: [[0ns, 9], [300ns, 1]]"),
+    ("host: {buffer_offset: 2KiB}", "c.yaml:1:23: host.buffer_offset: 2KiB is not within a buffer of 2KiB"),
+    # functions and queues
+    ("nic: {vfs: 64}",
+     "c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)"),
+    ("nic: {preset: 82576, vfs: 8}",
+     "c.yaml:1:27: nic.vfs: 8 VFs are more than the 7 of the 82576 (nic.preset: null has no such limit)"),
+    ("nic: {queues_per_vf: 16}",
+     "c.yaml:1:22: nic.queues_per_vf: 16 is more than the 8 queues of a function of the 82599"),
+    ("nic: {vfs: 62, queues_per_vf: 4}",
+     "c.yaml:1:31: nic.queues_per_vf: 62 VFs and the PF with 4 queues each are 252, more than the 128 of the 82599"),
+    ("nic: {preset: null, vfs: 64, queues_per_vf: 16}",
+     "c.yaml:1:45: nic.queues_per_vf: 64 VFs and the PF with 16 queues each are 1040; the model has room for 1024"),
+    ("nic: {preset: null, vfs: 126, queues_per_vf: 4, rx_ring: 8192}",
+     "c.yaml:1:58: nic.rx_ring: 8192 descriptors in each of 508 rings; the model has room for 4128"),
+    # rings and batches
+    ("nic: {tx_ring: 40}", "c.yaml:1:16: nic.tx_ring: 40 is out of range; rings of the 82599 have 64 to 8192 entries"),
+    ("nic: {rx_ring: 16384}",
+     "c.yaml:1:16: nic.rx_ring: 16384 is out of range; rings of the 82599 have 64 to 8192 entries"),
+    ("nic: {tx_ring: 64}\ndriver: {tx_doorbell_batch: 64}",
+     "c.yaml:2:29: driver.tx_doorbell_batch: driver.tx_doorbell_batch 64 never comes together: nic.tx_ring 64 "
+     "holds at most 63"),
+    ("nic: {rx_ring: 64}\ndriver: {refill_batch: 64}",
+     "c.yaml:2:24: driver.refill_batch: driver.refill_batch 64 never comes together: nic.rx_ring 64 holds at most 63"),
+    ("nic: {rx_ring: 64, rx_prefetch: 64}",
+     "c.yaml:1:33: nic.rx_prefetch: nic.rx_prefetch 64 never comes together: nic.rx_ring 64 holds at most 63"),
+    ("nic: {rx_ring: 64, rx_fetch_batch: 24}\ndriver: {refill_batch: 48}",
+     "c.yaml:1:16: nic.rx_ring: a ring of 64 can stop for ever: rx_writeback_batch and rx_interrupt_batch and "
+     "refill_batch and rx_fetch_batch hold back up to 63 of its 63 descriptors, and the next step needs 24; 88 "
+     "or more are enough"),
+    ("nic: {fetch_batch: 65}",
+     "c.yaml:1:20: nic.fetch_batch: nic.fetch_batch 65 does not fit into nic.descriptor_cache 64"),
+    ("nic: {descriptor_cache: 7, fetch_batch: 4, rx_fetch_batch: 4}",
+     "c.yaml:1:25: nic.descriptor_cache: nic.rx_prefetch 8 does not fit into nic.descriptor_cache 7"),
+    # frames and buffers
+    ("nic: {tx_buffer: 1KiB}", "c.yaml:1:18: nic.tx_buffer: 1KiB does not hold a frame of 1518 B"),
+    ("nic: {rx_buffer: 1KiB}\nworkload: {sizes: [[64, 1], [1025, 1]]}",
+     "c.yaml:1:18: nic.rx_buffer: 1KiB does not hold a frame of 1025 B"),
+    ("host: {buffer_bytes: 1KiB}",
+     "c.yaml:1:22: host.buffer_bytes: a frame of 1518 B (1514 without FCS) does not fit into the 1024 B of a "
+     "buffer (host.buffer_bytes less host.buffer_offset)"),
+    ("host: {buffer_offset: 536B}",
+     "c.yaml:1:23: host.buffer_offset: a frame of 1518 B (1514 without FCS) does not fit into the 1512 B of a "
+     "buffer (host.buffer_bytes less host.buffer_offset)"),
+    ("workload: {frame_bytes: 1519}",
+     "c.yaml:1:25: workload.frame_bytes: frames of 1519 B would all drop as OVERSIZE: max_frame is 1518B at "
+     "vf0 and 7 more (--set switch.ports.vf0.max_frame=1519B)"),
+    ("workload: {frame_bytes: 512}\nswitch: {ports: [{name: vf3, max_frame: 256B}]}",
+     "c.yaml:1:25: workload.frame_bytes: frames of 512 B would all drop as OVERSIZE: max_frame is 256B at vf3 "
+     "(--set switch.ports.vf3.max_frame=512B)"),
+    ("workload: {sizes: [[64, 1], [2000, 1]]}",
+     "c.yaml:1:29: workload.sizes.1: frames of 2000 B would all drop as OVERSIZE: max_frame is 1518B at vf0 "
+     "and 7 more (--set switch.ports.vf0.max_frame=2000B)"),
+    ("workload: {external: {rate: 1Gbps, frame_bytes: 1600}}",
+     "c.yaml:1:49: workload.external.frame_bytes: frames of 1600 B would all drop as OVERSIZE: max_frame is "
+     "1518B at pf (--set switch.ports.pf.max_frame=1600B)"),
+    ("workload: {frame_bytes: 64, sizes: [[64, 1]]}",
+     "c.yaml:1:36: workload.sizes: frame_bytes and sizes are both given; one of them is null"),
+    ("workload: {external: {rate: 1Gbps, frame_bytes: 64, sizes: [[64, 1]]}}",
+     "c.yaml:1:60: workload.external.sizes: frame_bytes and sizes are both given; one of them is null"),
+    # stations and the switch
+    ("switch: {ports: [{name: vf8}]}", "c.yaml:1:25: switch.ports.vf8.name: there is no vf8; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {ports: [{name: vf1}, {name: vf1}]}", "c.yaml:1:38: switch.ports.vf1.name: vf1 has an entry already"),
+    ("switch: {ports: [{name: vf1, macs: ['02-00-00-00-00-04']}]}",
+     "c.yaml:1:37: switch.ports.vf1.macs.0: vf1 and vf2 both have 02:00:00:00:00:04 in VLAN 1"),
+    ("switch: {ports: [{name: vf1, vif: 5}]}",
+     "c.yaml:1:35: switch.ports.vf1.vif: vf1 and vf3 both have VIF 5; unless written it is the port's number"),
+    ("switch: {ports: [{name: vf1, ecid: 9}]}",
+     "c.yaml:1:36: switch.ports.vf1.ecid: vf1 and vf7 both have E-CID 9; unless written it is the port's number"),
+    ("switch: {ports: [{name: vf1, s_channel: 10}]}",
+     "c.yaml:1:41: switch.ports.vf1.s_channel: 10 is not in switch.s_channels, which is empty"),
+    ("switch: {s_channels: {20: veb}, ports: [{name: vf1, s_channel: 10}]}",
+     "c.yaml:1:64: switch.ports.vf1.s_channel: 10 is not in switch.s_channels, which has 20"),
+    ("switch: {s_channels: {20: single}, ports: [{name: vf1, s_channel: 20}, {name: vf2, s_channel: 20}]}",
+     "c.yaml:1:95: switch.ports.vf2.s_channel: channel 20 is for a single station, but vf1 and vf2 are in it"),
+    ("switch: {addresses: [{vlan: 1, mac: '02:00:00:00:00:99', ports: [vf0, vf9]}]}",
+     "c.yaml:1:71: switch.addresses.0.ports.1: there is no vf9; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {vif_lists: {1: [vf9]}}", "c.yaml:1:26: switch.vif_lists.1.0: there is no vf9; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {ecid_lists: [{group: 1, ecid: 1, ports: [vf9]}]}",
+     "c.yaml:1:51: switch.ecid_lists.0.ports.0: there is no vf9; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {ecid_lists: [{group: 1, ecid: 1, ports: [pf]}, {group: 1, ecid: 1, ports: [vf0]}]}",
+     "c.yaml:1:74: switch.ecid_lists.1.ecid: group 1, E-CID 1 has a list already"),
+    ("switch: {mirrors: [{to: vf9, from: uplink}]}",
+     "c.yaml:1:25: switch.mirrors.0.to: there is no vf9; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {mirrors: [{to: vf1, from: vf9}]}",
+     "c.yaml:1:36: switch.mirrors.0.from: there is no vf9; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {mirrors: [{to: vf1}]}", "c.yaml:1:20: switch.mirrors.0: a mirror needs from (a port) or vlan"),
+    ("switch: {mirrors: [{to: vf1, from: vf0, vlan: 3}]}",
+     "c.yaml:1:47: switch.mirrors.0.vlan: a mirror has from (a port) or vlan, not both"),
+    ("switch: {acl: [{port: vf9, action: deny}]}",
+     "c.yaml:1:23: switch.acl.0.port: there is no vf9; nic.vfs is 8, vf0 to vf7"),
+    ("switch: {acl: [{action: priority}]}", "c.yaml:1:25: switch.acl.0.action: action: priority needs priority"),
+    ("switch: {acl: [{action: police, rate: 1Gbps}]}", "c.yaml:1:25: switch.acl.0.action: action: police needs burst"),
+    ("switch: {acl: [{action: deny, priority: 3}]}",
+     "c.yaml:1:41: switch.acl.0.priority: priority is for action: priority, but action is deny"),
+    ("switch: {timing: core}\nnic: {vfs: 16}",
+     "c.yaml:1:18: switch.timing: timing: core has room for 15 VFs beside the uplink and the PF; nic.vfs is 16"),
+    ("switch: {queue_bytes: 1KiB}",
+     "c.yaml:1:23: switch.queue_bytes: 1KiB never holds the longest frame of pf, max_frame 1518B"),
+    # the workload
+    ("nic: {vfs: 7}", "c.yaml:1:12: nic.vfs: pattern: pairs needs an even number of VFs in use; there are 7"),
+    ("nic: {vfs: 1}\nworkload: {pattern: ring}",
+     "c.yaml:2:21: workload.pattern: pattern: ring needs 2 VFs or more in use; there are 1"),
+    ("workload: {pattern: pairs}\nswitch: {ports: [{name: vf0, enabled: false}]}",
+     "c.yaml:1:21: workload.pattern: pattern: pairs needs an even number of VFs in use; there are 7"),
+    ("workload: {pattern: flows}",
+     "c.yaml:1:21: workload.pattern: pattern: flows needs flows, like flows: [[vf0, vf1, 2Gbps]]"),
+    ("workload: {pattern: flows, flows: [[vf0, vf8]]}",
+     "c.yaml:1:42: workload.flows.0.1: there is no vf8; nic.vfs is 8, vf0 to vf7"),
+    ("workload: {pattern: flows, flows: [[uplink, uplink, 1Gbps]]}",
+     "c.yaml:1:36: workload.flows.0: a flow from the wire to the wire does not meet the adapter"),
+    ("workload: {pattern: incast, incast_to: vf8}",
+     "c.yaml:1:40: workload.incast_to: there is no vf8; nic.vfs is 8, vf0 to vf7"),
+    ("workload: {external: {rate: 1Gbps, to: [vf1, vf8]}}",
+     "c.yaml:1:46: workload.external.to.1: there is no vf8; nic.vfs is 8, vf0 to vf7"),
+    ("workload: {load: 1Gbps, arrivals: on_off}",
+     "c.yaml:1:35: workload.arrivals: arrivals: on_off needs peak_rate, the rate within a burst"),
+    ("workload: {load: 2Gbps, arrivals: on_off, peak_rate: 2Gbps}",
+     "c.yaml:1:54: workload.peak_rate: the peak 2Gbps is not above the mean 2Gbps"),
+    ("workload: {external: {rate: 1Gbps, arrivals: on_off, peak_rate: 500Mbps}}",
+     "c.yaml:1:65: workload.external.peak_rate: the peak 500Mbps is not above the mean 1Gbps"),
+    ("workload: {frame_bytes: 64, external: {rate: 8Gbps}}",
+     "c.yaml:1:46: workload.external.rate: 8Gbps of these frames is more than a port of 10Gbps carries, about "
+     "7619Mbps and 20 B a frame"),
+    ("workload: {pcap_time: asap}", "c.yaml:1:23: workload.pcap_time: pcap_time needs a pcap"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line"), CONTRADICTIONS, ids=[text for text, _ in CONTRADICTIONS])
+def test_a_contradiction_is_one_line(text, line):
+    assert complaints(text) == [line]
+
+
+POSSIBLE = [
+    "pcie: {credits: {ph: 1, pd: 16, nph: 1, cpld: 16}}",
+    "pcie: {credits: {cpld: 4}}\nhost: {completion_bytes: rcb}",
+    "host: {jitter: {kind: fixed, range: 100ns}}",
+    "host: {buffer_offset: 532B}",
+    "nic: {vfs: 63, queues_per_vf: 2}\nworkload: {pattern: ring}",
+    "nic: {preset: 82576, vfs: 7, queues_per_vf: 2}\nworkload: {pattern: ring}",
+    "nic: {preset: XL710, vfs: 128}",
+    "nic: {preset: null, vfs: 64, tx_ring: 16, rx_ring: 16, rx_prefetch: 4, rx_fetch_batch: 4}\ndriver: {preset: null}",
+    "nic: {tx_buffer: 1518B, rx_buffer: 1518B}",
+    "workload: {external: {rate: 9.86Gbps}}",
+    "workload: {wire_share: 1}",
+    "workload: {pattern: to_wire}\nnic: {vfs: 1}",
+    "workload: {pattern: flows, flows: [[uplink, vf0, 1Gbps], [vf0, uplink], [pf, vf0, 1Kbps]]}",
+    "workload: {arrivals: on_off}",
+    "switch: {ports: [{name: vf1, macs: ['02:00:00:00:00:02'], port_vlan: 2}]}",
+    "switch: {ports: [{name: vf1, vlans: [10, 20]}], uplink: {vlans: [10, 20]}}",
+    "switch: {ports: [{name: vf3, vif: 2}, {name: vf0, vif: 5}]}",
+    "switch: {mirrors: [{to: vf1, vlan: 3}, {to: vf1, from: uplink, direction: egress}]}",
+    "switch: {acl: [{action: police, rate: 1Gbps, burst: 64KiB}, {port: vf0, ethertype: 0x0806, action: deny}]}",
+    "switch: {timing: core}\nnic: {vfs: 15}\nworkload: {pattern: ring}",
+    "switch: {mode: multichannel, s_channels: {10: veb}, ports: [{name: vf1, s_channel: 10}]}",
+]
+
+
+@pytest.mark.parametrize("text", POSSIBLE)
+def test_what_is_possible_is_let_through(text):
+    load(text)
+
+
+def test_limits_of_the_device_fall_with_the_device():
+    text = "nic: {preset: null, vfs: 64, queues_per_vf: 2, tx_ring: 16000}\nswitch: {mirrors: [%s]}"
+    assert load(text % ", ".join(["{to: vf0, vlan: 1}"] * 70)).nic.vfs == 64
+
+
+def test_mirrors_addresses_and_vlans_of_the_device():
+    mirrors = ", ".join(["{to: vf0, vlan: 1}"] * 5)
+    assert complaints(f"switch: {{mirrors: [{mirrors}]}}") == [
+        "c.yaml:1:19: switch.mirrors: 5 mirrors; the 82599 has 4"
+    ]
+    vlans = list(range(1, 66))
+    assert complaints(f"switch: {{ports: [{{name: vf0, vlans: {vlans}}}]}}") == [
+        "c.yaml:1:17: switch.ports: 65 VLANs in all; the 82599 filters 64"
+    ]
+    macs = [f"02:00:00:00:01:{n:02x}" for n in range(121)]
+    assert complaints(f"switch: {{ports: [{{name: vf0, macs: {macs}}}]}}") == [
+        "c.yaml:1:17: switch.ports: 129 addresses in all; the 82599 filters 128"
+    ]
+
+
+def test_the_blame_goes_to_an_override_where_that_is_what_was_written():
+    assert complaints("{}", ["nic.fetch_batch=128"]) == [
+        "--set nic.fetch_batch=128: nic.fetch_batch: nic.fetch_batch 128 does not fit into nic.descriptor_cache 64"
+    ]
+
+
+def passed_on(n_items: int, batches: list[int]) -> int:
+    """Count the items that reach the end, one item at a time."""
+    waiting = [0] * len(batches)
+    done = 0
+    for _ in range(n_items):
+        stage, moved = 0, 1
+        while stage < len(batches):
+            waiting[stage] += moved
+            moved = waiting[stage] // batches[stage] * batches[stage]
+            waiting[stage] -= moved
+            stage += 1
+        done += moved
+    return done
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=3))
+def test_the_most_that_batches_hold_back(batches):
+    # After whole periods of all stages nothing waits, and the pattern repeats.
+    held = max(n - passed_on(n, batches) for n in range(2 * math.lcm(*batches)))
+    assert most_held(batches) == held
+
+
+def test_batches_that_divide_each_other_hold_back_least():
+    assert most_held([8, 8, 8]) == 7
+    assert most_held([1, 32, 32]) == 31
+    assert most_held([1, 1, 1]) == 0
+
+
+def test_capacities_are_those_of_the_simulation():
+    assert layout.MAX_FUNCTIONS == MODEL_MAX_VFS + 1
+    assert layout.MAX_QUEUES == MODEL_MAX_QUEUES
+    assert layout.RING_POOL == MODEL_RING_POOL
+
+
+def test_frame_lengths_and_their_keys():
+    config = config_from_mapping(
+        {"workload": {"sizes": [[64, 1], [128, 1]], "external": {"rate": "1Gbps", "frame_bytes": 256}}}
+    )
+    assert [n_bytes for n_bytes, _ in named_lengths(config)] == [64, 128, 256]
+    assert longest_frame(config) == (256, ("workload", "external", "frame_bytes"))
+
+
+def test_findings_leave_out_what_is_in_doubt():
+    document = Document("c.yaml", {"nic": {"vfs": 3}, "switch": {"ports": []}})
+    findings = Findings(document, Doubts({("nic", "vfs")}, {("pcie",)}))
+    findings.add("x", "nic.vfs", "host.cores")
+    findings.add("x", "host.cores", besides=["nic.vfs"])
+    findings.add("x", "pcie.lanes")
+    findings.add("told", "host.cores")
+    assert [problem.message for problem in findings.problems] == ["told"]
+    assert as_path("a.b") == ("a", "b")
+
+
+def test_each_check_is_silent_on_the_defaults():
+    config = config_from_mapping({})
+    document = Document("c.yaml", config.resolved())
+    for check in (check_link, check_stations, check_switch.check_switch, check_workload.check_workload):
+        findings = Findings(document, Doubts())
+        check(config, findings)
+        assert findings.problems == []
+    assert checks.cross_check(config, document, Doubts()) == []

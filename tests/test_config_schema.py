@@ -1,0 +1,197 @@
+"""The JSON schema and the reference: complete, current, and agreeing with what is accepted."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+import hwmodel.config
+from hwmodel.config import Config, config_from_mapping, json_schema, load_config
+from hwmodel.config.document import read_document
+from hwmodel.config.reference import reference_text
+from hwmodel.config.schema import default_text, derived_text, fields, schema_text, user_text
+from hwmodel.config.station import Port
+from tests.config_cases import CONFIGS, ROOT, SHIPPED
+
+SCHEMA_LINE = "# yaml-language-server: $schema=schema.json\n"
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_the_shipped_schema_is_current():
+    shipped = json.loads((CONFIGS / "schema.json").read_text(encoding="utf-8"))
+    assert shipped == json.loads(schema_text()), "write it anew: hwmodel schema --json configs/schema.json"
+
+
+def test_the_reference_is_current():
+    shipped = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert shipped == reference_text(), (
+        "write it anew: python -c 'from hwmodel.config.reference import reference_text as r; print(r(), end=str())' "
+        "> docs/configuration.md"
+    )
+
+
+def test_there_are_configurations_to_start_from():
+    assert {
+        "sriov_10g_gen2x4.yaml", "sriov_10g_gen2x8.yaml", "sriov_40g_gen3x8.yaml", "sriov_ideal.yaml",
+        "sriov_imix.yaml", "sriov_pcap.yaml", "burst_5g.yaml", "east_west.yaml",
+    } <= {path.name for path in SHIPPED}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_configurations_load_and_are_valid(path, validator):
+    config = load_config(path)
+    assert list(validator.iter_errors(read_document(path).data)) == []
+    assert list(validator.iter_errors(config.resolved())) == []
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(SCHEMA_LINE)
+    assert text.count("\n#") >= 2, "a file says what it is for"
+
+
+def test_the_demo_writes_out_what_its_closed_form_needs():
+    demo = read_document(CONFIGS / "sriov_10g_gen2x4.yaml").data
+    written = {**demo["nic"], **demo["driver"]}
+    batches = (
+        "tx_doorbell_batch", "fetch_batch", "rx_fetch_batch", "tx_writeback_batch", "rx_writeback_batch",
+        "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch",
+    )  # fmt: skip
+    assert [written[name] for name in batches] == [8] * 8
+    assert (written["writeback_timeout"], written["moderation"], written["preset"]) == (None, "0us", "kernel")
+    assert demo["pcie"] == {
+        "generation": 2, "lanes": 4, "max_payload": "256B", "max_read_request": "512B",
+        "read_completion_boundary": "64B", "tags": 32, "dllp_model": "tlp4",
+    }  # fmt: skip
+    assert demo["nic"]["preset"] == "82599"
+
+
+def test_the_ideal_configuration_limits_nothing_but_the_link():
+    config = load_config(CONFIGS / "sriov_ideal.yaml")
+    assert (config.pcie.tags, config.nic.tx_ring, config.nic.rx_ring) == (256, 4096, 4096)
+    assert (config.nic.tx_buffer_bytes, config.nic.rx_buffer_bytes) == (2**20, 2**21)
+    assert (config.nic.rx_prefetch, config.nic.descriptor_cache, config.nic.max_pps) == (64, 64, None)
+    assert config.host.cores == config.nic.vfs
+    credits = config.pcie.credits
+    assert (credits.ph, credits.pd, credits.nph, credits.npd, credits.cplh, credits.cpld) == (0,) * 6
+
+
+REFUSED_BY_BOTH = [
+    {"pcie": {"lanes": 3}},
+    {"pcie": {"max_payload": 256}},
+    {"pcie": {"max_payload": "500ns"}},
+    {"pcie": {"max_payloads": "256B"}},
+    {"pcie": {"ecrc": "on"}},
+    {"pcie": {"tags": "32"}},
+    {"nic": {"vfs": 0}},
+    {"nic": {"preset": "82598"}},
+    {"switch": {"mode": "vep"}},
+    {"switch": {"ports": [{"vlans": [1]}]}},
+    {"switch": {"ports": [{"name": "uplink"}]}},
+    {"switch": {"ports": [{"name": "vf0", "macs": ["02"]}]}},
+    {"switch": {"vif_lists": {"x": ["vf0"]}}},
+    {"switch": {"uplink": {"vlans": "some"}}},
+    {"workload": {"load": 0}},
+    {"workload": {"load": "much"}},
+    {"workload": {"sizes": [[64]]}},
+    {"workload": {"flows": [["vf0"]]}},
+    {"workload": {"frame_bytes": 63}},
+    {"run": {"warmup": "soon"}},
+    {"lanes": 8},
+]
+
+
+@pytest.mark.parametrize("mapping", REFUSED_BY_BOTH, ids=json.dumps)
+def test_what_the_schema_refuses_is_refused(mapping, validator):
+    assert list(validator.iter_errors(mapping))
+    with pytest.raises(Exception, match=r"configuration: "):
+        config_from_mapping(mapping)
+
+
+TAKEN_BY_BOTH = [
+    {"pcie": None},
+    {"nic": {"preset": 82599}},
+    {"nic": {"preset": None}},
+    {"pcie": {"errors": "none"}},
+    {"workload": {"load": 0.5, "sizes": [[64, 1], ["128B", 2]], "wire_share": 1}},
+    {"workload": {"flows": [["vf0", "uplink", "1.5Gbps"], ["vf1", "vf2"]], "pattern": "flows"}},
+    {"switch": {"s_channels": {"10": "veb"}, "uplink": {"vlans": [1, 2], "native_vlan": None}}},
+    {"host": {"iotlb": {"entries": 64, "miss": "100ns"}, "jitter": {"kind": "histogram", "bins": [["0ns", 1]]}}},
+    {"switch": {"acl": [{"action": "deny", "ethertype": 2054}]}},
+]
+
+
+@pytest.mark.parametrize("mapping", TAKEN_BY_BOTH, ids=json.dumps)
+def test_what_is_taken_is_valid(mapping, validator):
+    assert list(validator.iter_errors(mapping)) == []
+    config_from_mapping(mapping)
+
+
+def properties_of(schema: dict, found: list[tuple[str, dict]]) -> list[tuple[str, dict]]:
+    for name, definition in [("", schema), *schema["$defs"].items()]:
+        found.extend((f"{name}.{key}", value) for key, value in definition["properties"].items())
+    return found
+
+
+def test_every_key_is_described_and_has_the_words_of_the_contract():
+    properties = dict(properties_of(json_schema(), []))
+    assert [key for key, value in properties.items() if len(value["description"]) < 12] == []
+    keys = {key.rpartition(".")[2] for key in properties}
+    contract = """
+        pcie generation lanes max_payload max_read_request read_completion_boundary tags dllp_model arbitration
+        propagation address_bits credits ph pd nph npd return errors host read_latency jitter kind
+        completion_bytes buffer_bytes buffer_offset write_drain iotlb cores nic preset vfs queues_per_vf tx_ring
+        rx_ring fetch_batch rx_fetch_batch rx_prefetch tx_writeback_batch rx_writeback_batch writeback_timeout
+        descriptor_cache store_rate tx_buffer rx_buffer max_pps drop_enable driver tx_doorbell_batch
+        refill_batch rx_interrupt_batch tx_interrupt_batch moderation frame_time switch mode timing scheduler
+        bus_bits clock queue_bytes priorities uplink native_vlan vlans ports addresses vif_lists ecid_lists
+        group ecid s_channels mirrors to from direction acl port rate workload pattern frame_bytes sizes load
+        arrivals on_full flows pcap pcap_time external wire_share peak_rate mean_burst run warmup duration
+        frames seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
+        promiscuous default trusted enabled max_frame ethertype_filter default_priority rate_limit weight vif
+        s_channel
+    """
+    assert set(contract.split()) <= keys
+
+
+def test_every_key_stands_in_the_reference():
+    text = reference_text()
+    for key in dict(properties_of(json_schema(), [])):
+        assert f"| `{key.rpartition('.')[2]}` |" in text or f"## {key.lstrip('.')}" in text
+
+
+def test_defaults_are_those_that_hold():
+    """A default in the schema is what an empty configuration resolves to, where no preset is in between."""
+    resolved = config_from_mapping({"nic": {"preset": None}, "driver": {"preset": None}}).resolved()
+    schema = json_schema()
+    for block in resolved:
+        reference = schema["properties"][block]["anyOf"][0]["$ref"].rpartition("/")[2]
+        for key, value in schema["$defs"][reference]["properties"].items():
+            if "default" in value and key != "preset":
+                as_typed = config_from_mapping(
+                    {"nic": {"preset": None}, "driver": {"preset": None}} | {block: {key: value["default"], **(
+                        {"preset": None} if block in ("nic", "driver") else {})}}
+                )  # fmt: skip
+                assert as_typed.resolved() == resolved, f"{block}.{key}"
+
+
+def test_the_package_passes_on_what_it_lists():
+    assert sorted(hwmodel.config.__all__) == hwmodel.config.__all__
+    assert [name for name in hwmodel.config.__all__ if not hasattr(hwmodel.config, name)] == []
+
+
+def test_texts_of_defaults():
+    by_key = {key: field for _, key, field, _ in fields(Port)}
+    assert derived_text(by_key["vif"]) == "the port's number"
+    assert derived_text(by_key["weight"]) is None
+    assert default_text(Port, "weight", by_key["weight"]) == "1"
+    assert default_text(Port, "name", by_key["name"]) == ""
+    assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
+    assert [key for _, key, _, _ in fields(Config)] == [
+        "pcie", "host", "nic", "driver", "switch", "port", "workload", "run",
+    ]  # fmt: skip

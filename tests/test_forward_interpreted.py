@@ -1,0 +1,55 @@
+"""The kernels as plain Python give the same bits as compiled."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hwmodel.kernels import (
+    bridge,
+    forward,
+    ingress_rules,
+    mirror,
+    parse,
+    police,
+    port_extender,
+    port_set,
+    switch_tables,
+    tag_out,
+)
+
+BLOCKS = [bridge, forward, ingress_rules, mirror, parse, police, port_extender, port_set, switch_tables, tag_out]
+
+
+def digest(disable_jit):
+    """Run tests/forwarding_digest.py in a process of its own: numba reads the switch once."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.forwarding_digest"],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"NUMBA_DISABLE_JIT": disable_jit},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return finished.stdout.strip()
+
+
+def test_compiled_and_interpreted_decisions_are_the_same():
+    compiled, interpreted = digest("0"), digest("1")
+    assert len(compiled) == 64
+    assert compiled == interpreted
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.__name__)
+def test_every_function_is_compiled(block):
+    functions = [item for item in ast.parse(inspect.getsource(block)).body if isinstance(item, ast.FunctionDef)]
+    assert functions
+    for function in functions:
+        assert {ast.unparse(each) for each in function.decorator_list} <= {"kernel", "entry", "inlined"}, function.name
+        assert function.decorator_list, function.name

@@ -1,0 +1,44 @@
+"""What the README tells a reader to type, to open and to look for is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hwmodel.cli.arguments import build_parser
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL_LINES = [
+    line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines() if line.strip()
+]
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL_LINES if line.startswith("hwmodel ")])
+def test_commands_parse_and_name_files_that_exist(line):
+    parsed = build_parser().parse_args(shlex.split(line, comments=True)[1:])
+    assert (ROOT / parsed.config).is_file()
+
+
+def test_the_readme_has_commands_and_targets():
+    assert any(line.startswith("hwmodel run ") for line in SHELL_LINES)
+    assert {"make demo", "make test"} <= {" ".join(line.split()[:2]) for line in SHELL_LINES}
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", TEXT))))
+def test_make_targets_exist(target):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:hwmodel|tests|benches|docs|configs)/[\w./]*)`", TEXT))))
+def test_the_map_names_what_is_there(path):
+    assert (ROOT / path).exists()

@@ -1,0 +1,250 @@
+"""The HTML page: well formed, self-contained, the same twice, and safe whatever the names are."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hwmodel.errors import InputError
+from hwmodel.report import html, render_page, write_page
+from hwmodel.report.quantities import printable
+from hwmodel.results import FlowResult, Latency, Stalls, VmResult, Window
+from tests.sample_result import many_vfs_result, sample_result
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+LOADING = {"src", "href", "xlink:href", "data", "poster", "action", "srcset"}
+
+
+class Page(HTMLParser):
+    """Collects elements, ids, references and text; fails on a tag that is closed out of turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.texts: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.note(tag, attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        self.note(tag, attrs)
+
+    def note(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in LOADING:
+                self.loads.append(value)
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})])
+
+
+@pytest.fixture(scope="module")
+def page(text) -> Page:
+    return Page(text)
+
+
+def test_the_page_is_well_formed_and_ids_are_unique(text, page):
+    assert text.startswith("<!DOCTYPE html>\n")
+    assert page.tags.count("html") == page.tags.count("body") == page.tags.count("h1") == 1
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_reference_inside_the_page_is_met(text, page):
+    wanted = set(re.findall(r"url\(#([^)]*)\)", text)) | {load[1:] for load in page.loads if load.startswith("#")}
+    assert wanted
+    assert wanted <= set(page.ids)
+
+
+def test_nothing_is_loaded_from_anywhere(text, page):
+    assert not re.search(r"https?://", text)
+    assert "@import" not in text
+    assert all(load.startswith(("#", "data:image/png;base64,")) for load in page.loads)
+    assert not {"script", "link", "iframe", "object", "embed", "img"} & set(page.tags)
+
+
+def test_the_answer_is_on_top_and_every_part_has_its_figure(text, page):
+    words = " ".join(page.texts)
+    answer = "13.39 Gb/s VM to VM, 1.10 Mpps; limited by pcie.up (100.0 % busy)"
+    assert answer in words
+    assert words.index(answer) < words.index("Throughput of each VM")
+    assert "each 1518 B frame costs 1809 B there" in words
+    assert page.tags.count("svg") == 7
+    for axis in ("throughput, Gb/s", "latency, µs", "frames delivered within it, %", "busy share of the window, %"):
+        assert axis in text
+    assert "waiting in a full Tx ring is in this figure" in words
+
+
+def test_the_configuration_is_folded(text):
+    details = text[text.index("<details>") : text.index("</details>")]
+    assert "&#34;max_payload&#34;: &#34;256B&#34;" in details
+    assert "<details open" not in text
+
+
+def test_the_page_is_the_same_twice_and_without_the_host(text):
+    again = sample_result(drops={"ACL_DENY": 12, "SPOOFED_MAC": 3}, host_run=None)
+    assert render_page([again]) == text
+
+
+def test_pages_do_not_depend_on_the_users_matplotlib_settings(text):
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        assert render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})]) == text
+        assert mpl.rcParams["font.size"] == 30
+
+
+EVIL = "<script>alert(1)</script>"
+NAMES = [
+    EVIL,
+    '"><img src=x onerror=alert(1)>',
+    "$x^{$",
+    "--><b>",
+    "]]>",
+    "\x1b[2J\x00",
+    "日本語",
+    "\ud800",
+    "{{ 7*7 }}",
+    "a" * 400,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_cannot_break_out(name):
+    vm = VmResult(name=name, tx_gbps=1.0, rx_gbps=1.0, rx_mpps=0.1, drops={name: 3})
+    flow = FlowResult(from_=name, to=name, offered=1, delivered=1, gbps=1.0, mpps=0.1)
+    bottleneck = dataclasses.replace(sample_result().bottleneck, resource=name, why=name)
+    result = sample_result(
+        vms=(vm,),
+        flows=(flow,),
+        drops={name: 4},
+        config={name: name},
+        config_hash=name,
+        bottleneck=bottleneck,
+        utilization={name: 0.5},
+        queues={name: sample_result().queues["tx_ring"]},
+    )
+    text = render_page([result, result], labels=[name, name], title=name)
+    page = Page(text)
+    assert not {"script", "img", "b"} & set(page.tags)
+    assert page.handlers == []
+    assert "\x1b" not in text
+    assert "\x00" not in text
+    assert printable(name) in page.texts
+    text.encode("utf-8")
+
+
+def test_a_script_in_a_flow_of_the_matrix_cannot_break_out():
+    flows = tuple(
+        FlowResult(from_=f"{EVIL}{index}", to=EVIL, offered=1, delivered=1, gbps=1.0, mpps=0.1) for index in range(30)
+    )
+    page = Page(render_page([sample_result(flows=flows)]))
+    assert "script" not in page.tags
+    assert any(EVIL[:12] in text for text in page.texts)
+
+
+def test_4032_flows_stay_a_readable_page_below_two_megabytes():
+    text = render_page([many_vfs_result(64)])
+    assert len(text.encode()) < 2_000_000
+    page = Page(text)
+    assert "image" in page.tags
+    assert "slowest and the fastest of 4032 flows" in " ".join(page.texts)
+    assert page.tags.count("tr") < 250
+
+
+def test_several_results_are_compared():
+    slow = dataclasses.replace(sample_result().totals, gbps=2.5)
+    results = [sample_result(), sample_result(totals=slow)]
+    page = Page(render_page(results, labels=["lanes 4", "lanes 1"], title="Lanes"))
+    words = " ".join(page.texts)
+    assert "All runs side by side" in words
+    assert "lanes 1" in words
+    assert "2.50 Gb/s" in words
+    assert page.loads.count("#r1") == 1
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_from_the_thirteenth_result_on_there_are_tables_alone(monkeypatch):
+    monkeypatch.setattr(html, "MOST_FULL_SECTIONS", 1)
+    page = Page(render_page([sample_result()] * 3))
+    assert page.tags.count("svg") == 1 + 6
+    assert " ".join(page.texts).count("Bytes on the PCIe link for each frame") == 3
+
+
+def test_a_result_with_next_to_nothing_in_it_has_a_page():
+    empty = dataclasses.replace(
+        sample_result(),
+        window=Window(start_ns=0.0, end_ns=0.0, vm_frames=0, wire_frames=0),
+        vms=(),
+        flows=(),
+        latency_ns=Latency(),
+        latency_from_doorbell_ns=Latency(),
+        latency_histogram=(),
+        queues={},
+        stalls_ns=Stalls(),
+        utilization={},
+        config={},
+    )
+    page = Page(render_page([empty]))
+    assert page.tags.count("svg") == 1
+    assert "No frame was measured." in " ".join(page.texts)
+
+
+def test_a_page_is_written_to_a_file(tmp_path, text):
+    path = tmp_path / "r.html"
+    write_page(path, [sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})])
+    assert path.read_text(encoding="utf-8") == text
+    with pytest.raises(InputError, match="cannot be written"):
+        write_page(tmp_path / "no" / "r.html", [sample_result(vms=(), flows=())])
+
+
+@pytest.mark.parametrize(("module", "package"), [("matplotlib", "matplotlib"), ("jinja2", "Jinja2")])
+def test_a_missing_package_is_told_with_the_cure(monkeypatch, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError) as caught:
+        render_page([sample_result()])
+    assert caught.value.lines == [
+        f"the HTML report needs the package {package}, which is not installed (pip install 'hwmodel[report]')"
+    ]
+
+
+def test_wrong_calls_are_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        render_page([])
+    with pytest.raises(ValueError, match="2 labels for 1 results"):
+        render_page([sample_result()], labels=["a", "b"])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(names=st.lists(st.text(max_size=12), min_size=1, max_size=3), rate=st.floats(min_value=0, max_value=1e4))
+def test_any_names_give_a_well_formed_page(names, rate):
+    vms = tuple(VmResult(name=name, tx_gbps=rate, rx_gbps=0.0, rx_mpps=0.0) for name in names)
+    flows = tuple(FlowResult(from_=name, to="x", offered=0, delivered=0, gbps=rate, mpps=0.0) for name in names)
+    assert "script" not in Page(render_page([sample_result(vms=vms, flows=flows)])).tags

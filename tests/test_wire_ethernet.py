@@ -1,0 +1,112 @@
+"""Addresses, type numbers and lengths, against numbers written out by hand."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hwmodel.wire
+from hwmodel.wire.ethernet import (
+    BROADCAST_MAC,
+    EtherType,
+    counting_payload,
+    format_mac,
+    is_group_mac,
+    mac_to_bytes,
+    pad,
+    parse_mac,
+    wire_bytes,
+)
+
+
+def test_nothing_in_wire_brings_in_the_compiler_or_the_configuration():
+    names = [f"hwmodel.wire.{module.name}" for module in pkgutil.iter_modules(hwmodel.wire.__path__)]
+    assert len(names) >= 7
+    program = f"import sys, {', '.join(names)}; print(sorted({{'numba', 'pydantic', 'yaml'}} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
+def test_type_numbers_are_those_of_the_registry():
+    assert {kind.name: int(kind) for kind in EtherType} == {
+        "IPV4": 0x0800,
+        "ARP": 0x0806,
+        "RARP": 0x8035,
+        "C_TAG": 0x8100,
+        "IPV6": 0x86DD,
+        "MAC_CONTROL": 0x8808,
+        "S_TAG": 0x88A8,
+        "LOCAL_EXPERIMENT_1": 0x88B5,
+        "LLDP": 0x88CC,
+        "VN_TAG": 0x8926,
+        "E_TAG": 0x893F,
+        "ECP": 0x8940,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "mac"),
+    [
+        ("02:00:00:00:00:01", 0x020000000001),
+        ("FF:ff:FF:ff:FF:ff", 0xFFFFFFFFFFFF),
+        ("01-80-c2-00-00-0E", 0x0180C200000E),
+    ],
+)
+def test_parse_mac_reads_both_separators_and_cases(text, mac):
+    assert parse_mac(text) == mac
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "02:00:00:00:00", "02:00:00:00:00:01:02", "02:00:00:00:00:0g", "02-00:00-00:00-01", " 02:00:00:00:00:01",
+     "020000000001", "2:0:0:0:0:1", "02:00:00:00:00:01\n", "０2:00:00:00:00:01"],
+)  # fmt: skip
+def test_parse_mac_refuses_other_text(text):
+    with pytest.raises(ValueError, match="no MAC address"):
+        parse_mac(text)
+
+
+@given(st.integers(0, 2**48 - 1))
+def test_mac_text_goes_round(mac):
+    text = format_mac(mac)
+    assert parse_mac(text) == parse_mac(text.upper()) == mac
+    assert text == ":".join(f"{mac >> shift & 0xFF:02x}" for shift in range(40, -1, -8))
+
+
+@pytest.mark.parametrize("mac", [-1, 2**48])
+def test_addresses_beyond_48_bits_are_refused(mac):
+    with pytest.raises(ValueError, match="48 bits"):
+        mac_to_bytes(mac)
+
+
+def test_group_bit_is_the_lowest_of_the_first_byte():
+    assert is_group_mac(BROADCAST_MAC)
+    assert is_group_mac(parse_mac("01:00:5e:00:00:01"))
+    assert is_group_mac(parse_mac("33:33:00:00:00:01"))
+    assert not is_group_mac(parse_mac("02:ff:ff:ff:ff:ff"))
+    assert not is_group_mac(parse_mac("fe:00:00:00:00:01"))
+
+
+@pytest.mark.parametrize(("frame_bytes", "expected"), [(64, 84), (60, 84), (20, 84), (65, 85), (1518, 1538)])
+def test_wire_bytes_pads_and_adds_twenty(frame_bytes, expected):
+    # 14.88 million 64 B frames a second fill 10 Gb/s, which is 84 byte times each.
+    assert wire_bytes(frame_bytes) == expected
+
+
+@given(st.binary(max_size=100))
+def test_pad_fills_to_sixty_with_zeros(frame):
+    padded = pad(frame)
+    assert len(padded) == max(60, len(frame))
+    assert padded[: len(frame)] == frame
+    assert not any(padded[len(frame) :])
+
+
+@given(st.integers(0, 2000))
+def test_counting_payload_counts(n_bytes):
+    payload = counting_payload(n_bytes)
+    assert list(payload) == [i % 256 for i in range(n_bytes)]

@@ -1,0 +1,238 @@
+"""Tags against frames that tshark and two other decoders read the same, and against scapy."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
+
+from hwmodel.wire.ethernet import format_mac, parse_mac
+from hwmodel.wire.tags import (
+    LONGEST_HEADER_BYTES,
+    NO_EDIT,
+    NO_OUTER_TAG,
+    OUTER_TAG_TYPES,
+    ETag,
+    RuntFrameError,
+    TagEdit,
+    VlanTag,
+    VnTag,
+    build_header,
+    insert_tag,
+    parse_header,
+    read_tag,
+    strip_tag,
+)
+
+VECTORS = Path(__file__).parent / "vectors"
+with (VECTORS / "tagged_frames.csv").open() as file:
+    FRAMES = list(csv.DictReader(file))
+with (VECTORS / "tag_walking_ones.csv").open() as file:
+    WALKING_ONES = list(csv.DictReader(file))
+WHOLE = [row for row in FRAMES if row["expect"] != "RUNT"]
+CUT = [row for row in FRAMES if row["expect"] == "RUNT"]
+
+macs = st.integers(0, 2**48 - 1)
+vlan_tags = st.builds(VlanTag, pcp=st.integers(0, 7), dei=st.integers(0, 1), vid=st.integers(0, 4095))
+vn_tags = st.builds(
+    VnTag, direction=st.integers(0, 1), pointer=st.integers(0, 1), dvif=st.integers(0, 0x3FFF),
+    looped=st.integers(0, 1), reserved=st.integers(0, 1), version=st.integers(0, 3), svif=st.integers(0, 0xFFF),
+)  # fmt: skip
+e_tags = st.builds(
+    ETag, pcp=st.integers(0, 7), dei=st.integers(0, 1), ingress_ecid=st.integers(0, 0xFFFFF),
+    reserved=st.integers(0, 3), group=st.integers(0, 3), ecid=st.integers(0, 0xFFFFF),
+)  # fmt: skip
+s_tags = vlan_tags.map(lambda tag: VlanTag(tag.pcp, tag.dei, tag.vid, 0x88A8))
+outer_tags = st.one_of(s_tags, vn_tags, e_tags)
+
+
+def frame_of(row):
+    return bytes.fromhex(row["frame_hex"])
+
+
+def expected_tags(row):
+    """Build the tags of a row from its decimal columns."""
+
+    def number(name):
+        return int(row[name])
+
+    stack = row["tag_stack"].split("/")
+    outer = c_tag = None
+    if "VN" in stack:
+        outer = VnTag(*(number("vn_" + name) for name in ("d", "p", "dvif", "l", "r", "ver", "svif")))
+    if "ET" in stack:
+        outer = ETag(
+            pcp=number("et_epcp"),
+            dei=number("et_edei"),
+            ingress_ecid=number("et_ing_ext") * 4096 + number("et_ing_base"),
+            reserved=number("et_res"),
+            group=number("et_grp"),
+            ecid=number("et_ecid_ext") * 4096 + number("et_ecid_base"),
+        )
+    if "S" in stack:
+        outer = VlanTag(number("s_pcp"), number("s_dei"), number("s_vid"), 0x88A8)
+    if "C" in stack:
+        c_tag = VlanTag(number("c_pcp"), number("c_dei"), number("c_vid"))
+    return outer, c_tag
+
+
+def test_the_vectors_cover_what_they_should():
+    assert len(WHOLE) == 38
+    assert len(CUT) == 3
+    assert {row["tag_stack"] for row in WHOLE} == {"-", "C", "S/C", "VN", "VN/C", "ET", "ET/C"}
+
+
+@pytest.mark.parametrize("row", WHOLE, ids=lambda row: row["name"])
+def test_parser_finds_every_field(row):
+    frame = frame_of(row)
+    assert len(frame) == int(row["len"])
+    parsed = parse_header(frame)
+    outer, c_tag = expected_tags(row)
+    assert (parsed.outer, parsed.c_tag) == (outer, c_tag)
+    assert parsed.ethertype == int(row["inner_ethertype_or_len"], 16)
+    assert format_mac(parsed.destination) == row["dst"]
+    assert format_mac(parsed.source) == row["src"]
+    lengths = {"-": 0, "C": 4, "S": 4, "VN": 6, "ET": 8}
+    assert parsed.n_bytes == 14 + sum(lengths[tag] for tag in row["tag_stack"].split("/"))
+
+
+@pytest.mark.parametrize("row", WHOLE, ids=lambda row: row["name"])
+def test_builder_gives_the_frame_back(row):
+    frame = frame_of(row)
+    tags = [tag for tag in expected_tags(row) if tag is not None]
+    header = build_header(parse_mac(row["dst"]), parse_mac(row["src"]), int(row["inner_ethertype_or_len"], 16), tags)
+    assert frame.startswith(header)
+    bare = frame
+    for tag in tags:
+        bare = strip_tag(bare, (int.from_bytes(tag.to_bytes()[:2], "big"),))
+    assert len(bare) == len(frame) - (len(header) - 14)
+    for tag in reversed(tags):
+        bare = insert_tag(bare, tag)
+    assert bare == frame
+
+
+@pytest.mark.parametrize("row", CUT, ids=lambda row: row["name"])
+def test_cut_frames_are_runts(row):
+    with pytest.raises(RuntFrameError):
+        parse_header(frame_of(row))
+
+
+@pytest.mark.parametrize("row", WHOLE, ids=lambda row: row["name"])
+def test_every_cut_within_a_header_is_a_runt(row):
+    frame = frame_of(row)
+    header_bytes = parse_header(frame).n_bytes
+    assert parse_header(frame[:header_bytes]) == parse_header(frame)
+    for n_bytes in range(header_bytes):
+        with pytest.raises(RuntFrameError):
+            parse_header(frame[:n_bytes])
+
+
+@pytest.mark.parametrize("row", WALKING_ONES, ids=lambda row: f"{row['tag']}-{row['bit_from_msb']}")
+def test_single_bits_land_in_the_fields_that_tshark_shows(row):
+    n_bits = {"vntag": 32, "ctag": 16}[row["tag"]]
+    ethertype = {"vntag": 0x8926, "ctag": 0x8100}[row["tag"]]
+    word = 1 << (n_bits - 1 - int(row["bit_from_msb"]))
+    tag = read_tag(ethertype.to_bytes(2, "big") + word.to_bytes(n_bits // 8, "big"))
+    name = {
+        "vntag.dir": "direction", "vntag.ptr": "pointer", "vntag.dst": "dvif", "vntag.looped": "looped",
+        "vntag.r": "reserved", "vntag.version": "version", "vntag.src": "svif",
+        "vlan.priority": "pcp", "vlan.dei": "dei", "vlan.id": "vid",
+    }[row["tshark_field"]]  # fmt: skip
+    assert tag == type(tag)(**{name: int(row["value"])})
+
+
+def test_only_the_outer_tags_asked_for_are_parsed():
+    frame = build_header(1, 2, 0x0800, [VnTag(svif=5), VlanTag(vid=7)])
+    parsed = parse_header(frame, NO_OUTER_TAG)
+    assert (parsed.ethertype, parsed.outer, parsed.c_tag, parsed.n_bytes) == (0x8926, None, None, 14)
+    assert parse_header(frame, frozenset({0x88A8})).ethertype == 0x8926
+    assert parse_header(frame, frozenset({0x8926})).c_tag == VlanTag(vid=7)
+
+
+def test_a_second_tag_of_a_kind_is_payload():
+    twice = build_header(1, 2, 0x0800, [VlanTag(vid=7, ethertype=0x88A8), VnTag(svif=5)])
+    assert parse_header(twice).ethertype == 0x8926
+    under_c = build_header(1, 2, 0x0800, [VlanTag(vid=7), VlanTag(vid=8, ethertype=0x88A8)])
+    assert (parse_header(under_c).outer, parse_header(under_c).ethertype) == (None, 0x88A8)
+
+
+def test_the_longest_header_is_e_and_c():
+    longest = build_header(1, 2, 0x0800, [ETag(), VlanTag()])
+    assert parse_header(longest).n_bytes == len(longest) == LONGEST_HEADER_BYTES == 26
+
+
+@given(macs, macs, st.integers(0x0600, 0x07FF), st.none() | outer_tags, st.none() | vlan_tags)
+def test_headers_go_round(destination, source, ethertype, outer, c_tag):
+    tags = [tag for tag in (outer, c_tag) if tag is not None]
+    parsed = parse_header(build_header(destination, source, ethertype, tags) + b"payload")
+    assert (parsed.destination, parsed.source, parsed.ethertype) == (destination, source, ethertype)
+    assert (parsed.outer, parsed.c_tag) == (outer, c_tag)
+
+
+@given(s_tags, vlan_tags, st.binary(max_size=60))
+def test_s_and_c_tags_are_what_scapy_builds(s_tag, c_tag, payload):
+    built = build_header(parse_mac("02:00:00:00:00:02"), parse_mac("02:00:00:00:00:01"), 0x88B5, [s_tag, c_tag])
+    scapy_frame = (
+        Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01")
+        / Dot1AD(prio=s_tag.pcp, dei=s_tag.dei, vlan=s_tag.vid, type=0x8100)
+        / Dot1Q(prio=c_tag.pcp, dei=c_tag.dei, vlan=c_tag.vid, type=0x88B5)
+        / payload
+    )
+    assert built + payload == bytes(scapy_frame)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [VlanTag(vid=4096), VlanTag(pcp=8), VlanTag(dei=2), VlanTag(vid=-1), VnTag(dvif=1 << 14), VnTag(svif=1 << 12),
+     VnTag(version=4), ETag(ecid=1 << 20), ETag(group=4), ETag(ingress_ecid=-1), VlanTag(ethertype=0x0800)],
+)  # fmt: skip
+def test_fields_that_do_not_fit_are_refused(tag):
+    with pytest.raises(ValueError, match=r"does not fit|no VLAN tag"):
+        tag.to_bytes()
+
+
+@pytest.mark.parametrize("data", ["", "8100", "81000001ff", "080000010203", "892600000000ff"])
+def test_read_tag_refuses_other_bytes(data):
+    with pytest.raises(ValueError, match="is no tag"):
+        read_tag(bytes.fromhex(data))
+
+
+FRAME = build_header(0x020000000002, 0x020000000001, 0x0800) + bytes(range(50))
+
+
+@given(st.none() | outer_tags, st.none() | vlan_tags)
+def test_an_edit_undoes_another(outer, c_tag):
+    tagged = TagEdit(insert_c_tag=c_tag, insert_outer=outer).apply(FRAME)
+    assert parse_header(tagged).outer == outer
+    assert parse_header(tagged).c_tag == c_tag
+    assert TagEdit(strip_outer=outer is not None, strip_c_tag=c_tag is not None).apply(tagged) == FRAME
+
+
+def test_an_edit_can_change_the_vlan_number():
+    priority_tagged = insert_tag(FRAME, VlanTag(pcp=5))
+    edited = TagEdit(strip_c_tag=True, insert_c_tag=VlanTag(pcp=5, vid=9)).apply(priority_tagged)
+    assert edited.hex() == FRAME[:12].hex() + "8100a009" + FRAME[12:].hex()
+
+
+def test_no_edit_changes_nothing():
+    for row in FRAMES:
+        assert NO_EDIT.apply(frame_of(row)) == frame_of(row)
+
+
+def test_stripping_a_tag_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="0x0800"):
+        TagEdit(strip_c_tag=True).apply(FRAME)
+    with pytest.raises(ValueError, match="0x8100"):
+        TagEdit(strip_outer=True).apply(insert_tag(FRAME, VlanTag(vid=3)))
+    with pytest.raises(RuntFrameError):
+        strip_tag(bytes.fromhex("0200000000020200000000018100000a08"), (0x8100,))
+    with pytest.raises(RuntFrameError):
+        insert_tag(FRAME[:13], VlanTag())
+
+
+def test_the_outer_tag_types():
+    assert frozenset({0x88A8, 0x8926, 0x893F}) == OUTER_TAG_TYPES
