@@ -12,7 +12,7 @@ from .layout import (
     RX_WRITEBACK_TIMER, SOURCE_TIMER, STORED, TIMERS, TX_DESCRIPTOR_READ, TX_DOORBELL, TX_INTERRUPT, TX_WRITEBACK,
     TX_WRITEBACK_TIMER, UP_ARRIVAL, UP_DONE, WIRE,
 )  # fmt: skip
-from .link import credits_returned, fly, on_wire, received, return_credits, start_down, start_up
+from .link import could_start, credits_returned, fly, on_wire, received, return_credits, start_down, start_up
 from .measure import change
 from .reads import host_reads, issue, release_tag
 from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show
@@ -182,14 +182,12 @@ def handle(nic, lane, now_fs):
 def start_links(nic, now_fs):
     """Let idle links choose their next TLP, now that all of this instant has happened; return True if one could."""
     has_started = False
-    up = nic.up
-    if up.is_busy == 0 and (up.first.head != up.first.tail or up.second.head != up.second.tail):
+    if could_start(nic.up):
         has_started = True
         if start_up(nic, now_fs):
             nic.rx_dma_busy = 0
             nic.moves_due = 1
-    down = nic.down
-    if down.is_busy == 0 and (down.first.head != down.first.tail or down.second.head != down.second.tail):
+    if could_start(nic.down):
         has_started = True
         start_down(nic, now_fs)
     return has_started

@@ -38,6 +38,7 @@ LINE_CAP = 1 << 16
 HEAP_CAP = 1 << 16
 TASK_CAP = 1 << 18
 LOG_CAP = 1 << 17
+TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
@@ -46,6 +47,7 @@ HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
 DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(3)
+LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
 
 # What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
 # then the doorbells and the completions that come down.
@@ -218,12 +220,19 @@ LIMITS = record(
 )
 
 # --- what is measured ------------------------------------------------------------------------------------------
+TRANSFER = record(*ints("left_bytes", "begun_fs"))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram"), ("latency", LATENCY))
 COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
     *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored"),
     ("drops", I64, (MAX_REASONS,)),
     ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
+)
+# The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
+DMA = record(
+    *ints("n_bytes", "does_read", "does_write", "most_ahead", "reads_begun", "reads_done", "writes_begun", "writes_done"),
+    ("ring", TRANSFER, (TRANSFER_CAP,)),
+    ("latency", LATENCY),
 )
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
@@ -240,6 +249,7 @@ NIC = record(
     ("credits", CREDITS, (3,)),
     ("tags", TAGS),
     ("reads", READS),
+    ("dma", DMA),
     ("scheduler", SCHEDULER),
     ("counters", COUNTERS),
     *ints(

@@ -166,8 +166,14 @@ def on_wire(link):
 
 
 @inlined
+def could_start(link):
+    """Say whether a link is idle and has something queued."""
+    return link.is_busy == 0 and (link.first.head != link.first.tail or link.second.head != link.second.tail)
+
+
+@inlined
 def start_up(nic, now_fs):
-    """Choose and start the next TLP toward the host; return True if it is the last of a payload.
+    """Choose and start the next TLP toward the host, if `could_start`; return True if it is the last of a payload.
 
     P and NP come from independent engines: `pcie.arbitration` says which goes when both can.
     """

@@ -1,5 +1,92 @@
-"""Placeholder."""
+"""The link alone: bandwidth and latency of DMA reads, writes and copies, by transfer size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.errors import InputError, RunError
+from hwmodel.kernels import layout
+from hwmodel.kernels.dma import run_dma
+from hwmodel.results import Latency, summarize_latency
+from hwmodel.simulation.nic_state import State, build_state
+from hwmodel.units import FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+# Enough to fill tags and queues, then enough for the ends of the window not to count.
+WARMUP_TRANSFERS = 2000
+WINDOW_TRANSFERS = 20_000
+LATENCY_TRANSFERS = 2000
+LARGEST_BYTES = 1 << 20
 
 
-def dma(config, sizes):
-    raise NotImplementedError
+def dma(config: Config, sizes: Iterable[int]) -> list[dict[str, Any]]:
+    """Measure the configured link by itself; return a row for each transfer size in bytes.
+
+    `read_gbps`, `write_gbps`: transfers of one kind, as many under way as tags and credits allow. `both_gbps`: each
+    transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under way
+    at a time, from the request's entering the queue to the last byte, summarised as in a run's result. Data
+    begin at `host.buffer_offset`. Raises InputError for sizes out of range.
+    """
+    wanted = list(sizes)
+    wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
+    if wrong:
+        raise InputError(f"--sizes: {wrong[0]} B: a transfer has 1 B to {LARGEST_BYTES} B")
+    return [
+        {
+            "bytes": n_bytes,
+            "read_gbps": _bandwidth_gbps(config, n_bytes, does_read=True, does_write=False),
+            "write_gbps": _bandwidth_gbps(config, n_bytes, does_read=False, does_write=True),
+            "both_gbps": _bandwidth_gbps(config, n_bytes, does_read=True, does_write=True),
+            "read_latency_ns": asdict(_read_latency(config, n_bytes)),
+        }
+        for n_bytes in wanted
+    ]
+
+
+def _machine(config: Config, n_bytes: int, *, does_read: bool, does_write: bool, most_ahead: int) -> State:
+    state = build_state(config, config.run.seed)
+    transfers = state[0].dma
+    transfers.n_bytes = n_bytes
+    transfers.does_read, transfers.does_write = does_read, does_write
+    transfers.most_ahead = most_ahead
+    return state
+
+
+def _run(state: State, n_transfers: int) -> int:
+    at_fs = int(run_dma(state, n_transfers))
+    if at_fs < 0:
+        raise RunError("the link is stuck: credits do not suffice for one TLP")
+    return at_fs
+
+
+def _bandwidth_gbps(config: Config, n_bytes: int, *, does_read: bool, does_write: bool) -> float:
+    """Measure from one transfer's end to a later one's: the same point of the cycle."""
+    # Beyond the reads under way, a copy may have some waiting for their writes: enough to keep P from running dry.
+    most_ahead = min(2 * config.pcie.tags + 16, layout.TRANSFER_CAP)
+    state = _machine(config, n_bytes, does_read=does_read, does_write=does_write, most_ahead=most_ahead)
+    scale = max(1, n_bytes // 4096)
+    start_fs = _run(state, WARMUP_TRANSFERS // scale + config.pcie.tags)
+    before = _done(state)
+    end_fs = _run(state, before + WINDOW_TRANSFERS // scale)
+    return (_done(state) - before) * n_bytes * 8 * (FS_PER_S / 1e9) / (end_fs - start_fs)
+
+
+def _done(state: State) -> int:
+    transfers = state[0].dma
+    return int(transfers.writes_done if transfers.does_write else transfers.reads_done)
+
+
+def _read_latency(config: Config, n_bytes: int) -> Latency:
+    state = _machine(config, n_bytes, does_read=True, does_write=False, most_ahead=1)
+    _run(state, LATENCY_TRANSFERS if config.host.jitter.kind != "fixed" else 1)
+    latency = state[0].dma.latency
+    return summarize_latency(
+        state[0].histogram[layout.LATENCY_HISTOGRAM],
+        min_fs=int(latency.lowest_fs),
+        max_fs=int(latency.highest_fs),
+        sum_fs=int(latency.sum_fs),
+    )
