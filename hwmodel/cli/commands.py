@@ -77,7 +77,7 @@ def dma(arguments: Namespace) -> None:
     from hwmodel import simulation
     from hwmodel.analytic.dma import DEFAULT_SIZES
 
-    _announce_compilation(simulation.kernels_are_cached())
+    _announce_compilation(simulation.kernels_are_cached(simulation.DMA_ENTRIES))
     rows = simulation.dma(config, sizes or DEFAULT_SIZES)
     write_json(rows, arguments.json)
     say(dma_table(rows), arguments.json)

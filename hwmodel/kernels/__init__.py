@@ -7,13 +7,19 @@ the cache is named after a hash of all sources here and of the switches that cha
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba import njit
+from numba.core import types
 
 
 def _source_digest() -> str:
@@ -26,17 +32,89 @@ def _source_digest() -> str:
 
 
 def _cache_root() -> Path:
-    chosen = os.environ.get("HWMODEL_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwmodel"
+    """Return a folder that can be written: the one asked for, the user's, or one that goes with the machine's next start."""
+    asked = os.environ.get("HWMODEL_CACHE_DIR")
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwmodel"
+    for root in (Path(asked) if asked else user, user):
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(root, os.W_OK):
+            return root
+    return Path(tempfile.gettempdir()) / f"hwmodel-{os.getuid()}"
 
 
 CACHE_DIR = _cache_root() / f"kernels-{_source_digest()}"
 numba.config.CACHE_DIR = str(CACHE_DIR)
 
-# `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration.
-kernel = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-# For functions on the path of every TLP: a call costs as much as what they do.
-inlined = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
-entry = njit(nogil=True, error_model="numpy", cache=True, no_cfunc_wrapper=True)
+# `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration. Only an
+# entry can be called from Python; the others have no wrapper for it, which halves the time to compile them.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INNER = njit(**_OPTIONS, no_cpython_wrapper=True)
+_INLINED = njit(**_OPTIONS, no_cpython_wrapper=True, forceinline=True)
+entry = njit(**_OPTIONS, cache=True)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Mark a function that only other kernels call."""
+    return _compiled_once(_INNER(function))
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Mark a function on the path of every TLP, where a call costs as much as what it does."""
+    return _compiled_once(_INLINED(function))
+
+
+def _compiled_once(dispatcher: Any) -> Any:
+    """Let a function be compiled for 64-bit integers alone, not again for each constant and width it is called with."""
+    if numba.config.DISABLE_JIT:
+        return dispatcher
+    compile_for = dispatcher.compile
+
+    def widened(signature: Any) -> Any:
+        return compile_for(tuple(_widen(kind) for kind in signature))
+
+    dispatcher.compile = widened
+    return dispatcher
+
+
+def _widen(kind: Any) -> Any:
+    plain = types.unliteral(kind)
+    return types.int64 if isinstance(plain, types.Integer) else plain
+
+
+@contextmanager
+def quick_compilation() -> Iterator[None]:
+    """Compile what is called inside in about two thirds of the time.
+
+    Three things cost the rest: LLVM's levels above 1, which gain nothing here since the hot functions are inlined by
+    hand; garbage collection over the compiler's many objects; and numba's printing of record types, again and again,
+    each time through all nested fields.
+    """
+    level, was_collecting = numba.config.OPT, gc.isenabled()
+    plain = {kind: kind.__repr__ for kind in (types.Record, types.NestedArray)}
+    numba.config.OPT = 1
+    gc.disable()
+    for kind, describe in plain.items():
+        kind.__repr__ = _remembered(describe)
+    try:
+        yield
+    finally:
+        numba.config.OPT = level
+        for kind, describe in plain.items():
+            kind.__repr__ = describe
+        if was_collecting:
+            gc.enable()
+
+
+def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a `__repr__` that works a type's text out once."""
+    texts: dict[int, tuple[Any, str]] = {}
+
+    def recall(kind: Any) -> str:
+        if id(kind) not in texts:
+            texts[id(kind)] = (kind, describe(kind))
+        return texts[id(kind)][1]
+
+    return recall

@@ -1,7 +1,7 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
 from hwmodel.simulation.dma import dma
-from hwmodel.simulation.kernel_cache import kernels_are_cached
+from hwmodel.simulation.kernel_cache import DMA_ENTRIES, kernels_are_cached
 from hwmodel.simulation.simulate import simulate
 
-__all__ = ["dma", "kernels_are_cached", "simulate"]
+__all__ = ["DMA_ENTRIES", "dma", "kernels_are_cached", "simulate"]

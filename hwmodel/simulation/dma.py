@@ -10,6 +10,7 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.kernels import layout
 from hwmodel.kernels.dma import run_dma
 from hwmodel.results import Latency, summarize_latency
+from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache
 from hwmodel.simulation.nic_state import State, build_state
 from hwmodel.units import FS_PER_S
 
@@ -35,6 +36,7 @@ def dma(config: Config, sizes: Iterable[int]) -> list[dict[str, Any]]:
     wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
     if wrong:
         raise InputError(f"--sizes: {wrong[0]} B: a transfer has 1 B to {LARGEST_BYTES} B")
+    fill_cache(DMA_ENTRIES)
     return [
         {
             "bytes": n_bytes,

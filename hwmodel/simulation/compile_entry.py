@@ -1,0 +1,34 @@
+"""Compile one entry point for the types that it is always called with, and leave it in the cache."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+from numba import int64, typeof, types
+
+from hwmodel.kernels import layout, quick_compilation
+from hwmodel.kernels.forward import DECISION
+from hwmodel.kernels.parse import HEADER
+from hwmodel.kernels.switch_tables import TABLES
+
+
+def _array(dtype: np.dtype) -> types.Type:  # type: ignore[type-arg]
+    return typeof(np.zeros(1, dtype).view(np.recarray))
+
+
+def signature(entry: str) -> tuple[types.Type, ...]:
+    """Return the argument types of an entry point, named `module.function`."""
+    if entry == "engine.run":
+        return (_array(layout.NIC), int64, int64)
+    if entry == "dma.run_dma":
+        return (_array(layout.NIC), int64)
+    frames = types.Array(types.uint8, 2, "C")
+    return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION))
+
+
+def compile_entry(entry: str) -> None:
+    """Compile an entry point into the cache."""
+    module, function = entry.split(".")
+    with quick_compilation():
+        getattr(importlib.import_module(f"hwmodel.kernels.{module}"), function).compile(signature(entry))
