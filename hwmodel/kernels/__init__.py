@@ -20,6 +20,7 @@ from typing import Any
 import numba
 from numba import njit
 from numba.core import types
+from numba.core.types.misc import unliteral
 
 
 def _source_digest() -> str:
@@ -32,7 +33,7 @@ def _source_digest() -> str:
 
 
 def _cache_root() -> Path:
-    """Return a folder that can be written: the one asked for, the user's, or one that goes with the machine's next start."""
+    """Return a folder that can be written: the one asked for, the user's, or a temporary one."""
     asked = os.environ.get("HWMODEL_CACHE_DIR")
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwmodel"
     for root in (Path(asked) if asked else user, user):
@@ -80,7 +81,7 @@ def _compiled_once(dispatcher: Any) -> Any:
 
 
 def _widen(kind: Any) -> Any:
-    plain = types.unliteral(kind)
+    plain = unliteral(kind)
     return types.int64 if isinstance(plain, types.Integer) else plain
 
 
@@ -97,13 +98,13 @@ def quick_compilation() -> Iterator[None]:
     numba.config.OPT = 1
     gc.disable()
     for kind, describe in plain.items():
-        kind.__repr__ = _remembered(describe)
+        setattr(kind, "__repr__", _remembered(describe))  # noqa: B010 - mypy refuses the plain assignment
     try:
         yield
     finally:
         numba.config.OPT = level
         for kind, describe in plain.items():
-            kind.__repr__ = describe
+            setattr(kind, "__repr__", describe)  # noqa: B010
         if was_collecting:
             gc.enable()
 

@@ -21,7 +21,17 @@ from .layout import (
     UP_ARRIVAL,
     UP_DONE,
 )
-from .link import could_start, credits_returned, fly, on_wire, post_write, received, return_credits, start_down, start_up
+from .link import (
+    could_start,
+    credits_returned,
+    fly,
+    on_wire,
+    post_write,
+    received,
+    return_credits,
+    start_down,
+    start_up,
+)
 from .measure import bucket, observe
 from .reads import host_reads, release_tag, request
 
@@ -163,7 +173,7 @@ def transfers_done(dma):
 
 @entry
 def run_dma(state, n_transfers):
-    """Move transfers until so many are complete in all; return the time of the last one in femtoseconds, -1 if stuck."""
+    """Move transfers until so many are complete in all; return the time of the last in femtoseconds, -1 if stuck."""
     nic = state[0]
     events = nic.events
     dma = nic.dma

@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 from . import entry, inlined, kernel
-from .events import earliest_lane, take_first, take_timer, append
+from .events import append, earliest_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx
 from .guest import chunk_done
 from .layout import (
-    CORE_TIMER, CREDIT, COMPLETION_CREDIT, DONE, DOWN_ARRIVAL, DOWN_DONE, EVENTS_SPENT, FRAMES_REACHED, GRANT_CAP, COMPLETION_READY, IDLE, LINE,
-    LOG_CAP, LOG_FULL, MODERATION_TIMER, NEVER, NON_POSTED_CREDIT, OVERFLOW, PAYLOAD_READ, PIPELINE, POSTED_CREDIT, RX_DESCRIPTOR_COMPLETION, RX_DESCRIPTOR_READ, RX_INTERRUPT, RX_WRITEBACK,
-    RX_WRITEBACK_TIMER, SOURCE_TIMER, STORED, TIMERS, TX_DESCRIPTOR_READ, TX_DOORBELL, TX_INTERRUPT, TX_WRITEBACK,
-    TX_WRITEBACK_TIMER, UP_ARRIVAL, UP_DONE, WIRE,
+    COMPLETION_CREDIT,
+    COMPLETION_READY,
+    CORE_TIMER,
+    CREDIT,
+    DONE,
+    DOWN_ARRIVAL,
+    DOWN_DONE,
+    EVENTS_SPENT,
+    FRAMES_REACHED,
+    GRANT_CAP,
+    IDLE,
+    LINE,
+    LOG_CAP,
+    LOG_FULL,
+    MODERATION_TIMER,
+    NEVER,
+    NON_POSTED_CREDIT,
+    OVERFLOW,
+    PAYLOAD_READ,
+    PIPELINE,
+    POSTED_CREDIT,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    RX_WRITEBACK_TIMER,
+    SOURCE_TIMER,
+    STORED,
+    TIMERS,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+    TX_WRITEBACK_TIMER,
+    UP_ARRIVAL,
+    UP_DONE,
+    WIRE,
 )  # fmt: skip
 from .link import could_start, credits_returned, fly, on_wire, received, return_credits, start_down, start_up
 from .measure import change
@@ -195,7 +228,7 @@ def start_links(nic, now_fs):
 
 @inlined
 def settle(nic, now_fs):
-    """Do what an event has made possible, in the order of the datapath: copies move on, descriptors are done, reads go."""
+    """Do what an event has made possible: copies move on, a descriptor is done, reads go, drivers post."""
     if nic.moves_due:
         nic.moves_due = 0
         move_local_copies(nic, now_fs)

@@ -17,7 +17,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     most = nic.pcie.max_read_request_bytes
     while left > 0:
         in_request = (most - ((16 * position) & (most - 1))) >> 4
-        n = min(min(left, ring_length - position), in_request)
+        n = min(left, ring_length - position, in_request)
         fetch = fetches.ring[fetches.tail & FETCH_MASK]
         fetch.queue = ring_queue
         fetch.n_descriptors = n

@@ -87,12 +87,12 @@ DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
 POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
 
 
-def record(*fields: tuple[object, ...]) -> np.dtype:  # type: ignore[type-arg]
+def record(*fields: tuple[object, ...]) -> np.dtype:
     """Return an aligned record type; refuse names that an ndarray already has (they would read as its attribute)."""
     for field in fields:
         if hasattr(np.recarray, str(field[0])) or hasattr(np.record, str(field[0])):
             raise ValueError(f"record field {field[0]!r} shadows an ndarray attribute")
-    return np.dtype(list(fields), align=True)  # type: ignore[arg-type]
+    return np.dtype(list(fields), align=True)
 
 
 def ints(*names: str) -> list[tuple[str, type]]:
@@ -230,7 +230,8 @@ COUNTERS = record(
 )
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
 DMA = record(
-    *ints("n_bytes", "does_read", "does_write", "most_ahead", "reads_begun", "reads_done", "writes_begun", "writes_done"),
+    *ints("n_bytes", "does_read", "does_write", "most_ahead"),
+    *ints("reads_begun", "reads_done", "writes_begun", "writes_done"),
     ("ring", TRANSFER, (TRANSFER_CAP,)),
     ("latency", LATENCY),
 )
@@ -311,6 +312,6 @@ NIC = record(
 )
 
 
-def fresh_state() -> np.ndarray:  # type: ignore[type-arg]
+def fresh_state() -> np.ndarray:
     """Return a one-element record array of zeros; its memory is taken only as it is written."""
     return np.zeros(1, NIC).view(np.recarray)

@@ -12,8 +12,7 @@ def change(gauge, now_fs, delta):
     gauge.area += float(gauge.level) * float(now_fs - gauge.since_fs)
     gauge.since_fs = now_fs
     gauge.level += delta
-    if gauge.level > gauge.highest:
-        gauge.highest = gauge.level
+    gauge.highest = max(gauge.highest, gauge.level)
 
 
 @inlined
@@ -54,7 +53,5 @@ def observe(latency, value_fs):
         latency.highest_fs = value_fs
     latency.n += 1
     latency.sum_fs += float(value_fs)
-    if value_fs < latency.lowest_fs:
-        latency.lowest_fs = value_fs
-    if value_fs > latency.highest_fs:
-        latency.highest_fs = value_fs
+    latency.lowest_fs = min(latency.lowest_fs, value_fs)
+    latency.highest_fs = max(latency.highest_fs, value_fs)

@@ -108,8 +108,9 @@ def choose(nic, scheduler):
         return choose_deficit(nic, scheduler)
     if scheduler.kind == SCHEDULE_STRICT:
         number = choose_strict(nic, scheduler)
-    else:
-        number = next_ready(nic, scheduler.pointer)
+        scheduler.pointer = number + 1
+        return number
+    number = next_ready(nic, scheduler.pointer)
     if scheduler.kind == SCHEDULE_WEIGHTED:
         function = nic.function[number]
         if scheduler.pointer != number or function.credit == 0:

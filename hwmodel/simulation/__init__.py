@@ -2,6 +2,6 @@
 
 from hwmodel.simulation.dma import dma
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, kernels_are_cached
-from hwmodel.simulation.simulate import simulate
+from hwmodel.simulation.run import Run, simulate
 
-__all__ = ["DMA_ENTRIES", "dma", "kernels_are_cached", "simulate"]
+__all__ = ["DMA_ENTRIES", "Run", "dma", "kernels_are_cached", "simulate"]

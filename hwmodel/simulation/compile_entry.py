@@ -13,7 +13,7 @@ from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.switch_tables import TABLES
 
 
-def _array(dtype: np.dtype) -> types.Type:  # type: ignore[type-arg]
+def _array(dtype: np.dtype) -> types.Type:
     return typeof(np.zeros(1, dtype).view(np.recarray))
 
 

@@ -28,9 +28,9 @@ def dma(config: Config, sizes: Iterable[int]) -> list[dict[str, Any]]:
     """Measure the configured link by itself; return a row for each transfer size in bytes.
 
     `read_gbps`, `write_gbps`: transfers of one kind, as many under way as tags and credits allow. `both_gbps`: each
-    transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under way
-    at a time, from the request's entering the queue to the last byte, summarised as in a run's result. Data
-    begin at `host.buffer_offset`. Raises InputError for sizes out of range.
+    transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under
+    way at a time, from the request's entering the queue to the last byte, summarised as in a run's result. Data begin
+    at `host.buffer_offset`. Raises InputError for sizes out of range.
     """
     wanted = list(sizes)
     wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.analytic.link import link_rate_of, tlp_overhead_of
+from hwmodel.analytic.link import link_rate_of
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.results import (
@@ -20,8 +19,6 @@ from hwmodel.results import (
     HostRun,
     Latency,
     LinkBytes,
-    LinkCost,
-    Observation,
     Pcie,
     PcieDirection,
     QueueDepth,
@@ -37,49 +34,16 @@ from hwmodel.results import (
     sender_rates_gbps,
     summarize_latency,
 )
-from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
+from hwmodel.simulation.measurement import Snapshot
 from hwmodel.simulation.nic_state import function_of
-from hwmodel.units import FS_PER_NS, FS_PER_S
+from hwmodel.simulation.observation import observe_window, payload_headers, utilization_of
+from hwmodel.simulation.span import Span
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.simulation.simulate import Run
+    from hwmodel.simulation.run import Run
     from hwmodel.simulation.workload_state import FlowBook
-
-BITS_PER_BYTE = 8
-
-
-class Span:
-    """Hold a window: two snapshots and the differences between them."""
-
-    def __init__(self, start: Snapshot, end: Snapshot) -> None:
-        self.start = start
-        self.end = end
-        self.fs = max(1, end.now_fs - start.now_fs)
-
-    def count(self, name: str) -> int:
-        """Return how many were counted in the window."""
-        return self.end.counts[name] - self.start.counts[name]
-
-    def gbps(self, n_bytes: int) -> float:
-        """Return bytes of the window as a rate."""
-        return n_bytes * BITS_PER_BYTE * (FS_PER_S / 1e9) / self.fs
-
-    def mpps(self, frames: int) -> float:
-        """Return frames of the window as a rate."""
-        return frames * (FS_PER_S / 1e6) / self.fs
-
-    def share(self, busy_fs: int) -> float:
-        """Return a time as a share of the window."""
-        return busy_fs / self.fs
-
-    def stalled(self, name: str) -> int:
-        """Return for how long of the window something stood waiting."""
-        return self.end.stalls_fs[name] - self.start.stalls_fs[name]
-
-    def mean(self, gauge: str) -> float:
-        """Return a mean occupancy."""
-        return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs
 
 
 def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, host_run: HostRun) -> Result:
@@ -89,7 +53,7 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
     flows = _flows(book, span, flow_rows)
     overall = _latency_of(range(len(book.flows)), end, flow_rows)
     direction = {name: _direction(config, span, name) for name in ("up", "down")}
-    utilization = _utilization(config, span)
+    utilization = utilization_of(config, span)
     totals = _totals(span)
     drops = _named(end.drops)
     all_rows = end.histogram[layout.FIRST_FLOW_HISTOGRAM :].sum(axis=0, dtype=np.int64)
@@ -115,7 +79,7 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
         drops=drops,
         queues=_queues(config, span),
         stalls_ns=_stalls(span),
-        bottleneck=find_bottleneck(_observation(config, span, utilization, totals, drops)),
+        bottleneck=find_bottleneck(observe_window(config, span, utilization, totals, drops)),
         utilization=utilization,
         latency_histogram=merge_histogram(all_rows),
         host_run=host_run,
@@ -237,18 +201,10 @@ def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[Vm
     return tuple(found)
 
 
-def _window_tlps(span: Span, name: str) -> tuple[Any, Any, int]:
-    first: LinkSnapshot = getattr(span.start, name)
-    last: LinkSnapshot = getattr(span.end, name)
-    return last.n_tlps - first.n_tlps, last.n_bytes - first.n_bytes, last.dllp_pairs - first.dllp_pairs
-
-
 def _direction(config: Config, span: Span, name: str) -> PcieDirection:
-    n_tlps, n_bytes, dllp_pairs = _window_tlps(span, name)
+    n_tlps, n_bytes, dllp_pairs = span.tlps(name)
     rate = link_rate_of(config.pcie)
-    overhead = tlp_overhead_of(config.pcie)
-    headers = int(n_tlps[layout.PAYLOAD_WRITE]) * overhead.memory_write_bytes
-    headers += int(n_tlps[layout.PAYLOAD_COMPLETION]) * overhead.completion_bytes
+    headers = payload_headers(config, n_tlps)
 
     def sum_of(*kinds: int) -> int:
         return int(n_bytes[list(kinds)].sum())
@@ -311,78 +267,6 @@ def _stalls(span: Span) -> Stalls:
         descriptors=span.stalled("descriptors") / FS_PER_NS,
         buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
     )
-
-
-def _busiest_core(span: Span) -> int:
-    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
-    return int(busy.argmax())
-
-
-def _utilization(config: Config, span: Span) -> dict[str, float]:
-    """Give the busy share of each resource, by the names of the bottleneck."""
-    core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
-    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
-    servers = {name: span.end.servers[name] - span.start.servers[name] for name in span.end.servers}
-    shares = {
-        "pcie.up": span.share(span.end.up.busy_fs - span.start.up.busy_fs),
-        "pcie.down": span.share(span.end.down.busy_fs - span.start.down.busy_fs),
-        "pcie.tags": held / config.pcie.tags,
-        "driver.tx": span.share(int(core[layout.POST_TASK])),
-        "driver.rx": span.share(int(core[layout.TAKE_TASK])),
-        "wire.tx": span.share(servers["wire_busy_fs"]),
-        "wire.rx": span.share(servers["line_busy_fs"]),
-        "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
-    }
-    return {name: min(1.0, share) for name, share in shares.items()}
-
-
-def _link_cost(span: Span, name: str, frames: int) -> LinkCost | None:
-    """Give what a frame costs on a direction, DLLPs counted one by one included, constant shares left out."""
-    if not frames:
-        return None
-    n_tlps, n_bytes, dllp_pairs = _window_tlps(span, name)
-    payload = int(n_bytes[[layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION]].sum())
-    headers = int(n_tlps[layout.PAYLOAD_WRITE]) * 24 + int(n_tlps[layout.PAYLOAD_COMPLETION]) * 20
-    return LinkCost(
-        bytes_per_frame=(int(n_bytes.sum()) + 16 * dllp_pairs) / frames,
-        payload_bytes_per_frame=(payload - headers) / frames,
-    )
-
-
-def _observation(
-    config: Config, span: Span, utilization: Mapping[str, float], totals: Totals, drops: Mapping[str, int]
-) -> Observation:
-    frames = span.count("vm_copies") + span.count("delivered_to_wire")
-    n_bytes = span.count("delivered_bytes")
-    core = _busiest_core(span)
-    on_core = [p.name for p in config.switch.ports if function_of(p.number) % config.host.cores == core]
-    sending = [name for name in on_core if name != "pf"] or on_core
-    return Observation(
-        utilizations=utilization,
-        waits={
-            "pcie.tags": span.share(span.stalled("tags")),
-            "pcie.credits": span.share(span.stalled("credits")),
-            "rx.descriptors": span.share(span.stalled("descriptors")),
-            "rate_limit": span.share(span.stalled("rate_limit")),
-        },
-        open_load=_is_open(config),
-        tx_ring_full_share=span.share(span.stalled("tx_ring")),
-        drops=drops,
-        offered_frames=totals.offered_frames,
-        frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
-        up=_link_cost(span, "up", frames),
-        down=_link_cost(span, "down", frames),
-        tags=config.pcie.tags,
-        core_of=sending[0] if sending else None,
-    )
-
-
-def _is_open(config: Config) -> bool:
-    """Tell whether frames come at times of their own."""
-    workload = config.workload
-    if workload.pcap is not None:
-        return workload.pcap_time == "file"
-    return workload.load.kind != "saturate"
 
 
 def describe_host_run(run: Run) -> HostRun:

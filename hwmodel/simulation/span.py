@@ -1,0 +1,47 @@
+"""The window: two snapshots and what lies between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+
+class Span:
+    """Hold a window: two snapshots and the differences between them."""
+
+    def __init__(self, start: Snapshot, end: Snapshot) -> None:
+        self.start = start
+        self.end = end
+        self.fs = max(1, end.now_fs - start.now_fs)
+
+    def count(self, name: str) -> int:
+        """Return how many were counted in the window."""
+        return self.end.counts[name] - self.start.counts[name]
+
+    def gbps(self, n_bytes: int) -> float:
+        """Return bytes of the window as a rate."""
+        return n_bytes * BITS_PER_BYTE * (FS_PER_S / 1e9) / self.fs
+
+    def mpps(self, frames: int) -> float:
+        """Return frames of the window as a rate."""
+        return frames * (FS_PER_S / 1e6) / self.fs
+
+    def share(self, busy_fs: int) -> float:
+        """Return a time as a share of the window."""
+        return busy_fs / self.fs
+
+    def stalled(self, name: str) -> int:
+        """Return for how long of the window something stood waiting."""
+        return self.end.stalls_fs[name] - self.start.stalls_fs[name]
+
+    def mean(self, gauge: str) -> float:
+        """Return a mean occupancy."""
+        return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs
+
+    def tlps(self, direction: str) -> tuple[Any, Any, int]:
+        """Return the window's TLPs and their bytes on the link by kind, and its pairs of DLLPs, of `up` or `down`."""
+        first: LinkSnapshot = getattr(self.start, direction)
+        last: LinkSnapshot = getattr(self.end, direction)
+        return last.n_tlps - first.n_tlps, last.n_bytes - first.n_bytes, last.dllp_pairs - first.dllp_pairs
