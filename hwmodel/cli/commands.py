@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hwmodel.cli.outputs import STDOUT, check_outputs, note, say, write_json, write_text
@@ -27,10 +28,14 @@ def run(arguments: Namespace) -> None:
     if arguments.seed is not None:
         arguments.overrides.append(f"run.seed={arguments.seed}")
     config = _load(arguments)
+    from hwmodel.config import check_run_scope
+
+    with _placing_errors(arguments):
+        check_run_scope(config)
     from hwmodel import simulation
 
     _announce_compilation(simulation.kernels_are_cached())
-    with progress_bar() as progress:
+    with progress_bar() as progress, _placing_errors(arguments):
         result = simulation.simulate(config, progress=progress, pcap_path=arguments.pcap)
     write_json(result.to_json(), arguments.json)
     if arguments.report is not None:
@@ -46,7 +51,14 @@ def run(arguments: Namespace) -> None:
 def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
-    resolved = _load(arguments).resolved()
+    config = _load(arguments)
+    from hwmodel.config import check_run_scope
+    from hwmodel.workload import build_workload
+
+    with _placing_errors(arguments):
+        check_run_scope(config)
+        build_workload(config)  # what only the load itself can know: rates that no gap can make, captures
+    resolved = config.resolved()
     write_json(resolved, arguments.json)
     import yaml
 
@@ -159,6 +171,17 @@ def _load(arguments: Namespace) -> Config:
     from hwmodel.config import load_config
 
     return load_config(arguments.config, arguments.overrides)
+
+
+@contextmanager
+def _placing_errors(arguments: Namespace) -> Iterator[None]:
+    """Put file, line and column before what a step behind the validation finds wrong with a key."""
+    try:
+        yield
+    except InputError as error:
+        from hwmodel.config import place_lines
+
+        raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
 
 
 def _announce_compilation(is_cached: bool) -> None:

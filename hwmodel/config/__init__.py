@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .driver import Driver
 from .host import Host, JitterBin
-from .load import config_from_mapping, load_config
+from .load import config_from_mapping, load_config, place_lines
 from .model import Config
 from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
+from .run_scope import check_run_scope
 from .schema import json_schema
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
@@ -37,7 +38,9 @@ __all__ = [
     "Uplink",
     "WirePort",
     "Workload",
+    "check_run_scope",
     "config_from_mapping",
     "json_schema",
     "load_config",
+    "place_lines",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,25 @@ def config_from_mapping(
     document = Document("configuration", data=plain_data(mapping))
     document.mark_written((), document.data, Place(0, 0, 0, document.source))
     return _load(document, overrides, str(base_directory))
+
+
+def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
+    """Put file, line and column before messages of the form `dotted.key: what is wrong`.
+
+    For what only a later step can know, such as what a capture holds. The configuration at `path` has been loaded with
+    these overrides before; lines of any other form stay as they are.
+    """
+    document = read_document(Path(path))
+    apply_overrides(document, overrides)
+    return [_placed(document, line) for line in lines]
+
+
+def _placed(document: Document, line: str) -> str:
+    key, separator, message = line.partition(": ")
+    path: KeyPath = tuple(key.split("."))
+    if not separator or path[0] not in Config.model_fields:
+        return line
+    return Problem(document.place_of(path), key, message).line
 
 
 def _load(document: Document, overrides: Overrides | None, base_directory: str) -> Config:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.errors import InputError, RunError
+from hwmodel.config import check_run_scope
+from hwmodel.errors import RunError
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.deliveries import take_log
@@ -35,7 +36,7 @@ def simulate(config: Config, progress: Progress | None = None, pcap_path: str | 
     the run are written there. Raises InputError where the configuration asks for what a run does not model, RunError
     where the run cannot be finished.
     """
-    check_supported(config)
+    check_run_scope(config)
     workload = build_workload(config)
     started_s = time.perf_counter()
     was_cached = kernels_are_cached()
@@ -51,18 +52,6 @@ def simulate(config: Config, progress: Progress | None = None, pcap_path: str | 
         edits, templates = run.book.edits, workload.templates
         write_delivered(pcap_path, run.pieces(), templates, edits, replayed=workload.pcap)
     return run.result()
-
-
-def check_supported(config: Config) -> None:
-    """Raise InputError, a line for each, where the configuration asks for what a run of the adapter does not model."""
-    asked = (
-        (config.switch.timing == "core", "switch.timing", "a run takes no time in the switch: use `none`"),
-        (config.host.iotlb is not None, "host.iotlb", "address translation is not modelled: use `null`"),
-        (bool(config.switch.mirrors), "switch.mirrors", "a run carries no mirrored copies: remove the mirrors"),
-    )
-    problems = [f"{key}: {what}" for is_asked, key, what in asked if is_asked]
-    if problems:
-        raise InputError(problems)
 
 
 class Run:
