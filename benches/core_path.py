@@ -143,18 +143,19 @@ def drop_head(agenda, number):
     """Take the head off a lane."""
     lane = agenda.lane[number]
     lane.first += 1
-    if lane.first == lane.end:
-        agenda.head_ps[number] = agenda.head_word[number] = NEVER
-    else:
+    if lane.first < lane.end:
         event = lane.ring[lane.first & LANE_MASK]
         agenda.head_ps[number] = event.at_ps
         agenda.head_word[number] = event.word
+    else:
+        agenda.head_ps[number] = NEVER
+        agenda.head_word[number] = NEVER
 
 
 @kernel
 def occupy(server, now_ps, duration_ps):
     """Let a FIFO server work, as soon as it is free; return when it is done."""
-    server.busy_until_ps = max(server.busy_until_ps, now_ps) + duration_ps
+    server.busy_until_ps = max(now_ps, server.busy_until_ps) + duration_ps
     return server.busy_until_ps
 
 
@@ -196,12 +197,12 @@ def post_frame(adapter, now_ps, place, n_frames):
 def request(adapter, now_ps, purpose, place):
     """Send a read request, or let it wait for a tag."""
     reads = adapter.reads
-    if reads.free_tags > 0:
-        reads.free_tags -= 1
-        send_up(adapter, now_ps, 0, REQUEST_IN, purpose, place)
-    else:
+    if reads.free_tags == 0:
         reads.ring[reads.end & READ_MASK] = purpose << 16 | place
         reads.end += 1
+    else:
+        reads.free_tags -= 1
+        send_up(adapter, now_ps, 0, REQUEST_IN, purpose, place)
 
 
 @kernel
@@ -230,22 +231,22 @@ def answer_read(adapter, now_ps, purpose, place):
         left_bytes = MAX_READ
     elif purpose == PAYLOAD_END:
         left_bytes = last_read_bytes(adapter.frame[place].n_bytes)
-    while left_bytes > 0:
-        part_bytes = min(left_bytes, MAX_PAYLOAD)
-        left_bytes -= part_bytes
-        send_down(adapter, now_ps, part_bytes, COMPLETION_IN, purpose, 1 if left_bytes == 0 else 0, place)
+    while left_bytes > MAX_PAYLOAD:
+        send_down(adapter, now_ps, MAX_PAYLOAD, COMPLETION_IN, purpose, 0, place)
+        left_bytes -= MAX_PAYLOAD
+    send_down(adapter, now_ps, left_bytes, COMPLETION_IN, purpose, 1, place)
 
 
 @kernel
 def completion_in(adapter, now_ps, purpose, is_last, place):
     """Go on with what a read was for."""
+    frame = adapter.frame[place]
     if is_last:
         return_tag(adapter, now_ps)
-    frame = adapter.frame[place]
     if purpose == TX_DESCRIPTOR:
-        n_reads = (frame.n_bytes + MAX_READ - 1) // MAX_READ
-        for i in range(n_reads):
-            request(adapter, now_ps, PAYLOAD_END if i == n_reads - 1 else PAYLOAD, place)
+        for _ in range((frame.n_bytes - 1) // MAX_READ):
+            request(adapter, now_ps, PAYLOAD, place)
+        request(adapter, now_ps, PAYLOAD_END, place)
     elif purpose == RX_DESCRIPTOR:
         write_frame(adapter, now_ps, frame.n_bytes, place)
     elif is_last:
@@ -292,7 +293,7 @@ def write_frame(adapter, now_ps, n_bytes, place):
     send_up(adapter, now_ps, REGISTER_BYTES, INTERRUPT_IN, 0, place)
 
 
-@njit(nogil=True)  # all that it calls stands in this file, so that the cache notices each change
+@njit(nogil=True, cache=True)  # all that it calls stands in this file, so that the cache notices each change
 def deliver(state, n_frames):
     """Run until so many frames are delivered; return the time of the last event in picoseconds."""
     adapter = state[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import entry, kernel
-from .events import append, earliest_lane, take_first
+from .events import append, earliest, rare_lane, take_first
 from .layout import (
     COMPLETION_CREDIT,
     COMPLETION_READY,
@@ -22,7 +22,9 @@ from .layout import (
     UP_DONE,
 )
 from .link import (
+    catch_up,
     could_start,
+    down_is_done,
     credits_returned,
     fly,
     on_wire,
@@ -102,6 +104,7 @@ def read_arrived(nic, now_fs, number):
 @kernel
 def host_receives(nic, now_fs, sending):
     """Let the host take a TLP in."""
+    catch_up(nic, now_fs)
     received(nic, nic.up, nic.down)
     is_read = sending.kind == PAYLOAD_READ
     if nic.pcie.has_credits:
@@ -135,27 +138,35 @@ def adapter_receives(nic, now_fs, sending):
 
 
 @kernel
-def handle_link(nic, lane, now_fs):
-    """Handle the first event of a lane."""
+def handle_link(nic, now_fs):
+    """Handle one event of this instant: of the first lane that has one."""
     events = nic.events
     flight_fs = nic.pcie.propagation_fs
-    if lane == UP_DONE:
+    if events.next_at[DOWN_DONE] == now_fs:
+        if not down_is_done(nic, now_fs):
+            return
+        if flight_fs > 0:
+            fly(nic, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + flight_fs)
+        else:
+            adapter_receives(nic, now_fs, on_wire(nic.down))
+    elif events.next_at[COMPLETION_READY] == now_fs:
+        events.next_at[COMPLETION_READY] = NEVER
+    elif events.next_at[UP_DONE] == now_fs:
         nic.up.is_busy = 0
         events.next_at[UP_DONE] = NEVER
         if flight_fs > 0:
             fly(nic, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + flight_fs)
         else:
             host_receives(nic, now_fs, on_wire(nic.up))
-    elif lane == DOWN_DONE:
-        nic.down.is_busy = 0
-        events.next_at[DOWN_DONE] = NEVER
-        if flight_fs > 0:
-            fly(nic, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + flight_fs)
-        else:
-            adapter_receives(nic, now_fs, on_wire(nic.down))
-    elif lane == COMPLETION_READY:
-        events.next_at[COMPLETION_READY] = NEVER
-    elif lane == UP_ARRIVAL:
+    else:
+        handle_rare_link(nic, now_fs, rare_lane(events))
+
+
+@kernel
+def handle_rare_link(nic, now_fs, lane):
+    """Handle the first event of the lanes that only some links use."""
+    events = nic.events
+    if lane == UP_ARRIVAL:
         host_receives(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
     elif lane == DOWN_ARRIVAL:
         adapter_receives(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
@@ -183,18 +194,18 @@ def run_dma(state, n_transfers):
             issue_reads(nic, now_fs)
         if dma.does_write:
             issue_writes(nic, now_fs)
-        lane = earliest_lane(events)
-        if events.next_at[lane] > now_fs:
+        at_fs = earliest(events)
+        if at_fs > now_fs:
             if could_start(nic.up):
                 start_up(nic, now_fs)
             if could_start(nic.down):
                 start_down(nic, now_fs)
             if dma.does_write:
                 issue_writes(nic, now_fs)
-            lane = earliest_lane(events)
-            if events.next_at[lane] == NEVER or nic.overflow:
+            at_fs = earliest(events)
+            if at_fs == NEVER or nic.overflow:
                 return -1
-            now_fs = events.next_at[lane]
-        handle_link(nic, lane, now_fs)
+            now_fs = at_fs
+        handle_link(nic, now_fs)
     nic.now_fs = now_fs
     return now_fs

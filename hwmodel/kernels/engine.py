@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import entry, inlined, kernel
-from .events import append, earliest_lane, take_first, take_timer
+from .events import append, earliest, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx
 from .guest import chunk_done
 from .layout import (
@@ -15,12 +15,9 @@ from .layout import (
     DOWN_ARRIVAL,
     DOWN_DONE,
     EVENTS_SPENT,
-    FRAMES_REACHED,
     GRANT_CAP,
     IDLE,
     LINE,
-    LOG_CAP,
-    LOG_FULL,
     MODERATION_TIMER,
     NEVER,
     NON_POSTED_CREDIT,
@@ -45,7 +42,7 @@ from .layout import (
     UP_DONE,
     WIRE,
 )  # fmt: skip
-from .link import could_start, credits_returned, fly, on_wire, received, return_credits, start_down, start_up
+from .link import catch_up, could_start, down_is_done, credits_returned, fly, on_wire, received, return_credits, start_down, start_up
 from .measure import change
 from .reads import host_reads, issue, release_tag
 from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show
@@ -54,12 +51,11 @@ from .sources import begin, feed_hungry, hunger, source_timer
 from .switching import frame_in, line_done, move_local_copies, pipeline_done, wire_done
 from .transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
 
-LOG_RESERVE = 1 << 14  # deliveries that one event can make at most
-
 
 @inlined
 def up_received(nic, now_fs, sending):
     """Let the host take a TLP in."""
+    catch_up(nic, now_fs)
     received(nic, nic.up, nic.down)
     kind = sending.kind
     if nic.pcie.has_credits:
@@ -154,8 +150,6 @@ def up_done(nic, now_fs):
 def down_done(nic, now_fs):
     """Finish a TLP that has left toward the NIC."""
     link = nic.down
-    link.is_busy = 0
-    nic.events.next_at[DOWN_DONE] = NEVER
     if nic.pcie.propagation_fs > 0:
         fly(nic, DOWN_ARRIVAL, on_wire(link), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
     else:
@@ -183,32 +177,42 @@ def timer(nic, now_fs):
         nic.reads_due = 1
 
 
-@inlined
-def handle(nic, lane, now_fs):
-    """Handle the first event of a lane."""
+@kernel
+def handle_rare(nic, now_fs):
+    """Handle the first event of the lanes that only some runs use."""
     events = nic.events
-    if lane == UP_DONE:
-        up_done(nic, now_fs)
-    elif lane == DOWN_DONE:
-        down_done(nic, now_fs)
-    elif lane == COMPLETION_READY:
-        events.next_at[COMPLETION_READY] = NEVER
-    elif lane == TIMERS:
-        timer(nic, now_fs)
-    elif lane == UP_ARRIVAL:
-        up_received(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
-    elif lane == DOWN_ARRIVAL:
+    lane = rare_lane(events)
+    if lane == DOWN_ARRIVAL:
         down_received(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
-    elif lane == WIRE:
-        wire_done(nic, now_fs)
-    elif lane == LINE:
-        line_done(nic, now_fs)
-    elif lane == PIPELINE:
-        pipeline_done(nic, now_fs)
     elif lane == STORED:
         read_complete(nic, now_fs, take_first(events, STORED))
+    elif lane == PIPELINE:
+        pipeline_done(nic, now_fs)
+    elif lane == LINE:
+        line_done(nic, now_fs)
+    elif lane == WIRE:
+        wire_done(nic, now_fs)
+    elif lane == UP_ARRIVAL:
+        up_received(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
     else:
         credits_returned(nic, take_first(events, CREDIT))
+
+
+@inlined
+def handle(nic, now_fs):
+    """Handle one event of this instant: of the first lane that has one."""
+    events = nic.events
+    if events.next_at[TIMERS] == now_fs:
+        timer(nic, now_fs)
+    elif events.next_at[DOWN_DONE] == now_fs:
+        if down_is_done(nic, now_fs):
+            down_done(nic, now_fs)
+    elif events.next_at[COMPLETION_READY] == now_fs:
+        events.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
+    elif events.next_at[UP_DONE] == now_fs:
+        up_done(nic, now_fs)
+    else:
+        handle_rare(nic, now_fs)
 
 
 @inlined
@@ -255,18 +259,6 @@ def begin_all(nic):
     nic.reads_due = 1
 
 
-@kernel
-def must_stop(nic):
-    """Say whether the run has to return before the next instant."""
-    return nic.overflow != 0 or nic.log.n > LOG_CAP - LOG_RESERVE or has_delivered(nic)
-
-
-@kernel
-def has_delivered(nic):
-    """Say whether the run has delivered what it was to deliver, in all or of the watched flow."""
-    return nic.counters.delivered >= nic.delivered_target or nic.flow[nic.watched_flow].delivered >= nic.watched_target
-
-
 @entry
 def run(state, until_fs, n_events):
     """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
@@ -277,33 +269,33 @@ def run(state, until_fs, n_events):
     events = nic.events
     now_fs = nic.now_fs
     left = n_events
+    nic.is_stopping = 0
     if nic.has_started == 0:
         begin_all(nic)
     while True:
         if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
             settle(nic, now_fs)
-        lane = earliest_lane(events)
-        at_fs = events.next_at[lane]
+        at_fs = earliest(events)
         if at_fs > now_fs:
             if start_links(nic, now_fs):
                 if nic.moves_due:
                     continue
-                lane = earliest_lane(events)
-                at_fs = events.next_at[lane]
-            if at_fs > until_fs or left <= 0 or must_stop(nic):
+                at_fs = earliest(events)
+            if at_fs > until_fs or left <= 0 or nic.is_stopping or nic.overflow:
                 break
             now_fs = at_fs
-        handle(nic, lane, now_fs)
+        handle(nic, now_fs)
         left -= 1
+    catch_up(nic, now_fs + 1)
     events.n_events += n_events - left
     nic.now_fs = now_fs
     if nic.overflow:
         return OVERFLOW
-    if has_delivered(nic):
-        return FRAMES_REACHED
+    if nic.is_stopping:
+        return nic.is_stopping
     if at_fs >= NEVER:
         return IDLE
     if at_fs > until_fs:
         nic.now_fs = until_fs
         return DONE
-    return LOG_FULL if nic.log.n > LOG_CAP - LOG_RESERVE else EVENTS_SPENT
+    return EVENTS_SPENT

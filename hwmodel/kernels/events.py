@@ -24,24 +24,21 @@ KEY_INDEX_BITS = 16
 
 
 @inlined
-def earliest_lane(events):
-    """Return the lane whose head comes first."""
-    best = TIMERS
-    best_at = events.next_at[TIMERS]
-    if events.next_at[DOWN_DONE] < best_at:
-        best = DOWN_DONE
-        best_at = events.next_at[DOWN_DONE]
-    if events.next_at[COMPLETION_READY] < best_at:
-        best = COMPLETION_READY
-        best_at = events.next_at[COMPLETION_READY]
-    if events.next_at[UP_DONE] < best_at:
-        best = UP_DONE
-        best_at = events.next_at[UP_DONE]
-    if events.rare_at < best_at:
-        best = FIRST_RARE_LANE
-        while events.next_at[best] != events.rare_at:
-            best += 1
-    return best
+def earliest(events):
+    """Return the time of the next event of all lanes."""
+    return min(
+        min(min(events.next_at[TIMERS], events.next_at[DOWN_DONE]), min(events.next_at[COMPLETION_READY], events.rare_at)),
+        events.next_at[UP_DONE],
+    )
+
+
+@kernel
+def rare_lane(events):
+    """Return the first of the rare lanes that has the next of their events."""
+    lane = FIRST_RARE_LANE
+    while events.next_at[lane] != events.rare_at:
+        lane += 1
+    return lane
 
 
 @inlined

@@ -189,7 +189,7 @@ TRANSACTION = record(
 TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
-    *ints("is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "busy_fs", "dllps"),
+    *ints("is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "boundary_fs", "busy_fs", "dllps"),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
@@ -200,7 +200,7 @@ PCIE = record(
     *ints(
         "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
     ),
-    *ints("completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs", "arbitration", "has_credits"),
+    *ints("completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs", "arbitration", "has_credits", "runs_on"),
     *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )
@@ -221,7 +221,7 @@ LIMITS = record(
 
 # --- what is measured ------------------------------------------------------------------------------------------
 TRANSFER = record(*ints("left_bytes", "begun_fs"))
-FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram"), ("latency", LATENCY))
+FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
 COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
     *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored"),
@@ -253,24 +253,12 @@ NIC = record(
     ("dma", DMA),
     ("scheduler", SCHEDULER),
     ("counters", COUNTERS),
-    *ints(
-        "now_fs",
-        "has_started",
-        "moves_due",
-        "reads_due",
-        "done_queue",
-        "n_hungry",
-        "n_full",
-        "overflow",
-        "rx_dma_busy",
-        "wire_busy",
-        "store_busy_until_fs",
-    ),
-    *ints("pipeline_busy_until_fs", "line_busy_until_fs", "grant_head", "grant_tail", "free_task", "wire_started_fs"),
-    *ints(
-        "wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "line_head", "line_tail"
-    ),
-    *ints("delivered_target", "watched_flow", "watched_target", "pipe_head", "pipe_tail"),
+    # What the loop looks at between two events stands together.
+    *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),
+    *ints("has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
+    *ints("store_busy_until_fs", "pipeline_busy_until_fs", "line_busy_until_fs"),
+    *ints("grant_head", "grant_tail", "line_head", "line_tail", "pipe_head", "pipe_tail"),
+    *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs"),
     ("tx_buffer", GAUGE),
     ("rx_buffer", GAUGE),
     ("tx_ring", GAUGE),

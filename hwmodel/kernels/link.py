@@ -177,6 +177,7 @@ def start_up(nic, now_fs):
 
     P and NP come from independent engines: `pcie.arbitration` says which goes when both can.
     """
+    catch_up(nic, now_fs + 1)
     link = nic.up
     pcie = nic.pcie
     posted, reads = link.first, link.second
@@ -212,6 +213,66 @@ def start_up(nic, now_fs):
 
 
 @inlined
+def send_completion(nic, now_fs):
+    """Send the next completion TLP of the read at the head; say when the link has something to tell.
+
+    Nothing can come between the completions of one read. Where their receipt has no other effect than that Acks become
+    due (`pcie.runs_on`), the link is looked at again when the last has come; `catch_up` keeps the account of those
+    before it.
+    """
+    pcie = nic.pcie
+    link = nic.down
+    entry = link.second.ring[link.second.head & TLP_MASK]
+    n_bytes = completion_chunk(pcie, entry)
+    end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.completion_bytes, n_bytes)
+    if pcie.runs_on and entry.is_last == 0:
+        link.boundary_fs = end_fs
+        end_fs += rest_of_read_fs(pcie, entry.left_bytes)
+    nic.events.next_at[DOWN_DONE] = end_fs
+
+
+@inlined
+def rest_of_read_fs(pcie, left_bytes):
+    """Return the time of a read's completions behind the first, without DLLPs between them."""
+    chunk = pcie.max_payload_bytes if pcie.whole_completions else pcie.completion_boundary_bytes
+    last_bytes = (left_bytes - 1) % chunk + 1
+    n_whole = (left_bytes - last_bytes) // chunk
+    overhead = pcie.completion_bytes
+    return n_whole * pcie.duration_fs[overhead + chunk] + pcie.duration_fs[overhead + on_link(pcie, last_bytes)]
+
+
+@kernel
+def pass_boundary(nic):
+    """Receive a completion and send the next of the same read right behind it, after DLLPs that have become due."""
+    pcie = nic.pcie
+    link = nic.down
+    received(nic, link, nic.up)
+    entry = link.second.ring[link.second.head & TLP_MASK]
+    nic.events.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
+    n_bytes = completion_chunk(pcie, entry)
+    end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
+    link.boundary_fs = NEVER if entry.is_last else end_fs
+
+
+@inlined
+def catch_up(nic, until_fs):
+    """Account for the completions of a running read that have been received before a time."""
+    while nic.down.boundary_fs < until_fs:
+        pass_boundary(nic)
+
+
+@inlined
+def down_is_done(nic, now_fs):
+    """Tell whether the TLP that was expected to end now does; DLLPs between a read's completions put its end off."""
+    catch_up(nic, now_fs)
+    if nic.events.next_at[DOWN_DONE] > now_fs:
+        return False
+    nic.down.is_busy = 0
+    nic.events.next_at[DOWN_DONE] = NEVER
+    return True
+
+
+@inlined
 def start_down(nic, now_fs):
     """Choose and start the next TLP toward the NIC: by arrival, doorbells first at a tie.
 
@@ -230,12 +291,12 @@ def start_down(nic, now_fs):
             if not p_waits:
                 events.next_at[COMPLETION_READY] = entry.at_fs
         elif not p_waits or entry.at_fs < posted.ring[posted.head & TLP_MASK].at_fs:
-            n_bytes = completion_chunk(pcie, entry)
             credit = nic.credits[COMPLETION_CREDIT]
-            if not pcie.has_credits or can_send(credit, n_bytes):
+            n_bytes = completion_chunk(pcie, entry)
+            if pcie.has_credits == 0 or can_send(credit, n_bytes):
                 if pcie.has_credits:
                     consume(credit, n_bytes)
-                events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, completions, 1, pcie.completion_bytes, n_bytes)
+                send_completion(nic, now_fs)
                 return
     if p_waits:
         events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, 4)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .layout import DOORBELL_HISTOGRAM, GROUP_CAP, LOG_CAP
+from .layout import DOORBELL_HISTOGRAM, FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
+
+LOG_RESERVE = 1 << 14  # deliveries that one event can make at most
 
 
 @kernel
@@ -61,6 +63,13 @@ def copy_dropped(nic, now_fs, copy, reason):
 
 
 @inlined
+def stop_if_reached(nic, flow):
+    """End the run behind this instant if it has delivered what it was to deliver, in all or of the watched flow."""
+    if nic.counters.delivered >= nic.delivered_target or flow.delivered >= flow.stop_at:
+        nic.is_stopping = FRAMES_REACHED
+
+
+@inlined
 def note_latency(nic, flow, now_fs, posted_fs, doorbell_fs):
     """Count a delivered copy's latency."""
     latency_fs = now_fs - posted_fs
@@ -88,6 +97,8 @@ def note_delivery(nic, now_fs, copy_kind, n_bytes, index, template):
     entry.copy_kind = copy_kind
     entry.n_bytes = n_bytes
     log.n += 1
+    if log.n > LOG_CAP - LOG_RESERVE:
+        nic.is_stopping = LOG_FULL
 
 
 @inlined
@@ -102,6 +113,7 @@ def delivered_to_guest(nic, now_fs, finished):
     flow.delivered += 1
     flow.n_bytes += frame_bytes
     copy_settled(nic, finished.group, True)
+    stop_if_reached(nic, flow)
     note_latency(nic, flow, now_fs, finished.posted_fs, finished.doorbell_fs)
     note_delivery(nic, now_fs, finished.copy_kind, finished.n_bytes, finished.index, finished.template)
 
@@ -116,5 +128,6 @@ def delivered_to_wire(nic, now_fs, copy):
     flow.delivered += 1
     flow.n_bytes += copy.n_bytes + 4
     copy_settled(nic, copy.group, True)
+    stop_if_reached(nic, flow)
     note_latency(nic, flow, now_fs, copy.posted_fs, copy.doorbell_fs)
     note_delivery(nic, now_fs, copy.copy_kind, copy.n_bytes, copy.index, copy.template)

@@ -50,7 +50,8 @@ def build_state(config: Config, seed: int) -> State:
     nic.events.next_at[:] = layout.NEVER
     nic.events.rare_at = layout.NEVER
     nic.done_queue = -1
-    nic.delivered_target = nic.watched_target = layout.NEVER
+    nic.delivered_target = layout.NEVER
+    nic["flow"]["stop_at"][:] = layout.NEVER
     for name in STALLS:
         nic[f"stall_{name}"].since_fs = -1
     fill_link(nic, config)
@@ -88,6 +89,9 @@ def fill_link(nic: Nic, config: Config) -> None:
     for record, (headers, units) in zip(nic.credits, limits, strict=True):
         record.headers_limit, record.data_limit = headers, units
     pcie.has_credits = any(headers or units for headers, units in limits)
+    # With credits or a flight time, the receipt of each completion has effects of its own.
+    pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
+    nic.down.boundary_fs = layout.NEVER
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
         pcie.drain_num, pcie.drain_den = fs_per_byte(config.host.write_drain_bps)

@@ -64,6 +64,7 @@ class Run:
         self.state: State = build_state(config, config.run.seed)
         self.book: FlowBook = fill_workload(self.state[0], config, workload, config.run.seed)
         self.compile_s = 0.0
+        self.watched_flow = 0
         self.wall_s = 0.0
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
@@ -100,13 +101,14 @@ class Run:
         """
         nic = self.state[0]
         if window_start_fs == layout.NEVER:
-            nic.watched_flow = int(nic["flow"]["delivered"][: len(self.book.flows)].argmax()) if self.book.flows else 0
+            self.watched_flow = int(nic["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())
             limit_fs = SLICE_FS
         else:
             limit_fs = (int(nic.now_fs) - window_start_fs) // 50
-        nic.watched_target = int(nic.flow[nic.watched_flow].delivered) + 1
+        flow = nic.flow[self.watched_flow]
+        flow.stop_at = int(flow.delivered) + 1
         yield from self.advance(int(nic.now_fs) + limit_fs, layout.NEVER, share=1.0, what="measuring")
-        nic.watched_target = layout.NEVER
+        flow.stop_at = layout.NEVER
 
     def load_kernels(self) -> None:
         """Load the kernels, so that the clock of the run does not count it."""
