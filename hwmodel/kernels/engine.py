@@ -42,7 +42,18 @@ from .layout import (
     UP_DONE,
     WIRE,
 )  # fmt: skip
-from .link import catch_up, could_start, down_is_done, credits_returned, fly, on_wire, received, return_credits, start_down, start_up
+from .link import (
+    catch_up,
+    could_start,
+    down_is_done,
+    credits_returned,
+    fly,
+    on_wire,
+    received,
+    return_credits,
+    start_down,
+    start_up,
+)
 from .measure import change
 from .reads import host_reads, issue, release_tag
 from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show

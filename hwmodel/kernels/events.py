@@ -27,7 +27,10 @@ KEY_INDEX_BITS = 16
 def earliest(events):
     """Return the time of the next event of all lanes."""
     return min(
-        min(min(events.next_at[TIMERS], events.next_at[DOWN_DONE]), min(events.next_at[COMPLETION_READY], events.rare_at)),
+        min(
+            min(events.next_at[TIMERS], events.next_at[DOWN_DONE]),
+            min(events.next_at[COMPLETION_READY], events.rare_at),
+        ),
         events.next_at[UP_DONE],
     )
 

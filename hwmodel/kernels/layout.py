@@ -189,7 +189,9 @@ TRANSACTION = record(
 TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
-    *ints("is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "boundary_fs", "busy_fs", "dllps"),
+    *ints(
+        "is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "boundary_fs", "busy_fs", "dllps"
+    ),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
@@ -200,7 +202,17 @@ PCIE = record(
     *ints(
         "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
     ),
-    *ints("completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs", "arbitration", "has_credits", "runs_on"),
+    *ints(
+        "completion_bytes",
+        "whole_words",
+        "dllp_period",
+        "dllp_fs",
+        "propagation_fs",
+        "arbitration",
+        "has_credits",
+        "runs_on",
+        "completion_shift",
+    ),
     *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )

@@ -234,9 +234,9 @@ def send_completion(nic, now_fs):
 @inlined
 def rest_of_read_fs(pcie, left_bytes):
     """Return the time of a read's completions behind the first, without DLLPs between them."""
-    chunk = pcie.max_payload_bytes if pcie.whole_completions else pcie.completion_boundary_bytes
-    last_bytes = (left_bytes - 1) % chunk + 1
-    n_whole = (left_bytes - last_bytes) // chunk
+    chunk = 1 << pcie.completion_shift
+    last_bytes = ((left_bytes - 1) & (chunk - 1)) + 1
+    n_whole = (left_bytes - last_bytes) >> pcie.completion_shift
     overhead = pcie.completion_bytes
     return n_whole * pcie.duration_fs[overhead + chunk] + pcie.duration_fs[overhead + on_link(pcie, last_bytes)]
 

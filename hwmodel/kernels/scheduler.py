@@ -50,7 +50,9 @@ def next_queue(nic, function):
     n = nic.limits.queues_per_function
     number = function.first_queue + function.next_queue
     while nic.tx_queue[number].cached == 0:
-        function.next_queue = (function.next_queue + 1) % n
+        function.next_queue += 1
+        if function.next_queue == n:
+            function.next_queue = 0
         number = function.first_queue + function.next_queue
     return number
 
@@ -187,7 +189,9 @@ def pick(nic, now_fs):
     reads.address = nic.host.buffer_offset_bytes
     nic.grant_tail += 1
     queue.picked += 1
-    function.next_queue = (number - function.first_queue + 1) % nic.limits.queues_per_function
+    function.next_queue = number - function.first_queue + 1
+    if function.next_queue == nic.limits.queues_per_function:
+        function.next_queue = 0
     descriptor_leaves(nic, number)
     shape(nic, now_fs, scheduler.chosen, n_bytes + 4)
     scheduler.chosen = -1

@@ -75,6 +75,8 @@ def fill_link(nic: Nic, config: Config) -> None:
     pcie.max_read_request_bytes = settings.max_read_request_bytes
     pcie.completion_boundary_bytes = settings.read_completion_boundary_bytes
     pcie.whole_completions = config.host.completion_bytes == "mps"
+    longest = settings.max_payload_bytes if pcie.whole_completions else settings.read_completion_boundary_bytes
+    pcie.completion_shift = longest.bit_length() - 1
     pcie.request_bytes = overhead.memory_write_bytes
     pcie.completion_bytes = overhead.completion_bytes
     pcie.whole_words = counts_whole_double_words(settings.dllp_model)
