@@ -24,8 +24,8 @@ from .layout import (
 from .link import (
     catch_up,
     could_start,
-    down_is_done,
     credits_returned,
+    down_is_done,
     fly,
     on_wire,
     post_write,
