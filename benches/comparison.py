@@ -1,7 +1,7 @@
 """What the benches share: repetitions that take turns, their ratios, and what is required of them.
 
-A machine that others use too is fast in one second and slow in the next. So the things compared take turns, A B A B, the
-ratio is formed within each turn, and the table shows the median of the ratios with the least and the greatest.
+A machine that others use too is fast in one second and slow in the next. So the things compared take turns, A B A B,
+the ratio is formed within each turn, and the table shows the median of the ratios with the least and the greatest.
 """
 
 from __future__ import annotations

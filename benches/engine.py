@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import hwmodel
@@ -53,22 +53,25 @@ QUICK = Plan(turns=1, kernel_s=0.02, oracle_frames=300, longer=2)
 
 @dataclass(frozen=True)
 class Speed:
-    """Hold how fast a simulation went, and the rate that it found (None: of no meaning)."""
+    """Hold how fast a simulation went."""
 
     frames_per_s: float
-    events_per_s: float | None
-    simulated_mpps: float | None
+    events_per_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """Hold a line of the table; without `a` and `b` the figure is an amount and no ratio."""
+    """Hold a line of the table; without `a` and `b` the figure is an amount and no ratio.
+
+    `found`: what both sides of a comparison of models simulated, for the line below the table.
+    """
 
     name: str
     figure: Spread
     requirement: Requirement | None
     a: Sequence[Speed] = ()
     b: Sequence[Speed] = ()
+    found: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """Write the row's cells."""
@@ -96,19 +99,24 @@ def lengths_change(lengths: Sequence[int]) -> dict[str, Any]:
 
 
 def engine_speed(changes: Mapping[str, Any], n_frames: int) -> Speed:
-    result = hwmodel.simulate(configured(changes, n_frames))
-    run = result.host_run
-    return Speed(run.frames_per_s, run.events / run.wall_s, result.totals.mpps)
+    run = hwmodel.simulate(configured(changes, n_frames)).host_run
+    return Speed(run.frames_per_s, run.events / run.wall_s)
 
 
 def core_path_speed(lengths: Sequence[int], n_frames: int) -> Speed:
     run = run_core_path(lengths, n_frames)
-    return Speed(run.frames / run.wall_s, run.events / run.wall_s, None)
+    return Speed(run.frames / run.wall_s, run.events / run.wall_s)
 
 
-def simpy_speed(changes: Mapping[str, Any], lengths: Sequence[int], n_frames: int, mpps: float) -> Speed:
-    run = run_oracle(configured(changes, n_frames), lengths, n_frames, mpps)
-    return Speed(run.frames / run.wall_s, None, run.frames / run.window_fs * 1e9)
+def window_of(changes: Mapping[str, Any], n_frames: int) -> int:
+    """Give the simulated nanoseconds in which the adapter delivers about so many frames."""
+    return round(n_frames / hwmodel.simulate(configured(changes, n_frames)).totals.mpps * 1000)
+
+
+def frames_in_window(changes: Mapping[str, Any], window_ns: int) -> int:
+    """Let the engine count the frames delivered in the second `window_ns` of a run, as `run_oracle` does."""
+    window = {"run.warmup": f"{window_ns}ns", "run.duration": f"{window_ns}ns"}
+    return hwmodel.simulate(hwmodel.load_config(CONFIG, {**changes, **window})).window.vm_frames
 
 
 def frames_for(seconds: float, speed_of: Callable[[int], Speed], first_frames: int = 20_000) -> int:
@@ -130,19 +138,26 @@ def size_rows(name: str, lengths: Sequence[int], plan: Plan) -> Iterator[Row]:
     changes = lengths_change(lengths)
     n_engine = frames_for(plan.kernel_s, lambda n: engine_speed(changes, n))
     n_core = frames_for(plan.kernel_s, lambda n: core_path_speed(lengths, n))
-    mpps = engine_speed(changes, 10_000).simulated_mpps
-    assert mpps is not None
+    window_ns = window_of(changes, plan.oracle_frames)
+    found_by_simpy: set[int] = set()
+
+    def simpy_speed() -> Speed:
+        run = run_oracle(configured(changes, 1), lengths, window_ns)
+        found_by_simpy.add(run.frames)
+        return Speed(run.frames / run.wall_s)
+
     samples = in_turn(
         {
             "engine": lambda: engine_speed(changes, n_engine),
             "core path": lambda: core_path_speed(lengths, n_core),
-            "SimPy": lambda: simpy_speed(changes, lengths, plan.oracle_frames, mpps),
+            "SimPy": simpy_speed,
         },
         plan.turns,
     )
     yield compared(f"{name}: engine / core path", samples, BESIDE_CORE if len(lengths) == 1 else None)
     del samples["core path"]
-    yield compared(f"{name}: engine / SimPy", samples, BESIDE_SIMPY)
+    note = f"{name} {frames_in_window(changes, window_ns)} and {', '.join(map(str, found_by_simpy))}"
+    yield replace(compared(f"{name}: engine / SimPy", samples, BESIDE_SIMPY), found=note)
 
 
 def growth_row(plan: Plan) -> Row:
@@ -192,13 +207,9 @@ def rows(plan: Plan) -> Iterator[Row]:
 
 
 def simulated_line(found: Sequence[Row]) -> str:
-    """Say what rates engine and SimPy found: they must simulate the same for the ratio to mean anything."""
-    rates = (
-        f"{row.name.split(':')[0]} {row.a[-1].simulated_mpps:.3f} and {row.b[-1].simulated_mpps:.3f}"
-        for row in found
-        if row.name.endswith("SimPy")
-    )
-    return f"found by engine and SimPy, M frames/s of the adapter: {'; '.join(rates)}"
+    """Say what engine and SimPy simulated: the same adapter, or the ratio of their speeds means nothing."""
+    notes = "; ".join(row.found for row in found if row.found)
+    return f"frames that engine and SimPy deliver in the same simulated time: {notes}"
 
 
 def _run_of(changes: Mapping[str, Any], n_frames: int) -> Callable[[], Speed]:

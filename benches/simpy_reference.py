@@ -11,32 +11,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.link import link_rate_of, tlp_overhead_of
+from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 FIRST_VF = 2  # port number
-FS_PER_US = 1e9
 
 
 @dataclass(frozen=True)
 class OracleRun:
-    """Hold the frames that were delivered in a window, its simulated femtoseconds and its seconds of wall time."""
+    """Hold the frames that were delivered in a window, and the seconds of wall time that it took."""
 
     frames: int
-    window_fs: int
     wall_s: float
 
 
-def run_oracle(config: Config, lengths: Sequence[int], n_frames: int, mpps: float) -> OracleRun:
-    """Run VM pairs that send frames of these lengths in turn, rings full; measure about `n_frames` after as many.
+def run_oracle(config: Config, lengths: Sequence[int], window_ns: int) -> OracleRun:
+    """Run VM pairs that send frames of these lengths in turn, rings full; measure the second `window_ns` of the run.
 
-    `mpps`: the rate to expect, from which the window's simulated time follows. Filling the rings and the first
-    frames' way are not timed. Raises ValueError for a configuration with what the oracle is not told here.
+    Filling the rings and the first frames' way are not timed. Raises ValueError for a configuration with what the
+    oracle is not told here.
     """
     package = _oracle()
-    start_fs = round(n_frames / mpps * FS_PER_US)
+    start_fs = window_ns * FS_PER_NS
     model = package.model.Model(oracle_parameters(config), package.Stop(start_fs=start_fs, end_fs=2 * start_fs))
     model.receiver.start()
     model.saturate(package.Load(saturating=_pairs(config.nic.vfs, lengths)))
@@ -51,7 +50,7 @@ def run_oracle(config: Config, lengths: Sequence[int], n_frames: int, mpps: floa
     finally:
         gc.unfreeze()
     outcome = model.meter.outcome(model.left_over)
-    return OracleRun(outcome.delivered_frames, outcome.end_fs - outcome.start_fs, wall_s)
+    return OracleRun(outcome.delivered_frames, wall_s)
 
 
 def oracle_parameters(config: Config) -> Any:

@@ -1,4 +1,4 @@
-"""The blocks of the machine one by one: `tests/blocks`, as plain Python, since compiled blocks can be called by blocks alone."""
+"""The blocks of the machine one by one (`tests/blocks`) as plain Python: compiled, only blocks can call them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def next_u32(owner):
 
 @kernel
 def unit_interval(owner):
-    """Return a number in (0, 1) with 53 random bits."""
+    """Return a number in (0, 1] with 53 random bits: above 0, so it has a logarithm."""
     high = next_u32(owner) >> 5
     low = next_u32(owner) >> 6
     return (float(high) * 67108864.0 + float(low) + 0.5) / 9007199254740992.0

@@ -25,6 +25,7 @@ QUEUE_UNITS = {
     "tx_ring": "frames",
     "rx_ring": "descriptors",
     "tx_buffer": "B",
+    "wire": "frames",
     "rx_buffer": "B",
     "tags": "tags",
     "switch": "B",

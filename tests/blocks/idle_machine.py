@@ -10,7 +10,6 @@ from fractions import Fraction
 
 from hwmodel.config import config_from_mapping
 from hwmodel.kernels import layout
-from hwmodel.kernels.engine import run
 from hwmodel.kernels.link import on_wire
 from hwmodel.kernels.scheduler import descriptors_cached
 from hwmodel.simulation.nic_state import build_state
@@ -43,7 +42,12 @@ def config_of(**blocks):
 
 def machine(**blocks):
     """Return the one record of an idle machine."""
-    return build_state(config_of(**blocks), seed=1)[0]
+    return idle_state(**blocks)[0]
+
+
+def idle_state(**blocks):
+    """Return the array of one record that the loops take."""
+    return build_state(config_of(**blocks), seed=1)
 
 
 def time_fs(n_bytes):
@@ -93,11 +97,3 @@ def cache_frames(nic, queue_number, lengths):
         for name in ("reserved", "posted", "rung", "fetched", "requested"):
             queue[name] += 1
     descriptors_cached(nic, queue_number, len(lengths))
-
-
-def state_of(nic):
-    """Return the array that the compiled loop takes: the machine itself, not a copy."""
-    return nic.base if nic.base is not None else nic
-
-
-__all__ = ["run"]

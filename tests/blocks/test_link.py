@@ -1,0 +1,303 @@
+"""Who goes first on the link, what credits hold back, and the DLLPs in between."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.events import take_first
+from hwmodel.kernels.link import (
+    answer_read,
+    could_start,
+    credits_returned,
+    enqueue,
+    fly,
+    on_wire,
+    post_write,
+    received,
+    return_credits,
+    start_down,
+    start_up,
+)
+from tests.blocks.idle_machine import NS, machine, send_all, time_fs, waiting
+
+WRITE, READ, ANSWER, DOORBELL = (
+    layout.PAYLOAD_WRITE, layout.PAYLOAD_READ, layout.PAYLOAD_COMPLETION, layout.TX_DOORBELL,
+)  # fmt: skip
+
+
+def write(nic, n_bytes=64, at_fs=0):
+    post_write(nic, at_fs, WRITE, 1, n_bytes, 0, 1, n_bytes)
+
+
+def read(nic, at_fs=0):
+    enqueue(nic, nic.up.second, at_fs, READ, 1, 0, 0, 0, 0, 0)
+
+
+def ring_doorbell(nic, at_fs=0):
+    enqueue(nic, nic.down.first, at_fs, DOORBELL, 1, 4, 0, 1, 0, 0)
+
+
+def answer(nic, ready_fs=0, n_bytes=64, tag_number=0):
+    tag = nic.tags.slot[tag_number]
+    tag.kind, tag.n_bytes, tag.address, tag.queue = READ, n_bytes, 0, tag_number
+    answer_read(nic, ready_fs, tag_number)
+
+
+def kinds(sent):
+    return [kind for kind, _ in sent]
+
+
+# ---- Up: P and NP ----
+
+
+def test_writes_and_reads_take_turns_tlp_by_tlp():
+    """Behind a first read: a write of three TLPs and two more reads."""
+    nic = machine()
+    read(nic)
+    assert kinds(send_all(nic, nic.up, start_up)) == [READ]
+    write(nic, 768)
+    read(nic)
+    read(nic)
+    assert send_all(nic, nic.up, start_up) == [(WRITE, 256), (READ, 0), (WRITE, 256), (READ, 0), (WRITE, 256)]
+
+
+def test_turns_go_by_what_went_last_not_by_what_waited():
+    nic = machine()
+    write(nic)
+    send_all(nic, nic.up, start_up)
+    write(nic)
+    read(nic)
+    assert kinds(send_all(nic, nic.up, start_up)) == [READ, WRITE]
+
+
+@pytest.mark.parametrize(
+    ("arbitration", "expected"),
+    [
+        ("reads_first", [READ, READ, WRITE, WRITE, WRITE]),
+        ("writes_first", [WRITE, WRITE, WRITE, READ, READ]),
+        ("arrival", [WRITE, WRITE, READ, WRITE, READ]),  # entered at 1 (two TLPs), 2, 3, and 3
+    ],
+)
+def test_other_arbitrations(arbitration, expected):
+    nic = machine(pcie={"arbitration": arbitration})
+    write(nic, 512, at_fs=1)
+    read(nic, at_fs=2)
+    write(nic, 64, at_fs=3)
+    read(nic, at_fs=3)
+    assert kinds(send_all(nic, nic.up, start_up, now_fs=3)) == expected
+
+
+def test_the_last_tlp_of_a_payload_is_told():
+    """The Rx DMA engine goes on when it is chosen; a write-back or a read tells nothing."""
+    nic = machine(pcie={"arbitration": "writes_first"})
+    write(nic, 512)
+    post_write(nic, 0, layout.RX_WRITEBACK, 1, 16, 0, 1, 0)
+    read(nic)
+    told = []
+    while could_start(nic.up):
+        told.append(bool(start_up(nic, 0)))
+        nic.up.is_busy = 0
+    assert told == [False, True, False, False]
+
+
+def test_a_busy_or_empty_link_cannot_start():
+    nic = machine()
+    assert not could_start(nic.up)
+    write(nic)
+    assert could_start(nic.up)
+    start_up(nic, 5)
+    assert not could_start(nic.up)
+    assert nic.events.next_at[layout.UP_DONE] == nic.up.busy_until_fs == 5 + time_fs(24 + 64)
+
+
+# ---- Down: doorbells and completions ----
+
+
+def test_down_goes_by_arrival_doorbells_first_at_a_tie():
+    nic = machine()
+    answer(nic, 10, 300)
+    ring_doorbell(nic, 10)
+    ring_doorbell(nic, 20)
+    assert send_all(nic, nic.down, start_down, now_fs=20) == [(DOORBELL, 4), (ANSWER, 256), (ANSWER, 44), (DOORBELL, 4)]
+
+
+def test_an_answer_that_is_not_ready_wakes_the_idle_link_and_lets_doorbells_by():
+    nic = machine()
+    answer(nic, 450 * NS)
+    start_down(nic, 0)
+    assert nic.down.is_busy == 0
+    assert nic.events.next_at[layout.COMPLETION_READY] == 450 * NS
+    ring_doorbell(nic, 7)
+    start_down(nic, 7)
+    assert on_wire(nic.down).kind == DOORBELL
+    nic.down.is_busy = 0
+    start_down(nic, 450 * NS)
+    assert on_wire(nic.down).kind == ANSWER
+
+
+def test_answers_come_in_the_order_in_which_they_are_ready():
+    """Jitter: reads received in the order 0, 1, 2, 3 are answered at 30, 10, 20, 10; equal ones stay in order."""
+    nic = machine()
+    for number, ready_fs in enumerate((30, 10, 20, 10)):
+        answer(nic, ready_fs, 64, number)
+    assert [int(each.tag) for each in waiting(nic.down.second)] == [1, 3, 2, 0]
+    assert [int(each.queue) for each in waiting(nic.down.second)] == [1, 3, 2, 0]
+
+
+def test_the_completions_of_one_read_stay_together():
+    """A read that is ready later does not come between those of one under way, nor does a doorbell of later."""
+    nic = machine(pcie={"propagation": "1ns"})  # each completion by itself
+    answer(nic, 10, 512, 0)
+    start_down(nic, 10)
+    nic.down.is_busy = 0
+    answer(nic, 11, 64, 1)
+    ring_doorbell(nic, 11)
+    assert send_all(nic, nic.down, start_down, now_fs=12) == [(ANSWER, 256), (DOORBELL, 4), (ANSWER, 64)]
+
+
+# ---- Credits ----
+
+
+def credited(**credits):
+    return machine(pcie={"credits": credits, "arbitration": "writes_first"})
+
+
+def test_header_credits_hold_writes_back_and_let_reads_by():
+    nic = credited(ph=2)
+    for _ in range(3):
+        write(nic)
+    read(nic)
+    assert kinds(send_all(nic, nic.up, start_up)) == [WRITE, WRITE, READ]
+    credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
+    assert kinds(send_all(nic, nic.up, start_up)) == [WRITE]
+
+
+def test_read_credits_hold_reads_back_and_let_writes_by():
+    nic = machine(pcie={"credits": {"nph": 1}, "arbitration": "reads_first"})
+    read(nic)
+    read(nic)
+    write(nic)
+    assert kinds(send_all(nic, nic.up, start_up)) == [READ, WRITE]
+    credits_returned(nic, layout.NON_POSTED_CREDIT << 32)
+    assert kinds(send_all(nic, nic.up, start_up)) == [READ]
+
+
+@pytest.mark.parametrize(("n_bytes", "units"), [(1, 1), (16, 1), (17, 2), (256, 16)])
+def test_data_credits_are_of_16_bytes_begun(n_bytes, units):
+    """18 credits: after one such write there are 18 - units, enough for so many writes of 16 B and no more."""
+    nic = credited(pd=18)
+    for each in (n_bytes, *[16] * 18):
+        write(nic, each)
+    assert len(send_all(nic, nic.up, start_up)) == 1 + 18 - units
+
+
+def test_a_write_without_data_credits_waits_for_the_tlp_it_would_be():
+    """16 credits and 256 B a TLP: the second half of 512 B waits, and what is behind it, though that would fit."""
+    nic = credited(pd=17)
+    write(nic, 512)
+    write(nic, 16)
+    assert send_all(nic, nic.up, start_up) == [(WRITE, 256)]
+
+
+def test_a_doorbell_passes_a_completion_short_of_credits():
+    nic = credited(cplh=1, cpld=32)
+    answer(nic, 0, 64, 0)
+    answer(nic, 1, 64, 1)
+    ring_doorbell(nic, 5)
+    assert kinds(send_all(nic, nic.down, start_down, now_fs=9)) == [ANSWER, DOORBELL]
+
+
+def returns(nic, entries):
+    for now_fs, kind, data_bytes, is_drained in entries:
+        return_credits(nic, now_fs, kind, data_bytes, is_drained)
+    found = []
+    while nic.events.next_at[layout.CREDIT] < layout.NEVER:
+        at_fs = int(nic.events.next_at[layout.CREDIT])
+        found.append((at_fs, take_first(nic.events, layout.CREDIT)))
+    return found
+
+
+def test_credits_return_after_their_time():
+    nic = machine(pcie={"credits": {"ph": 2, "nph": 2, "return": "150ns"}})
+    posted, non_posted = layout.POSTED_CREDIT << 32 | 256, layout.NON_POSTED_CREDIT << 32
+    found = returns(nic, [(5, layout.POSTED_CREDIT, 256, True), (9, layout.NON_POSTED_CREDIT, 0, False)])
+    assert found == [(5 + 150 * NS, posted), (9 + 150 * NS, non_posted)]
+
+
+def test_writes_return_after_the_memory_has_taken_them_one_after_another():
+    """8 Gb/s take a byte a nanosecond: 256 B at 0, then 100 B that came meanwhile, then 10 B long after."""
+    nic = machine(pcie={"credits": {"ph": 8, "nph": 2, "return": "200ns"}}, host={"write_drain": "8Gbps"})
+    entries = [
+        (0, layout.POSTED_CREDIT, 256, True),
+        (50 * NS, layout.POSTED_CREDIT, 100, True),
+        (60 * NS, layout.NON_POSTED_CREDIT, 0, False),
+        (1000 * NS, layout.POSTED_CREDIT, 10, True),
+    ]
+    found = [(at_fs // NS, word >> 32, word & 0xFFFFFFFF) for at_fs, word in returns(nic, entries)]
+    posted, non_posted = layout.POSTED_CREDIT, layout.NON_POSTED_CREDIT
+    assert found == [(260, non_posted, 0), (456, posted, 256), (556, posted, 100), (1210, posted, 10)]
+
+
+def test_the_wait_for_credits_is_a_stall():
+    nic = credited(ph=1)
+    write(nic)
+    write(nic)
+    start_up(nic, 0)
+    nic.up.is_busy = 0
+    start_up(nic, 100)
+    credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
+    start_up(nic, 130)
+    assert nic.stall_credits.total_fs == 30
+
+
+# ---- DLLPs and flight ----
+
+
+@pytest.mark.parametrize(("model", "period"), [("tlp4", 4), ("tlp1", 1)])
+def test_each_so_many_received_tlps_owe_a_pair_of_dllps(model, period):
+    """16 B in the opposite direction, directly before its next TLP, rounded down by themselves."""
+    nic = machine(pcie={"dllp_model": model})
+    for _ in range(2 * period - 1):
+        received(nic, nic.up, nic.down)
+    ring_doorbell(nic)
+    start_down(nic, 0)
+    pairs = (2 * period - 1) // period
+    assert nic.down.dllps == pairs
+    assert nic.down.busy_until_fs == pairs * time_fs(16) + time_fs(28)
+    assert nic.down.busy_fs == nic.down.busy_until_fs
+    received(nic, nic.up, nic.down)
+    nic.down.is_busy = 0
+    ring_doorbell(nic)
+    start_down(nic, 1000 * NS)
+    assert nic.down.dllps == 2 * period // period
+
+
+def test_dllps_never_wake_an_idle_link():
+    nic = machine(pcie={"dllp_model": "tlp1"})
+    received(nic, nic.up, nic.down)
+    assert not could_start(nic.down)
+    assert not could_start(nic.up)
+
+
+@pytest.mark.parametrize("model", ["none", "spec", "pcie_bench"])
+def test_other_models_owe_none(model):
+    nic = machine(pcie={"dllp_model": model})
+    for _ in range(9):
+        received(nic, nic.up, nic.down)
+    ring_doorbell(nic)
+    start_down(nic, 0)
+    assert nic.down.dllps == 0
+
+
+def test_a_tlp_in_flight_keeps_what_it_was():
+    """Its entry in the queue may be used again before it arrives."""
+    nic = machine(pcie={"propagation": "5ns"})
+    post_write(nic, 0, layout.RX_WRITEBACK, 7, 32, 0, 2, 0)
+    start_up(nic, 0)
+    entry = on_wire(nic.up)
+    fly(nic, layout.UP_ARRIVAL, entry, nic.up_arrivals, 123)
+    entry.kind = entry.queue = entry.n = 0
+    assert nic.events.next_at[layout.UP_ARRIVAL] == 123
+    flying = nic.up_arrivals.ring[take_first(nic.events, layout.UP_ARRIVAL)]
+    assert (flying.kind, flying.queue, flying.n, flying.is_last) == (layout.RX_WRITEBACK, 7, 2, 1)
