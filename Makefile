@@ -5,7 +5,7 @@ SYSTEM_PACKAGES := tshark:tshark
 
 CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
-BENCH ?= $(sort $(wildcard benches/*.py))
+BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests $(wildcard benches)
 
 BIN := .venv/bin
@@ -31,7 +31,7 @@ lint: $(TEST_STAMP)
 	$(BIN)/mypy --no-error-summary
 
 bench: $(TEST_STAMP)
-	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python -m "benches.$$(basename "$$bench" .py)" || exit 1; done
 
 versions: $(TEST_STAMP)
 	@$(BIN)/python --version

@@ -179,7 +179,7 @@ def vfs_row(pattern: str, plan: Plan) -> Row:
 
 def memory_rows(plan: Plan) -> Iterator[Row]:
     """Weigh fresh processes that each do one run."""
-    wanted = {
+    wanted: dict[str, dict[str, Any]] = {
         "peak memory of a fresh run, MB": {},
         "  8 times as long": {"run.duration": "160ms"},
         "  X550, 64 B, uniform, 64 VFs": {**X550, "nic.vfs": 64, "workload.pattern": "uniform"},

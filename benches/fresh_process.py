@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,14 +30,22 @@ print("peak KiB:", kib)
 """
 
 
-def seconds(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
-    """Run Python with some arguments and give the seconds from its start to its end.
+@dataclass(frozen=True)
+class Duration:
+    """Hold the seconds from a process's start to its end, and those for which it and its children had a processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def duration(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Duration:
+    """Run Python with some arguments and give how long it took.
 
     `environment` is added to this process's. Raises RuntimeError with what the process wrote if it fails.
     """
-    started_s = time.perf_counter()
+    started_s, cpu_before_s = time.perf_counter(), _cpu_of_children_s()
     _run(arguments, environment or {})
-    return time.perf_counter() - started_s
+    return Duration(time.perf_counter() - started_s, _cpu_of_children_s() - cpu_before_s)
 
 
 def peak_memory_mb(command: Sequence[str]) -> float:
@@ -48,6 +58,11 @@ def peak_memory_mb(command: Sequence[str]) -> float:
     if found is None:
         raise RuntimeError(f"no peak in what the process wrote: {written}")
     return int(found.group(1)) * 1024 / 1e6
+
+
+def _cpu_of_children_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> str:

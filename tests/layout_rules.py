@@ -24,15 +24,16 @@ LAYERS = {
     "kernels": 1,
     "wire": 1,
     "units": 0,
+    "atomic_file": 0,
     "errors": -1,
 }
 NUMBA_BLOCKS = {"kernels", "simulation", "switch_frames"}
 KERNEL_IMPORTERS = {"kernels", "simulation", "switch_frames"}
-REPORT_SEES = {"report", "results", "units", "errors"}
+REPORT_SEES = {"report", "results", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
-    "numpy": set(LAYERS) - {"__main__", "cli", "units", "errors"},
+    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "errors"},
     "numba": NUMBA_BLOCKS,
     "pydantic": {"config"},
     "pydantic_core": {"config"},

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.utils import RawPcapReader
 
+from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError, RunError
-from hwmodel.wire.atomic_file import AtomicFile
 from hwmodel.wire.pcap import read_frames
 from hwmodel.wire.pcap_writer import PcapWriter, file_header
 

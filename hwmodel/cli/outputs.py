@@ -59,7 +59,7 @@ def write_text(text: str, path: str, *, may_be_stdout: bool = False) -> None:
         # By lines: of one large write to a pipe whose reader left, an unbuffered stdout forgets the rest silently.
         sys.stdout.writelines(text.splitlines(keepends=True))
         return
-    from hwmodel.results import write_atomically
+    from hwmodel.atomic_file import write_atomically
 
     write_atomically(path, text)
 

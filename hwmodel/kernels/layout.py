@@ -135,7 +135,7 @@ CORE = record(
     *ints("first_task", "last_task", "kind", "queue", "chunk", "started_fs", "is_running"), ("busy_fs", I64, (2,))
 )
 FUNCTION = record(
-    *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight", "credit"),
+    *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight"),
     *ints("shaper_num", "shaper_den", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
     *ints("is_full", "read_bytes"),
 )
@@ -179,7 +179,7 @@ TAGS = record(
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "waiting"),
 )  # fmt: skip
-SCHEDULER = record(*ints("chosen", "pointer", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
+SCHEDULER = record(*ints("chosen", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
 
 TRANSACTION = record(
     *ints("at_fs"),

@@ -76,18 +76,6 @@ def next_ready(nic, start):
 
 
 @kernel
-def choose_strict(nic, scheduler):
-    """Return the ready function of greatest weight, round robin among equals."""
-    n = nic.limits.n_functions
-    best = next_ready(nic, scheduler.pointer)
-    for step in range(n):
-        number = (scheduler.pointer + step) % n
-        if is_ready(nic.function[number]) and nic.function[number].weight > nic.function[best].weight:
-            best = number
-    return best
-
-
-@kernel
 def choose_deficit(nic, scheduler):
     """Return the function by deficit round robin: send if the head fits the deficit, else add a quantum and go on."""
     number = next_ready(nic, scheduler.pointer)
@@ -109,16 +97,13 @@ def choose(nic, scheduler):
     if scheduler.kind == SCHEDULE_DEFICIT:
         return choose_deficit(nic, scheduler)
     if scheduler.kind == SCHEDULE_STRICT:
-        number = choose_strict(nic, scheduler)
-        scheduler.pointer = number + 1
-        return number
+        return next_ready(nic, 0)
     number = next_ready(nic, scheduler.pointer)
     if scheduler.kind == SCHEDULE_WEIGHTED:
-        function = nic.function[number]
-        if scheduler.pointer != number or function.credit == 0:
-            function.credit = function.weight
-        function.credit -= 1
-        scheduler.pointer = number if function.credit > 0 else number + 1
+        if scheduler.pointer != number or scheduler.turn_left == 0:
+            scheduler.turn_left = nic.function[number].weight
+        scheduler.turn_left -= 1
+        scheduler.pointer = number if scheduler.turn_left > 0 else number + 1
         return number
     scheduler.pointer = number + 1
     return number

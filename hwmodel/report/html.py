@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report import figures
 from hwmodel.report.quantities import (
@@ -36,7 +37,6 @@ from hwmodel.report.reading import (
     stall_shares,
 )
 from hwmodel.report.svg import ORANGE, VERMILION, missing_extra
-from hwmodel.results.atomic import write_atomically
 from hwmodel.results.result import FlowResult, Latency, Result
 
 if TYPE_CHECKING:

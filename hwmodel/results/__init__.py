@@ -1,6 +1,5 @@
 """What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
 
-from hwmodel.results.atomic import write_atomically
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import RESOURCES, LinkCost, Observation, find_bottleneck
 from hwmodel.results.fairness import jain_fairness, sender_rates_gbps
@@ -63,5 +62,4 @@ __all__ = [
     "quantile_ns",
     "sender_rates_gbps",
     "summarize_latency",
-    "write_atomically",
 ]

@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.wire.atomic_file import AtomicFile
+from hwmodel.atomic_file import AtomicFile
 from hwmodel.wire.pcap import LINK_TYPE_ETHERNET, LONGEST_FRAME_BYTES, NANOSECOND_MAGIC, RECORD_HEADER_BYTES, VERSION
 
 NS_PER_S = 1_000_000_000

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from hwmodel.config import config_from_mapping
 from hwmodel.kernels import layout
-from hwmodel.kernels.link import on_wire
+from hwmodel.kernels.link import could_start, on_wire
 from hwmodel.kernels.scheduler import descriptors_cached
 from hwmodel.simulation.nic_state import build_state
 
@@ -77,16 +77,17 @@ def doorbells(nic):
 
 
 def send_all(nic, link, start, now_fs=0):
-    """Let an idle link send until it finds nothing to send; return its TLPs as (kind, data bytes), (-1, 0) never."""
+    """Let an idle link send until nothing more can go; return its TLPs as (kind, data bytes)."""
     sent = []
-    while True:
+    while could_start(link):
         before = int(link.n_tlps.sum())
         start(nic, now_fs)
         if int(link.n_tlps.sum()) == before:
-            return sent
+            break
         sending = on_wire(link)
         sent.append((int(sending.kind), int(sending.data_bytes)))
         link.is_busy = 0
+    return sent
 
 
 def cache_frames(nic, queue_number, lengths):

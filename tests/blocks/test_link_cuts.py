@@ -52,9 +52,8 @@ def test_completions_end_at_the_last_boundary_within_mps(most, boundary, address
     end = address + n_bytes
 
     def is_cut(first, at):
-        if end - first <= most:
-            return False
-        return at == max(each for each in range(first + 1, first + most + 1) if each % boundary == 0)
+        is_within, is_next_within = at <= first + most, at + boundary <= first + most
+        return end - first > most and at % boundary == 0 and is_within and not is_next_within
 
     nic = machine(pcie={"max_payload": f"{most}B", "read_completion_boundary": f"{boundary}B"})
     assert completions_of_read(nic, address, n_bytes) == pieces(address, n_bytes, is_cut)

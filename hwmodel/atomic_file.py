@@ -78,3 +78,13 @@ class AtomicFile:
 
     def _failure(self, error: OSError) -> RunError:
         return RunError(f"{self.name}: writing failed: {error.strerror or error}")
+
+
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Put `content` (text as UTF-8, line ends as they are) in a file that nobody ever sees half written.
+
+    Raises InputError for a path that cannot be written, RunError where the writing itself fails; the old content then
+    stands.
+    """
+    with AtomicFile(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError, RunError
-from hwmodel.results import write_atomically
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path):
@@ -71,7 +71,7 @@ def test_paths_that_cannot_be_written_are_bad_input(tmp_path):
     (tmp_path / "file").write_text("")
     for path, reason in (
         (tmp_path / "no" / "a", "No such file or directory"),
-        (tmp_path, "Is a directory"),
+        (tmp_path, "it is a folder"),
         (tmp_path / "file" / "a", "Not a directory"),
     ):
         with pytest.raises(InputError) as caught:

@@ -1,0 +1,265 @@
+"""The Tx scheduler: who is next, how evenly, and what a full Tx buffer or a rate limit does to it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.events import take_timer
+from hwmodel.kernels.scheduler import pick, shaper_expired
+from tests.blocks.idle_machine import NS, PF, VF0, VF1, cache_frames, machine
+
+VF2, VF3 = 3, 4
+LONGEST = 1514  # data bytes of a frame of 1518 B
+
+
+def scheduled(scheduler, weights=(1, 1, 1, 1), **ports):
+    """Return a machine with four VFs of these weights."""
+    entries = [{"name": f"vf{i}", "weight": weight} for i, weight in enumerate(weights)]
+    return machine(
+        nic={"vfs": 4, "tx_ring": 2048, "descriptor_cache": 4096, "tx_buffer": "64MiB"},
+        switch={"scheduler": scheduler, "ports": entries},
+        **ports,
+    )
+
+
+def picks(nic, n=10**6, now_fs=0):
+    """Pick up to n frames as fast as their reads go; return (function, bytes) in order."""
+    found = []
+    while len(found) < n:
+        before = int(nic.grant_tail)
+        pick(nic, now_fs)
+        if nic.grant_tail == before:
+            break
+        frame = nic.grant[before & (layout.GRANT_CAP - 1)]
+        queue = nic.tx_queue[frame.queue]
+        found.append((int(queue.function), int(frame.n_bytes)))
+        nic.reads.left_bytes = 0  # as if all its reads had tags
+    return found
+
+
+def who(found):
+    return [function for function, _ in found]
+
+
+# ---- Round robin ----
+
+
+def test_round_robin_goes_past_the_one_picked():
+    nic = scheduled("round_robin")
+    for function in (VF0, VF2, VF3):
+        cache_frames(nic, function, [60] * 3)
+    assert who(picks(nic, 4)) == [VF0, VF2, VF3, VF0]
+    cache_frames(nic, VF1, [60])  # comes in behind VF0, where the pointer stands
+    cache_frames(nic, PF, [60])
+    assert who(picks(nic)) == [VF1, VF2, VF3, PF, VF0, VF2, VF3]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 12), min_size=4, max_size=4))
+def test_round_robin_serves_all_that_wait_once_a_round(backlogs):
+    """Between two frames of one function, no other is served twice; each round is that of those who still wait."""
+    nic = scheduled("round_robin")
+    for function, n in enumerate(backlogs, VF0):
+        if n:
+            cache_frames(nic, function, [60] * n)
+    expected, left = [], dict(enumerate(backlogs, VF0))
+    while any(left.values()):
+        for function in left:
+            if left[function]:
+                left[function] -= 1
+                expected.append(function)
+    assert who(picks(nic)) == expected
+
+
+def test_a_function_goes_round_its_rings():
+    """Two queues of VF0 (rings 2 and 3) against one of VF1 (ring 4): half and half, not two thirds."""
+    nic = machine(nic={"vfs": 2, "queues_per_vf": 2})
+    cache_frames(nic, 2, [60] * 3)
+    cache_frames(nic, 3, [61] * 2)
+    cache_frames(nic, 4, [62] * 5)
+    assert [n for _, n in picks(nic)] == [60, 62, 61, 62, 60, 62, 61, 62, 60, 62]
+
+
+# ---- By weight ----
+
+
+def test_weighted_shares_go_by_frames():
+    nic = scheduled("weighted", (3, 1, 2, 5))
+    for function, n_bytes in ((VF0, 60), (VF1, 1514), (VF2, 60), (VF3, 700)):
+        cache_frames(nic, function, [n_bytes] * 60)
+    served = who(picks(nic, 44))
+    assert [served.count(function) for function in (VF0, VF1, VF2, VF3)] == [12, 4, 8, 20]
+    assert served[:11] == [VF0] * 3 + [VF1] + [VF2] * 2 + [VF3] * 5
+
+
+def test_weighted_skips_those_that_have_nothing():
+    nic = scheduled("weighted", (3, 1, 2, 5))
+    cache_frames(nic, VF0, [60] * 4)
+    cache_frames(nic, VF3, [60] * 6)
+    assert who(picks(nic)) == [VF0] * 3 + [VF3] * 5 + [VF0] + [VF3]
+
+
+def test_a_function_that_came_back_has_its_whole_weight_again():
+    """VF1 is cut short after one of its three frames; at its next turn it may send three, not the two left over."""
+    nic = scheduled("weighted", (1, 3, 1, 1))
+    cache_frames(nic, VF1, [60])
+    assert who(picks(nic)) == [VF1]
+    cache_frames(nic, VF0, [60])
+    assert who(picks(nic)) == [VF0]
+    cache_frames(nic, VF1, [60] * 4)
+    cache_frames(nic, VF2, [60] * 4)
+    assert who(picks(nic, 4)) == [VF1] * 3 + [VF2]
+
+
+# ---- By bytes ----
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.integers(1, 4), min_size=4, max_size=4),
+    st.lists(st.sampled_from([60, 200, 700, 1000, LONGEST]), min_size=4, max_size=4),
+)
+def test_deficit_shares_bytes_by_weight(weights, lengths):
+    """All backlogged: what each has sent differs from its share by less than a quantum of its own and a frame.
+
+    The quantum is the longest frame, so a round serves everybody (Shreedhar, Varghese: Deficit Round Robin, 1995).
+    """
+    nic = scheduled("deficit", weights)
+    for function, n_bytes in enumerate(lengths, VF0):
+        cache_frames(nic, function, [n_bytes] * 100)
+    found = picks(nic, 100)
+    sent = {function: sum(n for each, n in found if each == function) for function in (VF0, VF1, VF2, VF3)}
+    rounds = [sent[function] / weight / LONGEST for function, weight in enumerate(weights, VF0)]
+    assert max(rounds) - min(rounds) <= 1 + max(1 / weight for weight in weights)
+
+
+def test_deficit_lets_everybody_send_in_each_round():
+    """At most ceil(longest / quantum) rounds, which is one, pass before a waiting function's frame goes."""
+    nic = scheduled("deficit")
+    cache_frames(nic, VF0, [60] * 200)
+    cache_frames(nic, VF1, [LONGEST] * 8)
+    cache_frames(nic, VF2, [700] * 16)
+    served = who(picks(nic, 100))
+    for function in (VF1, VF2):
+        turns = [i for i, each in enumerate(served) if each == function]
+        assert max(b - a for a, b in zip(turns, turns[1:], strict=False)) <= math.ceil(LONGEST / 60) + 3 + 2
+
+
+def test_deficit_of_equal_frames_is_round_robin_in_turns_of_a_quantum():
+    nic = scheduled("deficit")
+    for function in (VF0, VF3):
+        cache_frames(nic, function, [LONGEST] * 3)
+    assert who(picks(nic)) == [VF0, VF3] * 3
+
+
+def test_a_lone_function_is_never_held_back_by_its_deficit():
+    nic = scheduled("deficit")
+    cache_frames(nic, VF2, [60, LONGEST, LONGEST, 61])
+    assert [n for _, n in picks(nic)] == [60, LONGEST, LONGEST, 61]
+
+
+# ---- Strict ----
+
+
+def test_strict_serves_the_lowest_port_that_waits():
+    """docs/configuration.md, `scheduler`: the lowest port first; weights are no matter of it."""
+    nic = scheduled("strict", (1, 1, 7, 1))
+    for function in (VF3, VF2, VF1):
+        cache_frames(nic, function, [60] * 2)
+    assert who(picks(nic, 3)) == [VF1, VF1, VF2]
+    cache_frames(nic, VF0, [60] * 2)
+    assert who(picks(nic)) == [VF0, VF0, VF2, VF3, VF3]
+
+
+# ---- Room, rates ----
+
+
+def test_a_picked_frame_that_does_not_fit_waits_and_nothing_overtakes_it():
+    nic = machine(nic={"tx_buffer": "2000B"})
+    cache_frames(nic, VF0, [1514] * 2)
+    cache_frames(nic, VF1, [60] * 2)
+    assert picks(nic) == [(VF0, 1514), (VF1, 60)]  # and the next of VF0 is picked, but has no room
+    assert nic.tx_buffer.level == 1574
+    cache_frames(nic, PF, [60])
+    assert picks(nic, now_fs=50) == []
+    nic.tx_buffer.level -= 1514
+    assert picks(nic, now_fs=80) == [(VF0, 1514), (VF1, 60), (PF, 60)]
+    assert nic.stall_tx_buffer.total_fs == 80
+
+
+def test_a_frame_that_just_fits_goes():
+    nic = machine(nic={"tx_buffer": "1574B"})
+    cache_frames(nic, VF0, [1514, 61])
+    cache_frames(nic, VF1, [60])
+    assert picks(nic) == [(VF0, 1514), (VF1, 60)]
+    assert nic.tx_buffer.level == 1574
+
+
+def test_a_pick_takes_the_descriptor_and_lets_more_be_fetched():
+    nic = machine(nic={"fetch_batch": 2, "descriptor_cache": 3})
+    cache_frames(nic, VF0, [60] * 2)
+    nic.tx_queue[VF0].known = 4
+    assert len(picks(nic, 1)) == 1
+    queue = nic.tx_queue[VF0]
+    assert (queue.cached, queue.requested, queue.known) == (1, 2, 2)
+
+
+def limited(rate):
+    return machine(switch={"ports": [{"name": "vf0", "rate_limit": rate}]})
+
+
+def test_a_rate_limit_spaces_frames_by_their_length_with_fcs():
+    """1 Gb/s: 1518 B take 12.144 us; the timer stands there."""
+    nic = limited("1Gbps")
+    cache_frames(nic, VF0, [1514] * 3)
+    assert len(picks(nic, now_fs=100)) == 1
+    assert nic.events.next_at[layout.TIMERS] == 100 + 12_144 * NS
+    assert picks(nic, now_fs=101) == []
+    assert take_timer(nic.events) == layout.SHAPER_TIMER << 16 | VF0
+    shaper_expired(nic, VF0)
+    now_fs = 100 + 12_144 * NS
+    assert len(picks(nic, now_fs=now_fs)) == 1
+    assert nic.events.next_at[layout.TIMERS] == now_fs + 12_144 * NS
+
+
+def test_a_limited_function_lets_the_others_by():
+    nic = limited("1Gbps")
+    cache_frames(nic, VF0, [1514] * 2)
+    cache_frames(nic, VF1, [60] * 3)
+    assert who(picks(nic)) == [VF0, VF1, VF1, VF1]
+
+
+def test_unused_rate_is_not_saved_up():
+    """A frame long after the last one goes at once, the one behind it a full gap later: no burst above the rate."""
+    nic = limited("1Gbps")
+    cache_frames(nic, VF0, [1514])
+    picks(nic)
+    take_timer(nic.events)
+    shaper_expired(nic, VF0)
+    cache_frames(nic, VF0, [1514] * 2)
+    assert len(picks(nic, now_fs=10**12)) == 1
+    assert nic.events.next_at[layout.TIMERS] == 10**12 + 12_144 * NS
+
+
+def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():
+    nic = limited("1Gbps")
+    cache_frames(nic, VF0, [1514] * 2)
+    picks(nic, now_fs=0)  # at 0 the second frame stands ready and may not go
+    pick(nic, 500)
+    cache_frames(nic, VF1, [60])
+    picks(nic, 1, now_fs=700)
+    assert nic.stall_rate_limit.total_fs == 700
+
+
+@pytest.mark.parametrize("scheduler", ["round_robin", "weighted", "deficit", "strict"])
+def test_nothing_is_picked_where_nothing_waits(scheduler):
+    nic = scheduled(scheduler)
+    assert picks(nic) == []
+    cache_frames(nic, VF1, [60])
+    assert who(picks(nic)) == [VF1]
+    assert picks(nic) == []
