@@ -1,0 +1,287 @@
+"""Where frames come from: when each kind of source has one, which, and what a full ring does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.events import take_timer
+from hwmodel.kernels.sources import begin, choice, feed_hungry, hunger, source_timer, wire_time_fs
+from hwmodel.kernels.transmit import slots_free
+from hwmodel.workload.alias import build_alias_table
+from tests.blocks.idle_machine import NS, VF0, VF1, machine
+
+NO_RECORD = -1
+
+
+def add_source(nic, number, function, kind, targets=((0, 1),), lengths=((64, 1),), **fields):
+    """Enter a source with its tables; functions without one have none."""
+    source = nic.source[number]
+    source.kind, source.function, source.rng[:] = kind, function, (1, 2, 3, 4 + number)
+    for table, first, n in ((targets, "first_target", "n_targets"), (lengths, "first_length", "n_lengths")):
+        built = build_alias_table(list(table))
+        start = 8 * number + (4 if first == "first_length" else 0)
+        rows = nic.choice[start : start + len(built.value)]
+        rows["threshold"], rows["here"], rows["there"] = built.threshold, built.value, built.value[built.alias]
+        source[first], source[n] = start, len(built.value)
+    for name, value in fields.items():
+        source[name] = value
+    if function >= 0:
+        if nic.function[function].n_sources == 0:
+            nic.function[function].first_source = number
+        nic.function[function].n_sources += 1
+    nic.limits.n_sources = max(nic.limits.n_sources, number + 1)
+    return source
+
+
+def adapter(**blocks):
+    nic = machine(**blocks)
+    for template in range(4):
+        nic.template[template].flow = template
+        nic.template[template].queue_hash = template
+    return nic
+
+
+def start(nic):
+    for number in range(nic.limits.n_sources):
+        begin(nic, number)
+    for function in range(nic.limits.n_functions):
+        hunger(nic, function)
+    feed_hungry(nic, 0)
+
+
+def arrivals(nic, n):
+    """Let n source timers go off; return their times."""
+    found = []
+    for _ in range(n):
+        found.append(int(nic.events.next_at[layout.TIMERS]))
+        word = take_timer(nic.events)
+        if word >> 16 == layout.SOURCE_TIMER:
+            source_timer(nic, found[-1], word & 0xFFFF)
+            feed_hungry(nic, found[-1])
+    return found
+
+
+def frames_in_ring(nic, queue_number):
+    queue = nic.tx_queue[queue_number]
+    posts = [nic.post[queue.first + (i & queue.mask)] for i in range(queue.freed, queue.reserved)]
+    return [(int(each.template), int(each.n_bytes)) for each in posts]
+
+
+def no_core(monkeypatch):
+    """Take the cores out of the picture: what is posted stays in the ring."""
+    monkeypatch.setattr("hwmodel.kernels.sources.add_task", lambda *_: None)
+
+
+# ---- Draws ----
+
+
+def test_alias_draws_follow_the_weights():
+    nic = adapter()
+    source = add_source(nic, 0, VF0, layout.CLOSED_SOURCE, lengths=[(64, 7), (570, 4), (1518, 1)])
+    draws = [int(choice(nic, source, source.first_length, source.n_lengths)) for _ in range(6000)]
+    for length, share in ((64, 7 / 12), (570, 4 / 12), (1518, 1 / 12)):
+        assert draws.count(length) / 6000 == pytest.approx(share, abs=5 * np.sqrt(share * (1 - share) / 6000))
+
+
+def test_an_alias_row_is_drawn_by_column_then_threshold(monkeypatch):
+    """Two rows: the first half of the first word means row 0; below its threshold `here`, else `there`."""
+    nic = adapter()
+    source = add_source(nic, 0, VF0, layout.CLOSED_SOURCE)
+    nic.choice[0].threshold, nic.choice[0].here, nic.choice[0].there = 2**31, 10, 11
+    nic.choice[1].threshold, nic.choice[1].here, nic.choice[1].there = 2**32, 20, 21
+    words = iter([0, 2**31 - 1, 2**31 - 1, 2**31, 2**31, 2**32 - 1])
+    monkeypatch.setattr("hwmodel.kernels.sources.next_u32", lambda _source: next(words))
+    assert [choice(nic, source, 0, 2) for _ in range(3)] == [10, 11, 20]
+
+
+# ---- Closed loops ----
+
+
+def test_a_closed_source_keeps_the_ring_full(monkeypatch):
+    """tx_ring - 1 slots at time 0, and each slot that is freed."""
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 16})
+    add_source(nic, 0, VF0, layout.CLOSED_SOURCE, targets=[(2, 1)])
+    start(nic)
+    assert frames_in_ring(nic, VF0) == [(2, 60)] * 15
+    assert nic.counters.offered == nic.flow[2].offered == 15
+    slots_free(nic, 50 * NS, VF0, 4)
+    feed_hungry(nic, 50 * NS)
+    assert nic.counters.offered == 19
+    assert nic.tx_queue[VF0].reserved - nic.tx_queue[VF0].freed == 15
+    assert nic.tx_queue[VF0].highest == 15
+    assert nic.tx_ring.level == 15
+
+
+def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter()
+    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10 * NS)
+    start(nic)
+    arrivals(nic, 16)  # at 0 the first; the sixteenth, at 150 ns, has no slot
+    slots_free(nic, 175 * NS, VF0, 1)
+    feed_hungry(nic, 175 * NS)
+    assert nic.stall_tx_ring.total_fs == 25 * NS
+
+
+# ---- Times ----
+
+
+def test_a_periodic_source_begins_at_its_phase():
+    nic = adapter()
+    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=30 * NS, mean_gap_fs=100 * NS)
+    start(nic)
+    nic.host.frame_time_fs = 0
+    times = [at_fs // NS for at_fs in arrivals(nic, 6)]
+    assert times == [30, 30, 130, 130, 230, 230]  # each arrival, and the core's end of posting it
+
+
+def test_poisson_gaps_are_exponential(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 4096})
+    add_source(nic, 0, VF0, layout.POISSON_SOURCE, mean_gap_fs=100 * NS)
+    start(nic)
+    gaps = np.diff([0, *arrivals(nic, 1500)]) / NS
+    assert np.mean(gaps) == pytest.approx(100, rel=4 / np.sqrt(1500))
+    assert np.std(gaps) == pytest.approx(100, rel=0.15)
+    assert np.mean(gaps > 100) == pytest.approx(np.exp(-1), abs=0.05)
+
+
+def test_on_off_sends_bursts_at_the_peak_rate(monkeypatch):
+    """Gaps in a burst are peak gaps; behind each burst another pause is added. The mean rate comes out."""
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 4096})
+    fields = {"peak_gap_fs": 10 * NS, "mean_burst_frames": 4.0, "mean_off_fs": 360 * NS}
+    add_source(nic, 0, VF0, layout.ON_OFF_SOURCE, **fields)  # 4 frames in 40 + 360 ns
+    start(nic)
+    gaps = np.diff(arrivals(nic, 3000)) / NS
+    assert gaps.min() == 10
+    assert np.mean(gaps > 10) == pytest.approx(1 / 4, abs=0.04)
+    assert np.mean(gaps[gaps > 10]) == pytest.approx(370, rel=0.15)
+    assert np.mean(gaps) == pytest.approx(100, rel=0.15)
+
+
+def tape(nic, *entries):
+    for row, entry in zip(nic.tape, entries, strict=False):
+        row.at_fs, row.template, row.frame_bytes, row.hash, row.index = entry
+
+
+def test_a_record_is_played_at_its_times_and_ends(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter()
+    tape(nic, (5, 1, 64, 0, 3), (5, 2, 100, 0, 4), (90, 1, 1518, 0, 7))
+    add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=3)
+    start(nic)
+    assert arrivals(nic, 2) == [5, 90]  # two of one time in one go
+    assert frames_in_ring(nic, VF0) == [(1, 60), (2, 96), (1, 1514)]
+    queue = nic.tx_queue[VF0]
+    assert [int(nic.post[queue.first + i].index) for i in range(3)] == [3, 4, 7]
+    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+
+
+def test_a_record_played_back_to_back_ends_too(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter()
+    tape(nic, *[(0, 1, 64 + i, 0, i) for i in range(20)])
+    add_source(nic, 0, VF0, layout.CLOSED_RECORDED_SOURCE, next_record=0, last_record=20)
+    start(nic)
+    assert [n_bytes for _, n_bytes in frames_in_ring(nic, VF0)] == list(range(60, 75))
+    for _ in range(3):
+        slots_free(nic, 10, VF0, 5)
+        feed_hungry(nic, 10)
+    assert nic.counters.offered == 20
+
+
+def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
+    """Both have waited for a slot: the frame that came first goes first."""
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 8})
+    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, targets=[(1, 1)], next_at_fs=20, mean_gap_fs=20)
+    add_source(nic, 1, VF0, layout.PERIODIC_SOURCE, targets=[(2, 1)], next_at_fs=10, mean_gap_fs=15)
+    start(nic)
+    arrivals(nic, 12)
+    # 10 25 40 55 70 of the second and 20 40 60 80 of the first; at 40 the lower number goes first.
+    assert [template for template, _ in frames_in_ring(nic, VF0)] == [2, 1, 2, 1, 2, 2, 1]
+
+
+# ---- A full ring ----
+
+
+def test_on_full_drop_loses_frames_and_counts_them(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter(workload={"on_full": "drop"})
+    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10)
+    start(nic)
+    arrivals(nic, 19)  # with the one at 0: 20
+    reason = DropReason.TX_RING_FULL.value
+    assert (nic.counters.offered, nic.counters.dropped, nic.counters.drops[reason]) == (20, 5, 5)
+    assert nic.counters.function_drops[VF0, reason] == 5
+    slots_free(nic, 195, VF0, 1)
+    feed_hungry(nic, 195)
+    arrivals(nic, 1)
+    assert (nic.counters.offered, nic.counters.dropped) == (21, 5)
+
+
+def test_on_full_wait_keeps_frames_in_order(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 8})
+    tape(nic, *[(10 * i, 1, 64 + i, 0, i) for i in range(12)])
+    add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=12)
+    start(nic)
+    arrivals(nic, 7)  # the eighth frame, at 70, finds no slot and waits
+    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+    slots_free(nic, 500, VF0, 7)
+    feed_hungry(nic, 500)
+    assert [n_bytes for _, n_bytes in frames_in_ring(nic, VF0)] == list(range(67, 72))
+    assert nic.counters.offered == 12
+
+
+def test_rings_are_chosen_by_the_hash(monkeypatch):
+    """Two rings a function: VF0 has 2 and 3; the hash's remainder tells which."""
+    no_core(monkeypatch)
+    nic = adapter(nic={"queues_per_vf": 2})
+    tape(nic, (0, 1, 64, 6, 0), (0, 1, 65, 7, 1), (0, 1, 66, 9, 2))
+    add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=3)
+    start(nic)
+    arrivals(nic, 1)
+    assert [n for _, n in frames_in_ring(nic, 2)] == [60]
+    assert [n for _, n in frames_in_ring(nic, 3)] == [61, 62]
+
+
+# ---- The line ----
+
+
+@pytest.mark.parametrize(("n_bytes", "on_wire"), [(1514, 1538), (60, 84), (14, 84), (61, 85)])
+def test_a_frame_on_the_wire_takes_at_least_84_byte_times(n_bytes, on_wire):
+    """Padded to 60 B; FCS, preamble, gap: 24 B. At 10 Gb/s 0.8 ns a byte; rounded down at 3 Gb/s."""
+    assert wire_time_fs(adapter(port={"rate": "10Gbps"}), n_bytes) == on_wire * 800_000
+    assert wire_time_fs(adapter(port={"rate": "3Gbps"}), n_bytes) == on_wire * 8 * 10**15 // (3 * 10**9)
+
+
+def test_the_line_is_a_first_in_first_out_server():
+    """Arrivals at 0, 10 and 500 ns of 60 B at 10 Gb/s, 67.2 ns each: in at 67.2, 134.4 and 567.2."""
+    nic = adapter(port={"rate": "10Gbps"})
+    tape(nic, (0, 0, 64, 0, 0), (10 * NS, 0, 64, 0, 1), (500 * NS, 0, 64, 0, 2))
+    add_source(nic, 0, -1, layout.RECORDED_SOURCE, next_record=0, last_record=3)
+    start(nic)
+    arrivals(nic, 3)
+    ready = [int(nic.line[i].ready_fs) for i in range(nic.line_head, nic.line_tail)]
+    assert ready == [67_200_000, 134_400_000, 567_200_000]
+    assert nic.events.next_at[layout.LINE] == 67_200_000
+    assert nic.line_busy_fs == 3 * 67_200_000
+
+
+def test_a_closed_source_outside_fills_the_line():
+    nic = adapter(port={"rate": "10Gbps"})
+    add_source(nic, 0, -1, layout.CLOSED_SOURCE)
+    start(nic)
+    assert [at_fs // 1000 for at_fs in arrivals(nic, 4)] == [0, 67_200, 134_400, 201_600]
+
+
+def test_functions_without_sources_are_left_alone():
+    nic = adapter()
+    hunger(nic, VF1)
+    assert nic.n_hungry == 0
