@@ -48,7 +48,7 @@ class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
     `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `flow_latencies` and
-    the histograms are those since the window began.
+    the histograms are those since the window began, and not copied: they may take most of a run's memory.
     """
 
     now_fs: int
@@ -76,7 +76,10 @@ class Snapshot:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     rows = layout.FIRST_FLOW_HISTOGRAM + len(book.flows)
-    nic["histogram"][:rows] = 0
+    histogram = nic["histogram"]
+    for row in range(rows):
+        if histogram[row].any():  # writing zeros to rows that nobody used would take memory for them
+            histogram[row] = 0
     for latency in (nic.from_doorbell, nic.wire_wait):
         latency.n = 0
         latency.sum_fs = 0
@@ -113,7 +116,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         flows=nic["flow"][:n_flows].copy(),
         tx_ring_highest=int(queues["highest"].max(initial=0)),
-        histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows].copy(),
+        histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         from_doorbell=np.array(nic["from_doorbell"]),
         wire_wait=np.array(nic["wire_wait"]),
     )
