@@ -18,7 +18,7 @@ import os, signal, sys, types
 import hwmodel
 for name, contents in {
     "config": {"load_config": lambda path, overrides: None},
-    "simulation": {"simulate": lambda config, progress, pcap_path: act(), "kernels_are_cached": lambda: True},
+    "simulation": {"simulate": lambda config, progress, pcap_path, trace_path: act(), "kernels_are_cached": lambda: True},
     "report": {"print_summary": lambda result: None},
 }.items():
     module = types.ModuleType("hwmodel." + name)

@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, metavar="N", help="seed of the random numbers: run.seed=N")
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
+    run.add_argument("--trace", metavar="FILE", help="write the link's first TLPs as a time line for trace viewers")
 
     check = _command(commands, "check", "validate, and print the resolved configuration")
     _takes_config(check)

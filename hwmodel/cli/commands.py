@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> None:
     """Simulate one configuration."""
-    outputs = (("--json", arguments.json), ("--report", arguments.report), ("--pcap", arguments.pcap))
+    outputs = tuple((f"--{name}", getattr(arguments, name)) for name in ("json", "report", "pcap", "trace"))
     check_outputs(outputs, inputs=[arguments.config])
     if arguments.report is not None:
         _require_report_packages()
@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> None:
 
     _announce_compilation(simulation.kernels_are_cached())
     with progress_bar() as progress, _placing_errors(arguments):
-        result = simulation.simulate(config, progress=progress, pcap_path=arguments.pcap)
+        result = simulation.simulate(config, progress=progress, pcap_path=arguments.pcap, trace_path=arguments.trace)
     write_json(result.to_json(), arguments.json)
     if arguments.report is not None:
         from hwmodel.report import render_page

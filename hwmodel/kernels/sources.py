@@ -258,4 +258,6 @@ def source_timer(nic, now_fs, number):
         line_arrives(nic, now_fs, number)
     else:
         source.armed = 0
+        if source.next_at_fs > now_fs:
+            arm(nic, number)  # another look at the function in this instant has taken the frame already
         hunger(nic, source.function)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.atomic_file import write_atomically
 from hwmodel.config import check_run_scope
 from hwmodel.errors import RunError
 from hwmodel.kernels import engine, layout
@@ -15,6 +16,7 @@ from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
 from hwmodel.simulation.measurement import Snapshot, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import State, build_state
 from hwmodel.simulation.outcome import describe_host_run, make_result
+from hwmodel.simulation.trace import TracedTlp, trace_json, trace_tlps
 from hwmodel.simulation.warmup import SLICE_FS, Warmup
 from hwmodel.simulation.workload_state import FlowBook, fill_workload
 from hwmodel.workload import Workload, build_workload
@@ -29,12 +31,14 @@ Progress = Callable[[float, str], None]
 EVENTS_PER_CALL = 2_000_000
 
 
-def simulate(config: Config, progress: Progress | None = None, pcap_path: str | None = None) -> Result:
+def simulate(
+    config: Config, progress: Progress | None = None, pcap_path: str | None = None, trace_path: str | None = None
+) -> Result:
     """Simulate a configuration and return what it measured.
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
-    the run are written there. Raises InputError where the configuration asks for what a run does not model, RunError
-    where the run cannot be finished.
+    the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers. Raises
+    InputError where the configuration asks for what a run does not model, RunError where the run cannot be finished.
     """
     check_run_scope(config)
     workload = build_workload(config)
@@ -44,6 +48,7 @@ def simulate(config: Config, progress: Progress | None = None, pcap_path: str | 
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
     run = Run(config, workload, progress or (lambda _share, _text: None))
     run.compile_s = compile_s
+    run.has_trace = trace_path is not None
     if pcap_path is None:
         for _ in run.pieces():
             pass
@@ -51,6 +56,8 @@ def simulate(config: Config, progress: Progress | None = None, pcap_path: str | 
         run.state[0].log.enabled = 1
         edits, templates = run.book.edits, workload.templates
         write_delivered(pcap_path, run.pieces(), templates, edits, replayed=workload.pcap)
+    if trace_path is not None:
+        write_atomically(trace_path, trace_json(run.tlps, config))
     return run.result()
 
 
@@ -65,6 +72,8 @@ class Run:
         self.book: FlowBook = fill_workload(self.state[0], config, workload, config.run.seed)
         self.compile_s = 0.0
         self.watched_flow = 0
+        self.has_trace = False
+        self.tlps: list[TracedTlp] = []
         self.wall_s = 0.0
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
@@ -88,6 +97,9 @@ class Run:
         self.start = take_snapshot(nic, self.book)
         frames = layout.NEVER if settings.frames is None else int(nic.counters.delivered) + settings.frames
         until_fs = layout.NEVER if settings.frames is not None else int(nic.now_fs) + settings.duration_fs
+        if self.has_trace:
+            nic.delivered_target = frames
+            self.tlps = trace_tlps(nic, lambda: self.call(until_fs, 1))
         yield from self.advance(until_fs, frames, share=1.0, what="measuring")
         if is_settled and not self.is_replay:
             yield from self.to_delivery_edge(self.start.now_fs)

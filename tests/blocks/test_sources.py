@@ -10,6 +10,7 @@ from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.events import take_timer
 from hwmodel.kernels.sources import begin, choice, feed_hungry, hunger, source_timer, wire_time_fs
 from hwmodel.kernels.transmit import slots_free
+from hwmodel.simulation.nic_state import random_words
 from hwmodel.workload.alias import build_alias_table
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 
@@ -19,7 +20,7 @@ NO_RECORD = -1
 def add_source(nic, number, function, kind, targets=((0, 1),), lengths=((64, 1),), **fields):
     """Enter a source with its tables; functions without one have none."""
     source = nic.source[number]
-    source.kind, source.function, source.rng[:] = kind, function, (1, 2, 3, 4 + number)
+    source.kind, source.function, source.rng[:] = kind, function, random_words(1, 1 + number)
     for table, first, n in ((targets, "first_target", "n_targets"), (lengths, "first_length", "n_lengths")):
         built = build_alias_table(list(table))
         start = 8 * number + (4 if first == "first_length" else 0)
@@ -56,6 +57,7 @@ def arrivals(nic, n):
     """Let n source timers go off; return their times."""
     found = []
     for _ in range(n):
+        assert nic.events.next_at[layout.TIMERS] < layout.NEVER, "no source is armed any more"
         found.append(int(nic.events.next_at[layout.TIMERS]))
         word = take_timer(nic.events)
         if word >> 16 == layout.SOURCE_TIMER:
@@ -122,7 +124,7 @@ def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
     add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10 * NS)
     start(nic)
     arrivals(nic, 16)  # at 0 the first; the sixteenth, at 150 ns, has no slot
-    slots_free(nic, 175 * NS, VF0, 1)
+    slots_free(nic, 175 * NS, VF0, 5)
     feed_hungry(nic, 175 * NS)
     assert nic.stall_tx_ring.total_fs == 25 * NS
 
@@ -130,13 +132,25 @@ def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
 # ---- Times ----
 
 
-def test_a_periodic_source_begins_at_its_phase():
+@pytest.mark.parametrize("phase", [0, 30])
+def test_a_periodic_source_begins_at_its_phase_and_goes_on(phase, monkeypatch):
+    """With phase 0 the first frame is taken as the machine starts, before the timer of that instant."""
+    no_core(monkeypatch)
     nic = adapter()
-    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=30 * NS, mean_gap_fs=100 * NS)
+    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=phase * NS, mean_gap_fs=100 * NS)
     start(nic)
-    nic.host.frame_time_fs = 0
-    times = [at_fs // NS for at_fs in arrivals(nic, 6)]
-    assert times == [30, 30, 130, 130, 230, 230]  # each arrival, and the core's end of posting it
+    assert [at_fs // NS for at_fs in arrivals(nic, 4)] == [phase + 100 * i for i in range(4)]
+    assert len(frames_in_ring(nic, VF0)) == 4
+
+
+def test_two_sources_of_a_function_may_come_in_the_same_instant(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter()
+    for number in range(2):
+        add_source(nic, number, VF0, layout.PERIODIC_SOURCE, targets=[(number, 1)], next_at_fs=10, mean_gap_fs=10)
+    start(nic)
+    assert arrivals(nic, 6) == [10, 10, 20, 20, 30, 30]
+    assert [template for template, _ in frames_in_ring(nic, VF0)] == [0, 1] * 3
 
 
 def test_poisson_gaps_are_exponential(monkeypatch):
@@ -196,14 +210,17 @@ def test_a_record_played_back_to_back_ends_too(monkeypatch):
 
 
 def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
-    """Both have waited for a slot: the frame that came first goes first."""
+    """As they come, and when they have waited for a slot."""
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
     add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, targets=[(1, 1)], next_at_fs=20, mean_gap_fs=20)
     add_source(nic, 1, VF0, layout.PERIODIC_SOURCE, targets=[(2, 1)], next_at_fs=10, mean_gap_fs=15)
     start(nic)
-    arrivals(nic, 12)
-    # 10 25 40 55 70 of the second and 20 40 60 80 of the first; at 40 the lower number goes first.
+    arrivals(nic, 9)
+    # 10 25 40 55 70 85 100 115 of the second, 20 40 60 80 100 120 of the first; the lower number goes first.
+    assert [template for template, _ in frames_in_ring(nic, VF0)] == [2, 1, 2, 1, 2, 2, 1]
+    slots_free(nic, 200, VF0, 7)
+    feed_hungry(nic, 200)
     assert [template for template, _ in frames_in_ring(nic, VF0)] == [2, 1, 2, 1, 2, 2, 1]
 
 
@@ -215,7 +232,7 @@ def test_on_full_drop_loses_frames_and_counts_them(monkeypatch):
     nic = adapter(workload={"on_full": "drop"})
     add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10)
     start(nic)
-    arrivals(nic, 19)  # with the one at 0: 20
+    arrivals(nic, 20)
     reason = DropReason.TX_RING_FULL.value
     assert (nic.counters.offered, nic.counters.dropped, nic.counters.drops[reason]) == (20, 5, 5)
     assert nic.counters.function_drops[VF0, reason] == 5
@@ -231,7 +248,7 @@ def test_on_full_wait_keeps_frames_in_order(monkeypatch):
     tape(nic, *[(10 * i, 1, 64 + i, 0, i) for i in range(12)])
     add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=12)
     start(nic)
-    arrivals(nic, 7)  # the eighth frame, at 70, finds no slot and waits
+    arrivals(nic, 8)  # the eighth frame, at 70, finds no slot and waits
     assert nic.events.next_at[layout.TIMERS] == layout.NEVER
     slots_free(nic, 500, VF0, 7)
     feed_hungry(nic, 500)

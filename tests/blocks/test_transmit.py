@@ -1,0 +1,133 @@
+"""The end of a Tx descriptor: write-back by the batch or the timer, interrupts, free slots."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.events import take_timer
+from hwmodel.kernels.transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
+from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
+
+WRITEBACK, INTERRUPT = layout.TX_WRITEBACK, layout.TX_INTERRUPT
+
+
+def adapter(batch=1, timeout=None, interrupt=0):
+    nic = machine(
+        nic={"tx_writeback_batch": batch, "writeback_timeout": timeout, "tx_ring": 64},
+        driver={"tx_interrupt_batch": interrupt},
+    )
+    for queue in (VF0, VF1):
+        nic.tx_queue[queue].reserved = 40
+    return nic
+
+
+def done(nic, n, now_fs=0, queue=VF0):
+    for _ in range(n):
+        descriptor_done(nic, now_fs, queue)
+
+
+def expire(nic):
+    """Let the next timer go off; return its time."""
+    at_fs = int(nic.events.next_at[layout.TIMERS])
+    word = take_timer(nic.events)
+    assert word >> 16 == layout.TX_WRITEBACK_TIMER
+    tx_writeback_expired(nic, at_fs, word & 0xFFFF)
+    return at_fs
+
+
+@pytest.mark.parametrize(("batch", "n", "expected"), [(1, 3, [16, 16, 16]), (8, 7, []), (8, 8, [128]), (3, 7, [48, 48])])
+def test_done_descriptors_are_written_back_by_the_batch(batch, n, expected):
+    nic = adapter(batch)
+    done(nic, n)
+    assert posted_writes(nic) == [(WRITEBACK, VF0, n_bytes) for n_bytes in expected]
+    assert nic.tx_queue[VF0].held == n - sum(expected) // 16
+
+
+def test_each_ring_holds_its_own():
+    nic = adapter(3)
+    done(nic, 2, queue=VF0)
+    done(nic, 2, queue=VF1)
+    assert posted_writes(nic) == []
+    done(nic, 1, queue=VF1)
+    assert posted_writes(nic) == [(WRITEBACK, VF1, 48)]
+
+
+def test_the_timer_runs_from_the_first_that_is_held():
+    nic = adapter(8, "100ns")
+    done(nic, 1, 10 * NS)
+    done(nic, 2, 60 * NS)
+    assert expire(nic) == 110 * NS
+    assert posted_writes(nic) == [(WRITEBACK, VF0, 48)]
+    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+
+
+def test_a_full_batch_makes_the_timer_idle():
+    """Held from 10, full at 60; the next is held from 90: its time is up at 190, not at 110."""
+    nic = adapter(2, "100ns")
+    done(nic, 1, 10 * NS)
+    done(nic, 1, 60 * NS)
+    done(nic, 1, 90 * NS)
+    assert len(posted_writes(nic)) == 1
+    assert expire(nic) == 110 * NS
+    assert len(posted_writes(nic)) == 1
+    assert expire(nic) == 190 * NS
+    assert posted_writes(nic) == [(WRITEBACK, VF0, 32), (WRITEBACK, VF0, 16)]
+
+
+def test_an_idle_timer_writes_nothing():
+    nic = adapter(2, "100ns")
+    done(nic, 2, 10 * NS)
+    done(nic, 1, 200 * NS)
+    done(nic, 1, 210 * NS)
+    while nic.events.next_at[layout.TIMERS] < layout.NEVER:
+        expire(nic)
+    assert posted_writes(nic) == [(WRITEBACK, VF0, 32)] * 2
+
+
+def test_without_a_timer_a_part_batch_waits_for_ever():
+    nic = adapter(8)
+    done(nic, 7)
+    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+
+
+def test_write_backs_go_on_round_the_ring():
+    nic = adapter(24)
+    done(nic, 72)
+    assert [(int(each.address) // 16, int(each.left_bytes) // 16, int(each.n)) for each in waiting(nic.up.first)] == [
+        (0, 24, 24), (24, 24, 24), (48, 16, 0), (0, 8, 24),
+    ]  # fmt: skip
+
+
+# ---- At the host ----
+
+
+def test_without_interrupts_slots_are_free_with_the_write_back():
+    nic = adapter()
+    nic.tx_ring.level = 40
+    tx_written_back(nic, 5, VF0, 3)
+    assert (nic.tx_queue[VF0].freed, nic.tx_ring.level) == (3, 37)
+    assert posted_writes(nic) == []
+
+
+@pytest.mark.parametrize(
+    ("batch", "landed", "told"), [(4, [1] * 9, [4, 4]), (4, [3, 3, 3, 3], [6, 6]), (1, [2], [2]), (8, [3, 4], [])]
+)
+def test_an_interrupt_tells_all_that_are_counted(batch, landed, told):
+    """At least a batch; what is above it goes along."""
+    nic = adapter(interrupt=batch)
+    for n in landed:
+        tx_written_back(nic, 5, VF0, n)
+    assert posted_writes(nic) == [(INTERRUPT, VF0, 4)] * len(told)
+    assert [int(each.n) for each in waiting(nic.up.first)] == told
+    assert nic.tx_queue[VF0].freed == 0
+    assert nic.tx_queue[VF0].counted == sum(landed) - sum(told)
+
+
+def test_freed_slots_make_the_driver_look_for_frames():
+    nic = adapter()
+    nic.function[VF1].n_sources = 1
+    slots_free(nic, 5, VF1, 2)
+    slots_free(nic, 5, VF1, 1)
+    assert nic.hungry[: nic.n_hungry].tolist() == [VF1]
+    assert nic.tx_queue[VF1].freed == 3
