@@ -39,7 +39,11 @@ class StandIn:
 def library(monkeypatch) -> StandIn:
     stand_in = StandIn()
     contents = {
-        "config": {"load_config": stand_in.load_config},
+        "config": {
+            "load_config": stand_in.load_config,
+            "check_run_scope": lambda config: None,
+            "place_lines": lambda path, overrides, lines: lines,
+        },
         "simulation": {"simulate": stand_in.simulate, "kernels_are_cached": lambda: stand_in.kernels_cached},
         "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": lambda results: "<p>page</p>"},
     }

@@ -89,7 +89,9 @@ def take_first(events, lane_id):
 @kernel
 def set_timer(events, at_fs, kind, index):
     """Enter a timer; those of one instant go by kind, then index, then age. Return False if the heap is full."""
-    key = (((kind << KEY_INDEX_BITS) | index) << KEY_SEQUENCE_BITS) | (events.seq & ((1 << KEY_SEQUENCE_BITS) - 1))
+    # Interpreted, `index` may be a numpy integer of 32 bits, which would stay one.
+    word = (kind << KEY_INDEX_BITS) | int(index)
+    key = (word << KEY_SEQUENCE_BITS) | (events.seq & ((1 << KEY_SEQUENCE_BITS) - 1))
     events.seq += 1
     if events.heap_n == HEAP_CAP:
         return False

@@ -130,6 +130,7 @@ def serve_rx_buffer(nic, now_fs):
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:
+            set_stalled(nic.stall_descriptors, now_fs, False)
             return has_dropped
         else:
             fifo.head += 1
