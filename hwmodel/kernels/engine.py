@@ -94,19 +94,22 @@ def read_complete(nic, now_fs, number):
     """Use what a read has brought, now that its last byte is stored."""
     tag = nic.tags.slot[number]
     kind = tag.kind
+    grant, ring_queue, n_descriptors = tag.frame, tag.queue, tag.n_descriptors
     release_tag(nic, now_fs, number)
+    if nic.tags.n_free == 1:
+        issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
     if kind == PAYLOAD_READ:
-        frame = nic.grant[tag.frame & (GRANT_CAP - 1)]
+        frame = nic.grant[grant & (GRANT_CAP - 1)]
         frame.reads_left -= 1
         if frame.reads_left == 0:
-            frame_in(nic, now_fs, tag.frame)
+            frame_in(nic, now_fs, grant)
     elif kind == TX_DESCRIPTOR_READ:
-        descriptors_cached(nic, tag.queue, tag.n_descriptors)
-        fetch_tx(nic, tag.queue)
+        descriptors_cached(nic, ring_queue, n_descriptors)
+        fetch_tx(nic, ring_queue)
     else:
-        queue = nic.rx_queue[tag.queue]
-        queue.cached += tag.n_descriptors
-        queue.requested -= tag.n_descriptors
+        queue = nic.rx_queue[ring_queue]
+        queue.cached += n_descriptors
+        queue.requested -= n_descriptors
         nic.moves_due = 1
     nic.reads_due = 1
 
@@ -297,7 +300,8 @@ def run(state, until_fs, n_events):
             now_fs = at_fs
         handle(nic, now_fs)
         left -= 1
-    catch_up(nic, now_fs + 1)
+    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.is_stopping == 0 else now_fs
+    catch_up(nic, has_passed_fs + 1)
     events.n_events += n_events - left
     nic.now_fs = now_fs
     if nic.overflow:

@@ -58,8 +58,11 @@ def start_chunk(nic, now_fs, core_number):
     if task.kind == POST_TASK:
         tx_queue = nic.tx_queue[task.queue]
         n = min(task.n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
+        function = tx_queue.function
     else:
-        n = frames_to_refill(nic, nic.rx_queue[task.queue], task.n)
+        rx_queue = nic.rx_queue[task.queue]
+        n = frames_to_refill(nic, rx_queue, task.n)
+        function = rx_queue.function
     core.kind = task.kind
     core.queue = task.queue
     core.chunk = n
@@ -74,7 +77,8 @@ def start_chunk(nic, now_fs, core_number):
             core.last_task = NO_TASK
         task.following = nic.free_task
         nic.free_task = number
-    if not set_timer(nic.events, now_fs + work_fs, CORE_TIMER, core_number):
+    # By function, not by core: what several cores finish at one instant goes by port number.
+    if not set_timer(nic.events, now_fs + work_fs, CORE_TIMER, function):
         nic.overflow = 1
 
 
@@ -108,8 +112,9 @@ def taken(nic, now_fs, number, n):
 
 
 @kernel
-def chunk_done(nic, now_fs, core_number):
-    """Finish a core's current work and start on the next."""
+def chunk_done(nic, now_fs, function):
+    """Finish what a core does for a guest, and let it start on the next."""
+    core_number = nic.function[function].core
     core = nic.core[core_number]
     if core.kind == POST_TASK:
         posted(nic, now_fs, core.queue, core.chunk, core.started_fs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hwmodel.kernels import layout
@@ -210,7 +211,7 @@ def test_a_doorbell_passes_a_completion_short_of_credits():
 
 def returns(nic, entries):
     for now_fs, kind, data_bytes, is_drained in entries:
-        return_credits(nic, now_fs, kind, data_bytes, is_drained)
+        return_credits(nic, now_fs, kind, np.int32(data_bytes), is_drained)  # as the queues' entries hold it
     found = []
     while nic.events.next_at[layout.CREDIT] < layout.NEVER:
         at_fs = int(nic.events.next_at[layout.CREDIT])
@@ -221,8 +222,14 @@ def returns(nic, entries):
 def test_credits_return_after_their_time():
     nic = machine(pcie={"credits": {"ph": 2, "nph": 2, "return": "150ns"}})
     posted, non_posted = layout.POSTED_CREDIT << 32 | 256, layout.NON_POSTED_CREDIT << 32
-    found = returns(nic, [(5, layout.POSTED_CREDIT, 256, True), (9, layout.NON_POSTED_CREDIT, 0, False)])
-    assert found == [(5 + 150 * NS, posted), (9 + 150 * NS, non_posted)]
+    completion = layout.COMPLETION_CREDIT << 32 | 64
+    entries = [
+        (5, layout.POSTED_CREDIT, 256, True),
+        (9, layout.NON_POSTED_CREDIT, 0, False),
+        (11, layout.COMPLETION_CREDIT, 64, False),
+    ]
+    expected = [(5 + 150 * NS, posted), (9 + 150 * NS, non_posted), (11 + 150 * NS, completion)]
+    assert returns(nic, entries) == expected
 
 
 def test_writes_return_after_the_memory_has_taken_them_one_after_another():

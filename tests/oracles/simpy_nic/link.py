@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import simpy
 
@@ -27,6 +27,19 @@ class Rank(IntEnum):
     TX_INTERRUPT = 4
 
 
+class Purpose(StrEnum):
+    """What a TLP is for; a payload's header, framing and LCRC count apart from its data."""
+
+    PAYLOAD = "payload"
+    OVERHEAD = "tlp_overhead"
+    READ_REQUEST = "read_request"
+    DESCRIPTOR = "descriptor"
+    WRITEBACK = "writeback"
+    INTERRUPT = "interrupt"
+    DOORBELL = "doorbell"
+    DLLP = "dllp"
+
+
 def nothing() -> None:
     """Stand for an event that nobody waits for."""
 
@@ -41,6 +54,9 @@ class Transaction:
     chosen: Callable[[], None] = nothing
     left: Callable[[], None] = nothing
     rank: Rank = Rank.PAYLOAD
+    purpose: Purpose = Purpose.PAYLOAD
+    bytes_taken: list[int] | None = None
+    """What the receiver takes of each TLP's data: without the bytes that fill a double word; None: all."""
     tlps_chosen: int = 0
     entered_fs: int = 0
     entered_turn: int = 0
@@ -49,6 +65,11 @@ class Transaction:
     def next_data_bytes(self) -> int:
         """Data of the TLP that goes next."""
         return self.data_bytes[self.tlps_chosen]
+
+    @property
+    def next_bytes_taken(self) -> int:
+        """What the receiver takes of them."""
+        return (self.bytes_taken or self.data_bytes)[self.tlps_chosen]
 
 
 class Credits:
@@ -128,8 +149,7 @@ class Direction:
         self._busy_fs = 0
         self._busy_until_fs = 0
         self.tlps = 0
-        self.tlp_bytes = 0
-        self.dllp_bytes = 0
+        self.bytes_of: Counter[str] = Counter()
         env.process(self._serve())
 
     def enter_posted(self, transaction: Transaction) -> None:
@@ -147,6 +167,16 @@ class Direction:
         transaction.entered_fs = self._env.now
         self._other.queue.append(transaction)
         self._wake()
+
+    @property
+    def dllp_bytes(self) -> int:
+        """Return the bytes of DLLPs sent one by one."""
+        return self.bytes_of[Purpose.DLLP]
+
+    @property
+    def tlp_bytes(self) -> int:
+        """Return the bytes of all TLPs."""
+        return self.bytes_of.total() - self.dllp_bytes
 
     def busy_fs(self) -> int:
         """Return the time for which the direction has been sending until now."""
@@ -166,7 +196,7 @@ class Direction:
                 yield self._idle
                 continue
             transaction = lane.queue[0]
-            data_bytes = transaction.next_data_bytes
+            data_bytes, bytes_taken = transaction.next_data_bytes, transaction.next_bytes_taken
             transaction.tlps_chosen += 1
             is_last = transaction.tlps_chosen == len(transaction.data_bytes)
             if is_last:
@@ -174,34 +204,37 @@ class Direction:
             lane.credit.take(data_bytes)
             self._posted_went_last = lane is self._posted
             self._turn += 1
-            duration_fs = self._begin_transmission(transaction.header_bytes + data_bytes)
+            duration_fs = self._begin_transmission(transaction, data_bytes)
             if is_last:
                 transaction.chosen()
             yield Delay(self._env, duration_fs, place(Phase.LINK))
             if is_last:
                 transaction.left()
             if self._propagation_fs:
-                arguments = (lane, transaction, data_bytes, is_last)
+                arguments = (lane, transaction, bytes_taken, is_last)
                 later(self._env, self._propagation_fs, place(Phase.LINK), self._receive, *arguments)
             else:
-                self._receive(lane, transaction, data_bytes, is_last)
+                self._receive(lane, transaction, bytes_taken, is_last)
 
-    def _begin_transmission(self, n_bytes: int) -> int:
+    def _begin_transmission(self, transaction: Transaction, data_bytes: int) -> int:
         """Account for one TLP and the DLLPs due before it; return the time they take together."""
         pairs, self._dllp_pairs_due = self._dllp_pairs_due, 0
-        duration_fs = pairs * fs_of_bytes(DLLP_PAIR_BYTES, self._fs_per_byte) + fs_of_bytes(n_bytes, self._fs_per_byte)
+        tlp_fs = fs_of_bytes(transaction.header_bytes + data_bytes, self._fs_per_byte)
+        duration_fs = pairs * fs_of_bytes(DLLP_PAIR_BYTES, self._fs_per_byte) + tlp_fs
+        is_payload = transaction.purpose is Purpose.PAYLOAD
         self.tlps += 1
-        self.tlp_bytes += n_bytes
-        self.dllp_bytes += pairs * DLLP_PAIR_BYTES
+        self.bytes_of[Purpose.DLLP] += pairs * DLLP_PAIR_BYTES
+        self.bytes_of[transaction.purpose] += data_bytes
+        self.bytes_of[Purpose.OVERHEAD if is_payload else transaction.purpose] += transaction.header_bytes
         self._busy_fs += duration_fs
         self._busy_until_fs = self._env.now + duration_fs
         return duration_fs
 
-    def _receive(self, lane: Lane, transaction: Transaction, data_bytes: int, is_last: bool) -> None:
+    def _receive(self, lane: Lane, transaction: Transaction, bytes_taken: int, is_last: bool) -> None:
         self._received_tlps += 1
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
-        lane.credit.tlp_received(data_bytes)
+        lane.credit.tlp_received(bytes_taken)
         if is_last:
             transaction.received()
 

@@ -49,8 +49,9 @@ class Model:
             yield self._new_frame(next(self._indices), port, destination, frame_bytes)
 
     def replay(self, load: Load) -> Generator[simpy.Event, None, None]:
-        """Offer the recorded frames at their times."""
-        for index, (at_fs, source, destination, frame_bytes) in enumerate(load.arrivals):
+        """Offer the recorded frames at their times, those of one instant by port."""
+        in_order = sorted(enumerate(load.arrivals), key=lambda item: (item[1].at_fs, item[1].source))
+        for index, (at_fs, source, destination, frame_bytes) in in_order:
             if at_fs > self.env.now:
                 yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
             frame = self._new_frame(index, source, destination, frame_bytes)

@@ -12,7 +12,7 @@ from itertools import cycle
 import simpy
 
 from .cutting import cut_completions, on_link
-from .link import Direction, Transaction, nothing
+from .link import Direction, Purpose, Transaction, nothing
 from .parameters import NicParameters
 from .timing import FifoServer, Phase, fs_of_bytes, later, place
 
@@ -32,6 +32,8 @@ class Read:
     address: int
     n_bytes: int
     complete: Callable[[], None]
+    read_class: ReadClass = ReadClass.PAYLOAD
+    """Set when the read is requested."""
 
 
 class Host:
@@ -52,7 +54,9 @@ class Host:
     def _answer(self, read: Read, received: Callable[[], None]) -> None:
         pieces = cut_completions(read.address, read.n_bytes, self._parameters)
         data_bytes = [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces]
-        self._down.enter_other(Transaction(self._parameters.completion_header_bytes, data_bytes, received))
+        purpose = Purpose.PAYLOAD if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
+        header_bytes = self._parameters.completion_header_bytes
+        self._down.enter_other(Transaction(header_bytes, data_bytes, received, purpose=purpose))
 
 
 class ReadArbiter:
@@ -78,6 +82,8 @@ class ReadArbiter:
 
     def request(self, read_class: ReadClass, reads: list[Read]) -> None:
         """Let reads join their class."""
+        for read in reads:
+            read.read_class = read_class
         self._waiting[read_class].extend(reads)
         self._grant()
 
@@ -93,7 +99,8 @@ class ReadArbiter:
             read = queue.popleft()
             self.free_tags -= 1
             received = partial(self._host.request_received, read, partial(self._last_completion, read))
-            self._up.enter_other(Transaction(self._header_bytes, [0], received))
+            purpose = Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
+            self._up.enter_other(Transaction(self._header_bytes, [0], received, purpose=purpose))
         if not self.has_payload_reads():
             self.payload_class_empty()
 

@@ -144,9 +144,11 @@ class Receiver:
 
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
         self._is_writing = True
+        pieces = self._payload_pieces(copy.frame.data_bytes)
         transaction = Transaction(
             self._parameters.request_header_bytes,
-            self._payload_tlps(copy.frame.data_bytes),
+            [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces],
+            bytes_taken=[n_bytes for _, n_bytes in pieces],
             received=nothing,
             chosen=self._payload_chosen,
             left=partial(self._free_room, copy),
@@ -156,16 +158,15 @@ class Receiver:
         ring.cached -= descriptors
         self._prefetch(ring)
 
-    def _payload_tlps(self, data_bytes: int) -> list[int]:
-        """Return the data bytes of each TLP of a frame's payload, buffer after buffer."""
+    def _payload_pieces(self, data_bytes: int) -> list[tuple[int, int]]:
+        """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer."""
         offset = self._parameters.buffer_offset_bytes
         room = self._parameters.buffer_bytes - offset
-        tlps: list[int] = []
+        pieces: list[tuple[int, int]] = []
         while data_bytes > 0:
-            pieces = cut(offset, min(data_bytes, room), self._parameters.max_payload_bytes)
-            tlps += [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces]
+            pieces += cut(offset, min(data_bytes, room), self._parameters.max_payload_bytes)
             data_bytes -= room
-        return tlps
+        return pieces
 
     def _payload_chosen(self) -> None:
         self._is_writing = False

@@ -26,12 +26,13 @@ class Delivery(NamedTuple):
 
 
 class LinkUse(NamedTuple):
-    """One direction: the busy share of the window, then counts of the whole run."""
+    """One direction: the busy share of the window, counts of the whole run, the window's bytes by purpose."""
 
     busy: float
     tlps: int
     tlp_bytes: int
     dllp_bytes: int
+    window_bytes: dict[str, int]
 
 
 class FinalCounts(NamedTuple):
@@ -119,6 +120,7 @@ class Meter:
         self._is_open = False
         self.start_fs = self.end_fs = 0
         self._busy_at_start_fs = self._busy_fs = (0, 0)
+        self._bytes_at_start = self._bytes_of = (Counter[str](), Counter[str]())
         self._offered = self._delivered = self._dropped = 0
         self._copies_made = self._copies_delivered = self._copies_dropped = 0
         self._open_frames: set[Frame] = set()
@@ -217,23 +219,34 @@ class Meter:
         self._is_open = True
         self.start_fs = self._env.now
         self._busy_at_start_fs = self._busy_now()
+        self._bytes_at_start = self._bytes_now()
 
     def close(self) -> None:
         """Close the window and end the run."""
         self._is_open = False
         self.end_fs = self._env.now
         self._busy_fs = self._busy_now()
+        self._bytes_of = self._bytes_now()
         self.finished.succeed()
 
     def _busy_now(self) -> tuple[int, int]:
         return self._directions[0].busy_fs(), self._directions[1].busy_fs()
 
+    def _bytes_now(self) -> tuple[Counter[str], Counter[str]]:
+        return self._directions[0].bytes_of.copy(), self._directions[1].bytes_of.copy()
+
     def outcome(self, buffers_and_tags: Callable[[], tuple[int, int, int]]) -> Outcome:
         """Return the figures of the finished run."""
         window_fs = max(1, self.end_fs - self.start_fs)
         up, down = (
-            LinkUse((end_fs - start_fs) / window_fs, direction.tlps, direction.tlp_bytes, direction.dllp_bytes)
-            for direction, start_fs, end_fs in zip(self._directions, self._busy_at_start_fs, self._busy_fs, strict=True)
+            LinkUse(
+                busy=(self._busy_fs[i] - self._busy_at_start_fs[i]) / window_fs,
+                tlps=direction.tlps,
+                tlp_bytes=direction.tlp_bytes,
+                dllp_bytes=direction.dllp_bytes,
+                window_bytes=dict(self._bytes_of[i] - self._bytes_at_start[i]),
+            )
+            for i, direction in enumerate(self._directions)
         )
         counts = FinalCounts(
             *(self._offered, self._delivered, self._dropped, len(self._open_frames)),

@@ -9,7 +9,7 @@ from typing import Any
 import simpy
 
 from .cutting import cut_ring
-from .link import Direction, Rank, Transaction
+from .link import Direction, Purpose, Rank, Transaction
 from .parameters import NicParameters
 from .timing import later
 
@@ -64,15 +64,26 @@ class HeldDescriptors:
         pieces = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
         data_bytes = [n_bytes for _, n_bytes in pieces]
         received = partial(self._landed, self._owners)
-        self._up.enter_posted(Transaction(self._parameters.request_header_bytes, data_bytes, received, rank=self._rank))
+        self._up.enter_posted(
+            Transaction(
+                self._parameters.request_header_bytes,
+                data_bytes,
+                received,
+                rank=self._rank,
+                purpose=Purpose.WRITEBACK,
+            )
+        )
         self._position = (self._position + self._descriptors) % self._ring_entries
         self._owners, self._descriptors = [], 0
         self._batches_sent += 1
 
 
 def send_register_write(
-    direction: Direction, parameters: NicParameters, received: Callable[[], None], rank: Rank = Rank.PAYLOAD
+    direction: Direction, parameters: NicParameters, received: Callable[[], None], rank: Rank | None = None
 ) -> None:
-    """Send an interrupt (up) or a doorbell (down)."""
-    transaction = Transaction(parameters.request_header_bytes, [REGISTER_BYTES], received, rank=rank)
+    """Send an interrupt (up), which has a rank, or a doorbell (down)."""
+    purpose = Purpose.DOORBELL if rank is None else Purpose.INTERRUPT
+    header_bytes = parameters.request_header_bytes
+    rank = Rank.PAYLOAD if rank is None else rank
+    transaction = Transaction(header_bytes, [REGISTER_BYTES], received, rank=rank, purpose=purpose)
     direction.enter_posted(transaction)
