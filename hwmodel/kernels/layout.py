@@ -18,7 +18,7 @@ NEVER = 2**62  # later than any simulated time
 # Capacities.
 MAX_FUNCTIONS = 129  # a PF and 128 VFs
 MAX_QUEUES = 1024  # Tx or Rx rings
-RING_POOL = 1 << 21  # slots of all Tx (or Rx) rings together
+RING_POOL = 1 << 22  # slots of all Tx (or Rx) rings together: 2**21, each ring's rounded up to a power of two
 MAX_TEMPLATES = 1 << 17  # distinct frame headers
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 MAX_FLOWS = 1 << 15
@@ -190,7 +190,8 @@ TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
     *ints(
-        "is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "boundary_fs", "busy_fs", "dllps"
+        "is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "boundary_fs", "busy_fs", "dllps",
+        "chosen_tail",
     ),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
@@ -228,7 +229,7 @@ LIMITS = record(
     *ints("rx_writeback_batch", "writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
-    *ints("queues_per_function", "wire_num", "wire_den", "n_sources"),
+    *ints("queues_per_function", "wire_num", "wire_den", "n_sources", "most_copies"),
 )
 
 # --- what is measured ------------------------------------------------------------------------------------------

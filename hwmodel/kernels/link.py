@@ -51,8 +51,27 @@ def enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_byte
 
 @inlined
 def post_write(nic, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes):
-    """Enter a memory write toward the host."""
-    enqueue(nic, nic.up.first, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, 0)
+    """Enter a memory write toward the host: before those of this instant that come later in the order of kinds."""
+    queue = nic.up.first
+    enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, 0)
+    if queue.tail - 1 > nic.up.chosen_tail:
+        pass_later_kinds(nic.up, now_fs)
+
+
+@kernel
+def pass_later_kinds(link, now_fs):
+    """Let the last entry of P pass those of its instant that come later in the order of kinds.
+
+    What stood there when the link last chose stays ahead.
+    """
+    queue = link.first
+    position = queue.tail - 1
+    while position > link.chosen_tail:
+        entry, before = queue.ring[position & TLP_MASK], queue.ring[(position - 1) & TLP_MASK]
+        if before.at_fs < now_fs or before.kind <= entry.kind:
+            break
+        swap_entries(before, entry)
+        position -= 1
 
 
 @kernel
@@ -86,6 +105,9 @@ def consume(credit, data_bytes):
 @kernel
 def return_credits(nic, now_fs, kind, data_bytes, after_drain):
     """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
+    credit = nic.credits[kind]
+    if credit.headers_limit == 0 and credit.data_limit == 0:
+        return  # infinite: nothing waits for them, and behind a slow drain they would pile up
     taken_fs = now_fs
     pcie = nic.pcie
     if after_drain and pcie.drain_den > 0:
@@ -201,6 +223,7 @@ def start_up(nic, now_fs):
             send_read = reads.ring[reads.head & TLP_MASK].at_fs < posted.ring[posted.head & TLP_MASK].at_fs
         else:
             send_read = pcie.arbitration == READS_FIRST
+    link.chosen_tail = posted.tail
     if send_read:
         if pcie.has_credits:
             consume(nic.credits[NON_POSTED_CREDIT], 0)
@@ -319,12 +342,14 @@ def answer_read(nic, ready_fs, tag_number):
 
 @kernel
 def swap_entries(a, b):
-    """Exchange two waiting reads' answers."""
+    """Exchange two waiting transactions."""
     a.at_fs, b.at_fs = b.at_fs, a.at_fs
     a.kind, b.kind = b.kind, a.kind
     a.queue, b.queue = b.queue, a.queue
     a.left_bytes, b.left_bytes = b.left_bytes, a.left_bytes
     a.address, b.address = b.address, a.address
+    a.n, b.n = b.n, a.n
+    a.room_bytes, b.room_bytes = b.room_bytes, a.room_bytes
     a.tag, b.tag = b.tag, a.tag
 
 

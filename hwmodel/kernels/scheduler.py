@@ -6,6 +6,7 @@ from . import inlined, kernel
 from .events import set_timer
 from .fetch import fetch_tx
 from .layout import (
+    COPY_CAP,
     GRANT_CAP,
     SCHEDULE_DEFICIT,
     SCHEDULE_STRICT,
@@ -136,6 +137,19 @@ def shaper_expired(nic, number):
         nic.scheduler.n_shaped_waiting -= 1
 
 
+@inlined
+def fits_tx_buffer(nic, n_bytes):
+    """Say whether a frame has room in the Tx buffer, and the FIFOs behind it for the copies of all frames picked."""
+    n_frames = nic.grant_tail - nic.grant_head
+    n_to_switch = n_frames + nic.pipe_tail - nic.pipe_head + 1
+    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac_fifo.tail - nic.mac_fifo.head)
+    return (
+        nic.tx_buffer.level + n_bytes <= nic.limits.tx_buffer_bytes
+        and n_frames < GRANT_CAP
+        and n_switched + n_to_switch * nic.limits.most_copies <= COPY_CAP
+    )
+
+
 @kernel
 def pick(nic, now_fs):
     """Pick the next frame, reserve its room in the Tx buffer and hand its payload to the read arbiter.
@@ -153,9 +167,9 @@ def pick(nic, now_fs):
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or nic.grant_tail - nic.grant_head == GRANT_CAP
-    set_stalled(nic.stall_tx_buffer, now_fs, no_room)
-    if no_room:
+    fits = fits_tx_buffer(nic, n_bytes)
+    set_stalled(nic.stall_tx_buffer, now_fs, not fits)
+    if not fits:
         return
     change(nic.tx_buffer, now_fs, n_bytes)
     frame = nic.grant[nic.grant_tail & (GRANT_CAP - 1)]

@@ -10,7 +10,6 @@ from .layout import (
     GRANT_CAP,
     LINE,
     LINE_CAP,
-    MAX_FUNCTIONS,
     NEVER,
     PIPELINE,
     WIRE,
@@ -184,7 +183,7 @@ def switch_frame(nic, now_fs, frame):
     group = -1
     if n_copies > 1:
         group = new_group(nic, n_copies, n_copies, frame.n_bytes)
-        if nic.loopback.tail - nic.loopback.head + MAX_FUNCTIONS > COPY_CAP:
+        if nic.loopback.tail - nic.loopback.head + n_copies > COPY_CAP:
             nic.overflow = 1
     for number in range(template.first_copy, template.first_copy + n_copies):
         make_copy(nic, now_fs, frame, number, group)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
+from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.units import FS_PER_S, fs_per_byte
 
@@ -111,6 +112,8 @@ def _fill_host(nic: Nic, config: Config, seed: int) -> None:
     host.jitter_range_fs = jitter.range_fs or 0
     host.rng[:] = random_words(seed, 0)
     if jitter.bins:
+        if len(jitter.bins) > len(host.jitter_fs):
+            raise InputError(f"host.jitter.bins: {len(jitter.bins)} bins, at most {len(host.jitter_fs)} are supported")
         total = sum(item.weight for item in jitter.bins)
         below = 0
         for i, item in enumerate(jitter.bins):

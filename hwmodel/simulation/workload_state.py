@@ -100,6 +100,7 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
         record.first_copy = len(book.edits)
         ports = port_list(decision.egress)
         record.n_copies = len(ports)
+        nic.limits.most_copies = max(nic.limits.most_copies, len(ports))
         record.flow = -1 if len(ports) > 1 else book.flow(template.source, template.target)
         for egress in ports:
             target = template.target if len(ports) == 1 else names[egress]

@@ -1,0 +1,246 @@
+"""The loop: what one frame takes, the order of one instant, why a run stops, and that it may be cut anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hwmodel.kernels import engine, layout
+from hwmodel.kernels.engine import run
+from hwmodel.kernels.link import answer_read, enqueue, start_down, start_up
+from hwmodel.kernels.reads import request
+from hwmodel.simulation.measurement import take_snapshot
+from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.workload import build_workload
+from tests.blocks.idle_machine import NS, VF0, VF1, config_of, machine, posted_writes, time_fs, waiting
+
+START_FS = 10_000 * NS  # when the descriptors fetched ahead have long come
+READ_FS = 450 * NS
+FOREVER = layout.NEVER
+MANY = 10**9
+
+
+def loaded(**blocks):
+    """Return the state of a machine with its workload, and the names that go with it."""
+    config = config_of(**blocks)
+    state = build_state(config, seed=1)
+    return state, fill_workload(state[0], config, build_workload(config), 1)
+
+
+def one_frame(n_frame_bytes, **blocks):
+    """Return a machine that VF0 sends one frame to VF1 with, at START_FS."""
+    workload = {"pattern": "flows", "flows": [["vf0", "vf1", "1Mbps"]], "arrivals": "periodic"}
+    state, _ = loaded(workload={**workload, "frame_bytes": n_frame_bytes}, **blocks)
+    state[0].source[0].next_at_fs = START_FS
+    return state
+
+
+def tlps(header, data):
+    """Return the time of consecutive TLPs."""
+    return sum(time_fs(header + n) for n in data)
+
+
+FRAMES = {64: [60], 1518: [256] * 5 + [236]}  # whole double words of each TLP, both ways
+
+
+@pytest.mark.parametrize("frame_bytes", FRAMES)
+@pytest.mark.parametrize("interrupt", [0, 1])
+def test_one_frame_alone(frame_bytes, interrupt):
+    """Doorbell; descriptor read; payload read; write; write-back; interrupt. Each TLP is rounded down by itself.
+
+    The three requests of 1514 B go up while the host still reads: their completions come without a gap. Rx descriptors
+    are on the chip, enough of them, and the Tx descriptor is not written back: nothing else is on the link.
+    """
+    alone = {"rx_fetch_batch": 8, "tx_writeback_batch": 8}
+    state = one_frame(frame_bytes, nic=alone, driver={"rx_interrupt_batch": interrupt})
+    run(state, START_FS + 10_000 * NS, MANY)
+    data = FRAMES[frame_bytes]
+    expected = time_fs(28) + time_fs(24) + READ_FS + time_fs(36) + time_fs(24) + READ_FS
+    expected += tlps(20, data) + tlps(24, data) + time_fs(40) + interrupt * time_fs(28)
+    latency = state[0].flow[0].latency
+    assert (latency.n, latency.lowest_fs) == (1, expected)
+    assert state[0].from_doorbell.lowest_fs == expected  # posting takes no time here
+
+
+def test_propagation_adds_six_flights():
+    """Doorbell, two reads there and back, and the write-back behind the write."""
+    state = one_frame(64, pcie={"propagation": "7ns"})
+    run(state, START_FS + 10_000 * NS, MANY)
+    plain = one_frame(64)
+    run(plain, START_FS + 10_000 * NS, MANY)
+    assert state[0].flow[0].latency.lowest_fs - plain[0].flow[0].latency.lowest_fs == 6 * 7 * NS
+
+
+def test_storing_what_is_read_takes_its_time():
+    """8 Gb/s: a byte a nanosecond; 16 B of descriptor and 60 B of payload."""
+    state, plain = one_frame(64, nic={"store_rate": "8Gbps"}), one_frame(64)
+    for each in (state, plain):
+        run(each, START_FS + 10_000 * NS, MANY)
+    assert state[0].flow[0].latency.lowest_fs - plain[0].flow[0].latency.lowest_fs == 76 * NS
+
+
+def test_entries_of_one_frame_stand_in_the_order_of_the_document():
+    """With the last byte of the payload: its write, its write-back, and the write-back of its Tx descriptor."""
+    state = one_frame(64)
+    nic = state[0]
+    arrived = START_FS + time_fs(28) + 2 * (time_fs(24) + READ_FS) + time_fs(36) + time_fs(80)
+    run(state, arrived - 1, MANY)
+    assert posted_writes(nic) == []
+    run(state, arrived, MANY)
+    ring = nic.up.first.ring
+    assert [int(ring[i].kind) for i in range(nic.up.first.tail)] == [
+        layout.PAYLOAD_WRITE, layout.RX_WRITEBACK, layout.TX_WRITEBACK,
+    ]  # fmt: skip
+    assert nic.up.busy_until_fs == arrived + time_fs(84)
+
+
+# ---- One instant ----
+
+
+def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
+    """Timers, then what came down, then what went up, then the lanes that only some runs have."""
+    state = machine_at_one_instant()
+    nic, order = state[0], []
+
+    def note(name, lane):
+        def handler(nic, _now_fs, *_):
+            order.append(name)
+            nic.events.next_at[lane] = FOREVER
+
+        monkeypatch.setattr(engine, name, handler)
+
+    note("timer", layout.TIMERS)
+    note("up_done", layout.UP_DONE)
+    monkeypatch.setattr(engine, "down_is_done", lambda *_: True)
+    note("down_done", layout.DOWN_DONE)
+
+    def rare(nic, _now_fs):
+        order.append("rare")
+        nic.events.next_at[layout.WIRE] = nic.events.rare_at = FOREVER
+
+    monkeypatch.setattr(engine, "handle_rare", rare)
+    run(state, 5, MANY)
+    assert order == ["timer", "down_done", "up_done", "rare"]
+
+
+def machine_at_one_instant():
+    state = build_state(config_of(), seed=1)
+    nic = state[0]
+    nic.has_started = 1
+    for lane in (layout.TIMERS, layout.DOWN_DONE, layout.UP_DONE, layout.WIRE, layout.COMPLETION_READY):
+        nic.events.next_at[lane] = 5
+    nic.events.rare_at = 5
+    return state
+
+
+def test_an_idle_link_chooses_when_its_instant_is_over():
+    """An answer becomes ready in the instant in which a doorbell is rung: P goes first at a tie, so they both count."""
+    state = one_frame(64)
+    nic = state[0]
+    run(state, START_FS - 1, MANY)
+    request(nic, int(nic.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 1, 0, 0)
+    nic.up.second.head = nic.up.second.tail  # as if it had been sent long ago
+    tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & (layout.TLP_CAP - 1)].tag)
+    nic.rx_queue[VF0].requested += 1
+    answer_read(nic, START_FS, tag)
+    run(state, START_FS, MANY)
+    assert nic.down.n_tlps[layout.TX_DOORBELL] == 1
+    assert nic.down.busy_until_fs == START_FS + time_fs(28)
+    assert [int(each.kind) for each in waiting(nic.down.second)] == [layout.RX_DESCRIPTOR_COMPLETION]
+
+
+def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made_them():
+    """A Tx frame's last byte and an Rx write-back arrive at once: the Rx interrupt stands before the Tx write-back."""
+    state = build_state(config_of(driver={"rx_interrupt_batch": 1}), seed=1)
+    nic = state[0]
+    nic.has_started = 1
+    nic.template[0].reason = 14  # the frame is dropped by decision, so that it leaves nothing in P
+    frame = nic.grant[0]
+    frame.reads_left, frame.queue, frame.n_bytes, nic.grant_tail, nic.tx_buffer.level = 1, VF0, 60, 1, 60
+    nic.template[0].longest_bytes, nic.template[0].policer, nic.template[0].flow = 1514, -1, -1
+    request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0, 0, 0)
+    nic.up.second.head = nic.up.second.tail
+    answer_read(nic, 0, int(nic.up.second.ring[0].tag))
+    enqueue(nic, nic.up.first, 0, layout.RX_WRITEBACK, VF1, 16, 0, 1, 0, 0)
+    start_down(nic, 0)
+    start_up(nic, 0)
+    for lane in (layout.DOWN_DONE, layout.UP_DONE):
+        nic.events.next_at[lane] = 100 * NS
+    run(state, 100 * NS, 2)
+    ring = nic.up.first.ring
+    assert [int(ring[i].kind) for i in range(1, nic.up.first.tail)] == [layout.RX_INTERRUPT, layout.TX_WRITEBACK]
+
+
+# ---- Why a run stops ----
+
+
+def test_reasons_to_stop():
+    state = one_frame(64)
+    nic = state[0]
+    assert run(state, 5000 * NS, MANY) == layout.DONE
+    assert nic.now_fs == 5000 * NS
+    assert run(state, FOREVER - 1, 3) == layout.EVENTS_SPENT
+    nic.delivered_target = 1
+    assert run(state, FOREVER - 1, MANY) == layout.FRAMES_REACHED
+    assert nic.counters.delivered == 1
+    nic.delivered_target = FOREVER
+    nic.source[0].next_at_fs = FOREVER
+    nic.events.heap_n, nic.events.next_at[layout.TIMERS] = 0, FOREVER  # no more frames
+    assert run(state, FOREVER, MANY) == layout.IDLE
+    nic.overflow = 1
+    assert run(state, FOREVER, MANY) == layout.OVERFLOW
+
+
+def test_a_machine_without_traffic_comes_to_rest():
+    state = build_state(config_of(), seed=1)
+    assert run(state, FOREVER, MANY) == layout.IDLE
+    nic = state[0]
+    assert [int(nic.rx_queue[i].cached) for i in range(3)] == [1, 1, 1]  # fetched ahead
+    assert nic.tags.n_free == nic.tags.n_tags
+
+
+# ---- Cut anywhere ----
+
+
+BUSY = {
+    "pcie": {"dllp_model": "tlp4", "tags": 8},
+    "driver": {"rx_interrupt_batch": 2, "tx_interrupt_batch": 2, "refill_batch": 2, "frame_time": "20ns"},
+    "nic": {"writeback_timeout": "1us", "tx_writeback_batch": 4, "rx_writeback_batch": 2},
+    "workload": {"pattern": "pairs", "frame_bytes": None, "sizes": [[64, 1], [1518, 1]], "load": "saturate"},
+}
+
+
+def figures(state, book):
+    """Return all that is measured, as comparable values."""
+    snapshot = dataclasses.asdict(take_snapshot(state[0], book))
+    snapshot.pop("n_events")
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in snapshot.items()}
+
+
+@pytest.mark.parametrize("cut", ["events", "time"])
+def test_a_run_may_be_cut_anywhere(cut):
+    """Into calls of seven events, or of 333 ns: the figures are those of one call."""
+    end_fs = 20_000 * NS
+    whole, book = loaded(**BUSY)
+    run(whole, end_fs, MANY)
+    parts, _ = loaded(**BUSY)
+    if cut == "events":
+        while run(parts, end_fs, 7) == layout.EVENTS_SPENT:
+            pass
+    else:
+        for until_fs in [*range(333 * NS, end_fs, 333 * NS), end_fs]:
+            assert run(parts, until_fs, MANY) == layout.DONE
+    assert whole[0].counters.delivered > 10
+    assert str(figures(parts, book)) == str(figures(whole, book))
+
+
+def test_time_stands_still_without_time():
+    state, _ = loaded(**BUSY)
+    run(state, 0, MANY)
+    before = int(state[0].counters.offered)
+    run(state, 0, MANY)
+    assert (state[0].now_fs, state[0].counters.offered) == (0, before)
+    assert machine().now_fs == 0

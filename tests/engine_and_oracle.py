@@ -1,0 +1,214 @@
+"""One load through both implementations of docs/datapath.md: the engine, and the SimPy model in `oracles/simpy_nic`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.results import PcieDirection, Result
+from hwmodel.simulation import simulate as run_engine
+from hwmodel.simulation.nic_state import random_words
+from hwmodel.wire.pcap_writer import PcapWriter
+from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Stop
+from tests.oracles.simpy_nic import simulate as run_oracle
+
+NS_FS = 10**6
+WIRE, PF, VF0 = 0, 1, 2
+GROUP = -1  # a destination: broadcast
+LOOP_FRAMES = 16_000
+VFS = ("vf0", "vf1", "vf2", "vf3")
+
+LANE_BPS = {1: Fraction(2 * 10**9), 2: Fraction(4 * 10**9), 3: Fraction(8 * 10**9 * 128, 130)}
+SKP = {1: Fraction(4, 1538), 2: Fraction(4, 1538), 3: Fraction(1, 371)}
+
+# Frames arrive at whole nanoseconds; a driver's time that is none keeps a post from ending as the next frame comes.
+BASE: Mapping[str, Mapping[str, Any]] = {
+    "pcie": {"generation": 2, "lanes": 4, "max_payload": "256B", "max_read_request": "512B", "tags": 32,
+             "read_completion_boundary": "64B", "dllp_model": "tlp4", "credits": {"return": "200ns"}},
+    "host": {"read_latency": "450ns", "buffer_bytes": "16KiB"},
+    "nic": {"preset": None, "vfs": 4, "tx_ring": 64, "rx_ring": 64, "fetch_batch": 8, "rx_fetch_batch": 8,
+            "rx_prefetch": 8, "tx_writeback_batch": 8, "rx_writeback_batch": 8, "writeback_timeout": "20us",
+            "tx_buffer": "32KiB", "rx_buffer": "32KiB", "max_pps": None},
+    "driver": {"preset": None, "tx_doorbell_batch": 8, "refill_batch": 8, "rx_interrupt_batch": 8,
+               "tx_interrupt_batch": 8, "frame_time": "19.987ns"},
+    "port": {"rate": "10Gbps"},
+}  # fmt: skip
+
+
+Recorded = Sequence[tuple[int, int, int, int]]
+"""Frames: at which ns, from which port, to which port (or GROUP), how many bytes with FCS."""
+Loops = Mapping[int, Sequence[tuple[int, int]]]
+"""By port the (destination, bytes) that it sends in turn for ever, its ring kept full."""
+
+
+def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:
+    ratio = Fraction(8 * 10**15) / bps
+    return ratio.numerator, ratio.denominator
+
+
+def parameters_of(config: Config) -> NicParameters:
+    """Translate a configuration; the link's rate is worked out here."""
+    pcie, host, nic, driver = config.pcie, config.host, config.nic, config.driver
+    assert pcie.dllp_model in ("none", "tlp4", "tlp1")
+    ecrc = 4 * pcie.ecrc
+    usable = LANE_BPS[pcie.generation] * pcie.lanes * (1 - SKP[pcie.generation])
+    # Many names are the same in both; the others follow.
+    same = {field.name for field in fields(NicParameters)}
+    settings = {
+        name: value for block in (pcie, host, nic, driver) for name, value in dict(block).items() if name in same
+    }
+    return NicParameters(
+        **settings,
+        link_fs_per_byte=fs_per_byte(usable),
+        request_header_bytes={64: 24, 32: 20}[pcie.address_bits] + ecrc,
+        completion_header_bytes=20 + ecrc,
+        dllp_period_tlps={"none": 0, "tlp4": 4, "tlp1": 1}[pcie.dllp_model],
+        posted_header_credits=pcie.credits.ph,
+        posted_data_credits=pcie.credits.pd,
+        read_header_credits=pcie.credits.nph,
+        completion_header_credits=pcie.credits.cplh,
+        completion_data_credits=pcie.credits.cpld,
+        credit_return_fs=pcie.credits.return_fs,
+        completion_cut=host.completion_bytes,
+        write_drain_fs_per_byte=fs_per_byte(host.write_drain_bps) if host.write_drain_bps else None,
+        store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
+        extra_read_latency_fs=recorded_jitter(config),
+        port_rate_bps=config.port.rate_bps,
+    )
+
+
+def recorded_jitter(config: Config, n: int = 50_000) -> Sequence[int]:
+    """Return what the engine's host will draw for the first reads: uniform, 32 bits each, in steps of 4096 fs."""
+    jitter = config.host.jitter
+    if jitter.kind == "fixed":
+        return ()
+    assert jitter.kind == "uniform"
+    return [((jitter.range_fs >> 12) * word >> 32) << 12 for word in islice(xorshift128(config.run.seed), n)]
+
+
+def xorshift128(seed: int):
+    """Yield 32-bit words (G. Marsaglia, Journal of Statistical Software 8(14), 2003, page 5)."""
+    x, y, z, w = (int(word) for word in random_words(seed, 0))
+    while True:
+        t = (x ^ (x << 11)) & 0xFFFFFFFF
+        x, y, z = y, z, w
+        w = w ^ (w >> 19) ^ t ^ (t >> 8)
+        yield w
+
+
+def mac(port: int, other: int) -> bytes:
+    return bytes([2, 0xFF, 0, 0, 0, other]) if port == WIRE else bytes([2, 0, 0, 0, 0, port])
+
+
+def write_capture(path: Path, frames: Recorded) -> None:
+    headers = {}
+    with PcapWriter(path) as writer:
+        for at_ns, source, destination, n_bytes in frames:
+            key = source, destination
+            if key not in headers:
+                to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
+                headers[key] = (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
+            writer.write(at_ns, headers[key], n_bytes - 4)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What both measure. Rates, latencies and bytes are of the window, drops and counts of the run."""
+
+    gbps: float
+    vm_frames: int
+    wire_frames: int
+    latency_ns: float | None
+    from_doorbell_ns: float | None
+    wire_wait_ns: float | None
+    up_busy: float
+    down_busy: float
+    up_bytes: dict[str, int]
+    down_bytes: dict[str, int]
+    drops: dict[str, int]
+    delivered_frames: int
+    copies_delivered: int
+
+
+def run_both(
+    folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()
+) -> tuple[Result, Figures, Figures]:
+    """Run one load through both, over the same window; return the engine's result, its figures, the oracle's.
+
+    `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`.
+    """
+    path = folder / "load.pcap"
+    changes = {**changes, "workload.pcap": str(path)}
+    if isinstance(load, Mapping):
+        # The engine plays each port's frames of a capture back to back: more than it can send in the window.
+        frames = [(0, port, *frame) for port, loop in load.items() for frame in [*loop] * (LOOP_FRAMES // len(loop))]
+        changes["workload.pcap_time"] = "asap"
+    else:
+        frames = load
+        assert frames[0][0] == 0, "the engine counts a capture's time from its first frame"
+    write_capture(path, frames)
+    config = config_from_mapping(BASE, changes)
+    result = run_engine(config)
+    if isinstance(load, Mapping):
+        assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
+    start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
+    stop = Stop(start_fs, end_fs)
+    return result, engine_figures(result), oracle_figures(config, load, group, stop)
+
+
+def engine_figures(result: Result) -> Figures:
+    def carried(direction: PcieDirection) -> dict[str, int]:
+        return {name: n for name, n in asdict(direction.bytes).items() if n and name != "skp"}
+
+    return Figures(
+        gbps=result.totals.gbps,
+        vm_frames=result.window.vm_frames,
+        wire_frames=result.window.wire_frames,
+        latency_ns=result.latency_ns.mean,
+        from_doorbell_ns=result.latency_from_doorbell_ns.mean,
+        wire_wait_ns=result.wire.wait_ns.mean,
+        up_busy=result.pcie.up.utilization,
+        down_busy=result.pcie.down.utilization,
+        up_bytes=carried(result.pcie.up),
+        down_bytes=carried(result.pcie.down),
+        drops=dict(result.drops),
+        delivered_frames=result.totals.delivered_frames,
+        copies_delivered=result.totals.copies_delivered,
+    )
+
+
+def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Figures:
+    def receivers(source: int, to: int) -> int | tuple[int, ...]:
+        return to if to != GROUP else tuple(port for port in group if port != source)
+
+    saturating, recorded = (load, ()) if isinstance(load, Mapping) else ({}, load)
+    oracle_load = Load(
+        saturating={port: [(receivers(port, to), n) for to, n in loop] for port, loop in saturating.items()},
+        arrivals=[Arrival(at_ns * NS_FS, port, receivers(port, to), n) for at_ns, port, to, n in recorded],
+        on_full=config.workload.on_full,
+    )
+    outcome = run_oracle(parameters_of(config), oracle_load, stop)
+
+    def ns(value_fs: float | None) -> float | None:
+        return None if value_fs is None else value_fs / NS_FS
+
+    return Figures(
+        gbps=outcome.gbps,
+        vm_frames=outcome.delivered_frames,
+        wire_frames=outcome.wire_frames,
+        latency_ns=ns(outcome.mean_latency_fs),
+        from_doorbell_ns=ns(outcome.mean_latency_from_doorbell_fs),
+        wire_wait_ns=ns(outcome.wire_wait_mean_fs),
+        up_busy=outcome.up.busy,
+        down_busy=outcome.down.busy,
+        up_bytes={str(name): n for name, n in outcome.up.window_bytes.items() if n},
+        down_bytes={str(name): n for name, n in outcome.down.window_bytes.items() if n},
+        drops=outcome.drops,
+        delivered_frames=outcome.counts.delivered_frames,
+        copies_delivered=outcome.counts.copies_delivered,
+    )

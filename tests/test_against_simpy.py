@@ -1,0 +1,238 @@
+"""The engine beside the SimPy model: the same loads, the same window, every figure.
+
+Where no two things happen in the same femtosecond, both take the same course, and all figures are the same. Where many
+do, as in saturated loops of short frames, the two may put one instant in a different order: those cases have
+tolerances.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.results import Result
+from hwmodel.simulation import simulate
+from tests.engine_and_oracle import GROUP, PF, VF0, VFS, WIRE, Loops, Recorded, run_both
+
+VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
+GUESTS = (VF0, VF1, VF2, VF3)
+IMIX = (64, 64, 570, 1518)
+
+
+def poisson(
+    n: int,
+    mean_ns: float,
+    sizes: Sequence[int] = IMIX,
+    senders: Sequence[int] = GUESTS,
+    receivers: Sequence[int] = GUESTS,
+) -> Recorded:
+    """Record n frames, the first at 0; sizes, senders and receivers are drawn, more often where listed more often."""
+    rng = random.Random(1)
+    at_ns, frames = 0.0, []
+    for _ in range(n):
+        source = rng.choice(senders)
+        others = [port for port in receivers if port != source]
+        frames.append((int(at_ns), source, rng.choice(others), rng.choice(sizes)))
+        at_ns += rng.expovariate(1 / mean_ns)
+    return frames
+
+
+def pairs(*sizes: int) -> Loops:
+    return {port: [((port ^ 1), n_bytes) for n_bytes in sizes] for port in GUESTS}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A load, what differs from `engine_and_oracle.BASE`, and a look whether it makes the difference it is here for."""
+
+    load: Recorded | Loops
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    matters: Callable[[Result], bool] = lambda result: True
+
+
+def stalled(kind: str, share: float = 0.05) -> Callable[[Result], bool]:
+    return lambda result: getattr(result.stalls_ns, kind) > share * result.window.duration_ns
+
+
+def drops(reason: str, n: int = 50) -> Callable[[Result], bool]:
+    return lambda result: list(result.drops) == [reason] and result.drops[reason] > n
+
+
+def busy(resource: str, share: float = 0.8) -> Callable[[Result], bool]:
+    return lambda result: result.utilization[resource] > share
+
+
+EVERYONE = (PF, *GUESTS)
+WIRE_TOO = (WIRE, *GUESTS)
+LONG_FRAMES = {"switch.ports": [{"name": name, "max_frame": "9728B"} for name in ("pf", *VFS)]}
+ALL_ONE = dict.fromkeys(
+    ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.tx_writeback_batch", "nic.rx_writeback_batch",
+     "driver.tx_doorbell_batch", "driver.refill_batch", "driver.rx_interrupt_batch", "driver.tx_interrupt_batch"), 1,
+)  # fmt: skip
+MIXED_BATCHES = {
+    "nic.fetch_batch": 5, "nic.rx_fetch_batch": 3, "nic.rx_prefetch": 11, "nic.tx_writeback_batch": 3,
+    "nic.rx_writeback_batch": 5, "driver.tx_doorbell_batch": 7, "driver.refill_batch": 6,
+    "driver.rx_interrupt_batch": 3, "driver.tx_interrupt_batch": 4, "nic.tx_ring": 67, "nic.rx_ring": 71,
+}  # fmt: skip
+
+SAME = {
+    "mixed sizes": Case(poisson(6000, 800), matters=lambda result: result.pcie.up.utilization > 0.4),
+    "tags": Case(poisson(6000, 700), {"pcie.tags": 2}, stalled("tags", 0.2)),
+    "one tag, reads first": Case(
+        poisson(4000, 1300), {"pcie.tags": 1, "pcie.arbitration": "reads_first"}, stalled("tags", 0.2)
+    ),
+    "writes first": Case(poisson(6000, 550), {"pcie.arbitration": "writes_first"}, busy("pcie.up", 0.6)),
+    "by arrival": Case(poisson(6000, 550), {"pcie.arbitration": "arrival"}, busy("pcie.up", 0.6)),
+    "posted credits": Case(
+        poisson(5000, 1000), {"pcie.credits": {"ph": 4, "pd": 48, "return": "600ns"}}, stalled("credits")
+    ),
+    "read and completion credits": Case(
+        poisson(5000, 1000), {"pcie.credits": {"nph": 1, "cplh": 3, "cpld": 32, "return": "300ns"}}, stalled("credits")
+    ),
+    "slow memory": Case(
+        poisson(5000, 1000), {"pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "6Gbps"},
+        stalled("credits"),
+    ),
+    "rings, waiting": Case(
+        poisson(5000, 700), {"nic.tx_ring": 12, "nic.rx_ring": 65},
+        lambda result: result.latency_ns.mean > 10_000 and result.queues["tx_ring"].max == 11,
+    ),
+    "rings, dropping": Case(
+        poisson(6000, 600), {"nic.tx_ring": 12, "workload.on_full": "drop"}, drops("TX_RING_FULL")
+    ),
+    "small buffers": Case(
+        poisson(6000, 550, senders=(WIRE, WIRE, *GUESTS)),
+        {"nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"}, drops("RX_BUFFER_FULL"),
+    ),
+    "slow guests, dropping": Case(
+        poisson(6000, 400), {"driver.frame_time": "1500.7ns", "nic.tx_ring": 256}, drops("NO_DESCRIPTOR")
+    ),
+    "slow guests, waiting": Case(
+        poisson(6000, 600), {"driver.frame_time": "1500.7ns", "nic.drop_enable": False, "nic.rx_ring": 65},
+        stalled("descriptors"),
+    ),
+    "shared cores": Case(
+        poisson(6000, 700), {"host.cores": 2, "driver.frame_time": "500.9ns"},
+        lambda result: result.cpu.cores_busy > 1,
+    ),
+    "moderation": Case(poisson(6000, 700), {"driver.moderation": "25.0013us"}),
+    "polled, one by one": Case(poisson(6000, 900), {**ALL_ONE, "driver.rx_interrupt_batch": 0,
+                                                   "driver.tx_interrupt_batch": 0}),
+    "batches that fit nothing": Case(poisson(6000, 700), MIXED_BATCHES),
+    "short timers": Case(poisson(6000, 700), {"nic.writeback_timeout": "1.0007us"}),
+    "Rx descriptors on demand": Case(
+        poisson(5000, 1100), {"nic.rx_prefetch": 0}, stalled("descriptors")
+    ),
+    "jitter": Case(poisson(6000, 900), {"host.jitter": {"kind": "uniform", "range": "3us"}},
+                   lambda result: result.latency_ns.max > 10_000),
+    "to and from the wire": Case(
+        poisson(6000, 750, senders=(WIRE, WIRE, *GUESTS), receivers=(WIRE, WIRE, *EVERYONE)),
+        {"nic.rx_ring": 256, "port.rate": "9.7Gbps"},
+        lambda result: result.totals.from_wire > 1500 and result.totals.delivered_to_wire > 1000,
+    ),
+    "slow wire": Case(
+        poisson(5000, 1500, receivers=WIRE_TOO), {"port.rate": "1Gbps"}, busy("wire.tx", 0.7)
+    ),
+    "groups": Case(
+        poisson(4000, 2000, receivers=(GROUP, *GUESTS), senders=WIRE_TOO), {},
+        lambda result: result.totals.copies_made > 1.5 * result.totals.delivered_frames,
+    ),
+    "jumbo frames": Case(poisson(3000, 2500, (64, 1518, 9018)), LONG_FRAMES, busy("pcie.up", 0.6)),
+    "pipeline": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
+    "store": Case(poisson(5000, 1100), {"nic.store_rate": "8Gbps"}),
+    "far host": Case(poisson(6000, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
+    "odd cuts": Case(
+        poisson(6000, 400, (65, 570, 1001, 1518)),
+        {"pcie.generation": 3, "pcie.max_payload": "512B", "pcie.max_read_request": "1KiB", "pcie.address_bits": 32,
+         "pcie.ecrc": True, "pcie.read_completion_boundary": "128B", "host.buffer_offset": "100B"},
+    ),
+    "completions of 64 B": Case(poisson(6000, 700), {"host.completion_bytes": "rcb", "host.buffer_offset": "64B"},
+                                busy("pcie.down", 0.5)),
+    "saturated": Case(pairs(1518), {}, busy("pcie.up", 0.999)),
+    "saturated, mixed sizes": Case(
+        {VF0: [(VF1, 64), (VF2, 570)], VF1: [(VF2, 1518)], VF2: [(VF0, 570), (WIRE, 1518)], VF3: [(VF0, 1001)]}, {},
+        busy("pcie.down", 0.999),
+    ),
+    "incast of a wide link": Case(
+        {port: [(VF0, 1518)] for port in (VF1, VF2, VF3)},
+        {"pcie.generation": 3, "pcie.lanes": 16, "nic.drop_enable": False, "driver.frame_time": "300.7ns"},
+        busy("driver.rx", 0.99),
+    ),
+}  # fmt: skip
+
+# Both directions' ends coincide again and again where all TLPs have a few lengths and timers go with whole times.
+TIES = {
+    "short frames": Case(poisson(8000, 160, (64,))),
+    "interrupts, one by one": Case(poisson(6000, 900), ALL_ONE),
+    "short frames, saturated": Case(pairs(64), {}, busy("pcie.up", 0.999)),
+    "short frames, saturated, one by one": Case(pairs(64), ALL_ONE, busy("pcie.up", 0.99)),
+    "short frames, few tags": Case(poisson(8000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
+    "pipeline in step with timers": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
+}
+QUICK = ("mixed sizes", "tags", "jitter")
+
+
+def window_of(load: Recorded | Loops) -> dict[str, str]:
+    """Leave the beginning out and end while frames still come."""
+    if isinstance(load, Mapping):
+        return {"run.warmup": "1ms", "run.duration": "2ms"}
+    return {"run.warmup": "100us", "run.duration": f"{load[-1][0] - 100_000}ns"}
+
+
+def run(folder, case: Case):
+    group = (WIRE, *EVERYONE) if case.load and not isinstance(case.load, Mapping) else ()
+    result, engine, oracle = run_both(folder, {**window_of(case.load), **case.changes}, case.load, group)
+    assert case.matters(result), "the case does not show what it is for"
+    return engine, oracle
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SAME]
+)
+def test_the_same_course(tmp_path, name):
+    case = SAME[name]
+    engine, oracle = (asdict(figures) for figures in run(tmp_path, case))
+    # A frame belongs to the window by the start of its transmission here, by its end there.
+    del engine["wire_wait_ns"], oracle["wire_wait_ns"]
+    if not isinstance(case.load, Mapping) and any(source == WIRE for _, source, _, _ in case.load):
+        # Frames from the wire have no doorbell; the engine counts them from their reception.
+        del engine["from_doorbell_ns"], oracle["from_doorbell_ns"]
+    for figure, found in engine.items():
+        assert found == pytest.approx(oracle[figure], rel=1e-9), figure
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TIES)
+def test_nearly_the_same_course(tmp_path, name):
+    engine, oracle = run(tmp_path, TIES[name])
+    assert engine.gbps == pytest.approx(oracle.gbps, rel=0.015)
+    assert engine.latency_ns == pytest.approx(oracle.latency_ns, rel=0.02)
+    assert engine.from_doorbell_ns == pytest.approx(oracle.from_doorbell_ns, rel=0.02)
+    assert (engine.up_busy, engine.down_busy) == pytest.approx((oracle.up_busy, oracle.down_busy), rel=0.015)
+    assert engine.up_bytes == pytest.approx(oracle.up_bytes, rel=0.015)
+    assert engine.down_bytes == pytest.approx(oracle.down_bytes, rel=0.015)
+    assert engine.vm_frames == pytest.approx(oracle.vm_frames, rel=0.015)
+
+
+def test_waits_for_the_wire(tmp_path):
+    load = poisson(2000, 2500, receivers=WIRE_TOO)
+    whole = {"run.warmup": "0ns", "run.duration": f"{load[-1][0] + 10**6}ns", "port.rate": "1Gbps"}
+    _, engine, oracle = run_both(tmp_path, whole, load)
+    assert engine.wire_wait_ns > 1000
+    assert engine.wire_wait_ns == pytest.approx(oracle.wire_wait_ns, rel=1e-9)
+    assert engine.wire_frames == oracle.wire_frames > 300
+
+
+@pytest.mark.parametrize("arrivals", ["periodic", "poisson", "on_off"])
+def test_every_sender_goes_on_sending(arrivals):
+    """The first frame of one of them comes at time 0, when the machine starts."""
+    workload = {"pattern": "pairs", "load": 0.5, "arrivals": arrivals, "peak_rate": "5Gbps", "mean_burst": 4}
+    result = simulate(config_from_mapping({"workload": workload, "run": {"duration": "20ms"}}))
+    sent = [vm.tx_gbps for vm in result.vms]
+    assert len(sent) == 8
+    assert sent == pytest.approx([sum(sent) / 8] * 8, rel=0.3)
