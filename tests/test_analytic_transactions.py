@@ -51,10 +51,7 @@ BATCH_OF = {
 
 @pytest.mark.parametrize(("name", "key"), BATCH_OF.items())
 def test_each_batch_changes_its_own_transaction_alone(name, key):
-    changed = {
-        one: (bytes_of(demo({key: 2}), one, "up"), bytes_of(demo({key: 2}), one, "down"))
-        for one, _, _ in EACH
-    }
+    changed = {one: (bytes_of(demo({key: 2}), one, "up"), bytes_of(demo({key: 2}), one, "down")) for one, _, _ in EACH}
     unchanged = {one: (up, down) for one, up, down in EACH}
     assert changed.pop(name) == {
         "Tx doorbell": (0, 14), "Rx doorbell": (0, 14),

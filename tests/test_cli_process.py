@@ -22,7 +22,10 @@ for name, contents in {
         "check_run_scope": lambda config: None,
         "place_lines": lambda path, overrides, lines: lines,
     },
-    "simulation": {"simulate": lambda config, progress, pcap_path, trace_path: act(), "kernels_are_cached": lambda: True},
+    "simulation": {
+        "simulate": lambda config, progress, pcap_path, trace_path: act(),
+        "kernels_are_cached": lambda: True,
+    },
     "report": {"print_summary": lambda result: None},
 }.items():
     module = types.ModuleType("hwmodel." + name)

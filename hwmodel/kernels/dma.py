@@ -28,7 +28,6 @@ from .link import (
     down_is_done,
     fly,
     on_wire,
-    post_write,
     received,
     return_credits,
     start_down,
@@ -36,6 +35,7 @@ from .link import (
 )
 from .measure import bucket, observe
 from .reads import host_reads, release_tag, request
+from .transactions import post_write
 
 TRANSFER_MASK = TRANSFER_CAP - 1
 

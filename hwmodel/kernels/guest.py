@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import kernel
 from .events import set_timer
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
-from .link import enqueue
+from .transactions import enqueue
 
 NO_TASK = -1
 

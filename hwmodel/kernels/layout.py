@@ -189,10 +189,8 @@ TRANSACTION = record(
 TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
-    *ints(
-        "is_busy", "sends_second", "slot", "received", "due_dllps", "busy_until_fs", "boundary_fs", "busy_fs", "dllps",
-        "chosen_tail",
-    ),
+    *ints("is_busy", "sends_second", "slot", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
+    *ints("busy_fs", "dllps"),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
@@ -229,7 +227,7 @@ LIMITS = record(
     *ints("rx_writeback_batch", "writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
-    *ints("queues_per_function", "wire_num", "wire_den", "n_sources", "most_copies"),
+    *ints("queues_per_function", "wire_num", "wire_den", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
 )
 
 # --- what is measured ------------------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from .layout import (
     RX_DESCRIPTOR_READ,
     TX_DESCRIPTOR_READ,
 )
-from .link import answer_read, enqueue
 from .measure import set_stalled
 from .random_stream import next_u32
 from .scheduler import pick
+from .transactions import answer_read, enqueue
 
 FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 

@@ -17,9 +17,9 @@ from .layout import (
     RX_WRITEBACK_TIMER,
     TAKE_TASK,
 )
-from .link import post_ring_write, post_write
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
+from .transactions import post_ring_write, post_write
 
 COPY_MASK = COPY_CAP - 1
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value

@@ -137,17 +137,12 @@ def shaper_expired(nic, number):
         nic.scheduler.n_shaped_waiting -= 1
 
 
-@inlined
-def fits_tx_buffer(nic, n_bytes):
-    """Say whether a frame has room in the Tx buffer, and the FIFOs behind it for the copies of all frames picked."""
-    n_frames = nic.grant_tail - nic.grant_head
-    n_to_switch = n_frames + nic.pipe_tail - nic.pipe_head + 1
+@kernel
+def fifos_are_full(nic):
+    """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
+    n_to_switch = nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head + 1
     n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac_fifo.tail - nic.mac_fifo.head)
-    return (
-        nic.tx_buffer.level + n_bytes <= nic.limits.tx_buffer_bytes
-        and n_frames < GRANT_CAP
-        and n_switched + n_to_switch * nic.limits.most_copies <= COPY_CAP
-    )
+    return n_switched + n_to_switch * nic.limits.most_copies > COPY_CAP
 
 
 @kernel
@@ -167,9 +162,11 @@ def pick(nic, now_fs):
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    fits = fits_tx_buffer(nic, n_bytes)
-    set_stalled(nic.stall_tx_buffer, now_fs, not fits)
-    if not fits:
+    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or nic.grant_tail - nic.grant_head == GRANT_CAP
+    if nic.limits.most_copies > 0:
+        no_room = no_room or fifos_are_full(nic)
+    set_stalled(nic.stall_tx_buffer, now_fs, no_room)
+    if no_room:
         return
     change(nic.tx_buffer, now_fs, n_bytes)
     frame = nic.grant[nic.grant_tail & (GRANT_CAP - 1)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from . import kernel
 from .events import set_timer
 from .layout import NEVER, TX_INTERRUPT, TX_WRITEBACK, TX_WRITEBACK_TIMER
-from .link import post_ring_write, post_write
 from .measure import change
 from .sources import hunger
+from .transactions import post_ring_write, post_write
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.units import FS_PER_S, fs_per_byte
+from hwmodel.units import FS_PER_S, format_rate_bps, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -32,6 +32,7 @@ SCHEDULERS = {
 JITTERS = ("fixed", "uniform", "histogram")
 STALLS = ("tags", "credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 TWO_TO_32 = 1 << 32
+LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
 def function_of(port_number: int) -> int:
@@ -97,7 +98,15 @@ def fill_link(nic: Nic, config: Config) -> None:
     nic.down.boundary_fs = layout.NEVER
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
-        pcie.drain_num, pcie.drain_den = fs_per_byte(config.host.write_drain_bps)
+        pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)
+
+
+def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
+    """Return a rate as an exact ratio whose products with a length stay inside 63 bits; InputError if they do not."""
+    numerator, denominator = fs_per_byte(rate_bps)
+    if numerator * LONGEST_BYTES >= 1 << 63:
+        raise InputError(f"{key}: {format_rate_bps(rate_bps)} is finer than the model's time; write whole Kbps")
+    return numerator, denominator
 
 
 def _fill_host(nic: Nic, config: Config, seed: int) -> None:
@@ -142,10 +151,10 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
-        limits.store_num, limits.store_den = fs_per_byte(settings.store_rate_bps)
+        limits.store_num, limits.store_den = _fs_per_byte("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
-    limits.wire_num, limits.wire_den = fs_per_byte(config.port.rate_bps)
+    limits.wire_num, limits.wire_den = _fs_per_byte("port.rate", config.port.rate_bps)
     limits.n_functions = len(config.switch.ports)
     limits.queues_per_function = settings.queues_per_vf
     limits.n_queues = limits.n_functions * limits.queues_per_function
@@ -160,7 +169,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         function.weight = port.weight
         function.first_queue = number * limits.queues_per_function
         if port.rate_limit_bps is not None:
-            function.shaper_num, function.shaper_den = fs_per_byte(port.rate_limit_bps)
+            key = f"switch.ports.{port.name}.rate_limit"
+            function.shaper_num, function.shaper_den = _fs_per_byte(key, port.rate_limit_bps)
         for queue_number in range(function.first_queue, function.first_queue + limits.queues_per_function):
             for queue, ring in (
                 (nic.tx_queue[queue_number], limits.tx_ring),

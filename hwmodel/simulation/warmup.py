@@ -19,7 +19,7 @@ SLICE_FS = 1_000_000 * FS_PER_NS  # a slice of a slow load: 1 ms
 STEADY_SLICES = 3
 MOST_SLICES = 400
 STEADY_LEVEL = 0.01  # of a buffer's size
-STEADY_RATE = 0.02
+STEADY_RATE = 0.05  # frames become visible by the batch, of all VMs at once: 64 of the 2000 of a slice
 
 
 class Warmup:

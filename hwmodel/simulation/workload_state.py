@@ -14,7 +14,7 @@ from hwmodel.kernels.parse import HEADER, OUTER_E, OUTER_VN
 from hwmodel.kernels.templates import decide_templates
 from hwmodel.simulation.nic_state import Nic, function_of, random_words
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
-from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.ethernet import FCS_BYTES, EtherType
 from hwmodel.wire.tags import NO_EDIT, ETag, RuntFrameError, TagEdit, VlanTag, VnTag, parse_header
 from hwmodel.workload.traffic import UPLINK, FrameTemplate, Source, Workload
 
@@ -66,6 +66,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     _fill_templates(nic, config, workload.templates, book)
     _fill_sources(nic, config, workload, seed)
     _fill_histograms(nic, config, book)
+    _watch_fifos(nic, workload)
     return book
 
 
@@ -100,7 +101,6 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
         record.first_copy = len(book.edits)
         ports = port_list(decision.egress)
         record.n_copies = len(ports)
-        nic.limits.most_copies = max(nic.limits.most_copies, len(ports))
         record.flow = -1 if len(ports) > 1 else book.flow(template.source, template.target)
         for egress in ports:
             target = template.target if len(ports) == 1 else names[egress]
@@ -230,6 +230,16 @@ def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
         record[first], record[n] = n_choices, n_rows
         n_choices += n_rows
     return n_choices
+
+
+def _watch_fifos(nic: Nic, workload: Workload) -> None:
+    """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
+    lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
+    lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
+    most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
+    most_copies = int(nic["template"]["n_copies"][: len(workload.templates)].max(initial=0))
+    if most_frames * most_copies > layout.COPY_CAP:
+        nic.limits.most_copies = most_copies
 
 
 def _fill_histograms(nic: Nic, config: Config, book: FlowBook) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from hwmodel.kernels import engine, layout
 from hwmodel.kernels.engine import run
-from hwmodel.kernels.link import answer_read, enqueue, start_down, start_up
+from hwmodel.kernels.link import start_down, start_up
 from hwmodel.kernels.reads import request
+from hwmodel.kernels.transactions import answer_read, enqueue
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
@@ -103,7 +104,7 @@ def test_entries_of_one_frame_stand_in_the_order_of_the_document():
 def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
     """Timers, then what came down, then what went up, then the lanes that only some runs have."""
     state = machine_at_one_instant()
-    nic, order = state[0], []
+    order = []
 
     def note(name, lane):
         def handler(nic, _now_fs, *_):

@@ -1,4 +1,4 @@
-"""Descriptor fetches by the rules of docs/datapath.md: whole batches while there is room, cut at the ring's end and MRRS."""
+"""Descriptor fetches: whole batches while there is room, cut at the end of the ring and at MRRS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ def tx_counts(waiting):
 
 
 def rx_machine(batch, prefetch, cache=64, ring=RING, **nic):
-    settings_of_nic = {"rx_ring": ring, "rx_fetch_batch": batch, "rx_prefetch": prefetch, "descriptor_cache": cache, **nic}
+    settings_of_nic = {
+        "rx_ring": ring,
+        "rx_fetch_batch": batch,
+        "rx_prefetch": prefetch,
+        "descriptor_cache": cache,
+        **nic,
+    }
     return machine(nic=settings_of_nic)
 
 

@@ -8,18 +8,16 @@ import pytest
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_first
 from hwmodel.kernels.link import (
-    answer_read,
     could_start,
     credits_returned,
-    enqueue,
     fly,
     on_wire,
-    post_write,
     received,
     return_credits,
     start_down,
     start_up,
 )
+from hwmodel.kernels.transactions import answer_read, enqueue, post_write
 from tests.blocks.idle_machine import NS, machine, send_all, time_fs, waiting
 
 WRITE, READ, ANSWER, DOORBELL = (
@@ -220,7 +218,7 @@ def returns(nic, entries):
 
 
 def test_credits_return_after_their_time():
-    nic = machine(pcie={"credits": {"ph": 2, "nph": 2, "return": "150ns"}})
+    nic = machine(pcie={"credits": {"ph": 2, "nph": 2, "cplh": 2, "return": "150ns"}})
     posted, non_posted = layout.POSTED_CREDIT << 32 | 256, layout.NON_POSTED_CREDIT << 32
     completion = layout.COMPLETION_CREDIT << 32 | 64
     entries = [

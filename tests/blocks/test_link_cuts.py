@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
-from hwmodel.kernels.link import answer_read, post_ring_write, post_write, start_down, start_up, transmit
+from hwmodel.kernels.link import start_down, start_up, transmit
+from hwmodel.kernels.transactions import answer_read, post_ring_write, post_write
 from tests.blocks.idle_machine import machine, send_all, time_fs, waiting
 
 PAYLOAD_SIZES = st.sampled_from([128, 256, 512, 1024, 2048, 4096])

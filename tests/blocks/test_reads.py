@@ -57,7 +57,8 @@ def test_payload_reads_are_cut_at_multiples_of_mrrs(most, words, n_bytes):
     """From where the frame lies in its buffer, byte by byte."""
     offset = 4 * words
     nic = machine(
-        pcie={"max_read_request": f"{most}B", "tags": 256}, host={"buffer_offset": f"{offset}B", "buffer_bytes": "16KiB"}
+        pcie={"max_read_request": f"{most}B", "tags": 256},
+        host={"buffer_offset": f"{offset}B", "buffer_bytes": "16KiB"},
     )
     cache_frames(nic, VF0, [n_bytes])
     issue(nic, 0)

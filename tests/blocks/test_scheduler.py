@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -69,10 +70,9 @@ def test_round_robin_serves_all_that_wait_once_a_round(backlogs):
             cache_frames(nic, function, [60] * n)
     expected, left = [], dict(enumerate(backlogs, VF0))
     while any(left.values()):
-        for function in left:
-            if left[function]:
-                left[function] -= 1
-                expected.append(function)
+        for function in [each for each, n in left.items() if n]:
+            left[function] -= 1
+            expected.append(function)
     assert who(picks(nic)) == expected
 
 
@@ -147,7 +147,7 @@ def test_deficit_lets_everybody_send_in_each_round():
     served = who(picks(nic, 100))
     for function in (VF1, VF2):
         turns = [i for i, each in enumerate(served) if each == function]
-        assert max(b - a for a, b in zip(turns, turns[1:], strict=False)) <= math.ceil(LONGEST / 60) + 3 + 2
+        assert max(b - a for a, b in itertools.pairwise(turns)) <= math.ceil(LONGEST / 60) + 3 + 2
 
 
 def test_deficit_of_equal_frames_is_round_robin_in_turns_of_a_quantum():
@@ -198,6 +198,22 @@ def test_a_frame_that_just_fits_goes():
     cache_frames(nic, VF1, [60])
     assert picks(nic) == [(VF0, 1514), (VF1, 60)]
     assert nic.tx_buffer.level == 1574
+
+
+def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
+    """Room for five more copies in the FIFO of local ones, at most two a frame: two frames."""
+    nic = machine()
+    nic.limits.most_copies = 2
+    nic.loopback.tail = layout.COPY_CAP - 5
+    cache_frames(nic, VF0, [60] * 4)
+    assert len(picks(nic)) == 2
+    nic.grant_head += 2  # both are through the switch
+    nic.loopback.tail += 4
+    assert picks(nic) == []
+    nic.loopback.head += 1
+    assert len(picks(nic)) == 1
+    nic.mac_fifo.tail = layout.COPY_CAP - 3
+    assert picks(nic) == []
 
 
 def test_a_pick_takes_the_descriptor_and_lets_more_be_fetched():

@@ -36,7 +36,9 @@ def expire(nic):
     return at_fs
 
 
-@pytest.mark.parametrize(("batch", "n", "expected"), [(1, 3, [16, 16, 16]), (8, 7, []), (8, 8, [128]), (3, 7, [48, 48])])
+@pytest.mark.parametrize(
+    ("batch", "n", "expected"), [(1, 3, [16, 16, 16]), (8, 7, []), (8, 8, [128]), (3, 7, [48, 48])]
+)
 def test_done_descriptors_are_written_back_by_the_batch(batch, n, expected):
     nic = adapter(batch)
     done(nic, n)

@@ -1,0 +1,157 @@
+"""The folder of the compiled code: named after what is compiled, where it was asked for, or somewhere that works."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+from numba import int64, njit
+from numba.core import types
+
+from hwmodel.kernels import CACHE_DIR, inlined, kernel, quick_compilation
+
+ROOT = Path(__file__).resolve().parent.parent
+ASK = "from hwmodel.kernels import CACHE_DIR; print(CACHE_DIR)"
+
+
+def cache_dir(package_root=ROOT, **environment):
+    """Return the folder that a fresh process chooses, which is never created by asking."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "HWMODEL_", "XDG_"))}
+    finished = subprocess.run(
+        [sys.executable, "-c", ASK],
+        cwd=package_root,
+        env=clean | {name: str(value) for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Path(finished.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def package_copy(tmp_path_factory):
+    """Return a folder with a copy of the package, to be changed."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(ROOT / "hwmodel", folder / "hwmodel", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_the_folder_is_named_after_the_sources(package_copy, tmp_path):
+    """A comment in one kernel is enough; a change outside the kernels is none."""
+    where = {"HWMODEL_CACHE_DIR": tmp_path}
+    first = cache_dir(package_copy, **where)
+    assert cache_dir(package_copy, **where) == first
+    with (package_copy / "hwmodel" / "units.py").open("a") as source:
+        source.write("# changed\n")
+    assert cache_dir(package_copy, **where) == first
+    with (package_copy / "hwmodel" / "kernels" / "measure.py").open("a") as source:
+        source.write("# changed\n")
+    assert cache_dir(package_copy, **where) != first
+
+
+def test_a_new_kernel_file_counts_too(package_copy, tmp_path):
+    first = cache_dir(package_copy, HWMODEL_CACHE_DIR=tmp_path)
+    (package_copy / "hwmodel" / "kernels" / "another_block.py").write_text("")
+    assert cache_dir(package_copy, HWMODEL_CACHE_DIR=tmp_path) != first
+
+
+@pytest.mark.parametrize("switch", ["NUMBA_BOUNDSCHECK", "NUMBA_OPT"])
+def test_switches_that_change_the_code_change_the_folder(switch, tmp_path):
+    plain = cache_dir(HWMODEL_CACHE_DIR=tmp_path)
+    changed = cache_dir(HWMODEL_CACHE_DIR=tmp_path, **{switch: "1"})
+    assert changed != plain
+    assert changed.parent == plain.parent == tmp_path
+
+
+def test_the_folder_asked_for_comes_first_then_the_users(tmp_path):
+    asked, user = tmp_path / "asked" / "deep", tmp_path / "user"
+    assert cache_dir(HWMODEL_CACHE_DIR=asked, XDG_CACHE_HOME=user).parent == asked
+    assert cache_dir(XDG_CACHE_HOME=user).parent == user / "hwmodel"
+    assert cache_dir(HOME=tmp_path / "home").parent == tmp_path / "home" / ".cache" / "hwmodel"
+
+
+def test_a_folder_that_cannot_be_made_is_passed_over(tmp_path):
+    """A file stands where the folder should be: the next choice, in the end a temporary folder of the user's own."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    user, temporary = tmp_path / "user", tmp_path / "temporary"
+    temporary.mkdir()
+    assert cache_dir(HWMODEL_CACHE_DIR=blocked, XDG_CACHE_HOME=user).parent == user / "hwmodel"
+    last = cache_dir(HWMODEL_CACHE_DIR=blocked, XDG_CACHE_HOME=blocked, TMPDIR=temporary)
+    assert last.parent == temporary / f"hwmodel-{os.getuid()}"
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path):
+    read_only = tmp_path / "read_only"
+    read_only.mkdir(mode=0o555)
+    may_write_all_the_same = os.access(read_only, os.W_OK)  # root may
+    chosen = cache_dir(HWMODEL_CACHE_DIR=read_only, XDG_CACHE_HOME=tmp_path / "user").parent
+    assert chosen == (read_only if may_write_all_the_same else tmp_path / "user" / "hwmodel")
+
+
+def test_compiled_code_can_be_used_without_a_folder_to_write(tmp_path):
+    """An entry is compiled and called; nothing can be kept."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    code = """
+import numpy as np
+import hwmodel.kernels as kernels
+@kernels.kernel
+def twice(x):
+    return 2 * x
+@kernels.entry
+def four_times(values):
+    return twice(twice(values[0]))
+print(four_times(np.array([5])))
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    finished = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "HWMODEL_CACHE_DIR": str(blocked),
+            "XDG_CACHE_HOME": str(blocked),
+            "TMPDIR": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout == "20\n"
+
+
+def test_this_process_caches_under_a_hash():
+    prefix, _, digest = CACHE_DIR.name.partition("-")
+    assert prefix == "kernels"
+    assert len(digest) == 16
+    assert int(digest, 16) >= 0
+
+
+@pytest.mark.parametrize("decorator", [kernel, inlined])
+def test_a_function_is_compiled_once_for_all_integers(decorator):
+    @decorator
+    def add(a, b):
+        return a + b
+
+    @njit
+    def use(x):
+        return add(1, x) + add(x, 2) + add(x, x)
+
+    assert use(5) == 6 + 7 + 10
+    assert list(add.overloads) == [(int64, int64)]
+
+
+def test_quick_compilation_leaves_numba_as_it_was():
+    before = (numba.config.OPT, gc.isenabled(), types.Record.__repr__, types.NestedArray.__repr__)
+    with pytest.raises(ZeroDivisionError), quick_compilation():
+        assert numba.config.OPT != before[0] or before[0] == 1
+        raise ZeroDivisionError
+    assert (numba.config.OPT, gc.isenabled(), types.Record.__repr__, types.NestedArray.__repr__) == before

@@ -1,0 +1,136 @@
+"""What lies between the kernels and a result: cache, signatures, templates, window, warm-up, log."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numba import typeof
+
+import hwmodel.kernels
+from hwmodel.config import config_from_mapping
+from hwmodel.kernels import layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.forward import DECISION
+from hwmodel.kernels.parse import HEADER
+from hwmodel.kernels.templates import decide_templates
+from hwmodel.simulation import Run, simulate
+from hwmodel.simulation.compile_entry import signature
+from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
+from hwmodel.simulation.measurement import take_snapshot
+from hwmodel.simulation.observation import observe_window, utilization_of
+from hwmodel.simulation.outcome import make_result
+from hwmodel.simulation.span import Span
+from hwmodel.simulation.switch_tables import build_tables
+from hwmodel.simulation.warmup import SLICE_FRAMES, STEADY_SLICES, Warmup
+from hwmodel.workload import build_workload
+
+SMALL = {
+    "nic": {"vfs": 2},
+    "workload": {"frame_bytes": 512, "load": "2Gbps", "arrivals": "periodic"},
+    "run": {"warmup": "50us", "duration": "200us"},
+}
+
+
+def finished_run(keys=SMALL):
+    config = config_from_mapping(keys)
+    run = Run(config, build_workload(config), lambda _share, _text: None)
+    for _ in run.pieces():
+        pass
+    return config, run
+
+
+def test_filling_the_cache_leaves_every_entry_there():
+    fill_cache((*RUN_ENTRIES, *DMA_ENTRIES))
+    assert kernels_are_cached((*RUN_ENTRIES, *DMA_ENTRIES))
+    assert str(hwmodel.kernels.CACHE_DIR).startswith("/") and not kernels_are_cached(("engine.no_such_entry",))
+
+
+def test_what_is_compiled_is_what_is_called():
+    assert signature("engine.run")[0] == typeof(layout.fresh_state())
+    tables = build_tables(config_from_mapping(SMALL).switch)
+    expected = (tables, np.zeros(1, np.int64), np.zeros((1, 60), np.uint8), np.zeros(1, np.int64))
+    assert signature("templates.decide_templates")[:4] == tuple(typeof(array) for array in expected)
+
+
+def test_templates_are_decided_one_by_one():
+    config = config_from_mapping(SMALL)
+    frames = np.zeros((3, 60), np.uint8)
+    vf0, vf1, unknown = (2).to_bytes(2), (3).to_bytes(2), b"\x7f\x01"
+    for row, (to, sender) in enumerate(((vf1, vf0), (unknown, vf0), (vf1, vf1))):
+        header = b"\x02\0\0\0" + to + b"\x02\0\0\0" + sender + b"\x88\xb5"
+        frames[row, :14] = np.frombuffer(header, np.uint8)
+    headers, decisions = (np.zeros(3, kind).view(np.recarray) for kind in (HEADER, DECISION))
+    lengths = np.full(3, 60)
+    decide_templates(build_tables(config.switch), np.full(3, 2), frames, lengths, headers, decisions)
+    assert decisions.reason.tolist() == [0, 0, DropReason.SPOOFED_MAC]
+    assert decisions.n_copies.tolist() == [1, 1, 0]
+
+
+def test_the_window_is_the_difference_of_two_snapshots():
+    config, run = finished_run()
+    span = Span(run.start, run.end)
+    assert run.start.now_fs == 50_000_000_000 and span.fs == 200_000_000_000
+    assert span.gbps(25_000) == pytest.approx(1.0) and span.mpps(200) == pytest.approx(1.0)
+    n_tlps, n_bytes, _ = span.tlps("up")
+    # 508 B of payload a frame: MPS 256 makes two writes of 24 B header each.
+    assert n_bytes[layout.PAYLOAD_WRITE] == n_tlps[layout.PAYLOAD_WRITE] / 2 * (508 + 48)
+    shares = utilization_of(config, span)
+    assert all(0 <= share <= 1 for share in shares.values())
+    later = take_snapshot(run.state[0], run.book)
+    assert later.counts == run.end.counts
+
+
+def test_the_result_is_made_of_the_window():
+    config, run = finished_run()
+    result = make_result(config, run.book, run.start, run.end, None)
+    # 2 Gb/s for each of two VMs, to within the frames at the window's ends.
+    assert result.totals.gbps == pytest.approx(4.0, rel=0.1)
+    span = Span(run.start, run.end)
+    seen = observe_window(config, span, result.utilization, result.totals, result.drops)
+    assert seen.open_load and seen.frame_bytes == 512 and seen.up.payload_bytes_per_frame == pytest.approx(508, rel=0.1)
+
+
+def test_warm_up_waits_for_full_buffers():
+    nic = SimpleNamespace(
+        tx_buffer=SimpleNamespace(level=0),
+        rx_buffer=SimpleNamespace(level=0),
+        wire_queue=SimpleNamespace(level=0),
+        limits=SimpleNamespace(tx_buffer_bytes=1000, rx_buffer_bytes=1000),
+        counters=SimpleNamespace(delivered=0),
+        now_fs=0,
+    )
+    warmup = Warmup(config_from_mapping({}), nic)
+    slices = 0
+    while not warmup.is_over():
+        nic.now_fs, nic.counters.delivered = warmup.next_target()
+        slices += 1
+        nic.rx_buffer.level = min(1000, 100 * slices)
+        warmup.look()
+    assert slices == 10 + STEADY_SLICES
+    assert nic.counters.delivered == slices * SLICE_FRAMES
+
+
+def test_a_fixed_warm_up_is_taken_at_its_word():
+    config = config_from_mapping({"run": {"warmup": "3us"}})
+    warmup = Warmup(config, SimpleNamespace(now_fs=0, counters=SimpleNamespace(delivered=0)))
+    assert warmup.next_target() == (3_000_000_000, layout.NEVER)
+
+
+def test_the_log_gives_each_delivery_once():
+    config = config_from_mapping(SMALL)
+    run = Run(config, build_workload(config), lambda _share, _text: None)
+    run.state[0].log.enabled = 1
+    pieces = list(run.pieces())
+    assert sum(len(piece) for piece in pieces) == int(run.state[0].counters.copies_delivered) > 0
+    times = np.concatenate([piece.at_fs for piece in pieces])
+    assert (np.diff(times) >= 0).all() and set(np.concatenate([p.frame_bytes for p in pieces])) == {512}
+    assert len(take_log(run.state[0], run.book)) == 0
+
+
+def test_progress_comes_and_ends_at_the_whole():
+    seen = []
+    simulate(config_from_mapping(SMALL), progress=lambda share, text: seen.append((share, text)))
+    assert seen[-1] == (1.0, "measuring") and {text for _, text in seen} == {"warm-up", "measuring"}
