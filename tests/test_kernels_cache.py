@@ -87,6 +87,22 @@ def test_a_folder_that_cannot_be_made_is_passed_over(tmp_path):
     assert last.parent == temporary / f"hwmodel-{os.getuid()}"
 
 
+def test_a_user_without_a_home_gets_a_temporary_folder(tmp_path):
+    """As in a container that runs under a number of no user."""
+    code = "import pwd; pwd.getpwuid = {}.__getitem__; " + ASK
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    environment.pop("HWMODEL_CACHE_DIR", None)
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(finished.stdout.strip()).parent == tmp_path / f"hwmodel-{os.getuid()}"
+
+
 def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path):
     read_only = tmp_path / "read_only"
     read_only.mkdir(mode=0o555)

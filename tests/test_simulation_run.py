@@ -9,6 +9,7 @@ import pytest
 from numba import typeof
 
 import hwmodel.kernels
+import hwmodel.simulation
 from hwmodel.config import config_from_mapping
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
@@ -40,6 +41,10 @@ def finished_run(keys=SMALL):
     for _ in run.pieces():
         pass
     return config, run
+
+
+def test_the_package_offers_what_commands_and_tests_call():
+    assert {"Run", "dma", "kernels_are_cached", "simulate"} <= set(hwmodel.simulation.__all__)
 
 
 def test_filling_the_cache_leaves_every_entry_there():

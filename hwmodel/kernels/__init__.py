@@ -35,8 +35,11 @@ def _source_digest() -> str:
 def _cache_root() -> Path:
     """Return a folder that can be written: the one asked for, the user's, or a temporary one."""
     asked = os.environ.get("HWMODEL_CACHE_DIR")
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwmodel"
-    for root in (Path(asked) if asked else user, user):
+    roots = [Path(asked)] if asked else []
+    user = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "hwmodel"
+    if user.is_absolute():  # not so for a user without a home
+        roots.append(user)
+    for root in roots:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError:
