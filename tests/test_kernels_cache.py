@@ -168,6 +168,6 @@ def test_a_function_is_compiled_once_for_all_integers(decorator):
 def test_quick_compilation_leaves_numba_as_it_was():
     before = (numba.config.OPT, gc.isenabled(), types.Record.__repr__, types.NestedArray.__repr__)
     with pytest.raises(ZeroDivisionError), quick_compilation():
-        assert numba.config.OPT != before[0] or before[0] == 1
+        assert before[0] != numba.config.OPT or before[0] == 1
         raise ZeroDivisionError
     assert (numba.config.OPT, gc.isenabled(), types.Record.__repr__, types.NestedArray.__repr__) == before

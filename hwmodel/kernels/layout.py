@@ -276,7 +276,8 @@ NIC = record(
     ("rx_ring", GAUGE),
     ("wire_queue", GAUGE),
     ("stall_tags", STALL),
-    ("stall_credits", STALL),
+    ("stall_credits", STALL),  # of what goes up
+    ("stall_completion_credits", STALL),
     ("stall_descriptors", STALL),
     ("stall_tx_buffer", STALL),
     ("stall_rx_buffer", STALL),

@@ -261,7 +261,10 @@ def start_down(nic, now_fs):
         elif not p_waits or entry.at_fs < posted.ring[posted.head & TLP_MASK].at_fs:
             credit = nic.credits[COMPLETION_CREDIT]
             n_bytes = completion_chunk(pcie, entry)
-            if pcie.has_credits == 0 or can_send(credit, n_bytes):
+            can_go = pcie.has_credits == 0 or can_send(credit, n_bytes)
+            if pcie.has_credits:
+                set_stalled(nic.stall_completion_credits, now_fs, not can_go)
+            if can_go:
                 if pcie.has_credits:
                     consume(credit, n_bytes)
                 send_completion(nic, now_fs)

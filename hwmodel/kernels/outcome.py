@@ -6,7 +6,7 @@ from . import inlined, kernel
 from .layout import DOORBELL_HISTOGRAM, FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
 
-LOG_RESERVE = 1 << 14  # deliveries that one event can make at most
+LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interrupt for a whole ring
 
 
 @kernel

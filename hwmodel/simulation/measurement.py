@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
 
 GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
-STALLS = ("tags", "credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
+STALLS = ("tags", "credits", "completion_credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 COUNTERS = (
     "offered",
     "delivered",
@@ -102,7 +102,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         now_fs=now_fs,
         n_events=int(nic.events.n_events),
         counts={name: int(nic.counters[name]) for name in COUNTERS},
-        servers={name: int(nic[name]) for name in SERVERS},
+        servers=_servers(nic, now_fs),
         drops=nic["counters"]["drops"].copy(),
         function_drops=nic["counters"]["function_drops"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
@@ -112,7 +112,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
         fewest_free_tags=int(nic.tags.fewest_free),
-        core_busy_fs=nic["core"]["busy_fs"][: int(nic.host.n_cores)].copy(),
+        core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         flows=nic["flow"][:n_flows].copy(),
         tx_ring_highest=int(queues["highest"].max(initial=0)),
@@ -131,6 +131,29 @@ def _link(link: Any, now_fs: int) -> LinkSnapshot:
         n_bytes=np.array(link.n_bytes),
         dllp_pairs=int(link.dllps),
     )
+
+
+def _servers(nic: Any, now_fs: int) -> dict[str, int]:
+    """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
+    sums = {name: int(nic[name]) for name in SERVERS}
+    wire_until_fs = int(nic.events.next_at[layout.WIRE]) if nic.wire_busy else now_fs
+    for name, until_fs in (
+        ("wire_busy_fs", wire_until_fs),
+        ("line_busy_fs", int(nic.line_busy_until_fs)),
+        ("pipeline_busy_fs", int(nic.pipeline_busy_until_fs)),
+    ):
+        sums[name] -= max(0, until_fs - now_fs)
+    return sums
+
+
+def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
+    """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
+    cores = nic["core"][: int(nic.host.n_cores)]
+    busy_fs: Ints = cores["busy_fs"].copy()
+    ends_fs = cores["started_fs"] + cores["chunk"] * int(nic.host.frame_time_fs)
+    ahead_fs = np.where(cores["is_running"] != 0, np.maximum(ends_fs - now_fs, 0), 0)
+    busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
+    return busy_fs
 
 
 def _area(gauge: Any, now_fs: int) -> float:

@@ -30,7 +30,7 @@ SCHEDULERS = {
     "strict": layout.SCHEDULE_STRICT,
 }
 JITTERS = ("fixed", "uniform", "histogram")
-STALLS = ("tags", "credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
+STALLS = ("tags", "credits", "completion_credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 TWO_TO_32 = 1 << 32
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 

@@ -33,8 +33,8 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
     servers = {name: span.end.servers[name] - span.start.servers[name] for name in span.end.servers}
     shares = {
-        "pcie.up": span.share(span.end.up.busy_fs - span.start.up.busy_fs),
-        "pcie.down": span.share(span.end.down.busy_fs - span.start.down.busy_fs),
+        "pcie.up": span.link_share(config, "up"),
+        "pcie.down": span.link_share(config, "down"),
         "pcie.tags": held / config.pcie.tags,
         "driver.tx": span.share(int(core[layout.POST_TASK])),
         "driver.rx": span.share(int(core[layout.TAKE_TASK])),
@@ -71,7 +71,7 @@ def observe_window(
         utilizations=utilization,
         waits={
             "pcie.tags": span.share(span.stalled("tags")),
-            "pcie.credits": span.share(span.stalled("credits")),
+            "pcie.credits": span.share(span.credit_stall_fs()),
             "rx.descriptors": span.share(span.stalled("descriptors")),
             "rate_limit": span.share(span.stalled("rate_limit")),
         },
@@ -92,4 +92,6 @@ def _is_open(config: Config) -> bool:
     workload = config.workload
     if workload.pcap is not None:
         return workload.pcap_time == "file"
+    if workload.pattern == "flows" and all(flow.rate_bps is not None for flow in workload.flows):
+        return True
     return workload.load.kind != "saturate"

@@ -210,9 +210,8 @@ def _direction(config: Config, span: Span, name: str) -> PcieDirection:
         return int(n_bytes[list(kinds)].sum())
 
     carried = float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
-    busy_fs = getattr(span.end, name).busy_fs - getattr(span.start, name).busy_fs
     return PcieDirection(
-        utilization=span.share(busy_fs),
+        utilization=span.link_share(config, name),
         bytes=LinkBytes(
             payload=sum_of(layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION) - headers,
             tlp_overhead=headers,
@@ -263,7 +262,7 @@ def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
 def _stalls(span: Span) -> Stalls:
     return Stalls(
         tags=span.stalled("tags") / FS_PER_NS,
-        credits=span.stalled("credits") / FS_PER_NS,
+        credits=span.credit_stall_fs() / FS_PER_NS,
         descriptors=span.stalled("descriptors") / FS_PER_NS,
         buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
     )
@@ -279,7 +278,7 @@ def describe_host_run(run: Run) -> HostRun:
         events=run.end.n_events,
         frames=frames,
         frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
         versions={"python": platform.python_version(), "numpy": version("numpy"), "numba": version("numba")},
         machine=f"{platform.machine()}, {os.cpu_count()} processors",
     )

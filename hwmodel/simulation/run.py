@@ -96,7 +96,7 @@ class Run:
         begin_window(nic, self.book)
         self.start = take_snapshot(nic, self.book)
         frames = layout.NEVER if settings.frames is None else int(nic.counters.delivered) + settings.frames
-        until_fs = layout.NEVER if settings.frames is not None else int(nic.now_fs) + settings.duration_fs
+        until_fs = int(nic.now_fs) + settings.duration_fs
         if self.has_trace:
             nic.delivered_target = frames
             self.tlps = trace_tlps(nic, lambda: self.call(until_fs, 1))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hwmodel.analytic.link import link_rate_of
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
 
 
 class Span:
@@ -35,6 +39,16 @@ class Span:
     def stalled(self, name: str) -> int:
         """Return for how long of the window something stood waiting."""
         return self.end.stalls_fs[name] - self.start.stalls_fs[name]
+
+    def credit_stall_fs(self) -> int:
+        """Return for how long the direction of the link that lacked credits longer stood still for want of them."""
+        return max(self.stalled("credits"), self.stalled("completion_credits"))
+
+    def link_share(self, config: Config, direction: str) -> float:
+        """Return the share of the window in which a direction was busy: TLPs, and what an idle link sends too."""
+        busy = self.share(getattr(self.end, direction).busy_fs - getattr(self.start, direction).busy_fs)
+        rate = link_rate_of(config.pcie)
+        return busy + (1 - busy) * float(rate.skp_share + rate.dllp_share)
 
     def mean(self, gauge: str) -> float:
         """Return a mean occupancy."""

@@ -62,6 +62,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     Raises InputError where the workload or the switch's tables are larger than the state.
     """
     _check_capacities(workload)
+    _check_buffers(config, workload)
     book = FlowBook()
     _fill_templates(nic, config, workload.templates, book)
     _fill_sources(nic, config, workload, seed)
@@ -77,6 +78,25 @@ def _check_capacities(workload: Workload) -> None:
         (len(workload.records), layout.TAPE_CAP, "frames in the capture (split it with `editcap -c`)"),
     )
     problems = [f"workload: {n} {what}, at most {most} are supported" for n, most, what in found if n > most]
+    if problems:
+        raise InputError(problems)
+
+
+def _check_buffers(config: Config, workload: Workload) -> None:
+    """Raise InputError where a recorded frame could never get into a buffer: all behind it would wait for ever."""
+    records = workload.records
+    is_read = np.array([source.port != UPLINK for source in workload.sources], bool)[records.source]
+    longest = int(records.frame_bytes[is_read].max(initial=0)) - FCS_BYTES
+    longest_switched = min(longest, max(port.max_frame_bytes for port in config.switch.ports))  # FCS for a C-TAG
+    found = (
+        ("nic.tx_buffer", config.nic.tx_buffer_bytes, longest),
+        ("nic.rx_buffer", config.nic.rx_buffer_bytes, longest_switched),
+    )
+    problems = [
+        f"{key}: {room} B do not hold the capture's longest frame of {n_bytes} B"
+        for key, room, n_bytes in found
+        if n_bytes > room
+    ]
     if problems:
         raise InputError(problems)
 
@@ -101,12 +121,13 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
         record.first_copy = len(book.edits)
         ports = port_list(decision.egress)
         record.n_copies = len(ports)
-        record.flow = -1 if len(ports) > 1 else book.flow(template.source, template.target)
+        # A copy belongs to the flow to the port that it leaves by, whatever its address: a VEPA sends all frames up.
+        target = names[ports[0]] if ports else template.target
+        record.flow = -1 if len(ports) > 1 else book.flow(template.source, target)
         for egress in ports:
-            target = template.target if len(ports) == 1 else names[egress]
             edit = _tag_edit(header, decision, egress)
             _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, port)
-            nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, target)
+            nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, names[egress])
 
 
 def _decide(config: Config, templates: list[FrameTemplate], numbers: dict[str, int]) -> tuple[Any, Any]:

@@ -1,0 +1,197 @@
+"""Digests of small runs that together reach every block of the machine.
+
+`python -m tests.run_digest` prints them as JSON: of each case, what it found, when it delivered what, and the whole
+state at its end. With `--called` come the names of the kernel functions that ran, in a process without compilation.
+`python -m tests.run_digest --write` writes tests/golden/digests.json anew; do so where a change of results is meant.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
+
+GOLDEN = Path(__file__).parent / "golden" / "digests.json"
+KERNELS = Path(__file__).parents[1] / "hwmodel" / "kernels"
+GOLDEN_SEEDS = (1, 20240607)
+PAGE_BYTES = 4096
+
+SHORT = {"run": {"warmup": "4us", "duration": "16us"}}
+CASES: Mapping[str, Mapping[str, Any]] = {
+    "saturated": {
+        "nic": {"vfs": 4, "queues_per_vf": 2, "tx_ring": 64, "rx_ring": 64},
+        "driver": {"rx_interrupt_batch": 4},
+        "host": {"jitter": {"kind": "uniform", "range": "300ns"}},
+        "workload": {"sizes": [[64, 7], [570, 4], [1518, 1]]},
+    },
+    "interrupts": {
+        "nic": {"vfs": 4, "tx_writeback_batch": 3, "rx_writeback_batch": 5, "writeback_timeout": "700ns"},
+        "driver": {"preset": None, "moderation": "2us", "tx_interrupt_batch": 2, "refill_batch": 4},
+        "workload": {
+            "pattern": "uniform", "load": "4Gbps", "wire_share": 0.3, "external": {"rate": "2Gbps"},
+            "frame_bytes": 500,
+        },
+    },
+    "credits": {
+        "pcie": {
+            "credits": {"ph": 3, "pd": 64, "nph": 2, "cplh": 2, "cpld": 40}, "propagation": "60ns",
+            "dllp_model": "tlp1", "arbitration": "arrival", "tags": 5, "address_bits": 32, "ecrc": True,
+        },
+        "host": {"completion_bytes": "rcb", "write_drain": "40Gbps", "buffer_offset": "64B"},
+        "nic": {"vfs": 2, "store_rate": "30Gbps", "max_pps": 3_000_000, "rx_prefetch": 0},
+        "driver": {"preset": "dpdk"},
+        "workload": {"load": "5Gbps", "arrivals": "on_off", "peak_rate": "20Gbps", "mean_burst": 5,
+                     "external": {"rate": "1Gbps", "arrivals": "periodic", "frame_bytes": 64}},
+    },
+    "groups": {
+        "nic": {"vfs": 4, "tx_ring": 8, "preset": None, "fetch_batch": 2, "tx_writeback_batch": 2},
+        "driver": {"preset": None, "tx_doorbell_batch": 2, "rx_interrupt_batch": 3, "tx_interrupt_batch": 0},
+        "switch": {"acl": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}]},
+        "workload": {"pattern": "broadcast", "load": "7Gbps", "on_full": "drop", "frame_bytes": 300},
+    },
+    "weighted": {
+        "nic": {"vfs": 3, "tx_buffer": "64MiB"}, "driver": {"preset": "dpdk"},
+        "switch": {"scheduler": "weighted", "ports": [{"name": "vf1", "weight": 3}, {"name": "vf2", "weight": 2}]},
+        "pcie": {"arbitration": "writes_first", "dllp_model": "spec"},
+        "host": {"jitter": {"kind": "histogram", "bins": [["0ns", 5], ["400ns", 1]]}},
+        "workload": {"pattern": "ring", "frame_bytes": 256},
+    },
+    "deficit": {
+        "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
+        "switch": {"scheduler": "deficit", "ports": [{"name": "vf2", "rate_limit": "3Gbps"},
+                                                     {"name": "vf1", "weight": 2}]},
+        "workload": {"pattern": "incast", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None},
+    },
+    "strict": {
+        "nic": {"vfs": 3, "rx_ring": 16, "preset": None, "tx_buffer": "3KiB", "rx_buffer": "3KiB"},
+        "driver": {"preset": None, "frame_time": "300ns", "rx_interrupt_batch": 0},
+        "switch": {"scheduler": "strict"}, "host": {"cores": 2},
+        "workload": {"pattern": "incast", "frame_bytes": 700},
+    },
+    "from_the_wire": {
+        "nic": {"vfs": 2, "rx_buffer": "4KiB"}, "pcie": {"generation": 1, "lanes": 1},
+        "driver": {"preset": "dpdk"}, "switch": {"mode": "vn_tag"},
+        "workload": {"pattern": "flows", "flows": [["uplink", "vf0", None], ["vf0", "vf1", None]]},
+    },
+    "capture": {
+        "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "untagged": []}]},
+        "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+    "capture_asap": {
+        "nic": {"vfs": 2}, "host": {"buffer_bytes": "256B"},
+        "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+}  # fmt: skip
+
+
+def captured(folder: str) -> str:
+    """Write the capture that the cases replay; return its path."""
+    ends = [("vf0", "vf1"), ("vf1", "vf0"), ("vf0", BROADCAST), (OUTSIDE, "vf0"), ("vf1", OUTSIDE), ("vf0", "vf0")]
+    frames = []
+    for i in range(60):
+        source, target = ends[i * 5 % len(ends)]
+        tag = [None, None, 1 | 5 << 13, 9][i % 4]
+        frames.append((i * 90, frame(source, target, [60, 400, 1514, 1800][i % 7 % 4], c_tag=tag)))
+    raw = bytes.fromhex((mac("vf1") + mac("vf0")).replace(":", "")) + b"\x08\x00\x45\x00\x00\x2c\0\0\0\0\x40\x06\0\0"
+    frames.append((6000, (raw + bytes([10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4])).ljust(60, b"\0")))
+    return str(write_capture(Path(folder, "in.pcap"), frames))
+
+
+def machine_of(name: str, seed: int, capture: str) -> dict[str, Any]:
+    """Return the configuration of a case."""
+    case: Mapping[str, Any] = CASES[name]
+    if name.startswith("capture"):
+        case = merged(BATCHES_OF_ONE, case, {"workload": {"pcap": capture}})
+    return merged(SHORT, case, {"run": {"seed": seed}})
+
+
+def state_digest(state: Any) -> str:
+    """Digest all of the state that is not zero, page by page, with its place."""
+    raw = np.ascontiguousarray(state).view(np.uint8).reshape(-1)
+    n_pages = len(raw) // PAGE_BYTES
+    pages = raw[: n_pages * PAGE_BYTES].reshape(n_pages, PAGE_BYTES)
+    digest = hashlib.sha256(raw[n_pages * PAGE_BYTES :].tobytes())
+    for number in np.flatnonzero(pages.view(np.int64).any(axis=1)).tolist():
+        digest.update(number.to_bytes(8, "little") + pages[number].tobytes())
+    return digest.hexdigest()
+
+
+def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a case; return digests of its result without configuration and host, of its deliveries, of its state."""
+    run, result, rows = logged(machine)
+    found = result.to_mapping(include_host_run=False)
+    del found["config"], found["config_hash"]
+    columns = (rows.at_fs, rows.egress_port, rows.frame_bytes, rows.record)
+    table = np.stack([column.astype(np.int64) for column in columns], axis=1)
+    return {
+        "delivered_frames": result.totals.delivered_frames,
+        "gbps": result.totals.gbps,
+        "result": hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest(),
+        "deliveries": hashlib.sha256(table.tobytes()).hexdigest(),
+        "state": state_digest(run.state),
+    }
+
+
+def all_digests(seeds: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+    """Return the digests of each case with each seed, by `case/seed`."""
+    with tempfile.TemporaryDirectory() as folder:
+        capture = captured(folder)
+        return {f"{name}/{seed}": digests_of(machine_of(name, seed, capture)) for name in CASES for seed in seeds}
+
+
+def kernel_functions() -> set[str]:
+    """Return `module.function` of all compiled functions, as their sources have them."""
+    return {
+        f"{path.stem}.{item.name}"
+        for path in KERNELS.glob("*.py")
+        for item in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(item, ast.FunctionDef) and item.decorator_list
+    }
+
+
+def watch_calls() -> set[CodeType]:
+    """Note each function that is called from now on."""
+    called: set[CodeType] = set()
+
+    def note(python_frame: FrameType, _event: str, _argument: object) -> None:
+        called.add(python_frame.f_code)
+
+    sys.settrace(note)
+    return called
+
+
+def names_of(codes: set[CodeType]) -> set[str]:
+    """Return `module.function` of those that are in the kernels."""
+    return {
+        f"{Path(code.co_filename).stem}.{code.co_name}" for code in codes if Path(code.co_filename).parent == KERNELS
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Print digests, or write the golden ones."""
+    warnings.simplefilter("error")  # numpy warns of an overflow, compiled code does not
+    if "--write" in arguments:
+        golden = all_digests(GOLDEN_SEEDS)
+        for digests in golden.values():
+            del digests["state"]  # its layout may change, what it stands for may not
+        GOLDEN.write_text(json.dumps(golden, indent=2) + "\n", encoding="utf-8")
+        return
+    called = watch_calls() if "--called" in arguments else set()
+    found = all_digests((1,))
+    sys.settrace(None)
+    print(json.dumps({"digests": found, "called": sorted(names_of(called))}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,173 @@
+"""One configuration and seed give one result: in every process, compiled or not, in one go or in pieces."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hwmodel.simulation import simulate
+from tests.run_cases import POLLED, finished, logged, merged, result_of
+from tests.run_digest import (
+    CASES,
+    GOLDEN,
+    GOLDEN_SEEDS,
+    all_digests,
+    captured,
+    digests_of,
+    kernel_functions,
+    machine_of,
+    state_digest,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+# The forwarding decision and the link test run by calls of their own; tests of their names run them both ways.
+DECISION = {"bridge", "forward", "ingress_rules", "mirror", "parse", "police", "port_extender", "port_set"}
+DECISION |= {"switch_tables", "tag_out", "templates"}
+OTHER_ENTRIES = {"dma", "__init__"}
+
+
+def run_python(*arguments: str, **environment: str) -> str:
+    """Run Python in the repository in a process of its own and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Return the digests of all cases, compiled as users have it."""
+    return json.loads(run_python("-m", "tests.run_digest"))["digests"]
+
+
+def test_two_processes_write_the_same_bytes(tmp_path):
+    command = ["-m", "hwmodel", "run", "configs/sriov_imix.yaml", "--seed", "7"]
+    command += ["--set", "run.duration=300us", "--set", "run.warmup=20us", "--set", "driver.preset=dpdk"]
+    texts = []
+    for number in ("0", "1"):
+        path = tmp_path / f"{number}.json"
+        run_python(*command, "--json", str(path), PYTHONHASHSEED=number)
+        text = path.read_text(encoding="utf-8")
+        assert list(json.loads(text))[-1] == "host_run"
+        texts.append(text.partition('\n  "host_run": {')[0])
+    assert texts[0] == texts[1]
+    assert json.loads(texts[0].rstrip(",") + "}")["totals"]["delivered_frames"] > 100
+
+
+RANDOM = {
+    "poisson": {"workload": {"load": "1Gbps"}},
+    "on_off": {"workload": {"load": "1Gbps", "arrivals": "on_off", "peak_rate": "4Gbps", "mean_burst": 4}},
+    "lengths": {"workload": {"sizes": [[64, 1], [1518, 1]]}},
+    "targets": {"workload": {"pattern": "uniform"}},
+    "jitter": {"host": {"jitter": {"kind": "uniform", "range": "100ns"}}},
+    "outside": {"workload": {"load": "1Gbps", "arrivals": "periodic", "external": {"rate": "1Gbps"}}},
+}
+NOT_RANDOM = {
+    "saturated": {},
+    "periodic": {"workload": {"load": "1Gbps", "arrivals": "periodic", "pattern": "broadcast"}},
+}
+A_WHILE = merged(POLLED, {"nic": {"vfs": 4}, "run": {"warmup": "0us", "duration": "100us"}})
+
+
+def deliveries_with(seed, *machine):
+    _, result, rows = logged(A_WHILE, *machine, {"run": {"seed": seed}})
+    assert len(rows) > 10
+    return result, list(zip(rows.at_fs.tolist(), rows.egress_port.tolist(), rows.frame_bytes.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("machine", RANDOM.values(), ids=list(RANDOM))
+def test_another_seed_gives_another_run_where_chance_has_a_part(machine):
+    result, first = deliveries_with(1, machine)
+    again, same = deliveries_with(1, machine)
+    _, other = deliveries_with(2, machine)
+    assert first == same
+    assert result.to_json(include_host_run=False) == again.to_json(include_host_run=False)
+    assert first != other
+
+
+@pytest.mark.parametrize("machine", NOT_RANDOM.values(), ids=list(NOT_RANDOM))
+def test_the_seed_has_no_part_in_a_run_without_chance(machine):
+    assert deliveries_with(1, machine)[1] == deliveries_with(2, machine)[1]
+
+
+def test_streams_of_one_seed_differ():
+    """Two VMs with the same load do not send in step."""
+    result = result_of(A_WHILE, {"workload": {"load": "4Gbps"}, "run": {"duration": "300us"}})
+    assert len({flow.offered for flow in result.flows}) > 1
+
+
+def without_log(digests):
+    """Leave out the state of a run with a log of deliveries, which shows when it was last emptied."""
+    return {key: value for key, value in digests.items() if key != "state"}
+
+
+def final_state(machine):
+    """Return the digest of the state but for the number of events: some only look whether a TLP has left."""
+    state = finished(machine)[0].state
+    state[0].events.n_events = 0
+    return state_digest(state)
+
+
+@pytest.mark.parametrize("n_events", [1, 977])
+@pytest.mark.parametrize("name", ["interrupts", "credits", "groups", "capture_asap"])
+def test_a_run_in_pieces_is_the_same_run(name, n_events, tmp_path, monkeypatch):
+    """The kernel returns to Python every so often, which must not show."""
+    machine = machine_of(name, 3, captured(str(tmp_path)))
+    whole, state = without_log(digests_of(machine)), final_state(machine)
+    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", n_events)
+    assert without_log(digests_of(machine)) == whole
+    assert final_state(machine) == state
+
+
+def test_progress_is_told_and_does_not_go_back():
+    seen = []
+    run, _ = finished(A_WHILE)
+    again = simulate(run.config, progress=lambda share, _text: seen.append(share))
+    assert again.to_json(include_host_run=False) == run.result().to_json(include_host_run=False)
+    assert seen == sorted(seen)
+    assert 0 <= seen[0] <= seen[-1] == 1
+
+
+def test_compiled_and_interpreted_runs_agree_on_the_whole_state(compiled):
+    found = json.loads(run_python("-m", "tests.run_digest", "--called", NUMBA_DISABLE_JIT="1"))
+    assert found["digests"] == compiled
+    unseen = kernel_functions() - set(found["called"])
+    assert sorted(name for name in unseen if name.split(".")[0] not in DECISION | OTHER_ENTRIES) == []
+
+
+@pytest.mark.slow
+def test_no_index_is_out_of_bounds(compiled, tmp_path):
+    # Numba leaves index checks out unless told so; an index that is wrong on purpose shows that they are in.
+    checked = {"NUMBA_BOUNDSCHECK": "1", "HWMODEL_CACHE_DIR": str(tmp_path)}
+    assert json.loads(run_python("-m", "tests.run_digest", **checked))["digests"] == compiled
+    code = (
+        "from hwmodel.kernels import engine, layout\n"
+        "state = layout.fresh_state()\n"
+        "state[0].limits.n_sources = layout.MAX_SOURCES + 1\n"
+        "try:\n    engine.run(state, 0, 0)\nexcept IndexError:\n    print('caught')"
+    )
+    assert run_python("-c", code, **checked) == "caught\n"
+
+
+def test_golden_digests():
+    """Results stay what they were; where a change is meant, run `python -m tests.run_digest --write`."""
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    found = all_digests(GOLDEN_SEEDS)
+    assert sorted(golden) == sorted(f"{name}/{seed}" for name in CASES for seed in GOLDEN_SEEDS)
+    changed = {
+        name: [key for key in digests if digests[key] != found[name][key]]
+        for name, digests in golden.items()
+        if any(digests[key] != found[name][key] for key in digests)
+    }
+    assert changed == {}

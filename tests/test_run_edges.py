@@ -1,0 +1,264 @@
+"""Runs at the edges: what ends them, what does not fit, work that lies across an end of the window."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.errors import InputError, RunError
+from hwmodel.kernels import layout
+from hwmodel.simulation.nic_state import build_state
+from tests.run_cases import (
+    BATCHES_OF_ONE,
+    POLLED,
+    begun,
+    finished,
+    frame,
+    logged,
+    merged,
+    result_of,
+    write_capture,
+)
+from tests.test_conservation import check_state
+
+# ---- What ends a run ----
+
+
+def test_a_run_ends_after_its_frames_or_its_time_whichever_is_first():
+    load = {"nic": {"vfs": 2}, "workload": {"load": "1Gbps", "arrivals": "periodic", "frame_bytes": 1000}}
+    by_frames = result_of(BATCHES_OF_ONE, load, {"run": {"warmup": "0us", "duration": "2ms", "frames": 100}})
+    assert by_frames.totals.delivered_frames == 100
+    assert by_frames.window.end_ns < 1e6
+    by_time = result_of(BATCHES_OF_ONE, load, {"run": {"warmup": "0us", "duration": "2ms", "frames": 10**6}})
+    assert by_time.window.end_ns == 2e6
+
+
+def test_a_run_ends_where_nothing_gets_through():
+    """All frames drop, so that `frames` never arrive."""
+    machine = {"nic": {"vfs": 2}, "switch": {"acl": [{"action": "deny"}]}}
+    result = result_of(POLLED, machine, {"run": {"warmup": "10us", "duration": "100us", "frames": 5}})
+    assert result.window.end_ns == 110e3
+    assert result.totals.delivered_frames == 0
+    assert set(result.drops) == {"ACL_DENY"}
+
+
+def test_the_window_is_as_long_as_asked():
+    result = result_of(POLLED, {"run": {"warmup": "70us", "duration": "130us"}})
+    assert (result.window.start_ns, result.window.end_ns) == (70e3, 200e3)
+
+
+def test_a_capture_is_measured_from_its_first_frame_to_its_last_delivery(tmp_path):
+    capture = write_capture(tmp_path / "in.pcap", [(0, frame("vf0", "vf1")), (50_000, frame("vf1", "vf0"))])
+    result = result_of(BATCHES_OF_ONE, {"workload": {"pcap": str(capture)}, "run": {"duration": "1s"}})
+    assert result.window.start_ns == 0
+    assert 50_000 < result.window.end_ns < 53_000
+    assert result.totals.delivered_frames == 2
+
+
+# ---- Work across an end of the window ----
+
+
+@pytest.mark.parametrize("frame_time", ["1us", "30us", "1ms", "1s"])
+def test_cores_are_never_busier_than_they_are_many(frame_time):
+    machine = merged(POLLED, {"nic": {"vfs": 2}, "driver": {"frame_time": frame_time}})
+    result = result_of(machine, {"run": {"warmup": "0us", "duration": "300us"}})
+    assert result.cpu.cores_busy == pytest.approx(2, abs=0.02)
+    assert result.utilization["driver.tx"] + result.utilization["driver.rx"] <= 1 + 1e-9
+
+
+def test_a_frame_longer_than_the_window_keeps_the_wire_busy():
+    machine = {"port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}}
+    result = result_of(POLLED, machine, {"run": {"warmup": "1ms", "duration": "2ms"}})
+    assert result.utilization["wire.tx"] == result.wire.utilization == 1
+    assert result.bottleneck.resource == "wire.tx"
+
+
+CUT = {
+    "full link": {"pcie": {"generation": 1, "lanes": 2, "tags": 4, "dllp_model": "tlp1"}},
+    "queue at the pipeline": {
+        "nic": {"max_pps": 4_500_000},
+        "workload": {
+            "arrivals": "on_off",
+            "peak_rate": "20Gbps",
+            "mean_burst": 400,
+            "load": "1Gbps",
+            "frame_bytes": 64,
+        },
+    },
+    "wire both ways": {
+        "port": {"rate": "1Gbps"},
+        "driver": {"frame_time": "400ns"},
+        "workload": {"load": "300Mbps", "wire_share": 0.7, "external": {"rate": "900Mbps", "arrivals": "poisson"}},
+    },
+    "credits and a slow store": {"pcie": {"credits": {"ph": 4, "cplh": 6}}, "nic": {"store_rate": "8Gbps"}},
+}
+
+
+@pytest.mark.parametrize("machine", CUT.values(), ids=list(CUT))
+def test_windows_side_by_side_add_up_to_the_whole(machine):
+    """What lies across the end of a window counts in each with its share: TLPs, frames on the wire, work, waits."""
+    n_windows, step_us = 12, 37
+
+    def window(start_us, length_us):
+        return result_of(POLLED, machine, {"run": {"warmup": f"{start_us}us", "duration": f"{length_us}us"}})
+
+    whole = window(0, n_windows * step_us)
+    parts = [window(i * step_us, step_us) for i in range(n_windows)]
+
+    def mean(value):
+        return sum(value(part) for part in parts) / n_windows
+
+    for name in ("pcie.up", "pcie.down", "pcie.tags", "wire.tx", "wire.rx", "nic.pipeline"):
+        assert mean(lambda part, name=name: part.utilization[name]) == pytest.approx(whole.utilization[name], abs=1e-9)
+    for name, depth in whole.queues.items():
+        if name != "tx_ring":  # the mean of those in use, which are fewer at first
+            assert mean(lambda part, name=name: part.queues[name].mean) == pytest.approx(depth.mean, rel=1e-9)
+    assert mean(lambda part: part.cpu.cores_busy) == pytest.approx(whole.cpu.cores_busy, abs=1e-9)
+    assert mean(lambda part: part.totals.gbps) == pytest.approx(whole.totals.gbps, abs=1e-9)
+    for stall in ("tags", "descriptors"):
+        told = getattr(whole.stalls_ns, stall)
+        assert mean(lambda part, stall=stall: getattr(part.stalls_ns, stall)) * n_windows == pytest.approx(
+            told, abs=1e-3
+        )
+    for direction in ("up", "down"):
+        n_bytes = mean(lambda part, direction=direction: getattr(part.pcie, direction).bytes.total) * n_windows
+        assert abs(n_bytes - getattr(whole.pcie, direction).bytes.total) <= n_windows  # SKP is rounded in each
+
+
+# ---- What does not fit ----
+
+
+@pytest.mark.parametrize(
+    "nic",
+    [
+        {"preset": "X550", "vfs": 64, "tx_ring": 32000},
+        {"preset": None, "vfs": 32, "rx_ring": 40000},
+        {"preset": None, "vfs": 128, "rx_ring": 16200, "tx_ring": 16200},
+        {"preset": None, "vfs": 31, "rx_ring": 65536, "tx_ring": 65536},
+        {"preset": None, "vfs": 63, "queues_per_vf": 16, "rx_ring": 2048, "tx_ring": 1025},
+    ],
+)
+def test_rings_stay_in_their_pool(nic):
+    try:
+        state = build_state(config_from_mapping({"nic": nic, "workload": {"pattern": "ring"}}), 1)[0]
+    except InputError as refusal:
+        assert all("ring" in line for line in refusal.lines)
+        return
+    for queues in (state.tx_queue, state.rx_queue):
+        in_use = [queues[i] for i in range(int(state.limits.n_queues))]
+        assert max(queue.first + queue.mask for queue in in_use) < layout.RING_POOL
+
+
+def test_a_histogram_of_jitter_that_does_not_fit_is_refused():
+    bins = [[f"{i}ns", 1] for i in range(300)]
+    with pytest.raises(InputError, match=r"host\.jitter\.bins"):
+        begun({"host": {"jitter": {"kind": "histogram", "bins": bins}}})
+    begun({"host": {"jitter": {"kind": "histogram", "bins": bins[:256]}}})
+
+
+@pytest.mark.parametrize(("key", "n_bytes"), [("tx_buffer", 1514), ("rx_buffer", 1514), ("tx_buffer", 60_000)])
+def test_a_captured_frame_that_no_buffer_holds_is_refused(key, n_bytes, tmp_path):
+    """A segment that the sender's adapter would still have cut may be 64 KiB long; it must not stop all the others."""
+    frames = [(0, frame("vf0", "vf1", n_bytes)), (1000, frame("vf2", "vf3"))]
+    capture = write_capture(tmp_path / "in.pcap", frames)
+    machine = {"nic": {"vfs": 4, key: "1KiB" if n_bytes < 2000 else "40KiB"}, "workload": {"pcap": str(capture)}}
+    with pytest.raises(InputError, match=key):
+        result_of(BATCHES_OF_ONE, machine)
+
+
+BACKED_UP = merged(
+    POLLED,
+    {
+        "pcie": {"generation": 3, "lanes": 32, "tags": 256},
+        "nic": {"preset": None, "vfs": 8, "tx_buffer": "64MiB", "tx_ring": 1024, "rx_ring": 1024, "drop_enable": False},
+        "driver": {"frame_time": "1ns"},
+        "workload": {"frame_bytes": 64},
+        "run": {"warmup": "0us", "duration": "3ms"},
+    },
+)
+SLOW_END = {
+    "wire": {"port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}},
+    "slow host": {"nic": {"rx_buffer": "1KiB"}, "workload": {"pattern": "ring"}},
+    "host that stands still, and frames from the wire": {
+        "nic": {"rx_buffer": "1KiB", "tx_ring": 32768},
+        "pcie": {"credits": {"ph": 1, "return": "1ms"}},
+        "workload": {"pattern": "ring", "external": {"rate": "4Gbps"}},
+    },
+}
+
+
+@pytest.mark.parametrize("machine", SLOW_END.values(), ids=list(SLOW_END))
+def test_a_backlog_beyond_the_model_is_told_and_not_forgotten(machine):
+    """A Tx buffer of 64 MiB holds 1.1 million short frames, more than any queue of the model."""
+    try:
+        run, result = finished(BACKED_UP, machine)
+    except RunError as error:
+        assert "overflow" in str(error)
+        return
+    for fifo in (run.state[0].loopback, run.state[0].mac_fifo):
+        assert fifo.tail - fifo.head <= layout.COPY_CAP
+    check_state(run, result)
+
+
+def test_a_log_of_deliveries_holds_what_one_interrupt_shows():
+    """Each of four interrupts, 4 ms after the first ones, shows some 50,000 frames at once."""
+    fast = {
+        "pcie": {"generation": 3, "lanes": 32, "tags": 256},
+        "host": {"read_latency": "100ns"},
+        "nic": {"preset": None, "vfs": 4, "rx_ring": 65536, "tx_ring": 1024, "rx_buffer": "4MiB", "tx_buffer": "1MiB"},
+        "driver": {"preset": "dpdk", "moderation": "4ms", "frame_time": "1ns"},
+        "workload": {"frame_bytes": 64, "load": "6.4Gbps"},
+        "run": {"warmup": "0us", "duration": "4200us"},
+    }
+    batches = {"fetch_batch": 32, "tx_writeback_batch": 32, "rx_fetch_batch": 32, "rx_prefetch": 32}
+    _, result, rows = logged(fast, {"nic": {**batches, "rx_writeback_batch": 8}})
+    assert len(rows) == result.totals.copies_delivered > 4 * 45_000
+
+
+def test_credits_that_are_infinite_do_not_fill_a_queue():
+    """Reads have no limit here; what the host returns for them late is nothing that anyone waits for."""
+    machine = {"pcie": {"generation": 3, "lanes": 16, "credits": {"ph": 127, "return": "100us"}}}
+    result = result_of(POLLED, machine, {"workload": {"pattern": "to_wire", "frame_bytes": 64}},
+                       {"run": {"warmup": "0us", "duration": "1ms"}})  # fmt: skip
+    assert result.totals.delivered_to_wire > 0
+
+
+# ---- Words and units ----
+
+
+def test_strict_serves_the_lowest_port_first():
+    ports = [{"name": "vf3", "weight": 100}]
+    machine = merged(POLLED, {"nic": {"vfs": 4}, "switch": {"scheduler": "strict", "ports": ports}})
+    result = result_of(machine, {"pcie": {"lanes": 1}, "run": {"warmup": "500us", "duration": "1ms"}})
+    assert [vm.name for vm in result.vms if vm.tx_gbps > 0] == ["vf0"]
+
+
+def test_weighted_and_deficit_share_by_weight():
+    ports = [{"name": "vf0", "weight": 1}, {"name": "vf1", "weight": 3}]
+    sizes = {"workload": {"sizes": [[64, 1], [1518, 1]]}}
+    for scheduler in ("weighted", "deficit"):
+        switch = {"scheduler": scheduler, "ports": ports}
+        machine = merged(POLLED, sizes, {"nic": {"vfs": 2}, "pcie": {"lanes": 1}, "switch": switch})
+        rates = [vm.tx_gbps for vm in result_of(machine, {"run": {"warmup": "2ms", "duration": "40ms"}}).vms]
+        assert rates[1] == pytest.approx(3 * rates[0], rel=0.05), scheduler
+
+
+def test_vms_get_what_leaves_by_their_port():
+    """In a VEPA all frames leave by the wire, whatever their address; no VM gets any."""
+    machine = merged(
+        POLLED, {"nic": {"vfs": 2}, "switch": {"mode": "vepa"}, "run": {"warmup": "0us", "duration": "1ms"}}
+    )
+    result = result_of(machine)
+    assert result.totals.delivered_to_wire == result.totals.delivered_frames > 0
+    assert [vm.rx_gbps for vm in result.vms] == [0, 0]
+    only_one = {"uplink": {"native_vlan": 2, "vlans": [2]}, "ports": [{"name": "pf", "enabled": False}]}
+    result = result_of(machine, {"switch": {"mode": "veb", **only_one}, "workload": {"pattern": "broadcast"}})
+    assert all(vm.rx_gbps > 1 for vm in result.vms)
+    assert sum(vm.rx_gbps for vm in result.vms) == pytest.approx(result.totals.gbps)
+
+
+def test_memory_is_told_in_units_of_a_million_bytes():
+    told_bytes = result_of(POLLED, {"run": {"warmup": "0us", "duration": "10us"}}).host_run.peak_rss_mb * 1e6
+    assert told_bytes == pytest.approx(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, rel=0.01)

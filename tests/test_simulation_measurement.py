@@ -1,0 +1,152 @@
+"""A window is the difference of two snapshots, each exact to the femtosecond at which it is taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.kernels import engine, layout
+from hwmodel.simulation.measurement import begin_window, take_snapshot
+from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.span import Span
+from hwmodel.simulation.workload_state import FlowBook, fill_workload
+from hwmodel.workload import build_workload
+from tests.simulation_cases import config_of
+
+NS = 10**6
+US = 10**9
+
+
+def machine(**blocks):
+    config = config_of(**blocks)
+    state = build_state(config, seed=1)
+    return state, fill_workload(state[0], config, build_workload(config), 1)
+
+
+@pytest.fixture
+def idle():
+    return build_state(config_of(), seed=1)[0]
+
+
+def test_an_occupancy_counts_up_to_now(idle):
+    """3 B until 100 ns, 5 B from there on, looked at at 250 ns."""
+    gauge = idle.tx_buffer
+    gauge.area, gauge.level, gauge.since_fs, idle.now_fs = 3.0 * 100 * NS, 5, 100 * NS, 250 * NS
+    assert take_snapshot(idle, FlowBook()).areas["tx_buffer"] == 3 * 100 * NS + 5 * 150 * NS
+
+
+def test_a_stall_that_lasts_counts_up_to_now(idle):
+    idle.now_fs = 250 * NS
+    idle.stall_tags.total_fs, idle.stall_tags.since_fs = 40 * NS, 200 * NS
+    idle.stall_credits.total_fs = 7 * NS
+    stalls = take_snapshot(idle, FlowBook()).stalls_fs
+    assert (stalls["tags"], stalls["credits"], stalls["descriptors"]) == (90 * NS, 7 * NS, 0)
+
+
+def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
+    """100 ns of a TLP are on the link, 60 ns of it after the snapshot."""
+    idle.now_fs = 1000 * NS
+    idle.up.busy_fs, idle.up.busy_until_fs, idle.up.is_busy = 400 * NS, 1060 * NS, 1
+    idle.down.busy_fs, idle.down.busy_until_fs = 300 * NS, 900 * NS
+    snapshot = take_snapshot(idle, FlowBook())
+    assert (snapshot.up.busy_fs, snapshot.down.busy_fs) == (340 * NS, 300 * NS)
+
+
+def test_tags_that_are_held_count_up_to_now(idle):
+    idle.now_fs = 500 * NS
+    idle.tags.held_fs = 1000 * NS
+    taken = idle.tags.free[idle.tags.n_free - 1]
+    idle.tags.n_free -= 1
+    idle.tags.slot[taken].taken_fs = 380 * NS
+    assert take_snapshot(idle, FlowBook()).tags_held_fs == 1120 * NS
+
+
+def test_a_snapshot_does_not_change_with_the_machine():
+    state, book = machine()
+    engine.run(state, 10 * US, 10**6)
+    nic = state[0]
+    before = take_snapshot(nic, book)
+    kept = (before.counts.copy(), before.up.n_tlps.copy(), before.flows.copy(), before.core_busy_fs.copy())
+    engine.run(state, 20 * US, 10**6)
+    assert take_snapshot(nic, book).counts != before.counts
+    assert before.counts == kept[0]
+    for now, then in zip((before.up.n_tlps, before.flows, before.core_busy_fs), kept[1:], strict=True):
+        assert (now == then).all()
+
+
+def test_a_window_forgets_latencies_and_depths_but_no_counts():
+    state, book = machine()
+    engine.run(state, 10 * US, 10**6)
+    nic = state[0]
+    delivered = int(nic.counters.delivered)
+    assert delivered > 10
+    begin_window(nic, book)
+    snapshot = take_snapshot(nic, book)
+    assert snapshot.histogram.sum() == 0
+    assert (snapshot.flows["latency"]["n"] == 0).all()
+    assert snapshot.counts["delivered"] == delivered
+    assert snapshot.highest["tx_buffer"] == nic.tx_buffer.level
+    assert snapshot.fewest_free_tags == nic.tags.n_free
+    assert snapshot.tx_ring_highest == 63  # a saturated ring is full at once
+    engine.run(state, 20 * US, 10**6)
+    later = take_snapshot(nic, book)
+    n = later.counts["delivered"] - delivered
+    assert later.flows["latency"]["n"].sum() == n
+    assert later.histogram[layout.FIRST_FLOW_HISTOGRAM :].sum() == n
+    assert int(later.from_doorbell["n"]) == n
+
+
+def test_time_on_the_link_is_bytes_times_their_time():
+    """Over a window between two deliveries: what each direction was busy with is what it carried, to 1 fs a TLP."""
+    state, book = machine(pcie={"dllp_model": "tlp4"})
+    nic = state[0]
+    for until_fs in (30 * US, 60 * US):
+        engine.run(state, until_fs, 10**7)
+        snapshot = take_snapshot(nic, book)
+        for link, snap in ((nic.up, snapshot.up), (nic.down, snapshot.down)):
+            n_bytes = int(snap.n_bytes.sum()) + 16 * snap.dllp_pairs
+            ahead_fs = max(0, int(link.busy_until_fs) - until_fs)
+            exact_fs = n_bytes * 500_000 * 1538 / 1534
+            assert snap.busy_fs + ahead_fs == pytest.approx(exact_fs, abs=int(snap.n_tlps.sum()) + snap.dllp_pairs)
+
+
+# ---- Two snapshots ----
+
+
+class Moment:
+    """Stand for a snapshot."""
+
+    def __init__(self, now_fs, counts=None, stalls_fs=None, areas=None):
+        self.now_fs, self.counts, self.stalls_fs, self.areas = now_fs, counts, stalls_fs, areas
+
+
+def test_a_span_is_a_difference():
+    span = Span(
+        Moment(2 * US, {"delivered": 100}, {"tags": 300}, {"rx_buffer": 5.0 * US}),
+        Moment(12 * US, {"delivered": 350}, {"tags": 1300}, {"rx_buffer": 45.0 * US}),
+    )
+    assert span.fs == 10 * US
+    assert (span.count("delivered"), span.stalled("tags"), span.mean("rx_buffer")) == (250, 1000, 4.0)
+    assert span.gbps(12_500) == pytest.approx(10.0)  # 12 500 B in 10 us
+    assert span.mpps(250) == pytest.approx(25.0)
+    assert span.share(5 * US) == 0.5
+
+
+def test_a_window_of_no_length_divides_by_nothing():
+    span = Span(Moment(5), Moment(5))
+    assert span.gbps(0) == span.mpps(0) == span.share(0) == 0.0
+
+
+def test_tlps_of_a_span_are_those_between():
+    state, book = machine(pcie={"dllp_model": "tlp1"})
+    nic = state[0]
+    moments = []
+    for until_fs in (10 * US, 25 * US):
+        engine.run(state, until_fs, 10**7)
+        moments.append(take_snapshot(nic, book))
+    span = Span(*moments)
+    for name in ("up", "down"):
+        n_tlps, n_bytes, pairs = span.tlps(name)
+        first, last = (getattr(moment, name) for moment in moments)
+        assert (n_tlps == last.n_tlps - first.n_tlps).all()
+        assert int(n_bytes.sum()) > 0
+        assert pairs == last.dllp_pairs - first.dllp_pairs > 0
