@@ -106,7 +106,7 @@ def test_a_distribution_with_too_many_bins_is_refused():
         return {"jitter": {"kind": "histogram", "bins": [[f"{i}ns", 1] for i in range(n)]}}
 
     assert machine(host=bins(256)).host.n_jitter_bins == 256
-    with pytest.raises(InputError, match="host.jitter.bins: 257 bins, at most 256"):
+    with pytest.raises(InputError, match=r"host\.jitter\.bins: 257 bins, at most 256"):
         machine(host=bins(257))
 
 
@@ -123,7 +123,7 @@ def rates(text):
 
 @pytest.mark.parametrize("rate", ["1Mbps", "1.001Mbps", "999.999Mbps", "1234567890bps", "400Gbps"])
 def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
-    """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates that share few factors with 8e15."""
+    """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates with few factors of 8e15."""
     nic = machine(**rates(rate))
     numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.limits.wire_num, nic.function[1].shaper_num)
     assert all(0 < (9728 + 24) * int(numerator) < 2**63 for numerator in numerators)

@@ -35,7 +35,12 @@ def test_window_and_totals(result):
     assert (result.window.start_ns, result.window.end_ns) == (0, WINDOW_NS)
     assert (result.window.vm_frames, result.window.wire_frames) == (N, 0)
     totals = result.totals
-    assert (totals.offered_frames, totals.delivered_frames, totals.dropped_frames, totals.in_flight_frames) == (N, N, 0, 0)
+    assert (totals.offered_frames, totals.delivered_frames, totals.dropped_frames, totals.in_flight_frames) == (
+        N,
+        N,
+        0,
+        0,
+    )
     assert (totals.copies_made, totals.copies_delivered, totals.copies_in_flight) == (N, N, 0)
     assert totals.gbps == pytest.approx(N * 64 * 8 / WINDOW_NS)
     assert totals.mpps == pytest.approx(N / 100)
@@ -63,7 +68,16 @@ def test_utilization_is_the_time_of_all_bytes_and_of_clock_skips(result, directi
     side = getattr(result.pcie, direction)
     n_bytes = sum(
         getattr(side.bytes, name)
-        for name in ("payload", "tlp_overhead", "read_request", "descriptor", "writeback", "interrupt", "doorbell", "dllp")
+        for name in (
+            "payload",
+            "tlp_overhead",
+            "read_request",
+            "descriptor",
+            "writeback",
+            "interrupt",
+            "doorbell",
+            "dllp",
+        )
     )
     n_bytes += FIRST_BYTES if direction == "up" else 0
     busy = n_bytes * FS_PER_BYTE / (WINDOW_NS * 10**6)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel import __version__
 from hwmodel.analytic.link import link_rate_of
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
@@ -279,6 +280,11 @@ def describe_host_run(run: Run) -> HostRun:
         frames=frames,
         frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
-        versions={"python": platform.python_version(), "numpy": version("numpy"), "numba": version("numba")},
+        versions={
+            "hwmodel": __version__,
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+            "numba": version("numba"),
+        },
         machine=f"{platform.machine()}, {os.cpu_count()} processors",
     )

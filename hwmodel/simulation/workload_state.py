@@ -259,7 +259,7 @@ def _watch_fifos(nic: Nic, workload: Workload) -> None:
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
     most_copies = int(nic["template"]["n_copies"][: len(workload.templates)].max(initial=0))
-    if most_frames * most_copies > layout.COPY_CAP:
+    if most_frames * most_copies >= layout.COPY_CAP:
         nic.limits.most_copies = most_copies
 
 

@@ -129,13 +129,13 @@ def test_the_log_holds_deliveries_where_it_is_on():
 
 
 def test_a_log_that_fills_stops_the_run_in_time():
-    """Far enough before its end that the deliveries of one instant still fit; what does not fit is told."""
+    """Far enough before its end that an interrupt for a whole ring, 65535 frames, still fits; what does not is told."""
     nic = adapter()
     nic.log.enabled = 1
-    nic.log.n = layout.LOG_CAP - 20_000
+    nic.log.n = layout.LOG_CAP - 65_537
     settle(nic, "guest")
     assert nic.is_stopping == 0
-    nic.log.n = layout.LOG_CAP - 10_000
+    nic.log.n = layout.LOG_CAP - 65_535
     settle(nic, "guest")
     assert nic.is_stopping == layout.LOG_FULL
     assert nic.overflow == 0

@@ -1,0 +1,146 @@
+"""What a run delivered, as a capture: each copy once, as its receiver gets it, in the order of time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.utils import RawPcapReader
+
+from hwmodel.errors import InputError
+from hwmodel.kernels import layout
+from hwmodel.simulation import simulate
+from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.workload_state import FlowBook
+from tests.simulation_cases import config_of
+
+FLOWS = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf1", "uplink", "500Mbps"]], "arrivals": "periodic"}
+
+
+def read_back(path):
+    with RawPcapReader(str(path)) as reader:
+        return [(meta.sec * 10**9 + meta.usec, Ether(data)) for data, meta in reader]
+
+
+def test_a_capture_holds_each_delivered_copy(tmp_path):
+    path = tmp_path / "out.pcap"
+    result = simulate(config_of(workload={**FLOWS, "frame_bytes": 100}), pcap_path=str(path))
+    found = read_back(path)
+    assert len(found) == result.totals.copies_delivered > 100
+    times = [at_ns for at_ns, _ in found]
+    assert times == sorted(times)
+    assert times[0] >= result.latency_ns.min
+    assert times[-1] <= result.window.end_ns
+    assert {len(frame) for _, frame in found} == {96}
+    by_pair = [(frame.src, frame.dst) for _, frame in found]
+    assert by_pair.count(("02:00:00:00:00:02", "02:00:00:00:00:03")) == result.flows[0].delivered
+    assert by_pair.count(("02:00:00:00:00:03", "02:ff:00:00:00:01")) == result.flows[1].delivered
+
+
+def test_frames_leave_with_the_tags_of_their_port(tmp_path):
+    """vf1 gets VLAN 5 tagged; what comes back goes untagged to vf0."""
+    path = tmp_path / "out.pcap"
+    ports = [
+        {"name": "vf0", "port_vlan": 5, "vlans": [5]},
+        {"name": "vf1", "port_vlan": 5, "vlans": [5], "untagged": []},
+    ]
+    simulate(config_of(switch={"ports": ports}, workload={"frame_bytes": 64, "load": "1Gbps"}), pcap_path=str(path))
+    lengths = {frame.dst: (len(frame), frame[Dot1Q].vlan if Dot1Q in frame else None) for _, frame in read_back(path)}
+    assert lengths == {"02:00:00:00:00:03": (64, 5), "02:00:00:00:00:02": (60, None)}
+
+
+def test_nothing_is_logged_where_no_capture_is_asked_for(tmp_path):
+    result = simulate(config_of())
+    assert result.totals.delivered_frames > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_capture_that_cannot_be_written_is_bad_input(tmp_path):
+    with pytest.raises(InputError):
+        simulate(config_of(), pcap_path=str(tmp_path / "no" / "out.pcap"))
+
+
+def test_an_interrupt_leaves_no_part_of_a_capture(tmp_path):
+    """Ctrl-C is seen between two calls of the kernel."""
+    asked = []
+
+    def interrupt(_share, _what):
+        asked.append(1)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+
+    config = config_of(run={"warmup": "50us", "duration": "100us"})
+    with pytest.raises(KeyboardInterrupt):
+        simulate(config, interrupt, pcap_path=str(tmp_path / "out.pcap"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_leaves_what_was_there(tmp_path):
+    path = tmp_path / "out.pcap"
+    path.write_bytes(b"old")
+
+    def interrupt(_share, _what):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(config_of(), interrupt, pcap_path=str(path))
+    assert [each.name for each in tmp_path.iterdir()] == ["out.pcap"]
+    assert path.read_bytes() == b"old"
+
+
+def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
+    """The copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
+    nic = build_state(config_of(), seed=1)[0]
+    book = FlowBook(egress_ports=[2, 3], delta_bytes=[0, 4])
+    nic.log.n = 2
+    for i, (at_fs, index, template, copy_kind, n_bytes) in enumerate(((50, -1, 7, 1, 104), (60, 3, 8, 0, 60))):
+        entry = nic.log.entry[i]
+        entry.at_fs, entry.index, entry.template = at_fs, index, template
+        entry.copy_kind, entry.n_bytes = copy_kind, n_bytes
+    taken = take_log(nic, book)
+    assert taken.at_fs.tolist() == [50, 60]
+    assert taken.record.tolist() == [-1, 3]
+    assert taken.template.tolist() == [7, 8]
+    assert taken.edit.tolist() == [1, 0]
+    assert taken.frame_bytes.tolist() == [104, 64]
+    assert taken.egress_port.tolist() == [3, 2]
+    assert nic.log.n == 0
+    nic.log.entry[0].at_fs = 99  # the log goes on, what was taken stays
+    assert taken.at_fs.tolist() == [50, 60]
+
+
+def test_a_full_log_is_taken_in_pieces(tmp_path, monkeypatch):
+    """More deliveries than the log holds at once."""
+    path = tmp_path / "out.pcap"
+    taken = []
+
+    def note(nic, book):
+        taken.append(int(nic.log.n))
+        return take_log(nic, book)
+
+    monkeypatch.setattr("hwmodel.simulation.run.take_log", note)
+    result = simulate(config_of(run={"duration": "25ms"}), pcap_path=str(path))
+    assert result.totals.copies_delivered == sum(taken) > layout.LOG_CAP // 2
+    assert len(taken) > 1
+    assert max(taken) <= layout.LOG_CAP
+    sizes = np.unique([meta.wirelen for _, meta in RawPcapReader(str(path))])
+    assert sizes.tolist() == [60]
+
+
+@pytest.mark.parametrize("n_wrong", [1, 3])
+def test_what_a_run_does_not_model_is_a_line_each(n_wrong):
+    wrong = {
+        "switch": {"mirrors": [{"to": "vf1", "from": "vf0"}]},
+        "host": {"iotlb": {"entries": 64, "miss": "100ns"}},
+    }
+    if n_wrong == 1:
+        blocks = {"host": wrong["host"]}
+    else:
+        blocks = {**wrong, "switch": {**wrong["switch"], "timing": "core"}}
+    with pytest.raises(InputError) as refusal:
+        simulate(config_of(**blocks))
+    lines = refusal.value.lines
+    assert len(lines) == n_wrong
+    keys = [line.split(":")[0] for line in lines]
+    assert sorted(keys) == ["host.iotlb", "switch.mirrors", "switch.timing"][:n_wrong]
