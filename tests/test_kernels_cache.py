@@ -55,6 +55,15 @@ def test_the_folder_is_named_after_the_sources(package_copy, tmp_path):
     assert cache_dir(package_copy, **where) != first
 
 
+def test_two_copies_of_the_package_have_folders_of_their_own(package_copy, tmp_path):
+    """Numba keeps their code apart, so what one has compiled is not there for the other."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        shutil.copytree(package_copy / "hwmodel", folder / "hwmodel")
+    cache = tmp_path / "cache"
+    assert cache_dir(here, HWMODEL_CACHE_DIR=cache) != cache_dir(there, HWMODEL_CACHE_DIR=cache)
+
+
 def test_a_new_kernel_file_counts_too(package_copy, tmp_path):
     first = cache_dir(package_copy, HWMODEL_CACHE_DIR=tmp_path)
     (package_copy / "hwmodel" / "kernels" / "another_block.py").write_text("")

@@ -49,17 +49,17 @@ def test_a_steady_run_is_recognised_after_three_equal_slices():
 
 
 def test_filling_buffers_are_waited_for():
-    """60 B more in each of ten slices, then full."""
+    """60 B more in each of ten slices; full from the eleventh on."""
     nic = adapter()
     filling = [(100 * US, SLICE_FRAMES, 60 * i) for i in range(10)]
     assert (
-        slices_until_settled(nic, warmup_of(nic), filling + [(100 * US, SLICE_FRAMES, 600)] * 9) == 10 + STEADY_SLICES
+        slices_until_settled(nic, warmup_of(nic), filling + [(100 * US, SLICE_FRAMES, 600)] * 9) == 11 + STEADY_SLICES
     )
 
 
 def test_a_level_may_move_by_a_hundredth_of_its_buffer():
     nic = adapter()
-    wavering = [(100 * US, SLICE_FRAMES, 500 + 10 * (i % 2)) for i in range(9)]
+    wavering = [(100 * US, SLICE_FRAMES, 500 + 9 * (i % 2)) for i in range(9)]
     assert slices_until_settled(nic, warmup_of(nic), wavering) == 1 + STEADY_SLICES
     nic = adapter()
     wavering = [(100 * US, SLICE_FRAMES, 500 + 11 * (i % 2)) for i in range(9)]

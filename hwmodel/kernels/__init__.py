@@ -27,7 +27,10 @@ def _source_digest() -> str:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    switches = (numba.__version__, platform.machine(), str(numba.config.BOUNDSCHECK), str(numba.config.OPT))
+    # Numba keeps the code of each place and each Python apart; so does the folder, or the code of one would seem to be
+    # there for all (`simulation.kernel_cache`).
+    place = (str(Path(__file__).resolve().parent), platform.python_version(), platform.machine())
+    switches = (numba.__version__, str(numba.config.BOUNDSCHECK), str(numba.config.OPT), *place)
     digest.update("\0".join(switches).encode())
     return digest.hexdigest()[:16]
 

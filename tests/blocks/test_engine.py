@@ -98,6 +98,32 @@ def test_entries_of_one_frame_stand_in_the_order_of_the_document():
     assert nic.up.busy_until_fs == arrived + time_fs(84)
 
 
+def test_room_in_the_rx_buffer_is_free_when_the_payload_has_left():
+    """Not when it has been chosen, nor when it arrives, 3 us later."""
+    state = one_frame(64, pcie={"propagation": "3us"})
+    nic = state[0]
+    while nic.rx_buffer.level == 0:
+        run(state, FOREVER, 1)
+    left_fs = int(nic.up.busy_until_fs)
+    assert left_fs == nic.now_fs + time_fs(84)
+    run(state, left_fs - 1, MANY)
+    assert (nic.rx_buffer.level, nic.rx_dma_busy) == (60, 0)
+    run(state, left_fs, MANY)
+    assert (nic.rx_buffer.level, nic.counters.delivered) == (0, 0)
+
+
+def test_a_tag_is_free_when_its_data_are_stored():
+    """The descriptor's 16 B take 16 ns at 8 Gb/s."""
+    state = one_frame(64, nic={"store_rate": "8Gbps", "rx_fetch_batch": 8})
+    nic = state[0]
+    run(state, START_FS, MANY)
+    arrived = START_FS + time_fs(28) + time_fs(24) + READ_FS + time_fs(36)
+    run(state, arrived + 16 * NS - 1, MANY)
+    assert (nic.tags.n_free, nic.tx_queue[VF0].cached) == (nic.tags.n_tags - 1, 0)
+    run(state, arrived + 16 * NS, MANY)
+    assert nic.tags.slot[nic.tags.free[nic.tags.n_free]].kind == layout.PAYLOAD_READ  # it goes at once
+
+
 # ---- One instant ----
 
 
