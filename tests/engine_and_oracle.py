@@ -158,10 +158,16 @@ def run_both(
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
     stop = Stop(start_fs, end_fs)
-    return result, engine_figures(result), oracle_figures(config, load, group, stop)
+    return result, engine_figures(config, result), oracle_figures(config, load, group, stop)
 
 
-def engine_figures(result: Result) -> Figures:
+def engine_figures(config: Config, result: Result) -> Figures:
+    # An idle link sends SKPs too; the oracle counts the time of TLPs and of their Acks alone.
+    idle_share = Fraction(4, 1538) if config.pcie.generation < 3 else Fraction(1, 371)
+
+    def tlp_share(utilization: float) -> float:
+        return (utilization - float(idle_share)) / (1 - float(idle_share))
+
     def carried(direction: PcieDirection) -> dict[str, int]:
         return {name: n for name, n in asdict(direction.bytes).items() if n and name != "skp"}
 
@@ -172,8 +178,8 @@ def engine_figures(result: Result) -> Figures:
         latency_ns=result.latency_ns.mean,
         from_doorbell_ns=result.latency_from_doorbell_ns.mean,
         wire_wait_ns=result.wire.wait_ns.mean,
-        up_busy=result.pcie.up.utilization,
-        down_busy=result.pcie.down.utilization,
+        up_busy=tlp_share(result.pcie.up.utilization),
+        down_busy=tlp_share(result.pcie.down.utilization),
         up_bytes=carried(result.pcie.up),
         down_bytes=carried(result.pcie.down),
         drops=dict(result.drops),
