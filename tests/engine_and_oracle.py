@@ -163,7 +163,7 @@ def run_both(
 
 def engine_figures(config: Config, result: Result) -> Figures:
     # An idle link sends SKPs too; the oracle counts the time of TLPs and of their Acks alone.
-    idle_share = Fraction(4, 1538) if config.pcie.generation < 3 else Fraction(1, 371)
+    idle_share = SKP[config.pcie.generation]
 
     def tlp_share(utilization: float) -> float:
         return (utilization - float(idle_share)) / (1 - float(idle_share))
