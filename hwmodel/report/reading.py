@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text
 from hwmodel.results.result import Bottleneck, LinkBytes, Result
@@ -73,8 +73,11 @@ def limit_words(bottleneck: Bottleneck) -> str:
 def latency_note(result: Result) -> str:
     """Return the remark that must stand beside a latency under saturation, or an empty text."""
     workload = result.config.get("workload")
-    load: Any = workload.get("load") if isinstance(workload, Mapping) else None
-    return _SATURATED_NOTE if load == "saturate" else ""
+    if not isinstance(workload, Mapping) or workload.get("load") != "saturate":
+        return ""
+    # A capture at its own times does not follow `load`, whatever stands there.
+    is_timed_capture = workload.get("pcap") is not None and workload.get("pcap_time") != "asap"
+    return "" if is_timed_capture else _SATURATED_NOTE
 
 
 def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
