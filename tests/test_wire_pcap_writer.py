@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from scapy.utils import RawPcapReader
 
 from hwmodel.atomic_file import AtomicFile
-from hwmodel.errors import InputError, RunError
+from hwmodel.errors import InputError
 from hwmodel.wire.pcap import read_frames
 from hwmodel.wire.pcap_writer import PcapWriter, file_header
 
@@ -99,20 +100,30 @@ def test_places_where_no_file_can_be(tmp_path):
             pass
 
 
-@pytest.fixture
-def file_size_limit():
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+# The limit holds for a process, its standard output included: it is set in one of its own.
+WRITE_BEYOND_THE_LIMIT = """
+import resource, sys
+import numpy as np
+from hwmodel.errors import RunError
+from hwmodel.wire.pcap_writer import PcapWriter
+
+path, n_bytes = sys.argv[1], int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with PcapWriter(path) as writer:
+        writer.write_block(np.zeros(1), [bytes(n_bytes)])
+except RunError as error:
+    print(error)
+"""
 
 
 @pytest.mark.parametrize("n_bytes", [5000, 50_000])
-def test_a_file_that_cannot_be_finished_is_a_failed_run(tmp_path, file_size_limit, n_bytes):
+def test_a_file_that_cannot_be_finished_is_a_failed_run(tmp_path, n_bytes):
     # The shorter one fails in the last flush, the longer one within a write.
     path = tmp_path / "out.pcap"
-    with pytest.raises(RunError, match=f"^{path}: writing failed: File too large"), PcapWriter(path) as writer:
-        writer.write_block(np.zeros(1), [bytes(n_bytes)])
+    command = [sys.executable, "-c", WRITE_BEYOND_THE_LIMIT, str(path), str(n_bytes)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith(f"{path}: writing failed: File too large")
     assert os.listdir(tmp_path) == []
 
 
