@@ -12,11 +12,11 @@ module address_table #(
     input  wire             clk,
     input  wire             reset,
     input  wire             write_valid,
-    input  wire [15:0]      write_address,
-    input  wire [31:0]      write_data,
+    input  wire [15:2]      write_address,
+    input  wire [PORTS-1:0] write_data,
     input  wire [59:0]      stage_key,       // VLAN over address, as written to the words before the last
     output wire             write_hit,
-    input  wire [15:0]      read_address,
+    input  wire [15:2]      read_address,
     input  wire             read_valid,     // read_data is to be there in the next cycle
     output wire             read_hit,
     output reg  [31:0]      read_data,
@@ -30,7 +30,7 @@ module address_table #(
     localparam INDEX_W = (ENTRIES == 1) ? 1 : $clog2(ENTRIES);
     localparam [10:0] SIZE = ENTRIES[10:0];
 
-    function is_mapped(input [15:0] address);
+    function is_mapped(input [15:2] address);
         is_mapped = address[15:14] == 2'b01 && {1'b0, address[13:4]} < SIZE && address[3:2] != 2'd3;
     endfunction
 
@@ -41,7 +41,7 @@ module address_table #(
 
     assign write_hit = is_mapped(write_address);
     assign read_hit = is_mapped(read_address);
-    wire commits = write_valid && write_hit && {14'd0, write_address[3:2], 2'b00} == {2'd0, `REG_ADDRESS_OWNERS};
+    wire commits = write_valid && write_hit && {12'd0, write_address[3:2], 2'b00} == `REG_ADDRESS_OWNERS;
     wire [INDEX_W-1:0] write_index = write_address[4+:INDEX_W];
     wire [INDEX_W-1:0] read_index = read_address[4+:INDEX_W];
 

@@ -19,7 +19,7 @@ module axi_lite_registers #(
 ) (
     input  wire        clk,
     input  wire        reset,
-    input  wire [15:0] s_axil_awaddr,
+    input  wire [15:2] s_axil_awaddr,
     input  wire        s_axil_awvalid,
     output wire        s_axil_awready,
     input  wire [31:0] s_axil_wdata,
@@ -29,7 +29,7 @@ module axi_lite_registers #(
     output reg  [1:0]  s_axil_bresp,
     output reg         s_axil_bvalid,
     input  wire        s_axil_bready,
-    input  wire [15:0] s_axil_araddr,
+    input  wire [15:2] s_axil_araddr,
     input  wire        s_axil_arvalid,
     output wire        s_axil_arready,
     output reg  [31:0] s_axil_rdata,
@@ -38,14 +38,14 @@ module axi_lite_registers #(
     input  wire        s_axil_rready,
     // To the blocks with registers: what is written, and to where.
     output wire        write_valid,
-    output reg  [15:0] write_address,
+    output reg  [15:2] write_address,
     output reg  [31:0] write_data,
     input  wire        write_hit,      // some block can write there
     output reg  [31:0] stage_first,    // the first words of the table entry that is being written
-    output reg  [31:0] stage_second,
+    output reg  [27:0] stage_second,
     // What is read. Whether some block has it shows in the same cycle, what it is in the next.
     output wire        read_valid,
-    output reg  [15:0] read_address,
+    output reg  [15:2] read_address,
     input  wire        read_hit,
     input  wire [31:0] read_data
 );
@@ -63,7 +63,7 @@ module axi_lite_registers #(
     wire performs = has_address && has_data && !s_axil_bvalid;
     wire is_good = write_hit && strobes == 4'hF;
     assign write_valid = performs && is_good;
-    wire stages = write_valid && write_address >= TABLES_FROM && write_address < TABLES_TO;
+    wire stages = write_valid && {write_address, 2'b00} >= TABLES_FROM && {write_address, 2'b00} < TABLES_TO;
 
     always @(posedge clk) begin
         if (reset) begin
@@ -72,7 +72,7 @@ module axi_lite_registers #(
             s_axil_bvalid <= 1'b0;
             s_axil_bresp <= OKAY;
             stage_first <= 32'd0;
-            stage_second <= 32'd0;
+            stage_second <= 28'd0;
         end else begin
             if (s_axil_awvalid && s_axil_awready) begin
                 has_address <= 1'b1;
@@ -92,7 +92,7 @@ module axi_lite_registers #(
                 s_axil_bvalid <= 1'b0;
             end
             if (stages && write_address[3:2] == 2'd0) stage_first <= write_data;
-            if (stages && write_address[3:2] == 2'd1) stage_second <= write_data;
+            if (stages && write_address[3:2] == 2'd1) stage_second <= write_data[27:0];
             // An entry of the list table has two words, so that every other one begins in the middle.
             if (stages && write_address[15:12] == 4'h3 && !write_address[2]) stage_first <= write_data;
         end
@@ -103,7 +103,7 @@ module axi_lite_registers #(
     reg [31:0] own_data;
     always @* begin
         own_hit = 1'b1;
-        case ({read_address[15:2], 2'b00} - `REG_CORE_BASE)
+        case ({read_address, 2'b00} - `REG_CORE_BASE)
             `REG_CORE_IDENTIFICATION: own_data = `REG_CORE_IDENTIFICATION_VALUE_RESET;
             `REG_CORE_VERSION: own_data = `REG_CORE_VERSION_VALUE_RESET;
             `REG_CORE_SHAPE: own_data = {BUS_W[15:0], PRIORITIES[7:0], PORTS[7:0]};
@@ -132,7 +132,7 @@ module axi_lite_registers #(
             s_axil_rvalid <= 1'b0;
             s_axil_rdata <= 32'd0;
             s_axil_rresp <= OKAY;
-            read_address <= 16'd0;
+            read_address <= 14'd0;
         end else begin
             if (s_axil_arvalid && s_axil_arready) begin
                 reading <= 1'b1;

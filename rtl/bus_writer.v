@@ -9,7 +9,7 @@ module bus_writer #(
     input  wire             clk,
     input  wire             reset,
     input  wire             word_valid,
-    input  wire             word_first,   // the word is the first of a frame, whose decision is in `reason` and `egress`
+    input  wire             word_first,   // the word is the first of a frame; its decision is in `reason` and `egress`
     input  wire [7:0]       reason,
     input  wire [PORTS-1:0] egress,
     input  wire [PORTS-1:0] room,         // the ports whose queue can take the frame

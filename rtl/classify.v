@@ -29,7 +29,8 @@ module classify #(
     input  wire                in_has_outer,
     input  wire                in_has_c_tag,
     input  wire [15:0]         c_tci,
-    input  wire [47:0]         outer,
+    input  wire [3:0]          outer_start,      // of a VN-Tag: D first; of an E-TAG: PCP and DEI
+    input  wire [1:0]          outer_version,    // of a VN-Tag
     // Registers, and what the tables say of this frame.
     input  wire [1:0]          in_mode,
     input  wire                carries_all,
@@ -121,8 +122,8 @@ module classify #(
     function [7:0] uplink_reason(input has_outer);
         if (in_mode == `MODE_VN_TAG) begin
             if (!has_outer) uplink_reason = `DROP_VNTAG_MISSING;
-            else if (outer[29:28] != 2'd0) uplink_reason = `DROP_VNTAG_VERSION;
-            else if (!outer[47]) uplink_reason = `DROP_VNTAG_DIRECTION;
+            else if (outer_version != 2'd0) uplink_reason = `DROP_VNTAG_VERSION;
+            else if (!outer_start[3]) uplink_reason = `DROP_VNTAG_DIRECTION;
             else if ((in_targets & enable) == 0) uplink_reason = `DROP_VNTAG_UNKNOWN_VIF;
             else uplink_reason = `DROP_NONE;
         end else if (in_mode == `MODE_E_TAG) begin
@@ -162,7 +163,7 @@ module classify #(
                 has_c_tag <= in_has_c_tag;
                 tag_vlan <= vlan;
                 if (in_has_c_tag) {priority_code, dei} <= c_tci[15:12];
-                else if (in_has_outer && in_mode == `MODE_E_TAG) {priority_code, dei} <= outer[47:44];
+                else if (in_has_outer && in_mode == `MODE_E_TAG) {priority_code, dei} <= outer_start;
                 else {priority_code, dei} <= {default_priority[in_port*3+:3], 1'b0};
                 sender_vif <= vif[in_port*12+:12];
                 sender_ecid <= ecid[in_port*20+:20];

@@ -14,11 +14,11 @@ module counters #(
     input  wire                reset,
     input  wire                event_valid,
     input  wire [PORT_I_W-1:0] event_port,
-    input  wire [7:0]          event_reason,
+    input  wire [4:0]          event_reason,
     input  wire [PORTS-1:0]    event_ports,
     input  wire [PORTS-1:0]    event_full,
     input  wire [PORTS-1:0]    sent,           // the last beat of a copy leaves by the port
-    input  wire [15:0]         read_address,
+    input  wire [15:2]         read_address,
     input  wire                read_valid,     // read_data is to be there in the next cycle
     output wire                read_hit,
     output wire [31:0]         read_data
@@ -35,7 +35,7 @@ module counters #(
     reg [63:0] full[0:PORTS-1];
     reg [63:0] left[0:PORTS-1];
 
-    wire [PORT_I_W+4:0] event_at = {event_port, event_reason[4:0]};
+    wire [PORT_I_W+4:0] event_at = {event_port, event_reason};
 
     integer i;
     always @(posedge clk) begin

@@ -144,7 +144,9 @@ module eth_switch_core #(
 
 
     wire read_valid;
-    wire [15:0] read_address;
+    wire [15:2] read_address;
+    wire [15:2] written_address;
+    assign write_address = {written_address, 2'b00};
     wire counter_hit;
     wire [31:0] counter_data;
     wire [PORTS*2-1:0] scheduler;
@@ -178,7 +180,7 @@ module eth_switch_core #(
     ) engine (
         .clk(clk),
         .reset(reset),
-        .s_axil_awaddr(s_axil_awaddr),
+        .s_axil_awaddr(s_axil_awaddr[15:2]),
         .s_axil_awvalid(s_axil_awvalid),
         .s_axil_awready(s_axil_awready),
         .s_axil_wdata(s_axil_wdata),
@@ -188,7 +190,7 @@ module eth_switch_core #(
         .s_axil_bresp(s_axil_bresp),
         .s_axil_bvalid(s_axil_bvalid),
         .s_axil_bready(s_axil_bready),
-        .s_axil_araddr(s_axil_araddr),
+        .s_axil_araddr(s_axil_araddr[15:2]),
         .s_axil_arvalid(s_axil_arvalid),
         .s_axil_arready(s_axil_arready),
         .s_axil_rdata(s_axil_rdata),
@@ -196,7 +198,7 @@ module eth_switch_core #(
         .s_axil_rvalid(s_axil_rvalid),
         .s_axil_rready(s_axil_rready),
         .write_valid(write_valid),
-        .write_address(write_address),
+        .write_address(written_address),
         .write_data(write_data),
         .read_valid(read_valid),
         .read_address(read_address),
@@ -287,7 +289,7 @@ module eth_switch_core #(
         .reset(reset),
         .event_valid(event_valid),
         .event_port(decided_port),
-        .event_reason(event_reason),
+        .event_reason(event_reason[4:0]),
         .event_ports(event_ports),
         .event_full(event_full),
         .sent(m_axis_tvalid & m_axis_tready & m_axis_tlast),

@@ -53,10 +53,8 @@ module forward #(
 );
     localparam [PORTS-1:0] UPLINK = {{(PORTS - 1) {1'b0}}, 1'b1};
 
-    localparam BUS_BYTES = BUS_W / 8;
-    localparam WORD_SHIFT = $clog2(BUS_BYTES);
+    localparam WORD_SHIFT = $clog2(BUS_W / 8);
 
-    wire [LENGTH_W:0] rounded_length = {1'b0, in_length} + BUS_BYTES[LENGTH_W:0] - 1'b1;
     wire [PORTS-1:0] sender = UPLINK << in_port;
     wire from_uplink = in_port == 0;
     wire bridge_above = mode == `MODE_VN_TAG || mode == `MODE_E_TAG;
@@ -103,16 +101,23 @@ module forward #(
         end
     end
 
-    wire [2:0] queue_of_priority = priority_code >> (3 - $clog2(PRIORITIES));
+    wire [QUEUE_I_W-1:0] queue_of_priority;
+    generate
+        if (PRIORITIES == 1) begin : g_one_queue
+            assign queue_of_priority = 1'b0;
+        end else begin : g_queues
+            assign queue_of_priority = priority_code[2-:QUEUE_I_W];
+        end
+    endgenerate
 
     always @(posedge clk) begin
         if (in_valid) begin
             port <= in_port;
             length <= in_length;
-            words <= rounded_length[LENGTH_W:WORD_SHIFT];
+            words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};
             reason <= chosen_reason;
             egress <= chosen;
-            queue <= queue_of_priority[QUEUE_I_W-1:0];
+            queue <= queue_of_priority;
             if (bridge_above) begin
                 // The tag of the bridge above comes off a frame for a station, and goes on a frame for the uplink.
                 strip <= from_uplink ? mode : `TAG_NONE;

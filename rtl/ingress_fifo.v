@@ -32,11 +32,10 @@ module ingress_fifo #(
     output reg  [BUS_W-1:0]    word
 );
     localparam PORT_BYTES = PORT_W / 8;
-    localparam BUS_BYTES = BUS_W / 8;
     localparam LANES = BUS_W / PORT_W;
     localparam LANE_W = (LANES == 1) ? 1 : $clog2(LANES);
     localparam BEAT_SHIFT = $clog2(PORT_BYTES);
-    localparam WORD_SHIFT = $clog2(BUS_BYTES);
+    localparam WORD_SHIFT = $clog2(BUS_W / 8);
     localparam POINTER_W = $clog2(WORDS);
     localparam USED_W = $clog2(WORDS + 1);
     localparam DESCRIPTION_W = COUNT_W + LENGTH_W + 2;
@@ -122,14 +121,13 @@ module ingress_fifo #(
     wire allocates = accept && is_stored && starts_word;
     wire is_swallowed = swallowing || overflow;
 
-    wire [LENGTH_W:0] rounded_length = {1'b0, length} + BUS_BYTES[LENGTH_W:0] - 1'b1;
-    wire [LENGTH_W:0] rounded_stored = {1'b0, stored} + BUS_BYTES[LENGTH_W:0] - 1'b1;
     wire [COUNT_W-1:0] length_words = (length == 0) ? {{(COUNT_W - 1) {1'b0}}, 1'b1} :
-        rounded_length[LENGTH_W:WORD_SHIFT];
+        {1'b0, length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |length[WORD_SHIFT-1:0]};
     // Words stored beyond those that a swallowed frame keeps: 0, 1 or 2.
-    wire [1:0] excess = rounded_stored[WORD_SHIFT+:2] - KEPT_WORDS[1:0];
+    wire [1:0] excess = stored[WORD_SHIFT+:2] + {1'b0, |stored[WORD_SHIFT-1:0]} - KEPT_WORDS[1:0];
     wire [POINTER_W:0] kept_end = {1'b0, frame_at} + KEPT_STEP;
-    wire [POINTER_W:0] wrapped_end = (kept_end >= ROUND) ? kept_end - ROUND : kept_end;
+    wire [POINTER_W-1:0] wraps = (kept_end >= ROUND) ? ROUND[POINTER_W-1:0] : {POINTER_W{1'b0}};
+    wire [POINTER_W-1:0] wrapped_end = kept_end[POINTER_W-1:0] - wraps;
 
     assign request = waiting != 0;
     assign {head_swallowed, head_bad, head_words, head_length} = description[head_at];
@@ -162,8 +160,8 @@ module ingress_fifo #(
                     stored <= length;
                 end
                 if (overflow) begin
-                    write_at <= wrapped_end[POINTER_W-1:0];
-                    if (s_tlast) frame_at <= wrapped_end[POINTER_W-1:0];
+                    write_at <= wrapped_end;
+                    if (s_tlast) frame_at <= wrapped_end;
                 end else if (!swallowing) begin
                     // A word ends with its last lane or with the frame; an empty last beat may find it ended already.
                     if (is_stored ? s_tlast || lane == LAST_LANE : !starts_word) write_at <= after(write_at);

@@ -54,7 +54,8 @@ module output_reader #(
     reg [BEATS_W-1:0] beats_after;   // beats of the frame after the one at hand
     reg [LANE_W-1:0] lane;
 
-    wire [LENGTH_W-1:0] last_byte = next_length - 1'b1;
+    wire ends_on_beat = next_length[BEAT_SHIFT-1:0] == 0;
+    wire [BEATS_W-1:0] next_beats_after = next_length[LENGTH_W-1:BEAT_SHIFT] - {{(BEATS_W - 1) {1'b0}}, ends_on_beat};
     assign beat = word[lane*PORT_W+:PORT_W];
     assign beat_last = beats_after == 0;
     wire ends_word = beat_last || lane == LAST_LANE;
@@ -87,7 +88,7 @@ module output_reader #(
                 lane <= lane + 1'b1;
             end
             if (read && is_new) begin
-                beats_after <= last_byte[LENGTH_W-1:BEAT_SHIFT];
+                beats_after <= next_beats_after;
                 length <= next_length;
                 strip <= next_strip;
                 add <= next_add;

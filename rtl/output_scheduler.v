@@ -28,7 +28,6 @@ module output_scheduler #(
     reg [WAITING_W-1:0] waiting[0:PRIORITIES-1];
     reg [PRIORITIES-1:0] has_frames;
 
-    integer i;
     generate
         if (PRIORITIES == 1) begin : g_one_queue
             assign pick = 1'b0;
@@ -44,6 +43,7 @@ module output_scheduler #(
 
             reg [PRIORITIES-1:0] picked;
             reg [PRIORITIES-1:0] candidates;
+            integer i;
             integer k;
             always @* begin
                 candidates = has_frames;

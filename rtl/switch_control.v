@@ -12,10 +12,10 @@ module switch_control #(
     input  wire                           clk,
     input  wire                           reset,
     input  wire                           write_valid,
-    input  wire [15:0]                    write_address,
-    input  wire [31:0]                    write_data,
+    input  wire [15:2]                    write_address,
+    input  wire [19:0]                    write_data,
     output wire                           write_hit,      // there is such a register here
-    input  wire [15:0]                    read_address,
+    input  wire [15:2]                    read_address,
     input  wire                           read_valid,     // read_data is to be there in the next cycle
     output wire                           read_hit,
     output reg  [31:0]                    read_data,
@@ -42,31 +42,31 @@ module switch_control #(
     output reg  [PORTS*PRIORITIES*16-1:0] quantum         // queue Q of port P at P * PRIORITIES + Q
 );
     localparam [4:0] LAST_PORT = PORTS[4:0] - 5'd1;
-    localparam [2:0] LAST_QUEUE = PRIORITIES[2:0] - 3'd1;
+    localparam [3:0] QUEUES = PRIORITIES[3:0];
+    localparam PORT_I_W = $clog2(PORTS);
     localparam [15:0] MODE_AT = `REG_CORE_BASE + `REG_CORE_MODE;
     localparam [15:0] UPLINK_AT = `REG_CORE_BASE + `REG_CORE_UPLINK;
 
-    function in_ports(input [15:0] address);
+    function in_ports(input [15:7] address);
         in_ports = address[15:12] == 4'h1 && address[11:7] <= LAST_PORT;
     endfunction
 
-    function is_quantum(input [6:0] offset);
-        is_quantum = offset[6:5] == 2'b01 && offset[4:2] <= LAST_QUEUE;
+    function is_quantum(input [6:2] offset);
+        is_quantum = offset[6:5] == 2'b01 && {1'b0, offset[4:2]} < QUEUES;
     endfunction
 
-    function is_mapped(input [15:0] address);
-        is_mapped = in_ports(address) &&
-            (is_quantum(address[6:0]) || address[6:2] <= 5'd5) ||
-            {address[15:2], 2'b00} == MODE_AT || {address[15:2], 2'b00} == UPLINK_AT;
+    function is_mapped(input [15:2] address);
+        is_mapped = in_ports(address[15:7]) &&
+            (is_quantum(address[6:2]) || address[6:2] <= 5'd5) ||
+            {address, 2'b00} == MODE_AT || {address, 2'b00} == UPLINK_AT;
     endfunction
 
     assign write_hit = is_mapped(write_address);
     assign read_hit = is_mapped(read_address);
 
-    wire writes_mode = write_valid && {write_address[15:2], 2'b00} == MODE_AT;
-    wire [4:0] port = write_address[11:7];
-    wire [6:0] offset = {write_address[6:2], 2'b00};
-    wire [31:0] quantum_at = port * PRIORITIES + {29'd0, write_address[4:2]};
+    wire writes_mode = write_valid && {write_address, 2'b00} == MODE_AT;
+    wire [PORT_I_W-1:0] port = write_address[7+:PORT_I_W];
+    wire [31:0] quantum_at = {27'd0, write_address[11:7]} * PRIORITIES + {29'd0, write_address[4:2]};
 
     assign mode_next = writes_mode ? write_data[1:0] : mode;
 
@@ -94,9 +94,9 @@ module switch_control #(
             quantum <= {(PORTS * PRIORITIES) {`REG_PORT_QUANTUM_VALUE_RESET}};
         end else if (write_valid) begin
             mode <= mode_next;
-            if ({write_address[15:2], 2'b00} == UPLINK_AT) carries_all <= write_data[0];
-            if (in_ports(write_address)) begin
-                case ({9'd0, offset})
+            if ({write_address, 2'b00} == UPLINK_AT) carries_all <= write_data[0];
+            if (in_ports(write_address[15:7])) begin
+                case ({9'd0, write_address[6:2], 2'b00})
                     `REG_PORT_CONTROL: begin
                         enable[port] <= write_data[`REG_PORT_CONTROL_ENABLE_LSB];
                         spoof_check[port] <= write_data[`REG_PORT_CONTROL_SPOOF_CHECK_LSB];
@@ -117,7 +117,7 @@ module switch_control #(
                     `REG_PORT_ECID: ecid[port*20+:20] <= write_data[19:0];
                     `REG_PORT_SCHEDULER: scheduler[port*2+:2] <= write_data[1:0];
                     default:
-                    if (is_quantum(offset)) begin
+                    if (is_quantum(write_address[6:2])) begin
                         // Without bytes a turn would never let a frame go.
                         quantum[quantum_at*16+:16] <= (write_data[15:0] == 0) ? 16'd1 : write_data[15:0];
                     end
@@ -126,12 +126,12 @@ module switch_control #(
         end
     end
 
-    wire [4:0] read_port = read_address[11:7];
-    wire [31:0] read_quantum_at = read_port * PRIORITIES + {29'd0, read_address[4:2]};
+    wire [PORT_I_W-1:0] read_port = read_address[7+:PORT_I_W];
+    wire [31:0] read_quantum_at = {27'd0, read_address[11:7]} * PRIORITIES + {29'd0, read_address[4:2]};
     always @(posedge clk) begin
         if (read_valid) begin
             read_data <= 32'd0;
-            if (in_ports(read_address)) begin
+            if (in_ports(read_address[15:7])) begin
                 case ({9'd0, read_address[6:2], 2'b00})
                     `REG_PORT_CONTROL:
                     read_data <= {
@@ -145,11 +145,11 @@ module switch_control #(
                     `REG_PORT_VIF: read_data <= {20'd0, vif[read_port*12+:12]};
                     `REG_PORT_ECID: read_data <= {12'd0, ecid[read_port*20+:20]};
                     `REG_PORT_SCHEDULER: read_data <= {30'd0, scheduler[read_port*2+:2]};
-                    default: if (is_quantum(read_address[6:0])) read_data <= {16'd0, quantum[read_quantum_at*16+:16]};
+                    default: if (is_quantum(read_address[6:2])) read_data <= {16'd0, quantum[read_quantum_at*16+:16]};
                 endcase
-            end else if ({read_address[15:2], 2'b00} == MODE_AT) begin
+            end else if ({read_address, 2'b00} == MODE_AT) begin
                 read_data <= {30'd0, mode};
-            end else if ({read_address[15:2], 2'b00} == UPLINK_AT) begin
+            end else if ({read_address, 2'b00} == UPLINK_AT) begin
                 read_data <= {31'd0, carries_all};
             end
         end

@@ -17,7 +17,7 @@ module switch_tables #(
 ) (
     input  wire                           clk,
     input  wire                           reset,
-    input  wire [15:0]                    s_axil_awaddr,
+    input  wire [15:2]                    s_axil_awaddr,
     input  wire                           s_axil_awvalid,
     output wire                           s_axil_awready,
     input  wire [31:0]                    s_axil_wdata,
@@ -27,7 +27,7 @@ module switch_tables #(
     output wire [1:0]                     s_axil_bresp,
     output wire                           s_axil_bvalid,
     input  wire                           s_axil_bready,
-    input  wire [15:0]                    s_axil_araddr,
+    input  wire [15:2]                    s_axil_araddr,
     input  wire                           s_axil_arvalid,
     output wire                           s_axil_arready,
     output wire [31:0]                    s_axil_rdata,
@@ -35,10 +35,10 @@ module switch_tables #(
     output wire                           s_axil_rvalid,
     input  wire                           s_axil_rready,
     output wire                           write_valid, // a register is written
-    output wire [15:0]                    write_address,
+    output wire [15:2]                    write_address,
     output wire [31:0]                    write_data,
     output wire                           read_valid,  // reads of the counters, which are elsewhere
-    output wire [15:0]                    read_address,
+    output wire [15:2]                    read_address,
     input  wire                           counter_hit,
     input  wire [31:0]                    counter_data,
     output wire [1:0]                     mode,
@@ -75,7 +75,7 @@ module switch_tables #(
     output wire [PORTS-1:0]               pruned
 );
     wire [31:0] stage_first;
-    wire [31:0] stage_second;
+    wire [27:0] stage_second;
     wire control_writes;
     wire control_reads;
     wire [31:0] control_data;
@@ -141,7 +141,7 @@ module switch_tables #(
         .reset(reset),
         .write_valid(write_valid),
         .write_address(write_address),
-        .write_data(write_data),
+        .write_data(write_data[19:0]),
         .write_hit(control_writes),
         .read_address(read_address),
         .read_valid(read_valid),
@@ -178,7 +178,7 @@ module switch_tables #(
         .reset(reset),
         .write_valid(write_valid),
         .write_address(write_address),
-        .write_data(write_data),
+        .write_data(write_data[PORTS-1:0]),
         .write_hit(vlan_writes),
         .read_address(read_address),
         .read_valid(read_valid),
@@ -199,7 +199,7 @@ module switch_tables #(
         .reset(reset),
         .write_valid(write_valid),
         .write_address(write_address),
-        .write_data(write_data),
+        .write_data(write_data[PORTS-1:0]),
         .write_hit(address_writes),
         .read_address(read_address),
         .read_valid(read_valid),
@@ -222,15 +222,15 @@ module switch_tables #(
         .reset(reset),
         .write_valid(write_valid),
         .write_address(write_address),
-        .write_data(write_data),
+        .write_data(write_data[PORTS-1:1]),
         .write_hit(list_writes),
         .read_address(read_address),
         .read_valid(read_valid),
         .read_hit(list_reads),
         .read_data(list_data),
         .stage_key(stage_first[21:0]),
-        .vif(vif),
-        .ecid(ecid),
+        .vif(vif[PORTS*12-1:12]),
+        .ecid(ecid[PORTS*20-1:20]),
         .mode(mode),
         .outer(outer),
         .targets(targets),

@@ -59,11 +59,11 @@ module tag_out #(
     endfunction
 
     // The first four bytes of the tag that is added, as they leave: the first in bits 7:0.
-    function [31:0] tag_start(input [1:0] tag, input [`TAG_VALUE_W-1:0] says);
+    function [31:0] tag_start(input [1:0] tag, input [15:0] tci, input [3:0] pcp_dei);
         case (tag)
-            `TAG_C:  tag_start = {says[7:0], says[15:8], 16'h0081};
+            `TAG_C:  tag_start = {tci[7:0], tci[15:8], 16'h0081};
             `TAG_VN: tag_start = {16'h0000, 16'h2689};
-            default: tag_start = {8'h00, says[23:20], 4'h0, 16'h3F89};
+            default: tag_start = {8'h00, pcp_dei, 4'h0, 16'h3F89};
         endcase
     endfunction
 
@@ -84,7 +84,7 @@ module tag_out #(
                 2'd0: edited = now;
                 2'd1:
                 if (replaces) edited = {value[7:0], value[15:8], now[47:0]};
-                else edited = {tag_start(add, value), now[31:0]};
+                else edited = {tag_start(add, value[15:0], value[23:20]), now[31:0]};
                 default:
                 case (add)
                     `TAG_VN:

@@ -12,12 +12,12 @@ module vlan_table #(
     input  wire             clk,
     input  wire             reset,
     input  wire             write_valid,
-    input  wire [15:0]      write_address,
-    input  wire [31:0]      write_data,
+    input  wire [15:2]      write_address,
+    input  wire [PORTS-1:0] write_data,
     input  wire [11:0]      stage_vid,      // what was written to the words before the last
     input  wire [PORTS-1:0] stage_members,
     output wire             write_hit,
-    input  wire [15:0]      read_address,
+    input  wire [15:2]      read_address,
     input  wire             read_valid,     // read_data is to be there in the next cycle
     output wire             read_hit,
     output reg  [31:0]      read_data,
@@ -28,7 +28,7 @@ module vlan_table #(
     localparam INDEX_W = (ENTRIES == 1) ? 1 : $clog2(ENTRIES);
     localparam [8:0] SIZE = ENTRIES[8:0];
 
-    function is_mapped(input [15:0] address);
+    function is_mapped(input [15:2] address);
         is_mapped = address[15:12] == 4'h2 && {1'b0, address[11:4]} < SIZE && address[3:2] != 2'd3;
     endfunction
 
@@ -38,7 +38,7 @@ module vlan_table #(
 
     assign write_hit = is_mapped(write_address);
     assign read_hit = is_mapped(read_address);
-    wire commits = write_valid && write_hit && {14'd0, write_address[3:2], 2'b00} == {2'd0, `REG_VLAN_UNTAGGED};
+    wire commits = write_valid && write_hit && {12'd0, write_address[3:2], 2'b00} == `REG_VLAN_UNTAGGED;
     wire [INDEX_W-1:0] write_index = write_address[4+:INDEX_W];
     wire [INDEX_W-1:0] read_index = read_address[4+:INDEX_W];
 
