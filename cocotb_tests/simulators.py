@@ -113,12 +113,14 @@ class Simulator:
         benches: Sequence[str] = (),
         parameters: Mapping[str, int] | None = None,
         all_signals: bool = True,
+        rtl: Path = RTL,
     ) -> Build:
         """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog; return what can run it.
 
-        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed.
+        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `rtl`: another folder with
+        the core's sources.
         """
-        sources = sorted(RTL.glob("*.v")) + [BENCHES / f"{name}.v" for name in benches]
+        sources = sorted(rtl.glob("*.v")) + [BENCHES / f"{name}.v" for name in benches]
         chosen = dict(parameters or {})
         folder = BUILDS / self._key(top, sources, chosen, all_signals)
         build = Build(self, top, folder, chosen)
@@ -130,7 +132,7 @@ class Simulator:
             runner.all_signals = all_signals
             runner.build(
                 sources=sources,
-                includes=[RTL],
+                includes=[rtl],
                 parameters=chosen,
                 hdl_toplevel=top,
                 build_dir=folder,
@@ -145,7 +147,7 @@ class Simulator:
         digest = hashlib.sha256()
         options = [self.name, self.waves, top, sorted(parameters.items()), all_signals, VERILATOR_OPTIONS]
         digest.update(json.dumps(options).encode())
-        for path in (*sources, *sorted(RTL.glob("*.vh"))):
+        for path in (*sources, *sorted(sources[0].parent.glob("*.vh"))):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return f"{top}-{self.name}-{digest.hexdigest()[:16]}"
 

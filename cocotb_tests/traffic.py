@@ -80,8 +80,8 @@ def random_station(rng: random.Random, name: str, max_frame_bytes: int) -> Stati
         promiscuous=rarely(rng, 8),
         default=rarely(rng, 8),
         trusted=rarely(rng, 4),
-        enabled=not rarely(rng, 10),
-        max_frame_bytes=rng.choice((1518, 1518, max_frame_bytes, max_frame_bytes + 4, 70, 80)),
+        enabled=not rarely(rng, 15),
+        max_frame_bytes=rng.choice((1518, 1518, 1518, max_frame_bytes, max_frame_bytes, max_frame_bytes + 4, 80)),
         ethertype_filter=not rarely(rng, 3),
         default_priority=rng.choice((0, 0, 3, 5, 7)),
         vif=number if not rarely(rng, 3) else 0xF00 + number,
@@ -181,7 +181,8 @@ def random_frame(rng: random.Random, mode: str, parameters: CoreParameters, seri
     own = OUTSIDE if port == 0 else 0x0200_0000_0000 | port
     stations = 0x0200_0000_0000 | rng.randrange(1, n_ports)
     odd = (stations, 0, BROADCAST, 0x0300_0000_0001, OWN_GROUP)
-    source = own if not rarely(rng, 5) else rng.choice(odd)
+    # What the adjacent bridge reflects has a station's address.
+    source = rng.choice(odd) if rarely(rng, 8) else stations if port == 0 and rarely(rng, 3) else own
     target = 0x0200_0000_0000 | rng.randrange(1, n_ports)
     if rarely(rng, 3):
         target = rng.choice((*GROUPS, *GROUPS, OUTSIDE, UNKNOWN, LLDP, 0))
