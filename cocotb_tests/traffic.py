@@ -193,7 +193,9 @@ def random_frame(rng: random.Random, mode: str, parameters: CoreParameters, seri
     raw = (raw + PAYLOAD[at : at + max(0, length - len(raw))])[:length]
     if rarely(rng, 20):
         raw = raw[: rng.randrange(1, 30)]
-    return Frame(port, raw, is_bad=rarely(rng, 40), empty_last_beat=rarely(rng, 150))
+    if rarely(rng, 150):
+        return Frame(port, raw[: len(raw) // BEAT_BYTES * BEAT_BYTES], empty_last_beat=True)
+    return Frame(port, raw, is_bad=rarely(rng, 40))
 
 
 def timed(rng: random.Random, frames: Sequence[Frame], first_cycle: int, n_ports: int) -> list[Frame]:
