@@ -23,9 +23,9 @@ module address_table #(
     input  wire [11:0]      vlan,            // what to look up; the answers are there in the same cycle
     input  wire [47:0]      destination,
     input  wire [47:0]      source,
-    output wire [PORTS-1:0] destination_owners,
-    output wire [PORTS-1:0] source_owners,
-    output wire [PORTS-1:0] source_own       // the same, but only by entries for every VLAN
+    output reg  [PORTS-1:0] destination_owners,
+    output reg  [PORTS-1:0] source_owners,
+    output reg  [PORTS-1:0] source_own       // the same, but only by entries for every VLAN
 );
     localparam INDEX_W = (ENTRIES == 1) ? 1 : $clog2(ENTRIES);
     localparam [10:0] SIZE = ENTRIES[10:0];
@@ -70,12 +70,16 @@ module address_table #(
             assign destination_hit[g] = mac[g] == destination && in_vlan[g];
             assign source_hit[g] = mac[g] == source && in_vlan[g];
         end
-        for (g = 0; g < PORTS; g = g + 1) begin : g_port
-            assign destination_owners[g] = |(destination_hit & owned_by[g]);
-            assign source_owners[g] = |(source_hit & owned_by[g]);
-            assign source_own[g] = |(source_hit & is_general & owned_by[g]);
-        end
     endgenerate
+
+    integer o;
+    always @* begin
+        for (o = 0; o < PORTS; o = o + 1) begin
+            destination_owners[o] = (destination_hit & owned_by[o]) != 0;
+            source_owners[o] = (source_hit & owned_by[o]) != 0;
+            source_own[o] = (source_hit & is_general & owned_by[o]) != 0;
+        end
+    end
 
     integer p;
     always @(posedge clk) begin

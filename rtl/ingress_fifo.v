@@ -34,6 +34,8 @@ module ingress_fifo #(
     localparam PORT_BYTES = PORT_W / 8;
     localparam LANES = BUS_W / PORT_W;
     localparam LANE_W = (LANES == 1) ? 1 : $clog2(LANES);
+    localparam BIT_SHIFT = $clog2(PORT_W);
+    localparam PLACE_W = $clog2(BUS_W);
     localparam BEAT_SHIFT = $clog2(PORT_BYTES);
     localparam WORD_SHIFT = $clog2(BUS_W / 8);
     localparam POINTER_W = $clog2(WORDS);
@@ -56,8 +58,10 @@ module ingress_fifo #(
     reg [POINTER_W-1:0] describe_at;
     reg [POINTER_W-1:0] head_at;
     reg [USED_W-1:0] used;
+    reg is_full;
     reg [USED_W-1:0] waiting;             // frames that may be granted
     reg [LENGTH_W-1:0] stored;            // bytes stored of the frame that comes in
+    reg starts_word;                      // the next beat is the first of a word
     reg swallowing;
     reg ended;                            // a frame ended in the cycle before
 
@@ -100,29 +104,38 @@ module ingress_fifo #(
         end
     endfunction
 
+    // Described as a frame ends: whether it was swallowed, whether it is bad, its words and its length.
+    function [DESCRIPTION_W-1:0] described(input swallowed, input bad, input [LENGTH_W-1:0] length);
+        reg [COUNT_W-1:0] words;
+        begin
+            words = {1'b0, length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |length[WORD_SHIFT-1:0]};
+            if (length == 0) words = {{(COUNT_W - 1) {1'b0}}, 1'b1};
+            if (swallowed) words = KEPT_WORDS;
+            described = {swallowed, bad, words, length};
+        end
+    endfunction
+
     wire [LANE_W-1:0] lane;
+    wire [PLACE_W-1:0] place;   // of the beat in its word
     generate
         if (LANES == 1) begin : g_one_lane
             assign lane = 1'b0;
+            assign place = {PLACE_W{1'b0}};
         end else begin : g_lanes
             assign lane = stored[BEAT_SHIFT+:LANE_W];
+            assign place = {lane, {BIT_SHIFT{1'b0}}};
         end
     endgenerate
 
-    wire starts_word = lane == {LANE_W{1'b0}};
-    assign s_tready = !reset && (swallowing || !starts_word || used != ALL_WORDS);
+    assign s_tready = !reset && (swallowing || !starts_word || !is_full);
     wire accept = s_tvalid && s_tready;
 
-    // Of the beat at hand: its bytes, the frame's with it, and what becomes of it.
+    // What the beat at hand does. A last beat without bytes is stored only if it is the whole frame.
     wire [BEAT_SHIFT:0] n_bytes = s_tlast ? bytes_in(s_tkeep) : PORT_BYTES[BEAT_SHIFT:0];
-    wire [LENGTH_W-1:0] length = stored + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, n_bytes};
-    wire overflow = !swallowing && length > MOST_BYTES;
+    wire overflow = !swallowing && stored > MOST_BYTES - {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, n_bytes};
     wire is_stored = !swallowing && !overflow && (n_bytes != 0 || stored == 0);
-    wire allocates = accept && is_stored && starts_word;
-    wire is_swallowed = swallowing || overflow;
+    wire allocates = accept && starts_word && is_stored;
 
-    wire [COUNT_W-1:0] length_words = (length == 0) ? {{(COUNT_W - 1) {1'b0}}, 1'b1} :
-        {1'b0, length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |length[WORD_SHIFT-1:0]};
     // Words stored beyond those that a swallowed frame keeps: 0, 1 or 2.
     wire [1:0] excess = stored[WORD_SHIFT+:2] + {1'b0, |stored[WORD_SHIFT-1:0]} - KEPT_WORDS[1:0];
     wire [POINTER_W:0] kept_end = {1'b0, frame_at} + KEPT_STEP;
@@ -138,56 +151,68 @@ module ingress_fifo #(
             frame_at <= 0;
             describe_at <= 0;
             stored <= 0;
+            starts_word <= 1'b1;
             swallowing <= 1'b0;
             ended <= 1'b0;
-        end else begin
-            ended <= accept && s_tlast;
-            if (accept) begin
-                if (is_stored) begin
-                    if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));
-                    else memory[write_at][lane*PORT_W+:PORT_W] <= first_bytes(s_tdata, n_bytes);
-                end
-                if (s_tlast) begin
-                    describe_at <= after(describe_at);
-                    description[describe_at] <= {
-                        is_swallowed, s_tuser || n_bytes == 0, is_swallowed ? KEPT_WORDS : length_words, length
-                    };
-                    stored <= 0;
-                    swallowing <= 1'b0;
+        end else if (accept) begin
+            ended <= s_tlast;
+            if (is_stored) begin
+                if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));
+                else memory[write_at][place+:PORT_W] <= first_bytes(s_tdata, n_bytes);
+            end
+            if (s_tlast) begin
+                describe_at <= after(describe_at);
+                description[describe_at] <= described(
+                    swallowing || overflow, s_tuser || n_bytes == 0,
+                    stored + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, n_bytes}
+                );
+                stored <= 0;
+                starts_word <= 1'b1;
+                swallowing <= 1'b0;
+                // An empty last beat may find its word ended already.
+                if (swallowing) begin
+                    frame_at <= write_at;
                 end else if (overflow) begin
-                    swallowing <= 1'b1;
-                end else if (is_stored) begin
-                    stored <= length;
-                end
-                if (overflow) begin
+                    frame_at <= wrapped_end;
                     write_at <= wrapped_end;
-                    if (s_tlast) frame_at <= wrapped_end;
-                end else if (!swallowing) begin
-                    // A word ends with its last lane or with the frame; an empty last beat may find it ended already.
-                    if (is_stored ? s_tlast || lane == LAST_LANE : !starts_word) write_at <= after(write_at);
-                    if (s_tlast) frame_at <= (is_stored || !starts_word) ? after(write_at) : write_at;
-                end else if (s_tlast) begin
+                end else if (is_stored || !starts_word) begin
+                    frame_at <= after(write_at);
+                    write_at <= after(write_at);
+                end else begin
                     frame_at <= write_at;
                 end
+            end else if (is_stored) begin
+                stored <= stored + PORT_BYTES[LENGTH_W-1:0];
+                starts_word <= lane == LAST_LANE;
+                if (lane == LAST_LANE) write_at <= after(write_at);
+            end else if (overflow) begin
+                swallowing <= 1'b1;
+                write_at <= wrapped_end;
             end
+        end else if (ended) begin
+            ended <= 1'b0;
         end
     end
+
+    wire [USED_W-1:0] used_next =
+        (accept && overflow) ? used - {{(USED_W - 2) {1'b0}}, excess} - {{(USED_W - 1) {1'b0}}, read} :
+        (allocates == read) ? used : allocates ? used + 1'b1 : used - 1'b1;
 
     always @(posedge clk) begin
         if (reset) begin
             read_at <= 0;
             head_at <= 0;
             used <= 0;
+            is_full <= 1'b0;
             waiting <= 0;
         end else begin
             if (read) begin
                 word <= memory[read_at];
                 read_at <= after(read_at);
             end
-            if (accept && overflow) begin
-                used <= used - {{(USED_W - 2) {1'b0}}, excess} - {{(USED_W - 1) {1'b0}}, read};
-            end else if (allocates != read) begin
-                used <= allocates ? used + 1'b1 : used - 1'b1;
+            if (read || allocates || overflow) begin
+                used <= used_next;
+                is_full <= used_next == ALL_WORDS;
             end
             if (grant) head_at <= after(head_at);
             if (ended != grant) waiting <= ended ? waiting + 1'b1 : waiting - 1'b1;

@@ -40,6 +40,8 @@ module output_reader #(
     localparam LANES = BUS_W / PORT_W;
     localparam LANE_W = (LANES == 1) ? 1 : $clog2(LANES);
     localparam BEAT_SHIFT = $clog2(PORT_W / 8);
+    localparam BIT_SHIFT = $clog2(PORT_W);
+    localparam PLACE_W = $clog2(BUS_W);
     localparam BEATS_W = LENGTH_W - BEAT_SHIFT;
     localparam [LANE_W-1:0] LAST_LANE = LANES[LANE_W-1:0] - 1'b1;
 
@@ -56,7 +58,15 @@ module output_reader #(
 
     wire ends_on_beat = next_length[BEAT_SHIFT-1:0] == 0;
     wire [BEATS_W-1:0] next_beats_after = next_length[LENGTH_W-1:BEAT_SHIFT] - {{(BEATS_W - 1) {1'b0}}, ends_on_beat};
-    assign beat = word[lane*PORT_W+:PORT_W];
+    wire [PLACE_W-1:0] place;   // of the beat in its word
+    generate
+        if (LANES == 1) begin : g_one_lane
+            assign place = {PLACE_W{1'b0}};
+        end else begin : g_lanes
+            assign place = {lane, {BIT_SHIFT{1'b0}}};
+        end
+    endgenerate
+    assign beat = word[place+:PORT_W];
     assign beat_last = beats_after == 0;
     wire ends_word = beat_last || lane == LAST_LANE;
     assign read = unread != 0 && (!beat_valid || (take && ends_word));

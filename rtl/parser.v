@@ -61,7 +61,7 @@ module parser #(
                 has_outer <= is_vn || is_e;
                 has_c_tag <= is_c;
                 c_tci <= tci;
-                outer <= {pair(in_header, 14), pair(in_header, 16), pair(in_header, 18)};
+                if (is_vn || is_e) outer <= {pair(in_header, 14), pair(in_header, 16), pair(in_header, 18)};
             end
         end
     end

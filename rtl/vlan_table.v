@@ -22,8 +22,8 @@ module vlan_table #(
     output wire             read_hit,
     output reg  [31:0]      read_data,
     input  wire [11:0]      vlan,           // what to look up; the answer is there in the same cycle
-    output wire [PORTS-1:0] members,
-    output wire [PORTS-1:0] untagged
+    output reg  [PORTS-1:0] members,
+    output reg  [PORTS-1:0] untagged
 );
     localparam INDEX_W = (ENTRIES == 1) ? 1 : $clog2(ENTRIES);
     localparam [8:0] SIZE = ENTRIES[8:0];
@@ -61,11 +61,15 @@ module vlan_table #(
         for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
             assign hit[g] = vid[g] == vlan && vlan != 12'd0;
         end
-        for (g = 0; g < PORTS; g = g + 1) begin : g_port
-            assign members[g] = |(hit & members_of[g]);
-            assign untagged[g] = |(hit & untagged_of[g]);
-        end
     endgenerate
+
+    integer o;
+    always @* begin
+        for (o = 0; o < PORTS; o = o + 1) begin
+            members[o] = (hit & members_of[o]) != 0;
+            untagged[o] = (hit & untagged_of[o]) != 0;
+        end
+    end
 
     integer p;
     always @(posedge clk) begin
