@@ -1,8 +1,8 @@
 """What the switch core did in a stage against what the model decides: events, copies, order, counters.
 
 Each frame is decided with the tables of the cycle in which the core looks at them: a register write shown in cycle e
-counts for frames decided in e + 3 or later (docs/switch_core.md). Which copies find no room depends on timing; here the
-core's own `event_full` says so.
+counts for frames decided in e + 3 or later (docs/switch_core.md). Which copies find no room depends on timing: what is
+expected here takes the core's word for it, and then timing_comparison.py asks the twin.
 """
 
 from __future__ import annotations
@@ -18,26 +18,13 @@ from cocotb_tests import register_map as regs
 from cocotb_tests.batch_files import Access, Frame, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames, queue_of
+from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
 from cocotb_tests.register_image import RegisterImage
+from cocotb_tests.timing_comparison import compare_timing
 from hwmodel.kernels.drop_reason import DropReason
 
 WRITE_TO_DECISION = 3
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
-REASON_NAMES = {int(reason): reason.name for reason in DropReason}
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """The first thing in which core and model differ; `frame` is an index into the stage's frames, where one is concerned."""
-
-    what: str
-    cycle: int
-    expected: str
-    found: str
-    frame: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}"
 
 
 @dataclass
@@ -75,6 +62,8 @@ def compare(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> tuple
     if not expected.divergences:
         for port in range(parameters.ports):
             expected.divergences += _compare_copies(port, stage, outcome, expected)
+    if not expected.divergences:
+        expected.divergences += compare_timing(parameters, stage, outcome, expected.frame_of_event)
     if not expected.divergences and outcome.failed:
         missing = f"{len(stage.frames) - len(outcome.events)} frames undecided"
         expected.divergences.append(Divergence("no end", outcome.last_cycle, "all frames through", missing))
@@ -217,11 +206,6 @@ def _compare_copies(port: int, stage: Stage, outcome: Outcome, expected: Expecta
     return []
 
 
-def describe(data: bytes) -> str:
-    """Say what bytes a frame or a copy has, long ones in part."""
-    return f"{len(data)} B {data[:40].hex()}{'...' if len(data) > 40 else ''}"
-
-
 def counter_reads(parameters: CoreParameters) -> list[Access]:
     """Return accesses that read all counters when the traffic is over."""
     offsets = [*range(0, 256, 4), *range(regs.COUNTER_RECEIVED, regs.COUNTER_SENT + 8, 4)]
@@ -260,14 +244,3 @@ def _compare_counters(parameters: CoreParameters, outcome: Outcome, expected: Ex
                 name = f"counter {base:#06x} of port {port}"
                 return [Divergence(name, outcome.last_cycle, str(value), str(found))]
     return []
-
-
-def frame_line(index: int, frame: Frame) -> str:
-    """Describe a frame for a person, whole, so that it can be sent again."""
-    marks = " bad" * frame.is_bad + " empty-last-beat" * frame.empty_last_beat
-    return f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}, {len(frame.data)} B {frame.data.hex()}"
-
-
-def frames_between(frames: Sequence[Frame], indices: Sequence[int]) -> list[Frame]:
-    """Return the frames with these indices, in order."""
-    return [frames[i] for i in sorted(indices)]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cocotb_tests.batch_files import Frame, Outcome, Stage, read_stage, write_stage
-from cocotb_tests.comparison import Divergence, Expectation, compare, frame_line
+from cocotb_tests.comparison import Expectation, compare
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.divergence import Divergence, frame_line
 from cocotb_tests.simulators import RTL, Build, Simulator
 
 BENCH = "frame_bench"

@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from cocotb_tests import register_map as regs
+from hwmodel.simulation import core_parameters
+from hwmodel.simulation.switch_core import PortSchedule
 
 MODES = {"veb": 0, "vepa": 1, "vn_tag": 2, "e_tag": 3}
 ADMITS = {"all": 0, "tagged": 1, "untagged": 2}
-ROUND_ROBIN, DEFICIT, STRICT = range(3)
+SCHEDULERS = {"round_robin": 0, "deficit": 1, "strict": 2}
 UPLINK = 0
 FCS_BYTES = 4
 MOST_BYTES = 2**14 - 1  # of the field MAX_FRAME
@@ -27,40 +29,16 @@ class Write(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CoreParameters:
-    """The Verilog parameters of the core, with its defaults."""
+class CoreParameters(core_parameters.CoreParameters):
+    """The Verilog parameters of the core, with its defaults: those that the model knows, and the sizes of the tables."""
 
-    ports: int = 9
-    bus_w: int = 512
-    priorities: int = 1
-    ingress_bytes: int = 16384
-    queue_bytes: int = 32768
-    max_frame_bytes: int = 1514
     mac_entries: int = 64
     vlan_entries: int = 32
     list_entries: int = 16
 
-    @property
-    def word_bytes(self) -> int:
-        """Return the bytes of a word of the bus, WB."""
-        return self.bus_w // 8
-
-    @property
-    def store_bytes(self) -> int:
-        """Return the longest frame that is stored, its tags included."""
-        return self.max_frame_bytes + 12
-
     def verilog(self) -> dict[str, int]:
         """Return the parameters by their names in Verilog."""
         return {name.upper(): value for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class PortSchedule:
-    """How a port's output queues take turns, and the bytes of each one's turn."""
-
-    kind: int = ROUND_ROBIN
-    quanta: tuple[int, ...] = ()
 
 
 def switch_writes(
@@ -82,10 +60,9 @@ def switch_writes(
         base = regs.PORT_BASE + number * regs.PORT_STRIDE
         writes += [Write(base + offset, value) for offset, value in registers.items()]
         schedule = (schedules or {}).get(number, PortSchedule())
-        writes.append(Write(base + regs.PORT_SCHEDULER, schedule.kind))
+        writes.append(Write(base + regs.PORT_SCHEDULER, SCHEDULERS[schedule.kind]))
         for queue in range(parameters.priorities):
-            quantum = schedule.quanta[queue] if schedule.quanta else regs.PORT_QUANTUM_VALUE_RESET
-            writes.append(Write(base + regs.PORT_QUANTUM + 4 * queue, quantum))
+            writes.append(Write(base + regs.PORT_QUANTUM + 4 * queue, schedule.quanta[queue]))
     writes += vlan_writes(_vlan_sets(switch), parameters)
     writes += address_writes(_address_sets(switch), parameters)
     writes += list_writes(_list_sets(switch), parameters)

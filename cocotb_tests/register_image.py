@@ -29,9 +29,11 @@ from hwmodel.kernels.switch_tables import (
     VLAN_MAC,
     VLAN_SHIFT,
 )
+from hwmodel.simulation.switch_core import PortSchedule
 
 GROUP_BIT = 1 << 40
 OUTER_KIND_OF_MODE = (NO_OUTER_TAG, NO_OUTER_TAG, OUTER_VN, OUTER_E)
+KINDS = ("round_robin", "deficit", "strict", "strict")
 ADMITTED = (0, 1, 2, 0)  # the register's fourth value admits all, as the first does
 
 
@@ -55,13 +57,27 @@ class RegisterImage:
             self._set_port(number)
         self._set_mode(0)
 
-    @property
-    def tables(self) -> Any:
-        """Return the record that `decide` takes."""
+    def schedules(self) -> dict[int, PortSchedule]:
+        """Return how each port's output queues take turns."""
+        result = {}
+        for number in range(self.parameters.ports):
+            base = regs.PORT_BASE + number * regs.PORT_STRIDE
+            words = (base + regs.PORT_QUANTUM + 4 * queue for queue in range(self.parameters.priorities))
+            quanta = tuple(self.word.get(word, regs.PORT_QUANTUM_VALUE_RESET) & 0xFFFF or 1 for word in words)
+            result[number] = PortSchedule(KINDS[self.get(base + regs.PORT_SCHEDULER) & 3], quanta)
+        return result
+
+    def fresh_array(self) -> Any:
+        """Return the one-element array of TABLES, up to date."""
         if self._lookup_is_old:
             self._set_lookup()
             self._lookup_is_old = False
-        return self._record
+        return self.array
+
+    @property
+    def tables(self) -> Any:
+        """Return the record that `decide` takes."""
+        return self.fresh_array()[0]
 
     def get(self, address: int) -> int:
         """Return what a register holds."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cocotb_tests.batch_files import BEAT_BYTES, PATTERN_ROWS, Access, Frame, Stage
-from cocotb_tests.core_registers import DEFICIT, ROUND_ROBIN, STRICT, CoreParameters, PortSchedule, Write, switch_writes
+from cocotb_tests.core_registers import SCHEDULERS, CoreParameters, PortSchedule, Write, switch_writes
 from cocotb_tests.core_registers import changed as changed_writes
 from tests.forwarding_bench import (
     BROADCAST,
@@ -44,6 +44,7 @@ JUMBO_LENGTHS = (8999, 9000, 9018, 9019, 9030, 9031, 9200)
 CYCLES_A_WRITE = 4  # three, and one to spare
 FRAMES_A_SWITCH = 1000
 FRAMES_A_BLOCK = 200
+SWITCHES_WITH_SCHEDULES = 6
 PAYLOAD = random.Random(64).randbytes(4 * 9300)
 
 
@@ -111,7 +112,7 @@ def random_schedules(rng: random.Random, parameters: CoreParameters) -> dict[int
     """Return how each port's queues take turns."""
     return {
         port: PortSchedule(
-            rng.choice((ROUND_ROBIN, DEFICIT, STRICT, 3)),
+            rng.choice(tuple(SCHEDULERS)),
             tuple(rng.choice((1, 64, 500, 1518, 9038, 65535)) for _ in range(parameters.priorities)),
         )
         for port in range(parameters.ports)
@@ -233,18 +234,20 @@ def random_stage(
     `stalls`: outputs that wait and sources that pause within frames. `cut`: a reset ends it in the midst of traffic.
     """
     rng = random.Random(f"{seed} {mode} {n_frames} {cut}")
-    writes: list[Write] = switch_writes(
-        random_switch(rng, mode, parameters), parameters, random_schedules(rng, parameters)
-    )
+    schedules = random_schedules(rng, parameters)
+    writes: list[Write] = switch_writes(random_switch(rng, mode, parameters), parameters, schedules)
     start = CYCLES_A_WRITE * len(writes)
     untimed = [random_frame(rng, mode, parameters, serial) for serial in range(n_frames)]
     # A few come while the core is still being set up.
-    frames = timed(rng, untimed, 0 if rarely(rng, 2) else start, parameters.ports)
+    frames = timed(rng, untimed, 1 if rarely(rng, 2) else start, parameters.ports)
     span = max(frame.not_before for frame in frames) - start
     accesses = [Access(*write) for write in writes]
     n_switches = max(2, n_frames // FRAMES_A_SWITCH)
     for i in range(1, n_switches):
-        after = switch_writes(random_switch(rng, mode, parameters), parameters, random_schedules(rng, parameters))
+        # The twin takes so many changes of a schedule, of which one switch brings up to a hundred.
+        if i < SWITCHES_WITH_SCHEDULES:
+            schedules = random_schedules(rng, parameters)
+        after = switch_writes(random_switch(rng, mode, parameters), parameters, schedules)
         due = start + max(span, n_frames) * i // n_switches
         accesses += [Access(*write, not_before=due) for write in changed_writes(writes, after)]
         writes = after
