@@ -53,6 +53,11 @@ class ModuleBench:
         """Return an output as a number; an undefined one is an error."""
         return int(getattr(self.dut, name).value)
 
+    def part(self, name: str, lsb: int, width: int) -> int:
+        """Return some bits of an output whose other bits may be undefined."""
+        digits = str(getattr(self.dut, name).value)
+        return int(digits[len(digits) - lsb - width : len(digits) - lsb], 2)
+
     def chance(self, probability: float) -> bool:
         """Return True with a probability."""
         return self.rng.random() < probability

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import cocotb
 import pytest
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
-from cocotb_tests.scheduler_model import SchedulerModel
+from tests.oracles.core_output_cycles import Scheduler
+
+KINDS = ("round_robin", "deficit", "strict", "strict")
 
 
 @cocotb.test(**LIMIT)
@@ -16,29 +20,29 @@ async def queues_take_turns(dut, kind, load, due):
     n_queues = dut.PRIORITIES.value.to_unsigned()
     bench = ModuleBench(dut, seed=7)
     await bench.start(kind=0, quantum=0, enter=0, enter_queue=0, due=0, pick_length=0)
-    model, now, n_chosen = SchedulerModel(n_queues), kind or 0, 0
-    quanta = [1518] * n_queues
+    now, quanta, n_chosen = kind or 0, [1518] * n_queues, 0
+    model = Scheduler(SimpleNamespace(priorities=n_queues), lambda _: (KINDS[now], quanta))
     for cycle in range(1500):
         if cycle % 100 == 0:
             quanta = [bench.rng.choice((1, 40, 300, 1518, 9038)) for _ in range(n_queues)]
             now = bench.rng.randrange(4) if kind is None else kind
-        enters = bench.chance(load) and sum(map(len, model.waiting)) < 200
-        queue, length = bench.rng.randrange(n_queues), bench.rng.choice((14, 64, 300, 1526))
+        enters = bench.chance(load) and sum(map(len, model.queues)) < 200
+        data = bytes(bench.rng.choice((14, 64, 300, 1526)))
+        copy = SimpleNamespace(queue=bench.rng.randrange(n_queues), frame=SimpleNamespace(data=data))
         is_due = bench.chance(due)
-        heads = [list(waiting) for waiting in model.waiting]
-        chosen = model.turn(now, quanta) if is_due else None
+        heads = [len(queue[0].frame.data) if queue else 0 for queue in model.queues]
+        chosen = model.choose(cycle) if is_due else None
         await bench.settle(
-            kind=now, quantum=joined(quanta, 16), enter=enters, enter_queue=queue, due=is_due, pick_length=0
+            kind=now, quantum=joined(quanta, 16), enter=enters, enter_queue=copy.queue, due=is_due, pick_length=0
         )
         # The length of the queue that it points at comes back to it in the same cycle.
-        pointed = bench.get("pick")
-        await bench.settle(pick_length=heads[pointed][0] if heads[pointed] else 0)
+        await bench.settle(pick_length=heads[bench.get("pick")])
         assert bench.get("choose") == (chosen is not None), cycle
         if chosen is not None:
-            assert bench.get("pick") == chosen, cycle
+            assert bench.get("pick") == chosen.queue, cycle
             n_chosen += 1
         if enters:
-            model.enter(queue, length, quanta)
+            model.enter(cycle, copy)
         await bench.next_cycle()
     assert n_chosen > 10
 

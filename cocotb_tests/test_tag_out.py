@@ -5,36 +5,7 @@ from __future__ import annotations
 import cocotb
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench
-from tests.forwarding_bench import c_tag, e_tag, vn_tag
-
-NONE, C, VN, E = range(4)
-# What can be asked for: nothing, a C-TAG on, off or another VID, and the tag of the bridge above on or off.
-CHANGES = ((NONE, NONE), (NONE, C), (C, NONE), (C, C), (NONE, VN), (VN, NONE), (NONE, E), (E, NONE))
-
-
-def tag_and_value(rng, kind):
-    """Return a tag's bytes and the word that tells tag_out what it says."""
-    if kind == C:
-        pcp, dei, vid = rng.randrange(8), rng.randrange(2), rng.randrange(4096)
-        return c_tag(vid, pcp, dei), pcp << 13 | dei << 12 | vid
-    if kind == VN:
-        vif = rng.randrange(4096)
-        return vn_tag(vif), vif
-    if kind == E:
-        pcp, dei, ecid = rng.randrange(8), rng.randrange(2), rng.randrange(1 << 20)
-        return e_tag(ecid, pcp=pcp, dei=dei), pcp << 21 | dei << 20 | ecid
-    return b"", rng.randrange(1 << 24)
-
-
-def random_copy(rng):
-    """Return the stored bytes, what is asked for, and the bytes of the copy."""
-    strip, add = rng.choice(CHANGES)
-    bare = rng.choice((14, 15, 16, 17, 18, 20, 22, 23, 24, 25, 60, rng.randint(14, 90)))
-    data = rng.randbytes(bare)
-    removed, _ = tag_and_value(rng, strip)
-    added, value = tag_and_value(rng, add)
-    stored = data[:12] + removed + data[12:]
-    return stored, (strip, add, value), data[:12] + added + data[12:]
+from cocotb_tests.tagged_copies import random_copy
 
 
 @cocotb.test(**LIMIT)
@@ -50,7 +21,8 @@ async def copies_have_the_right_bytes_in_the_right_cycles(dut, idles, stalls):
     is_here = False
     for cycle in range(6000):
         if not beats and steps == 0:
-            stored, asked, copy = random_copy(bench.rng)
+            stored, strip, add, value, copy, _ = random_copy(bench.rng)
+            asked = (strip, add, value)
             beats = [stored[i : i + 8] for i in range(0, len(stored), 8)]
             pieces = [copy[i : i + 8] for i in range(0, len(copy), 8)]
             puts = [(piece, piece is pieces[-1]) for piece in pieces]
