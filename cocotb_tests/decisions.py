@@ -12,15 +12,21 @@ from numba import njit
 
 from cocotb_tests.batch_files import Frame
 from hwmodel.kernels.forward import DECISION, decide, output_queue
-from hwmodel.kernels.parse import HEADER, parse
+from hwmodel.kernels.ingress_rules import is_group, vlan_of
+from hwmodel.kernels.parse import HEADER, NO_OUTER_TAG, OUTER_TYPES, parse
+from hwmodel.kernels.port_set import contains, count
+from hwmodel.kernels.switch_tables import RESERVED_VID, STATION_MAC, VLAN_MAC, find, key_of, vlan_address
 from hwmodel.kernels.tag_out import egress_bytes, rewrite
 
 LONGEST_TAGS = 12
 
+# What the model says of a frame, and what functional coverage asks about it.
 VERDICT = np.dtype(
-    [("reason", "i8"), ("ports", "i8"), ("priority", "i8"), ("vlan", "i8"), ("has_c_tag", "i8"), ("outer", "i8"),
-     ("vid", "i8"), ("destination", "i8")]
-)  # fmt: skip
+    [(name, "i8") for name in ("reason", "ports", "priority", "tag_kind", "destination_kind", "admit", "vid_class")]
+)
+UNTAGGED, PRIORITY_TAG, C_TAG, OUTER, OUTER_AND_C, FOREIGN = range(6)
+HIT, MISS, GROUP, OWN, NO_DESTINATION_ADDRESS = range(5)
+MEMBER, NO_MEMBER, RESERVED = range(3)
 I64 = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
@@ -49,6 +55,31 @@ class FrameTable:
 
 
 @njit(cache=True)
+def _tag_kind(header):  # type: ignore[no-untyped-def]
+    if header.outer_kind != NO_OUTER_TAG:
+        return OUTER_AND_C if header.has_c_tag else OUTER
+    if header.ethertype in OUTER_TYPES[1:]:
+        return FOREIGN
+    if not header.has_c_tag:
+        return UNTAGGED
+    return C_TAG if header.vid != 0 else PRIORITY_TAG
+
+
+@njit(cache=True)
+def _destination_kind(tables, header):  # type: ignore[no-untyped-def]
+    if not header.is_complete:
+        return NO_DESTINATION_ADDRESS
+    if is_group(header.destination):
+        return GROUP
+    in_vlan = vlan_address(vlan_of(tables, header), header.destination)
+    found = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.destination))]
+    also = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, in_vlan))]
+    if contains(found.ports, header.ingress_port) or contains(also.ports, header.ingress_port):
+        return OWN
+    return HIT if count(found.ports) + count(also.ports) > 0 else MISS
+
+
+@njit(cache=True)
 def _decide_some(tables, chosen, port, is_bad, start, length, data, header, decision, verdict):  # type: ignore[no-untyped-def]
     for row in range(len(chosen)):
         frame = chosen[row]
@@ -58,11 +89,12 @@ def _decide_some(tables, chosen, port, is_bad, start, length, data, header, deci
         verdict[row].reason = decision.reason
         verdict[row].ports = decision.egress.word[0]
         verdict[row].priority = decision.priority
-        verdict[row].vlan = decision.vlan
-        verdict[row].has_c_tag = header.has_c_tag
-        verdict[row].outer = header.outer_kind
-        verdict[row].vid = header.vid
-        verdict[row].destination = header.destination
+        verdict[row].tag_kind = _tag_kind(header)
+        verdict[row].destination_kind = _destination_kind(tables, header)
+        verdict[row].admit = tables.port[port[frame]].admit
+        vlan = vlan_of(tables, header)
+        is_member = contains(tables.vlan[vlan].members, port[frame])
+        verdict[row].vid_class = RESERVED if vlan == RESERVED_VID else MEMBER if is_member else NO_MEMBER
 
 
 @njit(cache=True)

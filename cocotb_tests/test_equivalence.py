@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from cocotb_coverage.coverage import coverage_db
 
 from cocotb_tests.comparison import counter_reads
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.functional_coverage import count_stage, missed, summary
 from cocotb_tests.simulators import RTL
 from cocotb_tests.traffic import MODES, random_stage
 
@@ -25,6 +27,14 @@ CI_RUN = {"icarus": 25_000, "verilator": 100_000}
 CUT_RUN = 300
 
 
+LONG_RUNS = pytest.StashKey[set[str]]()
+
+
+@pytest.fixture(autouse=True)
+def long_runs(request):
+    request.config.stash.setdefault(LONG_RUNS, set())
+
+
 @pytest.fixture
 def check(request, simulator, run_folder, seed):
     def run(mode, parameters, n_frames, rtl=RTL):
@@ -34,7 +44,8 @@ def check(request, simulator, run_folder, seed):
         stages.append(random_stage(str(seed), mode, parameters, n_frames))
         stages[1].accesses = [*stages[1].accesses, *counter_reads(parameters)]
         repeat = f"python -m pytest '{request.node.nodeid}' --sim {simulator.name} --seed {seed} --frames {n_frames}"
-        return bench, stages, bench.check(stages, repeat)
+        for stage, expected in zip(stages, bench.check(stages, repeat), strict=True):
+            count_stage(mode, stage, expected)
 
     return run
 
@@ -46,8 +57,20 @@ def test_core_decides_as_the_model(check, mode):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_core_decides_as_the_model_for_long(check, simulator, mode):
+def test_core_decides_as_the_model_for_long(request, check, simulator, mode):
     check(mode, JUMBO, CI_RUN[simulator.name])
+    request.config.stash[LONG_RUNS].add(mode)
+
+
+@pytest.mark.slow
+def test_every_reachable_combination_was_tried(request, run_folder):
+    """Of all runs before it in this process, among them the long ones of the four modes."""
+    if request.config.stash[LONG_RUNS] != set(MODES):
+        pytest.skip("needs the long runs of the four modes in the same process")
+    run_folder.mkdir(parents=True, exist_ok=True)
+    (run_folder / "coverage.txt").write_text(summary() + "\n", encoding="utf-8")
+    coverage_db.export_to_yaml(str(run_folder / "coverage.yaml"))
+    assert list(missed()) == []
 
 
 @pytest.mark.slow

@@ -172,7 +172,7 @@ def random_length(rng: random.Random, parameters: CoreParameters) -> int:
         return rng.randint(14, 1518)
     if kind < 97 or parameters.max_frame_bytes < 2000:
         return rng.choice((66, 67, 70, 71, 76, 80, 84, 200, 1513, 1514, 1515, 1518, 1522, 1526, 1527))
-    return rng.choice(JUMBO_LENGTHS) if rarely(rng, 6) else 256
+    return rng.choice(JUMBO_LENGTHS) if rarely(rng, 2) else 256
 
 
 def random_frame(rng: random.Random, mode: str, parameters: CoreParameters, serial: int) -> Frame:
