@@ -11,7 +11,7 @@ from cocotb_tests.batch_files import Frame, Outcome, Stage, read_stage, write_st
 from cocotb_tests.comparison import Expectation, compare
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.divergence import Divergence, frame_line
-from cocotb_tests.simulators import RTL, Build, Simulator
+from cocotb_tests.simulators import RTL, RUN_SECONDS, Build, Simulator
 
 BENCH = "frame_bench"
 SHRINKING_SECONDS = 180
@@ -33,14 +33,14 @@ class CoreBench:
         build = simulator.build(BENCH, [BENCH], parameters.verilog(), all_signals=False, rtl=rtl)
         return cls(build, parameters, folder, rtl)
 
-    def run(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Run stages one after the other, each from a reset."""
+    def run(self, stages: Sequence[Stage], limit_seconds: int = RUN_SECONDS) -> list[Outcome]:
+        """Run stages one after the other, each from a reset. Raises SimulationError if that takes too long."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.glob("*.bin"):
             old.unlink()
         for number, stage in enumerate(stages):
             write_stage(self.folder, number, stage, self.parameters.ports)
-        self.build.run("cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))})
+        self.build.run("cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))}, limit_seconds=limit_seconds)
         return [read_stage(self.folder, number, self.parameters.ports) for number in range(len(stages))]
 
     def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:

@@ -21,9 +21,11 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Icarus, Runner, Verilator
 
 ROOT = Path(__file__).resolve().parent.parent
-RTL = ROOT / "rtl"
+# Faults are looked for in copies of the sources; what is built of a copy lies in it.
+OTHER_RTL = os.environ.get("SWITCH_CORE_RTL")
+RTL = Path(OTHER_RTL) if OTHER_RTL else ROOT / "rtl"
 BENCHES = Path(__file__).resolve().parent / "verilog"
-BUILDS = ROOT / "build" / "cosim"
+BUILDS = RTL / "build" if OTHER_RTL else ROOT / "build" / "cosim"
 SIMULATORS = ("icarus", "verilator")
 # A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
 BUILD_SECONDS, RUN_SECONDS = 900, 1800
@@ -122,7 +124,7 @@ class Simulator:
         """
         sources = sorted(rtl.glob("*.v")) + [BENCHES / f"{name}.v" for name in benches]
         chosen = dict(parameters or {})
-        folder = BUILDS / self._key(top, sources, chosen, all_signals)
+        folder = (BUILDS if rtl == RTL else rtl / "build") / self._key(top, sources, chosen, all_signals)
         build = Build(self, top, folder, chosen)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)

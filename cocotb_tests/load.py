@@ -1,0 +1,75 @@
+"""Full load: every port sends as fast as it can, to each other port in turn, through one VEB without policy."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import islice
+
+from cocotb_tests.batch_files import Access, Frame
+from cocotb_tests.core_registers import CoreParameters, switch_writes
+from cocotb_tests.traffic import PAYLOAD, station_names
+from tests.forwarding_bench import BROADCAST, OUTSIDE, Station, Switch, mac
+
+IPV4 = bytes.fromhex("0800")
+FCS_BYTES = 4
+SHORTEST_BYTES = 60
+# Lengths with FCS, in their parts: 7 of 64 B, 4 of 570 B, 1 of 1518 B, and one frame of 9000 B in a thousand.
+MIX = ((64, 7), (570, 4), (1518, 1))
+JUMBO_BYTES, JUMBO_ONE_IN = 9000, 1000
+
+Lengths = Callable[[random.Random], int]
+
+
+def always_of(n_bytes: int) -> Lengths:
+    """Return the choice of one length, in bytes without FCS."""
+    return lambda rng: n_bytes
+
+
+def mixed(rng: random.Random, *, jumbo: bool = True) -> int:
+    """Draw a length of the mix, without FCS."""
+    if jumbo and rng.randrange(JUMBO_ONE_IN) == 0:
+        return JUMBO_BYTES - FCS_BYTES
+    lengths, parts = zip(*MIX, strict=True)
+    return int(rng.choices(lengths, parts)[0]) - FCS_BYTES
+
+
+def small_mix(rng: random.Random) -> int:
+    """Draw a length of the mix without its jumbo frames."""
+    return mixed(rng, jumbo=False)
+
+
+def open_writes(parameters: CoreParameters) -> list[Access]:
+    """Return the writes that let every port send any frame to any other; they are done before traffic if it starts then."""
+    longest = parameters.max_frame_bytes + FCS_BYTES
+    stations = tuple(Station(name, max_frame_bytes=longest) for name in station_names(parameters))
+    return [Access(*write) for write in switch_writes(Switch(ports=stations), parameters)]
+
+
+def address_of(port: int, n_ports: int) -> int:
+    """Return the address of what is behind a port: a station's own, or, behind the uplink, one that no station has."""
+    return OUTSIDE if port == 0 else mac(station_names(CoreParameters(ports=n_ports))[port - 1])
+
+
+def load_frames(
+    n_frames: int, lengths: Lengths, n_ports: int, first_cycle: int, *, broadcast_one_in: int = 0, seed: int = 1
+) -> list[Frame]:
+    """Return frames for all ports in turn, none before a cycle; `broadcast_one_in`: so rare are frames for all ports."""
+    rng = random.Random(seed)
+    addresses = [address_of(port, n_ports).to_bytes(6, "big") for port in range(n_ports)]
+    frames = []
+    for serial in range(n_frames):
+        turn, port = divmod(serial, n_ports)
+        target = addresses[(port + 1 + turn % (n_ports - 1)) % n_ports]
+        if broadcast_one_in and rng.randrange(broadcast_one_in) == 0:
+            target = BROADCAST.to_bytes(6, "big")
+        head = target + addresses[port] + IPV4 + serial.to_bytes(4, "big")
+        n_payload = max(lengths(rng), SHORTEST_BYTES) - len(head)
+        begin = rng.randrange(len(PAYLOAD) - n_payload)
+        frames.append(Frame(port, head + PAYLOAD[begin : begin + n_payload], not_before=first_cycle))
+    return frames
+
+
+def of_port(frames: list[Frame], port: int, n_frames: int) -> list[Frame]:
+    """Return the first frames of a port."""
+    return list(islice((frame for frame in frames if frame.port == port), n_frames))

@@ -1,0 +1,214 @@
+"""Find a fault in a copy of the core: one short simulation of the whole core for most, tests of its module for the rest.
+
+The whole core gets traffic in each mode, resets in the midst of it, and accesses to every register; whatever it does is
+compared with the model and the twin in every cycle. What that cannot see (bytes of a write, answers that wait, counters
+about to wrap, parameters out of bounds) is for the module's own tests and those of the registers.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cocotb_tests.batch_files import Access, Outcome, Stage
+from cocotb_tests.comparison import compare, counter_reads
+from cocotb_tests.core_bench import CoreBench
+from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.register_image import RegisterImage
+from cocotb_tests.register_list import Word, all_words, kept
+from cocotb_tests.simulators import ROOT, RTL, SimulationError, Simulator
+from cocotb_tests.traffic import MODES, random_stage
+
+NO_BUILD = "does not build"
+# No number of words is a power of two, so that pointers that wrap in the wrong place are seen. One shape has header words
+# and lanes in plenty and queues to choose from, the other has one of each.
+SHAPES = {
+    "whole core": CoreParameters(
+        ports=5, bus_w=128, priorities=4, ingress_bytes=336, queue_bytes=432, max_frame_bytes=200,
+        mac_entries=12, vlan_entries=5, list_entries=9,
+    ),
+    "whole core, 64 bits, 1 queue": CoreParameters(
+        ports=3, bus_w=64, priorities=1, ingress_bytes=280, queue_bytes=296, max_frame_bytes=150,
+        mac_entries=9, vlan_entries=5, list_entries=9,
+    ),
+}  # fmt: skip
+FRAMES = 110
+CUT_FRAMES = 60
+RUN_SECONDS, TEST_SECONDS = 120, 900
+# A stage ends as late as this after the unchanged core has ended it.
+GRACE = 2
+FURTHER_TESTS = ("test_registers.py", "test_streams.py")
+SLVERR = 2
+
+Found = tuple[str, str]
+
+
+def stages_of(parameters: CoreParameters, seed: str) -> list[Stage]:
+    """Return what the whole core is put through, each stage from a reset."""
+    stages = [register_stage(parameters, seed)]
+    for mode in MODES:
+        traffic = random_stage(seed, mode, parameters, FRAMES)
+        traffic.accesses = [*traffic.accesses, *counter_reads(parameters), *reads_of_tables(parameters)]
+        cut = random_stage(seed, mode, parameters, CUT_FRAMES, cut=True)
+        stages += [cut, register_stage(parameters, seed, is_short=True), traffic]
+    return stages
+
+
+def register_stage(parameters: CoreParameters, seed: str, *, is_short: bool = False) -> Stage:
+    """Return accesses: every word after a reset, and, if not `is_short`, writes with all words read again; also where none is."""
+    rng, words = random.Random(seed), all_words(parameters)
+    reads = [Access(word.address, is_read=True) for word in words]
+    mapped = {word.address for word in words}
+    holes = sorted({word.address + step for word in words for step in (-4, 4)} - mapped - {-4})
+    if is_short:
+        return Stage([], reads[:: rng.randrange(2, 5)])
+    # Counters of all ports and reasons are alike.
+    some = [word for word in words if word.is_writable or rng.randrange(8) == 0]
+    writes = [Access(word.address, rng.getrandbits(32)) for word in some]
+    quanta = [Access(word.address, 0) for word in words if "QUANTUM" in word.name][::3]
+    tried = [Access(address, rng.getrandbits(32), is_read=i % 2 == 0) for i, address in enumerate(holes)]
+    return Stage([], [*reads, *writes, *quanta, *tried, *(Access(word.address, is_read=True) for word in some)])
+
+
+def reads_of_tables(parameters: CoreParameters) -> list[Access]:
+    """Return reads of all words that can be written, when the traffic is over."""
+    return [Access(w.address, is_read=True, after_traffic=True) for w in all_words(parameters) if w.is_writable]
+
+
+def wrong_answer(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> str | None:
+    """Say which access was not answered as the map says, or None."""
+    words = {word.address: word for word in all_words(parameters)}
+    image = RegisterImage(parameters)
+    for access, answer in zip(stage.accesses, outcome.answers, strict=False):
+        word = words.get(access.address)
+        if int(answer["address"]) != access.address:
+            return f"answer for {int(answer['address']):#06x} instead of {access.address:#06x}"
+        is_good = word is not None and (access.is_read or word.is_writable)
+        if int(answer["response"]) != (0 if is_good else SLVERR):
+            return f"response {int(answer['response'])} at {access.address:#06x}"
+        if is_good and not access.is_read:
+            image.write(access.address, access.data)
+        elif access.is_read and (wrong := _wrong_word(image, word, int(answer["data"]))):
+            return f"{wrong} at {access.address:#06x}"
+    if len(outcome.answers) != len(stage.accesses) and stage.cut_at is None:
+        return f"{len(outcome.answers)} answers for {len(stage.accesses)} accesses"
+    return None
+
+
+def _wrong_word(image: RegisterImage, word: Word | None, found: int) -> str | None:
+    if word is None:
+        return None if found == 0 else f"{found:#x} where no register is"
+    if word.name.startswith("COUNTER"):
+        return None  # comparison.py knows the traffic
+    holds = kept(word, image.word[word.address]) if word.address in image.word else word.reset
+    # Bit 0 of a list is the uplink, which is no station.
+    mask = ~1 if ".STATIONS" in word.name else ~0
+    return None if found & mask == holds & mask else f"{found:#x} instead of {holds:#x}"
+
+
+@dataclass
+class WholeCore:
+    """One shape of the core with what it is put through."""
+
+    name: str
+    parameters: CoreParameters
+    simulator: Simulator
+    folder: Path
+    stages: list[Stage] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Make the stages, and let the unchanged core through them. Raises AssertionError if it differs from the model."""
+        self.stages = stages_of(self.parameters, self.name)
+        outcomes = self._run(RTL)
+        found = self._difference(outcomes)
+        assert found is None, f"the unchanged core: {found}"
+        self.stages = [
+            replace(stage, last_cycle=GRACE * outcome.last_cycle) if stage.cut_at is None else stage
+            for stage, outcome in zip(self.stages, outcomes, strict=True)
+        ]
+
+    def find(self, rtl: Path) -> Found | None:
+        """Return what is found, or None. Raises SimulationError where the sources do not build."""
+        if not self.stages:
+            self.prepare()
+        bench = CoreBench.of(self.simulator, self.parameters, self.folder, rtl)
+        try:
+            outcomes = bench.run(self.stages, RUN_SECONDS)
+        except SimulationError as error:
+            return self.name, str(error).strip().splitlines()[0]
+        found = self._difference(outcomes)
+        return None if found is None else (self.name, found)
+
+    def _run(self, rtl: Path) -> list[Outcome]:
+        return CoreBench.of(self.simulator, self.parameters, self.folder, rtl).run(self.stages)
+
+    def _difference(self, outcomes: Sequence[Outcome]) -> str | None:
+        for number, (stage, outcome) in enumerate(zip(self.stages, outcomes, strict=True)):
+            where = f"stage {number}, cycle"
+            if stage.frames:
+                divergence, _ = compare(self.parameters, stage, outcome)
+                if divergence is not None:
+                    return f"{where} {divergence.cycle}: {divergence.what}"
+            elif len(outcome.events) or len(outcome.copies):
+                return f"{where} 0: frames from nowhere"
+            if (wrong := wrong_answer(self.parameters, stage, outcome)) is not None:
+                return f"{where} {outcome.last_cycle}: register access, {wrong}"
+        return None
+
+
+class Detection:
+    """All that is tried on a fault, the quickest first; each is tried on the unchanged core once, where it must find nothing."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        self.simulator = simulator
+        self._whole = [WholeCore(name, parameters, simulator, folder) for name, parameters in SHAPES.items()]
+        self._proven: set[str] = set()
+
+    def find(self, rtl: Path, module: str) -> Found | None:
+        """Return what found the fault, and the first difference, or None if all tests pass."""
+        for whole in self._whole:
+            try:
+                found = whole.find(rtl)
+            except SimulationError:
+                return NO_BUILD, ""
+            if found is not None:
+                return found
+        for test in self._tests_of(module):
+            if test not in self._proven:
+                failed = self._failed_test(test, RTL)
+                assert failed is None, f"the unchanged core: {failed}"
+                self._proven.add(test)
+            if (failed := self._failed_test(test, rtl)) is not None:
+                return failed
+        return None
+
+    def _tests_of(self, module: str) -> Iterator[str]:
+        own = f"test_{module}.py"
+        if (Path(__file__).parent / own).exists():
+            yield own
+        yield from FURTHER_TESTS
+
+    def _failed_test(self, test: str, rtl: Path) -> Found | None:
+        """Run a file of tests on sources in a process of its own; return the first that fails."""
+        options = ["--sim", self.simulator.name, "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-rf"]
+        command = [sys.executable, "-m", "pytest", f"cocotb_tests/{test}", *options]
+        environment = {**os.environ, "SWITCH_CORE_RTL": str(rtl)}
+        environment.pop("PYTEST_CURRENT_TEST", None)
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return test, f"no end after {TEST_SECONDS} s"
+        if done.returncode == 0:
+            return None
+        if done.returncode != 1:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-1000:]}")
+        named = re.search(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE)
+        return test, named[1] if named else "failed"
