@@ -16,6 +16,7 @@ import numpy.typing as npt
 PATTERN_ROWS = 4096
 BEAT_BYTES = 8
 AT_ONCE = 0
+NO_BYTE = b"\xa5"
 
 EVENT = np.dtype([("cycle", "<u4"), ("port", "u1"), ("reason", "u1"), ("_", "<u2"), ("ports", "<u4"), ("full", "<u4")])
 WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "<u4")])
@@ -97,7 +98,8 @@ def frame_bytes(frame: Frame) -> bytes:
     n_beats = -(-len(frame.data) // BEAT_BYTES) + frame.empty_last_beat
     in_last = 0 if frame.empty_last_beat else len(frame.data) - BEAT_BYTES * (n_beats - 1)
     head = frame.not_before << 32 | n_beats << 16 | ((1 << in_last) - 1) << 8 | frame.is_bad
-    padded = frame.data + bytes(n_beats * BEAT_BYTES - len(frame.data))
+    # What tkeep leaves out is anything.
+    padded = frame.data + NO_BYTE * (n_beats * BEAT_BYTES - len(frame.data))
     return head.to_bytes(8, "big") + np.frombuffer(padded, "<u8").astype(">u8").tobytes()
 
 

@@ -12,6 +12,21 @@ import pytest
 from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
 
 
+# What tests have to show besides that they passed; the end of the run prints it.
+PRINTED = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for what tests have to show."""
+    config.stash[PRINTED] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what tests have to show."""
+    for text in config.stash[PRINTED]:
+        terminalreporter.write_line(text)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the co-verification."""
     group = parser.getgroup("co-verification")

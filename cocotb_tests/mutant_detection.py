@@ -30,7 +30,7 @@ NO_BUILD = "does not build"
 # and lanes in plenty and queues to choose from, the other has one of each.
 SHAPES = {
     "whole core": CoreParameters(
-        ports=5, bus_w=128, priorities=4, ingress_bytes=336, queue_bytes=432, max_frame_bytes=200,
+        ports=5, bus_w=128, priorities=4, ingress_bytes=336, queue_bytes=432, max_frame_bytes=190,
         mac_entries=12, vlan_entries=5, list_entries=9,
     ),
     "whole core, 64 bits, 1 queue": CoreParameters(
@@ -209,6 +209,8 @@ class Detection:
         if done.returncode == 0:
             return None
         if done.returncode != 1:
-            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-1000:]}")
+            raise RuntimeError(
+                f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-1000:]}"
+            )
         named = re.search(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE)
         return test, named[1] if named else "failed"

@@ -48,7 +48,9 @@ class Mutant:
     def plant(self, folder: Path) -> Path:
         """Copy the core's sources into a folder, this fault among them, and return the folder."""
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(RTL, folder, ignore=lambda _, names: [n for n in names if not n.endswith((".v", ".vh", ".yaml"))])
+        shutil.copytree(
+            RTL, folder, ignore=lambda _, names: [n for n in names if not n.endswith((".v", ".vh", ".yaml"))]
+        )
         source = (RTL / self.file).read_text(encoding="utf-8")
         (folder / self.file).write_text(self.changed(source), encoding="utf-8")
         return folder
@@ -133,7 +135,9 @@ def fate_of(mutant: Mutant, detection: Detection, folder: Path) -> Fate:
 
 def is_as_wanted(mutant: Mutant, fate: Fate) -> bool:
     """Say whether a fault was found, or, where it changes nothing, was not; one of the list must build."""
-    return (fate.caught_by != NO_BUILD or mutant.offset is not None) and (fate.caught_by == SURVIVED) == (mutant.equivalent is not None)
+    return (fate.caught_by != NO_BUILD or mutant.offset is not None) and (fate.caught_by == SURVIVED) == (
+        mutant.equivalent is not None
+    )
 
 
 def run(mutants: Sequence[Mutant], simulator: Simulator) -> list[tuple[Mutant, Fate]]:

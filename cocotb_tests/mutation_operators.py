@@ -31,7 +31,9 @@ SLICE = re.compile(r"(?<=\[)(\d+):(\d+)(?=\])")
 ASSIGNMENT = re.compile(r"(?<=\s)[\w\[\]:+*'{},\- ]+ <= [^;]*;")
 CHOICE = re.compile(r"\? ([\w\[\]:+*'\-]+) : ([\w\[\]:+*'\-]+)(?=[;,)\s])")
 # Declarations, and what says which hardware there is at all, are not changed.
-FIXED = re.compile(r"^\s*(//|`|localparam|parameter|genvar|integer|(input|output|reg|wire)\b[^=]*$|module|for \(|if \(LANES|if \(PRI)")
+FIXED = re.compile(
+    r"^\s*(//|`|localparam|parameter|genvar|integer|(input|output|reg|wire)\b[^=]*$|module|for \(|if \(LANES|if \(PRI)"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def all_changes(source: str) -> Iterator[Change]:
         if not FIXED.match(line):
             code = line.split("//")[0]
             for at, text, replacement in _changes_of_line(code):
-                yield Change(offset + at, number, text, replacement, f"`{text.strip()}` becomes `{replacement.strip()}`")
+                yield Change(
+                    offset + at, number, text, replacement, f"`{text.strip()}` becomes `{replacement.strip()}`"
+                )
         offset += len(line)
 
 
@@ -76,9 +80,7 @@ def _changes_of_line(code: str) -> Iterator[tuple[int, str, str]]:
         yield match.start(), match[0], f"? {match[2]} : {match[1]}"
 
 
-def spread_sample(
-    changes: Mapping[str, Sequence[Change]], number: int, seed: int
-) -> list[tuple[str, Change]]:
+def spread_sample(changes: Mapping[str, Sequence[Change]], number: int, seed: int) -> list[tuple[str, Change]]:
     """Draw changes without repetition, from each file as many as its share, in the order of files and lines."""
     every = [(file, change) for file, of_file in changes.items() for change in of_file]
     chosen = random.Random(seed).sample(range(len(every)), min(number, len(every)))

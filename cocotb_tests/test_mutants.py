@@ -64,7 +64,9 @@ def test_a_fault_without_its_one_place_is_refused():
 
 def test_operators_are_changed_one_at_a_time_and_declarations_not_at_all():
     changed = {SOURCE[: c.offset] + c.replacement + SOURCE[c.offset + len(c.text) :] for c in all_changes(SOURCE)}
-    lines = {new for text in changed for old, new in zip(SOURCE.splitlines(), text.splitlines(), strict=True) if old != new}
+    lines = {
+        new for text in changed for old, new in zip(SOURCE.splitlines(), text.splitlines(), strict=True) if old != new
+    }
     assert lines == {
         "    wire b = a != 1'b0 && !(c | d[3:0]) ? e : f;",
         "    wire b = a == 1'b1 && !(c | d[3:0]) ? e : f;",
@@ -90,7 +92,11 @@ def test_random_faults_follow_from_the_seed():
 
 def test_fates_that_are_as_wanted():
     caught, survived, broken = Fate("a test", "", 1.0), Fate(SURVIVED, "", 1.0), Fate(NO_BUILD, "", 1.0)
-    fault, same, drawn = Mutant("f", "b", "c", ""), Mutant("f", "b", "c", "", "why"), Mutant("f", "b", "c", "", offset=1)
+    fault, same, drawn = (
+        Mutant("f", "b", "c", ""),
+        Mutant("f", "b", "c", "", "why"),
+        Mutant("f", "b", "c", "", offset=1),
+    )
     wanted = [(mutant, fate) for mutant in (fault, same, drawn) for fate in (caught, survived, broken)]
     assert [is_as_wanted(*pair) for pair in wanted] == [True, False, False, False, True, False, True, False, True]
 

@@ -175,7 +175,8 @@ def random_length(rng: random.Random, parameters: CoreParameters) -> int:
     if kind < 88:
         return rng.randint(14, 1518)
     if kind < 97 or parameters.max_frame_bytes < 2000:
-        return rng.choice((66, 67, 70, 71, 76, 80, 84, 200, 1513, 1514, 1515, 1518, 1522, 1526, 1527))
+        longest = min(parameters.max_frame_bytes, 1514)
+        return rng.choice((66, 67, 70, 71, 76, 80, 84, 200, *(longest + more for more in (-1, 0, 1, 4, 8, 12, 13))))
     return rng.choice(JUMBO_LENGTHS) if rarely(rng, 2) else 256
 
 
