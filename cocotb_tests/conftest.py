@@ -11,7 +11,6 @@ import pytest
 
 from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
 
-
 # What tests have to show besides that they passed; the end of the run prints it.
 PRINTED = pytest.StashKey[list[str]]()
 
@@ -53,6 +52,12 @@ def run_folder(request: pytest.FixtureRequest) -> Path:
     """Return the folder of this test's files, waveforms and logs."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     return BUILDS / "runs" / f"{request.path.stem}-{name}"
+
+
+@pytest.fixture
+def show(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return a function that keeps a text for the end of the run."""
+    return request.config.stash[PRINTED].append
 
 
 @pytest.fixture

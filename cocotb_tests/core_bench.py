@@ -42,7 +42,9 @@ class CoreBench:
             old.unlink()
         for number, stage in enumerate(stages):
             write_stage(self.folder, number, stage, self.parameters.ports)
-        self.build.run("cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))}, limit_seconds=limit_seconds)
+        self.build.run(
+            "cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))}, limit_seconds=limit_seconds
+        )
         return [read_stage(self.folder, number, self.parameters.ports) for number in range(len(stages))]
 
     def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:

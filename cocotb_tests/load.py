@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from itertools import islice
 
 from cocotb_tests.batch_files import Access, Frame
 from cocotb_tests.core_registers import CoreParameters, switch_writes
@@ -40,7 +39,7 @@ def small_mix(rng: random.Random) -> int:
 
 
 def open_writes(parameters: CoreParameters) -> list[Access]:
-    """Return the writes that let every port send any frame to any other; they are done before traffic if it starts then."""
+    """Return the writes that let every port send any frame to any other."""
     longest = parameters.max_frame_bytes + FCS_BYTES
     stations = tuple(Station(name, max_frame_bytes=longest) for name in station_names(parameters))
     return [Access(*write) for write in switch_writes(Switch(ports=stations), parameters)]
@@ -54,7 +53,7 @@ def address_of(port: int, n_ports: int) -> int:
 def load_frames(
     n_frames: int, lengths: Lengths, n_ports: int, first_cycle: int, *, broadcast_one_in: int = 0, seed: int = 1
 ) -> list[Frame]:
-    """Return frames for all ports in turn, none before a cycle; `broadcast_one_in`: so rare are frames for all ports."""
+    """Return frames for all ports in turn, none before a cycle; one in `broadcast_one_in` goes to all ports."""
     rng = random.Random(seed)
     addresses = [address_of(port, n_ports).to_bytes(6, "big") for port in range(n_ports)]
     frames = []
@@ -68,8 +67,3 @@ def load_frames(
         begin = rng.randrange(len(PAYLOAD) - n_payload)
         frames.append(Frame(port, head + PAYLOAD[begin : begin + n_payload], not_before=first_cycle))
     return frames
-
-
-def of_port(frames: list[Frame], port: int, n_frames: int) -> list[Frame]:
-    """Return the first frames of a port."""
-    return list(islice((frame for frame in frames if frame.port == port), n_frames))

@@ -1,4 +1,4 @@
-"""Find a fault in a copy of the core: one short simulation of the whole core for most, tests of its module for the rest.
+"""Find a fault in a copy of the core: one short simulation of the whole core, else the tests of its module.
 
 The whole core gets traffic in each mode, resets in the midst of it, and accesses to every register; whatever it does is
 compared with the model and the twin in every cycle. What that cannot see (bytes of a write, answers that wait, counters
@@ -26,8 +26,8 @@ from cocotb_tests.simulators import ROOT, RTL, SimulationError, Simulator
 from cocotb_tests.traffic import MODES, random_stage
 
 NO_BUILD = "does not build"
-# No number of words is a power of two, so that pointers that wrap in the wrong place are seen. One shape has header words
-# and lanes in plenty and queues to choose from, the other has one of each.
+# No number of words is a power of two, so that pointers that wrap in the wrong place are seen. One shape has several
+# header words, lanes and queues, the other has one lane and one queue.
 SHAPES = {
     "whole core": CoreParameters(
         ports=5, bus_w=128, priorities=4, ingress_bytes=336, queue_bytes=432, max_frame_bytes=190,
@@ -61,7 +61,7 @@ def stages_of(parameters: CoreParameters, seed: str) -> list[Stage]:
 
 
 def register_stage(parameters: CoreParameters, seed: str, *, is_short: bool = False) -> Stage:
-    """Return accesses: every word after a reset, and, if not `is_short`, writes with all words read again; also where none is."""
+    """Return accesses: words after a reset; if not `is_short` all, then writes, all again, and where none is."""
     rng, words = random.Random(seed), all_words(parameters)
     reads = [Access(word.address, is_read=True) for word in words]
     mapped = {word.address for word in words}
@@ -123,7 +123,7 @@ class WholeCore:
     stages: list[Stage] = field(default_factory=list)
 
     def prepare(self) -> None:
-        """Make the stages, and let the unchanged core through them. Raises AssertionError if it differs from the model."""
+        """Make the stages and let the unchanged core through. Raises AssertionError if it differs from the model."""
         self.stages = stages_of(self.parameters, self.name)
         outcomes = self._run(RTL)
         found = self._difference(outcomes)
@@ -163,7 +163,7 @@ class WholeCore:
 
 
 class Detection:
-    """All that is tried on a fault, the quickest first; each is tried on the unchanged core once, where it must find nothing."""
+    """All that is tried on a fault, the quickest first. Each must find nothing on the unchanged core, once."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.simulator = simulator
@@ -209,8 +209,7 @@ class Detection:
         if done.returncode == 0:
             return None
         if done.returncode != 1:
-            raise RuntimeError(
-                f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-1000:]}"
-            )
+            said = done.stdout[-3000:] + done.stderr[-1000:]
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {said}")
         named = re.search(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE)
         return test, named[1] if named else "failed"

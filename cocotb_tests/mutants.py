@@ -1,7 +1,8 @@
 """Plant single faults in copies of rtl/ and say which test finds each: `python -m cocotb_tests.mutants`.
 
-The faults are those of mutants.yaml, or, with --random, operators changed at random. What was found is kept under build/
-until sources or tests change: a run that was interrupted goes on where it stopped. Exit status 1 if a fault survives.
+The faults are those of mutants.yaml, or, with --random, operators changed at random. What was found is kept under
+build/ until sources or tests change: a run that was interrupted goes on where it stopped. Exit status 1 if a fault of
+the list survives that should not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cocotb_tests.simulators import BENCHES, BUILDS, RTL, SIMULATORS, Simulator
 
 LIST = Path(__file__).resolve().parent / "mutants.yaml"
 FOLDER = BUILDS / "mutants"
+SOURCES = {".v", ".vh", ".yaml"}
 SURVIVED = "survived"
 
 
@@ -39,7 +41,7 @@ class Mutant:
     offset: int | None = None
 
     def changed(self, source: str) -> str:
-        """Return the file's text with the fault. Raises ValueError where its place is not there, or not the only one."""
+        """Return the file's text with the fault. Raises ValueError where it has not one place."""
         at = source.find(self.text) if self.offset is None else self.offset
         if not source.startswith(self.text, max(at, 0)) or (self.offset is None and source.count(self.text) != 1):
             raise ValueError(f"{self.file} has not one {self.text!r}")
@@ -48,9 +50,7 @@ class Mutant:
     def plant(self, folder: Path) -> Path:
         """Copy the core's sources into a folder, this fault among them, and return the folder."""
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(
-            RTL, folder, ignore=lambda _, names: [n for n in names if not n.endswith((".v", ".vh", ".yaml"))]
-        )
+        shutil.copytree(RTL, folder, ignore=lambda _, names: [n for n in names if Path(n).suffix not in SOURCES])
         source = (RTL / self.file).read_text(encoding="utf-8")
         (folder / self.file).write_text(self.changed(source), encoding="utf-8")
         return folder
@@ -135,9 +135,9 @@ def fate_of(mutant: Mutant, detection: Detection, folder: Path) -> Fate:
 
 def is_as_wanted(mutant: Mutant, fate: Fate) -> bool:
     """Say whether a fault was found, or, where it changes nothing, was not; one of the list must build."""
-    return (fate.caught_by != NO_BUILD or mutant.offset is not None) and (fate.caught_by == SURVIVED) == (
-        mutant.equivalent is not None
-    )
+    if fate.caught_by == NO_BUILD:
+        return mutant.offset is not None
+    return (fate.caught_by == SURVIVED) == (mutant.equivalent is not None)
 
 
 def run(mutants: Sequence[Mutant], simulator: Simulator) -> list[tuple[Mutant, Fate]]:

@@ -64,9 +64,8 @@ def test_a_fault_without_its_one_place_is_refused():
 
 def test_operators_are_changed_one_at_a_time_and_declarations_not_at_all():
     changed = {SOURCE[: c.offset] + c.replacement + SOURCE[c.offset + len(c.text) :] for c in all_changes(SOURCE)}
-    lines = {
-        new for text in changed for old, new in zip(SOURCE.splitlines(), text.splitlines(), strict=True) if old != new
-    }
+    pairs = [pair for text in changed for pair in zip(SOURCE.splitlines(), text.splitlines(), strict=True)]
+    lines = {after for before, after in pairs if before != after}
     assert lines == {
         "    wire b = a != 1'b0 && !(c | d[3:0]) ? e : f;",
         "    wire b = a == 1'b1 && !(c | d[3:0]) ? e : f;",

@@ -37,10 +37,8 @@ def timing_errors(parameters: CoreParameters, stage: Stage, outcome: Outcome) ->
         decided = outcome.events["cycle"][outcome.events["port"] == port]
         note(BEATS[2], port, decided, frames.decided)
         copies = timing.copies[timing.copies.port == port]
-        copies, left = (
-            copies[np.argsort(copies.first_beat, kind="stable")],
-            outcome.copies[outcome.copies["port"] == port],
-        )
+        copies = copies[np.argsort(copies.first_beat, kind="stable")]
+        left = outcome.copies[outcome.copies["port"] == port]
         note(BEATS[3], port, left["first"], copies.first_beat)
         note(BEATS[4], port, left["last"], copies.last_beat)
     return errors
