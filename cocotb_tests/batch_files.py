@@ -20,6 +20,7 @@ NO_BYTE = b"\xa5"
 
 EVENT = np.dtype([("cycle", "<u4"), ("port", "u1"), ("reason", "u1"), ("_", "<u2"), ("ports", "<u4"), ("full", "<u4")])
 WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "<u4")])
+DROPPED = np.dtype([("port", "<u4"), ("not_before", "<u4")])
 ACCEPTED = np.dtype([("port", "<u4"), ("first", "<u4"), ("last", "<u4")])
 COPY = np.dtype([("port", "<u4"), ("keep", "u1"), ("user", "u1"), ("beats", "<u2"), ("first", "<u4"), ("last", "<u4")])
 ANSWER = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("response", "<u2"), ("data", "<u4")])
@@ -31,13 +32,14 @@ Records = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame on its way in; it is not offered before its cycle."""
+    """A frame on its way in; it is not offered before its cycle, and if it `must_not_wait` not later either."""
 
     port: int
     data: bytes
     is_bad: bool = False
     empty_last_beat: bool = False
     not_before: int = AT_ONCE
+    must_not_wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Outcome:
     events: Records
     writes: Records
     accepted: Records
+    dropped: Records  # by the sources
     copies: Records
     answers: Records
     beats: list[bytes]
@@ -97,7 +100,7 @@ def frame_bytes(frame: Frame) -> bytes:
     """Return the bytes of a frame's record: a head of eight, then its beats, byte 0 of each in the lowest place."""
     n_beats = -(-len(frame.data) // BEAT_BYTES) + frame.empty_last_beat
     in_last = 0 if frame.empty_last_beat else len(frame.data) - BEAT_BYTES * (n_beats - 1)
-    head = frame.not_before << 32 | n_beats << 16 | ((1 << in_last) - 1) << 8 | frame.is_bad
+    head = frame.not_before << 32 | n_beats << 16 | ((1 << in_last) - 1) << 8 | frame.must_not_wait << 1 | frame.is_bad
     # What tkeep leaves out is anything.
     padded = frame.data + NO_BYTE * (n_beats * BEAT_BYTES - len(frame.data))
     return head.to_bytes(8, "big") + np.frombuffer(padded, "<u8").astype(">u8").tobytes()
@@ -133,6 +136,7 @@ def read_stage(folder: Path, number: int, n_ports: int) -> Outcome:
         events=records("events", EVENT),
         writes=records("writes", WRITE),
         accepted=records("accepted", ACCEPTED),
+        dropped=records("dropped", DROPPED),
         copies=records("copies", COPY),
         answers=records("answers", ANSWER),
         beats=[(folder / f"beats_{number}_{port}.bin").read_bytes() for port in range(n_ports)],

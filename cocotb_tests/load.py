@@ -1,17 +1,20 @@
-"""Full load: every port sends as fast as it can, to each other port in turn, through one VEB without policy."""
+"""Full load: every port sends as fast as it or its wire can, to each other port in turn, through one VEB."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
-from cocotb_tests.batch_files import Access, Frame
+from cocotb_tests.batch_files import BEAT_BYTES, Access, Frame
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.traffic import PAYLOAD, station_names
 from tests.forwarding_bench import BROADCAST, OUTSIDE, Station, Switch, mac
 
 IPV4 = bytes.fromhex("0800")
 FCS_BYTES = 4
+WIRE_BYTES = 8 + FCS_BYTES + 12  # IEEE 802.3 clause 3.1.1 and 4.4.2: preamble with SFD, FCS, interpacket gap
 SHORTEST_BYTES = 60
 # Lengths with FCS, in their parts: 7 of 64 B, 4 of 570 B, 1 of 1518 B, and one frame of 9000 B in a thousand.
 MIX = ((64, 7), (570, 4), (1518, 1))
@@ -67,3 +70,25 @@ def load_frames(
         begin = rng.randrange(len(PAYLOAD) - n_payload)
         frames.append(Frame(port, head + PAYLOAD[begin : begin + n_payload], not_before=first_cycle))
     return frames
+
+
+def wire_frames(n_frames: int, n_bytes: int, n_ports: int, first_cycle: int) -> list[Frame]:
+    """Return frames of one length as MACs hand them over: ports at their wire's full rate, and no frame ever waits.
+
+    A beat is what a wire brings in a cycle: 10 Gb/s at 156.25 MHz. `n_bytes`: without FCS.
+    """
+    spacing = wire_cycles(n_bytes)
+    frames = load_frames(n_frames, always_of(n_bytes), n_ports, first_cycle)
+    return [
+        replace(
+            frame,
+            not_before=first_cycle + math.ceil((i // n_ports + i % n_ports / n_ports) * spacing),
+            must_not_wait=True,
+        )
+        for i, frame in enumerate(frames)
+    ]
+
+
+def wire_cycles(n_bytes: int) -> float:
+    """Return the cycles that a frame without FCS takes on the wire, with preamble, FCS and gap."""
+    return (n_bytes + WIRE_BYTES) / BEAT_BYTES

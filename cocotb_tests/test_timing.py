@@ -11,7 +11,7 @@ from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.load import load_frames, open_writes, small_mix
 from cocotb_tests.timing_errors import histogram, n_off, timing_errors
 
-PARAMETERS = CoreParameters()
+PARAMETERS = CoreParameters(ingress_bytes=2048)
 FRAMES = {"icarus": 700, "verilator": 5000}
 LONGEST_BEATS = 190
 READY = {"always": 1.0, "half the time": 0.5, "a fifth of the time": 0.2}

@@ -1,7 +1,8 @@
 // The sources of frame_bench: each port's frames from its file, a beat at a time.
 //
 // A source may change what it offers if it offers nothing or its beat is accepted in this cycle; it begins to offer a beat
-// in the first cycle in which it is allowed to leave, a frame's first beat not before the frame's own cycle.
+// in the first cycle in which it is allowed to leave, a frame's first beat not before the frame's own cycle. A frame that
+// must not be late is dropped if that cycle has passed when the frame before is through: a wire does not wait.
 
 `default_nettype none
 
@@ -30,12 +31,14 @@ module frame_sources #(
 
     integer frame_file[0:PORTS-1];
     integer accepted_file;
+    integer dropped_file;
     integer n_read;
     integer i;
     reg [8*64-1:0] name;
 
     reg [63:0] buffer[0:PORTS*FRAME_BEATS-1];
-    reg [63:0] head;                         // first cycle 63:32, beats 31:16, tkeep 15:8 and tuser 0 of the last beat
+    // First cycle 63:32, beats 31:16, tkeep 15:8 of the last beat; 1: not later than its cycle; tuser 0 of the last beat.
+    reg [63:0] head;
     reg [31:0] not_before[0:PORTS-1];
     reg [15:0] beats[0:PORTS-1];
     reg [15:0] at[0:PORTS-1];
@@ -44,6 +47,7 @@ module frame_sources #(
     reg [31:0] first_accepted[0:PORTS-1];
     reg [PORTS-1:0] began;                   // the first beat of the frame was accepted
     reg [PORTS-1:0] finished;                // no frames are left
+    reg is_late;
     reg [PORTS-1:0] moving;
     reg [PORTS-1:0] accepting;
     reg [PORTS*64-1:0] next_tdata;
@@ -110,19 +114,25 @@ module frame_sources #(
         end
     endtask
 
-    // Read the next frame of port `i`.
+    // Read the next frame of port `i` that is not dropped.
     task load;
         begin
-            n_read = $fread(head, frame_file[i]);
-            if (n_read == HEAD_BYTES) begin
-                at[i] = 16'd0;
-                not_before[i] = head[63:32];
-                beats[i] = head[31:16];
-                last_keep[i] = head[15:8];
-                last_user[i] = head[0];
-                n_read = $fread(buffer, frame_file[i], i * FRAME_BEATS, beats[i]);
-            end else begin
-                finished[i] = 1'b1;
+            is_late = 1'b1;
+            while (is_late) begin
+                is_late = 1'b0;
+                n_read = $fread(head, frame_file[i]);
+                if (n_read == HEAD_BYTES) begin
+                    at[i] = 16'd0;
+                    not_before[i] = head[63:32];
+                    beats[i] = head[31:16];
+                    last_keep[i] = head[15:8];
+                    last_user[i] = head[0];
+                    n_read = $fread(buffer, frame_file[i], i * FRAME_BEATS, beats[i]);
+                    is_late = head[1] && next_cycle > not_before[i];
+                    if (is_late) $fwrite(dropped_file, "%u", {not_before[i], i});
+                end else begin
+                    finished[i] = 1'b1;
+                end
             end
         end
     endtask
@@ -149,6 +159,8 @@ module frame_sources #(
         begin
             $sformat(name, "accepted_%0d.bin", stage);
             accepted_file = $fopen(name, "wb");
+            $sformat(name, "dropped_%0d.bin", stage);
+            dropped_file = $fopen(name, "wb");
             for (i = 0; i < PORTS; i = i + 1) begin
                 $sformat(name, "frames_%0d_%0d.bin", stage, i);
                 frame_file[i] = $fopen(name, "rb");
@@ -159,6 +171,7 @@ module frame_sources #(
     task close_files;
         begin
             $fclose(accepted_file);
+            $fclose(dropped_file);
             for (i = 0; i < PORTS; i = i + 1) $fclose(frame_file[i]);
         end
     endtask
