@@ -8,6 +8,7 @@ HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl
 CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
 SIM ?= icarus
+MUTANTS_ARGS ?=
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
 
@@ -16,7 +17,7 @@ RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast cosim lint bench registers versions clean distclean moved
+.PHONY: demo test test-fast cosim mutants lint bench registers versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -33,6 +34,10 @@ test-fast: $(TEST_STAMP)
 cosim: $(HDL_STAMP)
 	@mkdir -p out
 	$(BIN)/python -m pytest cocotb_tests --sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(PYTEST_ARGS)
+
+# Faults planted in the Verilog, each of which a test must find. MUTANTS_ARGS="--random 100 --seed 3" draws some instead.
+mutants: $(HDL_STAMP)
+	$(BIN)/python -m cocotb_tests.mutants --sim $(SIM) $(MUTANTS_ARGS)
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check --quiet $(PYTHON_FILES)

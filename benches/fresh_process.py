@@ -43,9 +43,15 @@ def duration(arguments: Sequence[str], environment: Mapping[str, str] | None = N
 
     `environment` is added to this process's. Raises RuntimeError with what the process wrote if it fails.
     """
-    started_s, cpu_before_s = time.perf_counter(), _cpu_of_children_s()
+    started_s, cpu_before_s = time.perf_counter(), cpu_of_children_s()
     _run(arguments, environment or {})
-    return Duration(time.perf_counter() - started_s, _cpu_of_children_s() - cpu_before_s)
+    return Duration(time.perf_counter() - started_s, cpu_of_children_s() - cpu_before_s)
+
+
+def cpu_of_children_s() -> float:
+    """Give the seconds for which the processes that this one has started and that have ended had a processor."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_memory_mb(command: Sequence[str]) -> float:
@@ -58,11 +64,6 @@ def peak_memory_mb(command: Sequence[str]) -> float:
     if found is None:
         raise RuntimeError(f"no peak in what the process wrote: {written}")
     return int(found.group(1)) * 1024 / 1e6
-
-
-def _cpu_of_children_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> str:

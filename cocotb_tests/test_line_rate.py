@@ -1,7 +1,7 @@
 """Nine ports at 10 Gb/s with nothing that holds frames back: what gets through is what the bus can carry.
 
-docs/switch_core.md: a frame of L bytes without FCS holds the bus for words(L) cycles, so that at 156.25 MHz, where a beat
-of 64 bits takes a wire's time for it, ports are served in full up to words(L) * PORTS cycles for each wire's frame.
+docs/switch_core.md: a frame of L bytes without FCS holds the bus for words(L) cycles. At 156.25 MHz a wire brings a
+beat of 64 bits in a cycle, so ports are served in full if the wire needs words(L) * PORTS cycles or more for a frame.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cocotb_tests.batch_files import Stage
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.load import open_writes, wire_cycles, wire_frames
+from cocotb_tests.load import CYCLES_BEFORE_LOAD, open_writes, wire_cycles, wire_frames
 
 # Served of offered, 512 bits: computed by hand from the rule above.
 BY_HAND = {60: 1.0, 64: 1.0, 65: 0.618, 128: 1.0, 129: 0.708, 1514: 0.890}
@@ -74,7 +74,7 @@ def check_loads(show, simulator, run_folder, bus_w=512):
     for n_bytes in lengths:
         n_cycles = CYCLES if simulator.name == "verilator" else FEW_CYCLES
         n_frames = parameters.ports * round(n_cycles / wire_cycles(n_bytes))
-        stages.append(Stage(wire_frames(n_frames, n_bytes, parameters.ports, 6 * len(writes)), writes))
+        stages.append(Stage(wire_frames(n_frames, n_bytes, parameters.ports, CYCLES_BEFORE_LOAD * len(writes)), writes))
     outcomes = bench.run(stages)
     found = {
         n_bytes: check_load(parameters, stage, outcome, n_bytes)

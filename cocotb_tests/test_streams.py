@@ -9,21 +9,11 @@ import random
 from collections import Counter
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
-from cocotbext.axi import (
-    AxiLiteBus,
-    AxiLiteMaster,
-    AxiResp,
-    AxiStreamBus,
-    AxiStreamFrame,
-    AxiStreamSink,
-    AxiStreamSource,
-)
 
+from cocotb_tests.axi_streams import BENCH, Streams, stream_frame
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.traffic import MODES, random_frame, random_switch
-from hwmodel.kernels.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
 
 # Queues that hold all frames of a run: none finds its queue full, so that timing plays no part.
@@ -32,49 +22,6 @@ N_FRAMES = 120
 NAMES = ("uplink", "pf", *(f"vf{i}" for i in range(PARAMETERS.ports - 2)))
 QUIET_CYCLES = 1500
 LIMIT_US = 3000
-
-
-class Streams:
-    """The core's registers and streams, and its events as they come."""
-
-    def __init__(self, dut):
-        self.dut = dut
-        cocotb.log.setLevel("WARNING")
-        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.reset)
-        self.sources, self.sinks = [], []
-        for port in range(PARAMETERS.ports):
-            scope = dut.port[port]
-            self.sources.append(AxiStreamSource(AxiStreamBus.from_prefix(scope, "s_axis"), dut.clk, dut.reset))
-            self.sinks.append(AxiStreamSink(AxiStreamBus.from_prefix(scope, "m_axis"), dut.clk, dut.reset))
-        self.reasons = [[] for _ in range(PARAMETERS.ports)]
-
-    async def start(self, writes):
-        self.dut.reset.value = 1
-        Clock(self.dut.clk, 6, "ns").start()
-        await ClockCycles(self.dut.clk, 4)
-        self.dut.reset.value = 0
-        await ClockCycles(self.dut.clk, 2)
-        for address, data in writes:
-            assert (await self.registers.write(address, data.to_bytes(4, "little"))).resp == AxiResp.OKAY
-        cocotb.start_soon(self.watch())
-
-    async def watch(self):
-        while True:
-            await RisingEdge(self.dut.clk)
-            if self.dut.event_valid.value == 1:
-                self.reasons[int(self.dut.event_port.value)].append(DropReason(int(self.dut.event_reason.value)).name)
-
-    def pause(self, rng, idles, stalls):
-        for source in self.sources:
-            source.set_pause_generator(rng.random() < idles for _ in iter(int, 1))
-        for sink in self.sinks:
-            sink.set_pause_generator(rng.random() < stalls for _ in iter(int, 1))
-
-
-def stream_frame(frame):
-    """Return the frame as its source sends it; tuser is set in the last byte's lane alone."""
-    users = [0] * (len(frame.data) - 1) + [int(frame.is_bad)]
-    return AxiStreamFrame(frame.data, tuser=users)
 
 
 def outcome_of(oracle, switch, frame):
@@ -93,7 +40,7 @@ async def copies_and_reasons_are_those_of_the_oracle(dut, mode, idles, stalls):
     switch = random_switch(rng, mode, PARAMETERS)
     oracle, streams = ForwardingOracle(switch), Streams(dut)
     await streams.start(switch_writes(switch, PARAMETERS))
-    streams.pause(rng, idles, stalls)
+    streams.pause(lambda: rng.random() < idles, lambda: rng.random() < stalls)
     expected = [[] for _ in range(PARAMETERS.ports)]
     reasons = [[] for _ in range(PARAMETERS.ports)]
     for serial in range(N_FRAMES):
@@ -138,4 +85,4 @@ def is_within(part, whole):
 
 
 def test_streams(simulate):
-    assert simulate("core_streams", ("core_streams",), **PARAMETERS.verilog()) == 16
+    assert simulate(BENCH, (BENCH,), **PARAMETERS.verilog()) == 16

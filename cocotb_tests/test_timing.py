@@ -8,7 +8,7 @@ import pytest
 from cocotb_tests.batch_files import PATTERN_ROWS, Stage
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.load import load_frames, open_writes, small_mix
+from cocotb_tests.load import CYCLES_BEFORE_LOAD, load_frames, open_writes, small_mix
 from cocotb_tests.timing_errors import histogram, n_off, timing_errors
 
 PARAMETERS = CoreParameters(ingress_bytes=2048)
@@ -27,7 +27,9 @@ def ready_pattern(part):
 def test_no_beat_is_off_under_full_load(show, simulator, run_folder, seed, ready):
     writes = open_writes(PARAMETERS)
     n_frames = FRAMES[simulator.name]
-    frames = load_frames(n_frames, small_mix, PARAMETERS.ports, 6 * len(writes), broadcast_one_in=10, seed=seed)
+    frames = load_frames(
+        n_frames, small_mix, PARAMETERS.ports, CYCLES_BEFORE_LOAD * len(writes), broadcast_one_in=10, seed=seed
+    )
     stage = Stage(frames, writes, ready=ready_pattern(READY[ready]))
     (outcome,) = CoreBench.of(simulator, PARAMETERS, run_folder).run([stage])
     assert not outcome.failed
