@@ -1,4 +1,4 @@
-"""The decision's tables as a sequence of register writes makes them: what the switch core knows, for the model to use."""
+"""The decision's tables as a sequence of register writes makes them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from hwmodel.kernels.port_set import PORTS_PER_WORD, UPLINK
 from . import register_map as at
 from .table_writes import FCS_BYTES
 
+# By the base of a staged table: its entries' stride, and the offset of the word that makes an entry.
+STAGED = {
+    at.VLAN_BASE: (at.VLAN_STRIDE, at.VLAN_UNTAGGED),
+    at.LIST_BASE: (at.LIST_STRIDE, at.LIST_STATIONS),
+    at.ADDRESS_BASE: (at.ADDRESS_STRIDE, at.ADDRESS_OWNERS),
+}
 OUTER_KINDS = {tables_of.MODE_VN_TAG: OUTER_VN, tables_of.MODE_E_TAG: OUTER_E}
 CHANNEL_KINDS = {tables_of.MODE_VEPA: tables_of.CHANNEL_VEPA}
 PORT_SETS = {
@@ -55,11 +61,7 @@ class TableImage:
         self.carries_all = 0
         self.port = [{at.PORT_MAX_FRAME: at.PORT_MAX_FRAME_VALUE_RESET} for _ in range(n_ports)]
         self.stage = [0, 0]
-        self.entries: dict[int, dict[int, tuple[int, int, int]]] = {
-            at.VLAN_BASE: {},
-            at.LIST_BASE: {},
-            at.ADDRESS_BASE: {},
-        }
+        self.entries: dict[int, dict[int, tuple[int, int, int]]] = {base: {} for base in STAGED}
         self._tables: Any = None
 
     def write(self, address: int, value: int) -> None:
@@ -77,10 +79,7 @@ class TableImage:
 
     def _write_entry(self, address: int, value: int) -> None:
         base = max(base for base in self.entries if base <= address)
-        stride = {at.VLAN_BASE: at.VLAN_STRIDE, at.LIST_BASE: at.LIST_STRIDE, at.ADDRESS_BASE: at.ADDRESS_STRIDE}[base]
-        last = {at.VLAN_BASE: at.VLAN_UNTAGGED, at.LIST_BASE: at.LIST_STATIONS, at.ADDRESS_BASE: at.ADDRESS_OWNERS}[
-            base
-        ]
+        stride, last = STAGED[base]
         index, offset = divmod(address - base, stride)
         if offset == last:
             ports = value & ((1 << self.n_ports) - 1)
@@ -123,8 +122,8 @@ class TableImage:
         native = self.port[UPLINK].get(at.PORT_PORT_VLAN, 0) & 0xFFF
         members = dict.fromkeys(range(1, tables_of.RESERVED_VID), self.carries_all)
         untagged = {native: 1} if native else {}
-        for vid, its_members, its_untagged in self.entries[at.VLAN_BASE].values():
-            vid &= 0xFFF
+        for word, its_members, its_untagged in self.entries[at.VLAN_BASE].values():
+            vid = word & 0xFFF
             if vid:
                 members[vid] = members.get(vid, 0) | its_members & ((1 << self.n_ports) - 1)
                 untagged[vid] = untagged.get(vid, 0) | its_untagged & ~1
