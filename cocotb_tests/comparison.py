@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cocotb_tests import register_map as regs
-from cocotb_tests.batch_files import Access, Outcome, Stage
+from cocotb_tests.batch_files import BEAT_BYTES, Access, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames, queue_of
 from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
@@ -60,7 +60,7 @@ def compare(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> tuple
     expected.divergences += _compare_events(parameters, outcome, expected)
     if not expected.divergences:
         for port in range(parameters.ports):
-            expected.divergences += _compare_copies(port, stage, outcome, expected)
+            expected.divergences += _compare_copies(port, stage, outcome, expected) or _compare_ends(port, outcome)
     if not expected.divergences:
         expected.divergences += compare_timing(parameters, stage, outcome, expected.frame_of_event)
     if not expected.divergences and outcome.failed:
@@ -205,6 +205,21 @@ def _compare_copies(port: int, stage: Stage, outcome: Outcome, expected: Expecta
         text = f"frame {missing.frame}, {describe(missing.data)}"
         return [Divergence(f"copy at port {port}", outcome.last_cycle, text, "nothing", missing.frame)]
     return []
+
+
+def _compare_ends(port: int, outcome: Outcome) -> list[Divergence]:
+    """Find where a last beat has bytes outside its tkeep that are not 0."""
+    records = outcome.copies[outcome.copies["port"] == port]
+    last = np.frombuffer(outcome.beats[port], "<u8")[np.cumsum(records["beats"].astype(np.int64)) - 1]
+    n_kept = np.bitwise_count(records["keep"]).astype(np.uint64)
+    # Shifts by less than 64 bits alone are defined.
+    rest = np.where(n_kept < BEAT_BYTES, last >> (8 * n_kept % 64), 0)
+    return [
+        Divergence(
+            f"end of a copy at port {port}", int(records["last"][i]), "zeros outside tkeep", f"{int(last[i]):#018x}"
+        )
+        for i in np.flatnonzero(rest)[:1]
+    ]
 
 
 def counter_reads(parameters: CoreParameters) -> list[Access]:
