@@ -20,6 +20,7 @@ from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.comparison import compare, counter_reads
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
 from cocotb_tests.simulators import ROOT, RTL, SimulationError, Simulator
@@ -38,8 +39,9 @@ SHAPES = {
         mac_entries=9, vlan_entries=5, list_entries=9,
     ),
 }  # fmt: skip
-FRAMES = 110
-CUT_FRAMES = 60
+# Traffic with stalls and pauses, cut traffic, and as many short frames as the bus can take.
+FRAMES, CUT_FRAMES, DENSE_FRAMES = 100, 60, 350
+DENSE_BYTES = 72
 RUN_SECONDS, TEST_SECONDS = 120, 900
 # A stage ends as late as this after the unchanged core has ended it.
 GRACE = 2
@@ -57,7 +59,17 @@ def stages_of(parameters: CoreParameters, seed: str) -> list[Stage]:
         traffic.accesses = [*traffic.accesses, *counter_reads(parameters), *reads_of_tables(parameters)]
         cut = random_stage(seed, mode, parameters, CUT_FRAMES, cut=True)
         stages += [cut, register_stage(parameters, seed, is_short=True), traffic]
+        stages += [dense_stage(parameters, f"{seed} {number}", mode) for number in range(2)]
     return stages
+
+
+def dense_stage(parameters: CoreParameters, seed: str, mode: str) -> Stage:
+    """Return short frames at full load through one switch, in which rare cases are frequent for their time."""
+    stage = random_stage(seed, mode, parameters, DENSE_FRAMES, stalls=False)
+    writes = [access for access in stage.accesses if access.not_before == 0]
+    start = CYCLES_BEFORE_LOAD * len(writes)
+    frames = [replace(frame, data=frame.data[:DENSE_BYTES], not_before=start) for frame in stage.frames]
+    return replace(stage, frames=frames, accesses=writes)
 
 
 def register_stage(parameters: CoreParameters, seed: str, *, is_short: bool = False) -> Stage:

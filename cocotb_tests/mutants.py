@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from cocotb_tests.mutant_detection import NO_BUILD, Detection
+from cocotb_tests.mutant_detection import FURTHER_TESTS, NO_BUILD, Detection
 from cocotb_tests.mutation_operators import all_changes, spread_sample
 from cocotb_tests.simulators import BENCHES, BUILDS, RTL, SIMULATORS, Simulator
 
@@ -101,10 +101,10 @@ def _key(mutant: Mutant) -> str:
 def _digest_of_all() -> str:
     """Return a digest of everything on which a fate depends, the list of faults aside."""
     digest = hashlib.sha256()
-    own = Path(__file__).resolve().parent
-    for path in sorted((*RTL.iterdir(), *own.glob("*.py"), *BENCHES.iterdir())):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    asked = {*FURTHER_TESTS, *(f"test_{path.stem}.py" for path in RTL.glob("*.v"))}
+    own = [path for path in LIST.parent.glob("*.py") if path.name in asked or not path.name.startswith("test_")]
+    for path in sorted((*RTL.glob("*.*"), *own, *BENCHES.iterdir())):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
