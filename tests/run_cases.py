@@ -140,6 +140,7 @@ class Held:
         if link.is_busy and not link.sends_second:
             leaving.add(int(link.slot))
         n_bytes = sum(int(posted.ring[slot].room_bytes) for slot in leaving)
+        n_bytes += sum(int(each.n_bytes) for each in self.in_pipeline if each.is_wire)
         return n_bytes + sum(int(copy.n_bytes) for copy in self.in_rx_buffer)
 
     def tx_buffer_bytes(self) -> int:

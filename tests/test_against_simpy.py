@@ -144,6 +144,11 @@ SAME = {
     ),
     "jumbo frames": Case(poisson(3000, 2500, (64, 1518, 9018)), LONG_FRAMES, busy("pcie.up", 0.6)),
     "pipeline": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
+    "pipeline full from the wire": Case(
+        poisson(6000, 500, (65, 570, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS), receivers=(WIRE, *EVERYONE)),
+        {"nic.max_pps": 1_500_003, "nic.rx_buffer": "16KiB", "port.rate": "10Gbps"},
+        lambda result: result.drops.get("RX_BUFFER_FULL", 0) > 500 and busy("nic.pipeline", 0.99)(result),
+    ),
     "store": Case(poisson(5000, 1100), {"nic.store_rate": "8Gbps"}),
     "far host": Case(poisson(6000, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
     "odd cuts": Case(

@@ -43,6 +43,8 @@ CASES = {
     "the wire outward": ({"wire.tx": 1.0, "wire.rx": 0.4, "pcie.down": 0.5}, {}, {}, "wire.tx", 1.0),
     "the wire inward": ({"wire.tx": 0.2, "wire.rx": 0.99}, {}, {"open_load": True}, "wire.rx", 0.99),
     "the pipeline": ({"nic.pipeline": 0.999, "pcie.up": 0.7}, {}, {}, "nic.pipeline", 0.999),
+    "a pipeline behind a full wire": (
+        {"wire.rx": 1.0, "nic.pipeline": 0.99}, {}, {"open_load": True}, "nic.pipeline", 0.99),
     "the switch": ({"switch.bus": 0.99, "pcie.up": 0.7}, {}, {}, "switch.bus", 0.99),
     "a shaper": ({"pcie.up": 0.3}, {"rate_limit": 0.97}, {}, "rate_limit", 0.97),
     "a policer": ({"pcie.up": 0.3}, {}, {"open_load": True, "drops": {"RATE_LIMITED": 500}}, "rate_limit", 0.0),

@@ -35,6 +35,7 @@ TLP_CAP = 1 << 16  # transactions queued in one direction and class
 FETCH_CAP = 1 << 16
 LANE_CAP = 1 << 12
 LINE_CAP = 1 << 16
+PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
 HEAP_CAP = 1 << 16
 TASK_CAP = 1 << 18
 LOG_CAP = 1 << 17
@@ -136,7 +137,7 @@ CORE = record(
 )
 FUNCTION = record(
     *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight"),
-    *ints("shaper_num", "shaper_den", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
+    *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
     *ints("is_full", "read_bytes"),
 )
 POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
@@ -298,7 +299,7 @@ NIC = record(
     ("choice", CHOICE, (MAX_CHOICES,)),
     ("grant", FRAME, (GRANT_CAP,)),
     ("line", FRAME, (LINE_CAP,)),
-    ("pipe", FRAME, (LINE_CAP,)),
+    ("pipe", FRAME, (PIPE_CAP,)),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
     ("mac_fifo", FIFO),

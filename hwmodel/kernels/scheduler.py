@@ -112,11 +112,14 @@ def choose(nic, scheduler):
 
 @kernel
 def shape(nic, now_fs, number, n_bytes):
-    """Hold a rate-limited function back until its rate allows the next frame."""
+    """Hold a rate-limited function back until its rate allows the next frame.
+
+    A frame that came late leaves the limiter behind; it makes up for at most its window.
+    """
     function = nic.function[number]
     if function.shaper_den == 0:
         return
-    start_fs = max(now_fs, function.eligible_at_fs)
+    start_fs = max(now_fs - function.shaper_window_fs, function.eligible_at_fs)
     function.eligible_at_fs = start_fs + n_bytes * function.shaper_num // function.shaper_den
     if function.eligible_at_fs > now_fs:
         function.is_shaped = 1
@@ -162,7 +165,8 @@ def pick(nic, now_fs):
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or nic.grant_tail - nic.grant_head == GRANT_CAP
+    n_to_switch = nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head
+    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch >= GRANT_CAP
     if nic.limits.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
     set_stalled(nic.stall_tx_buffer, now_fs, no_room)

@@ -11,6 +11,7 @@ from .layout import (
     LINE,
     LINE_CAP,
     NEVER,
+    PIPE_CAP,
     PIPELINE,
     WIRE,
     WIRE_WAIT_HISTOGRAM,
@@ -25,6 +26,7 @@ OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 UPLINK = 0
+PIPE_MASK = PIPE_CAP - 1
 
 
 @kernel
@@ -193,11 +195,23 @@ def switch_frame(nic, now_fs, frame):
 @inlined
 def into_pipeline(nic, now_fs, frame):
     """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
-    busy_fs = nic.limits.pipeline_fs
-    if busy_fs == 0:
+    if nic.limits.pipeline_fs == 0:
         switch_frame(nic, now_fs, frame)
-        return
-    waiting = nic.pipe[nic.pipe_tail & (LINE_CAP - 1)]
+    else:
+        join_pipeline(nic, now_fs, frame)
+
+
+@kernel
+def join_pipeline(nic, now_fs, frame):
+    """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
+    if frame.is_wire:
+        has_room = nic.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
+        if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
+            drop_frame(nic, now_fs, frame, nic.template[frame.template], RX_BUFFER_FULL)
+            return
+        change(nic.rx_buffer, now_fs, frame.n_bytes)
+    busy_fs = nic.limits.pipeline_fs
+    waiting = nic.pipe[nic.pipe_tail & PIPE_MASK]
     waiting.posted_fs = frame.posted_fs
     waiting.doorbell_fs = frame.doorbell_fs
     waiting.template = frame.template
@@ -211,20 +225,18 @@ def into_pipeline(nic, now_fs, frame):
     if nic.pipe_head == nic.pipe_tail:
         set_next(nic.events, PIPELINE, waiting.ready_fs)
     nic.pipe_tail += 1
-    if nic.pipe_tail - nic.pipe_head >= LINE_CAP:
-        nic.overflow = 1
 
 
 @kernel
 def pipeline_done(nic, now_fs):
     """Take a frame out of the pipeline."""
-    frame = nic.pipe[nic.pipe_head & (LINE_CAP - 1)]
+    frame = nic.pipe[nic.pipe_head & PIPE_MASK]
     nic.pipe_head += 1
-    set_next(
-        nic.events,
-        PIPELINE,
-        NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & (LINE_CAP - 1)].ready_fs,
-    )
+    next_fs = NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & PIPE_MASK].ready_fs
+    set_next(nic.events, PIPELINE, next_fs)
+    if frame.is_wire:
+        change(nic.rx_buffer, now_fs, -frame.n_bytes)
+        nic.moves_due = 1
     switch_frame(nic, now_fs, frame)
 
 

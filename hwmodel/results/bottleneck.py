@@ -266,8 +266,9 @@ _RULES = (
     _Rule("driver.tx", _core_is_full("driver.tx", "driver.rx"), _why_driver("tx")),
     _Rule("rx.descriptors", _lacks_descriptors, _why_descriptors),
     _Rule("wire.tx", _full("wire.tx", rival="wire.rx"), _why_wire("wire.tx", "outward")),
-    _Rule("wire.rx", _full("wire.rx"), _why_wire("wire.rx", "inward")),
+    # What stands behind the incoming wire before that wire: it may be full of frames that are dropped there.
     _Rule("switch.bus", _full("switch.bus", rival="nic.pipeline"), _why_bus),
     _Rule("nic.pipeline", _full("nic.pipeline"), _why_pipeline),
+    _Rule("wire.rx", _full("wire.rx"), _why_wire("wire.rx", "inward")),
     _Rule("rate_limit", _is_rate_limited, _why_rate_limit),
 )

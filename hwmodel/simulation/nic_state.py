@@ -171,6 +171,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
             function.shaper_num, function.shaper_den = _fs_per_byte(key, port.rate_limit_bps)
+            window_bytes = config.nic.rate_limit_window_bytes
+            function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
+            function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause
         for queue_number in range(function.first_queue, function.first_queue + limits.queues_per_function):
             for queue, ring in (
                 (nic.tx_queue[queue_number], limits.tx_ring),

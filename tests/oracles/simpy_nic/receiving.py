@@ -69,6 +69,16 @@ class Receiver:
         """Tell whether the Rx buffer has room for a copy."""
         return self.buffered_bytes + copy.frame.data_bytes <= self._parameters.rx_buffer_bytes
 
+    def hold(self, n_bytes: int) -> bool:
+        """Take room for a frame that is not yet switched, if there is enough."""
+        has_room = self.buffered_bytes + n_bytes <= self._parameters.rx_buffer_bytes
+        self.buffered_bytes += n_bytes * has_room
+        return has_room
+
+    def release(self, n_bytes: int) -> None:
+        """Give back what `hold` took."""
+        self.buffered_bytes -= n_bytes
+
     def accept(self, copy: Copy) -> None:
         """Take a copy into the Rx buffer."""
         self.buffered_bytes += copy.frame.data_bytes

@@ -39,14 +39,23 @@ class Switch:
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
-            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, lambda frame, _: self._forward(frame))
+            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, self._leave_pipeline)
 
     def frame_in(self, frame: Frame) -> None:
         """Take a frame that is wholly in the Tx buffer, or received from the wire."""
         if self._pipeline is None:
             self._forward(frame)
+        elif frame.source == WIRE and not self._receiver.hold(frame.data_bytes):
+            self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
         else:
             self._pipeline.put(frame)
+
+    def _leave_pipeline(self, frame: Frame, _: int) -> None:
+        if frame.source == WIRE:
+            self._receiver.release(frame.data_bytes)
+        self._forward(frame)
+        if frame.source == WIRE:
+            self._move_local_copies()
 
     def from_wire(self, frame: Frame) -> None:
         """Let a frame arrive on the line."""
