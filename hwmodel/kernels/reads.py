@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .events import append
 from .fetch import FETCH_MASK
 from .layout import (
     GRANT_CAP,
     PAYLOAD_READ,
     RX_DESCRIPTOR_READ,
+    STORED,
     TX_DESCRIPTOR_READ,
 )
 from .measure import set_stalled
@@ -97,6 +99,20 @@ def host_reads(nic, now_fs, tag_number):
     if host.jitter_kind != FIXED:
         latency_fs += jitter(host)
     answer_read(nic, now_fs + latency_fs, tag_number)
+
+
+@inlined
+def is_stored(nic, now_fs, number):
+    """Say whether a read whose last byte has come is stored at once; else it is after the time of `nic.store_rate`."""
+    limits = nic.limits
+    if limits.store_den == 0:
+        return True
+    n_bytes = nic.tags.slot[number].n_bytes
+    stored_fs = max(now_fs, nic.store_busy_until_fs) + n_bytes * limits.store_num // limits.store_den
+    nic.store_busy_until_fs = stored_fs
+    if not append(nic.events, STORED, stored_fs, number):
+        nic.overflow = 1
+    return False
 
 
 @inlined
