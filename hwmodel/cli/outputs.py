@@ -41,7 +41,7 @@ def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[st
 def check_out_folder(option: str, folder: str, files: Iterable[str], inputs: Iterable[str]) -> None:
     """Raise InputError, a line for each, for `files` in a folder, there or still to be made, that cannot be written."""
     real_folder = os.path.realpath(folder)
-    if os.path.isdir(real_folder):
+    if folder and os.path.isdir(real_folder):
         check_outputs([(option, path) for path in files], inputs)
     elif os.path.lexists(folder) or not folder:
         raise InputError(f"{folder}: {option}: is not a folder")

@@ -75,6 +75,7 @@ class FrameSwitch:
         self._now_ns = 0
         self._in_port = in_port
         self._senders = HeaderTable(switch)
+        self._has_kernels = False
 
     def decide(self, block: PcapBlock) -> DecidedBlock:
         """Decide on the frames of a block, which follows those of earlier calls, and make their copies.
@@ -82,7 +83,9 @@ class FrameSwitch:
         Raises InputError for a frame that its capture cut within its header. The policers' clock is the latest
         timestamp so far: it stands still where timestamps go back.
         """
-        fill_cache(SWITCH_ENTRIES)
+        if not self._has_kernels:
+            fill_cache(SWITCH_ENTRIES)
+            self._has_kernels = True
         now_ns = np.maximum.accumulate(np.maximum(block.at_ns, self._now_ns))
         self._now_ns = int(now_ns[-1]) if len(block) else self._now_ns
         arrivals = _records(len(block), ARRIVAL)

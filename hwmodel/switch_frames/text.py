@@ -178,13 +178,13 @@ class Totals:
             lines += [f"{what}, {counter.total():,}: {_counts(by_port)}"] if by_port else []
         if self.n_cut:
             lines.append(
-                f"{self.n_cut:,} frames are cut short in the capture (bytes column: captured/full): decided by their "
-                "full length, copies hold what was captured"
+                f"cut short in the capture (captured/full in the column of bytes): {self.n_cut:,}; decided by their "
+                "full length, and copies hold what was captured"
             )
         if self.n_back_in_time and self._has_policers:
             lines.append(
-                f"{self.n_back_in_time:,} frames have a timestamp before an earlier frame's: for the policers they "
-                "come at the time of that frame"
+                f"with a timestamp before that of an earlier frame: {self.n_back_in_time:,}; policers take the earlier "
+                "frame's"
             )
         return "\n".join(lines)
 
