@@ -196,6 +196,29 @@ def test_policers_agree_with_exact_fractions_whatever_time_passes(rate_bps, burs
     assert batch.reasons(sent) == expected
 
 
+@pytest.mark.parametrize("gap_s", [3000, 6000, 12_000])
+def test_an_empty_bucket_fills_for_hours(gap_s):
+    """At 1 kbit/s, 125 B a second, into a bucket of 2,000,000 B that jumbo frames of 10,000 B have emptied."""
+    config = policed(1000, 2_000_000)
+    config.ports[1].max_frame_bytes = 10_000
+    batch, raw = Batch(config), frame("vf1", "vf0", length=9996)
+
+    def passed(at_s):
+        return batch.reasons([("vf0", raw, len(raw), at_s * SECOND_NS)] * 250).count(None)
+
+    assert passed(1) == 200
+    assert passed(1 + gap_s) == 125 * gap_s // 10_000
+    # What 10,000 B do not divide is still there: 8 s more are worth 1000 B.
+    left = 125 * gap_s % 10_000
+    assert passed(1 + gap_s + 8) == (left + 1000) // 10_000
+
+
+def test_a_cut_frame_takes_the_tokens_of_its_full_length():
+    raw = frame("vf1", "vf0")
+    sent = [("vf0", raw[:20], 996, 0), ("vf0", raw[:20], 996, 0), ("vf0", raw, 60, 0)]
+    assert Batch(policed(1000, 1500)).reasons(sent) == [None, "RATE_LIMITED", None]
+
+
 def test_each_entry_has_a_policer_of_its_own():
     entries = [AclEntry("police", source=mac(name), rate_bps=1000, burst_bytes=64) for name in ("vf0", "vf1")]
     batch = Batch(switch(acl=tuple(entries)))
