@@ -14,6 +14,7 @@ from hwmodel.kernels import CACHE_DIR
 # Entry points by the module that holds them; each child compiles one.
 RUN_ENTRIES = ("engine.run", "templates.decide_templates")
 DMA_ENTRIES = ("dma.run_dma",)
+SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
 _CHILD = "import sys; from hwmodel.simulation.compile_entry import compile_entry; compile_entry(sys.argv[1])"
 
 
