@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The forwarding decision and the link test run by calls of their own; tests of their names run them both ways.
 DECISION = {"bridge", "forward", "ingress_rules", "mirror", "parse", "police", "port_extender", "port_set"}
 DECISION |= {"switch_tables", "tag_out", "templates"}
-OTHER_ENTRIES = {"dma", "__init__"}
+OTHER_ENTRIES = {"dma", "frame_batch", "__init__"}
 
 
 def run_python(*arguments: str, **environment: str) -> str:
