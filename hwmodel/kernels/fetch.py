@@ -68,11 +68,16 @@ def fetch_rx(nic, number):
 
 @kernel
 def fetch_rx_on_demand(nic, number, n_needed):
-    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it."""
+    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it.
+
+    No frame needs more than the cache holds, so there is room for a descriptor at least while some are lacking.
+    """
     limits = nic.limits
     queue = nic.rx_queue[number]
     if queue.cached + queue.requested + queue.known < n_needed:
         return False
+    batch = limits.rx_fetch_batch if limits.rx_prefetch > 0 else 1
     while queue.cached + queue.requested < n_needed:
-        want_rx(nic, number, min(queue.known, limits.rx_fetch_batch) if limits.rx_prefetch > 0 else 1)
+        room = limits.descriptor_cache - queue.cached - queue.requested
+        want_rx(nic, number, min(queue.known, batch, room))
     return True
