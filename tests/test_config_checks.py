@@ -9,6 +9,7 @@ from hwmodel.config.check_device import check_device
 from hwmodel.config.check_link import check_link
 from hwmodel.config.check_rings import check_rings
 from hwmodel.config.check_stations import check_stations
+from hwmodel.config.check_wire import check_wire
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
@@ -256,7 +257,7 @@ def test_findings_leave_out_what_is_in_doubt():
 def test_each_check_is_silent_on_the_defaults():
     config = config_from_mapping({})
     document = Document("c.yaml", config.resolved())
-    of_blocks = (check_link, check_device, check_rings, check_stations)
+    of_blocks = (check_link, check_device, check_rings, check_stations, check_wire)
     for check in (*of_blocks, check_switch.check_switch, check_workload.check_workload):
         findings = Findings(document, Doubts())
         check(config, findings)

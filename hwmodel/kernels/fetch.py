@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from . import kernel
-from .layout import FETCH_CAP
 
-FETCH_MASK = FETCH_CAP - 1
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 
 
 @kernel
 def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_descriptors):
-    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS."""
+    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS.
+
+    The queue has room for each descriptor of all rings in a fetch of its own.
+    """
     left = n_descriptors
     position = first_descriptor % ring_length
     most = nic.pcie.max_read_request_bytes
     while left > 0:
         in_request = (most - ((16 * position) & (most - 1))) >> 4
         n = min(left, ring_length - position, in_request)
-        fetch = fetches.ring[fetches.tail & FETCH_MASK]
+        fetch = fetches.ring[fetches.tail & fetches.mask]
         fetch.queue = ring_queue
         fetch.n_descriptors = n
         fetch.address = 16 * position
         fetches.tail += 1
         left -= n
         position = (position + n) % ring_length
-    if fetches.tail - fetches.head >= FETCH_CAP:
-        nic.overflow = 1
 
 
 @kernel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .fetch import FETCH_MASK
 from .layout import (
     GRANT_CAP,
     PAYLOAD_READ,
@@ -39,7 +38,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
 @kernel
 def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
-    fetch = fetches.ring[fetches.head & FETCH_MASK]
+    fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
     request(nic, now_fs, kind, fetch.queue, 16 * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0)
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
 from hwmodel.kernels.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, want_descriptors
 from tests.blocks.idle_machine import VF0, VF1, machine
 
@@ -15,7 +14,7 @@ RING = 64
 
 def fetches(waiting):
     """Return (queue, first slot, descriptors) of the fetches that wait at the arbiter."""
-    rings = [waiting.ring[i & (layout.FETCH_CAP - 1)] for i in range(waiting.head, waiting.tail)]
+    rings = [waiting.ring[i & waiting.mask] for i in range(waiting.head, waiting.tail)]
     return [(int(each.queue), int(each.address) // 16, int(each.n_descriptors)) for each in rings]
 
 
