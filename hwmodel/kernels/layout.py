@@ -141,7 +141,7 @@ FUNCTION = record(
 )
 POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
 TX_QUEUE = record(
-    *ints("function", "first", "mask", "reserved", "posted", "rung", "queued", "known", "requested", "cached"),
+    *ints("function", "first", "mask", "reserved", "posted", "rung", "known", "requested", "cached"),
     *ints("picked", "fetched", "held", "written", "counted", "freed", "timer_at_fs", "timer_armed"),
     *ints("highest"),
 )
@@ -150,8 +150,8 @@ FINISHED = record(
     ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32), ("index", I32), ("template", I32),
 )  # fmt: skip
 RX_QUEUE = record(
-    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "used", "held", "held_frames"),
-    *ints("started", "landed", "raised", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
+    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "held", "held_frames"),
+    *ints("started", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
     *ints("moderated_until_fs", "moderation_armed", "written"),
 )
 
@@ -166,18 +166,18 @@ COPY = record(
     ("tx_bytes", I32),
 )  # fmt: skip
 FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
-GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes", "last_reason"))
+GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
 TAG = record(*ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs"))
 TAGS = record(
-    *ints("n_tags", "n_free", "fewest_free", "held_fs", "n_reads"),
+    *ints("n_tags", "n_free", "fewest_free", "held_fs"),
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
 )
 READS = record(
-    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "waiting"),
+    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address"),
 )  # fmt: skip
 SCHEDULER = record(*ints("chosen", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
 

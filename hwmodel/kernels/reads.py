@@ -105,4 +105,3 @@ def release_tag(nic, now_fs, number):
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs
-    tags.n_reads += 1
