@@ -66,6 +66,10 @@ def check_state(run: Run, result: Result) -> None:
     assert held.tx_buffer_bytes() == nic.tx_buffer.level <= nic.limits.tx_buffer_bytes
     assert held.rx_buffer_bytes() == nic.rx_buffer.level <= nic.limits.rx_buffer_bytes
     assert sum(int(queue.reserved - queue.freed) for queue in held.tx_queues) == nic.tx_ring.level
+    most = run.config.nic.rx_ring - 1
+    rx_in_use = [most - int(queue.known + queue.requested + queue.cached) for queue in held.rx_queues]
+    assert sum(rx_in_use) == nic.rx_ring.level
+    assert all(0 <= n <= queue.highest <= most for n, queue in zip(rx_in_use, held.rx_queues, strict=True))
     free = nic.tags.free[: nic.tags.n_free].tolist()
     assert len(set(free)) == len(free) <= nic.tags.n_tags == run.config.pcie.tags
     for credit in nic.credits:

@@ -152,7 +152,7 @@ FINISHED = record(
 RX_QUEUE = record(
     *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "held", "held_frames"),
     *ints("started", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
-    *ints("moderated_until_fs", "moderation_armed", "written"),
+    *ints("moderated_until_fs", "moderation_armed", "written", "highest"),
 )
 
 # --- the NIC ---------------------------------------------------------------------------------------------------

@@ -193,7 +193,6 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 queue.mask = ring_slots(ring) - 1
                 queue.timer_at_fs = layout.NEVER
             nic.rx_queue[queue_number].known = limits.rx_ring - 1
-            nic.rx_ring.level += limits.rx_ring - 1
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
