@@ -143,6 +143,32 @@ SAME = {
         lambda result: result.totals.copies_made > 1.5 * result.totals.delivered_frames,
     ),
     "jumbo frames": Case(poisson(3000, 2500, (64, 1518, 9018)), LONG_FRAMES, busy("pcie.up", 0.6)),
+    "jumbo frames in small buffers": Case(
+        poisson(3000, 2500, (64, 1518, 9018)), {**LONG_FRAMES, "host.buffer_bytes": "2KiB"}, busy("pcie.up", 0.6)
+    ),
+    "jumbo frames of one size": Case(
+        poisson(2500, 5000, (9018,)),
+        {**LONG_FRAMES, **MIXED_BATCHES, "host.buffer_bytes": "2KiB", "host.buffer_offset": "100B"},
+        busy("pcie.up", 0.6),
+    ),
+    "jumbo frames, small cache, jitter": Case(
+        poisson(3000, 2500, (64, 1518, 4000, 9018), senders=WIRE_TOO),
+        {**LONG_FRAMES, "host.buffer_bytes": "1KiB", "host.buffer_offset": "64B", "nic.descriptor_cache": 11,
+         "nic.rx_ring": 128, "driver.rx_interrupt_batch": 2, "pcie.max_payload": "128B",
+         "host.jitter": {"kind": "uniform", "range": "2us"}},
+        stalled("descriptors", 0.1),
+    ),
+    "jumbo frames, slow guests": Case(
+        poisson(3000, 5000, (570, 9018), senders=(VF1, VF2, VF3), receivers=(VF0,)),
+        {**LONG_FRAMES, "host.buffer_bytes": "2KiB", "nic.rx_prefetch": 0, "driver.frame_time": "9000.7ns"},
+        drops("NO_DESCRIPTOR"),
+    ),
+    "jumbo frames, waiting": Case(
+        poisson(3000, 3000, (570, 9018), receivers=EVERYONE),
+        {**LONG_FRAMES, "host.buffer_bytes": "512B", "nic.drop_enable": False, "driver.rx_interrupt_batch": 1,
+         "driver.moderation": "9.0013us"},
+        stalled("descriptors"),
+    ),
     "pipeline": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
     "pipeline full from the wire": Case(
         poisson(6000, 500, (65, 570, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS), receivers=(WIRE, *EVERYONE)),
@@ -179,7 +205,7 @@ TIES = {
     "short frames, few tags": Case(poisson(8000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
     "pipeline in step with timers": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
 }
-QUICK = ("mixed sizes", "tags", "jitter")
+QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 
 
 def window_of(load: Recorded | Loops) -> dict[str, str]:

@@ -66,6 +66,10 @@ def check_state(run: Run, result: Result) -> None:
     assert held.tx_buffer_bytes() == nic.tx_buffer.level <= nic.limits.tx_buffer_bytes
     assert held.rx_buffer_bytes() == nic.rx_buffer.level <= nic.limits.rx_buffer_bytes
     assert sum(int(queue.reserved - queue.freed) for queue in held.tx_queues) == nic.tx_ring.level
+    most = run.config.nic.rx_ring - 1
+    rx_in_use = [most - int(queue.known + queue.requested + queue.cached) for queue in held.rx_queues]
+    assert sum(rx_in_use) == nic.rx_ring.level
+    assert all(0 <= n <= queue.highest <= most for n, queue in zip(rx_in_use, held.rx_queues, strict=True))
     free = nic.tags.free[: nic.tags.n_free].tolist()
     assert len(set(free)) == len(free) <= nic.tags.n_tags == run.config.pcie.tags
     for credit in nic.credits:
@@ -79,6 +83,7 @@ def check_state(run: Run, result: Result) -> None:
     for queue in held.rx_queues:
         assert min(queue.known, queue.requested, queue.cached) >= 0
         assert queue.known + queue.requested + queue.cached <= run.config.nic.rx_ring - 1
+        assert queue.cached + queue.requested <= run.config.nic.descriptor_cache
         assert queue.taken <= queue.visible <= queue.started
 
 
@@ -142,6 +147,39 @@ def test_balances_hold_in_every_run(machine, workload, seed):
 @given(MACHINE, WORKLOAD, st.integers(1, 10**9), st.sampled_from(["0us", "100us"]))
 def test_balances_hold_in_many_runs(machine, workload, seed, warmup):
     run, result = finished(machine, {"workload": workload}, RUN, {"run": {"seed": seed, "warmup": warmup}})
+    check_figures(result)
+    check_state(run, result)
+
+
+# ---- Frames of many Rx descriptors ----
+
+JUMBO_LENGTHS = st.sampled_from(
+    [{"frame_bytes": 9018}, {"frame_bytes": 4000}, {"sizes": [[64, 7], [1518, 3], [9018, 2]]}]
+)
+
+
+def with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring):
+    """Let all stations send and receive 9018 B, into buffers that are small, by rings that can hold such frames."""
+    switch = dict(machine["switch"])
+    named = {port["name"]: port for port in switch.get("ports", [])}
+    vfs = machine["nic"].get("vfs", {"82576": 6}.get(machine["nic"]["preset"], 8))
+    stations = ["pf", *(f"vf{k}" for k in range(vfs))]
+    switch["ports"] = [{"name": name, **named.get(name, {}), "max_frame": "9018B"} for name in stations]
+    nic = {"rx_ring": ring, "descriptor_cache": 64, "tx_buffer": "16KiB", "rx_buffer": "10KiB"}
+    workload = {key: value for key, value in workload.items() if key not in ("frame_bytes", "sizes")}
+    return merged(machine, {"nic": nic, "host": {"buffer_bytes": buffer_bytes}}) | {
+        "switch": switch, "workload": {**workload, **lengths},
+    }  # fmt: skip
+
+
+@SETTINGS
+@given(
+    MACHINE, WORKLOAD, JUMBO_LENGTHS, st.sampled_from(["256B", "512B", "2KiB"]), st.sampled_from([128, 200]),
+    st.integers(1, 99),
+)  # fmt: skip
+def test_balances_hold_with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring, seed):
+    jumbo = with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring)
+    run, result = finished(jumbo, RUN, {"run": {"seed": seed}})
     check_figures(result)
     check_state(run, result)
 

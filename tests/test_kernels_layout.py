@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.switch_tables import MAX_ACL_ENTRIES
+from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state
 
 
@@ -41,6 +45,15 @@ def test_no_field_of_the_state_has_such_a_name():
     records = list(all_records(layout.NIC))
     assert len(records) > 30
     assert [name for each in records for name in each.names if name in empty] == []
+
+
+def test_no_field_of_the_state_is_without_a_use():
+    folders = (Path(layout.__file__).parent, Path(nic_state.__file__).parent)
+    sources = [path for folder in folders for path in folder.glob("*.py") if path != Path(layout.__file__)]
+    words = {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    # The stalls are reached by the names that `nic_state.STALLS` lists.
+    words |= {f"stall_{name}" for name in nic_state.STALLS}
+    assert {name for each in all_records(layout.NIC) for name in each.names} - words == set()
 
 
 def test_fields_are_aligned():

@@ -161,6 +161,47 @@ def test_rings_stay_in_their_pool(nic):
         assert max(queue.first + queue.mask for queue in in_use) < layout.RING_POOL
 
 
+@pytest.mark.parametrize(
+    "nic",
+    [
+        {"vfs": 128, "rx_ring": 8192, "rx_prefetch": 4096, "descriptor_cache": 4096},  # 66,048 fetches of eight at once
+        {"vfs": 63, "queues_per_vf": 16, "rx_ring": 2048, "rx_prefetch": 2047, "descriptor_cache": 2047,
+         "rx_fetch_batch": 1},  # and 2 million of one
+    ],
+)  # fmt: skip
+def test_all_rings_may_fetch_all_their_descriptors_at_once(nic):
+    run, _ = finished(
+        POLLED, {"nic": {"preset": None, **nic}, "workload": {"pattern": "ring", "load": "1Mbps"}},
+        {"run": {"warmup": "0us", "duration": "40us"}},
+    )  # fmt: skip
+    state = run.state[0]
+    held = [queue.known + queue.requested + queue.cached for queue in state.rx_queue[: state.limits.n_queues]]
+    waiting = state.reads.rx_fetches
+    assert set(held) == {nic["rx_ring"] - 1}
+    assert waiting.tail - waiting.head > 60_000
+    assert waiting.mask < layout.FETCH_CAP
+
+
+FAR = {
+    "pcie": {"generation": 3, "lanes": 32, "tags": 256, "address_bits": 32},
+    "nic": {"vfs": 4, "rx_writeback_batch": 1, "preset": None, "tx_ring": 4096, "rx_ring": 4096},
+    "workload": {"frame_bytes": 64, "pattern": "broadcast"},
+}
+
+
+def test_a_link_may_be_as_long_as_its_tlps_on_the_way_have_room():
+    """At 31.4 GB/s the shortest TLP, 20 B, takes 0.6365 ns; 4095 of them take 2606.4 ns."""
+    begun(POLLED, FAR, {"pcie": {"propagation": "2606ns"}})
+    with pytest.raises(InputError, match=r"pcie\.propagation: 2\.607us .* 4096 TLPs .* 4095, so for at most 2606ns"):
+        begun(POLLED, FAR, {"pcie": {"propagation": "2607ns"}})
+
+
+def test_a_long_link_full_of_short_tlps_does_not_overflow():
+    far = {"pcie": {"propagation": "2600ns", "dllp_model": "none"}, "run": {"warmup": "10us", "duration": "100us"}}
+    _, result = finished(POLLED, FAR, far)
+    assert result.totals.copies_delivered > 1000
+
+
 def test_a_histogram_of_jitter_that_does_not_fit_is_refused():
     bins = [[f"{i}ns", 1] for i in range(300)]
     with pytest.raises(InputError, match=r"host\.jitter\.bins"):

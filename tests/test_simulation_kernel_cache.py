@@ -34,7 +34,9 @@ class Child:
     is_endless = False
     ended: tuple[str, ...] = ()
 
-    def __init__(self, command):
+    def __init__(self, command, env):
+        assert env["HWMODEL_CACHE_DIR"] == str(self.folder.parent), "the parent's folder, wherever it is"
+        assert env["PATH"] == os.environ["PATH"]
         self.name = command[-1]
         Child.started += (self.name,)
         self.status = None
@@ -91,7 +93,7 @@ def test_an_interrupt_leaves_no_child_behind(children, monkeypatch):
 
 
 def test_where_no_child_can_be_started_the_caller_compiles(empty_cache, monkeypatch):
-    def refuse(_command):
+    def refuse(_command, env):
         raise PermissionError("no more processes")
 
     monkeypatch.setattr(kernel_cache.subprocess, "Popen", refuse)

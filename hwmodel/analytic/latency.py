@@ -99,7 +99,8 @@ def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
 def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, ...]:
     """List the steps of one frame from a VM to a VM, alone, from its post to its being visible to the receiver.
 
-    Batches are 1, the Rx descriptor is on the chip. Where the receiver does not poll, it waits for an interrupt.
+    Batches are 1, the frame's Rx descriptors are on the chip. Where the receiver does not poll, it waits for an
+    interrupt.
     """
     interrupt = config.driver.rx_interrupt_batch or config.driver.moderation_fs
     rules, rate, host = TlpRules.of(config), link_rate_of(config.pcie), config.host

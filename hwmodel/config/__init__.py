@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .check_rings import rx_descriptors_in_use
 from .driver import Driver
+from .frame_lengths import descriptors_of
 from .host import Host, JitterBin
 from .load import config_from_mapping, load_config, place_lines
 from .model import Config
@@ -40,7 +42,9 @@ __all__ = [
     "Workload",
     "check_run_scope",
     "config_from_mapping",
+    "descriptors_of",
     "json_schema",
     "load_config",
     "place_lines",
+    "rx_descriptors_in_use",
 ]

@@ -1,6 +1,9 @@
-"""List the frame lengths that a configuration names, each with the key that names it."""
+"""List the frame lengths that a configuration names, each with the key that names it; count their Rx descriptors."""
 
 from __future__ import annotations
+
+from hwmodel.wire.ethernet import FCS_BYTES, EtherType
+from hwmodel.wire.tags import TAG_BYTES
 
 from .document import KeyPath
 from .model import Config
@@ -23,3 +26,14 @@ def named_lengths(config: Config, *, of_vms_only: bool = False) -> list[tuple[in
         for index, entry in enumerate(block.sizes or ()):
             found.append((entry.frame_bytes, (*path, "sizes", index)))
     return found
+
+
+def descriptors_of(config: Config, frame_bytes: int) -> int:
+    """Return how many Rx descriptors a frame (bytes with FCS) takes at most: one for each host buffer begun.
+
+    A C-TAG counts where the switch may add one. Where a buffer has no room at all, which is another check's, it is 1.
+    """
+    room = config.host.buffer_bytes - config.host.buffer_offset_bytes
+    may_add_tag = any(set(port.vlans) - set(port.untagged) for port in config.switch.ports)
+    n_bytes = frame_bytes - FCS_BYTES + TAG_BYTES[EtherType.C_TAG] * may_add_tag
+    return max(1, -(-n_bytes // room)) if room > 0 else 1

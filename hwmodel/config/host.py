@@ -71,11 +71,13 @@ class Host(Block):
         "bytes, which costs a 20 B header for each.",
     )
     buffer_bytes: Annotated[int, ByteCount("256B", "64KiB", power_of_two=True)] = key(
-        "2KiB", "Distance of frame buffers in host memory; a frame must fit into one, so jumbo frames need 16KiB."
+        "2KiB",
+        "Size of an Rx buffer. A longer frame is received into several, each with an Rx descriptor; a Tx buffer holds "
+        "its whole frame.",
     )
     buffer_offset_bytes: Annotated[int, ByteCount("0B", "64KiB", multiple_of="4B")] = key(
         "0B",
-        "Where in its buffer a frame begins, a multiple of 4 B. Off a max_payload boundary a frame may need more TLPs.",
+        "Where in each buffer the data begin, a multiple of 4 B. Off a max_payload boundary they may need more TLPs.",
         alias="buffer_offset",
     )
     write_drain_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(

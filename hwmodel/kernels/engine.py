@@ -121,7 +121,7 @@ def down_received(nic, now_fs, sending):
         nic.reads_due = 1
     else:
         nic.rx_queue[sending.queue].known += sending.n
-        change(nic.rx_ring, now_fs, sending.n)
+        change(nic.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
 

@@ -32,7 +32,7 @@ GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
-FETCH_CAP = 1 << 16
+FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
 LANE_CAP = 1 << 12
 LINE_CAP = 1 << 16
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
@@ -142,7 +142,7 @@ FUNCTION = record(
 )
 POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
 TX_QUEUE = record(
-    *ints("function", "first", "mask", "reserved", "posted", "rung", "queued", "known", "requested", "cached"),
+    *ints("function", "first", "mask", "reserved", "posted", "rung", "known", "requested", "cached"),
     *ints("picked", "fetched", "held", "written", "counted", "freed", "timer_at_fs", "timer_armed"),
     *ints("highest"),
 )
@@ -151,9 +151,9 @@ FINISHED = record(
     ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32), ("index", I32), ("template", I32),
 )  # fmt: skip
 RX_QUEUE = record(
-    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "used", "held", "held_frames"),
-    *ints("started", "landed", "raised", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
-    *ints("moderated_until_fs", "moderation_armed", "written"),
+    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "held", "held_frames"),
+    *ints("started", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
+    *ints("moderated_until_fs", "moderation_armed", "written", "highest"),
 )
 
 # --- the NIC ---------------------------------------------------------------------------------------------------
@@ -167,18 +167,18 @@ COPY = record(
     ("tx_bytes", I32),
 )  # fmt: skip
 FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
-GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes", "last_reason"))
+GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
-FETCH = record(*ints("queue", "n_descriptors", "address"))
-FETCHES = record(*ints("head", "tail"), ("ring", FETCH, (FETCH_CAP,)))
+FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
+FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
 TAG = record(*ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs"))
 TAGS = record(
-    *ints("n_tags", "n_free", "fewest_free", "held_fs", "n_reads"),
+    *ints("n_tags", "n_free", "fewest_free", "held_fs"),
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
 )
 READS = record(
-    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "waiting"),
+    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address"),
 )  # fmt: skip
 SCHEDULER = record(*ints("chosen", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .events import append
-from .fetch import FETCH_MASK
 from .layout import (
     GRANT_CAP,
     PAYLOAD_READ,
@@ -41,7 +40,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
 @kernel
 def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
-    fetch = fetches.ring[fetches.head & FETCH_MASK]
+    fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
     request(nic, now_fs, kind, fetch.queue, 16 * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0)
 
@@ -122,4 +121,3 @@ def release_tag(nic, now_fs, number):
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs
-    tags.n_reads += 1

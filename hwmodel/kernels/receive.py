@@ -93,7 +93,9 @@ def start_write(nic, now_fs, copy, n_descriptors):
     number = copy.queue
     queue = nic.rx_queue[number]
     queue.cached -= n_descriptors
-    change(nic.rx_ring, now_fs, -n_descriptors)
+    change(nic.rx_ring, now_fs, n_descriptors)
+    n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
+    queue.highest = max(queue.highest, n_in_use)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
     slot.posted_fs = copy.posted_fs
     slot.doorbell_fs = copy.doorbell_fs

@@ -47,7 +47,8 @@ class LinkSnapshot:
 class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
-    `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `flow_latencies` and
+    `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `tx_ring_highest` and
+    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `flow_latencies` and
     the histograms are those since the window began, and not copied: they may take most of a run's memory.
     """
 
@@ -68,6 +69,8 @@ class Snapshot:
     read_bytes: Ints
     flows: npt.NDArray[Any]
     tx_ring_highest: int
+    rx_ring_highest: int
+    n_receivers: int
     histogram: npt.NDArray[np.int32]
     from_doorbell: npt.NDArray[Any]
     wire_wait: npt.NDArray[Any]
@@ -89,6 +92,8 @@ def begin_window(nic: Any, book: FlowBook) -> None:
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
+    queues = nic["rx_queue"][: int(nic.limits.n_queues)]
+    queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
     nic.tags.fewest_free = nic.tags.n_free
 
 
@@ -97,7 +102,8 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
     now_fs = int(nic.now_fs)
     n_functions = int(nic.limits.n_functions)
     n_flows = len(book.flows)
-    queues = nic["tx_queue"][: int(nic.limits.n_queues)]
+    n_queues = int(nic.limits.n_queues)
+    rx_queues = nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
         n_events=int(nic.events.n_events),
@@ -115,7 +121,9 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         flows=nic["flow"][:n_flows].copy(),
-        tx_ring_highest=int(queues["highest"].max(initial=0)),
+        tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
+        rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
+        n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
         histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         from_doorbell=np.array(nic["from_doorbell"]),
         wire_wait=np.array(nic["wire_wait"]),

@@ -9,7 +9,7 @@ import numpy as np
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.units import FS_PER_S, format_rate_bps, fs_per_byte
+from hwmodel.units import FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -83,10 +83,10 @@ def fill_link(nic: Nic, config: Config) -> None:
     pcie.completion_bytes = overhead.completion_bytes
     pcie.whole_words = counts_whole_double_words(settings.dllp_model)
     pcie.dllp_period = rate.tlps_per_dllp_pair
-    pcie.propagation_fs = settings.propagation_fs
     pcie.arbitration = ARBITRATIONS[settings.arbitration]
     lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
     pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
+    _set_propagation(pcie, settings.propagation_fs)
     pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
@@ -99,6 +99,18 @@ def fill_link(nic: Nic, config: Config) -> None:
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
         pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)
+
+
+def _set_propagation(pcie: Any, propagation_fs: int) -> None:
+    """Set the time of flight; InputError if more TLPs may be on their way than a run has room for."""
+    least_fs = int(pcie.duration_fs[min(pcie.request_bytes, pcie.completion_bytes)])  # of the shortest TLP
+    most_fs = (layout.LANE_CAP - 1) * least_fs - 1
+    if propagation_fs > most_fs:
+        raise InputError(
+            f"pcie.propagation: {format_time_fs(propagation_fs)} holds up to {propagation_fs // least_fs + 1} TLPs of "
+            f"this link each way; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
+        )
+    pcie.propagation_fs = propagation_fs
 
 
 def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
@@ -184,11 +196,12 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 queue.mask = ring_slots(ring) - 1
                 queue.timer_at_fs = layout.NEVER
             nic.rx_queue[queue_number].known = limits.rx_ring - 1
-            nic.rx_ring.level += limits.rx_ring - 1
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
+    nic.reads.tx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.tx_ring) - 1
+    nic.reads.rx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.rx_ring) - 1
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP

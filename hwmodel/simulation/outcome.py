@@ -245,14 +245,14 @@ def _wire(span: Span) -> Wire:
 
 
 def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
-    """Give mean depths: of rings per ring, of buffers in bytes, of tags in tags."""
-    rings = len(config.switch.ports) * config.nic.queues_per_vf
-    senders = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    """Give depths: of rings the mean over those of all that send (receive), of buffers in bytes, of tags in tags."""
+    tx_rings = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    rx_rings = max(1, span.end.n_receivers * config.nic.queues_per_vf)
     held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
     highest = span.end.highest
     return {
-        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / senders, max=span.end.tx_ring_highest),
-        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rings, max=config.nic.rx_ring - 1),
+        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / tx_rings, max=span.end.tx_ring_highest),
+        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
         "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
         "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
         "wire": QueueDepth(mean=span.mean("wire_queue"), max=highest["wire_queue"]),

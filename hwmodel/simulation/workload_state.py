@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.config import descriptors_of, rx_descriptors_in_use
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.forward import DECISION
@@ -63,6 +64,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     """
     _check_capacities(workload)
     _check_buffers(config, workload)
+    _check_rx_descriptors(config, workload)
     book = FlowBook()
     _fill_templates(nic, config, workload.templates, book)
     _fill_sources(nic, config, workload, seed)
@@ -99,6 +101,27 @@ def _check_buffers(config: Config, workload: Workload) -> None:
     ]
     if problems:
         raise InputError(problems)
+
+
+def _check_rx_descriptors(config: Config, workload: Workload) -> None:
+    """Raise InputError where a recorded frame takes more Rx descriptors than there can ever be for it."""
+    most_bytes = max(port.max_frame_bytes for port in config.switch.ports)  # longer ones drop as OVERSIZE
+    lengths = np.flatnonzero(np.bincount(workload.records.frame_bytes[workload.records.frame_bytes <= most_bytes]))
+    if not len(lengths):
+        return
+    longest = int(lengths[-1])
+    n_descriptors, ring, cache = descriptors_of(config, longest), config.nic.rx_ring, config.nic.descriptor_cache
+    held, needed = rx_descriptors_in_use(config, {descriptors_of(config, int(n_bytes)) for n_bytes in lengths})
+    if n_descriptors > min(ring - 1, cache):
+        raise InputError(
+            f"host.buffer_bytes: the capture's frame of {longest} B takes {n_descriptors} Rx descriptors; nic.rx_ring "
+            f"{ring} and nic.descriptor_cache {cache} hold at most {min(ring - 1, cache)} at once"
+        )
+    if ring <= held + needed:
+        raise InputError(
+            f"nic.rx_ring: with the capture's frames of up to {n_descriptors} Rx descriptors a ring of {ring} can stop "
+            f"for ever: batches hold back up to {held} of its {ring - 1} descriptors, and the next step needs {needed}"
+        )
 
 
 def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], book: FlowBook) -> None:

@@ -42,7 +42,7 @@ def chosen(nic):
 def rx_fetches(nic):
     waiting_fetches = nic.reads.rx_fetches
     return [
-        int(waiting_fetches.ring[i & (layout.FETCH_CAP - 1)].n_descriptors)
+        int(waiting_fetches.ring[i & waiting_fetches.mask].n_descriptors)
         for i in range(waiting_fetches.head, waiting_fetches.tail)
     ]
 

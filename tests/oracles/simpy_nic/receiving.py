@@ -64,6 +64,7 @@ class Receiver:
         """In the Rx buffer, the DMA engine has not yet taken them."""
         self._is_writing = False
         self._is_advancing = False
+        self._has_dropped = False
 
     def fits(self, copy: Copy) -> bool:
         """Tell whether the Rx buffer has room for a copy."""
@@ -132,6 +133,9 @@ class Receiver:
         while self._waiting and self._serve_head(self._waiting[0]):
             pass
         self._is_advancing = False
+        if self._has_dropped:
+            self._has_dropped = False
+            self.room_freed()
 
     def _serve_head(self, copy: Copy) -> bool:
         """Fetch what the head lacks, then write or drop it; return whether it is gone."""
@@ -141,11 +145,13 @@ class Receiver:
             if self._parameters.drop_enable:
                 self._waiting.popleft()
                 self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
-                self._free_room(copy)
+                self.buffered_bytes -= copy.frame.data_bytes
+                self._has_dropped = True
             return self._parameters.drop_enable
         on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
         while ring.cached + ring.requested < needed:
-            self._request(ring, min(ring.known, on_demand))
+            cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
+            self._request(ring, min(ring.known, on_demand, cache_room))
         if self._is_writing or ring.cached < needed:
             return False
         self._waiting.popleft()
