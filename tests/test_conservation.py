@@ -101,10 +101,10 @@ def check_all_is_back(run: Run, result: Result) -> None:
         assert not link.is_busy
         assert (link.first.head, link.second.head) == (link.first.tail, link.second.tail)
     for queue in held.tx_queues:
-        assert queue.known == queue.requested == queue.cached == queue.held == 0
+        assert queue.known == queue.requested == queue.cached == queue.held.n_descriptors == 0
         assert queue.reserved - queue.freed == queue.counted < max(1, run.config.driver.tx_interrupt_batch)
     for queue in held.rx_queues:
-        assert queue.requested == queue.held == queue.counted == 0
+        assert queue.requested == queue.held.n_descriptors == queue.counted == 0
         assert queue.taken == queue.visible == queue.started
         assert queue.known + queue.cached + queue.since_refill == run.config.nic.rx_ring - 1
 

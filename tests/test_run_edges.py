@@ -123,7 +123,7 @@ def test_windows_side_by_side_add_up_to_the_whole(machine):
     for name in ("pcie.up", "pcie.down", "pcie.tags", "wire.tx", "wire.rx", "nic.pipeline"):
         assert mean(lambda part, name=name: part.utilization[name]) == pytest.approx(whole.utilization[name], abs=1e-9)
     for name, depth in whole.queues.items():
-        if name != "tx_ring":  # the mean of those in use, which are fewer at first
+        if name not in ("tx_ring", "rx_ring"):  # the mean of those in use, which are fewer at first
             assert mean(lambda part, name=name: part.queues[name].mean) == pytest.approx(depth.mean, rel=1e-9)
     assert mean(lambda part: part.cpu.cores_busy) == pytest.approx(whole.cpu.cores_busy, abs=1e-9)
     assert mean(lambda part: part.totals.gbps) == pytest.approx(whole.totals.gbps, abs=1e-9)

@@ -55,11 +55,12 @@ from .link import (
 )
 from .measure import change
 from .reads import host_reads, is_stored, issue, release_tag
-from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show
+from .receive import moderation_expired, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
 from .switching import frame_in, line_done, move_local_copies, pipeline_done, wire_done
-from .transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
+from .transmit import descriptor_done, slots_free, tx_written_back
+from .writeback import writeback_expired
 
 
 @inlined
@@ -149,11 +150,11 @@ def timer(nic, now_fs):
     elif kind == SOURCE_TIMER:
         source_timer(nic, now_fs, index)
     elif kind == RX_WRITEBACK_TIMER:
-        rx_writeback_expired(nic, now_fs, index)
+        writeback_expired(nic, now_fs, nic.rx_queue[index].held)
     elif kind == MODERATION_TIMER:
         moderation_expired(nic, now_fs, index)
     elif kind == TX_WRITEBACK_TIMER:
-        tx_writeback_expired(nic, now_fs, index)
+        writeback_expired(nic, now_fs, nic.tx_queue[index].held)
     else:
         shaper_expired(nic, index)
         nic.reads_due = 1

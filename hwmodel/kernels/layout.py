@@ -140,20 +140,26 @@ FUNCTION = record(
     *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
     *ints("is_full", "read_bytes"),
 )
+# Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
+HELD = record(
+    *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
+    *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
+)
 POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "known", "requested", "cached"),
-    *ints("picked", "fetched", "held", "written", "counted", "freed", "timer_at_fs", "timer_armed"),
-    *ints("highest"),
+    *ints("picked", "fetched", "counted", "freed", "highest"),
+    ("held", HELD),
 )
 FINISHED = record(
     *ints("posted_fs", "doorbell_fs"),
     ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32), ("index", I32), ("template", I32),
 )  # fmt: skip
 RX_QUEUE = record(
-    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "held", "held_frames"),
-    *ints("started", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
-    *ints("moderated_until_fs", "moderation_armed", "written", "highest"),
+    *ints("function", "first", "mask", "known", "requested", "cached", "fetched"),
+    *ints("started", "visible", "taken", "counted", "since_refill", "highest"),
+    *ints("moderated_until_fs", "moderation_armed"),
+    ("held", HELD),
 )
 
 # --- the NIC ---------------------------------------------------------------------------------------------------
@@ -224,8 +230,8 @@ HOST = record(
     ("jitter_threshold", I64, (256,)),
 )
 LIMITS = record(
-    *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"),
-    *ints("rx_writeback_batch", "writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
+    *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
+    *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
     *ints("queues_per_function", "wire_num", "wire_den", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill

@@ -10,60 +10,17 @@ from .guest import add_task
 from .layout import (
     COPY_CAP,
     MODERATION_TIMER,
-    NEVER,
     PAYLOAD_WRITE,
     RX_INTERRUPT,
-    RX_WRITEBACK,
-    RX_WRITEBACK_TIMER,
     TAKE_TASK,
 )
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
-from .transactions import post_ring_write, post_write
+from .transactions import post_write
+from .writeback import hold_for_writeback
 
 COPY_MASK = COPY_CAP - 1
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
-
-
-@kernel
-def write_back_rx(nic, now_fs, number):
-    """Write all held Rx descriptors of a ring back, right behind what is queued."""
-    queue = nic.rx_queue[number]
-    post_ring_write(nic, now_fs, RX_WRITEBACK, number, nic.limits.rx_ring, queue.written, queue.held, queue.held_frames)
-    queue.written += queue.held
-    queue.held = 0
-    queue.held_frames = 0
-    queue.timer_at_fs = NEVER
-
-
-@inlined
-def hold_for_writeback(nic, now_fs, number, n_descriptors):
-    """Hold a frame's descriptors for write-back, or write a full batch."""
-    limits = nic.limits
-    queue = nic.rx_queue[number]
-    queue.held += n_descriptors
-    queue.held_frames += 1
-    if queue.held >= limits.rx_writeback_batch:
-        write_back_rx(nic, now_fs, number)
-    elif queue.held_frames == 1 and limits.writeback_timeout_fs > 0:
-        queue.timer_at_fs = now_fs + limits.writeback_timeout_fs
-        if queue.timer_armed == 0:
-            queue.timer_armed = 1
-            if not set_timer(nic.events, queue.timer_at_fs, RX_WRITEBACK_TIMER, number):
-                nic.overflow = 1
-
-
-@kernel
-def rx_writeback_expired(nic, now_fs, number):
-    """Write back what is held, or wait on: the timer was for descriptors that have gone since."""
-    queue = nic.rx_queue[number]
-    queue.timer_armed = 0
-    if queue.timer_at_fs == now_fs:
-        write_back_rx(nic, now_fs, number)
-    elif queue.timer_at_fs < NEVER:
-        queue.timer_armed = 1
-        if not set_timer(nic.events, queue.timer_at_fs, RX_WRITEBACK_TIMER, number):
-            nic.overflow = 1
 
 
 @inlined
@@ -108,7 +65,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     queue.started += 1
     nic.rx_dma_busy = 1
     post_payload(nic, now_fs, number, copy.n_bytes)
-    hold_for_writeback(nic, now_fs, number, n_descriptors)
+    hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
     fetch_rx(nic, number)
 
 

@@ -29,6 +29,8 @@ SCHEDULERS = {
     "deficit": layout.SCHEDULE_DEFICIT,
     "strict": layout.SCHEDULE_STRICT,
 }
+TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
+RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
 JITTERS = ("fixed", "uniform", "histogram")
 STALLS = ("tags", "credits", "completion_credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 TWO_TO_32 = 1 << 32
@@ -153,9 +155,9 @@ def random_words(seed: int, stream: int) -> Any:
 
 def _fill_limits(nic: Nic, config: Config) -> None:
     limits, settings, driver = nic.limits, config.nic, config.driver
-    for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"):
+    for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"):
         limits[name] = getattr(settings, name)
-    for name in ("rx_writeback_batch", "descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
+    for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         limits[name] = getattr(settings, name)
     for name in ("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"):
         limits[name] = getattr(driver, name)
@@ -187,14 +189,16 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
             function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause
         for queue_number in range(function.first_queue, function.first_queue + limits.queues_per_function):
-            for queue, ring in (
-                (nic.tx_queue[queue_number], limits.tx_ring),
-                (nic.rx_queue[queue_number], limits.rx_ring),
+            for queue, ring, *held in (
+                (nic.tx_queue[queue_number], limits.tx_ring, config.nic.tx_writeback_batch, *TX_HELD),
+                (nic.rx_queue[queue_number], limits.rx_ring, config.nic.rx_writeback_batch, *RX_HELD),
             ):
                 queue.function = number
                 queue.first = queue_number * ring_slots(ring)
                 queue.mask = ring_slots(ring) - 1
-                queue.timer_at_fs = layout.NEVER
+                queue.held.timer_at_fs = layout.NEVER
+                queue.held.queue, queue.held.ring_length = queue_number, ring
+                queue.held.batch, queue.held.kind, queue.held.timer_kind = held
             nic.rx_queue[queue_number].known = limits.rx_ring - 1
 
 
