@@ -12,6 +12,7 @@ from hwmodel.kernels import layout
 from hwmodel.simulation.nic_state import build_state
 from tests.run_cases import (
     BATCHES_OF_ONE,
+    OUTSIDE,
     POLLED,
     begun,
     finished,
@@ -274,6 +275,21 @@ def test_credits_that_are_infinite_do_not_fill_a_queue():
     result = result_of(POLLED, machine, {"workload": {"pattern": "to_wire", "frame_bytes": 64}},
                        {"run": {"warmup": "0us", "duration": "1ms"}})  # fmt: skip
     assert result.totals.delivered_to_wire > 0
+
+
+def test_a_capture_far_above_the_line_rate_is_carried_at_the_line_rate(tmp_path):
+    """More than 65,536 frames of one instant wait outside; 64 B and 20 B a frame at 10 Gb/s take 67.2 ns."""
+    n_frames = 70_000
+    path = tmp_path / "burst.pcap"
+    write_capture(path, [(0, frame(OUTSIDE, "vf0"))] * n_frames)
+    machine = {"nic": {"vfs": 2}, "pcie": {"generation": 3, "lanes": 16}, "driver": {"frame_time": "1ns"}}
+    run = {"warmup": "0us", "duration": "6ms"}
+    result = result_of(POLLED, machine, {"workload": {"pcap": str(path), "pcap_time": "file"}, "run": run})
+    assert result.totals.from_wire == n_frames
+    assert result.totals.dropped_frames == 0
+    assert result.latency_ns.max < 50_000  # from the end of reception
+    half = result_of(POLLED, machine, {"workload": {"pcap": str(path)}, "run": {**run, "duration": "2ms"}})
+    assert half.totals.from_wire == pytest.approx(2e6 / 67.2, abs=1)
 
 
 # ---- Words and units ----

@@ -237,6 +237,7 @@ def line_arrives(nic, now_fs, number):
         source.next_at_fs = nic.line_busy_until_fs
     else:
         schedule_next(nic, source)
+        source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
     arm(nic, number)
 
 
