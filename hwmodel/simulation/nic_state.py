@@ -98,6 +98,7 @@ def fill_link(nic: Nic, config: Config) -> None:
     # With credits or a flight time, the receipt of each completion has effects of its own.
     pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
     nic.down.boundary_fs = layout.NEVER
+    nic.up.sends_second = 1  # so that P is the first to go in round robin
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
         pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)

@@ -51,6 +51,13 @@ def test_writes_and_reads_take_turns_tlp_by_tlp():
     assert send_all(nic, nic.up, start_up) == [(WRITE, 256), (READ, 0), (WRITE, 256), (READ, 0), (WRITE, 256)]
 
 
+def test_the_first_turn_is_the_writes():
+    nic = machine()
+    read(nic)
+    write(nic)
+    assert kinds(send_all(nic, nic.up, start_up)) == [WRITE, READ]
+
+
 def test_turns_go_by_what_went_last_not_by_what_waited():
     nic = machine()
     write(nic)
