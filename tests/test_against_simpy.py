@@ -144,6 +144,18 @@ SAME = {
     ),
     "jumbo frames": Case(poisson(3000, 2500, (64, 1518, 9018)), LONG_FRAMES, busy("pcie.up", 0.6)),
     "pipeline": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
+    "switch core": Case(poisson(6000, 800), {"switch.timing": "core", "switch.clock": "161.132813MHz"}),
+    "busy bus": Case(
+        poisson(6000, 650, senders=WIRE_TOO, receivers=(WIRE, WIRE, GROUP, *EVERYONE)),
+        {"switch.timing": "core", "switch.bus_bits": 64, "switch.clock": "97.13MHz", "port.rate": "39.7Gbps"},
+        busy("switch.bus", 0.85),
+    ),
+    "full bus": Case(
+        poisson(6000, 500, (64, 300, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS)),
+        {"switch.timing": "core", "switch.bus_bits": 128, "switch.clock": "41.13MHz", "port.rate": "39.7Gbps",
+         "nic.max_pps": 3_000_003},
+        drops("RX_BUFFER_FULL"),
+    ),
     "store": Case(poisson(5000, 1100), {"nic.store_rate": "8Gbps"}),
     "far host": Case(poisson(6000, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
     "odd cuts": Case(

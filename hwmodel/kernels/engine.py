@@ -7,6 +7,7 @@ from .events import append, earliest, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx
 from .guest import chunk_done
 from .layout import (
+    BUS,
     COMPLETION_CREDIT,
     COMPLETION_READY,
     CORE_TIMER,
@@ -22,6 +23,7 @@ from .layout import (
     NEVER,
     NON_POSTED_CREDIT,
     OVERFLOW,
+    PASSED,
     PAYLOAD_READ,
     PIPELINE,
     POSTED_CREDIT,
@@ -59,7 +61,8 @@ from .reads import host_reads, issue, release_tag
 from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
-from .switching import frame_in, line_done, move_local_copies, pipeline_done, wire_done
+from .switch_bus import grant_bus
+from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
 from .transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
 
 
@@ -202,6 +205,10 @@ def handle_rare(nic, now_fs):
         read_complete(nic, now_fs, take_first(events, STORED))
     elif lane == PIPELINE:
         pipeline_done(nic, now_fs)
+    elif lane == BUS:
+        grant_bus(nic, now_fs)
+    elif lane == PASSED:
+        bus_passed(nic, now_fs)
     elif lane == LINE:
         line_done(nic, now_fs)
     elif lane == WIRE:

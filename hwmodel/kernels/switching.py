@@ -20,6 +20,7 @@ from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
 from .receive import COPY_MASK, serve_rx_buffer
 from .sources import count_offered, wire_time_fs
+from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -190,12 +191,36 @@ def switch_frame(nic, now_fs, frame):
     nic.moves_due = 1
 
 
+@kernel
+def wait_for_bus(nic, now_fs, frame):
+    """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
+    template = nic.template[frame.template]
+    port = UPLINK if frame.is_wire else template.function + 1
+    if not ask_for_bus(nic, now_fs, frame, port):
+        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL)
+
+
+@inlined
+def to_switch(nic, now_fs, frame):
+    """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
+    if nic.bus.cycle_fs == 0:
+        switch_frame(nic, now_fs, frame)
+    else:
+        wait_for_bus(nic, now_fs, frame)
+
+
+@kernel
+def bus_passed(nic, now_fs):
+    """Switch the frame that has passed the bus."""
+    switch_frame(nic, now_fs, nic.bus.passing[take_passed(nic)])
+
+
 @inlined
 def into_pipeline(nic, now_fs, frame):
     """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
     busy_fs = nic.limits.pipeline_fs
     if busy_fs == 0:
-        switch_frame(nic, now_fs, frame)
+        to_switch(nic, now_fs, frame)
         return
     waiting = nic.pipe[nic.pipe_tail & (LINE_CAP - 1)]
     waiting.posted_fs = frame.posted_fs
@@ -225,7 +250,7 @@ def pipeline_done(nic, now_fs):
         PIPELINE,
         NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & (LINE_CAP - 1)].ready_fs,
     )
-    switch_frame(nic, now_fs, frame)
+    to_switch(nic, now_fs, frame)
 
 
 @inlined

@@ -6,6 +6,7 @@ from collections import deque
 
 import simpy
 
+from .bus import Bus
 from .frames import WIRE, Copy, Frame
 from .parameters import NicParameters
 from .receiving import Receiver
@@ -39,14 +40,24 @@ class Switch:
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
-            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, lambda frame, _: self._forward(frame))
+            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, lambda frame, _: self._arrive(frame))
+        self._bus: Bus | None = None
+        if parameters.bus_cycle_fs is not None:
+            n_ports, bus_bits = len(parameters.ports) + 1, parameters.bus_bits
+            self._bus = Bus(env, n_ports, bus_bits, parameters.bus_cycle_fs, self._forward)
 
     def frame_in(self, frame: Frame) -> None:
         """Take a frame that is wholly in the Tx buffer, or received from the wire."""
         if self._pipeline is None:
-            self._forward(frame)
+            self._arrive(frame)
         else:
             self._pipeline.put(frame)
+
+    def _arrive(self, frame: Frame) -> None:
+        if self._bus is None:
+            self._forward(frame)
+        elif not self._bus.put(frame):
+            self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
 
     def from_wire(self, frame: Frame) -> None:
         """Let a frame arrive on the line."""
