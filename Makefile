@@ -6,13 +6,13 @@ SYSTEM_PACKAGES := tshark:tshark
 CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
-PYTHON_FILES := hwmodel tests $(wildcard benches)
+PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 
-.PHONY: demo test test-fast lint bench versions clean distclean moved
+.PHONY: demo test test-fast lint bench registers versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -32,6 +32,9 @@ lint: $(TEST_STAMP)
 
 bench: $(TEST_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python -m "benches.$$(basename "$$bench" .py)" || exit 1; done
+
+registers: $(RUN_STAMP)
+	$(BIN)/python rtl/generate_registers.py
 
 versions: $(TEST_STAMP)
 	@$(BIN)/python --version

@@ -79,6 +79,8 @@ def parameters_of(config: Config) -> NicParameters:
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
         extra_read_latency_fs=recorded_jitter(config),
         port_rate_bps=config.port.rate_bps,
+        bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
+        bus_bits=config.switch.bus_bits,
     )
 
 

@@ -84,6 +84,12 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "driver": {"preset": "dpdk"}, "switch": {"mode": "vn_tag"},
         "workload": {"pattern": "flows", "flows": [["uplink", "vf0", None], ["vf0", "vf1", None]]},
     },
+    "switch_core": {
+        "nic": {"vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 3, "lanes": 8},
+        "switch": {"timing": "core", "bus_bits": 128, "clock": "33.3MHz"},
+        "workload": {"sizes": [[64, 2], [300, 1]], "frame_bytes": None, "wire_share": 0.3,
+                     "external": {"rate": "8Gbps", "frame_bytes": 1000}},
+    },
     "capture": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "untagged": []}]},
         "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},

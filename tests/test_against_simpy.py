@@ -175,6 +175,18 @@ SAME = {
         {"nic.max_pps": 1_500_003, "nic.rx_buffer": "16KiB", "port.rate": "10Gbps"},
         lambda result: result.drops.get("RX_BUFFER_FULL", 0) > 500 and busy("nic.pipeline", 0.99)(result),
     ),
+    "switch core": Case(poisson(6000, 800), {"switch.timing": "core", "switch.clock": "161.132813MHz"}),
+    "busy bus": Case(
+        poisson(6000, 650, senders=WIRE_TOO, receivers=(WIRE, WIRE, GROUP, *EVERYONE)),
+        {"switch.timing": "core", "switch.bus_bits": 64, "switch.clock": "97.13MHz", "port.rate": "39.7Gbps"},
+        busy("switch.bus", 0.85),
+    ),
+    "full bus": Case(
+        poisson(6000, 500, (64, 300, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS)),
+        {"switch.timing": "core", "switch.bus_bits": 128, "switch.clock": "41.13MHz", "port.rate": "39.7Gbps",
+         "nic.max_pps": 3_000_003},
+        drops("RX_BUFFER_FULL"),
+    ),
     "store": Case(poisson(5000, 1100), {"nic.store_rate": "8Gbps"}),
     "far host": Case(poisson(6000, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
     "odd cuts": Case(

@@ -11,7 +11,6 @@ from hwmodel.errors import InputError
 FILE = """\
 nic: {vfs: 4}
 switch:
-  timing: core
   mirrors: [{to: vf3, from: vf0, direction: ingress}]
 host: {iotlb: {entries: 64, miss: 200ns}}
 """
@@ -21,13 +20,13 @@ def test_what_a_run_does_not_model_is_named_key_by_key():
     config = config_from_mapping(
         {
             "nic": {"vfs": 4},
-            "switch": {"timing": "core", "mirrors": [{"to": "vf3", "from": "vf0", "direction": "ingress"}]},
+            "switch": {"mirrors": [{"to": "vf3", "from": "vf0", "direction": "ingress"}]},
             "host": {"iotlb": {"entries": 64, "miss": "200ns"}},
         }
     )
     with pytest.raises(InputError) as caught:
         check_run_scope(config)
-    assert [line.split(":")[0] for line in caught.value.lines] == ["switch.timing", "host.iotlb", "switch.mirrors"]
+    assert [line.split(":")[0] for line in caught.value.lines] == ["host.iotlb", "switch.mirrors"]
 
 
 def test_the_defaults_are_within_the_scope():
@@ -37,10 +36,10 @@ def test_the_defaults_are_within_the_scope():
 def test_lines_get_the_place_of_their_key(tmp_path):
     path = tmp_path / "nic.yaml"
     path.write_text(FILE)
-    lines = ["switch.timing: no", "host.iotlb: no", "workload.load: no", "frames.pcap: truncated"]
+    lines = ["switch.mirrors: no", "host.iotlb: no", "workload.load: no", "frames.pcap: truncated"]
     assert place_lines(path, ["nic.vfs=2"], lines) == [
-        f"{path}:3:11: switch.timing: no",
-        f"{path}:5:15: host.iotlb: no",
+        f"{path}:3:12: switch.mirrors: no",
+        f"{path}:4:15: host.iotlb: no",
         f"{path}:1:1: workload.load: no",
         "frames.pcap: truncated",
     ]

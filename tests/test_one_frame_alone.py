@@ -260,6 +260,47 @@ def test_from_the_wire_to_a_vm(tmp_path, name):
     assert round(result.latency_ns.min * NS) == expected_fs
 
 
+CYCLE = 6_400_000  # of 156.25 MHz
+POSTED = 20_020 * NS  # 20 ns after the frame was given to the driver
+CORE = {"switch.timing": "core"}
+NARROW = {**CORE, "switch.bus_bits": 64}
+
+
+def through_core(whole_fs: int, cycles: int) -> int:
+    """Return when a frame that is whole at a time has passed the core: so many cycles after the next clock edge."""
+    return (-(-whole_fs // CYCLE) + cycles) * CYCLE
+
+
+# Cycles: 2 to the grant, 6 and H (3 for 64 bits) to the decision, then the words, of 64 or 8 B.
+BY_CORE = {
+    "short": (CORE, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 1) - POSTED + T[84] + T[40]),
+    "long": (CORE, 1518, through_core(POSTED + to_payload() + in_1518(), 2 + 6 + 24) - POSTED + out_1518() + T[40]),
+    "narrow": (NARROW, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 3 + 8) - POSTED + T[84] + T[40]),
+    "behind the pipeline": (
+        {**CORE, "nic.max_pps": 3_000_000}, 64,
+        through_core(POSTED + to_payload() + T[80] + 333_333_333, 9) - POSTED + T[84] + T[40],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_CORE)
+def test_by_the_switch_core(tmp_path, name):
+    changes, n_bytes, expected_fs = BY_CORE[name]
+    result = send_one(tmp_path, changes, n_bytes=n_bytes)
+    assert round(result.latency_ns.min * NS) == expected_fs
+    n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
+    assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)
+
+
+def test_by_the_switch_core_to_and_from_the_wire(tmp_path):
+    out = send_one(tmp_path, CORE, to=NOBODY, n_bytes=64)
+    expected_fs = through_core(POSTED + to_payload() + T[80], 9) - POSTED + 84 * 800_000
+    assert round(out.latency_ns.min * NS) == expected_fs
+    received = 20_000 * NS + 84 * 800_000  # the capture's time is that at which the line begins
+    inward = send_one(tmp_path, CORE, of=OUTSIDE, n_bytes=64)
+    assert round(inward.latency_ns.min * NS) == through_core(received, 9) - received + T[84] + T[40]
+
+
 def test_a_broadcast_is_read_once_and_written_to_each(tmp_path):
     result = send_one(tmp_path, {}, to=BROADCAST)
     found = {flow.to: round(flow.latency_ns.min * NS) for flow in result.flows if flow.latency_ns.count}

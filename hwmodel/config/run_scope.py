@@ -10,7 +10,6 @@ from .model import Config
 def check_run_scope(config: Config) -> None:
     """Raise InputError, a line for each key, where a run would leave out what the configuration asks for."""
     asked = (
-        (config.switch.timing == "core", "switch.timing", "a run takes no time in the switch: use `none`"),
         (config.host.iotlb is not None, "host.iotlb", "a run does not model address translation: use `null`"),
         (bool(config.switch.mirrors), "switch.mirrors", "a run carries no mirrored copies: remove the mirrors"),
     )

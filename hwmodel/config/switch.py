@@ -103,7 +103,9 @@ class Switch(Block):
         "156.25MHz", "Clock of the switch core; matters with `timing: core`.", alias="clock"
     )
     queue_bytes: Annotated[int, ByteCount("64B", "64MiB")] = key(
-        "32KiB", "Output queue of the switch core for each port; a copy without room drops there (QUEUE_FULL)."
+        "32KiB",
+        "Each output queue of the Verilog switch core, where a copy without room drops (QUEUE_FULL); a run keeps "
+        "copies in the Tx buffer instead.",
     )
     priorities: Annotated[int, Whole(choices=(1, 2, 4, 8))] = key(
         1, "Output queues of each port; a frame of priority P goes to queue P * priorities / 8."

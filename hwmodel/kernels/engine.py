@@ -14,6 +14,7 @@ from .landing import (
     up_has_landed,
 )
 from .layout import (
+    BUS,
     COMPLETION_READY,
     CORE_TIMER,
     CREDIT,
@@ -27,6 +28,7 @@ from .layout import (
     MODERATION_TIMER,
     NEVER,
     OVERFLOW,
+    PASSED,
     PAYLOAD_READ,
     PIPELINE,
     RX_DESCRIPTOR_COMPLETION,
@@ -58,7 +60,8 @@ from .reads import host_reads, is_stored, issue, release_tag
 from .receive import moderation_expired, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
-from .switching import frame_in, line_done, move_local_copies, pipeline_done, wire_done
+from .switch_bus import grant_bus
+from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
 from .transmit import descriptor_done, slots_free, tx_written_back
 from .writeback import writeback_expired
 
@@ -171,6 +174,10 @@ def handle_rare(nic, now_fs):
         read_complete(nic, now_fs, take_first(events, STORED))
     elif lane == PIPELINE:
         pipeline_done(nic, now_fs)
+    elif lane == BUS:
+        grant_bus(nic, now_fs)
+    elif lane == PASSED:
+        bus_passed(nic, now_fs)
     elif lane == LINE:
         line_done(nic, now_fs)
     elif lane == WIRE:

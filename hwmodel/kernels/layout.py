@@ -36,6 +36,9 @@ FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more th
 LANE_CAP = 1 << 12
 LINE_CAP = 1 << 16
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
+MAX_CORE_PORTS = 17  # ports of the Verilog switch core
+BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
+PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 HEAP_CAP = 1 << 16
 TASK_CAP = 1 << 18
 LOG_CAP = 1 << 17
@@ -65,7 +68,7 @@ READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
 # answer to a read.
 TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
-DOWN_ARRIVAL, STORED, PIPELINE, LINE, WIRE, UP_ARRIVAL, CREDIT, LANES = range(4, 12)
+DOWN_ARRIVAL, STORED, PIPELINE, BUS, PASSED, LINE, WIRE, UP_ARRIVAL, CREDIT, LANES = range(4, 14)
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.
@@ -172,6 +175,13 @@ COPY = record(
     ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("index", I32), ("template", I32),
     ("tx_bytes", I32),
 )  # fmt: skip
+BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+SWITCH_BUS = record(
+    *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
+    *ints("free_fs", "busy_fs", "head", "tail", "n_waiting"),
+    ("port", BUS_PORT, (MAX_CORE_PORTS,)),
+    ("passing", FRAME, (PASSING_CAP,)),
+)
 FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
 GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
@@ -306,6 +316,7 @@ NIC = record(
     ("grant", FRAME, (GRANT_CAP,)),
     ("line", FRAME, (LINE_CAP,)),
     ("pipe", FRAME, (PIPE_CAP,)),
+    ("bus", SWITCH_BUS),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
     ("mac_fifo", FIFO),

@@ -140,12 +140,19 @@ def shaper_expired(nic, number):
         nic.scheduler.n_shaped_waiting -= 1
 
 
+@inlined
+def n_to_switch(nic):
+    """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
+    return nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head + nic.bus.n_waiting
+
+
 @kernel
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
-    n_to_switch = nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head + 1
     n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac_fifo.tail - nic.mac_fifo.head)
-    return n_switched + n_to_switch * nic.limits.most_copies >= COPY_CAP  # a copy from the wire passes by one entry
+    return (
+        n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
+    )  # a copy from the wire passes by one entry
 
 
 @kernel
@@ -165,8 +172,7 @@ def pick(nic, now_fs):
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    n_to_switch = nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head
-    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch >= GRANT_CAP
+    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.limits.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
     set_stalled(nic.stall_tx_buffer, now_fs, no_room)

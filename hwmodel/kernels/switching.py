@@ -21,6 +21,7 @@ from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
 from .receive import COPY_MASK, serve_rx_buffer
 from .sources import count_offered, wire_time_fs
+from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -192,11 +193,35 @@ def switch_frame(nic, now_fs, frame):
     nic.moves_due = 1
 
 
+@kernel
+def wait_for_bus(nic, now_fs, frame):
+    """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
+    template = nic.template[frame.template]
+    port = UPLINK if frame.is_wire else template.function + 1
+    if not ask_for_bus(nic, now_fs, frame, port):
+        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL)
+
+
+@inlined
+def to_switch(nic, now_fs, frame):
+    """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
+    if nic.bus.cycle_fs == 0:
+        switch_frame(nic, now_fs, frame)
+    else:
+        wait_for_bus(nic, now_fs, frame)
+
+
+@kernel
+def bus_passed(nic, now_fs):
+    """Switch the frame that has passed the bus."""
+    switch_frame(nic, now_fs, nic.bus.passing[take_passed(nic)])
+
+
 @inlined
 def into_pipeline(nic, now_fs, frame):
     """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
     if nic.limits.pipeline_fs == 0:
-        switch_frame(nic, now_fs, frame)
+        to_switch(nic, now_fs, frame)
     else:
         join_pipeline(nic, now_fs, frame)
 
@@ -237,7 +262,7 @@ def pipeline_done(nic, now_fs):
     if frame.is_wire:
         change(nic.rx_buffer, now_fs, -frame.n_bytes)
         nic.moves_due = 1
-    switch_frame(nic, now_fs, frame)
+    to_switch(nic, now_fs, frame)
 
 
 @inlined

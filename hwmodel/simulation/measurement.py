@@ -143,12 +143,13 @@ def _link(link: Any, now_fs: int) -> LinkSnapshot:
 
 def _servers(nic: Any, now_fs: int) -> dict[str, int]:
     """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
-    sums = {name: int(nic[name]) for name in SERVERS}
+    sums = {name: int(nic[name]) for name in SERVERS} | {"bus_busy_fs": int(nic.bus.busy_fs)}
     wire_until_fs = int(nic.events.next_at[layout.WIRE]) if nic.wire_busy else now_fs
     for name, until_fs in (
         ("wire_busy_fs", wire_until_fs),
         ("line_busy_fs", int(nic.line_busy_until_fs)),
         ("pipeline_busy_fs", int(nic.pipeline_busy_until_fs)),
+        ("bus_busy_fs", int(nic.bus.free_fs)),
     ):
         sums[name] -= max(0, until_fs - now_fs)
     return sums

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.units import FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -63,6 +64,7 @@ def build_state(config: Config, seed: int) -> State:
     _fill_limits(nic, config)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
+    _fill_bus(nic, config)
     nic.scheduler.chosen = -1
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4
@@ -173,6 +175,19 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.n_functions = len(config.switch.ports)
     limits.queues_per_function = settings.queues_per_vf
     limits.n_queues = limits.n_functions * limits.queues_per_function
+
+
+def _fill_bus(nic: Nic, config: Config) -> None:
+    """Set the switch core's bus, which a run without its timing does not have."""
+    switch, bus = config.switch, nic.bus
+    if switch.timing == "none":
+        return
+    bus.cycle_fs = core_timing.cycle_fs(switch.clock_hz)
+    bus.n_ports = len(switch.ports) + 1
+    bus.word_bytes = switch.bus_bits // BITS_PER_BYTE
+    bus.ingress_words = core_timing.INGRESS_BYTES // bus.word_bytes
+    bus.ready_cycles = core_timing.READY_CYCLES
+    bus.delay_cycles = core_timing.DECISION_CYCLES + core_timing.more_header_words(switch.bus_bits)
 
 
 def _fill_functions(nic: Nic, config: Config) -> None:

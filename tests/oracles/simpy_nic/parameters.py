@@ -60,6 +60,9 @@ class NicParameters:
     max_pps: int | None = None
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
+    bus_cycle_fs: int | None = None
+    """A clock cycle of the switch core; None: the switch takes no time."""
+    bus_bits: int = 512
 
     # The driver.
     tx_doorbell_batch: int = 8

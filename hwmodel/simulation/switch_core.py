@@ -1,0 +1,231 @@
+"""The twin of the Verilog switch core: from frames offered to the cycle of every copy's first and last beat.
+
+docs/switch_core.md states the rules. The twin looks at whole frames; it is exact, not a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES
+from hwmodel.errors import InputError
+from hwmodel.kernels.core_bus import grant_frames
+from hwmodel.kernels.core_layout import (
+    BEAT_BYTES,
+    CORE,
+    CORE_COPY,
+    CORE_DEFICIT,
+    CORE_FRAME,
+    CORE_ROUND_ROBIN,
+    CORE_STRICT,
+    MAX_CORE_QUEUES,
+    MAX_PATTERN_CYCLES,
+    MAX_SCHEDULES,
+)
+from hwmodel.kernels.core_lookup import decide_frames, write_copies
+from hwmodel.kernels.core_output import send_copies
+from hwmodel.kernels.forward import DECISION
+from hwmodel.kernels.parse import HEADER
+from hwmodel.kernels.switch_tables import MODE_MULTICHANNEL
+from hwmodel.simulation.core_parameters import TAG_ROOM_BYTES, CoreParameters
+
+Records = Any  # an array of numpy records: its fields are arrays
+Tables = Any  # a one-element array of TABLES, as `build_tables` makes it
+
+SCHEDULERS = {"round_robin": CORE_ROUND_ROBIN, "deficit": CORE_DEFICIT, "strict": CORE_STRICT}
+RESET_QUANTUM = 1518  # registers.yaml, QUANTUM
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Offer a frame at a port.
+
+    `data` is the frame without FCS. Its first beat is offered in `not_before` at the earliest, and no sooner than
+    `lead_cycles` idle cycles after the last beat of the port's frame before. `is_bad`: its last beat has tuser.
+    `ends_empty`: its last beat is one without bytes, behind full ones, and that makes it bad too.
+    """
+
+    port: int
+    data: bytes
+    not_before: int = 0
+    lead_cycles: int = 0
+    is_bad: bool = False
+    ends_empty: bool = False
+
+
+@dataclass(frozen=True)
+class PortSchedule:
+    """Say how one port's output queues are served: the kind, and the bytes of a turn of `deficit` by queue."""
+
+    kind: str = "round_robin"
+    quanta: tuple[int, ...] = (RESET_QUANTUM,) * MAX_CORE_QUEUES
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Hold what the core meets besides frames.
+
+    `tables` and `schedules` stand from a cycle on, ascending; the first stand from the beginning, whatever their cycle.
+    A register write that `write_valid` shows in cycle e stands from e + 1 on. A port without a schedule is served as
+    after reset. `ready` and `allowed` are bitmaps of cycles by port, repeated for ever: those in which `m_axis_tready`
+    is high, and those in which the source may begin to offer a beat. A port without one is always ready, or allowed.
+    """
+
+    tables: Sequence[tuple[int, Tables]]
+    schedules: Sequence[tuple[int, Mapping[int, PortSchedule]]] = ((0, {}),)
+    ready: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+    allowed: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+
+
+class Prediction:
+    """Hold what becomes of each frame and each copy; cycles count as in docs/switch_core.md.
+
+    `frames` has a record of CORE_FRAME for each frame, in the order in which they were given; `copies` one of CORE_COPY
+    for each copy that found room, in the order of the decisions and then by port; `granted` the frames' numbers in the
+    order of their grants. `counters` are the core's, by port. Each field is an array: `prediction.copies.first_beat`.
+    """
+
+    def __init__(self, frames: Records, granted: NDArray[np.int64], copies: Records, counters: Records) -> None:
+        self.frames, self.granted, self.copies, self.counters = frames, granted, copies, counters
+        self._tables: tuple[Records, NDArray[np.int64]] | None = None
+        self._raw = np.zeros(0, np.uint8)
+
+    @cached_property
+    def payload(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Give the bytes of all copies one behind the other, and the place of each and the end of the last."""
+        assert self._tables is not None
+        out = np.zeros(int(self.copy_bytes.sum()) + TAG_ROOM_BYTES, np.uint8)
+        starts = np.zeros(len(self.copies) + 1, np.int64)
+        write_copies(*self._tables, self._raw, self.frames, self.copies, starts, out, *_scratch())
+        return out, starts
+
+    @property
+    def copy_bytes(self) -> NDArray[np.int64]:
+        """Give the length of each copy."""
+        return np.asarray(self.copies.frame_bytes + self.copies.added_bytes)
+
+    def bytes_of(self, copy: int) -> bytes:
+        """Return the bytes of one copy, given by its number."""
+        out, starts = self.payload
+        return out[starts[copy] : starts[copy + 1]].tobytes()
+
+
+def lay_out(offers: Sequence[Offer]) -> tuple[Records, NDArray[np.uint8]]:
+    """Return records of CORE_FRAME for frames to offer, and all their bytes."""
+    frames = np.zeros(len(offers), CORE_FRAME).view(np.recarray)
+    lengths = np.array([len(offer.data) for offer in offers], np.int64)
+    ends_empty = np.array([offer.ends_empty for offer in offers], bool)
+    if (ends_empty & (lengths % BEAT_BYTES != 0)).any() or (~ends_empty & (lengths == 0)).any():
+        raise InputError("switch core: a frame ends with an empty beat if and only if its last byte fills a beat")
+    frames.port = [offer.port for offer in offers]
+    frames.n_bytes = lengths
+    frames.first_byte = np.cumsum(lengths) - lengths
+    frames.n_beats = -(-lengths // BEAT_BYTES) + ends_empty
+    frames.is_bad = np.array([offer.is_bad for offer in offers], bool) | ends_empty
+    frames.not_before = [offer.not_before for offer in offers]
+    frames.lead_cycles = [offer.lead_cycles for offer in offers]
+    return frames, np.frombuffer(b"".join(offer.data for offer in offers), np.uint8).copy()
+
+
+def predict(parameters: CoreParameters, surroundings: Surroundings, offers: Sequence[Offer]) -> Prediction:
+    """Predict what the core does with frames, each port's in the order given."""
+    return predict_frames(parameters, surroundings, *lay_out(offers))
+
+
+def predict_frames(
+    parameters: CoreParameters, surroundings: Surroundings, frames: Records, raw: NDArray[np.uint8]
+) -> Prediction:
+    """Predict what the core does with frames laid out as `lay_out` does; the records' results are filled in.
+
+    Raises InputError where a frame names a port that the core lacks, or the surroundings are not possible.
+    """
+    if len(frames) and not (frames.port.min() >= 0 and frames.port.max() < parameters.ports):
+        raise InputError(f"switch core: a frame for a port outside 0 to {parameters.ports - 1}")
+    core = _build_core(parameters, surroundings)
+    tables, from_cycles = _build_tables(parameters, surroundings)
+    granted = np.zeros(len(frames), np.int64)
+    grant_frames(core, frames, granted)
+    n_copies = decide_frames(core, tables, from_cycles, raw, frames, granted, *_scratch())
+    copies = np.zeros(n_copies, CORE_COPY).view(np.recarray)
+    n_sent = send_copies(core, frames, granted, copies)
+    counters = core["counters"][0][: parameters.ports].view(np.recarray)
+    prediction = Prediction(frames, granted, copies[:n_sent], counters.copy())
+    prediction._tables, prediction._raw = (tables, from_cycles), raw
+    return prediction
+
+
+def _scratch() -> tuple[Records, Records]:
+    return np.zeros(1, HEADER).view(np.recarray), np.zeros(1, DECISION).view(np.recarray)
+
+
+def _build_core(parameters: CoreParameters, surroundings: Surroundings) -> Records:
+    array = np.zeros(1, CORE).view(np.recarray)
+    core = array[0]
+    core.n_ports, core.n_priorities = parameters.ports, parameters.priorities
+    core.word_bytes, core.word_beats = parameters.word_bytes, parameters.word_bytes // BEAT_BYTES
+    core.ingress_words, core.queue_words = parameters.ingress_words, parameters.queue_words
+    core.longest_stored_bytes = parameters.store_bytes
+    core.swallowed_words = parameters.words(parameters.max_frame_bytes)
+    core.look_delay = LOOK_CYCLES + parameters.more_header_words
+    core.decision_delay = DECISION_CYCLES + parameters.more_header_words
+    for port in range(parameters.ports):
+        _fill_pattern(core.ingress[port].allowed, surroundings.allowed.get(port))
+        _fill_pattern(core.output[port].ready, surroundings.ready.get(port))
+    _fill_schedules(core, parameters, surroundings.schedules)
+    return array
+
+
+def _fill_pattern(record: Any, bitmap: NDArray[np.bool_] | None) -> None:
+    if bitmap is None or bool(np.all(bitmap)):
+        record.is_always = 1
+        return
+    cycles = np.flatnonzero(bitmap)
+    if not 0 < len(cycles) < len(bitmap) <= MAX_PATTERN_CYCLES:
+        raise InputError(f"switch core: a pattern of cycles needs one that is set, and {MAX_PATTERN_CYCLES} at most")
+    record.n_cycles, record.n_set = len(bitmap), len(cycles)
+    record.cycle_of[: len(cycles)] = cycles
+    record.n_before[: len(bitmap)] = np.cumsum(bitmap) - bitmap
+
+
+def _fill_schedules(
+    core: Any, parameters: CoreParameters, schedules: Sequence[tuple[int, Mapping[int, PortSchedule]]]
+) -> None:
+    if not 0 < len(schedules) <= MAX_SCHEDULES:
+        raise InputError(f"switch core: {len(schedules)} schedules, 1 to {MAX_SCHEDULES} are possible")
+    _check_order([cycle for cycle, _ in schedules])
+    core.n_schedules = len(schedules)
+    for record, (cycle, by_port) in zip(core.schedule, schedules, strict=False):
+        record.from_cycle = cycle
+        for port in range(parameters.ports):
+            schedule = by_port.get(port, PortSchedule())
+            quanta = schedule.quanta[: parameters.priorities]
+            if schedule.kind not in SCHEDULERS or len(quanta) < parameters.priorities or min(quanta) < 1:
+                raise InputError(f"switch core: port {port} has no schedule for {parameters.priorities} queues")
+            record.port[port].kind = SCHEDULERS[schedule.kind]
+            record.port[port].quantum[: parameters.priorities] = quanta
+
+
+def _build_tables(parameters: CoreParameters, surroundings: Surroundings) -> tuple[Records, NDArray[np.int64]]:
+    """Return all tables as one array, with the core's own limit of the length, and the cycles from which they stand."""
+    cycles = [cycle for cycle, _ in surroundings.tables]
+    if not cycles:
+        raise InputError("switch core: no tables")
+    _check_order(cycles)
+    tables = np.concatenate([table for _, table in surroundings.tables]).view(np.recarray)
+    if (tables.mode == MODE_MULTICHANNEL).any() or tables.n_acl_entries.any() or tables.n_mirrors.any():
+        raise InputError("switch core: it has no S-channels, no access list and no mirrors")
+    longest = tables["port"]["longest_bytes"]
+    np.minimum(longest, parameters.max_frame_bytes, out=longest)
+    return tables, np.array(cycles, np.int64)
+
+
+def _check_order(cycles: Sequence[int]) -> None:
+    if any(after < before for before, after in pairwise(cycles)):
+        raise InputError("switch core: what stands from a cycle on is not in the order of the cycles")
