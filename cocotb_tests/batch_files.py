@@ -1,0 +1,140 @@
+"""The files through which verilog/frame_bench.v takes a stage of a run and gives its outcome.
+
+In: `settings`, `frames` per port and `accesses`, big-endian, since `$fread` is. Out: `%u` writes 32-bit words in the
+order of the machine, the lowest word of a vector first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+PATTERN_ROWS = 4096
+BEAT_BYTES = 8
+AT_ONCE = 0
+
+EVENT = np.dtype([("cycle", "<u4"), ("port", "u1"), ("reason", "u1"), ("_", "<u2"), ("ports", "<u4"), ("full", "<u4")])
+WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "<u4")])
+ACCEPTED = np.dtype([("port", "<u4"), ("first", "<u4"), ("last", "<u4")])
+COPY = np.dtype([("port", "<u4"), ("keep", "u1"), ("user", "u1"), ("beats", "<u2"), ("first", "<u4"), ("last", "<u4")])
+ANSWER = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("response", "<u2"), ("data", "<u4")])
+END = np.dtype([("cycle", "<u4"), ("flags", "<u4")])
+FAILED, SAW_X = 1, 2
+
+Records = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame on its way in; it is not offered before its cycle."""
+
+    port: int
+    data: bytes
+    is_bad: bool = False
+    empty_last_beat: bool = False
+    not_before: int = AT_ONCE
+
+
+@dataclass(frozen=True)
+class Access:
+    """A register access; those of one stage come one after the other."""
+
+    address: int
+    data: int = 0
+    is_read: bool = False
+    not_before: int = AT_ONCE
+    after_traffic: bool = False
+
+
+@dataclass
+class Stage:
+    """What happens between two resets. `cut_at`: the cycle in which the next reset comes, whatever is under way."""
+
+    frames: Sequence[Frame]
+    accesses: Sequence[Access] = ()
+    ready: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
+    leave: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
+    cut_at: int | None = None
+    last_cycle: int = 2**31
+
+
+@dataclass
+class Outcome:
+    """What the core did in a stage."""
+
+    events: Records
+    writes: Records
+    accepted: Records
+    copies: Records
+    answers: Records
+    beats: list[bytes]
+    last_cycle: int
+    failed: bool
+    saw_x: bool
+
+    def copies_of(self, port: int) -> tuple[Records, list[bytes]]:
+        """Return the records and the bytes of the copies that left by a port, in order."""
+        records = self.copies[self.copies["port"] == port]
+        data = self.beats[port]
+        ends = np.cumsum(records["beats"].astype(np.int64)) * BEAT_BYTES
+        starts = ends - records["beats"].astype(np.int64) * BEAT_BYTES
+        kept = np.bitwise_count(records["keep"]).astype(np.int64)
+        lengths = ends - starts - BEAT_BYTES + kept
+        return records, [data[a : a + n] for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
+
+
+def always(n_rows: int) -> npt.NDArray[np.uint32]:
+    """Return a pattern with all bits set."""
+    return np.full(n_rows, 0xFFFFFFFF, np.uint32)
+
+
+def frame_bytes(frame: Frame) -> bytes:
+    """Return the bytes of a frame's record: a head of eight, then its beats, byte 0 of each in the lowest place."""
+    n_beats = -(-len(frame.data) // BEAT_BYTES) + frame.empty_last_beat
+    in_last = 0 if frame.empty_last_beat else len(frame.data) - BEAT_BYTES * (n_beats - 1)
+    head = frame.not_before << 32 | n_beats << 16 | ((1 << in_last) - 1) << 8 | frame.is_bad
+    padded = frame.data + bytes(n_beats * BEAT_BYTES - len(frame.data))
+    return head.to_bytes(8, "big") + np.frombuffer(padded, "<u8").astype(">u8").tobytes()
+
+
+def write_stage(folder: Path, number: int, stage: Stage, n_ports: int) -> None:
+    """Write the files of a stage."""
+    last = stage.last_cycle if stage.cut_at is None else stage.cut_at
+    head = last.to_bytes(4, "big") + int(stage.cut_at is not None).to_bytes(8, "big")
+    rows = stage.ready.astype(">u8") | stage.leave.astype(">u8") << np.uint64(32)
+    (folder / f"settings_{number}.bin").write_bytes(head + rows.astype(">u8").tobytes())
+    for port in range(n_ports):
+        data = b"".join(frame_bytes(frame) for frame in stage.frames if frame.port == port)
+        (folder / f"frames_{number}_{port}.bin").write_bytes(data)
+    words = [
+        access.not_before << 64
+        | (access.after_traffic << 1 | access.is_read) << 48
+        | access.address << 32
+        | access.data & 0xFFFFFFFF
+        for access in stage.accesses
+    ]
+    (folder / f"accesses_{number}.bin").write_bytes(b"".join(word.to_bytes(12, "big") for word in words))
+
+
+def read_stage(folder: Path, number: int, n_ports: int) -> Outcome:
+    """Read what the core did in a stage."""
+
+    def records(name: str, dtype: np.dtype[np.void]) -> Records:
+        return np.frombuffer((folder / f"{name}_{number}.bin").read_bytes(), dtype)
+
+    (end,) = records("end", END)
+    return Outcome(
+        events=records("events", EVENT),
+        writes=records("writes", WRITE),
+        accepted=records("accepted", ACCEPTED),
+        copies=records("copies", COPY),
+        answers=records("answers", ANSWER),
+        beats=[(folder / f"beats_{number}_{port}.bin").read_bytes() for port in range(n_ports)],
+        last_cycle=int(end["cycle"]),
+        failed=bool(end["flags"] & FAILED),
+        saw_x=bool(end["flags"] & SAW_X),
+    )

@@ -1,0 +1,122 @@
+"""Run stages of traffic on the core, compare them with the model, and make a divergence small."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cocotb_tests.batch_files import Frame, Outcome, Stage, read_stage, write_stage
+from cocotb_tests.comparison import Expectation, compare
+from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.divergence import Divergence, frame_line
+from cocotb_tests.simulators import RTL, Build, Simulator
+
+BENCH = "frame_bench"
+BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player")
+SHRINKING_SECONDS = 180
+FRAMES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CoreBench:
+    """A core with its frame bench, built; runs take place in a folder."""
+
+    build: Build
+    parameters: CoreParameters
+    folder: Path
+    rtl: Path = RTL
+
+    @classmethod
+    def of(cls, simulator: Simulator, parameters: CoreParameters, folder: Path, rtl: Path = RTL) -> CoreBench:
+        """Build the bench for a simulator."""
+        # Without waves cocotb needs no signal inside, and Verilator is twice as fast.
+        build = simulator.build(BENCH, BENCH_PARTS, parameters.verilog(), all_signals=False, rtl=rtl)
+        return cls(build, parameters, folder, rtl)
+
+    def run(self, stages: Sequence[Stage]) -> list[Outcome]:
+        """Run stages one after the other, each from a reset."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for old in self.folder.glob("*.bin"):
+            old.unlink()
+        for number, stage in enumerate(stages):
+            write_stage(self.folder, number, stage, self.parameters.ports)
+        self.build.run("cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))})
+        return [read_stage(self.folder, number, self.parameters.ports) for number in range(len(stages))]
+
+    def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:
+        """Run stages and compare each; raise AssertionError with a report on the first divergence."""
+        expectations = []
+        for stage, outcome in zip(stages, self.run(stages), strict=True):
+            divergence, expected = compare(self.parameters, stage, outcome)
+            if divergence is not None:
+                raise AssertionError(self.report(stage, divergence, repeat))
+            assert expected is not None
+            expectations.append(expected)
+        return expectations
+
+    def report(self, stage: Stage, divergence: Divergence, repeat: str) -> str:
+        """Say what differs, how to see it again, and with how few frames."""
+        lines = [str(divergence), f"To repeat:\n  {repeat}"]
+        shrunk, found, n_runs = self.shrink(stage, divergence)
+        lines.append(f"Shortest list of frames found, {len(shrunk.frames)} of {len(stage.frames)}, in {n_runs} runs:")
+        said = [frame_line(i, frame) for i, frame in enumerate(shrunk.frames)]
+        lines += said[:FRAMES_SHOWN]
+        if len(said) > FRAMES_SHOWN:
+            whole = self.folder / "frames.txt"
+            whole.write_text("\n".join(said), encoding="utf-8")
+            lines.append(f"  and {len(said) - FRAMES_SHOWN} more: {whole}")
+        lines.append(f"With these, {found}")
+        waves = Simulator(self.build.simulator.name, waves=True)
+        again = CoreBench.of(waves, self.parameters, self.folder.with_name(self.folder.name + "-waves"), self.rtl)
+        again.run([shrunk])
+        lines.append(f"Waveform: {again.build.waveform(again.folder)}")
+        return "\n".join(lines)
+
+    def shrink(self, stage: Stage, divergence: Divergence) -> tuple[Stage, Divergence, int]:
+        """Return a stage with as few frames as time allows that shows the same kind of divergence."""
+        found = {len(stage.frames): divergence}
+
+        def shows(candidate: Stage) -> bool:
+            other, _ = compare(self.parameters, candidate, self.run([candidate])[0])
+            if other is None or other.what != divergence.what:
+                return False
+            found[len(candidate.frames)] = other
+            return True
+
+        # What begins later, and reading counters that are right, is left out first, and for good if it can be.
+        start = replace(
+            stage,
+            frames=[frame for frame in stage.frames if frame.not_before <= divergence.cycle],
+            accesses=[each for each in stage.accesses if not each.is_read and each.not_before <= divergence.cycle],
+        )
+        begun = start if shows(start) else stage
+        frames, n_runs = fewest(begun.frames, lambda kept: shows(replace(begun, frames=list(kept))), SHRINKING_SECONDS)
+        return replace(begun, frames=frames), found[len(frames)], n_runs + 1
+
+
+def fewest(
+    frames: Sequence[Frame], shows: Callable[[Sequence[Frame]], bool], limit_seconds: float
+) -> tuple[list[Frame], int]:
+    """Return frames of which none can be left out, or as few as were reached in time, and how often `shows` was asked.
+
+    Delta debugging: leave out ever smaller parts as long as what is left still shows the fault.
+    """
+    kept, n_parts, n_runs = list(frames), 2, 0
+    deadline = time.monotonic() + limit_seconds
+    while len(kept) > 1 and time.monotonic() < deadline:
+        size = -(-len(kept) // n_parts)
+        for begin in range(0, len(kept), size):
+            rest = kept[:begin] + kept[begin + size :]
+            n_runs += 1
+            if rest and shows(rest):
+                kept, n_parts = rest, max(n_parts - 1, 2)
+                break
+            if time.monotonic() > deadline:
+                break
+        else:
+            if size == 1:
+                break
+            n_parts = min(2 * n_parts, len(kept))
+    return kept, n_runs

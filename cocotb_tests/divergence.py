@@ -1,0 +1,36 @@
+"""How a difference between the core and the model is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cocotb_tests.batch_files import Frame
+from hwmodel.kernels.drop_reason import DropReason
+
+REASON_NAMES = {int(reason): reason.name for reason in DropReason}
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None."""
+
+    what: str
+    cycle: int
+    expected: str
+    found: str
+    frame: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}"
+
+
+def describe(data: bytes) -> str:
+    """Say what bytes a frame or a copy has, long ones in part."""
+    return f"{len(data)} B {data[:40].hex()}{'...' if len(data) > 40 else ''}"
+
+
+def frame_line(index: int, frame: Frame) -> str:
+    """Describe a frame for a person, whole, so that it can be sent again."""
+    marks = " bad" * frame.is_bad + " empty-last-beat" * frame.empty_last_beat
+    head = f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}"
+    return f"{head}, {len(frame.data)} B {frame.data.hex()}"

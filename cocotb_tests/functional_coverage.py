@@ -1,0 +1,169 @@
+"""Which combinations random traffic has tried: four crosses of cocotb-coverage, and why some bins cannot be hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from cocotb_coverage.coverage import CoverCross, CoverPoint, coverage_db
+
+from cocotb_tests.batch_files import Stage
+from cocotb_tests.comparison import Expectation
+from cocotb_tests.traffic import MODES
+from hwmodel.kernels.drop_reason import DropReason
+
+TAG_KINDS = ("untagged", "priority tag", "C-TAG", "outer tag", "outer tag and C-TAG", "type of another outer tag")
+DESTINATIONS = ("known", "unknown", "group", "own")
+ADMITS = ("all", "tagged", "untagged")
+VID_CLASSES = ("member", "no member", "reserved")
+SIZES = ("up to 64 B", "65 to 1514 B", "longer")
+SIZE_BOUNDS = (65, 1515)
+COPIES = ("none", "one", "several")
+REASONS = tuple(reason.name for reason in DropReason)
+LOCAL, ABOVE = ("veb", "vepa"), ("vn_tag", "e_tag")
+
+# Name of a cross -> (bins with None for any value, why they cannot be).
+Unreachable = list[tuple[tuple[str | None, ...], str]]
+NO_SUCH_RULE = "the core has no access list and no policers"
+LATER = "given beyond the core's decision"
+UNREACHABLE: dict[str, Unreachable] = {
+    "core.destination": [
+        *(((mode, None, tags), "no outer tag is one in this mode") for mode in LOCAL for tags in TAG_KINDS[3:5]),
+        *(
+            ((mode, "own", tags), "it is one from the uplink alone, which owns no address")
+            for mode in ABOVE
+            for tags in TAG_KINDS[3:5]
+        ),
+    ],
+    "core.drops": [
+        *(((None, name), NO_SUCH_RULE) for name in ("ACL_DENY", "RATE_LIMITED")),
+        ((None, "STAG_UNKNOWN"), "the core has no S-channels"),
+        *(
+            ((None, name), LATER)
+            for name in ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "LINK_DOWN", "FUNCTION_RESET")
+        ),
+        *(((None, name), "reserved") for name in ("PVLAN", "PORT_SECURITY")),
+        *(
+            ((mode, name), "the bridge above has the policy and the addresses")
+            for mode in ABOVE
+            for name in ("VLAN_ADMIT", "VLAN_MEMBER", "SAME_PORT", "UNKNOWN_UNICAST")
+        ),
+        (("vepa", "SAME_PORT"), "everything goes to the uplink"),
+        *(
+            ((mode, name), "another mode's tag")
+            for prefix, mode_of_it in (("VNTAG", "vn_tag"), ("ETAG", "e_tag"))
+            for name in REASONS
+            if name.startswith(prefix)
+            for mode in MODES
+            if mode != mode_of_it
+        ),
+    ],
+    "core.admission": [((tags, None, "reserved"), "a port VLAN is 1 to 4094") for tags in ("untagged", "priority tag")],
+    "core.room": [((None, "full", "none"), "a frame without copies needs no room")],
+}
+
+
+class Sample(NamedTuple):
+    """What the crosses look at, of one frame."""
+
+    mode: str
+    tags: str
+    destination: str
+    reason: str
+    admit: str
+    vid_class: str
+    size: str
+    room: str
+    copies: str
+
+
+def _cross(name: str, *items: str) -> Any:
+    """Return the cross of some cover points, without the bins that cannot be."""
+    return CoverCross(name, items=[f"core.{item}" for item in items], ign_bins=[bins for bins, _ in UNREACHABLE[name]])
+
+
+@CoverPoint("core.mode", xf=lambda sample: sample.mode, bins=list(MODES))
+@CoverPoint("core.tags", xf=lambda sample: sample.tags, bins=list(TAG_KINDS))
+@CoverPoint("core.to", xf=lambda sample: sample.destination, bins=list(DESTINATIONS))
+@_cross("core.destination", "mode", "to", "tags")
+def _sample_destination(sample: Sample) -> None:
+    """Count one frame."""
+
+
+@CoverPoint("core.reason", xf=lambda sample: sample.reason, bins=list(REASONS))
+@_cross("core.drops", "mode", "reason")
+def _sample_drops(sample: Sample) -> None:
+    """Count one frame."""
+
+
+@CoverPoint("core.vlan_tag", xf=lambda sample: sample.tags, bins=list(TAG_KINDS[:3]))
+@CoverPoint("core.admit", xf=lambda sample: sample.admit, bins=list(ADMITS))
+@CoverPoint("core.vid_class", xf=lambda sample: sample.vid_class, bins=list(VID_CLASSES))
+@_cross("core.admission", "vlan_tag", "admit", "vid_class")
+def _sample_admission(sample: Sample) -> None:
+    """Count one frame that a station sent in a mode with VLANs."""
+
+
+@CoverPoint("core.size", xf=lambda sample: sample.size, bins=list(SIZES))
+@CoverPoint("core.is_full", xf=lambda sample: sample.room, bins=["full", "room"])
+@CoverPoint("core.copies", xf=lambda sample: sample.copies, bins=list(COPIES))
+@_cross("core.room", "size", "is_full", "copies")
+def _sample_room(sample: Sample) -> None:
+    """Count one frame."""
+
+
+def count_stage(mode: str, stage: Stage, expected: Expectation) -> None:
+    """Count the frames of a stage that were decided."""
+    verdicts, frames = expected.verdicts, expected.frame_of_event
+    ports = np.array([frame.port for frame in stage.frames])[frames]
+    lengths = np.array([len(frame.data) for frame in stage.frames])[frames]
+    n_copies = np.minimum(np.bitwise_count(verdicts["ports"]).astype(np.int64), 2)
+    lost_all = (verdicts["ports"] != 0) & (verdicts["ports"] & ~expected.full == 0)
+    reasons = np.where(lost_all, int(DropReason.QUEUE_FULL), verdicts["reason"])
+    columns = (
+        verdicts["tag_kind"], verdicts["destination_kind"], reasons, verdicts["admit"], verdicts["vid_class"],
+        np.digitize(lengths, SIZE_BOUNDS), expected.full == 0, n_copies, ports == 0,
+    )  # fmt: skip
+    # A frame without a whole header has neither tags nor addresses.
+    rows = np.stack(columns, axis=1)[verdicts["destination_kind"] < len(DESTINATIONS)]
+    for row in np.unique(rows, axis=0).tolist():
+        tags, destination, reason, admit, vid_class, size, has_room, copies, from_uplink = row
+        sample = Sample(
+            mode, TAG_KINDS[tags], DESTINATIONS[destination], DropReason(reason).name, ADMITS[admit],
+            VID_CLASSES[vid_class], SIZES[size], "room" if has_room else "full", COPIES[copies],
+        )  # fmt: skip
+        _sample_destination(sample)
+        _sample_drops(sample)
+        _sample_room(sample)
+        if not from_uplink and mode in LOCAL:
+            _sample_admission(sample)
+    for reason in np.unique(reasons[verdicts["destination_kind"] == len(DESTINATIONS)]).tolist():
+        _sample_drops(Sample(mode, "", "", DropReason(reason).name, "", "", "", "", ""))
+
+
+def missed() -> Iterable[str]:
+    """Return the bins that could have been hit and were not."""
+    for name in UNREACHABLE:
+        for bins, n_hits in coverage_db[name].detailed_coverage.items():
+            if n_hits == 0 and not _is_unreachable(name, bins):
+                yield f"{name}: {' x '.join(str(each) for each in bins)}"
+
+
+def _is_unreachable(name: str, bins: tuple[str, ...]) -> bool:
+    return any(
+        all(wanted in (None, found) for wanted, found in zip(pattern, bins, strict=True))
+        for pattern, _ in UNREACHABLE[name]
+    )
+
+
+def summary() -> str:
+    """Say how many bins of each cross were hit, and which cannot be and why."""
+    lines = []
+    for name, patterns in UNREACHABLE.items():
+        bins = coverage_db[name].detailed_coverage
+        reachable = [each for each in bins if not _is_unreachable(name, each)]
+        n_hit = sum(bins[each] > 0 for each in reachable)
+        lines.append(f"{name}: {n_hit} of {len(reachable)} bins")
+        lines += [f"  not {' x '.join(each or 'any' for each in pattern)}: {why}" for pattern, why in patterns]
+    return "\n".join(lines)

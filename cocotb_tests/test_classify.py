@@ -1,0 +1,172 @@
+"""Classification: which rule drops a frame where it arrives, and what of the tables goes on with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import cocotb
+import pytest
+
+from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
+from hwmodel.kernels.drop_reason import DropReason
+
+VEB, VEPA, VN_TAG, E_TAG = range(4)
+MASKS = (
+    "enable", "spoof_check", "ethertype_filter", "trusted", "loopback", "self_loopback", "accept_broadcast",
+    "accept_multicast", "promiscuous", "default_station",
+)  # fmt: skip
+LOOKUPS = ("in_members", "in_untagged", "in_owners", "in_source_owners", "in_source_own", "in_targets", "in_pruned")
+WIDTHS = {"admit": 2, "default_priority": 3, "max_frame": 14, "port_vlan": 12, "vif": 12, "ecid": 20}
+FRAME = {
+    "in_port": 0, "in_length": 0, "in_bad": 0, "in_swallowed": 0, "is_complete": 0, "destination": 0, "source": 0,
+    "ethertype": 0, "n_tag_bytes": 0, "in_has_outer": 0, "in_has_c_tag": 0, "c_tci": 0, "outer_start": 0,
+    "outer_version": 0, "in_mode": 0, "carries_all": 0,
+}  # fmt: skip
+MAX_FRAME_BYTES = 1514
+BROADCAST, LINK_LOCAL = 0xFFFF_FFFF_FFFF, 0x0180_C200_0000
+
+
+def random_inputs(bench, n_ports):
+    """Return a frame's inputs, and registers and lookups of all ports; most rules let it pass."""
+    rng = bench.rng
+
+    def mask(chance):
+        return sum(bench.chance(chance) << port for port in range(n_ports))
+
+    mode = rng.randrange(4)
+    port = rng.choice((0, rng.randrange(n_ports)))
+    has_c_tag = rng.randrange(2)
+    has_outer = int(port == 0 and mode in (VN_TAG, E_TAG) and not bench.chance(0.1))
+    tags = 4 * has_c_tag + (0 if not has_outer else 6 if mode == VN_TAG else 8)
+    limits = [rng.choice((1518, 1518, 1518, 1518, 64, 80, 9000)) for _ in range(n_ports)]
+    frame = FRAME | {
+        "in_port": port,
+        "in_length": (60 if rng.randrange(3) else rng.choice((64, 66, 76, 80, 1514, 1515, 1520, 1526)))
+        + rng.choice((0, tags)),
+        "in_bad": bench.chance(0.05),
+        "in_swallowed": bench.chance(0.05),
+        "is_complete": not bench.chance(0.05),
+        "destination": rng.choice((2, 2, BROADCAST, 0x0100_5E00_0001, LINK_LOCAL | rng.randrange(32))),
+        "source": rng.choice((0x0200_0000_0001,) * 6 + (0, 0x0100_0000_0000)),
+        "ethertype": rng.choice((0x0800, 0x0800, 0x0800, 0x8808, 0x88A8, 0x8926, 0x893F)),
+        "n_tag_bytes": tags,
+        "in_has_outer": has_outer,
+        "in_has_c_tag": has_c_tag,
+        "c_tci": rng.choice((0, 1, 2, 4095)) | rng.randrange(16) << 12,
+        "outer_start": rng.choice((8, rng.randrange(16))),
+        "outer_version": rng.choice((0, 0, 1)),
+        "in_mode": mode,
+        "carries_all": rng.randrange(2),
+    }
+    masks = {name: mask(0.9 if name in ("enable", "trusted", "loopback") else 0.4) for name in MASKS}
+    lookups = {name: mask(0.7 if name in ("in_members", "in_source_own") else 0.4) for name in LOOKUPS}
+    words = {name: [bench.bits(width) for _ in range(n_ports)] for name, width in WIDTHS.items()}
+    words["max_frame"], words["port_vlan"] = limits, [rng.choice((0, 1, 1, 2, 4095)) for _ in range(n_ports)]
+    if bench.chance(0.5):
+        masks["trusted"] = 0
+    return frame, masks, lookups, words
+
+
+def expected_reason(frame, masks, lookups, words, vlan):
+    """Apply the rules of docs/forwarding.md in their order."""
+    port, mode = frame["in_port"], frame["in_mode"]
+    has = {name: bool(value >> port & 1) for name, value in masks.items()}
+    bare = frame["in_length"] - frame["n_tag_bytes"]
+    members = lookups["in_members"] | (frame["carries_all"] and 1 <= vlan <= 4094)
+    control = frame["ethertype"] == 0x8808
+    link_local = frame["destination"] >> 4 == LINK_LOCAL >> 4
+    above = mode in (VN_TAG, E_TAG)
+    rules = [
+        ("PORT_DISABLED", not has["enable"]),
+        ("BAD_FRAME", frame["in_bad"]),
+        ("RUNT", not frame["is_complete"]),
+        ("OVERSIZE", frame["in_swallowed"] or bare > min(MAX_FRAME_BYTES, words["max_frame"][port] - 4)),
+    ]
+    if port != 0:
+        is_tagged = bool(frame["in_has_c_tag"] and frame["c_tci"] & 0xFFF)
+        refused = {0: False, 1: not is_tagged, 2: is_tagged, 3: False}[words["admit"][port]]
+        outer_type = frame["ethertype"] in (0x88A8, 0x8926, 0x893F)
+        rules += [
+            ("BAD_SOURCE", frame["source"] == 0 or frame["source"] >> 40 & 1),
+            ("CONTROL_FRAME", not has["trusted"] and (control or (link_local and not above))),
+            ("SPOOFED_MAC", has["spoof_check"] and not lookups["in_source_own"] >> port & 1),
+            ("FORBIDDEN_TAG", has["ethertype_filter"] and not has["trusted"] and outer_type),
+            ("VLAN_ADMIT", refused and not above),
+            ("VLAN_MEMBER", (vlan == 4095 or not members >> port & 1) and not above),
+        ]
+    elif above:
+        name = "VNTAG" if mode == VN_TAG else "ETAG"
+        rules += [
+            (f"{name}_MISSING", not frame["in_has_outer"]),
+            ("VNTAG_VERSION", mode == VN_TAG and frame["outer_version"]),
+            ("VNTAG_DIRECTION", mode == VN_TAG and not frame["outer_start"] & 8),
+            (
+                "VNTAG_UNKNOWN_VIF" if mode == VN_TAG else "ETAG_UNKNOWN_ECID",
+                not lookups["in_targets"] & masks["enable"],
+            ),
+        ]
+    else:
+        trusted = masks["trusted"] & members & masks["enable"]
+        rules += [
+            ("CONTROL_FRAME", control or (link_local and not trusted)),
+            ("VLAN_MEMBER", vlan in (0, 4095) or not members & 1),
+        ]
+    return next((name for name, breaks in rules if breaks), "NONE"), members
+
+
+def expected_priority(frame, words):
+    if frame["in_has_c_tag"]:
+        return frame["c_tci"] >> 12
+    if frame["in_has_outer"] and frame["in_mode"] == E_TAG:
+        return frame["outer_start"]
+    return words["default_priority"][frame["in_port"]] << 1
+
+
+@cocotb.test(**LIMIT)
+@cocotb.parametrize(idles=[0.0, 0.5])
+async def the_first_rule_broken_drops(dut, idles):
+    n_ports = dut.PORTS.value.to_unsigned()
+    bench = ModuleBench(dut, seed=15)
+    await bench.start(in_valid=0, **FRAME, **dict.fromkeys((*MASKS, *LOOKUPS, *WIDTHS), 0))
+    seen, due = Counter(), None
+    for cycle in range(6000):
+        is_valid = not bench.chance(idles)
+        frame, masks, lookups, words = random_inputs(bench, n_ports)
+        packed = {name: joined(values, WIDTHS[name]) for name, values in words.items()}
+        await bench.settle(in_valid=is_valid, **frame, **masks, **lookups, **packed)
+        assert bench.get("valid") == (due is not None), cycle
+        if due is not None:
+            found = {name: bench.get(name) for name in due}
+            assert found == due, {name: (found[name], due[name]) for name in due if found[name] != due[name]}
+        port = frame["in_port"]
+        vid = frame["c_tci"] & 0xFFF if frame["in_has_c_tag"] else 0
+        vlan = vid or words["port_vlan"][port]
+        assert bench.get("vlan") == vlan, cycle
+        due = None
+        if is_valid:
+            reason, members = expected_reason(frame, masks, lookups, words, vlan)
+            seen[reason] += 1
+            reach = members & masks["enable"]
+            accepts = masks["accept_broadcast" if frame["destination"] == BROADCAST else "accept_multicast"]
+            native = words["port_vlan"][0] == vlan
+            due = {
+                "reason": int(DropReason[reason]), "port": port, "length": frame["in_length"], "mode": frame["in_mode"],
+                "is_group": frame["destination"] >> 40 & 1, "tag_vlan": vlan, "has_c_tag": frame["in_has_c_tag"],
+                "loops_back": masks["loopback"] >> port & 1, "loops_to_self": masks["self_loopback"] >> port & 1,
+                "uplink_carries": members & 1, "sender_vif": words["vif"][port], "sender_ecid": words["ecid"][port],
+                "priority_code": expected_priority(frame, words) >> 1, "dei": expected_priority(frame, words) & 1,
+                "untagged": lookups["in_untagged"] & ~1 | native, "owners": lookups["in_owners"] & reach,
+                "accepting": accepts & reach, "curious": masks["promiscuous"] & reach,
+                "defaults": masks["default_station"] & reach, "trusting": masks["trusted"],
+                "targets": lookups["in_targets"] & masks["enable"], "pruned": lookups["in_pruned"],
+                "source_owners": 0 if frame["source"] >> 40 & 1 else lookups["in_source_owners"],
+            }  # fmt: skip
+        await bench.next_cycle()
+    assert min(seen.values()) >= 2, seen
+    assert len(seen) == 17, seen
+
+
+@pytest.mark.parametrize("ports", [2, 9])
+def test_classify(simulate, ports):
+    parameters = {"PORTS": ports, "PORT_I_W": (ports - 1).bit_length(), "MAX_FRAME_BYTES": MAX_FRAME_BYTES}
+    assert simulate("classify", **parameters) == 2

@@ -1,0 +1,124 @@
+"""Forwarding: the ports of a frame that no rule dropped, its queue, and what changes of its tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import cocotb
+import pytest
+
+from cocotb_tests.module_bench import LIMIT, ModuleBench
+from hwmodel.kernels.drop_reason import DropReason
+
+VEB, VEPA, VN_TAG, E_TAG = range(4)
+SETS = ("untagged", "owners", "accepting", "curious", "defaults", "trusting", "source_owners", "targets", "pruned")
+SCALARS = {
+    "in_port": 0, "in_length": 0, "in_reason": 0, "mode": 0, "is_group": 0, "is_link_local": 0, "loops_back": 0,
+    "loops_to_self": 0, "uplink_carries": 0, "has_c_tag": 0, "priority_code": 0, "dei": 0, "tag_vlan": 0,
+    "sender_vif": 0, "sender_ecid": 0,
+}  # fmt: skip
+
+
+def random_inputs(bench, n_ports):
+    rng = bench.rng
+    reason = rng.choice((0, 0, 0, int(DropReason.RUNT)))
+    is_group = rng.randrange(2)
+    values = SCALARS | {
+        "in_port": rng.choice((0, rng.randrange(n_ports))),
+        "in_length": rng.choice((14, 63, 64, 65, rng.randrange(1, 9731))),
+        "in_reason": reason, "mode": rng.randrange(4), "is_group": is_group,
+        "is_link_local": is_group and rng.randrange(2), "loops_back": not bench.chance(0.2),
+        "loops_to_self": rng.randrange(2), "uplink_carries": rng.randrange(2), "has_c_tag": rng.randrange(2),
+        "priority_code": rng.randrange(8), "dei": rng.randrange(2), "tag_vlan": bench.bits(12),
+        "sender_vif": bench.bits(12), "sender_ecid": bench.bits(20),
+    }  # fmt: skip
+    few = {name: sum(bench.chance(0.25) << port for port in range(n_ports)) for name in SETS}
+    for name in ("owners", "curious", "defaults"):
+        if rng.randrange(2):
+            few[name] = rng.choice((0, 1 << rng.randrange(n_ports), 1 << values["in_port"]))
+    return values, few
+
+
+def expected_ports(values, sets):
+    """Return the ports and the reason, by docs/forwarding.md; the sets hold reachable ports only."""
+    port, mode = values["in_port"], values["mode"]
+    if values["in_reason"]:
+        return 0, DropReason(values["in_reason"])
+    sender, none = 1 << port, DropReason.NO_DESTINATION
+    if mode in (VN_TAG, E_TAG):
+        ports = sets["targets"] & ~sets["pruned"] if port == 0 else 1
+    elif port == 0:
+        if values["is_group"]:
+            ports = sets["accepting"] | sets["owners"] | sets["curious"]
+            if mode == VEPA:
+                ports &= ~sets["source_owners"]
+            if values["is_link_local"]:
+                ports &= sets["trusting"]
+        else:
+            ports = sets["owners"] & ~1
+            if not sets["owners"]:
+                ports, none = sets["defaults"] | sets["curious"], DropReason.UNKNOWN_UNICAST
+        ports &= ~1
+    elif mode == VEPA or not values["loops_back"]:
+        ports = values["uplink_carries"]
+        none = DropReason.VLAN_MEMBER if mode == VEPA else DropReason.NO_DESTINATION
+    elif values["is_group"]:
+        ports = sets["accepting"] | sets["owners"] | sets["curious"] & ~sender
+        if not values["loops_to_self"]:
+            ports &= ~sender
+    elif sets["owners"] == sender:
+        ports, none = (sender, none) if values["loops_to_self"] else (0, DropReason.SAME_PORT)
+    else:
+        ports = (sets["owners"] or sets["curious"]) & ~sender
+    return ports, DropReason.NONE if ports else none
+
+
+@cocotb.test(**LIMIT)
+@cocotb.parametrize(idles=[0.0, 0.5])
+async def frames_go_to_the_ports_of_the_rules(dut, idles):
+    n_ports, priorities, bus_w = (getattr(dut, name).value.to_unsigned() for name in ("PORTS", "PRIORITIES", "BUS_W"))
+    bench = ModuleBench(dut, seed=16)
+    await bench.start(in_valid=0, **SCALARS, **dict.fromkeys(SETS, 0))
+    seen, due = Counter(), None
+    for cycle in range(5000):
+        values, sets = random_inputs(bench, n_ports)
+        is_valid = not bench.chance(idles)
+        await bench.settle(in_valid=is_valid, **values, **sets)
+        # What it says of a frame stays until the next one.
+        if due is not None:
+            found = {name: bench.get(name) for name in due}
+            assert found == due, (cycle, found, due)
+        if is_valid:
+            ports, reason = expected_ports(values, sets)
+            seen[reason.name] += 1
+            above, from_uplink = values["mode"] in (VN_TAG, E_TAG), values["in_port"] == 0
+            due = {
+                "reason": int(reason), "egress": ports, "port": values["in_port"], "length": values["in_length"],
+                "words": -(-values["in_length"] * 8 // bus_w), "queue": values["priority_code"] * priorities // 8,
+            }  # fmt: skip
+            if ports and not above:
+                due |= {
+                    "strip": values["has_c_tag"],
+                    "add": 1,
+                    "adds_at": ~sets["untagged"] & (1 << n_ports) - 1,
+                    "tag_value": values["priority_code"] << 13 | values["dei"] << 12 | values["tag_vlan"],
+                }
+            elif ports and from_uplink:
+                due |= {"strip": values["mode"], "adds_at": 0}
+            elif ports:
+                pcp, dei, ecid = values["priority_code"], values["dei"], values["sender_ecid"]
+                value = values["sender_vif"] if values["mode"] == VN_TAG else pcp << 21 | dei << 20 | ecid
+                due |= {"strip": 0, "add": values["mode"], "adds_at": 1, "tag_value": value}
+        await bench.next_cycle()
+    reasons = {"NONE", "RUNT", "NO_DESTINATION", "UNKNOWN_UNICAST", "SAME_PORT", "VLAN_MEMBER"}
+    assert reasons == set(seen)
+    assert min(seen.values()) > 5, seen
+
+
+@pytest.mark.parametrize(("ports", "priorities", "bus_w"), [(2, 1, 64), (9, 8, 512)])
+def test_forward(simulate, ports, priorities, bus_w):
+    parameters = {
+        "PORTS": ports, "PORT_I_W": (ports - 1).bit_length(), "PRIORITIES": priorities, "BUS_W": bus_w,
+        "QUEUE_I_W": max(1, (priorities - 1).bit_length()), "COUNT_W": 15 - (bus_w // 8 - 1).bit_length(),
+    }  # fmt: skip
+    assert simulate("forward", **parameters) == 2

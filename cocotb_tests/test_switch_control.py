@@ -1,0 +1,95 @@
+"""The registers of the mode, the uplink and the ports: written in a cycle, in use from the next."""
+
+from __future__ import annotations
+
+import cocotb
+import pytest
+
+from cocotb_tests import register_map as regs
+from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
+
+FLAGS = (
+    "enable", "spoof_check", "ethertype_filter", "trusted", "loopback", "self_loopback", "accept_broadcast",
+    "accept_multicast", "promiscuous", "default_station",
+)  # fmt: skip
+WIDTHS = {"max_frame": 14, "port_vlan": 12, "vif": 12, "ecid": 20, "scheduler": 2}
+OFFSETS = {
+    "max_frame": regs.PORT_MAX_FRAME, "port_vlan": regs.PORT_PORT_VLAN, "vif": regs.PORT_VIF, "ecid": regs.PORT_ECID,
+    "scheduler": regs.PORT_SCHEDULER,
+}  # fmt: skip
+CONTROL_BITS = 15
+MODE_AT, UPLINK_AT = regs.CORE_BASE + regs.CORE_MODE, regs.CORE_BASE + regs.CORE_UPLINK
+
+
+def after_reset(n_ports, priorities):
+    words = {MODE_AT: (0, 2), UPLINK_AT: (0, 1)}
+    for port in range(n_ports):
+        base = regs.PORT_BASE + port * regs.PORT_STRIDE
+        words[base + regs.PORT_CONTROL] = (0, CONTROL_BITS)
+        for name, width in WIDTHS.items():
+            words[base + OFFSETS[name]] = (regs.PORT_MAX_FRAME_VALUE_RESET if name == "max_frame" else 0, width)
+        for queue in range(priorities):
+            words[base + regs.PORT_QUANTUM + 4 * queue] = (regs.PORT_QUANTUM_VALUE_RESET, 16)
+    return words
+
+
+def expected_outputs(words, n_ports, priorities):
+    def of(port, offset):
+        return words[regs.PORT_BASE + port * regs.PORT_STRIDE + offset][0]
+
+    ports = range(n_ports)
+    controls = [of(port, regs.PORT_CONTROL) for port in ports]
+    quanta = [of(port, regs.PORT_QUANTUM + 4 * queue) for port in ports for queue in range(priorities)]
+    outputs = {name: joined([of(port, OFFSETS[name]) for port in ports], width) for name, width in WIDTHS.items()}
+    outputs |= {
+        flag: joined([control >> getattr(regs, f"PORT_CONTROL_{flag.upper()}_LSB") & 1 for control in controls], 1)
+        for flag in FLAGS
+    }
+    return outputs | {
+        "admit": joined([control >> regs.PORT_CONTROL_ADMIT_LSB & 3 for control in controls], 2),
+        "default_priority": joined([control >> regs.PORT_CONTROL_DEFAULT_PRIORITY_LSB & 7 for control in controls], 3),
+        "quantum": joined(quanta, 16),
+        "mode": words[MODE_AT][0],
+        "carries_all": words[UPLINK_AT][0],
+    }
+
+
+@cocotb.test(**LIMIT)
+@cocotb.parametrize(idles=[0.0, 0.7])
+async def registers_are_in_use_in_the_next_cycle(dut, idles):
+    n_ports, priorities = dut.PORTS.value.to_unsigned(), dut.PRIORITIES.value.to_unsigned()
+    bench = ModuleBench(dut, seed=17)
+    await bench.start(write_valid=0, write_address=0, write_data=0, read_address=0, read_valid=0)
+    words, answer = after_reset(n_ports, priorities), None
+    beyond = regs.PORT_BASE + n_ports * regs.PORT_STRIDE
+    holes = [
+        regs.CORE_BASE, UPLINK_AT + 4, regs.VLAN_BASE, beyond, regs.PORT_BASE + regs.PORT_SCHEDULER + 4,
+        regs.PORT_BASE + regs.PORT_QUANTUM + 4 * priorities,
+    ]  # fmt: skip
+    for cycle in range(1200):
+        address = bench.rng.choice(holes) if bench.chance(0.1) else bench.rng.choice(list(words))
+        data, does_write = bench.bits(20), not bench.chance(idles)
+        read_address = bench.rng.choice((*words, *holes))
+        await bench.settle(
+            write_valid=does_write and address in words, write_address=address >> 2, write_data=data,
+            read_address=read_address >> 2, read_valid=1,
+        )  # fmt: skip
+        assert bench.get("write_hit") == (address in words), hex(address)
+        assert bench.get("read_hit") == (read_address in words), hex(read_address)
+        if answer is not None:
+            assert bench.get("read_data") == answer, cycle
+        expected = expected_outputs(words, n_ports, priorities)
+        assert {name: bench.get(name) for name in expected} == expected, cycle
+        answer = words[read_address][0] if read_address in words else None
+        if does_write and address in words:
+            width = words[address][1]
+            is_quantum = address >= regs.PORT_BASE and address % regs.PORT_STRIDE >= regs.PORT_QUANTUM
+            value = data & ((1 << width) - 1)
+            words[address] = (value or 1 if is_quantum else value, width)
+        assert bench.get("mode_next") == words[MODE_AT][0], cycle
+        await bench.next_cycle()
+
+
+@pytest.mark.parametrize(("ports", "priorities"), [(2, 1), (5, 8)])
+def test_switch_control(simulate, ports, priorities):
+    assert simulate("switch_control", PORTS=ports, PRIORITIES=priorities) == 2

@@ -1,0 +1,322 @@
+// Whole frames through the switch core: frames, idles, stalls and register accesses come from files, and every copy,
+// event, register write and answer goes to files. cocotb raises `go` and wakes once, at `done`.
+//
+// A run has stages, each of which begins with a reset; a stage that is cut short puts the reset into the traffic. The
+// files of stage S, of 32-bit words, are described in batch_files.py. Sources and outputs follow tables of bits by the cycle:
+// a source may begin to offer a beat, and an output is ready, in the cycles that its column of `pattern` has set.
+
+`default_nettype none
+
+module frame_bench #(
+    parameter PORTS = 9,
+    parameter BUS_W = 512,
+    parameter PRIORITIES = 1,
+    parameter INGRESS_BYTES = 16384,
+    parameter QUEUE_BYTES = 32768,
+    parameter MAX_FRAME_BYTES = 1514,
+    parameter MAC_ENTRIES = 64,
+    parameter VLAN_ENTRIES = 32,
+    parameter LIST_ENTRIES = 16
+) (
+    // cocotb sees these alone: all other signals stay Verilator's to optimize.
+    input  wire       clk  /* verilator public_flat_rw */,
+    input  wire       go  /* verilator public_flat_rw */,
+    input  wire [7:0] n_stages  /* verilator public_flat_rw */,
+    output reg        done  /* verilator public_flat_rw */
+);
+    localparam PATTERN_ROWS = 4096;
+    localparam RESET_CYCLES = 3;
+    localparam QUIET_CYCLES = 64;       // after all has come out: what comes then is too much
+
+    // ---- The stages ----
+    localparam IDLE = 3'd0;
+    localparam OPENING = 3'd1;
+    localparam RESET = 3'd2;
+    localparam TRAFFIC = 3'd3;
+    localparam QUIET = 3'd4;
+    localparam READING = 3'd5;
+    localparam CLOSING = 3'd6;
+    reg [2:0] state;
+    reg [7:0] stage;
+    reg reset;
+    reg [31:0] cycle;                   // 0 is the first rising edge with reset low
+    reg [31:0] wait_cycles;
+    reg [31:0] last_cycle;              // a stage that is not over then ends there
+    reg is_cut;                         // as it is meant to
+    reg failed;
+    reg ended_by_x;
+    reg [31:0] ended_at;
+    wire opening = state == OPENING;
+    wire closing = state == CLOSING;
+    wire traffic_ended = state == READING;
+    wire in_stage = state == TRAFFIC || state == QUIET || state == READING;
+    wire [31:0] next_cycle = reset ? 32'd0 : cycle + 32'd1;
+
+    // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle.
+    reg [63:0] pattern[0:PATTERN_ROWS-1];
+    wire [63:0] next_pattern = pattern[next_cycle%PATTERN_ROWS];
+    reg [PORTS-1:0] m_axis_tready;
+    always @(posedge clk) m_axis_tready <= next_pattern[PORTS-1:0];
+    always @(posedge clk) cycle <= next_cycle;
+
+    wire [31:0] n_accepted;
+    wire [31:0] n_decided;
+    wire [31:0] n_due;
+    wire sources_done;
+    wire saw_x;
+    wire registers_wait;
+    wire registers_done;
+
+    integer settings_file;
+    integer end_file;
+    integer n_read;
+    reg [63:0] setting;
+    reg [8*64-1:0] name;
+
+    initial begin
+        done = 1'b0;
+        state = IDLE;
+        reset = 1'b1;
+        cycle = 32'd0;
+        last_cycle = 32'd0;
+    end
+
+    always @(posedge clk) begin
+        if (in_stage && (cycle == last_cycle || saw_x)) begin
+            leave_stage(!is_cut || saw_x);
+        end else begin
+            case (state)
+                IDLE:
+                if (go && !done) begin
+                    stage <= 8'd0;
+                    state <= OPENING;
+                end
+                OPENING: begin
+                    read_settings;
+                    state <= RESET;
+                    wait_cycles <= RESET_CYCLES;
+                end
+                RESET: begin
+                    wait_cycles <= wait_cycles - 1;
+                    if (wait_cycles == 0) begin
+                        reset <= 1'b0;
+                        state <= TRAFFIC;
+                    end
+                end
+                TRAFFIC:
+                if (sources_done && n_accepted == n_decided && n_due == 0 && registers_wait) begin
+                    state <= QUIET;
+                    wait_cycles <= QUIET_CYCLES;
+                end
+                QUIET: begin
+                    wait_cycles <= wait_cycles - 1;
+                    if (wait_cycles == 0) state <= READING;
+                end
+                READING: if (registers_done) leave_stage(1'b0);
+                default: begin
+                    write_end;
+                    stage <= stage + 8'd1;
+                    state <= (stage + 8'd1 == n_stages) ? IDLE : OPENING;
+                    done <= stage + 8'd1 == n_stages;
+                end
+            endcase
+        end
+    end
+
+    // With reset high nothing is written any more when the files are closed, a cycle later.
+    task leave_stage(input is_failed);
+        begin
+            reset <= 1'b1;
+            state <= CLOSING;
+            failed <= is_failed;
+            ended_by_x <= saw_x;
+            ended_at <= cycle;
+        end
+    endtask
+
+    task read_settings;
+        begin
+            $sformat(name, "settings_%0d.bin", stage);
+            settings_file = $fopen(name, "rb");
+            n_read = $fread(last_cycle, settings_file);
+            n_read = $fread(setting, settings_file);
+            is_cut = setting[0];
+            n_read = $fread(pattern, settings_file);
+            $fclose(settings_file);
+        end
+    endtask
+
+    task write_end;
+        begin
+            $sformat(name, "end_%0d.bin", stage);
+            end_file = $fopen(name, "wb");
+            $fwrite(end_file, "%u", {30'd0, ended_by_x, failed, ended_at});
+            $fclose(end_file);
+        end
+    endtask
+
+    // ---- The core and what is around it ----
+    wire [PORTS*64-1:0] s_axis_tdata;
+    wire [PORTS*8-1:0] s_axis_tkeep;
+    wire [PORTS-1:0] s_axis_tvalid;
+    wire [PORTS-1:0] s_axis_tready;
+    wire [PORTS-1:0] s_axis_tlast;
+    wire [PORTS-1:0] s_axis_tuser;
+    wire [PORTS*64-1:0] m_axis_tdata;
+    wire [PORTS*8-1:0] m_axis_tkeep;
+    wire [PORTS-1:0] m_axis_tvalid;
+    wire [PORTS-1:0] m_axis_tlast;
+    wire [PORTS-1:0] m_axis_tuser;
+    wire [15:0] axil_address;
+    wire [31:0] axil_wdata;
+    wire axil_awvalid;
+    wire axil_wvalid;
+    wire axil_arvalid;
+    wire axil_awready;
+    wire axil_wready;
+    wire axil_arready;
+    wire axil_bvalid;
+    wire axil_rvalid;
+    wire [1:0] axil_bresp;
+    wire [1:0] axil_rresp;
+    wire [31:0] axil_rdata;
+    wire event_valid;
+    wire [4:0] event_port;
+    wire [7:0] event_reason;
+    wire [PORTS-1:0] event_ports;
+    wire [PORTS-1:0] event_full;
+    wire write_valid;
+    wire [15:0] write_address;
+    wire [31:0] write_data;
+
+    frame_sources #(
+        .PORTS(PORTS)
+    ) sources (
+        .clk(clk),
+        .reset(reset),
+        .opening(opening),
+        .closing(closing),
+        .stage(stage),
+        .cycle(cycle),
+        .next_cycle(next_cycle),
+        .leave(next_pattern[32+:PORTS]),
+        .s_axis_tdata(s_axis_tdata),
+        .s_axis_tkeep(s_axis_tkeep),
+        .s_axis_tvalid(s_axis_tvalid),
+        .s_axis_tready(s_axis_tready),
+        .s_axis_tlast(s_axis_tlast),
+        .s_axis_tuser(s_axis_tuser),
+        .n_accepted(n_accepted),
+        .is_done(sources_done)
+    );
+
+    register_player registers (
+        .clk(clk),
+        .reset(reset),
+        .opening(opening),
+        .closing(closing),
+        .stage(stage),
+        .cycle(cycle),
+        .next_cycle(next_cycle),
+        .traffic_ended(traffic_ended),
+        .waits(registers_wait),
+        .is_done(registers_done),
+        .axil_address(axil_address),
+        .axil_wdata(axil_wdata),
+        .axil_awvalid(axil_awvalid),
+        .axil_awready(axil_awready),
+        .axil_wvalid(axil_wvalid),
+        .axil_wready(axil_wready),
+        .axil_bresp(axil_bresp),
+        .axil_bvalid(axil_bvalid),
+        .axil_arvalid(axil_arvalid),
+        .axil_arready(axil_arready),
+        .axil_rdata(axil_rdata),
+        .axil_rresp(axil_rresp),
+        .axil_rvalid(axil_rvalid)
+    );
+
+    eth_switch_core #(
+        .PORTS(PORTS),
+        .PORT_W(64),
+        .BUS_W(BUS_W),
+        .PRIORITIES(PRIORITIES),
+        .INGRESS_BYTES(INGRESS_BYTES),
+        .QUEUE_BYTES(QUEUE_BYTES),
+        .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
+        .MAC_ENTRIES(MAC_ENTRIES),
+        .VLAN_ENTRIES(VLAN_ENTRIES),
+        .LIST_ENTRIES(LIST_ENTRIES)
+    ) core (
+        .clk(clk),
+        .reset(reset),
+        .s_axis_tdata(s_axis_tdata),
+        .s_axis_tkeep(s_axis_tkeep),
+        .s_axis_tvalid(s_axis_tvalid),
+        .s_axis_tready(s_axis_tready),
+        .s_axis_tlast(s_axis_tlast),
+        .s_axis_tuser(s_axis_tuser),
+        .m_axis_tdata(m_axis_tdata),
+        .m_axis_tkeep(m_axis_tkeep),
+        .m_axis_tvalid(m_axis_tvalid),
+        .m_axis_tready(m_axis_tready),
+        .m_axis_tlast(m_axis_tlast),
+        .m_axis_tuser(m_axis_tuser),
+        .s_axil_awaddr(axil_address),
+        .s_axil_awvalid(axil_awvalid),
+        .s_axil_awready(axil_awready),
+        .s_axil_wdata(axil_wdata),
+        .s_axil_wstrb(4'hF),
+        .s_axil_wvalid(axil_wvalid),
+        .s_axil_wready(axil_wready),
+        .s_axil_bresp(axil_bresp),
+        .s_axil_bvalid(axil_bvalid),
+        .s_axil_bready(1'b1),
+        .s_axil_araddr(axil_address),
+        .s_axil_arvalid(axil_arvalid),
+        .s_axil_arready(axil_arready),
+        .s_axil_rdata(axil_rdata),
+        .s_axil_rresp(axil_rresp),
+        .s_axil_rvalid(axil_rvalid),
+        .s_axil_rready(1'b1),
+        .event_valid(event_valid),
+        .event_port(event_port),
+        .event_reason(event_reason),
+        .event_ports(event_ports),
+        .event_full(event_full),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data)
+    );
+
+    core_recorder #(
+        .PORTS(PORTS)
+    ) recorder (
+        .clk(clk),
+        .reset(reset),
+        .opening(opening),
+        .closing(closing),
+        .stage(stage),
+        .cycle(cycle),
+        .s_axis_tready(s_axis_tready),
+        .m_axis_tdata(m_axis_tdata),
+        .m_axis_tkeep(m_axis_tkeep),
+        .m_axis_tvalid(m_axis_tvalid),
+        .m_axis_tready(m_axis_tready),
+        .m_axis_tlast(m_axis_tlast),
+        .m_axis_tuser(m_axis_tuser),
+        .event_valid(event_valid),
+        .event_port(event_port),
+        .event_reason(event_reason),
+        .event_ports(event_ports),
+        .event_full(event_full),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data),
+        .n_decided(n_decided),
+        .n_due(n_due),
+        .saw_x(saw_x)
+    );
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,143 @@
+// Forwarding: from what the tables said of a frame to the ports that get a copy, or to the reason why none does, and to
+// what happens to the copies' tags.
+
+`default_nettype none
+`include "switch_modes.vh"
+`include "drop_reasons.vh"
+
+module forward #(
+    parameter PORTS = 9,
+    parameter PORT_I_W = 4,
+    parameter LENGTH_W = 14,
+    parameter COUNT_W = 9,
+    parameter BUS_W = 512,
+    parameter PRIORITIES = 1,
+    parameter QUEUE_I_W = 1
+) (
+    input  wire                    clk,
+    input  wire                    reset,
+    input  wire                    in_valid,
+    input  wire [PORT_I_W-1:0]     in_port,
+    input  wire [LENGTH_W-1:0]     in_length,
+    input  wire [7:0]              in_reason,
+    input  wire [1:0]              mode,
+    input  wire                    is_group,
+    input  wire                    is_link_local,
+    input  wire                    loops_back,
+    input  wire                    loops_to_self,
+    input  wire                    uplink_carries,
+    input  wire                    has_c_tag,
+    input  wire [2:0]              priority_code,
+    input  wire                    dei,
+    input  wire [11:0]             tag_vlan,
+    input  wire [11:0]             sender_vif,
+    input  wire [19:0]             sender_ecid,
+    input  wire [PORTS-1:0]        untagged,
+    input  wire [PORTS-1:0]        owners,
+    input  wire [PORTS-1:0]        accepting,
+    input  wire [PORTS-1:0]        curious,
+    input  wire [PORTS-1:0]        defaults,
+    input  wire [PORTS-1:0]        trusting,
+    input  wire [PORTS-1:0]        source_owners,
+    input  wire [PORTS-1:0]        targets,
+    input  wire [PORTS-1:0]        pruned,
+    output reg  [PORT_I_W-1:0]     port,
+    output reg  [LENGTH_W-1:0]     length,
+    output reg  [COUNT_W-1:0]      words,    // of the bus that the frame takes
+    output reg  [7:0]              reason,
+    output reg  [PORTS-1:0]        egress,   // empty if there is a reason
+    output reg  [QUEUE_I_W-1:0]    queue,
+    output reg  [1:0]              strip,    // which tag all copies lose
+    output reg  [1:0]              add,      // which tag those in `adds_at` get
+    output reg  [PORTS-1:0]        adds_at,
+    output reg  [`TAG_VALUE_W-1:0] tag_value
+);
+    localparam [PORTS-1:0] UPLINK = {{(PORTS - 1) {1'b0}}, 1'b1};
+
+    localparam WORD_SHIFT = $clog2(BUS_W / 8);
+
+    wire [PORTS-1:0] sender = UPLINK << in_port;
+    wire from_uplink = in_port == 0;
+    wire bridge_above = mode == `MODE_VN_TAG || mode == `MODE_E_TAG;
+
+    reg [PORTS-1:0] chosen;
+    reg [7:0] chosen_reason;
+
+    always @* begin
+        chosen = {PORTS{1'b0}};
+        chosen_reason = in_reason;
+        if (in_reason == `DROP_NONE) begin
+            if (bridge_above) begin
+                chosen = from_uplink ? targets & ~pruned : UPLINK;
+            end else if (from_uplink) begin
+                if (is_group) begin
+                    chosen = (accepting | owners | curious) & ~UPLINK;
+                    if (mode == `MODE_VEPA) chosen = chosen & ~source_owners;
+                    if (is_link_local) chosen = chosen & trusting;
+                end else if (owners != 0) begin
+                    chosen = owners & ~UPLINK;
+                end else begin
+                    chosen = (defaults | curious) & ~UPLINK;
+                    if (chosen == 0) chosen_reason = `DROP_UNKNOWN_UNICAST;
+                end
+            end else if (mode == `MODE_VEB && loops_back) begin
+                if (is_group) begin
+                    chosen = accepting | owners | (curious & ~sender);
+                    if (!loops_to_self) chosen = chosen & ~sender;
+                end else if (owners == 0) begin
+                    chosen = curious & ~sender;
+                end else if (owners != sender) begin
+                    chosen = owners & ~sender;
+                end else if (loops_to_self) begin
+                    chosen = sender;
+                end else begin
+                    chosen_reason = `DROP_SAME_PORT;
+                end
+            end else if (uplink_carries) begin
+                chosen = UPLINK;
+            end else if (mode == `MODE_VEPA) begin
+                chosen_reason = `DROP_VLAN_MEMBER;
+            end
+            if (chosen == 0 && chosen_reason == `DROP_NONE) chosen_reason = `DROP_NO_DESTINATION;
+        end
+    end
+
+    wire [QUEUE_I_W-1:0] queue_of_priority;
+    generate
+        if (PRIORITIES == 1) begin : g_one_queue
+            assign queue_of_priority = 1'b0;
+        end else begin : g_queues
+            assign queue_of_priority = priority_code[2-:QUEUE_I_W];
+        end
+    endgenerate
+
+    always @(posedge clk) begin
+        if (reset) begin
+            port <= 0;
+            reason <= `DROP_NONE;
+            egress <= 0;
+            queue <= 0;
+        end else if (in_valid) begin
+            port <= in_port;
+            length <= in_length;
+            words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};
+            reason <= chosen_reason;
+            egress <= chosen;
+            queue <= queue_of_priority;
+            if (bridge_above) begin
+                // The tag of the bridge above comes off a frame for a station, and goes on a frame for the uplink.
+                strip <= from_uplink ? mode : `TAG_NONE;
+                add <= mode;
+                adds_at <= from_uplink ? {PORTS{1'b0}} : UPLINK;
+                tag_value <= (mode == `MODE_VN_TAG) ? {12'd0, sender_vif} : {priority_code, dei, sender_ecid};
+            end else begin
+                strip <= has_c_tag ? `TAG_C : `TAG_NONE;
+                add <= `TAG_C;
+                adds_at <= ~untagged;
+                tag_value <= {8'd0, priority_code, dei, tag_vlan};
+            end
+        end
+    end
+endmodule
+
+`default_nettype wire

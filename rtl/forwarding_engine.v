@@ -1,0 +1,350 @@
+// The decision: from a frame's header to its ports, its queue and its tags, in three cycles. Wiring only.
+
+`default_nettype none
+`include "switch_modes.vh"
+
+module forwarding_engine #(
+    parameter PORTS = 9,
+    parameter BUS_W = 512,
+    parameter PRIORITIES = 1,
+    parameter INGRESS_BYTES = 16384,
+    parameter QUEUE_BYTES = 32768,
+    parameter MAX_FRAME_BYTES = 1514,
+    parameter MAC_ENTRIES = 64,
+    parameter VLAN_ENTRIES = 32,
+    parameter LIST_ENTRIES = 16,
+    parameter HEADER_W = 208,
+    parameter PORT_I_W = 4,
+    parameter QUEUE_I_W = 1,
+    parameter LENGTH_W = 14,
+    parameter COUNT_W = 9,
+    parameter INFO_W = 20
+) (
+    input  wire                           clk,
+    input  wire                           reset,
+    input  wire [15:2]                    s_axil_awaddr,
+    input  wire                           s_axil_awvalid,
+    output wire                           s_axil_awready,
+    input  wire [31:0]                    s_axil_wdata,
+    input  wire [3:0]                     s_axil_wstrb,
+    input  wire                           s_axil_wvalid,
+    output wire                           s_axil_wready,
+    output wire [1:0]                     s_axil_bresp,
+    output wire                           s_axil_bvalid,
+    input  wire                           s_axil_bready,
+    input  wire [15:2]                    s_axil_araddr,
+    input  wire                           s_axil_arvalid,
+    output wire                           s_axil_arready,
+    output wire [31:0]                    s_axil_rdata,
+    output wire [1:0]                     s_axil_rresp,
+    output wire                           s_axil_rvalid,
+    input  wire                           s_axil_rready,
+    output wire                           write_valid,  // a register is written
+    output wire [15:2]                    write_address,
+    output wire [31:0]                    write_data,
+    output wire                           read_valid,   // reads of the counters, which are elsewhere
+    output wire [15:2]                    read_address,
+    input  wire                           counter_hit,
+    input  wire [31:0]                    counter_data,
+    output wire [PORTS*2-1:0]             scheduler,
+    output wire [PORTS*PRIORITIES*16-1:0] quantum,
+    input  wire                           header_valid, // a frame's header is here
+    input  wire [HEADER_W-1:0]            header,
+    input  wire [INFO_W-1:0]              header_info,  // ingress port; swallowed, bad, length
+    output wire [PORT_I_W-1:0]            decided_port, // three cycles later
+    output wire [LENGTH_W-1:0]            decided_length,
+    output wire [COUNT_W-1:0]             decided_words,
+    output wire [7:0]                     decided_reason,
+    output wire [PORTS-1:0]               decided_egress,
+    output wire [QUEUE_I_W-1:0]           decided_queue,
+    output wire [1:0]                     decided_strip,
+    output wire [1:0]                     decided_add,
+    output wire [PORTS-1:0]               decided_adds_at,
+    output wire [`TAG_VALUE_W-1:0]        decided_tag_value
+);
+    wire [1:0] mode;
+    wire [1:0] mode_next;
+    wire carries_all;
+    wire [PORTS-1:0] enable;
+    wire [PORTS-1:0] spoof_check;
+    wire [PORTS-1:0] ethertype_filter;
+    wire [PORTS-1:0] trusted;
+    wire [PORTS-1:0] loopback;
+    wire [PORTS-1:0] self_loopback;
+    wire [PORTS-1:0] accept_broadcast;
+    wire [PORTS-1:0] accept_multicast;
+    wire [PORTS-1:0] promiscuous;
+    wire [PORTS-1:0] default_station;
+    wire [PORTS*2-1:0] admit;
+    wire [PORTS*3-1:0] default_priority;
+    wire [PORTS*14-1:0] max_frame;
+    wire [PORTS*12-1:0] port_vlan;
+    wire [PORTS*12-1:0] vif;
+    wire [PORTS*20-1:0] ecid;
+
+    wire parsed_valid;
+    wire [INFO_W-1:0] parsed_info;
+    wire is_complete;
+    wire [47:0] destination;
+    wire [47:0] source;
+    wire [15:0] ethertype;
+    wire [3:0] n_tag_bytes;
+    wire has_outer;
+    wire has_c_tag;
+    wire [15:0] c_tci;
+    wire [47:0] outer;
+    parser #(
+        .HEADER_W(HEADER_W),
+        .PORT_I_W(PORT_I_W),
+        .INFO_W(INFO_W),
+        .LENGTH_W(LENGTH_W)
+    ) frame_parser (
+        .clk(clk),
+        .reset(reset),
+        .in_valid(header_valid),
+        .in_header(header),
+        .in_info(header_info),
+        .mode(mode_next),
+        .valid(parsed_valid),
+        .info(parsed_info),
+        .is_complete(is_complete),
+        .destination(destination),
+        .source(source),
+        .ethertype(ethertype),
+        .n_tag_bytes(n_tag_bytes),
+        .has_outer(has_outer),
+        .has_c_tag(has_c_tag),
+        .c_tci(c_tci),
+        .outer(outer)
+    );
+
+    wire [11:0] vlan;
+    wire [PORTS-1:0] members;
+    wire [PORTS-1:0] untagged;
+    wire [PORTS-1:0] owners;
+    wire [PORTS-1:0] source_owners;
+    wire [PORTS-1:0] source_own;
+    wire [PORTS-1:0] targets;
+    wire [PORTS-1:0] pruned;
+    switch_tables #(
+        .PORTS(PORTS),
+        .BUS_W(BUS_W),
+        .PRIORITIES(PRIORITIES),
+        .INGRESS_BYTES(INGRESS_BYTES),
+        .QUEUE_BYTES(QUEUE_BYTES),
+        .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
+        .MAC_ENTRIES(MAC_ENTRIES),
+        .VLAN_ENTRIES(VLAN_ENTRIES),
+        .LIST_ENTRIES(LIST_ENTRIES)
+    ) tables (
+        .clk(clk),
+        .reset(reset),
+        .s_axil_awaddr(s_axil_awaddr),
+        .s_axil_awvalid(s_axil_awvalid),
+        .s_axil_awready(s_axil_awready),
+        .s_axil_wdata(s_axil_wdata),
+        .s_axil_wstrb(s_axil_wstrb),
+        .s_axil_wvalid(s_axil_wvalid),
+        .s_axil_wready(s_axil_wready),
+        .s_axil_bresp(s_axil_bresp),
+        .s_axil_bvalid(s_axil_bvalid),
+        .s_axil_bready(s_axil_bready),
+        .s_axil_araddr(s_axil_araddr),
+        .s_axil_arvalid(s_axil_arvalid),
+        .s_axil_arready(s_axil_arready),
+        .s_axil_rdata(s_axil_rdata),
+        .s_axil_rresp(s_axil_rresp),
+        .s_axil_rvalid(s_axil_rvalid),
+        .s_axil_rready(s_axil_rready),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data),
+        .read_valid(read_valid),
+        .read_address(read_address),
+        .counter_hit(counter_hit),
+        .counter_data(counter_data),
+        .mode(mode),
+        .mode_next(mode_next),
+        .carries_all(carries_all),
+        .enable(enable),
+        .spoof_check(spoof_check),
+        .ethertype_filter(ethertype_filter),
+        .trusted(trusted),
+        .loopback(loopback),
+        .self_loopback(self_loopback),
+        .accept_broadcast(accept_broadcast),
+        .accept_multicast(accept_multicast),
+        .promiscuous(promiscuous),
+        .default_station(default_station),
+        .admit(admit),
+        .default_priority(default_priority),
+        .max_frame(max_frame),
+        .port_vlan(port_vlan),
+        .vif(vif),
+        .ecid(ecid),
+        .scheduler(scheduler),
+        .quantum(quantum),
+        .vlan(vlan),
+        .destination(destination),
+        .source(source),
+        .outer(outer),
+        .members(members),
+        .untagged(untagged),
+        .owners(owners),
+        .source_owners(source_owners),
+        .source_own(source_own),
+        .targets(targets),
+        .pruned(pruned)
+    );
+
+    wire seen_valid;
+    wire [PORT_I_W-1:0] seen_port;
+    wire [LENGTH_W-1:0] seen_length;
+    wire [7:0] seen_reason;
+    wire [1:0] seen_mode;
+    wire seen_is_group;
+    wire seen_is_link_local;
+    wire seen_loops_back;
+    wire seen_loops_to_self;
+    wire seen_uplink_carries;
+    wire seen_has_c_tag;
+    wire [2:0] seen_priority_code;
+    wire seen_dei;
+    wire [11:0] seen_tag_vlan;
+    wire [11:0] seen_sender_vif;
+    wire [19:0] seen_sender_ecid;
+    wire [PORTS-1:0] seen_untagged;
+    wire [PORTS-1:0] seen_owners;
+    wire [PORTS-1:0] seen_accepting;
+    wire [PORTS-1:0] seen_curious;
+    wire [PORTS-1:0] seen_defaults;
+    wire [PORTS-1:0] seen_trusting;
+    wire [PORTS-1:0] seen_source_owners;
+    wire [PORTS-1:0] seen_targets;
+    wire [PORTS-1:0] seen_pruned;
+    classify #(
+        .PORTS(PORTS),
+        .PORT_I_W(PORT_I_W),
+        .LENGTH_W(LENGTH_W),
+        .MAX_FRAME_BYTES(MAX_FRAME_BYTES)
+    ) classifier (
+        .clk(clk),
+        .reset(reset),
+        .in_valid(parsed_valid),
+        .in_port(parsed_info[INFO_W-1-:PORT_I_W]),
+        .in_length(parsed_info[LENGTH_W-1:0]),
+        .in_bad(parsed_info[LENGTH_W]),
+        .in_swallowed(parsed_info[LENGTH_W+1]),
+        .is_complete(is_complete),
+        .destination(destination),
+        .source(source),
+        .ethertype(ethertype),
+        .n_tag_bytes(n_tag_bytes),
+        .in_has_outer(has_outer),
+        .in_has_c_tag(has_c_tag),
+        .c_tci(c_tci),
+        .outer_start(outer[47:44]),
+        .outer_version(outer[29:28]),
+        .in_mode(mode),
+        .carries_all(carries_all),
+        .enable(enable),
+        .spoof_check(spoof_check),
+        .ethertype_filter(ethertype_filter),
+        .trusted(trusted),
+        .loopback(loopback),
+        .self_loopback(self_loopback),
+        .accept_broadcast(accept_broadcast),
+        .accept_multicast(accept_multicast),
+        .promiscuous(promiscuous),
+        .default_station(default_station),
+        .admit(admit),
+        .default_priority(default_priority),
+        .max_frame(max_frame),
+        .port_vlan(port_vlan),
+        .vif(vif),
+        .ecid(ecid),
+        .vlan(vlan),
+        .in_members(members),
+        .in_untagged(untagged),
+        .in_owners(owners),
+        .in_source_owners(source_owners),
+        .in_source_own(source_own),
+        .in_targets(targets),
+        .in_pruned(pruned),
+        .valid(seen_valid),
+        .port(seen_port),
+        .length(seen_length),
+        .reason(seen_reason),
+        .mode(seen_mode),
+        .is_group(seen_is_group),
+        .is_link_local(seen_is_link_local),
+        .loops_back(seen_loops_back),
+        .loops_to_self(seen_loops_to_self),
+        .uplink_carries(seen_uplink_carries),
+        .has_c_tag(seen_has_c_tag),
+        .priority_code(seen_priority_code),
+        .dei(seen_dei),
+        .tag_vlan(seen_tag_vlan),
+        .sender_vif(seen_sender_vif),
+        .sender_ecid(seen_sender_ecid),
+        .untagged(seen_untagged),
+        .owners(seen_owners),
+        .accepting(seen_accepting),
+        .curious(seen_curious),
+        .defaults(seen_defaults),
+        .trusting(seen_trusting),
+        .source_owners(seen_source_owners),
+        .targets(seen_targets),
+        .pruned(seen_pruned)
+    );
+
+    forward #(
+        .PORTS(PORTS),
+        .PORT_I_W(PORT_I_W),
+        .LENGTH_W(LENGTH_W),
+        .COUNT_W(COUNT_W),
+        .BUS_W(BUS_W),
+        .PRIORITIES(PRIORITIES),
+        .QUEUE_I_W(QUEUE_I_W)
+    ) forwarder (
+        .clk(clk),
+        .reset(reset),
+        .in_valid(seen_valid),
+        .in_port(seen_port),
+        .in_length(seen_length),
+        .in_reason(seen_reason),
+        .mode(seen_mode),
+        .is_group(seen_is_group),
+        .is_link_local(seen_is_link_local),
+        .loops_back(seen_loops_back),
+        .loops_to_self(seen_loops_to_self),
+        .uplink_carries(seen_uplink_carries),
+        .has_c_tag(seen_has_c_tag),
+        .priority_code(seen_priority_code),
+        .dei(seen_dei),
+        .tag_vlan(seen_tag_vlan),
+        .sender_vif(seen_sender_vif),
+        .sender_ecid(seen_sender_ecid),
+        .untagged(seen_untagged),
+        .owners(seen_owners),
+        .accepting(seen_accepting),
+        .curious(seen_curious),
+        .defaults(seen_defaults),
+        .trusting(seen_trusting),
+        .source_owners(seen_source_owners),
+        .targets(seen_targets),
+        .pruned(seen_pruned),
+        .port(decided_port),
+        .length(decided_length),
+        .words(decided_words),
+        .reason(decided_reason),
+        .egress(decided_egress),
+        .queue(decided_queue),
+        .strip(decided_strip),
+        .add(decided_add),
+        .adds_at(decided_adds_at),
+        .tag_value(decided_tag_value)
+    );
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,105 @@
+// One port's output queues, in one RAM with a region for each: whole frames in, word by word out, one word each a cycle.
+//
+// Room is taken for a whole frame with its first word and given back word by word. A frame may be read while it is still
+// written, since its words are written without a pause and read no faster.
+
+`default_nettype none
+
+module output_queues #(
+    parameter BUS_W = 512,
+    parameter PRIORITIES = 1,
+    parameter QUEUE_I_W = 1,
+    parameter WORDS = 512,     // of each queue
+    parameter COUNT_W = 9,     // bits of a frame's number of words
+    parameter COPY_W = 52      // bits of what goes with a frame
+) (
+    input  wire                 clk,
+    input  wire                 reset,
+    // The frame on the bus.
+    input  wire [QUEUE_I_W-1:0] write_queue,
+    input  wire [COUNT_W-1:0]   write_words,
+    input  wire [COPY_W-1:0]    write_copy,   // what the reader gets with the frame
+    output wire                 room,         // the queue can take the whole frame
+    input  wire                 write,
+    input  wire                 write_first,
+    input  wire [BUS_W-1:0]     write_word,
+    // The first frame of a queue.
+    input  wire [QUEUE_I_W-1:0] pick,
+    output wire [COPY_W-1:0]    pick_copy,
+    input  wire                 choose,       // the frame is taken over; the queue's next one follows
+    // The next word of a queue, in `word` in the next cycle.
+    input  wire                 read,
+    input  wire [QUEUE_I_W-1:0] read_queue,
+    output reg  [BUS_W-1:0]     word
+);
+    localparam POINTER_W = $clog2(WORDS);
+    localparam FREE_W = $clog2(WORDS + 1);
+    localparam ADDRESS_W = $clog2(WORDS * PRIORITIES);
+    localparam WIDE_W = (COUNT_W > FREE_W) ? COUNT_W : FREE_W;
+    localparam [POINTER_W-1:0] LAST_WORD = WORDS[POINTER_W-1:0] - 1'b1;
+    localparam [FREE_W-1:0] ALL_WORDS = WORDS[FREE_W-1:0];
+
+    reg [BUS_W-1:0] memory[0:WORDS*PRIORITIES-1];
+    reg [COPY_W-1:0] copies[0:WORDS*PRIORITIES-1];
+
+    reg [POINTER_W-1:0] write_at[0:PRIORITIES-1];
+    reg [POINTER_W-1:0] read_at[0:PRIORITIES-1];
+    reg [POINTER_W-1:0] tail_at[0:PRIORITIES-1];   // of the copies
+    reg [POINTER_W-1:0] head_at[0:PRIORITIES-1];
+    reg [FREE_W-1:0] free[0:PRIORITIES-1];
+
+    function [POINTER_W-1:0] after(input [POINTER_W-1:0] pointer);
+        after = (pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
+    endfunction
+
+    function [ADDRESS_W-1:0] place(input [QUEUE_I_W-1:0] queue, input [POINTER_W-1:0] pointer);
+        reg [31:0] address;
+        begin
+            address = WORDS * {{(32 - QUEUE_I_W) {1'b0}}, queue} + {{(32 - POINTER_W) {1'b0}}, pointer};
+            place = address[ADDRESS_W-1:0];
+        end
+    endfunction
+
+    wire [WIDE_W-1:0] free_now = {{(WIDE_W - FREE_W) {1'b0}}, free[write_queue]};
+    wire [WIDE_W-1:0] needed = {{(WIDE_W - COUNT_W) {1'b0}}, write_words};
+    assign room = needed <= free_now;
+    assign pick_copy = copies[place(pick, head_at[pick])];
+
+    wire takes = write && write_first;
+    wire [FREE_W-1:0] taken = needed[FREE_W-1:0];
+
+    integer q;
+    always @(posedge clk) begin
+        if (reset) begin
+            for (q = 0; q < PRIORITIES; q = q + 1) begin
+                write_at[q] <= 0;
+                read_at[q] <= 0;
+                tail_at[q] <= 0;
+                head_at[q] <= 0;
+                free[q] <= ALL_WORDS;
+            end
+        end else begin
+            if (write) begin
+                memory[place(write_queue, write_at[write_queue])] <= write_word;
+                write_at[write_queue] <= after(write_at[write_queue]);
+                if (write_first) begin
+                    copies[place(write_queue, tail_at[write_queue])] <= write_copy;
+                    tail_at[write_queue] <= after(tail_at[write_queue]);
+                end
+            end
+            if (choose) head_at[pick] <= after(head_at[pick]);
+            if (read) begin
+                word <= memory[place(read_queue, read_at[read_queue])];
+                read_at[read_queue] <= after(read_at[read_queue]);
+            end
+            if (takes && read && write_queue == read_queue) begin
+                free[write_queue] <= free[write_queue] - taken + 1'b1;
+            end else begin
+                if (takes) free[write_queue] <= free[write_queue] - taken;
+                if (read) free[read_queue] <= free[read_queue] + 1'b1;
+            end
+        end
+    end
+endmodule
+
+`default_nettype wire

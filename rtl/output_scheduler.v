@@ -1,0 +1,119 @@
+// One port's scheduler: which of its queues sends the next frame, by round robin, deficit round robin or strict priority.
+//
+// `choose` falls in a cycle with `due` in which some queue has a frame that waits, or, with deficit round robin, in the
+// cycle in which the turn comes to a queue whose deficit is large enough; every turn before takes a cycle. The list of
+// deficit round robin, by which an idle queue starts at its end with a full quantum, is as in Linux (sch_drr).
+
+`default_nettype none
+
+module output_scheduler #(
+    parameter PRIORITIES = 1,
+    parameter QUEUE_I_W = 1,
+    parameter LENGTH_W = 14,
+    parameter WAITING_W = 10     // bits of the number of frames of a queue
+) (
+    input  wire                     clk,
+    input  wire                     reset,
+    input  wire [1:0]               kind,           // as in the register SCHEDULER
+    input  wire [PRIORITIES*16-1:0] quantum,
+    input  wire                     enter,          // a frame is written to a queue; it waits from the next cycle on
+    input  wire [QUEUE_I_W-1:0]     enter_queue,
+    input  wire                     due,            // the next frame is to be chosen
+    output wire [QUEUE_I_W-1:0]     pick,           // the queue whose turn it is
+    input  wire [LENGTH_W-1:0]      pick_length,    // the length of its first frame
+    output wire                     choose          // it sends
+);
+    localparam DEFICIT_W = 17;   // a deficit is less than a quantum and a frame
+
+    reg [WAITING_W-1:0] waiting[0:PRIORITIES-1];
+    reg [PRIORITIES-1:0] has_frames;
+
+    generate
+        if (PRIORITIES == 1) begin : g_one_queue
+            assign pick = 1'b0;
+            assign choose = due && has_frames[0];
+        end else begin : g_queues
+            localparam ROUND_ROBIN = 2'd0;
+            localparam DEFICIT = 2'd1;
+            localparam [PRIORITIES-1:0] ONE = 1;
+
+            reg [PRIORITIES-1:0] from_pointer;             // for round robin: the queues from the pointer on
+            reg [PRIORITIES-1:0] ahead[0:PRIORITIES-1];   // the list: the queues that stand before each queue
+            reg [DEFICIT_W-1:0] deficit[0:PRIORITIES-1];
+
+            wire [PRIORITIES-1:0] later = has_frames & from_pointer;
+            wire [PRIORITIES-1:0] candidates = (later != 0) ? later : has_frames;
+            reg [PRIORITIES-1:0] listed_first;
+            reg [PRIORITIES-1:0] highest;
+            integer i;
+            integer k;
+            always @* begin
+                highest = {PRIORITIES{1'b0}};
+                for (k = 0; k < PRIORITIES; k = k + 1) begin
+                    listed_first[k] = has_frames[k] && (has_frames & ahead[k]) == 0;
+                    if (has_frames[k]) highest = ONE << k;
+                end
+            end
+            wire [PRIORITIES-1:0] picked =
+                (kind == ROUND_ROBIN) ? candidates & (~candidates + 1'b1) : (kind == DEFICIT) ? listed_first : highest;
+
+            function [QUEUE_I_W-1:0] number(input [PRIORITIES-1:0] one_hot);
+                integer n;
+                begin
+                    number = {QUEUE_I_W{1'b0}};
+                    for (n = 0; n < PRIORITIES; n = n + 1) if (one_hot[n]) number = number | n[QUEUE_I_W-1:0];
+                end
+            endfunction
+
+            assign pick = number(picked);
+            wire [DEFICIT_W-1:0] length = {{(DEFICIT_W - LENGTH_W) {1'b0}}, pick_length};
+            wire fits = kind != DEFICIT || length <= deficit[pick];
+            assign choose = due && has_frames != 0 && fits;
+            wire turns = due && has_frames != 0 && !fits;
+            // The queue is not on the list when the frame comes, or leaves it in this cycle.
+            wire joins = enter &&
+                (!has_frames[enter_queue] || (choose && pick == enter_queue && waiting[pick] == 1));
+
+            always @(posedge clk) begin
+                if (reset) begin
+                    from_pointer <= {PRIORITIES{1'b1}};
+                    for (i = 0; i < PRIORITIES; i = i + 1) ahead[i] <= 0;
+                    for (i = 0; i < PRIORITIES; i = i + 1) deficit[i] <= 0;
+                end else begin
+                    if (choose && kind == ROUND_ROBIN) from_pointer <= ~(picked | (picked - 1'b1));
+                    if (choose && kind == DEFICIT) deficit[pick] <= deficit[pick] - length;
+                    if (turns) begin
+                        deficit[pick] <= deficit[pick] + {1'b0, quantum[pick*16+:16]};
+                        for (i = 0; i < PRIORITIES; i = i + 1) ahead[i][pick] <= 1'b0;
+                        ahead[pick] <= ~picked;
+                    end
+                    // After the turn: a queue that joins stands behind the one that went to the end.
+                    if (joins) begin
+                        deficit[enter_queue] <= {1'b0, quantum[enter_queue*16+:16]};
+                        for (i = 0; i < PRIORITIES; i = i + 1) ahead[i][enter_queue] <= 1'b0;
+                        ahead[enter_queue] <= ~(ONE << enter_queue);
+                    end
+                end
+            end
+        end
+    endgenerate
+
+    integer q;
+    always @(posedge clk) begin
+        if (reset) begin
+            for (q = 0; q < PRIORITIES; q = q + 1) waiting[q] <= 0;
+            has_frames <= 0;
+        end else if (!(enter && choose && enter_queue == pick)) begin
+            if (enter) begin
+                waiting[enter_queue] <= waiting[enter_queue] + 1'b1;
+                has_frames[enter_queue] <= 1'b1;
+            end
+            if (choose) begin
+                waiting[pick] <= waiting[pick] - 1'b1;
+                has_frames[pick] <= waiting[pick] != 1;
+            end
+        end
+    end
+endmodule
+
+`default_nettype wire

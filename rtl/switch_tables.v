@@ -1,0 +1,241 @@
+// Everything that software reads and writes: the AXI4-Lite port, the registers of mode and ports, the tables. Wiring only.
+//
+// A lookup is answered in the cycle in which it is asked.
+
+`default_nettype none
+
+module switch_tables #(
+    parameter PORTS = 9,
+    parameter BUS_W = 512,
+    parameter PRIORITIES = 1,
+    parameter INGRESS_BYTES = 16384,
+    parameter QUEUE_BYTES = 32768,
+    parameter MAX_FRAME_BYTES = 1514,
+    parameter MAC_ENTRIES = 64,
+    parameter VLAN_ENTRIES = 32,
+    parameter LIST_ENTRIES = 16
+) (
+    input  wire                           clk,
+    input  wire                           reset,
+    input  wire [15:2]                    s_axil_awaddr,
+    input  wire                           s_axil_awvalid,
+    output wire                           s_axil_awready,
+    input  wire [31:0]                    s_axil_wdata,
+    input  wire [3:0]                     s_axil_wstrb,
+    input  wire                           s_axil_wvalid,
+    output wire                           s_axil_wready,
+    output wire [1:0]                     s_axil_bresp,
+    output wire                           s_axil_bvalid,
+    input  wire                           s_axil_bready,
+    input  wire [15:2]                    s_axil_araddr,
+    input  wire                           s_axil_arvalid,
+    output wire                           s_axil_arready,
+    output wire [31:0]                    s_axil_rdata,
+    output wire [1:0]                     s_axil_rresp,
+    output wire                           s_axil_rvalid,
+    input  wire                           s_axil_rready,
+    output wire                           write_valid, // a register is written
+    output wire [15:2]                    write_address,
+    output wire [31:0]                    write_data,
+    output wire                           read_valid,  // reads of the counters, which are elsewhere
+    output wire [15:2]                    read_address,
+    input  wire                           counter_hit,
+    input  wire [31:0]                    counter_data,
+    output wire [1:0]                     mode,
+    output wire [1:0]                     mode_next,
+    output wire                           carries_all,
+    output wire [PORTS-1:0]               enable,
+    output wire [PORTS-1:0]               spoof_check,
+    output wire [PORTS-1:0]               ethertype_filter,
+    output wire [PORTS-1:0]               trusted,
+    output wire [PORTS-1:0]               loopback,
+    output wire [PORTS-1:0]               self_loopback,
+    output wire [PORTS-1:0]               accept_broadcast,
+    output wire [PORTS-1:0]               accept_multicast,
+    output wire [PORTS-1:0]               promiscuous,
+    output wire [PORTS-1:0]               default_station,
+    output wire [PORTS*2-1:0]             admit,
+    output wire [PORTS*3-1:0]             default_priority,
+    output wire [PORTS*14-1:0]            max_frame,
+    output wire [PORTS*12-1:0]            port_vlan,
+    output wire [PORTS*12-1:0]            vif,
+    output wire [PORTS*20-1:0]            ecid,
+    output wire [PORTS*2-1:0]             scheduler,
+    output wire [PORTS*PRIORITIES*16-1:0] quantum,
+    input  wire [11:0]                    vlan,        // what to look up: the frame's VLAN
+    input  wire [47:0]                    destination,
+    input  wire [47:0]                    source,
+    input  wire [47:0]                    outer,       // its outer tag after the type
+    output wire [PORTS-1:0]               members,
+    output wire [PORTS-1:0]               untagged,
+    output wire [PORTS-1:0]               owners,
+    output wire [PORTS-1:0]               source_owners,
+    output wire [PORTS-1:0]               source_own,
+    output wire [PORTS-1:0]               targets,
+    output wire [PORTS-1:0]               pruned
+);
+    wire [31:0] stage_first;
+    wire [27:0] stage_second;
+    wire control_writes;
+    wire control_reads;
+    wire [31:0] control_data;
+    wire vlan_writes;
+    wire vlan_reads;
+    wire [31:0] vlan_data;
+    wire list_writes;
+    wire list_reads;
+    wire [31:0] list_data;
+    wire address_writes;
+    wire address_reads;
+    wire [31:0] address_data;
+    axi_lite_registers #(
+        .PORTS(PORTS),
+        .BUS_W(BUS_W),
+        .PRIORITIES(PRIORITIES),
+        .INGRESS_BYTES(INGRESS_BYTES),
+        .QUEUE_BYTES(QUEUE_BYTES),
+        .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
+        .MAC_ENTRIES(MAC_ENTRIES),
+        .VLAN_ENTRIES(VLAN_ENTRIES),
+        .LIST_ENTRIES(LIST_ENTRIES)
+    ) registers (
+        .clk(clk),
+        .reset(reset),
+        .s_axil_awaddr(s_axil_awaddr),
+        .s_axil_awvalid(s_axil_awvalid),
+        .s_axil_awready(s_axil_awready),
+        .s_axil_wdata(s_axil_wdata),
+        .s_axil_wstrb(s_axil_wstrb),
+        .s_axil_wvalid(s_axil_wvalid),
+        .s_axil_wready(s_axil_wready),
+        .s_axil_bresp(s_axil_bresp),
+        .s_axil_bvalid(s_axil_bvalid),
+        .s_axil_bready(s_axil_bready),
+        .s_axil_araddr(s_axil_araddr),
+        .s_axil_arvalid(s_axil_arvalid),
+        .s_axil_arready(s_axil_arready),
+        .s_axil_rdata(s_axil_rdata),
+        .s_axil_rresp(s_axil_rresp),
+        .s_axil_rvalid(s_axil_rvalid),
+        .s_axil_rready(s_axil_rready),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data),
+        .write_hit(control_writes || vlan_writes || list_writes || address_writes),
+        .stage_first(stage_first),
+        .stage_second(stage_second),
+        .read_valid(read_valid),
+        .read_address(read_address),
+        .read_hit(control_reads || vlan_reads || list_reads || address_reads || counter_hit),
+        .read_data(
+            control_reads ? control_data : vlan_reads ? vlan_data : list_reads ? list_data :
+            address_reads ? address_data : counter_data
+        )
+    );
+
+    switch_control #(
+        .PORTS(PORTS),
+        .PRIORITIES(PRIORITIES)
+    ) control (
+        .clk(clk),
+        .reset(reset),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data[19:0]),
+        .write_hit(control_writes),
+        .read_address(read_address),
+        .read_valid(read_valid),
+        .read_hit(control_reads),
+        .read_data(control_data),
+        .mode(mode),
+        .mode_next(mode_next),
+        .carries_all(carries_all),
+        .enable(enable),
+        .spoof_check(spoof_check),
+        .ethertype_filter(ethertype_filter),
+        .trusted(trusted),
+        .loopback(loopback),
+        .self_loopback(self_loopback),
+        .accept_broadcast(accept_broadcast),
+        .accept_multicast(accept_multicast),
+        .promiscuous(promiscuous),
+        .default_station(default_station),
+        .admit(admit),
+        .default_priority(default_priority),
+        .max_frame(max_frame),
+        .port_vlan(port_vlan),
+        .vif(vif),
+        .ecid(ecid),
+        .scheduler(scheduler),
+        .quantum(quantum)
+    );
+
+    vlan_table #(
+        .PORTS(PORTS),
+        .ENTRIES(VLAN_ENTRIES)
+    ) vlans (
+        .clk(clk),
+        .reset(reset),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data[PORTS-1:0]),
+        .write_hit(vlan_writes),
+        .read_address(read_address),
+        .read_valid(read_valid),
+        .read_hit(vlan_reads),
+        .read_data(vlan_data),
+        .stage_vid(stage_first[11:0]),
+        .stage_members(stage_second[PORTS-1:0]),
+        .vlan(vlan),
+        .members(members),
+        .untagged(untagged)
+    );
+
+    address_table #(
+        .PORTS(PORTS),
+        .ENTRIES(MAC_ENTRIES)
+    ) addresses (
+        .clk(clk),
+        .reset(reset),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data[PORTS-1:0]),
+        .write_hit(address_writes),
+        .read_address(read_address),
+        .read_valid(read_valid),
+        .read_hit(address_reads),
+        .read_data(address_data),
+        .stage_key({stage_second[27:16], stage_second[15:0], stage_first}),
+        .vlan(vlan),
+        .destination(destination),
+        .source(source),
+        .destination_owners(owners),
+        .source_owners(source_owners),
+        .source_own(source_own)
+    );
+
+    list_table #(
+        .PORTS(PORTS),
+        .ENTRIES(LIST_ENTRIES)
+    ) lists (
+        .clk(clk),
+        .reset(reset),
+        .write_valid(write_valid),
+        .write_address(write_address),
+        .write_data(write_data[PORTS-1:1]),
+        .write_hit(list_writes),
+        .read_address(read_address),
+        .read_valid(read_valid),
+        .read_hit(list_reads),
+        .read_data(list_data),
+        .stage_key(stage_first[21:0]),
+        .vif(vif[PORTS*12-1:12]),
+        .ecid(ecid[PORTS*20-1:20]),
+        .mode(mode),
+        .outer(outer),
+        .targets(targets),
+        .pruned(pruned)
+    );
+endmodule
+
+`default_nettype wire
