@@ -208,7 +208,8 @@ def _fill_schedules(
             quanta = schedule.quanta[: parameters.priorities]
             if schedule.kind not in SCHEDULERS or len(quanta) < parameters.priorities or min(quanta) < 1:
                 raise InputError(f"switch core: port {port} has no schedule for {parameters.priorities} queues")
-            record.port[port].kind = SCHEDULERS[schedule.kind]
+            # With one queue there is nothing to schedule: the core takes no turns, whatever the register says.
+            record.port[port].kind = SCHEDULERS[schedule.kind if parameters.priorities > 1 else "round_robin"]
             record.port[port].quantum[: parameters.priorities] = quanta
 
 
