@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hwmodel.config import Config, config_from_mapping
+from hwmodel.config import Config, Mirror, config_from_mapping
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import simulate as run_engine
 from hwmodel.simulation.nic_state import random_words
@@ -20,6 +21,7 @@ from tests.oracles.simpy_nic import simulate as run_oracle
 NS_FS = 10**6
 WIRE, PF, VF0 = 0, 1, 2
 GROUP = -1  # a destination: broadcast
+VLAN = 1  # of all frames
 LOOP_FRAMES = 16_000
 VFS = ("vf0", "vf1", "vf2", "vf3")
 
@@ -131,8 +133,11 @@ class Figures:
     up_bytes: dict[str, int]
     down_bytes: dict[str, int]
     drops: dict[str, int]
+    mirrored_drops: dict[str, int]
     delivered_frames: int
     copies_delivered: int
+    mirrored_made: int
+    mirrored: int
 
 
 def run_both(
@@ -183,20 +188,44 @@ def engine_figures(config: Config, result: Result) -> Figures:
         up_bytes=carried(result.pcie.up),
         down_bytes=carried(result.pcie.down),
         drops=dict(result.drops),
+        mirrored_drops=dict(result.mirrored_drops),
         delivered_frames=result.totals.delivered_frames,
         copies_delivered=result.totals.copies_delivered,
+        mirrored_made=result.totals.mirrored_made,
+        mirrored=result.totals.mirrored,
     )
 
 
+def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the ports of a frame's mirrored copies; all frames of these loads are accepted in one VLAN."""
+    numbers = {"uplink": WIRE, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
+    found: list[int] = []
+    for mirror in mirrors:
+        to = numbers[mirror.to]
+        if mirror.source is None:
+            matches = mirror.vlan == VLAN
+        else:
+            watched = numbers[mirror.source]
+            matches = source == watched if mirror.direction == "ingress" else watched in destinations
+        if matches and to not in destinations and to not in found:
+            found.append(to)
+    return tuple(found)
+
+
 def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Figures:
-    def receivers(source: int, to: int) -> int | tuple[int, ...]:
-        return to if to != GROUP else tuple(port for port in group if port != source)
+    uplink = config.switch.uplink.vlans
+    reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
+
+    def receivers(source: int, to: int) -> tuple[int, ...]:
+        wanted = [to] if to != GROUP else [port for port in group if port != source]
+        return tuple(port for port in wanted if port in reachable)
 
     saturating, recorded = (load, ()) if isinstance(load, Mapping) else ({}, load)
     oracle_load = Load(
         saturating={port: [(receivers(port, to), n) for to, n in loop] for port, loop in saturating.items()},
         arrivals=[Arrival(at_ns * NS_FS, port, receivers(port, to), n) for at_ns, port, to, n in recorded],
         on_full=config.workload.on_full,
+        mirrored_to=partial(mirrored_to, config.switch.mirrors),
     )
     outcome = run_oracle(parameters_of(config), oracle_load, stop)
 
@@ -215,6 +244,9 @@ def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int],
         up_bytes={str(name): n for name, n in outcome.up.window_bytes.items() if n},
         down_bytes={str(name): n for name, n in outcome.down.window_bytes.items() if n},
         drops=outcome.drops,
+        mirrored_drops=outcome.mirrored_drops,
         delivered_frames=outcome.counts.delivered_frames,
         copies_delivered=outcome.counts.copies_delivered,
+        mirrored_made=outcome.counts.mirrored_made,
+        mirrored=outcome.counts.mirrored_delivered,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .check_rings import rx_descriptors_in_use
 from .driver import Driver
-from .frame_lengths import descriptors_of
+from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
 from .load import config_from_mapping, load_config, place_lines
 from .model import Config
@@ -45,6 +45,7 @@ __all__ = [
     "descriptors_of",
     "json_schema",
     "load_config",
+    "mirrored_tag_bytes",
     "place_lines",
     "rx_descriptors_in_use",
 ]

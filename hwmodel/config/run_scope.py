@@ -12,7 +12,6 @@ def check_run_scope(config: Config) -> None:
     asked = (
         (config.switch.timing == "core", "switch.timing", "a run takes no time in the switch: use `none`"),
         (config.host.iotlb is not None, "host.iotlb", "a run does not model address translation: use `null`"),
-        (bool(config.switch.mirrors), "switch.mirrors", "a run carries no mirrored copies: remove the mirrors"),
     )
     problems = [f"{key}: {what}" for is_asked, key, what in asked if is_asked]
     if problems:

@@ -30,7 +30,7 @@ MAX_TAGS = 256
 MAX_TLP_BYTES = 4096 + 64
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
-GROUP_CAP = 1 << 16  # frames with several copies in flight
+GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
 LANE_CAP = 1 << 12
@@ -117,8 +117,11 @@ LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
 # --- what the workload compiler fills in -----------------------------------------------------------------------
 TEMPLATE = record(
     *ints("function", "reason", "first_copy", "n_copies", "longest_bytes", "flow", "policer", "queue_hash"),
+    # Mirrored copies stand behind the others: those of a frame that its policer lets through, then those of one that
+    # it refuses.
+    *ints("n_mirrored", "n_mirrored_refused"),
 )
-COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash"))
+COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored"))
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
 SOURCE = record(
     *ints("kind", "function", "next_at_fs", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
@@ -167,7 +170,7 @@ COPY = record(
     ("tx_bytes", I32),
 )  # fmt: skip
 FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
-GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes"))
+GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
@@ -236,9 +239,11 @@ TRANSFER = record(*ints("left_bytes", "begun_fs"))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
 COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
-    *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored"),
+    *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored_made", "mirrored", "mirrored_dropped"),
     ("drops", I64, (MAX_REASONS,)),
     ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
+    ("mirrored_drops", I64, (MAX_REASONS,)),
+    ("function_mirrored", I64, (MAX_FUNCTIONS,)),
 )
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
 DMA = record(

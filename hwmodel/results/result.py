@@ -62,6 +62,9 @@ class Totals:
     copies_dropped: int
     copies_in_flight: int
     mirrored: int = 0
+    mirrored_made: int = 0
+    mirrored_dropped: int = 0
+    mirrored_in_flight: int = 0
     gbps: float
     mpps: float
 
@@ -75,6 +78,7 @@ class VmResult:
     rx_gbps: float
     rx_mpps: float
     drops: Mapping[str, int] = field(default_factory=dict)
+    mirrored: int = 0
     latency_ns: Latency = field(default_factory=Latency)
 
 
@@ -208,6 +212,7 @@ class Result:
     wire: Wire
     cpu: Cpu
     drops: Mapping[str, int]
+    mirrored_drops: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, QueueDepth]
     stalls_ns: Stalls
     bottleneck: Bottleneck

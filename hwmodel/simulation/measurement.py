@@ -26,7 +26,9 @@ COUNTERS = (
     "copies_dropped",
     "delivered_bytes",
     "vm_copies",
+    "mirrored_made",
     "mirrored",
+    "mirrored_dropped",
 )
 SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs")
 
@@ -58,6 +60,8 @@ class Snapshot:
     servers: dict[str, int]
     drops: Ints
     function_drops: Ints
+    mirrored_drops: Ints
+    function_mirrored: Ints
     up: LinkSnapshot
     down: LinkSnapshot
     areas: dict[str, float]
@@ -111,6 +115,8 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         servers=_servers(nic, now_fs),
         drops=nic["counters"]["drops"].copy(),
         function_drops=nic["counters"]["function_drops"][:n_functions].copy(),
+        mirrored_drops=nic["counters"]["mirrored_drops"].copy(),
+        function_mirrored=nic["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
         areas={name: _area(nic[name], now_fs) for name in GAUGES},

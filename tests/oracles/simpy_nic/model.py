@@ -22,7 +22,7 @@ from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
 class Model:
     """The adapter, its host and its guests."""
 
-    def __init__(self, parameters: NicParameters, stop: Stop) -> None:
+    def __init__(self, parameters: NicParameters, load: Load, stop: Stop) -> None:
         """Build everything; nothing has begun."""
         self.env = env = simpy.Environment()
         up, down = _link(env, parameters)
@@ -38,6 +38,7 @@ class Model:
             core = cores[guest % len(cores)]
             self.drivers[tx_ring.port] = Driver(env, parameters, self.meter, down, core, sides)
         self._indices = count()
+        self._mirrored_to = load.mirrored_to
 
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""
@@ -61,7 +62,9 @@ class Model:
                 self.drivers[source].offer(frame, load.on_full)
 
     def _new_frame(self, index: int, source: int, destination: int | tuple[int, ...], frame_bytes: int) -> Frame:
-        frame = Frame(index, source, as_destinations(destination), frame_bytes)
+        destinations = as_destinations(destination)
+        mirrored_to = as_destinations(self._mirrored_to(source, destinations))
+        frame = Frame(index, source, destinations, mirrored_to, frame_bytes)
         self.meter.frame_offered(frame)
         return frame
 
@@ -103,7 +106,7 @@ def simulate(parameters: NicParameters, load: Load, stop: Stop) -> Outcome:
         raise ValueError("a saturating load needs a stop")
     if any(arrival[1] in load.saturating for arrival in load.arrivals):
         raise ValueError("a port is either saturating or recorded")
-    model = Model(parameters, stop)
+    model = Model(parameters, load, stop)
     model.receiver.start()
     model.saturate(load)
     model.env.process(model.replay(load))

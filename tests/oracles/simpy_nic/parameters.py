@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,17 +84,24 @@ class Arrival(NamedTuple):
     frame_bytes: int
 
 
+def nobody(_source: int, _destinations: tuple[int, ...]) -> tuple[int, ...]:
+    """Mirror nothing."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Load:
     """Who sends what.
 
     `saturating` maps a port to the (destination, frame_bytes) pairs that it sends in turn for ever, its ring kept
-    full; `arrivals` are recorded frames, sorted by time.
+    full; `arrivals` are recorded frames, sorted by time. A frame without destinations is dropped by the switch.
+    `mirrored_to` gives the ports of the mirrored copies of a frame, by its source and its destinations.
     """
 
     saturating: Mapping[int, Sequence[tuple[int | tuple[int, ...], int]]] = field(default_factory=dict)
     arrivals: Sequence[Arrival] = ()
     on_full: str = "wait"
+    mirrored_to: Callable[[int, tuple[int, ...]], tuple[int, ...]] = nobody
 
 
 @dataclass(frozen=True)
