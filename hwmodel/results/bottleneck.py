@@ -54,7 +54,8 @@ class Observation:
     - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
     - `tx_ring_full_share`: share in which the fullest Tx ring had no room: a load that is above what gets through.
     - `drops` and `offered_frames` are of the whole run; `frame_bytes` is the mean frame with FCS.
-    - `up`, `down`, `tags`, `core_of` (the VM with the busiest core) only make the sentence more exact.
+    - `up`, `down`, `tags`, `core_of` (the VM with the busiest core) and `has_mirrored` (mirrored copies were carried)
+      only make the sentence more exact.
     """
 
     utilizations: Mapping[str, float]
@@ -68,6 +69,7 @@ class Observation:
     down: LinkCost | None = None
     tags: int | None = None
     core_of: str | None = None
+    has_mirrored: bool = False
 
     def busy(self, resource: str) -> float:
         """Return how busy a resource is; for a driver, its whole core, whichever side it works on."""
@@ -159,7 +161,7 @@ def _why_link(resource: str, where: str) -> Callable[[Observation], str]:
             return text + "."
         return (
             f"{text}: {_frame(seen)} costs {cost.bytes_per_frame:.0f} B there, "
-            f"{cost.payload_bytes_per_frame:.0f} B of it payload."
+            f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
         )
 
     return why
