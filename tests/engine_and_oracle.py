@@ -81,6 +81,9 @@ def parameters_of(config: Config) -> NicParameters:
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
         extra_read_latency_fs=recorded_jitter(config),
         port_rate_bps=config.port.rate_bps,
+        iotlb_entries=host.iotlb.entries if host.iotlb else 0,
+        iotlb_miss_fs=host.iotlb.miss_fs if host.iotlb else 0,
+        max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
 
@@ -130,6 +133,8 @@ class Figures:
     wire_wait_ns: float | None
     up_busy: float
     down_busy: float
+    iotlb_hits: int
+    iotlb_misses: int
     up_bytes: dict[str, int]
     down_bytes: dict[str, int]
     drops: dict[str, int]
@@ -185,6 +190,8 @@ def engine_figures(config: Config, result: Result) -> Figures:
         wire_wait_ns=result.wire.wait_ns.mean,
         up_busy=tlp_share(result.pcie.up.utilization),
         down_busy=tlp_share(result.pcie.down.utilization),
+        iotlb_hits=result.iotlb.hits,
+        iotlb_misses=result.iotlb.misses,
         up_bytes=carried(result.pcie.up),
         down_bytes=carried(result.pcie.down),
         drops=dict(result.drops),
@@ -241,6 +248,8 @@ def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int],
         wire_wait_ns=ns(outcome.wire_wait_mean_fs),
         up_busy=outcome.up.busy,
         down_busy=outcome.down.busy,
+        iotlb_hits=outcome.iotlb_hits,
+        iotlb_misses=outcome.iotlb_misses,
         up_bytes={str(name): n for name, n in outcome.up.window_bytes.items() if n},
         down_bytes={str(name): n for name, n in outcome.down.window_bytes.items() if n},
         drops=outcome.drops,

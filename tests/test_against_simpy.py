@@ -67,6 +67,10 @@ def mirrored(n: int = 500, lost: str | None = None) -> Callable[[Result], bool]:
     return lambda result: result.totals.mirrored > n and (lost is None or result.mirrored_drops.get(lost, 0) > 50)
 
 
+def translations(missed: float) -> Callable[[Result], bool]:
+    return lambda result: result.iotlb.misses > missed * (result.iotlb.hits + result.iotlb.misses) > 0
+
+
 def busy(resource: str, share: float = 0.8) -> Callable[[Result], bool]:
     return lambda result: result.utilization[resource] > share
 
@@ -211,6 +215,31 @@ SAME = {
         {"switch.uplink": {"native_vlan": 7, "vlans": [7]}, "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB",
          "switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "pf", "from": "vf0"}, {"to": "pf", "from": "vf1"}]},
         lambda result: mirrored()(result) and drops("NO_DESTINATION", 500)(result),
+    ),
+    "translations, many misses": Case(
+        poisson(5000, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
+        {"host.iotlb": {"entries": 8, "miss": "330.0013ns"}}, translations(0.4),
+    ),
+    "translations, polled, writes wait": Case(
+        poisson(5000, 900, senders=(WIRE, WIRE, *GUESTS)),
+        {"host.iotlb": {"entries": 3, "miss": "2100.0013ns"}, "driver.rx_interrupt_batch": 0,
+         "driver.tx_interrupt_batch": 0, "host.buffer_bytes": "2KiB", "nic.rx_writeback_batch": 3,
+         "pcie.credits": {"ph": 12, "pd": 120, "return": "200ns"}},
+        lambda result: translations(0.4)(result) and stalled("credits")(result),
+    ),
+    "translations, jitter, slow memory": Case(
+        poisson(5000, 1100, (64, 570, 1518, 4000)),
+        {**LONG_FRAMES, "host.iotlb": {"entries": 64, "miss": "330.0013ns"}, "host.buffer_bytes": "1KiB",
+         "host.buffer_offset": "100B", "host.jitter": {"kind": "uniform", "range": "1us"},
+         "pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "12Gbps", "nic.rx_ring": 128,
+         "pcie.propagation": "50.01ns"},
+        translations(0.1),
+    ),
+    "translations, mirrors, one entry": Case(
+        poisson(4000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
+        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}], "host.iotlb": {"entries": 1, "miss": "330.0013ns"},
+         "driver.moderation": "9.0013us"},
+        lambda result: translations(0.5)(result) and mirrored(200)(result),
     ),
     "saturated": Case(pairs(1518), {}, busy("pcie.up", 0.999)),
     "saturated, mixed sizes": Case(

@@ -11,7 +11,6 @@ def check_run_scope(config: Config) -> None:
     """Raise InputError, a line for each key, where a run would leave out what the configuration asks for."""
     asked = (
         (config.switch.timing == "core", "switch.timing", "a run takes no time in the switch: use `none`"),
-        (config.host.iotlb is not None, "host.iotlb", "a run does not model address translation: use `null`"),
     )
     problems = [f"{key}: {what}" for is_asked, key, what in asked if is_asked]
     if problems:

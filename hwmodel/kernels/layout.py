@@ -41,6 +41,8 @@ TASK_CAP = 1 << 18
 LOG_CAP = 1 << 17
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
+MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
+TRANSLATION_BUCKETS = 1 << 17
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
 HISTOGRAM_SHIFT = 10
@@ -65,7 +67,7 @@ READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
 # answer to a read.
 TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
-DOWN_ARRIVAL, STORED, PIPELINE, LINE, WIRE, UP_ARRIVAL, CREDIT, LANES = range(4, 12)
+DOWN_ARRIVAL, STORED, PIPELINE, LINE, WIRE, UP_ARRIVAL, IN_MEMORY, CREDIT, LANES = range(4, 13)
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.
@@ -186,8 +188,8 @@ READS = record(
 SCHEDULER = record(*ints("chosen", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
 
 TRANSACTION = record(
-    *ints("at_fs"),
-    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("address", I32), ("room_bytes", I32), ("tag", I32),
+    *ints("at_fs", "address"),
+    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
 TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
@@ -213,6 +215,7 @@ PCIE = record(
         "propagation_fs",
         "arbitration",
         "has_credits",
+        "has_iotlb",
         "runs_on",
         "completion_shift",
     ),
@@ -226,6 +229,19 @@ HOST = record(
     ("jitter_fs", I64, (256,)),
     ("jitter_threshold", I64, (256,)),
 )
+# The translation cache of the host's IOMMU. Slots are numbered from 1, 0 is none. `newest` to `oldest`: a list of the
+# slots by their last look-up; a bucket's slots hang together by `following`. Pages are numbered through: those of Tx
+# rings, Rx rings, Tx buffers, Rx buffers, each ring's in a piece; `first` and `a_ring` are a region's first and a ring's
+# number of pages.
+TRANSLATED_PAGE = record(*ints("page", "ready_fs"), ("newer", I32), ("older", I32), ("following", I32))
+PAGE_REGION = record(*ints("first", "a_ring"))
+TRANSLATION = record(
+    *ints("n_entries", "n_used", "miss_fs", "newest", "oldest", "hits", "misses", "last_write_fs"),
+    *ints("tx_stride_bytes", "rx_stride_bytes"),
+    ("tx_ring", PAGE_REGION), ("rx_ring", PAGE_REGION), ("tx_buffer", PAGE_REGION), ("rx_buffer", PAGE_REGION),
+    ("slot", TRANSLATED_PAGE, (MAX_TRANSLATIONS + 1,)),
+    ("bucket", I32, (TRANSLATION_BUCKETS,)),
+)  # fmt: skip
 LIMITS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"),
     *ints("rx_writeback_batch", "writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
@@ -264,11 +280,13 @@ NIC = record(
     ("down", LINK),
     ("up_arrivals", ARRIVALS),
     ("down_arrivals", ARRIVALS),
+    ("memory_writes", ARRIVALS),  # received, not yet in memory
     ("credits", CREDITS, (3,)),
     ("tags", TAGS),
     ("reads", READS),
     ("dma", DMA),
     ("scheduler", SCHEDULER),
+    ("translation", TRANSLATION),
     ("counters", COUNTERS),
     # What the loop looks at between two events stands together.
     *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),

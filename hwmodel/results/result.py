@@ -149,6 +149,14 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IotlbUse:
+    """Count the look-ups of the IOMMU's translation cache, one for each TLP with an address; none without the cache."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDepth:
     """Give the depth of one kind of queue, in the unit that docs/results.md lists for it."""
 
@@ -210,6 +218,7 @@ class Result:
     fairness_jain: float | None
     pcie: Pcie
     wire: Wire
+    iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     drops: Mapping[str, int]
     mirrored_drops: Mapping[str, int] = field(default_factory=dict)

@@ -68,6 +68,8 @@ class Snapshot:
     highest: dict[str, int]
     stalls_fs: dict[str, int]
     tags_held_fs: int
+    iotlb_hits: int
+    iotlb_misses: int
     fewest_free_tags: int
     core_busy_fs: Ints
     read_bytes: Ints
@@ -123,6 +125,8 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         highest={name: int(nic[name].highest) for name in GAUGES},
         stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
+        iotlb_hits=int(nic.translation.hits),
+        iotlb_misses=int(nic.translation.misses),
         fewest_free_tags=int(nic.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),

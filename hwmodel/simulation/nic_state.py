@@ -9,6 +9,7 @@ import numpy as np
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.simulation.translation import fill_translation
 from hwmodel.units import FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def build_state(config: Config, seed: int) -> State:
     _fill_limits(nic, config)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
+    fill_translation(nic, config)
     nic.scheduler.chosen = -1
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4

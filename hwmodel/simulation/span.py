@@ -50,6 +50,10 @@ class Span:
         rate = link_rate_of(config.pcie)
         return busy + (1 - busy) * float(rate.skp_share + rate.dllp_share)
 
+    def iotlb_misses(self) -> int:
+        """Return how many addresses the IOMMU's translation cache did not hold."""
+        return self.end.iotlb_misses - self.start.iotlb_misses
+
     def mean(self, gauge: str) -> float:
         """Return a mean occupancy."""
         return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs

@@ -17,6 +17,7 @@ from .results import Meter, Outcome
 from .sending import Sender
 from .switching import Switch
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
+from .translation import Iommu
 
 
 class Model:
@@ -27,7 +28,11 @@ class Model:
         self.env = env = simpy.Environment()
         up, down = _link(env, parameters)
         self.meter = Meter(env, stop, (up, down))
-        self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down))
+        self.iommu = Iommu(env, parameters)
+        if parameters.iotlb_entries:
+            up.iommu = self.iommu
+        self.meter.iotlb = lambda: (self.iommu.hits, self.iommu.misses)
+        self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down, self.iommu))
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)

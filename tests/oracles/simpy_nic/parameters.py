@@ -42,6 +42,8 @@ class NicParameters:
     buffer_offset_bytes: int = 0
     write_drain_fs_per_byte: Ratio | None = None
     cores: int = 8
+    iotlb_entries: int = 0
+    iotlb_miss_fs: int = 0
 
     # The adapter.
     vfs: int = 8
@@ -55,6 +57,7 @@ class NicParameters:
     rx_writeback_batch: int = 8
     writeback_timeout_fs: int | None = None
     store_fs_per_byte: Ratio | None = None
+    max_frame_bytes: int = 1518
     tx_buffer_bytes: int = 160 * 1024
     rx_buffer_bytes: int = 512 * 1024
     max_pps: int | None = None
@@ -68,6 +71,14 @@ class NicParameters:
     tx_interrupt_batch: int = 8
     moderation_fs: int = 0
     frame_time_fs: int = 20_000_000
+
+    @property
+    def tx_buffer_distance_bytes(self) -> int:
+        """How far apart the Tx buffers of a ring begin."""
+        distance = self.buffer_bytes
+        while distance < self.buffer_offset_bytes + self.max_frame_bytes:
+            distance *= 2
+        return distance
 
     @property
     def ports(self) -> range:

@@ -76,6 +76,8 @@ class Outcome:
     """In the MAC's queue, of frames sent in the window."""
     line_wait_mean_fs: float | None
     """Before the line, of frames received from the wire in the window."""
+    iotlb_hits: int
+    iotlb_misses: int
     drops: dict[str, int]
     """By reason, in the whole run: copies, or frames that had none; no mirrored copies."""
     mirrored_drops: dict[str, int]
@@ -122,6 +124,9 @@ class Meter:
         self._stop = stop
         self._directions = directions
         self.finished = env.event()
+        self.iotlb: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """To be set before the run: look-ups of the translation cache, hits and misses."""
+        self._iotlb_at_start = self._iotlb_at_end = (0, 0)
         self._is_open = False
         self.start_fs = self.end_fs = 0
         self._busy_at_start_fs = self._busy_fs = (0, 0)
@@ -237,6 +242,7 @@ class Meter:
         self.start_fs = self._env.now
         self._busy_at_start_fs = self._busy_now()
         self._bytes_at_start = self._bytes_now()
+        self._iotlb_at_start = self.iotlb()
 
     def close(self) -> None:
         """Close the window and end the run."""
@@ -244,6 +250,7 @@ class Meter:
         self.end_fs = self._env.now
         self._busy_fs = self._busy_now()
         self._bytes_of = self._bytes_now()
+        self._iotlb_at_end = self.iotlb()
         self.finished.succeed()
 
     def _busy_now(self) -> tuple[int, int]:
@@ -285,6 +292,8 @@ class Meter:
             down=down,
             wire_wait_mean_fs=self._mac_wait.value(),
             line_wait_mean_fs=self._line_wait.value(),
+            iotlb_hits=self._iotlb_at_end[0] - self._iotlb_at_start[0],
+            iotlb_misses=self._iotlb_at_end[1] - self._iotlb_at_start[1],
             drops=dict(self._drops),
             mirrored_drops=dict(self._mirrored_drops),
             counts=counts,
