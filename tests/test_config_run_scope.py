@@ -27,7 +27,7 @@ def test_what_a_run_does_not_model_is_named_key_by_key():
     )
     with pytest.raises(InputError) as caught:
         check_run_scope(config)
-    assert [line.split(":")[0] for line in caught.value.lines] == ["switch.timing", "host.iotlb", "switch.mirrors"]
+    assert [line.split(":")[0] for line in caught.value.lines] == ["switch.timing"]
 
 
 def test_the_defaults_are_within_the_scope():

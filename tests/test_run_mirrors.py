@@ -171,11 +171,12 @@ def test_an_rx_buffer_holds_the_longest_mirrored_copy():
 
 # ---- Whatever is mirrored, the balances hold ----
 
+WATCHER = st.sampled_from(["pf", "vf0", "vf1"])
 PORT = st.sampled_from(["pf", "vf0", "vf1", "uplink"])
 MIRROR = st.one_of(
     st.builds(lambda to, port, way: {"to": to, "from": port, "direction": way},
-              st.sampled_from(["pf", "vf0", "vf1"]), PORT, st.sampled_from(["ingress", "egress"])),
-    st.builds(lambda to, vlan: {"to": to, "vlan": vlan}, st.sampled_from(["pf", "vf0", "vf1"]), st.sampled_from([1, 10])),
+              WATCHER, PORT, st.sampled_from(["ingress", "egress"])),
+    st.builds(lambda to, vlan: {"to": to, "vlan": vlan}, WATCHER, st.sampled_from([1, 10])),
 )  # fmt: skip
 MIRRORS = st.lists(MIRROR, min_size=1, max_size=4)
 

@@ -12,7 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.capture import Capture, read_capture
-from hwmodel.analytic.routes import GROUPS, UPLINK, Router
+from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.routes import GROUPS, Router
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.wire.ethernet import wire_bytes
@@ -26,8 +27,9 @@ class Traffic:
     """Hold the mean over the frames offered; shares and counts are per frame.
 
     `sizes`: (frame_bytes, share), the shares add up to 1. `reads`: frames read from a VM's memory. `copies`: copies
-    written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`: mean tag bytes of a frame sent on the wire.
-    `sent`, `received`: by station. `frames_per_s`: the rate, where it is given and not to be found; else None.
+    written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`:
+    mean tag bytes of a frame sent on the wire. `sent`, `received`: by station, mirrored copies among what is received.
+    `frames_per_s`: the rate, where it is given and not to be found; else None.
     """
 
     sizes: tuple[tuple[int, Fraction], ...]

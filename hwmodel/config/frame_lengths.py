@@ -44,7 +44,8 @@ def mirrored_tag_bytes(config: Config) -> int:
 def descriptors_of(config: Config, frame_bytes: int) -> int:
     """Return how many Rx descriptors a frame (bytes with FCS) takes at most: one for each host buffer begun.
 
-    Tags count where the switch may add some, or a mirrored copy may have some. Where a buffer has no room at all, which is another check's, it is 1.
+    Tags count where the switch may add some, or a mirrored copy may have some. Where a buffer has no room at all, which
+    is another check's, it is 1.
     """
     room = config.host.buffer_bytes - config.host.buffer_offset_bytes
     may_add_tag = any(set(port.vlans) - set(port.untagged) for port in config.switch.ports)

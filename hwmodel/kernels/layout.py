@@ -230,9 +230,8 @@ HOST = record(
     ("jitter_threshold", I64, (256,)),
 )
 # The translation cache of the host's IOMMU. Slots are numbered from 1, 0 is none. `newest` to `oldest`: a list of the
-# slots by their last look-up; a bucket's slots hang together by `following`. Pages are numbered through: those of Tx
-# rings, Rx rings, Tx buffers, Rx buffers, each ring's in a piece; `first` and `a_ring` are a region's first and a ring's
-# number of pages.
+# slots by their last look-up; a bucket's slots hang together by `following`. Pages are numbered region by region, in
+# each ring by ring: `first` is a region's first, `a_ring` how many a ring has.
 TRANSLATED_PAGE = record(*ints("page", "ready_fs"), ("newer", I32), ("older", I32), ("following", I32))
 PAGE_REGION = record(*ints("first", "a_ring"))
 TRANSLATION = record(

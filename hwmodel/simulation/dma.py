@@ -31,8 +31,8 @@ def dma(config: Config, sizes: Iterable[int]) -> list[dict[str, Any]]:
     `read_gbps`, `write_gbps`: transfers of one kind, as many under way as tags and credits allow. `both_gbps`: each
     transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under
     way at a time, from the request's entering the queue to the last byte, summarised as in a run's result. Data begin
-    at `host.buffer_offset`. With `host.iotlb` they go round the buffers of a Tx ring (reads) and of an Rx ring (writes),
-    each buffer the least power of two of bytes that holds a transfer and at least `host.buffer_bytes`. Raises InputError for sizes out of range.
+    at `host.buffer_offset`. With `host.iotlb` transfers go round the buffers of a Tx ring (reads) and of an Rx ring
+    (writes), which begin `translation.tx_stride_bytes` apart. Raises InputError for sizes out of range.
     """
     wanted = list(sizes)
     wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]

@@ -85,6 +85,7 @@ def observe_window(
         tags=config.pcie.tags,
         core_of=sending[0] if sending else None,
         has_mirrored=span.count("mirrored") > 0,
+        iotlb_miss_share=span.iotlb_miss_share(),
     )
 
 

@@ -77,7 +77,7 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
         fairness_jain=jain_fairness(sender_rates_gbps(flows).values()),
         pcie=Pcie(up=direction["up"], down=direction["down"]),
         wire=_wire(span),
-        iotlb=IotlbUse(hits=span.end.iotlb_hits - span.start.iotlb_hits, misses=span.iotlb_misses()),
+        iotlb=_iotlb(span),
         cpu=Cpu(cores_busy=float((end.core_busy_fs - start.core_busy_fs).sum()) / span.fs),
         drops=drops,
         mirrored_drops=_named(end.mirrored_drops),
@@ -238,6 +238,11 @@ def _direction(config: Config, span: Span, name: str) -> PcieDirection:
             skp=round(carried * float(rate.skp_share)),
         ),
     )
+
+
+def _iotlb(span: Span) -> IotlbUse:
+    hits, misses = span.iotlb()
+    return IotlbUse(hits=hits, misses=misses)
 
 
 def _wire(span: Span) -> Wire:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.analytic.link import DESCRIPTOR_BYTES
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.translation import PAGE_SHIFT
 from hwmodel.units import FS_PER_NS, format_time_fs
-from hwmodel.wire.ethernet import FCS_BYTES
-from hwmodel.wire.tags import TAG_BYTES, EtherType
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-
-DESCRIPTOR_BYTES = 16
 
 
 def fill_translation(nic: Any, config: Config) -> None:
@@ -33,7 +30,7 @@ def fill_translation(nic: Any, config: Config) -> None:
     nic.pcie.has_iotlb = 1
     nic.translation.n_entries = settings.entries
     nic.translation.miss_fs = settings.miss_fs
-    longest = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES + TAG_BYTES[EtherType.C_TAG]
+    longest = max(port.max_frame_bytes for port in config.switch.ports)  # its FCS stands for a C-TAG
     place_pages(nic, tx_stride_bytes(config, longest), config.host.buffer_bytes)
 
 
@@ -44,7 +41,7 @@ def tx_stride_bytes(config: Config, n_bytes: int) -> int:
 
 
 def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
-    """Number the pages of all rings and their buffers, which begin `tx_stride` and `rx_stride` bytes apart."""
+    """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart."""
     cache, limits = nic.translation, nic.limits
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0

@@ -240,9 +240,7 @@ class Direction:
         self._busy_until_fs = self._env.now + duration_fs
         return duration_fs
 
-    def _receive(
-        self, lane: Lane, transaction: Transaction, bytes_taken: int, address: int, is_last: bool
-    ) -> None:
+    def _receive(self, lane: Lane, transaction: Transaction, bytes_taken: int, address: int, is_last: bool) -> None:
         self._received_tlps += 1
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
