@@ -61,7 +61,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "broadcast", "load": "7Gbps", "on_full": "drop", "frame_bytes": 300},
     },
     "mirrored_and_translated": {
-        "nic": {"vfs": 3, "preset": None, "rx_ring": 32, "rx_buffer": "4KiB", "tx_buffer": "4KiB"},
+        "nic": {"vfs": 3, "preset": None, "rx_ring": 64, "rx_buffer": "4KiB", "tx_buffer": "4KiB"},
         "driver": {"preset": "dpdk", "frame_time": "300ns"},
         "host": {"cores": 4, "iotlb": {"entries": 3, "miss": "330ns"}},
         "switch": {
