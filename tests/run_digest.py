@@ -60,6 +60,18 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "switch": {"acl": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}]},
         "workload": {"pattern": "broadcast", "load": "7Gbps", "on_full": "drop", "frame_bytes": 300},
     },
+    "mirrored_and_translated": {
+        "nic": {"vfs": 3, "preset": None, "rx_ring": 64, "rx_buffer": "4KiB", "tx_buffer": "4KiB"},
+        "driver": {"preset": "dpdk", "frame_time": "300ns"},
+        "host": {"cores": 4, "iotlb": {"entries": 3, "miss": "330ns"}},
+        "switch": {
+            "acl": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}],
+            "mirrors": [{"to": "pf", "vlan": 1}, {"to": "vf2", "from": "uplink", "direction": "egress"},
+                        {"to": "vf0", "from": "vf1"}],
+        },
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300,
+                     "external": {"rate": "2Gbps", "frame_bytes": 500}},
+    },
     "weighted": {
         "nic": {"vfs": 3, "tx_buffer": "64MiB"}, "driver": {"preset": "dpdk"},
         "switch": {"scheduler": "weighted", "ports": [{"name": "vf1", "weight": 3}, {"name": "vf2", "weight": 2}]},

@@ -63,6 +63,14 @@ def drops(reason: str, n: int = 50) -> Callable[[Result], bool]:
     return lambda result: list(result.drops) == [reason] and result.drops[reason] > n
 
 
+def mirrored(n: int = 500, lost: str | None = None) -> Callable[[Result], bool]:
+    return lambda result: result.totals.mirrored > n and (lost is None or result.mirrored_drops.get(lost, 0) > 50)
+
+
+def translations(missed: float) -> Callable[[Result], bool]:
+    return lambda result: result.iotlb.misses > missed * (result.iotlb.hits + result.iotlb.misses) > 0
+
+
 def busy(resource: str, share: float = 0.8) -> Callable[[Result], bool]:
     return lambda result: result.utilization[resource] > share
 
@@ -196,6 +204,55 @@ SAME = {
     ),
     "completions of 64 B": Case(poisson(6000, 700), {"host.completion_bytes": "rcb", "host.buffer_offset": "64B"},
                                 busy("pcie.down", 0.5)),
+    "mirrored ingress, groups": Case(
+        poisson(4000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
+        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "vf2", "from": "vf0"}]}, mirrored(),
+    ),
+    "mirrored egress": Case(
+        poisson(5000, 1000, receivers=(VF0, VF1, VF1, WIRE)),
+        {"switch.mirrors": [{"to": "pf", "from": "vf1", "direction": "egress"}], "nic.tx_buffer": "3KiB"}, mirrored(),
+    ),
+    "mirrored VLAN, slow guest": Case(
+        poisson(5000, 1000, senders=WIRE_TOO, receivers=WIRE_TOO),
+        {"switch.mirrors": [{"to": "pf", "vlan": 1}], "driver.frame_time": "1500.7ns"}, mirrored(lost="NO_DESCRIPTOR"),
+    ),
+    "mirrored uplink, small buffer": Case(
+        poisson(6000, 700, senders=(WIRE, WIRE, *GUESTS), receivers=WIRE_TOO),
+        {"switch.mirrors": [{"to": "pf", "from": "uplink"}, {"to": "vf3", "from": "uplink", "direction": "egress"}],
+         "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"},
+        mirrored(lost="RX_BUFFER_FULL"),
+    ),
+    "mirrored though dropped": Case(
+        poisson(5000, 1000, receivers=(WIRE, WIRE, *GUESTS)),
+        {"switch.uplink": {"native_vlan": 7, "vlans": [7]}, "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB",
+         "switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "pf", "from": "vf0"}, {"to": "pf", "from": "vf1"}]},
+        lambda result: mirrored()(result) and drops("NO_DESTINATION", 500)(result),
+    ),
+    "translations, many misses": Case(
+        poisson(5000, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
+        {"host.iotlb": {"entries": 8, "miss": "330.0013ns"}}, translations(0.4),
+    ),
+    "translations, polled, writes wait": Case(
+        poisson(5000, 900, senders=(WIRE, WIRE, *GUESTS)),
+        {"host.iotlb": {"entries": 3, "miss": "2100.0013ns"}, "driver.rx_interrupt_batch": 0,
+         "driver.tx_interrupt_batch": 0, "host.buffer_bytes": "2KiB", "nic.rx_writeback_batch": 3,
+         "pcie.credits": {"ph": 12, "pd": 120, "return": "200ns"}},
+        lambda result: translations(0.4)(result) and stalled("credits")(result),
+    ),
+    "translations, jitter, slow memory": Case(
+        poisson(5000, 1100, (64, 570, 1518, 4000)),
+        {**LONG_FRAMES, "host.iotlb": {"entries": 64, "miss": "330.0013ns"}, "host.buffer_bytes": "1KiB",
+         "host.buffer_offset": "100B", "host.jitter": {"kind": "uniform", "range": "1us"},
+         "pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "12Gbps", "nic.rx_ring": 128,
+         "pcie.propagation": "50.01ns"},
+        translations(0.1),
+    ),
+    "translations, mirrors, one entry": Case(
+        poisson(4000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
+        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}], "host.iotlb": {"entries": 1, "miss": "330.0013ns"},
+         "driver.moderation": "9.0013us"},
+        lambda result: translations(0.5)(result) and mirrored(200)(result),
+    ),
     "saturated": Case(pairs(1518), {}, busy("pcie.up", 0.999)),
     "saturated, mixed sizes": Case(
         {VF0: [(VF1, 64), (VF2, 570)], VF1: [(VF2, 1518)], VF2: [(VF0, 570), (WIRE, 1518)], VF3: [(VF0, 1001)]}, {},

@@ -41,6 +41,9 @@ def check_figures(result: Result) -> None:
     totals = result.totals
     assert totals.offered_frames == totals.delivered_frames + totals.dropped_frames + totals.in_flight_frames
     assert totals.copies_made == totals.copies_delivered + totals.copies_dropped + totals.copies_in_flight
+    assert totals.mirrored_made == totals.mirrored + totals.mirrored_dropped + totals.mirrored_in_flight
+    assert totals.mirrored_dropped == sum(result.mirrored_drops.values())
+    assert totals.mirrored == sum(vm.mirrored for vm in result.vms)
     document = result.to_mapping(include_host_run=False)
     del document["config"]
     assert [name for name, number in numbers_in(document) if number < 0] == []
@@ -63,6 +66,9 @@ def check_state(run: Run, result: Result) -> None:
     assert not nic.overflow
     assert held.frames() == result.totals.in_flight_frames
     assert len(held.copies) == result.totals.copies_in_flight
+    assert len(held.mirrored) == result.totals.mirrored_in_flight
+    open_accounts = {int(copy.group) for copy in held.copies + held.mirrored if copy.group >= 0}
+    assert nic.groups.n_free + len(open_accounts) == len(nic.groups.free)
     assert held.tx_buffer_bytes() == nic.tx_buffer.level <= nic.limits.tx_buffer_bytes
     assert held.rx_buffer_bytes() == nic.rx_buffer.level <= nic.limits.rx_buffer_bytes
     assert sum(int(queue.reserved - queue.freed) for queue in held.tx_queues) == nic.tx_ring.level
@@ -91,7 +97,7 @@ def check_all_is_back(run: Run, result: Result) -> None:
     """Check that the machine is as it was: no frame in it, all room free, all tags and credits and descriptors back."""
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
-    assert held.frames() == len(held.copies) == 0
+    assert held.frames() == len(held.copies) == len(held.mirrored) == 0
     assert nic.tx_buffer.level == nic.rx_buffer.level == nic.wire_queue.level == 0
     assert nic.tags.n_free == nic.tags.n_tags
     assert nic.groups.n_free == len(nic.groups.free)

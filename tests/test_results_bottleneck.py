@@ -94,6 +94,21 @@ def test_the_sentence_on_the_link_has_the_bytes_of_a_frame():
     assert why({"pcie.up": 1.0}) == "The link toward the host is busy 100.0 % of the window."
 
 
+def test_the_sentence_on_the_link_says_that_mirrored_copies_count():
+    cost = LinkCost(bytes_per_frame=2019.4, payload_bytes_per_frame=1705.5)
+    seen = observation({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost, has_mirrored=True)
+    assert find_bottleneck(seen).why.endswith("costs 2019 B there, 1706 B of it payload, mirrored copies included.")
+
+
+@pytest.mark.parametrize("resource", ["pcie.tags", "pcie.credits"])
+def test_the_sentence_on_what_waits_for_the_host_says_what_its_iommu_misses(resource):
+    busy, waits = {"pcie.up": 0.4, "pcie.tags": 0.9}, {resource: 0.9}
+    plain = find_bottleneck(observation(busy, waits)).why
+    missing = find_bottleneck(observation(busy, waits, iotlb_miss_share=0.25)).why
+    assert missing == plain[:-1] + ("; 25.0 % of the addresses miss the IOMMU's translation cache, and wait for it.")
+    assert find_bottleneck(observation(busy, waits, iotlb_miss_share=0.0)).why == plain
+
+
 def test_the_sentence_on_tags_says_how_many_and_how_long():
     waits = {"pcie.tags": 0.953}
     assert why({"pcie.tags": 0.97}, waits, tags=32) == (

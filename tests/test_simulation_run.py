@@ -67,9 +67,9 @@ def test_templates_are_decided_one_by_one():
     for row, (to, sender) in enumerate(((vf1, vf0), (unknown, vf0), (vf1, vf1))):
         header = b"\x02\0\0\0" + to + b"\x02\0\0\0" + sender + b"\x88\xb5"
         frames[row, :14] = np.frombuffer(header, np.uint8)
-    headers, decisions = (np.zeros(3, kind).view(np.recarray) for kind in (HEADER, DECISION))
+    headers, decisions, refused = (np.zeros(3, kind).view(np.recarray) for kind in (HEADER, DECISION, DECISION))
     lengths = np.full(3, 60)
-    decide_templates(build_tables(config.switch), np.full(3, 2), frames, lengths, headers, decisions)
+    decide_templates(build_tables(config.switch), np.full(3, 2), frames, lengths, headers, decisions, refused)
     assert decisions.reason.tolist() == [0, 0, DropReason.SPOOFED_MAC]
     assert decisions.n_copies.tolist() == [1, 1, 0]
 

@@ -201,7 +201,7 @@ class _Writer:
             yield self._register_write("Tx interrupt", "up", reads / batches.tx_interrupt)
 
     def _receiving(self) -> Iterator[Transaction]:
-        copies, ring, host = self._traffic.copies, self._config.nic.rx_ring, self._config.host
+        copies, ring, host = self._traffic.written, self._config.nic.rx_ring, self._config.host
         room = host.buffer_bytes - host.buffer_offset_bytes
         for frame_bytes, share in self._traffic.sizes:
             for piece_bytes in cut(0, frame_bytes - FCS_BYTES, room):
@@ -222,7 +222,7 @@ class _Writer:
             tlps = self._rules.write(0, REGISTER_BYTES)
             yield Transaction("Rx interrupt", Fraction(0), per_s, tlps)
         elif self._rx_batches.frames_per_interrupt:
-            per_frame = self._traffic.copies / self._rx_batches.frames_per_interrupt
+            per_frame = self._traffic.written / self._rx_batches.frames_per_interrupt
             yield self._register_write("Rx interrupt", "up", per_frame)
 
     def _register_write(self, name: str, direction: Direction, per_frame: Fraction) -> Transaction:

@@ -28,10 +28,6 @@ def run(arguments: Namespace) -> None:
     if arguments.seed is not None:
         arguments.overrides.append(f"run.seed={arguments.seed}")
     config = _load(arguments)
-    from hwmodel.config import check_run_scope
-
-    with _placing_errors(arguments):
-        check_run_scope(config)
     from hwmodel import simulation
 
     _announce_compilation(simulation.kernels_are_cached())
@@ -52,11 +48,9 @@ def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
-    from hwmodel.config import check_run_scope
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
-        check_run_scope(config)
         build_workload(config)  # what only the load itself can know: rates that no gap can make, captures
     resolved = config.resolved()
     write_json(resolved, arguments.json)

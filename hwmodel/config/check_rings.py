@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hwmodel.units import format_bytes
+from hwmodel.wire.ethernet import FCS_BYTES
 
 from .findings import Findings
-from .frame_lengths import descriptors_of, longest_frame, named_lengths
+from .frame_lengths import descriptors_of, longest_frame, mirrored_tag_bytes, named_lengths
 from .model import Config
 
 _TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
@@ -122,6 +123,15 @@ def _check_packet_buffers(config: Config, findings: Findings) -> None:
     ):
         if n_bytes > buffer_bytes:
             findings.add(f"{format_bytes(buffer_bytes)} does not hold a frame of {n_bytes} B", key, length_key)
+    n_mirrored = n_bytes - FCS_BYTES + mirrored_tag_bytes(config)
+    if n_bytes <= config.nic.rx_buffer_bytes < n_mirrored:
+        findings.add(
+            f"{format_bytes(config.nic.rx_buffer_bytes)} does not hold the mirrored copy, with its tags, of a frame of "
+            f"{n_bytes} B: {n_mirrored} B",
+            "nic.rx_buffer",
+            length_key,
+            besides=["switch.mirrors"],
+        )
 
 
 def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:

@@ -48,11 +48,19 @@ class Jitter(Block):
     )
 
 
+# Neugebauer et al., "Understanding PCIe performance for end host networking" (SIGCOMM 2018), measured with pcie-bench
+# about 64 entries and about 330 ns a miss.
 class Iotlb(Block):
     """The IOMMU's translation cache."""
 
-    entries: Annotated[int, Whole(1, 65536)] = key(..., "Pages that the translation cache holds.")
-    miss_fs: Annotated[int, _TIME] = key(..., "Time that a translation takes on a miss.", alias="miss")
+    entries: Annotated[int, Whole(1, 65536)] = key(
+        ..., "Pages of 4 KiB that the cache holds; the least recently used is replaced. Measured on hosts of 2018: 64."
+    )
+    miss_fs: Annotated[int, _TIME] = key(
+        ...,
+        "Time that a translation takes where the cache has none. Measured on hosts of 2018: 330ns.",
+        alias="miss",
+    )
 
 
 class Host(Block):

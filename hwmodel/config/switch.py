@@ -129,7 +129,7 @@ class Switch(Block):
         {}, "S-channels of mode multichannel, by S-VLAN: {10: veb, 20: vepa}; 1 is the untagged default channel."
     )
     mirrors: Annotated[tuple[Mirror, ...], Listing("[{to: vf3, from: vf0}]")] = key(
-        [], "Copies of frames for a station that watches."
+        [], "Copies of frames for a station that watches; counted apart in results."
     )
     acl: Annotated[tuple[AclEntry, ...], Listing("[{port: vf0, action: deny}]")] = key(
         [], "Access-control list for frames that stations send; the first entry that matches decides, else permit."

@@ -34,6 +34,7 @@ from .link import (
 from .measure import bucket, observe
 from .reads import host_reads, is_stored, release_tag, request
 from .transactions import post_write
+from .translation import buffer_address
 
 TRANSFER_MASK = TRANSFER_CAP - 1
 
@@ -51,6 +52,8 @@ def begin_read(nic, now_fs):
     nic.reads.frame = dma.reads_begun
     nic.reads.left_bytes = dma.n_bytes
     nic.reads.address = nic.host.buffer_offset_bytes
+    if nic.pcie.has_iotlb:
+        nic.reads.address += buffer_address(nic.translation.tx_stride_bytes, dma.reads_begun, nic.limits.tx_ring)
     dma.reads_begun += 1
 
 
@@ -76,7 +79,10 @@ def issue_writes(nic, now_fs):
     dma = nic.dma
     queue = nic.up.first
     while queue.tail - queue.head < 2 and (dma.does_read == 0 or dma.writes_begun < dma.reads_done):
-        post_write(nic, now_fs, PAYLOAD_WRITE, 0, dma.n_bytes, nic.host.buffer_offset_bytes, 0, dma.n_bytes)
+        address = nic.host.buffer_offset_bytes
+        if nic.pcie.has_iotlb:
+            address += buffer_address(nic.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
+        post_write(nic, now_fs, PAYLOAD_WRITE, 0, dma.n_bytes, address, 0, dma.n_bytes)
         dma.writes_begun += 1
 
 
@@ -102,9 +108,9 @@ def read_arrived(nic, now_fs, number):
 @kernel
 def host_receives(nic, now_fs, sending):
     """Let the host take a TLP in."""
-    reaches_host(nic, now_fs, sending)
+    translated_fs = reaches_host(nic, now_fs, sending)
     if sending.kind == PAYLOAD_READ:
-        host_reads(nic, now_fs, sending.tag)
+        host_reads(nic, translated_fs, sending.tag)
     elif sending.is_last:
         nic.dma.writes_done += 1
 

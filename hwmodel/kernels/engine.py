@@ -24,6 +24,7 @@ from .layout import (
     EVENTS_SPENT,
     GRANT_CAP,
     IDLE,
+    IN_MEMORY,
     LINE,
     MODERATION_TIMER,
     NEVER,
@@ -62,20 +63,16 @@ from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
 from .switch_bus import grant_bus
 from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
+from .translation import waits_for_memory
 from .transmit import descriptor_done, slots_free, tx_written_back
 from .writeback import writeback_expired
 
 
 @inlined
-def up_received(nic, now_fs, sending):
-    """Let the host take a TLP in."""
-    reaches_host(nic, now_fs, sending)
-    if sending.is_last == 0:
-        return
+def host_notices(nic, now_fs, sending):
+    """Let the host notice a write-back or an interrupt."""
     kind = sending.kind
-    if kind >= RX_DESCRIPTOR_READ:
-        host_reads(nic, now_fs, sending.tag)
-    elif kind == RX_WRITEBACK:
+    if kind == RX_WRITEBACK:
         rx_written_back(nic, now_fs, sending.queue, sending.n)
     elif kind == RX_INTERRUPT:
         show(nic, now_fs, sending.queue, sending.n)
@@ -84,6 +81,18 @@ def up_received(nic, now_fs, sending):
             tx_written_back(nic, now_fs, sending.queue, sending.n)
     elif kind == TX_INTERRUPT:
         slots_free(nic, now_fs, sending.queue, sending.n)
+
+
+@inlined
+def up_received(nic, now_fs, sending):
+    """Let the host take a TLP in."""
+    translated_fs = reaches_host(nic, now_fs, sending)
+    if sending.is_last == 0:
+        return
+    if sending.kind >= RX_DESCRIPTOR_READ:
+        host_reads(nic, translated_fs, sending.tag)
+    elif nic.pcie.has_iotlb == 0 or not waits_for_memory(nic, now_fs, sending, translated_fs):
+        host_notices(nic, now_fs, sending)
 
 
 @inlined
@@ -184,6 +193,8 @@ def handle_rare(nic, now_fs):
         wire_done(nic, now_fs)
     elif lane == UP_ARRIVAL:
         up_received(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
+    elif lane == IN_MEMORY:
+        host_notices(nic, now_fs, nic.memory_writes.ring[take_first(events, IN_MEMORY)])
     else:
         credits_returned(nic, take_first(events, CREDIT))
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from . import entry, kernel
 from .forward import NO_POLICER, decide, limit
-from .layout import ints, record
 from .parse import HEADER_BYTES, parse
 from .police import police, refill
 from .port_set import MAX_PORTS, contains
+from .records import ints, record
 from .tag_out import egress_bytes, rewrite
 
 FCS_BYTES = 4

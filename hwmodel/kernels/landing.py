@@ -18,6 +18,7 @@ from .layout import (
     UP_DONE,
 )
 from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
+from .translation import translated
 
 
 @kernel
@@ -46,14 +47,21 @@ def credits_returned(nic, word):
 
 @inlined
 def reaches_host(nic, now_fs, sending):
-    """Count a TLP that the host has received, and send its credits back."""
+    """Count a TLP that the host has received, and send its credits back; return when its address is translated.
+
+    A write passes into memory then, which takes its data and lets its credits go.
+    """
     catch_up(nic, now_fs)
     received(nic, nic.up, nic.down)
+    translated_fs = now_fs
+    if nic.pcie.has_iotlb:
+        translated_fs = translated(nic, now_fs, sending)
     if nic.pcie.has_credits:
         if sending.kind < RX_DESCRIPTOR_READ:
-            return_credits(nic, now_fs, POSTED_CREDIT, sending.data_bytes, True)
+            return_credits(nic, translated_fs, POSTED_CREDIT, sending.data_bytes, True)
         else:
             return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
+    return translated_fs
 
 
 @inlined
@@ -75,6 +83,7 @@ def fly(nic, lane, entry, arrivals, at_fs):
     flying.n = entry.n
     flying.room_bytes = entry.room_bytes
     flying.data_bytes = entry.data_bytes
+    flying.address = entry.address
     flying.tag = entry.tag
     flying.is_last = entry.is_last
     if not append(nic.events, lane, at_fs, slot):

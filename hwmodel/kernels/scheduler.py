@@ -14,6 +14,7 @@ from .layout import (
     SHAPER_TIMER,
 )
 from .measure import change, set_stalled
+from .translation import buffer_address
 
 
 @kernel
@@ -193,6 +194,8 @@ def pick(nic, now_fs):
     reads.frame = nic.grant_tail
     reads.left_bytes = n_bytes
     reads.address = nic.host.buffer_offset_bytes
+    if nic.pcie.has_iotlb:
+        reads.address += buffer_address(nic.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
     nic.grant_tail += 1
     queue.picked += 1
     function.next_queue = number - function.first_queue + 1

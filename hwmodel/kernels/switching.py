@@ -125,7 +125,10 @@ def move_local_copies(nic, now_fs):
 def make_copy(nic, now_fs, frame, number, group):
     """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
     kind = nic.copy_kind[number]
-    nic.counters.copies_made += 1
+    if kind.is_mirrored:
+        nic.counters.mirrored_made += 1
+    else:
+        nic.counters.copies_made += 1
     fifo = nic.mac_fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & COPY_MASK]
     copy.posted_fs = frame.posted_fs
@@ -137,7 +140,7 @@ def make_copy(nic, now_fs, frame, number, group):
     copy.index = frame.index
     copy.template = frame.template
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
-    if group >= 0 and kind.flow >= 0:
+    if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
         nic.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
         fifo.tail += 1
@@ -158,16 +161,17 @@ def make_copy(nic, now_fs, frame, number, group):
 
 
 @kernel
-def drop_frame(nic, now_fs, frame, template, reason):
-    """Drop a frame by decision; its room in the Tx buffer is free at once."""
+def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
+    """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     nic.counters.dropped += 1
     nic.counters.drops[reason] += 1
     if template.flow >= 0:
         nic.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
         nic.counters.function_drops[template.function, reason] += 1
-        change(nic.tx_buffer, now_fs, -frame.n_bytes)
-        nic.reads_due = 1
+        if n_mirrored == 0:
+            change(nic.tx_buffer, now_fs, -frame.n_bytes)
+            nic.reads_due = 1
 
 
 @inlined
@@ -175,20 +179,26 @@ def switch_frame(nic, now_fs, frame):
     """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
     template = nic.template[frame.template]
     reason = template.reason
+    first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
+        n_mirrored = 0
     elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + 4):
         reason = RATE_LIMITED
+        first += n_copies + n_mirrored
+        n_mirrored = template.n_mirrored_refused
     if reason > 0:
-        drop_frame(nic, now_fs, frame, template, reason)
-        return
-    n_copies = template.n_copies
+        drop_frame(nic, now_fs, frame, template, reason, n_mirrored)
+        if n_mirrored == 0:
+            return
+        n_copies = 0
+    n_all = n_copies + n_mirrored
     group = -1
-    if n_copies > 1:
-        group = new_group(nic, n_copies, n_copies, frame.n_bytes)
-        if nic.loopback.tail - nic.loopback.head + n_copies > COPY_CAP:
+    if n_all > 1:
+        group = new_group(nic, n_copies, n_mirrored)
+        if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
             nic.overflow = 1
-    for number in range(template.first_copy, template.first_copy + n_copies):
+    for number in range(first, first + n_all):
         make_copy(nic, now_fs, frame, number, group)
     nic.moves_due = 1
 
@@ -199,7 +209,7 @@ def wait_for_bus(nic, now_fs, frame):
     template = nic.template[frame.template]
     port = UPLINK if frame.is_wire else template.function + 1
     if not ask_for_bus(nic, now_fs, frame, port):
-        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL)
+        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
 
 
 @inlined
@@ -232,7 +242,7 @@ def join_pipeline(nic, now_fs, frame):
     if frame.is_wire:
         has_room = nic.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
         if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
-            drop_frame(nic, now_fs, frame, nic.template[frame.template], RX_BUFFER_FULL)
+            drop_frame(nic, now_fs, frame, nic.template[frame.template], RX_BUFFER_FULL, 0)
             return
         change(nic.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs

@@ -33,7 +33,7 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
     frames = types.Array(types.uint8, 2, "C")
-    return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION))
+    return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION), _array(DECISION))
 
 
 def compile_entry(entry: str) -> None:

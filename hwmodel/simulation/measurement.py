@@ -26,7 +26,9 @@ COUNTERS = (
     "copies_dropped",
     "delivered_bytes",
     "vm_copies",
+    "mirrored_made",
     "mirrored",
+    "mirrored_dropped",
 )
 SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs")
 
@@ -58,12 +60,16 @@ class Snapshot:
     servers: dict[str, int]
     drops: Ints
     function_drops: Ints
+    mirrored_drops: Ints
+    function_mirrored: Ints
     up: LinkSnapshot
     down: LinkSnapshot
     areas: dict[str, float]
     highest: dict[str, int]
     stalls_fs: dict[str, int]
     tags_held_fs: int
+    iotlb_hits: int
+    iotlb_misses: int
     fewest_free_tags: int
     core_busy_fs: Ints
     read_bytes: Ints
@@ -111,12 +117,16 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         servers=_servers(nic, now_fs),
         drops=nic["counters"]["drops"].copy(),
         function_drops=nic["counters"]["function_drops"][:n_functions].copy(),
+        mirrored_drops=nic["counters"]["mirrored_drops"].copy(),
+        function_mirrored=nic["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
         areas={name: _area(nic[name], now_fs) for name in GAUGES},
         highest={name: int(nic[name].highest) for name in GAUGES},
         stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
+        iotlb_hits=int(nic.translation.hits),
+        iotlb_misses=int(nic.translation.misses),
         fewest_free_tags=int(nic.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),

@@ -10,6 +10,7 @@ from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.simulation.translation import fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def build_state(config: Config, seed: int) -> State:
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
+    fill_translation(nic, config)
     nic.scheduler.chosen = -1
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4

@@ -86,6 +86,8 @@ def observe_window(
         down=_link_cost(config, span, "down", frames),
         tags=config.pcie.tags,
         core_of=sending[0] if sending else None,
+        has_mirrored=span.count("mirrored") > 0,
+        iotlb_miss_share=span.iotlb_miss_share(),
     )
 
 

@@ -18,6 +18,7 @@ from hwmodel.results import (
     Cpu,
     FlowResult,
     HostRun,
+    IotlbUse,
     Latency,
     LinkBytes,
     Pcie,
@@ -76,8 +77,10 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
         fairness_jain=jain_fairness(sender_rates_gbps(flows).values()),
         pcie=Pcie(up=direction["up"], down=direction["down"]),
         wire=_wire(span),
+        iotlb=_iotlb(span),
         cpu=Cpu(cores_busy=float((end.core_busy_fs - start.core_busy_fs).sum()) / span.fs),
         drops=drops,
+        mirrored_drops=_named(end.mirrored_drops),
         queues=_queues(config, span),
         stalls_ns=_stalls(span),
         bottleneck=find_bottleneck(observe_window(config, span, utilization, totals, drops)),
@@ -106,6 +109,9 @@ def _totals(span: Span) -> Totals:
         copies_dropped=counts["copies_dropped"],
         copies_in_flight=counts["copies_made"] - counts["copies_delivered"] - counts["copies_dropped"],
         mirrored=counts["mirrored"],
+        mirrored_made=counts["mirrored_made"],
+        mirrored_dropped=counts["mirrored_dropped"],
+        mirrored_in_flight=counts["mirrored_made"] - counts["mirrored"] - counts["mirrored_dropped"],
         gbps=span.gbps(span.count("delivered_bytes")),
         mpps=span.mpps(span.count("vm_copies")),
     )
@@ -187,7 +193,8 @@ def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[Vm
         frames = sum(int(span.end.flows["delivered"][i] - span.start.flows["delivered"][i]) for i in flows)
         sent = int(span.end.read_bytes[number] - span.start.read_bytes[number])
         drops = _named(span.end.function_drops[number])
-        if port.name == "pf" and not (sent or n_bytes or drops):
+        mirrored = int(span.end.function_mirrored[number])
+        if port.name == "pf" and not (sent or n_bytes or drops or mirrored):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(
@@ -196,6 +203,7 @@ def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[Vm
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
                 drops=drops,
+                mirrored=mirrored,
                 latency_ns=_latency_of(flows, span.end, own_rows),
             )
         )
@@ -230,6 +238,11 @@ def _direction(config: Config, span: Span, name: str) -> PcieDirection:
             skp=round(carried * float(rate.skp_share)),
         ),
     )
+
+
+def _iotlb(span: Span) -> IotlbUse:
+    hits, misses = span.iotlb()
+    return IotlbUse(hits=hits, misses=misses)
 
 
 def _wire(span: Span) -> Wire:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.atomic_file import write_atomically
-from hwmodel.config import check_run_scope
 from hwmodel.errors import RunError
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
@@ -38,9 +37,8 @@ def simulate(
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
     the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers. Raises
-    InputError where the configuration asks for what a run does not model, RunError where the run cannot be finished.
+    InputError where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished.
     """
-    check_run_scope(config)
     workload = build_workload(config)
     started_s = time.perf_counter()
     was_cached = kernels_are_cached()

@@ -28,6 +28,8 @@ class RxRing:
         self.requested = 0
         self.cached = 0
         self.fetch_position = 0
+        self.next_taken = 0
+        """The place in the ring of the descriptor that the next frame takes first."""
         self.events: list[Copy] = []
         self.is_moderated = False
         self.written: HeldDescriptors
@@ -57,6 +59,8 @@ class Receiver:
                 ring_entries=parameters.rx_ring,
                 batch=parameters.rx_writeback_batch,
                 landed=partial(self._writeback_landed, ring),
+                ring=("Rx ring", ring.port),
+                is_told_by_interrupt=bool(parameters.rx_interrupt_batch or parameters.moderation_fs),
             )
         self.buffered_bytes = 0
         self.room_freed: Callable[[], None] = nothing
@@ -112,7 +116,10 @@ class Receiver:
         ring.known -= count
         ring.requested += count
         ring.fetch_position = (ring.fetch_position + count) % entries
-        reads = [Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes)) for address, n_bytes in pieces]
+        reads = [
+            Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Rx ring", ring.port))
+            for address, n_bytes in pieces
+        ]
         self._arbiter.request(ReadClass.RX_DESCRIPTOR, reads)
 
     def _descriptors_in(self, ring: RxRing, n_bytes: int) -> None:
@@ -160,7 +167,8 @@ class Receiver:
 
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
         self._is_writing = True
-        pieces = self._payload_pieces(copy.frame.data_bytes)
+        pieces = self._payload_pieces(copy.frame.data_bytes, ring.next_taken)
+        ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
         transaction = Transaction(
             self._parameters.request_header_bytes,
             [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces],
@@ -168,19 +176,24 @@ class Receiver:
             received=nothing,
             chosen=self._payload_chosen,
             left=partial(self._free_room, copy),
+            memory=("Rx buffers", ring.port),
+            addresses=[address for address, _ in pieces],
         )
         self._up.enter_posted(transaction)
         ring.written.hold(copy, descriptors)
         ring.cached -= descriptors
         self._prefetch(ring)
 
-    def _payload_pieces(self, data_bytes: int) -> list[tuple[int, int]]:
-        """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer."""
-        offset = self._parameters.buffer_offset_bytes
-        room = self._parameters.buffer_bytes - offset
+    def _payload_pieces(self, data_bytes: int, first: int) -> list[tuple[int, int]]:
+        """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer from the ring's `first` on."""
+        parameters, offset = self._parameters, self._parameters.buffer_offset_bytes
+        room = parameters.buffer_bytes - offset
         pieces: list[tuple[int, int]] = []
         while data_bytes > 0:
-            pieces += cut(offset, min(data_bytes, room), self._parameters.max_payload_bytes)
+            begins = first % parameters.rx_ring * parameters.buffer_bytes
+            cuts = cut(offset, min(data_bytes, room), parameters.max_payload_bytes)
+            pieces += [(begins + address, n_bytes) for address, n_bytes in cuts]
+            first += 1
             data_bytes -= room
         return pieces
 

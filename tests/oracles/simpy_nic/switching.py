@@ -79,6 +79,9 @@ class Switch:
     def _forward(self, frame: Frame) -> None:
         self._meter.copies_made(frame, len(frame.destinations))
         copies = [Copy(frame, destination) for destination in frame.destinations]
+        mirrored = [Copy(frame, port, is_mirrored=True) for port in frame.mirrored_to]
+        self._meter.mirrored_made(len(mirrored))
+        copies += mirrored
         if frame.source == WIRE:
             for copy in copies:
                 if self._receiver.fits(copy):

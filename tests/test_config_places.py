@@ -1,12 +1,8 @@
-"""What a run does not model is refused, a line for each key, at its place in the file."""
+"""Lines about a configuration found while running get the place of their key in the file."""
 
 from __future__ import annotations
 
-import pytest
-
-from hwmodel.config import config_from_mapping, place_lines
-from hwmodel.config.run_scope import check_run_scope
-from hwmodel.errors import InputError
+from hwmodel.config import place_lines
 
 FILE = """\
 nic: {vfs: 4}
@@ -14,23 +10,6 @@ switch:
   mirrors: [{to: vf3, from: vf0, direction: ingress}]
 host: {iotlb: {entries: 64, miss: 200ns}}
 """
-
-
-def test_what_a_run_does_not_model_is_named_key_by_key():
-    config = config_from_mapping(
-        {
-            "nic": {"vfs": 4},
-            "switch": {"mirrors": [{"to": "vf3", "from": "vf0", "direction": "ingress"}]},
-            "host": {"iotlb": {"entries": 64, "miss": "200ns"}},
-        }
-    )
-    with pytest.raises(InputError) as caught:
-        check_run_scope(config)
-    assert [line.split(":")[0] for line in caught.value.lines] == ["host.iotlb", "switch.mirrors"]
-
-
-def test_the_defaults_are_within_the_scope():
-    check_run_scope(config_from_mapping({}))
 
 
 def test_lines_get_the_place_of_their_key(tmp_path):
