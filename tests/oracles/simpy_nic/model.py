@@ -10,7 +10,7 @@ import simpy
 from .driver import Core, Driver
 from .frames import WIRE, Frame, as_destinations
 from .link import Credits, Direction
-from .parameters import Load, NicParameters, Stop
+from .parameters import Load, MirroredTo, NicParameters, Stop, nobody
 from .reads import Host, ReadArbiter
 from .receiving import Receiver
 from .results import Meter, Outcome
@@ -23,7 +23,7 @@ from .translation import Iommu
 class Model:
     """The adapter, its host and its guests."""
 
-    def __init__(self, parameters: NicParameters, load: Load, stop: Stop) -> None:
+    def __init__(self, parameters: NicParameters, stop: Stop, mirrored_to: MirroredTo = nobody) -> None:
         """Build everything; nothing has begun."""
         self.env = env = simpy.Environment()
         up, down = _link(env, parameters)
@@ -43,7 +43,7 @@ class Model:
             core = cores[guest % len(cores)]
             self.drivers[tx_ring.port] = Driver(env, parameters, self.meter, down, core, sides)
         self._indices = count()
-        self._mirrored_to = load.mirrored_to
+        self._mirrored_to = mirrored_to
 
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""
@@ -111,7 +111,7 @@ def simulate(parameters: NicParameters, load: Load, stop: Stop) -> Outcome:
         raise ValueError("a saturating load needs a stop")
     if any(arrival[1] in load.saturating for arrival in load.arrivals):
         raise ValueError("a port is either saturating or recorded")
-    model = Model(parameters, load, stop)
+    model = Model(parameters, stop, load.mirrored_to)
     model.receiver.start()
     model.saturate(load)
     model.env.process(model.replay(load))

@@ -98,6 +98,9 @@ class Arrival(NamedTuple):
     frame_bytes: int
 
 
+MirroredTo = Callable[[int, tuple[int, ...]], tuple[int, ...]]
+
+
 def nobody(_source: int, _destinations: tuple[int, ...]) -> tuple[int, ...]:
     """Mirror nothing."""
     return ()
@@ -115,7 +118,7 @@ class Load:
     saturating: Mapping[int, Sequence[tuple[int | tuple[int, ...], int]]] = field(default_factory=dict)
     arrivals: Sequence[Arrival] = ()
     on_full: str = "wait"
-    mirrored_to: Callable[[int, tuple[int, ...]], tuple[int, ...]] = nobody
+    mirrored_to: MirroredTo = nobody
 
 
 @dataclass(frozen=True)
