@@ -15,6 +15,7 @@ from hwmodel.cli import main
 from hwmodel.cli.outputs import STDOUT, check_out_folder, text_output
 from hwmodel.errors import InputError
 from hwmodel.simulation import kernel_cache
+from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache
 from tests.forwarding_bench import BROADCAST, OUTSIDE, c_tag, frame
 from tests.run_cases import read_capture, write_capture
 from tests.switch_cases import config_path, timed
@@ -22,6 +23,12 @@ from tests.switch_cases import config_path, timed
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 SENT = [frame("vf1", "vf0"), frame("vf1", "vf2"), frame(BROADCAST, "vf0", c_tag(0, 3)), frame("vf1", OUTSIDE)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels_on_disk():
+    """Compile before: the command tells on stderr when it has to."""
+    fill_cache(SWITCH_ENTRIES)
 
 
 @pytest.fixture
@@ -260,6 +267,7 @@ def interrupted(self, block):
     return whole(self, block)
 decide.FrameSwitch.decide = interrupted
 from hwmodel.cli import main
+from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache
 sys.exit(main(sys.argv[1:]))
 """
 
