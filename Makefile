@@ -24,7 +24,7 @@ demo: $(RUN_STAMP)
 	@echo "The report is in out/demo.html, the figures are in out/demo.json."
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 test-fast: $(TEST_STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
