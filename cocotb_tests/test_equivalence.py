@@ -15,7 +15,7 @@ from cocotb_tests.simulators import RTL
 from cocotb_tests.traffic import MODES, random_stage
 
 # Queues hold little more than the longest frame, so that they fill.
-JUMBO = CoreParameters(priorities=8, max_frame_bytes=9018, queue_bytes=16384)
+JUMBO = CoreParameters(priorities=8, max_frame_bytes=9018, queue_bytes=9216)
 SHAPES = {
     "2 ports, 64 bits": CoreParameters(ports=2, bus_w=64, priorities=2, ingress_bytes=2048, queue_bytes=2048),
     "5 ports, 128 bits": CoreParameters(ports=5, bus_w=128, queue_bytes=2048, mac_entries=40, vlan_entries=5),
