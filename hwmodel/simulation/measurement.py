@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.kernels import layout
+from hwmodel.results import filled_columns
 
 if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
@@ -84,11 +85,11 @@ class Snapshot:
 
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
-    rows = layout.FIRST_FLOW_HISTOGRAM + len(book.flows)
-    histogram = nic["histogram"]
-    for row in range(rows):
-        if histogram[row].any():  # writing zeros to rows that nobody used would take memory for them
-            histogram[row] = 0
+    flows = nic["flow"][: len(book.flows)]
+    _forget(nic["histogram"][layout.DOORBELL_HISTOGRAM], nic.from_doorbell)
+    _forget(nic["histogram"][layout.WIRE_WAIT_HISTOGRAM], nic.wire_wait)
+    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
+        _forget(nic["histogram"][row], latency)
     for latency in (nic.from_doorbell, nic.wire_wait):
         latency.n = 0
         latency.sum_fs = 0
@@ -101,6 +102,12 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     queues = nic["rx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
     nic.tags.fewest_free = nic.tags.n_free
+
+
+def _forget(row: Any, latency: Any) -> None:
+    """Empty a histogram, where it can be filled only: all that is touched takes memory."""
+    if latency["n"] > 0:
+        row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = 0
 
 
 def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
