@@ -78,6 +78,12 @@ PROOFS = (
         "output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}
     ),
     Proof("tag_out", "tag_out", {"LENGTH_W": 6}),
+    Proof("ingress_fifo", "ingress_fifo", {"WORDS": 3, "BUS_W": 128, "STORE_BYTES": 28, "SWALLOW_WORDS": 1, "LENGTH_W": 6, "COUNT_W": 3}),
+    Proof(
+        "ingress_fifo_one_lane",
+        "ingress_fifo",
+        {"WORDS": 5, "BUS_W": 64, "STORE_BYTES": 22, "SWALLOW_WORDS": 2, "LENGTH_W": 5, "COUNT_W": 3},
+    ),
 )
 
 
