@@ -84,6 +84,11 @@ PROOFS = (
         "ingress_fifo",
         {"WORDS": 5, "BUS_W": 64, "STORE_BYTES": 22, "SWALLOW_WORDS": 2, "LENGTH_W": 5, "COUNT_W": 3},
     ),
+    Proof(
+        "output_queues",
+        "output_queues",
+        {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "COPY_W": 4},
+    ),
 )
 
 
