@@ -12,7 +12,7 @@ BIN := .venv/bin
 RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 
-.PHONY: demo test test-fast lint bench registers versions clean distclean moved
+.PHONY: demo test test-fast lint bench registers proofs synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -35,6 +35,15 @@ bench: $(TEST_STAMP)
 
 registers: $(RUN_STAMP)
 	$(BIN)/python rtl/generate_registers.py
+
+# Of the Verilog, with Yosys and z3: HDL_PYTHON is the Python of an environment that has them.
+HDL_PYTHON ?= $(BIN)/python
+
+proofs:
+	$(HDL_PYTHON) rtl/formal/proofs.py
+
+synth:
+	$(HDL_PYTHON) rtl/synthesis.py
 
 versions: $(TEST_STAMP)
 	@$(BIN)/python --version

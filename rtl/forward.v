@@ -132,6 +132,10 @@ module forward #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/forward_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

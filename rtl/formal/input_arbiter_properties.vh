@@ -57,6 +57,7 @@
         if (f_started && !reset) begin
             if (grant != 0) a_frame_has_words: `ARBITER_IS_GIVEN (pick_words != 0);
 
+`ifdef PROVES_INPUT_ARBITER
             one_grant: assert ((grant & (grant - 1'b1)) == 0);
             grant_to_a_request: assert ((grant & ~request) == 0);
             pick_is_the_grant: assert (grant == 0 || grant == (1 << pick));
@@ -79,6 +80,7 @@
             assert (read_valid == (f_unread != 0) && read_first == f_first);
             assert (!f_first || f_unread != 0);
             if (read_valid) assert (read_port == f_owner && read_info == f_info);
+`endif
 `endif
         end
     end

@@ -149,6 +149,7 @@
             if (choose) chosen_after_the_last_word: `QUEUES_ARE_GIVEN (f_unread == 0 || (read && f_unread == 1));
             if (read) reads_the_chosen_frame: `QUEUES_ARE_GIVEN (f_unread != 0 && read_queue == f_unread_queue);
 
+`ifdef PROVES_OUTPUT_QUEUES
             counts_occupied_words: assert (free[f_queue] == WORDS - f_occupied);
             never_too_full: assert (f_occupied <= WORDS && f_written <= f_occupied);
             never_reads_what_is_not_written: assert (!f_reads || f_written != 0);
@@ -178,6 +179,7 @@
                 assert (f_first_ahead == f_own_unread + f_ahead_words);
                 assert (copies[f_queue*WORDS+f_round(head_at[f_queue]+f_frames_ahead)] == f_copy);
             end
+`endif
 `endif
         end
     end

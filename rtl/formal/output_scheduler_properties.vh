@@ -83,6 +83,7 @@
             // A queue has fewer frames than words.
             if (enter) `SCHEDULER_IS_GIVEN (waiting[enter_queue] != {WAITING_W{1'b1}});
 
+`ifdef PROVES_OUTPUT_SCHEDULER
             chooses_when_due: assert (!choose || due);
             chooses_a_frame_that_waits: assert (!choose || has_frames[pick]);
             one_queue_at_a_time: assert ((g_queues.picked & (g_queues.picked - 1'b1)) == 0);
@@ -115,6 +116,7 @@
             if (f_has_frames) assert (g_queues.deficit[f_queue] >= f_credit);
             assert (f_credit >= f_credit_before && (f_has_frames || f_credit == 0));
             assert (f_credit <= F_LONGEST + 18'd65535);
+`endif
 `endif
         end
     end

