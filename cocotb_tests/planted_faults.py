@@ -1,4 +1,4 @@
-"""Faults for the proofs to find: a text of the Verilog that is replaced, and the claims one of which must then break."""
+"""Faults for the proofs to find: a text of the Verilog that is replaced, and the claims that must then break."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ class Outcome:
 
 
 PROOFS = (
-    # Three of anything that takes turns: the one that waits, the one that goes, and one between them. Not a power of two,
-    # so that numbers wrap in the middle of their range.
+    # Three of anything that takes turns: the one that waits, the one that goes, and one between them. Not a power of
+    # two, so that numbers wrap in the middle of their range.
     Proof("input_arbiter", "input_arbiter", {"PORTS": 3, "PORT_I_W": 2, "COUNT_W": 3, "INFO_W": 2}),
     Proof("bus_writer", "bus_writer", {"PORTS": 3}),
     # Four, since the number of queues is a power of two. Short frames and few of them: their widths only bound numbers.
@@ -84,8 +84,8 @@ PROOFS = (
     Proof("output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}),
     # Frames of up to seven beats: from the fourth on, tag_out knows no difference between them (`step` stays at 3).
     Proof("tag_out", "tag_out", {"LENGTH_W": 6}),
-    # A store that is full with one longest frame and one word more, and wraps at every place. Overlong frames give a word
-    # back. The two ways to place a beat: two lanes, and one.
+    # A store that is full with one longest frame and one word more, and wraps at every place. Overlong frames give a
+    # word back. The two ways to place a beat: two lanes, and one.
     Proof(
         "ingress_fifo",
         "ingress_fifo",
@@ -103,8 +103,8 @@ PROOFS = (
         {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "COPY_W": 4},
     ),
     Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
-    # Not a proof: its blocks are proven one by one, each with conditions on what it is given; here they are wired together
-    # and the conditions looked for in all runs of so many cycles, in which one frame can follow another.
+    # Not a proof: its blocks are proven one by one, each with conditions on what it is given. Here they are wired
+    # together, and the conditions hold in all runs of so many cycles, in which one frame can follow another.
     Proof(
         "output_port",
         "output_port",
