@@ -168,11 +168,6 @@ FAULTS = (
         "takes_all_or_none",
     ),
     _fault(
-        "decision-counts-whole-words-only", "forward", "forward",
-        " + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};", ";",
-        "words_hold_the_frame",
-    ),
-    _fault(
         "port-tags-every-copy", "output_port", "output_port",
         ".pick_add(pick_tagged ? pick_add : `TAG_NONE)", ".pick_add(pick_add)",
         "one_tag_changes",

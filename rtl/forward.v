@@ -132,10 +132,6 @@ module forward #(
             end
         end
     end
-
-`ifdef FORMAL
-`include "formal/forward_properties.vh"
-`endif
 endmodule
 
 `default_nettype wire
