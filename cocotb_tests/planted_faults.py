@@ -103,8 +103,8 @@ FAULTS = (
         "place_is_kept",
     ),
     _fault(
-        "scheduler-takes-the-lowest", "output_scheduler", "output_scheduler",
-        "if (has_frames[k]) picked = ONE << k;", "if (has_frames[k] && picked == 0) picked = ONE << k;",
+        "scheduler-takes-a-lower-queue", "output_scheduler", "output_scheduler",
+        "= ONE << k;", "= ONE << (k / 2);",
         "strict_lets_no_lower_pass",
     ),
     _fault(
