@@ -85,7 +85,7 @@ FAULTS = (
         "served_within_the_rounds", n_cycles=9,
     ),
     _fault(
-        "scheduler-never-takes-from-the-deficit", "output_scheduler", "output_scheduler",
+        "scheduler-fills-the-deficit-as-it-sends", "output_scheduler", "output_scheduler",
         "if (turns) begin", "if (due && has_frames != 0) begin",
         "deficit_is_bounded",
     ),
