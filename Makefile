@@ -16,7 +16,7 @@ RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast cosim lint bench registers versions clean distclean moved
+.PHONY: demo test test-fast cosim lint bench registers proofs synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -44,6 +44,13 @@ bench: $(TEST_STAMP)
 
 registers: $(RUN_STAMP)
 	$(BIN)/python rtl/generate_registers.py
+
+# Of the Verilog, with Yosys and z3: proofs of its blocks, its size in gates.
+proofs: $(HDL_STAMP)
+	$(BIN)/python rtl/formal/proofs.py
+
+synth: $(HDL_STAMP)
+	$(BIN)/python rtl/synthesis.py
 
 versions: $(TEST_STAMP)
 	@$(BIN)/python --version

@@ -156,6 +156,10 @@ module axi_lite_registers #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/axi_lite_registers_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire
