@@ -16,6 +16,8 @@ from cocotb_tests.simulators import RTL, Build, Simulator
 BENCH = "frame_bench"
 BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player")
 SHRINKING_SECONDS = 180
+# A run that takes longer hangs: Icarus passes a hundred frames a second and more.
+LEAST_SECONDS, FRAMES_A_SECOND = 300, 10
 FRAMES_SHOWN = 20
 
 
@@ -42,7 +44,9 @@ class CoreBench:
             old.unlink()
         for number, stage in enumerate(stages):
             write_stage(self.folder, number, stage, self.parameters.ports)
-        self.build.run("cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))})
+        limit_seconds = LEAST_SECONDS + sum(len(stage.frames) for stage in stages) // FRAMES_A_SECOND
+        environment = {"BATCH_STAGES": str(len(stages))}
+        self.build.run("cocotb_tests.run_batch", self.folder, environment, limit_seconds=limit_seconds)
         return [read_stage(self.folder, number, self.parameters.ports) for number in range(len(stages))]
 
     def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:
