@@ -2,17 +2,21 @@
 
 # COMMAND:PACKAGE, for what tests call: the package is installed where the command is missing.
 SYSTEM_PACKAGES := tshark:tshark
+# For `make cosim`: Icarus Verilog, and what Verilator builds its C++ with.
+HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl
 
 CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
+SIM ?= icarus
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
+HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast lint bench registers versions clean distclean moved
+.PHONY: demo test test-fast cosim lint bench registers versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -24,6 +28,11 @@ test: lint
 
 test-fast: $(TEST_STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+# The Verilog against the model. SIM=icarus or verilator; builds are kept under build/, results go to out/.
+cosim: $(HDL_STAMP)
+	@mkdir -p out
+	$(BIN)/python -m pytest cocotb_tests --sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(PYTEST_ARGS)
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check --quiet $(PYTHON_FILES)
@@ -43,7 +52,7 @@ versions: $(TEST_STAMP)
 
 clean:
 	rm -rf out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find hwmodel tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find hwmodel tests benches cocotb_tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean
 	rm -rf .venv
@@ -59,3 +68,8 @@ $(TEST_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES)
 	@scripts/setup-venv dev,report
 	@touch $@ $(RUN_STAMP)
+
+$(HDL_STAMP): $(TEST_STAMP)
+	@scripts/install-system-packages $(HDL_PACKAGES)
+	@scripts/setup-venv dev,report,hdl
+	@touch $@

@@ -18,9 +18,7 @@ async def write_registers(bench: ModuleBench, writes: Iterable[Write], address_s
     await bench.next_cycle()
     await bench.settle(s_axil_wstrb=15, s_axil_bready=1)
     for address, data in writes:
-        await bench.settle(
-            s_axil_awaddr=address >> address_shift, s_axil_wdata=data, s_axil_awvalid=1, s_axil_wvalid=1
-        )
+        await bench.settle(s_axil_awaddr=address >> address_shift, s_axil_wdata=data, s_axil_awvalid=1, s_axil_wvalid=1)
         assert bench.get("s_axil_awready") and bench.get("s_axil_wready")
         await bench.next_cycle()
         await bench.settle(s_axil_awvalid=0, s_axil_wvalid=0)

@@ -7,7 +7,6 @@ expected here takes the core's word for it, and then timing_comparison.py asks t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cocotb_tests import register_map as regs
-from cocotb_tests.batch_files import Access, Frame, Outcome, Stage
+from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames, queue_of
 from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
@@ -38,7 +37,7 @@ class Copy:
 
 @dataclass
 class Expectation:
-    """What the model says of each event, and the copies of each port's queues in the order in which they were written."""
+    """What the model says of each event, and the copies of each port's queues in the order of their writing."""
 
     frame_of_event: npt.NDArray[np.int64]
     verdicts: Any
@@ -102,7 +101,9 @@ def _frames_of_events(
         of_port[frame.port].append(index)
     frames, seen = np.zeros(len(outcome.events), np.int64), [0] * parameters.ports
     pairs = zip(outcome.events["port"].tolist(), outcome.events["cycle"].tolist(), strict=True)
-    accepted = [np.sort(outcome.accepted["last"][outcome.accepted["port"] == p]).tolist() for p in range(parameters.ports)]
+    accepted = [
+        np.sort(outcome.accepted["last"][outcome.accepted["port"] == p]).tolist() for p in range(parameters.ports)
+    ]
     for i, (port, cycle) in enumerate(pairs):
         if port >= parameters.ports or seen[port] >= len(accepted[port]) or accepted[port][seen[port]] >= cycle:
             return frames, Divergence("event", cycle, f"no event of port {port}", "one without a frame")
@@ -177,7 +178,7 @@ def _compare_events(parameters: CoreParameters, outcome: Outcome, expected: Expe
 
 
 def _compare_copies(port: int, stage: Stage, outcome: Outcome, expected: Expectation) -> list[Divergence]:
-    """The copies that left by a port are those of its queues, each queue's in order.
+    """Find where the copies that left by a port are not those of its queues, each queue's in order.
 
     Two queues may have the same bytes at their heads; then every choice is followed until only one is left.
     """

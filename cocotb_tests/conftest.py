@@ -47,12 +47,12 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def simulate(
-    request: pytest.FixtureRequest, simulator: Simulator, run_folder: Path, seed: int
-) -> Callable[..., int]:
+def simulate(request: pytest.FixtureRequest, simulator: Simulator, run_folder: Path, seed: int) -> Callable[..., int]:
     """Return a function that builds a module and runs the cocotb tests of the calling test's file on it."""
 
-    def run(top: str, benches: tuple[str, ...] = (), environment: dict[str, str] | None = None, **parameters: Any) -> int:
+    def run(
+        top: str, benches: tuple[str, ...] = (), environment: dict[str, str] | None = None, **parameters: Any
+    ) -> int:
         build = simulator.build(top, benches, parameters)
         return build.run(f"cocotb_tests.{request.path.stem}", run_folder, environment, seed)
 

@@ -14,7 +14,9 @@ from cocotb_tests.divergence import Divergence, frame_line
 from cocotb_tests.simulators import RTL, Build, Simulator
 
 BENCH = "frame_bench"
+BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player")
 SHRINKING_SECONDS = 180
+FRAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class CoreBench:
     def of(cls, simulator: Simulator, parameters: CoreParameters, folder: Path, rtl: Path = RTL) -> CoreBench:
         """Build the bench for a simulator."""
         # Without waves cocotb needs no signal inside, and Verilator is twice as fast.
-        build = simulator.build(BENCH, [BENCH], parameters.verilog(), all_signals=False, rtl=rtl)
+        build = simulator.build(BENCH, BENCH_PARTS, parameters.verilog(), all_signals=False, rtl=rtl)
         return cls(build, parameters, folder, rtl)
 
     def run(self, stages: Sequence[Stage]) -> list[Outcome]:
@@ -59,7 +61,12 @@ class CoreBench:
         lines = [str(divergence), f"To repeat:\n  {repeat}"]
         shrunk, found, n_runs = self.shrink(stage, divergence)
         lines.append(f"Shortest list of frames found, {len(shrunk.frames)} of {len(stage.frames)}, in {n_runs} runs:")
-        lines += [frame_line(i, frame) for i, frame in enumerate(shrunk.frames)]
+        said = [frame_line(i, frame) for i, frame in enumerate(shrunk.frames)]
+        lines += said[:FRAMES_SHOWN]
+        if len(said) > FRAMES_SHOWN:
+            whole = self.folder / "frames.txt"
+            whole.write_text("\n".join(said), encoding="utf-8")
+            lines.append(f"  and {len(said) - FRAMES_SHOWN} more: {whole}")
         lines.append(f"With these, {found}")
         waves = Simulator(self.build.simulator.name, waves=True)
         again = CoreBench.of(waves, self.parameters, self.folder.with_name(self.folder.name + "-waves"), self.rtl)

@@ -30,7 +30,7 @@ class Write(NamedTuple):
 
 @dataclass(frozen=True)
 class CoreParameters(core_parameters.CoreParameters):
-    """The Verilog parameters of the core, with its defaults: those that the model knows, and the sizes of the tables."""
+    """The Verilog parameters of the core and their defaults: those that the model knows, and the tables' sizes."""
 
     mac_entries: int = 64
     vlan_entries: int = 32
@@ -46,8 +46,8 @@ def switch_writes(
 ) -> list[Write]:
     """Return the writes that set all registers and every table entry, used or empty.
 
-    `switch` is a `hwmodel.config.switch.Switch` or has its attributes. Raises ValueError for what the core lacks: access
-    lists, mirrors, S-channels, more ports or entries than its parameters say.
+    `switch` is a `hwmodel.config.switch.Switch` or has its attributes. Raises ValueError for what the core lacks:
+    access lists, mirrors, S-channels, more ports or entries than its parameters say.
     """
     _check(switch, parameters)
     writes = [
@@ -109,7 +109,7 @@ def _flags(**flags: bool) -> int:
 
 
 def _uplink_registers(switch: Any) -> dict[int, int]:
-    """Return the uplink's registers: it takes all groups and unknown addresses, and any length that a station may send."""
+    """Return the uplink's registers: it takes all groups, unknown addresses and lengths that a station may send."""
     lengths = [port.max_frame_bytes for port in switch.ports if port.enabled]
     return {
         regs.PORT_CONTROL: _flags(enable=True, accept_broadcast=True, accept_multicast=True, promiscuous=True),

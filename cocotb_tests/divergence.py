@@ -12,7 +12,7 @@ REASON_NAMES = {int(reason): reason.name for reason in DropReason}
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first thing in which core and model differ; `frame` is an index into the stage's frames, where one is concerned."""
+    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None."""
 
     what: str
     cycle: int
@@ -32,4 +32,5 @@ def describe(data: bytes) -> str:
 def frame_line(index: int, frame: Frame) -> str:
     """Describe a frame for a person, whole, so that it can be sent again."""
     marks = " bad" * frame.is_bad + " empty-last-beat" * frame.empty_last_beat
-    return f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}, {len(frame.data)} B {frame.data.hex()}"
+    head = f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}"
+    return f"{head}, {len(frame.data)} B {frame.data.hex()}"

@@ -1,4 +1,4 @@
-"""Which combinations random traffic has tried, as four crosses of cocotb-coverage; what cannot be is listed with its reason."""
+"""Which combinations random traffic has tried: four crosses of cocotb-coverage, and why some bins cannot be hit."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ UNREACHABLE: dict[str, Unreachable] = {
             if mode != mode_of_it
         ),
     ],
-    "core.admission": [
-        ((tags, None, "reserved"), "a port VLAN is 1 to 4094") for tags in ("untagged", "priority tag")
-    ],
+    "core.admission": [((tags, None, "reserved"), "a port VLAN is 1 to 4094") for tags in ("untagged", "priority tag")],
     "core.room": [((None, "full", "none"), "a frame without copies needs no room")],
 }
 

@@ -117,8 +117,8 @@ class Simulator:
     ) -> Build:
         """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog; return what can run it.
 
-        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `rtl`: another folder with
-        the core's sources.
+        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `rtl`: another
+        folder with the core's sources.
         """
         sources = sorted(rtl.glob("*.v")) + [BENCHES / f"{name}.v" for name in benches]
         chosen = dict(parameters or {})
@@ -209,5 +209,3 @@ class Build:
     def waveform(self, run_folder: Path) -> Path:
         """Return where a run with waves has written its waveform."""
         return run_folder / (f"{self.top}.fst" if self.simulator.name == "icarus" else "dump.vcd")
-
-

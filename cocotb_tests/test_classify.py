@@ -41,7 +41,8 @@ def random_inputs(bench, n_ports):
     limits = [rng.choice((1518, 1518, 1518, 1518, 64, 80, 9000)) for _ in range(n_ports)]
     frame = FRAME | {
         "in_port": port,
-        "in_length": (60 if rng.randrange(3) else rng.choice((64, 66, 76, 80, 1514, 1515, 1520, 1526))) + rng.choice((0, tags)),
+        "in_length": (60 if rng.randrange(3) else rng.choice((64, 66, 76, 80, 1514, 1515, 1520, 1526)))
+        + rng.choice((0, tags)),
         "in_bad": bench.chance(0.05),
         "in_swallowed": bench.chance(0.05),
         "is_complete": not bench.chance(0.05),
@@ -99,7 +100,10 @@ def expected_reason(frame, masks, lookups, words, vlan):
             (f"{name}_MISSING", not frame["in_has_outer"]),
             ("VNTAG_VERSION", mode == VN_TAG and frame["outer_version"]),
             ("VNTAG_DIRECTION", mode == VN_TAG and not frame["outer_start"] & 8),
-            ("VNTAG_UNKNOWN_VIF" if mode == VN_TAG else "ETAG_UNKNOWN_ECID", not lookups["in_targets"] & masks["enable"]),
+            (
+                "VNTAG_UNKNOWN_VIF" if mode == VN_TAG else "ETAG_UNKNOWN_ECID",
+                not lookups["in_targets"] & masks["enable"],
+            ),
         ]
     else:
         trusted = masks["trusted"] & members & masks["enable"]

@@ -24,7 +24,8 @@ def random_inputs(bench, n_ports):
     reason = rng.choice((0, 0, 0, int(DropReason.RUNT)))
     is_group = rng.randrange(2)
     values = SCALARS | {
-        "in_port": rng.choice((0, rng.randrange(n_ports))), "in_length": rng.choice((14, 63, 64, 65, rng.randrange(1, 9731))),
+        "in_port": rng.choice((0, rng.randrange(n_ports))),
+        "in_length": rng.choice((14, 63, 64, 65, rng.randrange(1, 9731))),
         "in_reason": reason, "mode": rng.randrange(4), "is_group": is_group,
         "is_link_local": is_group and rng.randrange(2), "loops_back": not bench.chance(0.2),
         "loops_to_self": rng.randrange(2), "uplink_carries": rng.randrange(2), "has_c_tag": rng.randrange(2),

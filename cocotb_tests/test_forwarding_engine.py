@@ -1,4 +1,4 @@
-"""Parser, tables, classification and forwarding together, a header a cycle, against the second implementation of the decision."""
+"""Parser, tables, classification and forwarding together, against the second implementation of the decision."""
 
 from __future__ import annotations
 

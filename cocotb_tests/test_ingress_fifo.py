@@ -49,7 +49,9 @@ class Room:
 def random_beats(bench):
     """Return a frame's bytes, whether its source marks it bad, and its beats as (data, keep, last, user)."""
     rng = bench.rng
-    length = rng.choice((0, 1, 7, 8, 9, 60, 63, 64, 65, 72, 128, 136, 139, 140, 141, 144, 145, 152, 160, rng.randint(1, 300)))
+    length = rng.choice(
+        (0, 1, 7, 8, 9, 60, 63, 64, 65, 72, 128, 136, 139, 140, 141, 144, 145, 152, 160, rng.randint(1, 300))
+    )
     data, is_bad = rng.randbytes(length), rng.random() < 0.2
     n_beats = -(-length // 8)
     has_empty_end = length == 0 or (length % 8 == 0 and rng.random() < 0.3)
@@ -60,7 +62,9 @@ def random_beats(bench):
         # Bits above the first clear one mean nothing, nor does the data there.
         keep = (1 << len(piece)) - 1 | (rng.getrandbits(8) << len(piece) + 1) & 0xFF
         number = int.from_bytes(piece + rng.randbytes(8 - len(piece)), "little")
-        beats.append((number, keep if is_last else rng.getrandbits(8), is_last, is_bad if is_last else rng.getrandbits(1)))
+        beats.append(
+            (number, keep if is_last else rng.getrandbits(8), is_last, is_bad if is_last else rng.getrandbits(1))
+        )
     return data, is_bad or has_empty_end, beats
 
 
@@ -71,7 +75,11 @@ async def frames_come_out_whole(dut, idles, stalls):
     bench = ModuleBench(dut, seed=5)
     await bench.start(s_tdata=0, s_tkeep=0, s_tvalid=0, s_tlast=0, s_tuser=0, grant=0, read=0)
     room, offered = Room(bench, word_bytes), deque()
-    frames, requests, reading = deque(), deque(), deque()   # ended; (cycle from which it may be granted, its fate); reads
+    frames, requests, reading = (
+        deque(),
+        deque(),
+        deque(),
+    )  # ended; (cycle from which it may be granted, its fate); reads
     word_due, n_out, is_offered, busy_until = None, 0, False, 0
     for cycle in range(CYCLES):
         if not offered:

@@ -16,7 +16,7 @@ async def ports_take_turns(dut, idles):
     n_ports = dut.PORTS.value.to_unsigned()
     bench = ModuleBench(dut, seed=2)
     await bench.start(request=0, pick_words=1, pick_info=0)
-    # Each port has a list of frames; a frame asks from its cycle on. What is read lags the grant by a cycle, the word by two.
+    # Each port has a list of frames. What is read lags the grant by a cycle, the word by two.
     waiting = [[] for _ in range(n_ports)]
     pointer, busy_until, reads, words = 0, 0, {}, {}
     n_granted = 0

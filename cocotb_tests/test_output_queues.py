@@ -22,7 +22,7 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
         read_queue=0,
     )  # fmt: skip
     used = [0] * n_queues
-    heads = [deque() for _ in range(n_queues)]       # (cycle from which it waits, what goes with it, its words)
+    heads = [deque() for _ in range(n_queues)]  # (cycle from which it waits, what goes with it, its words)
     coming, reading, word_due = deque(), deque(), None
     n_lost = n_read = 0
     for cycle in range(3000):

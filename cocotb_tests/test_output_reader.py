@@ -17,8 +17,8 @@ async def words_are_read_when_the_one_before_is_used_up(dut, idles, stalls):
     await bench.start(
         choose=0, pick=0, pick_words=1, pick_length=1, pick_strip=0, pick_add=0, pick_value=0, word=0, take=0
     )
-    unread, chosen = [], None        # words of the chosen frame that are not read; its description
-    beats, current = [], None        # beats that were read and not taken; the description that goes with them
+    unread, chosen = [], None  # words of the chosen frame that are not read; its description
+    beats, current = [], None  # beats that were read and not taken; the description that goes with them
     word, n_frames = 0, 0
     for cycle in range(4000):
         take = bool(beats) and not bench.chance(stalls)

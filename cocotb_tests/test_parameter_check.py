@@ -22,7 +22,9 @@ BAD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", GOOD, ids=lambda changes: ", ".join(f"{k} {v}" for k, v in changes.items()) or "default")
+@pytest.mark.parametrize(
+    "changes", GOOD, ids=lambda changes: ", ".join(f"{k} {v}" for k, v in changes.items()) or "default"
+)
 def test_parameters_within_the_bounds_elaborate(simulator, changes):
     if simulator.name == "verilator":
         pytest.skip("the C++ of five cores takes minutes; Icarus elaborates the same Verilog")

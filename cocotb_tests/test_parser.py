@@ -1,4 +1,4 @@
-"""The parser against the reference frames, whose fields were worked out by hand and by tshark, and cut or odd frames."""
+"""The parser against reference frames, whose fields were worked out by hand and by tshark, and cut frames."""
 
 from __future__ import annotations
 

@@ -15,7 +15,14 @@ from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.register_list import all_words, read_map
 
 SMALL = CoreParameters(
-    ports=3, bus_w=128, priorities=2, ingress_bytes=2048, queue_bytes=4096, mac_entries=5, vlan_entries=3, list_entries=3
+    ports=3,
+    bus_w=128,
+    priorities=2,
+    ingress_bytes=2048,
+    queue_bytes=4096,
+    mac_entries=5,
+    vlan_entries=3,
+    list_entries=3,
 )
 WORDS = all_words(SMALL)
 MAPPED = {word.address: word for word in WORDS}

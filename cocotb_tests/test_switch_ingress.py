@@ -1,4 +1,4 @@
-"""All inputs and their arbiter, beat by beat against the second model: when each takes a beat, and what the bus gets."""
+"""All inputs and their arbiter, beat by beat against the second model: who takes a beat, and what the bus gets."""
 
 from __future__ import annotations
 

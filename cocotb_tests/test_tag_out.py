@@ -14,9 +14,9 @@ async def copies_have_the_right_bytes_in_the_right_cycles(dut, idles, stalls):
     bench = ModuleBench(dut, seed=6)
     await bench.start(beat_valid=0, beat=0, beat_last=0, length=0, strip=0, add=0, value=0, m_tready=0)
     stored, asked, beats = b"", (0, 0, 0), []
-    steps = 0            # made of the copy at hand
-    expected = []        # beats of copies to come out, as (data, keep, last)
-    offered = None       # what is on m_axis
+    steps = 0  # made of the copy at hand
+    expected = []  # beats of copies to come out, as (data, keep, last)
+    offered = None  # what is on m_axis
     n_copies = 0
     is_here = False
     for cycle in range(6000):

@@ -22,7 +22,11 @@ async def lookups_see_the_entries_of_the_cycle_before(dut, writes):
     answer, n_hits = None, 0
     for cycle in range(1500):
         # A place that is not an entry's last word, or beyond the table, changes nothing.
-        place = regs.VLAN_BASE + bench.rng.randrange(n_entries + 1) * regs.VLAN_STRIDE + bench.rng.choice((0, 4, 8, 8, 8, 12))
+        place = (
+            regs.VLAN_BASE
+            + bench.rng.randrange(n_entries + 1) * regs.VLAN_STRIDE
+            + bench.rng.choice((0, 4, 8, 8, 8, 12))
+        )
         index, offset = divmod(place - regs.VLAN_BASE, regs.VLAN_STRIDE)
         does_write = bench.chance(writes)
         vid, members, untagged = bench.rng.choice(VIDS), bench.bits(n_ports), bench.bits(n_ports)

@@ -56,7 +56,9 @@ def _is_schedule(address: int) -> bool:
 
 def predict_stage(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Timing:
     """Ask the twin; register writes are those that the core showed, in their cycles."""
-    writes = [(int(write["cycle"]) + WRITE_TO_USE, int(write["address"]), int(write["data"])) for write in outcome.writes]
+    writes = [
+        (int(write["cycle"]) + WRITE_TO_USE, int(write["address"]), int(write["data"])) for write in outcome.writes
+    ]
     image = RegisterImage(parameters)
     schedules: list[tuple[int, dict[int, PortSchedule]]] = [(0, image.schedules())]
     for cycle, address, data in writes:

@@ -13,9 +13,7 @@ from cocotb_tests.timing import Timing, predict_stage
 I64 = npt.NDArray[np.int64]
 
 
-def compare_timing(
-    parameters: CoreParameters, stage: Stage, outcome: Outcome, frame_of_event: I64
-) -> list[Divergence]:
+def compare_timing(parameters: CoreParameters, stage: Stage, outcome: Outcome, frame_of_event: I64) -> list[Divergence]:
     """Return the differences found first in what comes in, what is decided, and what goes out by each port."""
     if not len(stage.frames):
         return []
@@ -65,9 +63,7 @@ def _compare_events(outcome: Outcome, timing: Timing, frame_of_event: I64, end: 
     return _first_difference("time of a decision", model, core, "frame, ports, full ports, cycle", order)
 
 
-def _compare_copies(
-    parameters: CoreParameters, outcome: Outcome, timing: Timing, end: int
-) -> list[Divergence]:
+def _compare_copies(parameters: CoreParameters, outcome: Outcome, timing: Timing, end: int) -> list[Divergence]:
     found = []
     lengths = timing.copies.frame_bytes + timing.copies.added_bytes
     for port in range(parameters.ports):

@@ -138,7 +138,9 @@ def random_outer_tag(rng: random.Random, mode: str, n_ports: int) -> bytes:
         )
     if mode == "e_tag":
         ecid = rng.choice((station, station, station, FIRST_ECID + station, 0x12345, 0))
-        group, number = rng.choice(((0, ecid), (0, ecid), (0, ecid), (1, 1), (3, 0xFFFFF), (2, 0), (1, 0xAB002), (1, 2)))
+        group, number = rng.choice(
+            ((0, ecid), (0, ecid), (0, ecid), (1, 1), (3, 0xFFFFF), (2, 0), (1, 0xAB002), (1, 2))
+        )
         ingress = rng.choice((0, station, rng.randrange(1, n_ports), FIRST_ECID + station, 99))
         return e_tag(number, group, ingress, rng.randrange(8), rng.randrange(2))
     return s_tag(rng.choice((0, 1, 10)), rng.randrange(8), rng.randrange(2))
@@ -153,7 +155,9 @@ def random_tags(rng: random.Random, mode: str, port: int, n_ports: int) -> bytes
     elif rarely(rng, 12):
         tags += random_outer_tag(rng, rng.choice(("vn_tag", "e_tag", "s")), n_ports)
     if rng.random() < 0.55:
-        tags += ALL_ONES["c"] if rarely(rng, 40) else c_tag(rng.choice((0, *VLANS, 77)), rng.randrange(8), rarely(rng, 2))
+        tags += (
+            ALL_ONES["c"] if rarely(rng, 40) else c_tag(rng.choice((0, *VLANS, 77)), rng.randrange(8), rarely(rng, 2))
+        )
         if rarely(rng, 12):
             tags += c_tag(7)
     return tags
@@ -213,7 +217,7 @@ def timed(rng: random.Random, frames: Sequence[Frame], first_cycle: int, n_ports
 
 
 def pattern(rng: random.Random, n_ports: int, chances: Sequence[float]) -> npt.NDArray[np.uint32]:
-    """Return, for each cycle of the pattern, the ports that may go; ports differ in how often, and some pause for long."""
+    """Return, for each cycle of the pattern, the ports that may go: some more often, and some with long pauses."""
     generator = np.random.default_rng(rng.randrange(2**32))
     bits = np.zeros(PATTERN_ROWS, np.uint32)
     for port in range(n_ports):
