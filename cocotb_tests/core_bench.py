@@ -76,18 +76,24 @@ class CoreBench:
 
     def shrink(self, stage: Stage, divergence: Divergence) -> tuple[Stage, Divergence, int]:
         """Return a stage with as few frames as time allows that shows the same kind of divergence."""
-        last: dict[int, Divergence] = {}
+        found = {len(stage.frames): divergence}
 
-        def shows(frames: Sequence[Frame]) -> bool:
-            outcome = self.run([replace(stage, frames=list(frames))])[0]
-            found, _ = compare(self.parameters, replace(stage, frames=list(frames)), outcome)
-            if found is not None and found.what == divergence.what:
-                last[len(frames)] = found
-                return True
-            return False
+        def shows(candidate: Stage) -> bool:
+            other, _ = compare(self.parameters, candidate, self.run([candidate])[0])
+            if other is None or other.what != divergence.what:
+                return False
+            found[len(candidate.frames)] = other
+            return True
 
-        frames, n_runs = fewest(stage.frames, shows, SHRINKING_SECONDS)
-        return replace(stage, frames=frames), last.get(len(frames), divergence), n_runs
+        # What begins later, and reading counters that are right, is left out first, and for good if it can be.
+        start = replace(
+            stage,
+            frames=[frame for frame in stage.frames if frame.not_before <= divergence.cycle],
+            accesses=[each for each in stage.accesses if not each.is_read and each.not_before <= divergence.cycle],
+        )
+        begun = start if shows(start) else stage
+        frames, n_runs = fewest(begun.frames, lambda kept: shows(replace(begun, frames=list(kept))), SHRINKING_SECONDS)
+        return replace(begun, frames=frames), found[len(frames)], n_runs + 1
 
 
 def fewest(

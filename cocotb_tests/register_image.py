@@ -64,7 +64,9 @@ class RegisterImage:
             base = regs.PORT_BASE + number * regs.PORT_STRIDE
             words = (base + regs.PORT_QUANTUM + 4 * queue for queue in range(self.parameters.priorities))
             quanta = tuple(self.word.get(word, regs.PORT_QUANTUM_VALUE_RESET) & 0xFFFF or 1 for word in words)
-            result[number] = PortSchedule(KINDS[self.get(base + regs.PORT_SCHEDULER) & 3], quanta)
+            kind = KINDS[self.get(base + regs.PORT_SCHEDULER) & 3]
+            # With one queue the registers mean nothing.
+            result[number] = PortSchedule(kind if self.parameters.priorities > 1 else KINDS[0], quanta)
         return result
 
     def fresh_array(self) -> Any:

@@ -43,7 +43,7 @@ class Streams:
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.reset)
         self.sources, self.sinks = [], []
         for port in range(PARAMETERS.ports):
-            scope = dut.port[port]
+            scope = dut.g_port[port]
             self.sources.append(AxiStreamSource(AxiStreamBus.from_prefix(scope, "s_axis"), dut.clk, dut.reset))
             self.sinks.append(AxiStreamSink(AxiStreamBus.from_prefix(scope, "m_axis"), dut.clk, dut.reset))
         self.reasons = [[] for _ in range(PARAMETERS.ports)]

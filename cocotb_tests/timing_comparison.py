@@ -34,9 +34,9 @@ def _first_difference(what: str, model: I64, core: I64, names: str, frames: I64)
     row = int(wrong[0]) if len(wrong) else n
     if row == n and len(model) == len(core):
         return []
-    said = [f"{names} {rows[row].tolist()}" if row < len(rows) else "nothing" for rows in (model, core)]
+    expected, found = (f"{names} {rows[row].tolist()}" if row < len(rows) else "nothing" for rows in (model, core))
     cycle = int(max(rows[row, -1] for rows in (model, core) if row < len(rows)))
-    return [Divergence(what, cycle, *said, int(frames[row]) if row < len(frames) else None)]
+    return [Divergence(what, cycle, expected, found, int(frames[row]) if row < len(frames) else None)]
 
 
 def _compare_accepted(

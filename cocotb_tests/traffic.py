@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cocotb_tests.batch_files import BEAT_BYTES, PATTERN_ROWS, Access, Frame, Stage
-from cocotb_tests.core_registers import SCHEDULERS, CoreParameters, PortSchedule, Write, switch_writes
+from cocotb_tests.core_registers import SCHEDULERS, CoreParameters, Write, switch_writes
 from cocotb_tests.core_registers import changed as changed_writes
+from hwmodel.simulation.switch_core import PortSchedule
 from tests.forwarding_bench import (
     BROADCAST,
     LLDP,

@@ -71,6 +71,9 @@ module axi_lite_registers #(
             has_data <= 1'b0;
             s_axil_bvalid <= 1'b0;
             s_axil_bresp <= OKAY;
+            write_address <= 14'd0;
+            write_data <= 32'd0;
+            strobes <= 4'd0;
             stage_first <= 32'd0;
             stage_second <= 28'd0;
         end else begin

@@ -15,6 +15,7 @@ module forward #(
     parameter QUEUE_I_W = 1
 ) (
     input  wire                    clk,
+    input  wire                    reset,
     input  wire                    in_valid,
     input  wire [PORT_I_W-1:0]     in_port,
     input  wire [LENGTH_W-1:0]     in_length,
@@ -111,7 +112,12 @@ module forward #(
     endgenerate
 
     always @(posedge clk) begin
-        if (in_valid) begin
+        if (reset) begin
+            port <= 0;
+            reason <= `DROP_NONE;
+            egress <= 0;
+            queue <= 0;
+        end else if (in_valid) begin
             port <= in_port;
             length <= in_length;
             words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};

@@ -308,6 +308,7 @@ module forwarding_engine #(
         .QUEUE_I_W(QUEUE_I_W)
     ) forwarder (
         .clk(clk),
+        .reset(reset),
         .in_valid(seen_valid),
         .in_port(seen_port),
         .in_length(seen_length),

@@ -41,22 +41,21 @@ module output_scheduler #(
             reg [PRIORITIES-1:0] ahead[0:PRIORITIES-1];   // the list: the queues that stand before each queue
             reg [DEFICIT_W-1:0] deficit[0:PRIORITIES-1];
 
-            reg [PRIORITIES-1:0] picked;
-            reg [PRIORITIES-1:0] candidates;
+            wire [PRIORITIES-1:0] later = has_frames & from_pointer;
+            wire [PRIORITIES-1:0] candidates = (later != 0) ? later : has_frames;
+            reg [PRIORITIES-1:0] listed_first;
+            reg [PRIORITIES-1:0] highest;
             integer i;
             integer k;
             always @* begin
-                candidates = has_frames;
-                picked = {PRIORITIES{1'b0}};
-                if (kind == ROUND_ROBIN) begin
-                    if ((has_frames & from_pointer) != 0) candidates = has_frames & from_pointer;
-                    picked = candidates & (~candidates + 1'b1);
-                end else if (kind == DEFICIT) begin
-                    for (k = 0; k < PRIORITIES; k = k + 1) picked[k] = has_frames[k] && (has_frames & ahead[k]) == 0;
-                end else begin
-                    for (k = 0; k < PRIORITIES; k = k + 1) if (has_frames[k]) picked = ONE << k;
+                highest = {PRIORITIES{1'b0}};
+                for (k = 0; k < PRIORITIES; k = k + 1) begin
+                    listed_first[k] = has_frames[k] && (has_frames & ahead[k]) == 0;
+                    if (has_frames[k]) highest = ONE << k;
                 end
             end
+            wire [PRIORITIES-1:0] picked =
+                (kind == ROUND_ROBIN) ? candidates & (~candidates + 1'b1) : (kind == DEFICIT) ? listed_first : highest;
 
             function [QUEUE_I_W-1:0] number(input [PRIORITIES-1:0] one_hot);
                 integer n;

@@ -101,6 +101,9 @@ module tag_out #(
 
     always @(posedge clk) begin
         if (reset) begin
+            m_tdata <= 0;   // so that the ports' outputs side by side are numbers before each has sent something
+            m_tkeep <= 0;
+            m_tlast <= 1'b0;
             m_tvalid <= 1'b0;
             step <= 2'd0;
             flush <= 1'b0;

@@ -31,6 +31,11 @@ def tests() -> Package:
     return read_tree(ROOT / "tests", ROOT)
 
 
+@pytest.fixture(scope="module")
+def cocotb_tests() -> Package:
+    return read_tree(ROOT / "cocotb_tests", ROOT)
+
+
 IMPORT_RULES = [
     rules.wrong_arrows,
     rules.eager_api_imports,
@@ -51,17 +56,17 @@ def test_the_package_is_found(package):
     assert {"hwmodel", "hwmodel.cli", "hwmodel.units"} <= set(package)
 
 
-def test_files_are_short(package, tests):
+def test_files_are_short(package, tests, cocotb_tests):
     benches = read_tree(ROOT / "benches", ROOT)
-    assert rules.long_files({**package, **tests, **benches}) == []
+    assert rules.long_files({**package, **tests, **cocotb_tests, **benches}) == []
 
 
-def test_functions_are_short(package, tests):
-    assert rules.long_functions({**package, **tests}, LONG_FUNCTIONS) == []
+def test_functions_are_short(package, tests, cocotb_tests):
+    assert rules.long_functions({**package, **tests, **cocotb_tests}, LONG_FUNCTIONS) == []
 
 
-def test_names_say_something(package, tests):
-    assert rules.forbidden_names({**package, **tests}) == []
+def test_names_say_something(package, tests, cocotb_tests):
+    assert rules.forbidden_names({**package, **tests, **cocotb_tests}) == []
 
 
 def test_every_module_has_a_test(package, tests):

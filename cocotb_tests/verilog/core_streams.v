@@ -51,7 +51,7 @@ module core_streams #(
 
     genvar p;
     generate
-        for (p = 0; p < PORTS; p = p + 1) begin : port
+        for (p = 0; p < PORTS; p = p + 1) begin : g_port
             reg [63:0] s_axis_tdata;
             reg [7:0] s_axis_tkeep;
             reg s_axis_tvalid;

@@ -1,0 +1,69 @@
+"""The Verilog is clean for the linters and the compilers, over the range of its parameters."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cocotb_tests.simulators import BENCHES, RTL, Simulator
+
+TOP = "eth_switch_core"
+SHAPES = [(2, 64, 1), (5, 128, 2), (9, 256, 4), (17, 512, 8), (17, 64, 1), (2, 512, 8)]
+MOST_LINES = 350
+
+
+def sources():
+    return sorted(RTL.glob("*.v"))
+
+
+def run(*command):
+    found = shutil.which(command[0]) or shutil.which(command[0], path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip(f"not installed: {command[0]}")
+    words = [found, *(str(word) for word in command[1:])]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
+
+
+def parameters(ports, bus_w, priorities):
+    return {"PORTS": ports, "BUS_W": bus_w, "PRIORITIES": priorities}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_verilator_has_nothing_to_say(shape):
+    if (missing := Simulator("verilator").missing()) is not None:
+        pytest.skip(missing)
+    settings = [f"-G{name}={value}" for name, value in parameters(*shape).items()]
+    waivers = RTL / "switch_core.vlt"
+    done = run("verilator", "--lint-only", "-Wall", f"-I{RTL}", "--top-module", TOP, *settings, waivers, *sources())
+    assert done.returncode == 0, done.stderr
+    assert "%Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_icarus_compiles_it(shape):
+    settings = [f"-P{TOP}.{name}={value}" for name, value in parameters(*shape).items()]
+    done = run("iverilog", "-g2005", "-Wall", "-I", RTL, "-s", TOP, "-o", "/dev/null", *settings, *sources())
+    assert done.returncode == 0, done.stderr
+    # That is what the loop over the ports' outputs is meant to be.
+    said = [line for line in done.stderr.splitlines() if "is sensitive to all" not in line]
+    assert said == []
+
+
+# Verilog-2005 has no word for the lifetime of a task; the core has no tasks.
+@pytest.mark.parametrize(
+    ("folder", "rules"), [(RTL, ""), (BENCHES, "-explicit-task-lifetime")], ids=["core", "benches"]
+)
+def test_verible_has_nothing_to_say(folder, rules):
+    files = sorted([*folder.glob("*.v"), *folder.glob("*.vh")])
+    done = run("verible-verilog-lint", "--rules_config", RTL / "verible.rules", f"--rules={rules}", *files)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("folder", [RTL, BENCHES], ids=["core", "benches"])
+def test_files_are_short(folder):
+    long = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in folder.glob("*.v")}
+    assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}
