@@ -119,9 +119,7 @@ class Backend(ABC):
         order between flows is compared with the timing twin alone. Raises ValueError for what does not fit the core.
         """
 
-    def changes(
-        self, before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]
-    ) -> Sequence[tuple[int, int]]:
+    def changes(self, before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
         """Return the writes of `after` that are needed where those of `before` were done: by default all."""
         return after
 

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OWN_CORE = ROOT / "rtl/core.yaml"
 ONLY_SHAPE = "the file's parameters"
 MOST_PORTS = 17
-FIXED_PREFIXES = {"ports": Station, "uplink": Uplink}
+OWNER_OF_SETTING: Mapping[str, Any] = {"": Switch, "ports": Station, "uplink": Uplink}
 
 
 @dataclass(frozen=True)
@@ -197,5 +197,4 @@ def _load_file(path: Path) -> Any:
 
 def _is_setting(name: str) -> bool:
     block, _, attribute = name.rpartition(".")
-    owner = FIXED_PREFIXES.get(block, Switch if not block else None)
-    return owner is not None and attribute in owner.__dataclass_fields__
+    return block in OWNER_OF_SETTING and attribute in {each.name for each in fields(OWNER_OF_SETTING[block])}

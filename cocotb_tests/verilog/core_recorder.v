@@ -59,12 +59,16 @@ module core_recorder #(
         end
     end
 
+    function [63:0] kept(input [7:0] keep);
+        kept = {{8{keep[7]}}, {8{keep[6]}}, {8{keep[5]}}, {8{keep[4]}}, {8{keep[3]}}, {8{keep[2]}}, {8{keep[1]}}, {8{keep[0]}}};
+    endfunction
+
     // The output of port `o`.
     task take_beat;
         begin
             beat = m_axis_tdata[o*64+:64];
             $fwrite(beat_file[o], "%u", beat);
-            if ((^beat) === 1'bx) saw_x <= 1'b1;
+            if ((^(beat & kept(m_axis_tkeep[o*8+:8]))) === 1'bx) saw_x <= 1'b1;
             if (!started[o]) first_beat[o] = cycle;
             started[o] = 1'b1;
             beats_taken[o] = beats_taken[o] + 16'd1;

@@ -22,6 +22,7 @@ module frame_bench #(
 );
     localparam PATTERN_ROWS = 4096;
     localparam RESET_CYCLES = 3;
+    localparam MOST_HELD = 200000;      // cycles that the accesses before the frames may take
 
     // ---- The stages ----
     localparam IDLE = 3'd0;
@@ -47,9 +48,10 @@ module frame_bench #(
     wire traffic_ended = state == READING;
     wire in_stage = state == TRAFFIC || state == QUIET || state == READING;
     wire [31:0] next_cycle = reset ? 32'd0 : cycle + 32'd1;
-    wire holding = holds_frames && !registers_waited;
     reg registers_waited;
     reg [31:0] held_cycles;
+    wire holding = holds_frames && !registers_waited;
+    wire is_late = cycle - held_cycles == last_cycle || held_cycles == MOST_HELD;
 
     // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle.
     reg [63:0] pattern[0:PATTERN_ROWS-1];
@@ -67,7 +69,7 @@ module frame_bench #(
     wire registers_done;
     wire all_decided = !HAS_EVENTS || (n_accepted == n_decided && n_due == 0);
 
-    // The cycles in which frames were held do not count for them.
+    // The cycles in which frames were held count neither for them nor for the end of the stage.
     always @(posedge clk) begin
         registers_waited <= !reset && (registers_waited || registers_wait);
         held_cycles <= reset ? 32'd0 : held_cycles + {31'd0, holding};
@@ -88,8 +90,8 @@ module frame_bench #(
     end
 
     always @(posedge clk) begin
-        if (in_stage && (cycle == last_cycle || saw_x)) begin
-            leave_stage(!is_cut || saw_x);
+        if (in_stage && (is_late || saw_x)) begin
+            leave_stage(!is_cut || saw_x || held_cycles == MOST_HELD);
         end else begin
             case (state)
                 IDLE:
