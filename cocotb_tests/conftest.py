@@ -81,7 +81,8 @@ def simulator(request: pytest.FixtureRequest) -> Simulator:
 def run_folder(request: pytest.FixtureRequest) -> Path:
     """Return the folder of this test's files, waveforms and logs."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
-    return BUILDS / "runs" / f"{request.path.stem}-{name}"
+    other = request.config.getoption("--dut")
+    return BUILDS / "runs" / (Path(other).stem if other else "") / f"{request.path.stem}-{name}"
 
 
 @pytest.fixture

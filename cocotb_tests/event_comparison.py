@@ -45,6 +45,7 @@ def compare_events(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectat
         no_verdicts = np.zeros(0, VERDICT).view(np.recarray)
         return Expectation(frame_of_event, no_verdicts, np.zeros(0, np.int64), [wrong]), {}
     expected, queues = _expect(core, stage, outcome, frame_of_event)
+    expected.n_lost = int(np.bitwise_count(expected.full).sum())
     expected.divergences += _compare_decisions(outcome, expected)
     if core.dut.keys.losses == "none":
         expected.divergences += _compare_losses(outcome, expected)

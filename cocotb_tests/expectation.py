@@ -18,12 +18,14 @@ class Expectation:
     """The frames that were decided, what the model says of each, and what differs.
 
     `full`: for each of these frames the ports whose queue, by the core's word, had no room; 0 where it does not say.
+    `n_lost`: copies that did not leave; of a stage that was cut, also those on their way.
     """
 
     frame_of_event: npt.NDArray[np.int64]
     verdicts: Any
     full: npt.NDArray[np.int64]
     divergences: list[Divergence] = field(default_factory=list)
+    n_lost: int = 0
 
 
 def tables_of(switch: Any, shape: Shape) -> Any:

@@ -70,6 +70,7 @@ def compare_flows(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectati
         flows = _flows(core, stage, port, list(zip(chosen.tolist(), priorities, copies, strict=True)))
         found, n_lost[port] = _compare_port(flows, stage, outcome, expected)
         expected.divergences += found
+    expected.n_lost = sum(n_lost.values())
     if not expected.divergences and stage.cut_at is None and any(n_lost.values()):
         expected.divergences += _compare_losses(core, stage, outcome, n_lost)
     return expected, _counted(core.shape.ports, stage, expected, n_lost)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from cocotb_tests.backend import Backend, CoreShape, PortCounters
 from cocotb_tests.batch_files import Access
@@ -21,7 +21,7 @@ class SmallBackend(Backend):
     """Brings up two to four ports; all of them are in VLAN 1, and nobody is privileged."""
 
     modes = ("veb", "vn_tag")
-    fixed = {
+    fixed: ClassVar[Mapping[str, Any]] = {
         "addresses": (),
         "vif_lists": {},
         "uplink.native_vlan": 1,
