@@ -206,7 +206,7 @@ def timed(rng: random.Random, frames: Sequence[Frame], first_cycle: int, n_ports
     result = []
     for i, frame in enumerate(frames):
         if i >= block:
-            block, pace = i + rng.randrange(1, FRAMES_A_BLOCK), rng.choice((0, 1, 3, 3, 8))
+            block, pace = i + rng.randrange(1, FRAMES_A_BLOCK), rng.choice((0, 0, 1, 2, 4))
         result.append(Frame(frame.port, frame.data, frame.is_bad, frame.empty_last_beat, clock[frame.port]))
         beats = -(-len(frame.data) // BEAT_BYTES) + 1
         clock[frame.port] += rng.randrange(2 * pace + 1) * beats
