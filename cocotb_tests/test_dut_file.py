@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_in_a_line(folder, changes, said):
             '"ports.admits"',
             "SmallBackend.fixed has 'ports.admits', which is no key",
         ),
-        ("import Any\n", "import Any\n1 / 0\n", "small_backend.py cannot be loaded: ZeroDivisionError"),
+        ("UPLINK = 0\n", "UPLINK = 1 / 0\n", "small_backend.py cannot be loaded: ZeroDivisionError"),
         ("    def counters", "    def numbers", "SmallBackend lacks counters, without which no lost copy is counted"),
     ],
     ids=["mode", "setting", "exception", "counters"],

@@ -15,6 +15,7 @@ from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
 EXAMPLE = "cocotb_tests/dut_example"
 SHORT_RUN = 400
 LIMIT_SECONDS = 900
+FULL_QUEUES = {"PORTS": 9, "BUS_W": 128, "MAX_FRAME_BYTES": 300, "QUEUE_BYTES": 320}  # for one long frame each
 RECORDS_LEFT = {"events alone": {"events": "event"}, "none": {}}
 
 
@@ -64,21 +65,22 @@ def test_a_file_that_is_wrong_ends_the_regression_with_a_line(regression):
 @pytest.mark.parametrize(
     ("mode", "records"),
     [
-        ("veb", "none"),
+        ("vepa", "none"),
         ("e_tag", "events alone"),
         *(
             pytest.param(mode, records, marks=pytest.mark.slow)
-            for mode, records in (("vepa", "none"), ("vn_tag", "none"), ("e_tag", "none"), ("veb", "events alone"))
+            for mode, records in (("veb", "none"), ("vn_tag", "none"), ("e_tag", "none"), ("vepa", "events alone"))
         ),
     ],
 )
 def test_our_core_is_accepted_by_what_leaves_it_alone(check_core, tmp_path, mode, records):
-    """As for any core that tells less; its queues are small, so that copies are lost and their number is counted."""
+    """As any core that tells less; copies are lost, and accepted as such since the core counts them."""
     rtl = shutil.copytree(ROOT / "rtl", tmp_path / "rtl", ignore=shutil.ignore_patterns("*.py"))
     keys = yaml.safe_load(OWN_CORE.read_text(encoding="utf-8"))
     keys |= {"records": RECORDS_LEFT[records], "timing": "free"}
     (rtl / "core.yaml").write_text(yaml.safe_dump(keys), encoding="utf-8")
-    core = read_dut(rtl / "core.yaml").core("5 ports and 128 bits")
+    core = read_dut(rtl / "core.yaml").core_with(FULL_QUEUES)
     stages = check_core(core, mode, SHORT_RUN)
     assert len(stages) > 2
-    assert sum(expected.n_lost for stage, expected in stages if stage.cut_at is None) > 0
+    # In a VEB few frames share a way out, and none is lost.
+    assert mode == "veb" or sum(expected.n_lost for stage, expected in stages if stage.cut_at is None) > 0

@@ -3,7 +3,7 @@
 `default_nettype none
 
 module small_input #(
-    parameter BEATS = 192            // of a slot; what is beyond is lost, and the frame is too long for the switch anyway
+    parameter BEATS = 192            // of a slot; what is beyond is lost: the frame is too long anyway
 ) (
     input  wire        clock,
     input  wire        rst_n,

@@ -1,8 +1,8 @@
 // The registers of small_switch: cfg_strobe for one cycle, the answer in the same cycle.
 //
-// Word addresses. 0: mode, 1 for VN-Tag. 16 P + 0: enable 0, spoof check 1, broadcast 2, multicast 3 and VIF 27:16 of port P;
-// + 1: longest frame without FCS and tags; + 2, + 3: low and high part of its address. Read only: + 4, + 5, + 6: frames from
-// port P, those of them that were dropped, copies that left by it.
+// Word addresses. 0: mode, 1 for VN-Tag. 16 P + 16: enable 0, spoof check 1, broadcast 2, multicast 3 and VIF 27:16 of
+// port P; + 17: longest frame without FCS and tags; + 18, + 19: low and high part of its address. Read only, + 20, + 21,
+// + 22: frames from port P, those of them that were dropped, copies that left by it.
 
 `default_nettype none
 

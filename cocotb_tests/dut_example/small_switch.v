@@ -1,5 +1,6 @@
-// A small switch, as unlike eth_switch_core as may be: frames wait at the inputs alone, one frame at a time is dealt with, its
-// copies leave one after the other, byte by byte inside. It loses nothing. Port 0 is the uplink, 1 the PF, K + 2 the VF K.
+// A small switch, as unlike eth_switch_core as may be: frames wait at the inputs alone, one frame at a time is dealt
+// with, its copies leave one after the other, byte by byte inside. It loses nothing. Port 0 is the uplink, 1 the PF,
+// K + 2 the VF K.
 
 `default_nettype none
 
@@ -40,7 +41,7 @@ module small_switch #(
     wire [10:0] beat_number;
     genvar p;
     generate
-        for (p = 0; p < PORTS; p = p + 1) begin : inputs
+        for (p = 0; p < PORTS; p = p + 1) begin : g_inputs
             small_input #(
                 .BEATS(SLOT_BEATS)
             ) queue (

@@ -59,8 +59,10 @@ module core_recorder #(
         end
     end
 
+    // The bits of a beat that are in the frame.
     function [63:0] kept(input [7:0] keep);
-        kept = {{8{keep[7]}}, {8{keep[6]}}, {8{keep[5]}}, {8{keep[4]}}, {8{keep[3]}}, {8{keep[2]}}, {8{keep[1]}}, {8{keep[0]}}};
+        integer i;
+        for (i = 0; i < 8; i = i + 1) kept[8*i+:8] = {8{keep[i]}};
     endfunction
 
     // The output of port `o`.
