@@ -21,8 +21,9 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
+from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
-from cocotb_tests.traffic import MODES, random_frame, random_switch
+from cocotb_tests.traffic import random_frame, random_switch
 from hwmodel.kernels.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
 
