@@ -19,6 +19,8 @@ BENCH = "frame_bench"
 BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master")
 QUIET_CYCLES = 64  # where the core says how many copies are due
 SHRINKING_SECONDS = 180
+# A run that takes longer hangs: Icarus passes a hundred frames a second and more.
+LEAST_SECONDS, FRAMES_A_SECOND = 300, 10
 FRAMES_SHOWN = 20
 
 
@@ -48,7 +50,9 @@ class CoreBench:
             old.unlink()
         for number, stage in enumerate(stages):
             write_stage(self.folder, number, stage, self.core.shape.ports)
-        self.build.run("cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))})
+        limit_seconds = LEAST_SECONDS + sum(len(stage.frames) for stage in stages) // FRAMES_A_SECOND
+        environment = {"BATCH_STAGES": str(len(stages))}
+        self.build.run("cocotb_tests.run_batch", self.folder, environment, limit_seconds=limit_seconds)
         return [read_stage(self.folder, number, self.core.shape.ports) for number in range(len(stages))]
 
     def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:

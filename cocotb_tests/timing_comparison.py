@@ -14,7 +14,7 @@ I64 = npt.NDArray[np.int64]
 
 
 def compare_timing(core: Core, stage: Stage, outcome: Outcome, frame_of_event: I64) -> list[Divergence]:
-    """Return the differences found first in what comes in, what is decided, and what goes out by each port."""
+    """Return the first difference in what comes in, in what is decided, and in what goes out."""
     if not len(stage.frames):
         return []
     timing = predict_stage(core, stage, outcome)
@@ -22,8 +22,8 @@ def compare_timing(core: Core, stage: Stage, outcome: Outcome, frame_of_event: I
     end = outcome.last_cycle
     return (
         _compare_accepted(core.shape.ports, stage, outcome, timing, end)
-        or _compare_events(outcome, timing, frame_of_event, end)
-        or _compare_copies(core.shape.ports, outcome, timing, end)
+        + _compare_events(outcome, timing, frame_of_event, end)
+        + _compare_copies(core.shape.ports, outcome, timing, end)
     )
 
 
