@@ -17,7 +17,7 @@ RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast cosim mutants lint bench registers versions clean distclean moved
+.PHONY: demo test test-fast cosim mutants lint bench registers proofs synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -25,7 +25,7 @@ demo: $(RUN_STAMP)
 	@echo "The report is in out/demo.html, the figures are in out/demo.json."
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 test-fast: $(TEST_STAMP)
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
@@ -49,6 +49,13 @@ bench: $(TEST_STAMP)
 
 registers: $(RUN_STAMP)
 	$(BIN)/python rtl/generate_registers.py
+
+# Of the Verilog, with Yosys and z3: proofs of its blocks, its size in gates.
+proofs: $(HDL_STAMP)
+	$(BIN)/python rtl/formal/proofs.py
+
+synth: $(HDL_STAMP)
+	$(BIN)/python rtl/synthesis.py
 
 versions: $(TEST_STAMP)
 	@$(BIN)/python --version

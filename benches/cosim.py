@@ -62,20 +62,20 @@ class Run:
         return self.n_frames / self.cpu_s
 
 
-def batch_run(bench: CoreBench, load: str, n_frames: int) -> Run:
+def batch_run(bench: CoreBench, parameters: CoreParameters, load: str, n_frames: int) -> Run:
     """Run a load through the frame bench, and compare what the core did with the model."""
     from cocotb_tests.batch_files import Stage
     from cocotb_tests.comparison import compare
     from cocotb_tests.load import CYCLES_BEFORE_LOAD, LOADS, load_frames, open_writes
 
-    writes = open_writes(bench.parameters)
-    frames = load_frames(n_frames, LOADS[load], bench.parameters.ports, CYCLES_BEFORE_LOAD * len(writes))
+    writes = open_writes(parameters)
+    frames = load_frames(n_frames, LOADS[load], parameters.ports, CYCLES_BEFORE_LOAD * len(writes))
     stage = Stage(frames, writes)
     wall_s, cpu_s = time.perf_counter(), cpu_of_children_s()
     (outcome,) = bench.run([stage])
     wall_s, cpu_s = time.perf_counter() - wall_s, cpu_of_children_s() - cpu_s
     check_s = time.perf_counter()
-    divergence, _ = compare(bench.parameters, stage, outcome)
+    divergence, _ = compare(bench.core, stage, outcome)
     if divergence is not None:
         raise RuntimeError(f"core and model differ: {divergence}")
     return Run(n_frames, wall_s, cpu_s, time.perf_counter() - check_s)
@@ -95,15 +95,16 @@ def rows(simulator: Simulator, folder: Path, *, quick: bool) -> Iterator[Sequenc
     """Measure everything with one simulator."""
     from cocotb_tests.core_bench import CoreBench
     from cocotb_tests.core_registers import CoreParameters
+    from cocotb_tests.dut_file import OWN_CORE, read_dut
     from cocotb_tests.load import LOADS
 
     parameters = CoreParameters(max_frame_bytes=LONGEST_BYTES)
-    bench = CoreBench.of(simulator, parameters, folder / BATCH)
-    batch_run(bench, "64 B", QUICK_FRAMES)  # compiles the model's kernels
+    bench = CoreBench.of(simulator, read_dut(OWN_CORE).core_with(parameters.verilog()), folder / BATCH)
+    batch_run(bench, parameters, "64 B", QUICK_FRAMES)  # compiles the model's kernels
     for load in LOADS:
         n_frames = QUICK_FRAMES if quick else FRAMES[simulator.name].get(load, MIXED_FRAMES)
         n_axi_frames = QUICK_AXI_FRAMES if quick else AXI_FRAMES[load]
-        drivers: dict[str, Callable[[], Run]] = {BATCH: partial(batch_run, bench, load, n_frames)}
+        drivers: dict[str, Callable[[], Run]] = {BATCH: partial(batch_run, bench, parameters, load, n_frames)}
         if not quick or load == QUICK_AXI_LOAD:
             drivers[AXI_MODELS] = partial(axi_run, simulator, parameters, folder / "axi", load, n_axi_frames)
         is_long = load not in FRAMES[simulator.name]

@@ -63,6 +63,7 @@ def oracle_parameters(config: Config) -> Any:
         "host.jitter": host.jitter.kind != "fixed", "host.write_drain": host.write_drain_bps is not None,
         "nic.store_rate": nic.store_rate_bps is not None, "nic.queues_per_vf": nic.queues_per_vf != 1,
         "pcie.dllp_model": pcie.dllp_model == "pcie_bench",
+        "host.iotlb": host.iotlb is not None, "switch.mirrors": bool(config.switch.mirrors),
     }  # fmt: skip
     if any(left_out.values()):
         raise ValueError(f"not for the oracle: {', '.join(key for key, is_used in left_out.items() if is_used)}")

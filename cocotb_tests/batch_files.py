@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,10 +56,16 @@ class Access:
 
 @dataclass
 class Stage:
-    """What happens between two resets. `cut_at`: the cycle in which the next reset comes, whatever is under way."""
+    """What happens between two resets. `cut_at`: the cycle in which the next reset comes, whatever is under way.
+
+    `holds_frames`: the first frame comes after the accesses that do not wait for the end of the traffic, and all cycles
+    but those that are recorded count from then on. `switch`: what those accesses configure, if nothing does later.
+    """
 
     frames: Sequence[Frame]
     accesses: Sequence[Access] = ()
+    holds_frames: bool = False
+    switch: Any = None
     ready: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
     leave: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
     cut_at: int | None = None
@@ -109,7 +116,8 @@ def frame_bytes(frame: Frame) -> bytes:
 def write_stage(folder: Path, number: int, stage: Stage, n_ports: int) -> None:
     """Write the files of a stage."""
     last = stage.last_cycle if stage.cut_at is None else stage.cut_at
-    head = last.to_bytes(4, "big") + int(stage.cut_at is not None).to_bytes(8, "big")
+    flags = stage.holds_frames << 1 | (stage.cut_at is not None)
+    head = last.to_bytes(4, "big") + flags.to_bytes(8, "big")
     rows = stage.ready.astype(">u8") | stage.leave.astype(">u8") << np.uint64(32)
     (folder / f"settings_{number}.bin").write_bytes(head + rows.astype(">u8").tobytes())
     for port in range(n_ports):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cocotb_tests.batch_files import Stage
+from cocotb_tests.core_bench import CoreBench
+from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
+from cocotb_tests.expectation import Expectation
 from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
+from cocotb_tests.stages import random_stages
+from hwmodel.errors import InputError
 
+DUT = pytest.StashKey[Dut]()
 # What tests have to show besides that they passed; the end of the run prints it.
 PRINTED = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make room for what tests have to show."""
-    config.stash[PRINTED] = []
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -32,7 +34,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sim", choices=SIMULATORS, help="simulator that runs the Verilog (default: icarus)")
     group.addoption("--waves", action="store_true", help="write waveforms: FST with Icarus, VCD with Verilator")
     group.addoption("--seed", type=int, default=1, help="seed of all random traffic (default: 1)")
+    group.addoption("--dut", metavar="FILE", help="file of another core for the equivalence run: docs/own_core.md")
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for what tests have to show; read the file of the core under test."""
+    config.stash[PRINTED] = []
+    try:
+        config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
+    except InputError as error:
+        raise pytest.UsageError(*error.lines) from error
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say which core is tested."""
+    dut = config.stash[DUT]
+    return f"core under test: {dut.name}, {dut.path}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of rtl/ where another core is tested: those that do not ask for the core under test."""
+    if config.getoption("--dut") is None:
+        return
+    of_rtl = [item for item in items if "dut" not in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=of_rtl)
+    items[:] = [item for item in items if item not in of_rtl]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `other_shape` the names of the core's shapes but the first."""
+    if "other_shape" in metafunc.fixturenames:
+        metafunc.parametrize("other_shape", metafunc.config.stash[DUT].shape_names[1:])
+
+
+@pytest.fixture(scope="session")
+def dut(request: pytest.FixtureRequest) -> Dut:
+    """Return the core under test."""
+    return request.config.stash[DUT]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +90,8 @@ def simulator(request: pytest.FixtureRequest) -> Simulator:
 def run_folder(request: pytest.FixtureRequest) -> Path:
     """Return the folder of this test's files, waveforms and logs."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
-    return BUILDS / "runs" / f"{request.path.stem}-{name}"
+    other = request.config.getoption("--dut")
+    return BUILDS / "runs" / (Path(other).stem if other else "") / f"{request.path.stem}-{name}"
 
 
 @pytest.fixture
@@ -75,5 +115,27 @@ def simulate(request: pytest.FixtureRequest, simulator: Simulator, run_folder: P
     ) -> int:
         build = simulator.build(top, benches, parameters)
         return build.run(f"cocotb_tests.{request.path.stem}", run_folder, environment, seed)
+
+    return run
+
+
+@pytest.fixture
+def check_core(
+    request: pytest.FixtureRequest, simulator: Simulator, run_folder: Path, seed: int
+) -> Callable[..., Iterable[tuple[Stage, Expectation]]]:
+    """Return a function that sends random traffic through a core and fails with a report where the model disagrees.
+
+    It gives each stage with what was expected. Modes that the core lacks are skipped.
+    """
+
+    def run(core: Core, mode: str, n_frames: int) -> Iterable[tuple[Stage, Expectation]]:
+        if mode not in core.backend.modes:
+            pytest.skip(f"{core.dut.name} has no mode {mode}: modes of {type(core.backend).__name__}")
+        n_frames = request.config.getoption("--frames") or n_frames
+        stages = random_stages(core, str(seed), mode, n_frames)
+        asked = request.config.getoption("--dut")
+        options = f"--sim {simulator.name} --seed {seed} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
+        repeat = f"python -m pytest '{request.node.nodeid}' {options}"
+        return list(zip(stages, CoreBench.of(simulator, core, run_folder).check(stages, repeat), strict=True))
 
     return run

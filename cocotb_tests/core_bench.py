@@ -8,14 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cocotb_tests.batch_files import Frame, Outcome, Stage, read_stage, write_stage
-from cocotb_tests.comparison import Expectation, compare
-from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.comparison import compare
 from cocotb_tests.divergence import Divergence, frame_line
-from cocotb_tests.simulators import RTL, RUN_SECONDS, Build, Simulator
+from cocotb_tests.dut_adapter import write_adapter
+from cocotb_tests.dut_file import Core
+from cocotb_tests.expectation import Expectation
+from cocotb_tests.simulators import BUILDS, Build, Design, Simulator
 
 BENCH = "frame_bench"
-BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player")
+BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master")
+QUIET_CYCLES = 64  # where the core says how many copies are due
 SHRINKING_SECONDS = 180
+# A run that takes longer hangs: Icarus passes a hundred frames a second and more.
+LEAST_SECONDS, FRAMES_A_SECOND = 300, 10
 FRAMES_SHOWN = 20
 
 
@@ -24,34 +29,41 @@ class CoreBench:
     """A core with its frame bench, built; runs take place in a folder."""
 
     build: Build
-    parameters: CoreParameters
+    core: Core
     folder: Path
-    rtl: Path = RTL
 
     @classmethod
-    def of(cls, simulator: Simulator, parameters: CoreParameters, folder: Path, rtl: Path = RTL) -> CoreBench:
-        """Build the bench for a simulator."""
+    def of(cls, simulator: Simulator, core: Core, folder: Path, builds: Path = BUILDS) -> CoreBench:
+        """Build the bench for a simulator, in a folder of `builds`."""
+        dut, has_events = core.dut, core.dut.keys.records.events is not None
+        design = Design((*dut.sources, write_adapter(core, folder)), dut.include_folders, dut.keys.defines, builds)
+        quiet = QUIET_CYCLES if has_events else dut.keys.quiet_cycles
+        parameters = {"PORTS": core.shape.ports, "HAS_EVENTS": int(has_events), "QUIET_CYCLES": quiet}
         # Without waves cocotb needs no signal inside, and Verilator is twice as fast.
-        build = simulator.build(BENCH, BENCH_PARTS, parameters.verilog(), all_signals=False, rtl=rtl)
-        return cls(build, parameters, folder, rtl)
+        build = simulator.build(BENCH, BENCH_PARTS, parameters, all_signals=False, design=design)
+        return cls(build, core, folder)
 
-    def run(self, stages: Sequence[Stage], limit_seconds: int = RUN_SECONDS) -> list[Outcome]:
-        """Run stages one after the other, each from a reset. Raises SimulationError if that takes too long."""
+    def run(self, stages: Sequence[Stage], limit_seconds: int | None = None) -> list[Outcome]:
+        """Run stages one after the other, each from a reset.
+
+        Raises SimulationError after `limit_seconds`, by default those that so many frames take on a slow machine.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.glob("*.bin"):
             old.unlink()
         for number, stage in enumerate(stages):
-            write_stage(self.folder, number, stage, self.parameters.ports)
-        self.build.run(
-            "cocotb_tests.run_batch", self.folder, {"BATCH_STAGES": str(len(stages))}, limit_seconds=limit_seconds
-        )
-        return [read_stage(self.folder, number, self.parameters.ports) for number in range(len(stages))]
+            write_stage(self.folder, number, stage, self.core.shape.ports)
+        if limit_seconds is None:
+            limit_seconds = LEAST_SECONDS + sum(len(stage.frames) for stage in stages) // FRAMES_A_SECOND
+        environment = {"BATCH_STAGES": str(len(stages))}
+        self.build.run("cocotb_tests.run_batch", self.folder, environment, limit_seconds=limit_seconds)
+        return [read_stage(self.folder, number, self.core.shape.ports) for number in range(len(stages))]
 
     def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:
         """Run stages and compare each; raise AssertionError with a report on the first divergence."""
         expectations = []
         for stage, outcome in zip(stages, self.run(stages), strict=True):
-            divergence, expected = compare(self.parameters, stage, outcome)
+            divergence, expected = compare(self.core, stage, outcome)
             if divergence is not None:
                 raise AssertionError(self.report(stage, divergence, repeat))
             assert expected is not None
@@ -71,7 +83,7 @@ class CoreBench:
             lines.append(f"  and {len(said) - FRAMES_SHOWN} more: {whole}")
         lines.append(f"With these, {found}")
         waves = Simulator(self.build.simulator.name, waves=True)
-        again = CoreBench.of(waves, self.parameters, self.folder.with_name(self.folder.name + "-waves"), self.rtl)
+        again = CoreBench.of(waves, self.core, self.folder.with_name(self.folder.name + "-waves"))
         again.run([shrunk])
         lines.append(f"Waveform: {again.build.waveform(again.folder)}")
         return "\n".join(lines)
@@ -81,7 +93,7 @@ class CoreBench:
         found = {len(stage.frames): divergence}
 
         def shows(candidate: Stage) -> bool:
-            other, _ = compare(self.parameters, candidate, self.run([candidate])[0])
+            other, _ = compare(self.core, candidate, self.run([candidate])[0])
             if other is None or other.what != divergence.what:
                 return False
             found[len(candidate.frames)] = other

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from cocotb_coverage.coverage import CoverCross, CoverPoint, coverage_db
 
+from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Stage
-from cocotb_tests.comparison import Expectation
-from cocotb_tests.traffic import MODES
+from cocotb_tests.expectation import Expectation
 from hwmodel.kernels.drop_reason import DropReason
 
 TAG_KINDS = ("untagged", "priority tag", "C-TAG", "outer tag", "outer tag and C-TAG", "type of another outer tag")

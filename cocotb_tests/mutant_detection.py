@@ -16,15 +16,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Access, Outcome, Stage
-from cocotb_tests.comparison import compare, counter_reads
+from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.dut_file import OWN_CORE, Core, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
-from cocotb_tests.simulators import ROOT, RTL, SimulationError, Simulator
-from cocotb_tests.traffic import MODES, random_stage
+from cocotb_tests.simulators import BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
+from cocotb_tests.stages import busy_stage, counter_reads
 
 NO_BUILD = "does not build"
 # No number of words is a power of two, so that pointers that wrap in the wrong place are seen. One shape has several
@@ -51,21 +53,21 @@ SLVERR = 2
 Found = tuple[str, str]
 
 
-def stages_of(parameters: CoreParameters, seed: str) -> list[Stage]:
+def stages_of(core: Core, parameters: CoreParameters, seed: str) -> list[Stage]:
     """Return what the whole core is put through, each stage from a reset."""
     stages = [register_stage(parameters, seed)]
     for mode in MODES:
-        traffic = random_stage(seed, mode, parameters, FRAMES)
-        traffic.accesses = [*traffic.accesses, *counter_reads(parameters), *reads_of_tables(parameters)]
-        cut = random_stage(seed, mode, parameters, CUT_FRAMES, cut=True)
+        traffic = busy_stage(core, seed, mode, FRAMES)
+        traffic.accesses = [*traffic.accesses, *counter_reads(core), *reads_of_tables(parameters)]
+        cut = busy_stage(core, seed, mode, CUT_FRAMES, cut=True)
         stages += [cut, register_stage(parameters, seed, is_short=True), traffic]
-        stages += [dense_stage(parameters, f"{seed} {number}", mode) for number in range(2)]
+        stages += [dense_stage(core, f"{seed} {number}", mode) for number in range(2)]
     return stages
 
 
-def dense_stage(parameters: CoreParameters, seed: str, mode: str) -> Stage:
+def dense_stage(core: Core, seed: str, mode: str) -> Stage:
     """Return short frames at full load through one switch, in which rare cases are frequent for their time."""
-    stage = random_stage(seed, mode, parameters, DENSE_FRAMES, stalls=False)
+    stage = busy_stage(core, seed, mode, DENSE_FRAMES, stalls=False)
     writes = [access for access in stage.accesses if access.not_before == 0]
     start = CYCLES_BEFORE_LOAD * len(writes)
     frames = [replace(frame, data=frame.data[:DENSE_BYTES], not_before=start) for frame in stage.frames]
@@ -117,7 +119,7 @@ def _wrong_word(image: RegisterImage, word: Word | None, found: int) -> str | No
     if word is None:
         return None if found == 0 else f"{found:#x} where no register is"
     if word.name.startswith("COUNTER"):
-        return None  # comparison.py knows the traffic
+        return None  # counter_comparison.py knows the traffic
     holds = kept(word, image.word[word.address]) if word.address in image.word else word.reset
     # Bit 0 of a list is the uplink, which is no station.
     mask = ~1 if ".STATIONS" in word.name else ~0
@@ -134,10 +136,14 @@ class WholeCore:
     folder: Path
     stages: list[Stage] = field(default_factory=list)
 
+    def core(self, rtl: Path) -> Core:
+        """Return the core in this shape, from a folder with its sources and its file."""
+        return read_dut(rtl / OWN_CORE.name).core_with(self.parameters.verilog(), self.name)
+
     def prepare(self) -> None:
         """Make the stages and let the unchanged core through. Raises AssertionError if it differs from the model."""
-        self.stages = stages_of(self.parameters, self.name)
-        outcomes = self._run(RTL)
+        self.stages = stages_of(self.core(RTL), self.parameters, self.name)
+        outcomes = CoreBench.of(self.simulator, self.core(RTL), self.folder).run(self.stages)
         found = self._difference(outcomes)
         assert found is None, f"the unchanged core: {found}"
         self.stages = [
@@ -149,7 +155,7 @@ class WholeCore:
         """Return what is found, or None. Raises SimulationError where the sources do not build."""
         if not self.stages:
             self.prepare()
-        bench = CoreBench.of(self.simulator, self.parameters, self.folder, rtl)
+        bench = CoreBench.of(self.simulator, self.core(rtl), self.folder, builds=rtl / BUILDS_OF_A_COPY)
         try:
             outcomes = bench.run(self.stages, RUN_SECONDS)
         except SimulationError as error:
@@ -157,14 +163,12 @@ class WholeCore:
         found = self._difference(outcomes)
         return None if found is None else (self.name, found)
 
-    def _run(self, rtl: Path) -> list[Outcome]:
-        return CoreBench.of(self.simulator, self.parameters, self.folder, rtl).run(self.stages)
-
     def _difference(self, outcomes: Sequence[Outcome]) -> str | None:
+        core = self.core(RTL)
         for number, (stage, outcome) in enumerate(zip(self.stages, outcomes, strict=True)):
             where = f"stage {number}, cycle"
             if stage.frames:
-                divergence, _ = compare(self.parameters, stage, outcome)
+                divergence, _ = compare(core, stage, outcome)
                 if divergence is not None:
                     return f"{where} {divergence.cycle}: {divergence.what}"
             elif len(outcome.events) or len(outcome.copies):

@@ -69,6 +69,11 @@ class RegisterImage:
             result[number] = PortSchedule(kind if self.parameters.priorities > 1 else KINDS[0], quanta)
         return result
 
+    def is_schedule(self, address: int) -> bool:
+        """Tell whether a register says how output queues take turns."""
+        offset = (address - regs.PORT_BASE) % regs.PORT_STRIDE
+        return regs.PORT_BASE <= address < regs.VLAN_BASE and offset >= regs.PORT_SCHEDULER
+
     def fresh_array(self) -> Any:
         """Return the one-element array of TABLES, up to date."""
         if self._lookup_is_old:

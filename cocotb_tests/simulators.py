@@ -25,8 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 OTHER_RTL = os.environ.get("SWITCH_CORE_RTL")
 RTL = Path(OTHER_RTL) if OTHER_RTL else ROOT / "rtl"
 BENCHES = Path(__file__).resolve().parent / "verilog"
-BUILDS = RTL / "build" if OTHER_RTL else ROOT / "build" / "cosim"
+BUILDS_OF_A_COPY = "build"
+BUILDS = RTL / BUILDS_OF_A_COPY if OTHER_RTL else ROOT / "build" / "cosim"
 SIMULATORS = ("icarus", "verilator")
+INCLUDED_SUFFIXES = (".vh", ".svh", ".h", ".inc", ".v", ".sv")
 # A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
 BUILD_SECONDS, RUN_SECONDS = 900, 1800
 TIMESCALE = ("1ns", "1ps")
@@ -86,6 +88,26 @@ class _Verilator(_Limited, Verilator):
 
 
 @dataclass(frozen=True)
+class Design:
+    """The Verilog that is tested, and the folder in which its builds are kept."""
+
+    sources: tuple[Path, ...]
+    include_folders: tuple[Path, ...] = ()
+    defines: Mapping[str, str | int] = field(default_factory=dict)
+    builds: Path = BUILDS
+
+    @classmethod
+    def of_folder(cls, folder: Path = RTL) -> Design:
+        """Return all sources of a folder."""
+        return cls(tuple(sorted(folder.glob("*.v"))), (folder,))
+
+    def included(self) -> list[Path]:
+        """Return the files that the sources may include."""
+        found = (path for folder in self.include_folders for path in sorted(folder.iterdir()))
+        return [path for path in found if path.suffix in INCLUDED_SUFFIXES]
+
+
+@dataclass(frozen=True)
 class Simulator:
     """Which simulator runs the tests, and whether it writes waveforms."""
 
@@ -115,16 +137,17 @@ class Simulator:
         benches: Sequence[str] = (),
         parameters: Mapping[str, int] | None = None,
         all_signals: bool = True,
-        rtl: Path = RTL,
+        design: Design | None = None,
     ) -> Build:
         """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog; return what can run it.
 
-        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `rtl`: another
-        folder with the core's sources.
+        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `design`: what is tested
+        instead of rtl/.
         """
-        sources = sorted(rtl.glob("*.v")) + [BENCHES / f"{name}.v" for name in benches]
+        design = Design.of_folder() if design is None else design
+        sources = [*design.sources, *(BENCHES / f"{name}.v" for name in benches)]
         chosen = dict(parameters or {})
-        folder = (BUILDS if rtl == RTL else rtl / "build") / self._key(top, sources, chosen, all_signals)
+        folder = design.builds / self._key(top, [*sources, *design.included()], chosen, design.defines, all_signals)
         build = Build(self, top, folder, chosen)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -134,7 +157,8 @@ class Simulator:
             runner.all_signals = all_signals
             runner.build(
                 sources=sources,
-                includes=[rtl],
+                includes=design.include_folders,
+                defines=design.defines,
                 parameters=chosen,
                 hdl_toplevel=top,
                 build_dir=folder,
@@ -145,11 +169,19 @@ class Simulator:
             (folder / "complete").touch()
         return build
 
-    def _key(self, top: str, sources: Sequence[Path], parameters: Mapping[str, int], all_signals: bool) -> str:
+    def _key(
+        self,
+        top: str,
+        files: Sequence[Path],
+        parameters: Mapping[str, int],
+        defines: Mapping[str, str | int],
+        all_signals: bool,
+    ) -> str:
         digest = hashlib.sha256()
-        options = [self.name, self.waves, top, sorted(parameters.items()), all_signals, VERILATOR_OPTIONS]
+        chosen = [sorted(parameters.items()), sorted(defines.items()), all_signals]
+        options = [self.name, self.waves, top, *chosen, VERILATOR_OPTIONS]
         digest.update(json.dumps(options).encode())
-        for path in (*sources, *sorted(sources[0].parent.glob("*.vh"))):
+        for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return f"{top}-{self.name}-{digest.hexdigest()[:16]}"
 

@@ -8,9 +8,10 @@ from collections import Counter
 import cocotb
 
 from cocotb_tests.axi_lite_writer import IDLE, write_registers
+from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.module_bench import LIMIT, ModuleBench
-from cocotb_tests.traffic import MODES, random_frame, random_switch
+from cocotb_tests.traffic import random_frame, random_switch
 from hwmodel.kernels.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
 

@@ -15,6 +15,7 @@ from cocotb_tests.batch_files import Stage
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD, open_writes, wire_cycles, wire_frames
 
 # Served of offered, 512 bits: computed by hand from the rule above.
@@ -43,9 +44,10 @@ def served_of_offered(stage, outcome, first, last):
     return 1 - dropped / offered
 
 
-def check_load(parameters, stage, outcome, n_bytes):
+def check_load(core, stage, outcome, n_bytes):
     """Check one length's load; return the part served and that of the closed form."""
-    divergence, _ = compare(parameters, without_dropped(stage, outcome), outcome)
+    parameters = core.shape
+    divergence, _ = compare(core, without_dropped(stage, outcome), outcome)
     assert divergence is None, divergence
     assert not outcome.events["full"].any() and not outcome.events["reason"].any()
     begin, end = stage.frames[0].not_before, stage.frames[-1].not_before
@@ -69,7 +71,8 @@ def check_loads(show, simulator, run_folder, bus_w=512):
     parameters, lengths = CoreParameters(bus_w=bus_w), list(BY_HAND)
     if simulator.name == "icarus":
         parameters, lengths = replace(parameters, ingress_bytes=SMALL_FIFO_BYTES), lengths[:-1]
-    bench, writes = CoreBench.of(simulator, parameters, run_folder), open_writes(parameters)
+    core, writes = read_dut(OWN_CORE).core_with(parameters.verilog()), open_writes(parameters)
+    bench = CoreBench.of(simulator, core, run_folder)
     stages = []
     for n_bytes in lengths:
         n_cycles = CYCLES if simulator.name == "verilator" else FEW_CYCLES
@@ -77,7 +80,7 @@ def check_loads(show, simulator, run_folder, bus_w=512):
         stages.append(Stage(wire_frames(n_frames, n_bytes, parameters.ports, CYCLES_BEFORE_LOAD * len(writes)), writes))
     outcomes = bench.run(stages)
     found = {
-        n_bytes: check_load(parameters, stage, outcome, n_bytes)
+        n_bytes: check_load(core, stage, outcome, n_bytes)
         for n_bytes, stage, outcome in zip(lengths, stages, outcomes, strict=True)
     }
     lines = [f"{n:5} B: {served:.4f} served, closed form {expected:.4f}" for n, (served, expected) in found.items()]

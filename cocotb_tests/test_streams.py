@@ -12,8 +12,9 @@ import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from cocotb_tests.axi_streams import BENCH, Streams, stream_frame
+from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
-from cocotb_tests.traffic import MODES, random_frame, random_switch
+from cocotb_tests.traffic import random_frame, random_switch
 from tests.oracles.forwarding_oracle import ForwardingOracle
 
 # Queues that hold all frames of a run: none finds its queue full, so that timing plays no part.

@@ -7,9 +7,10 @@ import random
 import cocotb
 
 from cocotb_tests.axi_lite_writer import IDLE, write_registers
+from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
-from cocotb_tests.traffic import GROUPS, MODES, VLANS, random_schedules, random_switch
+from cocotb_tests.traffic import GROUPS, VLANS, random_schedules, random_switch
 from tests.forwarding_bench import OUTSIDE, e_tag, vn_tag
 
 SMALL = CoreParameters(ports=5, priorities=2, mac_entries=24, vlan_entries=6, list_entries=7)

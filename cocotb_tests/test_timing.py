@@ -8,6 +8,7 @@ import pytest
 from cocotb_tests.batch_files import PATTERN_ROWS, Stage
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD, load_frames, open_writes, small_mix
 from cocotb_tests.timing_errors import histogram, n_off, timing_errors
 
@@ -25,15 +26,15 @@ def ready_pattern(part):
 
 @pytest.mark.parametrize("ready", READY)
 def test_no_beat_is_off_under_full_load(show, simulator, run_folder, seed, ready):
-    writes = open_writes(PARAMETERS)
+    core, writes = read_dut(OWN_CORE).core_with(PARAMETERS.verilog()), open_writes(PARAMETERS)
     n_frames = FRAMES[simulator.name]
     frames = load_frames(
         n_frames, small_mix, PARAMETERS.ports, CYCLES_BEFORE_LOAD * len(writes), broadcast_one_in=10, seed=seed
     )
     stage = Stage(frames, writes, ready=ready_pattern(READY[ready]))
-    (outcome,) = CoreBench.of(simulator, PARAMETERS, run_folder).run([stage])
+    (outcome,) = CoreBench.of(simulator, core, run_folder).run([stage])
     assert not outcome.failed
-    errors = timing_errors(PARAMETERS, stage, outcome)
+    errors = timing_errors(core, stage, outcome)
     heading = f"full load, outputs ready {ready}, {n_frames} frames, {len(outcome.copies)} copies:"
     show(f"{heading}\n{histogram(errors)}")
     assert n_off(errors) == 0, histogram(errors)

@@ -13,6 +13,7 @@ import pytest
 from cocotb_tests.batch_files import Access, Frame, Stage
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters, switch_writes
+from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.simulators import ROOT
 from hwmodel.kernels.drop_reason import DropReason
 from tests.forwarding_bench import EcidList, frame, switch
@@ -32,7 +33,7 @@ def deliver(simulator, run_folder):
     """Return a function that sends frames one by one; for each it gives the drop reason and the copies by port."""
 
     def run(config, frames):
-        bench = CoreBench.of(simulator, PARAMETERS, run_folder)
+        bench = CoreBench.of(simulator, read_dut(OWN_CORE).core_with(PARAMETERS.verilog()), run_folder)
         writes = [Access(*write) for write in switch_writes(config, PARAMETERS)]
         start = 4 * len(writes) + 100
         timed = [Frame(port, raw, not_before=start + i * CYCLES_APART) for i, (port, raw) in enumerate(frames)]

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cocotb_tests import register_map as regs
+from cocotb_tests.backend import Image
 from cocotb_tests.batch_files import Frame, Outcome, Stage
-from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.register_image import RegisterImage
+from cocotb_tests.dut_file import Core
 from hwmodel.kernels.core_bus import grant_frames
 from hwmodel.kernels.core_layout import CORE_COPY
 from hwmodel.kernels.core_lookup import decide_frames
 from hwmodel.kernels.core_output import send_copies
+from hwmodel.simulation.core_parameters import CoreParameters
 from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings, _build_core, _scratch, lay_out
 
 WRITE_TO_USE = 1
@@ -49,20 +49,16 @@ def _offers(frames: Sequence[Frame]) -> list[Offer]:
     ]
 
 
-def _is_schedule(address: int) -> bool:
-    offset = (address - regs.PORT_BASE) % regs.PORT_STRIDE
-    return regs.PORT_BASE <= address < regs.VLAN_BASE and offset >= regs.PORT_SCHEDULER
-
-
-def predict_stage(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Timing:
+def predict_stage(core: Core, stage: Stage, outcome: Outcome) -> Timing:
     """Ask the twin; register writes are those that the core showed, in their cycles."""
     writes = [
         (int(write["cycle"]) + WRITE_TO_USE, int(write["address"]), int(write["data"])) for write in outcome.writes
     ]
-    image = RegisterImage(parameters)
+    parameters, image = core.shape, core.backend.image()
+    assert isinstance(parameters, CoreParameters), "as dut_file.py asks of a core with timing: twin"
     schedules: list[tuple[int, dict[int, PortSchedule]]] = [(0, image.schedules())]
     for cycle, address, data in writes:
-        if _is_schedule(address):
+        if image.is_schedule(address):
             image.write(address, data)
             schedules.append((cycle, image.schedules()))
     # As many as come before the first frame may wait make one.
@@ -74,18 +70,18 @@ def predict_stage(parameters: CoreParameters, stage: Stage, outcome: Outcome) ->
         ready=_bitmaps(stage.ready, parameters.ports),
         allowed=_bitmaps(stage.leave, parameters.ports),
     )
-    core = _build_core(parameters, surroundings)
+    twin = _build_core(parameters, surroundings)
     frames, raw = lay_out(_offers(stage.frames))
     granted = np.zeros(len(frames), np.int64)
-    grant_frames(core, frames, granted)
-    n_copies = _decide(parameters, core, frames, raw, granted, writes)
+    grant_frames(twin, frames, granted)
+    n_copies = _decide(core.backend.image(), twin, frames, raw, granted, writes)
     copies = np.zeros(n_copies, CORE_COPY).view(np.recarray)
-    return Timing(frames, granted, copies[: send_copies(core, frames, granted, copies)])
+    return Timing(frames, granted, copies[: send_copies(twin, frames, granted, copies)])
 
 
 def _decide(
-    parameters: CoreParameters,
-    core: Any,
+    image: Image,
+    twin: Any,
     frames: Any,
     raw: npt.NDArray[np.uint8],
     granted: npt.NDArray[np.int64],
@@ -95,14 +91,14 @@ def _decide(
 
     The tables of all writes at once would fill the memory: those of each are made where they are due.
     """
-    image, begin, n_copies = RegisterImage(parameters), 0, 0
+    begin = n_copies = 0
     looks = frames.look[granted]
     bounds = np.append(np.searchsorted(looks, [cycle for cycle, _, _ in writes]), len(granted))
     for i, bound in enumerate(bounds.tolist()):
         if bound > begin:
             tables = image.fresh_array()
             n_copies += decide_frames(
-                core, tables, np.zeros(1, np.int64), raw, frames, granted[begin:bound], *_scratch()
+                twin, tables, np.zeros(1, np.int64), raw, frames, granted[begin:bound], *_scratch()
             )
             begin = bound
         if i < len(writes):

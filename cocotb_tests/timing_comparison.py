@@ -6,24 +6,24 @@ import numpy as np
 import numpy.typing as npt
 
 from cocotb_tests.batch_files import Outcome, Stage
-from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.divergence import Divergence
+from cocotb_tests.dut_file import Core
 from cocotb_tests.timing import Timing, predict_stage
 
 I64 = npt.NDArray[np.int64]
 
 
-def compare_timing(parameters: CoreParameters, stage: Stage, outcome: Outcome, frame_of_event: I64) -> list[Divergence]:
-    """Return the differences found first in what comes in, what is decided, and what goes out by each port."""
+def compare_timing(core: Core, stage: Stage, outcome: Outcome, frame_of_event: I64) -> list[Divergence]:
+    """Return the first difference in what comes in, in what is decided, and in what goes out."""
     if not len(stage.frames):
         return []
-    timing = predict_stage(parameters, stage, outcome)
+    timing = predict_stage(core, stage, outcome)
     # What a frame does depends on those before it alone, so that a stage that was cut is the beginning of the whole.
     end = outcome.last_cycle
     return (
-        _compare_accepted(parameters, stage, outcome, timing, end)
-        or _compare_events(outcome, timing, frame_of_event, end)
-        or _compare_copies(parameters, outcome, timing, end)
+        _compare_accepted(core.shape.ports, stage, outcome, timing, end)
+        + _compare_events(outcome, timing, frame_of_event, end)
+        + _compare_copies(core.shape.ports, outcome, timing, end)
     )
 
 
@@ -39,12 +39,10 @@ def _first_difference(what: str, model: I64, core: I64, names: str, frames: I64)
     return [Divergence(what, cycle, expected, found, int(frames[row]) if row < len(frames) else None)]
 
 
-def _compare_accepted(
-    parameters: CoreParameters, stage: Stage, outcome: Outcome, timing: Timing, end: int
-) -> list[Divergence]:
+def _compare_accepted(n_ports: int, stage: Stage, outcome: Outcome, timing: Timing, end: int) -> list[Divergence]:
     found = []
     port_of = np.array([frame.port for frame in stage.frames])
-    for port in range(parameters.ports):
+    for port in range(n_ports):
         own = np.flatnonzero(port_of == port)
         own = own[timing.frames.last_beat[own] <= end]
         model = np.stack([timing.frames.first_beat[own], timing.frames.last_beat[own]], axis=1)
@@ -63,10 +61,10 @@ def _compare_events(outcome: Outcome, timing: Timing, frame_of_event: I64, end: 
     return _first_difference("time of a decision", model, core, "frame, ports, full ports, cycle", order)
 
 
-def _compare_copies(parameters: CoreParameters, outcome: Outcome, timing: Timing, end: int) -> list[Divergence]:
+def _compare_copies(n_ports: int, outcome: Outcome, timing: Timing, end: int) -> list[Divergence]:
     found = []
     lengths = timing.copies.frame_bytes + timing.copies.added_bytes
-    for port in range(parameters.ports):
+    for port in range(n_ports):
         own = np.flatnonzero((timing.copies.port == port) & (timing.copies.last_beat <= end))
         own = own[np.argsort(timing.copies.first_beat[own], kind="stable")]
         copies = timing.copies[own]

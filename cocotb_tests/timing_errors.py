@@ -8,28 +8,28 @@ import numpy as np
 import numpy.typing as npt
 
 from cocotb_tests.batch_files import Outcome, Stage
-from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.dut_file import Core
 from cocotb_tests.timing import predict_stage
 
 I64 = npt.NDArray[np.int64]
 BEATS = ("first beat in", "last beat in", "decision", "first beat out", "last beat out")
 
 
-def timing_errors(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> dict[tuple[str, int], I64]:
+def timing_errors(core: Core, stage: Stage, outcome: Outcome) -> dict[tuple[str, int], I64]:
     """Return the core's cycles less the twin's, for each kind of beat and each port, frame by frame in order.
 
     For stages that ended by themselves. Raises ValueError if the numbers of frames or copies differ.
     """
-    timing = predict_stage(parameters, stage, outcome)
+    timing = predict_stage(core, stage, outcome)
     port_of = np.array([frame.port for frame in stage.frames])
     errors: dict[tuple[str, int], I64] = {}
 
-    def note(beat: str, port: int, core: npt.NDArray[np.unsignedinteger], twin: I64) -> None:
-        if len(core) != len(twin):
-            raise ValueError(f"{beat} at port {port}: {len(core)} of the core, {len(twin)} of the twin")
-        errors[beat, port] = core.astype(np.int64) - twin
+    def note(beat: str, port: int, seen: npt.NDArray[np.unsignedinteger], twin: I64) -> None:
+        if len(seen) != len(twin):
+            raise ValueError(f"{beat} at port {port}: {len(seen)} of the core, {len(twin)} of the twin")
+        errors[beat, port] = seen.astype(np.int64) - twin
 
-    for port in range(parameters.ports):
+    for port in range(core.shape.ports):
         own = np.flatnonzero(port_of == port)
         frames, accepted = timing.frames[own], outcome.accepted[outcome.accepted["port"] == port]
         note(BEATS[0], port, accepted["first"], frames.first_beat)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cocotb_tests.batch_files import BEAT_BYTES, PATTERN_ROWS, Access, Frame, Stage
-from cocotb_tests.core_registers import SCHEDULERS, CoreParameters, Write, switch_writes
-from cocotb_tests.core_registers import changed as changed_writes
+from cocotb_tests.backend import Shape
+from cocotb_tests.batch_files import BEAT_BYTES, PATTERN_ROWS, Frame
+from cocotb_tests.core_registers import SCHEDULERS
 from hwmodel.simulation.switch_core import PortSchedule
 from tests.forwarding_bench import (
     BROADCAST,
@@ -33,7 +33,6 @@ from tests.forwarding_bench import (
     vn_tag,
 )
 
-MODES = ("veb", "vepa", "vn_tag", "e_tag")
 VLANS = (1, 2, 3, 4094)
 ETHERTYPES = (0x0800, 0x0800, 0x0800, 0x86DD, 0x0026, 0x8100, 0x8808, 0x88A8, 0x8926, 0x893F)
 OWN_GROUP = 0x3333_0000_0001
@@ -42,10 +41,7 @@ UNKNOWN = 0x02DD_0000_0099
 FIRST_ECID = 0xAB000
 ALL_ONES = {"vn_tag": bytes.fromhex("8926ffffffff"), "e_tag": bytes.fromhex("893fffffffffffff"), "c": c_tag(4095, 7, 1)}
 JUMBO_LENGTHS = (8999, 9000, 9018, 9019, 9030, 9031, 9200)
-CYCLES_A_WRITE = 4  # three, and one to spare
-FRAMES_A_SWITCH = 1000
 FRAMES_A_BLOCK = 200
-SWITCHES_WITH_SCHEDULES = 6
 PAYLOAD = random.Random(64).randbytes(4 * 9300)
 
 
@@ -59,9 +55,9 @@ def some(rng: random.Random, choices: Sequence[Any], least: int = 0) -> tuple[An
     return tuple(rng.sample(choices, rng.randint(least, len(choices))))
 
 
-def station_names(parameters: CoreParameters) -> list[str]:
+def station_names(shape: Shape) -> list[str]:
     """Return the names of the stations that a core has ports for."""
-    return ["pf", *(f"vf{i}" for i in range(parameters.ports - 2))]
+    return ["pf", *(f"vf{i}" for i in range(shape.ports - 2))]
 
 
 def random_station(rng: random.Random, name: str, max_frame_bytes: int) -> Station:
@@ -91,12 +87,12 @@ def random_station(rng: random.Random, name: str, max_frame_bytes: int) -> Stati
     )
 
 
-def random_switch(rng: random.Random, mode: str, parameters: CoreParameters) -> Switch:
+def random_switch(rng: random.Random, mode: str, shape: Shape) -> Switch:
     """Return a switch that fits the core."""
-    names = [name for name in station_names(parameters) if not rarely(rng, 15)] or ["pf"]
+    names = [name for name in station_names(shape) if not rarely(rng, 15)] or ["pf"]
     return Switch(
         mode,
-        tuple(random_station(rng, name, parameters.max_frame_bytes) for name in names),
+        tuple(random_station(rng, name, shape.max_frame_bytes) for name in names),
         Uplink(rng.choice((1, 1, 2, None)), rng.choice(("all", "all", (1, 2), (2, 3, 4094)))),
         addresses=tuple(
             Address(rng.choice(VLANS), rng.choice((OUTSIDE, mac(rng.choice(names)))), some(rng, names, 1))
@@ -109,14 +105,14 @@ def random_switch(rng: random.Random, mode: str, parameters: CoreParameters) -> 
     )
 
 
-def random_schedules(rng: random.Random, parameters: CoreParameters) -> dict[int, PortSchedule]:
+def random_schedules(rng: random.Random, shape: Shape) -> dict[int, PortSchedule]:
     """Return how each port's queues take turns."""
     return {
         port: PortSchedule(
             rng.choice(tuple(SCHEDULERS)),
-            tuple(rng.choice((1, 64, 500, 1518, 9038, 65535)) for _ in range(parameters.priorities)),
+            tuple(rng.choice((1, 64, 500, 1518, 9038, 65535)) for _ in range(shape.priorities)),
         )
-        for port in range(parameters.ports)
+        for port in range(shape.ports)
     }
 
 
@@ -164,7 +160,7 @@ def random_tags(rng: random.Random, mode: str, port: int, n_ports: int) -> bytes
     return tags
 
 
-def random_length(rng: random.Random, parameters: CoreParameters) -> int:
+def random_length(rng: random.Random, shape: Shape) -> int:
     """Return a length: short ones, all ones, those on both sides of a bus word's end, long and too long ones."""
     kind = rng.randrange(100)
     if kind < 45:
@@ -172,18 +168,18 @@ def random_length(rng: random.Random, parameters: CoreParameters) -> int:
     if kind < 60:
         return rng.randint(14, 60)
     if kind < 75:
-        return parameters.word_bytes * rng.randint(1, 4) + rng.choice((-1, 0, 1))
+        return shape.word_bytes * rng.randint(1, 4) + rng.choice((-1, 0, 1))
     if kind < 88:
         return rng.randint(14, 1518)
-    if kind < 97 or parameters.max_frame_bytes < 2000:
-        longest = min(parameters.max_frame_bytes, 1514)
+    if kind < 97 or shape.max_frame_bytes < 2000:
+        longest = min(shape.max_frame_bytes, 1514)
         return rng.choice((66, 67, 70, 71, 76, 80, 84, 200, *(longest + more for more in (-1, 0, 1, 4, 8, 12, 13))))
     return rng.choice(JUMBO_LENGTHS) if rarely(rng, 2) else 256
 
 
-def random_frame(rng: random.Random, mode: str, parameters: CoreParameters, serial: int) -> Frame:
+def random_frame(rng: random.Random, mode: str, shape: Shape, serial: int) -> Frame:
     """Return a frame without a time."""
-    n_ports = parameters.ports
+    n_ports = shape.ports
     port = 0 if rarely(rng, 4) else rng.randrange(1, n_ports)
     own = OUTSIDE if port == 0 else 0x0200_0000_0000 | port
     stations = 0x0200_0000_0000 | rng.randrange(1, n_ports)
@@ -195,7 +191,7 @@ def random_frame(rng: random.Random, mode: str, parameters: CoreParameters, seri
         target = rng.choice((*GROUPS, *GROUPS, OUTSIDE, UNKNOWN, LLDP, 0))
     raw = target.to_bytes(6, "big") + source.to_bytes(6, "big") + random_tags(rng, mode, port, n_ports)
     raw += rng.choice(ETHERTYPES).to_bytes(2, "big") + serial.to_bytes(4, "big")
-    length = random_length(rng, parameters)
+    length = random_length(rng, shape)
     at = rng.randrange(len(PAYLOAD) - length) if length > len(raw) else 0
     raw = (raw + PAYLOAD[at : at + max(0, length - len(raw))])[:length]
     if rarely(rng, 20):
@@ -230,37 +226,3 @@ def pattern(rng: random.Random, n_ports: int, chances: Sequence[float]) -> npt.N
         goes[rng.randrange(PATTERN_ROWS)] = True
         bits |= goes.astype(np.uint32) << np.uint32(port)
     return bits
-
-
-def random_stage(
-    seed: str, mode: str, parameters: CoreParameters, n_frames: int, *, stalls: bool = True, cut: bool = False
-) -> Stage:
-    """Return a stage: a switch, frames, and new switches of the same mode while the frames pass.
-
-    `stalls`: outputs that wait and sources that pause within frames. `cut`: a reset ends it in the midst of traffic.
-    """
-    rng = random.Random(f"{seed} {mode} {n_frames} {cut}")
-    schedules = random_schedules(rng, parameters)
-    writes: list[Write] = switch_writes(random_switch(rng, mode, parameters), parameters, schedules)
-    start = CYCLES_A_WRITE * len(writes)
-    untimed = [random_frame(rng, mode, parameters, serial) for serial in range(n_frames)]
-    # A few come while the core is still being set up.
-    frames = timed(rng, untimed, 1 if rarely(rng, 2) else start, parameters.ports)
-    span = max(frame.not_before for frame in frames) - start
-    accesses = [Access(*write) for write in writes]
-    n_switches = max(2, n_frames // FRAMES_A_SWITCH)
-    for i in range(1, n_switches):
-        # The twin takes so many changes of a schedule, of which one switch brings up to a hundred.
-        if i < SWITCHES_WITH_SCHEDULES:
-            schedules = random_schedules(rng, parameters)
-        after = switch_writes(random_switch(rng, mode, parameters), parameters, schedules)
-        due = start + max(span, n_frames) * i // n_switches
-        accesses += [Access(*write, not_before=due) for write in changed_writes(writes, after)]
-        writes = after
-    stage = Stage(frames, accesses, last_cycle=50_000 + 40 * max(span, 1) + 400 * n_frames)
-    if stalls:
-        stage.ready = pattern(rng, parameters.ports, (1.0, 1.0, 0.9, 0.6, 0.3))
-        stage.leave = pattern(rng, parameters.ports, (1.0, 1.0, 0.95, 0.7))
-    if cut:
-        stage.cut_at = start + rng.randrange(max(span, 1))
-    return stage

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from hwmodel.errors import InputError, RunError
     from hwmodel.results import Result
     from hwmodel.simulation import simulate
+    from hwmodel.switch_frames import forward_frames
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "Result", "RunError", "__version__", "limits", "load_config", "simulate"]
+__all__ = ["InputError", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config", "simulate"]
 
 _MODULE_OF = {
     "InputError": "hwmodel.errors",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
+    "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
     "simulate": "hwmodel.simulation",

@@ -51,6 +51,14 @@ class AtomicFile:
         except OSError as error:
             raise self._failure(error) from error
 
+    def flush(self) -> None:
+        """Hand what was written to the system, so that a full disk shows now and not when the file is to appear."""
+        assert self._file is not None, "the file is open only within its `with` block"
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._failure(error) from error
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

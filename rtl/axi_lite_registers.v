@@ -94,10 +94,13 @@ module axi_lite_registers #(
             end else if (s_axil_bready) begin
                 s_axil_bvalid <= 1'b0;
             end
-            if (stages && write_address[3:2] == 2'd0) stage_first <= write_data;
-            if (stages && write_address[3:2] == 2'd1) stage_second <= write_data[27:0];
-            // An entry of the list table has two words, so that every other one begins in the middle.
-            if (stages && write_address[15:12] == 4'h3 && !write_address[2]) stage_first <= write_data;
+            // An entry of the list table has two words, so that every other one begins in the middle; the others' have three.
+            if (stages && write_address[15:12] == 4'h3) begin
+                if (!write_address[2]) stage_first <= write_data;
+            end else if (stages) begin
+                if (write_address[3:2] == 2'd0) stage_first <= write_data;
+                if (write_address[3:2] == 2'd1) stage_second <= write_data[27:0];
+            end
         end
     end
 
@@ -156,6 +159,10 @@ module axi_lite_registers #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/axi_lite_registers_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

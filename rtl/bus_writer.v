@@ -33,6 +33,10 @@ module bus_writer #(
     assign event_ports = egress;
     assign event_full = egress & ~room;
     assign event_reason = (egress != 0 && (egress & room) == 0) ? `DROP_QUEUE_FULL : reason;
+
+`ifdef FORMAL
+`include "formal/bus_writer_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

@@ -138,6 +138,10 @@ module forward #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/forward_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

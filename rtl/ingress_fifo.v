@@ -218,6 +218,10 @@ module ingress_fifo #(
             if (ended != grant) waiting <= ended ? waiting + 1'b1 : waiting - 1'b1;
         end
     end
+
+`ifdef FORMAL
+`include "formal/ingress_fifo_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

@@ -92,6 +92,10 @@ module input_arbiter #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/input_arbiter_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

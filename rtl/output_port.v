@@ -153,6 +153,10 @@ module output_port #(
         .m_tready(m_tready),
         .m_tlast(m_tlast)
     );
+
+`ifdef FORMAL
+`include "formal/output_port_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

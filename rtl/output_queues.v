@@ -100,6 +100,10 @@ module output_queues #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/output_queues_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

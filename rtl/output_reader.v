@@ -108,6 +108,10 @@ module output_reader #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/output_reader_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

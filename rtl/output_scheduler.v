@@ -114,6 +114,10 @@ module output_scheduler #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/output_scheduler_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

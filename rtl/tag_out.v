@@ -133,6 +133,10 @@ module tag_out #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/tag_out_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hwmodel.config import Config, config_from_mapping
+from hwmodel.config import Config, Mirror, config_from_mapping
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import simulate as run_engine
 from hwmodel.simulation.nic_state import random_words
@@ -20,6 +21,7 @@ from tests.oracles.simpy_nic import simulate as run_oracle
 NS_FS = 10**6
 WIRE, PF, VF0 = 0, 1, 2
 GROUP = -1  # a destination: broadcast
+VLAN = 1  # of all frames
 LOOP_FRAMES = 16_000
 VFS = ("vf0", "vf1", "vf2", "vf3")
 
@@ -79,6 +81,11 @@ def parameters_of(config: Config) -> NicParameters:
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
         extra_read_latency_fs=recorded_jitter(config),
         port_rate_bps=config.port.rate_bps,
+        bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
+        bus_bits=config.switch.bus_bits,
+        iotlb_entries=host.iotlb.entries if host.iotlb else 0,
+        iotlb_miss_fs=host.iotlb.miss_fs if host.iotlb else 0,
+        max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
 
@@ -128,11 +135,16 @@ class Figures:
     wire_wait_ns: float | None
     up_busy: float
     down_busy: float
+    iotlb_hits: int
+    iotlb_misses: int
     up_bytes: dict[str, int]
     down_bytes: dict[str, int]
     drops: dict[str, int]
+    mirrored_drops: dict[str, int]
     delivered_frames: int
     copies_delivered: int
+    mirrored_made: int
+    mirrored: int
 
 
 def run_both(
@@ -180,23 +192,49 @@ def engine_figures(config: Config, result: Result) -> Figures:
         wire_wait_ns=result.wire.wait_ns.mean,
         up_busy=tlp_share(result.pcie.up.utilization),
         down_busy=tlp_share(result.pcie.down.utilization),
+        iotlb_hits=result.iotlb.hits,
+        iotlb_misses=result.iotlb.misses,
         up_bytes=carried(result.pcie.up),
         down_bytes=carried(result.pcie.down),
         drops=dict(result.drops),
+        mirrored_drops=dict(result.mirrored_drops),
         delivered_frames=result.totals.delivered_frames,
         copies_delivered=result.totals.copies_delivered,
+        mirrored_made=result.totals.mirrored_made,
+        mirrored=result.totals.mirrored,
     )
 
 
+def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the ports of a frame's mirrored copies; all frames of these loads are accepted in one VLAN."""
+    numbers = {"uplink": WIRE, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
+    found: list[int] = []
+    for mirror in mirrors:
+        to = numbers[mirror.to]
+        if mirror.source is None:
+            matches = mirror.vlan == VLAN
+        else:
+            watched = numbers[mirror.source]
+            matches = source == watched if mirror.direction == "ingress" else watched in destinations
+        if matches and to not in destinations and to not in found:
+            found.append(to)
+    return tuple(found)
+
+
 def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Figures:
-    def receivers(source: int, to: int) -> int | tuple[int, ...]:
-        return to if to != GROUP else tuple(port for port in group if port != source)
+    uplink = config.switch.uplink.vlans
+    reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
+
+    def receivers(source: int, to: int) -> tuple[int, ...]:
+        wanted = [to] if to != GROUP else [port for port in group if port != source]
+        return tuple(port for port in wanted if port in reachable)
 
     saturating, recorded = (load, ()) if isinstance(load, Mapping) else ({}, load)
     oracle_load = Load(
         saturating={port: [(receivers(port, to), n) for to, n in loop] for port, loop in saturating.items()},
         arrivals=[Arrival(at_ns * NS_FS, port, receivers(port, to), n) for at_ns, port, to, n in recorded],
         on_full=config.workload.on_full,
+        mirrored_to=partial(mirrored_to, config.switch.mirrors),
     )
     outcome = run_oracle(parameters_of(config), oracle_load, stop)
 
@@ -212,9 +250,14 @@ def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int],
         wire_wait_ns=ns(outcome.wire_wait_mean_fs),
         up_busy=outcome.up.busy,
         down_busy=outcome.down.busy,
+        iotlb_hits=outcome.iotlb_hits,
+        iotlb_misses=outcome.iotlb_misses,
         up_bytes={str(name): n for name, n in outcome.up.window_bytes.items() if n},
         down_bytes={str(name): n for name, n in outcome.down.window_bytes.items() if n},
         drops=outcome.drops,
+        mirrored_drops=outcome.mirrored_drops,
         delivered_frames=outcome.counts.delivered_frames,
         copies_delivered=outcome.counts.copies_delivered,
+        mirrored_made=outcome.counts.mirrored_made,
+        mirrored=outcome.counts.mirrored_delivered,
     )

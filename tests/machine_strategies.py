@@ -38,6 +38,7 @@ HOST = some(
     completion_bytes=["mps", "rcb"],
     buffer_offset=["0B", "64B"],
     write_drain=["8Gbps"],
+    iotlb=[{"entries": 3, "miss": "330ns"}, {"entries": 64, "miss": "2us"}],
     cores=[1, 3],
 )
 NIC = some(

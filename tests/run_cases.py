@@ -122,10 +122,21 @@ class Held:
 
     @property
     def copies(self) -> list[Any]:
-        return self.to_move + self.in_rx_buffer + self.to_wire + self.to_show
+        return self._copies(is_mirrored=False)
+
+    @property
+    def mirrored(self) -> list[Any]:
+        return self._copies(is_mirrored=True)
+
+    def _copies(self, *, is_mirrored: bool) -> list[Any]:
+        held = self.to_move + self.in_rx_buffer + self.to_wire + self.to_show
+        return [copy for copy in held if bool(self.nic.copy_kind[copy.copy_kind].is_mirrored) == is_mirrored]
 
     def frames(self) -> int:
-        """Count frames of which nothing is decided: in a ring, in the Tx buffer, or with all their copies under way."""
+        """Count frames of which nothing is decided: in a ring, in the Tx buffer, or with all their copies under way.
+
+        What becomes of mirrored copies decides nothing.
+        """
         in_rings = sum(int(queue.reserved - queue.picked) for queue in self.tx_queues)
         single = sum(copy.group < 0 for copy in self.copies)
         groups = {int(copy.group) for copy in self.copies if copy.group >= 0}
@@ -140,6 +151,7 @@ class Held:
         if link.is_busy and not link.sends_second:
             leaving.add(int(link.slot))
         n_bytes = sum(int(posted.ring[slot].room_bytes) for slot in leaving)
+        n_bytes += sum(int(each.n_bytes) for each in self.in_pipeline if each.is_wire)
         return n_bytes + sum(int(copy.n_bytes) for copy in self.in_rx_buffer)
 
     def tx_buffer_bytes(self) -> int:

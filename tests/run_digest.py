@@ -60,6 +60,18 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "switch": {"acl": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}]},
         "workload": {"pattern": "broadcast", "load": "7Gbps", "on_full": "drop", "frame_bytes": 300},
     },
+    "mirrored_and_translated": {
+        "nic": {"vfs": 3, "preset": None, "rx_ring": 64, "rx_buffer": "4KiB", "tx_buffer": "4KiB"},
+        "driver": {"preset": "dpdk", "frame_time": "300ns"},
+        "host": {"cores": 4, "iotlb": {"entries": 3, "miss": "330ns"}},
+        "switch": {
+            "acl": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}],
+            "mirrors": [{"to": "pf", "vlan": 1}, {"to": "vf2", "from": "uplink", "direction": "egress"},
+                        {"to": "vf0", "from": "vf1"}],
+        },
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300,
+                     "external": {"rate": "2Gbps", "frame_bytes": 500}},
+    },
     "weighted": {
         "nic": {"vfs": 3, "tx_buffer": "64MiB"}, "driver": {"preset": "dpdk"},
         "switch": {"scheduler": "weighted", "ports": [{"name": "vf1", "weight": 3}, {"name": "vf2", "weight": 2}]},
@@ -83,6 +95,12 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"vfs": 2, "rx_buffer": "4KiB"}, "pcie": {"generation": 1, "lanes": 1},
         "driver": {"preset": "dpdk"}, "switch": {"mode": "vn_tag"},
         "workload": {"pattern": "flows", "flows": [["uplink", "vf0", None], ["vf0", "vf1", None]]},
+    },
+    "switch_core": {
+        "nic": {"vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 3, "lanes": 8},
+        "switch": {"timing": "core", "bus_bits": 128, "clock": "33.3MHz"},
+        "workload": {"sizes": [[64, 2], [300, 1]], "frame_bytes": None, "wire_share": 0.3,
+                     "external": {"rate": "8Gbps", "frame_bytes": 1000}},
     },
     "capture": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "untagged": []}]},

@@ -63,6 +63,14 @@ def drops(reason: str, n: int = 50) -> Callable[[Result], bool]:
     return lambda result: list(result.drops) == [reason] and result.drops[reason] > n
 
 
+def mirrored(n: int = 500, lost: str | None = None) -> Callable[[Result], bool]:
+    return lambda result: result.totals.mirrored > n and (lost is None or result.mirrored_drops.get(lost, 0) > 50)
+
+
+def translations(missed: float) -> Callable[[Result], bool]:
+    return lambda result: result.iotlb.misses > missed * (result.iotlb.hits + result.iotlb.misses) > 0
+
+
 def busy(resource: str, share: float = 0.8) -> Callable[[Result], bool]:
     return lambda result: result.utilization[resource] > share
 
@@ -143,7 +151,50 @@ SAME = {
         lambda result: result.totals.copies_made > 1.5 * result.totals.delivered_frames,
     ),
     "jumbo frames": Case(poisson(3000, 2500, (64, 1518, 9018)), LONG_FRAMES, busy("pcie.up", 0.6)),
+    "jumbo frames in small buffers": Case(
+        poisson(3000, 2500, (64, 1518, 9018)), {**LONG_FRAMES, "host.buffer_bytes": "2KiB"}, busy("pcie.up", 0.6)
+    ),
+    "jumbo frames of one size": Case(
+        poisson(2500, 5000, (9018,)),
+        {**LONG_FRAMES, **MIXED_BATCHES, "host.buffer_bytes": "2KiB", "host.buffer_offset": "100B"},
+        busy("pcie.up", 0.6),
+    ),
+    "jumbo frames, small cache, jitter": Case(
+        poisson(3000, 2500, (64, 1518, 4000, 9018), senders=WIRE_TOO),
+        {**LONG_FRAMES, "host.buffer_bytes": "1KiB", "host.buffer_offset": "64B", "nic.descriptor_cache": 11,
+         "nic.rx_ring": 128, "driver.rx_interrupt_batch": 2, "pcie.max_payload": "128B",
+         "host.jitter": {"kind": "uniform", "range": "2us"}},
+        stalled("descriptors", 0.1),
+    ),
+    "jumbo frames, slow guests": Case(
+        poisson(3000, 5000, (570, 9018), senders=(VF1, VF2, VF3), receivers=(VF0,)),
+        {**LONG_FRAMES, "host.buffer_bytes": "2KiB", "nic.rx_prefetch": 0, "driver.frame_time": "9000.7ns"},
+        drops("NO_DESCRIPTOR"),
+    ),
+    "jumbo frames, waiting": Case(
+        poisson(3000, 3000, (570, 9018), receivers=EVERYONE),
+        {**LONG_FRAMES, "host.buffer_bytes": "512B", "nic.drop_enable": False, "driver.rx_interrupt_batch": 1,
+         "driver.moderation": "9.0013us"},
+        stalled("descriptors"),
+    ),
     "pipeline": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
+    "pipeline full from the wire": Case(
+        poisson(6000, 500, (65, 570, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS), receivers=(WIRE, *EVERYONE)),
+        {"nic.max_pps": 1_500_003, "nic.rx_buffer": "16KiB", "port.rate": "10Gbps"},
+        lambda result: result.drops.get("RX_BUFFER_FULL", 0) > 500 and busy("nic.pipeline", 0.99)(result),
+    ),
+    "switch core": Case(poisson(6000, 800), {"switch.timing": "core", "switch.clock": "161.132813MHz"}),
+    "busy bus": Case(
+        poisson(6000, 650, senders=WIRE_TOO, receivers=(WIRE, WIRE, GROUP, *EVERYONE)),
+        {"switch.timing": "core", "switch.bus_bits": 64, "switch.clock": "97.13MHz", "port.rate": "39.7Gbps"},
+        busy("switch.bus", 0.85),
+    ),
+    "full bus": Case(
+        poisson(6000, 500, (64, 300, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS)),
+        {"switch.timing": "core", "switch.bus_bits": 128, "switch.clock": "41.13MHz", "port.rate": "39.7Gbps",
+         "nic.max_pps": 3_000_003},
+        drops("RX_BUFFER_FULL"),
+    ),
     "store": Case(poisson(5000, 1100), {"nic.store_rate": "8Gbps"}),
     "far host": Case(poisson(6000, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
     "odd cuts": Case(
@@ -153,6 +204,55 @@ SAME = {
     ),
     "completions of 64 B": Case(poisson(6000, 700), {"host.completion_bytes": "rcb", "host.buffer_offset": "64B"},
                                 busy("pcie.down", 0.5)),
+    "mirrored ingress, groups": Case(
+        poisson(4000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
+        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "vf2", "from": "vf0"}]}, mirrored(),
+    ),
+    "mirrored egress": Case(
+        poisson(5000, 1000, receivers=(VF0, VF1, VF1, WIRE)),
+        {"switch.mirrors": [{"to": "pf", "from": "vf1", "direction": "egress"}], "nic.tx_buffer": "3KiB"}, mirrored(),
+    ),
+    "mirrored VLAN, slow guest": Case(
+        poisson(5000, 1000, senders=WIRE_TOO, receivers=WIRE_TOO),
+        {"switch.mirrors": [{"to": "pf", "vlan": 1}], "driver.frame_time": "1500.7ns"}, mirrored(lost="NO_DESCRIPTOR"),
+    ),
+    "mirrored uplink, small buffer": Case(
+        poisson(6000, 700, senders=(WIRE, WIRE, *GUESTS), receivers=WIRE_TOO),
+        {"switch.mirrors": [{"to": "pf", "from": "uplink"}, {"to": "vf3", "from": "uplink", "direction": "egress"}],
+         "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"},
+        mirrored(lost="RX_BUFFER_FULL"),
+    ),
+    "mirrored though dropped": Case(
+        poisson(5000, 1000, receivers=(WIRE, WIRE, *GUESTS)),
+        {"switch.uplink": {"native_vlan": 7, "vlans": [7]}, "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB",
+         "switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "pf", "from": "vf0"}, {"to": "pf", "from": "vf1"}]},
+        lambda result: mirrored()(result) and drops("NO_DESTINATION", 500)(result),
+    ),
+    "translations, many misses": Case(
+        poisson(5000, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
+        {"host.iotlb": {"entries": 8, "miss": "330.0013ns"}}, translations(0.4),
+    ),
+    "translations, polled, writes wait": Case(
+        poisson(5000, 900, senders=(WIRE, WIRE, *GUESTS)),
+        {"host.iotlb": {"entries": 3, "miss": "2100.0013ns"}, "driver.rx_interrupt_batch": 0,
+         "driver.tx_interrupt_batch": 0, "host.buffer_bytes": "2KiB", "nic.rx_writeback_batch": 3,
+         "pcie.credits": {"ph": 12, "pd": 120, "return": "200ns"}},
+        lambda result: translations(0.4)(result) and stalled("credits")(result),
+    ),
+    "translations, jitter, slow memory": Case(
+        poisson(5000, 1100, (64, 570, 1518, 4000)),
+        {**LONG_FRAMES, "host.iotlb": {"entries": 64, "miss": "330.0013ns"}, "host.buffer_bytes": "1KiB",
+         "host.buffer_offset": "100B", "host.jitter": {"kind": "uniform", "range": "1us"},
+         "pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "12Gbps", "nic.rx_ring": 128,
+         "pcie.propagation": "50.01ns"},
+        translations(0.1),
+    ),
+    "translations, mirrors, one entry": Case(
+        poisson(4000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
+        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}], "host.iotlb": {"entries": 1, "miss": "330.0013ns"},
+         "driver.moderation": "9.0013us"},
+        lambda result: translations(0.5)(result) and mirrored(200)(result),
+    ),
     "saturated": Case(pairs(1518), {}, busy("pcie.up", 0.999)),
     "saturated, mixed sizes": Case(
         {VF0: [(VF1, 64), (VF2, 570)], VF1: [(VF2, 1518)], VF2: [(VF0, 570), (WIRE, 1518)], VF3: [(VF0, 1001)]}, {},
@@ -174,7 +274,7 @@ TIES = {
     "short frames, few tags": Case(poisson(8000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
     "pipeline in step with timers": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
 }
-QUICK = ("mixed sizes", "tags", "jitter")
+QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 
 
 def window_of(load: Recorded | Loops) -> dict[str, str]:

@@ -9,6 +9,10 @@ from hwmodel.analytic.link import link_rate_of
 from tests.analytic_cases import demo
 from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Stop, simulate
 
+JUMBO = {
+    "workload.frame_bytes": 9018,
+    "switch.ports": [{"name": name, "max_frame": "9018B"} for name in ("pf", *(f"vf{k}" for k in range(8)))],
+}  # fmt: skip
 # A frame alone meets no refill and no write-back of its own sender; DLLPs sent one by one are not in the formula.
 ALONE = {
     "pcie.dllp_model": "none", "nic.fetch_batch": 1, "nic.rx_prefetch": 1, "nic.rx_writeback_batch": 1,
@@ -24,7 +28,8 @@ def parameters_of(config):
         read_completion_boundary_bytes=pcie.read_completion_boundary_bytes, tags=pcie.tags,
         dllp_period_tlps={"tlp4": 4, "tlp1": 1}.get(pcie.dllp_model, 0), propagation_fs=pcie.propagation_fs,
         posted_header_credits=pcie.credits.ph, read_latency_fs=host.read_latency_fs,
-        completion_cut=host.completion_bytes, buffer_offset_bytes=host.buffer_offset_bytes, cores=host.cores,
+        completion_cut=host.completion_bytes, buffer_bytes=host.buffer_bytes,
+        buffer_offset_bytes=host.buffer_offset_bytes, cores=host.cores,
         vfs=nic.vfs, tx_ring=nic.tx_ring, rx_ring=nic.rx_ring, fetch_batch=nic.fetch_batch,
         rx_fetch_batch=nic.rx_fetch_batch, rx_prefetch=nic.rx_prefetch, descriptor_cache=nic.descriptor_cache,
         tx_writeback_batch=nic.tx_writeback_batch, rx_writeback_batch=nic.rx_writeback_batch,
@@ -49,6 +54,8 @@ def parameters_of(config):
         {"pcie.generation": 3, "pcie.lanes": 8, "pcie.dllp_model": "spec", "workload.frame_bytes": 570},
         {"pcie.generation": 1, "pcie.lanes": 1, "host.read_latency": "1ns"},
         {"nic.max_pps": 1_000_000},
+        JUMBO,
+        {**JUMBO, "host.buffer_bytes": "1KiB", "host.buffer_offset": "64B", "nic.rx_fetch_batch": 16},
     ],
 )
 def test_a_frame_alone_takes_the_same_time(changes):
@@ -69,6 +76,7 @@ SMALL = {"nic.rx_buffer": "16KiB", "nic.tx_buffer": "32KiB", "nic.tx_ring": 64, 
         ({}, 1),
         ({"host.completion_bytes": "rcb"}, 8),
         ({"pcie.generation": 3, "workload.frame_bytes": 300, "nic.rx_writeback_batch": 1}, 8),
+        (JUMBO, 8),
         ({"driver.tx_doorbell_batch": 32, "driver.rx_interrupt_batch": 0, "driver.tx_interrupt_batch": 0}, 8),
     ],
 )

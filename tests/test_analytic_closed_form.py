@@ -161,8 +161,8 @@ def test_json_has_the_contract_keys():
 
 def test_what_is_left_out_is_said():
     assert limits(demo()).notes == ()
-    mirrored = limits(demo({"switch.mirrors": [{"to": "vf3", "from": "vf0"}]}))
-    assert mirrored.notes == ("Not counted: mirrored copies.",)
+    policed = limits(demo({"switch.acl": [{"port": "vf0", "action": "deny"}]}))
+    assert policed.notes == ("Not counted: frames that the access list drops or polices.",)
 
 
 def test_it_is_public():

@@ -28,12 +28,12 @@ def test_the_result_stands_below_the_ceilings():
 def test_mixed_sizes_and_outside_frames():
     changes = {
         "workload.frame_bytes": None, "workload.sizes": [[64, 7], [570, 4], [1518, 1]],
-        "workload.external": {"rate": "1Gbps"}, "switch.mirrors": [{"to": "vf3", "from": "vf0"}],
+        "workload.external": {"rate": "1Gbps"}, "switch.acl": [{"port": "vf0", "action": "deny"}],
     }  # fmt: skip
     text = limits_text(limits(demo(changes)))
     assert "frames of 64 B (58.3 %), 570 B (33.3 %), 1518 B (8.33 %) with FCS" in text
     assert "Mean over the frame sizes: 1387.769 ns." in text
-    assert text.endswith("Not counted: mirrored copies.\n")
+    assert text.endswith("Not counted: frames that the access list drops or polices.\n")
 
 
 def test_many_sizes_are_summed_up():

@@ -71,3 +71,10 @@ def test_ring_pieces_carry_each_descriptor_once(ring, data):
 def test_no_batch_exceeds_its_ring():
     with pytest.raises(ValueError, match="batch of 65"):
         cut_ring(65, 64, 512)
+
+
+def test_batches_between_others_begin_anywhere():
+    # Ten of sixteen to a boundary: from 0 to 6 in one piece, from 7 to 15 in two.
+    found = cut_ring(10, 512, 256, from_anywhere=True)
+    assert sum(piece.per_descriptor for piece in found) == Fraction(7 + 2 * 9, 16 * 10)
+    assert sum(piece.n_bytes * piece.per_descriptor for piece in found) == 16

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.atomic_file import write_atomically
+from hwmodel.atomic_file import AtomicFile, write_atomically
 from hwmodel.errors import InputError, RunError
 
 
@@ -96,3 +96,17 @@ def test_a_very_long_name_still_has_room_for_the_temporary_one(tmp_path):
     path = tmp_path / ("n" * 250)
     write_atomically(path, "x")
     assert path.read_text() == "x"
+
+
+def test_a_full_disk_shows_when_the_file_is_flushed():
+    with pytest.raises(RunError, match="/dev/full: writing failed"), AtomicFile("/dev/full") as file:
+        file.write(b"x")
+        file.flush()
+
+
+def test_a_flushed_file_has_not_appeared_yet(tmp_path):
+    with AtomicFile(tmp_path / "file") as file:
+        file.write(b"x")
+        file.flush()
+        assert not (tmp_path / "file").exists()
+    assert (tmp_path / "file").read_bytes() == b"x"

@@ -9,7 +9,7 @@ from hwmodel.cli import commands, main
 from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError
 
-COMMANDS = ["run", "check", "limits", "dma", "report", "schema"]
+COMMANDS = ["run", "check", "limits", "dma", "switch", "report", "schema"]
 
 
 def exit_status(argv: list[str]) -> object:
@@ -33,11 +33,15 @@ def test_each_command_has_help_and_json(command, capsys):
     assert "--json FILE" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "check", "limits", "dma"])
+REQUIRED = {"switch": ["--in", "f.pcap", "--in-port", "vf0"]}
+
+
+@pytest.mark.parametrize("command", ["run", "check", "limits", "dma", "switch"])
 def test_set_may_be_given_again(command):
-    parsed = build_parser().parse_args([command, "c.yaml", "--set", "pcie.lanes=8", "--set", "switch.acl=[]"])
+    argv = [command, "c.yaml", *REQUIRED.get(command, [])]
+    parsed = build_parser().parse_args([*argv, "--set", "pcie.lanes=8", "--set", "switch.acl=[]"])
     assert parsed.overrides == ["pcie.lanes=8", "switch.acl=[]"]
-    assert build_parser().parse_args([command, "c.yaml"]).overrides == []
+    assert build_parser().parse_args(argv).overrides == []
 
 
 def test_version(capsys):

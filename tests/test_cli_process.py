@@ -19,7 +19,6 @@ import hwmodel
 for name, contents in {
     "config": {
         "load_config": lambda path, overrides: None,
-        "check_run_scope": lambda config: None,
         "place_lines": lambda path, overrides, lines: lines,
     },
     "simulation": {

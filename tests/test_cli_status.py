@@ -41,7 +41,6 @@ def library(monkeypatch) -> StandIn:
     contents = {
         "config": {
             "load_config": stand_in.load_config,
-            "check_run_scope": lambda config: None,
             "place_lines": lambda path, overrides, lines: lines,
         },
         "simulation": {"simulate": stand_in.simulate, "kernels_are_cached": lambda: stand_in.kernels_cached},

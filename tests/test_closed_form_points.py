@@ -44,6 +44,41 @@ def closed_form_gbps(generation: int, lanes: int, frame_bytes: int, payload: int
     return float(usable * frame_bytes / max(link_bytes(frame_bytes, payload, batch)))
 
 
+def cut(start: int, n_bytes: int, boundary: int) -> int:
+    """Count the pieces of a transfer that may not cross multiples of `boundary`."""
+    return (start + n_bytes - 1) // boundary - start // boundary + 1
+
+
+def mean_cuts(descriptors: int, ring: int, boundary: int) -> Fraction:
+    """Count the pieces of a write-back in the mean: each descriptor in turn, round the ring until all repeats."""
+    starts = [(n * descriptors + k) % ring for n in range(ring) for k in range(descriptors)]
+    begins = [k % descriptors == 0 or at == 0 or 16 * at % boundary == 0 for k, at in enumerate(starts)]
+    return Fraction(sum(begins), ring)
+
+
+def jumbo_link_bytes(frame_bytes: int, buffer: int, offset: int, payload: int, batch: int) -> tuple[Fraction, Fraction]:
+    """Return the bytes up and down of one frame that takes several Rx descriptors, the sender's part as above."""
+    n, room, ring = frame_bytes - 4, buffer - offset, 4096  # the ring of configs/sriov_ideal.yaml
+    data = 4 * ceil(n / 4)
+    pieces = [min(room, n - at) for at in range(0, n, room)]
+    k = len(pieces)
+    told = ceil(batch / k)  # whole frames in a write-back or a refill
+    interrupted = ceil(batch / told) * told
+    payload_writes = sum(cut(offset, piece, payload) for piece in pieces)
+    writebacks = mean_cuts(told * k, ring, payload) / told + Fraction(ceil(16 * batch / payload), batch)
+    requests, at, completions = 0, offset, 0
+    while at < offset + n:
+        end = min(offset + n, (at // READ_REQUEST + 1) * READ_REQUEST)
+        requests, completions, at = requests + 1, completions + cut(at, end - at, payload), end
+    fetches = Fraction(1 + k, batch)
+    completions = completions + fetches
+    doorbells, interrupts = Fraction(1, batch) + Fraction(1, told), Fraction(1, batch) + Fraction(1, interrupted)
+    writes, reads = payload_writes + writebacks, requests + fetches
+    up = data + 16 * (1 + k) + 24 * writes + 24 * reads + 28 * interrupts + 4 * (completions + doorbells)
+    down = data + 16 * (1 + k) + 20 * completions + 28 * doorbells + 4 * (writes + reads + interrupts)
+    return up, down
+
+
 def demo(**changes: object):
     return load_config(CONFIGS / "sriov_10g_gen2x4.yaml", changes)
 
@@ -75,6 +110,43 @@ def test_a_link_alone_carries_what_the_closed_form_says(generation, lanes, paylo
         for use, n_bytes in ((result.pcie.up, up), (result.pcie.down, down)):
             carried = sum(asdict(use.bytes).values()) - use.bytes.skp
             assert carried / frames == pytest.approx(float(n_bytes), rel=0.005), frame_bytes
+
+
+def test_the_worked_example_of_a_jumbo_frame():
+    # Five Rx buffers of 2 KiB. Up: 36 writes of 9016 B, 18 requests, six descriptors of eight in a read; the sender's
+    # write-back, an eighth of 152 B; the receiver's, half of 160 B in 1.5 writes (of the eight places in 256 B where it
+    # can begin, four leave less than 160 B); interrupts of eight; 4 B for each of 37.375 TLPs down.
+    up = 36 * 24 + 9016 + 18 * 24 + 6 * 24 / 8 + 152 / 8 + (160 + 1.5 * 24) / 2 + 2 * 28 / 8 + 4 * 37.375
+    # Down: 36 completions; descriptors; a doorbell for eight frames sent and one for two received; 55.875 TLPs up.
+    down = 36 * 20 + 9016 + 6 * (16 + 20 / 8) + 28 / 8 + 28 / 2 + 4 * 55.875
+    assert mean_cuts(10, 4096, 256) == Fraction(3, 2)
+    assert jumbo_link_bytes(9018, 2048, 0, 256, 8) == (up, down) == (10603.5, 10088)
+    assert jumbo_link_bytes(1518, 2048, 0, 256, 8) == link_bytes(1518, 256, 8) == (1809, 1719)
+
+
+@pytest.mark.parametrize(("payload", "batch", "frame_bytes"), list(product((128, 256), (1, 8), (4000, 9018))))
+def test_a_link_alone_carries_what_the_closed_form_says_of_jumbo_frames(payload, batch, frame_bytes):
+    stations = [{"name": name, "max_frame": "9018B"} for name in ("pf", *(f"vf{k}" for k in range(8)))]
+    for buffer, offset in ((1024, 0), (2048, 0), (2048, 64), (16384, 0)):
+        changes = {
+            "pcie.max_payload": f"{payload}B", "host.buffer_bytes": f"{buffer}B", "host.buffer_offset": f"{offset}B",
+            "workload.frame_bytes": frame_bytes, "switch.ports": stations, "run.frames": FRAMES,
+            "run.duration": "200ms", **dict.fromkeys(BATCHES, batch),
+        }  # fmt: skip
+        config = load_config(CONFIGS / "sriov_ideal.yaml", changes)
+        up, down = jumbo_link_bytes(frame_bytes, buffer, offset, payload, batch)
+        usable = LANE_GBPS[2] * 4 * (1 - SKP[2])
+        expected = float(usable * frame_bytes / max(up, down))
+        found = limits(config)
+        assert (found.up_bytes, found.down_bytes) == pytest.approx((float(up), float(down)), rel=1e-9)
+        assert found.gbps == pytest.approx(expected, rel=1e-9)
+        result = simulate(config)
+        frames = result.window.vm_frames
+        assert frames >= 10_000
+        assert 0.99 * expected <= result.totals.gbps <= 1.002 * expected, (buffer, offset)
+        for use, n_bytes in ((result.pcie.up, up), (result.pcie.down, down)):
+            carried = sum(asdict(use.bytes).values()) - use.bytes.skp
+            assert carried / frames == pytest.approx(float(n_bytes), rel=0.005), (buffer, offset)
 
 
 def test_the_demo():

@@ -187,12 +187,11 @@ def test_a_wrong_entry_of_a_list_hides_no_other_block():
 
 
 def test_an_alias_is_one_problem_and_no_value():
-    text = "pcie: {lanes: *x}\nhost: {buffer_bytes: &y 1KiB}\nrun: *y\nswitch: {mode: *x, queue_bytes: 1KiB}"
+    text = "pcie: {lanes: *x}\nnic: {tx_buffer: &y 1KiB}\nrun: *y\nswitch: {mode: *x, queue_bytes: 1KiB}"
     assert complaints(text) == [
         "c.yaml:1:15: pcie.lanes: aliases such as *x are not allowed; write the value out",
-        "c.yaml:2:22: host.buffer_bytes: anchors such as &y are not allowed",
-        "c.yaml:2:22: host.buffer_bytes: a frame of 1518 B (1514 without FCS) does not fit into the 1024 B of a buffer "
-        "(host.buffer_bytes less host.buffer_offset)",
+        "c.yaml:2:18: nic.tx_buffer: anchors such as &y are not allowed",
+        "c.yaml:2:18: nic.tx_buffer: 1KiB does not hold a frame of 1518 B",
         "c.yaml:3:6: run: aliases such as *y are not allowed; write the value out",
         "c.yaml:4:16: switch.mode: aliases such as *x are not allowed; write the value out",
         "c.yaml:4:33: switch.queue_bytes: 1KiB never holds the longest frame of pf, max_frame 1518B",

@@ -42,6 +42,7 @@ def test_there_are_configurations_to_start_from():
     assert {
         "sriov_10g_gen2x4.yaml", "sriov_10g_gen2x8.yaml", "sriov_40g_gen3x8.yaml", "sriov_ideal.yaml",
         "sriov_imix.yaml", "sriov_pcap.yaml", "burst_5g.yaml", "east_west.yaml",
+        "switch_bridge.yaml", "switch_vn_tag.yaml",
     } <= {path.name for path in SHIPPED}  # fmt: skip
 
 
@@ -147,7 +148,7 @@ def test_every_key_is_described_and_has_the_words_of_the_contract():
         propagation address_bits credits ph pd nph npd return errors host read_latency jitter kind
         completion_bytes buffer_bytes buffer_offset write_drain iotlb cores nic preset vfs queues_per_vf tx_ring
         rx_ring fetch_batch rx_fetch_batch rx_prefetch tx_writeback_batch rx_writeback_batch writeback_timeout
-        descriptor_cache store_rate tx_buffer rx_buffer max_pps drop_enable driver tx_doorbell_batch
+        descriptor_cache store_rate tx_buffer rx_buffer max_pps rate_limit_window drop_enable driver tx_doorbell_batch
         refill_batch rx_interrupt_batch tx_interrupt_batch moderation frame_time switch mode timing scheduler
         bus_bits clock queue_bytes priorities uplink native_vlan vlans ports addresses vif_lists ecid_lists
         group ecid s_channels mirrors to from direction acl port rate workload pattern frame_bytes sizes load

@@ -41,6 +41,9 @@ def check_figures(result: Result) -> None:
     totals = result.totals
     assert totals.offered_frames == totals.delivered_frames + totals.dropped_frames + totals.in_flight_frames
     assert totals.copies_made == totals.copies_delivered + totals.copies_dropped + totals.copies_in_flight
+    assert totals.mirrored_made == totals.mirrored + totals.mirrored_dropped + totals.mirrored_in_flight
+    assert totals.mirrored_dropped == sum(result.mirrored_drops.values())
+    assert totals.mirrored == sum(vm.mirrored for vm in result.vms)
     document = result.to_mapping(include_host_run=False)
     del document["config"]
     assert [name for name, number in numbers_in(document) if number < 0] == []
@@ -63,9 +66,16 @@ def check_state(run: Run, result: Result) -> None:
     assert not nic.overflow
     assert held.frames() == result.totals.in_flight_frames
     assert len(held.copies) == result.totals.copies_in_flight
+    assert len(held.mirrored) == result.totals.mirrored_in_flight
+    open_accounts = {int(copy.group) for copy in held.copies + held.mirrored if copy.group >= 0}
+    assert nic.groups.n_free + len(open_accounts) == len(nic.groups.free)
     assert held.tx_buffer_bytes() == nic.tx_buffer.level <= nic.limits.tx_buffer_bytes
     assert held.rx_buffer_bytes() == nic.rx_buffer.level <= nic.limits.rx_buffer_bytes
     assert sum(int(queue.reserved - queue.freed) for queue in held.tx_queues) == nic.tx_ring.level
+    most = run.config.nic.rx_ring - 1
+    rx_in_use = [most - int(queue.known + queue.requested + queue.cached) for queue in held.rx_queues]
+    assert sum(rx_in_use) == nic.rx_ring.level
+    assert all(0 <= n <= queue.highest <= most for n, queue in zip(rx_in_use, held.rx_queues, strict=True))
     free = nic.tags.free[: nic.tags.n_free].tolist()
     assert len(set(free)) == len(free) <= nic.tags.n_tags == run.config.pcie.tags
     for credit in nic.credits:
@@ -79,6 +89,7 @@ def check_state(run: Run, result: Result) -> None:
     for queue in held.rx_queues:
         assert min(queue.known, queue.requested, queue.cached) >= 0
         assert queue.known + queue.requested + queue.cached <= run.config.nic.rx_ring - 1
+        assert queue.cached + queue.requested <= run.config.nic.descriptor_cache
         assert queue.taken <= queue.visible <= queue.started
 
 
@@ -86,7 +97,7 @@ def check_all_is_back(run: Run, result: Result) -> None:
     """Check that the machine is as it was: no frame in it, all room free, all tags and credits and descriptors back."""
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
-    assert held.frames() == len(held.copies) == 0
+    assert held.frames() == len(held.copies) == len(held.mirrored) == 0
     assert nic.tx_buffer.level == nic.rx_buffer.level == nic.wire_queue.level == 0
     assert nic.tags.n_free == nic.tags.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
@@ -96,10 +107,10 @@ def check_all_is_back(run: Run, result: Result) -> None:
         assert not link.is_busy
         assert (link.first.head, link.second.head) == (link.first.tail, link.second.tail)
     for queue in held.tx_queues:
-        assert queue.known == queue.requested == queue.cached == queue.held == 0
+        assert queue.known == queue.requested == queue.cached == queue.held.n_descriptors == 0
         assert queue.reserved - queue.freed == queue.counted < max(1, run.config.driver.tx_interrupt_batch)
     for queue in held.rx_queues:
-        assert queue.requested == queue.held == queue.counted == 0
+        assert queue.requested == queue.held.n_descriptors == queue.counted == 0
         assert queue.taken == queue.visible == queue.started
         assert queue.known + queue.cached + queue.since_refill == run.config.nic.rx_ring - 1
 
@@ -142,6 +153,39 @@ def test_balances_hold_in_every_run(machine, workload, seed):
 @given(MACHINE, WORKLOAD, st.integers(1, 10**9), st.sampled_from(["0us", "100us"]))
 def test_balances_hold_in_many_runs(machine, workload, seed, warmup):
     run, result = finished(machine, {"workload": workload}, RUN, {"run": {"seed": seed, "warmup": warmup}})
+    check_figures(result)
+    check_state(run, result)
+
+
+# ---- Frames of many Rx descriptors ----
+
+JUMBO_LENGTHS = st.sampled_from(
+    [{"frame_bytes": 9018}, {"frame_bytes": 4000}, {"sizes": [[64, 7], [1518, 3], [9018, 2]]}]
+)
+
+
+def with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring):
+    """Let all stations send and receive 9018 B, into buffers that are small, by rings that can hold such frames."""
+    switch = dict(machine["switch"])
+    named = {port["name"]: port for port in switch.get("ports", [])}
+    vfs = machine["nic"].get("vfs", {"82576": 6}.get(machine["nic"]["preset"], 8))
+    stations = ["pf", *(f"vf{k}" for k in range(vfs))]
+    switch["ports"] = [{"name": name, **named.get(name, {}), "max_frame": "9018B"} for name in stations]
+    nic = {"rx_ring": ring, "descriptor_cache": 64, "tx_buffer": "16KiB", "rx_buffer": "10KiB"}
+    workload = {key: value for key, value in workload.items() if key not in ("frame_bytes", "sizes")}
+    return merged(machine, {"nic": nic, "host": {"buffer_bytes": buffer_bytes}}) | {
+        "switch": switch, "workload": {**workload, **lengths},
+    }  # fmt: skip
+
+
+@SETTINGS
+@given(
+    MACHINE, WORKLOAD, JUMBO_LENGTHS, st.sampled_from(["256B", "512B", "2KiB"]), st.sampled_from([128, 200]),
+    st.integers(1, 99),
+)  # fmt: skip
+def test_balances_hold_with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring, seed):
+    jumbo = with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring)
+    run, result = finished(jumbo, RUN, {"run": {"seed": seed}})
     check_figures(result)
     check_state(run, result)
 

@@ -25,10 +25,12 @@ from tests.run_digest import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-# The forwarding decision and the link test run by calls of their own; tests of their names run them both ways.
+# The forwarding decision, the link test and the switch core's twin run by calls of their own; tests of their names run
+# them both ways.
 DECISION = {"bridge", "forward", "ingress_rules", "mirror", "parse", "police", "port_extender", "port_set"}
 DECISION |= {"switch_tables", "tag_out", "templates"}
-OTHER_ENTRIES = {"dma", "__init__"}
+OTHER_ENTRIES = {"dma", "frame_batch", "__init__"}
+OTHER_ENTRIES |= {"core_bus", "core_ingress", "core_lookup", "core_output", "core_pattern", "core_scheduler"}
 
 
 def run_python(*arguments: str, **environment: str) -> str:

@@ -96,6 +96,50 @@ def test_a_folder_that_cannot_be_made_is_passed_over(tmp_path):
     assert last.parent == temporary / f"hwmodel-{os.getuid()}"
 
 
+def test_a_temporary_folder_is_the_users_alone(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    nowhere = {"HWMODEL_CACHE_DIR": blocked, "XDG_CACHE_HOME": blocked, "TMPDIR": tmp_path}
+    own = cache_dir(**nowhere).parent
+    assert own == tmp_path / f"hwmodel-{os.getuid()}"
+    assert (own.stat().st_mode & 0o7777, own.stat().st_uid) == (0o700, os.getuid())
+    assert cache_dir(**nowhere).parent == own  # kept for the next process
+
+
+def another_users(folder):
+    """Make a folder that somebody else can write: his own where we may give it away, else one for all."""
+    folder.mkdir(mode=0o700)
+    if os.getuid() == 0:
+        os.chown(folder, 12345, 12345)
+    else:
+        folder.chmod(0o777)
+
+
+def one_for_all(folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def link_elsewhere(folder):
+    (folder.parent / "elsewhere").mkdir(mode=0o700)
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+@pytest.mark.parametrize("plant", [another_users, one_for_all, link_elsewhere, Path.touch])
+def test_code_that_somebody_else_may_have_planted_is_not_run(plant, tmp_path):
+    """The name can be guessed; where it is taken, a folder that is new and gone again with the process."""
+    blocked, temporary = tmp_path / "file", tmp_path / "temporary"
+    blocked.write_text("")
+    temporary.mkdir()
+    planted = temporary / f"hwmodel-{os.getuid()}"
+    plant(planted)
+    there = sorted(temporary.iterdir())
+    chosen = cache_dir(HWMODEL_CACHE_DIR=blocked, XDG_CACHE_HOME=blocked, TMPDIR=temporary).parent
+    assert chosen.parent == temporary
+    assert chosen != planted
+    assert sorted(temporary.iterdir()) == there
+
+
 def test_a_user_without_a_home_gets_a_temporary_folder(tmp_path):
     """As in a container that runs under a number of no user."""
     code = "import pwd; pwd.getpwuid = {}.__getitem__; " + ASK

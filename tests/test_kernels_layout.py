@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
+from hwmodel.kernels import layout, records
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.switch_tables import MAX_ACL_ENTRIES
+from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state
 
 
@@ -32,15 +36,24 @@ def all_records(dtype, seen=()):
 @pytest.mark.parametrize("name", ["size", "data", "flags", "base", "real", "item", "sum", "field", "T", "shape"])
 def test_names_that_arrays_have_are_refused(name):
     with pytest.raises(ValueError, match=name):
-        layout.record((name, layout.I64))
+        records.record((name, records.I64))
 
 
 def test_no_field_of_the_state_has_such_a_name():
     """Looked at by another way than the guard: an empty record array has these attributes without any field."""
     empty = set(dir(np.zeros(1, np.dtype([("x", np.int64)])).view(np.recarray)[0])) - {"x"}
-    records = list(all_records(layout.NIC))
-    assert len(records) > 30
-    assert [name for each in records for name in each.names if name in empty] == []
+    found = list(all_records(layout.NIC))
+    assert len(found) > 30
+    assert [name for each in found for name in each.names if name in empty] == []
+
+
+def test_no_field_of_the_state_is_without_a_use():
+    folders = (Path(layout.__file__).parent, Path(nic_state.__file__).parent)
+    sources = [path for folder in folders for path in folder.glob("*.py") if path != Path(layout.__file__)]
+    words = {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    # The stalls are reached by the names that `nic_state.STALLS` lists.
+    words |= {f"stall_{name}" for name in nic_state.STALLS}
+    assert {name for each in all_records(layout.NIC) for name in each.names} - words == set()
 
 
 def test_fields_are_aligned():

@@ -26,7 +26,7 @@ def decisions_of(config, sent):
     lengths = np.array([len(raw) for _, raw in sent], np.int64)
     headers = np.zeros(len(sent), HEADER).view(np.recarray)
     decisions = np.zeros(len(sent), DECISION).view(np.recarray)
-    decide_templates(build_tables(config), ports, frames, lengths, headers, decisions)
+    decide_templates(build_tables(config), ports, frames, lengths, headers, decisions, decisions.copy())
     return decisions
 
 
@@ -73,5 +73,6 @@ def test_no_template_is_no_problem():
         np.zeros(0, np.int64),
         np.zeros(0, HEADER).view(np.recarray),
         decisions,
+        decisions.copy(),
     )
     assert len(decisions) == 0

@@ -23,7 +23,7 @@ T = {
     44: 22_057_366, 64: 32_083_441, 68: 34_088_657, 80: 40_104_302, 84: 42_109_517, 88: 44_114_732, 128: 64_166_883,
     132: 66_172_099, 148: 74_192_959, 152: 76_198_174, 216: 108_281_616, 256: 128_333_767, 260: 130_338_983,
     264: 132_344_198, 276: 138_359_843, 280: 140_365_058, 284: 142_370_273, 60: 30_078_226, 76: 38_099_087,
-    212: 106_276_401,
+    212: 106_276_401, 104: 52_135_593, 140: 70_182_529, 144: 72_187_744, 52: 26067796,
 }  # fmt: skip
 # The same at Gen3 x8 with SKP 1/371, and where Acks and UpdateFCs take a share: 16/169 (pcie_bench), a quarter (spec).
 GEN3_X8 = {24: 3_055_109, 28: 3_564_294, 36: 4_582_664, 40: 5_091_849, 256: 32_587_837, 260: 33_097_022,
@@ -84,6 +84,10 @@ def out_1518(t: dict[int, int] = T, tail: int = 260) -> int:
 ALONE = to_payload() + in_1518() + out_1518() + T[40]
 ALONE_64 = to_payload() + T[80] + T[84] + T[40]
 
+# Without its write-back.
+JUMBO = to_payload() + 35 * T[276] + T[76] + 35 * T[280] + T[80]
+
+SMALL_BUFFERS = {"host.buffer_bytes": "2KiB"}
 INTERRUPT = {"driver.rx_interrupt_batch": 1}
 ONE_BY_ONE = {"nic.rx_fetch_batch": 1, "nic.rx_prefetch": 8}  # each descriptor taken is replaced at once
 
@@ -94,7 +98,30 @@ CASES = {
     "long, interrupt": (INTERRUPT, 1518, ALONE + T[28]),
     "moderated: the first interrupt comes at once": ({"driver.moderation": "50us"}, 1518, ALONE + T[28]),
     # 9014 B are 35 * 256 B and 54 (56) B, in reads of 17 * 512 B and 310 B.
-    "jumbo": ({}, 9018, to_payload() + 35 * T[276] + T[76] + 35 * T[280] + T[80] + T[40]),
+    "jumbo": ({}, 9018, JUMBO + T[40]),
+    # Five buffers of 2 KiB, five descriptors, written back together.
+    "jumbo in five buffers": (SMALL_BUFFERS, 9018, JUMBO + T[104]),
+    "jumbo in five buffers, interrupt": ({**SMALL_BUFFERS, **INTERRUPT}, 9018, JUMBO + T[104] + T[28]),
+    # Nine descriptors are 144 B, a write of 128 B and one of 16 B.
+    "jumbo in nine buffers": (
+        {"host.buffer_bytes": "1KiB", "nic.rx_fetch_batch": 16, "pcie.max_payload": "128B"}, 9018,
+        to_payload() + 70 * T[148] + T[76] + 70 * T[152] + T[80] + T[152] + T[40],
+    ),
+    # The frame lies in one piece at its sender: reads of 448, 16 * 512 and 374 B. Its receiver's buffers take 1984 B
+    # each, 192 and 7 * 256 B, and the last of them 1078 B: 192, 3 * 256 and 118 (120) B.
+    "jumbo, buffer offset": (
+        {**SMALL_BUFFERS, "host.buffer_offset": "64B"}, 9018,
+        to_payload() + 34 * T[276] + T[212] + T[140] + 5 * T[216] + (4 * 7 + 3) * T[280] + T[144] + T[104],
+    ),
+    # Five reads of one descriptor each, back to back.
+    "jumbo, Rx descriptors on demand": (
+        {**SMALL_BUFFERS, "nic.rx_prefetch": 0}, 9018, JUMBO + T[104] + T[24] + R + 5 * T[36],
+    ),
+    # Three descriptors are on the chip; there is room for two more, and those that the frame lacks are two.
+    "jumbo, a cache of five": (
+        {**SMALL_BUFFERS, "nic.rx_prefetch": 3, "nic.rx_fetch_batch": 3, "nic.descriptor_cache": 5}, 9018,
+        JUMBO + T[104] + T[24] + R + T[52] + T[24],  # and a prefetch takes its turn in between
+    ),
     # 1514 B are 11 * 128 B and 106 (108) B.
     "small payloads and requests": (
         {"pcie.max_payload": "128B", "pcie.max_read_request": "128B"}, 1518,
@@ -231,6 +258,47 @@ def test_from_the_wire_to_a_vm(tmp_path, name):
     result = send_one(tmp_path, changes, of=OUTSIDE, n_bytes=n_bytes)
     assert result.totals.from_wire == 2
     assert round(result.latency_ns.min * NS) == expected_fs
+
+
+CYCLE = 6_400_000  # of 156.25 MHz
+POSTED = 20_020 * NS  # 20 ns after the frame was given to the driver
+CORE = {"switch.timing": "core"}
+NARROW = {**CORE, "switch.bus_bits": 64}
+
+
+def through_core(whole_fs: int, cycles: int) -> int:
+    """Return when a frame that is whole at a time has passed the core: so many cycles after the next clock edge."""
+    return (-(-whole_fs // CYCLE) + cycles) * CYCLE
+
+
+# Cycles: 2 to the grant, 6 and H (3 for 64 bits) to the decision, then the words, of 64 or 8 B.
+BY_CORE = {
+    "short": (CORE, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 1) - POSTED + T[84] + T[40]),
+    "long": (CORE, 1518, through_core(POSTED + to_payload() + in_1518(), 2 + 6 + 24) - POSTED + out_1518() + T[40]),
+    "narrow": (NARROW, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 3 + 8) - POSTED + T[84] + T[40]),
+    "behind the pipeline": (
+        {**CORE, "nic.max_pps": 3_000_000}, 64,
+        through_core(POSTED + to_payload() + T[80] + 333_333_333, 9) - POSTED + T[84] + T[40],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_CORE)
+def test_by_the_switch_core(tmp_path, name):
+    changes, n_bytes, expected_fs = BY_CORE[name]
+    result = send_one(tmp_path, changes, n_bytes=n_bytes)
+    assert round(result.latency_ns.min * NS) == expected_fs
+    n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
+    assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)
+
+
+def test_by_the_switch_core_to_and_from_the_wire(tmp_path):
+    out = send_one(tmp_path, CORE, to=NOBODY, n_bytes=64)
+    expected_fs = through_core(POSTED + to_payload() + T[80], 9) - POSTED + 84 * 800_000
+    assert round(out.latency_ns.min * NS) == expected_fs
+    received = 20_000 * NS + 84 * 800_000  # the capture's time is that at which the line begins
+    inward = send_one(tmp_path, CORE, of=OUTSIDE, n_bytes=64)
+    assert round(inward.latency_ns.min * NS) == through_core(received, 9) - received + T[84] + T[40]
 
 
 def test_a_broadcast_is_read_once_and_written_to_each(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 import hwmodel
 
-PUBLIC = {"InputError", "Result", "RunError", "__version__", "limits", "load_config", "simulate"}
+PUBLIC = {"InputError", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config", "simulate"}
 
 
 def test_the_public_names_are_these():

@@ -52,8 +52,16 @@ def test_both_balances_and_negative_counts_are_told():
     assert len(violations) == 2
 
 
-def test_wire_counts_and_mirrors_do_not_enter_the_balances():
-    assert check_balance(totals(delivered_to_wire=6, from_wire=2, mirrored=9)) == []
+def test_wire_counts_and_mirrored_copies_do_not_enter_the_balances_of_the_others():
+    assert check_balance(totals(delivered_to_wire=6, from_wire=2, mirrored_made=9, mirrored=9)) == []
+
+
+@pytest.mark.parametrize("field", ["mirrored_made", "mirrored", "mirrored_dropped", "mirrored_in_flight"])
+def test_one_lost_mirrored_copy_is_found(field):
+    counts = {"mirrored_made": 9, "mirrored": 4, "mirrored_dropped": 3, "mirrored_in_flight": 2}
+    assert check_balance(totals(**counts)) == []
+    (violation,) = check_balance(totals(**{**counts, field: counts[field] + 1}))
+    assert violation.startswith("mirrored_made")
 
 
 @pytest.mark.parametrize(

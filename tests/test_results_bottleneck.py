@@ -43,6 +43,8 @@ CASES = {
     "the wire outward": ({"wire.tx": 1.0, "wire.rx": 0.4, "pcie.down": 0.5}, {}, {}, "wire.tx", 1.0),
     "the wire inward": ({"wire.tx": 0.2, "wire.rx": 0.99}, {}, {"open_load": True}, "wire.rx", 0.99),
     "the pipeline": ({"nic.pipeline": 0.999, "pcie.up": 0.7}, {}, {}, "nic.pipeline", 0.999),
+    "a pipeline behind a full wire": (
+        {"wire.rx": 1.0, "nic.pipeline": 0.99}, {}, {"open_load": True}, "nic.pipeline", 0.99),
     "the switch": ({"switch.bus": 0.99, "pcie.up": 0.7}, {}, {}, "switch.bus", 0.99),
     "a shaper": ({"pcie.up": 0.3}, {"rate_limit": 0.97}, {}, "rate_limit", 0.97),
     "a policer": ({"pcie.up": 0.3}, {}, {"open_load": True, "drops": {"RATE_LIMITED": 500}}, "rate_limit", 0.0),
@@ -90,6 +92,21 @@ def test_the_sentence_on_the_link_has_the_bytes_of_a_frame():
         "1516 B of it payload."
     )
     assert why({"pcie.up": 1.0}) == "The link toward the host is busy 100.0 % of the window."
+
+
+def test_the_sentence_on_the_link_says_that_mirrored_copies_count():
+    cost = LinkCost(bytes_per_frame=2019.4, payload_bytes_per_frame=1705.5)
+    seen = observation({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost, has_mirrored=True)
+    assert find_bottleneck(seen).why.endswith("costs 2019 B there, 1706 B of it payload, mirrored copies included.")
+
+
+@pytest.mark.parametrize("resource", ["pcie.tags", "pcie.credits"])
+def test_the_sentence_on_what_waits_for_the_host_says_what_its_iommu_misses(resource):
+    busy, waits = {"pcie.up": 0.4, "pcie.tags": 0.9}, {resource: 0.9}
+    plain = find_bottleneck(observation(busy, waits)).why
+    missing = find_bottleneck(observation(busy, waits, iotlb_miss_share=0.25)).why
+    assert missing == plain[:-1] + ("; 25.0 % of the addresses miss the IOMMU's translation cache, and wait for it.")
+    assert find_bottleneck(observation(busy, waits, iotlb_miss_share=0.0)).why == plain
 
 
 def test_the_sentence_on_tags_says_how_many_and_how_long():

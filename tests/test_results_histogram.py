@@ -12,6 +12,7 @@ from hwmodel.results import (
     UNIT_FS,
     Latency,
     LogLinearBuckets,
+    filled_columns,
     merge_histogram,
     quantile_ns,
     summarize_latency,
@@ -150,3 +151,10 @@ def test_few_buckets_are_not_merged():
     assert merge_histogram([0, 0]) == ()
     with pytest.raises(ValueError):
         merge_histogram([1], most_points=0)
+
+
+@given(st.lists(st.integers(0, 2**60), min_size=1, max_size=20), st.integers(1, 5000))
+def test_filled_columns_hold_all_samples_and_no_bucket_more(samples_fs, n_buckets):
+    columns = filled_columns(min(samples_fs), max(samples_fs), n_buckets)
+    indices = [min(LATENCY_BUCKETS.index(at_fs // UNIT_FS), n_buckets - 1) for at_fs in samples_fs]
+    assert (columns.start, columns.stop) == (min(indices), max(indices) + 1)

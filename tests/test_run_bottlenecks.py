@@ -22,6 +22,7 @@ SCARCE = {
         WIDE,  # where frames may drop, the senders' cores are as busy
         {"driver": {"frame_time": "2us"}, "nic": {"drop_enable": False}, "workload": {"pattern": "incast"}},
     ),
+    "switch.bus": merged(WIDE, {"switch": {"timing": "core", "bus_bits": 64, "clock": "100MHz"}}),
     "nic.pipeline": merged(WIDE, {"nic": {"max_pps": 500_000}}),
     "rx.descriptors": merged(
         WIDE,

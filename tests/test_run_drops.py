@@ -146,9 +146,9 @@ LIMITS_GBPS = {"vf0": 1.0, "vf1": 0.25, "vf2": 2.5}
 ONE_FRAME_GBPS = 1518 * 8 / 20e6  # in a window of 20 ms
 
 
-def limited_rates(limits):
+def limited_rates(limits, **nic):
     ports = [{"name": name, "rate_limit": f"{round(gbps * 1000)}Mbps"} for name, gbps in limits.items()]
-    machine = {"nic": {"vfs": 4}, "switch": {"ports": ports}, "workload": {"pattern": "ring"}}
+    machine = {"nic": {"vfs": 4, **nic}, "switch": {"ports": ports}, "workload": {"pattern": "ring"}}
     result = result_of(POLLED, machine, {"run": {"warmup": "1ms", "duration": "20ms"}})
     assert result.drops == {}
     return {vm.name: vm.tx_gbps for vm in result.vms}, result
@@ -161,9 +161,45 @@ def test_a_rate_limit_is_kept_exactly():
     assert result.bottleneck.resource == "rate_limit"
 
 
-def test_a_rate_limit_is_not_exceeded_beside_a_vm_without_one():
-    """A frame that is due may have to wait for its turn, and the rate that it loses so is not made up for."""
+def test_a_rate_limit_is_kept_exactly_beside_a_vm_without_one():
+    """A frame that is due may have to wait for its turn; what it loses so is made up for."""
     rates, _ = limited_rates(LIMITS_GBPS)
     assert rates["vf3"] > 5
     for name, gbps in LIMITS_GBPS.items():
-        assert 0 < rates[name] <= gbps + 2 * ONE_FRAME_GBPS
+        assert rates[name] == pytest.approx(gbps, abs=2 * ONE_FRAME_GBPS)
+
+
+def test_without_a_window_a_limited_vm_loses_what_it_waits():
+    rates, _ = limited_rates(LIMITS_GBPS, rate_limit_window="0B")
+    assert rates["vf2"] < LIMITS_GBPS["vf2"] - 10 * ONE_FRAME_GBPS
+
+
+@pytest.mark.parametrize("window_bytes", [0, 2000, 15180])
+def test_after_a_pause_a_window_goes_out_at_once(window_bytes):
+    """The first frame needs no credit, so a fresh limiter lets out the frames that fit the window, and one more."""
+    n_bytes = 1518
+    machine = {
+        "nic": {"vfs": 2, "rate_limit_window": f"{window_bytes}B"},
+        "switch": {"ports": [{"name": "vf0", "rate_limit": "10Mbps"}]},  # 1.2 ms a frame
+        "workload": {"pattern": "flows", "flows": [["vf0", "vf1", "9Gbps"]]},
+    }
+    result = result_of(POLLED, machine, {"run": {"warmup": "0us", "duration": "200us"}})
+    assert result.totals.delivered_frames == window_bytes // n_bytes + 1
+
+
+def test_a_pipeline_slower_than_the_wire_drops_in_the_rx_buffer():
+    """What comes from the wire beyond `max_pps` fills the Rx buffer; then as much is dropped as does not pass."""
+    n_bytes, mpps = 64, 3
+    machine = {
+        "nic": {"vfs": 2, "max_pps": mpps * 10**6, "rx_buffer": "16KiB"},
+        "pcie": {"lanes": 16},
+        "driver": {"frame_time": "1ns"},
+        "workload": {"load": "1Mbps", "external": {"rate": "6Gbps", "frame_bytes": n_bytes, "arrivals": "periodic"}},
+    }
+    result = result_of(POLLED, machine, {"run": {"warmup": "1ms", "duration": "2ms"}})
+    assert result.totals.mpps == pytest.approx(mpps, rel=0.001)
+    assert result.bottleneck.resource == "nic.pipeline"
+    assert set(result.drops) == {"RX_BUFFER_FULL"}
+    n_passed, n_waiting = mpps * result.window.end_ns / 1000, 16 * 1024 // (n_bytes - 4)
+    assert result.drops["RX_BUFFER_FULL"] == pytest.approx(result.totals.from_wire - n_passed - n_waiting, abs=5)
+    assert result.queues["rx_buffer"].max == n_waiting * (n_bytes - 4)

@@ -12,6 +12,7 @@ from hwmodel.kernels import layout
 from hwmodel.simulation.nic_state import build_state
 from tests.run_cases import (
     BATCHES_OF_ONE,
+    OUTSIDE,
     POLLED,
     begun,
     finished,
@@ -123,7 +124,7 @@ def test_windows_side_by_side_add_up_to_the_whole(machine):
     for name in ("pcie.up", "pcie.down", "pcie.tags", "wire.tx", "wire.rx", "nic.pipeline"):
         assert mean(lambda part, name=name: part.utilization[name]) == pytest.approx(whole.utilization[name], abs=1e-9)
     for name, depth in whole.queues.items():
-        if name != "tx_ring":  # the mean of those in use, which are fewer at first
+        if name not in ("tx_ring", "rx_ring"):  # the mean of those in use, which are fewer at first
             assert mean(lambda part, name=name: part.queues[name].mean) == pytest.approx(depth.mean, rel=1e-9)
     assert mean(lambda part: part.cpu.cores_busy) == pytest.approx(whole.cpu.cores_busy, abs=1e-9)
     assert mean(lambda part: part.totals.gbps) == pytest.approx(whole.totals.gbps, abs=1e-9)
@@ -159,6 +160,47 @@ def test_rings_stay_in_their_pool(nic):
     for queues in (state.tx_queue, state.rx_queue):
         in_use = [queues[i] for i in range(int(state.limits.n_queues))]
         assert max(queue.first + queue.mask for queue in in_use) < layout.RING_POOL
+
+
+@pytest.mark.parametrize(
+    "nic",
+    [
+        {"vfs": 128, "rx_ring": 8192, "rx_prefetch": 4096, "descriptor_cache": 4096},  # 66,048 fetches of eight at once
+        {"vfs": 63, "queues_per_vf": 16, "rx_ring": 2048, "rx_prefetch": 2047, "descriptor_cache": 2047,
+         "rx_fetch_batch": 1},  # and 2 million of one
+    ],
+)  # fmt: skip
+def test_all_rings_may_fetch_all_their_descriptors_at_once(nic):
+    run, _ = finished(
+        POLLED, {"nic": {"preset": None, **nic}, "workload": {"pattern": "ring", "load": "1Mbps"}},
+        {"run": {"warmup": "0us", "duration": "40us"}},
+    )  # fmt: skip
+    state = run.state[0]
+    held = [queue.known + queue.requested + queue.cached for queue in state.rx_queue[: state.limits.n_queues]]
+    waiting = state.reads.rx_fetches
+    assert set(held) == {nic["rx_ring"] - 1}
+    assert waiting.tail - waiting.head > 60_000
+    assert waiting.mask < layout.FETCH_CAP
+
+
+FAR = {
+    "pcie": {"generation": 3, "lanes": 32, "tags": 256, "address_bits": 32},
+    "nic": {"vfs": 4, "rx_writeback_batch": 1, "preset": None, "tx_ring": 4096, "rx_ring": 4096},
+    "workload": {"frame_bytes": 64, "pattern": "broadcast"},
+}
+
+
+def test_a_link_may_be_as_long_as_its_tlps_on_the_way_have_room():
+    """At 31.4 GB/s the shortest TLP, 20 B, takes 0.6365 ns; 4095 of them take 2606.4 ns."""
+    begun(POLLED, FAR, {"pcie": {"propagation": "2606ns"}})
+    with pytest.raises(InputError, match=r"pcie\.propagation: 2\.607us .* 4096 TLPs .* 4095, so for at most 2606ns"):
+        begun(POLLED, FAR, {"pcie": {"propagation": "2607ns"}})
+
+
+def test_a_long_link_full_of_short_tlps_does_not_overflow():
+    far = {"pcie": {"propagation": "2600ns", "dllp_model": "none"}, "run": {"warmup": "10us", "duration": "100us"}}
+    _, result = finished(POLLED, FAR, far)
+    assert result.totals.copies_delivered > 1000
 
 
 def test_a_histogram_of_jitter_that_does_not_fit_is_refused():
@@ -233,6 +275,21 @@ def test_credits_that_are_infinite_do_not_fill_a_queue():
     result = result_of(POLLED, machine, {"workload": {"pattern": "to_wire", "frame_bytes": 64}},
                        {"run": {"warmup": "0us", "duration": "1ms"}})  # fmt: skip
     assert result.totals.delivered_to_wire > 0
+
+
+def test_a_capture_far_above_the_line_rate_is_carried_at_the_line_rate(tmp_path):
+    """More than 65,536 frames of one instant wait outside; 64 B and 20 B a frame at 10 Gb/s take 67.2 ns."""
+    n_frames = 70_000
+    path = tmp_path / "burst.pcap"
+    write_capture(path, [(0, frame(OUTSIDE, "vf0"))] * n_frames)
+    machine = {"nic": {"vfs": 2}, "pcie": {"generation": 3, "lanes": 16}, "driver": {"frame_time": "1ns"}}
+    run = {"warmup": "0us", "duration": "6ms"}
+    result = result_of(POLLED, machine, {"workload": {"pcap": str(path), "pcap_time": "file"}, "run": run})
+    assert result.totals.from_wire == n_frames
+    assert result.totals.dropped_frames == 0
+    assert result.latency_ns.max < 50_000  # from the end of reception
+    half = result_of(POLLED, machine, {"workload": {"pcap": str(path)}, "run": {**run, "duration": "2ms"}})
+    assert half.totals.from_wire == pytest.approx(2e6 / 67.2, abs=1)
 
 
 # ---- Words and units ----

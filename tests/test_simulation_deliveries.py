@@ -125,19 +125,3 @@ def test_a_full_log_is_taken_in_pieces(tmp_path, monkeypatch):
     assert max(taken) <= layout.LOG_CAP
     with RawPcapReader(str(path)) as reader:
         assert {meta.wirelen for _, meta in reader} == {60}
-
-
-@pytest.mark.parametrize("n_wrong", [1, 3])
-def test_what_a_run_does_not_model_is_a_line_each(n_wrong):
-    wrong = {
-        "switch": {"mirrors": [{"to": "vf1", "from": "vf0"}]},
-        "host": {"iotlb": {"entries": 64, "miss": "100ns"}},
-    }
-    wrong["switch"]["timing"] = "core"
-    blocks = {"host": wrong["host"]} if n_wrong == 1 else wrong
-    with pytest.raises(InputError) as refusal:
-        simulate(config_of(**blocks))
-    lines = refusal.value.lines
-    assert len(lines) == n_wrong
-    keys = [line.split(":")[0] for line in lines]
-    assert sorted(keys) == ["host.iotlb", "switch.mirrors", "switch.timing"][:n_wrong]

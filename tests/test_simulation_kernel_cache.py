@@ -12,7 +12,7 @@ import pytest
 from hwmodel.kernels import dma, engine
 from hwmodel.simulation import DMA_ENTRIES, kernel_cache, kernels_are_cached
 from hwmodel.simulation.compile_entry import compile_entry, signature
-from hwmodel.simulation.kernel_cache import RUN_ENTRIES, fill_cache
+from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SWITCH_ENTRIES, fill_cache
 from hwmodel.simulation.nic_state import build_state
 from tests.simulation_cases import config_of
 
@@ -34,7 +34,9 @@ class Child:
     is_endless = False
     ended: tuple[str, ...] = ()
 
-    def __init__(self, command):
+    def __init__(self, command, env):
+        assert env["HWMODEL_CACHE_DIR"] == str(self.folder.parent), "the parent's folder, wherever it is"
+        assert env["PATH"] == os.environ["PATH"]
         self.name = command[-1]
         Child.started += (self.name,)
         self.status = None
@@ -91,7 +93,7 @@ def test_an_interrupt_leaves_no_child_behind(children, monkeypatch):
 
 
 def test_where_no_child_can_be_started_the_caller_compiles(empty_cache, monkeypatch):
-    def refuse(_command):
+    def refuse(_command, env):
         raise PermissionError("no more processes")
 
     monkeypatch.setattr(kernel_cache.subprocess, "Popen", refuse)
@@ -100,7 +102,7 @@ def test_where_no_child_can_be_started_the_caller_compiles(empty_cache, monkeypa
 
 
 def test_an_entry_is_an_entry():
-    for name in RUN_ENTRIES + DMA_ENTRIES:
+    for name in RUN_ENTRIES + DMA_ENTRIES + SWITCH_ENTRIES:
         assert len(signature(name)) >= 2
     with pytest.raises((ImportError, AttributeError)):
         compile_entry("engine.no_such_function")
@@ -130,6 +132,23 @@ from tests.test_kernels_templates import decisions_of
 compile_entry("templates.decide_templates")
 decisions_of(switch(), [("vf0", frame("vf1", "vf0"))])
 assert templates.decide_templates.signatures == [signature("templates.decide_templates")]
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
+
+
+def test_the_signatures_of_whole_frames_are_those_of_the_calls():
+    code = """
+from hwmodel.kernels import frame_batch
+from hwmodel.simulation.compile_entry import compile_entry, signature
+from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES
+from hwmodel.switch_frames import forward_frames
+from tests.forwarding_bench import AclEntry, frame, switch
+from tests.switch_cases import stand_in
+for name in SWITCH_ENTRIES:
+    compile_entry(name)
+forward_frames(stand_in(switch(acl=(AclEntry("police", rate_bps=1000, burst_bytes=64),))), [frame("vf1", "vf0")])
+for name in SWITCH_ENTRIES:
+    assert getattr(frame_batch, name.split(".")[1]).signatures == [signature(name)], name
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
 

@@ -87,14 +87,19 @@ def test_batches_and_limits_are_carried_over():
         "fetch_batch": 3,
         "rx_fetch_batch": 4,
         "rx_prefetch": 5,
-        "tx_writeback_batch": 6,
-        "rx_writeback_batch": 7,
         "descriptor_cache": 30,
     }
     driver = {"tx_doorbell_batch": 8, "refill_batch": 9, "rx_interrupt_batch": 10, "tx_interrupt_batch": 11}
-    nic = machine(nic={**nic_keys, "writeback_timeout": "3us", "drop_enable": False}, driver=driver)
+    batches = {"tx_writeback_batch": 6, "rx_writeback_batch": 7}
+    nic = machine(nic={**nic_keys, **batches, "writeback_timeout": "3us", "drop_enable": False}, driver=driver)
     assert {key: int(nic.limits[key]) for key in {**nic_keys, **driver}} == {**nic_keys, **driver}
     assert (nic.limits.writeback_timeout_fs, nic.limits.drop_enable, nic.limits.drop_when_full) == (3 * 10**9, 0, 0)
+    for number in range(3):
+        sent, received = nic.tx_queue[number].held, nic.rx_queue[number].held
+        assert (sent.queue, sent.ring_length, sent.batch) == (number, 40, 6)
+        assert (received.queue, received.ring_length, received.batch) == (number, 50, 7)
+        assert (sent.kind, sent.timer_kind) == (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
+        assert (received.kind, received.timer_kind) == (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
     assert machine(workload={"on_full": "drop"}).limits.drop_when_full == 1
 
 
@@ -102,7 +107,7 @@ def test_rx_descriptors_are_posted_at_the_start():
     """rx_ring - 1 of each ring, those of the PF too."""
     nic = machine(nic={"rx_ring": 50, "queues_per_vf": 2})
     assert [int(nic.rx_queue[i].known) for i in range(7)] == [49] * 6 + [0]
-    assert nic.rx_ring.level == 6 * 49
+    assert nic.rx_ring.level == 0  # none is in use
     assert [int(nic.rx_queue[i].function) for i in range(6)] == [0, 0, 1, 1, 2, 2]
 
 

@@ -67,9 +67,9 @@ def test_templates_are_decided_one_by_one():
     for row, (to, sender) in enumerate(((vf1, vf0), (unknown, vf0), (vf1, vf1))):
         header = b"\x02\0\0\0" + to + b"\x02\0\0\0" + sender + b"\x88\xb5"
         frames[row, :14] = np.frombuffer(header, np.uint8)
-    headers, decisions = (np.zeros(3, kind).view(np.recarray) for kind in (HEADER, DECISION))
+    headers, decisions, refused = (np.zeros(3, kind).view(np.recarray) for kind in (HEADER, DECISION, DECISION))
     lengths = np.full(3, 60)
-    decide_templates(build_tables(config.switch), np.full(3, 2), frames, lengths, headers, decisions)
+    decide_templates(build_tables(config.switch), np.full(3, 2), frames, lengths, headers, decisions, refused)
     assert decisions.reason.tolist() == [0, 0, DropReason.SPOOFED_MAC]
     assert decisions.n_copies.tolist() == [1, 1, 0]
 
@@ -139,3 +139,35 @@ def test_progress_comes_and_ends_at_the_whole():
     seen = []
     simulate(config_from_mapping(SMALL), progress=lambda share, text: seen.append((share, text)))
     assert seen[-1] == (1.0, "measuring") and {text for _, text in seen} == {"warm-up", "measuring"}
+
+
+def test_an_automatic_window_ends_right_behind_a_delivery_of_the_busiest_flow():
+    flows = {
+        "pattern": "flows",
+        "flows": [["vf0", "vf1", "300Mbps"], ["vf1", "vf0", "900Mbps"]],
+        "arrivals": "periodic",
+    }
+    config, run = finished_run({**SMALL, "workload": flows, "run": {"warmup": "auto", "duration": "400us"}})
+    assert run.book.flows[1] == ("vf1", "vf0")
+    nic = run.state[0]
+    assert nic.now_fs - run.start.now_fs != 400_000_000_000
+    delivered = int(nic.flow[1].delivered)
+    assert run.busiest_flow().delivered == delivered
+    # The window holds whole batches of 32 frames, at whose end the run stands.
+    assert (run.end.flows["delivered"][1] - run.start.flows["delivered"][1]) % 32 == 0
+    assert nic.flow[1].stop_at == layout.NEVER
+    for _ in run.to_next_delivery(run.busiest_flow(), 10**12):
+        pass
+    assert nic.flow[1].delivered == delivered + 32
+    assert config.driver.rx_interrupt_batch == 32
+
+
+def test_a_run_is_told_what_to_keep_when_it_is_made():
+    config = config_from_mapping(SMALL)
+    plain = Run(config, build_workload(config), lambda _share, _text: None)
+    told = Run(config, build_workload(config), lambda _share, _text: None, has_trace=True, compile_s=1.5)
+    for run in (plain, told):
+        for _ in run.pieces():
+            pass
+    assert (plain.result().host_run.compile_s, told.result().host_run.compile_s) == (0.0, 1.5)
+    assert plain.tlps == [] and len(told.tlps) > 100

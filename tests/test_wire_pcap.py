@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scapy.utils import PcapWriter as ScapyWriter
 
 from hwmodel.errors import InputError
-from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, read_blocks, read_frames
+from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks, read_frames
 
 FRAMES = [b"\x02" * 14, bytes(range(60)), b"\xff" * 21]
 TIMES_NS = [1_500_000_000_123_456_789, 1_500_000_000_123_456_790, 1_500_000_001_000_000_001]
@@ -170,3 +170,14 @@ def test_noise_gives_frames_or_an_input_error(tmp_path_factory, noise, with_head
     except InputError:
         return
     assert sum(16 + len(frame) for _, frame, _ in frames) == len(noise)
+
+
+def test_frames_of_no_file_make_a_block_too():
+    frames = [b"abc", b"", b"defgh"]
+    block = PcapBlock.of_frames([5, 9, 7], frames, first_frame=4)
+    assert (len(block), block.first_frame, block.at_ns.tolist()) == (3, 4, [5, 9, 7])
+    assert [block.frame(index) for index in range(3)] == frames
+    assert block.prefix(4).tobytes() == b"abc\0\0\0\0\0defg"
+    assert block.captured_bytes.tolist() == block.original_bytes.tolist() == [3, 0, 5]
+    assert block.file_offset.tolist() == [-1, -1, -1]
+    assert len(PcapBlock.of_frames([], [])) == 0

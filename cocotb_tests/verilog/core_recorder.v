@@ -59,12 +59,18 @@ module core_recorder #(
         end
     end
 
+    // The bits of a beat that are in the frame.
+    function [63:0] kept(input [7:0] keep);
+        integer i;
+        for (i = 0; i < 8; i = i + 1) kept[8*i+:8] = {8{keep[i]}};
+    endfunction
+
     // The output of port `o`.
     task take_beat;
         begin
             beat = m_axis_tdata[o*64+:64];
             $fwrite(beat_file[o], "%u", beat);
-            if ((^beat) === 1'bx) saw_x <= 1'b1;
+            if ((^(beat & kept(m_axis_tkeep[o*8+:8]))) === 1'bx) saw_x <= 1'b1;
             if (!started[o]) first_beat[o] = cycle;
             started[o] = 1'b1;
             beats_taken[o] = beats_taken[o] + 16'd1;

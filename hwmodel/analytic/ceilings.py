@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic import core_timing
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.traffic import Demand, Traffic
@@ -219,8 +220,8 @@ def _pipeline(
 
 def bus_words(config: Config, traffic: Traffic) -> Fraction:
     """Give the mean cycles that a frame holds the switch's shared bus: whole words, no FCS."""
-    word_bytes = config.switch.bus_bits // BITS_PER_BYTE
-    return sum((share * -(-(n_bytes - FCS_BYTES) // word_bytes) for n_bytes, share in traffic.sizes), ZERO)
+    bus_bits = config.switch.bus_bits
+    return sum((share * core_timing.words(n_bytes - FCS_BYTES, bus_bits) for n_bytes, share in traffic.sizes), ZERO)
 
 
 def _rate_limits(config: Config, traffic: Traffic) -> Iterator[Ceiling]:

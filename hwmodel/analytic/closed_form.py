@@ -115,6 +115,7 @@ def _outside_alone(
         copies=sum((weight * one.copies for one, weight in share), ZERO),
         to_wire=sum((weight * one.to_wire for one, weight in share), ZERO),
         from_wire=sum((weight * one.from_wire for one, weight in share), ZERO),
+        mirrored=sum((weight * one.mirrored for one, weight in share), ZERO),
     )
     scaled = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in transactions if one.per_s]
     rows = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in ceilings if one.per_s]
@@ -144,7 +145,6 @@ def _mean_latency_ns(config: Config, traffic: Traffic) -> float | None:
 def _notes(config: Config) -> tuple[str, ...]:
     """Say what of the configuration the closed form leaves out."""
     left_out = {
-        "mirrored copies": bool(config.switch.mirrors),
         "frames that the access list drops or polices": bool(config.switch.acl),
         "misses of the IOMMU's translation cache": config.host.iotlb is not None,
         "the spread of the read latency (its mean counts)": config.host.jitter.kind != "fixed",

@@ -2,7 +2,7 @@
 
 A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. DLLPs that are sent one by one (`tlp4`, `tlp1`)
 are not counted: how many are due depends on what went before. A random read latency enters by its mean; the IOMMU's
-translation cache is taken to hit.
+translation cache is taken to hit. The wait for the switch core's next clock edge, less than a cycle, is left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
@@ -20,9 +21,6 @@ from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-
-# From the last beat accepted to the decision usable by the input arbiter of the switch core.
-_SWITCH_CORE_CYCLES = 2
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,8 @@ def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
 def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, ...]:
     """List the steps of one frame from a VM to a VM, alone, from its post to its being visible to the receiver.
 
-    Batches are 1, the Rx descriptor is on the chip. Where the receiver does not poll, it waits for an interrupt.
+    Batches are 1, the frame's Rx descriptors are on the chip. Where the receiver does not poll, it waits for an
+    interrupt.
     """
     interrupt = config.driver.rx_interrupt_batch or config.driver.moderation_fs
     rules, rate, host = TlpRules.of(config), link_rate_of(config.pcie), config.host
@@ -148,9 +147,10 @@ def _inside(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
     if config.nic.max_pps is not None:
         yield LatencyStep("pipeline", FS_PER_S // config.nic.max_pps, "1 / max_pps")
     if config.switch.timing == "core":
-        words = -(-n_bytes * BITS_PER_BYTE // config.switch.bus_bits)
-        duration_fs = (words + _SWITCH_CORE_CYCLES) * FS_PER_S // config.switch.clock_hz
-        yield LatencyStep("switch core", duration_fs, f"({words} words + {_SWITCH_CORE_CYCLES}) / clock")
+        words = core_timing.words(n_bytes, config.switch.bus_bits)
+        cycles = core_timing.alone_cycles(n_bytes, config.switch.bus_bits)
+        duration_fs = cycles * core_timing.cycle_fs(config.switch.clock_hz)
+        yield LatencyStep("switch core", duration_fs, f"({words} words + {cycles - words}) / clock")
 
 
 def _terms(tlps: Iterable[Tlp]) -> str:

@@ -1,20 +1,21 @@
 """Where a frame's copies go, for the bytes that they cost: stations it is written to, and whether it uses the wire.
 
 A short form of the forwarding decision, for frames that pass every filter: it knows the mode, membership in the
-sender's VLAN, loopback, acceptance of groups, promiscuity and S-channels. Anti-spoofing, access lists, policers and
-mirrors are not looked at. The decision itself is made by the kernels.
+sender's VLAN, loopback, acceptance of groups, promiscuity, S-channels and mirrors. Anti-spoofing, access lists and
+policers are not looked at. The decision itself is made by the kernels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from hwmodel.analytic.mirrors import UPLINK, mirrored_stations
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.station import Port
 
-UPLINK = "uplink"
 GROUPS = ("broadcast", "multicast")
 TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
 _DEFAULT_S_CHANNEL = 1
@@ -26,12 +27,14 @@ class Route:
 
     `stations`: those it is written to. `to_wire`, `from_wire`: whether it leaves by the wire, whether it comes from
     there (a frame that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire.
+    `mirrored`: the stations that get mirrored copies.
     """
 
     stations: tuple[str, ...]
     to_wire: bool
     from_wire: bool = False
     tag_bytes: int = 0
+    mirrored: tuple[str, ...] = ()
 
 
 class Router:
@@ -42,6 +45,7 @@ class Router:
     """
 
     def __init__(self, config: Config, adjacent_bridge_reflects: bool = False) -> None:
+        self._config = config
         self._switch = config.switch
         self._ports = {port.name: port for port in config.switch.ports}
         self._reflects = adjacent_bridge_reflects
@@ -53,6 +57,14 @@ class Router:
 
     def route(self, source: str, target: str) -> Route:
         """Give the route of a frame from a port to a station, "uplink", "broadcast" or "multicast"."""
+        route = self._forwarded(source, target)
+        comes_back = route.to_wire and route.from_wire
+        mirrored = mirrored_stations(
+            self._config, source, target, route.stations, to_wire=route.to_wire, comes_back=comes_back
+        )
+        return replace(route, mirrored=tuple(mirrored)) if mirrored else route
+
+    def _forwarded(self, source: str, target: str) -> Route:
         if source == UPLINK:
             return Route(self._accepting(target, None), False, True)
         sender = self._ports[source]

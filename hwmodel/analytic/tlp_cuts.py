@@ -57,18 +57,20 @@ class RingPiece:
 
 
 @lru_cache(maxsize=1024)
-def cut_ring(batch: int, ring: int, boundary_bytes: int) -> tuple[RingPiece, ...]:
+def cut_ring(batch: int, ring: int, boundary_bytes: int, *, from_anywhere: bool = False) -> tuple[RingPiece, ...]:
     """Cut batches of `batch` descriptors that follow one another round a ring of `ring` descriptors.
 
     A batch is cut where the ring wraps and at multiples of `boundary_bytes`. The means are exact: they are taken over
-    the batches until their position in the ring repeats. Raises ValueError for a batch of none or of more than a ring.
+    the batches until their position in the ring repeats; `from_anywhere`: over all positions, for batches between which
+    others stand. Raises ValueError for a batch of none or of more than a ring.
     """
     if not 1 <= batch <= ring:
         raise ValueError(f"a batch of {batch} descriptors in a ring of {ring}")
     counts: dict[tuple[int, int], int] = {}
-    n_batches = ring // gcd(ring, batch)
+    step = 1 if from_anywhere else batch
+    n_batches = ring // gcd(ring, step)
     for number in range(n_batches):
-        first = number * batch % ring
+        first = number * step % ring
         before_wrap = min(batch, ring - first)
         for start, n in ((first, before_wrap), (0, batch - before_wrap)):
             address = start * DESCRIPTOR_BYTES

@@ -12,7 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.capture import Capture, read_capture
-from hwmodel.analytic.routes import GROUPS, UPLINK, Router
+from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.routes import GROUPS, Router
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.wire.ethernet import wire_bytes
@@ -26,8 +27,9 @@ class Traffic:
     """Hold the mean over the frames offered; shares and counts are per frame.
 
     `sizes`: (frame_bytes, share), the shares add up to 1. `reads`: frames read from a VM's memory. `copies`: copies
-    written to VMs. `to_wire`, `from_wire`: crossings. `tag_bytes`: mean tag bytes of a frame sent on the wire.
-    `sent`, `received`: by station. `frames_per_s`: the rate, where it is given and not to be found; else None.
+    written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`:
+    mean tag bytes of a frame sent on the wire. `sent`, `received`: by station, mirrored copies among what is received.
+    `frames_per_s`: the rate, where it is given and not to be found; else None.
     """
 
     sizes: tuple[tuple[int, Fraction], ...]
@@ -36,9 +38,15 @@ class Traffic:
     to_wire: Fraction
     from_wire: Fraction
     tag_bytes: Fraction = Fraction(0)
+    mirrored: Fraction = Fraction(0)
     sent: Mapping[str, Fraction] = field(default_factory=dict)
     received: Mapping[str, Fraction] = field(default_factory=dict)
     frames_per_s: Fraction | None = None
+
+    @property
+    def written(self) -> Fraction:
+        """Give the copies written to VMs, mirrored ones among them."""
+        return self.copies + self.mirrored
 
     @property
     def mean_frame_bytes(self) -> Fraction:
@@ -153,12 +161,13 @@ def _mix(
             route = router.route(stream.source, target)
             sums["all"] += weight
             sums["copies"] += weight * len(route.stations)
+            sums["mirrored"] += weight * len(route.mirrored)
             sums["to_wire"] += weight * route.to_wire
             sums["from_wire"] += weight * route.from_wire
             sums["tags"] += weight * route.tag_bytes * route.to_wire
             if stream.source != UPLINK:
                 sent[stream.source] += weight
-            for station in route.stations:
+            for station in (*route.stations, *route.mirrored):
                 received[station] += weight
     total = sums["all"]
     if total <= 0:
@@ -170,6 +179,7 @@ def _mix(
         to_wire=sums["to_wire"] / total,
         from_wire=sums["from_wire"] / total,
         tag_bytes=sums["tags"] / sums["to_wire"] if sums["to_wire"] else Fraction(0),
+        mirrored=sums["mirrored"] / total,
         sent={name: weight / total for name, weight in sent.items()},
         received={name: weight / total for name, weight in received.items()},
     )

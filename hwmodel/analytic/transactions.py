@@ -18,7 +18,8 @@ from hwmodel.analytic.link import (
     counts_whole_double_words,
     tlp_overhead_of,
 )
-from hwmodel.analytic.tlp_cuts import cut, cut_completions, cut_ring
+from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
+from hwmodel.analytic.tlp_cuts import RingPiece, cut, cut_completions, cut_ring
 from hwmodel.analytic.traffic import Traffic
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -125,46 +126,35 @@ class TlpRules:
 
 @dataclass(frozen=True)
 class Batches:
-    """Hold the batches that a saturated run settles into, in descriptors or frames; 0 interrupts: none.
+    """Hold the batches that a saturated run settles into, in descriptors or frames; those of `RxBatches` go beside.
 
-    `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a driver that gets so few at a
-    time rings for those, however large its own batch.
+    `tx_interrupt`: 0 for none. `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a
+    driver that gets so few at a time rings for those, however large its own batch.
     """
 
     fetch: int
     rx_fetch: int
     tx_writeback: int
-    rx_writeback: int
     tx_interrupt: int
-    rx_interrupt: int
     tx_free: int
     tx_doorbells: int
-    refill: int
 
     @classmethod
     def of(cls, config: Config) -> Batches:
         """Derive the batches from a configuration, none larger than its ring."""
         nic, driver = config.nic, config.driver
         tx_writeback = min(nic.tx_writeback_batch, nic.tx_ring)
-        rx_writeback = min(nic.rx_writeback_batch, nic.rx_ring)
-        tx_interrupt = _whole_writebacks(driver.tx_interrupt_batch, tx_writeback)
+        # Frames count when their write-back has landed, so an interrupt stands for whole write-backs.
+        tx_interrupt = -(-driver.tx_interrupt_batch // tx_writeback) * tx_writeback
         tx_free = tx_interrupt or tx_writeback
         return cls(
             fetch=min(nic.fetch_batch, nic.tx_ring),
             rx_fetch=min(nic.rx_fetch_batch if nic.rx_prefetch else 1, nic.rx_ring),
             tx_writeback=tx_writeback,
-            rx_writeback=rx_writeback,
             tx_interrupt=tx_interrupt,
-            rx_interrupt=_whole_writebacks(driver.rx_interrupt_batch, rx_writeback),
             tx_free=tx_free,
             tx_doorbells=-(-tx_free // driver.tx_doorbell_batch),
-            refill=driver.refill_batch,
         )
-
-
-def _whole_writebacks(interrupt_batch: int, writeback_batch: int) -> int:
-    # Frames count when their write-back has landed, so an interrupt stands for whole write-backs.
-    return -(-interrupt_batch // writeback_batch) * writeback_batch
 
 
 def transactions_of(
@@ -184,6 +174,8 @@ class _Writer:
         self._traffic = traffic
         self._rules = TlpRules.of(config)
         self._batches = Batches.of(config)
+        self._rx_frames = descriptor_shares(config, traffic.sizes)
+        self._rx_batches = RxBatches.of(config, self._rx_frames)
 
     def all(self, interrupts_per_s: Fraction | None) -> Iterator[Transaction]:
         for transaction in (*self._sending(), *self._receiving(), *self._rx_interrupts(interrupts_per_s)):
@@ -203,34 +195,35 @@ class _Writer:
         for frame_bytes, share in self._traffic.sizes:
             for tlps in self._rules.reads(self._config.host.buffer_offset_bytes, frame_bytes - FCS_BYTES):
                 yield self._times("payload read", reads * share, tlps)
-        yield from self._writebacks("Tx write-back", reads, batches.tx_writeback, ring)
+        for piece in cut_ring(batches.tx_writeback, ring, self._rules.max_payload_bytes):
+            yield self._ring_write("Tx write-back", reads, piece)
         if batches.tx_interrupt:
             yield self._register_write("Tx interrupt", "up", reads / batches.tx_interrupt)
 
     def _receiving(self) -> Iterator[Transaction]:
-        batches, copies, ring = self._batches, self._traffic.copies, self._config.nic.rx_ring
-        host = self._config.host
+        copies, ring, host = self._traffic.written, self._config.nic.rx_ring, self._config.host
         room = host.buffer_bytes - host.buffer_offset_bytes
-        descriptors = Fraction(0)
         for frame_bytes, share in self._traffic.sizes:
-            for piece in cut(0, frame_bytes - FCS_BYTES, room):
-                tlps = self._rules.write(host.buffer_offset_bytes, piece)
+            for piece_bytes in cut(0, frame_bytes - FCS_BYTES, room):
+                tlps = self._rules.write(host.buffer_offset_bytes, piece_bytes)
                 yield self._times("payload write", copies * share, tlps)
-                descriptors += copies * share
-        yield from self._descriptor_reads("Rx descriptor read", descriptors, batches.rx_fetch, ring)
-        yield from self._writebacks("Rx write-back", descriptors, batches.rx_writeback, ring)
-        yield self._register_write("Rx doorbell", "down", descriptors / batches.refill)
+        per_copy = sum((n * share for n, share in self._rx_frames.items()), Fraction(0))
+        yield from self._descriptor_reads("Rx descriptor read", copies * per_copy, self._batches.rx_fetch, ring)
+        rx = self._rx_batches
+        for n_descriptors, share in rx.writebacks:
+            held = copies / rx.frames_per_writeback * share * n_descriptors
+            pieces = cut_ring(n_descriptors, ring, self._rules.max_payload_bytes, from_anywhere=not rx.is_regular)
+            for piece in pieces:
+                yield self._ring_write("Rx write-back", held, piece)
+        yield self._register_write("Rx doorbell", "down", copies * per_copy / rx.descriptors_per_doorbell)
 
     def _rx_interrupts(self, per_s: Fraction | None) -> Iterator[Transaction]:
         if per_s is not None:
             tlps = self._rules.write(0, REGISTER_BYTES)
             yield Transaction("Rx interrupt", Fraction(0), per_s, tlps)
-            return
-        # A timer that never holds an interrupt back lets one through for each write-back.
-        batches = self._batches
-        batch = batches.rx_writeback if self._config.driver.moderation_fs else batches.rx_interrupt
-        if batch:
-            yield self._register_write("Rx interrupt", "up", self._traffic.copies / batch)
+        elif self._rx_batches.frames_per_interrupt:
+            per_frame = self._traffic.written / self._rx_batches.frames_per_interrupt
+            yield self._register_write("Rx interrupt", "up", per_frame)
 
     def _register_write(self, name: str, direction: Direction, per_frame: Fraction) -> Transaction:
         return self._times(name, per_frame, self._rules.write(0, REGISTER_BYTES, direction))
@@ -240,7 +233,6 @@ class _Writer:
             tlps = self._rules.read(piece.address, piece.n_bytes)
             yield self._times(name, descriptors * piece.per_descriptor, tlps)
 
-    def _writebacks(self, name: str, descriptors: Fraction, batch: int, ring: int) -> Iterator[Transaction]:
-        for piece in cut_ring(batch, ring, self._rules.max_payload_bytes):
-            tlps = self._rules.write(piece.address, piece.n_bytes)
-            yield self._times(name, descriptors * piece.per_descriptor, tlps)
+    def _ring_write(self, name: str, descriptors: Fraction, piece: RingPiece) -> Transaction:
+        tlps = self._rules.write(piece.address, piece.n_bytes)
+        return self._times(name, descriptors * piece.per_descriptor, tlps)

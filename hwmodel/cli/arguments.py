@@ -12,6 +12,7 @@ examples:
   hwmodel run configs/sriov_10g_gen2x4.yaml --report out/demo.html
   hwmodel run configs/sriov_10g_gen2x4.yaml --set pcie.lanes=8 --json - | jq .totals
   hwmodel limits configs/sriov_10g_gen2x4.yaml --set workload.frame_bytes=64
+  hwmodel switch configs/switch_vn_tag.yaml --in configs/example.pcap --in-port auto --out out/switched
 """
 
 
@@ -60,6 +61,20 @@ def build_parser() -> argparse.ArgumentParser:
     dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
     _takes_config(dma)
     dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
+
+    switch = _command(
+        commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
+    )
+    _takes_config(switch)
+    switch.add_argument("--in", required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS")
+    switch.add_argument(
+        "--in-port",
+        required=True,
+        metavar="NAME",
+        help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
+    )
+    switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
+    switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
     report = _command(commands, "report", "make a page from stored results")
     report.add_argument("results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hwmodel.cli.outputs import STDOUT, check_outputs, note, say, write_json, write_text
+from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, note, say, text_output, write_json, write_text
 from hwmodel.cli.progress import progress_bar
 from hwmodel.errors import InputError, RunError
 
@@ -28,10 +28,6 @@ def run(arguments: Namespace) -> None:
     if arguments.seed is not None:
         arguments.overrides.append(f"run.seed={arguments.seed}")
     config = _load(arguments)
-    from hwmodel.config import check_run_scope
-
-    with _placing_errors(arguments):
-        check_run_scope(config)
     from hwmodel import simulation
 
     _announce_compilation(simulation.kernels_are_cached())
@@ -52,11 +48,9 @@ def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
-    from hwmodel.config import check_run_scope
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
-        check_run_scope(config)
         build_workload(config)  # what only the load itself can know: rates that no gap can make, captures
     resolved = config.resolved()
     write_json(resolved, arguments.json)
@@ -95,6 +89,34 @@ def dma(arguments: Namespace) -> None:
     say(dma_table(rows), arguments.json)
 
 
+def switch(arguments: Namespace) -> None:
+    """Pass the frames of a capture through the forwarding decision."""
+    inputs = [arguments.config, arguments.capture]
+    check_outputs([("--json", arguments.json)], inputs)
+    config = _load(arguments)
+    from hwmodel import switch_frames
+
+    with _placing_errors(arguments):
+        frame_switch = switch_frames.FrameSwitch(config.switch, arguments.in_port)
+    if arguments.out is not None:
+        json_file = [] if arguments.json in (None, STDOUT) else [arguments.json]
+        names = switch_frames.port_files(frame_switch, arguments.out).values()
+        check_out_folder("--out", arguments.out, names, inputs=[*inputs, *json_file])
+    blocks = switch_frames.open_capture(arguments.capture)
+    _announce_compilation(switch_frames.kernels_are_compiled(), about_s=5)
+    with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
+        switch_frames.switch_capture(
+            frame_switch,
+            arguments.capture,
+            blocks,
+            out_folder=arguments.out,
+            write_json=json_text,
+            write_table=table,
+            with_in_port=arguments.in_port == switch_frames.AUTO,
+            totals_alone=arguments.summary,
+        )
+
+
 def report(arguments: Namespace) -> None:
     """Make one page from stored results."""
     check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
@@ -128,6 +150,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "check": check,
     "limits": limits,
     "dma": dma,
+    "switch": switch,
     "report": report,
     "schema": schema,
 }
@@ -184,9 +207,9 @@ def _placing_errors(arguments: Namespace) -> Iterator[None]:
         raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
 
 
-def _announce_compilation(is_cached: bool) -> None:
+def _announce_compilation(is_cached: bool, about_s: int = 10) -> None:
     if not is_cached:
-        note("compiling the kernels (first run only, about 10 s) ...")
+        note(f"compiling the kernels (first run only, about {about_s} s) ...")
 
 
 def _require_report_packages() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 
 from hwmodel.errors import InputError
 
 STDOUT = "-"
+# What waits for stdout is in memory up to this length, and in a file without a name beyond it.
+_SPOOL_BYTES = 64 << 20
 
 
 def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[str] = ()) -> None:
@@ -32,6 +36,37 @@ def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[st
         taken[real_path] = option
     if problems:
         raise InputError(problems)
+
+
+def check_out_folder(option: str, folder: str, files: Iterable[str], inputs: Iterable[str]) -> None:
+    """Raise InputError, a line for each, for `files` in a folder, there or still to be made, that cannot be written."""
+    real_folder = os.path.realpath(folder)
+    if folder and os.path.isdir(real_folder):
+        check_outputs([(option, path) for path in files], inputs)
+    elif os.path.lexists(folder) or not folder:
+        raise InputError(f"{folder}: {option}: is not a folder")
+    else:
+        check_outputs([(option, folder)])
+
+
+@contextlib.contextmanager
+def text_output(path: str | None) -> Iterator[Callable[[str], object] | None]:
+    """Give a function that takes text piece by piece, for a file or stdout; None for None.
+
+    The text appears when the `with` block ends well, and not at all on an exception.
+    """
+    if path is None:
+        yield None
+    elif path == STDOUT:
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8", newline="") as spool:
+            yield spool.write
+            spool.seek(0)
+            sys.stdout.writelines(spool)
+    else:
+        from hwmodel.atomic_file import AtomicFile
+
+        with AtomicFile(path) as file:
+            yield lambda text: file.write(text.encode("utf-8"))
 
 
 def say(text: str, arguments_json: str | None) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from .check_rings import rx_descriptors_in_use
 from .driver import Driver
+from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
 from .load import config_from_mapping, load_config, place_lines
 from .model import Config
 from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
-from .run_scope import check_run_scope
 from .schema import json_schema
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
@@ -38,9 +39,11 @@ __all__ = [
     "Uplink",
     "WirePort",
     "Workload",
-    "check_run_scope",
     "config_from_mapping",
+    "descriptors_of",
     "json_schema",
     "load_config",
+    "mirrored_tag_bytes",
     "place_lines",
+    "rx_descriptors_in_use",
 ]

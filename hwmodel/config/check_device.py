@@ -1,37 +1,21 @@
-"""Check rings, batches, caches and buffers against each other and against the device."""
+"""Check functions, rings and tables against the device and against the room that a simulation has."""
 
 from __future__ import annotations
 
-import math
-
-from hwmodel.units import format_bytes
-
 from .findings import Findings
-from .frame_lengths import longest_frame
 from .model import Config
 from .nic import MODEL_MAX_QUEUES, MODEL_RING_POOL
 from .presets import DEVICES, Device
 
-_TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
-_RX_BATCHES = (
-    "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
-    "driver.refill_batch",
-)  # fmt: skip
-_MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
-_FCS_BYTES = 4
-
 
 def check_device(config: Config, findings: Findings) -> None:
-    """Check the `nic` and `driver` blocks."""
+    """Check the `nic` block against its device."""
     name = config.nic.preset
     if name is not None:
         _check_functions(config, findings, name, DEVICES[name])
         _check_ring_range(config, findings, name, DEVICES[name])
         _check_tables(config, findings, name, DEVICES[name])
     _check_capacity(config, findings)
-    _check_batches(config, findings)
-    _check_caches(config, findings)
-    _check_packet_buffers(config, findings)
 
 
 def _check_functions(config: Config, findings: Findings, name: str, device: Device) -> None:
@@ -106,97 +90,3 @@ def _check_capacity(config: Config, findings: Findings) -> None:
                 key,
                 besides=["nic.vfs", "nic.queues_per_vf"],
             )
-
-
-def _check_batches(config: Config, findings: Findings) -> None:
-    for ring_key, batch_keys in (("nic.tx_ring", _TX_BATCHES), ("nic.rx_ring", _RX_BATCHES)):
-        ring = _value(config, ring_key)
-        too_large = [key for key in batch_keys if _value(config, key) >= ring]
-        for key in too_large:
-            findings.add(
-                f"{key} {_value(config, key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
-                key,
-                ring_key,
-            )
-        if not too_large:
-            _check_stall(config, findings, ring_key, ring)
-
-
-def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int) -> None:
-    """Find rings that fill with descriptors each of which waits for a batch that cannot complete any more."""
-    nic, driver = config.nic, config.driver
-    if ring_key == "nic.tx_ring":
-        batches = [1 if nic.writeback_timeout_fs is not None else nic.tx_writeback_batch, driver.tx_interrupt_batch]
-        needed = 1
-        keys: tuple[str, ...] = ("nic.tx_writeback_batch", "driver.tx_interrupt_batch")
-    else:
-        batches = [
-            1 if nic.writeback_timeout_fs is not None else nic.rx_writeback_batch,
-            1 if driver.moderation_fs else driver.rx_interrupt_batch,
-            driver.refill_batch,
-        ]
-        needed = nic.rx_fetch_batch if nic.rx_prefetch else 1
-        keys = ("nic.rx_writeback_batch", "driver.rx_interrupt_batch", "driver.refill_batch", "nic.rx_fetch_batch")
-    held = most_held([max(batch, 1) for batch in batches])
-    if ring - 1 - held < needed:
-        named = " and ".join(key.partition(".")[2] for key in keys)
-        findings.add(
-            f"a ring of {ring} can stop for ever: {named} hold back up to {held} of its {ring - 1} descriptors, and "
-            f"the next step needs {needed}; {held + needed + 1} or more are enough",
-            ring_key,
-            *keys,
-            besides=["nic.writeback_timeout", "driver.moderation", "nic.rx_prefetch"],
-        )
-
-
-def most_held(batches: list[int]) -> int:
-    """Return the most items that are held back when whole batches of each stage are passed to the next.
-
-    Of n items a first stage passes on the whole multiples of its batch, the next of those the whole multiples of its
-    own; the pattern repeats at the least common multiple.
-    """
-    most = 0
-    for n_items in range(min(math.lcm(*batches), _MAX_PERIOD)):
-        passed = n_items
-        for batch in batches:
-            passed -= passed % batch
-        most = max(most, n_items - passed)
-    return most
-
-
-def _check_caches(config: Config, findings: Findings) -> None:
-    cache = config.nic.descriptor_cache
-    for key in ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.rx_prefetch"):
-        value = _value(config, key)
-        if value > cache:
-            findings.add(
-                f"{key} {value} does not fit into nic.descriptor_cache {cache}",
-                key,
-                "nic.descriptor_cache",
-            )
-
-
-def _check_packet_buffers(config: Config, findings: Findings) -> None:
-    n_bytes, length_key = longest_frame(config)
-    for key, buffer_bytes in (
-        ("nic.tx_buffer", config.nic.tx_buffer_bytes),
-        ("nic.rx_buffer", config.nic.rx_buffer_bytes),
-    ):
-        if n_bytes > buffer_bytes:
-            findings.add(f"{format_bytes(buffer_bytes)} does not hold a frame of {n_bytes} B", key, length_key)
-    host = config.host
-    room = host.buffer_bytes - host.buffer_offset_bytes
-    if 0 < room < n_bytes - _FCS_BYTES:
-        findings.add(
-            f"a frame of {n_bytes} B ({n_bytes - _FCS_BYTES} without FCS) does not fit into the {room} B of a buffer "
-            "(host.buffer_bytes less host.buffer_offset)",
-            length_key,
-            "host.buffer_bytes",
-            "host.buffer_offset",
-        )
-
-
-def _value(config: Config, key: str) -> int:
-    block, _, name = key.partition(".")
-    value: int = getattr(getattr(config, block), name)
-    return value

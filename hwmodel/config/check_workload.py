@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
 from hwmodel.units import format_rate_bps
 
@@ -13,9 +12,7 @@ from .findings import Findings
 from .frame_lengths import named_lengths
 from .model import Config
 from .station import Port
-from .workload import SizeWeight
 
-_WIRE_EXTRA_BYTES = 20  # preamble, start delimiter and gap of a frame (IEEE 802.3; RFC 2544's line rate)
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
 
 
@@ -27,7 +24,6 @@ def check_workload(config: Config, findings: Findings) -> None:
     _check_pcap(config, findings)
     _check_max_frame(config, findings)
     _check_bursts(config, findings)
-    _check_line_rate(config, findings)
 
 
 def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
@@ -147,31 +143,6 @@ def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: 
             f"{block}.{mean_key}",
             besides=["workload.flows"],
         )
-
-
-def _check_line_rate(config: Config, findings: Findings) -> None:
-    """Find outside traffic that the Ethernet port cannot carry."""
-    external = config.workload.external
-    if external is None:
-        return
-    share = _wire_share(external.frame_bytes, external.sizes)
-    most_bps = int(config.port.rate_bps * share)
-    for key, rate_bps in (("rate", external.rate_bps), ("peak_rate", external.peak_rate_bps or 0)):
-        if rate_bps > most_bps:
-            findings.add(
-                f"{format_rate_bps(rate_bps)} of these frames is more than a port of "
-                f"{format_rate_bps(config.port.rate_bps)} carries, about {most_bps // 10**6}Mbps and 20 B a frame",
-                f"workload.external.{key}",
-                "port.rate",
-                besides=["workload.external.sizes", "workload.external.frame_bytes"],
-            )
-
-
-def _wire_share(frame_bytes: int | None, sizes: Sequence[SizeWeight] | None) -> Fraction:
-    """Return the frame bits in a bit time of the line, exactly."""
-    weighted = sizes if sizes is not None else (SizeWeight(frame_bytes or 0, 1),)
-    frame = sum(entry.frame_bytes * entry.weight for entry in weighted)
-    return Fraction(frame, frame + _WIRE_EXTRA_BYTES * sum(entry.weight for entry in weighted))
 
 
 def vms_in_use(config: Config) -> list[Port]:

@@ -48,11 +48,19 @@ class Jitter(Block):
     )
 
 
+# Neugebauer et al., "Understanding PCIe performance for end host networking" (SIGCOMM 2018), measured with pcie-bench
+# about 64 entries and about 330 ns a miss.
 class Iotlb(Block):
     """The IOMMU's translation cache."""
 
-    entries: Annotated[int, Whole(1, 65536)] = key(..., "Pages that the translation cache holds.")
-    miss_fs: Annotated[int, _TIME] = key(..., "Time that a translation takes on a miss.", alias="miss")
+    entries: Annotated[int, Whole(1, 65536)] = key(
+        ..., "Pages of 4 KiB that the cache holds; the least recently used is replaced. Measured on hosts of 2018: 64."
+    )
+    miss_fs: Annotated[int, _TIME] = key(
+        ...,
+        "Time that a translation takes where the cache has none. Measured on hosts of 2018: 330ns.",
+        alias="miss",
+    )
 
 
 class Host(Block):
@@ -71,11 +79,13 @@ class Host(Block):
         "bytes, which costs a 20 B header for each.",
     )
     buffer_bytes: Annotated[int, ByteCount("256B", "64KiB", power_of_two=True)] = key(
-        "2KiB", "Distance of frame buffers in host memory; a frame must fit into one, so jumbo frames need 16KiB."
+        "2KiB",
+        "Size of an Rx buffer. A longer frame is received into several, each with an Rx descriptor; a Tx buffer holds "
+        "its whole frame.",
     )
     buffer_offset_bytes: Annotated[int, ByteCount("0B", "64KiB", multiple_of="4B")] = key(
         "0B",
-        "Where in its buffer a frame begins, a multiple of 4 B. Off a max_payload boundary a frame may need more TLPs.",
+        "Where in each buffer the data begin, a multiple of 4 B. Off a max_payload boundary they may need more TLPs.",
         alias="buffer_offset",
     )
     write_drain_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(

@@ -70,6 +70,11 @@ class Nic(Block):
     max_pps: Annotated[int, Whole(1, 10**10)] | None = key(
         None, "Frames a second that the adapter's pipeline can pass; null: unlimited."
     )
+    rate_limit_window_bytes: Annotated[int, ByteCount("0B", "1MiB")] = key(
+        "4KiB",
+        "Bytes that a limited station may make up for, at its own rate, after frames that came later than their turn.",
+        alias="rate_limit_window",
+    )
     drop_enable: Annotated[bool, Truth()] = key(
         True, "Drop a frame whose Rx ring has no descriptor; false: it waits, and all frames behind it."
     )

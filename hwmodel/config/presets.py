@@ -40,6 +40,7 @@ _NIC_82599 = {
     "descriptor_cache": 64,  # model's choice: room for one fetch of 40 (pcie-bench), as a power of two
     "tx_buffer": "160KiB",  # Intel 82599 data sheet: transmit packet buffer
     "rx_buffer": "512KiB",  # Intel 82599 data sheet: receive packet buffer
+    "rate_limit_window": "4KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 4 for the 82599, units of 1 KB
     "max_pps": None,  # the 14.8 Mpps measured at 64 B from two queues are the 10 Gb/s line's own rate
 }
 
@@ -55,6 +56,7 @@ DEVICES: Mapping[str, Device] = {
                 "rx_ring": 256,  # Linux igb driver, igb.h: IGB_DEFAULT_RXD
                 "tx_buffer": "40KiB",  # Intel 82576 data sheet: transmit packet buffer
                 "rx_buffer": "64KiB",  # Intel 82576 data sheet: receive packet buffer
+                "rate_limit_window": "20KiB",  # Linux igb driver, igb_main.c: RTTBCNRM 0x14
             },
         },
         max_vfs=7,  # Intel 82576 data sheet: 8 pools, one of them the PF's
@@ -85,7 +87,11 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 2, "lanes": 8},  # Intel X540 data sheet: PCIe 2.1 at 5 GT/s, x8
             "port": {"rate": "10Gbps"},  # Intel X540 data sheet: 10GBASE-T ports
-            "nic": {**_NIC_82599, "rx_buffer": "384KiB"},  # Intel X540 data sheet: receive packet buffer
+            "nic": {
+                **_NIC_82599,
+                "rx_buffer": "384KiB",  # Intel X540 data sheet: receive packet buffer
+                "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14 for the X540
+            },
         },
         max_vfs=63,  # Intel X540 data sheet: 64 pools, one of them the PF's
         max_queues=128,  # Intel X540 data sheet: 128 + 128 queues
@@ -100,7 +106,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 3, "lanes": 4},  # Intel X550 data sheet: PCIe 3.0 at 8 GT/s, x4
             "port": {"rate": "10Gbps"},  # Intel X550 data sheet: 10GBASE-T ports
-            "nic": {**_NIC_82599, "rx_buffer": "384KiB"},  # model's choice: as the X540
+            "nic": {**_NIC_82599, "rx_buffer": "384KiB", "rate_limit_window": "20KiB"},  # model's choice: as the X540
         },
         max_vfs=64,  # captured listing of its SR-IOV capability: total VFs 64
         max_queues=128,  # Intel X550 data sheet: 128 + 128 queues

@@ -103,7 +103,9 @@ class Switch(Block):
         "156.25MHz", "Clock of the switch core; matters with `timing: core`.", alias="clock"
     )
     queue_bytes: Annotated[int, ByteCount("64B", "64MiB")] = key(
-        "32KiB", "Output queue of the switch core for each port; a copy without room drops there (QUEUE_FULL)."
+        "32KiB",
+        "Each output queue of the Verilog switch core, where a copy without room drops (QUEUE_FULL); a run keeps "
+        "copies in the Tx buffer instead.",
     )
     priorities: Annotated[int, Whole(choices=(1, 2, 4, 8))] = key(
         1, "Output queues of each port; a frame of priority P goes to queue P * priorities / 8."
@@ -127,7 +129,7 @@ class Switch(Block):
         {}, "S-channels of mode multichannel, by S-VLAN: {10: veb, 20: vepa}; 1 is the untagged default channel."
     )
     mirrors: Annotated[tuple[Mirror, ...], Listing("[{to: vf3, from: vf0}]")] = key(
-        [], "Copies of frames for a station that watches."
+        [], "Copies of frames for a station that watches; counted apart in results."
     )
     acl: Annotated[tuple[AclEntry, ...], Listing("[{port: vf0, action: deny}]")] = key(
         [], "Access-control list for frames that stations send; the first entry that matches decides, else permit."

@@ -7,13 +7,16 @@ the cache is named after a hash of all sources here and of the switches that cha
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import os
 import platform
+import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ def _source_digest() -> str:
 
 
 def _cache_root() -> Path:
-    """Return a folder that can be written: the one asked for, the user's, or a temporary one."""
+    """Return a folder that can be written: the one asked for, the user's own, or a temporary one."""
     asked = os.environ.get("HWMODEL_CACHE_DIR")
     roots = [Path(asked)] if asked else []
     user = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "hwmodel"
@@ -49,7 +52,24 @@ def _cache_root() -> Path:
             continue
         if os.access(root, os.W_OK):
             return root
-    return Path(tempfile.gettempdir()) / f"hwmodel-{os.getuid()}"
+    return _temporary_root()
+
+
+def _temporary_root() -> Path:
+    """Return a folder for temporary files that nobody else can write: what lies there is run.
+
+    Its name can be guessed, so another user may have made it first; then the folder is a new one, gone at exit.
+    """
+    folder = Path(tempfile.gettempdir()) / f"hwmodel-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700)
+    with suppress(OSError):
+        about = folder.lstat()
+        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and stat.S_IMODE(about.st_mode) == 0o700:
+            return folder
+    fresh = tempfile.mkdtemp(prefix="hwmodel-")
+    atexit.register(shutil.rmtree, fresh, ignore_errors=True)
+    return Path(fresh)
 
 
 CACHE_DIR = _cache_root() / f"kernels-{_source_digest()}"

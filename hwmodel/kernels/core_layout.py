@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .layout import I32, ints, record
+from .layout import MAX_CORE_PORTS
+from .records import I32, ints, record
 
-MAX_CORE_PORTS = 17
 MAX_CORE_QUEUES = 8  # of a port
 MAX_PATTERN_CYCLES = 1 << 20
 MAX_SCHEDULES = 1 << 10

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from . import entry, kernel
-from .events import append, earliest, rare_lane, take_first
+from .events import earliest, rare_lane, take_first
+from .landing import (
+    credits_returned,
+    down_has_landed,
+    reaches_adapter,
+    reaches_host,
+    up_has_landed,
+)
 from .layout import (
-    COMPLETION_CREDIT,
     COMPLETION_READY,
     CREDIT,
     DOWN_ARRIVAL,
     DOWN_DONE,
     LATENCY_HISTOGRAM,
     NEVER,
-    NON_POSTED_CREDIT,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
-    POSTED_CREDIT,
     STORED,
     TRANSFER_CAP,
     UP_ARRIVAL,
     UP_DONE,
 )
 from .link import (
-    catch_up,
     could_start,
-    credits_returned,
-    down_is_done,
-    fly,
     on_wire,
-    received,
-    return_credits,
     start_down,
     start_up,
 )
 from .measure import bucket, observe
-from .reads import host_reads, release_tag, request
+from .reads import host_reads, is_stored, release_tag, request
 from .transactions import post_write
+from .translation import buffer_address
 
 TRANSFER_MASK = TRANSFER_CAP - 1
 
@@ -53,6 +52,8 @@ def begin_read(nic, now_fs):
     nic.reads.frame = dma.reads_begun
     nic.reads.left_bytes = dma.n_bytes
     nic.reads.address = nic.host.buffer_offset_bytes
+    if nic.pcie.has_iotlb:
+        nic.reads.address += buffer_address(nic.translation.tx_stride_bytes, dma.reads_begun, nic.limits.tx_ring)
     dma.reads_begun += 1
 
 
@@ -78,7 +79,10 @@ def issue_writes(nic, now_fs):
     dma = nic.dma
     queue = nic.up.first
     while queue.tail - queue.head < 2 and (dma.does_read == 0 or dma.writes_begun < dma.reads_done):
-        post_write(nic, now_fs, PAYLOAD_WRITE, 0, dma.n_bytes, nic.host.buffer_offset_bytes, 0, dma.n_bytes)
+        address = nic.host.buffer_offset_bytes
+        if nic.pcie.has_iotlb:
+            address += buffer_address(nic.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
+        post_write(nic, now_fs, PAYLOAD_WRITE, 0, dma.n_bytes, address, 0, dma.n_bytes)
         dma.writes_begun += 1
 
 
@@ -104,59 +108,32 @@ def read_arrived(nic, now_fs, number):
 @kernel
 def host_receives(nic, now_fs, sending):
     """Let the host take a TLP in."""
-    catch_up(nic, now_fs)
-    received(nic, nic.up, nic.down)
-    is_read = sending.kind == PAYLOAD_READ
-    if nic.pcie.has_credits:
-        if is_read:
-            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
-        else:
-            return_credits(nic, now_fs, POSTED_CREDIT, sending.data_bytes, True)
-    if is_read:
-        host_reads(nic, now_fs, sending.tag)
+    translated_fs = reaches_host(nic, now_fs, sending)
+    if sending.kind == PAYLOAD_READ:
+        host_reads(nic, translated_fs, sending.tag)
     elif sending.is_last:
         nic.dma.writes_done += 1
 
 
 @kernel
 def adapter_receives(nic, now_fs, sending):
-    """Let the adapter take a completion in, and store it if that takes time."""
-    received(nic, nic.down, nic.up)
-    if nic.pcie.has_credits:
-        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
-    if sending.is_last == 0:
-        return
-    limits = nic.limits
-    if limits.store_den == 0:
+    """Let the adapter take a completion in."""
+    reaches_adapter(nic, now_fs, sending)
+    if sending.is_last and is_stored(nic, now_fs, sending.tag):
         read_arrived(nic, now_fs, sending.tag)
-        return
-    n_bytes = nic.tags.slot[sending.tag].n_bytes
-    stored_fs = max(now_fs, nic.store_busy_until_fs) + n_bytes * limits.store_num // limits.store_den
-    nic.store_busy_until_fs = stored_fs
-    if not append(nic.events, STORED, stored_fs, sending.tag):
-        nic.overflow = 1
 
 
 @kernel
 def handle_link(nic, now_fs):
     """Handle one event of this instant: of the first lane that has one."""
     events = nic.events
-    flight_fs = nic.pcie.propagation_fs
     if events.next_at[DOWN_DONE] == now_fs:
-        if not down_is_done(nic, now_fs):
-            return
-        if flight_fs > 0:
-            fly(nic, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + flight_fs)
-        else:
+        if down_has_landed(nic, now_fs):
             adapter_receives(nic, now_fs, on_wire(nic.down))
     elif events.next_at[COMPLETION_READY] == now_fs:
         events.next_at[COMPLETION_READY] = NEVER
     elif events.next_at[UP_DONE] == now_fs:
-        nic.up.is_busy = 0
-        events.next_at[UP_DONE] = NEVER
-        if flight_fs > 0:
-            fly(nic, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + flight_fs)
-        else:
+        if up_has_landed(nic, now_fs):
             host_receives(nic, now_fs, on_wire(nic.up))
     else:
         handle_rare_link(nic, now_fs, rare_lane(events))

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from . import entry, inlined, kernel
-from .events import append, earliest, rare_lane, take_first, take_timer
+from .events import earliest, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx
 from .guest import chunk_done
+from .landing import (
+    credits_returned,
+    down_has_landed,
+    reaches_adapter,
+    reaches_host,
+    up_has_landed,
+)
 from .layout import (
-    COMPLETION_CREDIT,
+    BUS,
     COMPLETION_READY,
     CORE_TIMER,
     CREDIT,
@@ -17,14 +24,14 @@ from .layout import (
     EVENTS_SPENT,
     GRANT_CAP,
     IDLE,
+    IN_MEMORY,
     LINE,
     MODERATION_TIMER,
     NEVER,
-    NON_POSTED_CREDIT,
     OVERFLOW,
+    PASSED,
     PAYLOAD_READ,
     PIPELINE,
-    POSTED_CREDIT,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
     RX_INTERRUPT,
@@ -45,40 +52,27 @@ from .layout import (
 from .link import (
     catch_up,
     could_start,
-    credits_returned,
-    down_is_done,
-    fly,
     on_wire,
-    received,
-    return_credits,
     start_down,
     start_up,
 )
 from .measure import change
-from .reads import host_reads, issue, release_tag
-from .receive import moderation_expired, rx_writeback_expired, rx_written_back, show
+from .reads import host_reads, is_stored, issue, release_tag
+from .receive import moderation_expired, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
-from .switching import frame_in, line_done, move_local_copies, pipeline_done, wire_done
-from .transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
+from .switch_bus import grant_bus
+from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
+from .translation import waits_for_memory
+from .transmit import descriptor_done, slots_free, tx_written_back
+from .writeback import writeback_expired
 
 
 @inlined
-def up_received(nic, now_fs, sending):
-    """Let the host take a TLP in."""
-    catch_up(nic, now_fs)
-    received(nic, nic.up, nic.down)
+def host_notices(nic, now_fs, sending):
+    """Let the host notice a write-back or an interrupt."""
     kind = sending.kind
-    if nic.pcie.has_credits:
-        if kind < RX_DESCRIPTOR_READ:
-            return_credits(nic, now_fs, POSTED_CREDIT, sending.data_bytes, True)
-        else:
-            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
-    if sending.is_last == 0:
-        return
-    if kind >= RX_DESCRIPTOR_READ:
-        host_reads(nic, now_fs, sending.tag)
-    elif kind == RX_WRITEBACK:
+    if kind == RX_WRITEBACK:
         rx_written_back(nic, now_fs, sending.queue, sending.n)
     elif kind == RX_INTERRUPT:
         show(nic, now_fs, sending.queue, sending.n)
@@ -87,6 +81,18 @@ def up_received(nic, now_fs, sending):
             tx_written_back(nic, now_fs, sending.queue, sending.n)
     elif kind == TX_INTERRUPT:
         slots_free(nic, now_fs, sending.queue, sending.n)
+
+
+@inlined
+def up_received(nic, now_fs, sending):
+    """Let the host take a TLP in."""
+    translated_fs = reaches_host(nic, now_fs, sending)
+    if sending.is_last == 0:
+        return
+    if sending.kind >= RX_DESCRIPTOR_READ:
+        host_reads(nic, translated_fs, sending.tag)
+    elif nic.pcie.has_iotlb == 0 or not waits_for_memory(nic, now_fs, sending, translated_fs):
+        host_notices(nic, now_fs, sending)
 
 
 @inlined
@@ -117,21 +123,10 @@ def read_complete(nic, now_fs, number):
 @inlined
 def down_received(nic, now_fs, sending):
     """Let the NIC take a TLP in."""
-    received(nic, nic.down, nic.up)
+    reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
     if kind >= RX_DESCRIPTOR_COMPLETION:
-        if nic.pcie.has_credits:
-            return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
-        if sending.is_last == 0:
-            return
-        limits = nic.limits
-        if limits.store_den > 0:
-            n_bytes = nic.tags.slot[sending.tag].n_bytes
-            stored_fs = max(now_fs, nic.store_busy_until_fs) + n_bytes * limits.store_num // limits.store_den
-            nic.store_busy_until_fs = stored_fs
-            if not append(nic.events, STORED, stored_fs, sending.tag):
-                nic.overflow = 1
-        else:
+        if sending.is_last and is_stored(nic, now_fs, sending.tag):
             read_complete(nic, now_fs, sending.tag)
     elif kind == TX_DOORBELL:
         nic.tx_queue[sending.queue].known += sending.n
@@ -139,7 +134,7 @@ def down_received(nic, now_fs, sending):
         nic.reads_due = 1
     else:
         nic.rx_queue[sending.queue].known += sending.n
-        change(nic.rx_ring, now_fs, sending.n)
+        change(nic.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
 
@@ -149,25 +144,11 @@ def up_done(nic, now_fs):
     """Finish a TLP that has left toward the host."""
     link = nic.up
     sending = on_wire(link)
-    link.is_busy = 0
-    nic.events.next_at[UP_DONE] = NEVER
-    if nic.pcie.propagation_fs > 0:
-        fly(nic, UP_ARRIVAL, sending, nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
-    else:
+    if up_has_landed(nic, now_fs):
         up_received(nic, now_fs, sending)
     if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
         change(nic.rx_buffer, now_fs, -sending.room_bytes)
         nic.moves_due = 1
-
-
-@inlined
-def down_done(nic, now_fs):
-    """Finish a TLP that has left toward the NIC."""
-    link = nic.down
-    if nic.pcie.propagation_fs > 0:
-        fly(nic, DOWN_ARRIVAL, on_wire(link), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
-    else:
-        down_received(nic, now_fs, on_wire(link))
 
 
 @kernel
@@ -181,11 +162,11 @@ def timer(nic, now_fs):
     elif kind == SOURCE_TIMER:
         source_timer(nic, now_fs, index)
     elif kind == RX_WRITEBACK_TIMER:
-        rx_writeback_expired(nic, now_fs, index)
+        writeback_expired(nic, now_fs, nic.rx_queue[index].held)
     elif kind == MODERATION_TIMER:
         moderation_expired(nic, now_fs, index)
     elif kind == TX_WRITEBACK_TIMER:
-        tx_writeback_expired(nic, now_fs, index)
+        writeback_expired(nic, now_fs, nic.tx_queue[index].held)
     else:
         shaper_expired(nic, index)
         nic.reads_due = 1
@@ -202,12 +183,18 @@ def handle_rare(nic, now_fs):
         read_complete(nic, now_fs, take_first(events, STORED))
     elif lane == PIPELINE:
         pipeline_done(nic, now_fs)
+    elif lane == BUS:
+        grant_bus(nic, now_fs)
+    elif lane == PASSED:
+        bus_passed(nic, now_fs)
     elif lane == LINE:
         line_done(nic, now_fs)
     elif lane == WIRE:
         wire_done(nic, now_fs)
     elif lane == UP_ARRIVAL:
         up_received(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
+    elif lane == IN_MEMORY:
+        host_notices(nic, now_fs, nic.memory_writes.ring[take_first(events, IN_MEMORY)])
     else:
         credits_returned(nic, take_first(events, CREDIT))
 
@@ -219,8 +206,8 @@ def handle(nic, now_fs):
     if events.next_at[TIMERS] == now_fs:
         timer(nic, now_fs)
     elif events.next_at[DOWN_DONE] == now_fs:
-        if down_is_done(nic, now_fs):
-            down_done(nic, now_fs)
+        if down_has_landed(nic, now_fs):
+            down_received(nic, now_fs, on_wire(nic.down))
     elif events.next_at[COMPLETION_READY] == now_fs:
         events.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
     elif events.next_at[UP_DONE] == now_fs:

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from . import kernel
-from .layout import FETCH_CAP
 
-FETCH_MASK = FETCH_CAP - 1
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 
 
 @kernel
 def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_descriptors):
-    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS."""
+    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS.
+
+    The queue has room for each descriptor of all rings in a fetch of its own.
+    """
     left = n_descriptors
     position = first_descriptor % ring_length
     most = nic.pcie.max_read_request_bytes
     while left > 0:
         in_request = (most - ((16 * position) & (most - 1))) >> 4
         n = min(left, ring_length - position, in_request)
-        fetch = fetches.ring[fetches.tail & FETCH_MASK]
+        fetch = fetches.ring[fetches.tail & fetches.mask]
         fetch.queue = ring_queue
         fetch.n_descriptors = n
         fetch.address = 16 * position
         fetches.tail += 1
         left -= n
         position = (position + n) % ring_length
-    if fetches.tail - fetches.head >= FETCH_CAP:
-        nic.overflow = 1
 
 
 @kernel
@@ -68,11 +67,16 @@ def fetch_rx(nic, number):
 
 @kernel
 def fetch_rx_on_demand(nic, number, n_needed):
-    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it."""
+    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it.
+
+    No frame needs more than the cache holds, so there is room for a descriptor at least while some are lacking.
+    """
     limits = nic.limits
     queue = nic.rx_queue[number]
     if queue.cached + queue.requested + queue.known < n_needed:
         return False
+    batch = limits.rx_fetch_batch if limits.rx_prefetch > 0 else 1
     while queue.cached + queue.requested < n_needed:
-        want_rx(nic, number, min(queue.known, limits.rx_fetch_batch) if limits.rx_prefetch > 0 else 1)
+        room = limits.descriptor_cache - queue.cached - queue.requested
+        want_rx(nic, number, min(queue.known, batch, room))
     return True

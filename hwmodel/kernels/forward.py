@@ -10,11 +10,12 @@ from . import entry, kernel
 from .bridge import UNKNOWN_CHANNEL, bridge_from_station, bridge_from_uplink, find_channel
 from .drop_reason import DropReason
 from .ingress_rules import check_frame, check_sender, has_bridge_above
-from .layout import NEVER, ints, record
+from .layout import NEVER
 from .mirror import add_mirrors
 from .parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
 from .port_extender import extend_from_bridge
 from .port_set import PORT_SET, PORT_WORDS, UPLINK, add, clear, contains, count
+from .records import ints, record
 from .switch_tables import DEFAULT_S_VID, MODE_MULTICHANNEL, MODE_VN_TAG, NO_VLAN
 
 NO_POLICER = -1

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-I64 = np.int64
-I32 = np.int32
-F64 = np.float64
+from .records import F64, I32, I64, ints, record
 
 NEVER = 2**62  # later than any simulated time
 
@@ -30,16 +28,22 @@ MAX_TAGS = 256
 MAX_TLP_BYTES = 4096 + 64
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
-GROUP_CAP = 1 << 16  # frames with several copies in flight
+GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
-FETCH_CAP = 1 << 16
+FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
 LANE_CAP = 1 << 12
 LINE_CAP = 1 << 16
+PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
+MAX_CORE_PORTS = 17  # ports of the Verilog switch core
+BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
+PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 HEAP_CAP = 1 << 16
 TASK_CAP = 1 << 18
 LOG_CAP = 1 << 17
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
+MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
+TRANSLATION_BUCKETS = 1 << 17
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
 HISTOGRAM_SHIFT = 10
@@ -64,7 +68,7 @@ READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
 # answer to a read.
 TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
-DOWN_ARRIVAL, STORED, PIPELINE, LINE, WIRE, UP_ARRIVAL, CREDIT, LANES = range(4, 12)
+DOWN_ARRIVAL, STORED, PIPELINE, BUS, PASSED, LINE, WIRE, UP_ARRIVAL, IN_MEMORY, CREDIT, LANES = range(4, 15)
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.
@@ -87,19 +91,6 @@ DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
 POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
 
 
-def record(*fields: tuple[object, ...]) -> np.dtype:
-    """Return an aligned record type; refuse names that an ndarray already has (they would read as its attribute)."""
-    for field in fields:
-        if hasattr(np.recarray, str(field[0])) or hasattr(np.record, str(field[0])):
-            raise ValueError(f"record field {field[0]!r} shadows an ndarray attribute")
-    return np.dtype(list(fields), align=True)
-
-
-def ints(*names: str) -> list[tuple[str, type]]:
-    """Return fields of 64-bit integers."""
-    return [(name, I64) for name in names]
-
-
 GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
 STALL = record(*ints("since_fs", "total_fs"))
 EVENT = record(*ints("at_fs", "word"))
@@ -116,8 +107,11 @@ LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
 # --- what the workload compiler fills in -----------------------------------------------------------------------
 TEMPLATE = record(
     *ints("function", "reason", "first_copy", "n_copies", "longest_bytes", "flow", "policer", "queue_hash"),
+    # Mirrored copies stand behind the others: those of a frame that its policer lets through, then those of one that
+    # it refuses.
+    *ints("n_mirrored", "n_mirrored_refused"),
 )
-COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash"))
+COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored"))
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
 SOURCE = record(
     *ints("kind", "function", "next_at_fs", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
@@ -136,23 +130,29 @@ CORE = record(
 )
 FUNCTION = record(
     *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight"),
-    *ints("shaper_num", "shaper_den", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
+    *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
     *ints("is_full", "read_bytes"),
+)
+# Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
+HELD = record(
+    *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
+    *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
 POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
 TX_QUEUE = record(
-    *ints("function", "first", "mask", "reserved", "posted", "rung", "queued", "known", "requested", "cached"),
-    *ints("picked", "fetched", "held", "written", "counted", "freed", "timer_at_fs", "timer_armed"),
-    *ints("highest"),
+    *ints("function", "first", "mask", "reserved", "posted", "rung", "known", "requested", "cached"),
+    *ints("picked", "fetched", "counted", "freed", "highest"),
+    ("held", HELD),
 )
 FINISHED = record(
     *ints("posted_fs", "doorbell_fs"),
     ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32), ("index", I32), ("template", I32),
 )  # fmt: skip
 RX_QUEUE = record(
-    *ints("function", "first", "mask", "known", "requested", "cached", "fetched", "used", "held", "held_frames"),
-    *ints("started", "landed", "raised", "visible", "taken", "counted", "since_refill", "timer_at_fs", "timer_armed"),
-    *ints("moderated_until_fs", "moderation_armed", "written"),
+    *ints("function", "first", "mask", "known", "requested", "cached", "fetched"),
+    *ints("started", "visible", "taken", "counted", "since_refill", "highest"),
+    *ints("moderated_until_fs", "moderation_armed"),
+    ("held", HELD),
 )
 
 # --- the NIC ---------------------------------------------------------------------------------------------------
@@ -165,25 +165,32 @@ COPY = record(
     ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("index", I32), ("template", I32),
     ("tx_bytes", I32),
 )  # fmt: skip
+BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+SWITCH_BUS = record(
+    *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
+    *ints("free_fs", "busy_fs", "head", "tail", "n_waiting"),
+    ("port", BUS_PORT, (MAX_CORE_PORTS,)),
+    ("passing", FRAME, (PASSING_CAP,)),
+)
 FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
-GROUP = record(*ints("left", "left_in_tx_buffer", "delivered", "tx_bytes", "last_reason"))
+GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
-FETCH = record(*ints("queue", "n_descriptors", "address"))
-FETCHES = record(*ints("head", "tail"), ("ring", FETCH, (FETCH_CAP,)))
+FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
+FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
 TAG = record(*ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs"))
 TAGS = record(
-    *ints("n_tags", "n_free", "fewest_free", "held_fs", "n_reads"),
+    *ints("n_tags", "n_free", "fewest_free", "held_fs"),
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
 )
 READS = record(
-    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "waiting"),
+    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address"),
 )  # fmt: skip
 SCHEDULER = record(*ints("chosen", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
 
 TRANSACTION = record(
-    *ints("at_fs"),
-    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("address", I32), ("room_bytes", I32), ("tag", I32),
+    *ints("at_fs", "address"),
+    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
 TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
@@ -209,6 +216,7 @@ PCIE = record(
         "propagation_fs",
         "arbitration",
         "has_credits",
+        "has_iotlb",
         "runs_on",
         "completion_shift",
     ),
@@ -222,9 +230,21 @@ HOST = record(
     ("jitter_fs", I64, (256,)),
     ("jitter_threshold", I64, (256,)),
 )
+# The translation cache of the host's IOMMU. Slots are numbered from 1, 0 is none. `newest` to `oldest`: a list of the
+# slots by their last look-up; a bucket's slots hang together by `following`. Pages are numbered region by region, in
+# each ring by ring: `first` is a region's first, `a_ring` how many a ring has.
+TRANSLATED_PAGE = record(*ints("page", "ready_fs"), ("newer", I32), ("older", I32), ("following", I32))
+PAGE_REGION = record(*ints("first", "a_ring"))
+TRANSLATION = record(
+    *ints("n_entries", "n_used", "miss_fs", "newest", "oldest", "hits", "misses", "last_write_fs"),
+    *ints("tx_stride_bytes", "rx_stride_bytes"),
+    ("tx_ring", PAGE_REGION), ("rx_ring", PAGE_REGION), ("tx_buffer", PAGE_REGION), ("rx_buffer", PAGE_REGION),
+    ("slot", TRANSLATED_PAGE, (MAX_TRANSLATIONS + 1,)),
+    ("bucket", I32, (TRANSLATION_BUCKETS,)),
+)  # fmt: skip
 LIMITS = record(
-    *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"),
-    *ints("rx_writeback_batch", "writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
+    *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
+    *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
     *ints("queues_per_function", "wire_num", "wire_den", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
@@ -235,9 +255,11 @@ TRANSFER = record(*ints("left_bytes", "begun_fs"))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
 COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
-    *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored"),
+    *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored_made", "mirrored", "mirrored_dropped"),
     ("drops", I64, (MAX_REASONS,)),
     ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
+    ("mirrored_drops", I64, (MAX_REASONS,)),
+    ("function_mirrored", I64, (MAX_FUNCTIONS,)),
 )
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
 DMA = record(
@@ -258,11 +280,13 @@ NIC = record(
     ("down", LINK),
     ("up_arrivals", ARRIVALS),
     ("down_arrivals", ARRIVALS),
+    ("memory_writes", ARRIVALS),  # received, not yet in memory
     ("credits", CREDITS, (3,)),
     ("tags", TAGS),
     ("reads", READS),
     ("dma", DMA),
     ("scheduler", SCHEDULER),
+    ("translation", TRANSLATION),
     ("counters", COUNTERS),
     # What the loop looks at between two events stands together.
     *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),
@@ -298,7 +322,8 @@ NIC = record(
     ("choice", CHOICE, (MAX_CHOICES,)),
     ("grant", FRAME, (GRANT_CAP,)),
     ("line", FRAME, (LINE_CAP,)),
-    ("pipe", FRAME, (LINE_CAP,)),
+    ("pipe", FRAME, (PIPE_CAP,)),
+    ("bus", SWITCH_BUS),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
     ("mac_fifo", FIFO),

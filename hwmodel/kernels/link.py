@@ -7,14 +7,11 @@ many TLPs, and P and NP can still take turns TLP by TLP.
 from __future__ import annotations
 
 from . import inlined, kernel
-from .events import append
 from .layout import (
     BY_ARRIVAL,
     COMPLETION_CREDIT,
     COMPLETION_READY,
-    CREDIT,
     DOWN_DONE,
-    LANE_CAP,
     NEVER,
     NON_POSTED_CREDIT,
     POSTED_CREDIT,
@@ -44,30 +41,6 @@ def consume(credit, data_bytes):
     """Take the credits of a TLP."""
     credit.headers_used += 1
     credit.data_used += (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
-
-
-@kernel
-def return_credits(nic, now_fs, kind, data_bytes, after_drain):
-    """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
-    credit = nic.credits[kind]
-    if credit.headers_limit == 0 and credit.data_limit == 0:
-        return  # infinite: nothing waits for them, and behind a slow drain they would pile up
-    taken_fs = now_fs
-    pcie = nic.pcie
-    if after_drain and pcie.drain_den > 0:
-        taken_fs = max(now_fs, pcie.drain_busy_until_fs) + data_bytes * pcie.drain_num // pcie.drain_den
-        pcie.drain_busy_until_fs = taken_fs
-    word = (kind << 32) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
-    if not append(nic.events, CREDIT, taken_fs + pcie.credit_return_fs, word):
-        nic.overflow = 1
-
-
-@kernel
-def credits_returned(nic, word):
-    """Add returned credits."""
-    credit = nic.credits[word >> 32]
-    credit.headers_used -= 1
-    credit.data_used -= ((word & 0xFFFFFFFF) + CREDIT_BYTES - 1) // CREDIT_BYTES
 
 
 @inlined
@@ -280,20 +253,3 @@ def received(nic, link, opposite):
     if link.received == nic.pcie.dllp_period:
         link.received = 0
         opposite.due_dllps += 1
-
-
-@kernel
-def fly(nic, lane, entry, arrivals, at_fs):
-    """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
-    slot = arrivals.tail & (LANE_CAP - 1)
-    arrivals.tail += 1
-    flying = arrivals.ring[slot]
-    flying.kind = entry.kind
-    flying.queue = entry.queue
-    flying.n = entry.n
-    flying.room_bytes = entry.room_bytes
-    flying.data_bytes = entry.data_bytes
-    flying.tag = entry.tag
-    flying.is_last = entry.is_last
-    if not append(nic.events, lane, at_fs, slot):
-        nic.overflow = 1

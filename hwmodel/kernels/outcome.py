@@ -10,8 +10,8 @@ LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interr
 
 
 @kernel
-def new_group(nic, n_copies, n_local, tx_bytes):
-    """Open the account of a frame with several copies; return its number."""
+def new_group(nic, n_copies, n_mirrored):
+    """Open the account of a frame with several copies, mirrored ones among them; return its number."""
     groups = nic.groups
     if groups.n_free == 0:
         nic.overflow = 1
@@ -20,10 +20,19 @@ def new_group(nic, n_copies, n_local, tx_bytes):
     number = groups.free[groups.n_free]
     group = groups.slot[number]
     group.left = n_copies
-    group.left_in_tx_buffer = n_local
+    group.left_mirrored = n_mirrored
+    group.left_in_tx_buffer = n_copies + n_mirrored
     group.delivered = 0
-    group.tx_bytes = tx_bytes
     return number
+
+
+@inlined
+def close_if_settled(groups, number):
+    """Free a frame's account when none of its copies is left."""
+    group = groups.slot[number]
+    if group.left == 0 and group.left_mirrored == 0 and groups.n_free < GROUP_CAP:
+        groups.free[groups.n_free] = number
+        groups.n_free += 1
 
 
 @inlined
@@ -42,18 +51,36 @@ def copy_settled(nic, number, is_delivered):
         group.delivered = 1
         counters.delivered += 1
     group.left -= 1
-    if group.left == 0:
-        if group.delivered == 0:
-            counters.dropped += 1
-        if groups.n_free < GROUP_CAP:
-            groups.free[groups.n_free] = number
-            groups.n_free += 1
+    if group.left == 0 and group.delivered == 0:
+        counters.dropped += 1
+    close_if_settled(groups, number)
+
+
+@inlined
+def mirrored_settled(nic, number):
+    """Close a mirrored copy's account; whatever became of it, the frame's own fate is that of its other copies."""
+    if number >= 0:
+        nic.groups.slot[number].left_mirrored -= 1
+        close_if_settled(nic.groups, number)
+
+
+@kernel
+def mirrored_delivered(nic, copy_kind, group):
+    """Count a mirrored copy that its guest can see."""
+    nic.counters.mirrored += 1
+    nic.counters.function_mirrored[nic.copy_kind[copy_kind].function] += 1
+    mirrored_settled(nic, group)
 
 
 @kernel
 def copy_dropped(nic, now_fs, copy, reason):
     """Count a copy that is lost on its way to a guest."""
     kind = nic.copy_kind[copy.copy_kind]
+    if kind.is_mirrored:
+        nic.counters.mirrored_dropped += 1
+        nic.counters.mirrored_drops[reason] += 1
+        mirrored_settled(nic, copy.group)
+        return
     nic.counters.copies_dropped += 1
     nic.counters.drops[reason] += 1
     nic.counters.function_drops[kind.function, reason] += 1
@@ -104,8 +131,12 @@ def note_delivery(nic, now_fs, copy_kind, n_bytes, index, template):
 @inlined
 def delivered_to_guest(nic, now_fs, finished):
     """Count a copy that its guest can see."""
+    kind = nic.copy_kind[finished.copy_kind]
+    if kind.is_mirrored:
+        mirrored_delivered(nic, finished.copy_kind, finished.group)
+        return
     counters = nic.counters
-    flow = nic.flow[nic.copy_kind[finished.copy_kind].flow]
+    flow = nic.flow[kind.flow]
     frame_bytes = finished.n_bytes + 4
     counters.copies_delivered += 1
     counters.vm_copies += 1

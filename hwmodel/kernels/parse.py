@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import entry, kernel
-from .layout import ints, record
+from .records import ints, record
 
 TYPE_C_TAG = 0x8100
 TYPE_MAC_CONTROL = 0x8808

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import kernel
-from .layout import I64, MAX_FUNCTIONS, record
+from .layout import MAX_FUNCTIONS
+from .records import I64, record
 
 UPLINK = 0
 MAX_PORTS = MAX_FUNCTIONS + 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .fetch import FETCH_MASK
+from .events import append
 from .layout import (
     GRANT_CAP,
     PAYLOAD_READ,
     RX_DESCRIPTOR_READ,
+    STORED,
     TX_DESCRIPTOR_READ,
 )
 from .measure import set_stalled
@@ -39,7 +40,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
 @kernel
 def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
-    fetch = fetches.ring[fetches.head & FETCH_MASK]
+    fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
     request(nic, now_fs, kind, fetch.queue, 16 * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0)
 
@@ -100,10 +101,23 @@ def host_reads(nic, now_fs, tag_number):
 
 
 @inlined
+def is_stored(nic, now_fs, number):
+    """Say whether a read whose last byte has come is stored at once; else it is after the time of `nic.store_rate`."""
+    limits = nic.limits
+    if limits.store_den == 0:
+        return True
+    n_bytes = nic.tags.slot[number].n_bytes
+    stored_fs = max(now_fs, nic.store_busy_until_fs) + n_bytes * limits.store_num // limits.store_den
+    nic.store_busy_until_fs = stored_fs
+    if not append(nic.events, STORED, stored_fs, number):
+        nic.overflow = 1
+    return False
+
+
+@inlined
 def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs
-    tags.n_reads += 1

@@ -10,72 +10,40 @@ from .guest import add_task
 from .layout import (
     COPY_CAP,
     MODERATION_TIMER,
-    NEVER,
     PAYLOAD_WRITE,
     RX_INTERRUPT,
-    RX_WRITEBACK,
-    RX_WRITEBACK_TIMER,
     TAKE_TASK,
 )
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
-from .transactions import post_ring_write, post_write
+from .transactions import post_write
+from .translation import buffer_address
+from .writeback import hold_for_writeback
 
 COPY_MASK = COPY_CAP - 1
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 
 
-@kernel
-def write_back_rx(nic, now_fs, number):
-    """Write all held Rx descriptors of a ring back, right behind what is queued."""
-    queue = nic.rx_queue[number]
-    post_ring_write(nic, now_fs, RX_WRITEBACK, number, nic.limits.rx_ring, queue.written, queue.held, queue.held_frames)
-    queue.written += queue.held
-    queue.held = 0
-    queue.held_frames = 0
-    queue.timer_at_fs = NEVER
-
-
 @inlined
-def hold_for_writeback(nic, now_fs, number, n_descriptors):
-    """Hold a frame's descriptors for write-back, or write a full batch."""
-    limits = nic.limits
-    queue = nic.rx_queue[number]
-    queue.held += n_descriptors
-    queue.held_frames += 1
-    if queue.held >= limits.rx_writeback_batch:
-        write_back_rx(nic, now_fs, number)
-    elif queue.held_frames == 1 and limits.writeback_timeout_fs > 0:
-        queue.timer_at_fs = now_fs + limits.writeback_timeout_fs
-        if queue.timer_armed == 0:
-            queue.timer_armed = 1
-            if not set_timer(nic.events, queue.timer_at_fs, RX_WRITEBACK_TIMER, number):
-                nic.overflow = 1
+def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
+    """Enter a frame's payload writes into P, one entry for each host buffer; the last one frees the room.
 
-
-@kernel
-def rx_writeback_expired(nic, now_fs, number):
-    """Write back what is held, or wait on: the timer was for descriptors that have gone since."""
-    queue = nic.rx_queue[number]
-    queue.timer_armed = 0
-    if queue.timer_at_fs == now_fs:
-        write_back_rx(nic, now_fs, number)
-    elif queue.timer_at_fs < NEVER:
-        queue.timer_armed = 1
-        if not set_timer(nic.events, queue.timer_at_fs, RX_WRITEBACK_TIMER, number):
-            nic.overflow = 1
-
-
-@inlined
-def post_payload(nic, now_fs, number, n_bytes):
-    """Enter a frame's payload writes into P, one entry for each host buffer; the last one frees the room."""
+    Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
+    """
     offset = nic.host.buffer_offset_bytes
     in_buffer = nic.host.buffer_bytes - offset
     left = n_bytes
+    address = offset
+    position = first_descriptor
+    if nic.pcie.has_iotlb:
+        address += buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     while left > in_buffer:
-        post_write(nic, now_fs, PAYLOAD_WRITE, number, in_buffer, offset, 0, 0)
+        post_write(nic, now_fs, PAYLOAD_WRITE, number, in_buffer, address, 0, 0)
         left -= in_buffer
-    post_write(nic, now_fs, PAYLOAD_WRITE, number, left, offset, 0, n_bytes)
+        if nic.pcie.has_iotlb:
+            position += 1
+            address = offset + buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+    post_write(nic, now_fs, PAYLOAD_WRITE, number, left, address, 0, n_bytes)
 
 
 @inlined
@@ -92,8 +60,11 @@ def start_write(nic, now_fs, copy, n_descriptors):
     """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
     number = copy.queue
     queue = nic.rx_queue[number]
+    first_descriptor = queue.fetched - queue.requested - queue.cached
     queue.cached -= n_descriptors
-    change(nic.rx_ring, now_fs, -n_descriptors)
+    change(nic.rx_ring, now_fs, n_descriptors)
+    n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
+    queue.highest = max(queue.highest, n_in_use)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
     slot.posted_fs = copy.posted_fs
     slot.doorbell_fs = copy.doorbell_fs
@@ -105,8 +76,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.template = copy.template
     queue.started += 1
     nic.rx_dma_busy = 1
-    post_payload(nic, now_fs, number, copy.n_bytes)
-    hold_for_writeback(nic, now_fs, number, n_descriptors)
+    post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
+    hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
     fetch_rx(nic, number)
 
 

@@ -14,6 +14,7 @@ from .layout import (
     SHAPER_TIMER,
 )
 from .measure import change, set_stalled
+from .translation import buffer_address
 
 
 @kernel
@@ -112,11 +113,14 @@ def choose(nic, scheduler):
 
 @kernel
 def shape(nic, now_fs, number, n_bytes):
-    """Hold a rate-limited function back until its rate allows the next frame."""
+    """Hold a rate-limited function back until its rate allows the next frame.
+
+    A frame that came late leaves the limiter behind; it makes up for at most its window.
+    """
     function = nic.function[number]
     if function.shaper_den == 0:
         return
-    start_fs = max(now_fs, function.eligible_at_fs)
+    start_fs = max(now_fs - function.shaper_window_fs, function.eligible_at_fs)
     function.eligible_at_fs = start_fs + n_bytes * function.shaper_num // function.shaper_den
     if function.eligible_at_fs > now_fs:
         function.is_shaped = 1
@@ -137,12 +141,19 @@ def shaper_expired(nic, number):
         nic.scheduler.n_shaped_waiting -= 1
 
 
+@inlined
+def n_to_switch(nic):
+    """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
+    return nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head + nic.bus.n_waiting
+
+
 @kernel
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
-    n_to_switch = nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head + 1
     n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac_fifo.tail - nic.mac_fifo.head)
-    return n_switched + n_to_switch * nic.limits.most_copies >= COPY_CAP  # a copy from the wire passes by one entry
+    return (
+        n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
+    )  # a copy from the wire passes by one entry
 
 
 @kernel
@@ -162,7 +173,7 @@ def pick(nic, now_fs):
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or nic.grant_tail - nic.grant_head == GRANT_CAP
+    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.limits.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
     set_stalled(nic.stall_tx_buffer, now_fs, no_room)
@@ -183,6 +194,8 @@ def pick(nic, now_fs):
     reads.frame = nic.grant_tail
     reads.left_bytes = n_bytes
     reads.address = nic.host.buffer_offset_bytes
+    if nic.pcie.has_iotlb:
+        reads.address += buffer_address(nic.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
     nic.grant_tail += 1
     queue.picked += 1
     function.next_queue = number - function.first_queue + 1

@@ -211,6 +211,12 @@ def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC: a FIFO server at the port's rate."""
     source = nic.source[number]
     source.armed = 0
+    if nic.line_tail - nic.line_head == LINE_CAP:
+        # A capture may come faster than the line for long: its frames wait outside for a place.
+        source.armed = 1
+        if not set_timer(nic.events, nic.line[nic.line_head & (LINE_CAP - 1)].ready_fs + 1, SOURCE_TIMER, number):
+            nic.overflow = 1
+        return
     if not draw(nic, source):
         return
     frame = nic.line[nic.line_tail & (LINE_CAP - 1)]
@@ -227,12 +233,11 @@ def line_arrives(nic, now_fs, number):
     if nic.line_head == nic.line_tail:
         set_next(nic.events, LINE, frame.ready_fs)
     nic.line_tail += 1
-    if nic.line_tail - nic.line_head >= LINE_CAP:
-        nic.overflow = 1
     if is_closed(source):  # back to back
         source.next_at_fs = nic.line_busy_until_fs
     else:
         schedule_next(nic, source)
+        source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
     arm(nic, number)
 
 

@@ -6,8 +6,9 @@ The record is configuration only; a decision never changes it. `hwmodel.simulati
 from __future__ import annotations
 
 from . import entry, kernel
-from .layout import MAX_POLICERS, ints, record
+from .layout import MAX_POLICERS
 from .port_set import MAX_PORTS, PORT_SET
+from .records import ints, record
 
 MODE_VEB, MODE_VEPA, MODE_VN_TAG, MODE_E_TAG, MODE_MULTICHANNEL = range(5)
 CHANNEL_VEB, CHANNEL_VEPA, CHANNEL_SINGLE = range(3)

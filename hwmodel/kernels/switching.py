@@ -11,6 +11,7 @@ from .layout import (
     LINE,
     LINE_CAP,
     NEVER,
+    PIPE_CAP,
     PIPELINE,
     WIRE,
     WIRE_WAIT_HISTOGRAM,
@@ -20,11 +21,13 @@ from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
 from .receive import COPY_MASK, serve_rx_buffer
 from .sources import count_offered, wire_time_fs
+from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 UPLINK = 0
+PIPE_MASK = PIPE_CAP - 1
 
 
 @kernel
@@ -122,7 +125,10 @@ def move_local_copies(nic, now_fs):
 def make_copy(nic, now_fs, frame, number, group):
     """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
     kind = nic.copy_kind[number]
-    nic.counters.copies_made += 1
+    if kind.is_mirrored:
+        nic.counters.mirrored_made += 1
+    else:
+        nic.counters.copies_made += 1
     fifo = nic.mac_fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & COPY_MASK]
     copy.posted_fs = frame.posted_fs
@@ -134,7 +140,7 @@ def make_copy(nic, now_fs, frame, number, group):
     copy.index = frame.index
     copy.template = frame.template
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
-    if group >= 0 and kind.flow >= 0:
+    if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
         nic.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
         fifo.tail += 1
@@ -155,16 +161,17 @@ def make_copy(nic, now_fs, frame, number, group):
 
 
 @kernel
-def drop_frame(nic, now_fs, frame, template, reason):
-    """Drop a frame by decision; its room in the Tx buffer is free at once."""
+def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
+    """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     nic.counters.dropped += 1
     nic.counters.drops[reason] += 1
     if template.flow >= 0:
         nic.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
         nic.counters.function_drops[template.function, reason] += 1
-        change(nic.tx_buffer, now_fs, -frame.n_bytes)
-        nic.reads_due = 1
+        if n_mirrored == 0:
+            change(nic.tx_buffer, now_fs, -frame.n_bytes)
+            nic.reads_due = 1
 
 
 @inlined
@@ -172,32 +179,74 @@ def switch_frame(nic, now_fs, frame):
     """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
     template = nic.template[frame.template]
     reason = template.reason
+    first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
+        n_mirrored = 0
     elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + 4):
         reason = RATE_LIMITED
+        first += n_copies + n_mirrored
+        n_mirrored = template.n_mirrored_refused
     if reason > 0:
-        drop_frame(nic, now_fs, frame, template, reason)
-        return
-    n_copies = template.n_copies
+        drop_frame(nic, now_fs, frame, template, reason, n_mirrored)
+        if n_mirrored == 0:
+            return
+        n_copies = 0
+    n_all = n_copies + n_mirrored
     group = -1
-    if n_copies > 1:
-        group = new_group(nic, n_copies, n_copies, frame.n_bytes)
-        if nic.loopback.tail - nic.loopback.head + n_copies > COPY_CAP:
+    if n_all > 1:
+        group = new_group(nic, n_copies, n_mirrored)
+        if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
             nic.overflow = 1
-    for number in range(template.first_copy, template.first_copy + n_copies):
+    for number in range(first, first + n_all):
         make_copy(nic, now_fs, frame, number, group)
     nic.moves_due = 1
+
+
+@kernel
+def wait_for_bus(nic, now_fs, frame):
+    """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
+    template = nic.template[frame.template]
+    port = UPLINK if frame.is_wire else template.function + 1
+    if not ask_for_bus(nic, now_fs, frame, port):
+        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
+
+
+@inlined
+def to_switch(nic, now_fs, frame):
+    """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
+    if nic.bus.cycle_fs == 0:
+        switch_frame(nic, now_fs, frame)
+    else:
+        wait_for_bus(nic, now_fs, frame)
+
+
+@kernel
+def bus_passed(nic, now_fs):
+    """Switch the frame that has passed the bus."""
+    switch_frame(nic, now_fs, nic.bus.passing[take_passed(nic)])
 
 
 @inlined
 def into_pipeline(nic, now_fs, frame):
     """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
+    if nic.limits.pipeline_fs == 0:
+        to_switch(nic, now_fs, frame)
+    else:
+        join_pipeline(nic, now_fs, frame)
+
+
+@kernel
+def join_pipeline(nic, now_fs, frame):
+    """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
+    if frame.is_wire:
+        has_room = nic.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
+        if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
+            drop_frame(nic, now_fs, frame, nic.template[frame.template], RX_BUFFER_FULL, 0)
+            return
+        change(nic.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs
-    if busy_fs == 0:
-        switch_frame(nic, now_fs, frame)
-        return
-    waiting = nic.pipe[nic.pipe_tail & (LINE_CAP - 1)]
+    waiting = nic.pipe[nic.pipe_tail & PIPE_MASK]
     waiting.posted_fs = frame.posted_fs
     waiting.doorbell_fs = frame.doorbell_fs
     waiting.template = frame.template
@@ -211,21 +260,19 @@ def into_pipeline(nic, now_fs, frame):
     if nic.pipe_head == nic.pipe_tail:
         set_next(nic.events, PIPELINE, waiting.ready_fs)
     nic.pipe_tail += 1
-    if nic.pipe_tail - nic.pipe_head >= LINE_CAP:
-        nic.overflow = 1
 
 
 @kernel
 def pipeline_done(nic, now_fs):
     """Take a frame out of the pipeline."""
-    frame = nic.pipe[nic.pipe_head & (LINE_CAP - 1)]
+    frame = nic.pipe[nic.pipe_head & PIPE_MASK]
     nic.pipe_head += 1
-    set_next(
-        nic.events,
-        PIPELINE,
-        NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & (LINE_CAP - 1)].ready_fs,
-    )
-    switch_frame(nic, now_fs, frame)
+    next_fs = NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & PIPE_MASK].ready_fs
+    set_next(nic.events, PIPELINE, next_fs)
+    if frame.is_wire:
+        change(nic.rx_buffer, now_fs, -frame.n_bytes)
+        nic.moves_due = 1
+    to_switch(nic, now_fs, frame)
 
 
 @inlined

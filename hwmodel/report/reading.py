@@ -134,5 +134,6 @@ def frame_balance(result: Result) -> str:
         ("to the wire", totals.delivered_to_wire),
         ("from the wire", totals.from_wire),
         ("mirrored", totals.mirrored),
+        ("mirrored copies lost", totals.mirrored_dropped),
     )
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)

@@ -120,6 +120,11 @@ def _link_lines(result: Result) -> Iterable[Line]:
         yield Line("(up: adapter to host, down: host to adapter; mean over the frames delivered in the window)")
     up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
     yield Line(f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)} of the window")
+    looked_up = result.iotlb.hits + result.iotlb.misses
+    if looked_up:
+        yield Line(
+            f"Addresses that miss the IOMMU's translation cache: {percent_text(result.iotlb.misses / looked_up)}"
+        )
     wire = result.wire
     if wire.tx_gbps or wire.rx_gbps:
         waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""

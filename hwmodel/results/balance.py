@@ -7,14 +7,16 @@ from hwmodel.results.result import Result, Totals
 _BALANCES = (
     ("offered_frames", ("delivered_frames", "dropped_frames", "in_flight_frames")),
     ("copies_made", ("copies_delivered", "copies_dropped", "copies_in_flight")),
+    ("mirrored_made", ("mirrored", "mirrored_dropped", "mirrored_in_flight")),
 )
 
 
 def check_balance(result: Result | Totals) -> list[str]:
     """Return one sentence for each violated balance or negative count; an empty list where all is accounted for.
 
-    offered_frames = delivered_frames + dropped_frames + in_flight_frames, and
-    copies_made = copies_delivered + copies_dropped + copies_in_flight.
+    offered_frames = delivered_frames + dropped_frames + in_flight_frames,
+    copies_made = copies_delivered + copies_dropped + copies_in_flight, and
+    mirrored_made = mirrored + mirrored_dropped + mirrored_in_flight.
     """
     totals = result.totals if isinstance(result, Result) else result
     violations = []

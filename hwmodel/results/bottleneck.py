@@ -54,7 +54,8 @@ class Observation:
     - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
     - `tx_ring_full_share`: share in which the fullest Tx ring had no room: a load that is above what gets through.
     - `drops` and `offered_frames` are of the whole run; `frame_bytes` is the mean frame with FCS.
-    - `up`, `down`, `tags`, `core_of` (the VM with the busiest core) only make the sentence more exact.
+    - `up`, `down`, `tags`, `core_of` (the VM with the busiest core) , `has_mirrored` (mirrored copies were carried) and
+      `iotlb_miss_share` (of the addresses translated; None: no cache) only make the sentence more exact.
     """
 
     utilizations: Mapping[str, float]
@@ -68,6 +69,8 @@ class Observation:
     down: LinkCost | None = None
     tags: int | None = None
     core_of: str | None = None
+    has_mirrored: bool = False
+    iotlb_miss_share: float | None = None
 
     def busy(self, resource: str) -> float:
         """Return how busy a resource is; for a driver, its whole core, whichever side it works on."""
@@ -159,7 +162,7 @@ def _why_link(resource: str, where: str) -> Callable[[Observation], str]:
             return text + "."
         return (
             f"{text}: {_frame(seen)} costs {cost.bytes_per_frame:.0f} B there, "
-            f"{cost.payload_bytes_per_frame:.0f} B of it payload."
+            f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
         )
 
     return why
@@ -173,13 +176,24 @@ def _why_tags(seen: Observation) -> str:
     in_use = seen.utilizations.get("pcie.tags")
     share = "" if in_use is None else f" {percent(in_use)} of the window"
     waiting = percent(seen.waits.get("pcie.tags", 0.0))
-    return f"{subject}{share} and reads wait for one {waiting} of the window, while the link has room left."
+    return (
+        f"{subject}{share} and reads wait for one {waiting} of the window, while the link has room left"
+        f"{_translations(seen)}."
+    )
+
+
+def _translations(seen: Observation) -> str:
+    """Add what holds reads and writes at the host where its IOMMU misses."""
+    if not seen.iotlb_miss_share:
+        return ""
+    return f"; {percent(seen.iotlb_miss_share)} of the addresses miss the IOMMU's translation cache, and wait for it"
 
 
 def _why_credits(seen: Observation) -> str:
     return (
         f"Transactions stand ready but wait for flow-control credits {percent(seen.waits.get('pcie.credits', 0.0))} of "
-        "the window: the host returns credits, or drains its buffer, more slowly than the link could carry data."
+        "the window: the host returns credits, or drains its buffer, more slowly than the link could carry data"
+        f"{_translations(seen)}."
     )
 
 
@@ -266,8 +280,9 @@ _RULES = (
     _Rule("driver.tx", _core_is_full("driver.tx", "driver.rx"), _why_driver("tx")),
     _Rule("rx.descriptors", _lacks_descriptors, _why_descriptors),
     _Rule("wire.tx", _full("wire.tx", rival="wire.rx"), _why_wire("wire.tx", "outward")),
-    _Rule("wire.rx", _full("wire.rx"), _why_wire("wire.rx", "inward")),
+    # What stands behind the incoming wire before that wire: it may be full of frames that are dropped there.
     _Rule("switch.bus", _full("switch.bus", rival="nic.pipeline"), _why_bus),
     _Rule("nic.pipeline", _full("nic.pipeline"), _why_pipeline),
+    _Rule("wire.rx", _full("wire.rx"), _why_wire("wire.rx", "inward")),
     _Rule("rate_limit", _is_rate_limited, _why_rate_limit),
 )

@@ -71,6 +71,12 @@ class LogLinearBuckets:
 LATENCY_BUCKETS = LogLinearBuckets()
 
 
+def filled_columns(min_fs: int, max_fs: int, n_buckets: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> slice:
+    """Return which of `n_buckets` samples between two times can be in; the last bucket has no upper bound."""
+    last = n_buckets - 1
+    return slice(min(buckets.index(min_fs // UNIT_FS), last), min(buckets.index(max_fs // UNIT_FS), last) + 1)
+
+
 def quantile_ns(counts: Counts, numerator: int, denominator: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> float:
     """Return the time in ns that `numerator / denominator` of the samples do not exceed, to half a bucket.
 

@@ -62,6 +62,9 @@ class Totals:
     copies_dropped: int
     copies_in_flight: int
     mirrored: int = 0
+    mirrored_made: int = 0
+    mirrored_dropped: int = 0
+    mirrored_in_flight: int = 0
     gbps: float
     mpps: float
 
@@ -75,6 +78,7 @@ class VmResult:
     rx_gbps: float
     rx_mpps: float
     drops: Mapping[str, int] = field(default_factory=dict)
+    mirrored: int = 0
     latency_ns: Latency = field(default_factory=Latency)
 
 
@@ -145,6 +149,14 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IotlbUse:
+    """Count the look-ups of the IOMMU's translation cache, one for each TLP with an address; none without the cache."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDepth:
     """Give the depth of one kind of queue, in the unit that docs/results.md lists for it."""
 
@@ -206,8 +218,10 @@ class Result:
     fairness_jain: float | None
     pcie: Pcie
     wire: Wire
+    iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     drops: Mapping[str, int]
+    mirrored_drops: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, QueueDepth]
     stalls_ns: Stalls
     bottleneck: Bottleneck

@@ -9,7 +9,9 @@ from numba import int64, typeof, types
 
 from hwmodel.kernels import layout, quick_compilation
 from hwmodel.kernels.forward import DECISION
+from hwmodel.kernels.frame_batch import ARRIVAL, COPY
 from hwmodel.kernels.parse import HEADER
+from hwmodel.kernels.police import BUCKET
 from hwmodel.kernels.switch_tables import TABLES
 
 
@@ -23,8 +25,15 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         return (_array(layout.NIC), int64, int64)
     if entry == "dma.run_dma":
         return (_array(layout.NIC), int64)
+    captured = types.Array(types.uint8, 1, "C", readonly=True)
+    if entry == "frame_batch.decide_batch":
+        policing = (_array(BUCKET), int64[::1])
+        return (_array(TABLES), *policing, _array(ARRIVAL), captured, _array(HEADER), _array(DECISION))
+    if entry == "frame_batch.copy_batch":
+        made = (_array(COPY), types.Array(types.uint8, 1, "C"))
+        return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
     frames = types.Array(types.uint8, 2, "C")
-    return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION))
+    return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION), _array(DECISION))
 
 
 def compile_entry(entry: str) -> None:

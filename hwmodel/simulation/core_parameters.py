@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic import core_timing
 from hwmodel.errors import InputError
-from hwmodel.kernels.core_layout import MAX_CORE_PORTS, MAX_INGRESS_WORDS
+from hwmodel.kernels.core_layout import MAX_INGRESS_WORDS
+from hwmodel.kernels.layout import MAX_CORE_PORTS
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-HEADER_BYTES = 26  # docs/switch_core.md, Bus: two addresses, an E-TAG, a C-TAG and a type
 TAG_ROOM_BYTES = 12  # what the FIFOs store beyond the longest frame: an E-TAG and a C-TAG
 
 
@@ -26,7 +27,7 @@ class CoreParameters:
     ports: int = 9
     bus_w: int = 512
     priorities: int = 1
-    ingress_bytes: int = 16384
+    ingress_bytes: int = core_timing.INGRESS_BYTES
     queue_bytes: int = 32768
     max_frame_bytes: int = 1514
 
@@ -75,11 +76,11 @@ class CoreParameters:
     @property
     def more_header_words(self) -> int:
         """Give the words behind the first that the header may reach into."""
-        return self.words(HEADER_BYTES) - 1
+        return core_timing.more_header_words(self.bus_w)
 
     def words(self, n_bytes: int) -> int:
         """Return the words that a frame takes."""
-        return max(1, -(-n_bytes // self.word_bytes))
+        return core_timing.words(n_bytes, self.bus_w)
 
 
 def core_parameters(config: Config, max_frame_bytes: int | None = None) -> CoreParameters:

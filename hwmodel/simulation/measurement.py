@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.kernels import layout
+from hwmodel.results import filled_columns
 
 if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
@@ -26,7 +27,9 @@ COUNTERS = (
     "copies_dropped",
     "delivered_bytes",
     "vm_copies",
+    "mirrored_made",
     "mirrored",
+    "mirrored_dropped",
 )
 SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs")
 
@@ -47,7 +50,8 @@ class LinkSnapshot:
 class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
-    `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `flow_latencies` and
+    `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `tx_ring_highest` and
+    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `flow_latencies` and
     the histograms are those since the window began, and not copied: they may take most of a run's memory.
     """
 
@@ -57,17 +61,23 @@ class Snapshot:
     servers: dict[str, int]
     drops: Ints
     function_drops: Ints
+    mirrored_drops: Ints
+    function_mirrored: Ints
     up: LinkSnapshot
     down: LinkSnapshot
     areas: dict[str, float]
     highest: dict[str, int]
     stalls_fs: dict[str, int]
     tags_held_fs: int
+    iotlb_hits: int
+    iotlb_misses: int
     fewest_free_tags: int
     core_busy_fs: Ints
     read_bytes: Ints
     flows: npt.NDArray[Any]
     tx_ring_highest: int
+    rx_ring_highest: int
+    n_receivers: int
     histogram: npt.NDArray[np.int32]
     from_doorbell: npt.NDArray[Any]
     wire_wait: npt.NDArray[Any]
@@ -75,11 +85,11 @@ class Snapshot:
 
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
-    rows = layout.FIRST_FLOW_HISTOGRAM + len(book.flows)
-    histogram = nic["histogram"]
-    for row in range(rows):
-        if histogram[row].any():  # writing zeros to rows that nobody used would take memory for them
-            histogram[row] = 0
+    flows = nic["flow"][: len(book.flows)]
+    _forget(nic["histogram"][layout.DOORBELL_HISTOGRAM], nic.from_doorbell)
+    _forget(nic["histogram"][layout.WIRE_WAIT_HISTOGRAM], nic.wire_wait)
+    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
+        _forget(nic["histogram"][row], latency)
     for latency in (nic.from_doorbell, nic.wire_wait):
         latency.n = 0
         latency.sum_fs = 0
@@ -89,7 +99,15 @@ def begin_window(nic: Any, book: FlowBook) -> None:
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
+    queues = nic["rx_queue"][: int(nic.limits.n_queues)]
+    queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
     nic.tags.fewest_free = nic.tags.n_free
+
+
+def _forget(row: Any, latency: Any) -> None:
+    """Empty a histogram, where it can be filled only: all that is touched takes memory."""
+    if latency["n"] > 0:
+        row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = 0
 
 
 def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
@@ -97,7 +115,8 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
     now_fs = int(nic.now_fs)
     n_functions = int(nic.limits.n_functions)
     n_flows = len(book.flows)
-    queues = nic["tx_queue"][: int(nic.limits.n_queues)]
+    n_queues = int(nic.limits.n_queues)
+    rx_queues = nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
         n_events=int(nic.events.n_events),
@@ -105,17 +124,23 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         servers=_servers(nic, now_fs),
         drops=nic["counters"]["drops"].copy(),
         function_drops=nic["counters"]["function_drops"][:n_functions].copy(),
+        mirrored_drops=nic["counters"]["mirrored_drops"].copy(),
+        function_mirrored=nic["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
         areas={name: _area(nic[name], now_fs) for name in GAUGES},
         highest={name: int(nic[name].highest) for name in GAUGES},
         stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
+        iotlb_hits=int(nic.translation.hits),
+        iotlb_misses=int(nic.translation.misses),
         fewest_free_tags=int(nic.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         flows=nic["flow"][:n_flows].copy(),
-        tx_ring_highest=int(queues["highest"].max(initial=0)),
+        tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
+        rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
+        n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
         histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         from_doorbell=np.array(nic["from_doorbell"]),
         wire_wait=np.array(nic["wire_wait"]),
@@ -135,12 +160,13 @@ def _link(link: Any, now_fs: int) -> LinkSnapshot:
 
 def _servers(nic: Any, now_fs: int) -> dict[str, int]:
     """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
-    sums = {name: int(nic[name]) for name in SERVERS}
+    sums = {name: int(nic[name]) for name in SERVERS} | {"bus_busy_fs": int(nic.bus.busy_fs)}
     wire_until_fs = int(nic.events.next_at[layout.WIRE]) if nic.wire_busy else now_fs
     for name, until_fs in (
         ("wire_busy_fs", wire_until_fs),
         ("line_busy_fs", int(nic.line_busy_until_fs)),
         ("pipeline_busy_fs", int(nic.pipeline_busy_until_fs)),
+        ("bus_busy_fs", int(nic.bus.free_fs)),
     ):
         sums[name] -= max(0, until_fs - now_fs)
     return sums

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.units import FS_PER_S, format_rate_bps, fs_per_byte
+from hwmodel.simulation.translation import fill_translation
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -29,6 +31,8 @@ SCHEDULERS = {
     "deficit": layout.SCHEDULE_DEFICIT,
     "strict": layout.SCHEDULE_STRICT,
 }
+TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
+RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
 JITTERS = ("fixed", "uniform", "histogram")
 STALLS = ("tags", "credits", "completion_credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 TWO_TO_32 = 1 << 32
@@ -61,6 +65,8 @@ def build_state(config: Config, seed: int) -> State:
     _fill_limits(nic, config)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
+    _fill_bus(nic, config)
+    fill_translation(nic, config)
     nic.scheduler.chosen = -1
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4
@@ -83,10 +89,10 @@ def fill_link(nic: Nic, config: Config) -> None:
     pcie.completion_bytes = overhead.completion_bytes
     pcie.whole_words = counts_whole_double_words(settings.dllp_model)
     pcie.dllp_period = rate.tlps_per_dllp_pair
-    pcie.propagation_fs = settings.propagation_fs
     pcie.arbitration = ARBITRATIONS[settings.arbitration]
     lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
     pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
+    _set_propagation(pcie, settings.propagation_fs)
     pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
@@ -96,9 +102,22 @@ def fill_link(nic: Nic, config: Config) -> None:
     # With credits or a flight time, the receipt of each completion has effects of its own.
     pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
     nic.down.boundary_fs = layout.NEVER
+    nic.up.sends_second = 1  # so that P is the first to go in round robin
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
         pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)
+
+
+def _set_propagation(pcie: Any, propagation_fs: int) -> None:
+    """Set the time of flight; InputError if more TLPs may be on their way than a run has room for."""
+    least_fs = int(pcie.duration_fs[min(pcie.request_bytes, pcie.completion_bytes)])  # of the shortest TLP
+    most_fs = (layout.LANE_CAP - 1) * least_fs - 1
+    if propagation_fs > most_fs:
+        raise InputError(
+            f"pcie.propagation: {format_time_fs(propagation_fs)} holds up to {propagation_fs // least_fs + 1} TLPs of "
+            f"this link each way; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
+        )
+    pcie.propagation_fs = propagation_fs
 
 
 def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
@@ -141,9 +160,9 @@ def random_words(seed: int, stream: int) -> Any:
 
 def _fill_limits(nic: Nic, config: Config) -> None:
     limits, settings, driver = nic.limits, config.nic, config.driver
-    for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch", "tx_writeback_batch"):
+    for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"):
         limits[name] = getattr(settings, name)
-    for name in ("rx_writeback_batch", "descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
+    for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         limits[name] = getattr(settings, name)
     for name in ("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"):
         limits[name] = getattr(driver, name)
@@ -160,6 +179,19 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.n_queues = limits.n_functions * limits.queues_per_function
 
 
+def _fill_bus(nic: Nic, config: Config) -> None:
+    """Set the switch core's bus, which a run without its timing does not have."""
+    switch, bus = config.switch, nic.bus
+    if switch.timing == "none":
+        return
+    bus.cycle_fs = core_timing.cycle_fs(switch.clock_hz)
+    bus.n_ports = len(switch.ports) + 1
+    bus.word_bytes = switch.bus_bits // BITS_PER_BYTE
+    bus.ingress_words = core_timing.INGRESS_BYTES // bus.word_bytes
+    bus.ready_cycles = core_timing.READY_CYCLES
+    bus.delay_cycles = core_timing.DECISION_CYCLES + core_timing.more_header_words(switch.bus_bits)
+
+
 def _fill_functions(nic: Nic, config: Config) -> None:
     limits = nic.limits
     for port in config.switch.ports:
@@ -171,21 +203,27 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
             function.shaper_num, function.shaper_den = _fs_per_byte(key, port.rate_limit_bps)
+            window_bytes = config.nic.rate_limit_window_bytes
+            function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
+            function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause
         for queue_number in range(function.first_queue, function.first_queue + limits.queues_per_function):
-            for queue, ring in (
-                (nic.tx_queue[queue_number], limits.tx_ring),
-                (nic.rx_queue[queue_number], limits.rx_ring),
+            for queue, ring, *held in (
+                (nic.tx_queue[queue_number], limits.tx_ring, config.nic.tx_writeback_batch, *TX_HELD),
+                (nic.rx_queue[queue_number], limits.rx_ring, config.nic.rx_writeback_batch, *RX_HELD),
             ):
                 queue.function = number
                 queue.first = queue_number * ring_slots(ring)
                 queue.mask = ring_slots(ring) - 1
-                queue.timer_at_fs = layout.NEVER
+                queue.held.timer_at_fs = layout.NEVER
+                queue.held.queue, queue.held.ring_length = queue_number, ring
+                queue.held.batch, queue.held.kind, queue.held.timer_kind = held
             nic.rx_queue[queue_number].known = limits.rx_ring - 1
-            nic.rx_ring.level += limits.rx_ring - 1
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
+    nic.reads.tx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.tx_ring) - 1
+    nic.reads.rx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.rx_ring) - 1
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP

@@ -42,6 +42,8 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "wire.rx": span.share(servers["line_busy_fs"]),
         "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
     }
+    if config.switch.timing == "core":
+        shares["switch.bus"] = span.share(servers["bus_busy_fs"])
     return {name: min(1.0, share) for name, share in shares.items()}
 
 
@@ -84,6 +86,8 @@ def observe_window(
         down=_link_cost(config, span, "down", frames),
         tags=config.pcie.tags,
         core_of=sending[0] if sending else None,
+        has_mirrored=span.count("mirrored") > 0,
+        iotlb_miss_share=span.iotlb_miss_share(),
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import resource
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel import __version__
 from hwmodel.analytic.link import link_rate_of
@@ -18,6 +20,7 @@ from hwmodel.results import (
     Cpu,
     FlowResult,
     HostRun,
+    IotlbUse,
     Latency,
     LinkBytes,
     Pcie,
@@ -29,6 +32,7 @@ from hwmodel.results import (
     VmResult,
     Window,
     Wire,
+    filled_columns,
     find_bottleneck,
     jain_fairness,
     merge_histogram,
@@ -52,12 +56,11 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
     span = Span(start, end)
     flow_rows = _flow_histograms(book, end)
     flows = _flows(book, span, flow_rows)
-    overall = _latency_of(range(len(book.flows)), end, flow_rows)
+    overall, counts = _latency_of(range(len(book.flows)), end)
     direction = {name: _direction(config, span, name) for name in ("up", "down")}
     utilization = utilization_of(config, span)
     totals = _totals(span)
     drops = _named(end.drops)
-    all_rows = end.histogram[layout.FIRST_FLOW_HISTOGRAM :].sum(axis=0, dtype=np.int64)
     return Result(
         config=config.resolved(),
         config_hash=config.config_hash(),
@@ -69,20 +72,22 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
             wire_frames=span.count("delivered_to_wire"),
         ),
         totals=totals,
-        vms=_vms(config, book, span, flow_rows),
+        vms=_vms(config, book, span),
         flows=flows,
         latency_ns=overall,
-        latency_from_doorbell_ns=_latency(end.histogram[layout.DOORBELL_HISTOGRAM], end.from_doorbell),
+        latency_from_doorbell_ns=_latency(end, layout.DOORBELL_HISTOGRAM, end.from_doorbell),
         fairness_jain=jain_fairness(sender_rates_gbps(flows).values()),
         pcie=Pcie(up=direction["up"], down=direction["down"]),
         wire=_wire(span),
+        iotlb=_iotlb(span),
         cpu=Cpu(cores_busy=float((end.core_busy_fs - start.core_busy_fs).sum()) / span.fs),
         drops=drops,
+        mirrored_drops=_named(end.mirrored_drops),
         queues=_queues(config, span),
         stalls_ns=_stalls(span),
         bottleneck=find_bottleneck(observe_window(config, span, utilization, totals, drops)),
         utilization=utilization,
-        latency_histogram=merge_histogram(all_rows),
+        latency_histogram=merge_histogram(counts),
         host_run=host_run,
     )
 
@@ -106,18 +111,30 @@ def _totals(span: Span) -> Totals:
         copies_dropped=counts["copies_dropped"],
         copies_in_flight=counts["copies_made"] - counts["copies_delivered"] - counts["copies_dropped"],
         mirrored=counts["mirrored"],
+        mirrored_made=counts["mirrored_made"],
+        mirrored_dropped=counts["mirrored_dropped"],
+        mirrored_in_flight=counts["mirrored_made"] - counts["mirrored"] - counts["mirrored_dropped"],
         gbps=span.gbps(span.count("delivered_bytes")),
         mpps=span.mpps(span.count("vm_copies")),
     )
 
 
-def _latency(row: Any, latency: Any) -> Latency:
+def _counts(end: Snapshot, rows: list[int], min_fs: int, max_fs: int) -> npt.NDArray[np.int64]:
+    """Add up histogram rows. Only the columns that can be filled are read: what is read takes memory."""
+    counts = np.zeros(layout.HISTOGRAM_BUCKETS, np.int64)
+    columns = filled_columns(min_fs, max_fs, layout.HISTOGRAM_BUCKETS)
+    for row in rows:
+        counts[columns] += end.histogram[row, columns]
+    return counts
+
+
+def _latency(end: Snapshot, row: int, latency: Any) -> Latency:
     """Summarise one histogram row with its exact extremes and sum."""
     if not int(latency["n"]):
         return Latency()
-    return summarize_latency(
-        row, min_fs=int(latency["lowest_fs"]), max_fs=int(latency["highest_fs"]), sum_fs=int(latency["sum_fs"])
-    )
+    min_fs, max_fs = int(latency["lowest_fs"]), int(latency["highest_fs"])
+    counts = _counts(end, [row], min_fs, max_fs)
+    return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latency["sum_fs"]))
 
 
 def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
@@ -126,19 +143,16 @@ def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
     return len(set(rows.tolist())) == len(book.flows)
 
 
-def _latency_of(numbers: Any, end: Snapshot, _own_rows: bool) -> Latency:
-    """Summarise several flows together."""
+def _latency_of(numbers: Iterable[int], end: Snapshot) -> tuple[Latency, npt.NDArray[np.int64]]:
+    """Summarise several flows together; give their counts too."""
     chosen = [i for i in numbers if end.flows["latency"]["n"][i] > 0]
     if not chosen:
-        return Latency()
+        return Latency(), np.zeros(layout.HISTOGRAM_BUCKETS, np.int64)
     latencies = end.flows["latency"][chosen]
     rows = sorted(set(end.flows["histogram"][chosen].tolist()))
-    return summarize_latency(
-        end.histogram[rows].sum(axis=0, dtype=np.int64),
-        min_fs=int(latencies["lowest_fs"].min()),
-        max_fs=int(latencies["highest_fs"].max()),
-        sum_fs=int(latencies["sum_fs"].sum()),
-    )
+    min_fs, max_fs = int(latencies["lowest_fs"].min()), int(latencies["highest_fs"].max())
+    counts = _counts(end, rows, min_fs, max_fs)
+    return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latencies["sum_fs"].sum())), counts
 
 
 def _flows(book: FlowBook, span: Span, own_rows: bool) -> tuple[FlowResult, ...]:
@@ -147,7 +161,7 @@ def _flows(book: FlowBook, span: Span, own_rows: bool) -> tuple[FlowResult, ...]
         first, last = span.start.flows[i], span.end.flows[i]
         if not int(last["offered"]):
             continue
-        latency = _latency_of([i], span.end, own_rows) if own_rows else _moments(last["latency"])
+        latency = _latency_of([i], span.end)[0] if own_rows else _moments(last["latency"])
         found.append(
             FlowResult(
                 from_=sender,
@@ -175,7 +189,7 @@ def _moments(latency: Any) -> Latency:
     )
 
 
-def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[VmResult, ...]:
+def _vms(config: Config, book: FlowBook, span: Span) -> tuple[VmResult, ...]:
     into: dict[str, list[int]] = {}
     for i, (_, target) in enumerate(book.flows):
         into.setdefault(target, []).append(i)
@@ -187,7 +201,8 @@ def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[Vm
         frames = sum(int(span.end.flows["delivered"][i] - span.start.flows["delivered"][i]) for i in flows)
         sent = int(span.end.read_bytes[number] - span.start.read_bytes[number])
         drops = _named(span.end.function_drops[number])
-        if port.name == "pf" and not (sent or n_bytes or drops):
+        mirrored = int(span.end.function_mirrored[number])
+        if port.name == "pf" and not (sent or n_bytes or drops or mirrored):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(
@@ -196,7 +211,8 @@ def _vms(config: Config, book: FlowBook, span: Span, own_rows: bool) -> tuple[Vm
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
                 drops=drops,
-                latency_ns=_latency_of(flows, span.end, own_rows),
+                mirrored=mirrored,
+                latency_ns=_latency_of(flows, span.end)[0],
             )
         )
     return tuple(found)
@@ -232,6 +248,11 @@ def _direction(config: Config, span: Span, name: str) -> PcieDirection:
     )
 
 
+def _iotlb(span: Span) -> IotlbUse:
+    hits, misses = span.iotlb()
+    return IotlbUse(hits=hits, misses=misses)
+
+
 def _wire(span: Span) -> Wire:
     def moved(name: str) -> int:
         return span.end.servers[name] - span.start.servers[name]
@@ -240,19 +261,19 @@ def _wire(span: Span) -> Wire:
         tx_gbps=span.gbps(moved("wire_tx_bytes")),
         rx_gbps=span.gbps(moved("wire_rx_bytes")),
         utilization=min(1.0, max(span.share(moved("wire_busy_fs")), span.share(moved("line_busy_fs")))),
-        wait_ns=_latency(span.end.histogram[layout.WIRE_WAIT_HISTOGRAM], span.end.wire_wait),
+        wait_ns=_latency(span.end, layout.WIRE_WAIT_HISTOGRAM, span.end.wire_wait),
     )
 
 
 def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
-    """Give mean depths: of rings per ring, of buffers in bytes, of tags in tags."""
-    rings = len(config.switch.ports) * config.nic.queues_per_vf
-    senders = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    """Give depths: of rings the mean over those of all that send (receive), of buffers in bytes, of tags in tags."""
+    tx_rings = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    rx_rings = max(1, span.end.n_receivers * config.nic.queues_per_vf)
     held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
     highest = span.end.highest
     return {
-        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / senders, max=span.end.tx_ring_highest),
-        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rings, max=config.nic.rx_ring - 1),
+        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / tx_rings, max=span.end.tx_ring_highest),
+        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
         "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
         "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
         "wire": QueueDepth(mean=span.mean("wire_queue"), max=highest["wire_queue"]),

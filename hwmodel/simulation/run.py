@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.atomic_file import write_atomically
-from hwmodel.config import check_run_scope
 from hwmodel.errors import RunError
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
@@ -38,17 +37,15 @@ def simulate(
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
     the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers. Raises
-    InputError where the configuration asks for what a run does not model, RunError where the run cannot be finished.
+    InputError where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished.
     """
-    check_run_scope(config)
     workload = build_workload(config)
     started_s = time.perf_counter()
     was_cached = kernels_are_cached()
     fill_cache()
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
-    run = Run(config, workload, progress or (lambda _share, _text: None))
-    run.compile_s = compile_s
-    run.has_trace = trace_path is not None
+    has_trace = trace_path is not None
+    run = Run(config, workload, progress or (lambda _share, _text: None), has_trace=has_trace, compile_s=compile_s)
     if pcap_path is None:
         for _ in run.pieces():
             pass
@@ -62,17 +59,27 @@ def simulate(
 
 
 class Run:
-    """Hold one run: its state, its names, its window."""
+    """Hold one run: its state, its names, its window.
 
-    def __init__(self, config: Config, workload: Workload, progress: Progress) -> None:
+    `has_trace`: note the window's first TLPs in `tlps`. `compile_s`: what it took to have the kernels, for the record.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        workload: Workload,
+        progress: Progress,
+        *,
+        has_trace: bool = False,
+        compile_s: float = 0.0,
+    ) -> None:
         self.config = config
         self.is_replay = len(workload.records) > 0
         self.progress = progress
         self.state: State = build_state(config, config.run.seed)
         self.book: FlowBook = fill_workload(self.state[0], config, workload, config.run.seed)
-        self.compile_s = 0.0
-        self.watched_flow = 0
-        self.has_trace = False
+        self.has_trace = has_trace
+        self.compile_s = compile_s
         self.tlps: list[TracedTlp] = []
         self.wall_s = 0.0
         self.start: Snapshot | None = None
@@ -83,16 +90,18 @@ class Run:
         self.load_kernels()
         nic = self.state[0]
         settings = self.config.run
-        if self.is_replay and settings.warmup == "auto":
-            is_settled = True  # a capture is measured from its first frame on
-        else:
+        is_automatic = settings.warmup == "auto"
+        if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
             warmup = Warmup(self.config, nic)
             while not warmup.is_over():
                 yield from self.advance(*warmup.next_target(), share=0.0, what="warm-up")
                 warmup.look()
-            is_settled = settings.warmup == "auto"
-        if is_settled and not self.is_replay:
-            yield from self.to_delivery_edge(layout.NEVER)
+        # Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
+        # behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it cuts them.
+        ends_with_batches = is_automatic and not self.is_replay
+        flow = self.busiest_flow()
+        if ends_with_batches:
+            yield from self.to_next_delivery(flow, SLICE_FS)
         begin_window(nic, self.book)
         self.start = take_snapshot(nic, self.book)
         frames = layout.NEVER if settings.frames is None else int(nic.counters.delivered) + settings.frames
@@ -101,23 +110,18 @@ class Run:
             nic.delivered_target = frames
             self.tlps = trace_tlps(nic, lambda: self.call(until_fs, 1))
         yield from self.advance(until_fs, frames, share=1.0, what="measuring")
-        if is_settled and not self.is_replay:
-            yield from self.to_delivery_edge(self.start.now_fs)
+        if ends_with_batches:
+            yield from self.to_next_delivery(flow, (int(nic.now_fs) - self.start.now_fs) // 50)
         self.end = take_snapshot(nic, self.book)
 
-    def to_delivery_edge(self, window_start_fs: int) -> Iterator[Deliveries]:
-        """Go on to the next delivery of the busiest flow, for at most a fiftieth of the window.
-
-        Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
-        behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it cuts them.
-        """
+    def busiest_flow(self) -> Any:
+        """Return the record of the flow that has delivered most, the first at a tie."""
         nic = self.state[0]
-        if window_start_fs == layout.NEVER:
-            self.watched_flow = int(nic["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())
-            limit_fs = SLICE_FS
-        else:
-            limit_fs = (int(nic.now_fs) - window_start_fs) // 50
-        flow = nic.flow[self.watched_flow]
+        return nic.flow[int(nic["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())]
+
+    def to_next_delivery(self, flow: Any, limit_fs: int) -> Iterator[Deliveries]:
+        """Go on to the next delivery of a flow, at most for `limit_fs`."""
+        nic = self.state[0]
         flow.stop_at = int(flow.delivered) + 1
         yield from self.advance(int(nic.now_fs) + limit_fs, layout.NEVER, share=1.0, what="measuring")
         flow.stop_at = layout.NEVER

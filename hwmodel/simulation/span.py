@@ -50,6 +50,15 @@ class Span:
         rate = link_rate_of(config.pcie)
         return busy + (1 - busy) * float(rate.skp_share + rate.dllp_share)
 
+    def iotlb(self) -> tuple[int, int]:
+        """Return how many addresses the IOMMU's translation cache held, and how many not."""
+        return self.end.iotlb_hits - self.start.iotlb_hits, self.end.iotlb_misses - self.start.iotlb_misses
+
+    def iotlb_miss_share(self) -> float | None:
+        """Return the share of the addresses that it did not hold; None where none was looked up."""
+        hits, misses = self.iotlb()
+        return misses / (hits + misses) if hits + misses else None
+
     def mean(self, gauge: str) -> float:
         """Return a mean occupancy."""
         return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs

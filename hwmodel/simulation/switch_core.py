@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES
 from hwmodel.errors import InputError
 from hwmodel.kernels.core_bus import grant_frames
 from hwmodel.kernels.core_layout import (
@@ -40,7 +41,6 @@ Tables = Any  # a one-element array of TABLES, as `build_tables` makes it
 
 SCHEDULERS = {"round_robin": CORE_ROUND_ROBIN, "deficit": CORE_DEFICIT, "strict": CORE_STRICT}
 RESET_QUANTUM = 1518  # registers.yaml, QUANTUM
-LOOK_DELAY, DECISION_DELAY = 4, 6  # docs/switch_core.md, Bus: g + 4 + H and g + 6 + H
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ def _build_core(parameters: CoreParameters, surroundings: Surroundings) -> Recor
     core.ingress_words, core.queue_words = parameters.ingress_words, parameters.queue_words
     core.longest_stored_bytes = parameters.store_bytes
     core.swallowed_words = parameters.words(parameters.max_frame_bytes)
-    core.look_delay = LOOK_DELAY + parameters.more_header_words
-    core.decision_delay = DECISION_DELAY + parameters.more_header_words
+    core.look_delay = LOOK_CYCLES + parameters.more_header_words
+    core.decision_delay = DECISION_CYCLES + parameters.more_header_words
     for port in range(parameters.ports):
         _fill_pattern(core.ingress[port].allowed, surroundings.allowed.get(port))
         _fill_pattern(core.output[port].ready, surroundings.ready.get(port))
@@ -208,7 +208,8 @@ def _fill_schedules(
             quanta = schedule.quanta[: parameters.priorities]
             if schedule.kind not in SCHEDULERS or len(quanta) < parameters.priorities or min(quanta) < 1:
                 raise InputError(f"switch core: port {port} has no schedule for {parameters.priorities} queues")
-            record.port[port].kind = SCHEDULERS[schedule.kind]
+            # With one queue there is nothing to schedule: the core takes no turns, whatever the register says.
+            record.port[port].kind = SCHEDULERS[schedule.kind if parameters.priorities > 1 else "round_robin"]
             record.port[port].quantum[: parameters.priorities] = quanta
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.forward import DECISION
@@ -63,6 +64,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     """
     _check_capacities(workload)
     _check_buffers(config, workload)
+    _check_rx_descriptors(config, workload)
     book = FlowBook()
     _fill_templates(nic, config, workload.templates, book)
     _fill_sources(nic, config, workload, seed)
@@ -88,6 +90,7 @@ def _check_buffers(config: Config, workload: Workload) -> None:
     is_read = np.array([source.port != UPLINK for source in workload.sources], bool)[records.source]
     longest = int(records.frame_bytes[is_read].max(initial=0)) - FCS_BYTES
     longest_switched = min(longest, max(port.max_frame_bytes for port in config.switch.ports))  # FCS for a C-TAG
+    longest_switched += max(0, mirrored_tag_bytes(config) - FCS_BYTES)
     found = (
         ("nic.tx_buffer", config.nic.tx_buffer_bytes, longest),
         ("nic.rx_buffer", config.nic.rx_buffer_bytes, longest_switched),
@@ -101,16 +104,35 @@ def _check_buffers(config: Config, workload: Workload) -> None:
         raise InputError(problems)
 
 
+def _check_rx_descriptors(config: Config, workload: Workload) -> None:
+    """Raise InputError where a recorded frame takes more Rx descriptors than there can ever be for it."""
+    most_bytes = max(port.max_frame_bytes for port in config.switch.ports)  # longer ones drop as OVERSIZE
+    lengths = np.flatnonzero(np.bincount(workload.records.frame_bytes[workload.records.frame_bytes <= most_bytes]))
+    if not len(lengths):
+        return
+    longest = int(lengths[-1])
+    n_descriptors, ring, cache = descriptors_of(config, longest), config.nic.rx_ring, config.nic.descriptor_cache
+    held, needed = rx_descriptors_in_use(config, {descriptors_of(config, int(n_bytes)) for n_bytes in lengths})
+    if n_descriptors > min(ring - 1, cache):
+        raise InputError(
+            f"host.buffer_bytes: the capture's frame of {longest} B takes {n_descriptors} Rx descriptors; nic.rx_ring "
+            f"{ring} and nic.descriptor_cache {cache} hold at most {min(ring - 1, cache)} at once"
+        )
+    if ring <= held + needed:
+        raise InputError(
+            f"nic.rx_ring: with the capture's frames of up to {n_descriptors} Rx descriptors a ring of {ring} can stop "
+            f"for ever: batches hold back up to {held} of its {ring - 1} descriptors, and the next step needs {needed}"
+        )
+
+
 def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], book: FlowBook) -> None:
     for record, bucket in zip(nic.policer, build_buckets(config.switch), strict=False):
         for name in bucket.dtype.names:
             record[name] = bucket[name]
     numbers = port_numbers(config.switch)
     names = {number: name for name, number in numbers.items()}
-    headers, decisions = _decide(config, templates, numbers)
+    headers, decisions, refused = _decide(config, templates, numbers)
     for number, (template, header, decision) in enumerate(zip(templates, headers, decisions, strict=True)):
-        if decision.n_mirrored:
-            raise InputError("switch.mirrors: a run of the adapter does not carry mirrored copies; remove the mirrors")
         port = numbers[template.source]
         record = nic.template[number]
         record.function = function_of(port)
@@ -128,10 +150,24 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
             edit = _tag_edit(header, decision, egress)
             _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, port)
             nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, names[egress])
+        record.n_mirrored = _add_mirrored(nic, book, template, header, decision, port)
+        if decision.policer >= 0:
+            record.n_mirrored_refused = _add_mirrored(nic, book, template, header, refused[number], port)
 
 
-def _decide(config: Config, templates: list[FrameTemplate], numbers: dict[str, int]) -> tuple[Any, Any]:
-    """Return the parsed header and the decision of each template, as record arrays."""
+def _add_mirrored(nic: Nic, book: FlowBook, template: FrameTemplate, header: Any, decision: Any, ingress: int) -> int:
+    """Enter a decision's mirrored copies, which belong to no flow; return how many they are."""
+    ports = port_list(decision.mirrored)
+    for egress in ports:
+        edit = _tag_edit(header, decision, egress)
+        _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, ingress)
+        record = nic.copy_kind[len(book.edits) - 1]
+        record.flow, record.is_mirrored = -1, 1
+    return len(ports)
+
+
+def _decide(config: Config, templates: list[FrameTemplate], numbers: dict[str, int]) -> tuple[Any, Any, Any]:
+    """Return each template's parsed header, its decision, and the decision where its policer refuses the frame."""
     n = len(templates)
     frames = np.zeros((n, NOMINAL_BYTES), np.uint8)
     lengths = np.full(n, NOMINAL_BYTES, np.int64)
@@ -142,8 +178,9 @@ def _decide(config: Config, templates: list[FrameTemplate], numbers: dict[str, i
     ports = np.array([numbers[template.source] for template in templates], np.int64)
     headers = np.zeros(n, HEADER).view(np.recarray)
     decisions = np.zeros(n, DECISION).view(np.recarray)
-    decide_templates(build_tables(config.switch), ports, frames, lengths, headers, decisions)
-    return headers, decisions
+    refused = np.zeros(n, DECISION).view(np.recarray)
+    decide_templates(build_tables(config.switch), ports, frames, lengths, headers, decisions, refused)
+    return headers, decisions, refused
 
 
 def is_complete(header: bytes) -> bool:
@@ -258,7 +295,9 @@ def _watch_fifos(nic: Nic, workload: Workload) -> None:
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
-    most_copies = int(nic["template"]["n_copies"][: len(workload.templates)].max(initial=0))
+    templates = nic["template"][: len(workload.templates)]
+    refused_copies = int(templates["n_mirrored_refused"].max(initial=0))
+    most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
     if most_frames * most_copies >= layout.COPY_CAP:
         nic.limits.most_copies = most_copies
 

@@ -7,7 +7,7 @@ then for each frame 16 B (seconds, fraction, captured length, original length) a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import BinaryIO
@@ -54,7 +54,7 @@ class PcapBlock:
     """Hold some consecutive frames of a file; arrays are int64 of shape (n,), frames count from 0 in the file.
 
     `at_ns` is the timestamp, `captured_bytes` what the file holds of a frame, `original_bytes` its length on the wire
-    (neither with the frame check sequence), `file_offset` where in the file its bytes begin.
+    (neither with the frame check sequence), `file_offset` where in the file its bytes begin, `start` where in `data`.
     """
 
     first_frame: int
@@ -62,22 +62,36 @@ class PcapBlock:
     captured_bytes: I64
     original_bytes: I64
     file_offset: I64
-    _data: bytes
-    _start: I64
+    data: bytes
+    start: I64
 
     def __len__(self) -> int:
         """Count the frames."""
         return len(self.at_ns)
 
+    @classmethod
+    def of_frames(cls, at_ns: Sequence[int], frames: Sequence[bytes], first_frame: int = 0) -> PcapBlock:
+        """Hold whole frames that come from no file; their `file_offset` is -1. Times are from 0 on."""
+        n_bytes = np.fromiter(map(len, frames), np.int64, len(frames))
+        return cls(
+            first_frame=first_frame,
+            at_ns=np.array(at_ns, np.int64),
+            captured_bytes=n_bytes,
+            original_bytes=n_bytes,
+            file_offset=np.full(len(frames), -1, np.int64),
+            data=b"".join(frames),
+            start=np.cumsum(n_bytes) - n_bytes,
+        )
+
     def frame(self, index: int) -> bytes:
         """Give the captured bytes of the frame at `index` within the block."""
-        start = int(self._start[index])
-        return self._data[start : start + int(self.captured_bytes[index])]
+        start = int(self.start[index])
+        return self.data[start : start + int(self.captured_bytes[index])]
 
     def prefix(self, n_bytes: int) -> npt.NDArray[np.uint8]:
         """Give the first `n_bytes` of each frame as uint8 of shape (n, n_bytes), zeros behind the captured bytes."""
-        padded = np.frombuffer(self._data + bytes(n_bytes), np.uint8)
-        rows = np.lib.stride_tricks.sliding_window_view(padded, n_bytes)[self._start]
+        padded = np.frombuffer(self.data + bytes(n_bytes), np.uint8)
+        rows = np.lib.stride_tricks.sliding_window_view(padded, n_bytes)[self.start]
         short = np.flatnonzero(self.captured_bytes < n_bytes)
         rows[short] *= np.arange(n_bytes) < self.captured_bytes[short, None]
         return rows
@@ -191,6 +205,6 @@ def _block(name: str, layout: PcapFormat, data: bytes, starts: list[int], n_fram
         captured_bytes=captured,
         original_bytes=original,
         file_offset=data_offset + start + RECORD_HEADER_BYTES,
-        _data=data,
-        _start=start + RECORD_HEADER_BYTES,
+        data=data,
+        start=start + RECORD_HEADER_BYTES,
     )

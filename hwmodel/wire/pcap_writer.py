@@ -15,7 +15,7 @@ from hwmodel.wire.pcap import LINK_TYPE_ETHERNET, LONGEST_FRAME_BYTES, NANOSECON
 
 NS_PER_S = 1_000_000_000
 # Seconds are 32 bits in the format.
-_LAST_NS = (1 << 32) * NS_PER_S - 1
+LAST_NS = (1 << 32) * NS_PER_S - 1
 
 
 def file_header() -> bytes:
@@ -45,6 +45,10 @@ class PcapWriter:
         """Finish the file, or remove it where an exception passes."""
         self._atomic.__exit__(kind, error, trace)
 
+    def flush(self) -> None:
+        """Hand what was written to the system; see `AtomicFile.flush`."""
+        self._atomic.flush()
+
     def write(self, at_ns: int, frame: bytes, original_bytes: int | None = None) -> None:
         """Append one frame; `original_bytes` is its length on the wire where `frame` is only its beginning."""
         self.write_block([at_ns], [frame], None if original_bytes is None else [original_bytes])
@@ -65,7 +69,7 @@ class PcapWriter:
         original = captured if original_bytes is None else np.asarray(original_bytes, np.int64)
         if times.shape != captured.shape or original.shape != captured.shape:
             raise ValueError(f"{len(times)} times and {len(original)} lengths do not fit {len(captured)} frames")
-        if np.any(times < 0) or np.any(times > _LAST_NS):
+        if np.any(times < 0) or np.any(times > LAST_NS):
             raise ValueError("a time lies outside the 2^32 s of the format")
         if np.any(original < captured) or np.any(original > LONGEST_FRAME_BYTES):
             raise ValueError(f"a frame is longer than its original length or than {LONGEST_FRAME_BYTES} bytes")

@@ -10,20 +10,19 @@ import numpy.typing as npt
 
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_NS, FS_PER_S
-from hwmodel.wire.ethernet import BROADCAST_MAC, FCS_BYTES, is_group_mac
+from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.wire.header_scan import scan_headers
 from hwmodel.wire.pcap import PcapBlock, read_blocks
 from hwmodel.wire.rss import RSS_PREFIX_BYTES, frame_hashes
-from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
-from hwmodel.workload.patterns import BROADCAST, MULTICAST
-from hwmodel.workload.traffic import CLOSED, RECORDED, UPLINK, FrameTemplate, Records, Source
+from hwmodel.wire.tags import LONGEST_HEADER_BYTES
+from hwmodel.workload.header_table import HeaderTable
+from hwmodel.workload.traffic import CLOSED, RECORDED, FrameTemplate, Records, Source
 
 if TYPE_CHECKING:
     from hwmodel.config.switch import Switch
 
 # Times beyond this, with what a run adds to them, would not fit into 63 bits of femtoseconds.
 LONGEST_CAPTURE_FS = 1 << 62
-_KEY_BYTES = 32
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -45,7 +44,7 @@ def read_replay(path: str, switch: Switch, *, asap: bool) -> Replay:
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = _HeaderTable(switch)
+    headers = HeaderTable(switch)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")
@@ -89,7 +88,7 @@ class _Frames:
     rss_hash: npt.NDArray[np.uint32]
 
 
-def _read_block(path: str, block: PcapBlock, headers: _HeaderTable) -> _Frames:
+def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
     captured = block.captured_bytes
     prefix = block.prefix(RSS_PREFIX_BYTES)
     scan = scan_headers(prefix, captured)
@@ -105,80 +104,3 @@ def _read_block(path: str, block: PcapBlock, headers: _HeaderTable) -> _Frames:
         frame_bytes=(block.original_bytes + FCS_BYTES).astype(np.int32),
         rss_hash=frame_hashes(prefix, captured, scan.n_bytes, is_ip),
     )
-
-
-class _HeaderTable:
-    """Number distinct headers in the order of their first frames."""
-
-    def __init__(self, switch: Switch) -> None:
-        self.templates: list[FrameTemplate] = []
-        self._ids: dict[bytes, int] = {}
-        self._owners = _Owners(switch)
-
-    def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64) -> I32:
-        """Give the template id of each frame: int32 of shape (n,)."""
-        keys = np.zeros((len(prefix), _KEY_BYTES), np.uint8)
-        keys[:, :LONGEST_HEADER_BYTES] = prefix * (np.arange(LONGEST_HEADER_BYTES) < header_bytes[:, None])
-        # A header of zeros and a shorter one must differ.
-        keys[:, -1] = header_bytes
-        distinct, first, inverse = np.unique(keys.view(f"V{_KEY_BYTES}")[:, 0], return_index=True, return_inverse=True)
-        ids = np.zeros(len(distinct), np.int32)
-        for at in np.argsort(first):
-            ids[at] = self._id(distinct[at].tobytes())
-        return ids[inverse]
-
-    def _id(self, key: bytes) -> int:
-        if key not in self._ids:
-            self._ids[key] = len(self.templates)
-            self.templates.append(self._owners.template(key[: key[-1]]))
-        return self._ids[key]
-
-    def sources(self) -> tuple[list[str], I32]:
-        """Name the ports that send, in port order, and number the sending port of each template."""
-        senders = {template.source for template in self.templates}
-        names = [name for name in self._owners.port_names if name in senders]
-        number = {name: i for i, name in enumerate(names)}
-        return names, np.array([number[template.source] for template in self.templates], np.int32)
-
-
-class _Owners:
-    """Find the port that owns an address."""
-
-    def __init__(self, switch: Switch) -> None:
-        ports = sorted(switch.ports, key=lambda port: port.number)
-        self.port_names = [UPLINK, *(port.name for port in ports)]
-        self._ports_of: dict[int, list[tuple[str, frozenset[int]]]] = {}
-        for port in ports:
-            for mac in port.macs:
-                self._ports_of.setdefault(mac, []).append((port.name, frozenset(port.vlans)))
-        self._entries = {entry.mac: entry.ports[0] for entry in switch.addresses if len(entry.ports) == 1}
-
-    def template(self, header: bytes) -> FrameTemplate:
-        """Name sender and target of a header, whole or cut short."""
-        try:
-            parsed = parse_header(header)
-        except RuntFrameError:
-            return FrameTemplate(self._sender(header), "unknown", header)
-        vlan = parsed.c_tag.vid if parsed.c_tag is not None else 0
-        source = self._port(parsed.source, vlan) or UPLINK
-        return FrameTemplate(source, self._target(parsed.destination, vlan, source), header)
-
-    def _sender(self, header: bytes) -> str:
-        has_source = len(header) >= 12
-        return (has_source and self._port(int.from_bytes(header[6:12], "big"), 0)) or UPLINK
-
-    def _port(self, mac: int, vlan: int) -> str | None:
-        """Give the owner of an address; of several, which then have no VLAN in common, the member of the tag's VLAN."""
-        owners = self._ports_of.get(mac, [])
-        members = [name for name, vlans in owners if vlan in vlans]
-        return next(iter(members + [name for name, _ in owners]), None)
-
-    def _target(self, mac: int, vlan: int, source: str) -> str:
-        if mac == BROADCAST_MAC:
-            return BROADCAST
-        owner = self._port(mac, vlan) or self._entries.get(mac)
-        if owner is not None:
-            return owner
-        if is_group_mac(mac):
-            return MULTICAST
-        return "unknown" if source == UPLINK else UPLINK

@@ -141,8 +141,8 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
 
     note("timer", layout.TIMERS)
     note("up_done", layout.UP_DONE)
-    monkeypatch.setattr(engine, "down_is_done", lambda *_: True)
-    note("down_done", layout.DOWN_DONE)
+    monkeypatch.setattr(engine, "down_has_landed", lambda *_: True)
+    note("down_received", layout.DOWN_DONE)
 
     def rare(nic, _now_fs):
         order.append("rare")
@@ -150,7 +150,7 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
 
     monkeypatch.setattr(engine, "handle_rare", rare)
     run(state, 5, MANY)
-    assert order == ["timer", "down_done", "up_done", "rare"]
+    assert order == ["timer", "down_received", "up_done", "rare"]
 
 
 def machine_at_one_instant():

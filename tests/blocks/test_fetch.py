@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
 from hwmodel.kernels.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, want_descriptors
 from tests.blocks.idle_machine import VF0, VF1, machine
 
@@ -15,7 +14,7 @@ RING = 64
 
 def fetches(waiting):
     """Return (queue, first slot, descriptors) of the fetches that wait at the arbiter."""
-    rings = [waiting.ring[i & (layout.FETCH_CAP - 1)] for i in range(waiting.head, waiting.tail)]
+    rings = [waiting.ring[i & waiting.mask] for i in range(waiting.head, waiting.tail)]
     return [(int(each.queue), int(each.address) // 16, int(each.n_descriptors)) for each in rings]
 
 
@@ -176,3 +175,21 @@ def test_rx_descriptors_on_demand(prefetch, known, requested, cached, needed, ex
     assert bool(fetch_rx_on_demand(nic, VF0, needed)) is suffices
     assert tx_counts(nic.reads.rx_fetches) == expected
     assert (queue.known, queue.requested) == (known - sum(expected), requested + sum(expected))
+
+
+@pytest.mark.parametrize(
+    ("cache", "cached", "requested", "needed", "expected"),
+    [
+        (8, 3, 0, 5, [5]),  # a batch is 8, but the cache has room for five
+        (9, 3, 0, 5, [6]),
+        (12, 3, 2, 12, [7]),
+        (20, 3, 0, 20, [8, 8, 1]),
+    ],
+)
+def test_no_more_descriptors_than_the_cache_holds_are_on_demand(cache, cached, requested, needed, expected):
+    nic = rx_machine(8, 8, cache)
+    queue = nic.rx_queue[VF0]
+    queue.cached, queue.requested = cached, requested
+    assert fetch_rx_on_demand(nic, VF0, needed)
+    assert tx_counts(nic.reads.rx_fetches) == expected
+    assert queue.cached + queue.requested <= cache

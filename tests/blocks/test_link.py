@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from hwmodel.kernels import layout
-from hwmodel.kernels.events import take_first
-from hwmodel.kernels.link import (
-    could_start,
-    credits_returned,
-    fly,
-    on_wire,
-    received,
-    return_credits,
-    start_down,
-    start_up,
-)
+from hwmodel.kernels.landing import credits_returned
+from hwmodel.kernels.link import could_start, on_wire, received, start_down, start_up
 from hwmodel.kernels.transactions import answer_read, enqueue, post_write
 from tests.blocks.idle_machine import NS, machine, send_all, time_fs, waiting
 
@@ -59,6 +49,13 @@ def test_writes_and_reads_take_turns_tlp_by_tlp():
     read(nic)
     read(nic)
     assert send_all(nic, nic.up, start_up) == [(WRITE, 256), (READ, 0), (WRITE, 256), (READ, 0), (WRITE, 256)]
+
+
+def test_the_first_turn_is_the_writes():
+    nic = machine()
+    read(nic)
+    write(nic)
+    assert kinds(send_all(nic, nic.up, start_up)) == [WRITE, READ]
 
 
 def test_turns_go_by_what_went_last_not_by_what_waited():
@@ -207,43 +204,6 @@ def test_a_doorbell_passes_a_completion_short_of_credits():
     assert kinds(send_all(nic, nic.down, start_down, now_fs=9)) == [ANSWER, DOORBELL]
 
 
-def returns(nic, entries):
-    for now_fs, kind, data_bytes, is_drained in entries:
-        return_credits(nic, now_fs, kind, np.int32(data_bytes), is_drained)  # as the queues' entries hold it
-    found = []
-    while nic.events.next_at[layout.CREDIT] < layout.NEVER:
-        at_fs = int(nic.events.next_at[layout.CREDIT])
-        found.append((at_fs, take_first(nic.events, layout.CREDIT)))
-    return found
-
-
-def test_credits_return_after_their_time():
-    nic = machine(pcie={"credits": {"ph": 2, "nph": 2, "cplh": 2, "return": "150ns"}})
-    posted, non_posted = layout.POSTED_CREDIT << 32 | 256, layout.NON_POSTED_CREDIT << 32
-    completion = layout.COMPLETION_CREDIT << 32 | 64
-    entries = [
-        (5, layout.POSTED_CREDIT, 256, True),
-        (9, layout.NON_POSTED_CREDIT, 0, False),
-        (11, layout.COMPLETION_CREDIT, 64, False),
-    ]
-    expected = [(5 + 150 * NS, posted), (9 + 150 * NS, non_posted), (11 + 150 * NS, completion)]
-    assert returns(nic, entries) == expected
-
-
-def test_writes_return_after_the_memory_has_taken_them_one_after_another():
-    """8 Gb/s take a byte a nanosecond: 256 B at 0, then 100 B that came meanwhile, then 10 B long after."""
-    nic = machine(pcie={"credits": {"ph": 8, "nph": 2, "return": "200ns"}}, host={"write_drain": "8Gbps"})
-    entries = [
-        (0, layout.POSTED_CREDIT, 256, True),
-        (50 * NS, layout.POSTED_CREDIT, 100, True),
-        (60 * NS, layout.NON_POSTED_CREDIT, 0, False),
-        (1000 * NS, layout.POSTED_CREDIT, 10, True),
-    ]
-    found = [(at_fs // NS, word >> 32, word & 0xFFFFFFFF) for at_fs, word in returns(nic, entries)]
-    posted, non_posted = layout.POSTED_CREDIT, layout.NON_POSTED_CREDIT
-    assert found == [(260, non_posted, 0), (456, posted, 256), (556, posted, 100), (1210, posted, 10)]
-
-
 def test_the_wait_for_credits_is_a_stall():
     nic = credited(ph=1)
     write(nic)
@@ -256,7 +216,7 @@ def test_the_wait_for_credits_is_a_stall():
     assert nic.stall_credits.total_fs == 30
 
 
-# ---- DLLPs and flight ----
+# ---- DLLPs ----
 
 
 @pytest.mark.parametrize(("model", "period"), [("tlp4", 4), ("tlp1", 1)])
@@ -293,16 +253,3 @@ def test_other_models_owe_none(model):
     ring_doorbell(nic)
     start_down(nic, 0)
     assert nic.down.dllps == 0
-
-
-def test_a_tlp_in_flight_keeps_what_it_was():
-    """Its entry in the queue may be used again before it arrives."""
-    nic = machine(pcie={"propagation": "5ns"})
-    post_write(nic, 0, layout.RX_WRITEBACK, 7, 32, 0, 2, 0)
-    start_up(nic, 0)
-    entry = on_wire(nic.up)
-    fly(nic, layout.UP_ARRIVAL, entry, nic.up_arrivals, 123)
-    entry.kind = entry.queue = entry.n = 0
-    assert nic.events.next_at[layout.UP_ARRIVAL] == 123
-    flying = nic.up_arrivals.ring[take_first(nic.events, layout.UP_ARRIVAL)]
-    assert (flying.kind, flying.queue, flying.n, flying.is_last) == (layout.RX_WRITEBACK, 7, 2, 1)

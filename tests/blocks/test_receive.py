@@ -7,7 +7,8 @@ import pytest
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.receive import moderation_expired, rx_writeback_expired, rx_written_back, serve_rx_buffer
+from hwmodel.kernels.receive import moderation_expired, rx_written_back, serve_rx_buffer
+from hwmodel.kernels.writeback import writeback_expired
 from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
 
 PAYLOAD, WRITEBACK, INTERRUPT = layout.PAYLOAD_WRITE, layout.RX_WRITEBACK, layout.RX_INTERRUPT
@@ -42,7 +43,7 @@ def chosen(nic):
 def rx_fetches(nic):
     waiting_fetches = nic.reads.rx_fetches
     return [
-        int(waiting_fetches.ring[i & (layout.FETCH_CAP - 1)].n_descriptors)
+        int(waiting_fetches.ring[i & waiting_fetches.mask].n_descriptors)
         for i in range(waiting_fetches.head, waiting_fetches.tail)
     ]
 
@@ -50,8 +51,11 @@ def rx_fetches(nic):
 def expire(nic):
     at_fs = int(nic.events.next_at[layout.TIMERS])
     word = take_timer(nic.events)
-    handler = {layout.RX_WRITEBACK_TIMER: rx_writeback_expired, layout.MODERATION_TIMER: moderation_expired}[word >> 16]
-    handler(nic, at_fs, word & 0xFFFF)
+    if word >> 16 == layout.MODERATION_TIMER:
+        moderation_expired(nic, at_fs, word & 0xFFFF)
+    else:
+        assert word >> 16 == layout.RX_WRITEBACK_TIMER
+        writeback_expired(nic, at_fs, nic.rx_queue[word & 0xFFFF].held)
     return at_fs
 
 
@@ -91,7 +95,7 @@ def test_a_frame_takes_a_descriptor_for_each_buffer_begun(buffer_bytes, offset, 
     assert {int(each.address) for each in queued} == {int(nic.host.buffer_offset_bytes)}
     assert [int(each.room_bytes) for each in queued] == [0] * (len(parts) - 1) + [n_bytes]
     queue = nic.rx_queue[VF0]
-    assert (queue.cached, queue.held, queue.held_frames) == (8 - len(parts), len(parts), 1)
+    assert (queue.cached, queue.held.n_descriptors, queue.held.n_frames) == (8 - len(parts), len(parts), 1)
 
 
 def test_the_head_waits_for_its_descriptors_and_all_behind_it():
@@ -171,7 +175,7 @@ def test_write_backs_go_by_the_batch_of_descriptors():
     nic = adapter(cached=32, host={"buffer_bytes": "512B"}, rx_writeback_batch=4)
     receive(nic, 5, n_bytes=1514)
     assert writebacks(nic) == [(96, 2), (96, 2)]
-    assert (nic.rx_queue[VF0].held, nic.rx_queue[VF0].held_frames) == (3, 1)
+    assert (nic.rx_queue[VF0].held.n_descriptors, nic.rx_queue[VF0].held.n_frames) == (3, 1)
 
 
 def test_write_backs_go_by_the_timer_of_the_first_held():

@@ -228,8 +228,8 @@ def test_a_pick_takes_the_descriptor_and_lets_more_be_fetched():
     assert (queue.cached, queue.requested, queue.known) == (1, 2, 2)
 
 
-def limited(rate):
-    return machine(switch={"ports": [{"name": "vf0", "rate_limit": rate}]})
+def limited(rate, window="0B"):
+    return machine(switch={"ports": [{"name": "vf0", "rate_limit": rate}]}, nic={"rate_limit_window": window})
 
 
 def test_a_rate_limit_spaces_frames_by_their_length_with_fcs():
@@ -253,7 +253,7 @@ def test_a_limited_function_lets_the_others_by():
     assert who(picks(nic)) == [VF0, VF1, VF1, VF1]
 
 
-def test_unused_rate_is_not_saved_up():
+def test_without_a_window_unused_rate_is_not_saved_up():
     """A frame long after the last one goes at once, the one behind it a full gap later: no burst above the rate."""
     nic = limited("1Gbps")
     cache_frames(nic, VF0, [1514])
@@ -263,6 +263,23 @@ def test_unused_rate_is_not_saved_up():
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=10**12)) == 1
     assert nic.events.next_at[layout.TIMERS] == 10**12 + 12_144 * NS
+
+
+def test_a_frame_that_came_late_is_made_up_for_within_the_window():
+    """One frame goes 1000 ns late: the one behind it is due a gap after the time that was meant, not after it went."""
+    nic = limited("1Gbps", "200B")  # 1600 ns
+    nic.function[VF0].eligible_at_fs = 5_000 * NS
+    cache_frames(nic, VF0, [1514] * 2)
+    assert len(picks(nic, now_fs=6_000 * NS)) == 1
+    assert nic.events.next_at[layout.TIMERS] == 17_144 * NS
+
+
+def test_what_is_later_than_the_window_is_lost():
+    nic = limited("1Gbps", "200B")
+    nic.function[VF0].eligible_at_fs = 5_000 * NS
+    cache_frames(nic, VF0, [1514] * 2)
+    assert len(picks(nic, now_fs=9_000 * NS)) == 1
+    assert nic.events.next_at[layout.TIMERS] == (9_000 - 1_600 + 12_144) * NS
 
 
 def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():

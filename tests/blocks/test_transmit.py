@@ -6,7 +6,8 @@ import pytest
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.transmit import descriptor_done, slots_free, tx_writeback_expired, tx_written_back
+from hwmodel.kernels.transmit import descriptor_done, slots_free, tx_written_back
+from hwmodel.kernels.writeback import writeback_expired
 from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
 
 WRITEBACK, INTERRUPT = layout.TX_WRITEBACK, layout.TX_INTERRUPT
@@ -32,7 +33,7 @@ def expire(nic):
     at_fs = int(nic.events.next_at[layout.TIMERS])
     word = take_timer(nic.events)
     assert word >> 16 == layout.TX_WRITEBACK_TIMER
-    tx_writeback_expired(nic, at_fs, word & 0xFFFF)
+    writeback_expired(nic, at_fs, nic.tx_queue[word & 0xFFFF].held)
     return at_fs
 
 
@@ -43,7 +44,7 @@ def test_done_descriptors_are_written_back_by_the_batch(batch, n, expected):
     nic = adapter(batch)
     done(nic, n)
     assert posted_writes(nic) == [(WRITEBACK, VF0, n_bytes) for n_bytes in expected]
-    assert nic.tx_queue[VF0].held == n - sum(expected) // 16
+    assert nic.tx_queue[VF0].held.n_descriptors == n - sum(expected) // 16
 
 
 def test_each_ring_holds_its_own():

@@ -50,7 +50,7 @@ class Scheduler:
         if not waiting:
             return None
         kind, quanta = self.settings_at(t)
-        if kind == "round_robin":
+        if kind == "round_robin" or self.shape.priorities == 1:
             while self.pointer not in waiting:
                 self.pointer = (self.pointer + 1) % self.shape.priorities
             chosen = self.pointer

@@ -14,6 +14,7 @@ class Frame:
     index: int
     source: int
     destinations: tuple[int, ...]
+    mirrored_to: tuple[int, ...]
     frame_bytes: int
     began_fs: int = 0
     """When it was posted or, from the wire, received: latency runs from here."""
@@ -35,6 +36,7 @@ class Copy:
 
     frame: Frame
     destination: int
+    is_mirrored: bool = False
 
 
 def as_destinations(destination: int | tuple[int, ...]) -> tuple[int, ...]:

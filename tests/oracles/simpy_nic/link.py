@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -12,6 +12,7 @@ import simpy
 
 from .parameters import NicParameters
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
+from .translation import Iommu
 
 DLLP_PAIR_BYTES = 16
 CREDIT_BYTES = 16
@@ -57,6 +58,12 @@ class Transaction:
     purpose: Purpose = Purpose.PAYLOAD
     bytes_taken: list[int] | None = None
     """What the receiver takes of each TLP's data: without the bytes that fill a double word; None: all."""
+    memory: Hashable = None
+    """What is written: its pages; None for what is not looked up."""
+    addresses: list[int] | None = None
+    """Where each TLP's data begin in it."""
+    counts_when_received: bool = False
+    """Also where it has not passed into memory yet."""
     tlps_chosen: int = 0
     entered_fs: int = 0
     entered_turn: int = 0
@@ -139,6 +146,8 @@ class Direction:
         self._propagation_fs = parameters.propagation_fs
         self._arbitration = arbitration
         self.opposite: Direction = self
+        self.iommu: Iommu | None = None
+        """At the far end, of the direction up."""
         self._posted, self._other = Lane(posted), Lane(other)
         posted.returned = other.returned = self._wake
         self._posted_went_last = False
@@ -197,6 +206,7 @@ class Direction:
                 continue
             transaction = lane.queue[0]
             data_bytes, bytes_taken = transaction.next_data_bytes, transaction.next_bytes_taken
+            address = (transaction.addresses or [0])[transaction.tlps_chosen if transaction.addresses else 0]
             transaction.tlps_chosen += 1
             is_last = transaction.tlps_chosen == len(transaction.data_bytes)
             if is_last:
@@ -211,10 +221,10 @@ class Direction:
             if is_last:
                 transaction.left()
             if self._propagation_fs:
-                arguments = (lane, transaction, bytes_taken, is_last)
+                arguments = (lane, transaction, bytes_taken, address, is_last)
                 later(self._env, self._propagation_fs, place(Phase.LINK), self._receive, *arguments)
             else:
-                self._receive(lane, transaction, bytes_taken, is_last)
+                self._receive(lane, transaction, bytes_taken, address, is_last)
 
     def _begin_transmission(self, transaction: Transaction, data_bytes: int) -> int:
         """Account for one TLP and the DLLPs due before it; return the time they take together."""
@@ -230,12 +240,24 @@ class Direction:
         self._busy_until_fs = self._env.now + duration_fs
         return duration_fs
 
-    def _receive(self, lane: Lane, transaction: Transaction, bytes_taken: int, is_last: bool) -> None:
+    def _receive(self, lane: Lane, transaction: Transaction, bytes_taken: int, address: int, is_last: bool) -> None:
         self._received_tlps += 1
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
-        lane.credit.tlp_received(bytes_taken)
-        if is_last:
+        if self.iommu is None or lane is not self._posted:
+            lane.credit.tlp_received(bytes_taken)
+            if is_last:
+                transaction.received()
+            return
+        if is_last and transaction.counts_when_received:
+            transaction.received()
+        wait_fs = 0 if transaction.memory is None else self.iommu.wait_fs(transaction.memory, address)
+        takes_effect = is_last and not transaction.counts_when_received
+        self.iommu.pass_write(wait_fs, self._passes, transaction, bytes_taken, takes_effect)
+
+    def _passes(self, transaction: Transaction, bytes_taken: int, takes_effect: bool) -> None:
+        self._posted.credit.tlp_received(bytes_taken)
+        if takes_effect:
             transaction.received()
 
     def _choose(self) -> Lane | None:

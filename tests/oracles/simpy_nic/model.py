@@ -10,24 +10,29 @@ import simpy
 from .driver import Core, Driver
 from .frames import WIRE, Frame, as_destinations
 from .link import Credits, Direction
-from .parameters import Load, NicParameters, Stop
+from .parameters import Load, MirroredTo, NicParameters, Stop, nobody
 from .reads import Host, ReadArbiter
 from .receiving import Receiver
 from .results import Meter, Outcome
 from .sending import Sender
 from .switching import Switch
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
+from .translation import Iommu
 
 
 class Model:
     """The adapter, its host and its guests."""
 
-    def __init__(self, parameters: NicParameters, stop: Stop) -> None:
+    def __init__(self, parameters: NicParameters, stop: Stop, mirrored_to: MirroredTo = nobody) -> None:
         """Build everything; nothing has begun."""
         self.env = env = simpy.Environment()
         up, down = _link(env, parameters)
         self.meter = Meter(env, stop, (up, down))
-        self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down))
+        self.iommu = Iommu(env, parameters)
+        if parameters.iotlb_entries:
+            up.iommu = self.iommu
+        self.meter.iotlb = lambda: (self.iommu.hits, self.iommu.misses)
+        self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down, self.iommu))
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)
@@ -38,6 +43,7 @@ class Model:
             core = cores[guest % len(cores)]
             self.drivers[tx_ring.port] = Driver(env, parameters, self.meter, down, core, sides)
         self._indices = count()
+        self._mirrored_to = mirrored_to
 
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""
@@ -61,7 +67,9 @@ class Model:
                 self.drivers[source].offer(frame, load.on_full)
 
     def _new_frame(self, index: int, source: int, destination: int | tuple[int, ...], frame_bytes: int) -> Frame:
-        frame = Frame(index, source, as_destinations(destination), frame_bytes)
+        destinations = as_destinations(destination)
+        mirrored_to = as_destinations(self._mirrored_to(source, destinations))
+        frame = Frame(index, source, destinations, mirrored_to, frame_bytes)
         self.meter.frame_offered(frame)
         return frame
 
@@ -103,7 +111,7 @@ def simulate(parameters: NicParameters, load: Load, stop: Stop) -> Outcome:
         raise ValueError("a saturating load needs a stop")
     if any(arrival[1] in load.saturating for arrival in load.arrivals):
         raise ValueError("a port is either saturating or recorded")
-    model = Model(parameters, stop)
+    model = Model(parameters, stop, load.mirrored_to)
     model.receiver.start()
     model.saturate(load)
     model.env.process(model.replay(load))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -42,6 +42,8 @@ class NicParameters:
     buffer_offset_bytes: int = 0
     write_drain_fs_per_byte: Ratio | None = None
     cores: int = 8
+    iotlb_entries: int = 0
+    iotlb_miss_fs: int = 0
 
     # The adapter.
     vfs: int = 8
@@ -55,11 +57,15 @@ class NicParameters:
     rx_writeback_batch: int = 8
     writeback_timeout_fs: int | None = None
     store_fs_per_byte: Ratio | None = None
+    max_frame_bytes: int = 1518
     tx_buffer_bytes: int = 160 * 1024
     rx_buffer_bytes: int = 512 * 1024
     max_pps: int | None = None
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
+    bus_cycle_fs: int | None = None
+    """A clock cycle of the switch core; None: the switch takes no time."""
+    bus_bits: int = 512
 
     # The driver.
     tx_doorbell_batch: int = 8
@@ -68,6 +74,14 @@ class NicParameters:
     tx_interrupt_batch: int = 8
     moderation_fs: int = 0
     frame_time_fs: int = 20_000_000
+
+    @property
+    def tx_buffer_distance_bytes(self) -> int:
+        """How far apart the Tx buffers of a ring begin."""
+        distance = self.buffer_bytes
+        while distance < self.buffer_offset_bytes + self.max_frame_bytes:
+            distance *= 2
+        return distance
 
     @property
     def ports(self) -> range:
@@ -84,17 +98,27 @@ class Arrival(NamedTuple):
     frame_bytes: int
 
 
+MirroredTo = Callable[[int, tuple[int, ...]], tuple[int, ...]]
+
+
+def nobody(_source: int, _destinations: tuple[int, ...]) -> tuple[int, ...]:
+    """Mirror nothing."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Load:
     """Who sends what.
 
     `saturating` maps a port to the (destination, frame_bytes) pairs that it sends in turn for ever, its ring kept
-    full; `arrivals` are recorded frames, sorted by time.
+    full; `arrivals` are recorded frames, sorted by time. A frame without destinations is dropped by the switch.
+    `mirrored_to` gives the ports of the mirrored copies of a frame, by its source and its destinations.
     """
 
     saturating: Mapping[int, Sequence[tuple[int | tuple[int, ...], int]]] = field(default_factory=dict)
     arrivals: Sequence[Arrival] = ()
     on_full: str = "wait"
+    mirrored_to: MirroredTo = nobody
 
 
 @dataclass(frozen=True)

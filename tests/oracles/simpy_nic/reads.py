@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -15,6 +15,7 @@ from .cutting import cut_completions, on_link
 from .link import Direction, Purpose, Transaction, nothing
 from .parameters import NicParameters
 from .timing import FifoServer, Phase, fs_of_bytes, later, place
+from .translation import Iommu
 
 
 class ReadClass(IntEnum):
@@ -32,6 +33,8 @@ class Read:
     address: int
     n_bytes: int
     complete: Callable[[], None]
+    memory: Hashable
+    """What is read: its pages."""
     read_class: ReadClass = ReadClass.PAYLOAD
     """Set when the read is requested."""
 
@@ -39,8 +42,9 @@ class Read:
 class Host:
     """Answers reads after its latency, plus the jitter handed in."""
 
-    def __init__(self, env: simpy.Environment, parameters: NicParameters, down: Direction) -> None:
+    def __init__(self, env: simpy.Environment, parameters: NicParameters, down: Direction, iommu: Iommu) -> None:
         """Answer into the direction `down`."""
+        self._iommu = iommu
         self._env = env
         self._parameters = parameters
         self._down = down
@@ -49,6 +53,7 @@ class Host:
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
         latency_fs = self._parameters.read_latency_fs + next(self._extra_fs)
+        latency_fs += self._iommu.wait_fs(read.memory, read.address)
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:

@@ -28,6 +28,8 @@ class RxRing:
         self.requested = 0
         self.cached = 0
         self.fetch_position = 0
+        self.next_taken = 0
+        """The place in the ring of the descriptor that the next frame takes first."""
         self.events: list[Copy] = []
         self.is_moderated = False
         self.written: HeldDescriptors
@@ -57,6 +59,8 @@ class Receiver:
                 ring_entries=parameters.rx_ring,
                 batch=parameters.rx_writeback_batch,
                 landed=partial(self._writeback_landed, ring),
+                ring=("Rx ring", ring.port),
+                is_told_by_interrupt=bool(parameters.rx_interrupt_batch or parameters.moderation_fs),
             )
         self.buffered_bytes = 0
         self.room_freed: Callable[[], None] = nothing
@@ -64,10 +68,21 @@ class Receiver:
         """In the Rx buffer, the DMA engine has not yet taken them."""
         self._is_writing = False
         self._is_advancing = False
+        self._has_dropped = False
 
     def fits(self, copy: Copy) -> bool:
         """Tell whether the Rx buffer has room for a copy."""
         return self.buffered_bytes + copy.frame.data_bytes <= self._parameters.rx_buffer_bytes
+
+    def hold(self, n_bytes: int) -> bool:
+        """Take room for a frame that is not yet switched, if there is enough."""
+        has_room = self.buffered_bytes + n_bytes <= self._parameters.rx_buffer_bytes
+        self.buffered_bytes += n_bytes * has_room
+        return has_room
+
+    def release(self, n_bytes: int) -> None:
+        """Give back what `hold` took."""
+        self.buffered_bytes -= n_bytes
 
     def accept(self, copy: Copy) -> None:
         """Take a copy into the Rx buffer."""
@@ -101,7 +116,10 @@ class Receiver:
         ring.known -= count
         ring.requested += count
         ring.fetch_position = (ring.fetch_position + count) % entries
-        reads = [Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes)) for address, n_bytes in pieces]
+        reads = [
+            Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Rx ring", ring.port))
+            for address, n_bytes in pieces
+        ]
         self._arbiter.request(ReadClass.RX_DESCRIPTOR, reads)
 
     def _descriptors_in(self, ring: RxRing, n_bytes: int) -> None:
@@ -122,6 +140,9 @@ class Receiver:
         while self._waiting and self._serve_head(self._waiting[0]):
             pass
         self._is_advancing = False
+        if self._has_dropped:
+            self._has_dropped = False
+            self.room_freed()
 
     def _serve_head(self, copy: Copy) -> bool:
         """Fetch what the head lacks, then write or drop it; return whether it is gone."""
@@ -131,11 +152,13 @@ class Receiver:
             if self._parameters.drop_enable:
                 self._waiting.popleft()
                 self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
-                self._free_room(copy)
+                self.buffered_bytes -= copy.frame.data_bytes
+                self._has_dropped = True
             return self._parameters.drop_enable
         on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
         while ring.cached + ring.requested < needed:
-            self._request(ring, min(ring.known, on_demand))
+            cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
+            self._request(ring, min(ring.known, on_demand, cache_room))
         if self._is_writing or ring.cached < needed:
             return False
         self._waiting.popleft()
@@ -144,7 +167,8 @@ class Receiver:
 
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
         self._is_writing = True
-        pieces = self._payload_pieces(copy.frame.data_bytes)
+        pieces = self._payload_pieces(copy.frame.data_bytes, ring.next_taken)
+        ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
         transaction = Transaction(
             self._parameters.request_header_bytes,
             [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces],
@@ -152,19 +176,24 @@ class Receiver:
             received=nothing,
             chosen=self._payload_chosen,
             left=partial(self._free_room, copy),
+            memory=("Rx buffers", ring.port),
+            addresses=[address for address, _ in pieces],
         )
         self._up.enter_posted(transaction)
         ring.written.hold(copy, descriptors)
         ring.cached -= descriptors
         self._prefetch(ring)
 
-    def _payload_pieces(self, data_bytes: int) -> list[tuple[int, int]]:
-        """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer."""
-        offset = self._parameters.buffer_offset_bytes
-        room = self._parameters.buffer_bytes - offset
+    def _payload_pieces(self, data_bytes: int, first: int) -> list[tuple[int, int]]:
+        """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer from the ring's `first` on."""
+        parameters, offset = self._parameters, self._parameters.buffer_offset_bytes
+        room = parameters.buffer_bytes - offset
         pieces: list[tuple[int, int]] = []
         while data_bytes > 0:
-            pieces += cut(offset, min(data_bytes, room), self._parameters.max_payload_bytes)
+            begins = first % parameters.rx_ring * parameters.buffer_bytes
+            cuts = cut(offset, min(data_bytes, room), parameters.max_payload_bytes)
+            pieces += [(begins + address, n_bytes) for address, n_bytes in cuts]
+            first += 1
             data_bytes -= room
         return pieces
 

@@ -46,6 +46,9 @@ class FinalCounts(NamedTuple):
     copies_delivered: int
     copies_dropped: int
     copies_in_flight: int
+    mirrored_made: int
+    mirrored_delivered: int
+    mirrored_in_flight: int
     tx_buffer_bytes: int
     rx_buffer_bytes: int
     free_tags: int
@@ -73,8 +76,12 @@ class Outcome:
     """In the MAC's queue, of frames sent in the window."""
     line_wait_mean_fs: float | None
     """Before the line, of frames received from the wire in the window."""
+    iotlb_hits: int
+    iotlb_misses: int
     drops: dict[str, int]
-    """By reason, in the whole run: copies, or frames that had none."""
+    """By reason, in the whole run: copies, or frames that had none; no mirrored copies."""
+    mirrored_drops: dict[str, int]
+    """Mirrored copies lost, by reason, in the whole run."""
     counts: FinalCounts
     deliveries: list[Delivery]
     """Of the window, where the stop asks to keep them."""
@@ -117,6 +124,9 @@ class Meter:
         self._stop = stop
         self._directions = directions
         self.finished = env.event()
+        self.iotlb: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """To be set before the run: look-ups of the translation cache, hits and misses."""
+        self._iotlb_at_start = self._iotlb_at_end = (0, 0)
         self._is_open = False
         self.start_fs = self.end_fs = 0
         self._busy_at_start_fs = self._busy_fs = (0, 0)
@@ -126,6 +136,8 @@ class Meter:
         self._open_frames: set[Frame] = set()
         self._open_copies = 0
         self._drops: Counter[str] = Counter()
+        self._mirrored_made = self._mirrored_delivered = 0
+        self._mirrored_drops: Counter[str] = Counter()
         self._frames = self._bytes = self._wire_frames = self._wire_bytes = 0
         self._latency, self._from_doorbell = Mean(), Mean()
         self._mac_wait, self._line_wait = Mean(), Mean()
@@ -153,8 +165,15 @@ class Meter:
         if not copies:
             self.frame_dropped(frame, "NO_DESTINATION")
 
+    def mirrored_made(self, copies: int) -> None:
+        """Count a frame's mirrored copies, which are no part of its fate."""
+        self._mirrored_made += copies
+
     def copy_dropped(self, copy: Copy, reason: str) -> None:
         """Count a lost copy, and its frame if it was the last and none was delivered."""
+        if copy.is_mirrored:
+            self._mirrored_drops[reason] += 1
+            return
         self._drops[reason] += 1
         self._copies_dropped += 1
         self._open_copies -= 1
@@ -168,6 +187,9 @@ class Meter:
 
     def copy_delivered(self, copy: Copy) -> None:
         """Count a copy that is visible to its guest, or sent on the wire."""
+        if copy.is_mirrored:
+            self._mirrored_delivered += 1
+            return
         frame = copy.frame
         self._copies_delivered += 1
         self._open_copies -= 1
@@ -220,6 +242,7 @@ class Meter:
         self.start_fs = self._env.now
         self._busy_at_start_fs = self._busy_now()
         self._bytes_at_start = self._bytes_now()
+        self._iotlb_at_start = self.iotlb()
 
     def close(self) -> None:
         """Close the window and end the run."""
@@ -227,6 +250,7 @@ class Meter:
         self.end_fs = self._env.now
         self._busy_fs = self._busy_now()
         self._bytes_of = self._bytes_now()
+        self._iotlb_at_end = self.iotlb()
         self.finished.succeed()
 
     def _busy_now(self) -> tuple[int, int]:
@@ -251,6 +275,8 @@ class Meter:
         counts = FinalCounts(
             *(self._offered, self._delivered, self._dropped, len(self._open_frames)),
             *(self._copies_made, self._copies_delivered, self._copies_dropped, self._open_copies),
+            *(self._mirrored_made, self._mirrored_delivered),
+            self._mirrored_made - self._mirrored_delivered - self._mirrored_drops.total(),
             *buffers_and_tags(),
         )
         return Outcome(
@@ -266,7 +292,10 @@ class Meter:
             down=down,
             wire_wait_mean_fs=self._mac_wait.value(),
             line_wait_mean_fs=self._line_wait.value(),
+            iotlb_hits=self._iotlb_at_end[0] - self._iotlb_at_start[0],
+            iotlb_misses=self._iotlb_at_end[1] - self._iotlb_at_start[1],
             drops=dict(self._drops),
+            mirrored_drops=dict(self._mirrored_drops),
             counts=counts,
             deliveries=self._deliveries,
         )

@@ -29,6 +29,8 @@ class TxRing:
         self.requested = 0
         self.cached = 0
         self.fetch_position = 0
+        self.next_picked = 0
+        """The place in the ring of the frame that is picked next."""
         self.slots_counted = 0
         self.done: HeldDescriptors
         self.slots_free: Callable[[int], None]
@@ -61,6 +63,8 @@ class Sender:
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
                 landed=partial(self._writeback_landed, ring),
+                ring=("Tx ring", ring.port),
+                is_told_by_interrupt=bool(parameters.tx_interrupt_batch),
             )
         self.buffered_bytes = 0
         self._next_ring = 0
@@ -89,7 +93,10 @@ class Sender:
             ring.known -= count
             ring.requested += count
             ring.fetch_position = (ring.fetch_position + count) % entries
-            reads = [Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes)) for at, n_bytes in pieces]
+            reads = [
+                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Tx ring", ring.port))
+                for at, n_bytes in pieces
+            ]
             self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
 
     def _descriptors_in(self, ring: TxRing, n_bytes: int) -> None:
@@ -129,9 +136,12 @@ class Sender:
         ring.frames.popleft()
         self._fetch_descriptors(ring)
         boundary = self._parameters.max_read_request_bytes
+        begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
+        ring.next_picked = (ring.next_picked + 1) % self._parameters.tx_ring
         pieces = cut(self._parameters.buffer_offset_bytes, frame.data_bytes, boundary)
         complete = partial(self._payload_in, ring, frame)
-        reads = [Read(address, n_bytes, complete) for address, n_bytes in pieces]
+        memory = "Tx buffers", ring.port
+        reads = [Read(begins + address, n_bytes, complete, memory) for address, n_bytes in pieces]
         frame.reads_left = len(reads)
         self._reading.append(frame)
         self._arbiter.request(ReadClass.PAYLOAD, reads)

@@ -6,6 +6,7 @@ from collections import deque
 
 import simpy
 
+from .bus import Bus
 from .frames import WIRE, Copy, Frame
 from .parameters import NicParameters
 from .receiving import Receiver
@@ -39,14 +40,33 @@ class Switch:
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
-            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, lambda frame, _: self._forward(frame))
+            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, self._leave_pipeline)
+        self._bus: Bus | None = None
+        if parameters.bus_cycle_fs is not None:
+            n_ports, bus_bits = len(parameters.ports) + 1, parameters.bus_bits
+            self._bus = Bus(env, n_ports, bus_bits, parameters.bus_cycle_fs, self._forward)
 
     def frame_in(self, frame: Frame) -> None:
         """Take a frame that is wholly in the Tx buffer, or received from the wire."""
         if self._pipeline is None:
-            self._forward(frame)
+            self._arrive(frame)
+        elif frame.source == WIRE and not self._receiver.hold(frame.data_bytes):
+            self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
         else:
             self._pipeline.put(frame)
+
+    def _leave_pipeline(self, frame: Frame, _: int) -> None:
+        if frame.source == WIRE:
+            self._receiver.release(frame.data_bytes)
+        self._arrive(frame)
+        if frame.source == WIRE:
+            self._move_local_copies()
+
+    def _arrive(self, frame: Frame) -> None:
+        if self._bus is None:
+            self._forward(frame)
+        elif not self._bus.put(frame):
+            self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
 
     def from_wire(self, frame: Frame) -> None:
         """Let a frame arrive on the line."""
@@ -59,6 +79,9 @@ class Switch:
     def _forward(self, frame: Frame) -> None:
         self._meter.copies_made(frame, len(frame.destinations))
         copies = [Copy(frame, destination) for destination in frame.destinations]
+        mirrored = [Copy(frame, port, is_mirrored=True) for port in frame.mirrored_to]
+        self._meter.mirrored_made(len(mirrored))
+        copies += mirrored
         if frame.source == WIRE:
             for copy in copies:
                 if self._receiver.fits(copy):

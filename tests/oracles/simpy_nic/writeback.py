@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -30,8 +30,10 @@ class HeldDescriptors:
         ring_entries: int,
         batch: int,
         landed: Callable[[list[Any]], None],
+        ring: Hashable,
+        is_told_by_interrupt: bool,
     ) -> None:
-        """Call `landed(owners)` when a write-back is received by the host."""
+        """Call `landed(owners)` when a write-back to the memory of `ring` is received by the host."""
         self._env = env
         self._parameters = parameters
         self._up = up
@@ -40,6 +42,8 @@ class HeldDescriptors:
         self._ring_entries = ring_entries
         self._batch = batch
         self._landed = landed
+        self._ring = ring
+        self._is_told_by_interrupt = is_told_by_interrupt
         self._position = 0
         self._owners: list[Any] = []
         self._descriptors = 0
@@ -61,8 +65,8 @@ class HeldDescriptors:
             self._write_back()
 
     def _write_back(self) -> None:
-        pieces = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
-        data_bytes = [n_bytes for _, n_bytes in pieces]
+        cut = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
+        addresses, data_bytes = (list(column) for column in zip(*cut, strict=True))
         received = partial(self._landed, self._owners)
         self._up.enter_posted(
             Transaction(
@@ -71,6 +75,9 @@ class HeldDescriptors:
                 received,
                 rank=self._rank,
                 purpose=Purpose.WRITEBACK,
+                memory=self._ring,
+                addresses=addresses,
+                counts_when_received=self._is_told_by_interrupt,
             )
         )
         self._position = (self._position + self._descriptors) % self._ring_entries

@@ -1,0 +1,201 @@
+"""Read the file that describes a core under test; whatever is wrong with it is an InputError of one line each."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from cocotb_tests.backend import MODES, Backend, Shape
+from cocotb_tests.dut_schema import DutKeys
+from cocotb_tests.simulators import RTL
+from hwmodel.config.document import Document, KeyPath, Problem, raise_problems, read_document
+from hwmodel.config.kinds import suggest
+from hwmodel.errors import InputError
+from hwmodel.simulation.core_parameters import CoreParameters
+from tests.forwarding_bench import Station, Switch, Uplink
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN_CORE = RTL / "core.yaml"
+ONLY_SHAPE = "the file's parameters"
+MOST_PORTS = 17
+OWNER_OF_SETTING: Mapping[str, Any] = {"": Switch, "ports": Station, "uplink": Uplink}
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core under test with one set of parameters."""
+
+    dut: Dut
+    shape_name: str
+    parameters: Mapping[str, int]
+    backend: Backend
+
+    @property
+    def shape(self) -> Shape:
+        """Return ports, priorities and sizes."""
+        return self.backend.shape
+
+
+@dataclass(frozen=True)
+class Dut:
+    """A core under test: its file's keys, with files found and the back-end loaded."""
+
+    path: Path
+    keys: DutKeys
+    sources: tuple[Path, ...]
+    include_folders: tuple[Path, ...]
+    backend_class: Callable[[Mapping[str, int]], Backend]
+
+    @property
+    def name(self) -> str:
+        """Return what people call the core."""
+        return self.keys.name or self.keys.top
+
+    @property
+    def shape_names(self) -> list[str]:
+        """Return the names of the sets of parameters; there is always one."""
+        return list(self.keys.shapes) or [ONLY_SHAPE]
+
+    def core(self, shape_name: str | None = None) -> Core:
+        """Return the core in one of its shapes, by default the first; raise InputError if its back-end refuses."""
+        chosen = self.shape_names[0] if shape_name is None else shape_name
+        return self.core_with({**self.keys.parameters, **self.keys.shapes.get(chosen, {})}, chosen)
+
+    def core_with(self, parameters: Mapping[str, int], shape_name: str = "parameters of a test") -> Core:
+        """Return the core with any parameters."""
+        try:
+            backend = self.backend_class(parameters)
+            n_ports = backend.shape.ports
+        except (ValueError, InputError) as error:
+            raise InputError(f"{self.path}: {shape_name}: {error}") from error
+        if not 2 <= n_ports <= MOST_PORTS:
+            raise InputError(f"{self.path}: {shape_name}: {n_ports} ports, 2 to {MOST_PORTS} are possible")
+        if self.keys.timing == "twin" and not isinstance(backend.shape, CoreParameters):
+            raise InputError(f"{self.path}: {shape_name}: timing: twin needs a shape that is a CoreParameters")
+        return Core(self, shape_name, dict(parameters), backend)
+
+
+def read_dut(path: Path) -> Dut:
+    """Read a file and load the back-end that it names; raise InputError with a line for each problem."""
+    document = read_document(path)
+    if not isinstance(document.data, dict):
+        raise InputError(f"{path}: keys and values are expected, such as top: eth_switch_core")
+    raise_problems(document.problems)
+    try:
+        keys = DutKeys.model_validate(document.data)
+    except ValidationError as error:
+        raise_problems([_problem(dict(details), document) for details in error.errors(include_url=False)])
+        raise AssertionError("pydantic complained of something") from None
+    problems: list[Problem] = []
+
+    def wrong(key_path: KeyPath, message: str) -> None:
+        problems.append(Problem(document.place_of(key_path), document.dotted(key_path), message))
+
+    sources = _sources(path.parent, keys, wrong)
+    folders = [(path.parent / name).resolve() for name in keys.include_folders]
+    for i, folder in enumerate(folders):
+        if not folder.is_dir():
+            wrong(("include_folders", i), f"no such folder: {keys.include_folders[i]}")
+    backend_class = None
+    try:
+        backend_class = _backend_class(path.parent, keys)
+    except ValueError as error:
+        wrong(("backend",), str(error))
+    raise_problems(problems)
+    assert backend_class is not None
+    dut = Dut(path, keys, sources, tuple(folders), backend_class)
+    for name in dut.shape_names:
+        dut.core(name)
+    return dut
+
+
+def _problem(details: dict[str, Any], document: Document) -> Problem:
+    """Say in a line what pydantic found."""
+    path: KeyPath = tuple(step for step in details["loc"] if step != "[key]")
+    kind, message = details["type"], str(details["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = "unknown key" + suggest(str(path[-1]), _keys_at(path[:-1]))
+    elif kind == "missing":
+        message = "this key is missing"
+    return Problem(document.place_of(path, key=kind == "extra_forbidden"), document.dotted(path), message)
+
+
+def _keys_at(path: KeyPath) -> list[str]:
+    """Return the keys of the block at a path."""
+    here: Any = DutKeys
+    for step in path:
+        found = [field.annotation for name, field in here.model_fields.items() if step in (name, field.alias)]
+        options = [*found, *(option for each in found for option in getattr(each, "__args__", ()))]
+        blocks = [each for each in options if inspect.isclass(each) and issubclass(each, BaseModel)]
+        if not blocks:
+            return []
+        here = blocks[0]
+    return [field.alias or name for name, field in here.model_fields.items()]
+
+
+def _sources(folder: Path, keys: DutKeys, wrong: Callable[[KeyPath, str], None]) -> tuple[Path, ...]:
+    """Return the files that names and patterns mean, each once, in their order."""
+    found: dict[Path, None] = {}
+    for i, name in enumerate(keys.sources):
+        is_pattern = any(sign in name for sign in "*?[")
+        files = sorted(folder.glob(name)) if is_pattern else [folder / name]
+        if is_pattern and not files:
+            wrong(("sources", i), f"no file matches {name}")
+        for file in files:
+            if not file.is_file():
+                wrong(("sources", i), f"no such file: {name}")
+            found[file.resolve()] = None
+    return tuple(found)
+
+
+def _backend_class(folder: Path, keys: DutKeys) -> Callable[[Mapping[str, int]], Backend]:
+    """Load the back-end; raise ValueError with what is wrong."""
+    where, _, name = keys.backend.rpartition(":")
+    if not where:
+        raise ValueError(f"{keys.backend!r} is neither FILE.py:CLASS nor MODULE:CLASS")
+    try:
+        module = _load_file((folder / where).resolve()) if where.endswith(".py") else importlib.import_module(where)
+    except FileNotFoundError:
+        raise ValueError(f"no such file: {where}") from None
+    except Exception as error:
+        raise ValueError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    found = getattr(module, name, None)
+    if not (inspect.isclass(found) and issubclass(found, Backend)):
+        raise ValueError(f"{where} has no class {name} that is a cocotb_tests.backend.Backend")
+    if lacking := sorted(found.__abstractmethods__):
+        raise ValueError(f"{name} lacks {', '.join(lacking)}; cocotb_tests/backend.py says what each must do")
+    if keys.records.writes is not None and found.image is Backend.image:
+        raise ValueError(f"{name} lacks image, which a core that records its register writes needs")
+    if keys.losses == "counted" and keys.records.events is None and found.counters is Backend.counters:
+        raise ValueError(f"{name} lacks counters, without which no lost copy is counted")
+    if unknown := set(found.modes) - set(MODES):
+        raise ValueError(f"{name}.modes has {', '.join(sorted(unknown))}; known are {', '.join(MODES)}")
+    for setting in found.fixed:
+        if not _is_setting(setting):
+            raise ValueError(f"{name}.fixed has {setting!r}, which is no key of the switch block")
+    return found
+
+
+def _load_file(path: Path) -> Any:
+    """Import a Python file that is in no package."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    spec = importlib.util.spec_from_file_location(f"core_backend_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_setting(name: str) -> bool:
+    block, _, attribute = name.rpartition(".")
+    return block in OWNER_OF_SETTING and attribute in {each.name for each in fields(OWNER_OF_SETTING[block])}

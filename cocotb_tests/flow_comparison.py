@@ -1,0 +1,167 @@
+"""The copies that leave a core which does not record its decisions: bytes, ports, and order within each flow.
+
+A flow is the frames of one source port, one destination port and one priority. What a core does between flows is its
+own affair. A copy may be missing only where the core's file allows losses, and only if the core counts it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from cocotb_tests.backend import PortCounters
+from cocotb_tests.batch_files import Outcome, Stage
+from cocotb_tests.counter_comparison import read_counters
+from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames
+from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
+from cocotb_tests.dut_file import Core
+from cocotb_tests.expectation import Expectation, tables_of
+from hwmodel.kernels.drop_reason import DropReason
+
+QUEUE_FULL = int(DropReason.QUEUE_FULL)
+N_REASONS = 64
+SAME_END = 16  # bytes by which a frame is recognised in a copy that should not be
+
+
+@dataclass
+class PortFlows:
+    """The copies that a port should send: `flows` has frames and bytes in order, `places` where bytes stand in them."""
+
+    port: int
+    flows: list[list[tuple[int, bytes]]]
+    places: dict[bytes, list[tuple[int, int]]]
+    may_lose: bool
+
+    @property
+    def n_copies(self) -> int:
+        """Return the number of copies of all flows."""
+        return sum(len(flow) for flow in self.flows)
+
+    def after(self, heads: set[tuple[int, ...]], data: bytes) -> set[tuple[int, ...]]:
+        """Return the places that the flows may have reached when a copy with these bytes has left.
+
+        Copies that are skipped on the way are lost. In a flow the first place will do: a later one reaches no more.
+        """
+        reached = set()
+        for at in heads:
+            taken = set()
+            for flow, index in self.places.get(data, ()):
+                fits = index >= at[flow] if self.may_lose else index == at[flow]
+                if fits and flow not in taken:
+                    taken.add(flow)
+                    reached.add((*at[:flow], index + 1, *at[flow + 1 :]))
+        return reached
+
+
+def compare_flows(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectation, dict[int, PortCounters]]:
+    """Return what was expected with what differs, and what the core should have counted."""
+    table = FrameTable.of(list(stage.frames))
+    everything = np.arange(len(stage.frames))
+    tables = tables_of(stage.switch, core.shape)[0]
+    verdicts = decide_frames(tables, table, everything)
+    expected = Expectation(everything, verdicts, np.zeros(len(everything), np.int64))
+    n_lost: dict[int, int] = {}
+    for port in range(core.shape.ports):
+        chosen = np.flatnonzero(verdicts["ports"] >> port & 1)
+        copies = copy_frames(tables, table, chosen, np.full(len(chosen), port, np.int64))
+        priorities = verdicts["priority"][chosen].tolist()
+        flows = _flows(core, stage, port, list(zip(chosen.tolist(), priorities, copies, strict=True)))
+        found, n_lost[port] = _compare_port(flows, stage, outcome, expected)
+        expected.divergences += found
+    expected.n_lost = sum(n_lost.values())
+    if not expected.divergences and stage.cut_at is None and any(n_lost.values()):
+        expected.divergences += _compare_losses(core, stage, outcome, n_lost)
+    return expected, _counted(core.shape.ports, stage, expected, n_lost)
+
+
+def _flows(core: Core, stage: Stage, port: int, copies: list[tuple[int, int, bytes]]) -> PortFlows:
+    """Sort the copies of a port, frames with priorities and bytes, into flows."""
+    flows: dict[tuple[int, int], list[tuple[int, bytes]]] = defaultdict(list)
+    for frame, priority, data in copies:
+        flows[stage.frames[frame].port, priority].append((frame, data))
+    places = defaultdict(list)
+    for number, flow in enumerate(flows.values()):
+        for index, (_, data) in enumerate(flow):
+            places[data].append((number, index))
+    return PortFlows(port, list(flows.values()), dict(places), core.dut.keys.losses == "counted")
+
+
+def _compare_port(
+    flows: PortFlows, stage: Stage, outcome: Outcome, expected: Expectation
+) -> tuple[list[Divergence], int]:
+    """Find where the copies that left by a port are not those of its flows; say how many of these did not leave.
+
+    Two flows may have the same bytes; then every choice is followed until only one is left.
+    """
+    what, (records, copies) = f"copy at port {flows.port}", outcome.copies_of(flows.port)
+    heads = {(0,) * len(flows.flows)}
+    for i, data in enumerate(copies):
+        after = flows.after(heads, data)
+        if not after or records["user"][i]:
+            at = min(heads)
+            waiting = [flow[n] for flow, n in zip(flows.flows, at, strict=True) if n < len(flow)]
+            said = "; ".join(f"frame {frame}, {describe(wanted)}" for frame, wanted in waiting) or "nothing"
+            frame = _origin(stage, data)
+            mark = ", marked bad" * bool(records["user"][i])
+            seen = describe(data) + mark + ("" if frame is None else _of_frame(frame, stage, expected))
+            return [Divergence(what, int(records["first"][i]), said, seen, frame)], 0
+        heads = after
+    n_missing = flows.n_copies - len(copies)
+    if n_missing and stage.cut_at is None and not flows.may_lose:
+        at = min(heads)
+        frame, data = next(flow[n] for flow, n in zip(flows.flows, at, strict=True) if n < len(flow))
+        return [Divergence(what, outcome.last_cycle, f"frame {frame}, {describe(data)}", "nothing", frame)], n_missing
+    return [], n_missing
+
+
+def _origin(stage: Stage, data: bytes) -> int | None:
+    """Return the frame that a copy is probably of: the first with its addresses and its end."""
+    end = data[12:][-SAME_END:]
+    for index, frame in enumerate(stage.frames):
+        if len(end) > 1 and frame.data[:12] == data[:12] and frame.data[12:].endswith(end):
+            return index
+    return None
+
+
+def _of_frame(frame: int, stage: Stage, expected: Expectation) -> str:
+    """Say what the model does with a frame of which there is a wrong copy."""
+    verdict = expected.verdicts[frame]
+    ports = ", ".join(str(port) for port in range(32) if int(verdict["ports"]) >> port & 1)
+    does = f"sends it to ports [{ports}]" if ports else f"drops it, {REASON_NAMES[int(verdict['reason'])]}"
+    return f"\n         perhaps of frame {frame} from port {stage.frames[frame].port}; the model {does}"
+
+
+def _compare_losses(core: Core, stage: Stage, outcome: Outcome, n_lost: dict[int, int]) -> list[Divergence]:
+    """Each missing copy was counted as one that found no room; a stage that does not read the counters says nothing."""
+    counters = read_counters(core, stage, outcome)
+    if not counters:
+        return []
+    for port, missing in n_lost.items():
+        counted = counters[port].drops.get(QUEUE_FULL, 0) if port in counters else 0
+        if missing != counted:
+            found = f"{counted} counted as QUEUE_FULL"
+            return [Divergence(f"lost copies at port {port}", outcome.last_cycle, f"{missing} missing", found)]
+    return []
+
+
+def _counted(n_ports: int, stage: Stage, expected: Expectation, n_lost: dict[int, int]) -> dict[int, PortCounters]:
+    """Return what the counters should hold; frames all of whose copies were lost are not known."""
+    verdicts = expected.verdicts
+    from_port = np.array([frame.port for frame in stage.frames])
+    result = {}
+    for port in range(n_ports):
+        own = from_port == port
+        n_copies = int((verdicts["ports"] >> port & 1).sum())
+        drops = np.bincount(verdicts["reason"][own], minlength=N_REASONS)
+        drops[int(DropReason.NONE)] = 0
+        drops[QUEUE_FULL] = n_lost[port]
+        result[port] = PortCounters(
+            received=int(own.sum()),
+            dropped=int((own & (verdicts["ports"] == 0)).sum()),
+            copies=n_copies,
+            sent=n_copies - n_lost[port],
+            drops=dict(enumerate(drops.tolist())),
+        )
+    return result

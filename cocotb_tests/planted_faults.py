@@ -1,0 +1,180 @@
+"""Faults for the proofs to find: a text of the Verilog that is replaced, and the claims that must then break."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtl.formal.proofs import Replacement
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, the proof that must find it, and the claims one of which a counterexample from reset breaks."""
+
+    name: str
+    proof: str
+    replacement: Replacement
+    claims: tuple[str, ...]
+    n_cycles: int = 8  # in which the counterexample ends
+
+
+def _fault(name: str, proof: str, file: str, old: str, new: str, *claims: str, n_cycles: int = 8) -> Fault:
+    return Fault(name, proof, Replacement(f"{file}.v", old, new), claims, n_cycles)
+
+
+FAULTS = (
+    _fault(
+        "fifo-never-full", "ingress_fifo_one_lane", "ingress_fifo",
+        "is_full <= used_next == ALL_WORDS;", "is_full <= 1'b0;",
+        "never_writes_when_full", "ready_means_room", "never_too_full", n_cycles=9,
+    ),
+    _fault(
+        "fifo-loses-a-word", "ingress_fifo_one_lane", "ingress_fifo",
+        "read_at <= after(read_at);", "read_at <= after(after(read_at));",
+        "word_is_what_came_in",
+    ),
+    _fault(
+        "fifo-forgets-that-words-are-free", "ingress_fifo_one_lane", "ingress_fifo",
+        "- {{(USED_W - 2) {1'b0}}, excess} -", "-",
+        "counts_words", "ready_means_room",
+    ),
+    _fault(
+        "fifo-clears-no-lanes", "ingress_fifo", "ingress_fifo",
+        "if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));\n                else ", "",
+        "word_is_what_came_in",
+    ),
+    _fault(
+        "fifo-describes-the-frame-before", "ingress_fifo_one_lane", "ingress_fifo",
+        "if (grant) head_at <= after(head_at);", "",
+        "description_is_the_frames", "frame_has_words",
+    ),
+    _fault(
+        "arbiter-keeps-its-pointer", "input_arbiter", "input_arbiter",
+        "from_pointer <= ~(picked | (picked - 1'b1));", "from_pointer <= ~(picked - 1'b1);",
+        "waits_for_each_other_port_once",
+    ),
+    _fault(
+        "arbiter-moves-its-pointer-without-a-grant", "input_arbiter", "input_arbiter",
+        "            read_first <= 1'b0;\n            if (left != 0)",
+        "            read_first <= 1'b0;\n            from_pointer <= 0;\n            if (left != 0)",
+        "waits_for_each_other_port_once",
+    ),
+    _fault(
+        "arbiter-holds-the-bus-for-a-word-more", "input_arbiter", "input_arbiter",
+        "left <= pick_words - 1'b1;", "left <= pick_words;",
+        "no_pause", "reads_every_word",
+    ),
+    _fault(
+        "arbiter-lets-the-bus-go-early", "input_arbiter", "input_arbiter",
+        "wire granting = left == 0 &&", "wire granting = left < 2 &&",
+        "no_grant_while_held",
+    ),
+    _fault(
+        "arbiter-grants-two", "input_arbiter", "input_arbiter",
+        "wire [PORTS-1:0] picked = candidates & (~candidates + 1'b1);", "wire [PORTS-1:0] picked = candidates;",
+        "one_grant",
+    ),
+    _fault(
+        "scheduler-keeps-its-pointer", "output_scheduler", "output_scheduler",
+        "from_pointer <= ~(picked | (picked - 1'b1));", "from_pointer <= ~(picked - 1'b1);",
+        "round_robin_passes_over_each_once",
+    ),
+    _fault(
+        "scheduler-forgets-the-deficit", "output_scheduler", "output_scheduler",
+        "deficit[pick] <= deficit[pick] + {1'b0, quantum", "deficit[pick] <= {1'b0, quantum",
+        "served_within_the_rounds", n_cycles=9,
+    ),
+    _fault(
+        "scheduler-fills-the-deficit-as-it-sends", "output_scheduler", "output_scheduler",
+        "if (turns) begin", "if (due && has_frames != 0) begin",
+        "deficit_is_bounded",
+    ),
+    _fault(
+        "scheduler-turns-without-an-order", "output_scheduler", "output_scheduler",
+        "ahead[pick] <= ~picked;", "ahead[pick] <= 0;",
+        "list_is_an_order",
+    ),
+    _fault(
+        "scheduler-joins-at-the-head", "output_scheduler", "output_scheduler",
+        "for (i = 0; i < PRIORITIES; i = i + 1) ahead[i][enter_queue] <= 1'b0;\n"
+        "                        ahead[enter_queue] <= ~(ONE << enter_queue);",
+        "for (i = 0; i < PRIORITIES; i = i + 1) ahead[i][enter_queue] <= 1'b1;\n"
+        "                        ahead[enter_queue] <= 0;",
+        "place_is_kept",
+    ),
+    _fault(
+        "scheduler-takes-a-lower-queue", "output_scheduler", "output_scheduler",
+        "= ONE << k;", "= ONE << (k / 2);",
+        "strict_lets_no_lower_pass",
+    ),
+    _fault(
+        "registers-answer-before-the-last-answer-is-gone", "axi_lite_registers", "axi_lite_registers",
+        "wire performs = has_address && has_data && !s_axil_bvalid;", "wire performs = has_address && has_data;",
+        "one_answer_a_write", "write_answer_waits", "written_once", "writes_what_was_asked",
+    ),
+    _fault(
+        "registers-take-back-an-answer", "axi_lite_registers", "axi_lite_registers",
+        "end else if (s_axil_rready) begin", "end else begin",
+        "read_answer_waits",
+    ),
+    _fault(
+        "registers-write-part-of-a-word", "axi_lite_registers", "axi_lite_registers",
+        "strobes == 4'hF", "strobes != 4'h0",
+        "writes_what_was_asked", "told_if_written",
+    ),
+    _fault(
+        "reader-drops-the-last-beat", "output_reader", "output_reader",
+        "assign beat_last = beats_after == 0;", "assign beat_last = beats_after == 1;",
+        "last_beat_is_marked",
+    ),
+    _fault(
+        "reader-drops-the-last-word", "output_reader", "output_reader",
+        "(read && unread == 1)", "(read && unread == 2)",
+        "due_when_all_words_are_read",
+    ),
+    _fault(
+        "tag-out-waits-for-no-one", "tag_out", "tag_out",
+        "wire is_free = m_tready || !m_tvalid;", "wire is_free = 1'b1;",
+        "output_waits", "copy_is_whole_before_the_next",
+    ),
+    _fault(
+        "tag-out-cuts-the-last-beat", "tag_out", "tag_out",
+        "flush <= !is_last;", "flush <= 1'b0;",
+        "copy_is_whole_before_the_next", "last_beat_is_marked",
+    ),
+    _fault(
+        "tag-out-shifts-by-a-byte", "tag_out", "tag_out",
+        "{2'b00, `TAG_VN}: edited = {now[47:0], past[63:48]};", "{2'b00, `TAG_VN}: edited = {now[55:0], past[63:56]};",
+        "byte_is_in_its_place",
+    ),
+    _fault(
+        "queues-take-a-part", "output_queues", "output_queues",
+        "assign room = needed <= free_now;", "assign room = free_now != 0;",
+        "room_for_a_whole_frame", "never_too_full",
+    ),
+    _fault(
+        "queues-mix-two-priorities", "output_queues", "output_queues",
+        "memory[place(read_queue, read_at[read_queue])]", "memory[place(1'b0, read_at[read_queue])]",
+        "word_is_what_was_written",
+    ),
+    _fault(
+        "queues-give-room-back-twice", "output_queues", "output_queues",
+        "free[read_queue] + 1'b1;\n            end", "free[read_queue] + 2'd2;\n            end",
+        "counts_occupied_words",
+    ),
+    _fault(
+        "writer-asks-again-for-room", "bus_writer", "bus_writer",
+        "word_first ? egress & room : accepted;", "egress & room;",
+        "takes_all_or_none",
+    ),
+    _fault(
+        "decision-counts-whole-words-only", "forward", "forward",
+        " + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};", ";",
+        "words_hold_the_frame",
+    ),
+    _fault(
+        "port-tags-every-copy", "output_port", "output_port",
+        ".pick_add(pick_tagged ? pick_add : `TAG_NONE)", ".pick_add(pick_add)",
+        "one_tag_changes",
+    ),
+)  # fmt: skip

@@ -1,0 +1,86 @@
+"""The regression on other cores than rtl/: one that it accepts, one that it refuses, and ours where it says less."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
+
+EXAMPLE = "cocotb_tests/dut_example"
+SHORT_RUN = 400
+LIMIT_SECONDS = 900
+FULL_QUEUES = {"PORTS": 9, "BUS_W": 128, "MAX_FRAME_BYTES": 300, "QUEUE_BYTES": 320}  # for one long frame each
+RECORDS_LEFT = {"events alone": {"events": "event"}, "none": {}}
+
+
+@pytest.fixture
+def regression(simulator):
+    """Return a function that calls the regression as a person does; it gives exit status and output."""
+
+    def run(dut, *options):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "cocotb_tests", "--sim", simulator.name]
+        done = subprocess.run(
+            [*command, "--dut", dut, *options],
+            cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_a_core_that_is_quite_different_is_accepted(regression):
+    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "-m", "not slow")
+    assert status == 0, output
+    assert f"core under test: small_switch, {EXAMPLE}/small_switch.yaml" in output
+    assert re.search(r"2 passed, 2 skipped, \d+ deselected", output)
+    for mode in ("vepa", "e_tag"):
+        assert f"small_switch has no mode {mode}: modes of SmallBackend" in output
+
+
+def test_a_broken_core_is_refused_with_a_report(regression):
+    status, output = regression(f"{EXAMPLE}/broken_switch.yaml", "-m", "not slow", "-k", "veb")
+    print(output)
+    assert status == 1
+    assert "copy at port" in output
+    assert re.search(r"the model sends it to ports \[\d(, \d)*\]", output)
+    assert f"--dut {EXAMPLE}/broken_switch.yaml" in output
+    assert "Shortest list of frames found, 1 of " in output
+    # The priority tag that the fault leaves on the frame: VID 0 behind both addresses.
+    assert re.search(r"core   \d+ B [0-9a-f]{24}8100[0-9a-f]0", output)
+
+
+def test_a_file_that_is_wrong_ends_the_regression_with_a_line(regression):
+    status, output = regression(f"{EXAMPLE}/none.yaml")
+    assert status == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: {EXAMPLE}/none.yaml: no such file\n" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("mode", "records"),
+    [
+        ("vepa", "none"),
+        ("e_tag", "events alone"),
+        *(
+            pytest.param(mode, records, marks=pytest.mark.slow)
+            for mode, records in (("veb", "none"), ("vn_tag", "none"), ("e_tag", "none"), ("vepa", "events alone"))
+        ),
+    ],
+)
+def test_our_core_is_accepted_by_what_leaves_it_alone(check_core, tmp_path, mode, records):
+    """As any core that tells less; copies are lost, and accepted as such since the core counts them."""
+    rtl = shutil.copytree(ROOT / "rtl", tmp_path / "rtl", ignore=shutil.ignore_patterns("*.py"))
+    keys = yaml.safe_load(OWN_CORE.read_text(encoding="utf-8"))
+    keys |= {"records": RECORDS_LEFT[records], "timing": "free"}
+    (rtl / "core.yaml").write_text(yaml.safe_dump(keys), encoding="utf-8")
+    core = read_dut(rtl / "core.yaml").core_with(FULL_QUEUES)
+    stages = check_core(core, mode, SHORT_RUN)
+    assert len(stages) > 2
+    # In a VEB few frames share a way out, and none is lost.
+    assert mode == "veb" or sum(expected.n_lost for stage, expected in stages if stage.cut_at is None) > 0

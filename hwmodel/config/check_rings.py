@@ -1,0 +1,161 @@
+"""Check that what is batched in rings, caches and buffers can come together, and that every frame fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hwmodel.units import format_bytes
+from hwmodel.wire.ethernet import FCS_BYTES
+
+from .findings import Findings
+from .frame_lengths import descriptors_of, longest_frame, mirrored_tag_bytes, named_lengths
+from .model import Config
+
+_TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
+_RX_BATCHES = (
+    "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
+    "driver.refill_batch",
+)  # fmt: skip
+_MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
+
+
+def check_rings(config: Config, findings: Findings) -> None:
+    """Check batches and frames against the rings, caches and buffers that hold them."""
+    _check_batches(config, findings)
+    _check_caches(config, findings)
+    _check_packet_buffers(config, findings)
+    _check_descriptors_of_a_frame(config, findings)
+
+
+def _check_batches(config: Config, findings: Findings) -> None:
+    for ring_key, batch_keys in (("nic.tx_ring", _TX_BATCHES), ("nic.rx_ring", _RX_BATCHES)):
+        ring = _value(config, ring_key)
+        too_large = [key for key in batch_keys if _value(config, key) >= ring]
+        for key in too_large:
+            findings.add(
+                f"{key} {_value(config, key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
+                key,
+                ring_key,
+            )
+        if not too_large:
+            _check_stall(config, findings, ring_key, ring)
+
+
+def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int) -> None:
+    """Find rings that fill with descriptors each of which waits for a batch that cannot complete any more."""
+    nic = config.nic
+    keys: tuple[str, ...]
+    if ring_key == "nic.tx_ring":
+        first = 1 if nic.writeback_timeout_fs is not None else nic.tx_writeback_batch
+        held = most_held(first, max(config.driver.tx_interrupt_batch, 1), 1)
+        needed = 1
+        keys = ("nic.tx_writeback_batch", "driver.tx_interrupt_batch")
+    else:
+        held, needed = rx_descriptors_in_use(config, {descriptors_of(config, n) for n, _ in named_lengths(config)})
+        keys = ("nic.rx_writeback_batch", "driver.rx_interrupt_batch", "driver.refill_batch", "nic.rx_fetch_batch")
+    if needed < ring <= held + needed:
+        named = " and ".join(key.partition(".")[2] for key in keys)
+        findings.add(
+            f"a ring of {ring} can stop for ever: {named} hold back up to {held} of its {ring - 1} descriptors, and "
+            f"the next step needs {needed}; {held + needed + 1} or more are enough",
+            ring_key,
+            *keys,
+            besides=["nic.writeback_timeout", "driver.moderation", "nic.rx_prefetch", "host.buffer_bytes",
+                     "host.buffer_offset"],
+        )  # fmt: skip
+
+
+def rx_descriptors_in_use(config: Config, descriptors: Iterable[int]) -> tuple[int, int]:
+    """Return how many Rx descriptors batches can hold back for ever, and how many the next step needs.
+
+    `descriptors`: what single frames take; none: one each. Where frames differ in it the first is an upper bound, with
+    each stage short of its batch by as little as can be.
+    """
+    nic, driver = config.nic, config.driver
+    kinds = sorted(set(descriptors)) or [1]
+    most = kinds[-1]
+    writeback = 1 if nic.writeback_timeout_fs is not None else nic.rx_writeback_batch  # in descriptors
+    interrupt = 1 if driver.moderation_fs else max(driver.rx_interrupt_batch, 1)  # in frames
+    if len(kinds) == 1:
+        held = most * most_held(-(-writeback // most), interrupt, -(-driver.refill_batch // most))
+    else:
+        held = (writeback - 1) + (interrupt - 1) * most + (driver.refill_batch - 1)
+    return held, max(most, nic.rx_fetch_batch if nic.rx_prefetch else 1)
+
+
+def most_held(writeback: int, interrupt: int, refill: int) -> int:
+    """Return the most frames that are held back, of however many that come one by one.
+
+    So many are written back at once; so many or more written back are told at once, all of them; of those told each
+    whole `refill` is free again. The pattern repeats when nothing is held.
+    """
+    most = held = counted = taken = 0
+    for _ in range(_MAX_PERIOD):
+        held += 1
+        if held == writeback:
+            counted, held = counted + held, 0
+        if counted >= interrupt:
+            taken, counted = (taken + counted) % refill, 0
+        waiting = held + counted + taken
+        most = max(most, waiting)
+        if waiting == 0:
+            break
+    return most
+
+
+def _check_caches(config: Config, findings: Findings) -> None:
+    cache = config.nic.descriptor_cache
+    for key in ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.rx_prefetch"):
+        value = _value(config, key)
+        if value > cache:
+            findings.add(
+                f"{key} {value} does not fit into nic.descriptor_cache {cache}",
+                key,
+                "nic.descriptor_cache",
+            )
+
+
+def _check_packet_buffers(config: Config, findings: Findings) -> None:
+    n_bytes, length_key = longest_frame(config)
+    for key, buffer_bytes in (
+        ("nic.tx_buffer", config.nic.tx_buffer_bytes),
+        ("nic.rx_buffer", config.nic.rx_buffer_bytes),
+    ):
+        if n_bytes > buffer_bytes:
+            findings.add(f"{format_bytes(buffer_bytes)} does not hold a frame of {n_bytes} B", key, length_key)
+    n_mirrored = n_bytes - FCS_BYTES + mirrored_tag_bytes(config)
+    if n_bytes <= config.nic.rx_buffer_bytes < n_mirrored:
+        findings.add(
+            f"{format_bytes(config.nic.rx_buffer_bytes)} does not hold the mirrored copy, with its tags, of a frame of "
+            f"{n_bytes} B: {n_mirrored} B",
+            "nic.rx_buffer",
+            length_key,
+            besides=["switch.mirrors"],
+        )
+
+
+def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
+    """Find frames that take more Rx descriptors than a ring or the adapter's cache can ever hold."""
+    n_bytes, length_key = longest_frame(config)
+    n_descriptors, ring, cache = descriptors_of(config, n_bytes), config.nic.rx_ring, config.nic.descriptor_cache
+    room = config.host.buffer_bytes - config.host.buffer_offset_bytes
+    for key, most, holder in (
+        ("nic.rx_ring", ring - 1, f"nic.rx_ring {ring}"),
+        ("nic.descriptor_cache", cache, f"nic.descriptor_cache {cache}"),
+    ):
+        if n_descriptors > most:
+            findings.add(
+                f"a frame of {n_bytes} B takes {n_descriptors} Rx descriptors, one for each {room} B of a buffer "
+                f"(host.buffer_bytes less host.buffer_offset); {holder} holds at most {most}",
+                length_key,
+                "host.buffer_bytes",
+                "host.buffer_offset",
+                key,
+                besides=["switch.ports"],
+            )
+
+
+def _value(config: Config, key: str) -> int:
+    block, _, name = key.partition(".")
+    value: int = getattr(getattr(config, block), name)
+    return value

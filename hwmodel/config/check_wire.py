@@ -1,0 +1,99 @@
+"""Check that what is to come from the wire is no more than the Ethernet port can bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from hwmodel.units import format_rate_bps
+from hwmodel.wire.ethernet import WIRE_OVERHEAD_BYTES
+
+from .document import KeyPath
+from .findings import Findings
+from .model import Config
+from .workload import SizeWeight
+
+_EXTERNAL = ("workload", "external", "rate")
+
+
+class _Stream(NamedTuple):
+    """Frames from the wire: the key that says how many, their rate if it says one, their share of the line's time."""
+
+    key: KeyPath
+    rate_bps: int | None
+    line_share: Fraction
+
+
+def check_wire(config: Config, findings: Findings) -> None:
+    """Find outside traffic that the port cannot carry: each stream alone, bursts, and all together."""
+    port = format_rate_bps(config.port.rate_bps)
+    streams = list(_streams_from_wire(config))
+    found = False
+    for stream in [*streams, *_bursts_from_wire(config)]:
+        if stream.line_share <= 1 or stream.rate_bps is None:
+            continue
+        found = True
+        most_bps = int(config.port.rate_bps * _frame_share(config, stream.key))
+        findings.add(
+            f"{format_rate_bps(stream.rate_bps)} of these frames is more than a port of {port} carries, about "
+            f"{most_bps // 10**6}Mbps and 20 B a frame",
+            stream.key,
+            "port.rate",
+            besides=_lengths_of(stream.key),
+        )
+    total = sum((stream.line_share for stream in streams), Fraction(0))
+    if total > 1 and not found:
+        findings.add(
+            f"the frames from the wire, all together, take {float(100 * total):.4g} % of a port of {port}, counting "
+            "each with 20 B",
+            *(stream.key for stream in streams),
+            "port.rate",
+            besides=[key for stream in streams for key in _lengths_of(stream.key)],
+        )
+
+
+def _streams_from_wire(config: Config) -> Iterator[_Stream]:
+    """Give the streams with a rate; what saturates the line takes what the others leave."""
+    workload, external = config.workload, config.workload.external
+    if workload.pcap is None and workload.pattern == "flows":
+        following = {flow.source for flow in workload.flows if flow.rate_bps is None}
+        for index, flow in enumerate(workload.flows):
+            if flow.source == "uplink" and flow.rate_bps is not None:
+                yield _at_rate(config, ("workload", "flows", index), flow.rate_bps)
+        if "uplink" in following and workload.load.rate_bps is not None:
+            yield _at_rate(config, ("workload", "load"), workload.load.rate_bps)
+        elif "uplink" in following and workload.load.share is not None:
+            share = Fraction(repr(workload.load.share)) / len(following)
+            yield _Stream(("workload", "load"), None, share)
+    if external is not None:
+        yield _at_rate(config, _EXTERNAL, external.rate_bps)
+
+
+def _bursts_from_wire(config: Config) -> Iterator[_Stream]:
+    workload, external = config.workload, config.workload.external
+    if workload.arrivals == "on_off" and workload.peak_rate_bps is not None:
+        flows = [stream for stream in _streams_from_wire(config) if stream.key != _EXTERNAL]
+        if flows:
+            yield _at_rate(config, ("workload", "peak_rate"), workload.peak_rate_bps)
+    if external is not None and external.peak_rate_bps is not None:
+        yield _at_rate(config, ("workload", "external", "peak_rate"), external.peak_rate_bps)
+
+
+def _at_rate(config: Config, key: KeyPath, rate_bps: int) -> _Stream:
+    line_share = Fraction(rate_bps, config.port.rate_bps) / _frame_share(config, key)
+    return _Stream(key, rate_bps, line_share)
+
+
+def _frame_share(config: Config, key: KeyPath) -> Fraction:
+    """Return the frame bits in a bit time of the line, exactly, for the frames that a key speaks of."""
+    external = config.workload.external
+    block = external if key[:2] == _EXTERNAL[:2] and external is not None else config.workload
+    weighted: Sequence[SizeWeight] = block.sizes or (SizeWeight(block.frame_bytes or 0, 1),)
+    frame = sum(entry.frame_bytes * entry.weight for entry in weighted)
+    return Fraction(frame, frame + WIRE_OVERHEAD_BYTES * sum(entry.weight for entry in weighted))
+
+
+def _lengths_of(key: KeyPath) -> list[KeyPath]:
+    block = key[:2] if key[:2] == _EXTERNAL[:2] else key[:1]
+    return [(*block, "sizes"), (*block, "frame_bytes")]

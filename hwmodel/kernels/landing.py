@@ -1,0 +1,112 @@
+"""The far end of the link: TLPs fly (`pcie.propagation`), land, are counted, and send their credits back."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+from .events import append
+from .layout import (
+    COMPLETION_CREDIT,
+    CREDIT,
+    DOWN_ARRIVAL,
+    LANE_CAP,
+    NEVER,
+    NON_POSTED_CREDIT,
+    POSTED_CREDIT,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    UP_ARRIVAL,
+    UP_DONE,
+)
+from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
+from .translation import translated
+
+
+@kernel
+def return_credits(nic, now_fs, kind, data_bytes, after_drain):
+    """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
+    credit = nic.credits[kind]
+    if credit.headers_limit == 0 and credit.data_limit == 0:
+        return  # infinite: nothing waits for them, and behind a slow drain they would pile up
+    taken_fs = now_fs
+    pcie = nic.pcie
+    if after_drain and pcie.drain_den > 0:
+        taken_fs = max(now_fs, pcie.drain_busy_until_fs) + data_bytes * pcie.drain_num // pcie.drain_den
+        pcie.drain_busy_until_fs = taken_fs
+    word = (kind << 32) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
+    if not append(nic.events, CREDIT, taken_fs + pcie.credit_return_fs, word):
+        nic.overflow = 1
+
+
+@kernel
+def credits_returned(nic, word):
+    """Add returned credits."""
+    credit = nic.credits[word >> 32]
+    credit.headers_used -= 1
+    credit.data_used -= ((word & 0xFFFFFFFF) + CREDIT_BYTES - 1) // CREDIT_BYTES
+
+
+@inlined
+def reaches_host(nic, now_fs, sending):
+    """Count a TLP that the host has received, and send its credits back; return when its address is translated.
+
+    A write passes into memory then, which takes its data and lets its credits go.
+    """
+    catch_up(nic, now_fs)
+    received(nic, nic.up, nic.down)
+    translated_fs = now_fs
+    if nic.pcie.has_iotlb:
+        translated_fs = translated(nic, now_fs, sending)
+    if nic.pcie.has_credits:
+        if sending.kind < RX_DESCRIPTOR_READ:
+            return_credits(nic, translated_fs, POSTED_CREDIT, sending.data_bytes, True)
+        else:
+            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
+    return translated_fs
+
+
+@inlined
+def reaches_adapter(nic, now_fs, sending):
+    """Count a TLP that the adapter has received, and send a completion's credits back."""
+    received(nic, nic.down, nic.up)
+    if nic.pcie.has_credits and sending.kind >= RX_DESCRIPTOR_COMPLETION:
+        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
+
+
+@kernel
+def fly(nic, lane, entry, arrivals, at_fs):
+    """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
+    slot = arrivals.tail & (LANE_CAP - 1)
+    arrivals.tail += 1
+    flying = arrivals.ring[slot]
+    flying.kind = entry.kind
+    flying.queue = entry.queue
+    flying.n = entry.n
+    flying.room_bytes = entry.room_bytes
+    flying.data_bytes = entry.data_bytes
+    flying.address = entry.address
+    flying.tag = entry.tag
+    flying.is_last = entry.is_last
+    if not append(nic.events, lane, at_fs, slot):
+        nic.overflow = 1
+
+
+@inlined
+def up_has_landed(nic, now_fs):
+    """Free the link that a TLP has left toward the host; return True if it is there at once."""
+    nic.up.is_busy = 0
+    nic.events.next_at[UP_DONE] = NEVER
+    if nic.pcie.propagation_fs == 0:
+        return True
+    fly(nic, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
+    return False
+
+
+@inlined
+def down_has_landed(nic, now_fs):
+    """Free the link that a TLP has left toward the adapter, if it has; return True if it is there at once."""
+    if not down_is_done(nic, now_fs):
+        return False
+    if nic.pcie.propagation_fs == 0:
+        return True
+    fly(nic, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
+    return False

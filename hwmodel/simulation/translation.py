@@ -1,0 +1,56 @@
+"""The IOMMU's translation cache at time 0, and where rings and buffers lie in its pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.analytic.link import DESCRIPTOR_BYTES
+from hwmodel.errors import InputError
+from hwmodel.kernels import layout
+from hwmodel.kernels.translation import PAGE_SHIFT
+from hwmodel.units import FS_PER_NS, format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+def fill_translation(nic: Any, config: Config) -> None:
+    """Set the cache of a configuration that has one; InputError for a miss longer than a run has room for."""
+    settings = config.host.iotlb
+    if settings is None:
+        return
+    # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
+    least_fs = int(nic.pcie.duration_fs[int(nic.pcie.request_bytes) + 4])
+    most_fs = (layout.LANE_CAP - 1) * least_fs - 1
+    if settings.miss_fs > most_fs:
+        raise InputError(
+            f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
+            f"writes of this link; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
+        )
+    nic.pcie.has_iotlb = 1
+    nic.translation.n_entries = settings.entries
+    nic.translation.miss_fs = settings.miss_fs
+    longest = max(port.max_frame_bytes for port in config.switch.ports)  # its FCS stands for a C-TAG
+    place_pages(nic, tx_stride_bytes(config, longest), config.host.buffer_bytes)
+
+
+def tx_stride_bytes(config: Config, n_bytes: int) -> int:
+    """Return how far apart buffers of `n_bytes` begin: a power of two that holds them from `buffer_offset` on."""
+    needed = max(config.host.buffer_bytes, config.host.buffer_offset_bytes + n_bytes)
+    return 1 << (needed - 1).bit_length()
+
+
+def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
+    """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart."""
+    cache, limits = nic.translation, nic.limits
+    cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
+    first = 0
+    for name, ring, item_bytes in (
+        ("tx_ring", limits.tx_ring, DESCRIPTOR_BYTES),
+        ("rx_ring", limits.rx_ring, DESCRIPTOR_BYTES),
+        ("tx_buffer", limits.tx_ring, tx_stride),
+        ("rx_buffer", limits.rx_ring, rx_stride),
+    ):
+        region = cache[name]
+        region.first, region.a_ring = first, -(-int(ring) * item_bytes >> PAGE_SHIFT)
+        first += int(region.a_ring) * int(limits.n_queues)

@@ -1,0 +1,20 @@
+"""Frames through the switch's decision alone: where each goes, with what tags, or why it is dropped.
+
+No queues and no time, but for policers, which take the frames' timestamps. docs/switch_frames.md says what comes out.
+"""
+
+from hwmodel.switch_frames.capture import open_capture, port_files, switch_capture
+from hwmodel.switch_frames.decide import AUTO, FrameSwitch, kernels_are_compiled
+from hwmodel.switch_frames.outcomes import FrameCopy, SwitchedFrame, forward_frames
+
+__all__ = [
+    "AUTO",
+    "FrameCopy",
+    "FrameSwitch",
+    "SwitchedFrame",
+    "forward_frames",
+    "kernels_are_compiled",
+    "open_capture",
+    "port_files",
+    "switch_capture",
+]

@@ -1,0 +1,155 @@
+"""What became of each frame, as Python values and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hwmodel.errors import InputError
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.switch_frames.decide import AUTO, DecidedBlock, FrameSwitch
+from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks
+from hwmodel.wire.pcap_writer import LAST_NS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+# Small enough for the copies of a block: with the shortest frames for all of 129 stations some 100 MB.
+BLOCK_BYTES = 256 << 10
+BLOCK_FRAMES = 8192
+
+
+class FrameCopy(NamedTuple):
+    """Hold a copy as it leaves `port`; `original_bytes` exceeds `len(frame)` where the capture was cut short."""
+
+    port: str
+    frame: bytes
+    original_bytes: int
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Give port and hexadecimal bytes, and the full length of a frame that was cut short."""
+        mapping: dict[str, Any] = {"port": self.port, "hex": self.frame.hex()}
+        if self.original_bytes != len(self.frame):
+            mapping["original_bytes"] = self.original_bytes
+        return mapping
+
+
+class SwitchedFrame(NamedTuple):
+    """Hold what became of frame `number`, which came in at `in_port`.
+
+    `vlan` is 0 where it was accepted in none (the modes vn_tag and e_tag: where it has no C-TAG), `drop` the name of
+    the reason or None. A dropped frame may have mirrored copies all the same.
+    """
+
+    number: int
+    in_port: str
+    at_ns: int
+    vlan: int
+    priority: int
+    deliver: tuple[FrameCopy, ...]
+    mirrored: tuple[FrameCopy, ...]
+    drop: str | None
+
+    def to_mapping(self, with_in_port: bool = False) -> dict[str, Any]:
+        """Give plain values; a dropped frame has no VLAN and priority, and `mirrored` only if there are any."""
+        mapping: dict[str, Any] = {"frame": self.number}
+        if with_in_port:
+            mapping["in_port"] = self.in_port
+        if self.drop is None:
+            mapping |= {"vlan": self.vlan, "priority": self.priority}
+        mapping["deliver"] = [copy.to_mapping() for copy in self.deliver]
+        if self.drop is None or self.mirrored:
+            mapping["mirrored"] = [copy.to_mapping() for copy in self.mirrored]
+        mapping["drop"] = self.drop
+        return mapping
+
+
+def forward_frames(
+    config: Config, frames: str | os.PathLike[str] | Iterable[bytes | tuple[int, bytes]], in_port: str = AUTO
+) -> list[SwitchedFrame]:
+    """Pass frames through the switch's decision, and return what became of each.
+
+    `frames` is the path of a capture, or frames without FCS, each as bytes or as (time in nanoseconds from 0 on,
+    bytes); without a time all come at once, which matters to policers alone. `in_port` is the name of the port at which
+    they come in, or `auto`: the port that owns the source address, else the uplink. Raises InputError for an unknown
+    port, and for a capture that cannot be read or cuts a header short.
+    """
+    switch = FrameSwitch(config.switch, in_port)
+    if isinstance(frames, str | os.PathLike):
+        try:
+            return [
+                each for block in read_blocks(frames, BLOCK_BYTES) for each in outcomes(switch, switch.decide(block))
+            ]
+        except InputError as error:
+            raise InputError(in_capture(frames, error.lines)) from None
+    blocks = _blocks_of(list(frames))
+    return [each for block in blocks for each in outcomes(switch, switch.decide(block))]
+
+
+def in_capture(path: str | os.PathLike[str], lines: Iterable[str]) -> list[str]:
+    """Put the file's name before what is wrong with one of its frames."""
+    return [f"{os.fspath(path)}: {line}" if line.startswith("frame ") else line for line in lines]
+
+
+def _blocks_of(frames: list[bytes | tuple[int, bytes]]) -> Iterator[PcapBlock]:
+    timed = [each if isinstance(each, tuple) else (0, each) for each in frames]
+    for number, (at_ns, frame) in enumerate(timed):
+        if not 0 <= at_ns <= LAST_NS:
+            raise InputError(f"frame {number}: the time {at_ns} ns lies outside the 2^32 s of a capture")
+        if len(frame) > LONGEST_FRAME_BYTES:
+            raise InputError(f"frame {number}: {len(frame)} bytes; at most {LONGEST_FRAME_BYTES} are taken")
+    for first in range(0, len(timed), BLOCK_FRAMES):
+        part = timed[first : first + BLOCK_FRAMES]
+        yield PcapBlock.of_frames([at_ns for at_ns, _ in part], [frame for _, frame in part], first)
+
+
+def outcomes(switch: FrameSwitch, decided: DecidedBlock) -> Iterator[SwitchedFrame]:
+    """Give what became of each frame of a block."""
+    copies = _by_arrival(switch, decided)
+    decisions = decided.decisions
+    columns = (
+        decided.arrivals["port"],
+        decided.at_ns,
+        decisions["vlan"],
+        decisions["priority"],
+        decisions["reason"],
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    reasons = {reason.value: reason.name for reason in DropReason if reason}
+    for index, (port, at_ns, vlan, priority, reason) in enumerate(rows):
+        deliver, mirrored = copies.get(index, _NO_COPIES)
+        yield SwitchedFrame(
+            decided.first_frame + index,
+            switch.name_of[port],
+            at_ns,
+            vlan,
+            priority,
+            tuple(deliver),
+            tuple(mirrored),
+            reasons.get(reason),
+        )
+
+
+_Lists = tuple[list[FrameCopy], list[FrameCopy]]
+_NO_COPIES: _Lists = ([], [])
+
+
+def _by_arrival(switch: FrameSwitch, decided: DecidedBlock) -> dict[int, _Lists]:
+    """Give the copies of each frame that has any: delivered ones, mirrored ones."""
+    found: dict[int, _Lists] = {}
+    names = ("arrival", "port", "is_mirrored", "first_byte", "captured_bytes", "original_bytes")
+    rows = zip(*(decided.copies[name].tolist() for name in names), strict=True)
+    out, name_of = decided.out, switch.name_of
+    for arrival, port, is_mirrored, first, n_bytes, original_bytes in rows:
+        lists = found.get(arrival)
+        if lists is None:
+            lists = found[arrival] = ([], [])
+        lists[is_mirrored].append(FrameCopy(name_of[port], out[first : first + n_bytes], original_bytes))
+    return found
+
+
+def json_line(frame: SwitchedFrame, with_in_port: bool = False) -> str:
+    """Write one frame's outcome as JSON on one line."""
+    return json.dumps(frame.to_mapping(with_in_port))

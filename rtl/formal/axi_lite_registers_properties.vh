@@ -1,0 +1,97 @@
+// What is proven of axi_lite_registers: the handshakes of all five channels, and one answer to each request.
+
+    reg f_started = 1'b0;
+    reg f_was_reset;
+    reg [2:0] f_addresses;     // requests accepted that are not answered yet, by channel
+    reg [2:0] f_data;
+    reg [2:0] f_reads;
+    reg f_b_waits;
+    reg [1:0] f_bresp;
+    reg f_r_waits;
+    reg [1:0] f_rresp;
+    reg [31:0] f_rdata;
+    reg [15:2] f_awaddr, f_araddr;   // what was accepted last
+    reg [31:0] f_wdata;
+    reg [3:0] f_wstrb;
+    reg f_performed;                 // a write was carried out in the cycle before, and what its answer is to be
+    reg f_write_is_good;
+    reg [1:0] f_read_age;            // cycles since the read was accepted, 3 at most
+    reg f_read_is_mapped;
+    reg f_read_is_elsewhere;
+
+    wire f_takes_address = s_axil_awvalid && s_axil_awready;
+    wire f_takes_data = s_axil_wvalid && s_axil_wready;
+    wire f_takes_read = s_axil_arvalid && s_axil_arready;
+    wire f_answers_write = s_axil_bvalid && s_axil_bready;
+    wire f_answers_read = s_axil_rvalid && s_axil_rready;
+
+    always @(posedge clk) begin
+        f_started <= 1'b1;
+        f_was_reset <= reset;
+        f_b_waits <= s_axil_bvalid && !s_axil_bready && !reset;
+        f_bresp <= s_axil_bresp;
+        f_r_waits <= s_axil_rvalid && !s_axil_rready && !reset;
+        f_rresp <= s_axil_rresp;
+        f_rdata <= s_axil_rdata;
+        f_performed <= performs && !reset;
+        f_write_is_good <= write_hit && f_wstrb == 4'hF;
+        if (reset) begin
+            f_addresses <= 0;
+            f_data <= 0;
+            f_reads <= 0;
+            f_read_age <= 0;
+        end else begin
+            f_addresses <= f_addresses + f_takes_address - f_answers_write;
+            f_data <= f_data + f_takes_data - f_answers_write;
+            f_reads <= f_reads + f_takes_read - f_answers_read;
+            if (f_takes_address) f_awaddr <= s_axil_awaddr;
+            if (f_takes_data) {f_wdata, f_wstrb} <= {s_axil_wdata, s_axil_wstrb};
+            if (f_takes_read) f_araddr <= s_axil_araddr;
+            if (f_takes_read) f_read_age <= 2'd1;
+            else if (f_read_age != 0 && f_read_age != 2'd3) f_read_age <= f_read_age + 1'b1;
+            if (read_valid) {f_read_is_mapped, f_read_is_elsewhere} <= {own_hit || read_hit, !own_hit && read_hit};
+        end
+    end
+
+    always @* begin
+        if (!f_started) assume (reset);
+        if (reset) nothing_is_taken_in_reset: assert (!s_axil_awready && !s_axil_wready && !s_axil_arready);
+        if (f_started && f_was_reset) nothing_is_answered_after_reset: assert (!s_axil_bvalid && !s_axil_rvalid);
+        if (f_started && !reset) begin
+            if (f_b_waits) write_answer_waits: assert (s_axil_bvalid && s_axil_bresp == f_bresp);
+            if (f_r_waits) read_answer_waits:
+                assert (s_axil_rvalid && s_axil_rresp == f_rresp && s_axil_rdata == f_rdata);
+            one_answer_a_write: assert (f_addresses == has_address + s_axil_bvalid);
+            one_answer_a_datum: assert (f_data == has_data + s_axil_bvalid);
+            one_answer_a_read: assert (f_reads == reading + answering + s_axil_rvalid && f_reads <= 1);
+            written_once: assert (s_axil_bvalid || !f_performed);
+            if (f_performed) told_if_written: assert (s_axil_bresp == (f_write_is_good ? 2'b00 : 2'b10));
+            if (write_valid) writes_what_was_asked: assert (
+                f_addresses == 1 && f_data == 1 && write_address == f_awaddr && write_data == f_wdata &&
+                f_wstrb == 4'hF && write_hit);
+            write_is_carried_out: assert (!has_address || !has_data || s_axil_bvalid || performs);
+            if (read_valid) reads_what_was_asked: assert (f_reads == 1 && read_address == f_araddr);
+            read_is_answered_in_three_cycles: assert (
+                f_reads == 0 || (f_read_age == 1 && reading) || (f_read_age == 2 && answering) ||
+                (f_read_age == 3 && s_axil_rvalid));
+            if (s_axil_rvalid) told_if_read: assert (s_axil_rresp == (f_read_is_mapped ? 2'b00 : 2'b10));
+            if (s_axil_rvalid && !f_read_is_mapped) unmapped_reads_zero: assert (s_axil_rdata == 0);
+
+`ifdef INDUCTION
+            if (has_address) assert (write_address == f_awaddr);
+            if (has_data) assert (write_data == f_wdata && strobes == f_wstrb);
+            if (reading) assert (read_address == f_araddr);
+            if (answering) assert (answers == f_read_is_mapped && answers_own == (answers && !f_read_is_elsewhere));
+`endif
+        end
+    end
+
+    // Its data is what the block that has it gives in the cycle after it is asked.
+    reg [31:0] f_given;
+    reg f_was_answering;
+    always @(posedge clk) begin
+        f_was_answering <= answering && !reset;
+        f_given <= read_data;
+    end
+    always @* if (f_started && !reset && f_was_answering && f_read_is_elsewhere)
+        reads_what_is_there: assert (s_axil_rdata == f_given);

@@ -1,0 +1,33 @@
+// What is proven of forward: what the bus needs of a decision, whatever it is.
+
+    reg f_started = 1'b0;
+    reg f_decides;
+    reg f_was_reset;
+    reg [LENGTH_W-1:0] f_length;
+    reg [7:0] f_reason;
+    reg [PORT_I_W+LENGTH_W+COUNT_W+8+2*PORTS+QUEUE_I_W+4+`TAG_VALUE_W-1:0] f_decision;
+    wire [PORT_I_W+LENGTH_W+COUNT_W+8+2*PORTS+QUEUE_I_W+4+`TAG_VALUE_W-1:0] f_decision_now =
+        {port, length, words, reason, egress, queue, strip, add, adds_at, tag_value};
+
+    always @(posedge clk) begin
+        f_started <= 1'b1;
+        f_decides <= in_valid && !reset;
+        f_was_reset <= reset;
+        f_length <= in_length;
+        f_reason <= in_reason;
+        f_decision <= f_decision_now;
+    end
+
+    always @* begin
+        if (f_started) begin
+            if (f_decides) begin
+                words_hold_the_frame: assert (words == (f_length + BUS_W / 8 - 1) / (BUS_W / 8) && length == f_length);
+                dropped_or_forwarded: assert ((egress == 0) == (reason != `DROP_NONE));
+                first_reason_stays: assert (f_reason == `DROP_NONE || reason == f_reason);
+                one_tag_changes: assert (
+                    strip == `TAG_NONE || (strip == `TAG_C && add == `TAG_C) || (egress & adds_at) == 0);
+            end else if (!f_was_reset) begin
+                decision_stays: assert (f_decision_now == f_decision);
+            end
+        end
+    end

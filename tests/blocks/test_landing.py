@@ -1,0 +1,129 @@
+"""TLPs at the far end of the link: flight, receipt, and the return of their credits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.events import take_first
+from hwmodel.kernels.landing import (
+    down_has_landed,
+    fly,
+    reaches_adapter,
+    reaches_host,
+    return_credits,
+    up_has_landed,
+)
+from hwmodel.kernels.link import on_wire, start_down, start_up
+from hwmodel.kernels.transactions import enqueue, post_write
+from tests.blocks.idle_machine import NS, machine
+
+
+def take_returns(nic):
+    found = []
+    while nic.events.next_at[layout.CREDIT] < layout.NEVER:
+        at_fs = int(nic.events.next_at[layout.CREDIT])
+        found.append((at_fs, take_first(nic.events, layout.CREDIT)))
+    return found
+
+
+def returns(nic, entries):
+    for now_fs, kind, data_bytes, is_drained in entries:
+        return_credits(nic, now_fs, kind, np.int32(data_bytes), is_drained)  # as the queues' entries hold it
+    return take_returns(nic)
+
+
+def test_credits_return_after_their_time():
+    nic = machine(pcie={"credits": {"ph": 2, "nph": 2, "cplh": 2, "return": "150ns"}})
+    posted, non_posted = layout.POSTED_CREDIT << 32 | 256, layout.NON_POSTED_CREDIT << 32
+    completion = layout.COMPLETION_CREDIT << 32 | 64
+    entries = [
+        (5, layout.POSTED_CREDIT, 256, True),
+        (9, layout.NON_POSTED_CREDIT, 0, False),
+        (11, layout.COMPLETION_CREDIT, 64, False),
+    ]
+    expected = [(5 + 150 * NS, posted), (9 + 150 * NS, non_posted), (11 + 150 * NS, completion)]
+    assert returns(nic, entries) == expected
+
+
+def test_writes_return_after_the_memory_has_taken_them_one_after_another():
+    """8 Gb/s take a byte a nanosecond: 256 B at 0, then 100 B that came meanwhile, then 10 B long after."""
+    nic = machine(pcie={"credits": {"ph": 8, "nph": 2, "return": "200ns"}}, host={"write_drain": "8Gbps"})
+    entries = [
+        (0, layout.POSTED_CREDIT, 256, True),
+        (50 * NS, layout.POSTED_CREDIT, 100, True),
+        (60 * NS, layout.NON_POSTED_CREDIT, 0, False),
+        (1000 * NS, layout.POSTED_CREDIT, 10, True),
+    ]
+    found = [(at_fs // NS, word >> 32, word & 0xFFFFFFFF) for at_fs, word in returns(nic, entries)]
+    posted, non_posted = layout.POSTED_CREDIT, layout.NON_POSTED_CREDIT
+    assert found == [(260, non_posted, 0), (456, posted, 256), (556, posted, 100), (1210, posted, 10)]
+
+
+def test_a_tlp_in_flight_keeps_what_it_was():
+    """Its entry in the queue may be used again before it arrives."""
+    nic = machine(pcie={"propagation": "5ns"})
+    post_write(nic, 0, layout.RX_WRITEBACK, 7, 32, 0, 2, 0)
+    start_up(nic, 0)
+    entry = on_wire(nic.up)
+    fly(nic, layout.UP_ARRIVAL, entry, nic.up_arrivals, 123)
+    entry.kind = entry.queue = entry.n = 0
+    assert nic.events.next_at[layout.UP_ARRIVAL] == 123
+    flying = nic.up_arrivals.ring[take_first(nic.events, layout.UP_ARRIVAL)]
+    assert (flying.kind, flying.queue, flying.n, flying.is_last) == (layout.RX_WRITEBACK, 7, 2, 1)
+
+
+def going_up(nic):
+    post_write(nic, 0, layout.RX_WRITEBACK, 7, 32, 0, 2, 0)
+    start_up(nic, 0)
+    return int(nic.events.next_at[layout.UP_DONE])
+
+
+def going_down(nic):
+    enqueue(nic, nic.down.first, 0, layout.TX_DOORBELL, 3, 4, 0, 1, 0, 0)
+    start_down(nic, 0)
+    return int(nic.events.next_at[layout.DOWN_DONE])
+
+
+WAYS = {
+    "up": (going_up, up_has_landed, "up", layout.UP_DONE, layout.UP_ARRIVAL),
+    "down": (going_down, down_has_landed, "down", layout.DOWN_DONE, layout.DOWN_ARRIVAL),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("flight_ns", [0, 5])
+def test_a_tlp_that_has_left_frees_the_link_and_lands_after_its_flight(way, flight_ns):
+    go, has_landed, link, done, arrival = WAYS[way]
+    nic = machine(pcie={"propagation": f"{flight_ns}ns"})
+    end_fs = go(nic)
+    assert nic[link].is_busy
+    assert bool(has_landed(nic, end_fs)) == (flight_ns == 0)
+    assert not nic[link].is_busy
+    assert nic.events.next_at[done] == layout.NEVER
+    assert nic.events.next_at[arrival] == (layout.NEVER if flight_ns == 0 else end_fs + flight_ns * NS)
+
+
+LANDINGS = [
+    ("host", layout.PAYLOAD_WRITE, 256, layout.POSTED_CREDIT),
+    ("host", layout.TX_INTERRUPT, 4, layout.POSTED_CREDIT),
+    ("host", layout.RX_DESCRIPTOR_READ, 0, layout.NON_POSTED_CREDIT),
+    ("host", layout.PAYLOAD_READ, 0, layout.NON_POSTED_CREDIT),
+    ("adapter", layout.RX_DESCRIPTOR_COMPLETION, 128, layout.COMPLETION_CREDIT),
+    ("adapter", layout.PAYLOAD_COMPLETION, 64, layout.COMPLETION_CREDIT),
+    ("adapter", layout.TX_DOORBELL, 4, None),
+    ("adapter", layout.RX_DOORBELL, 4, None),
+]
+
+
+@pytest.mark.parametrize(("end", "kind", "data_bytes", "credit"), LANDINGS)
+def test_a_tlp_is_counted_and_gives_its_credits_back(end, kind, data_bytes, credit):
+    nic = machine(pcie={"credits": {"ph": 9, "nph": 9, "cplh": 9, "return": "10ns"}})
+    sending = nic.up.first.ring[0]
+    sending.kind, sending.data_bytes = kind, data_bytes
+    reaches = reaches_host if end == "host" else reaches_adapter
+    reaches(nic, 7, sending)
+    assert (nic.up.received, nic.down.received) == ((1, 0) if end == "host" else (0, 1))
+    expected = [] if credit is None else [(7 + 10 * NS, credit << 32 | data_bytes)]
+    assert take_returns(nic) == expected

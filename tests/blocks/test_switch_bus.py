@@ -1,0 +1,107 @@
+"""The switch core's bus in the adapter: edges of the clock, turns, words, the uplink's finite ingress FIFO."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.switch_bus import (
+    ask_for_bus,
+    can_be_granted,
+    grant_bus,
+    next_grant_fs,
+    take_passed,
+    words_of,
+)
+from hwmodel.kernels.switching import bus_passed, into_pipeline
+from tests.blocks.idle_machine import NS, PORT_VF0, PORT_VF1, UPLINK, machine
+from tests.blocks.test_switching import adapter, granted, kinds
+
+CYCLE = 6_400_000
+CORE = {"switch": {"timing": "core"}}
+
+
+def ask(nic, now_fs, port, n_bytes=60):
+    frame = nic.line[0]
+    frame.n_bytes, frame.is_wire, frame.template = n_bytes, port == UPLINK, port
+    return ask_for_bus(nic, now_fs, frame, port)
+
+
+def next_of(nic, lane):
+    at_fs = int(nic.events.next_at[lane])
+    return None if at_fs == layout.NEVER else at_fs / CYCLE
+
+
+@pytest.mark.parametrize(("bits", "delay", "ingress_words"), [(512, 6, 256), (128, 7, 1024), (64, 9, 2048)])
+def test_the_bus_of_a_configuration(bits, delay, ingress_words):
+    bus = machine(switch={"timing": "core", "bus_bits": bits}).bus
+    assert (bus.cycle_fs, bus.n_ports, bus.delay_cycles, bus.ingress_words) == (CYCLE, 4, delay, ingress_words)
+    assert machine(switch={"bus_bits": bits}).bus.cycle_fs == 0
+
+
+@pytest.mark.parametrize(("n_bytes", "words"), [(0, 1), (60, 1), (64, 1), (65, 2), (1514, 24)])
+def test_words(n_bytes, words):
+    nic = machine(**CORE)
+    nic.line[0].n_bytes = n_bytes
+    assert words_of(nic.bus, nic.line[0]) == words
+
+
+@pytest.mark.parametrize(("now_fs", "cycle"), [(0, 2), (1, 3), (CYCLE - 1, 3), (CYCLE, 3), (CYCLE + 1, 4)])
+def test_a_grant_comes_two_cycles_after_the_edge_at_which_the_frame_is_whole(now_fs, cycle):
+    nic = machine(**CORE)
+    assert ask(nic, now_fs, PORT_VF0)
+    assert (next_of(nic, layout.BUS), next_of(nic, layout.PASSED)) == (cycle, None)
+    assert next_grant_fs(nic.bus) == cycle * CYCLE
+    assert can_be_granted(nic.bus, PORT_VF0, cycle * CYCLE)
+    assert not can_be_granted(nic.bus, PORT_VF0, cycle * CYCLE - 1)
+    assert not can_be_granted(nic.bus, PORT_VF1, cycle * CYCLE)
+
+
+def test_turns_and_words():
+    """Granted in 2, 3, 5 and 29: the uplink, VF 0 with 2 words, VF 1 with 24, VF 0 again."""
+    nic = machine(**CORE)
+    for port, n_bytes in ((PORT_VF0, 65), (PORT_VF0, 60), (PORT_VF1, 1514), (UPLINK, 60)):
+        assert ask(nic, 0, port, n_bytes)
+    passed = []
+    for cycle, port in ((2, UPLINK), (3, PORT_VF0), (5, PORT_VF1), (29, PORT_VF0)):
+        assert next_of(nic, layout.BUS) == cycle
+        grant_bus(nic, cycle * CYCLE)
+        assert nic.bus.passing[(nic.bus.tail - 1) % layout.PASSING_CAP].template == port
+    assert next_of(nic, layout.BUS) is None
+    while next_of(nic, layout.PASSED) is not None:
+        passed.append((next_of(nic, layout.PASSED), int(nic.bus.passing[take_passed(nic)].template)))
+    # Six cycles to the decision, and the words.
+    assert passed == [(9, UPLINK), (11, PORT_VF0), (35, PORT_VF1), (36, PORT_VF0)]
+    assert nic.bus.busy_fs == (2 + 24 + 1 + 1) * CYCLE
+    assert ask(nic, 0, PORT_VF1)
+    assert next_of(nic, layout.BUS) == 30  # the bus is taken until then
+
+
+def test_the_uplinks_fifo_is_finite():
+    nic = machine(**CORE)
+    assert [ask(nic, 0, UPLINK, 100 * 64) for _ in range(3)] == [True, True, False]
+    assert ask(nic, 0, UPLINK, 56 * 64)
+    assert not ask(nic, 0, UPLINK, 60)
+    assert [ask(nic, 0, PORT_VF0, 100 * 64) for _ in range(3)] == [True] * 3
+    grant_bus(nic, 2 * CYCLE)
+    assert nic.bus.port[UPLINK].n_words == 156
+    assert ask(nic, 0, UPLINK, 100 * 64)
+
+
+def test_a_frame_is_switched_when_it_has_passed():
+    nic = adapter(**CORE)
+    into_pipeline(nic, 0, nic.grant[granted(nic, 0)])
+    assert kinds(nic.loopback) == []
+    grant_bus(nic, 2 * CYCLE)
+    bus_passed(nic, 9 * CYCLE)
+    assert kinds(nic.loopback) == [0]
+    assert nic.tx_buffer.level == 60
+
+
+def test_a_frame_from_the_wire_without_room_is_dropped():
+    nic = adapter(**CORE)
+    frame = nic.line[0]
+    frame.template, frame.n_bytes, frame.is_wire = 0, 9000, 1
+    for _ in range(2):
+        into_pipeline(nic, 5 * NS, frame)
+    assert (nic.counters.dropped, nic.counters.drops[25], nic.bus.port[UPLINK].n_words) == (1, 1, 141)

@@ -1,0 +1,124 @@
+"""The translation cache beside a plain list, and the order in which writes pass into memory."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.translation import BUCKET_MASK, look_up, translated, waits_for_memory
+from tests.blocks.idle_machine import NS, PF, VF0, VF1, machine
+
+MISS = 330 * NS
+SAME_BUCKET = BUCKET_MASK + 1
+
+
+def adapter(entries=4, miss="330ns", **blocks):
+    blocks["host"] = {"iotlb": {"entries": entries, "miss": miss}, **blocks.get("host", {})}
+    return machine(**blocks)
+
+
+PAGES = st.one_of(st.integers(0, 8), st.integers(0, 3).map(lambda i: i * SAME_BUCKET))
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 6), st.lists(st.tuples(st.integers(0, 200), PAGES), max_size=80))
+def test_the_page_looked_up_longest_ago_goes(entries, steps):
+    """Against a list in order of use; some pages fall into one bucket."""
+    nic = adapter(entries)
+    cache, held, now_fs, n_hits = nic.translation, [], 0, 0
+    ready_fs = {}
+    for after_ns, page in steps:
+        now_fs += after_ns * NS
+        if page in held:
+            n_hits += 1
+            held.remove(page)
+        else:
+            ready_fs[page] = now_fs + MISS
+            del held[: max(0, len(held) + 1 - entries)]
+        held.append(page)
+        assert look_up(cache, now_fs, page) == max(now_fs, ready_fs[page])
+    assert (cache.hits, cache.misses) == (n_hits, len(steps) - n_hits)
+    assert cache.n_used == min(entries, len(ready_fs))
+    order, number = [], int(cache.oldest)
+    while number:
+        order.append(int(cache.slot[number].page))
+        number = int(cache.slot[number].newer)
+    assert order == held
+
+
+def received(nic, kind, queue, now_ns, address=0, data_bytes=16, n=1):
+    """Let the host receive the last TLP of a write; return when it passes and whether it is held until then."""
+    entry = nic.up.first.ring[0]
+    entry.kind, entry.queue, entry.n, entry.is_last = kind, queue, n, 1
+    entry.address, entry.data_bytes = address + data_bytes, data_bytes
+    memory_fs = translated(nic, now_ns * NS, entry)
+    return memory_fs // NS, waits_for_memory(nic, now_ns * NS, entry, memory_fs)
+
+
+def test_writes_pass_in_the_order_of_receipt():
+    """A payload misses at 100 ns and passes at 430; its write-back hits the second time, and waits behind it."""
+    nic = adapter()
+    assert received(nic, layout.RX_WRITEBACK, VF1, 0) == (330, True)
+    nic.events.lane[layout.IN_MEMORY].head += 1
+    assert received(nic, layout.PAYLOAD_WRITE, VF1, 350) == (680, False)  # nobody looks for it
+    assert received(nic, layout.RX_WRITEBACK, VF1, 370) == (680, True)
+    assert received(nic, layout.RX_WRITEBACK, VF1, 700) == (700, True)  # one is still held
+    nic.events.lane[layout.IN_MEMORY].head += 2
+    assert received(nic, layout.RX_WRITEBACK, VF1, 700) == (700, False)
+
+
+@pytest.mark.parametrize(("kind", "queue"), [(layout.RX_INTERRUPT, VF1), (layout.TX_INTERRUPT, VF0)])
+def test_an_interrupt_is_not_looked_up_and_waits_for_writes(kind, queue):
+    nic = adapter()
+    received(nic, layout.PAYLOAD_WRITE, VF0, 100)
+    assert received(nic, kind, queue, 120) == (430, True)
+    assert nic.translation.hits + nic.translation.misses == 1
+
+
+@pytest.mark.parametrize(
+    ("driver", "kind", "is_held"),
+    [
+        ({}, layout.RX_WRITEBACK, True),
+        ({"rx_interrupt_batch": 1}, layout.RX_WRITEBACK, False),
+        ({"moderation": "1us"}, layout.RX_WRITEBACK, False),
+        ({"tx_interrupt_batch": 1}, layout.RX_WRITEBACK, True),
+        ({}, layout.TX_WRITEBACK, True),
+        ({"tx_interrupt_batch": 1}, layout.TX_WRITEBACK, False),
+    ],
+)
+def test_what_an_interrupt_tells_counts_when_it_is_received(driver, kind, is_held):
+    blocks = {
+        "driver": {"preset": None, "frame_time": "0ns", "rx_interrupt_batch": 0, "tx_interrupt_batch": 0} | driver
+    }
+    assert received(adapter(**blocks), kind, VF0, 100) == (430, is_held)
+
+
+def page_of(nic, kind, queue, address):
+    """Return the page that a TLP is looked up by."""
+    if kind >= layout.RX_DESCRIPTOR_READ:
+        tag = nic.tags.slot[3]
+        tag.kind, tag.queue, tag.address = kind, queue, address
+        nic.up.second.ring[0].kind, nic.up.second.ring[0].tag = kind, 3
+        translated(nic, 0, nic.up.second.ring[0])
+    else:
+        received(nic, kind, queue, 0, address)
+    return int(nic.translation.slot[nic.translation.newest].page)
+
+
+def test_rings_and_buffers_have_pages_of_their_own():
+    """Rings of 300 descriptors: two pages; 300 buffers of 2 KiB: 150. Three functions."""
+    nic = adapter(64, nic={"tx_ring": 300, "rx_ring": 300})
+    kinds = (
+        (layout.TX_DESCRIPTOR_READ, 0, 2), (layout.RX_DESCRIPTOR_READ, 6, 2),
+        (layout.PAYLOAD_READ, 12, 150), (layout.PAYLOAD_WRITE, 12 + 450, 150),
+    )  # fmt: skip
+    for kind, first, a_ring in kinds:
+        for queue in (PF, VF0, VF1):
+            for address in (0, 4095, 4096, 4100):
+                assert page_of(nic, kind, queue, address) == first + queue * a_ring + address // 4096
+    assert page_of(nic, layout.TX_WRITEBACK, VF1, 4096) == 2 * 2 + 1
+    assert page_of(nic, layout.RX_WRITEBACK, VF0, 0) == 6 + 2
+    # A TLP belongs to the page of its first byte, though the entry stands at its end by then.
+    assert page_of(nic, layout.PAYLOAD_WRITE, PF, 4096 - 16) == 12 + 450
