@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError, RunError
@@ -57,11 +58,23 @@ def _run_command(argv: Sequence[str] | None) -> int:
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return BAD_INPUT
-    # Only now: with `--help` no command's imports are paid for.
-    from hwmodel.cli import commands
+    with _rare_collection():
+        # Only now: with `--help` no command's imports are paid for.
+        from hwmodel.cli import commands
 
-    commands.COMMANDS[arguments.command](arguments)
+        commands.COMMANDS[arguments.command](arguments)
     return DONE
+
+
+@contextlib.contextmanager
+def _rare_collection() -> Iterator[None]:
+    # What is imported stays; looking through it for garbage again and again takes a tenth of a short run.
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _never_fail_on_a_character() -> None:

@@ -25,6 +25,8 @@ from numba import njit
 from numba.core import types
 from numba.core.types.misc import unliteral
 
+from .linked_only import LinkedOnly
+
 
 def _source_digest() -> str:
     digest = hashlib.sha256()
@@ -78,8 +80,8 @@ numba.config.CACHE_DIR = str(CACHE_DIR)
 # `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration. Only an
 # entry can be called from Python; the others have no wrapper for it, which halves the time to compile them.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-_INNER = njit(**_OPTIONS, no_cpython_wrapper=True)
-_INLINED = njit(**_OPTIONS, no_cpython_wrapper=True, forceinline=True)
+_INNER = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=LinkedOnly)
+_INLINED = njit(**_OPTIONS, no_cpython_wrapper=True, forceinline=True, pipeline_class=LinkedOnly)
 entry = njit(**_OPTIONS, cache=True)
 
 
@@ -113,22 +115,19 @@ def _widen(kind: Any) -> Any:
 
 @contextmanager
 def quick_compilation() -> Iterator[None]:
-    """Compile what is called inside in about two thirds of the time.
+    """Compile what is called inside without two things that cost much time.
 
-    Three things cost the rest: LLVM's levels above 1, which gain nothing here since the hot functions are inlined by
-    hand; garbage collection over the compiler's many objects; and numba's printing of record types, again and again,
-    each time through all nested fields.
+    They are garbage collection over the compiler's many objects, and numba's printing of record types, again and
+    again, each time through all nested fields.
     """
-    level, was_collecting = numba.config.OPT, gc.isenabled()
+    was_collecting = gc.isenabled()
     plain = {kind: kind.__repr__ for kind in (types.Record, types.NestedArray)}
-    numba.config.OPT = 1
     gc.disable()
     for kind, describe in plain.items():
         setattr(kind, "__repr__", _remembered(describe))  # noqa: B010 - mypy refuses the plain assignment
     try:
         yield
     finally:
-        numba.config.OPT = level
         for kind, describe in plain.items():
             setattr(kind, "__repr__", describe)  # noqa: B010
         if was_collecting:
