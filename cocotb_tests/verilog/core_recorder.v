@@ -66,7 +66,7 @@ module core_recorder #(
     endfunction
 
     // The output of port `o`.
-    task take_beat;
+    task automatic take_beat;
         begin
             beat = m_axis_tdata[o*64+:64];
             $fwrite(beat_file[o], "%u", beat);
@@ -88,7 +88,7 @@ module core_recorder #(
         end
     endtask
 
-    task take_event;
+    task automatic take_event;
         begin
             $fwrite(
                 event_file, "%u", {
@@ -102,7 +102,7 @@ module core_recorder #(
         end
     endtask
 
-    task clear;
+    task automatic clear;
         begin
             started = {PORTS{1'b0}};
             n_decided = 32'd0;
@@ -112,7 +112,7 @@ module core_recorder #(
         end
     endtask
 
-    task open_files;
+    task automatic open_files;
         begin
             $sformat(name, "events_%0d.bin", stage);
             event_file = $fopen(name, "wb");
@@ -127,7 +127,7 @@ module core_recorder #(
         end
     endtask
 
-    task close_files;
+    task automatic close_files;
         begin
             $fclose(event_file);
             $fclose(write_file);

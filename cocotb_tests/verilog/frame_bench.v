@@ -133,7 +133,7 @@ module frame_bench #(
     end
 
     // With reset high nothing is written any more when the files are closed, a cycle later.
-    task leave_stage(input is_failed);
+    task automatic leave_stage(input is_failed);
         begin
             reset <= 1'b1;
             state <= CLOSING;
@@ -143,7 +143,7 @@ module frame_bench #(
         end
     endtask
 
-    task read_settings;
+    task automatic read_settings;
         begin
             $sformat(name, "settings_%0d.bin", stage);
             settings_file = $fopen(name, "rb");
@@ -156,7 +156,7 @@ module frame_bench #(
         end
     endtask
 
-    task write_end;
+    task automatic write_end;
         begin
             $sformat(name, "end_%0d.bin", stage);
             end_file = $fopen(name, "wb");

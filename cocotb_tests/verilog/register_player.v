@@ -73,7 +73,7 @@ module register_player (
         end
     end
 
-    task clear;
+    task automatic clear;
         begin
             axil_awvalid <= 1'b0;
             axil_wvalid <= 1'b0;
@@ -88,7 +88,7 @@ module register_player (
         end
     endtask
 
-    task open_files;
+    task automatic open_files;
         begin
             $sformat(name, "accesses_%0d.bin", stage);
             access_file = $fopen(name, "rb");
@@ -97,7 +97,7 @@ module register_player (
         end
     endtask
 
-    task close_files;
+    task automatic close_files;
         begin
             $fclose(access_file);
             $fclose(answer_file);
