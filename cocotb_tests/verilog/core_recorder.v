@@ -55,7 +55,7 @@ module core_recorder #(
             firing = m_axis_tvalid & m_axis_tready;
             if (firing != 0) for (o = 0; o < PORTS; o = o + 1) if (firing[o]) take_beat;
             if (event_valid) take_event;
-            if (write_valid) $fwrite(write_file, "%u", {write_data, 16'd0, write_address, cycle});
+            if (write_valid) take_write;
         end
     end
 
@@ -75,7 +75,7 @@ module core_recorder #(
             started[o] = 1'b1;
             beats_taken[o] = beats_taken[o] + 16'd1;
             if (m_axis_tlast[o] !== 1'b0) begin
-                if (m_axis_tlast[o] === 1'bx) saw_x <= 1'b1;
+                if ((^{m_axis_tlast[o], m_axis_tuser[o], m_axis_tkeep[o*8+:8]}) === 1'bx) saw_x <= 1'b1;
                 $fwrite(
                     copy_file, "%u", {
                     cycle, first_beat[o], beats_taken[o], 7'd0, m_axis_tuser[o], m_axis_tkeep[o*8+:8], o});
@@ -99,6 +99,13 @@ module core_recorder #(
             if (event_ports != 0) begin
                 for (o = 0; o < PORTS; o = o + 1) if (event_ports[o] && !event_full[o]) n_due = n_due + 1;
             end
+        end
+    endtask
+
+    task automatic take_write;
+        begin
+            $fwrite(write_file, "%u", {write_data, 16'd0, write_address, cycle});
+            if ((^{write_address, write_data}) === 1'bx) saw_x <= 1'b1;
         end
     endtask
 

@@ -64,7 +64,9 @@ module frame_bench #(
     wire [31:0] n_decided;
     wire [31:0] n_due;
     wire sources_done;
-    wire saw_x;
+    wire streams_saw_x;
+    wire registers_saw_x;
+    wire saw_x = streams_saw_x || registers_saw_x;
     wire registers_wait;
     wire registers_done;
     wire all_decided = !HAS_EVENTS || (n_accepted == n_decided && n_due == 0);
@@ -243,7 +245,8 @@ module frame_bench #(
         .axil_arready(axil_arready),
         .axil_rdata(axil_rdata),
         .axil_rresp(axil_rresp),
-        .axil_rvalid(axil_rvalid)
+        .axil_rvalid(axil_rvalid),
+        .saw_x(registers_saw_x)
     );
 
     core_under_test #(
@@ -312,7 +315,7 @@ module frame_bench #(
         .write_data(write_data),
         .n_decided(n_decided),
         .n_due(n_due),
-        .saw_x(saw_x)
+        .saw_x(streams_saw_x)
     );
 endmodule
 
