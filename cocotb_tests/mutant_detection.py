@@ -172,6 +172,8 @@ class WholeCore:
                 divergence, _ = compare(core, stage, outcome)
                 if divergence is not None:
                     return f"{where} {divergence.cycle}: {divergence.what}"
+            elif outcome.saw_x:
+                return f"{where} {outcome.last_cycle}: X"
             elif len(outcome.events) or len(outcome.copies):
                 return f"{where} 0: frames from nowhere"
             if (wrong := wrong_answer(self.parameters, stage, outcome)) is not None:
