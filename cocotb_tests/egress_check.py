@@ -41,8 +41,7 @@ class EgressBench:
         self.ready = sum((not self.bench.chance(self.stalls)) << port for port in range(self.n_ports))
         if self.bench.cycle % 300 == 0:
             for port in range(self.n_ports):
-                # With one queue there is nothing to schedule, whatever the register says.
-                self.kind[port] = rng.randrange(3) if self.shape.priorities > 1 else 0
+                self.kind[port] = rng.randrange(3)
                 self.quanta[port] = [rng.choice((40, 200, 1518)) for _ in range(self.shape.priorities)]
 
     def settings(self) -> dict[str, int]:

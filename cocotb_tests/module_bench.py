@@ -62,6 +62,13 @@ class ModuleBench:
         """Return True with a probability."""
         return self.rng.random() < probability
 
+    def near(self, number: int, n_bits: int) -> int:
+        """Return a number of so many bits, or, in one cycle of three, one that differs from it in one bit.
+
+        The bits take turns, so that a comparison that leaves one out is found.
+        """
+        return number ^ 1 << self.cycle % n_bits if self.chance(1 / 3) else number
+
     def bits(self, n_bits: int) -> int:
         """Return a random number of so many bits, with a leaning to all zeros and all ones."""
         kind = self.rng.randrange(10)

@@ -23,6 +23,7 @@ from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, Core, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
+from cocotb_tests.mode_changes import mode_change_stage
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
 from cocotb_tests.simulators import BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
@@ -62,7 +63,7 @@ def stages_of(core: Core, parameters: CoreParameters, seed: str) -> list[Stage]:
         cut = busy_stage(core, seed, mode, CUT_FRAMES, cut=True)
         stages += [cut, register_stage(parameters, seed, is_short=True), traffic]
         stages += [dense_stage(core, f"{seed} {number}", mode) for number in range(2)]
-    return stages
+    return [*stages, mode_change_stage(parameters, seed, DENSE_FRAMES)]
 
 
 def dense_stage(core: Core, seed: str, mode: str) -> Stage:
@@ -171,6 +172,8 @@ class WholeCore:
                 divergence, _ = compare(core, stage, outcome)
                 if divergence is not None:
                     return f"{where} {divergence.cycle}: {divergence.what}"
+            elif outcome.saw_x:
+                return f"{where} {outcome.last_cycle}: X"
             elif len(outcome.events) or len(outcome.copies):
                 return f"{where} 0: frames from nowhere"
             if (wrong := wrong_answer(self.parameters, stage, outcome)) is not None:

@@ -64,9 +64,7 @@ class RegisterImage:
             base = regs.PORT_BASE + number * regs.PORT_STRIDE
             words = (base + regs.PORT_QUANTUM + 4 * queue for queue in range(self.parameters.priorities))
             quanta = tuple(self.word.get(word, regs.PORT_QUANTUM_VALUE_RESET) & 0xFFFF or 1 for word in words)
-            kind = KINDS[self.get(base + regs.PORT_SCHEDULER) & 3]
-            # With one queue the registers mean nothing.
-            result[number] = PortSchedule(kind if self.parameters.priorities > 1 else KINDS[0], quanta)
+            result[number] = PortSchedule(KINDS[self.get(base + regs.PORT_SCHEDULER) & 3], quanta)
         return result
 
     def is_schedule(self, address: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +107,15 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
     if cut:
         stage.cut_at = start + rng.randrange(max(span, 1))
     return stage
+
+
+def plain_stage(core: Core, switch: Switch, frames: Sequence[Frame], first_cycle: int = 0) -> Stage:
+    """Return a stage of one switch and frames that come in when it is written, or from a later cycle on."""
+    writes = core.backend.writes(switch, {})
+    start = max(first_cycle, CYCLES_A_WRITE * len(writes))
+    accesses = [*(Access(*write) for write in writes), *counter_reads(core)]
+    last_cycle = start + 100_000 + 1000 * len(frames)
+    return Stage([replace(frame, not_before=start) for frame in frames], accesses, last_cycle=last_cycle)
 
 
 def _held_stage(core: Core, seed: str, mode: str, n_frames: int, *, cut: bool = False) -> Stage:

@@ -29,13 +29,14 @@ async def all_matching_entries_count(dut, writes):
                 found |= ports
         return found
 
-    for cycle in range(1500):
+    for cycle in range(2500):
         index, offset = bench.rng.randrange(n_entries + 1), bench.rng.choice((0, 4, 8, 8, 8, 12))
         place = regs.ADDRESS_BASE + index * regs.ADDRESS_STRIDE + offset
         does_write = bench.chance(writes)
         vid, mac, ports = bench.rng.choice(VIDS), bench.rng.choice(MACS), bench.bits(n_ports)
         read_index, read_offset = bench.rng.randrange(n_entries), bench.rng.choice((0, 4, 8))
-        vlan, destination, source = bench.rng.choice(VIDS), bench.rng.choice(MACS), bench.rng.choice(MACS)
+        vlan = bench.near(bench.rng.choice(VIDS), 12)
+        destination, source = (bench.near(bench.rng.choice(MACS), 48) for _ in range(2))
         await bench.settle(
             write_valid=does_write, write_address=place >> 2, write_data=ports, stage_key=vid << 48 | mac, vlan=vlan,
             read_address=(regs.ADDRESS_BASE + read_index * regs.ADDRESS_STRIDE + read_offset) >> 2, read_valid=1,

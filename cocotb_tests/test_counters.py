@@ -80,6 +80,23 @@ async def a_counter_carries_into_its_high_word_and_wraps(dut):
         assert await read(bench, 1, regs.COUNTER_RECEIVED + 4) == high
 
 
+@cocotb.test(**LIMIT)
+async def a_reset_clears_the_high_word_that_was_latched(dut):
+    bench = ModuleBench(dut)
+    idle = {"event_valid": 0, "event_port": 0, "event_reason": 0, "event_ports": 0, "event_full": 0, "sent": 0,
+            "read_address": 0, "read_valid": 0}  # fmt: skip
+    await bench.start(**idle)
+    assert await read(bench, 1, regs.COUNTER_RECEIVED + 4) == 0, "before any low word was read"
+    dut.received[1].value = 5 << 32
+    await bench.next_cycle()
+    assert await read(bench, 1, regs.COUNTER_RECEIVED) == 0
+    assert await read(bench, 1, regs.COUNTER_RECEIVED + 4) == 5
+    await bench.settle(reset=1)
+    await bench.next_cycle()
+    await bench.settle(reset=0)
+    assert await read(bench, 1, regs.COUNTER_RECEIVED + 4) == 0
+
+
 @pytest.mark.parametrize("ports", [2, 9])
 def test_counters(simulate, ports):
-    assert simulate("counters", PORTS=ports, PORT_I_W=(ports - 1).bit_length()) == 3
+    assert simulate("counters", PORTS=ports, PORT_I_W=(ports - 1).bit_length()) == 4

@@ -19,11 +19,11 @@ def random_tag(bench, mode):
     rng = bench.rng
     if mode == VN_TAG:
         by_list, looped = rng.randrange(2), rng.randrange(2)
-        dvif = rng.choice(LISTS) if by_list else rng.choice((0, 1, 3, 4095, 16383))
-        svif = rng.choice((0, 1, 2, 4095))
+        dvif = bench.near(rng.choice(LISTS) if by_list else rng.choice((0, 1, 3, 4095, 16383)), 14)
+        svif = bench.near(rng.choice((0, 1, 2, 4095)), 12)
         tag = vn_tag(svif, dvif, rng.randrange(2), by_list, looped, rng.randrange(2), rng.randrange(4))
         return int.from_bytes(tag[2:], "big") << 16, (0, dvif) if by_list else None, dvif, svif if looped else 0
-    group, ecid, ingress = rng.randrange(4), rng.choice(ECIDS), rng.choice(ECIDS)
+    group, ecid, ingress = rng.randrange(4), bench.near(rng.choice(ECIDS), 20), bench.near(rng.choice(ECIDS), 20)
     tag = e_tag(ecid, group, ingress, rng.randrange(8), rng.randrange(2))
     return int.from_bytes(tag[2:], "big"), (group, ecid) if group else None, ecid, ingress
 

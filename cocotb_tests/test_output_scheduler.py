@@ -21,8 +21,7 @@ async def queues_take_turns(dut, kind, load, due):
     bench = ModuleBench(dut, seed=7)
     await bench.start(kind=0, quantum=0, enter=0, enter_queue=0, due=0, pick_length=0)
     now, quanta, n_chosen = kind or 0, [1518] * n_queues, 0
-    # With one queue the registers mean nothing.
-    model = Scheduler(SimpleNamespace(priorities=n_queues), lambda _: (KINDS[now if n_queues > 1 else 0], quanta))
+    model = Scheduler(SimpleNamespace(priorities=n_queues), lambda _: (KINDS[now], quanta))
     for cycle in range(1500):
         if cycle % 100 == 0:
             quanta = [bench.rng.choice((1, 40, 300, 1518, 9038)) for _ in range(n_queues)]

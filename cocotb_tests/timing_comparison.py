@@ -8,7 +8,8 @@ import numpy.typing as npt
 from cocotb_tests.batch_files import Outcome, Stage
 from cocotb_tests.divergence import Divergence
 from cocotb_tests.dut_file import Core
-from cocotb_tests.timing import Timing, predict_stage
+from cocotb_tests.timing import predict_stage
+from hwmodel.simulation.switch_core import Prediction
 
 I64 = npt.NDArray[np.int64]
 
@@ -39,7 +40,7 @@ def _first_difference(what: str, model: I64, core: I64, names: str, frames: I64)
     return [Divergence(what, cycle, expected, found, int(frames[row]) if row < len(frames) else None)]
 
 
-def _compare_accepted(n_ports: int, stage: Stage, outcome: Outcome, timing: Timing, end: int) -> list[Divergence]:
+def _compare_accepted(n_ports: int, stage: Stage, outcome: Outcome, timing: Prediction, end: int) -> list[Divergence]:
     found = []
     port_of = np.array([frame.port for frame in stage.frames])
     for port in range(n_ports):
@@ -52,7 +53,7 @@ def _compare_accepted(n_ports: int, stage: Stage, outcome: Outcome, timing: Timi
     return sorted(found, key=lambda each: each.cycle)[:1]
 
 
-def _compare_events(outcome: Outcome, timing: Timing, frame_of_event: I64, end: int) -> list[Divergence]:
+def _compare_events(outcome: Outcome, timing: Prediction, frame_of_event: I64, end: int) -> list[Divergence]:
     order = timing.granted[timing.frames.decided[timing.granted] <= end]
     frames = timing.frames[order]
     model = np.stack([order, frames.ports, frames.full, frames.decided], axis=1)
@@ -61,7 +62,7 @@ def _compare_events(outcome: Outcome, timing: Timing, frame_of_event: I64, end: 
     return _first_difference("time of a decision", model, core, "frame, ports, full ports, cycle", order)
 
 
-def _compare_copies(n_ports: int, outcome: Outcome, timing: Timing, end: int) -> list[Divergence]:
+def _compare_copies(n_ports: int, outcome: Outcome, timing: Prediction, end: int) -> list[Divergence]:
     found = []
     lengths = timing.copies.frame_bytes + timing.copies.added_bytes
     for port in range(n_ports):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.simulation.switch_core import predict
+from hwmodel.simulation.switch_core import lay_out, predict, predict_over_changes
 from tests.core_cases import random_case, run_cycles
 
 N_CASES = 150
@@ -70,6 +71,33 @@ def test_all_cycles_are_those_of_the_cycle_model():
     for reason in (None, "OVERSIZE", "BAD_FRAME", "RUNT", "QUEUE_FULL", "VLAN_MEMBER"):
         assert seen["reason", reason] > 20, reason
     assert seen["full", True, True] > 20  # a group frame that found room at some of its ports
+
+
+def test_changes_of_tables_one_by_one_give_what_all_at_once_give():
+    """Also where what was given before is overwritten, and where two changes are in one cycle."""
+    rng = random.Random(21)
+    n_tables = Counter()
+    for _ in range(20):
+        case = random_case(rng)
+        switches = [*case.switches, *((cycle, rng.choice(case.switches)[1]) for cycle in (700, 1500, 1500, 1600, 9000))]
+        case.switches = sorted(switches, key=lambda each: each[0])
+        whole = case.surroundings()
+        shared, asked = whole.tables[0][1].copy(), []
+
+        def tables_after(n_changes, whole=whole, shared=shared, asked=asked):
+            asked.append(n_changes)
+            shared[:] = whole.tables[n_changes][1]
+            return shared
+
+        frames, raw = lay_out(case.offers)
+        changes = [cycle for cycle, _ in whole.tables[1:]]
+        found = predict_over_changes(case.parameters, replace(whole, tables=()), frames, raw, changes, tables_after)
+        expected = predict(case.parameters, whole, case.offers)
+        for name in ("frames", "granted", "copies", "counters"):
+            assert getattr(found, name).tobytes() == getattr(expected, name).tobytes(), name
+        assert asked == sorted(set(asked))
+        n_tables[len(asked)] += 1
+    assert max(n_tables) > 2
 
 
 @settings(max_examples=100)

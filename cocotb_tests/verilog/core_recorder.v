@@ -55,7 +55,7 @@ module core_recorder #(
             firing = m_axis_tvalid & m_axis_tready;
             if (firing != 0) for (o = 0; o < PORTS; o = o + 1) if (firing[o]) take_beat;
             if (event_valid) take_event;
-            if (write_valid) $fwrite(write_file, "%u", {write_data, 16'd0, write_address, cycle});
+            if (write_valid) take_write;
         end
     end
 
@@ -66,7 +66,7 @@ module core_recorder #(
     endfunction
 
     // The output of port `o`.
-    task take_beat;
+    task automatic take_beat;
         begin
             beat = m_axis_tdata[o*64+:64];
             $fwrite(beat_file[o], "%u", beat);
@@ -75,7 +75,7 @@ module core_recorder #(
             started[o] = 1'b1;
             beats_taken[o] = beats_taken[o] + 16'd1;
             if (m_axis_tlast[o] !== 1'b0) begin
-                if (m_axis_tlast[o] === 1'bx) saw_x <= 1'b1;
+                if ((^{m_axis_tlast[o], m_axis_tuser[o], m_axis_tkeep[o*8+:8]}) === 1'bx) saw_x <= 1'b1;
                 $fwrite(
                     copy_file, "%u", {
                     cycle, first_beat[o], beats_taken[o], 7'd0, m_axis_tuser[o], m_axis_tkeep[o*8+:8], o});
@@ -88,7 +88,7 @@ module core_recorder #(
         end
     endtask
 
-    task take_event;
+    task automatic take_event;
         begin
             $fwrite(
                 event_file, "%u", {
@@ -102,7 +102,14 @@ module core_recorder #(
         end
     endtask
 
-    task clear;
+    task automatic take_write;
+        begin
+            $fwrite(write_file, "%u", {write_data, 16'd0, write_address, cycle});
+            if ((^{write_address, write_data}) === 1'bx) saw_x <= 1'b1;
+        end
+    endtask
+
+    task automatic clear;
         begin
             started = {PORTS{1'b0}};
             n_decided = 32'd0;
@@ -112,7 +119,7 @@ module core_recorder #(
         end
     endtask
 
-    task open_files;
+    task automatic open_files;
         begin
             $sformat(name, "events_%0d.bin", stage);
             event_file = $fopen(name, "wb");
@@ -127,7 +134,7 @@ module core_recorder #(
         end
     endtask
 
-    task close_files;
+    task automatic close_files;
         begin
             $fclose(event_file);
             $fclose(write_file);

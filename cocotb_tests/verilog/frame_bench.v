@@ -64,7 +64,9 @@ module frame_bench #(
     wire [31:0] n_decided;
     wire [31:0] n_due;
     wire sources_done;
-    wire saw_x;
+    wire streams_saw_x;
+    wire registers_saw_x;
+    wire saw_x = streams_saw_x || registers_saw_x;
     wire registers_wait;
     wire registers_done;
     wire all_decided = !HAS_EVENTS || (n_accepted == n_decided && n_due == 0);
@@ -133,7 +135,7 @@ module frame_bench #(
     end
 
     // With reset high nothing is written any more when the files are closed, a cycle later.
-    task leave_stage(input is_failed);
+    task automatic leave_stage(input is_failed);
         begin
             reset <= 1'b1;
             state <= CLOSING;
@@ -143,7 +145,7 @@ module frame_bench #(
         end
     endtask
 
-    task read_settings;
+    task automatic read_settings;
         begin
             $sformat(name, "settings_%0d.bin", stage);
             settings_file = $fopen(name, "rb");
@@ -156,7 +158,7 @@ module frame_bench #(
         end
     endtask
 
-    task write_end;
+    task automatic write_end;
         begin
             $sformat(name, "end_%0d.bin", stage);
             end_file = $fopen(name, "wb");
@@ -243,7 +245,8 @@ module frame_bench #(
         .axil_arready(axil_arready),
         .axil_rdata(axil_rdata),
         .axil_rresp(axil_rresp),
-        .axil_rvalid(axil_rvalid)
+        .axil_rvalid(axil_rvalid),
+        .saw_x(registers_saw_x)
     );
 
     core_under_test #(
@@ -312,7 +315,7 @@ module frame_bench #(
         .write_data(write_data),
         .n_decided(n_decided),
         .n_due(n_due),
-        .saw_x(saw_x)
+        .saw_x(streams_saw_x)
     );
 endmodule
 

@@ -85,7 +85,7 @@ module frame_sources #(
     end
 
     // The source of port `i`.
-    task move;
+    task automatic move;
         begin
             if (accepting[i]) begin
                 if (!began[i]) first_accepted[i] = cycle;
@@ -115,7 +115,7 @@ module frame_sources #(
     endtask
 
     // Read the next frame of port `i` that is not dropped.
-    task load;
+    task automatic load;
         begin
             is_late = 1'b1;
             while (is_late) begin
@@ -137,7 +137,7 @@ module frame_sources #(
         end
     endtask
 
-    task clear;
+    task automatic clear;
         begin
             s_axis_tdata <= {PORTS * 64{1'b0}};
             s_axis_tkeep <= {PORTS * 8{1'b0}};
@@ -155,7 +155,7 @@ module frame_sources #(
         end
     endtask
 
-    task open_files;
+    task automatic open_files;
         begin
             $sformat(name, "accepted_%0d.bin", stage);
             accepted_file = $fopen(name, "wb");
@@ -168,7 +168,7 @@ module frame_sources #(
         end
     endtask
 
-    task close_files;
+    task automatic close_files;
         begin
             $fclose(accepted_file);
             $fclose(dropped_file);

@@ -25,7 +25,8 @@ module register_player (
     input  wire        axil_arready,
     input  wire [31:0] axil_rdata,
     input  wire [1:0]  axil_rresp,
-    input  wire        axil_rvalid
+    input  wire        axil_rvalid,
+    output reg         saw_x           // where the core drives a handshake or an answer
 );
     localparam ACCESS_BYTES = 12;
 
@@ -46,6 +47,9 @@ module register_player (
             if (opening) open_files;
             if (closing) close_files;
         end else begin
+            if ((^{axil_awready, axil_wready, axil_arready, axil_bvalid, axil_rvalid}) === 1'bx) saw_x <= 1'b1;
+            if (axil_bvalid && (^axil_bresp) === 1'bx) saw_x <= 1'b1;
+            if (axil_rvalid && (^{axil_rresp, axil_rdata}) === 1'bx) saw_x <= 1'b1;
             if (axil_awvalid && axil_awready) axil_awvalid <= 1'b0;
             if (axil_wvalid && axil_wready) axil_wvalid <= 1'b0;
             if (axil_arvalid && axil_arready) axil_arvalid <= 1'b0;
@@ -73,7 +77,7 @@ module register_player (
         end
     end
 
-    task clear;
+    task automatic clear;
         begin
             axil_awvalid <= 1'b0;
             axil_wvalid <= 1'b0;
@@ -85,10 +89,11 @@ module register_player (
             under_way = 1'b0;
             is_done <= 1'b0;
             waits <= 1'b0;
+            saw_x <= 1'b0;
         end
     endtask
 
-    task open_files;
+    task automatic open_files;
         begin
             $sformat(name, "accesses_%0d.bin", stage);
             access_file = $fopen(name, "rb");
@@ -97,7 +102,7 @@ module register_player (
         end
     endtask
 
-    task close_files;
+    task automatic close_files;
         begin
             $fclose(access_file);
             $fclose(answer_file);

@@ -5,7 +5,7 @@ docs/switch_core.md states the rules. The twin looks at whole frames; it is exac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -146,26 +146,72 @@ def predict_frames(
 
     Raises InputError where a frame names a port that the core lacks, or the surroundings are not possible.
     """
-    if len(frames) and not (frames.port.min() >= 0 and frames.port.max() < parameters.ports):
-        raise InputError(f"switch core: a frame for a port outside 0 to {parameters.ports - 1}")
-    core = _build_core(parameters, surroundings)
-    tables, from_cycles = _build_tables(parameters, surroundings)
-    granted = np.zeros(len(frames), np.int64)
-    grant_frames(core, frames, granted)
-    n_copies = decide_frames(core, tables, from_cycles, raw, frames, granted, *_scratch())
-    copies = np.zeros(n_copies, CORE_COPY).view(np.recarray)
-    n_sent = send_copies(core, frames, granted, copies)
-    counters = core["counters"][0][: parameters.ports].view(np.recarray)
-    prediction = Prediction(frames, granted, copies[:n_sent], counters.copy())
+    core = build_core(parameters, surroundings)
+    tables, from_cycles = _build_tables(parameters, surroundings.tables)
+
+    def decide(granted: NDArray[np.int64]) -> int:
+        return int(decide_frames(core, tables, from_cycles, raw, frames, granted, *_scratch()))
+
+    prediction = _predict(core, parameters, frames, decide)
     prediction._tables, prediction._raw = (tables, from_cycles), raw
     return prediction
+
+
+def predict_over_changes(
+    parameters: CoreParameters,
+    surroundings: Surroundings,
+    frames: Records,
+    raw: NDArray[np.uint8],
+    change_cycles: Sequence[int],
+    tables_after: Callable[[int], Tables],
+) -> Prediction:
+    """Predict as `predict_frames` does, with tables that change too often to hold them all.
+
+    The tables of `surroundings` are left aside. They change in each of `change_cycles`, ascending; `tables_after(n)`
+    gives those that stand after the first n changes. It is asked with ascending n, only where frames are decided by
+    them, and what it gave before is not used any more: the prediction has no `payload`. Raises what `predict_frames`
+    does.
+    """
+    _check_order(change_cycles)
+    core = build_core(parameters, surroundings)
+
+    def decide(granted: NDArray[np.int64]) -> int:
+        begin = n_copies = 0
+        bounds = [*np.searchsorted(frames.look[granted], change_cycles).tolist(), len(granted)]
+        for n_changes, bound in enumerate(bounds):
+            if bound > begin:
+                tables, from_cycles = _build_tables(parameters, [(0, tables_after(n_changes))])
+                part = granted[begin:bound]
+                n_copies += int(decide_frames(core, tables, from_cycles, raw, frames, part, *_scratch()))
+                begin = bound
+        return n_copies
+
+    return _predict(core, parameters, frames, decide)
+
+
+def _predict(
+    core: Records, parameters: CoreParameters, frames: Records, decide: Callable[[NDArray[np.int64]], int]
+) -> Prediction:
+    """Take the frames in, decide them, and send their copies; `decide` gives the number of copies of granted frames."""
+    if len(frames) and not (frames.port.min() >= 0 and frames.port.max() < parameters.ports):
+        raise InputError(f"switch core: a frame for a port outside 0 to {parameters.ports - 1}")
+    granted = np.zeros(len(frames), np.int64)
+    grant_frames(core, frames, granted)
+    copies = np.zeros(decide(granted), CORE_COPY).view(np.recarray)
+    n_sent = send_copies(core, frames, granted, copies)
+    counters = core["counters"][0][: parameters.ports].view(np.recarray)
+    return Prediction(frames, granted, copies[:n_sent], counters.copy())
 
 
 def _scratch() -> tuple[Records, Records]:
     return np.zeros(1, HEADER).view(np.recarray), np.zeros(1, DECISION).view(np.recarray)
 
 
-def _build_core(parameters: CoreParameters, surroundings: Surroundings) -> Records:
+def build_core(parameters: CoreParameters, surroundings: Surroundings) -> Records:
+    """Return the twin's state before the first cycle: a one-element array of CORE. The tables are left aside.
+
+    Raises InputError where patterns or schedules are not possible.
+    """
     array = np.zeros(1, CORE).view(np.recarray)
     core = array[0]
     core.n_ports, core.n_priorities = parameters.ports, parameters.priorities
@@ -213,13 +259,13 @@ def _fill_schedules(
             record.port[port].quantum[: parameters.priorities] = quanta
 
 
-def _build_tables(parameters: CoreParameters, surroundings: Surroundings) -> tuple[Records, NDArray[np.int64]]:
+def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]]) -> tuple[Records, NDArray[np.int64]]:
     """Return all tables as one array, with the core's own limit of the length, and the cycles from which they stand."""
-    cycles = [cycle for cycle, _ in surroundings.tables]
+    cycles = [cycle for cycle, _ in given]
     if not cycles:
         raise InputError("switch core: no tables")
     _check_order(cycles)
-    tables = np.concatenate([table for _, table in surroundings.tables]).view(np.recarray)
+    tables = np.concatenate([table for _, table in given]).view(np.recarray)
     if (tables.mode == MODE_MULTICHANNEL).any() or tables.n_acl_entries.any() or tables.n_mirrors.any():
         raise InputError("switch core: it has no S-channels, no access list and no mirrors")
     longest = tables["port"]["longest_bytes"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import PortSchedule, Surroundings, _build_core
+from hwmodel.simulation.switch_core import PortSchedule, Surroundings, build_core
 
 
 def idle_core(kind="round_robin", quanta=(100,) * 8, **parameters):
     """Give a core whose ports are always ready and all served alike."""
     chosen = CoreParameters(**parameters)
     schedule = {port: PortSchedule(kind, quanta) for port in range(chosen.ports)}
-    return _build_core(chosen, Surroundings([], [(0, schedule)]))
+    return build_core(chosen, Surroundings([], [(0, schedule)]))
