@@ -9,7 +9,7 @@ CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
 SIM ?= icarus
 MUTANTS_ARGS ?=
-COVERAGE_TESTS := $(addprefix cocotb_tests/test_,equivalence.py registers.py switch_control.py hdl_coverage.py)
+COVERAGE_TESTS := $(addprefix cocotb_tests/test_,equivalence.py registers.py counters.py switch_control.py)
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
 
@@ -38,7 +38,6 @@ cosim: $(HDL_STAMP)
 
 # Which lines and toggles of the Verilog the tests reach; fails if a line that no waiver explains is not reached.
 coverage: $(HDL_STAMP)
-	@mkdir -p out
 	$(BIN)/python -m pytest $(COVERAGE_TESTS) --sim verilator --hdl-coverage complete $(PYTEST_ARGS)
 
 # Faults planted in the Verilog, each of which a test must find. MUTANTS_ARGS="--random 100 --seed 3" draws some instead.
