@@ -27,25 +27,28 @@ class CoverageReport:
     files: Mapping[Path, FileCoverage]
     waivers: Sequence[Waiver] = ()
 
-    def reasons(self, path: Path) -> dict[int, str]:
-        """Return the lines of a file that need not be hit, with the reason."""
-        return {waiver.line_number(path): waiver.reason for waiver in self.waivers if waiver.file == path.name}
+    def waived(self, path: Path) -> dict[int, Waiver]:
+        """Return the lines of a file that need not be hit, or not in each branch."""
+        return {waiver.line_number(path): waiver for waiver in self.waivers if waiver.file == path.name}
 
     def stale(self) -> list[str]:
-        """Return a text for each waived line of a built file of which nothing was missed."""
-        return [
-            f"waived, but reached: {path.name}:{line} ({reason})"
-            for path, covered in self.files.items()
-            for line, reason in self.reasons(path).items()
-            if covered.toggles and line not in covered.missed()
-        ]
+        """Return a text for each waiver of a built file of which nothing was missed."""
+        found = []
+        for path, covered in self.files.items():
+            missed = covered.missed()
+            for line, waiver in self.waived(path).items():
+                is_missed = line in missed and waiver.branch in (None, *missed[line])
+                if covered.toggles and not is_missed:
+                    found.append(f"waived, but reached: {path.name}:{line} ({waiver.reason})")
+        return found
 
     def unexplained(self) -> list[str]:
         """Return a text for each line or branch that was missed and is not waived, and for each file never built."""
         found = []
         for path, covered in self.files.items():
-            waived = self.reasons(path)
-            found += [text for line, text in _missed_texts(path, covered) if line not in waived]
+            waived, missed = self.waived(path), covered.missed()
+            explained = {line for line, waiver in waived.items() if waiver.explains(missed.get(line, ()))}
+            found += [text for line, text in _missed_texts(path, covered) if line not in explained]
             if not covered.toggles and _PORT.search(_COMMENT.sub("", path.read_text(encoding="utf-8"))):
                 found.append(f"{path.name}: in no build")
         return found
@@ -65,9 +68,9 @@ class CoverageReport:
         """Return the table, then all that was missed: lines and branches, and what never toggled, by module."""
         parts = [self.table(), "", "Lines and branches that were not reached:"]
         for path, covered in self.files.items():
-            waived = self.reasons(path)
+            waived = self.waived(path)
             for line, text in _missed_texts(path, covered):
-                parts.append(f"  {text}" + (f"\n    {waived[line]}" if line in waived else ""))
+                parts.append(f"  {text}" + (f"\n    {waived[line].reason}" if line in waived else ""))
         for heading, of_whole in (("Signals that never toggled:", True), ("Bits that never rose or fell:", False)):
             parts += ["", heading]
             for path, covered in self.files.items():
@@ -82,7 +85,8 @@ class CoverageReport:
         return {"totals": totals, "modules": {path.stem: self._module(path) for path in self.files}}
 
     def _module(self, path: Path) -> dict[str, Any]:
-        covered, waived = self.files[path], self.reasons(path)
+        covered = self.files[path]
+        waived = {line: waiver.reason for line, waiver in self.waived(path).items()}
         lines = [{"line": line, "waived": waived.get(line)} for line in covered.missed_lines()]
         branches = [{**branch._asdict(), "waived": waived.get(branch.line)} for branch in covered.missed_branches()]
         bits_of = {

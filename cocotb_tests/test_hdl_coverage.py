@@ -180,6 +180,9 @@ def test_a_waiver_is_for_what_is_missed(covered):
     assert (report.unexplained(), report.stale()) == ([], [])
     report = CoverageReport(covered, [seventh, replace(seventh, line="x = 2;")])
     assert report.stale() == ["waived, but reached: leaf.v:5 (nobody sets b)"]
+    for branch, wrong in (("if", 0), ("else", 2)):
+        report = CoverageReport(covered, [replace(seventh, branch=branch)])
+        assert len(report.unexplained()) + len(report.stale()) == wrong
     with pytest.raises(ValueError, match="has not one line 'x = 3;'"):
         CoverageReport(covered, [replace(seventh, line="x = 3;")]).stale()
 
