@@ -56,7 +56,7 @@ class CoverageReport:
     def table(self) -> str:
         """Return a table: of each module, how many lines, branches and toggles there are and how many were hit."""
         named = [(path.stem, _counts([covered])) for path, covered in self.files.items()]
-        rows = [("module", *KINDS)]
+        rows: list[tuple[str, ...]] = [("module", *KINDS)]
         rows += [
             (name, *(_share(*each) for each in of)) for name, of in (*named, ("all", _counts(self.files.values())))
         ]
