@@ -9,6 +9,7 @@ CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
 SIM ?= icarus
 MUTANTS_ARGS ?=
+COVERAGE_TESTS := $(addprefix cocotb_tests/test_,equivalence.py registers.py counters.py switch_control.py)
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
 
@@ -17,7 +18,7 @@ RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast cosim mutants lint bench registers proofs synth versions clean distclean moved
+.PHONY: demo test test-fast cosim coverage mutants lint bench registers proofs synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -34,6 +35,10 @@ test-fast: $(TEST_STAMP)
 cosim: $(HDL_STAMP)
 	@mkdir -p out
 	$(BIN)/python -m pytest cocotb_tests --sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(PYTEST_ARGS)
+
+# Which lines and toggles of the Verilog the tests reach; fails if a line that no waiver explains is not reached.
+coverage: $(HDL_STAMP)
+	$(BIN)/python -m pytest $(COVERAGE_TESTS) --sim verilator --hdl-coverage complete $(PYTEST_ARGS)
 
 # Faults planted in the Verilog, each of which a test must find. MUTANTS_ARGS="--random 100 --seed 3" draws some instead.
 mutants: $(HDL_STAMP)

@@ -11,6 +11,7 @@ import pytest
 
 from cocotb_tests.batch_files import Stage
 from cocotb_tests.core_bench import CoreBench
+from cocotb_tests.coverage_session import COVERAGE, COVERAGE_HELP, RUNS_COVERAGE, finish_coverage, start_coverage
 from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--waves", action="store_true", help="write waveforms: FST with Icarus, VCD with Verilator")
     group.addoption("--seed", type=int, default=1, help="seed of all random traffic (default: 1)")
     group.addoption("--dut", metavar="FILE", help="file of another core for the equivalence run: docs/own_core.md")
+    group.addoption("--hdl-coverage", choices=COVERAGE, nargs="?", const=COVERAGE[0], help=COVERAGE_HELP)
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
 
 
@@ -45,6 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:
         raise pytest.UsageError(*error.lines) from error
+    start_coverage(config)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Sum up the coverage of the Verilog."""
+    finish_coverage(session, session.config.stash[DUT], session.config.stash[PRINTED])
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -78,7 +86,8 @@ def dut(request: pytest.FixtureRequest) -> Dut:
 def simulator(request: pytest.FixtureRequest) -> Simulator:
     """Return the simulator of this run; its tests are skipped where it is not asked for and not installed."""
     asked = request.config.getoption("--sim")
-    chosen = Simulator(asked or SIMULATORS[0], waves=request.config.getoption("--waves"))
+    coverage = RUNS_COVERAGE if request.config.getoption("--hdl-coverage") else None
+    chosen = Simulator(asked or SIMULATORS[0], waves=request.config.getoption("--waves"), coverage=coverage)
     if (missing := chosen.missing()) is not None:
         if asked:
             pytest.fail(f"--sim {asked}: {missing}", pytrace=False)

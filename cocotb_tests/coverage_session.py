@@ -1,0 +1,49 @@
+"""Coverage of the Verilog in a run of pytest: `--sim verilator --hdl-coverage`."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from cocotb_tests.coverage_report import CoverageReport
+from cocotb_tests.coverage_waivers import read_waivers
+from cocotb_tests.dut_file import OWN_CORE, Dut
+from cocotb_tests.simulators import BUILDS, ROOT
+from cocotb_tests.verilator_coverage import read
+
+OPTION = "--hdl-coverage"
+COVERAGE = ("report", "complete")
+COVERAGE_HELP = "count reached lines and toggles, with --sim verilator; complete: what is missed without a reason fails"
+RUNS_COVERAGE = BUILDS / "coverage"
+OUT = ROOT / "out"
+
+
+def start_coverage(config: pytest.Config) -> None:
+    """Forget what earlier runs have reached."""
+    if config.getoption(OPTION) is None:
+        return
+    if config.getoption("--sim") != "verilator":
+        raise pytest.UsageError(f"{OPTION} needs --sim verilator: no other simulator here counts lines and toggles")
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
+
+
+def finish_coverage(session: pytest.Session, dut: Dut, printed: list[str]) -> None:
+    """Unite what all runs have reached, write it to out/, and fail the session where a waiver is stale.
+
+    With `complete`, lines and branches that were missed without a reason fail it too.
+    """
+    asked = session.config.getoption(OPTION)
+    if asked is None or hasattr(session.config, "workerinput"):
+        return
+    waivers = read_waivers() if dut.path == OWN_CORE else []
+    report = CoverageReport(read(sorted(RUNS_COVERAGE.glob("*.dat")), dut.sources), waivers)
+    shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
+    report.write(OUT)
+    wrong = report.stale()
+    if asked == "complete":
+        wrong += [f"not reached, without a reason: {each}" for each in report.unexplained()]
+    printed.append("\n".join([report.table(), f"What was not reached: {OUT}/coverage-verilator.txt", *wrong]))
+    if wrong and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
