@@ -18,14 +18,19 @@ from cocotb_tests.stages import random_stages
 from hwmodel.errors import InputError
 
 DUT = pytest.StashKey[Dut]()
-# What tests have to show besides that they passed; the end of the run prints it.
-PRINTED = pytest.StashKey[list[str]]()
+# The property of a test that holds what it has to show besides that it passed. Properties come from the processes that
+# run tests in parallel to the one that prints, and stand in the JUnit file.
+SHOWN = "shown"
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what tests have to show."""
-    for text in config.stash[PRINTED]:
-        terminalreporter.write_line(text)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "teardown":
+                for name, text in report.user_properties:
+                    if name == SHOWN:
+                        terminalreporter.write_line(text)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,11 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=1, help="seed of all random traffic (default: 1)")
     group.addoption("--dut", metavar="FILE", help="file of another core for the equivalence run: docs/own_core.md")
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
+    group.addoption("--simulated", action="store_true", help="leave out the tests that need no simulator")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make room for what tests have to show; read the file of the core under test."""
-    config.stash[PRINTED] = []
+    """Read the file of the core under test."""
     try:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:
@@ -54,12 +59,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of rtl/ where another core is tested: those that do not ask for the core under test."""
-    if config.getoption("--dut") is None:
-        return
-    of_rtl = [item for item in items if "dut" not in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=of_rtl)
-    items[:] = [item for item in items if item not in of_rtl]
+    """Leave out what was not asked for, and let slow tests begin first, so that parallel ones end together.
+
+    Where another core is tested, those are left out that do not ask for the core under test: they are of rtl/.
+    """
+    wanted = {"dut"} if config.getoption("--dut") is not None else set()
+    wanted |= {"simulator"} if config.getoption("--simulated") else set()
+    left_out = [item for item in items if not wanted <= set(getattr(item, "fixturenames", ()))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    kept = [item for item in items if item not in left_out]
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -87,17 +97,17 @@ def simulator(request: pytest.FixtureRequest) -> Simulator:
 
 
 @pytest.fixture
-def run_folder(request: pytest.FixtureRequest) -> Path:
+def run_folder(request: pytest.FixtureRequest, simulator: Simulator) -> Path:
     """Return the folder of this test's files, waveforms and logs."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     other = request.config.getoption("--dut")
-    return BUILDS / "runs" / (Path(other).stem if other else "") / f"{request.path.stem}-{name}"
+    return BUILDS / "runs" / simulator.name / (Path(other).stem if other else "") / f"{request.path.stem}-{name}"
 
 
 @pytest.fixture
 def show(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Return a function that keeps a text for the end of the run."""
-    return request.config.stash[PRINTED].append
+    return lambda text: request.node.user_properties.append((SHOWN, text))
 
 
 @pytest.fixture
@@ -135,7 +145,9 @@ def check_core(
         stages = random_stages(core, str(seed), mode, n_frames)
         asked = request.config.getoption("--dut")
         options = f"--sim {simulator.name} --seed {seed} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
-        repeat = f"python -m pytest '{request.node.nodeid}' {options}"
+        # Not the node's id: tests that run in parallel have the name of their group in it.
+        test = f"{request.path.relative_to(request.config.rootpath)}::{request.node.name}"
+        repeat = f"python -m pytest '{test}' {options}"
         return list(zip(stages, CoreBench.of(simulator, core, run_folder).check(stages, repeat), strict=True))
 
     return run

@@ -14,6 +14,8 @@ from cocotb_tests.functional_coverage import count_stage, missed, summary
 SHORT_RUN = 1500
 LONG_RUN = {"icarus": 25_000, "verilator": 100_000}
 LONG_RUNS = pytest.StashKey[set[str]]()
+# Coverage is counted within a process: where tests run in parallel, one process gets all that it is counted over.
+counted_together = pytest.mark.xdist_group("coverage")
 
 
 @pytest.fixture(autouse=True)
@@ -21,30 +23,24 @@ def long_runs(request):
     request.config.stash.setdefault(LONG_RUNS, set())
 
 
-@pytest.fixture
-def check(check_core):
-    def run(core, mode, n_frames):
-        for stage, expected in check_core(core, mode, n_frames):
-            count_stage(mode, stage, expected)
-
-    return run
-
-
 @pytest.mark.parametrize("mode", MODES)
-def test_core_decides_as_the_model(check, dut, mode):
-    check(dut.core(), mode, dut.keys.frames.short or SHORT_RUN)
+def test_core_decides_as_the_model(check_core, dut, mode):
+    check_core(dut.core(), mode, dut.keys.frames.short or SHORT_RUN)
 
 
 @pytest.mark.slow
+@counted_together
 @pytest.mark.parametrize("mode", MODES)
-def test_core_decides_as_the_model_for_long(request, check, dut, simulator, mode):
-    check(dut.core(), mode, dut.keys.frames.long or LONG_RUN[simulator.name])
+def test_core_decides_as_the_model_for_long(request, check_core, dut, simulator, mode):
+    for stage, expected in check_core(dut.core(), mode, dut.keys.frames.long or LONG_RUN[simulator.name]):
+        count_stage(mode, stage, expected)
     request.config.stash[LONG_RUNS].add(mode)
 
 
 @pytest.mark.slow
+@counted_together
 def test_every_reachable_combination_was_tried(request, run_folder):
-    """Of all runs before it in this process, among them the long ones of the four modes."""
+    """Of the long runs of the four modes."""
     if request.config.stash[LONG_RUNS] != set(MODES):
         pytest.skip("needs the long runs of the four modes in the same process")
     run_folder.mkdir(parents=True, exist_ok=True)
@@ -55,5 +51,5 @@ def test_every_reachable_combination_was_tried(request, run_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_core_of_another_shape_decides_as_the_model(check, dut, mode, other_shape):
-    check(dut.core(other_shape), mode, dut.keys.frames.short or SHORT_RUN)
+def test_core_of_another_shape_decides_as_the_model(check_core, dut, mode, other_shape):
+    check_core(dut.core(other_shape), mode, dut.keys.frames.short or SHORT_RUN)
