@@ -2,8 +2,8 @@
 
 # COMMAND:PACKAGE, for what tests call: the package is installed where the command is missing.
 SYSTEM_PACKAGES := tshark:tshark
-# For the co-verification: Icarus Verilog, and what Verilator builds its C++ with.
-HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl
+# For the co-verification: Icarus Verilog, and what Verilator builds its C++ with (ccache: the same C++ once).
+HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl ccache:ccache
 
 CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
