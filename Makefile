@@ -38,11 +38,12 @@ engine: $(TEST_STAMP)
 	@mkdir -p out
 	$(BIN)/python -m pytest -n auto --junitxml out/tests.xml $(PYTEST_ARGS)
 
-# The Verilog against the model. SIM=icarus or verilator; builds are kept under build/.
+# The Verilog against the model. SIM=icarus or verilator; builds are kept under build/. In parallel, the tests of a file
+# stay in one process, since some share what they build and count; the files with the slow ones begin.
 cosim: $(HDL_STAMP)
 	@mkdir -p out
-	$(BIN)/python -m pytest cocotb_tests -n auto --dist loadgroup --sim $(SIM) --junitxml "out/cosim-$(SIM).xml" \
-		$(COSIM_ARGS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest cocotb_tests -n auto --dist loadfile --no-loadscope-reorder \
+		--sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(COSIM_ARGS) $(PYTEST_ARGS)
 
 cosim-icarus:
 	@$(MAKE) --no-print-directory cosim SIM=icarus

@@ -145,9 +145,7 @@ def check_core(
         stages = random_stages(core, str(seed), mode, n_frames)
         asked = request.config.getoption("--dut")
         options = f"--sim {simulator.name} --seed {seed} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
-        # Not the node's id: tests that run in parallel have the name of their group in it.
-        test = f"{request.path.relative_to(request.config.rootpath)}::{request.node.name}"
-        repeat = f"python -m pytest '{test}' {options}"
+        repeat = f"python -m pytest '{request.node.nodeid}' {options}"
         return list(zip(stages, CoreBench.of(simulator, core, run_folder).check(stages, repeat), strict=True))
 
     return run

@@ -34,8 +34,6 @@ def sample():
     return listed[len(listed) // (2 * SAMPLE) :: len(listed) // SAMPLE][:SAMPLE]
 
 
-# In parallel, one process gets them all, since they share the tests of the unchanged core and its folders.
-@pytest.mark.xdist_group("mutants")
 @pytest.mark.parametrize("mutant", sample(), ids=lambda mutant: f"{mutant.file}: {mutant.breaks}")
 def test_a_planted_fault_is_found(detection, mutant, tmp_path):
     fate = fate_of(mutant, detection, tmp_path / "rtl")

@@ -22,7 +22,7 @@ def test_of_text():
 def test_that_is_slow():
     pass
 """
-PARALLEL = ("-n", "2", "--dist", "loadgroup")
+PARALLEL = ("-n", "2", "--dist", "loadfile")
 
 
 @pytest.fixture

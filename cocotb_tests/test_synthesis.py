@@ -9,9 +9,6 @@ import pytest
 from rtl.synthesis import Size, read_depths, read_ram_bits, synthesize, table
 from rtl.yosys_tools import ToolError
 
-# In parallel, one process gets them all, since most look at one and the same synthesis.
-pytestmark = pytest.mark.xdist_group("synthesis")
-
 WORDS, COUNT_W, LENGTH_W = 8, 6, 8
 INGRESS = {
     "PORTS": 2,
