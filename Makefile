@@ -2,11 +2,12 @@
 
 # COMMAND:PACKAGE, for what tests call: the package is installed where the command is missing.
 SYSTEM_PACKAGES := tshark:tshark
-# For `make cosim`: Icarus Verilog, and what Verilator builds its C++ with.
-HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl
+# For the co-verification: Icarus Verilog, and what Verilator builds its C++ with (ccache: the same C++ once).
+HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl ccache:ccache
 
 CONFIG ?= configs/sriov_10g_gen2x4.yaml
 PYTEST_ARGS ?=
+COSIM_ARGS ?=
 SIM ?= icarus
 MUTANTS_ARGS ?=
 COVERAGE_TESTS := $(addprefix cocotb_tests/test_,equivalence.py registers.py counters.py switch_control.py)
@@ -18,23 +19,40 @@ RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast cosim coverage mutants lint bench registers proofs synth versions clean distclean moved
+.PHONY: demo test test-fast engine cosim cosim-icarus cosim-verilator coverage mutants lint bench registers proofs synth \
+	versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
 	$(BIN)/hwmodel run "$(CONFIG)" --report out/demo.html --json out/demo.json
 	@echo "The report is in out/demo.html, the figures are in out/demo.json."
 
-test: lint
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+# Everything, whatever fails on the way; results go to out/, a JUnit file for each part.
+test: $(HDL_STAMP)
+	@MAKE="$(MAKE)" scripts/make-each lint engine cosim-icarus cosim-verilator
 
 test-fast: $(TEST_STAMP)
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	@echo "Left out, and in 'make test': the slow tests of tests/, the Verilog with its co-verification, lint."
 
-# The Verilog against the model. SIM=icarus or verilator; builds are kept under build/, results go to out/.
+# The model: all of tests/.
+engine: $(TEST_STAMP)
+	@mkdir -p out
+	$(BIN)/python -m pytest -n auto --junitxml out/tests.xml $(PYTEST_ARGS)
+
+# The Verilog against the model. SIM=icarus or verilator; builds are kept under build/. In parallel, the tests of a file
+# stay in one process, since some share what they build and count; the files with the slow ones begin.
 cosim: $(HDL_STAMP)
 	@mkdir -p out
-	$(BIN)/python -m pytest cocotb_tests --sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest cocotb_tests -n auto --dist loadfile --no-loadscope-reorder \
+		--sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(COSIM_ARGS) $(PYTEST_ARGS)
+
+cosim-icarus:
+	@$(MAKE) --no-print-directory cosim SIM=icarus
+
+# Without what is the same under each simulator (proofs, lint of the Verilog, ...), which stands with Icarus.
+cosim-verilator:
+	@$(MAKE) --no-print-directory cosim SIM=verilator COSIM_ARGS=--simulated
 
 # Which lines and toggles of the Verilog the tests reach; fails if a line that no waiver explains is not reached.
 coverage: $(HDL_STAMP)
@@ -62,10 +80,10 @@ proofs: $(HDL_STAMP)
 synth: $(HDL_STAMP)
 	$(BIN)/python rtl/synthesis.py
 
-versions: $(TEST_STAMP)
+versions: $(HDL_STAMP)
 	@$(BIN)/python --version
 	@$(BIN)/python -m pip list --disable-pip-version-check --format freeze
-	@tshark --version 2>/dev/null | head -n 1
+	@for command in "tshark --version" "iverilog -V" "g++ --version"; do $$command 2>/dev/null | head -n 1; done
 
 clean:
 	rm -rf out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -86,7 +104,7 @@ $(TEST_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/setup-venv dev,report
 	@touch $@ $(RUN_STAMP)
 
-$(HDL_STAMP): $(TEST_STAMP)
-	@scripts/install-system-packages $(HDL_PACKAGES)
+$(HDL_STAMP): pyproject.toml constraints.txt $(MOVED)
+	@scripts/install-system-packages $(SYSTEM_PACKAGES) $(HDL_PACKAGES)
 	@scripts/setup-venv dev,report,hdl
-	@touch $@
+	@touch $@ $(TEST_STAMP) $(RUN_STAMP)

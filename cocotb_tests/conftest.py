@@ -19,13 +19,22 @@ from cocotb_tests.stages import random_stages
 from hwmodel.errors import InputError
 
 DUT = pytest.StashKey[Dut]()
-# What tests have to show besides that they passed; the end of the run prints it.
-PRINTED = pytest.StashKey[list[str]]()
+# The property of a test that holds what it has to show besides that it passed. Properties come from the processes that
+# run tests in parallel to the one that prints, and stand in the JUnit file.
+SHOWN = "shown"
+# What is to be said of the coverage of the Verilog.
+COVERED = pytest.StashKey[str | None]()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print what tests have to show."""
-    for text in config.stash[PRINTED]:
+    """Print what tests have to show, and the coverage of the Verilog."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "teardown":
+                for name, text in report.user_properties:
+                    if name == SHOWN:
+                        terminalreporter.write_line(text)
+    if (text := config.stash.get(COVERED, None)) is not None:
         terminalreporter.write_line(text)
 
 
@@ -38,11 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dut", metavar="FILE", help="file of another core for the equivalence run: docs/own_core.md")
     group.addoption("--hdl-coverage", choices=COVERAGE, nargs="?", const=COVERAGE[0], help=COVERAGE_HELP)
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
+    group.addoption("--simulated", action="store_true", help="leave out the tests that need no simulator")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make room for what tests have to show; read the file of the core under test."""
-    config.stash[PRINTED] = []
+    """Read the file of the core under test."""
     try:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:
@@ -52,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Sum up the coverage of the Verilog."""
-    finish_coverage(session, session.config.stash[DUT], session.config.stash[PRINTED])
+    session.config.stash[COVERED] = finish_coverage(session, session.config.stash[DUT])
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -62,12 +71,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of rtl/ where another core is tested: those that do not ask for the core under test."""
-    if config.getoption("--dut") is None:
-        return
-    of_rtl = [item for item in items if "dut" not in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=of_rtl)
-    items[:] = [item for item in items if item not in of_rtl]
+    """Leave out what was not asked for, and let slow tests begin first, so that parallel ones end together.
+
+    Where another core is tested, those are left out that do not ask for the core under test: they are of rtl/.
+    """
+    wanted = {"dut"} if config.getoption("--dut") is not None else set()
+    wanted |= {"simulator"} if config.getoption("--simulated") else set()
+    left_out = [item for item in items if not wanted <= set(getattr(item, "fixturenames", ()))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    kept = [item for item in items if item not in left_out]
+    items[:] = sorted(kept, key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -96,17 +110,17 @@ def simulator(request: pytest.FixtureRequest) -> Simulator:
 
 
 @pytest.fixture
-def run_folder(request: pytest.FixtureRequest) -> Path:
+def run_folder(request: pytest.FixtureRequest, simulator: Simulator) -> Path:
     """Return the folder of this test's files, waveforms and logs."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     other = request.config.getoption("--dut")
-    return BUILDS / "runs" / (Path(other).stem if other else "") / f"{request.path.stem}-{name}"
+    return BUILDS / "runs" / simulator.name / (Path(other).stem if other else "") / f"{request.path.stem}-{name}"
 
 
 @pytest.fixture
 def show(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Return a function that keeps a text for the end of the run."""
-    return request.config.stash[PRINTED].append
+    return lambda text: request.node.user_properties.append((SHOWN, text))
 
 
 @pytest.fixture

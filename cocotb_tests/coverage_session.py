@@ -29,14 +29,14 @@ def start_coverage(config: pytest.Config) -> None:
         shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
 
 
-def finish_coverage(session: pytest.Session, dut: Dut, printed: list[str]) -> None:
+def finish_coverage(session: pytest.Session, dut: Dut) -> str | None:
     """Unite what all runs have reached, write it to out/, and fail the session where a waiver is stale.
 
-    With `complete`, lines and branches that were missed without a reason fail it too.
+    Returns what is to be said of it; None where it was not asked for. With `complete`, lines and branches that were missed without a reason fail it too.
     """
     asked = session.config.getoption(OPTION)
     if asked is None or hasattr(session.config, "workerinput"):
-        return
+        return None
     waivers = read_waivers() if dut.path == OWN_CORE else []
     report = CoverageReport(read(sorted(RUNS_COVERAGE.glob("*.dat")), dut.sources), waivers)
     shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
@@ -44,6 +44,6 @@ def finish_coverage(session: pytest.Session, dut: Dut, printed: list[str]) -> No
     wrong = report.stale()
     if asked == "complete":
         wrong += [f"not reached, without a reason: {each}" for each in report.unexplained()]
-    printed.append("\n".join([report.table(), f"What was not reached: {OUT}/coverage-verilator.txt", *wrong]))
     if wrong and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return "\n".join([report.table(), f"What was not reached: {OUT}/coverage-verilator.txt", *wrong])

