@@ -32,7 +32,8 @@ def start_coverage(config: pytest.Config) -> None:
 def finish_coverage(session: pytest.Session, dut: Dut) -> str | None:
     """Unite what all runs have reached, write it to out/, and fail the session where a waiver is stale.
 
-    Returns what is to be said of it; None where it was not asked for. With `complete`, lines and branches that were missed without a reason fail it too.
+    With `complete`, lines and branches that were missed without a reason fail it too. Returns what is to be said of it;
+    None where it was not asked for.
     """
     asked = session.config.getoption(OPTION)
     if asked is None or hasattr(session.config, "workerinput"):
