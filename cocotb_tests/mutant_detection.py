@@ -26,7 +26,7 @@ from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.mode_changes import mode_change_stage
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
-from cocotb_tests.simulators import BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
+from cocotb_tests.simulators import BUILDS, BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
 from cocotb_tests.stages import busy_stage, counter_reads
 
 NO_BUILD = "does not build"
@@ -156,7 +156,8 @@ class WholeCore:
         """Return what is found, or None. Raises SimulationError where the sources do not build."""
         if not self.stages:
             self.prepare()
-        bench = CoreBench.of(self.simulator, self.core(rtl), self.folder, builds=rtl / BUILDS_OF_A_COPY)
+        builds = BUILDS if rtl == RTL else rtl / BUILDS_OF_A_COPY
+        bench = CoreBench.of(self.simulator, self.core(rtl), self.folder, builds=builds)
         try:
             outcomes = bench.run(self.stages, RUN_SECONDS)
         except SimulationError as error:
