@@ -48,3 +48,13 @@ def test_cycles():
     assert [more_header_words(bits) for bits in (64, 128, 256, 512)] == [3, 1, 0, 0]
     assert cycle_fs(156_250_000) == 6_400_000
     assert alone_cycles(60, 64) == 2 + 6 + 3 + 8
+
+
+@pytest.mark.parametrize(("mode", "words_back"), [("vepa", 8), ("vn_tag", 9), ("e_tag", 9)])
+def test_what_the_adjacent_bridge_sends_back_passes_the_bus_with_its_tag(mode, words_back):
+    """64 B without FCS are 8 words of 64 bits; VN-Tag adds 6 B, E-TAG 8 B."""
+    narrow = {"switch.timing": "core", "switch.bus_bits": 64, "switch.clock": "40MHz", "switch.mode": mode}
+    config = load_config(CONFIGS / "sriov_ideal.yaml", {**WIDE, **narrow, "workload.frame_bytes": 68})
+    found = limits(config, adjacent_bridge_reflects=True)
+    assert found.limited_by == "switch.bus"
+    assert found.mpps == pytest.approx(40 / (8 + words_back), rel=1e-9)

@@ -209,19 +209,27 @@ def _pipeline(
         capacity = Fraction(config.nic.store_rate_bps, BITS_PER_BYTE)
         yield Ceiling("nic.pipeline", "store_rate", "B", capacity, *taken(transactions, _read_bytes))
     if config.switch.timing == "core":
-        words = bus_words(config, traffic)
-        words_beside = sum(
-            (bus_words(config, one) * (one.reads + one.from_wire) * (one.frames_per_s or 0) for one in beside), ZERO
-        )
+        words_beside = sum((bus_words(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         clock = Fraction(config.switch.clock_hz)
         what = f"shared bus of {config.switch.bus_bits} bits"
-        yield Ceiling("switch.bus", what, "cycles", clock, passes * words, words_beside)
+        yield Ceiling("switch.bus", what, "cycles", clock, bus_words(config, traffic), words_beside)
 
 
 def bus_words(config: Config, traffic: Traffic) -> Fraction:
-    """Give the mean cycles that a frame holds the switch's shared bus: whole words, no FCS."""
-    bus_bits = config.switch.bus_bits
-    return sum((share * core_timing.words(n_bytes - FCS_BYTES, bus_bits) for n_bytes, share in traffic.sizes), ZERO)
+    """Give the mean cycles that a frame holds the switch's shared bus: whole words in each pass, no FCS.
+
+    What the adjacent bridge sends back has the tag with which it left.
+    """
+    bus_bits, tag_bytes = config.switch.bus_bits, int(traffic.tag_bytes)
+    passes = ((traffic.reads, -FCS_BYTES), (traffic.from_wire, tag_bytes - FCS_BYTES))
+    return sum(
+        (
+            share * n_passes * core_timing.words(n_bytes + more_bytes, bus_bits)
+            for n_bytes, share in traffic.sizes
+            for n_passes, more_bytes in passes
+        ),
+        ZERO,
+    )
 
 
 def _rate_limits(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
