@@ -134,19 +134,22 @@ def _widen(kind: Any) -> Any:
 
 @contextmanager
 def quick_compilation() -> Iterator[None]:
-    """Compile what is called inside without two things that cost much time.
+    """Compile what is called inside without three things that cost much time.
 
-    They are garbage collection over the compiler's many objects, and numba's printing of record types, again and
-    again, each time through all nested fields.
+    They are LLVM's levels above 1, which gain nothing here since the hot functions are inlined by hand; garbage
+    collection over the compiler's many objects; and numba's printing of record types, again and again, each time
+    through all nested fields.
     """
-    was_collecting = gc.isenabled()
+    level, was_collecting = numba.config.OPT, gc.isenabled()
     plain = {kind: kind.__repr__ for kind in (types.Record, types.NestedArray)}
+    numba.config.OPT = 1
     gc.disable()
     for kind, describe in plain.items():
         setattr(kind, "__repr__", _remembered(describe))  # noqa: B010 - mypy refuses the plain assignment
     try:
         yield
     finally:
+        numba.config.OPT = level
         for kind, describe in plain.items():
             setattr(kind, "__repr__", describe)  # noqa: B010
         if was_collecting:

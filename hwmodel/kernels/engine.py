@@ -67,6 +67,8 @@ from .translation import waits_for_memory
 from .transmit import descriptor_done, slots_free, tx_written_back
 from .writeback import writeback_expired
 
+NO_READ = -1
+
 
 @inlined
 def host_notices(nic, now_fs, sending):
@@ -85,14 +87,14 @@ def host_notices(nic, now_fs, sending):
 
 @inlined
 def up_received(nic, now_fs, sending):
-    """Let the host take a TLP in."""
+    """Let the host take a TLP in; return True if the write that it ends is in memory at once."""
     translated_fs = reaches_host(nic, now_fs, sending)
     if sending.is_last == 0:
-        return
+        return False
     if sending.kind >= RX_DESCRIPTOR_READ:
         host_reads(nic, translated_fs, sending.tag)
-    elif nic.pcie.has_iotlb == 0 or not waits_for_memory(nic, now_fs, sending, translated_fs):
-        host_notices(nic, now_fs, sending)
+        return False
+    return nic.pcie.has_iotlb == 0 or not waits_for_memory(nic, now_fs, sending, translated_fs)
 
 
 @inlined
@@ -122,12 +124,12 @@ def read_complete(nic, now_fs, number):
 
 @inlined
 def down_received(nic, now_fs, sending):
-    """Let the NIC take a TLP in."""
+    """Let the NIC take a TLP in; return the number of the read that it completes, or `NO_READ`."""
     reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
     if kind >= RX_DESCRIPTOR_COMPLETION:
         if sending.is_last and is_stored(nic, now_fs, sending.tag):
-            read_complete(nic, now_fs, sending.tag)
+            return int(sending.tag)
     elif kind == TX_DOORBELL:
         nic.tx_queue[sending.queue].known += sending.n
         fetch_tx(nic, sending.queue)
@@ -137,6 +139,7 @@ def down_received(nic, now_fs, sending):
         change(nic.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
+    return NO_READ
 
 
 @inlined
@@ -144,8 +147,8 @@ def up_done(nic, now_fs):
     """Finish a TLP that has left toward the host."""
     link = nic.up
     sending = on_wire(link)
-    if up_has_landed(nic, now_fs):
-        up_received(nic, now_fs, sending)
+    if up_has_landed(nic, now_fs) and up_received(nic, now_fs, sending):
+        host_notices(nic, now_fs, sending)
     if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
         change(nic.rx_buffer, now_fs, -sending.room_bytes)
         nic.moves_due = 1
@@ -174,14 +177,14 @@ def timer(nic, now_fs):
 
 @kernel
 def handle_rare(nic, now_fs):
-    """Handle the first event of the lanes that only some runs use."""
+    """Handle the first event of the lanes that only some runs use; return the read that it completes, or `NO_READ`."""
     events = nic.events
     lane = rare_lane(events)
     if lane == DOWN_ARRIVAL:
-        down_received(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
-    elif lane == STORED:
-        read_complete(nic, now_fs, take_first(events, STORED))
-    elif lane == PIPELINE:
+        return down_received(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
+    if lane == STORED:
+        return take_first(events, STORED)
+    if lane == PIPELINE:
         pipeline_done(nic, now_fs)
     elif lane == BUS:
         grant_bus(nic, now_fs)
@@ -192,28 +195,35 @@ def handle_rare(nic, now_fs):
     elif lane == WIRE:
         wire_done(nic, now_fs)
     elif lane == UP_ARRIVAL:
-        up_received(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
+        sending = nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)]
+        if up_received(nic, now_fs, sending):
+            host_notices(nic, now_fs, sending)
     elif lane == IN_MEMORY:
         host_notices(nic, now_fs, nic.memory_writes.ring[take_first(events, IN_MEMORY)])
     else:
         credits_returned(nic, take_first(events, CREDIT))
+    return NO_READ
 
 
 @inlined
 def handle(nic, now_fs):
     """Handle one event of this instant: of the first lane that has one."""
     events = nic.events
+    completed = NO_READ
     if events.next_at[TIMERS] == now_fs:
         timer(nic, now_fs)
     elif events.next_at[DOWN_DONE] == now_fs:
         if down_has_landed(nic, now_fs):
-            down_received(nic, now_fs, on_wire(nic.down))
+            completed = down_received(nic, now_fs, on_wire(nic.down))
     elif events.next_at[COMPLETION_READY] == now_fs:
         events.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
     elif events.next_at[UP_DONE] == now_fs:
         up_done(nic, now_fs)
     else:
-        handle_rare(nic, now_fs)
+        completed = handle_rare(nic, now_fs)
+    # Here alone, since it is long and is put where it is called.
+    if completed != NO_READ:
+        read_complete(nic, now_fs, completed)
 
 
 @inlined

@@ -136,6 +136,7 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
         def handler(nic, _now_fs, *_):
             order.append(name)
             nic.events.next_at[lane] = FOREVER
+            return engine.NO_READ
 
         monkeypatch.setattr(engine, name, handler)
 
@@ -147,6 +148,7 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
     def rare(nic, _now_fs):
         order.append("rare")
         nic.events.next_at[layout.WIRE] = nic.events.rare_at = FOREVER
+        return engine.NO_READ
 
     monkeypatch.setattr(engine, "handle_rare", rare)
     run(state, 5, MANY)
