@@ -80,7 +80,7 @@ CACHE_DIR = _cache_root() / f"kernels-{_source_digest()}"
 numba.config.CACHE_DIR = str(CACHE_DIR)
 
 # `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration. Only an
-# entry can be called from Python; the others have no wrapper for it, which halves the time to compile them.
+# entry can be called from Python; the others have neither a wrapper for it nor machine code of their own.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _INNER = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=LinkedOnly)
 _INLINED = njit(**_OPTIONS, no_cpython_wrapper=True, forceinline=True, pipeline_class=LinkedOnly)

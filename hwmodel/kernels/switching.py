@@ -21,7 +21,7 @@ from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
 from .receive import COPY_MASK, serve_rx_buffer
 from .sources import count_offered, wire_time_fs
-from .switch_bus import ask_for_bus, take_passed
+from .switch_bus import ask_for_bus, carry_over, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -247,13 +247,7 @@ def join_pipeline(nic, now_fs, frame):
         change(nic.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs
     waiting = nic.pipe[nic.pipe_tail & PIPE_MASK]
-    waiting.posted_fs = frame.posted_fs
-    waiting.doorbell_fs = frame.doorbell_fs
-    waiting.template = frame.template
-    waiting.n_bytes = frame.n_bytes
-    waiting.hash = frame.hash
-    waiting.index = frame.index
-    waiting.is_wire = frame.is_wire
+    carry_over(waiting, frame)
     nic.pipeline_busy_until_fs = max(nic.pipeline_busy_until_fs, now_fs) + busy_fs
     nic.pipeline_busy_fs += busy_fs
     waiting.ready_fs = nic.pipeline_busy_until_fs
