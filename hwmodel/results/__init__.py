@@ -2,6 +2,7 @@
 
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import RESOURCES, LinkCost, Observation, find_bottleneck
+from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness, sender_rates_gbps
 from hwmodel.results.histogram import (
     LATENCY_BUCKETS,
@@ -12,6 +13,8 @@ from hwmodel.results.histogram import (
     quantile_ns,
     summarize_latency,
 )
+from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
     SCHEMA_VERSION,
     Bottleneck,
@@ -35,10 +38,14 @@ from hwmodel.results.result import (
 
 __all__ = [
     "LATENCY_BUCKETS",
+    "PARTS",
+    "PART_WORDS",
     "RESOURCES",
     "SCHEMA_VERSION",
     "UNIT_FS",
     "Bottleneck",
+    "CeilingFigure",
+    "ClosedForm",
     "Cpu",
     "FlowResult",
     "HostRun",
@@ -47,10 +54,12 @@ __all__ = [
     "LinkBytes",
     "LinkCost",
     "LogLinearBuckets",
+    "NextStep",
     "Observation",
     "Pcie",
     "PcieDirection",
     "QueueDepth",
+    "Relaxed",
     "Result",
     "Stalls",
     "Totals",

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.errors import InputError
+from hwmodel.results.closed_form import ClosedForm
 from hwmodel.results.json_form import to_plain
+from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.stored import parse_result
 
 SCHEMA_VERSION = 1
@@ -49,7 +51,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Count frames and copies over the whole run; `gbps` and `mpps` are of the window."""
+    """Count frames and copies over the whole run; `gbps` and `mpps` are of the window, None if it is too short."""
 
     offered_frames: int
     delivered_frames: int
@@ -65,18 +67,18 @@ class Totals:
     mirrored_made: int = 0
     mirrored_dropped: int = 0
     mirrored_in_flight: int = 0
-    gbps: float
-    mpps: float
+    gbps: float | None = None
+    mpps: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmResult:
-    """Say what one VM sent and received."""
+    """Say what one VM sent and received; rates are None in a window too short for them."""
 
     name: str
-    tx_gbps: float
-    rx_gbps: float
-    rx_mpps: float
+    tx_gbps: float | None = None
+    rx_gbps: float | None = None
+    rx_mpps: float | None = None
     drops: Mapping[str, int] = field(default_factory=dict)
     mirrored: int = 0
     latency_ns: Latency = field(default_factory=Latency)
@@ -84,14 +86,14 @@ class VmResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowResult:
-    """Say what became of the frames from one port to one target; `from_` is `from` in JSON."""
+    """Say what became of the frames from one port to one target; `from_` is `from` in JSON, rates as in `VmResult`."""
 
     from_: str
     to: str
     offered: int
     delivered: int
-    gbps: float
-    mpps: float
+    gbps: float | None = None
+    mpps: float | None = None
     latency_ns: Latency = field(default_factory=Latency)
 
 
@@ -117,10 +119,15 @@ class LinkBytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcieDirection:
-    """Say how busy one direction of the link was, and with what."""
+    """Say how busy one direction of the link was, and with what.
+
+    `per_frame`: bytes by purpose, without clock skips, that each frame delivered costs, counted by whole frames; None
+    where the window is too short to tell.
+    """
 
     utilization: float
     bytes: LinkBytes
+    per_frame: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +142,8 @@ class Pcie:
 class Wire:
     """Say what the Ethernet port carried; `utilization` is that of its busier direction."""
 
-    tx_gbps: float = 0.0
-    rx_gbps: float = 0.0
+    tx_gbps: float | None = 0.0
+    rx_gbps: float | None = 0.0
     utilization: float = 0.0
     wait_ns: Latency = field(default_factory=Latency)
 
@@ -166,10 +173,17 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stalls:
-    """Say for how long of the window, in nanoseconds, something stood waiting for each of these."""
+    """Say for how long of the window, in nanoseconds, something stood waiting for each of these.
+
+    `credits` is the longest of the three kinds: `credits_posted` of writes, `credits_non_posted` of read requests,
+    `credits_completion` of completions.
+    """
 
     tags: float = 0.0
     credits: float = 0.0
+    credits_posted: float = 0.0
+    credits_non_posted: float = 0.0
+    credits_completion: float = 0.0
     descriptors: float = 0.0
     buffer: float = 0.0
 
@@ -215,6 +229,9 @@ class Result:
     flows: tuple[FlowResult, ...]
     latency_ns: Latency
     latency_from_doorbell_ns: Latency
+    latency_to_guest_ns: Latency = field(default_factory=Latency)
+    sender_wait_ns: Latency = field(default_factory=Latency)
+    latency_parts_ns: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     fairness_jain: float | None
     pcie: Pcie
     wire: Wire
@@ -227,14 +244,18 @@ class Result:
     bottleneck: Bottleneck
     utilization: Mapping[str, float] = field(default_factory=dict)
     latency_histogram: tuple[tuple[float, int], ...] = ()
-    host_run: HostRun | None = None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    closed_form: ClosedForm | None = None
+    relaxed: tuple[Relaxed, ...] = ()
+    host_run: HostRun | None = field(default=None, compare=False)
 
     @property
     def window_frames(self) -> int:
         """Return the frames delivered in the window, to VMs and to the wire: what bytes per frame divide by."""
         if self.window.vm_frames is not None:
             return self.window.vm_frames + (self.window.wire_frames or 0)
-        return round(self.totals.mpps * self.window.duration_ns / 1e3)
+        return round((self.totals.mpps or 0.0) * self.window.duration_ns / 1e3)
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""

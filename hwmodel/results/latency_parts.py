@@ -1,0 +1,34 @@
+"""Where a frame's time goes: the parts of its way from post to taken by the guest, in order.
+
+docs/results.md says where each part begins and ends. Each frame's parts add up to its whole latency exactly; a part
+that a frame does not meet (the wire, for one that stays inside) is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+PART_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "driver_batch": "the driver's wait for a doorbell batch",
+        "doorbell": "the doorbell's way to the adapter",
+        "tx_ring": "the wait in the Tx ring",
+        "tx_descriptor_fetch": "the fetch of the Tx descriptor",
+        "scheduler": "the wait for the Tx scheduler's turn",
+        "tx_room": "the wait for room in the Tx buffer",
+        "payload_read": "the read of the payload",
+        "switch": "the switch",
+        "wire": "the wire",
+        "rx_room": "the wait for room in the Rx buffer",
+        "rx_buffer": "the wait in the Rx buffer",
+        "rx_descriptor": "the wait for an Rx descriptor",
+        "payload_write": "the write of the payload",
+        "writeback_batch": "the wait for a write-back batch",
+        "writeback": "the write-back",
+        "interrupt_moderation": "the wait for an interrupt",
+        "interrupt": "the interrupt",
+        "guest_queue": "the receiving guest's queue",
+    }
+)
+PARTS = tuple(PART_WORDS)

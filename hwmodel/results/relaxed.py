@@ -1,0 +1,24 @@
+"""What `hwmodel explain` finds: the same run with one resource made larger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relaxed:
+    """Say what a run gives with one resource made larger, beside the run as it is.
+
+    `change` says the key, its value and the larger one (`pcie.lanes: 4 -> 8`). `gbps` and `p50_ns` are of the relaxed
+    run; `gain` is the share by which its throughput is higher, `p50_change` the share by which the median latency
+    is higher (negative: lower), None where one of the two runs has none. `is_bottleneck`: the resource that the fast rule names.
+    """
+
+    resource: str
+    change: str
+    gbps: float | None = None
+    gain: float | None = None
+    p50_ns: float | None = None
+    p50_change: float | None = None
+    limited_by: str = ""
+    is_bottleneck: bool = False
