@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import entry, inlined, kernel
 from .events import earliest, rare_lane, take_first, take_timer
-from .fetch import fetch_rx, fetch_tx
+from .fetch import fetch_rx, fetch_tx, told
 from .guest import chunk_done
 from .landing import (
     credits_returned,
@@ -31,6 +31,7 @@ from .layout import (
     OVERFLOW,
     PASSED,
     PAYLOAD_READ,
+    PAYLOAD_WRITE,
     PIPELINE,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
@@ -58,7 +59,7 @@ from .link import (
 )
 from .measure import change
 from .reads import host_reads, is_stored, issue, release_tag
-from .receive import moderation_expired, rx_written_back, show
+from .receive import moderation_expired, payload_landed, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
 from .switch_bus import grant_bus
@@ -74,10 +75,13 @@ NO_READ = -1
 def host_notices(nic, now_fs, sending):
     """Let the host notice a write-back or an interrupt."""
     kind = sending.kind
-    if kind == RX_WRITEBACK:
-        rx_written_back(nic, now_fs, sending.queue, sending.n)
+    if kind == PAYLOAD_WRITE:
+        if sending.room_bytes > 0:
+            payload_landed(nic, now_fs, sending.queue)
+    elif kind == RX_WRITEBACK:
+        rx_written_back(nic, now_fs, sending.queue, sending.n, sending.at_fs)
     elif kind == RX_INTERRUPT:
-        show(nic, now_fs, sending.queue, sending.n)
+        show(nic, now_fs, sending.queue, sending.n, sending.at_fs)
     elif kind == TX_WRITEBACK:
         if sending.n > 0:
             tx_written_back(nic, now_fs, sending.queue, sending.n)
@@ -112,8 +116,8 @@ def read_complete(nic, now_fs, number):
         if frame.reads_left == 0:
             frame_in(nic, now_fs, grant)
     elif kind == TX_DESCRIPTOR_READ:
-        descriptors_cached(nic, ring_queue, n_descriptors)
-        fetch_tx(nic, ring_queue)
+        descriptors_cached(nic, now_fs, ring_queue, n_descriptors)
+        fetch_tx(nic, now_fs, ring_queue)
     else:
         queue = nic.rx_queue[ring_queue]
         queue.cached += n_descriptors
@@ -131,8 +135,8 @@ def down_received(nic, now_fs, sending):
         if sending.is_last and is_stored(nic, now_fs, sending.tag):
             return int(sending.tag)
     elif kind == TX_DOORBELL:
-        nic.tx_queue[sending.queue].known += sending.n
-        fetch_tx(nic, sending.queue)
+        told(nic, now_fs, sending.queue, sending.n)
+        fetch_tx(nic, now_fs, sending.queue)
         nic.reads_due = 1
     else:
         nic.rx_queue[sending.queue].known += sending.n

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from . import kernel
+from .journey_layout import REQUESTED, TOLD
+from .journeys import stamp_posts
 
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 
@@ -29,13 +31,23 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
 
 
 @kernel
-def fetch_tx(nic, number):
+def told(nic, now_fs, number, n):
+    """Take in a Tx doorbell: the driver has posted `n` more frames."""
+    queue = nic.tx_queue[number]
+    stamp_posts(nic, now_fs, queue, queue.told, n, TOLD)
+    queue.told += n
+    queue.known += n
+
+
+@kernel
+def fetch_tx(nic, now_fs, number):
     """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
     limits = nic.limits
     queue = nic.tx_queue[number]
     while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
         n = min(queue.known, limits.fetch_batch)
         want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
+        stamp_posts(nic, now_fs, queue, queue.fetched, n, REQUESTED)
         queue.fetched += n
         queue.known -= n
         queue.requested += n

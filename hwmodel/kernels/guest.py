@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from . import kernel
 from .events import set_timer
+from .journey_layout import POSTED, RUNG, TAKEN
+from .journeys import UNMEASURED, note_parts, stamp_posts
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
 from .transactions import enqueue
 
@@ -89,22 +91,28 @@ def posted(nic, now_fs, number, n, started_fs):
     at_fs = started_fs
     for i in range(queue.posted, queue.posted + n):
         at_fs += nic.host.frame_time_fs
-        nic.post[queue.first + (i & queue.mask)].posted_fs = at_fs
+        nic.post[queue.first + (i & queue.mask)].at_fs[POSTED] = at_fs
     queue.posted += n
     n_told = queue.posted - queue.rung
     if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
-        for i in range(queue.rung, queue.posted):
-            nic.post[queue.first + (i & queue.mask)].doorbell_fs = now_fs
+        stamp_posts(nic, now_fs, queue, queue.rung, n_told, RUNG)
         queue.rung = queue.posted
         enqueue(nic, nic.down.first, now_fs, TX_DOORBELL, number, 4, 0, n_told, 0, 0)
 
 
 @kernel
-def taken(nic, now_fs, number, n):
+def taken(nic, now_fs, number, n, started_fs):
     """Mark received frames as taken; post their descriptors again, a batch at a time."""
     queue = nic.rx_queue[number]
+    at_fs = started_fs
     for i in range(queue.taken, queue.taken + n):
-        queue.since_refill += nic.finished[queue.first + (i & queue.mask)].n_descriptors
+        at_fs += nic.host.frame_time_fs
+        slot = nic.finished[queue.first + (i & queue.mask)]
+        queue.since_refill += slot.n_descriptors
+        if slot.journey != UNMEASURED:
+            nic.journeys.slot[slot.journey].at_fs[TAKEN] = at_fs
+            nic.journeys.taken_early_fs += float(now_fs - at_fs)
+            note_parts(nic, now_fs, slot.journey)
     queue.taken += n
     if queue.since_refill >= nic.limits.refill_batch:
         enqueue(nic, nic.down.first, now_fs, RX_DOORBELL, number, 4, 0, queue.since_refill, 0, 0)
@@ -119,7 +127,7 @@ def chunk_done(nic, now_fs, function):
     if core.kind == POST_TASK:
         posted(nic, now_fs, core.queue, core.chunk, core.started_fs)
     else:
-        taken(nic, now_fs, core.queue, core.chunk)
+        taken(nic, now_fs, core.queue, core.chunk, core.started_fs)
     core.is_running = 0
     if core.first_task != NO_TASK:
         start_chunk(nic, now_fs, core_number)

@@ -78,6 +78,7 @@ def fly(nic, lane, entry, arrivals, at_fs):
     slot = arrivals.tail & (LANE_CAP - 1)
     arrivals.tail += 1
     flying = arrivals.ring[slot]
+    flying.at_fs = entry.at_fs
     flying.kind = entry.kind
     flying.queue = entry.queue
     flying.n = entry.n

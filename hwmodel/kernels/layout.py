@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .journey_layout import JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS
 from .records import F64, I32, I64, ints, record
 
 NEVER = 2**62  # later than any simulated time
@@ -50,7 +51,7 @@ HISTOGRAM_SHIFT = 10
 HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
-DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(3)
+DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, SENDER_HISTOGRAM, GUEST_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(5)
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
 
 # What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
@@ -138,32 +139,32 @@ HELD = record(
     *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
     *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
-POST = record(*ints("posted_fs", "doorbell_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32))
+POST = record(
+    ("at_fs", I64, (POST_STAMPS,)), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32)
+)  # fmt: skip
 TX_QUEUE = record(
-    *ints("function", "first", "mask", "reserved", "posted", "rung", "known", "requested", "cached"),
+    *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "freed", "highest"),
     ("held", HELD),
 )
 FINISHED = record(
-    *ints("posted_fs", "doorbell_fs"),
-    ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32), ("index", I32), ("template", I32),
+    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32),
 )  # fmt: skip
 RX_QUEUE = record(
     *ints("function", "first", "mask", "known", "requested", "cached", "fetched"),
-    *ints("started", "visible", "taken", "counted", "since_refill", "highest"),
+    *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
     *ints("moderated_until_fs", "moderation_armed"),
     ("held", HELD),
 )
 
 # --- the NIC ---------------------------------------------------------------------------------------------------
 FRAME = record(
-    *ints("posted_fs", "doorbell_fs", "reads_left", "ready_fs"),
-    ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32), ("is_wire", I32),
+    *ints("reads_left", "ready_fs"),
+    ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32), ("is_wire", I32),
 )  # fmt: skip
 COPY = record(
-    *ints("posted_fs", "doorbell_fs", "entered_fs"),
-    ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("index", I32), ("template", I32),
-    ("tx_bytes", I32),
+    *ints("entered_fs"),
+    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
 )  # fmt: skip
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 SWITCH_BUS = record(
@@ -186,7 +187,9 @@ TAGS = record(
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address"),
 )  # fmt: skip
-SCHEDULER = record(*ints("chosen", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"))
+SCHEDULER = record(
+    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes")
+)
 
 TRANSACTION = record(
     *ints("at_fs", "address"),
@@ -290,7 +293,7 @@ NIC = record(
     ("counters", COUNTERS),
     # What the loop looks at between two events stands together.
     *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),
-    *ints("has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
+    *ints("rx_head_waits_fs", "has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "line_busy_until_fs"),
     *ints("grant_head", "grant_tail", "line_head", "line_tail", "pipe_head", "pipe_tail"),
     *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs"),
@@ -309,6 +312,8 @@ NIC = record(
     ("stall_tx_ring", STALL),
     ("from_doorbell", LATENCY),
     ("wire_wait", LATENCY),
+    ("sender_wait", LATENCY),
+    ("to_guest", LATENCY),
     ("function", FUNCTION, (MAX_FUNCTIONS,)),
     ("core", CORE, (MAX_FUNCTIONS,)),
     ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
@@ -330,6 +335,9 @@ NIC = record(
     ("groups", GROUPS),
     ("task", TASK, (TASK_CAP,)),
     ("log", DELIVERY_LOG),
+    ("journeys", JOURNEYS),
+    ("journey_log", JOURNEY_LOG),
+    ("part_sums", PART_SUMS, (HISTOGRAM_BUCKETS,)),
     ("post", POST, (RING_POOL,)),
     ("finished", FINISHED, (RING_POOL,)),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),

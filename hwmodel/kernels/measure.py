@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from . import inlined
 from .layout import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
+
+# Of IEEE 754's binary64: 52 bits of fraction below an exponent that stands 1023 too high.
+FRACTION_SHIFT = 52 - HISTOGRAM_SUB_BITS
+FIRST_OCTAVE = (1023 + HISTOGRAM_SUB_BITS - 1) << HISTOGRAM_SUB_BITS
 
 
 @inlined
@@ -28,20 +34,14 @@ def set_stalled(stall, now_fs, is_stalled):
 
 @inlined
 def bucket(value_fs):
-    """Return the log-linear bucket of a time: 128 buckets an octave, so at most 0.8 % wide."""
+    """Return the log-linear bucket of a time: 128 buckets an octave, so at most 0.8 % wide.
+
+    From 128 units on, exponent and first seven bits of the fraction of a 64-bit float are just that, side by side.
+    """
     value = value_fs >> HISTOGRAM_SHIFT
-    octave = 0
-    high = value >> (HISTOGRAM_SUB_BITS + 1)
-    if high >= 1 << 16:
-        octave += 16
-        high >>= 16
-    if high >= 1 << 8:
-        octave += 8
-        high >>= 8
-    while high > 0:
-        octave += 1
-        high >>= 1
-    index = (octave << HISTOGRAM_SUB_BITS) + (value >> octave)
+    if value < 1 << HISTOGRAM_SUB_BITS:
+        return value
+    index = (np.float64(value).view(np.int64) >> FRACTION_SHIFT) - FIRST_OCTAVE
     return min(index, HISTOGRAM_BUCKETS - 1)
 
 

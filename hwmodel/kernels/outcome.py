@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .journey_layout import POSTED, RUNG
+from .journeys import journey_lost, journey_on_wire
 from .layout import DOORBELL_HISTOGRAM, FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
 
@@ -81,6 +83,7 @@ def copy_dropped(nic, now_fs, copy, reason):
         nic.counters.mirrored_drops[reason] += 1
         mirrored_settled(nic, copy.group)
         return
+    journey_lost(nic, now_fs, copy.journey)
     nic.counters.copies_dropped += 1
     nic.counters.drops[reason] += 1
     nic.counters.function_drops[kind.function, reason] += 1
@@ -97,19 +100,19 @@ def stop_if_reached(nic, flow):
 
 
 @inlined
-def note_latency(nic, flow, now_fs, posted_fs, doorbell_fs):
+def note_latency(nic, flow, now_fs, journey):
     """Count a delivered copy's latency."""
-    latency_fs = now_fs - posted_fs
+    latency_fs = now_fs - journey.at_fs[POSTED]
     observe(flow.latency, latency_fs)
     if flow.histogram >= 0:
         nic.histogram[flow.histogram, bucket(latency_fs)] += 1
-    from_doorbell_fs = now_fs - doorbell_fs
+    from_doorbell_fs = now_fs - journey.at_fs[RUNG]
     observe(nic.from_doorbell, from_doorbell_fs)
     nic.histogram[DOORBELL_HISTOGRAM, bucket(from_doorbell_fs)] += 1
 
 
 @inlined
-def note_delivery(nic, now_fs, copy_kind, n_bytes, index, template):
+def note_delivery(nic, now_fs, copy_kind, n_bytes, journey):
     """Enter a delivery into the log that Python writes to a pcap."""
     log = nic.log
     if log.enabled == 0:
@@ -119,8 +122,8 @@ def note_delivery(nic, now_fs, copy_kind, n_bytes, index, template):
         return
     entry = log.entry[log.n]
     entry.at_fs = now_fs
-    entry.index = index
-    entry.template = template
+    entry.index = journey.index
+    entry.template = journey.template
     entry.copy_kind = copy_kind
     entry.n_bytes = n_bytes
     log.n += 1
@@ -145,8 +148,9 @@ def delivered_to_guest(nic, now_fs, finished):
     flow.n_bytes += frame_bytes
     copy_settled(nic, finished.group, True)
     stop_if_reached(nic, flow)
-    note_latency(nic, flow, now_fs, finished.posted_fs, finished.doorbell_fs)
-    note_delivery(nic, now_fs, finished.copy_kind, finished.n_bytes, finished.index, finished.template)
+    journey = nic.journeys.slot[finished.journey]
+    note_latency(nic, flow, now_fs, journey)
+    note_delivery(nic, now_fs, finished.copy_kind, finished.n_bytes, journey)
 
 
 @kernel
@@ -160,5 +164,7 @@ def delivered_to_wire(nic, now_fs, copy):
     flow.n_bytes += copy.n_bytes + 4
     copy_settled(nic, copy.group, True)
     stop_if_reached(nic, flow)
-    note_latency(nic, flow, now_fs, copy.posted_fs, copy.doorbell_fs)
-    note_delivery(nic, now_fs, copy.copy_kind, copy.n_bytes, copy.index, copy.template)
+    journey = nic.journeys.slot[copy.journey]
+    note_latency(nic, flow, now_fs, journey)
+    note_delivery(nic, now_fs, copy.copy_kind, copy.n_bytes, journey)
+    journey_on_wire(nic, now_fs, copy.journey)

@@ -7,6 +7,7 @@ from .drop_reason import DropReason
 from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
+from .journey_layout import RAISED, SEEN, STARTED, VISIBLE, WRITEBACK_STARTED, WRITTEN, WRITTEN_BACK
 from .layout import (
     COPY_CAP,
     MODERATION_TIMER,
@@ -66,14 +67,16 @@ def start_write(nic, now_fs, copy, n_descriptors):
     n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
-    slot.posted_fs = copy.posted_fs
-    slot.doorbell_fs = copy.doorbell_fs
+    slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
     slot.group = copy.group
     slot.n_descriptors = n_descriptors
-    slot.index = copy.index
-    slot.template = copy.template
+    journey = nic.journeys.slot[copy.journey]
+    journey.rx_queue = number
+    journey.at_fs[SEEN] = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
+    journey.at_fs[STARTED] = now_fs
+    nic.rx_head_waits_fs = -1
     queue.started += 1
     nic.rx_dma_busy = 1
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
@@ -95,8 +98,11 @@ def serve_rx_buffer(nic, now_fs):
         if nic.rx_queue[copy.queue].cached < n_needed:
             if fetch_rx_on_demand(nic, copy.queue, n_needed) or nic.limits.drop_enable == 0:
                 set_stalled(nic.stall_descriptors, now_fs, nic.rx_dma_busy == 0)
+                if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
+                    nic.rx_head_waits_fs = now_fs
                 return has_dropped
             fifo.head += 1
+            nic.rx_head_waits_fs = -1
             change(nic.rx_buffer, now_fs, -copy.n_bytes)
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
@@ -120,14 +126,31 @@ def raise_interrupt(nic, now_fs, number):
 
 
 @kernel
-def rx_written_back(nic, now_fs, number, n):
-    """Count frames whose write-back the host has received; show them, or raise an interrupt when it is due."""
+def payload_landed(nic, now_fs, number):
+    """Note that the host has received the last payload TLP of a ring's next frame."""
+    queue = nic.rx_queue[number]
+    journey = nic.journeys.slot[nic.finished[queue.first + (queue.landed & queue.mask)].journey]
+    journey.at_fs[WRITTEN] = now_fs
+    queue.landed += 1
+
+
+@kernel
+def rx_written_back(nic, now_fs, number, n, started_fs):
+    """Count frames whose write-back the host has received; show them, or raise an interrupt when it is due.
+
+    The write-back entered P at `started_fs`; what of that lies before the payload's landing is the payload's time.
+    """
     limits = nic.limits
     queue = nic.rx_queue[number]
     if n == 0:
         return
+    for i in range(queue.written_back, queue.written_back + n):
+        journey = nic.journeys.slot[nic.finished[queue.first + (i & queue.mask)].journey]
+        journey.at_fs[WRITEBACK_STARTED] = max(started_fs, journey.at_fs[WRITTEN])
+        journey.at_fs[WRITTEN_BACK] = now_fs
+    queue.written_back += n
     if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
-        show(nic, now_fs, number, n)
+        show(nic, now_fs, number, n, now_fs)
         return
     queue.counted += n
     if limits.moderation_fs == 0:
@@ -151,10 +174,17 @@ def moderation_expired(nic, now_fs, number):
 
 
 @kernel
-def show(nic, now_fs, number, n):
-    """Make `n` frames of a ring visible to the guest: that delivers them, and its core starts to take them."""
+def show(nic, now_fs, number, n, raised_fs):
+    """Make `n` frames of a ring visible to the guest: that delivers them, and its core starts to take them.
+
+    `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
+    """
     queue = nic.rx_queue[number]
     for i in range(queue.visible, queue.visible + n):
-        delivered_to_guest(nic, now_fs, nic.finished[queue.first + (i & queue.mask)])
+        slot = nic.finished[queue.first + (i & queue.mask)]
+        journey = nic.journeys.slot[slot.journey]
+        journey.at_fs[RAISED] = raised_fs
+        journey.at_fs[VISIBLE] = now_fs
+        delivered_to_guest(nic, now_fs, slot)
     queue.visible += n
     add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import set_timer
 from .fetch import fetch_tx
+from .journey_layout import CACHED
+from .journeys import journey_of_post, stamp_posts
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
@@ -18,9 +20,10 @@ from .translation import buffer_address
 
 
 @kernel
-def descriptors_cached(nic, number, n):
+def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
+    stamp_posts(nic, now_fs, queue, queue.picked + queue.cached, n, CACHED)
     if queue.cached == 0 and n > 0:
         function = nic.function[queue.function]
         function.ready_queues += 1
@@ -168,6 +171,7 @@ def pick(nic, now_fs):
         if scheduler.n_ready == 0:
             return
         scheduler.chosen = choose(nic, scheduler)
+        scheduler.chosen_fs = now_fs
     function = nic.function[scheduler.chosen]
     number = next_queue(nic, function)
     queue = nic.tx_queue[number]
@@ -181,8 +185,7 @@ def pick(nic, now_fs):
         return
     change(nic.tx_buffer, now_fs, n_bytes)
     frame = nic.grant[nic.grant_tail & (GRANT_CAP - 1)]
-    frame.posted_fs = post.posted_fs
-    frame.doorbell_fs = post.doorbell_fs
+    frame.journey = journey_of_post(nic, queue, number, scheduler.chosen_fs, now_fs)
     frame.template = post.template
     frame.n_bytes = n_bytes
     frame.hash = post.hash
@@ -204,4 +207,4 @@ def pick(nic, now_fs):
     descriptor_leaves(nic, number)
     shape(nic, now_fs, scheduler.chosen, n_bytes + 4)
     scheduler.chosen = -1
-    fetch_tx(nic, number)
+    fetch_tx(nic, now_fs, number)

@@ -6,6 +6,8 @@ from . import kernel
 from .drop_reason import DropReason
 from .events import set_next, set_timer
 from .guest import add_task
+from .journey_layout import OFFERED
+from .journeys import enter
 from .layout import (
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
@@ -110,10 +112,13 @@ def arm(nic, number):
 
 
 @kernel
-def reserve(nic, number, source):
+def reserve(nic, now_fs, number, source):
     """Take a slot of a Tx ring for the pending frame."""
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.reserved & queue.mask)]
+    offered_fs = now_fs if is_closed(source) else source.next_at_fs
+    post.at_fs[OFFERED] = offered_fs
+    enter(nic, now_fs, offered_fs)
     post.template = source.pending_template
     post.n_bytes = source.pending_bytes - 4
     post.hash = source.pending_hash
@@ -156,7 +161,7 @@ def feed_guest(nic, now_fs, function_number):
             break
         count_offered(nic, source.pending_template)
         if has_room:
-            reserve(nic, queue_number, source)
+            reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
                 add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
                 n_posts = 0

@@ -16,8 +16,7 @@ UPLINK = 0
 @kernel
 def carry_over(target, frame):
     """Copy what the switch needs of a frame."""
-    target.posted_fs = frame.posted_fs
-    target.doorbell_fs = frame.doorbell_fs
+    target.journey = frame.journey
     target.template = frame.template
     target.n_bytes = frame.n_bytes
     target.hash = frame.hash

@@ -5,6 +5,8 @@ from __future__ import annotations
 from . import inlined, kernel
 from .drop_reason import DropReason
 from .events import set_next
+from .journey_layout import BUFFERED, PAYLOAD_IN
+from .journeys import UNMEASURED, journey_from_wire, journey_lost, journey_of_copy, stamp_switched
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
@@ -83,14 +85,11 @@ def fits_rx_buffer(nic, n_bytes):
 @inlined
 def assign(target, copy):
     """Carry a copy over from one FIFO's entry to another's."""
-    target.posted_fs = copy.posted_fs
-    target.doorbell_fs = copy.doorbell_fs
+    target.journey = copy.journey
     target.copy_kind = copy.copy_kind
     target.n_bytes = copy.n_bytes
     target.group = copy.group
     target.queue = copy.queue
-    target.index = copy.index
-    target.template = copy.template
     target.tx_bytes = copy.tx_bytes
 
 
@@ -99,6 +98,7 @@ def store_in_rx_buffer(nic, now_fs, copy):
     """Move a copy into the Rx buffer."""
     fifo = nic.rx_fifo
     assign(fifo.ring[fifo.tail & COPY_MASK], copy)
+    nic.journeys.slot[copy.journey].at_fs[BUFFERED] = now_fs
     fifo.tail += 1
     change(nic.rx_buffer, now_fs, copy.n_bytes)
 
@@ -122,7 +122,7 @@ def move_local_copies(nic, now_fs):
 
 
 @inlined
-def make_copy(nic, now_fs, frame, number, group):
+def make_copy(nic, now_fs, frame, number, group, journey):
     """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
     kind = nic.copy_kind[number]
     if kind.is_mirrored:
@@ -131,14 +131,12 @@ def make_copy(nic, now_fs, frame, number, group):
         nic.counters.copies_made += 1
     fifo = nic.mac_fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & COPY_MASK]
-    copy.posted_fs = frame.posted_fs
-    copy.doorbell_fs = frame.doorbell_fs
+    copy.journey = journey
     copy.entered_fs = now_fs
     copy.copy_kind = number
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
-    copy.index = frame.index
-    copy.template = frame.template
+    stamp_switched(nic, now_fs, journey, number)
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
     if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
         nic.flow[kind.flow].offered += 1
@@ -165,6 +163,7 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     nic.counters.dropped += 1
     nic.counters.drops[reason] += 1
+    journey_lost(nic, now_fs, frame.journey)
     if template.flow >= 0:
         nic.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
@@ -199,7 +198,13 @@ def switch_frame(nic, now_fs, frame):
         if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
             nic.overflow = 1
     for number in range(first, first + n_all):
-        make_copy(nic, now_fs, frame, number, group)
+        if number >= first + n_copies:
+            journey = UNMEASURED
+        elif number == first:
+            journey = frame.journey
+        else:
+            journey = journey_of_copy(nic, now_fs, frame.journey)
+        make_copy(nic, now_fs, frame, number, group, journey)
     nic.moves_due = 1
 
 
@@ -273,6 +278,7 @@ def pipeline_done(nic, now_fs):
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grant[grant & (GRANT_CAP - 1)]
+    nic.journeys.slot[frame.journey].at_fs[PAYLOAD_IN] = now_fs
     while nic.grant_head != nic.grant_tail:
         first = nic.grant[nic.grant_head & (GRANT_CAP - 1)]
         if first.reads_left > 0:
@@ -291,8 +297,7 @@ def line_done(nic, now_fs):
     set_next(
         nic.events, LINE, NEVER if nic.line_head == nic.line_tail else nic.line[nic.line_head & (LINE_CAP - 1)].ready_fs
     )
-    frame.posted_fs = now_fs
-    frame.doorbell_fs = now_fs
+    frame.journey = journey_from_wire(nic, now_fs, frame.template, frame.index)
     nic.wire_rx_bytes += max(frame.n_bytes, 60) + 4
     nic.counters.from_wire += 1
     count_offered(nic, frame.template)

@@ -173,6 +173,7 @@ def waits_for_memory(nic, now_fs, sending, memory_fs):
     number = writes.tail & (LANE_CAP - 1)
     writes.tail += 1
     held = writes.ring[number]
+    held.at_fs = sending.at_fs
     held.kind = kind
     held.queue = sending.queue
     held.n = sending.n

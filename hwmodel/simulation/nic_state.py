@@ -56,6 +56,7 @@ def build_state(config: Config, seed: int) -> State:
     nic.events.next_at[:] = layout.NEVER
     nic.events.rare_at = layout.NEVER
     nic.done_queue = -1
+    nic.rx_head_waits_fs = -1
     nic.delivered_target = layout.NEVER
     nic["flow"]["stop_at"][:] = layout.NEVER
     for name in STALLS:
