@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from . import kernel
-from .journey_layout import REQUESTED, TOLD
-from .journeys import stamp_posts
 
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 
@@ -34,7 +32,8 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
 def told(nic, now_fs, number, n):
     """Take in a Tx doorbell: the driver has posted `n` more frames."""
     queue = nic.tx_queue[number]
-    stamp_posts(nic, now_fs, queue, queue.told, n, TOLD)
+    for i in range(queue.told, queue.told + n):
+        nic.post[queue.first + (i & queue.mask)].told_fs = now_fs
     queue.told += n
     queue.known += n
 
@@ -47,7 +46,8 @@ def fetch_tx(nic, now_fs, number):
     while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
         n = min(queue.known, limits.fetch_batch)
         want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
-        stamp_posts(nic, now_fs, queue, queue.fetched, n, REQUESTED)
+        for i in range(queue.fetched, queue.fetched + n):
+            nic.post[queue.first + (i & queue.mask)].requested_fs = now_fs
         queue.fetched += n
         queue.known -= n
         queue.requested += n

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from . import kernel
 from .events import set_timer
-from .journey_layout import POSTED, RUNG, TAKEN
-from .journeys import UNMEASURED, note_parts, stamp_posts
+from .journeys import UNMEASURED, note_parts
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
 from .transactions import enqueue
 
@@ -91,11 +90,12 @@ def posted(nic, now_fs, number, n, started_fs):
     at_fs = started_fs
     for i in range(queue.posted, queue.posted + n):
         at_fs += nic.host.frame_time_fs
-        nic.post[queue.first + (i & queue.mask)].at_fs[POSTED] = at_fs
+        nic.post[queue.first + (i & queue.mask)].posted_fs = at_fs
     queue.posted += n
     n_told = queue.posted - queue.rung
     if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
-        stamp_posts(nic, now_fs, queue, queue.rung, n_told, RUNG)
+        for i in range(queue.rung, queue.posted):
+            nic.post[queue.first + (i & queue.mask)].rung_fs = now_fs
         queue.rung = queue.posted
         enqueue(nic, nic.down.first, now_fs, TX_DOORBELL, number, 4, 0, n_told, 0, 0)
 
@@ -110,7 +110,7 @@ def taken(nic, now_fs, number, n, started_fs):
         slot = nic.finished[queue.first + (i & queue.mask)]
         queue.since_refill += slot.n_descriptors
         if slot.journey != UNMEASURED:
-            nic.journeys.slot[slot.journey].at_fs[TAKEN] = at_fs
+            nic.journeys.slot[slot.journey].taken_fs = at_fs
             nic.journeys.taken_early_fs += float(now_fs - at_fs)
             note_parts(nic, now_fs, slot.journey)
     queue.taken += n

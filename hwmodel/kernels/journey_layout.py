@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from .records import F64, I32, I64, ints, record
+from .records import F64, I32, ints, record
 
 JOURNEY_CAP = 1 << 22  # frames and copies under way, each from the scheduler's pick to the guest that takes it
 JOURNEY_LOG_CAP = 1 << 16
 
 # What is stamped on a frame's way, in its order; docs/results.md says of each part between two stamps what it is.
-(
-    OFFERED, POSTED, RUNG, TOLD, REQUESTED, CACHED, CHOSEN, PICKED, PAYLOAD_IN, SWITCHED, SENT, BUFFERED, SEEN, STARTED,
-    WRITTEN, WRITEBACK_STARTED, WRITTEN_BACK, RAISED, VISIBLE, TAKEN, STAMPS,
-) = range(21)  # fmt: skip
-POST_STAMPS = CHOSEN  # those before are made while the frame lies in its Tx ring
-
+POST_STAMPS = ("offered_fs", "posted_fs", "rung_fs", "told_fs", "requested_fs", "cached_fs")  # while in its Tx ring
+STAMPS = (
+    *POST_STAMPS,
+    "chosen_fs", "picked_fs", "payload_in_fs", "switched_fs", "sent_fs", "buffered_fs", "seen_fs", "started_fs",
+    "written_fs", "writeback_started_fs", "written_back_fs", "raised_fs", "visible_fs", "taken_fs",
+)  # fmt: skip
+# The parts, each between two stamps that follow one another; the first lies before the post.
+PART_FIELDS = (
+    "sender_wait",
+    "driver_batch", "doorbell", "tx_ring", "tx_descriptor_fetch", "scheduler", "tx_room", "payload_read", "switch",
+    "wire", "rx_room", "rx_buffer", "rx_descriptor", "payload_write", "writeback_batch", "writeback",
+    "interrupt_moderation", "interrupt", "guest_queue",
+)  # fmt: skip
 
 JOURNEY = record(
-    ("at_fs", I64, (STAMPS,)), *ints("number"),
+    *ints(*STAMPS, "number"),
     ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I32), ("rx_queue", I32),
 )  # fmt: skip
 # `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
@@ -27,4 +34,4 @@ JOURNEYS = record(
     ("slot", JOURNEY, (JOURNEY_CAP,)),
 )  # fmt: skip
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", JOURNEY, (JOURNEY_LOG_CAP,)))
-PART_SUMS = record(("part_fs", F64, (STAMPS,)))  # of one bucket of the whole latency; by the stamp that ends the part
+PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # in femtoseconds, of one bucket of the whole latency

@@ -140,7 +140,7 @@ HELD = record(
     *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
 POST = record(
-    ("at_fs", I64, (POST_STAMPS,)), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32)
+    *ints(*POST_STAMPS), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32)
 )  # fmt: skip
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
@@ -160,7 +160,8 @@ RX_QUEUE = record(
 # --- the NIC ---------------------------------------------------------------------------------------------------
 FRAME = record(
     *ints("reads_left", "ready_fs"),
-    ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32), ("is_wire", I32),
+    ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
+    ("is_wire", I32),
 )  # fmt: skip
 COPY = record(
     *ints("entered_fs"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .journey_layout import POSTED, RUNG
 from .journeys import journey_lost, journey_on_wire
 from .layout import DOORBELL_HISTOGRAM, FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
@@ -102,11 +101,11 @@ def stop_if_reached(nic, flow):
 @inlined
 def note_latency(nic, flow, now_fs, journey):
     """Count a delivered copy's latency."""
-    latency_fs = now_fs - journey.at_fs[POSTED]
+    latency_fs = now_fs - journey.posted_fs
     observe(flow.latency, latency_fs)
     if flow.histogram >= 0:
         nic.histogram[flow.histogram, bucket(latency_fs)] += 1
-    from_doorbell_fs = now_fs - journey.at_fs[RUNG]
+    from_doorbell_fs = now_fs - journey.rung_fs
     observe(nic.from_doorbell, from_doorbell_fs)
     nic.histogram[DOORBELL_HISTOGRAM, bucket(from_doorbell_fs)] += 1
 

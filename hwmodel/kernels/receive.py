@@ -7,7 +7,6 @@ from .drop_reason import DropReason
 from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
-from .journey_layout import RAISED, SEEN, STARTED, VISIBLE, WRITEBACK_STARTED, WRITTEN, WRITTEN_BACK
 from .layout import (
     COPY_CAP,
     MODERATION_TIMER,
@@ -74,8 +73,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.n_descriptors = n_descriptors
     journey = nic.journeys.slot[copy.journey]
     journey.rx_queue = number
-    journey.at_fs[SEEN] = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
-    journey.at_fs[STARTED] = now_fs
+    journey.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
+    journey.started_fs = now_fs
     nic.rx_head_waits_fs = -1
     queue.started += 1
     nic.rx_dma_busy = 1
@@ -130,7 +129,7 @@ def payload_landed(nic, now_fs, number):
     """Note that the host has received the last payload TLP of a ring's next frame."""
     queue = nic.rx_queue[number]
     journey = nic.journeys.slot[nic.finished[queue.first + (queue.landed & queue.mask)].journey]
-    journey.at_fs[WRITTEN] = now_fs
+    journey.written_fs = now_fs
     queue.landed += 1
 
 
@@ -146,8 +145,8 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
         return
     for i in range(queue.written_back, queue.written_back + n):
         journey = nic.journeys.slot[nic.finished[queue.first + (i & queue.mask)].journey]
-        journey.at_fs[WRITEBACK_STARTED] = max(started_fs, journey.at_fs[WRITTEN])
-        journey.at_fs[WRITTEN_BACK] = now_fs
+        journey.writeback_started_fs = max(started_fs, journey.written_fs)
+        journey.written_back_fs = now_fs
     queue.written_back += n
     if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
         show(nic, now_fs, number, n, now_fs)
@@ -183,8 +182,8 @@ def show(nic, now_fs, number, n, raised_fs):
     for i in range(queue.visible, queue.visible + n):
         slot = nic.finished[queue.first + (i & queue.mask)]
         journey = nic.journeys.slot[slot.journey]
-        journey.at_fs[RAISED] = raised_fs
-        journey.at_fs[VISIBLE] = now_fs
+        journey.raised_fs = raised_fs
+        journey.visible_fs = now_fs
         delivered_to_guest(nic, now_fs, slot)
     queue.visible += n
     add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import set_timer
 from .fetch import fetch_tx
-from .journey_layout import CACHED
-from .journeys import journey_of_post, stamp_posts
+from .journeys import journey_of_post
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
@@ -23,7 +22,9 @@ from .translation import buffer_address
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
-    stamp_posts(nic, now_fs, queue, queue.picked + queue.cached, n, CACHED)
+    first = queue.picked + queue.cached
+    for i in range(first, first + n):
+        nic.post[queue.first + (i & queue.mask)].cached_fs = now_fs
     if queue.cached == 0 and n > 0:
         function = nic.function[queue.function]
         function.ready_queues += 1
@@ -185,7 +186,7 @@ def pick(nic, now_fs):
         return
     change(nic.tx_buffer, now_fs, n_bytes)
     frame = nic.grant[nic.grant_tail & (GRANT_CAP - 1)]
-    frame.journey = journey_of_post(nic, queue, number, scheduler.chosen_fs, now_fs)
+    frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template
     frame.n_bytes = n_bytes
     frame.hash = post.hash

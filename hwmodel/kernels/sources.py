@@ -6,7 +6,6 @@ from . import kernel
 from .drop_reason import DropReason
 from .events import set_next, set_timer
 from .guest import add_task
-from .journey_layout import OFFERED
 from .journeys import enter
 from .layout import (
     CLOSED_RECORDED_SOURCE,
@@ -117,7 +116,7 @@ def reserve(nic, now_fs, number, source):
     queue = nic.tx_queue[number]
     post = nic.post[queue.first + (queue.reserved & queue.mask)]
     offered_fs = now_fs if is_closed(source) else source.next_at_fs
-    post.at_fs[OFFERED] = offered_fs
+    post.offered_fs = offered_fs
     enter(nic, now_fs, offered_fs)
     post.template = source.pending_template
     post.n_bytes = source.pending_bytes - 4

@@ -5,7 +5,6 @@ from __future__ import annotations
 from . import inlined, kernel
 from .drop_reason import DropReason
 from .events import set_next
-from .journey_layout import BUFFERED, PAYLOAD_IN
 from .journeys import UNMEASURED, journey_from_wire, journey_lost, journey_of_copy, stamp_switched
 from .layout import (
     COPY_CAP,
@@ -98,7 +97,7 @@ def store_in_rx_buffer(nic, now_fs, copy):
     """Move a copy into the Rx buffer."""
     fifo = nic.rx_fifo
     assign(fifo.ring[fifo.tail & COPY_MASK], copy)
-    nic.journeys.slot[copy.journey].at_fs[BUFFERED] = now_fs
+    nic.journeys.slot[copy.journey].buffered_fs = now_fs
     fifo.tail += 1
     change(nic.rx_buffer, now_fs, copy.n_bytes)
 
@@ -278,7 +277,7 @@ def pipeline_done(nic, now_fs):
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grant[grant & (GRANT_CAP - 1)]
-    nic.journeys.slot[frame.journey].at_fs[PAYLOAD_IN] = now_fs
+    nic.journeys.slot[frame.journey].payload_in_fs = now_fs
     while nic.grant_head != nic.grant_tail:
         first = nic.grant[nic.grant_head & (GRANT_CAP - 1)]
         if first.reads_left > 0:
