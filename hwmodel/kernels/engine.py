@@ -58,7 +58,7 @@ from .link import (
     start_up,
 )
 from .measure import change
-from .reads import host_reads, is_stored, issue, release_tag
+from .reads import host_reads, is_stored, issue, release_tag, served_read
 from .receive import moderation_expired, payload_landed, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
@@ -112,13 +112,18 @@ def read_complete(nic, now_fs, number):
         issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
     if kind == PAYLOAD_READ:
         frame = nic.grant[grant & (GRANT_CAP - 1)]
+        frame.n_reads += 1
+        frame.link_bytes += tag.link_bytes
+        frame.link_tlps += tag.link_tlps
         frame.reads_left -= 1
         if frame.reads_left == 0:
             frame_in(nic, now_fs, grant)
-    elif kind == TX_DESCRIPTOR_READ:
+    else:
+        served_read(nic, kind, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
+    if kind == TX_DESCRIPTOR_READ:
         descriptors_cached(nic, now_fs, ring_queue, n_descriptors)
         fetch_tx(nic, now_fs, ring_queue)
-    else:
+    elif kind == RX_DESCRIPTOR_READ:
         queue = nic.rx_queue[ring_queue]
         queue.cached += n_descriptors
         queue.requested -= n_descriptors
@@ -132,8 +137,12 @@ def down_received(nic, now_fs, sending):
     reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
     if kind >= RX_DESCRIPTOR_COMPLETION:
-        if sending.is_last and is_stored(nic, now_fs, sending.tag):
-            return int(sending.tag)
+        if sending.is_last:
+            tag = nic.tags.slot[sending.tag]
+            tag.link_bytes = sending.room_bytes
+            tag.link_tlps = sending.n
+            if is_stored(nic, now_fs, sending.tag):
+                return int(sending.tag)
     elif kind == TX_DOORBELL:
         told(nic, now_fs, sending.queue, sending.n)
         fetch_tx(nic, now_fs, sending.queue)

@@ -51,7 +51,10 @@ HISTOGRAM_SHIFT = 10
 HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
-DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, SENDER_HISTOGRAM, GUEST_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(5)
+(
+    DELIVERY_HISTOGRAM, DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, SENDER_HISTOGRAM, GUEST_HISTOGRAM,
+    FIRST_FLOW_HISTOGRAM,
+) = range(6)  # fmt: skip
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
 
 # What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
@@ -159,7 +162,7 @@ RX_QUEUE = record(
 
 # --- the NIC ---------------------------------------------------------------------------------------------------
 FRAME = record(
-    *ints("reads_left", "ready_fs"),
+    *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
     ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
     ("is_wire", I32),
 )  # fmt: skip
@@ -179,7 +182,9 @@ GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
-TAG = record(*ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs"))
+TAG = record(
+    *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps")
+)
 TAGS = record(
     *ints("n_tags", "n_free", "fewest_free", "held_fs"),
     ("free", I32, (MAX_TAGS,)),
@@ -201,7 +206,7 @@ TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
     *ints("is_busy", "sends_second", "slot", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
-    *ints("busy_fs", "dllps"),
+    *ints("busy_fs", "dllps", "first_bytes", "first_tlps", "second_bytes", "second_tlps"),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
@@ -257,9 +262,20 @@ LIMITS = record(
 # --- what is measured ------------------------------------------------------------------------------------------
 TRANSFER = record(*ints("left_bytes", "begun_fs"))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
+# What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
+SERVED = record(*ints("n", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
 COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
-    *ints("copies_dropped", "delivered_bytes", "vm_copies", "mirrored_made", "mirrored", "mirrored_dropped"),
+    *ints(
+        "copies_dropped",
+        "rx_copies",
+        "rx_descriptors",
+        "delivered_bytes",
+        "vm_copies",
+        "mirrored_made",
+        "mirrored",
+        "mirrored_dropped",
+    ),
     ("drops", I64, (MAX_REASONS,)),
     ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
     ("mirrored_drops", I64, (MAX_REASONS,)),
@@ -311,6 +327,8 @@ NIC = record(
     ("stall_rx_buffer", STALL),
     ("stall_rate_limit", STALL),
     ("stall_tx_ring", STALL),
+    ("served", SERVED, (KINDS,)),
+    ("delivery", LATENCY),
     ("from_doorbell", LATENCY),
     ("wire_wait", LATENCY),
     ("sender_wait", LATENCY),

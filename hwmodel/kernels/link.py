@@ -88,6 +88,12 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
         busy_fs += link.due_dllps * pcie.dllp_fs
         link.dllps += link.due_dllps
         link.due_dllps = 0
+    if is_second:
+        link.second_bytes += n_bytes
+        link.second_tlps += 1
+    else:
+        link.first_bytes += n_bytes
+        link.first_tlps += 1
     kind = entry.kind
     link.n_tlps[kind] += 1
     link.n_bytes[kind] += n_bytes
@@ -150,7 +156,40 @@ def start_up(nic, now_fs):
         consume(nic.credits[POSTED_CREDIT], p_bytes)
     nic.events.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
     entry = posted.ring[link.slot]
+    if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
+        served_up(nic, link, entry)
     return entry.room_bytes > 0 and entry.is_last == 1
+
+
+@inlined
+def served_up(nic, link, entry):
+    """Count what a frame's payload writes, or a write-back or interrupt for `entry.n` frames, took on the link."""
+    served = nic.served[entry.kind]
+    served.n += max(entry.n, 1)
+    served.up_bytes += link.first_bytes
+    served.up_tlps += link.first_tlps
+    link.first_bytes = 0
+    link.first_tlps = 0
+
+
+@inlined
+def served_down(nic, link, entry):
+    """Count what a doorbell for `entry.n` frames or descriptors took on the link."""
+    served = nic.served[entry.kind]
+    served.n += entry.n
+    served.down_bytes += link.first_bytes
+    served.down_tlps += link.first_tlps
+    link.first_bytes = 0
+    link.first_tlps = 0
+
+
+@inlined
+def keep_for_read(link, entry):
+    """Keep with a read's last completion what all of its completions took on the link: bytes and TLPs."""
+    entry.room_bytes = link.second_bytes
+    entry.n = link.second_tlps
+    link.second_bytes = 0
+    link.second_tlps = 0
 
 
 @inlined
@@ -166,7 +205,9 @@ def send_completion(nic, now_fs):
     entry = link.second.ring[link.second.head & TLP_MASK]
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.completion_bytes, n_bytes)
-    if pcie.runs_on and entry.is_last == 0:
+    if entry.is_last:
+        keep_for_read(link, entry)
+    elif pcie.runs_on:
         link.boundary_fs = end_fs
         end_fs += rest_of_read_fs(pcie, entry.left_bytes)
     nic.events.next_at[DOWN_DONE] = end_fs
@@ -192,7 +233,10 @@ def pass_boundary(nic):
     nic.events.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
-    link.boundary_fs = NEVER if entry.is_last else end_fs
+    if entry.is_last:
+        keep_for_read(link, entry)
+        end_fs = NEVER
+    link.boundary_fs = end_fs
 
 
 @inlined
@@ -244,6 +288,7 @@ def start_down(nic, now_fs):
                 return
     if p_waits:
         events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, 4)
+        served_down(nic, link, posted.ring[link.slot])
 
 
 @inlined

@@ -115,6 +115,17 @@ def is_stored(nic, now_fs, number):
 
 
 @inlined
+def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
+    """Count what the reads of a frame, or of `n` descriptors, took on the link."""
+    served = nic.served[kind]
+    served.n += n
+    served.up_bytes += n_reads * nic.pcie.request_bytes
+    served.up_tlps += n_reads
+    served.down_bytes += down_bytes
+    served.down_tlps += down_tlps
+
+
+@inlined
 def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags

@@ -77,6 +77,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     journey.started_fs = now_fs
     nic.rx_head_waits_fs = -1
     queue.started += 1
+    nic.counters.rx_copies += 1
+    nic.counters.rx_descriptors += n_descriptors
     nic.rx_dma_busy = 1
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
     hold_for_writeback(nic, now_fs, queue.held, n_descriptors)

@@ -194,6 +194,9 @@ def pick(nic, now_fs):
     frame.queue = number
     frame.is_wire = 0
     frame.reads_left = 1
+    frame.n_reads = 0
+    frame.link_bytes = 0
+    frame.link_tlps = 0
     reads = nic.reads
     reads.frame = nic.grant_tail
     reads.left_bytes = n_bytes

@@ -12,6 +12,7 @@ from .layout import (
     LINE,
     LINE_CAP,
     NEVER,
+    PAYLOAD_READ,
     PIPE_CAP,
     PIPELINE,
     WIRE,
@@ -20,6 +21,7 @@ from .layout import (
 from .measure import bucket, change, observe, set_stalled
 from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
+from .reads import served_read
 from .receive import COPY_MASK, serve_rx_buffer
 from .sources import count_offered, wire_time_fs
 from .switch_bus import ask_for_bus, carry_over, take_passed
@@ -278,6 +280,7 @@ def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grant[grant & (GRANT_CAP - 1)]
     nic.journeys.slot[frame.journey].payload_in_fs = now_fs
+    served_read(nic, PAYLOAD_READ, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
     while nic.grant_head != nic.grant_tail:
         first = nic.grant[nic.grant_head & (GRANT_CAP - 1)]
         if first.reads_left > 0:
