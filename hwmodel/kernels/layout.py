@@ -268,6 +268,8 @@ COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
     *ints(
         "copies_dropped",
+        "switched",
+        "wire_copies",
         "rx_copies",
         "rx_descriptors",
         "delivered_bytes",

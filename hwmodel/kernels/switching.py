@@ -143,6 +143,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         nic.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
         fifo.tail += 1
+        nic.counters.wire_copies += 1
         change(nic.wire_queue, now_fs, 1)
         if nic.wire_busy == 0:
             start_wire(nic, now_fs)
@@ -178,6 +179,7 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
 def switch_frame(nic, now_fs, frame):
     """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
     template = nic.template[frame.template]
+    nic.counters.switched += 1 - frame.is_wire
     reason = template.reason
     first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
     if frame.n_bytes > template.longest_bytes:

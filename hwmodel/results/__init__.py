@@ -6,10 +6,13 @@ from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness, sender_rates_gbps
 from hwmodel.results.histogram import (
     LATENCY_BUCKETS,
+    LEAST_SAMPLES_P99,
+    LEAST_SAMPLES_P999,
     UNIT_FS,
     LogLinearBuckets,
     filled_columns,
     merge_histogram,
+    quantile_bucket,
     quantile_ns,
     summarize_latency,
 )
@@ -38,6 +41,8 @@ from hwmodel.results.result import (
 
 __all__ = [
     "LATENCY_BUCKETS",
+    "LEAST_SAMPLES_P99",
+    "LEAST_SAMPLES_P999",
     "PARTS",
     "PART_WORDS",
     "RESOURCES",
@@ -72,6 +77,7 @@ __all__ = [
     "jain_fairness",
     "load_result",
     "merge_histogram",
+    "quantile_bucket",
     "quantile_ns",
     "sender_rates_gbps",
     "summarize_latency",

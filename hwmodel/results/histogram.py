@@ -77,18 +77,25 @@ def filled_columns(min_fs: int, max_fs: int, n_buckets: int, buckets: LogLinearB
     return slice(min(buckets.index(min_fs // UNIT_FS), last), min(buckets.index(max_fs // UNIT_FS), last) + 1)
 
 
-def quantile_ns(counts: Counts, numerator: int, denominator: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> float:
-    """Return the time in ns that `numerator / denominator` of the samples do not exceed, to half a bucket.
-
-    The rank is the nearest one, ceil(n * numerator / denominator), in whole numbers. Raises ValueError without samples.
-    """
+def quantile_bucket(counts: Counts, numerator: int, denominator: int) -> int:
+    """Return the bucket in which the sample of a quantile's rank lies; ValueError without samples."""
     totals = np.cumsum(np.asarray(counts, dtype=np.int64))
     n_samples = int(totals[-1]) if totals.size else 0
     if n_samples == 0:
         raise ValueError("no samples, no quantile")
     rank = max(1, -(-n_samples * numerator // denominator))
-    index = int(np.searchsorted(totals, rank, side="left"))
-    return buckets.mid(index) * UNIT_FS / FS_PER_NS
+    return int(np.searchsorted(totals, rank, side="left"))
+
+
+def quantile_ns(
+    counts: Counts, numerator: int, denominator: int, buckets: LogLinearBuckets = LATENCY_BUCKETS, first: int = 0
+) -> float:
+    """Return the time in ns that `numerator / denominator` of the samples do not exceed, to half a bucket.
+
+    The rank is the nearest one, ceil(n * numerator / denominator), in whole numbers; `counts` may leave out the buckets
+    before `first`. Raises ValueError without samples.
+    """
+    return buckets.mid(first + quantile_bucket(counts, numerator, denominator)) * UNIT_FS / FS_PER_NS
 
 
 def summarize_latency(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.results import filled_columns
+from hwmodel.simulation.population import Population, take_population
 
 if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
@@ -25,12 +26,24 @@ COUNTERS = (
     "copies_made",
     "copies_delivered",
     "copies_dropped",
+    "switched",
+    "wire_copies",
+    "rx_copies",
+    "rx_descriptors",
     "delivered_bytes",
     "vm_copies",
     "mirrored_made",
     "mirrored",
     "mirrored_dropped",
 )
+# Latencies of the state, and the histogram row that each has.
+LATENCIES = {
+    "delivery": layout.DELIVERY_HISTOGRAM,
+    "from_doorbell": layout.DOORBELL_HISTOGRAM,
+    "to_guest": layout.GUEST_HISTOGRAM,
+    "sender_wait": layout.SENDER_HISTOGRAM,
+    "wire_wait": layout.WIRE_WAIT_HISTOGRAM,
+}
 SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs")
 
 Ints = npt.NDArray[np.int64]
@@ -51,8 +64,9 @@ class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
     `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `tx_ring_highest` and
-    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `flow_latencies` and
-    the histograms are those since the window began, and not copied: they may take most of a run's memory.
+    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `latencies`, the
+    histograms and the parts' sums are those since the window began, and the last two not copied: they may take most of
+    a run's memory. `served`: what whole transactions took on the link, by kind.
     """
 
     now_fs: int
@@ -79,20 +93,22 @@ class Snapshot:
     rx_ring_highest: int
     n_receivers: int
     histogram: npt.NDArray[np.int32]
-    from_doorbell: npt.NDArray[Any]
-    wire_wait: npt.NDArray[Any]
+    latencies: dict[str, npt.NDArray[Any]]
+    part_sums: npt.NDArray[Any]
+    served: npt.NDArray[Any]
+    population: Population
 
 
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     flows = nic["flow"][: len(book.flows)]
-    _forget(nic["histogram"][layout.DOORBELL_HISTOGRAM], nic.from_doorbell)
-    _forget(nic["histogram"][layout.WIRE_WAIT_HISTOGRAM], nic.wire_wait)
+    _forget(nic["part_sums"], nic.to_guest)
+    for name, row in LATENCIES.items():
+        _forget(nic["histogram"][row], nic[name])
+        nic[name].n = 0
+        nic[name].sum_fs = 0
     for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
         _forget(nic["histogram"][row], latency)
-    for latency in (nic.from_doorbell, nic.wire_wait):
-        latency.n = 0
-        latency.sum_fs = 0
     nic["flow"]["latency"][: len(book.flows)] = 0
     for name in GAUGES:
         gauge = nic[name]
@@ -107,7 +123,7 @@ def begin_window(nic: Any, book: FlowBook) -> None:
 def _forget(row: Any, latency: Any) -> None:
     """Empty a histogram, where it can be filled only: all that is touched takes memory."""
     if latency["n"] > 0:
-        row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = 0
+        row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = np.zeros((), row.dtype)
 
 
 def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
@@ -128,7 +144,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         function_mirrored=nic["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
-        areas={name: _area(nic[name], now_fs) for name in GAUGES},
+        areas={name: area_of(nic[name], now_fs) for name in GAUGES},
         highest={name: int(nic[name].highest) for name in GAUGES},
         stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
@@ -142,8 +158,10 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
         histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
-        from_doorbell=np.array(nic["from_doorbell"]),
-        wire_wait=np.array(nic["wire_wait"]),
+        latencies={name: np.array(nic[name]) for name in LATENCIES},
+        part_sums=nic["part_sums"],
+        served=nic["served"].copy(),
+        population=take_population(nic, now_fs),
     )
 
 
@@ -182,7 +200,8 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     return busy_fs
 
 
-def _area(gauge: Any, now_fs: int) -> float:
+def area_of(gauge: Any, now_fs: int) -> float:
+    """Return an occupancy's integral over time up to now, in its unit times femtoseconds."""
     return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
 
 

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 
 class Span:
-    """Hold a window: two snapshots and the differences between them."""
+    """Hold a window: two snapshots and the differences between them.
+
+    `gives_rates`: whether the window is long enough for rates (`window_checks.py` says).
+    """
 
     def __init__(self, start: Snapshot, end: Snapshot) -> None:
+        self.gives_rates = True
         self.start = start
         self.end = end
         self.fs = max(1, end.now_fs - start.now_fs)
@@ -24,13 +28,22 @@ class Span:
         """Return how many were counted in the window."""
         return self.end.counts[name] - self.start.counts[name]
 
-    def gbps(self, n_bytes: int) -> float:
-        """Return bytes of the window as a rate."""
-        return n_bytes * BITS_PER_BYTE * (FS_PER_S / 1e9) / self.fs
+    @property
+    def frames(self) -> int:
+        """Return the frames delivered in the window, to VMs and to the wire."""
+        return self.count("vm_copies") + self.count("delivered_to_wire")
 
-    def mpps(self, frames: int) -> float:
-        """Return frames of the window as a rate."""
-        return frames * (FS_PER_S / 1e6) / self.fs
+    def gbps(self, n_bytes: int) -> float | None:
+        """Return bytes of the window as a rate; None where the window gives no rates."""
+        return n_bytes * BITS_PER_BYTE * (FS_PER_S / 1e9) / self.fs if self.gives_rates else None
+
+    def mpps(self, frames: int) -> float | None:
+        """Return frames of the window as a rate; None where the window gives no rates."""
+        return frames * (FS_PER_S / 1e6) / self.fs if self.gives_rates else None
+
+    def served(self, kind: int, name: str) -> int:
+        """Return what whole transactions of a kind took in the window: `n`, `up_bytes`, `up_tlps`, and so on."""
+        return int(self.end.served[name][kind] - self.start.served[name][kind])
 
     def share(self, busy_fs: int) -> float:
         """Return a time as a share of the window."""

@@ -1,69 +1,141 @@
-"""When the run has settled: buffers full or empty to stay, the rate steady.
+"""The warm-up: run until throughput, latency and the depth of every buffer are steady, by MSER-5.
 
 A saturated run starts with its buffers filling; reads outrun writes until the Rx buffer is full, and rates hold only
-after that. `run.warmup: auto` looks at slices of the run and ends where three in a row agree.
+after that. Near saturation rings fill for much longer than any of it shows in the throughput.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from hwmodel.kernels import layout
+from hwmodel.simulation.measurement import area_of
+from hwmodel.simulation.steady_state import truncation
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-SLICE_FRAMES = 2000
-SLICE_FS = 1_000_000 * FS_PER_NS  # a slice of a slow load: 1 ms
-STEADY_SLICES = 3
-MOST_SLICES = 400
-STEADY_LEVEL = 0.01  # of a buffer's size
-STEADY_RATE = 0.05  # frames become visible by the batch, of all VMs at once: 64 of the 2000 of a slice
+BUFFERS = ("tx_ring", "tx_buffer", "rx_buffer", "rx_ring", "wire_queue")
+SLICE_FRAMES = 200
+SLICE_FS = 100_000 * FS_PER_NS  # a slice of a slow load: 0.1 ms
+FIRST_SLICES = 100  # 20 means of 5
+MOST_SLICES = 400  # of more, two make one
+MOST_FRAMES = 20_000_000
+MOST_FS = 20_000_000_000 * FS_PER_NS
+MATTERS = 0.005  # of the mean, or of a buffer's capacity
+WORDS = {
+    "rate": "the throughput",
+    "latency": "the latency",
+    "tx_ring": "the Tx rings' depth",
+    "tx_buffer": "the Tx buffer's depth",
+    "rx_buffer": "the Rx buffer's depth",
+    "rx_ring": "the Rx rings' depth",
+    "wire_queue": "the queue of the wire",
+}
 
 
 class Warmup:
-    """Decide slice by slice whether the run has settled."""
+    """Decide slice by slice whether the run has settled; `unsteady` then names what had not, if time ran out."""
 
     def __init__(self, config: Config, nic: Any) -> None:
         self.nic = nic
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
-        self.n_slices = 0
-        self.n_steady = 0
-        self.levels: tuple[float, ...] = ()
-        self.rate = 0.0
-        self.seen = (0, 0)
+        self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
+        self.next_look = FIRST_SLICES
+        self.series: dict[str, list[float]] = {name: [] for name in WORDS}
+        self.capacities = capacities_of(nic)
+        self.seen = Seen(0, 0, 0, 0.0, dict.fromkeys(BUFFERS, 0.0))
         self.has_looked = False
+        self.unsteady: tuple[str, ...] = ()
+        self.is_settled = False
 
     def is_over(self) -> bool:
         """Tell whether the window may begin."""
-        if self.fixed_fs is not None:
-            return self.has_looked
-        return self.n_steady >= STEADY_SLICES or self.n_slices >= MOST_SLICES
+        return self.has_looked if self.fixed_fs is not None else self.is_settled
 
     def next_target(self) -> tuple[int, int]:
         """Return the time and the number of delivered frames at which the next slice ends."""
         if self.fixed_fs is not None:
             return self.fixed_fs, layout.NEVER
-        return int(self.nic.now_fs) + SLICE_FS, int(self.nic.counters.delivered) + SLICE_FRAMES
+        return int(self.nic.now_fs) + self.slice_fs, int(self.nic.counters.delivered) + self.slice_frames
 
     def look(self) -> None:
-        """Compare the slice that has ended with the one before."""
-        nic = self.nic
+        """Note the slice that has ended; at times, see whether all is steady."""
         self.has_looked = True
-        self.n_slices += 1
-        levels = (
-            int(nic.tx_buffer.level) / int(nic.limits.tx_buffer_bytes),
-            int(nic.rx_buffer.level) / int(nic.limits.rx_buffer_bytes),
-            int(nic.wire_queue.level) / layout.COPY_CAP,
-        )
-        now_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
-        rate = (delivered - self.seen[1]) / max(1, now_fs - self.seen[0])
-        # In a slice of few frames the rate says little; the levels have to do.
-        is_steady = delivered - self.seen[1] < SLICE_FRAMES or abs(rate - self.rate) <= STEADY_RATE * max(
-            rate, self.rate
-        )
-        if not self.levels or any(abs(a - b) > STEADY_LEVEL for a, b in zip(levels, self.levels, strict=True)):
-            is_steady = False
-        self.n_steady = self.n_steady + 1 if is_steady else 0
-        self.levels, self.rate, self.seen = levels, rate, (now_fs, delivered)
+        if self.fixed_fs is not None:
+            return
+        self._note()
+        n = len(self.series["rate"])
+        if n < self.next_look:
+            return
+        self.unsteady = unsteady_in(self.series, self.capacities)
+        if not self.unsteady:
+            self.is_settled = True
+        elif int(self.nic.counters.delivered) >= MOST_FRAMES or int(self.nic.now_fs) >= MOST_FS:
+            self.is_settled = True
+        elif n >= MOST_SLICES:
+            self._join_slices()
+        self.next_look = len(self.series["rate"]) * 5 // 4
+
+    def _note(self) -> None:
+        before, now = self.seen, see(self.nic)
+        self.seen = now
+        passed_fs = max(1, now.now_fs - before.now_fs)
+        latencies = self.series["latency"]
+        n_taken = now.n_taken - before.n_taken
+        last = latencies[-1] if latencies else 0.0
+        self.series["rate"].append((now.delivered - before.delivered) / passed_fs)
+        latencies.append((now.latency_sum_fs - before.latency_sum_fs) / n_taken if n_taken else last)
+        for name in BUFFERS:
+            self.series[name].append((now.areas[name] - before.areas[name]) / passed_fs)
+
+    def _join_slices(self) -> None:
+        """Make slices twice as long, so that what must be looked at does not grow with the run."""
+        for name, values in self.series.items():
+            pairs = np.asarray(values[len(values) % 2 :]).reshape(-1, 2)
+            self.series[name] = pairs.mean(axis=1).tolist()
+        self.slice_fs, self.slice_frames = 2 * self.slice_fs, 2 * self.slice_frames
+
+
+class Seen(NamedTuple):
+    """Hold the sums of a moment."""
+
+    now_fs: int
+    delivered: int
+    n_taken: int
+    latency_sum_fs: float
+    areas: dict[str, float]
+
+
+def see(nic: Any) -> Seen:
+    """Return the sums of this moment."""
+    now_fs = int(nic.now_fs)
+    areas = {name: area_of(nic[name], now_fs) for name in BUFFERS}
+    return Seen(now_fs, int(nic.counters.delivered), int(nic.to_guest.n), float(nic.to_guest.sum_fs), areas)
+
+
+def capacities_of(nic: Any) -> dict[str, float]:
+    """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
+    limits = nic.limits
+    return {
+        "tx_ring": float(limits.tx_ring * limits.n_queues),
+        "tx_buffer": float(limits.tx_buffer_bytes),
+        "rx_buffer": float(limits.rx_buffer_bytes),
+        "rx_ring": float(limits.rx_ring * limits.n_queues),
+        "wire_queue": float(limits.tx_ring * limits.n_queues),
+    }
+
+
+def unsteady_in(series: Mapping[str, Sequence[float]], capacities: Mapping[str, float]) -> tuple[str, ...]:
+    """Return what of some series, by name, is not steady: MSER-5 would cut off more than a third, and that matters."""
+    found = []
+    for name, values in series.items():
+        cut = truncation(values)
+        scale = capacities.get(name) or float(np.mean(values))
+        if cut is None or cut.moves_mean(MATTERS * scale):
+            found.append(WORDS[name])
+    return tuple(found)

@@ -1,0 +1,140 @@
+"""95 % confidence intervals of a run's rates, means and percentiles, by the names that the figures have in the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, quantile_ns
+from hwmodel.simulation.batch_means import NUMBERS_OF_BATCHES, Estimate, boundaries, ratio_estimate, sample_estimate
+from hwmodel.simulation.marks import Mark, Marks
+from hwmodel.units import FS_PER_NS
+
+GBPS = 8e6  # bytes in a femtosecond to Gb/s
+MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
+PERCENTILES = (("p50", 1, 2, 1), ("p99", 99, 100, LEAST_SAMPLES_P99), ("p999", 999, 1000, LEAST_SAMPLES_P999))
+HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
+# Latencies of the marks, and where they stand in the result.
+PLACES = {
+    "delivery": "latency_ns",
+    "from_doorbell": "latency_from_doorbell_ns",
+    "to_guest": "latency_to_guest_ns",
+    "sender_wait": "sender_wait_ns",
+    "wire_wait": "wire.wait_ns",
+}
+
+
+class Sureness(NamedTuple):
+    """Hold intervals by dotted name, and the names of those whose batches hang together."""
+
+    intervals: dict[str, tuple[float, float]]
+    doubtful: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    name: str
+    figure: float | None
+    estimate: Estimate | None
+    factor: float
+    least: float  # half a width below which a figure cannot be known
+
+
+def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
+    """Return the intervals of a result's figures from the marks of its window.
+
+    `burst_frames`: how many frames become visible at once; a rate is not known better than that many frames in the window.
+    """
+    intervals, doubtful = {}, []
+    at_fs = marks.series(lambda mark: mark.now_fs)
+    for found in (*_rates(result, marks, at_fs, burst_frames), *_latencies(result, marks, at_fs)):
+        if found.figure is None or found.estimate is None:
+            continue
+        half = max(found.estimate.half_width * found.factor, found.least)
+        intervals[found.name] = (max(0.0, found.figure - half), found.figure + half)
+        if not found.estimate.is_independent:
+            doubtful.append(found.name)
+    return Sureness(intervals, tuple(doubtful))
+
+
+def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
+    window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
+
+    def rate(name: str, figure: float | None, of_one: Callable[[Mark], float], factor: float, least: float) -> _Found:
+        found = None if figure is None else ratio_estimate(at_fs, marks.series(of_one), at_fs)
+        return _Found(name, figure, found, factor, least)
+
+    frames = burst_frames * MPPS / window_fs
+    last = marks.found[-1]
+    mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
+    gbps = burst_frames * mean_bytes * GBPS / window_fs
+    totals, wire = result.totals, result.wire
+    yield rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, gbps)
+    yield rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, frames)
+    yield rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, 0.0)
+    yield rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
+    yield rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
+    yield rate("pcie.down.utilization", result.pcie.down.utilization, lambda mark: mark.down_busy_fs, 1.0, 0.0)
+    n = marks.n_functions
+    for vm in result.vms:
+        at = marks.port_numbers[vm.name]
+        yield rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, lambda mark, at=at: mark.sent_bytes[at - 1], GBPS, 0.0)
+        yield rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, lambda mark, at=at: mark.received[at], GBPS, gbps)
+        yield rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, lambda mark, at=at: mark.received[n + 1 + at], MPPS, frames)
+
+
+def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64]) -> Iterator[_Found]:
+    places = {
+        "delivery": result.latency_ns,
+        "from_doorbell": result.latency_from_doorbell_ns,
+        "to_guest": result.latency_to_guest_ns,
+        "sender_wait": result.sender_wait_ns,
+        "wire_wait": result.wire.wait_ns,
+    }
+    for name, latency in places.items():
+        if not latency.count:
+            continue
+        counts = marks.series(lambda mark, name=name: mark.latency[name][0])
+        sums = marks.series(lambda mark, name=name: mark.latency[name][1])
+        spread = ((latency.max or 0.0) - (latency.min or 0.0)) / latency.count
+        yield _Found(f"{PLACES[name]}.mean", latency.mean, ratio_estimate(at_fs, sums, counts), 1 / FS_PER_NS, spread)
+        for percentile, above, of, least_samples in PERCENTILES:
+            figure = getattr(latency, percentile)
+            if figure is not None:
+                found = _percentile_estimate(marks.found, at_fs, name, above, of, least_samples)
+                yield _Found(f"{PLACES[name]}.{percentile}", figure, found, 1.0, figure * HALF_A_BUCKET)
+
+
+def _percentile_estimate(
+    marks: Sequence[Mark], at_fs: npt.NDArray[np.float64], name: str, above: int, of: int, least_samples: int
+) -> Estimate | None:
+    """Return the interval of a percentile from that of each batch; None where a batch has too few samples for it."""
+    found = None
+    for n_batches in NUMBERS_OF_BATCHES:
+        chosen = boundaries(at_fs, n_batches)
+        if chosen is None:
+            continue
+        rows = [
+            _counts(marks[a].histogram[name], marks[b].histogram[name])
+            for a, b in zip(chosen, chosen[1:], strict=False)
+        ]
+        if min(int(counts.sum()) for _, counts in rows) < least_samples:
+            continue
+        found = sample_estimate(np.array([quantile_ns(counts, above, of, first=first) for first, counts in rows]))
+        if found.is_independent:
+            return found
+    return found
+
+
+def _counts(
+    before: tuple[int, npt.NDArray[np.int32]], after: tuple[int, npt.NDArray[np.int32]]
+) -> tuple[int, npt.NDArray[np.int64]]:
+    """Return what was counted between two marks, from a column on; what was filled before is filled behind too."""
+    first, counts = after
+    found = counts.astype(np.int64)
+    first_before, counts_before = before
+    at = first_before - first
+    found[at : at + len(counts_before)] -= counts_before
+    return first, found

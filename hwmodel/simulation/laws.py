@@ -1,0 +1,70 @@
+"""Laws that hold in every run, whatever is simulated: Little's, and that of utilization.
+
+Both are checked at the end of each run as the balance of frames is: a violation is a fault of the model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.link import link_rate_of
+from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
+from hwmodel.units import FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+TOLERANCE = 1e-6  # sums are of 64-bit floats
+
+
+def broken_laws(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
+    """Return a sentence for each law that a window breaks; an empty list where all hold."""
+    return [*_little(start, end), *_utilization(config, start, end)]
+
+
+def _little(start: Snapshot, end: Snapshot) -> list[str]:
+    """Check Little's law in its exact form, over the window.
+
+    The integral of the number of frames under way, from when each came and went, is the sum of what each was there, from
+    the parts of its latency: of those that ended in the window, with the ages of those there at its end, less those at
+    its start (J. D. C. Little, Operations Research 9(3), 1961; S. Stidham, Operations Research 22(2), 1974).
+    """
+    before, after = start.population, end.population
+    number_fs = (
+        float(after.n) * after.now_fs
+        - float(before.n) * before.now_fs
+        + (after.left_fs - before.left_fs)
+        - (after.entered_fs - before.entered_fs)
+        + (after.early_fs - before.early_fs)
+        - (after.taken_early_fs - before.taken_early_fs)
+    )
+    sums = end.part_sums
+    latency_fs = sum(float(sums[name].sum()) for name in sums.dtype.names)
+    there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
+    scale = max(number_fs, there_fs, 1.0)
+    # The sums of moments are larger than their differences: a float of 53 bits leaves as much of each.
+    lost_digits = 1e-15 * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
+    if abs(number_fs - there_fs) <= TOLERANCE * scale + 16 * lost_digits:
+        return []
+    return [
+        f"Little's law: {number_fs / FS_PER_S:.9g} frame seconds by number, {there_fs / FS_PER_S:.9g} by the times of frames"
+    ]
+
+
+def _utilization(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
+    """Check that each direction of the link was busy for the bytes it carried: throughput times service."""
+    rate = link_rate_of(config.pcie)
+    found = []
+    for name in ("up", "down"):
+        first: LinkSnapshot = getattr(start, name)
+        last: LinkSnapshot = getattr(end, name)
+        n_tlps = int((last.n_tlps - first.n_tlps).sum())
+        n_bytes = int((last.n_bytes - first.n_bytes).sum()) + 16 * (last.dllp_pairs - first.dllp_pairs)
+        carried_fs = n_bytes * rate.fs_numerator // rate.fs_denominator
+        # Each TLP is rounded down to a femtosecond; one is cut by each end of the window.
+        slack_fs = 2 * (n_tlps + 1) + 2 * rate.transfer_fs(4096 + 64)
+        if abs(last.busy_fs - first.busy_fs - carried_fs) > slack_fs:
+            found.append(
+                f"utilization law: pcie.{name} was busy {last.busy_fs - first.busy_fs} fs, its bytes take {carried_fs} fs"
+            )
+    return found

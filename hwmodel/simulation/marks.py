@@ -1,0 +1,107 @@
+"""Marks on the way through the window: what has been counted since its start, for intervals and for steadiness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.kernels import layout
+from hwmodel.results import filled_columns
+from hwmodel.simulation.measurement import LATENCIES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.workload_state import FlowBook
+
+Floats = npt.NDArray[np.float64]
+
+COUNTS = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered")
+MOST_MARKS = 160  # of more, every second is left out
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Hold what a moment of the window says: sums since the start of the run, levels as they are.
+
+    `latency`: count and sum in fs, by the names of LATENCIES; `histogram`: the row's counts, `first_column` on.
+    """
+
+    now_fs: int
+    counts: dict[str, int]
+    wire_tx_bytes: int
+    wire_rx_bytes: int
+    up_busy_fs: int
+    down_busy_fs: int
+    sent_bytes: Floats
+    received: Floats  # bytes, then frames, by port number
+    latency: dict[str, tuple[int, float]]
+    histogram: dict[str, tuple[int, npt.NDArray[np.int32]]]
+
+
+class Marks:
+    """Collect the marks of one run, as many as are useful however long it lasts."""
+
+    def __init__(self, config: Config, nic: Any, book: FlowBook) -> None:
+        self.nic = nic
+        self.n_functions = int(nic.limits.n_functions)
+        self.n_flows = len(book.flows)
+        self.port_numbers = {port.name: port.number for port in config.switch.ports}
+        self.target_of_flow = np.array([self.port_numbers.get(target, 0) for _, target in book.flows], np.int64)
+        self.found: list[Mark] = []
+        self.stride = 1
+        self.n_asked = 0
+
+    def add(self) -> None:
+        """Mark this moment, unless so many are there that only every second or fourth is kept."""
+        if self.n_asked % self.stride == 0:
+            self.found.append(self._mark())
+        self.n_asked += 1
+        if len(self.found) > MOST_MARKS:
+            self.found = self.found[::2]
+            self.stride *= 2
+
+    def close(self) -> None:
+        """Mark the end of the window."""
+        if not self.found or self.found[-1].now_fs < int(self.nic.now_fs):
+            self.found.append(self._mark())
+
+    def series(self, of_one: Any) -> Floats:
+        """Return a figure of each mark."""
+        return np.array([of_one(mark) for mark in self.found], np.float64)
+
+    def _mark(self) -> Mark:
+        nic = self.nic
+        flows = nic["flow"][: self.n_flows]
+        bytes_to = np.bincount(self.target_of_flow, weights=flows["n_bytes"], minlength=self.n_functions + 1)
+        frames_to = np.bincount(self.target_of_flow, weights=flows["delivered"], minlength=self.n_functions + 1)
+        return Mark(
+            now_fs=int(nic.now_fs),
+            counts={name: int(nic.counters[name]) for name in COUNTS},
+            wire_tx_bytes=int(nic.wire_tx_bytes),
+            wire_rx_bytes=int(nic.wire_rx_bytes),
+            up_busy_fs=_busy_fs(nic.up, int(nic.now_fs)),
+            down_busy_fs=_busy_fs(nic.down, int(nic.now_fs)),
+            sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
+            received=np.concatenate((bytes_to, frames_to)),
+            latency={name: (int(_latency(nic, name).n), float(_latency(nic, name).sum_fs)) for name in LATENCIES},
+            histogram={name: self._row(name, row) for name, row in LATENCIES.items()},
+        )
+
+    def _row(self, name: str, row: int) -> tuple[int, npt.NDArray[np.int32]]:
+        latency = _latency(self.nic, name)
+        if not latency.n:
+            return 0, np.zeros(0, np.int32)
+        columns = filled_columns(int(latency.lowest_fs), int(latency.highest_fs), layout.HISTOGRAM_BUCKETS)
+        return columns.start, self.nic["histogram"][row, columns].copy()
+
+
+def _latency(nic: Any, name: str) -> Any:
+    return nic[name]
+
+
+def _busy_fs(link: Any, now_fs: int) -> int:
+    ahead_fs = max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
+    return int(link.busy_fs) - ahead_fs
