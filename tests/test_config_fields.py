@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.config.messages import keys_of, model_at
+from hwmodel.config.model import keys_of, model_at
 from hwmodel.config.pcie import Pcie
 from hwmodel.config.run import Run
 from hwmodel.errors import InputError
@@ -34,7 +34,12 @@ ONE_WRONG_VALUE = [
     ("pcie: {tags: 0}", "c.yaml:1:14: pcie.tags: 0 is out of range; 1 to 256"),
     ("pcie: {tags: 257}", "c.yaml:1:14: pcie.tags: 257 is out of range; 1 to 256"),
     ("pcie: {generation: 4}", "c.yaml:1:20: pcie.generation: 4 is not one of 1, 2, 3"),
-    ("run: {seed: -1}", "c.yaml:1:13: run.seed: -1 is out of range; 0 or more"),
+    ("run: {seed: -1}", "c.yaml:1:13: run.seed: -1 is out of range; 0 to 9223372036854775807"),
+    ("run: {precision: 0.01}",
+     "c.yaml:1:18: run.precision: 0.01 is not a percentage; write it like 1% (did you mean 1%?)"),
+    ("run: {precision: 1}", "c.yaml:1:18: run.precision: 1 is not a percentage; write it like 1%"),
+    ("run: {precision: 100%}", "c.yaml:1:18: run.precision: 100% is out of range; above 0% and below 100%"),
+    ("run: {precision: 0%}", "c.yaml:1:18: run.precision: 0% is out of range; above 0% and below 100%"),
     ("pcie: {credits: {ph: 128}}", "c.yaml:1:22: pcie.credits.ph: 128 is out of range; 0 to 127"),
     ("nic: {vfs: 0}", "c.yaml:1:12: nic.vfs: 0 is out of range; 1 to 128"),
     # quantities
@@ -221,7 +226,8 @@ def test_values_that_no_file_can_hold(value):
 
 
 def test_the_keys_of_a_block():
-    assert keys_of(Run) == {"warmup": "warmup", "duration": "duration_fs", "frames": "frames", "seed": "seed"}
+    same = {name: name for name in ("warmup", "frames", "precision", "seed")}
+    assert keys_of(Run) == same | {"duration": "duration_fs"}
     assert keys_of(None) == {}
     assert model_at(("pcie",)) is Pcie
     assert model_at(("switch", "ports", 3, "macs")) is None

@@ -103,6 +103,7 @@ REFUSED_BY_BOTH = [
     {"workload": {"flows": [["vf0"]]}},
     {"workload": {"frame_bytes": 63}},
     {"run": {"warmup": "soon"}},
+    {"run": {"precision": 0.01}},
     {"lanes": 8},
 ]
 
@@ -153,7 +154,7 @@ def test_every_key_is_described_and_has_the_words_of_the_contract():
         bus_bits clock queue_bytes priorities uplink native_vlan vlans ports addresses vif_lists ecid_lists
         group ecid s_channels mirrors to from direction acl port rate workload pattern frame_bytes sizes load
         arrivals on_full flows pcap pcap_time external wire_share peak_rate mean_burst run warmup duration
-        frames seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
+        frames precision seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
         promiscuous default trusted enabled max_frame ethertype_filter default_priority rate_limit weight vif
         s_channel
     """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> None:
     """Simulate one configuration."""
+    _require_trace(arguments)
     outputs = tuple((f"--{name}", getattr(arguments, name)) for name in ("json", "report", "pcap", "trace"))
     check_outputs(outputs, inputs=[arguments.config])
     if arguments.report is not None:
@@ -205,6 +206,13 @@ def _placing_errors(arguments: Namespace) -> Iterator[None]:
         from hwmodel.config import place_lines
 
         raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
+
+
+def _require_trace(arguments: Namespace) -> None:
+    given = {"--trace-start": arguments.trace_start, "--trace-length": arguments.trace_length}
+    problems = [f"{name}: only with --trace FILE" for name, value in given.items() if value is not None]
+    if problems and arguments.trace is None:
+        raise InputError(problems)
 
 
 def _announce_compilation(is_cached: bool, about_s: int = 10) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
-from .model import Config
+from .model import Config, block_in
 from .presets import DEVICES, DRIVERS
 from .schema import default_text, fields, schema_of, user_text
 
@@ -37,6 +36,12 @@ wrong is reported at once, a line each, and the exit status is 2:
 An entry of a list goes by its name, or by its position from 0: `--set switch.ports.vf0.vlans='[1, 2]'` (which adds the
 entry if the file has none), `--set workload.flows.0='[vf0, vf1, 1Gbps]'`. File names in `--set` start at the current
 directory, those in a file at the file's own.
+
+A block given whole changes only the keys that it names: `--set 'pcie={lanes: 4, credits: {ph: 32}}'` keeps the file's
+`tags`. So does an entry of a list, by its name or position: `--set 'switch.ports={vf0: {weight: 2}}'`. Anything else takes
+the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null` goes back
+to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or without;
+numbers, texts and arrays of numpy are welcome there.
 
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
 default. `preset: null` leaves a stage out; without a device its limits are not checked either.
@@ -74,7 +79,7 @@ def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
     inside = []
     for _, key, field, annotation in fields(model):
         default = default_text(model, key, field)
-        block = _block_in(annotation)
+        block = block_in(annotation)
         if block is not None:
             inside.append((f"{path}.{key}", block))
             default = "" if default == "{}" else default
@@ -84,14 +89,6 @@ def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
     for block_path, block in inside:
         yield f"### {block_path}\n\n{(block.__doc__ or '').strip()}\n"
         yield from _tables(block_path, block)
-
-
-def _block_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the block that an annotation is, may be, or lists."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_block_in(part) for part in get_args(annotation) if part is not NoneType)
-    return next((block for block in found if block is not None), None)
 
 
 def _value_text(schema: dict[str, Any]) -> str:
