@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.config.messages import SYNONYMS
 from hwmodel.config.model import keys_of, model_at
 from hwmodel.config.pcie import Pcie
 from hwmodel.config.run import Run
@@ -223,6 +224,13 @@ def test_values_that_no_file_can_hold(value):
         with pytest.raises(InputError) as refusal:
             config_from_mapping({"workload": {key: value}})
         assert len(refusal.value.lines) == 1
+
+
+def test_every_synonym_names_a_key():
+    anywhere = {"macs", "vlans", "port_vlan", "rate"}
+    for key in set(SYNONYMS.values()) - anywhere:
+        *block, name = (0 if step == "vf0" else step for step in key.split("."))
+        assert name in keys_of(model_at(tuple(block))), key
 
 
 def test_the_keys_of_a_block():

@@ -14,7 +14,7 @@ from .model import Config, keys_of, model_at
 
 _MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
 # What people call a key elsewhere, and where it stands here.
-_SYNONYMS: Mapping[str, str] = {
+SYNONYMS: Mapping[str, str] = {
     "mps": "pcie.max_payload", "max_payload_size": "pcie.max_payload", "mrrs": "pcie.max_read_request",
     "rcb": "pcie.read_completion_boundary", "gen": "pcie.generation", "speed": "pcie.generation",
     "width": "pcie.lanes", "lane": "pcie.lanes", "latency": "host.read_latency", "num_vfs": "nic.vfs",
@@ -78,7 +78,7 @@ def _key_hint(path: KeyPath) -> str:
     if word in siblings.values():
         return f" (did you mean {next(alias for alias, name in siblings.items() if name == word)}?)"
     lower = word.lower().replace("-", "_")
-    synonym = _SYNONYMS.get(lower, "")
+    synonym = SYNONYMS.get(lower, "")
     block, _, rest = synonym.rpartition(".")
     if synonym and (block == here or not block):
         if rest in siblings:

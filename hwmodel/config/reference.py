@@ -38,9 +38,9 @@ entry if the file has none), `--set workload.flows.0='[vf0, vf1, 1Gbps]'`. File 
 directory, those in a file at the file's own.
 
 A block given whole changes only the keys that it names: `--set 'pcie={lanes: 4, credits: {ph: 32}}'` keeps the file's
-`tags`. So does an entry of a list, by its name or position: `--set 'switch.ports={vf0: {weight: 2}}'`. Anything else takes
-the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null` goes back
-to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or without;
+`tags`. So does an entry of a list, by its name or position: `--set 'switch.ports={vf0: {weight: 2}}'`. Anything else
+takes the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null` goes
+back to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or without;
 numbers, texts and arrays of numpy are welcome there.
 
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
