@@ -80,13 +80,23 @@ ONE_WRONG_VALUE = [
      "c.yaml:1:29: workload.sizes.1: an entry is a frame length and a weight, like [64, 7]"),
     ("workload: {sizes: []}",
      "c.yaml:1:19: workload.sizes: the list is too short; write it like [[64, 7], [570, 4], [1518, 1]]"),
-    ("workload: {load: 0}", "c.yaml:1:18: workload.load: 0 is out of range; a load is above 0"),
+    ("workload: {load: -1}", "c.yaml:1:18: workload.load: -1 is negative; a load is 0 (nobody sends) or more"),
     ("workload: {load: 80}",
      "c.yaml:1:18: workload.load: 80 times the port rate is out of range; write 80 % as 0.8, a rate like 2Gbps"),
-    ("workload: {load: 80%}", "c.yaml:1:18: workload.load: '80%' is not a share; write 80 % as 0.8"),
+    ("workload: {load: 80%}",
+     "c.yaml:1:18: workload.load: '80%' is no load; write 80 % of the port rate as 0.8, or like 80% of "
+     "ceiling"),
+    ("workload: {load: 0% of ceiling}",
+     "c.yaml:1:18: workload.load: '0% of ceiling' is out of range; above 0%, to 3200%"),
+    ("workload: {load: 2mpps}", "c.yaml:1:18: workload.load: '2mpps' is not a frame rate (did you mean 2Mpps?)"),
+    ("workload: {weights: {vm0: 1}}",
+     "c.yaml:1:22: workload.weights.vm0: 'vm0' is not the name of a port here; pf, vf0, vf1 and so on (did you "
+     "mean vf0?)"),
+    ("workload: {weights: {vf0: -1}}", "c.yaml:1:27: workload.weights.vf0: -1 is out of range; 0 to 1000000"),
+    ("workload: {zipf: 11}", "c.yaml:1:18: workload.zipf: 11 is out of range; 0 to 10"),
     ("workload: {load: saturated}",
-     "c.yaml:1:18: workload.load: 'saturated' is neither saturate, a share like 0.8 nor a rate like 2Gbps (did "
-     "you mean saturate?)"),
+     "c.yaml:1:18: workload.load: 'saturated' is not saturate, a share like 0.8, a rate like 2Gbps or 2Mpps, or "
+     "90% of ceiling (did you mean saturate?)"),
     ("workload: {load: 2GHz}",
      "c.yaml:1:18: workload.load: '2GHz' is a frequency, but this is a rate; write it like 10Gbps"),
     ("workload: {load: .nan}", "c.yaml:1:18: workload.load: '.nan' is not a rate; write it like 10Gbps"),

@@ -49,10 +49,12 @@ def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
+    from hwmodel.analytic import ceiling_frames_per_s
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
-        build_workload(config)  # what only the load itself can know: rates that no gap can make, captures
+        # What only the load itself can know: rates that no gap can make, captures.
+        build_workload(config, ceiling_frames_per_s(config))
     resolved = config.resolved()
     write_json(resolved, arguments.json)
     import yaml

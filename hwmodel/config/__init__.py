@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .check_rings import rx_descriptors_in_use
+from .demand import Flow, Load
 from .driver import Driver
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
@@ -15,7 +16,7 @@ from .schema import json_schema
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
 from .wire_port import WirePort
-from .workload import External, Flow, Load, SizeWeight, Workload
+from .workload import External, SizeWeight, Workload
 
 __all__ = [
     "AclEntry",

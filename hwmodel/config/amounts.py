@@ -76,6 +76,16 @@ class Rate(Quantity):
     dimension = units.RATE
 
 
+class FrameRate(Quantity):
+    """Frames per second, typed like 2Mpps."""
+
+    dimension = units.FRAME_RATE
+
+    def knows_unit_of(self, text: object) -> bool:
+        """Tell whether a text ends in a unit of frame rates, in upper or lower case."""
+        return isinstance(text, str) and text.rstrip().lower().endswith("pps")
+
+
 class Frequency(Quantity):
     """Hertz, typed like 156.25MHz."""
 

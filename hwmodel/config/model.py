@@ -38,8 +38,6 @@ class Config(Block):
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again."""
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
-        if self.workload.pcap is not None:
-            plain["workload"]["pattern"] = None  # the capture's frames say who sends to whom
         return plain
 
     def config_hash(self) -> str:

@@ -21,9 +21,9 @@ A configuration is a YAML file with up to eight blocks. Every key has a default,
 begin with a line that lets editors complete keys and show these descriptions.
 
 **Units are written out**: bytes as `256B`, `64KiB`, `1MiB` (1 KiB is 1024 B), times as `450ns`, `2ms` (fs, ps, ns, us,
-ms, s), rates as `10Gbps` (bps, Kbps, Mbps, Gbps; powers of 1000), frequencies as `156.25MHz`. Frame lengths alone are
-bare numbers, because the field writes them so: bytes with the FCS. Fractions are welcome where they come out whole:
-`1.5KiB` is 1536 B, `0.5B` is an error.
+ms, s), rates as `10Gbps` (bps, Kbps, Mbps, Gbps; powers of 1000), frame rates as `2Mpps` (pps, Kpps, Mpps, Gpps),
+frequencies as `156.25MHz`. Frame lengths alone are bare numbers, because the field writes them so: bytes with the FCS.
+Fractions are welcome where they come out whole: `1.5KiB` is 1536 B, `0.5B` is an error.
 
 **Files are read strictly.** Unknown and repeated keys, anchors, aliases and tags, a second document, other encodings
 than UTF-8 and files over 1 MiB are errors. A plain `on`, `yes`, `1e3` or `12:30` is a text, never a number. All that is
@@ -39,9 +39,9 @@ directory, those in a file at the file's own.
 
 A block given whole changes only the keys that it names: `--set 'pcie={lanes: 4, credits: {ph: 32}}'` keeps the file's
 `tags`. So does an entry of a list, by its name or position: `--set 'switch.ports={vf0: {weight: 2}}'`. Anything else
-takes the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null` goes
-back to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or without;
-numbers, texts and arrays of numpy are welcome there.
+takes the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null`
+goes back to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or
+without; numbers, texts and arrays of numpy are welcome there.
 
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
 default. `preset: null` leaves a stage out; without a device its limits are not checked either.
@@ -110,7 +110,8 @@ def _value_text(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         return "[" + "; ".join(_value_text(part) for part in schema["prefixItems"]) + "]"
     if schema["type"] == "object":
-        return f"a mapping of numbers to: {_value_text(schema['additionalProperties'])}"
+        names = "names" if "title" in schema["propertyNames"] else "numbers"
+        return f"a mapping of {names} to: {_value_text(schema['additionalProperties'])}"
     return {"null": "`null`", "number": "a number", "boolean": "`true`, `false`", "string": "a text"}[schema["type"]]
 
 

@@ -99,8 +99,8 @@ def _fill_workload(document: Document, workload: dict[str, Any], base_directory:
     if isinstance(pcap, str):
         from_command_line = document.place_of(("workload", "pcap")).source_index > 0
         workload["pcap"] = os.path.abspath(os.path.join("" if from_command_line else base_directory, pcap))
-    if workload.get("pattern", "") is None:
-        del workload["pattern"]  # how the resolved form of a pcap's configuration says that there is none
+    if pcap is not None:
+        workload.setdefault("pattern", "none")  # the capture's frames say who sends to whom
     if pcap is None and workload.get("frame_bytes") is None and workload.get("sizes") is None:
         workload["frame_bytes"] = _DEFAULT_FRAME_BYTES
     external = workload.get("external")
