@@ -54,6 +54,7 @@ class Document:
     key_places: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
+    spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
 
     def place_of(self, path: KeyPath, *, key: bool = False) -> Place:
         """Return where the value at `path` stands (or its key), else the nearest thing around it that was written."""
@@ -97,6 +98,8 @@ class Document:
             here = _child(here, step)
             name = here.get("name") if isinstance(step, int) and isinstance(here, dict) else None
             words.append(name if isinstance(name, str) and name else str(step))
+        if path[:4] in self.spread:
+            words[2] = "all"
         return ".".join(words)
 
 

@@ -16,7 +16,8 @@ from .findings import Doubts
 from .messages import complaints_from
 from .model import Config
 from .overrides import Overrides, apply_overrides, plain_data
-from .resolve import fill
+from .port_defaults import spread_port_defaults
+from .resolve import fill, function_names
 
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
 
@@ -75,6 +76,7 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
             document.problems.append(Problem(document.place_of(()), "", message))
         raise_problems(document.problems)
     apply_overrides(document, overrides)
+    spread_port_defaults(document, function_names(document.data))
     filled = replace(document, data=fill(document, base_directory))
     problems = list(document.problems)
     doubts = Doubts()

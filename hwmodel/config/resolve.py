@@ -31,11 +31,10 @@ def fill(document: Document, base_directory: str) -> dict[str, Any]:
     device = _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
     for values in (driver_values, device):
         _fill_values(data, values)
-    n_vfs = _number_of_vfs(nic)
     if isinstance(data["host"], dict):
-        data["host"].setdefault("cores", n_vfs)
+        data["host"].setdefault("cores", _number_of_vfs(nic))
     if isinstance(data["switch"], dict):
-        _fill_stations(data["switch"], n_vfs)
+        _fill_stations(data["switch"], function_names(data))
     if isinstance(workload, dict):
         _fill_workload(document, workload, base_directory)
     return data
@@ -70,13 +69,17 @@ def _number_of_vfs(nic: Any) -> int:
     return int(n_vfs) if valid else int(default)
 
 
-def _fill_stations(switch: dict[str, Any], n_vfs: int) -> None:
+def function_names(data: dict[str, Any]) -> list[str]:
+    """Return the names of the functions that a configuration's plain data asks for: the PF and the VFs."""
+    return ["pf", *(f"vf{k}" for k in range(_number_of_vfs(data.get("nic"))))]
+
+
+def _fill_stations(switch: dict[str, Any], functions: list[str]) -> None:
     stations = switch.setdefault("ports", [])
     if not isinstance(stations, list):
         return
     named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
-    absent = [name for name in ("pf", *(f"vf{k}" for k in range(n_vfs))) if name not in named]
-    stations.extend({"name": name} for name in absent)
+    stations.extend({"name": name} for name in functions if name not in named)
     for entry in stations:
         if isinstance(entry, dict):
             _fill_station(entry)
