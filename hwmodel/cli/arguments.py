@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote")
     report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
 
+    _command(commands, "configs", "the configurations that come with hwmodel, which CONFIG may name")
     _command(commands, "schema", "the JSON schema of configurations, for editors")
     return parser
 
@@ -128,7 +129,9 @@ def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, su
 
 
 def _takes_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="CONFIG", help="a configuration file (YAML)")
+    parser.add_argument(
+        "config", metavar="CONFIG", help="a configuration file (YAML), or a name that `hwmodel configs` lists"
+    )
     parser.add_argument(
         "--set",
         action="append",

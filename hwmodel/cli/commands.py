@@ -140,6 +140,17 @@ def report(arguments: Namespace) -> None:
     say(f"wrote {arguments.out}", arguments.json)
 
 
+def configs(arguments: Namespace) -> None:
+    """List the configurations that come with hwmodel."""
+    check_outputs([("--json", arguments.json)])
+    from hwmodel.config import shipped_configs
+
+    found = shipped_configs()
+    write_json([{"name": one.name, "path": str(one.path), "about": one.about} for one in found], arguments.json)
+    width = max((len(one.name) for one in found), default=0)
+    say("\n".join(f"{one.name:<{width}}  {one.about}" for one in found), arguments.json)
+
+
 def schema(arguments: Namespace) -> None:
     """Show the JSON schema of configurations."""
     check_outputs([("--json", arguments.json)])
@@ -155,6 +166,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "dma": dma,
     "switch": switch,
     "report": report,
+    "configs": configs,
     "schema": schema,
 }
 

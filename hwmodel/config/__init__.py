@@ -13,6 +13,7 @@ from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
 from .schema import json_schema
+from .shipped import ShippedConfig, shipped_configs
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
 from .wire_port import WirePort
@@ -35,6 +36,7 @@ __all__ = [
     "Pcie",
     "Port",
     "Run",
+    "ShippedConfig",
     "SizeWeight",
     "Switch",
     "Uplink",
@@ -47,4 +49,5 @@ __all__ = [
     "mirrored_tag_bytes",
     "place_lines",
     "rx_descriptors_in_use",
+    "shipped_configs",
 ]

@@ -17,6 +17,8 @@ import yaml
 
 from hwmodel.errors import InputError
 
+from .shipped import shipped_hint
+
 MAX_FILE_BYTES = 1024**2
 MAX_DEPTH = 32
 KeyPath = tuple[str | int, ...]
@@ -136,7 +138,7 @@ def read_document(path: Path) -> Document:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"{source}: no such file{_similar_file(path)}") from None
+        raise InputError(f"{source}: no such file{_similar_file(path) or shipped_hint(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{source}: is a directory, not a configuration file") from None
     except OSError as error:
