@@ -11,12 +11,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, note, say, text_output, write_json, write_text
+from hwmodel.cli.outputs import (
+    STDOUT,
+    check_out_folder,
+    check_outputs,
+    note,
+    say,
+    text_output,
+    write_all,
+    write_json,
+    write_text,
+)
 from hwmodel.cli.progress import progress_bar
-from hwmodel.errors import InputError, RunError
+from hwmodel.errors import InputError, Interrupted, RunError
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.results import Result
 
 
 def run(arguments: Namespace) -> None:
@@ -32,17 +43,37 @@ def run(arguments: Namespace) -> None:
     from hwmodel import simulation
 
     _announce_compilation(simulation.kernels_are_cached())
+    interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
-        result = simulation.simulate(config, progress=progress, pcap_path=arguments.pcap, trace_path=arguments.trace)
-    write_json(result.to_json(), arguments.json)
-    if arguments.report is not None:
-        from hwmodel.report import render_page
+        try:
+            result = simulation.simulate(
+                config, progress=progress, pcap_path=arguments.pcap, trace_path=arguments.trace
+            )
+        except Interrupted as error:
+            if error.result is None:
+                raise
+            result, interruption = error.result, error
+    _write_result(arguments, result)
+    if interruption is not None:
+        raise interruption
 
-        write_text(render_page([result]), arguments.report)
-    if arguments.json != STDOUT:
-        from hwmodel.report import print_summary
 
-        print_summary(result)
+def _write_result(arguments: Namespace, result: Result) -> None:
+    """Print the summary and write the files, as many as can be."""
+
+    def summarize() -> None:
+        if STDOUT not in (arguments.json, arguments.report):
+            from hwmodel.report import print_summary
+
+            print_summary(result)
+
+    def draw() -> None:
+        if arguments.report is not None:
+            from hwmodel.report import render_page
+
+            write_text(render_page([result]), arguments.report)
+
+    write_all(summarize, lambda: write_json(result.to_json(), arguments.json), draw)
 
 
 def check(arguments: Namespace) -> None:

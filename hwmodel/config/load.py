@@ -26,8 +26,9 @@ _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped va
 def load_config(path: str | Path, overrides: Overrides | None = None) -> Config:
     """Load the configuration file at `path`, changed by `overrides`.
 
-    The name of a shipped configuration (`hwmodel configs`) is as good, where no file has it. `overrides` is a mapping of dotted keys to values, or `key=value` texts as on the command line. Raises InputError
-    with a line for each problem.
+    The name of a shipped configuration (`hwmodel configs`) is as good, where no file has it. `overrides` is a mapping
+    of dotted keys to values, or `key=value` texts as on the command line. Raises InputError with a line for each
+    problem.
     """
     path = config_path(path)
     document = read_document(path)
