@@ -1,8 +1,9 @@
-"""The two ways in which a command ends badly: the input is wrong, or the run failed."""
+"""The ways in which a command ends early: the input is wrong, the run failed, or somebody stopped it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class InputError(Exception):
@@ -19,3 +20,15 @@ class InputError(Exception):
 
 class RunError(Exception):
     """Report a run that could not be finished although its input was valid; exit status 1."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Report a run that was stopped by Ctrl-C or SIGTERM; exit status 130.
+
+    `result` holds the figures of the window up to then (a `results.Result`, with a warning that it is partial), None
+    where the window had not begun.
+    """
+
+    def __init__(self, result: Any = None) -> None:
+        self.result = result
+        super().__init__()

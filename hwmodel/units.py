@@ -140,7 +140,11 @@ FREQUENCY = Dimension(
     "a frequency", "156.25MHz", "0Hz", {"Hz": 1, "kHz": 10**3, "MHz": HZ_PER_MHZ, "GHz": 10**9}, _MAX_DECIMALS_SHOWN,
     {},
 )  # fmt: skip
-DIMENSIONS = (BYTES, TIME, RATE, FREQUENCY)
+FRAME_RATE = Dimension(
+    "a frame rate", "2Mpps", "0pps", {"pps": 1, "Kpps": 10**3, "Mpps": 10**6, "Gpps": 10**9}, _MAX_DECIMALS_SHOWN,
+    {"fps": "use pps (frames a second)", "mfps": "use Mpps (10^6 frames a second)"},
+)  # fmt: skip
+DIMENSIONS = (BYTES, TIME, RATE, FREQUENCY, FRAME_RATE)
 
 
 def parse_bytes(text: object) -> int:

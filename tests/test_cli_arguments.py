@@ -9,7 +9,7 @@ from hwmodel.cli import commands, main
 from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError
 
-COMMANDS = ["run", "check", "limits", "dma", "switch", "report", "schema"]
+COMMANDS = ["run", "check", "limits", "dma", "switch", "report", "configs", "schema"]
 
 
 def exit_status(argv: list[str]) -> object:
@@ -44,6 +44,19 @@ def test_set_may_be_given_again(command):
     assert build_parser().parse_args(argv).overrides == []
 
 
+def test_numbers_and_times_are_read():
+    argv = ["run", "c.yaml", "--seeds", "1000", "--trace", "t.json", "--trace-start", "1.5ms", "--trace-length", "50us"]
+    parsed = build_parser().parse_args(argv)
+    assert (parsed.seeds, parsed.trace_start, parsed.trace_length) == (1000, 1_500_000_000_000, 50_000_000_000)
+    absent = build_parser().parse_args(argv[:2])
+    assert (absent.seed, absent.seeds, absent.trace_start, absent.trace_length) == (None,) * 4
+
+
+def test_a_part_of_the_trace_needs_a_trace(capsys):
+    assert main(["run", "c.yaml", "--trace-start", "1ms", "--trace-length", "1us"]) == 2
+    assert capsys.readouterr().err == "--trace-start: only with --trace FILE\n--trace-length: only with --trace FILE\n"
+
+
 def test_version(capsys):
     assert exit_status(["--version"]) == 0
     assert capsys.readouterr().out == f"hwmodel {hwmodel.__version__}\n"
@@ -55,6 +68,12 @@ def test_version(capsys):
         (["rnu"], "rnu"),
         (["run"], "CONFIG"),
         (["run", "c.yaml", "--seed", "one"], "one"),
+        (["run", "c.yaml", "--seed", "-1"], "-1 is out of range; 0 to 9223372036854775807"),
+        (["run", "c.yaml", "--seed", str(2**63)], "is out of range; 0 to 9223372036854775807"),
+        (["run", "c.yaml", "--seeds", "0"], "0 is out of range; 1 to 1000"),
+        (["run", "c.yaml", "--seeds", "1001"], "1001 is out of range; 1 to 1000"),
+        (["run", "c.yaml", "--trace-start", "1"], "'1' has no unit; write a time like 500ns"),
+        (["run", "c.yaml", "--trace-length", "1Gbps"], "'1Gbps' is a rate, but this is a time"),
         (["run", "c.yaml", "--rep", "x.html"], "--rep"),
         (["limits", "c.yaml", "--published", "linux"], "linux"),
         (["report", "--out", "x.html"], "RESULT"),

@@ -6,12 +6,11 @@ import io
 import json
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
 from hwmodel.cli import outputs
-from hwmodel.cli.outputs import check_outputs, write_json, write_text
+from hwmodel.cli.outputs import check_outputs, write_all, write_json, write_text
 from hwmodel.cli.progress import progress_bar
 from hwmodel.errors import InputError
 
@@ -73,10 +72,27 @@ def test_two_outputs_are_not_one_file(tmp_path):
     assert len(problems_of([("--json", path), ("--report", path)])) == 1
 
 
-def test_a_dash_is_a_file_name_for_pages(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write_text("page", "-")
-    assert Path("-").read_text() == "page"
+def test_one_output_may_go_to_stdout(capsys):
+    check_outputs([("--json", None), ("--report", "-"), ("--pcap", "./-")])
+    write_text("page\n", "-")
+    assert capsys.readouterr().out == "page\n"
+    assert problems_of([("--json", "-"), ("--report", "-"), ("--pcap", "-"), ("--trace", "-")]) == [
+        "-: --report: stdout has the output of --json already",
+        "-: --pcap: does not go to stdout; name a file (./- for one of that name)",
+        "-: --trace: does not go to stdout; name a file (./- for one of that name)",
+    ]
+
+
+def test_all_is_written_that_can_be():
+    written, failure = [], OSError("the disk is full")
+
+    def fail():
+        raise failure
+
+    with pytest.raises(OSError) as caught:
+        write_all(lambda: written.append(1), fail, lambda: written.append(2), lambda: 1 // 0)
+    assert (written, caught.value) == ([1, 2], failure)
+    write_all(lambda: written.append(3))
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None, "µ"]}, '{"a": [1, null, "µ"]}', '{"a": [1, null, "µ"]}\n'])

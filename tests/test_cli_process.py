@@ -81,15 +81,33 @@ def test_python_dash_m_passes_the_status_on():
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_ctrl_c_ends_with_130_and_a_line(tmp_path):
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_and_sigterm_end_with_130_and_a_line(number, tmp_path):
     code = (
         PREPARE
-        + "act = lambda: os.kill(os.getpid(), signal.SIGINT)\nsys.exit(main(['run', 'c', '--json', sys.argv[1]]))"
+        + f"act = lambda: os.kill(os.getpid(), signal.{number})\nstatus = main(['run', 'c', '--json', sys.argv[1]])\n"
+        "assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL\nsys.exit(status)"
     )
     done = python("-c", code, str(tmp_path / "r.json"))
     assert done.returncode == 130
     assert done.stderr.count("\n") == 1 and "interrupted" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "status", "stderr"),
+    [
+        ('"$0" -m hwmodel configs >&-', 0, ""),
+        ('"$0" -m hwmodel configs --json - >&-', 2, "-: --json: stdout is closed\n"),
+        ('"$0" -m hwmodel check no-such-file 2>&-', 2, ""),
+        ('"$0" -m hwmodel configs >/dev/full', 1, "hwmodel: [Errno 28] No space left on device\n"),
+    ],
+)
+def test_closed_and_full_streams_are_no_fault(shell, status, stderr):
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", stderr)
 
 
 def test_a_fault_shows_its_traceback_only_on_demand():

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from hwmodel.cli import main
-from hwmodel.errors import InputError, RunError
+from hwmodel.errors import InputError, Interrupted, RunError
 
 RESULT_JSON = '{"schema_version": 1}\n'
 
@@ -104,6 +104,40 @@ def test_a_failure_is_a_status_and_a_few_lines(failure, status, stderr, library,
     assert str(failure) in captured.err or isinstance(failure, KeyboardInterrupt)
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
     assert old.read_text() == "old"
+
+
+def test_an_interrupted_run_keeps_its_figures(library, tmp_path, capsys):
+    library.failure = Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON))
+    files = [tmp_path / "r.json", tmp_path / "r.html"]
+    assert main(["run", "c.yaml", "--json", str(files[0]), "--report", str(files[1])]) == 130
+    assert capsys.readouterr() == (
+        "SUMMARY\n", "hwmodel: interrupted; the figures are those of the part that was measured\n"
+    )  # fmt: skip
+    assert [path.read_text() for path in files] == [RESULT_JSON, "<p>page</p>"]
+
+
+def test_a_run_interrupted_before_its_window_has_none(library, tmp_path, capsys):
+    library.failure = Interrupted()
+    assert main(["run", "c.yaml", "--json", str(tmp_path / "r.json")]) == 130
+    complaint = "hwmodel: interrupted before anything was measured; no result was written\n"
+    assert capsys.readouterr() == ("", complaint)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_fails_leaves_the_figures(library, tmp_path, capsys, monkeypatch):
+    def fail(results):
+        raise RunError("no page")
+
+    monkeypatch.setattr(sys.modules["hwmodel.report"], "render_page", fail)
+    files = [tmp_path / "r.json", tmp_path / "r.html"]
+    assert main(["run", "c.yaml", "--json", str(files[0]), "--report", str(files[1])]) == 1
+    assert capsys.readouterr() == ("SUMMARY\n", "hwmodel: no page\n")
+    assert [path.exists() for path in files] == [True, False]
+
+
+def test_a_page_on_stdout_stands_alone(library, capsys):
+    assert main(["run", "c.yaml", "--report", "-"]) == 0
+    assert capsys.readouterr().out == "<p>page</p>"
 
 
 def test_input_errors_are_printed_as_they_are(library, capsys):

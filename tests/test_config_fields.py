@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.config.messages import keys_of, model_at
+from hwmodel.config.messages import SYNONYMS
+from hwmodel.config.model import keys_of, model_at
 from hwmodel.config.pcie import Pcie
 from hwmodel.config.run import Run
 from hwmodel.errors import InputError
@@ -34,7 +35,12 @@ ONE_WRONG_VALUE = [
     ("pcie: {tags: 0}", "c.yaml:1:14: pcie.tags: 0 is out of range; 1 to 256"),
     ("pcie: {tags: 257}", "c.yaml:1:14: pcie.tags: 257 is out of range; 1 to 256"),
     ("pcie: {generation: 4}", "c.yaml:1:20: pcie.generation: 4 is not one of 1, 2, 3"),
-    ("run: {seed: -1}", "c.yaml:1:13: run.seed: -1 is out of range; 0 or more"),
+    ("run: {seed: -1}", "c.yaml:1:13: run.seed: -1 is out of range; 0 to 9223372036854775807"),
+    ("run: {precision: 0.01}",
+     "c.yaml:1:18: run.precision: 0.01 is not a percentage; write it like 1% (did you mean 1%?)"),
+    ("run: {precision: 1}", "c.yaml:1:18: run.precision: 1 is not a percentage; write it like 1%"),
+    ("run: {precision: 100%}", "c.yaml:1:18: run.precision: 100% is out of range; above 0% and below 100%"),
+    ("run: {precision: 0%}", "c.yaml:1:18: run.precision: 0% is out of range; above 0% and below 100%"),
     ("pcie: {credits: {ph: 128}}", "c.yaml:1:22: pcie.credits.ph: 128 is out of range; 0 to 127"),
     ("nic: {vfs: 0}", "c.yaml:1:12: nic.vfs: 0 is out of range; 1 to 128"),
     # quantities
@@ -74,13 +80,23 @@ ONE_WRONG_VALUE = [
      "c.yaml:1:29: workload.sizes.1: an entry is a frame length and a weight, like [64, 7]"),
     ("workload: {sizes: []}",
      "c.yaml:1:19: workload.sizes: the list is too short; write it like [[64, 7], [570, 4], [1518, 1]]"),
-    ("workload: {load: 0}", "c.yaml:1:18: workload.load: 0 is out of range; a load is above 0"),
+    ("workload: {load: -1}", "c.yaml:1:18: workload.load: -1 is negative; a load is 0 (nobody sends) or more"),
     ("workload: {load: 80}",
      "c.yaml:1:18: workload.load: 80 times the port rate is out of range; write 80 % as 0.8, a rate like 2Gbps"),
-    ("workload: {load: 80%}", "c.yaml:1:18: workload.load: '80%' is not a share; write 80 % as 0.8"),
+    ("workload: {load: 80%}",
+     "c.yaml:1:18: workload.load: '80%' is no load; write 80 % of the port rate as 0.8, or like 80% of "
+     "ceiling"),
+    ("workload: {load: 0% of ceiling}",
+     "c.yaml:1:18: workload.load: '0% of ceiling' is out of range; above 0%, to 3200%"),
+    ("workload: {load: 2mpps}", "c.yaml:1:18: workload.load: '2mpps' is not a frame rate (did you mean 2Mpps?)"),
+    ("workload: {weights: {vm0: 1}}",
+     "c.yaml:1:22: workload.weights.vm0: 'vm0' is not the name of a port here; pf, vf0, vf1 and so on (did you "
+     "mean vf0?)"),
+    ("workload: {weights: {vf0: -1}}", "c.yaml:1:27: workload.weights.vf0: -1 is out of range; 0 to 1000000"),
+    ("workload: {zipf: 11}", "c.yaml:1:18: workload.zipf: 11 is out of range; 0 to 10"),
     ("workload: {load: saturated}",
-     "c.yaml:1:18: workload.load: 'saturated' is neither saturate, a share like 0.8 nor a rate like 2Gbps (did "
-     "you mean saturate?)"),
+     "c.yaml:1:18: workload.load: 'saturated' is not saturate, a share like 0.8, a rate like 2Gbps or 2Mpps, or "
+     "90% of ceiling (did you mean saturate?)"),
     ("workload: {load: 2GHz}",
      "c.yaml:1:18: workload.load: '2GHz' is a frequency, but this is a rate; write it like 10Gbps"),
     ("workload: {load: .nan}", "c.yaml:1:18: workload.load: '.nan' is not a rate; write it like 10Gbps"),
@@ -220,8 +236,16 @@ def test_values_that_no_file_can_hold(value):
         assert len(refusal.value.lines) == 1
 
 
+def test_every_synonym_names_a_key():
+    anywhere = {"macs", "vlans", "port_vlan", "rate"}
+    for key in set(SYNONYMS.values()) - anywhere:
+        *block, name = (0 if step == "vf0" else step for step in key.split("."))
+        assert name in keys_of(model_at(tuple(block))), key
+
+
 def test_the_keys_of_a_block():
-    assert keys_of(Run) == {"warmup": "warmup", "duration": "duration_fs", "frames": "frames", "seed": "seed"}
+    same = {name: name for name in ("warmup", "frames", "precision", "seed")}
+    assert keys_of(Run) == same | {"duration": "duration_fs"}
     assert keys_of(None) == {}
     assert model_at(("pcie",)) is Pcie
     assert model_at(("switch", "ports", 3, "macs")) is None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from hwmodel.config import load_config
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.config.document import Document
 from hwmodel.config.overrides import apply_overrides, plain_data
 from hwmodel.errors import InputError
@@ -30,9 +31,57 @@ def test_the_last_one_wins():
     assert load(TEXT, ["pcie={lanes: 2}", "pcie.tags=7"]).pcie.tags == 7
 
 
-def test_a_whole_block_can_be_replaced():
-    config = load("pcie: {lanes: 8, tags: 5}", ["pcie={lanes: 2}"])
-    assert (config.pcie.lanes, config.pcie.tags) == (2, 32)
+@pytest.mark.parametrize(
+    "override",
+    [["pcie={lanes: 2, credits: {ph: 7}}"], {"pcie": {"lanes": 2, "credits": {"ph": 7}}}],
+    ids=["text", "mapping"],
+)
+def test_the_keys_of_a_block_join_those_of_the_file(override):
+    config = load("pcie: {lanes: 8, tags: 5, credits: {nph: 9}}", override)
+    assert (config.pcie.lanes, config.pcie.tags, config.pcie.credits.ph, config.pcie.credits.nph) == (2, 5, 7, 9)
+
+
+def test_null_is_the_way_back_to_the_defaults():
+    assert load("pcie: {lanes: 8, tags: 5}", ["pcie=null", "pcie={lanes: 2}"]).pcie.tags == 32
+
+
+def test_lists_and_tables_are_replaced_whole():
+    text = "switch: {mode: multichannel, s_channels: {10: veb}, ports: [{name: vf0, weight: 2}]}"
+    config = load(text, ["switch={s_channels: {20: vepa}, ports: [{name: vf1, weight: 3}]}"])
+    assert (config.switch.s_channels, [port.weight for port in config.switch.ports[1:3]]) == ({20: "vepa"}, [1, 3])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [["switch.ports.vf3={weight: 3}", "switch.ports.vf0={weight: 4}"],
+     ["switch.ports={vf3: {weight: 3}, vf0: {weight: 4}}"],
+     {"switch": {"ports": {"vf3": {"weight": 3}, "vf0": {"weight": 4}}}}],
+    ids=["entries", "list", "mapping"],
+)  # fmt: skip
+def test_the_keys_of_an_entry_join_those_of_the_file(override):
+    ports = {port.name: port for port in load(TEXT, override).switch.ports}
+    assert (ports["vf3"].vlans, ports["vf3"].weight, ports["vf0"].weight) == ((1, 5), 3, 4)
+
+
+def test_a_block_that_is_absent_or_null_is_made():
+    override = ["host.iotlb={entries: 8, miss: 100ns}", "workload={external: {rate: 1Gbps}}"]
+    config = load("host: {iotlb: null}", override)
+    assert (config.host.iotlb.entries, config.workload.external.rate_bps) == (8, 10**9)
+
+
+def test_numpy_values_are_as_good_as_those_of_python():
+    numpy_values = {
+        "pcie": {"lanes": np.int64(8), "ecrc": np.True_, "max_payload": np.str_("128B")},
+        "workload.wire_share": np.float32(0.5),
+        "switch.ports.vf0.vlans": np.arange(1, 4),
+    }
+    plain = {
+        "pcie": {"lanes": 8, "ecrc": True, "max_payload": "128B"},
+        "workload.wire_share": 0.5,
+        "switch.ports.vf0.vlans": [1, 2, 3],
+    }
+    assert load(TEXT, numpy_values) == load(TEXT, plain)
+    assert config_from_mapping({"pcie": {"tags": np.uint8(7)}}).pcie.tags == 7
 
 
 def test_entries_go_by_name_and_are_made_where_absent():
@@ -48,7 +97,10 @@ def test_entries_are_made_where_there_is_no_list():
 
 def test_entries_go_by_position():
     config = load(TEXT, ["workload.flows.1=[vf2, uplink, 3Gbps]", "switch.ports.0.weight=2"])
-    assert [tuple(flow) for flow in config.workload.flows] == [("vf0", "vf1", None), ("vf2", "uplink", 3_000_000_000)]
+    assert [tuple(flow[:3]) for flow in config.workload.flows] == [
+        ("vf0", "vf1", None),
+        ("vf2", "uplink", 3_000_000_000),
+    ]
     assert config.switch.ports[4].weight == 2
 
 

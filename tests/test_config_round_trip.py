@@ -109,7 +109,10 @@ CONFIGURATIONS = st.fixed_dictionaries(
             external=st.none() | st.fixed_dictionaries({"rate": st.just("500Mbps")}, optional={"to": st.just(["vf1"])}),
         ),
         "run": some(
-            warmup=st.just("auto") | TIMES, frames=st.none() | st.integers(1, 10**12), seed=st.integers(0, 2**62)
+            warmup=st.just("auto") | TIMES,
+            frames=st.none() | st.integers(1, 10**12),
+            seed=st.integers(0, 2**62),
+            precision=st.none() | st.decimals("0.000001", "99.999999", places=6).map(lambda share: f"{share}%"),
         ),
     },
 )
@@ -145,7 +148,7 @@ def test_the_resolved_form_writes_units_out():
     assert resolved["nic"]["tx_buffer"] == "160KiB"
     assert resolved["port"] == {"rate": "10Gbps"}
     assert resolved["workload"]["load"] == "2.5Gbps"
-    assert resolved["run"] == {"warmup": "auto", "duration": "20ms", "frames": None, "seed": 1}
+    assert resolved["run"] == {"warmup": "auto", "duration": "20ms", "frames": None, "precision": None, "seed": 1}
     assert [port["macs"] for port in resolved["switch"]["ports"]] == [[f"02:00:00:00:00:0{n}"] for n in (1, 2, 3)]
     json.dumps(resolved, allow_nan=False)
 

@@ -97,12 +97,15 @@ REFUSED_BY_BOTH = [
     {"switch": {"ports": [{"name": "vf0", "macs": ["02"]}]}},
     {"switch": {"vif_lists": {"x": ["vf0"]}}},
     {"switch": {"uplink": {"vlans": "some"}}},
-    {"workload": {"load": 0}},
+    {"workload": {"load": -1}},
+    {"workload": {"load": "90%"}},
+    {"workload": {"weights": {"vm0": 1}}},
     {"workload": {"load": "much"}},
     {"workload": {"sizes": [[64]]}},
     {"workload": {"flows": [["vf0"]]}},
     {"workload": {"frame_bytes": 63}},
     {"run": {"warmup": "soon"}},
+    {"run": {"precision": 0.01}},
     {"lanes": 8},
 ]
 
@@ -121,6 +124,12 @@ TAKEN_BY_BOTH = [
     {"pcie": {"errors": "none"}},
     {"workload": {"load": 0.5, "sizes": [[64, 1], ["128B", 2]], "wire_share": 1}},
     {"workload": {"flows": [["vf0", "uplink", "1.5Gbps"], ["vf1", "vf2"]], "pattern": "flows"}},
+    {"workload": {"load": 0}},
+    {"workload": {"load": "2.5Mpps", "weights": {"vf0": 4, "pf": 0.5}}},
+    {"workload": {"load": "90% of ceiling", "zipf": 1.2}},
+    {"workload": {"flows": [["vf0", "vf1", "2Kpps"]], "pattern": "flows"}},
+    {"workload": {"pattern": "none", "external": {"rate": "1Gbps"}}},
+    {"workload": {"pattern": None, "external": {"rate": "1Gbps"}}},
     {"switch": {"s_channels": {"10": "veb"}, "uplink": {"vlans": [1, 2], "native_vlan": None}}},
     {"host": {"iotlb": {"entries": 64, "miss": "100ns"}, "jitter": {"kind": "histogram", "bins": [["0ns", 1]]}}},
     {"switch": {"acl": [{"action": "deny", "ethertype": 2054}]}},
@@ -152,8 +161,8 @@ def test_every_key_is_described_and_has_the_words_of_the_contract():
         refill_batch rx_interrupt_batch tx_interrupt_batch moderation frame_time switch mode timing scheduler
         bus_bits clock queue_bytes priorities uplink native_vlan vlans ports addresses vif_lists ecid_lists
         group ecid s_channels mirrors to from direction acl port rate workload pattern frame_bytes sizes load
-        arrivals on_full flows pcap pcap_time external wire_share peak_rate mean_burst run warmup duration
-        frames seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
+        arrivals on_full flows pcap pcap_time external wire_share weights zipf peak_rate mean_burst run warmup duration
+        frames precision seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
         promiscuous default trusted enabled max_frame ethertype_filter default_priority rate_limit weight vif
         s_channel
     """

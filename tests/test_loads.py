@@ -51,6 +51,7 @@ def near(count: float, expected: float, deviation: float) -> bool:
         ("1Gbps", 1e9 / (600 * 8)),  # each VM, frame bits with FCS
         (0.6, 0.6 * 10e9 / (620 * 8) / 4),  # of the port, all VMs together, 20 B more a frame
         (1.5, 1.5 * 10e9 / (620 * 8) / 4),
+        ("0.2Mpps", 0.2e6),
     ],
 )
 def test_periodic_rates_are_exact(load, frames_a_second):
@@ -81,6 +82,29 @@ def test_flows_have_rates_of_their_own():
     assert {vm.name for vm in result.vms} == {"pf", "vf0", "vf1", "vf2", "vf3"}
     assert result.totals.from_wire == offered["uplink", "vf2"]
     assert abs(result.totals.delivered_to_wire - 250) <= 2
+
+
+def test_weights_divide_the_load_between_the_senders():
+    workload = {"load": "500Kpps", "weights": {"vf0": 4, "vf2": 0}, "arrivals": "periodic", "frame_bytes": 600}
+    result = result_of(WIDE, POLLED, {"nic": {"vfs": 4}, "workload": workload}, from_start("3ms"))
+    # 2 M frames a second in all, in parts of 4, 1 and 1 (vf1 and vf3 are not named): 6 ms * 1/3 M frames for each part.
+    expected = {("vf0", "vf1"): 4000, ("vf1", "vf0"): 1000, ("vf3", "vf2"): 1000}
+    assert {ends: round(count, -1) for ends, count in offered_by(result).items() if count} == expected
+
+
+@pytest.mark.parametrize("silent", [{"pattern": None}, {"pattern": "none"}, {"load": 0}], ids=["null", "none", "load"])
+def test_only_the_wire_sends(silent):
+    workload = {**silent, "frame_bytes": 600, "external": {"rate": "5Gbps", "arrivals": "periodic"}}
+    result = result_of(WIDE, POLLED, {"nic": {"vfs": 4}, "workload": workload}, from_start("3ms"))
+    assert {source for (source, _), count in offered_by(result).items() if count} == {"uplink"}
+    assert abs(result.totals.offered_frames - 5e9 / 4800 * 3e-3) <= 1
+    assert result.totals.from_wire == result.totals.offered_frames
+    assert all(vm.tx_gbps == 0 and vm.rx_gbps > 1 for vm in result.vms)
+
+
+def test_with_a_load_of_nothing_nothing_happens():
+    result = result_of(WIDE, POLLED, {"nic": {"vfs": 4}, "workload": {"load": 0}}, from_start("1ms"))
+    assert (result.totals.offered_frames, result.totals.gbps, result.latency_ns.p50) == (0, 0, None)
 
 
 def test_a_load_beyond_the_link_waits_or_drops():

@@ -1,9 +1,18 @@
 """Closed-form limits of the link and the adapter: the oracle that a designer can check by hand."""
 
-from hwmodel.analytic.closed_form import limits
+from hwmodel.analytic.closed_form import ceiling_frames_per_s, limits
 from hwmodel.analytic.dma import DmaLimits, dma_limits
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.limits_text import dma_text, limits_text
 from hwmodel.analytic.published import published
 
-__all__ = ["DmaLimits", "Limits", "dma_limits", "dma_text", "limits", "limits_text", "published"]
+__all__ = [
+    "DmaLimits",
+    "Limits",
+    "ceiling_frames_per_s",
+    "dma_limits",
+    "dma_text",
+    "limits",
+    "limits_text",
+    "published",
+]

@@ -62,8 +62,13 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     ]
     offered = demand.offered_frames_per_s
     if offered is not None:
-        found.append(Ceiling("offered_load", "frames that the workload offers", "frames", offered, Fraction(1)))
+        found.append(offered_ceiling(offered))
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
+
+
+def offered_ceiling(frames_per_s: Fraction) -> Ceiling:
+    """Give the ceiling of a load at a rate of its own."""
+    return Ceiling("offered_load", "frames that the workload offers", "frames", frames_per_s, Fraction(1))
 
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:

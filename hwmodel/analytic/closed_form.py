@@ -13,13 +13,14 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, other_ceilings, short_name
+from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, offered_ceiling, other_ceilings, short_name
 from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, round_trip_fs
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.traffic import Demand, Traffic, demand_of
 from hwmodel.analytic.transactions import Transaction, transactions_of
+from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -38,13 +39,11 @@ def limits(config: Config, *, adjacent_bridge_reflects: bool = False) -> Limits:
     """
     demand = demand_of(config, adjacent_bridge_reflects)
     link = link_rate_of(config.pcie)
-    transactions, ceilings = _demands_on(config, demand, link, None)
+    if _is_share_of_ceiling(config, demand):
+        demand = replace(demand, offered_frames_per_s=_share_of_ceiling(config, demand, link))
+    transactions, ceilings = _demands_on(config, demand, link)
     least = lowest(ceilings)
-    timer_per_s = _timer_interrupts_per_s(config, demand)
-    if timer_per_s is not None and _rx_interrupts_per_s(transactions, _rate(least)) > timer_per_s:
-        transactions, ceilings = _demands_on(config, demand, link, timer_per_s)
-        least = lowest(ceilings)
-    if not _rate(least):
+    if not _rate(least) and demand.beside:
         demand, transactions, ceilings = _outside_alone(demand, transactions, ceilings)
         least = lowest(ceilings)
     rate = _rate(least)
@@ -73,11 +72,47 @@ def limits(config: Config, *, adjacent_bridge_reflects: bool = False) -> Limits:
     )
 
 
+def ceiling_frames_per_s(config: Config) -> Fraction | None:
+    """Give the offered frames per second that a load in % of the ceiling is a share of; None for any other load.
+
+    That is the rate that `limits` gives with `load: saturate`, frames of a given rate beside it counted. Raises
+    InputError where these leave nothing.
+    """
+    demand = demand_of(config)
+    if not _is_share_of_ceiling(config, demand):
+        return None
+    return _ceiling_of(config, demand, link_rate_of(config.pcie))
+
+
+def _is_share_of_ceiling(config: Config, demand: Demand) -> bool:
+    return config.workload.load.kind == "ceiling" and demand.offered_frames_per_s is None
+
+
+def _share_of_ceiling(config: Config, demand: Demand, link: LinkRate) -> Fraction:
+    return Fraction(repr(config.workload.load.share)) * _ceiling_of(config, demand, link)
+
+
+def _ceiling_of(config: Config, demand: Demand, link: LinkRate) -> Fraction:
+    rate = _rate(lowest(_demands_on(config, demand, link)[1]))
+    if not rate:
+        raise InputError("workload.load: no ceiling to take a share of; frames of given rates take all there is")
+    return rate
+
+
 def _rate(ceiling: Ceiling) -> Fraction:
     return ceiling.frames_per_s or ZERO
 
 
-def _demands_on(
+def _demands_on(config: Config, demand: Demand, link: LinkRate) -> tuple[list[Transaction], list[Ceiling]]:
+    """Give the transactions and ceilings; interrupts by the batch, or by the timers where those let fewer through."""
+    transactions, ceilings = _demands_with(config, demand, link, None)
+    timer_per_s = _timer_interrupts_per_s(config, demand)
+    if timer_per_s is not None and _rx_interrupts_per_s(transactions, _rate(lowest(ceilings))) > timer_per_s:
+        return _demands_with(config, demand, link, timer_per_s)
+    return transactions, ceilings
+
+
+def _demands_with(
     config: Config, demand: Demand, link: LinkRate, timer_per_s: Fraction | None
 ) -> tuple[list[Transaction], list[Ceiling]]:
     beside_timer = None if timer_per_s is None else ZERO
@@ -102,7 +137,7 @@ def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Frac
 def _outside_alone(
     demand: Demand, transactions: Iterable[Transaction], ceilings: Iterable[Ceiling]
 ) -> tuple[Demand, list[Transaction], list[Ceiling]]:
-    """Take the traffic of a given rate, which leaves nothing to the rest, for the traffic whose rate is sought."""
+    """Take the traffic of a given rate, beside which there is nothing, for the traffic whose rate is sought."""
     total = sum((one.frames_per_s or ZERO for one in demand.beside), ZERO)
     share = [(one, (one.frames_per_s or ZERO) / total) for one in demand.beside]
     sizes: dict[int, Fraction] = {}
@@ -119,7 +154,7 @@ def _outside_alone(
     )
     scaled = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in transactions if one.per_s]
     rows = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in ceilings if one.per_s]
-    return Demand(sought, (), total), scaled, rows
+    return Demand(sought, (), total), scaled, [*rows, offered_ceiling(total)]
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:

@@ -76,7 +76,7 @@ class _Stream:
 
     source: str
     targets: tuple[str, ...]
-    rate_bps: int | None = None
+    rate_bps: int | Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,22 @@ def demand_of(config: Config, adjacent_bridge_reflects: bool = False) -> Demand:
         owners = {mac: port.name for port in config.switch.ports for mac in port.macs}
         return _replayed(config, router, read_capture(config.workload.pcap, owners))
     sizes = _workload_sizes(config)
+    beside = _outside(config, router, sizes)
+    if config.workload.pattern is None and beside:
+        return Demand(replace(beside[0], frames_per_s=None), (), beside[0].frames_per_s)
     streams = list(_streams(config, router.vm_names))
     following = [stream for stream in streams if stream.rate_bps is None]
     with_rate = [stream for stream in streams if stream.rate_bps is not None]
-    beside = _outside(config, router, sizes)
     if not following:
         sought = _mix(router, config, sizes, [(stream, Fraction(stream.rate_bps or 0)) for stream in with_rate])
         offered = sum(stream.rate_bps or 0 for stream in with_rate) / (BITS_PER_BYTE * sought.mean_frame_bytes)
         return Demand(sought, tuple(beside), offered)
     for stream in with_rate:
         beside.append(_at_rate(_mix(router, config, sizes, [(stream, Fraction(1))]), stream.rate_bps or 0))
-    sought = _mix(router, config, sizes, [(stream, Fraction(1)) for stream in following])
+    # With `load: 0` nobody has a share; the ceiling is that of what would be sent.
+    shares = config.workload.shares_of(stream.source for stream in following)
+    weighted = [(stream, shares.get(stream.source, Fraction(not shares))) for stream in following]
+    sought = _mix(router, config, sizes, weighted)
     return Demand(sought, tuple(beside), _load_frames_per_s(config, sought, len(following)))
 
 
@@ -135,9 +140,8 @@ def _load_frames_per_s(config: Config, traffic: Traffic, n_streams: int) -> Frac
     load = config.workload.load
     if load.kind == "share":
         return _fraction(load.share or 0) * config.port.rate_bps / (BITS_PER_BYTE * traffic.mean_wire_bytes)
-    if load.kind == "rate":
-        return n_streams * (load.rate_bps or 0) / (BITS_PER_BYTE * traffic.mean_frame_bytes)
-    return None
+    load_bps = config.workload.load_bps
+    return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)
 
 
 def _mix(
@@ -205,11 +209,12 @@ def _streams(config: Config, vms: Sequence[str]) -> Iterable[_Stream]:
 def _flow_streams(config: Config) -> Iterable[_Stream]:
     """Make a stream of each flow with a rate, and one of all flows without from a port, in equal parts."""
     following: dict[str, list[str]] = {}
-    for source, target, rate_bps in config.workload.flows:
+    for flow in config.workload.flows:
+        rate_bps = config.workload.rate_bps_of(flow)
         if rate_bps is None:
-            following.setdefault(source, []).append(target)
+            following.setdefault(flow.source, []).append(flow.target)
         elif rate_bps:
-            yield _Stream(source, (target,), rate_bps)
+            yield _Stream(flow.source, (flow.target,), rate_bps)
     for source, targets in following.items():
         yield _Stream(source, tuple(targets))
 
@@ -227,7 +232,7 @@ def _outside(config: Config, router: Router, of_workload: tuple[tuple[int, Fract
     return [_at_rate(_mix(router, config, sizes, [(_Stream(UPLINK, targets), Fraction(1))]), external.rate_bps)]
 
 
-def _at_rate(traffic: Traffic, rate_bps: int) -> Traffic:
+def _at_rate(traffic: Traffic, rate_bps: int | Fraction) -> Traffic:
     return replace(traffic, frames_per_s=rate_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes))
 
 

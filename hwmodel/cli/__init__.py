@@ -6,11 +6,14 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from hwmodel.cli.arguments import build_parser
-from hwmodel.errors import InputError, RunError
+from hwmodel.errors import InputError, Interrupted, RunError
 
 DONE, RUN_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -18,17 +21,27 @@ DONE, RUN_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0: done; 1: the run failed; 2: bad input, one line each on stderr; 130: interrupted. `argv` defaults to the
-    process's arguments. Shows the traceback of a failure where the environment holds HWMODEL_DEBUG=1.
+    0: done; 1: the run failed; 2: bad input, one line each on stderr; 130: interrupted, by Ctrl-C or SIGTERM. `argv`
+    defaults to the process's arguments. Shows the traceback of a failure where the environment holds HWMODEL_DEBUG=1.
     """
+    _open_closed_streams()
     _never_fail_on_a_character()
     debug = os.environ.get("HWMODEL_DEBUG") == "1"
     try:
-        status = _run_command(argv)
-        sys.stdout.flush()
+        with _sigterm_as_ctrl_c():
+            status = _run_command(argv)
+            sys.stdout.flush()
     except InputError as error:
         _complain(*error.lines)
         status = BAD_INPUT
+    except Interrupted as error:
+        measured = error.result is not None
+        _complain(
+            "hwmodel: interrupted; the figures are those of the part that was measured"
+            if measured
+            else "hwmodel: interrupted before anything was measured; no result was written"
+        )
+        status = INTERRUPTED
     except KeyboardInterrupt:
         _complain("hwmodel: interrupted; no result was written")
         status = INTERRUPTED
@@ -40,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         _complain(f"hwmodel: {str(error) or type(error).__name__}")
+        if not _flushes(sys.stdout):  # a full disk behind it: as above
+            _send_stdout_nowhere()
         status = RUN_FAILED
     except Exception as error:
         if debug:
@@ -75,6 +90,34 @@ def _rare_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C, so that a batch system's time limit leaves figures too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null where the process was started without stdout or stderr (`>&-`), which Python has as None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
+
+
+def _flushes(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _never_fail_on_a_character() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import NoReturn
 
 import hwmodel
+from hwmodel.units import UnitError, parse_time_fs
 
+MOST_SEEDS = 1000
 EXAMPLES = """\
 examples:
   hwmodel run configs/sriov_10g_gen2x4.yaml --report out/demo.html
@@ -35,12 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"hwmodel {hwmodel.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
 
-    run = _command(commands, "run", "simulate, and print a summary")
-    _takes_config(run)
-    run.add_argument("--seed", type=int, metavar="N", help="seed of the random numbers: run.seed=N")
-    run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
-    run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
-    run.add_argument("--trace", metavar="FILE", help="write the link's first TLPs as a time line for trace viewers")
+    _add_run(commands)
 
     check = _command(commands, "check", "validate, and print the resolved configuration")
     _takes_config(check)
@@ -80,8 +78,46 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote")
     report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
 
+    _command(commands, "configs", "the configurations that come with hwmodel, which CONFIG may name")
     _command(commands, "schema", "the JSON schema of configurations, for editors")
     return parser
+
+
+def _seed(text: str) -> int:
+    from hwmodel.config.run import MAX_SEED  # with the configuration, which a run needs anyway
+
+    return _whole_number(text, 0, MAX_SEED)
+
+
+def _n_seeds(text: str) -> int:
+    return _whole_number(text, 1, MOST_SEEDS)
+
+
+def _whole_number(text: str, least: int, most: int) -> int:
+    if not re.fullmatch(r"[-+]?[0-9]{1,40}", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
+    if not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; {least} to {most}")
+    return int(text)
+
+
+def _time_fs(text: str) -> int:
+    try:
+        return parse_time_fs(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    run = _command(commands, "run", "simulate, and print a summary")
+    _takes_config(run)
+    run.add_argument("--seed", type=_seed, metavar="N", help="seed of the random numbers: run.seed=N")
+    run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
+    run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
+    run.add_argument("--trace", metavar="FILE", help="write the link's first TLPs as a time line for trace viewers")
+    run.add_argument("--trace-start", type=_time_fs, metavar="TIME", help="with --trace: begin there, like 1ms")
+    run.add_argument("--trace-length", type=_time_fs, metavar="TIME", help="with --trace: go on for so long, like 50us")
 
 
 def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:
@@ -93,7 +129,9 @@ def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, su
 
 
 def _takes_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="CONFIG", help="a configuration file (YAML)")
+    parser.add_argument(
+        "config", metavar="CONFIG", help="a configuration file (YAML), or a name that `hwmodel configs` lists"
+    )
     parser.add_argument(
         "--set",
         action="append",

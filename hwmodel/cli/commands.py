@@ -11,16 +11,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, note, say, text_output, write_json, write_text
+from hwmodel.cli.outputs import (
+    STDOUT,
+    check_out_folder,
+    check_outputs,
+    note,
+    say,
+    text_output,
+    write_all,
+    write_json,
+    write_text,
+)
 from hwmodel.cli.progress import progress_bar
-from hwmodel.errors import InputError, RunError
+from hwmodel.errors import InputError, Interrupted, RunError
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.results import Result
 
 
 def run(arguments: Namespace) -> None:
     """Simulate one configuration."""
+    _require_trace(arguments)
     outputs = tuple((f"--{name}", getattr(arguments, name)) for name in ("json", "report", "pcap", "trace"))
     check_outputs(outputs, inputs=[arguments.config])
     if arguments.report is not None:
@@ -31,27 +43,49 @@ def run(arguments: Namespace) -> None:
     from hwmodel import simulation
 
     _announce_compilation(simulation.kernels_are_cached())
+    interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
-        result = simulation.simulate(config, progress=progress, pcap_path=arguments.pcap, trace_path=arguments.trace)
-    write_json(result.to_json(), arguments.json)
-    if arguments.report is not None:
-        from hwmodel.report import render_page
+        try:
+            result = simulation.simulate(
+                config, progress=progress, pcap_path=arguments.pcap, trace_path=arguments.trace
+            )
+        except Interrupted as error:
+            if error.result is None:
+                raise
+            result, interruption = error.result, error
+    _write_result(arguments, result)
+    if interruption is not None:
+        raise interruption
 
-        write_text(render_page([result]), arguments.report)
-    if arguments.json != STDOUT:
-        from hwmodel.report import print_summary
 
-        print_summary(result)
+def _write_result(arguments: Namespace, result: Result) -> None:
+    """Print the summary and write the files, as many as can be."""
+
+    def summarize() -> None:
+        if STDOUT not in (arguments.json, arguments.report):
+            from hwmodel.report import print_summary
+
+            print_summary(result)
+
+    def draw() -> None:
+        if arguments.report is not None:
+            from hwmodel.report import render_page
+
+            write_text(render_page([result]), arguments.report)
+
+    write_all(summarize, lambda: write_json(result.to_json(), arguments.json), draw)
 
 
 def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
+    from hwmodel.analytic import ceiling_frames_per_s
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
-        build_workload(config)  # what only the load itself can know: rates that no gap can make, captures
+        # What only the load itself can know: rates that no gap can make, captures.
+        build_workload(config, ceiling_frames_per_s(config))
     resolved = config.resolved()
     write_json(resolved, arguments.json)
     import yaml
@@ -137,6 +171,17 @@ def report(arguments: Namespace) -> None:
     say(f"wrote {arguments.out}", arguments.json)
 
 
+def configs(arguments: Namespace) -> None:
+    """List the configurations that come with hwmodel."""
+    check_outputs([("--json", arguments.json)])
+    from hwmodel.config import shipped_configs
+
+    found = shipped_configs()
+    write_json([{"name": one.name, "path": str(one.path), "about": one.about} for one in found], arguments.json)
+    width = max((len(one.name) for one in found), default=0)
+    say("\n".join(f"{one.name:<{width}}  {one.about}" for one in found), arguments.json)
+
+
 def schema(arguments: Namespace) -> None:
     """Show the JSON schema of configurations."""
     check_outputs([("--json", arguments.json)])
@@ -152,6 +197,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "dma": dma,
     "switch": switch,
     "report": report,
+    "configs": configs,
     "schema": schema,
 }
 
@@ -205,6 +251,13 @@ def _placing_errors(arguments: Namespace) -> Iterator[None]:
         from hwmodel.config import place_lines
 
         raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
+
+
+def _require_trace(arguments: Namespace) -> None:
+    given = {"--trace-start": arguments.trace_start, "--trace-length": arguments.trace_length}
+    problems = [f"{name}: only with --trace FILE" for name, value in given.items() if value is not None]
+    if problems and arguments.trace is None:
+        raise InputError(problems)
 
 
 def _announce_compilation(is_cached: bool, about_s: int = 10) -> None:

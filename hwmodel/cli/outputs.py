@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hwmodel.errors import InputError
 
 STDOUT = "-"
+_TO_STDOUT = ("--json", "--report")
 # What waits for stdout is in memory up to this length, and in a file without a name beyond it.
 _SPOOL_BYTES = 64 << 20
 
@@ -20,12 +21,22 @@ def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[st
     """Raise InputError, a line for each, for output files that could not be written at the end of a long run.
 
     `outputs` are pairs of option and path, None where the option was not given. An output may not be one of the
-    `inputs` either, nor may two outputs be one file.
+    `inputs` either, nor may two outputs be one file. - is stdout for JSON and pages, and no name for anything else.
     """
     taken = {os.path.realpath(path): path for path in inputs}
     problems = []
+    to_stdout = ""
     for option, path in outputs:
-        if path is None or (option == "--json" and path == STDOUT):
+        if path is None:
+            continue
+        if path == STDOUT:
+            if option not in _TO_STDOUT:
+                problems.append(f"-: {option}: does not go to stdout; name a file (./- for one of that name)")
+            elif getattr(sys.stdout, "name", None) == os.devnull:
+                problems.append(f"-: {option}: stdout is closed")
+            elif to_stdout:
+                problems.append(f"-: {option}: stdout has the output of {to_stdout} already")
+            to_stdout = to_stdout or option
             continue
         real_path = os.path.realpath(path)
         problem = _problem_of(path, real_path)
@@ -69,9 +80,9 @@ def text_output(path: str | None) -> Iterator[Callable[[str], object] | None]:
             yield lambda text: file.write(text.encode("utf-8"))
 
 
-def say(text: str, arguments_json: str | None) -> None:
-    """Print what a person reads, unless stdout belongs to the JSON result."""
-    if arguments_json != STDOUT:
+def say(text: str, *taken: str | None) -> None:
+    """Print what a person reads, unless stdout belongs to one of the outputs `taken`."""
+    if STDOUT not in taken:
         print(text.rstrip("\n"))
 
 
@@ -85,18 +96,33 @@ def write_json(value: object, path: str | None) -> None:
     if path is None:
         return
     document = value if isinstance(value, str) else json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
-    write_text(document.rstrip("\n") + "\n", path, may_be_stdout=True)
+    write_text(document.rstrip("\n") + "\n", path)
 
 
-def write_text(text: str, path: str, *, may_be_stdout: bool = False) -> None:
-    """Write a file that appears whole or not at all."""
-    if may_be_stdout and path == STDOUT:
+def write_text(text: str, path: str) -> None:
+    """Write a file that appears whole or not at all, or stdout."""
+    if path == STDOUT:
         # By lines: of one large write to a pipe whose reader left, an unbuffered stdout forgets the rest silently.
         sys.stdout.writelines(text.splitlines(keepends=True))
         return
     from hwmodel.atomic_file import write_atomically
 
     write_atomically(path, text)
+
+
+def write_all(*writers: Callable[[], object]) -> None:
+    """Call each writer, even where one before it failed; raise the first failure afterwards.
+
+    What a long run has found is then lost only where it could not be written.
+    """
+    failures: list[Exception] = []
+    for write in writers:
+        try:
+            write()
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _problem_of(path: str, real_path: str) -> str | None:

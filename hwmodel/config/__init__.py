@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .check_rings import rx_descriptors_in_use
+from .demand import Flow, Load
 from .driver import Driver
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
@@ -12,10 +13,11 @@ from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
 from .schema import json_schema
+from .shipped import ShippedConfig, shipped_configs
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
 from .wire_port import WirePort
-from .workload import External, Flow, Load, SizeWeight, Workload
+from .workload import External, SizeWeight, Workload
 
 __all__ = [
     "AclEntry",
@@ -34,6 +36,7 @@ __all__ = [
     "Pcie",
     "Port",
     "Run",
+    "ShippedConfig",
     "SizeWeight",
     "Switch",
     "Uplink",
@@ -46,4 +49,5 @@ __all__ = [
     "mirrored_tag_bytes",
     "place_lines",
     "rx_descriptors_in_use",
+    "shipped_configs",
 ]

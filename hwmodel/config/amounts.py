@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeGuard
 
 from hwmodel import units
 
 from .kinds import YAML_TRUTHS, Kind, shown, wrong
+
+_PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
 
 
 class Quantity(Kind):
@@ -73,6 +76,16 @@ class Rate(Quantity):
     dimension = units.RATE
 
 
+class FrameRate(Quantity):
+    """Frames per second, typed like 2Mpps."""
+
+    dimension = units.FRAME_RATE
+
+    def knows_unit_of(self, text: object) -> bool:
+        """Tell whether a text ends in a unit of frame rates, in upper or lower case."""
+        return isinstance(text, str) and text.rstrip().lower().endswith("pps")
+
+
 class Frequency(Quantity):
     """Hertz, typed like 156.25MHz."""
 
@@ -106,7 +119,7 @@ class Whole(Kind):
         return {"title": title, "type": "integer", "minimum": self.least, "maximum": self.most}
 
     def _range(self) -> str:
-        return f"{self.least} or more" if self.most >= 2**62 else f"{self.least} to {self.most}"
+        return f"{self.least} to {self.most}"
 
 
 class FrameLength(Whole):
@@ -149,6 +162,29 @@ class Share(Kind):
         return {"title": "a number, 0 to 1", "type": "number", "minimum": 0, "maximum": 1}
 
 
+class Percentage(Kind):
+    """A share above 0 and below 1, typed like 1%."""
+
+    def parse(self, value: object) -> float:
+        """Return the share, 0.01 for 1%."""
+        text = value.replace(" ", "") if isinstance(value, str) else ""
+        if not re.fullmatch(_PERCENTAGE, text):
+            hint = f" (did you mean {percent_text(value)}?)" if _is_share(value) else ""
+            raise wrong(f"{shown(value)} is not a percentage; write it like 1%{hint}")
+        share = Decimal(text[:-1]) / 100
+        if not 0 < share < 1:
+            raise wrong(f"{value} is out of range; above 0% and below 100%")
+        return float(share)
+
+    def write(self, value: float) -> str:
+        """Write the share as a percentage, exactly."""
+        return percent_text(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        return {"title": "a percentage above 0% and below 100%", "type": "string", "pattern": f"^{_PERCENTAGE}$"}
+
+
 class Number(Kind):
     """A decimal number from `least` to `most`."""
 
@@ -167,6 +203,15 @@ class Number(Kind):
         """Return a number with its range."""
         title = f"a number, {self.least:.12g} to {self.most:.12g}"
         return {"title": title, "type": "number", "minimum": self.least, "maximum": self.most}
+
+
+def percent_text(share: float) -> str:
+    """Write a share as a percentage that reads back as the same number: 0.015 is 1.5%."""
+    return f"{(Decimal(repr(float(share))) * 100).normalize():f}%"
+
+
+def _is_share(value: object) -> TypeGuard[float]:
+    return isinstance(value, float) and 0 < value < 1
 
 
 def decimal_number(value: object, what: str) -> float:

@@ -21,7 +21,7 @@ class _Stream(NamedTuple):
     """Frames from the wire: the key that says how many, their rate if it says one, their share of the line's time."""
 
     key: KeyPath
-    rate_bps: int | None
+    rate_bps: int | Fraction | None
     line_share: Fraction
 
 
@@ -36,7 +36,7 @@ def check_wire(config: Config, findings: Findings) -> None:
         found = True
         most_bps = int(config.port.rate_bps * _frame_share(config, stream.key))
         findings.add(
-            f"{format_rate_bps(stream.rate_bps)} of these frames is more than a port of {port} carries, about "
+            f"{format_rate_bps(int(stream.rate_bps))} of these frames is more than a port of {port} carries, about "
             f"{most_bps // 10**6}Mbps and 20 B a frame",
             stream.key,
             "port.rate",
@@ -57,15 +57,16 @@ def _streams_from_wire(config: Config) -> Iterator[_Stream]:
     """Give the streams with a rate; what saturates the line takes what the others leave."""
     workload, external = config.workload, config.workload.external
     if workload.pcap is None and workload.pattern == "flows":
-        following = {flow.source for flow in workload.flows if flow.rate_bps is None}
         for index, flow in enumerate(workload.flows):
-            if flow.source == "uplink" and flow.rate_bps is not None:
-                yield _at_rate(config, ("workload", "flows", index), flow.rate_bps)
-        if "uplink" in following and workload.load.rate_bps is not None:
-            yield _at_rate(config, ("workload", "load"), workload.load.rate_bps)
-        elif "uplink" in following and workload.load.share is not None:
-            share = Fraction(repr(workload.load.share)) / len(following)
-            yield _Stream(("workload", "load"), None, share)
+            rate_bps = workload.rate_bps_of(flow)
+            if flow.source == "uplink" and rate_bps is not None:
+                yield _at_rate(config, ("workload", "flows", index), rate_bps)
+        following = {flow.source for flow in workload.flows if flow.follows_load}
+        share = workload.shares_of(following).get("uplink", Fraction(0))
+        if share and workload.load.kind == "share":
+            yield _Stream(("workload", "load"), None, Fraction(repr(workload.load.share)) * share)
+        elif share and workload.load_bps is not None:
+            yield _at_rate(config, ("workload", "load"), workload.load_bps * len(following) * share)
     if external is not None:
         yield _at_rate(config, _EXTERNAL, external.rate_bps)
 
@@ -80,8 +81,8 @@ def _bursts_from_wire(config: Config) -> Iterator[_Stream]:
         yield _at_rate(config, ("workload", "external", "peak_rate"), external.peak_rate_bps)
 
 
-def _at_rate(config: Config, key: KeyPath, rate_bps: int) -> _Stream:
-    line_share = Fraction(rate_bps, config.port.rate_bps) / _frame_share(config, key)
+def _at_rate(config: Config, key: KeyPath, rate_bps: int | Fraction) -> _Stream:
+    line_share = Fraction(rate_bps) / config.port.rate_bps / _frame_share(config, key)
     return _Stream(key, rate_bps, line_share)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from hwmodel.units import format_rate_bps
 
@@ -21,6 +22,7 @@ def check_workload(config: Config, findings: Findings) -> None:
     check_station_names(config, findings, _named(config))
     _check_lengths_given_once(config, findings)
     _check_pattern(config, findings)
+    _check_weights(config, findings)
     _check_pcap(config, findings)
     _check_max_frame(config, findings)
     _check_bursts(config, findings)
@@ -28,6 +30,8 @@ def check_workload(config: Config, findings: Findings) -> None:
 
 def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
     workload = config.workload
+    for name in workload.weights:
+        yield name, ("workload", "weights", name)
     for index, flow in enumerate(workload.flows):
         yield flow.source, ("workload", "flows", index, 0)
         yield flow.target, ("workload", "flows", index, 1)
@@ -49,6 +53,9 @@ def _check_pattern(config: Config, findings: Findings) -> None:
     workload = config.workload
     if workload.pcap is not None:
         return
+    if workload.pattern is None:
+        _check_no_pattern(config, findings)
+        return
     if workload.pattern == "flows":
         if not workload.flows:
             findings.add(
@@ -69,6 +76,56 @@ def _check_pattern(config: Config, findings: Findings) -> None:
                      besides=["switch.ports"])  # fmt: skip
 
 
+def _check_no_pattern(config: Config, findings: Findings) -> None:
+    workload = config.workload
+    if workload.external is None:
+        findings.add(
+            "pattern: none sends nothing; it needs external, like external: {rate: 5Gbps}",
+            "workload.pattern",
+            "workload.external",
+        )
+    ignored = {
+        "load": workload.load.kind != "saturate" and not workload.load.is_nothing,
+        "flows": bool(workload.flows),
+        "wire_share": workload.wire_share != 0,
+        "weights": bool(workload.weights),
+        "zipf": workload.zipf is not None,
+    }
+    for key, is_given in ignored.items():
+        if is_given:
+            findings.add(f"with pattern: none no VM sends; {key} goes with a pattern", f"workload.{key}",
+                         "workload.pattern")  # fmt: skip
+
+
+def _check_weights(config: Config, findings: Findings) -> None:
+    workload = config.workload
+    if workload.pcap is not None or workload.pattern is None:
+        return
+    if workload.weights and workload.zipf is not None:
+        findings.add("weights and zipf are both given; one of them is enough", "workload.zipf", "workload.weights")
+    key = "workload.weights" if workload.weights else "workload.zipf"
+    if workload.has_weights and workload.load.kind == "saturate":
+        findings.add(
+            f"{key[9:]} divides what load offers, but load is saturate, where each VM sends all it can "
+            "(--set workload.load=0.8)",
+            key,
+            "workload.load",
+        )
+    elif workload.has_weights and workload.pattern == "flows" and not _senders(config):
+        findings.add(f"{key[9:]} divides what load offers, but all flows have their own rates", key, "workload.flows")
+    elif workload.weights and not workload.load.is_nothing and not workload.shares_of(_senders(config)):
+        findings.add("nobody has a weight above 0 (load: 0 lets nobody send)", "workload.weights", "workload.pattern")
+
+
+def _senders(config: Config) -> list[str]:
+    """Return the ports whose frames `load` rules."""
+    workload = config.workload
+    if workload.pattern == "flows":
+        return [flow.source for flow in workload.flows if flow.follows_load]
+    names = [port.name for port in vms_in_use(config)]
+    return [name for name in names if workload.pattern != "incast" or name != workload.incast_to]
+
+
 def _check_pcap(config: Config, findings: Findings) -> None:
     workload = config.workload
     if workload.pcap is None:
@@ -79,12 +136,14 @@ def _check_pcap(config: Config, findings: Findings) -> None:
         what = "is a directory" if workload.pcap.is_dir() else "no such file"
         findings.add(f"{what}: {workload.pcap}", "workload.pcap")
     ignored = {
-        "pattern": findings.has_value("workload.pattern"),
+        "pattern": workload.pattern is not None,
         "frame_bytes": workload.frame_bytes is not None,
         "sizes": workload.sizes is not None,
         "flows": bool(workload.flows),
         "load": workload.load.kind != "saturate",
         "wire_share": workload.wire_share != 0,
+        "weights": bool(workload.weights),
+        "zipf": workload.zipf is not None,
     }
     for key, is_given in ignored.items():
         if is_given:
@@ -120,9 +179,11 @@ def _check_max_frame(config: Config, findings: Findings) -> None:
 def _check_bursts(config: Config, findings: Findings) -> None:
     workload, external = config.workload, config.workload.external
     if workload.pcap is None:
-        open_rates = [flow.rate_bps for flow in workload.flows if flow.rate_bps] if workload.pattern == "flows" else []
-        if workload.load.rate_bps is not None:
-            open_rates.append(workload.load.rate_bps)
+        open_rates: list[int | Fraction] = []
+        if workload.pattern == "flows":
+            open_rates = [rate for flow in workload.flows if (rate := workload.rate_bps_of(flow))]
+        if workload.load_bps is not None:
+            open_rates.append(workload.load_bps)
         is_open = bool(open_rates) or workload.load.kind != "saturate"
         if is_open and workload.arrivals == "on_off":
             _check_peak(findings, "workload", workload.peak_rate_bps, max(open_rates, default=0))
@@ -130,7 +191,7 @@ def _check_bursts(config: Config, findings: Findings) -> None:
         _check_peak(findings, "workload.external", external.peak_rate_bps, external.rate_bps)
 
 
-def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: int) -> None:
+def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: int | Fraction) -> None:
     mean_key = "rate" if block.endswith("external") else "load"
     if peak_bps is None:
         findings.add(
@@ -138,7 +199,7 @@ def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: 
         )
     elif peak_bps <= mean_bps:
         findings.add(
-            f"the peak {format_rate_bps(peak_bps)} is not above the mean {format_rate_bps(mean_bps)}",
+            f"the peak {format_rate_bps(peak_bps)} is not above the mean {format_rate_bps(int(mean_bps))}",
             f"{block}.peak_rate",
             f"{block}.{mean_key}",
             besides=["workload.flows"],

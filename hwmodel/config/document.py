@@ -17,6 +17,8 @@ import yaml
 
 from hwmodel.errors import InputError
 
+from .shipped import shipped_hint
+
 MAX_FILE_BYTES = 1024**2
 MAX_DEPTH = 32
 KeyPath = tuple[str | int, ...]
@@ -54,6 +56,7 @@ class Document:
     key_places: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
+    spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
 
     def place_of(self, path: KeyPath, *, key: bool = False) -> Place:
         """Return where the value at `path` stands (or its key), else the nearest thing around it that was written."""
@@ -97,6 +100,8 @@ class Document:
             here = _child(here, step)
             name = here.get("name") if isinstance(step, int) and isinstance(here, dict) else None
             words.append(name if isinstance(name, str) and name else str(step))
+        if path[:4] in self.spread:
+            words[2] = "all"
         return ".".join(words)
 
 
@@ -133,7 +138,7 @@ def read_document(path: Path) -> Document:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"{source}: no such file{_similar_file(path)}") from None
+        raise InputError(f"{source}: no such file{_similar_file(path) or shipped_hint(path)}") from None
     except IsADirectoryError:
         raise InputError(f"{source}: is a directory, not a configuration file") from None
     except OSError as error:

@@ -21,7 +21,7 @@ def named_lengths(config: Config, *, of_vms_only: bool = False) -> list[tuple[in
     found: list[tuple[int, KeyPath]] = []
     blocks = [(config.workload, ("workload",)), (config.workload.external, ("workload", "external"))]
     for block, path in blocks[:1] if of_vms_only else blocks:
-        if block is None:
+        if block is None or (block is config.workload and config.workload.pattern is None):
             continue
         if block.frame_bytes is not None:
             found.append((block.frame_bytes, (*path, "frame_bytes")))

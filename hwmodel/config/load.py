@@ -16,7 +16,9 @@ from .findings import Doubts
 from .messages import complaints_from
 from .model import Config
 from .overrides import Overrides, apply_overrides, plain_data
-from .resolve import fill
+from .port_defaults import spread_port_defaults
+from .resolve import fill, function_names
+from .shipped import config_path
 
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
 
@@ -24,10 +26,11 @@ _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped va
 def load_config(path: str | Path, overrides: Overrides | None = None) -> Config:
     """Load the configuration file at `path`, changed by `overrides`.
 
-    `overrides` is a mapping of dotted keys to values, or `key=value` texts as on the command line. Raises InputError
-    with a line for each problem.
+    The name of a shipped configuration (`hwmodel configs`) is as good, where no file has it. `overrides` is a mapping
+    of dotted keys to values, or `key=value` texts as on the command line. Raises InputError with a line for each
+    problem.
     """
-    path = Path(path)
+    path = config_path(path)
     document = read_document(path)
     if document.data is None and not document.problems:
         document.problems.append(
@@ -55,7 +58,7 @@ def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[s
     For what only a later step can know, such as what a capture holds. The configuration at `path` has been loaded with
     these overrides before; lines of any other form stay as they are.
     """
-    document = read_document(Path(path))
+    document = read_document(config_path(path))
     apply_overrides(document, overrides)
     return [_placed(document, line) for line in lines]
 
@@ -75,6 +78,7 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
             document.problems.append(Problem(document.place_of(()), "", message))
         raise_problems(document.problems)
     apply_overrides(document, overrides)
+    spread_port_defaults(document, function_names(document.data))
     filled = replace(document, data=fill(document, base_directory))
     problems = list(document.problems)
     doubts = Doubts()

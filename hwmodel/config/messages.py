@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import Document, KeyPath, Problem, is_within
 from .kinds import shown, suggest
-from .model import Config
+from .model import Config, keys_of, model_at
 
 _MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
 # What people call a key elsewhere, and where it stands here.
-_SYNONYMS: Mapping[str, str] = {
+SYNONYMS: Mapping[str, str] = {
     "mps": "pcie.max_payload", "max_payload_size": "pcie.max_payload", "mrrs": "pcie.max_read_request",
     "rcb": "pcie.read_completion_boundary", "gen": "pcie.generation", "speed": "pcie.generation",
     "width": "pcie.lanes", "lane": "pcie.lanes", "latency": "host.read_latency", "num_vfs": "nic.vfs",
@@ -79,7 +78,7 @@ def _key_hint(path: KeyPath) -> str:
     if word in siblings.values():
         return f" (did you mean {next(alias for alias, name in siblings.items() if name == word)}?)"
     lower = word.lower().replace("-", "_")
-    synonym = _SYNONYMS.get(lower, "")
+    synonym = SYNONYMS.get(lower, "")
     block, _, rest = synonym.rpartition(".")
     if synonym and (block == here or not block):
         if rest in siblings:
@@ -93,34 +92,3 @@ def _key_hint(path: KeyPath) -> str:
         if block != here and isinstance(field.annotation, type) and lower in keys_of(field.annotation):
             return f" (did you mean {block}.{lower}?)"
     return f"; known here: {', '.join(siblings)}" if siblings else ""
-
-
-def keys_of(model: type | None) -> dict[str, str]:
-    """Return the keys that a block knows, each with its attribute's name."""
-    if model is None or not issubclass(model, BaseModel):
-        return {}
-    return {field.alias or name: name for name, field in model.model_fields.items()}
-
-
-def model_at(path: KeyPath) -> type[BaseModel] | None:
-    """Return the block that stands at `path`, entries of lists too; None if it is no block."""
-    here: type[BaseModel] = Config
-    for step in path:
-        if isinstance(step, int):
-            continue
-        field = here.model_fields.get(keys_of(here).get(step, ""))
-        inside = _block_in(field.annotation) if field is not None else None
-        if inside is None:
-            return None
-        here = inside
-    return here
-
-
-def _block_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in get_args(annotation):
-        found = _block_in(part)
-        if found is not None:
-            return found
-    return None

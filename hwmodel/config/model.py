@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from .block import Block, key
+from .document import KeyPath
 from .driver import Driver
 from .host import Host
 from .nic import Nic
@@ -35,8 +38,6 @@ class Config(Block):
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again."""
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
-        if self.workload.pcap is not None:
-            plain["workload"]["pattern"] = None  # the capture's frames say who sends to whom
         return plain
 
     def config_hash(self) -> str:
@@ -49,6 +50,35 @@ class Config(Block):
             resolved["workload"]["pcap"] = _content_hash(self.workload.pcap)
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
+
+
+def keys_of(model: type | None) -> dict[str, str]:
+    """Return the keys that a block knows, each with its attribute's name."""
+    if model is None or not issubclass(model, BaseModel):
+        return {}
+    return {field.alias or name: name for name, field in model.model_fields.items()}
+
+
+def model_at(path: KeyPath) -> type[BaseModel] | None:
+    """Return the block that stands at `path`, entries of lists too; None if it is no block."""
+    here: type[BaseModel] = Config
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = here.model_fields.get(keys_of(here).get(step, ""))
+        inside = block_in(field.annotation) if field is not None else None
+        if inside is None:
+            return None
+        here = inside
+    return here
+
+
+def block_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the block that an annotation is, may be, or lists."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (block_in(part) for part in get_args(annotation))
+    return next((block for block in found if block is not None), None)
 
 
 def _plain(value: Any) -> Any:

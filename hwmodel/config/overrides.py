@@ -9,6 +9,7 @@ from typing import Any
 from hwmodel.errors import InputError
 
 from .document import Document, KeyPath, Place, Problem, parse_document
+from .model import model_at
 
 Overrides = Mapping[str, object] | Iterable[str]
 
@@ -49,7 +50,12 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
 
 
 def plain_data(value: object) -> Any:
-    """Copy Python data into what a file could hold: text keys, lists for tuples; other objects stay and are refused."""
+    """Copy Python data into what a file could hold; other objects stay and are refused.
+
+    Keys become texts, tuples lists, numbers and arrays of numpy those of Python.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else str(key): plain_data(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -97,6 +103,13 @@ def _descend(document: Document, here: Any, path: KeyPath, step: str, place: Pla
 
 
 def _store(document: Document, here: Any, path: KeyPath, step: str, value: object, place: Place) -> None:
+    """Put a value at its place; the keys of a block, or of a list's entries, go into what is there one by one."""
+    if isinstance(value, dict) and _may_merge(here, path, step):
+        inside, path = _descend(document, here, path, step, place)
+        if inside is not None:
+            for key, item in value.items():
+                _store(document, inside, path, key, item, place)
+        return
     if isinstance(here, dict):
         path = (*path, step)
         here[step] = value
@@ -112,6 +125,13 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
         document.problems.append(Problem(place, _dotted(document, (*path, step)), message))
         return
     document.mark_written(path, value, place)
+
+
+def _may_merge(here: Any, path: KeyPath, step: str) -> bool:
+    """Tell whether a block, or a list of blocks, stands at a step or may be made there."""
+    if isinstance(here, dict):
+        return model_at((*path, step)) is not None and isinstance(here.get(step), dict | list | None)
+    return isinstance(here, list) and model_at(path) is not None
 
 
 def _index_of(entries: list[Any], step: str) -> int | None:

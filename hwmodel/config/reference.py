@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
-from .model import Config
+from .model import Config, block_in
 from .presets import DEVICES, DRIVERS
 from .schema import default_text, fields, schema_of, user_text
 
@@ -22,9 +21,9 @@ A configuration is a YAML file with up to eight blocks. Every key has a default,
 begin with a line that lets editors complete keys and show these descriptions.
 
 **Units are written out**: bytes as `256B`, `64KiB`, `1MiB` (1 KiB is 1024 B), times as `450ns`, `2ms` (fs, ps, ns, us,
-ms, s), rates as `10Gbps` (bps, Kbps, Mbps, Gbps; powers of 1000), frequencies as `156.25MHz`. Frame lengths alone are
-bare numbers, because the field writes them so: bytes with the FCS. Fractions are welcome where they come out whole:
-`1.5KiB` is 1536 B, `0.5B` is an error.
+ms, s), rates as `10Gbps` (bps, Kbps, Mbps, Gbps; powers of 1000), frame rates as `2Mpps` (pps, Kpps, Mpps, Gpps),
+frequencies as `156.25MHz`. Frame lengths alone are bare numbers, because the field writes them so: bytes with the FCS.
+Fractions are welcome where they come out whole: `1.5KiB` is 1536 B, `0.5B` is an error.
 
 **Files are read strictly.** Unknown and repeated keys, anchors, aliases and tags, a second document, other encodings
 than UTF-8 and files over 1 MiB are errors. A plain `on`, `yes`, `1e3` or `12:30` is a text, never a number. All that is
@@ -37,6 +36,12 @@ wrong is reported at once, a line each, and the exit status is 2:
 An entry of a list goes by its name, or by its position from 0: `--set switch.ports.vf0.vlans='[1, 2]'` (which adds the
 entry if the file has none), `--set workload.flows.0='[vf0, vf1, 1Gbps]'`. File names in `--set` start at the current
 directory, those in a file at the file's own.
+
+A block given whole changes only the keys that it names: `--set 'pcie={lanes: 4, credits: {ph: 32}}'` keeps the file's
+`tags`. So does an entry of a list, by its name or position: `--set 'switch.ports={vf0: {weight: 2}}'`. Anything else
+takes the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null`
+goes back to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or
+without; numbers, texts and arrays of numpy are welcome there.
 
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
 default. `preset: null` leaves a stage out; without a device its limits are not checked either.
@@ -74,7 +79,7 @@ def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
     inside = []
     for _, key, field, annotation in fields(model):
         default = default_text(model, key, field)
-        block = _block_in(annotation)
+        block = block_in(annotation)
         if block is not None:
             inside.append((f"{path}.{key}", block))
             default = "" if default == "{}" else default
@@ -84,14 +89,6 @@ def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
     for block_path, block in inside:
         yield f"### {block_path}\n\n{(block.__doc__ or '').strip()}\n"
         yield from _tables(block_path, block)
-
-
-def _block_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the block that an annotation is, may be, or lists."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_block_in(part) for part in get_args(annotation) if part is not NoneType)
-    return next((block for block in found if block is not None), None)
 
 
 def _value_text(schema: dict[str, Any]) -> str:
@@ -113,7 +110,8 @@ def _value_text(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         return "[" + "; ".join(_value_text(part) for part in schema["prefixItems"]) + "]"
     if schema["type"] == "object":
-        return f"a mapping of numbers to: {_value_text(schema['additionalProperties'])}"
+        names = "names" if "title" in schema["propertyNames"] else "numbers"
+        return f"a mapping of {names} to: {_value_text(schema['additionalProperties'])}"
     return {"null": "`null`", "number": "a number", "boolean": "`true`, `false`", "string": "a text"}[schema["type"]]
 
 

@@ -31,11 +31,10 @@ def fill(document: Document, base_directory: str) -> dict[str, Any]:
     device = _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
     for values in (driver_values, device):
         _fill_values(data, values)
-    n_vfs = _number_of_vfs(nic)
     if isinstance(data["host"], dict):
-        data["host"].setdefault("cores", n_vfs)
+        data["host"].setdefault("cores", _number_of_vfs(nic))
     if isinstance(data["switch"], dict):
-        _fill_stations(data["switch"], n_vfs)
+        _fill_stations(data["switch"], function_names(data))
     if isinstance(workload, dict):
         _fill_workload(document, workload, base_directory)
     return data
@@ -70,13 +69,17 @@ def _number_of_vfs(nic: Any) -> int:
     return int(n_vfs) if valid else int(default)
 
 
-def _fill_stations(switch: dict[str, Any], n_vfs: int) -> None:
+def function_names(data: dict[str, Any]) -> list[str]:
+    """Return the names of the functions that a configuration's plain data asks for: the PF and the VFs."""
+    return ["pf", *(f"vf{k}" for k in range(_number_of_vfs(data.get("nic"))))]
+
+
+def _fill_stations(switch: dict[str, Any], functions: list[str]) -> None:
     stations = switch.setdefault("ports", [])
     if not isinstance(stations, list):
         return
     named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
-    absent = [name for name in ("pf", *(f"vf{k}" for k in range(n_vfs))) if name not in named]
-    stations.extend({"name": name} for name in absent)
+    stations.extend({"name": name} for name in functions if name not in named)
     for entry in stations:
         if isinstance(entry, dict):
             _fill_station(entry)
@@ -99,8 +102,8 @@ def _fill_workload(document: Document, workload: dict[str, Any], base_directory:
     if isinstance(pcap, str):
         from_command_line = document.place_of(("workload", "pcap")).source_index > 0
         workload["pcap"] = os.path.abspath(os.path.join("" if from_command_line else base_directory, pcap))
-    if workload.get("pattern", "") is None:
-        del workload["pattern"]  # how the resolved form of a pcap's configuration says that there is none
+    if pcap is not None:
+        workload.setdefault("pattern", "none")  # the capture's frames say who sends to whom
     if pcap is None and workload.get("frame_bytes") is None and workload.get("sizes") is None:
         workload["frame_bytes"] = _DEFAULT_FRAME_BYTES
     external = workload.get("external")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from .amounts import Duration, Whole
+from .amounts import Duration, Percentage, Whole
 from .block import Block, key
 from .kinds import Kind, wrong
 
+MAX_SEED = 2**63 - 1
 _TIME = Duration("0ns", "100s")
 
 
@@ -38,6 +39,11 @@ class Run(Block):
     frames: Annotated[int, Whole(1, 10**12)] | None = key(
         None, "Frames after which a run ends even before `duration`; null: by time alone."
     )
-    seed: Annotated[int, Whole(0, 2**63 - 1)] = key(
+    precision: Annotated[float, Percentage()] | None = key(
+        None,
+        "How sure the figures are to be, like 1%: a run goes on until the 95 % intervals of throughput, mean latency "
+        "and p99 are within it, or says that it was not met; null: as long as `duration` says.",
+    )
+    seed: Annotated[int, Whole(0, MAX_SEED)] = key(
         1, "Seed of all random numbers; the same configuration and seed give the same result, byte for byte."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from .amounts import ByteCount, Rate, Whole
 from .block import Block, key
@@ -18,10 +18,19 @@ GroupAddress = Annotated[int, Mac(group=True)]
 StationName = Annotated[str, Name()]
 
 
+class _EntryName(Name):
+    """A station's name; the schema has `all` besides, whose entry is spread over the stations before validation."""
+
+    def schema(self) -> dict[str, Any]:
+        return Name("all").schema()
+
+
 class Port(Block):
     """A station at the switch: the PF or a VF."""
 
-    name: StationName = key(..., "Which function this is: pf, vf0, vf1 and so on.")
+    name: Annotated[str, _EntryName()] = key(
+        ..., "Which function this is: pf, vf0, vf1 and so on. all: what holds where their own entries say nothing."
+    )
     macs: Annotated[tuple[MacAddress, ...], Listing("['02:00:00:00:00:02']")] = key(
         ...,
         "Addresses of the station, in all its VLANs; the first is its frames' source. With none it sends nothing.",

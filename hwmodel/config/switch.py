@@ -113,8 +113,8 @@ class Switch(Block):
     uplink: Uplink = key({}, "The switch's side of the wire.")
     ports: Annotated[tuple[Port, ...], AfterValidator(_by_number), Listing("[{name: vf0, vlans: [1, 2]}]")] = key(
         [],
-        "Stations that differ from the defaults, an entry for each with its name; the PF and VFs without an entry have "
-        "the defaults.",
+        "Stations that differ from the defaults, an entry for each with its name, and an entry `all` with other "
+        "defaults for all of them: [{name: all, max_frame: 9018B}, {name: vf0, max_frame: 1518B}].",
     )
     addresses: Annotated[tuple[AddressEntry, ...], Listing("[{vlan: 1, mac: '02:..', ports: [vf0]}]")] = key(
         [], "Entries of the address table besides the stations' own addresses."

@@ -96,6 +96,8 @@ def _is_open(config: Config) -> bool:
     workload = config.workload
     if workload.pcap is not None:
         return workload.pcap_time == "file"
-    if workload.pattern == "flows" and all(flow.rate_bps is not None for flow in workload.flows):
+    if workload.pattern is None or (
+        workload.pattern == "flows" and not any(flow.follows_load for flow in workload.flows)
+    ):
         return True
     return workload.load.kind != "saturate"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import RunError
 from hwmodel.kernels import engine, layout
@@ -39,7 +40,7 @@ def simulate(
     the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers. Raises
     InputError where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished.
     """
-    workload = build_workload(config)
+    workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
     was_cached = kernels_are_cached()
     fill_cache()

@@ -42,12 +42,12 @@ def gap_at_rate(rate_bps: int | Fraction, sizes: Sizes) -> Fraction:
     return BITS_PER_BYTE * FS_PER_S * sizes.mean_frame_bytes / Fraction(rate_bps)
 
 
-def gap_at_share(share: Fraction | float, port_rate_bps: int, n_senders: int, sizes: Sizes) -> Fraction:
-    """Give each sender's mean femtoseconds between frames when all together take `share` of the port's rate.
+def gap_at_share(share: Fraction | float, port_rate_bps: int, sizes: Sizes) -> Fraction:
+    """Give the mean femtoseconds between the frames of all senders when together they take `share` of the port's rate.
 
     The share counts each frame with the 20 B of preamble and gap (RFC 2544's idea of a line rate).
     """
-    return BITS_PER_BYTE * FS_PER_S * sizes.mean_wire_bytes * n_senders / (Fraction(share) * port_rate_bps)
+    return BITS_PER_BYTE * FS_PER_S * sizes.mean_wire_bytes / (Fraction(share) * port_rate_bps)
 
 
 def closed_source(port: str) -> Source:

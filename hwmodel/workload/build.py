@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
+from hwmodel.units import FS_PER_S
 from hwmodel.workload.alias import AliasTable, build_alias_table
 from hwmodel.workload.arrivals import (
     ArrivalError,
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 
-def build_workload(config: Config) -> Workload:
+def build_workload(config: Config, ceiling_frames_per_s: Fraction | None = None) -> Workload:
     """Make the templates, sources and records of a validated configuration.
 
-    A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either. Raises
-    InputError, with the key at fault, where ports, rates or the capture make no traffic.
+    A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
+    `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
+    for nothing else. Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
     """
     book = HeaderBook(config)
     sources: list[Source] = []
@@ -43,47 +45,67 @@ def build_workload(config: Config) -> Workload:
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records
-    else:
-        sources.extend(_pattern_sources(config, book))
+    elif config.workload.pattern is not None:
+        sources.extend(_pattern_sources(config, config.workload.pattern, ceiling_frames_per_s, book))
     if config.workload.external is not None:
         sources.append(_external_source(config, book))
     return Workload(book.templates, stagger(sources), records, pcap)
 
 
-def _pattern_sources(config: Config, book: HeaderBook) -> list[Source]:
+def _pattern_sources(config: Config, pattern: str, ceiling_per_s: Fraction | None, book: HeaderBook) -> list[Source]:
     workload = config.workload
-    assert workload.pattern is not None, "a configuration without a pcap has a pattern"
+    sizes = Sizes.of(workload.frame_bytes, workload.sizes)
     try:
         streams = demands(
-            workload.pattern,
+            pattern,
             _stations(config),
             incast_to=workload.incast_to,
-            flows=workload.flows,
+            flows=[(flow.source, flow.target, workload.rate_bps_of(flow)) for flow in workload.flows],
             wire_share=workload.wire_share,
         )
-        sizes = Sizes.of(workload.frame_bytes, workload.sizes)
+        timed = [
+            (stream, _open_source(config, stream, gap_at_rate(stream.rate_bps, sizes), "flows", sizes))
+            for stream in streams
+            if stream.rate_bps is not None
+        ]
+        timed += _following_load(
+            config, [stream for stream in streams if stream.rate_bps is None], ceiling_per_s, sizes
+        )
         size_table = sizes.table()
-        n_following = sum(stream.rate_bps is None for stream in streams)
-        timed = [(stream, _timed(config, stream, sizes, n_following)) for stream in streams]
         return [_with_tables(source, stream, size_table, book) for stream, source in timed]
     except PatternError as error:
-        raise InputError(f"workload.{'flows' if workload.pattern == 'flows' else 'pattern'}: {error}") from None
+        raise InputError(f"workload.{'flows' if pattern == 'flows' else 'pattern'}: {error}") from None
 
 
-def _timed(config: Config, stream: Demand, sizes: Sizes, n_following: int) -> Source:
-    """Give a stream its times: by its own rate, else by the load, of which `n_following` streams take equal parts."""
-    workload = config.workload
-    load = workload.load
-    arrivals = Arrivals(workload.arrivals, workload.peak_rate_bps, Fraction(workload.mean_burst_frames))
-    if stream.rate_bps is not None:
-        gap, rate_key = gap_at_rate(stream.rate_bps, sizes), "flows"
-    elif load.kind == "saturate":
-        return closed_source(stream.port)
-    elif load.rate_bps is not None:
-        gap, rate_key = gap_at_rate(load.rate_bps, sizes), "load"
-    else:
+def _following_load(
+    config: Config, streams: Sequence[Demand], ceiling_per_s: Fraction | None, sizes: Sizes
+) -> list[tuple[Demand, Source]]:
+    """Give times to the streams that divide the load among them, by weights; who has none of it is left out."""
+    workload, load = config.workload, config.workload.load
+    if load.kind == "saturate":
+        return [(stream, closed_source(stream.port)) for stream in streams]
+    shares = workload.shares_of(stream.port for stream in streams)
+    if not shares:
+        return []
+    if load.kind == "share":
         assert load.share is not None
-        gap, rate_key = gap_at_share(load.share, config.port.rate_bps, n_following, sizes), "load"
+        whole_gap = gap_at_share(load.share, config.port.rate_bps, sizes)
+    elif load.kind == "ceiling":
+        assert load.share is not None and ceiling_per_s is not None, "what it is a share of is given"
+        whole_gap = FS_PER_S / (Fraction(repr(load.share)) * ceiling_per_s)
+    else:
+        assert workload.load_bps is not None
+        whole_gap = gap_at_rate(workload.load_bps * len(streams), sizes)
+    return [
+        (stream, _open_source(config, stream, whole_gap / shares[stream.port], "load", sizes))
+        for stream in streams
+        if stream.port in shares
+    ]
+
+
+def _open_source(config: Config, stream: Demand, gap: Fraction, rate_key: str, sizes: Sizes) -> Source:
+    workload = config.workload
+    arrivals = Arrivals(workload.arrivals, workload.peak_rate_bps, Fraction(workload.mean_burst_frames))
     try:
         return open_source(stream.port, gap, arrivals, sizes)
     except ArrivalError as error:

@@ -28,7 +28,7 @@ class Demand:
 
     port: str
     targets: Weighted
-    rate_bps: int | None = None
+    rate_bps: int | Fraction | None = None
 
 
 def demands(
@@ -36,7 +36,7 @@ def demands(
     stations: Sequence[str],
     *,
     incast_to: str = "vf0",
-    flows: Sequence[tuple[str, str, int | None]] = (),
+    flows: Sequence[tuple[str, str, int | Fraction | None]] = (),
     wire_share: float | Fraction = 0,
 ) -> list[Demand]:
     """List the streams of a pattern among `stations`, the names of the VFs in use in port order.
@@ -91,7 +91,7 @@ _PATTERNS: dict[str, Callable[[list[str], str], list[Demand]]] = {
 }
 
 
-def _flow_demands(flows: Sequence[tuple[str, str, int | None]]) -> list[Demand]:
+def _flow_demands(flows: Sequence[tuple[str, str, int | Fraction | None]]) -> list[Demand]:
     """Make a stream of each flow with a rate, and one of all flows without from a port, in equal parts.
 
     A flow of rate 0 is left out.

@@ -1,0 +1,26 @@
+"""Put the configurations of configs/ into the wheel, where `hwmodel run NAME` finds them; pyproject.toml has the rest."""
+
+from pathlib import Path
+from shutil import copyfile
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+CONFIGS = Path("configs")
+SHIPPED = ("*.yaml", "*.pcap", "schema.json")
+
+
+class BuildWithConfigs(build_py):
+    """Copy the configurations beside the modules; an editable install finds them where they stand."""
+
+    def run(self) -> None:
+        """Build the modules, then copy."""
+        super().run()
+        if not self.editable_mode:
+            folder = Path(self.build_lib, "hwmodel", "configs")
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in (path for pattern in SHIPPED for path in CONFIGS.glob(pattern)):
+                copyfile(path, folder / path.name)
+
+
+setup(cmdclass={"build_py": BuildWithConfigs})
