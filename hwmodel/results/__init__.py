@@ -3,7 +3,7 @@
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import RESOURCES, LinkCost, Observation, find_bottleneck
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
-from hwmodel.results.fairness import jain_fairness, sender_rates_gbps
+from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
     LATENCY_BUCKETS,
     LEAST_SAMPLES_P99,
@@ -79,6 +79,5 @@ __all__ = [
     "merge_histogram",
     "quantile_bucket",
     "quantile_ns",
-    "sender_rates_gbps",
     "summarize_latency",
 ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hwmodel.results.result import FlowResult
-
 
 def jain_fairness(rates: Iterable[float]) -> float | None:
     """Return Jain's index (sum x)**2 / (n * sum x**2): 1 for equal rates, 1/n where one has all.
@@ -18,11 +16,3 @@ def jain_fairness(rates: Iterable[float]) -> float | None:
         return None
     shares = [value / largest for value in values]  # the index does not depend on scale; this keeps squares in range
     return sum(shares) ** 2 / (len(shares) * sum(share * share for share in shares))
-
-
-def sender_rates_gbps(flows: Iterable[FlowResult]) -> dict[str, float]:
-    """Return for each sender of the flows the Gb/s that reached its targets, in order of first appearance."""
-    rates: dict[str, float] = {}
-    for flow in flows:
-        rates[flow.from_] = rates.get(flow.from_, 0.0) + flow.gbps
-    return rates

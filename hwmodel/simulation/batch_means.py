@@ -1,7 +1,7 @@
 """95 % confidence intervals by batch means, from marks that a run has left on its way through the window.
 
-Batches of equal length are nearly independent where they are long beside the memory of the queues; of several numbers of
-batches the largest is taken whose means do not correlate with their neighbours (J. von Neumann's ratio; A. M. Law,
+Batches of equal length are nearly independent where they are long beside the memory of the queues; of several numbers
+of batches the largest is taken whose means do not correlate with their neighbours (J. von Neumann's ratio; A. M. Law,
 Simulation Modeling and Analysis, chapter 9). Where even the fewest correlate, the interval is widened as for a first
 order autoregression, and said to be doubtful.
 """
@@ -50,7 +50,7 @@ def student_t_975(degrees: int) -> float:
 
 
 def boundaries(at_fs: Floats, n_batches: int) -> npt.NDArray[np.intp] | None:
-    """Return the numbers of the marks that cut a window into batches of nearly equal length; None if they are too few."""
+    """Return the numbers of the marks that cut a window into batches of nearly equal length; None for too few."""
     if len(at_fs) < n_batches + 1:
         return None
     wanted = np.linspace(at_fs[0], at_fs[-1], n_batches + 1)

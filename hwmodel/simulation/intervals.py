@@ -1,9 +1,10 @@
-"""95 % confidence intervals of a run's rates, means and percentiles, by the names that the figures have in the result."""
+"""95 % confidence intervals of a run's rates, means and percentiles, by the names that these have in the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, quant
 from hwmodel.simulation.batch_means import NUMBERS_OF_BATCHES, Estimate, boundaries, ratio_estimate, sample_estimate
 from hwmodel.simulation.marks import Mark, Marks
 from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
 
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
@@ -45,7 +49,8 @@ class _Found(NamedTuple):
 def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
-    `burst_frames`: how many frames become visible at once; a rate is not known better than that many frames in the window.
+    `burst_frames`: how many frames become visible at once; a rate is known no better than that many frames in the
+    window.
     """
     intervals, doubtful = {}, []
     at_fs = marks.series(lambda mark: mark.now_fs)
@@ -57,6 +62,28 @@ def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
         if not found.estimate.is_independent:
             doubtful.append(found.name)
     return Sureness(intervals, tuple(doubtful))
+
+
+def too_wide(config: Config, result: Result) -> tuple[str, ...]:
+    """Return which figures of the answer are not known as well as `run.precision` asks; none where it asks for nothing.
+
+    Half of the interval of throughput, mean latency and 99th percentile may be that share of the figure at most.
+    """
+    if config.run.precision is None:
+        return ()
+    figures = {
+        "totals.gbps": result.totals.gbps or result.wire.tx_gbps,
+        "latency_ns.mean": result.latency_ns.mean,
+        "latency_ns.p99": result.latency_ns.p99,
+    }
+    found = []
+    for name, figure in figures.items():
+        interval = result.intervals.get(name)
+        if interval is None and name == "totals.gbps":
+            interval = result.intervals.get("wire.tx_gbps")
+        if figure and (interval is None or interval[1] - figure > float(config.run.precision) * figure):
+            found.append(name)
+    return tuple(found)
 
 
 def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
@@ -80,9 +107,21 @@ def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_f
     n = marks.n_functions
     for vm in result.vms:
         at = marks.port_numbers[vm.name]
-        yield rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, lambda mark, at=at: mark.sent_bytes[at - 1], GBPS, 0.0)
-        yield rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, lambda mark, at=at: mark.received[at], GBPS, gbps)
-        yield rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, lambda mark, at=at: mark.received[n + 1 + at], MPPS, frames)
+        yield rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, _sent(at - 1), GBPS, 0.0)
+        yield rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, _received(at), GBPS, gbps)
+        yield rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, _received(n + 1 + at), MPPS, frames)
+
+
+def _sent(at: int) -> Callable[[Mark], float]:
+    return lambda mark: float(mark.sent_bytes[at])
+
+
+def _received(at: int) -> Callable[[Mark], float]:
+    return lambda mark: float(mark.received[at])
+
+
+def _of_latency(name: str, at: int) -> Callable[[Mark], float]:
+    return lambda mark: float(mark.latency[name][at])
 
 
 def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64]) -> Iterator[_Found]:
@@ -96,8 +135,8 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64]) -> 
     for name, latency in places.items():
         if not latency.count:
             continue
-        counts = marks.series(lambda mark, name=name: mark.latency[name][0])
-        sums = marks.series(lambda mark, name=name: mark.latency[name][1])
+        counts = marks.series(_of_latency(name, 0))
+        sums = marks.series(_of_latency(name, 1))
         spread = ((latency.max or 0.0) - (latency.min or 0.0)) / latency.count
         yield _Found(f"{PLACES[name]}.mean", latency.mean, ratio_estimate(at_fs, sums, counts), 1 / FS_PER_NS, spread)
         for percentile, above, of, least_samples in PERCENTILES:
@@ -116,10 +155,7 @@ def _percentile_estimate(
         chosen = boundaries(at_fs, n_batches)
         if chosen is None:
             continue
-        rows = [
-            _counts(marks[a].histogram[name], marks[b].histogram[name])
-            for a, b in zip(chosen, chosen[1:], strict=False)
-        ]
+        rows = [_counts(marks[a].histogram[name], marks[b].histogram[name]) for a, b in pairwise(chosen)]
         if min(int(counts.sum()) for _, counts in rows) < least_samples:
             continue
         found = sample_estimate(np.array([quantile_ns(counts, above, of, first=first) for first, counts in rows]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.link import link_rate_of
+from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import FS_PER_S
 
@@ -25,9 +26,9 @@ def broken_laws(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
 def _little(start: Snapshot, end: Snapshot) -> list[str]:
     """Check Little's law in its exact form, over the window.
 
-    The integral of the number of frames under way, from when each came and went, is the sum of what each was there, from
-    the parts of its latency: of those that ended in the window, with the ages of those there at its end, less those at
-    its start (J. D. C. Little, Operations Research 9(3), 1961; S. Stidham, Operations Research 22(2), 1974).
+    The integral of the number of frames under way, from when each came and went, is the sum of what each was there,
+    from the parts of its latency: of those that ended in the window, with the ages of those there at its end, less
+    those at its start (J. D. C. Little, Operations Research 9(3), 1961; S. Stidham, Operations Research 22(2), 1974).
     """
     before, after = start.population, end.population
     number_fs = (
@@ -39,16 +40,15 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
         - (after.taken_early_fs - before.taken_early_fs)
     )
     sums = end.part_sums
-    latency_fs = sum(float(sums[name].sum()) for name in sums.dtype.names)
+    latency_fs = sum(float(sums[name].sum()) for name in PART_FIELDS)
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
     # The sums of moments are larger than their differences: a float of 53 bits leaves as much of each.
     lost_digits = 1e-15 * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
     if abs(number_fs - there_fs) <= TOLERANCE * scale + 16 * lost_digits:
         return []
-    return [
-        f"Little's law: {number_fs / FS_PER_S:.9g} frame seconds by number, {there_fs / FS_PER_S:.9g} by the times of frames"
-    ]
+    by_number, by_times = number_fs / FS_PER_S, there_fs / FS_PER_S
+    return [f"Little's law: {by_number:.9g} frame seconds by number, {by_times:.9g} by the times of frames"]
 
 
 def _utilization(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
@@ -64,7 +64,6 @@ def _utilization(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
         # Each TLP is rounded down to a femtosecond; one is cut by each end of the window.
         slack_fs = 2 * (n_tlps + 1) + 2 * rate.transfer_fs(4096 + 64)
         if abs(last.busy_fs - first.busy_fs - carried_fs) > slack_fs:
-            found.append(
-                f"utilization law: pcie.{name} was busy {last.busy_fs - first.busy_fs} fs, its bytes take {carried_fs} fs"
-            )
+            busy_fs = last.busy_fs - first.busy_fs
+            found.append(f"utilization law: pcie.{name} was busy {busy_fs} fs, its bytes take {carried_fs} fs")
     return found

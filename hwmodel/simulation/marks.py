@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.results import filled_columns
-from hwmodel.simulation.measurement import LATENCIES
+from hwmodel.simulation.measurement import LATENCIES, area_of
+from hwmodel.simulation.warmup import BUFFERS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -39,6 +41,7 @@ class Mark:
     received: Floats  # bytes, then frames, by port number
     latency: dict[str, tuple[int, float]]
     histogram: dict[str, tuple[int, npt.NDArray[np.int32]]]
+    areas: dict[str, float]
 
 
 class Marks:
@@ -47,9 +50,8 @@ class Marks:
     def __init__(self, config: Config, nic: Any, book: FlowBook) -> None:
         self.nic = nic
         self.n_functions = int(nic.limits.n_functions)
-        self.n_flows = len(book.flows)
+        self.book = book
         self.port_numbers = {port.name: port.number for port in config.switch.ports}
-        self.target_of_flow = np.array([self.port_numbers.get(target, 0) for _, target in book.flows], np.int64)
         self.found: list[Mark] = []
         self.stride = 1
         self.n_asked = 0
@@ -68,15 +70,27 @@ class Marks:
         if not self.found or self.found[-1].now_fs < int(self.nic.now_fs):
             self.found.append(self._mark())
 
-    def series(self, of_one: Any) -> Floats:
+    def slices(self) -> dict[str, Floats]:
+        """Return throughput, latency and each buffer's mean depth between marks, by the warm-up's names."""
+        passed = np.maximum(1.0, np.diff(self.series(lambda mark: mark.now_fs)))
+        taken = np.diff(self.series(lambda mark: mark.latency["to_guest"][0]))
+        sums = np.diff(self.series(lambda mark: mark.latency["to_guest"][1]))
+        has_some = taken > 0
+        return {
+            "rate": np.diff(self.series(lambda mark: mark.counts["delivered"])) / passed,
+            "latency": sums[has_some] / taken[has_some],
+            **{name: np.diff([mark.areas[name] for mark in self.found]) / passed for name in BUFFERS},
+        }
+
+    def series(self, of_one: Callable[[Mark], float]) -> Floats:
         """Return a figure of each mark."""
         return np.array([of_one(mark) for mark in self.found], np.float64)
 
     def _mark(self) -> Mark:
         nic = self.nic
-        flows = nic["flow"][: self.n_flows]
-        bytes_to = np.bincount(self.target_of_flow, weights=flows["n_bytes"], minlength=self.n_functions + 1)
-        frames_to = np.bincount(self.target_of_flow, weights=flows["delivered"], minlength=self.n_functions + 1)
+        flows = nic["flow"][: len(self.book.flows)]
+        bytes_to = self.book.by_target(flows["n_bytes"], self.n_functions)
+        frames_to = self.book.by_target(flows["delivered"], self.n_functions)
         return Mark(
             now_fs=int(nic.now_fs),
             counts={name: int(nic.counters[name]) for name in COUNTS},
@@ -88,6 +102,7 @@ class Marks:
             received=np.concatenate((bytes_to, frames_to)),
             latency={name: (int(_latency(nic, name).n), float(_latency(nic, name).sum_fs)) for name in LATENCIES},
             histogram={name: self._row(name, row) for name, row in LATENCIES.items()},
+            areas={name: area_of(nic[name], int(nic.now_fs)) for name in BUFFERS},
         )
 
     def _row(self, name: str, row: int) -> tuple[int, npt.NDArray[np.int32]]:

@@ -88,7 +88,9 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     read_bytes: Ints
+    posts: Ints
     flows: npt.NDArray[Any]
+    received_bytes: npt.NDArray[np.float64]  # by port number; at 0, what went to no one port
     tx_ring_highest: int
     rx_ring_highest: int
     n_receivers: int
@@ -153,7 +155,9 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         fewest_free_tags=int(nic.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
+        posts=nic["tx_queue"]["reserved"][:n_queues].reshape(n_functions, -1).sum(axis=1),
         flows=nic["flow"][:n_flows].copy(),
+        received_bytes=book.by_target(nic["flow"]["n_bytes"][:n_flows], n_functions),
         tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),

@@ -47,24 +47,22 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     return {name: min(1.0, share) for name, share in shares.items()}
 
 
-def _link_cost(config: Config, span: Span, name: str, frames: int) -> LinkCost | None:
-    """Give what a frame costs on a direction, DLLPs counted one by one included, constant shares left out."""
-    if not frames:
+def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -> LinkCost | None:
+    """Return what a frame costs on a direction, DLLPs counted one by one included, constant shares left out."""
+    if per_frame is None:
         return None
-    n_tlps, n_bytes, dllp_pairs = span.tlps(name)
-    payload = int(n_bytes[[layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION]].sum())
-    headers = payload_headers(config, n_tlps)
-    return LinkCost(
-        bytes_per_frame=(int(n_bytes.sum()) + 16 * dllp_pairs) / frames,
-        payload_bytes_per_frame=(payload - headers) / frames,
-    )
+    return LinkCost(bytes_per_frame=sum(per_frame[name].values()), payload_bytes_per_frame=per_frame[name]["payload"])
 
 
 def observe_window(
-    config: Config, span: Span, utilization: Mapping[str, float], totals: Totals, drops: Mapping[str, int]
+    config: Config,
+    span: Span,
+    utilization: Mapping[str, float],
+    totals: Totals,
+    drops: Mapping[str, int],
+    per_frame: Mapping[str, Mapping[str, float]] | None,
 ) -> Observation:
     """Collect the window's busy shares, waits and costs."""
-    frames = span.count("vm_copies") + span.count("delivered_to_wire")
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
     on_core = [p.name for p in config.switch.ports if function_of(p.number) % config.host.cores == core]
@@ -82,8 +80,8 @@ def observe_window(
         drops=drops,
         offered_frames=totals.offered_frames,
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
-        up=_link_cost(config, span, "up", frames),
-        down=_link_cost(config, span, "down", frames),
+        up=_link_cost(per_frame, "up"),
+        down=_link_cost(per_frame, "down"),
         tags=config.pcie.tags,
         core_of=sending[0] if sending else None,
         has_mirrored=span.count("mirrored") > 0,

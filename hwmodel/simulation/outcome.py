@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,13 @@ from hwmodel.results import (
     Wire,
     filled_columns,
     find_bottleneck,
-    jain_fairness,
     merge_histogram,
-    sender_rates_gbps,
     summarize_latency,
 )
-from hwmodel.simulation.measurement import Snapshot
+from hwmodel.simulation.fairness import fairness
+from hwmodel.simulation.frame_bytes import frame_bytes
+from hwmodel.simulation.latency_parts import latency_parts
+from hwmodel.simulation.measurement import LATENCIES, Snapshot
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, payload_headers, utilization_of
 from hwmodel.simulation.span import Span
@@ -49,18 +51,36 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.simulation.run import Run
     from hwmodel.simulation.workload_state import FlowBook
+    from hwmodel.workload import Workload
 
 
-def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, host_run: HostRun) -> Result:
-    """Put the result of a run together."""
-    span = Span(start, end)
+@dataclass(frozen=True)
+class MeasuredWindow:
+    """Hold a window's two ends, and whether it gives rates."""
+
+    start: Snapshot
+    end: Snapshot
+    gives_rates: bool = True
+
+    @property
+    def span(self) -> Span:
+        """Return what lies between the ends."""
+        return Span(self.start, self.end, gives_rates=self.gives_rates)
+
+
+def make_result(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> Result:
+    """Put the result of a run together, without what its marks and the closed form say of it."""
+    start, end = window.start, window.end
+    span = window.span
     flow_rows = _flow_histograms(book, end)
     flows = _flows(book, span, flow_rows)
     overall, counts = _latency_of(range(len(book.flows)), end)
-    direction = {name: _direction(config, span, name) for name in ("up", "down")}
+    per_frame = frame_bytes(config, span)
+    direction = {name: _direction(config, span, name, per_frame) for name in ("up", "down")}
     utilization = utilization_of(config, span)
     totals = _totals(span)
     drops = _named(end.drops)
+    to_guest, parts = latency_parts(end)
     return Result(
         config=config.resolved(),
         config_hash=config.config_hash(),
@@ -75,8 +95,11 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
         vms=_vms(config, book, span),
         flows=flows,
         latency_ns=overall,
-        latency_from_doorbell_ns=_latency(end, layout.DOORBELL_HISTOGRAM, end.from_doorbell),
-        fairness_jain=jain_fairness(sender_rates_gbps(flows).values()),
+        latency_from_doorbell_ns=_latency(end, "from_doorbell"),
+        latency_to_guest_ns=to_guest,
+        sender_wait_ns=_latency(end, "sender_wait"),
+        latency_parts_ns=parts,
+        fairness_jain=fairness(workload, book, span),
         pcie=Pcie(up=direction["up"], down=direction["down"]),
         wire=_wire(span),
         iotlb=_iotlb(span),
@@ -85,10 +108,9 @@ def make_result(config: Config, book: FlowBook, start: Snapshot, end: Snapshot, 
         mirrored_drops=_named(end.mirrored_drops),
         queues=_queues(config, span),
         stalls_ns=_stalls(span),
-        bottleneck=find_bottleneck(observe_window(config, span, utilization, totals, drops)),
+        bottleneck=find_bottleneck(observe_window(config, span, utilization, totals, drops, per_frame)),
         utilization=utilization,
         latency_histogram=merge_histogram(counts),
-        host_run=host_run,
     )
 
 
@@ -128,8 +150,9 @@ def _counts(end: Snapshot, rows: list[int], min_fs: int, max_fs: int) -> npt.NDA
     return counts
 
 
-def _latency(end: Snapshot, row: int, latency: Any) -> Latency:
+def _latency(end: Snapshot, name: str) -> Latency:
     """Summarise one histogram row with its exact extremes and sum."""
+    latency, row = end.latencies[name], LATENCIES[name]
     if not int(latency["n"]):
         return Latency()
     min_fs, max_fs = int(latency["lowest_fs"]), int(latency["highest_fs"])
@@ -218,7 +241,9 @@ def _vms(config: Config, book: FlowBook, span: Span) -> tuple[VmResult, ...]:
     return tuple(found)
 
 
-def _direction(config: Config, span: Span, name: str) -> PcieDirection:
+def _direction(
+    config: Config, span: Span, name: str, per_frame: Mapping[str, Mapping[str, float]] | None
+) -> PcieDirection:
     n_tlps, n_bytes, dllp_pairs = span.tlps(name)
     rate = link_rate_of(config.pcie)
     headers = payload_headers(config, n_tlps)
@@ -245,6 +270,7 @@ def _direction(config: Config, span: Span, name: str) -> PcieDirection:
             dllp=dllp_pairs * 16 + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),
+        per_frame=None if per_frame is None else per_frame[name],
     )
 
 
@@ -261,7 +287,7 @@ def _wire(span: Span) -> Wire:
         tx_gbps=span.gbps(moved("wire_tx_bytes")),
         rx_gbps=span.gbps(moved("wire_rx_bytes")),
         utilization=min(1.0, max(span.share(moved("wire_busy_fs")), span.share(moved("line_busy_fs")))),
-        wait_ns=_latency(span.end, layout.WIRE_WAIT_HISTOGRAM, span.end.wire_wait),
+        wait_ns=_latency(span.end, "wire_wait"),
     )
 
 
@@ -290,14 +316,13 @@ def _stalls(span: Span) -> Stalls:
     )
 
 
-def describe_host_run(run: Run) -> HostRun:
-    """Say how fast the simulation ran, with what, on what."""
-    assert run.end is not None
-    frames = run.end.counts["delivered"]
+def describe_host_run(run: Run, end: Snapshot) -> HostRun:
+    """Return how fast the simulation ran, with what, on what."""
+    frames = end.counts["delivered"]
     return HostRun(
         wall_s=run.wall_s,
         compile_s=run.compile_s,
-        events=run.end.n_events,
+        events=end.n_events,
         frames=frames,
         frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB

@@ -10,10 +10,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Population:
-    """Hold how many frames and copies are under way and the sum of their ages, with the sums of all that came and went.
+    """Hold how many frames and copies are under way and the sum of their ages, with sums over all that came and went.
 
-    Times in fs. `entered_fs`, `left_fs`: sums of the moments at which they came and went; `early_fs`: by how much they were
-    offered before they came, `taken_early_fs`: taken before they went; `lost_fs`: ages of those that were dropped.
+    Times in fs. `entered_fs`, `left_fs`: sums of the moments at which they came and went; `early_fs`: by how much they
+    were offered before they came, `taken_early_fs`: taken before they went; `lost_fs`: ages of those that were dropped.
     """
 
     now_fs: int

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.analytic import ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
-from hwmodel.errors import RunError
+from hwmodel.errors import Interrupted, RunError
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
+from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
+from hwmodel.simulation.laws import broken_laws
+from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import State, build_state
-from hwmodel.simulation.outcome import describe_host_run, make_result
+from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, make_result
+from hwmodel.simulation.span import Span
 from hwmodel.simulation.trace import TracedTlp, trace_json, trace_tlps
-from hwmodel.simulation.warmup import SLICE_FS, Warmup
+from hwmodel.simulation.warmup import MOST_FRAMES, SLICE_FS, Warmup
+from hwmodel.simulation.window_checks import (
+    burst_frames,
+    doubtful_intervals,
+    precision_not_met,
+    warnings_of,
+    why_no_rates,
+)
 from hwmodel.simulation.workload_state import FlowBook, fill_workload
+from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
@@ -29,16 +43,25 @@ Progress = Callable[[float, str], None]
 
 # So many events take some tenths of a second: between two calls Python sees Ctrl-C and moves the progress bar.
 EVENTS_PER_CALL = 2_000_000
+MARKS = 80  # of a window: twice as many as the most batches of an interval
+LONGEST_FOR_PRECISION = 1000  # times `run.duration`
 
 
 def simulate(
-    config: Config, progress: Progress | None = None, pcap_path: str | None = None, trace_path: str | None = None
+    config: Config,
+    progress: Progress | None = None,
+    pcap_path: str | None = None,
+    trace_path: str | None = None,
+    *,
+    with_next_steps: bool = False,
 ) -> Result:
     """Simulate a configuration and return what it measured.
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
-    the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers. Raises
-    InputError where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished.
+    the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers.
+    `with_next_steps`: let the closed form say what larger designs would give. Raises InputError where a load or a rate
+    is beyond what a run has room for, RunError where the run cannot be finished, and Interrupted, with the figures so
+    far, on Ctrl-C.
     """
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
@@ -47,16 +70,23 @@ def simulate(
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
     has_trace = trace_path is not None
     run = Run(config, workload, progress or (lambda _share, _text: None), has_trace=has_trace, compile_s=compile_s)
+    try:
+        _run_through(run, pcap_path)
+    except KeyboardInterrupt:
+        raise Interrupted(run.partial_result()) from None
+    if trace_path is not None:
+        write_atomically(trace_path, trace_json(run.tlps, config))
+    return run.result(with_next_steps)
+
+
+def _run_through(run: Run, pcap_path: str | None) -> None:
     if pcap_path is None:
         for _ in run.pieces():
             pass
     else:
         run.state[0].log.enabled = 1
-        edits, templates = run.book.edits, workload.templates
-        write_delivered(pcap_path, run.pieces(), templates, edits, replayed=workload.pcap)
-    if trace_path is not None:
-        write_atomically(trace_path, trace_json(run.tlps, config))
-    return run.result()
+        edits, templates = run.book.edits, run.workload.templates
+        write_delivered(pcap_path, run.pieces(), templates, edits, replayed=run.workload.pcap)
 
 
 class Run:
@@ -75,6 +105,7 @@ class Run:
         compile_s: float = 0.0,
     ) -> None:
         self.config = config
+        self.workload = workload
         self.is_replay = len(workload.records) > 0
         self.progress = progress
         self.state: State = build_state(config, config.run.seed)
@@ -83,20 +114,22 @@ class Run:
         self.compile_s = compile_s
         self.tlps: list[TracedTlp] = []
         self.wall_s = 0.0
+        self.unsteady: tuple[str, ...] = ()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
+        self.marks = Marks(config, self.state[0], self.book)
 
     def pieces(self) -> Iterator[Deliveries]:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
         self.load_kernels()
         nic = self.state[0]
-        settings = self.config.run
-        is_automatic = settings.warmup == "auto"
+        is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
             warmup = Warmup(self.config, nic)
             while not warmup.is_over():
                 yield from self.advance(*warmup.next_target(), share=0.0, what="warm-up")
                 warmup.look()
+            self.unsteady = warmup.unsteady
         # Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
         # behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it cuts them.
         ends_with_batches = is_automatic and not self.is_replay
@@ -105,15 +138,60 @@ class Run:
             yield from self.to_next_delivery(flow, SLICE_FS)
         begin_window(nic, self.book)
         self.start = take_snapshot(nic, self.book)
-        frames = layout.NEVER if settings.frames is None else int(nic.counters.delivered) + settings.frames
+        self.marks.add()
+        yield from self.measure(flow if ends_with_batches else None)
+        self.finish()
+
+    def measure(self, flow: Any) -> Iterator[Deliveries]:
+        """Run through the window, longer where `run.precision` asks for it; end it behind a delivery of `flow`."""
+        assert self.start is not None
+        nic, settings = self.state[0], self.config.run
+        first_frames = int(nic.counters.delivered)
+        frames = layout.NEVER if settings.frames is None else first_frames + settings.frames
         until_fs = int(nic.now_fs) + settings.duration_fs
         if self.has_trace:
             nic.delivered_target = frames
             self.tlps = trace_tlps(nic, lambda: self.call(until_fs, 1))
-        yield from self.advance(until_fs, frames, share=1.0, what="measuring")
-        if ends_with_batches:
-            yield from self.to_next_delivery(flow, (int(nic.now_fs) - self.start.now_fs) // 50)
-        self.end = take_snapshot(nic, self.book)
+        while True:
+            yield from self.to_end(until_fs, frames)
+            if flow is not None:
+                yield from self.to_next_delivery(flow, (int(nic.now_fs) - self.start.now_fs) // 50)
+            if settings.precision is None or self.has_precision():
+                return
+            length_fs, n_frames = int(nic.now_fs) - self.start.now_fs, int(nic.counters.delivered) - first_frames
+            if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames >= MOST_FRAMES:
+                return
+            until_fs = int(nic.now_fs) + length_fs // 2
+            if settings.frames is not None:
+                frames = int(nic.counters.delivered) + max(1, n_frames // 2)
+
+    def to_end(self, until_fs: int, frames: int) -> Iterator[Deliveries]:
+        """Run to a time or a number of delivered frames, and leave marks on the way."""
+        nic = self.state[0]
+        started_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
+        slice_fs = max(1, (until_fs - started_fs) // MARKS)
+        slice_frames = layout.NEVER if frames == layout.NEVER else max(1, (frames - delivered) // MARKS)
+        while True:
+            now_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
+            target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
+            at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
+            share = (now_fs - started_fs) / max(1, until_fs - started_fs)
+            status = yield from self.advance(at_fs, target, share=share, what="measuring")
+            self.marks.add()
+            is_over = int(nic.now_fs) >= until_fs or int(nic.counters.delivered) >= frames
+            if is_over or (status == layout.IDLE and self.is_replay):
+                return
+
+    def has_precision(self) -> bool:
+        """Tell whether the window's intervals are as narrow as `run.precision` asks."""
+        end = take_snapshot(self.state[0], self.book)
+        result = self.figures(end)
+        return not too_wide(self.config, result)
+
+    def finish(self) -> None:
+        """End the window here."""
+        self.end = take_snapshot(self.state[0], self.book)
+        self.marks.close()
 
     def busiest_flow(self) -> Any:
         """Return the record of the flow that has delivered most, the first at a tie."""
@@ -144,38 +222,66 @@ class Run:
             )
         return status
 
-    def advance(self, until_fs: int, delivered: int, share: float, what: str) -> Iterator[Deliveries]:
-        """Run until a time or a number of delivered frames, whichever comes first; give the deliveries."""
+    def advance(self, until_fs: int, delivered: int, share: float, what: str) -> Generator[Deliveries, None, int]:
+        """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
+
+        Returns why the kernel stopped. `share`: of the whole way that is done, for the progress bar.
+        """
         nic = self.state[0]
         nic.delivered_target = delivered
-        started = (int(nic.now_fs), int(nic.counters.delivered))
         while True:
             status = self.call(until_fs, EVENTS_PER_CALL)
             if nic.log.n:
                 yield take_log(nic, self.book)
-            self.progress(share * _part_done(nic, started, until_fs, delivered), what)
+            self.progress(min(1.0, share), what)
             if status == layout.IDLE and until_fs < layout.NEVER and not self.is_replay:
                 nic.now_fs = until_fs  # nothing happens any more, but time goes on
             if status not in (layout.EVENTS_SPENT, layout.LOG_FULL):
-                return
+                return status
 
-    def result(self) -> Result:
-        """Make the result; RunError if a frame or a copy is unaccounted for."""
+    def partial_result(self) -> Result | None:
+        """Return the result of the window so far, None where it has not begun."""
+        if self.start is None or int(self.state[0].now_fs) <= self.start.now_fs:
+            return None
+        self.finish()
+        assert self.end is not None
+        done_ms = (self.end.now_fs - self.start.now_fs) / FS_PER_NS / 1e6
+        wanted = format_time_fs(self.config.run.duration_fs)
+        partly = f"Interrupted: the window ended after {done_ms:.3g} ms of {wanted}; its figures are partial."
+        return self.result(interrupted=partly)
+
+    def figures(self, end: Snapshot) -> Result:
+        """Make the result of the window up to a snapshot, without the closed form and warnings."""
+        assert self.start is not None
+        result = make_result(self.config, self.workload, self.book, MeasuredWindow(self.start, end))
+        sureness = sureness_of(result, self.marks, burst_frames(self.config))
+        return replace(result, intervals=sureness.intervals)
+
+    def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
+        """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold."""
         assert self.start is not None and self.end is not None
-        result = make_result(self.config, self.book, self.start, self.end, describe_host_run(self))
-        violations = check_balance(result)
+        found = limits(self.config)
+        span = Span(self.start, self.end)
+        too_short = why_no_rates(self.config, span, found)
+        window = MeasuredWindow(self.start, self.end, gives_rates=too_short is None)
+        result = make_result(self.config, self.workload, self.book, window)
+        sureness = sureness_of(result, self.marks, burst_frames(self.config))
+        result = replace(result, intervals=sureness.intervals)
+        warnings = [
+            *([interrupted] if interrupted else []),
+            *([too_short] if too_short else []),
+            *warnings_of(self.config, result, span, self.marks, self.unsteady),
+            *doubtful_intervals(result, sureness.doubtful),
+            *precision_not_met(self.config, result, too_wide(self.config, result)),
+        ]
+        steps = next_steps(self.config) if with_next_steps else ()
+        result = replace(
+            result,
+            warnings=tuple(warnings),
+            closed_form=closed_form_of(found, steps),
+            host_run=describe_host_run(self, self.end),
+        )
+        violations = [*check_balance(result), *broken_laws(self.config, self.start, self.end)]
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))
         return result
-
-
-def _part_done(nic: Any, started: tuple[int, int], until_fs: int, delivered: int) -> float:
-    """Return the share of the way to the nearer of the two goals."""
-    parts = [0.0]
-    for goal, now, first in (
-        (until_fs, int(nic.now_fs), started[0]),
-        (delivered, int(nic.counters.delivered), started[1]),
-    ):
-        if goal < layout.NEVER and goal > first:
-            parts.append((now - first) / (goal - first))
-    return min(1.0, max(parts))

@@ -18,8 +18,8 @@ class Span:
     `gives_rates`: whether the window is long enough for rates (`window_checks.py` says).
     """
 
-    def __init__(self, start: Snapshot, end: Snapshot) -> None:
-        self.gives_rates = True
+    def __init__(self, start: Snapshot, end: Snapshot, *, gives_rates: bool = True) -> None:
+        self.gives_rates = gives_rates
         self.start = start
         self.end = end
         self.fs = max(1, end.now_fs - start.now_fs)
@@ -27,6 +27,12 @@ class Span:
     def count(self, name: str) -> int:
         """Return how many were counted in the window."""
         return self.end.counts[name] - self.start.counts[name]
+
+    @property
+    def n_receiving(self) -> int:
+        """Return how many VMs got frames in the window."""
+        grown = self.end.received_bytes > self.start.received_bytes
+        return int(grown[1:].sum())
 
     @property
     def frames(self) -> int:

@@ -3,11 +3,11 @@
 The marginal standard error rule (K. P. White, An effective truncation heuristic for bias reduction in simulation
 output, Simulation 69(6), 1997) cuts off the first d observations where that makes the rest's standard error least; on
 means of five (K. P. White, M. J. Cobb, S. C. Spratt, A comparison of five steady-state truncation heuristics for
-simulation, Winter Simulation Conference 2000) it did best of those compared, and it has no parameter to tune: so it, and
-neither Welch's graph, which wants an eye, nor a threshold on slices that agree, which a slow drift passes. A cut in the
-second half says that the series is too short to tell; here a third is the most. A deterministic machine beats against
-the slices in which it is looked at, and once it is steady its series is constant to the last digits, of which the rule
-would keep ever fewer: so a late cut counts only where it moves the mean.
+simulation, Winter Simulation Conference 2000) it did best of those compared, and it has no parameter to tune: so it,
+and neither Welch's graph, which wants an eye, nor a threshold on slices that agree, which a slow drift passes. A cut in
+the second half says that the series is too short to tell; here a third is the most. A deterministic machine beats
+against the slices in which it is looked at, and once it is steady its series is constant to the last digits, of which
+the rule would keep ever fewer: so a late cut counts only where it moves the mean.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Series = Sequence[float] | Floats
 
 OBSERVATIONS_A_MEAN = 5
 LEAST_MEANS = 8  # below that a cut says nothing
@@ -37,7 +38,7 @@ class Cut(NamedTuple):
         return self.share > MOST_CUT and abs(self.mean - self.mean_behind_most) > by_more_than
 
 
-def truncation(series: Sequence[float] | Floats) -> Cut | None:
+def truncation(series: Series) -> Cut | None:
     """Return what MSER-5 cuts off a series; None where the series is too short to say."""
     n_means = len(series) // OBSERVATIONS_A_MEAN
     if n_means < LEAST_MEANS:

@@ -6,14 +6,14 @@ after that. Near saturation rings fill for much longer than any of it shows in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hwmodel.kernels import layout
 from hwmodel.simulation.measurement import area_of
-from hwmodel.simulation.steady_state import truncation
+from hwmodel.simulation.steady_state import Series, truncation
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class Warmup:
         if n < self.next_look:
             return
         self.unsteady = unsteady_in(self.series, self.capacities)
-        if not self.unsteady:
-            self.is_settled = True
-        elif int(self.nic.counters.delivered) >= MOST_FRAMES or int(self.nic.now_fs) >= MOST_FS:
+        if not self.unsteady or int(self.nic.counters.delivered) >= MOST_FRAMES or int(self.nic.now_fs) >= MOST_FS:
             self.is_settled = True
         elif n >= MOST_SLICES:
             self._join_slices()
@@ -130,7 +128,7 @@ def capacities_of(nic: Any) -> dict[str, float]:
     }
 
 
-def unsteady_in(series: Mapping[str, Sequence[float]], capacities: Mapping[str, float]) -> tuple[str, ...]:
+def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
     """Return what of some series, by name, is not steady: MSER-5 would cut off more than a third, and that matters."""
     found = []
     for name, values in series.items():

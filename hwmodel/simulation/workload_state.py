@@ -44,7 +44,13 @@ class FlowBook:
     edits: list[TagEdit] = field(default_factory=list)
     egress_ports: list[int] = field(default_factory=list)
     delta_bytes: list[int] = field(default_factory=list)
+    port_numbers: dict[str, int] = field(default_factory=dict)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def by_target(self, of_flows: Any, n_functions: int) -> Any:
+        """Add up a figure of the flows by the port number of their target; at 0, of those without one."""
+        numbers = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
+        return np.bincount(numbers, weights=of_flows, minlength=n_functions + 1)
 
     def flow(self, sender: str, target: str) -> int:
         """Return the number of a flow; a new one gets the next."""
@@ -65,7 +71,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     _check_capacities(workload)
     _check_buffers(config, workload)
     _check_rx_descriptors(config, workload)
-    book = FlowBook()
+    book = FlowBook(port_numbers=dict(port_numbers(config.switch)))
     _fill_templates(nic, config, workload.templates, book)
     _fill_sources(nic, config, workload, seed)
     _fill_histograms(nic, config, book)

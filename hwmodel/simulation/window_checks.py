@@ -1,0 +1,127 @@
+"""What a reader must know of a window's figures before quoting one: warnings, and whether it gives rates at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic import Limits
+from hwmodel.results import Result
+from hwmodel.simulation.marks import Marks
+from hwmodel.simulation.span import Span
+from hwmodel.simulation.warmup import capacities_of, unsteady_in
+from hwmodel.units import FS_PER_NS, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+LEAST_BURSTS = 10  # of each receiving VM, as many as make its rate known to a tenth
+MOST_ABOVE = Fraction(101, 100)  # of the closed form, in a window that is not long
+LONG_WINDOW = 20_000  # frames; a random load then strays from its mean by less than 1 % in most windows
+WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
+
+
+def burst_frames(config: Config) -> int:
+    """Return how many frames of one VM become visible at once, at most."""
+    return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
+
+
+def why_no_rates(config: Config, span: Span, found: Limits) -> str | None:
+    """Return why a window is too short for rates; None where it gives them.
+
+    A window holds some whole bursts of deliveries and the pieces of others at its ends. It gives no rate where it has
+    fewer than ten bursts of each receiving VM, nor where what it saw is above the closed form by more than 1 %, which
+    nothing but its ends, or the chance of a random load, can be.
+    """
+    least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
+    if span.frames < least:
+        n_frames = f"{span.frames} frame{'' if span.frames == 1 else 's'}"
+        return (
+            f"The window holds {n_frames}, too few for rates: frames become visible in bursts of up to "
+            f"{burst_frames(config)}, to {span.n_receiving} VMs; it takes {least} frames or more (run.frames, "
+            "run.duration)."
+        )
+    delivered = span.count("vm_copies") or span.count("delivered_to_wire")
+    seen = Fraction(delivered * FS_PER_S, span.fs)
+    ceiling = Fraction(found.mpps) * 10**6
+    if span.frames < LONG_WINDOW and ceiling and seen > MOST_ABOVE * ceiling:
+        above = 100 * float(seen / ceiling - 1)
+        reason = (
+            "by chance, the load being random" if found.limited_by == "offered_load" else "by the bursts at its ends"
+        )
+        return (
+            f"The window of {span.frames} frames caught {above:.1f} % more than the closed form's {found.mpps:.4g} "
+            f"Mpps, {reason}: it is too short for rates (run.frames, run.duration)."
+        )
+    return None
+
+
+def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unsteady: tuple[str, ...]) -> Iterator[str]:
+    """Yield what must be known of a finished window, apart from what `why_no_rates` says."""
+    if unsteady:
+        yield (
+            f"The run was not steady when the window began: {_listed(unsteady)} still changed after "
+            f"{span.start.now_fs / FS_PER_NS / 1e6:.0f} ms. Give run.warmup a longer time."
+        )
+    drifting = unsteady_in(marks.slices(), capacities_of(marks.nic))
+    if drifting and not unsteady:
+        yield (
+            f"The run was not steady at its end: {_listed(drifting)} still changed in the window, so its figures are "
+            "of a moment. A longer run.duration tells more."
+        )
+    yield from _stuck(config, result, span)
+
+
+def doubtful_intervals(result: Result, doubtful: tuple[str, ...]) -> Iterator[str]:
+    """Yield a warning where the intervals of the headline's figures are from batches that hang together."""
+    wanted = [
+        name for name in ("totals.gbps", "latency_ns.mean", "latency_ns.p50", "latency_ns.p99") if name in doubtful
+    ]
+    if wanted:
+        verb = "is" if len(wanted) == 1 else "are"
+        yield (
+            f"The window is short beside the memory of the queues: the 95 % interval of {_listed(tuple(wanted))} "
+            f"{verb} widened, and may still be too narrow. A longer run.duration tells more."
+        )
+
+
+def precision_not_met(config: Config, result: Result, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield a warning where `run.precision` was not met."""
+    if names:
+        yield (
+            f"run.precision {100 * float(config.run.precision or 0):g} % was not met for {_listed(names)} after "
+            f"{result.window.duration_ns / 1e6:.0f} ms."
+        )
+
+
+def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
+    """Warn of frames that wait for a batch which only later frames fill."""
+    offered = span.end.counts["offered"]
+    if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
+        yield f"{offered} frames were offered and none was delivered: {_batches(config)}"
+        return
+    parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
+    waits = parts.get("writeback_batch", 0.0) + parts.get("interrupt_moderation", 0.0)
+    has_timer = bool(config.nic.writeback_timeout_fs) and bool(
+        config.driver.moderation_fs or not config.driver.rx_interrupt_batch
+    )
+    if whole and waits > WAITS_FOR_OTHERS * whole and not has_timer:
+        yield (
+            f"{100 * waits / whole:.0f} % of the latency is the wait for a batch that only later frames fill: "
+            f"{_batches(config)}"
+        )
+
+
+def _batches(config: Config) -> str:
+    nic, driver = config.nic, config.driver
+    found = []
+    if nic.rx_writeback_batch > 1 and not nic.writeback_timeout_fs:
+        found.append(f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout")
+    if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
+        found.append(f"driver.rx_interrupt_batch is {driver.rx_interrupt_batch} without a timer (driver.moderation)")
+    return (" and ".join(found) or "they are still on their way") + "."
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
