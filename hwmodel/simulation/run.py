@@ -153,9 +153,7 @@ class Run:
             nic.delivered_target = frames
             self.tlps = trace_tlps(nic, lambda: self.call(until_fs, 1))
         while True:
-            yield from self.to_end(until_fs, frames)
-            if flow is not None:
-                yield from self.to_next_delivery(flow, (int(nic.now_fs) - self.start.now_fs) // 50)
+            yield from self.to_end(until_fs, frames, flow)
             if settings.precision is None or self.has_precision():
                 return
             length_fs, n_frames = int(nic.now_fs) - self.start.now_fs, int(nic.counters.delivered) - first_frames
@@ -165,8 +163,8 @@ class Run:
             if settings.frames is not None:
                 frames = int(nic.counters.delivered) + max(1, n_frames // 2)
 
-    def to_end(self, until_fs: int, frames: int) -> Iterator[Deliveries]:
-        """Run to a time or a number of delivered frames, and leave marks on the way."""
+    def to_end(self, until_fs: int, frames: int, flow: Any) -> Iterator[Deliveries]:
+        """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`."""
         nic = self.state[0]
         started_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
@@ -177,6 +175,9 @@ class Run:
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             share = (now_fs - started_fs) / max(1, until_fs - started_fs)
             status = yield from self.advance(at_fs, target, share=share, what="measuring")
+            if flow is not None:
+                is_end = at_fs == until_fs or target == frames
+                yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
             self.marks.add()
             is_over = int(nic.now_fs) >= until_fs or int(nic.counters.delivered) >= frames
             if is_over or (status == layout.IDLE and self.is_replay):

@@ -13,6 +13,7 @@ the rule would keep ever fewer: so a late cut counts only where it moves the mea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ Series = Sequence[float] | Floats
 OBSERVATIONS_A_MEAN = 5
 LEAST_MEANS = 8  # below that a cut says nothing
 MOST_CUT = 1 / 3  # a series of which more must be cut off is too short
+
+
+SIGNIFICANT = 3.5  # standard errors between two halves that are no chance, neighbours hanging together as they do
 
 
 class Cut(NamedTuple):
@@ -53,3 +57,23 @@ def truncation(series: Series) -> Cut | None:
     # What is left at the very end has a small error by chance alone.
     cut = int(np.argmin(errors[: n_means - OBSERVATIONS_A_MEAN + 1]))
     return Cut(cut / n_means, float(means[cut:].mean()), float(means[int(n_means * MOST_CUT) :].mean()))
+
+
+def drift(series: Series) -> float | None:
+    """Return by how much the second half of a series lies above the first; 0 where that may be chance.
+
+    None where the series is too short. The standard error is that of means of five, widened as for a first order autoregression.
+    """
+    n_means = len(series) // OBSERVATIONS_A_MEAN
+    if n_means < LEAST_MEANS:
+        return None
+    means = np.asarray(series[-n_means * OBSERVATIONS_A_MEAN :], np.float64).reshape(n_means, -1).mean(axis=1)
+    first, second = means[: n_means // 2], means[n_means // 2 :]
+    residues = np.concatenate((first - first.mean(), second - second.mean()))
+    squares = float((residues**2).sum())
+    change = float(second.mean() - first.mean())
+    if squares == 0:
+        return change
+    correlation = min(0.9, max(0.0, float((residues[1:] * residues[:-1]).sum()) / squares))
+    error = sqrt(squares / (n_means - 2) * (1 / len(first) + 1 / len(second)) * (1 + correlation) / (1 - correlation))
+    return change if abs(change) > SIGNIFICANT * error else 0.0

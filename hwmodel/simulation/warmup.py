@@ -13,7 +13,7 @@ import numpy as np
 
 from hwmodel.kernels import layout
 from hwmodel.simulation.measurement import area_of
-from hwmodel.simulation.steady_state import Series, truncation
+from hwmodel.simulation.steady_state import Series, drift, truncation
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ MOST_SLICES = 400  # of more, two make one
 MOST_FRAMES = 20_000_000
 MOST_FS = 20_000_000_000 * FS_PER_NS
 MATTERS = 0.005  # of the mean, or of a buffer's capacity
+DRIFT_MATTERS = 0.02
 WORDS = {
     "rate": "the throughput",
     "latency": "the latency",
@@ -128,12 +129,22 @@ def capacities_of(nic: Any) -> dict[str, float]:
     }
 
 
+def drifting_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
+    """Return what of some series, by name, lies higher or lower in its second half than chance would have it."""
+    found = []
+    for name, values in series.items():
+        change = drift(values)
+        if change and abs(change) > DRIFT_MATTERS * (capacities.get(name) or float(np.mean(values))):
+            found.append(WORDS[name])
+    return tuple(found)
+
+
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
     """Return what of some series, by name, is not steady: MSER-5 would cut off more than a third, and that matters."""
     found = []
     for name, values in series.items():
         cut = truncation(values)
-        scale = capacities.get(name) or float(np.mean(values))
+        scale = capacities.get(name) or (float(np.mean(values)) if len(values) else 0.0)
         if cut is None or cut.moves_mean(MATTERS * scale):
             found.append(WORDS[name])
     return tuple(found)

@@ -10,7 +10,7 @@ from hwmodel.analytic import Limits
 from hwmodel.results import Result
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.warmup import capacities_of, unsteady_in
+from hwmodel.simulation.warmup import capacities_of, drifting_in
 from hwmodel.units import FS_PER_NS, FS_PER_S
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 LEAST_BURSTS = 10  # of each receiving VM, as many as make its rate known to a tenth
 MOST_ABOVE = Fraction(101, 100)  # of the closed form, in a window that is not long
-LONG_WINDOW = 20_000  # frames; a random load then strays from its mean by less than 1 % in most windows
+LONG_WINDOW = 20_000  # frames; the bursts at its ends weigh less than 1 % then
+LONG_RANDOM_WINDOW = 6_000  # a longer one is of the load as it came, and its interval says how far that is chance
+WIDE = 0.01  # of a figure; a narrower interval may be doubtful and still tells all that is asked
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
 
@@ -35,21 +37,23 @@ def why_no_rates(config: Config, span: Span, found: Limits) -> str | None:
     nothing but its ends, or the chance of a random load, can be.
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
+    if not span.frames:
+        return "No frame was delivered in the window: it gives no rates."
     if span.frames < least:
         n_frames = f"{span.frames} frame{'' if span.frames == 1 else 's'}"
         return (
             f"The window holds {n_frames}, too few for rates: frames become visible in bursts of up to "
-            f"{burst_frames(config)}, to {span.n_receiving} VMs; it takes {least} frames or more (run.frames, "
-            "run.duration)."
+            f"{burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes {least} frames or more "
+            "(run.frames, run.duration)."
         )
     delivered = span.count("vm_copies") or span.count("delivered_to_wire")
     seen = Fraction(delivered * FS_PER_S, span.fs)
     ceiling = Fraction(found.mpps) * 10**6
-    if span.frames < LONG_WINDOW and ceiling and seen > MOST_ABOVE * ceiling:
+    is_random = found.limited_by == "offered_load"
+    is_short = span.frames < (LONG_RANDOM_WINDOW if is_random else LONG_WINDOW)
+    if is_short and ceiling and seen > MOST_ABOVE * ceiling:
         above = 100 * float(seen / ceiling - 1)
-        reason = (
-            "by chance, the load being random" if found.limited_by == "offered_load" else "by the bursts at its ends"
-        )
+        reason = "by chance, the load being random" if is_random else "by the bursts at its ends"
         return (
             f"The window of {span.frames} frames caught {above:.1f} % more than the closed form's {found.mpps:.4g} "
             f"Mpps, {reason}: it is too short for rates (run.frames, run.duration)."
@@ -64,7 +68,7 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
             f"The run was not steady when the window began: {_listed(unsteady)} still changed after "
             f"{span.start.now_fs / FS_PER_NS / 1e6:.0f} ms. Give run.warmup a longer time."
         )
-    drifting = unsteady_in(marks.slices(), capacities_of(marks.nic))
+    drifting = drifting_in(marks.slices(), capacities_of(marks.nic))
     if drifting and not unsteady:
         yield (
             f"The run was not steady at its end: {_listed(drifting)} still changed in the window, so its figures are "
@@ -74,7 +78,7 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
 
 
 def doubtful_intervals(result: Result, doubtful: tuple[str, ...]) -> Iterator[str]:
-    """Yield a warning where the intervals of the headline's figures are from batches that hang together."""
+    """Yield a warning where wide intervals of the headline's figures are from batches that hang together."""
     wanted = [
         name for name in ("totals.gbps", "latency_ns.mean", "latency_ns.p50", "latency_ns.p99") if name in doubtful
     ]
@@ -82,7 +86,7 @@ def doubtful_intervals(result: Result, doubtful: tuple[str, ...]) -> Iterator[st
         verb = "is" if len(wanted) == 1 else "are"
         yield (
             f"The window is short beside the memory of the queues: the 95 % interval of {_listed(tuple(wanted))} "
-            f"{verb} widened, and may still be too narrow. A longer run.duration tells more."
+            f"{verb} widened for it, and may still be too narrow. A longer run.duration tells more."
         )
 
 
@@ -99,7 +103,8 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
     """Warn of frames that wait for a batch which only later frames fill."""
     offered = span.end.counts["offered"]
     if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
-        yield f"{offered} frames were offered and none was delivered: {_batches(config)}"
+        words = "1 frame was offered and not" if offered == 1 else f"{offered} frames were offered and none was"
+        yield f"{words} delivered: {_batches(config)}"
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
     waits = parts.get("writeback_batch", 0.0) + parts.get("interrupt_moderation", 0.0)
