@@ -62,7 +62,8 @@ def truncation(series: Series) -> Cut | None:
 def drift(series: Series) -> float | None:
     """Return by how much the second half of a series lies above the first; 0 where that may be chance.
 
-    None where the series is too short. The standard error is that of means of five, widened as for a first order autoregression.
+    None where the series is too short. The standard error is that of means of five, widened as for a first order
+    autoregression.
     """
     n_means = len(series) // OBSERVATIONS_A_MEAN
     if n_means < LEAST_MEANS:
