@@ -22,6 +22,7 @@ class StandIn:
         self.overrides: list[str] = []
         self.pcap_path: object = "not called"
         self.kernels_cached = True
+        self.passed_over: str | None = None
 
     def load_config(self, path, overrides):
         self.overrides = list(overrides)
@@ -43,7 +44,11 @@ def library(monkeypatch) -> StandIn:
             "load_config": stand_in.load_config,
             "place_lines": lambda path, overrides, lines: lines,
         },
-        "simulation": {"simulate": stand_in.simulate, "kernels_are_cached": lambda: stand_in.kernels_cached},
+        "simulation": {
+            "simulate": stand_in.simulate,
+            "kernels_are_cached": lambda: stand_in.kernels_cached,
+            "passed_over_cache": lambda: stand_in.passed_over,
+        },
         "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": lambda results: "<p>page</p>"},
     }
     for name, attributes in contents.items():
@@ -70,12 +75,12 @@ def test_json_on_stdout_stands_alone(library, capsys):
     assert json.loads(capsys.readouterr().out) == {"schema_version": 1}
 
 
-def test_the_first_run_says_that_it_compiles(library, capsys):
-    library.kernels_cached = False
+def test_the_first_run_says_that_it_compiles_and_where_to(library, capsys):
+    library.kernels_cached, library.passed_over = False, "/full: is full"
     assert main(["run", "c.yaml", "--json", "-"]) == 0
     captured = capsys.readouterr()
     assert captured.out == RESULT_JSON
-    assert captured.err.startswith("compiling") and captured.err.count("\n") == 1
+    assert [line.split()[0] for line in captured.err.splitlines()] == ["/full:", "compiling"]
 
 
 @pytest.mark.parametrize(
