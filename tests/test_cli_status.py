@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from hwmodel.cli import main
+from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
 
 RESULT_JSON = '{"schema_version": 1}\n'
@@ -61,12 +62,12 @@ def library(monkeypatch) -> StandIn:
 
 def test_a_run_prints_a_summary_and_writes_its_files(library, tmp_path, capsys):
     json_path, page_path = tmp_path / "r.json", tmp_path / "r.html"
-    argv = ["run", "c.yaml", "--set", "pcie.lanes=8", "--seed", "7", "--pcap", str(tmp_path / "r.pcap")]
+    argv = ["run", "c.yaml", "--set", "pcie.lanes=8", "--seed", str(MAX_SEED), "--pcap", str(tmp_path / "r.pcap")]
     assert main([*argv, "--json", str(json_path), "--report", str(page_path)]) == 0
     assert capsys.readouterr() == ("SUMMARY\n", "")
     assert json_path.read_text() == RESULT_JSON
     assert page_path.read_text() == "<p>page</p>"
-    assert library.overrides == ["pcie.lanes=8", "run.seed=7"]
+    assert library.overrides == ["pcie.lanes=8", f"run.seed={MAX_SEED}"]
     assert library.pcap_path == str(tmp_path / "r.pcap")
 
 
