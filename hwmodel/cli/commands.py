@@ -183,6 +183,19 @@ def configs(arguments: Namespace) -> None:
     say("\n".join(f"{one.name:<{width}}  {one.about}" for one in found), arguments.json)
 
 
+def completion(arguments: Namespace) -> None:
+    """Print a script that completes commands, options, configurations and keys in a shell."""
+    check_outputs([("--json", arguments.json)])
+    from hwmodel.cli.arguments import build_parser
+    from hwmodel.cli.completion import completion_script, keys_of_schema
+    from hwmodel.config import json_schema, shipped_configs
+
+    names = [one.name for one in shipped_configs()]
+    script = completion_script(build_parser(), arguments.shell, names, keys_of_schema(json_schema()))
+    write_json({"shell": arguments.shell, "script": script}, arguments.json)
+    say(script, arguments.json)
+
+
 def schema(arguments: Namespace) -> None:
     """Show the JSON schema of configurations."""
     check_outputs([("--json", arguments.json)])
@@ -199,6 +212,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "switch": switch,
     "report": report,
     "configs": configs,
+    "completion": completion,
     "schema": schema,
 }
 
