@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hwmodel.analytic import limits
     from hwmodel.config import load_config
-    from hwmodel.errors import InputError, RunError
+    from hwmodel.errors import InputError, Interrupted, RunError
     from hwmodel.results import Result
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config", "simulate"]
+__all__ = [
+    "InputError",
+    "Interrupted",
+    "Result",
+    "RunError",
+    "__version__",
+    "forward_frames",
+    "limits",
+    "load_config",
+    "simulate",
+]
 
 _MODULE_OF = {
     "InputError": "hwmodel.errors",
+    "Interrupted": "hwmodel.errors",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
     "forward_frames": "hwmodel.switch_frames",

@@ -39,6 +39,7 @@ PACKAGE_USERS = {
     "pydantic_core": {"config"},
     "yaml": {"config", "cli"},
     "rich": {"cli", "report"},
+    "shtab": {"cli"},
     "jinja2": {"report"},
     "matplotlib": {"report"},
 }

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from hwmodel.cli import main
+from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
 
 RESULT_JSON = '{"schema_version": 1}\n'
@@ -22,6 +23,7 @@ class StandIn:
         self.overrides: list[str] = []
         self.pcap_path: object = "not called"
         self.kernels_cached = True
+        self.passed_over: str | None = None
 
     def load_config(self, path, overrides):
         self.overrides = list(overrides)
@@ -43,7 +45,11 @@ def library(monkeypatch) -> StandIn:
             "load_config": stand_in.load_config,
             "place_lines": lambda path, overrides, lines: lines,
         },
-        "simulation": {"simulate": stand_in.simulate, "kernels_are_cached": lambda: stand_in.kernels_cached},
+        "simulation": {
+            "simulate": stand_in.simulate,
+            "kernels_are_cached": lambda: stand_in.kernels_cached,
+            "passed_over_cache": lambda: stand_in.passed_over,
+        },
         "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": lambda results: "<p>page</p>"},
     }
     for name, attributes in contents.items():
@@ -56,12 +62,12 @@ def library(monkeypatch) -> StandIn:
 
 def test_a_run_prints_a_summary_and_writes_its_files(library, tmp_path, capsys):
     json_path, page_path = tmp_path / "r.json", tmp_path / "r.html"
-    argv = ["run", "c.yaml", "--set", "pcie.lanes=8", "--seed", "7", "--pcap", str(tmp_path / "r.pcap")]
+    argv = ["run", "c.yaml", "--set", "pcie.lanes=8", "--seed", str(MAX_SEED), "--pcap", str(tmp_path / "r.pcap")]
     assert main([*argv, "--json", str(json_path), "--report", str(page_path)]) == 0
     assert capsys.readouterr() == ("SUMMARY\n", "")
     assert json_path.read_text() == RESULT_JSON
     assert page_path.read_text() == "<p>page</p>"
-    assert library.overrides == ["pcie.lanes=8", "run.seed=7"]
+    assert library.overrides == ["pcie.lanes=8", f"run.seed={MAX_SEED}"]
     assert library.pcap_path == str(tmp_path / "r.pcap")
 
 
@@ -70,12 +76,12 @@ def test_json_on_stdout_stands_alone(library, capsys):
     assert json.loads(capsys.readouterr().out) == {"schema_version": 1}
 
 
-def test_the_first_run_says_that_it_compiles(library, capsys):
-    library.kernels_cached = False
+def test_the_first_run_says_that_it_compiles_and_where_to(library, capsys):
+    library.kernels_cached, library.passed_over = False, "/full: is full"
     assert main(["run", "c.yaml", "--json", "-"]) == 0
     captured = capsys.readouterr()
     assert captured.out == RESULT_JSON
-    assert captured.err.startswith("compiling") and captured.err.count("\n") == 1
+    assert [line.split()[0] for line in captured.err.splitlines()] == ["/full:", "compiling"]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_table_with_totals(files, capsys):
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert captured.err == ""
-    assert [line.split()[0] for line in lines[:5]] == ["frame", "0", "1", "2", "3"]
+    assert [line.split()[0] for line in lines[:5]] == ["No.", "1", "2", "3", "4"]
     assert [line.split("- ")[-1].strip() for line in lines[1:3]] == ["vf1: as is", "dropped: SPOOFED_MAC"]
     assert lines[3].endswith("C 0 p3                 uplink, pf, vf1-vf3: -C")
     assert lines[5:] == [
@@ -169,7 +169,11 @@ def damaged_captures():
     yield "nothing", b"", []
     snapped = bytearray(whole[: 24 + 16 + 13])
     snapped[24 + 8 : 24 + 12] = (13).to_bytes(4, "little")
-    yield "cut in a frame's header", bytes(snapped), ["frame 0 holds 13 of 60 bytes", "snapshot length"]
+    yield (
+        "cut in a frame's header",
+        bytes(snapped),
+        ["frame 0 (No. 1 in Wireshark) holds 13 of 60 bytes", "snapshot length"],
+    )
 
 
 @pytest.mark.parametrize(("content", "words"), [each[1:] for each in damaged_captures()], ids=[

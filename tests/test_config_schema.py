@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -173,6 +174,24 @@ def test_every_key_stands_in_the_reference():
     text = reference_text()
     for key in dict(properties_of(json_schema(), [])):
         assert f"| `{key.rpartition('.')[2]}` |" in text or f"## {key.lstrip('.')}" in text
+
+
+def test_the_table_of_attributes_is_right():
+    entries = {
+        "switch.ports": [{"name": "vf0"}], "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
+        "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
+        "workload.external": {"rate": "1Gbps"},
+    }  # fmt: skip
+    config = config_from_mapping({}, entries)
+    resolved = config.resolved()
+    table = dict(re.findall(r"^\| `([\w.\[\]]+)` \| `([\w.\[\]]+)` \|$", reference_text(), re.MULTILINE))
+    assert len(table) == 30
+    for key, attribute in table.items():
+        written, held = resolved, config
+        for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
+            written = written[int(step)] if step.isdigit() else written[step]
+            held = held[int(name)] if name.isdigit() else getattr(held, name)
+        assert (written is None) == (held is None), key
 
 
 def test_defaults_are_those_that_hold():

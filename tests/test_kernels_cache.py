@@ -96,6 +96,36 @@ def test_a_folder_that_cannot_be_made_is_passed_over(tmp_path):
     assert last.parent == temporary / f"hwmodel-{os.getuid()}"
 
 
+def test_a_full_disk_is_passed_over_unless_the_kernels_are_there(tmp_path):
+    about = "type('', (), {'free': 0 if root.name == 'packed' else 1 << 30})"
+    ask = f"import shutil; shutil.disk_usage = lambda root: {about}\n{ASK}"
+    packed, user = tmp_path / "packed", tmp_path / "user"
+
+    def chosen():
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "HWMODEL_CACHE_DIR": str(packed),
+            "XDG_CACHE_HOME": str(user),
+        }
+        done = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
+        return Path(done.stdout.strip())
+
+    folder = chosen()
+    assert folder.parent == user / "hwmodel"
+    (packed / folder.name).mkdir()
+    assert chosen() == packed / folder.name
+
+
+def test_machine_code_that_cannot_be_kept_is_used(tmp_path):
+    """A limit on the size of files stands for a full disk: LLVM's code is longer than a block."""
+    code = "from hwmodel.simulation.compile_entry import compile_entry; compile_entry('templates.decide_templates')"
+    shell = 'ulimit -f 64 && exec "$0" -c "$1"'
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HWMODEL_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", shell, sys.executable, code], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [path for path in tmp_path.rglob("*") if path.name.startswith("templates.") and path.suffix == ".nbc"] == []
+
+
 def test_a_temporary_folder_is_the_users_alone(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import pytest
 
 import hwmodel
 
-PUBLIC = {"InputError", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config", "simulate"}
+PUBLIC = {
+    "InputError", "Interrupted", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config",
+    "simulate",
+}  # fmt: skip
 
 
 def test_the_public_names_are_these():
@@ -38,3 +42,25 @@ def test_input_errors_keep_their_lines():
     several = hwmodel.InputError(line for line in ("a: b", "c: d"))
     assert several.lines == ["a: b", "c: d"]
     assert str(several) == "a: b\nc: d"
+
+
+def test_a_file_s_name_is_as_good_as_its_configuration(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("run: {warmup: 0us, duration: 50us}\nworkload: {load: 0.5}")
+    config = hwmodel.load_config(path)
+    results = [hwmodel.simulate(one) for one in (config, path, str(path))]
+    # Results are equal but for what the machine did: what a run took is no part of what it found.
+    assert results[0] == results[1] == results[2]
+    assert results[0] != dataclasses.replace(results[0], seed=2)
+    assert results[0] == dataclasses.replace(results[0], host_run=None)
+    assert hwmodel.limits(path) == hwmodel.limits(config) != hwmodel.limits("sriov_ideal")
+
+
+@pytest.mark.parametrize("function", [hwmodel.simulate, hwmodel.limits])
+def test_what_is_no_configuration_is_said(function):
+    with pytest.raises(hwmodel.InputError, match=r"no_such\.yaml: no such file"):
+        function("no_such.yaml")
+    with pytest.raises(hwmodel.InputError, match=r"a dict is no configuration; .*config_from_mapping makes one"):
+        function({"pcie": {"lanes": 4}})
+    with pytest.raises(hwmodel.InputError, match=r"a list is no configuration; it comes from hwmodel.load_config"):
+        function([])

@@ -12,7 +12,7 @@ import pytest
 from hwmodel.kernels import dma, engine
 from hwmodel.simulation import DMA_ENTRIES, kernel_cache, kernels_are_cached
 from hwmodel.simulation.compile_entry import compile_entry, signature
-from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SWITCH_ENTRIES, fill_cache
+from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SWITCH_ENTRIES, fill_cache, passed_over_cache
 from hwmodel.simulation.nic_state import build_state
 from tests.simulation_cases import config_of
 
@@ -99,6 +99,24 @@ def test_where_no_child_can_be_started_the_caller_compiles(empty_cache, monkeypa
     monkeypatch.setattr(kernel_cache.subprocess, "Popen", refuse)
     fill_cache()
     assert not kernels_are_cached()
+
+
+def test_a_full_disk_is_a_warning(children, monkeypatch):
+    monkeypatch.setattr(children, "wait", lambda self: setattr(self, "status", 0))
+    with pytest.warns(RuntimeWarning, match="the disk is full; the kernels are compiled again for each run"):
+        fill_cache()
+    monkeypatch.setattr(children, "wait", lambda self: setattr(self, "status", 1))
+    fill_cache()  # a child that failed says so itself
+
+
+def test_another_place_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernel_cache, "CACHE_ROOTS", [tmp_path / "asked", kernel_cache.CACHE_DIR.parent])
+    assert passed_over_cache() == (
+        f"{tmp_path / 'asked'}: cannot be written or is full; the compiled kernels are kept in "
+        f"{kernel_cache.CACHE_DIR.parent}"
+    )
+    monkeypatch.setattr(kernel_cache, "CACHE_ROOTS", [kernel_cache.CACHE_DIR.parent])
+    assert passed_over_cache() is None
 
 
 def test_an_entry_is_an_entry():

@@ -307,7 +307,7 @@ def test_a_cut_header_names_file_and_frame(tmp_path):
     with pytest.raises(InputError) as refusal:
         forward_frames(stand_in(switch()), path)
     (line,) = refusal.value.lines
-    assert line.startswith(f"{path}: frame 1 holds 13 of 60 bytes")
+    assert line.startswith(f"{path}: frame 1 (No. 2 in Wireshark) holds 13 of 60 bytes")
 
 
 def test_tags_of_a_frame_that_goes_up_and_comes_down():

@@ -45,7 +45,7 @@ def column(row, title):
     titles = TITLES.split()
     ends = [TITLES.index(name) + len(name) for name in titles]
     # Numbers stand at the right of their columns, words at the left.
-    starts = {"frame": 0, "bytes": ends[0] + 1, "from": ends[1] + 1}
+    starts = {"No.": 0, "frame": ends[0] + 1, "bytes": ends[1] + 1, "from": ends[2] + 1}
     starts |= {name: TITLES.index(name) for name in ("source", "destination", "tags", "result")}
     starts |= {"VLAN": starts["destination"] + 18, "prio": ends[titles.index("VLAN")] + 1}
     after = sorted(start for start in starts.values() if start > starts[title])
@@ -60,13 +60,13 @@ def test_a_row_has_what_its_title_says():
     config = switch(stations={"vf0": {"vlans": (1, 12)}, "vf1": {"vlans": (12,), "untagged": ()}})
     sent = [frame("vf1", "vf0", c_tag(12, 6, 1), length=90), frame("vf1", "vf2"), b"", frame("vf1", "vf0")[:13]]
     rows, _ = table_of(config, "vf0", *sent)
-    names = ["frame", "bytes", "from", "source", "destination", "VLAN", "prio", "tags", "result"]
+    names = ["No.", "frame", "bytes", "from", "source", "destination", "VLAN", "prio", "tags", "result"]
     assert TITLES.split() == names
     assert [[column(row, name) for name in names] for row in rows] == [
-        ["0", "90", "vf0", "02:00:00:00:00:02", "02:00:00:00:00:03", "12", "6", "C 12 p6 dei", "vf1: as is"],
-        ["1", "60", "vf0", "02:00:00:00:00:04", "02:00:00:00:00:03", "-", "-", "-", "dropped: SPOOFED_MAC"],
-        ["2", "0", "vf0", "-", "-", "-", "-", "-", "dropped: RUNT"],
-        ["3", "13", "vf0", "-", "-", "-", "-", "-", "dropped: RUNT"],
+        ["1", "0", "90", "vf0", "02:00:00:00:00:02", "02:00:00:00:00:03", "12", "6", "C 12 p6 dei", "vf1: as is"],
+        ["2", "1", "60", "vf0", "02:00:00:00:00:04", "02:00:00:00:00:03", "-", "-", "-", "dropped: SPOOFED_MAC"],
+        ["3", "2", "0", "vf0", "-", "-", "-", "-", "-", "dropped: RUNT"],
+        ["4", "3", "13", "vf0", "-", "-", "-", "-", "-", "dropped: RUNT"],
     ]
 
 

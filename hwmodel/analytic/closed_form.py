@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, offered_ceiling, other_ceilings, short_name
 from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, round_trip_fs
@@ -20,23 +20,22 @@ from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.traffic import Demand, Traffic, demand_of
 from hwmodel.analytic.transactions import Transaction, transactions_of
+from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 ZERO = Fraction(0)
 
 
-def limits(config: Config, *, adjacent_bridge_reflects: bool = False) -> Limits:
-    """Give the closed-form limits of a configuration.
+def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = False) -> Limits:
+    """Give the closed-form limits of a configuration, or of the one that a file's name or a shipped name stands for.
 
     Approximated: means only, no waiting; the batches are those that a saturated run settles into; holding times of
     tags and credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent bridge
     in modes without local switching come back. Raises InputError for a workload without frames or a bad capture.
     """
+    config = as_config(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     link = link_rate_of(config.pcie)
     if _is_share_of_ceiling(config, demand):

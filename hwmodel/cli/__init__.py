@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _never_fail_on_a_character()
     debug = os.environ.get("HWMODEL_DEBUG") == "1"
     try:
-        with _sigterm_as_ctrl_c():
+        with _sigterm_as_ctrl_c(), _warnings_as_lines():
             status = _run_command(argv)
             sys.stdout.flush()
     except InputError as error:
@@ -103,6 +104,17 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+@contextlib.contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print what the library warns of as a line, without the place in its code."""
+    usual = warnings.showwarning
+    warnings.showwarning = lambda message, *_where: _complain(f"hwmodel: {message}")
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
 
 
 def _open_closed_streams() -> None:

@@ -7,6 +7,7 @@ import re
 from typing import NoReturn
 
 import hwmodel
+from hwmodel.cli.completion import SHELLS
 from hwmodel.units import UnitError, parse_time_fs
 
 MOST_SEEDS = 1000
@@ -79,6 +80,8 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
 
     _command(commands, "configs", "the configurations that come with hwmodel, which CONFIG may name")
+    completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
+    completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
     _command(commands, "schema", "the JSON schema of configurations, for editors")
     return parser
 

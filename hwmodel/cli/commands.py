@@ -42,7 +42,8 @@ def run(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import simulation
 
-    _announce_compilation(simulation.kernels_are_cached())
+    # Measured by benches/startup.py; see docs/benchmarks.md.
+    _announce_compilation(simulation.kernels_are_cached(), ": about 12 s on two idle cores")
     interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
         try:
@@ -137,7 +138,7 @@ def switch(arguments: Namespace) -> None:
         names = switch_frames.port_files(frame_switch, arguments.out).values()
         check_out_folder("--out", arguments.out, names, inputs=[*inputs, *json_file])
     blocks = switch_frames.open_capture(arguments.capture)
-    _announce_compilation(switch_frames.kernels_are_compiled(), about_s=5)
+    _announce_compilation(switch_frames.kernels_are_compiled())
     with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
         switch_frames.switch_capture(
             frame_switch,
@@ -182,6 +183,19 @@ def configs(arguments: Namespace) -> None:
     say("\n".join(f"{one.name:<{width}}  {one.about}" for one in found), arguments.json)
 
 
+def completion(arguments: Namespace) -> None:
+    """Print a script that completes commands, options, configurations and keys in a shell."""
+    check_outputs([("--json", arguments.json)])
+    from hwmodel.cli.arguments import build_parser
+    from hwmodel.cli.completion import completion_script, keys_of_schema
+    from hwmodel.config import json_schema, shipped_configs
+
+    names = [one.name for one in shipped_configs()]
+    script = completion_script(build_parser(), arguments.shell, names, keys_of_schema(json_schema()))
+    write_json({"shell": arguments.shell, "script": script}, arguments.json)
+    say(script, arguments.json)
+
+
 def schema(arguments: Namespace) -> None:
     """Show the JSON schema of configurations."""
     check_outputs([("--json", arguments.json)])
@@ -198,6 +212,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "switch": switch,
     "report": report,
     "configs": configs,
+    "completion": completion,
     "schema": schema,
 }
 
@@ -260,9 +275,15 @@ def _require_trace(arguments: Namespace) -> None:
         raise InputError(problems)
 
 
-def _announce_compilation(is_cached: bool, about_s: int = 10) -> None:
-    if not is_cached:
-        note(f"compiling the kernels (first run only, about {about_s} s) ...")
+def _announce_compilation(is_cached: bool, takes: str = "") -> None:
+    if is_cached:
+        return
+    from hwmodel.simulation import passed_over_cache
+
+    passed_over = passed_over_cache()
+    if passed_over is not None:
+        note(passed_over)
+    note(f"compiling the kernels, the first time only{takes} ...")
 
 
 def _require_report_packages() -> None:

@@ -7,7 +7,7 @@ from .demand import Flow, Load
 from .driver import Driver
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
-from .load import config_from_mapping, load_config, place_lines
+from .load import as_config, config_from_mapping, load_config, place_lines
 from .model import Config
 from .nic import Nic
 from .pcie import Credits, Pcie
@@ -42,6 +42,7 @@ __all__ = [
     "Uplink",
     "WirePort",
     "Workload",
+    "as_config",
     "config_from_mapping",
     "descriptors_of",
     "json_schema",

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hwmodel.errors import InputError
+
 from .checks import cross_check
 from .document import Document, KeyPath, Place, Problem, is_within, raise_problems, read_document
 from .findings import Doubts
@@ -38,6 +40,21 @@ def load_config(path: str | Path, overrides: Overrides | None = None) -> Config:
         )
         raise_problems(document.problems)
     return _load(document, overrides, str(path.parent))
+
+
+def as_config(given: object) -> Config:
+    """Return a configuration as it is, and that of the file, or shipped one, that a text or path names.
+
+    Raises InputError for anything else, and for what `load_config` refuses.
+    """
+    if isinstance(given, Config):
+        return given
+    if isinstance(given, str | Path):
+        return load_config(given)
+    hint = " (hwmodel.config.config_from_mapping makes one of a mapping)" if isinstance(given, Mapping) else ""
+    raise InputError(
+        f"a {type(given).__name__} is no configuration; it comes from hwmodel.load_config(path), or is the path{hint}"
+    )
 
 
 def config_from_mapping(

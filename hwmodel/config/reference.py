@@ -51,6 +51,13 @@ digits of its SHA-256. A capture counts by its content there, not by its name.
 """
 
 
+_ATTRIBUTES = """\
+## Attributes in Python
+
+`load_config` returns the configuration with an attribute for each key: `config.pcie.lanes`. Quantities are whole
+numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), bps (bits a second), hz. These keys have
+another name than their attribute; all others have the same.
+"""
 # What the table of devices calls a limit, and its attribute in `presets.Device`.
 _LIMITS = {
     "most VFs": "max_vfs",
@@ -70,7 +77,22 @@ def reference_text() -> str:
     for _, key, field, annotation in fields(Config):
         parts.append(f"## {key}\n\n{field.description}\n")
         parts.extend(_tables(key, annotation))
-    return "\n".join([*parts, _preset_tables()])
+    return "\n".join([*parts, _attribute_table(), _preset_tables()])
+
+
+def _attribute_table() -> str:
+    """Return the keys whose attribute in Python has another name, since it carries the unit."""
+    rows = [[f"`{key}`", f"`{attribute}`"] for key, attribute in _attributes("", Config) if key != attribute]
+    return f"{_ATTRIBUTES}\n{_table(['key', 'attribute'], rows)}"
+
+
+def _attributes(path: str, model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    for name, key, _, annotation in fields(model):
+        yield f"{path}{key}", f"{path}{name}"
+        block = block_in(annotation)
+        if block is not None:
+            entry = "[0]" if _value_text(schema_of(annotation, {})).startswith("a list") else ""
+            yield from _attributes(f"{path}{key}{entry}.", block)
 
 
 def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:

@@ -42,19 +42,23 @@ def _source_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _cache_root() -> Path:
-    """Return a folder that can be written: the one asked for, the user's own, or a temporary one."""
+def _cache_roots() -> list[Path]:
+    """Return the folders to be tried, best first: the one asked for, the user's own."""
     asked = os.environ.get("HWMODEL_CACHE_DIR")
-    roots = [Path(asked)] if asked else []
     user = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "hwmodel"
-    if user.is_absolute():  # not so for a user without a home
-        roots.append(user)
-    for root in roots:
+    # The user's own is not absolute for a user without a home.
+    return [*([Path(asked)] if asked else []), *([user] if user.is_absolute() else [])]
+
+
+def _cache_root(name: str) -> Path:
+    """Return the first folder that can be written and has room, or `name` in it already; else a temporary one."""
+    for root in CACHE_ROOTS:
         try:
             root.mkdir(parents=True, exist_ok=True)
+            has_room = (root / name).is_dir() or shutil.disk_usage(root).free >= _ROOM_BYTES
         except OSError:
             continue
-        if os.access(root, os.W_OK):
+        if has_room and os.access(root, os.W_OK):
             return root
     return _temporary_root()
 
@@ -76,7 +80,10 @@ def _temporary_root() -> Path:
     return Path(fresh)
 
 
-CACHE_DIR = _cache_root() / f"kernels-{_source_digest()}"
+_ROOM_BYTES = 16 << 20  # some times what the machine code takes
+CACHE_ROOTS = _cache_roots()
+_FOLDER = f"kernels-{_source_digest()}"
+CACHE_DIR = _cache_root(_FOLDER) / _FOLDER
 numba.config.CACHE_DIR = str(CACHE_DIR)
 
 # `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration. Only an
@@ -94,6 +101,11 @@ class _MachineCode(FunctionCache):
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep machine code; where the disk is full it is used all the same, and made again by the next process."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
 
 
 def entry(function: Callable[..., Any]) -> Any:

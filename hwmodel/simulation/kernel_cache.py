@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 
-from hwmodel.kernels import CACHE_DIR
+from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
 
 # Entry points by the module that holds them; each child compiles one.
 RUN_ENTRIES = ("engine.run", "templates.decide_templates")
@@ -24,8 +25,18 @@ def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
     return all(any(CACHE_DIR.rglob(f"{name}-*.nbc")) for name in entries)
 
 
+def passed_over_cache() -> str | None:
+    """Return a line that says where the kernels are kept in place of the first choice, None if they are there."""
+    if not CACHE_ROOTS or CACHE_DIR.parent == CACHE_ROOTS[0]:
+        return None
+    return f"{CACHE_ROOTS[0]}: cannot be written or is full; the compiled kernels are kept in {CACHE_DIR.parent}"
+
+
 def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
-    """Compile what is not on disk yet; where children cannot be started, the caller compiles when it first calls."""
+    """Compile what is not on disk yet; where children cannot be started, the caller compiles when it first calls.
+
+    So it does where the disk is full, with a warning.
+    """
     # A child might choose another folder than this process: a temporary one may be its own.
     environment = os.environ | {"HWMODEL_CACHE_DIR": str(CACHE_DIR.parent)}
     missing = [name for name in entries if not kernels_are_cached((name,))]
@@ -42,3 +53,10 @@ def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
             if child.poll() is None:
                 child.kill()
                 child.wait()
+    if missing and not kernels_are_cached(entries) and all(child.poll() == 0 for child in children):
+        warnings.warn(
+            f"{CACHE_DIR}: the disk is full; the kernels are compiled again for each run "
+            "(HWMODEL_CACHE_DIR names another folder)",
+            RuntimeWarning,
+            stacklevel=2,
+        )

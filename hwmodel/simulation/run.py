@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
+from hwmodel.config import Config, as_config
 from hwmodel.errors import Interrupted, RunError
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
@@ -36,9 +38,6 @@ from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 Progress = Callable[[float, str], None]
 
 # So many events take some tenths of a second: between two calls Python sees Ctrl-C and moves the progress bar.
@@ -48,14 +47,14 @@ LONGEST_FOR_PRECISION = 1000  # times `run.duration`
 
 
 def simulate(
-    config: Config,
+    config: Config | str | Path,
     progress: Progress | None = None,
     pcap_path: str | None = None,
     trace_path: str | None = None,
     *,
     with_next_steps: bool = False,
 ) -> Result:
-    """Simulate a configuration and return what it measured.
+    """Simulate a configuration, or the one that a file's name or a shipped name stands for; return what it measured.
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
     the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers.
@@ -63,6 +62,7 @@ def simulate(
     is beyond what a run has room for, RunError where the run cannot be finished, and Interrupted, with the figures so
     far, on Ctrl-C.
     """
+    config = as_config(config)
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
     was_cached = kernels_are_cached()

@@ -136,7 +136,8 @@ class PortCaptures:
         """Append the copies of a block, mirrored ones among them, with the timestamps of their frames."""
         copies, out = decided.copies, decided.out
         for index in np.flatnonzero(decided.at_ns > LAST_NS)[:1]:
-            raise InputError(f"frame {decided.first_frame + int(index)} has a time that no capture can hold")
+            number = decided.first_frame + int(index)
+            raise InputError(f"frame {number} (No. {number + 1} in Wireshark) has a time that no capture can hold")
         for number, writer in self._writers.items():
             of_port = copies[copies["port"] == number]
             if not len(of_port):

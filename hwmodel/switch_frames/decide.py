@@ -130,8 +130,9 @@ def _copies(
 
 def _cut_within_header(block: PcapBlock, index: int) -> str:
     captured, original = block.captured_bytes[index], block.original_bytes[index]
+    number = block.first_frame + index
     return (
-        f"frame {block.first_frame + index} holds {captured} of {original} bytes, "
+        f"frame {number} (No. {number + 1} in Wireshark) holds {captured} of {original} bytes, "
         "which ends within its header (capture with a longer snapshot length)"
     )
 

@@ -15,8 +15,9 @@ from hwmodel.simulation.switch_tables import port_list
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.wire.ethernet import format_mac
 
+# No. as in Wireshark, from 1; frame as in the JSON, from 0.
 TITLES = (
-    f"{'frame':>7} {'bytes':>9} {'from':<7} {'source':<17} {'destination':<17} {'VLAN':>4} {'prio':>4} "
+    f"{'No.':>7} {'frame':>7} {'bytes':>9} {'from':<7} {'source':<17} {'destination':<17} {'VLAN':>4} {'prio':>4} "
     f"{'tags':<22} result"
 )
 # What differs between two frames of the same tags and the same decision.
@@ -52,7 +53,7 @@ class FrameTable:
             has_macs = captured[index] >= HEADER_BYTES
             pair = (_mac_text(source), _mac_text(destination)) if has_macs else ("-", "-")
             number = decided.first_frame + index
-            yield f"{number:>7} {n_bytes:>9} {ingress:<7} {pair[0]:<17} {pair[1]:<17} {middle} {result}"
+            yield f"{number + 1:>7} {number:>7} {n_bytes:>9} {ingress:<7} {pair[0]:<17} {pair[1]:<17} {middle} {result}"
 
     def _shared(self, header: Any, decision: Any) -> tuple[str, str, str]:
         is_accepted = decision.reason == DropReason.NONE

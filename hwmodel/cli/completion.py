@@ -1,0 +1,67 @@
+"""Completion for shells: a script made from the parser, with the shipped configurations and the keys of `--set`.
+
+The script is complete in itself: nothing of hwmodel runs while somebody types.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+SHELLS = ("bash", "zsh", "fish")
+_CONFIG, _KEY = "_hwmodel_config", "_hwmodel_key"
+
+
+def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequence[str], keys: Sequence[str]) -> str:
+    """Return the script for one of `SHELLS`; CONFIG completes to files and `names`, `--set` to `keys`."""
+    import shtab
+
+    for action in _actions(parser):
+        if action.dest == "config":
+            setattr(action, "complete", {"bash": _CONFIG, "zsh": _CONFIG, "fish": f"({_CONFIG})"})  # noqa: B010
+        elif action.dest == "overrides":
+            setattr(action, "complete", {"bash": _KEY, "zsh": _KEY, "fish": f"({_KEY})"})  # noqa: B010
+        elif action.metavar and "FILE" in str(action.metavar):
+            setattr(action, "complete", shtab.FILE)  # noqa: B010
+        elif action.metavar == "DIR":
+            setattr(action, "complete", shtab.DIRECTORY)  # noqa: B010
+    return shtab.complete(parser, shell=shell, preamble=_preamble(names, keys))
+
+
+def keys_of_schema(schema: Mapping[str, Any]) -> list[str]:
+    """Return the dotted keys of a configuration's JSON schema that stand in blocks, without those of lists' entries."""
+    found = []
+    for block, properties in schema["properties"].items():
+        for key, value in _properties(schema, properties).items():
+            found.append(f"{block}.{key}")
+            found.extend(f"{block}.{key}.{inner}" for inner in _properties(schema, value))
+    return found
+
+
+def _properties(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    for part in (value, *value.get("anyOf", ())):
+        if "$ref" in part:
+            properties: Mapping[str, Any] = schema["$defs"][part["$ref"].rpartition("/")[2]]["properties"]
+            return properties
+    return {}
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _actions(inner)
+
+
+def _preamble(names: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
+    """Return the functions that the actions' completions name, for each shell."""
+    all_names, all_keys = " ".join(names), " ".join(f"{key}=" for key in keys)
+    return {
+        "bash": f'{_CONFIG}() {{ compgen -W "{all_names}" -- "$1"; compgen -f -- "$1"; }}\n'
+        f'{_KEY}() {{ compgen -W "{all_keys}" -- "$1"; }}\n',
+        "zsh": f"{_CONFIG}() {{ compadd {all_names}; _files }}\n{_KEY}() {{ compadd -S '' -- {all_keys} }}\n",
+        "fish": f"function {_CONFIG}; string split ' ' -- '{all_names}'; __fish_complete_path; end\n"
+        f"function {_KEY}; string split ' ' -- '{all_keys}'; end\n",
+    }
