@@ -17,6 +17,7 @@ from hwmodel.report import figures
 from hwmodel.report.quantities import (
     MISSING,
     count_text,
+    decimals_text,
     gbps_text,
     mpps_text,
     percent_text,
@@ -137,7 +138,11 @@ def _figures(result: Result, key: str) -> dict[str, str]:
     drawn = dict.fromkeys(FIGURES, "")
     vms = result.vms
     if vms:
-        names, sent, received = ([vm.name for vm in vms], [vm.tx_gbps for vm in vms], [vm.rx_gbps for vm in vms])
+        names, sent, received = (
+            [vm.name for vm in vms],
+            [vm.tx_gbps or 0.0 for vm in vms],
+            [vm.rx_gbps or 0.0 for vm in vms],
+        )
         drawn["vms"] = figures.throughput_by_vm(f"{key}-vms", names, sent, received)
     if result.flows:
         drawn["flows"] = _flow_figure(result.flows, f"{key}-flows")
@@ -175,9 +180,9 @@ def _busy_figure(result: Result, key: str) -> str:
 def _flow_figure(flows: Sequence[FlowResult], key: str) -> str:
     if len(flows) <= MOST_FLOW_BARS:
         labels = [f"{flow.from_} → {flow.to}" for flow in flows]
-        rates = [flow.gbps for flow in flows]
+        rates = [flow.gbps or 0.0 for flow in flows]
         return figures.bars(key, labels, rates, "throughput, Gb/s", "Throughput of each flow", ORANGE)
-    return figures.flow_matrix(key, [(flow.from_, flow.to, flow.gbps) for flow in flows])
+    return figures.flow_matrix(key, [(flow.from_, flow.to, flow.gbps or 0.0) for flow in flows])
 
 
 def _latency_rows(result: Result) -> list[tuple[str, list[str]]]:
@@ -221,7 +226,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
 
 def _vm_row(vm: Any) -> list[str]:
     drops = ", ".join(f"{printable(reason)} {count_text(n)}" for reason, n in sorted(vm.drops.items()) if n) or MISSING
-    rates = [f"{vm.tx_gbps:.3f}", f"{vm.rx_gbps:.3f}", f"{vm.rx_mpps:.4f}"]
+    rates = [decimals_text(vm.tx_gbps, 3), decimals_text(vm.rx_gbps, 3), decimals_text(vm.rx_mpps, 4)]
     return [printable(vm.name), *rates, _time(vm.latency_ns.p50), _time(vm.latency_ns.p99), drops]
 
 
@@ -229,7 +234,7 @@ def _flow_table(result: Result) -> dict[str, Any]:
     """Return the flows to list: all, or of many the slowest and the fastest."""
     flows = list(result.flows)
     if len(flows) > MOST_FLOW_ROWS:
-        ordered = sorted(flows, key=lambda flow: flow.gbps)
+        ordered = sorted(flows, key=lambda flow: flow.gbps or 0.0)
         half = MOST_FLOW_ROWS // 2
         flows = ordered[:half] + ordered[-half:]
     rows = [
@@ -238,7 +243,7 @@ def _flow_table(result: Result) -> dict[str, Any]:
             printable(flow.to),
             count_text(flow.offered),
             count_text(flow.delivered),
-            three_digits(flow.gbps),
+            MISSING if flow.gbps is None else three_digits(flow.gbps),
             _time(flow.latency_ns.p50),
             _time(flow.latency_ns.p99),
         ]
@@ -259,6 +264,6 @@ def _comparison(results: Sequence[Result], sections: Sequence[Mapping[str, Any]]
         ]
         for result in results
     ]
-    labels, rates = [str(section["label"]) for section in sections], [result.totals.gbps for result in results]
+    labels, rates = [str(section["label"]) for section in sections], [result.totals.gbps or 0.0 for result in results]
     figure = figures.bars("compare", labels, rates, "delivered to VMs, Gb/s", "Throughput of each run")
     return {"rows": list(zip(sections, rows, strict=True)), "figure": figure}

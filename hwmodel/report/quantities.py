@@ -27,14 +27,19 @@ def time_text(time_ns: float | None) -> str:
     return f"{three_digits(time_ns / scale)} {unit}"
 
 
-def gbps_text(gbps: float) -> str:
-    """Write a rate with two decimals: `13.36 Gb/s`; small ones with three digits."""
-    return f"{_fixed_or_digits(gbps)} Gb/s"
+def gbps_text(gbps: float | None) -> str:
+    """Write a rate with two decimals: `13.36 Gb/s`; small ones with three digits; `-` where none was measured."""
+    return MISSING if gbps is None else f"{_fixed_or_digits(gbps)} Gb/s"
 
 
-def mpps_text(mpps: float) -> str:
-    """Write a frame rate with two decimals: `1.10 Mpps`; small ones with three digits."""
-    return f"{_fixed_or_digits(mpps)} Mpps"
+def mpps_text(mpps: float | None) -> str:
+    """Write a frame rate with two decimals: `1.10 Mpps`; small ones with three digits; `-` where none was measured."""
+    return MISSING if mpps is None else f"{_fixed_or_digits(mpps)} Mpps"
+
+
+def decimals_text(value: float | None, decimals: int) -> str:
+    """Write a number with so many decimals, for columns that line up; `-` for None."""
+    return MISSING if value is None else f"{value:.{decimals}f}"
 
 
 def percent_text(share: float) -> str:

@@ -51,10 +51,10 @@ class LinkRow(NamedTuple):
 def headline(result: Result) -> str:
     """Return the answer in one line: throughput, frame rate, and what limits it."""
     totals, wire, bottleneck = result.totals, result.wire, result.bottleneck
-    outward = totals.delivered_to_wire > 0 or wire.tx_gbps > 0
-    inward = totals.from_wire > 0 or wire.rx_gbps > 0
+    outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
+    inward = totals.from_wire > 0 or bool(wire.rx_gbps)
     parts = []
-    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps > 0 or not outward:
+    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward:
         parts.append(f"{gbps_text(totals.gbps)} {'to VMs' if outward or inward else 'VM to VM'}")
         parts.append(mpps_text(totals.mpps))
     if outward:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TextIO
 from hwmodel.report.quantities import (
     MISSING,
     count_text,
+    decimals_text,
     percent_text,
     printable,
     three_digits,
@@ -89,9 +90,9 @@ def _vm_lines(result: Result) -> Iterable[Line]:
     rows = [
         (
             printable(vm.name),
-            f"{vm.tx_gbps:.3f}",
-            f"{vm.rx_gbps:.3f}",
-            f"{vm.rx_mpps:.4f}",
+            decimals_text(vm.tx_gbps, 3),
+            decimals_text(vm.rx_gbps, 3),
+            decimals_text(vm.rx_mpps, 4),
             _microseconds(vm.latency_ns.p50),
             _microseconds(vm.latency_ns.p99),
             _drop_words(vm.drops, none=MISSING),
@@ -129,7 +130,9 @@ def _link_lines(result: Result) -> Iterable[Line]:
     if wire.tx_gbps or wire.rx_gbps:
         waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
         busy = percent_text(wire.utilization)
-        yield Line(f"Wire: out {wire.tx_gbps:.3f} Gb/s, in {wire.rx_gbps:.3f} Gb/s, busy {busy}{waiting}")
+        yield Line(
+            f"Wire: out {decimals_text(wire.tx_gbps, 3)} Gb/s, in {decimals_text(wire.rx_gbps, 3)} Gb/s, busy {busy}{waiting}"
+        )
 
 
 def _loss_lines(result: Result) -> Iterable[Line]:
