@@ -1,7 +1,7 @@
 """The figures of the HTML page, each a function from plain numbers to an `<svg>` element.
 
-All are five inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, cut
-where they are long. `key` must be unique on the page and made of letters, digits and hyphens.
+All are five inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, long
+ones without their middle. `key` must be unique on the page and made of letters, digits and hyphens.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.report.quantities import count_text, printable, three_digits, time_text
+from hwmodel.report.labels import short_labels
+from hwmodel.report.quantities import count_text, three_digits, time_text
 from hwmodel.report.svg import (
     BLUE,
     GREEN,
@@ -44,6 +45,7 @@ PURPOSE_COLOURS = {
 }
 _DARK = {BLUE, GREEN, VERMILION}  # bars on which white text reads better than black
 _LONGEST_NAME = 20
+_LONGEST_LABEL = 28
 _MOST_VALUE_LABELS = 8
 _MOST_NAME_LABELS = 24
 _MOST_TIME_TICKS = 9
@@ -63,7 +65,7 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
             if len(names) <= _MOST_VALUE_LABELS:
                 axes.bar_label(drawn, [three_digits(value) for value in values], padding=2, fontsize=7, rotation=90)
         step = -(-len(names) // _MOST_NAME_LABELS)
-        axes.set_xticks(list(positions)[::step], [_short(name) for name in names][::step])
+        axes.set_xticks(list(positions)[::step], short_labels(names, _LONGEST_NAME)[::step])
         if len(names) > _MOST_VALUE_LABELS or any(len(name) > 6 for name in names):
             axes.tick_params(axis="x", labelrotation=90)
         axes.grid(axis="x", visible=False)
@@ -80,9 +82,9 @@ def bars(key: str, labels: Sequence[str], values: Sequence[float], axis: str, ti
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colour)
         shown = [count_text(value) if isinstance(value, int) else three_digits(value) for value in values]
         axes.bar_label(drawn, shown, padding=2, fontsize=8)
-        axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+        axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL))
         axes.set_ylim(len(labels) - 0.4, -0.6)
-        axes.set_xlim(0, max([*values, 0.0]) * 1.12 or 1.0)
+        axes.set_xlim(0, max([*values, 0.0]) * 1.15 or 1.0)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(axis)
         return svg_element(figure, key, title)
@@ -102,7 +104,9 @@ def flow_matrix(key: str, flows: Sequence[tuple[str, str, float]]) -> str:
         image = axes.imshow(rates, cmap="cividis", vmin=0, aspect="auto", interpolation="none")
         for axis, names, rotation in ((axes.xaxis, targets, 90), (axes.yaxis, senders, 0)):
             step = -(-len(names) // _MOST_NAME_LABELS)
-            axis.set_ticks(list(range(len(names)))[::step], [_short(name) for name in names][::step], rotation=rotation)
+            axis.set_ticks(
+                list(range(len(names)))[::step], short_labels(names, _LONGEST_NAME)[::step], rotation=rotation
+            )
         axes.grid(visible=False)
         axes.set_xlabel("to")
         axes.set_ylabel("from")
@@ -162,6 +166,49 @@ def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], wor
         return svg_element(figure, key, "Bytes of each link direction by purpose, for each frame delivered")
 
 
+def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: str, title: str) -> str:
+    """Draw each part where the one before it ends, its time written beside it; the longest in another colour."""
+    with drawing_style(key):
+        figure, axes = _canvas(0.7 + 0.2 * max(1, len(words)))
+        whole_ns, longest = sum(times_ns), max(times_ns, default=0.0)
+        scale, unit = (1e6, "ms") if whole_ns >= 1e6 else (1e3, "µs") if whole_ns >= 1e3 else (1.0, "ns")
+        start = 0.0
+        for row, time_ns in enumerate(times_ns):
+            colour = VERMILION if time_ns == longest else BLUE
+            axes.barh(row, time_ns / scale, 0.7, left=start / scale, color=colour)
+            # Beside the bar, on the side where there is room.
+            is_left = start + time_ns > 0.8 * whole_ns
+            at = (start if is_left else start + time_ns) / scale
+            shown = time_text(time_ns).replace("us", "µs")
+            axes.annotate(shown, (at, row), (-3 if is_left else 3, 0), textcoords="offset points", va="center",
+                          ha="right" if is_left else "left", fontsize=7.5)  # fmt: skip
+            start += time_ns
+        axes.set_yticks(range(len(words)), list(words), fontsize=7.5)
+        axes.set_ylim(len(words) - 0.4, -0.6)
+        axes.set_xlim(0, whole_ns / scale * 1.02 or 1.0)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(f"{axis}, {unit}")
+        return svg_element(figure, key, title)
+
+
+def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str, title: str) -> str:
+    """Draw gains in percent, which may be losses, with their value beside each bar."""
+    with drawing_style(key):
+        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        values = [100 * gain for gain in gains]
+        drawn = axes.barh(range(len(labels)), values, 0.7, color=[GREEN if value >= 0 else ORANGE for value in values])
+        axes.bar_label(drawn, [f"{value:+.1f}" for value in values], padding=3, fontsize=8)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL + 8), fontsize=8)
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        least, most = min([*values, 0.0]), max([*values, 0.0])
+        room = 0.2 * (most - least) or 1.0
+        axes.set_xlim(least - room if least < 0 else 0, most + room)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(axis)
+        return svg_element(figure, key, title)
+
+
 def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: str, title: str) -> str:
     """Draw shares of the window in percent, on an axis that ends at 100 %; full ones in another colour."""
     with drawing_style(key):
@@ -170,7 +217,7 @@ def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: s
         colours = [VERMILION if value >= 98.5 else BLUE for value in values]
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colours)
         axes.bar_label(drawn, [f"{value:.1f}" for value in values], padding=2, fontsize=8)
-        axes.set_yticks(range(len(labels)), [_short(label, 28) for label in labels])
+        axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL))
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlim(0, max(112.0, *values) if values else 112.0)
         axes.set_xticks(range(0, 101, 20))
@@ -184,11 +231,6 @@ def _canvas(height_in: float) -> tuple[Figure, Axes]:
 
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     return figure, figure.add_subplot()
-
-
-def _short(name: str, most: int = _LONGEST_NAME) -> str:
-    shown = printable(name)
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def _positions(names: Sequence[str]) -> dict[str, int]:
