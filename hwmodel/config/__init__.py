@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .check_rings import rx_descriptors_in_use
+from .defaults import defaults_beside
 from .demand import Flow, Load
 from .driver import Driver
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
@@ -43,6 +44,7 @@ __all__ = [
     "WirePort",
     "Workload",
     "config_from_mapping",
+    "defaults_beside",
     "descriptors_of",
     "json_schema",
     "load_config",

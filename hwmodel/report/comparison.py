@@ -7,10 +7,9 @@ from typing import Any
 
 from hwmodel.report import figures
 from hwmodel.report.configuration import Difference, differing_keys
-from hwmodel.report.labels import file_labels, short_labels
+from hwmodel.report.labels import short_labels
 from hwmodel.report.modelled import default_label
-from hwmodel.report.quantities import MISSING, count_text, decimals_text, page_time, printable
-from hwmodel.report.reading import limit_words
+from hwmodel.report.quantities import MISSING, count_text, decimals_text, percent_text, printable, scaled_text
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.result import Result
@@ -21,9 +20,9 @@ _LONGEST_LABEL = 34
 
 
 def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
-    """Return a name for each result: that of its file, or what its configuration says where nobody named it."""
+    """Return a name for each result: the one it was given, or what its configuration says where nobody named it."""
     if labels is not None:
-        return [printable(label) for label in file_labels(labels)]
+        return [printable(label) for label in labels]
     differences = differing_keys([result.config for result in results])
     if len(results) > 1 and differences:
         few = differences[:3]
@@ -44,10 +43,10 @@ def compare(results: Sequence[Result], labels: Sequence[str], keys: Sequence[str
     short = short_labels(labels, _LONGEST_LABEL)
     differences = differing_keys([result.config for result in results])
     return {
-        "runs": list(zip(keys, short, strict=True)),
+        "anchors": list(keys),
         "differences": _in_tables(differences[:MOST_KEYS], short),
         "n_differences_left_out": max(0, len(differences) - MOST_KEYS),
-        "rows": [_outcome_cells(result) for result in results],
+        "outcome": _outcome_table(results, short),
         "figures": _figures(results, short),
     }
 
@@ -62,17 +61,29 @@ def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list
     return tables
 
 
+def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
+    """Return what came out of each run, times in one unit so that a column can be read down."""
+    header = ("run", "Gb/s to VMs", "Mpps", "p50, µs", "p99, µs", "dropped, frames", "limit")
+    rows = [[label, *_outcome_cells(result)] for label, result in zip(labels, results, strict=True)]
+    return Table(header, rows, texts=(0, 6))
+
+
 def _outcome_cells(result: Result) -> list[str]:
-    totals, intervals = result.totals, result.intervals
+    totals, intervals, bottleneck = result.totals, result.intervals, result.bottleneck
+    limit = f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}"
+    n_warnings = len(result.warnings)
     return [
         decimals_text(totals.gbps, 2, intervals.get("totals.gbps")),
-        decimals_text(totals.mpps, 3, intervals.get("totals.mpps")),
-        page_time(result.latency_ns.p50, intervals.get("latency_ns.p50")),
-        page_time(result.latency_ns.p99, intervals.get("latency_ns.p99")),
+        decimals_text(totals.mpps, 3),
+        _in_us(result.latency_ns.p50, intervals.get("latency_ns.p50")),
+        _in_us(result.latency_ns.p99, intervals.get("latency_ns.p99")),
         count_text(totals.dropped_frames),
-        printable(limit_words(result.bottleneck).removeprefix("limited by ")),
-        str(len(result.warnings)) if result.warnings else MISSING,
+        f"{limit}; {n_warnings} warning{'s' * (n_warnings > 1)}" if n_warnings else limit,
     ]
+
+
+def _in_us(time_ns: float | None, interval: Sequence[float] | None) -> str:
+    return MISSING if time_ns is None else scaled_text(time_ns, 1e3, interval)
 
 
 def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from hwmodel.report.quantities import MISSING, printable
 _INDENT = "  "
 _LONGEST_LINE = 96
 _ABSENT = object()
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+(\.[0-9]+)?[A-Zac-z][A-Za-z]*")  # a word, or an amount with its unit
+_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
 class Difference(NamedTuple):
@@ -46,6 +49,8 @@ def value_text(value: Any) -> str:
     """Write a value as a configuration file would hold it, without quotation marks around plain texts."""
     if isinstance(value, str):
         return printable(value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
     return printable(json.dumps(value, ensure_ascii=False))
 
 
@@ -74,7 +79,7 @@ def _is_named_list(value: Any) -> bool:
 
 def _block_lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, item in value.items():
-        head = f"{indent}{_plain_key(key)}:"
+        head = f"{indent}{_flow(str(key))}:"
         flow = _flow(item)
         if len(head) + 1 + len(flow) <= _LONGEST_LINE and not (indent == "" and isinstance(item, Mapping) and item):
             yield f"{head} {flow}"
@@ -89,13 +94,14 @@ def _block_lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
             yield f"{head} {flow}"
 
 
-def _plain_key(key: object) -> str:
-    text = str(key)
-    return text if text.isidentifier() and text.isascii() else _flow(text)
-
-
 def _flow(value: Any) -> str:
-    """Write a value as JSON, which YAML holds too, with control characters escaped once."""
+    """Write a value in one line of YAML; texts are quoted, as in JSON, where YAML would read them as something else."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
+        return value
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in json.dumps(value, ensure_ascii=False)

@@ -63,7 +63,7 @@ _WIDE = {
     "switch": _Place(824, 24, 120, 282),
     "wire": _Place(980, 119, 120, _BOX_H),
 }
-_WIDE_SIZE = (1100.0, 330.0)
+_WIDE_SIZE = (1100.0, 306.0)
 _NARROW = {
     "driver": _Place(0, 24, _BOX_W, _BOX_H),
     "tx_ring": _Place(0, 138, _BOX_W, _BOX_H),
@@ -77,7 +77,7 @@ _NARROW = {
     "switch": _Place(0, 566, 360, 74),
     "wire": _Place(95, 662, _BOX_W, 74),
 }
-_NARROW_SIZE = (360.0, 738.0)
+_NARROW_SIZE = (360.0, 736.0)
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
@@ -169,7 +169,7 @@ def _tags(result: Result) -> Part:
 
 def _switch(result: Result) -> Part:
     shares = {"bus": result.utilization.get("switch.bus"), "pipeline": result.utilization.get("nic.pipeline")}
-    known = {name: share for name, share in shares.items() if share is not None}
+    known = {name: share for name, share in shares.items() if share}
     lines = tuple(f"{name} {percent_text(share)}" for name, share in known.items())
     return Part("Switch", lines or ("takes no time",), max(known.values(), default=None))
 
@@ -211,7 +211,7 @@ def _drawing(
     tag = f"{escape(link)} link" if link else "the link"
     title = f"The way of a frame, from driver to guest, over {tag}"
     head = (
-        f'<svg role="img" class="datapath {name}" viewBox="0 0 {size[0]:g} {size[1]:g}" '
+        f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {size[0] + 4:g} {size[1] + 4:g}" '
         f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
         f'<desc id="{key}-d">{escape(words)}</desc>'
         f'<defs><marker id="{key}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '

@@ -1,6 +1,6 @@
 """The figures of the HTML page, each a function from plain numbers to an `<svg>` element.
 
-All are five inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, long
+All are 4.6 inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, long
 ones without their middle. `key` must be unique on the page and made of letters, digits and hyphens.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.report.labels import short_labels
-from hwmodel.report.quantities import count_text, three_digits, time_text
+from hwmodel.report.quantities import count_text, page_time, three_digits
 from hwmodel.report.svg import (
     BLUE,
     GREEN,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH_IN = 5.0
+WIDTH_IN = 4.6
 PURPOSE_COLOURS = {
     "payload": BLUE,
     "tlp_overhead": SKY,
@@ -63,7 +63,7 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
                 continue
             drawn = axes.bar([x + offset for x in positions], values, 0.4, color=colour, label=label)
             if len(names) <= _MOST_VALUE_LABELS:
-                axes.bar_label(drawn, [three_digits(value) for value in values], padding=2, fontsize=7, rotation=90)
+                axes.bar_label(drawn, [three_digits(value) for value in values], padding=2, fontsize=8, rotation=90)
         step = -(-len(names) // _MOST_NAME_LABELS)
         axes.set_xticks(list(positions)[::step], short_labels(names, _LONGEST_NAME)[::step])
         if len(names) > _MOST_VALUE_LABELS or any(len(name) > 6 for name in names):
@@ -162,7 +162,7 @@ def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], wor
         axes.set_xlim(0, 1.1 * widest)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("bytes of TLPs and DLLPs for each frame delivered, B")
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7, handlelength=1, columnspacing=1)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, handlelength=1, columnspacing=1)
         return svg_element(figure, key, "Bytes of each link direction by purpose, for each frame delivered")
 
 
@@ -176,14 +176,15 @@ def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: s
         for row, time_ns in enumerate(times_ns):
             colour = VERMILION if time_ns == longest else BLUE
             axes.barh(row, time_ns / scale, 0.7, left=start / scale, color=colour)
-            # Beside the bar, on the side where there is room.
-            is_left = start + time_ns > 0.8 * whole_ns
-            at = (start if is_left else start + time_ns) / scale
-            shown = time_text(time_ns).replace("us", "µs")
-            axes.annotate(shown, (at, row), (-3 if is_left else 3, 0), textcoords="offset points", va="center",
-                          ha="right" if is_left else "left", fontsize=7.5)  # fmt: skip
+            shown, end = page_time(time_ns), start + time_ns
+            # Behind the bar where there is room, else before it, else in it.
+            is_behind, is_inside = end <= 0.75 * whole_ns, end > 0.75 * whole_ns and start < 0.25 * whole_ns
+            at = (start if not is_behind and not is_inside else end) / scale
+            axes.annotate(shown, (at, row), (3 if is_behind else -3, 0), textcoords="offset points", va="center",
+                          ha="left" if is_behind else "right", fontsize=8,
+                          color="#ffffff" if is_inside else INK)  # fmt: skip
             start += time_ns
-        axes.set_yticks(range(len(words)), list(words), fontsize=7.5)
+        axes.set_yticks(range(len(words)), list(words), fontsize=8)
         axes.set_ylim(len(words) - 0.4, -0.6)
         axes.set_xlim(0, whole_ns / scale * 1.02 or 1.0)
         axes.grid(axis="y", visible=False)
@@ -239,7 +240,7 @@ def _positions(names: Sequence[str]) -> dict[str, int]:
 
 def _label_marks(axes: Axes, marks: Mapping[str, float]) -> None:
     """Write the percentiles in one block in the corner that the curve leaves free: beside their dots they collide."""
-    lines = [f"{name}  {time_text(time_ns).replace('us', 'µs')}" for name, time_ns in marks.items()]
+    lines = [f"{name}  {page_time(time_ns)}" for name, time_ns in marks.items()]
     box: dict[str, Any] = {"facecolor": PANEL, "edgecolor": "none", "pad": 2.0}
     block = axes.text(0.03, 0.93, "\n".join(lines), transform=axes.transAxes, va="top", color=INK)
     block.set_linespacing(1.4)

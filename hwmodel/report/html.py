@@ -21,7 +21,7 @@ from hwmodel.results.result import Result
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MOST_FULL_SECTIONS = 12
+MOST_FULL_SECTIONS = 6
 
 
 def render_page(
@@ -32,11 +32,10 @@ def render_page(
 ) -> str:
     """Return an HTML page that reports results, with a comparison on top where there are several.
 
-    `labels` name the results (file names, say, whose common folder and ending are left out); without them what their
-    configurations say does. `defaults` are resolved configurations, one a result: the page then lists the keys that
-    differ from them. From the thirteenth on, a result gets its tables but no figures, so that the page stays small
-    enough to mail. Raises InputError where Jinja2 or matplotlib is missing, ValueError for no results or a wrong number
-    of labels or defaults.
+    `labels` name the results (`file_labels`, say); without them what their configurations say does. `defaults` are
+    resolved configurations, one a result: the page then lists the keys that differ from them. From the seventh on, a
+    result gets its tables but no figures, so that the page stays small enough to mail. Raises InputError where Jinja2 or
+    matplotlib is missing, ValueError for no results or a wrong number of labels or defaults.
     """
     if not results:
         raise ValueError("a page needs at least one result")

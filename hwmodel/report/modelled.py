@@ -82,11 +82,18 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
         return ""
     text = f"{adapter or 'an adapter'}{f' on {link}' if link else ''}"
     if "max_payload" in pcie:
-        text += f" (MPS {printable(str(pcie['max_payload']))})"
+        text += f" (MPS {_spaced(pcie['max_payload'])})"
     if "vfs" in nic:
         text += f" with {nic['vfs']} VF{'s' * (nic['vfs'] != 1)}"
     mode = switch.get("mode")
-    return f"{text}, bridged by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
+    return f"{text}, switched by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
+
+
+def _spaced(amount: object) -> str:
+    """Put a space between a number and its unit: `256 B`."""
+    text = printable(str(amount))
+    digits = text.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return f"{digits} {text[len(digits) :]}" if digits and digits != text else text
 
 
 def _preset_words(nic: Mapping[str, Any]) -> str:

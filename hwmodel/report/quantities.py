@@ -25,9 +25,19 @@ def time_text(time_ns: float | None, interval: Sequence[float] | None = None) ->
     """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ± 0.02 ms`."""
     if time_ns is None:
         return MISSING
-    # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
-    scale, unit = next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])
-    return f"{_spread(three_digits(time_ns / scale), half_width_of(time_ns, interval), scale)} {unit}"
+    scale, unit = _time_unit(time_ns)
+    return f"{scaled_text(time_ns, scale, interval)} {unit}"
+
+
+def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:
+    """Write a value in units of `scale`, with three digits and the half of its interval."""
+    return _spread(three_digits(value / scale), half_width_of(value, interval), scale)
+
+
+def page_time_unit(time_ns: float | None) -> tuple[float, str]:
+    """Return the unit that fits a time, in nanoseconds, and its name on a page."""
+    scale, unit = _time_unit(time_ns or 0.0)
+    return scale, "µs" if unit == "us" else unit
 
 
 def spread_text(number: str, half_width: float) -> str:
@@ -79,6 +89,11 @@ def count_text(count: int) -> str:
 def printable(text: str) -> str:
     """Return a text with control characters written out, so that a name cannot move the cursor or break a page."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _time_unit(time_ns: float) -> tuple[float, str]:
+    # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
+    return next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])
 
 
 def _rate_text(value: float | None, interval: Sequence[float] | None, unit: str) -> str:

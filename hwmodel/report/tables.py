@@ -13,8 +13,10 @@ from hwmodel.report.quantities import (
     gbps_text,
     mpps_text,
     page_time,
+    page_time_unit,
     percent_text,
     printable,
+    scaled_text,
     three_digits,
 )
 from hwmodel.report.reading import QUEUE_UNITS, STALL_WORDS, frame_bytes_total, latency_rows, stall_shares
@@ -29,11 +31,11 @@ _LIMIT_OF = {"up": "pcie.up", "down": "pcie.down"}  # what the closed form calls
 
 
 class Table(NamedTuple):
-    """A table: `left` columns are texts, the others numbers; `marked` is the row that stands out."""
+    """A table: `texts` are the columns that hold no numbers, `marked` is the row that stands out."""
 
     header: tuple[str, ...]
     rows: list[list[str]]
-    left: int = 1
+    texts: tuple[int, ...] = (0,)
     marked: int | None = None
 
 
@@ -49,13 +51,13 @@ def closed_form_table(result: Result) -> Table | None:
         ["frames", mpps_text(totals.mpps, intervals.get("totals.mpps")), f"at most {mpps_text(closed.mpps)}",
          _off(totals.mpps, closed.mpps)],
     ]  # fmt: skip
-    for name, words, n_bytes in (("up", "bytes a frame, up", closed.up_bytes), ("down", "down", closed.down_bytes)):
+    for name, n_bytes in (("up", closed.up_bytes), ("down", closed.down_bytes)):
         simulated = per_frame.get(name)
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
-        rows.append([words, shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
+        rows.append([f"bytes a frame, {name}", shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
     measured = result.latency_to_guest_ns if result.latency_to_guest_ns.p50 is not None else result.latency_ns
     if closed.unloaded_latency_ns is not None:
-        alone = f"{page_time(closed.unloaded_latency_ns)} for a frame alone"
+        alone = f"{page_time(closed.unloaded_latency_ns)} alone"
         rows.append(
             ["latency, median", page_time(measured.p50), alone, _times(measured.p50, closed.unloaded_latency_ns)]
         )
@@ -71,7 +73,7 @@ def ceilings_table(result: Result) -> Table | None:
     if not known:
         return None
     rows = [[printable(one.resource), mpps_text(one.offered_mpps), printable(one.what)] for one in known]
-    return Table(("resource", "full at, offered", "which"), rows)
+    return Table(("resource", "full at, offered", "which"), rows, texts=(0, 2))
 
 
 def next_steps_table(result: Result) -> Table | None:
@@ -89,7 +91,7 @@ def next_steps_table(result: Result) -> Table | None:
         ]
         for step in closed.next_steps
     ]
-    return Table(("change", "at most", "gain", "frame alone", "then limited by"), rows)
+    return Table(("change", "at most", "gain", "frame alone", "then limited by"), rows, texts=(0, 4))
 
 
 def relaxed_table(result: Result) -> Table | None:
@@ -106,7 +108,7 @@ def relaxed_table(result: Result) -> Table | None:
     ]
     named = [at for at, one in enumerate(result.relaxed) if one.is_bottleneck]
     header = ("made larger", "change", "throughput", "gain", "median latency")
-    return Table(header, rows, left=2, marked=named[0] if named else None) if rows else None
+    return Table(header, rows, texts=(0, 1), marked=named[0] if named else None) if rows else None
 
 
 def latency_table(result: Result) -> Table:
@@ -115,13 +117,17 @@ def latency_table(result: Result) -> Table:
     if result.wire.wait_ns.p50 is not None:
         rows.append(("waiting for the wire", "wire.wait_ns", result.wire.wait_ns))
     header = ("of a frame", "min", "mean", "p50", "p99", "p99.9", "max")
-    return Table(header, [[words, *_latency_cells(result, name, latency)] for words, name, latency in rows])
+    return Table(header, [_latency_row(words, result, name, latency) for words, name, latency in rows])
 
 
-def _latency_cells(result: Result, name: str, latency: Latency) -> list[str]:
-    return [
-        page_time(getattr(latency, column), result.intervals.get(f"{name}.{column}")) for column in _LATENCY_COLUMNS
-    ]
+def _latency_row(words: str, result: Result, name: str, latency: Latency) -> list[str]:
+    """Write a latency's figures in one unit, that of its median or mean, which its name tells."""
+    scale, unit = page_time_unit(latency.p50 if latency.p50 is not None else latency.mean)
+    cells = []
+    for column in _LATENCY_COLUMNS:
+        value, interval = getattr(latency, column), result.intervals.get(f"{name}.{column}")
+        cells.append(MISSING if value is None else scaled_text(value, scale, interval))
+    return [f"{words}, {unit}", *cells]
 
 
 def parts_table(result: Result) -> Table | None:
@@ -142,7 +148,7 @@ def parts_table(result: Result) -> Table | None:
 def vm_table(result: Result) -> Table:
     """Return what each VM sent and received, the first of many."""
     header = ("VM", "sent, Gb/s", "received, Gb/s", "received, Mpps", "p50", "p99", "drops, frames")
-    return Table(header, [_vm_row(vm) for vm in result.vms[:MOST_VM_ROWS]])
+    return Table(header, [_vm_row(vm) for vm in result.vms[:MOST_VM_ROWS]], texts=(0, 6))
 
 
 def _vm_row(vm: VmResult) -> list[str]:
@@ -170,7 +176,7 @@ def flow_table(result: Result) -> Table:
         ]
         for flow in flows
     ]
-    return Table(("from", "to", "offered, frames", "delivered, frames", "Gb/s", "p50", "p99"), rows, left=2)
+    return Table(("from", "to", "offered, frames", "delivered, frames", "Gb/s", "p50", "p99"), rows, texts=(0, 1))
 
 
 def drop_table(result: Result) -> Table:
@@ -185,7 +191,7 @@ def queue_table(result: Result) -> Table:
         [printable(name), three_digits(depth.mean), count_text(depth.max), QUEUE_UNITS.get(name, "")]
         for name, depth in sorted(result.queues.items())
     ]
-    return Table(("queue", "mean", "largest", "unit"), rows)
+    return Table(("queue", "mean", "largest", "unit"), rows, texts=(0, 3))
 
 
 def wait_table(result: Result) -> Table:
@@ -212,7 +218,7 @@ def fact_table(result: Result) -> Table:
     if looked_up:
         rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
     rows.append(["seed, configuration", f"{result.seed}, {printable(result.config_hash)}"])
-    return Table(("figure", "value"), rows, left=2)
+    return Table(("figure", "value"), rows, texts=(0, 1))
 
 
 def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table | None:
@@ -220,7 +226,7 @@ def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table |
     if defaults is None:
         return None
     rows = [[one.key, *one.values] for one in changed_keys(result.config, defaults)]
-    return Table(("key", "value", "default"), rows, left=3) if rows else None
+    return Table(("key", "value", "default"), rows, texts=(0, 1, 2)) if rows else None
 
 
 def _off(value: float | None, reference: float) -> str:
@@ -233,4 +239,4 @@ def _percent_change(change: float) -> str:
 
 
 def _times(value: float | None, reference: float) -> str:
-    return MISSING if value is None or reference <= 0 else f"{three_digits(value / reference)} times"
+    return MISSING if value is None or reference <= 0 else f"{three_digits(value / reference)} ×"
