@@ -95,20 +95,7 @@ def sample_config(n_vfs: int = 8) -> dict[str, Any]:
 def sample_result(**changes: Any) -> Result:
     """Return the eight-VF result, with the given fields replaced."""
     latency, histogram = sample_latency()
-    in_flight, warm_up_frames = 8 * 511, 1_103
-    delivered = WINDOW_FRAMES + warm_up_frames
-    totals = Totals(
-        offered_frames=delivered + in_flight,
-        delivered_frames=delivered,
-        dropped_frames=0,
-        in_flight_frames=in_flight,
-        copies_made=delivered + 120,
-        copies_delivered=delivered,
-        copies_dropped=0,
-        copies_in_flight=120,
-        gbps=GBPS,
-        mpps=MPPS,
-    )
+    totals = sample_totals()
     result = Result(
         config=sample_config(),
         config_hash="5d1a0c2277e0b34f",
@@ -152,9 +139,27 @@ def sample_result(**changes: Any) -> Result:
             "latency_ns.p50": (latency.p50 - 4_000.0, latency.p50 + 4_000.0),
         },
         closed_form=sample_closed_form(),
-        host_run=sample_host_run(delivered),
+        host_run=sample_host_run(totals.delivered_frames),
     )
     return dataclasses.replace(result, **changes)
+
+
+def sample_totals() -> Totals:
+    """Return the counts of the run: eight rings are full at its end."""
+    in_flight, warm_up_frames = 8 * 511, 1_103
+    delivered = WINDOW_FRAMES + warm_up_frames
+    return Totals(
+        offered_frames=delivered + in_flight,
+        delivered_frames=delivered,
+        dropped_frames=0,
+        in_flight_frames=in_flight,
+        copies_made=delivered + 120,
+        copies_delivered=delivered,
+        copies_dropped=0,
+        copies_in_flight=120,
+        gbps=GBPS,
+        mpps=MPPS,
+    )
 
 
 def later(latency: Latency, by_ns: float) -> Latency:
@@ -220,12 +225,33 @@ def sample_relaxed() -> tuple[Relaxed, ...]:
     )  # fmt: skip
 
 
-def old_result() -> Result:
-    """Return the sample as it was stored before results had intervals, parts and the closed form."""
-    return sample_result(
-        latency_to_guest_ns=Latency(), sender_wait_ns=Latency(), latency_parts_ns={}, intervals={}, closed_form=None,
+def old_mapping() -> dict[str, Any]:
+    """Return the sample as a document that was stored before results had intervals, parts and the closed form."""
+    plain = sample_result(pcie=sample_pcie(with_per_frame=False)).to_mapping()
+    for name in ("latency_to_guest_ns", "sender_wait_ns", "latency_parts_ns", "intervals", "warnings", "closed_form",
+                 "relaxed"):  # fmt: skip
+        del plain[name]
+    for side in ("up", "down"):
+        del plain["pcie"][side]["per_frame"]
+    for kind in ("posted", "non_posted", "completion"):
+        del plain["stalls_ns"][f"credits_{kind}"]
+    return plain
+
+
+def unmeasured_result() -> Result:
+    """Return a result whose window was too short for rates and bytes per frame, which its warning says."""
+    result = sample_result()
+    return dataclasses.replace(
+        result,
+        totals=dataclasses.replace(result.totals, gbps=None, mpps=None),
+        vms=tuple(dataclasses.replace(vm, tx_gbps=None, rx_gbps=None, rx_mpps=None) for vm in result.vms),
+        flows=tuple(dataclasses.replace(flow, gbps=None, mpps=None) for flow in result.flows),
+        wire=Wire(tx_gbps=None, rx_gbps=None),
         pcie=sample_pcie(with_per_frame=False),
-    )  # fmt: skip
+        fairness_jain=None,
+        intervals={},
+        warnings=("The window is too short for rates: 10 frames were delivered in it.",),
+    )
 
 
 def sample_vms(latency: Latency) -> tuple[VmResult, ...]:

@@ -102,6 +102,9 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(_flow(item) for item in value) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS:
         return value
+    if isinstance(value, float) and "e" in repr(value):
+        mantissa, _, exponent = repr(value).partition("e")
+        return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}e{exponent}"  # YAML wants the point
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in json.dumps(value, ensure_ascii=False)

@@ -34,8 +34,8 @@ def render_page(
 
     `labels` name the results (`file_labels`, say); without them what their configurations say does. `defaults` are
     resolved configurations, one a result: the page then lists the keys that differ from them. From the seventh on, a
-    result gets its tables but no figures, so that the page stays small enough to mail. Raises InputError where Jinja2 or
-    matplotlib is missing, ValueError for no results or a wrong number of labels or defaults.
+    result gets its tables but no figures, so that the page stays small enough to mail. Raises InputError where Jinja2
+    or matplotlib is missing, ValueError for no results or a wrong number of labels or defaults.
     """
     if not results:
         raise ValueError("a page needs at least one result")

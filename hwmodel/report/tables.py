@@ -58,9 +58,8 @@ def closed_form_table(result: Result) -> Table | None:
     measured = result.latency_to_guest_ns if result.latency_to_guest_ns.p50 is not None else result.latency_ns
     if closed.unloaded_latency_ns is not None:
         alone = f"{page_time(closed.unloaded_latency_ns)} alone"
-        rows.append(
-            ["latency, median", page_time(measured.p50), alone, _times(measured.p50, closed.unloaded_latency_ns)]
-        )
+        ratio = _times(measured.p50, closed.unloaded_latency_ns)
+        rows.append(["latency of a frame", f"{page_time(measured.p50)} median", alone, ratio])
     limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
     rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
