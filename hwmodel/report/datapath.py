@@ -60,10 +60,10 @@ _WIDE = {
     "up": _Place(412, 214, _BOX_W, _BOX_H),
     "rx_buffer": _Place(618, 214, _BOX_W, _BOX_H),
     "tags": _Place(412, 128, _BOX_W, 74),
-    "switch": _Place(824, 24, 120, 282),
-    "wire": _Place(980, 119, 120, _BOX_H),
+    "switch": _Place(824, 24, 136, 282),
+    "wire": _Place(996, 119, 136, _BOX_H),
 }
-_WIDE_SIZE = (1100.0, 306.0)
+_WIDE_SIZE = (1132.0, 306.0)
 _NARROW = {
     "driver": _Place(0, 24, _BOX_W, _BOX_H),
     "tx_ring": _Place(0, 138, _BOX_W, _BOX_H),

@@ -145,8 +145,9 @@ def _busy_figure(result: Result, key: str) -> str:
     shares = {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization, **result.utilization}
     if result.wire.utilization:
         shares.setdefault("wire", result.wire.utilization)
+    ranked = sorted(shares, key=lambda name: -shares[name])
     return figures.share_bars(
-        key, list(shares), list(shares.values()), "busy share of the window, %", "How busy each resource was"
+        key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"
     )
 
 

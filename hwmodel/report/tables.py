@@ -146,7 +146,7 @@ def parts_table(result: Result) -> Table | None:
 
 def vm_table(result: Result) -> Table:
     """Return what each VM sent and received, the first of many."""
-    header = ("VM", "sent, Gb/s", "received, Gb/s", "received, Mpps", "p50", "p99", "drops, frames")
+    header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50", "p99", "drops, frames")
     return Table(header, [_vm_row(vm) for vm in result.vms[:MOST_VM_ROWS]], texts=(0, 6))
 
 
