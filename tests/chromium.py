@@ -14,14 +14,22 @@ from xml.etree import ElementTree
 
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    "--no-first-run --no-pdf-header-footer --enable-logging=stderr"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pdf-header-footer",
+    "--enable-logging=stderr",
+)
 _FRAME = '<iframe id="{name}" style="border:0" width="{width}" height="900" srcdoc="{page}"></iframe>'
 # Runs in the page that holds the frames: lists whatever is wider than its place, or outside of its drawing.
 _MEASURE = """
 function inside(inner, outer) {
-  return inner.left >= outer.left - 1 && inner.right <= outer.right + 1 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+  return inner.left >= outer.left - 1 && inner.right <= outer.right + 1 &&
+         inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
 }
 function measure(frame) {
   const page = frame.contentDocument, found = [], root = page.documentElement;

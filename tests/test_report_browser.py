@@ -59,7 +59,7 @@ def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comp
     frames = {f"{name}-{width}": (text, width) for name, text in pages.items() for width in (1280, 400)}
     seen = chromium.lay_out(frames, tmp_path)
     assert seen.console == []
-    assert {name: frame["found"] for name, frame in seen.frames.items()} == dict.fromkeys(frames, [])
+    assert {name: frame["found"] for name, frame in seen.frames.items()} == {name: [] for name in frames}
     assert seen.frames["one-1280"]["drawings"] == ["wide"]
     assert seen.frames["one-400"]["drawings"] == ["narrow"]
 
@@ -80,7 +80,7 @@ def test_on_paper_nothing_is_cut_and_no_heading_is_left_alone(page, tmp_path):
     assert [sheet.last_line() for sheet in sheets if sheet.last_line() in headings] == []
     for sheet in sheets:
         assert (round(sheet.width), round(sheet.height)) == (595, 842)  # A4
-        assert all(20 <= word.left and word.right <= sheet.width - 20 for word in sheet.words)
+        assert all(word.left >= 20 and word.right <= sheet.width - 20 for word in sheet.words)
     printed = " ".join(word.text for sheet in sheets for word in sheet.words)
     # The last column of a table, the configuration, and the end of the page.
     for words in ("p99.9 frame", "drops, frames", "rx_ring: 512", "seed: 1", "Written by hwmodel"):
