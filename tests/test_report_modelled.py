@@ -53,7 +53,13 @@ def test_every_shipped_configuration_is_one_sentence(path):
          "64 B frames come in from the wire at 5Gbps for vf0 and vf1."),
         ({"pattern": None, "pcap": "/x/traffic.pcap", "pcap_time": "file"},
          "The frames of traffic.pcap are sent at their recorded times."),
-        ({"pattern": None, "load": "saturate"}, "Nobody sends."),
+        ({"pattern": "none", "load": "saturate"}, "Nobody sends."),
+        ({"pattern": "pairs", "load": 0.0}, "Nobody sends."),
+        ({"pattern": "ring", "frame_bytes": 64, "load": "90% of ceiling", "zipf": 1.5},
+         "Each VM sends 64 B frames to the next, at 90 % of the closed form's ceiling in all, shared by Zipf's law with "
+         "exponent 1.5."),
+        ({"pattern": "ring", "frame_bytes": 64, "load": "2Mpps", "weights": {"vf0": 2}, "arrivals": "poisson"},
+         "Each VM sends 64 B frames to the next, at 2Mpps from each VM, shared by weights, poisson arrivals."),
     ],
 )  # fmt: skip
 def test_the_traffic_in_words(workload, words):
@@ -61,7 +67,7 @@ def test_the_traffic_in_words(workload, words):
 
 
 def test_a_load_that_is_not_known_here_is_quoted():
-    assert load_words({"load": "0.9 of the ceiling"}) == "at 0.9 of the ceiling from each VM"
+    assert load_words({"load": "9 cups"}) == "at 9 cups from each VM"
     assert sentence(pattern="spiral", frame_bytes=64, load="1Mpps") == "Spiral: 64 B frames, at 1Mpps from each VM."
 
 

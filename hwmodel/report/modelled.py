@@ -25,6 +25,7 @@ _PATTERNS = {
     "to_wire": "each VM sends {frames} to the wire",
 }
 _MOST_LISTED = 3
+_OF_CEILING = "of ceiling"
 
 
 def modelled_sentence(config: Mapping[str, Any]) -> str:
@@ -120,7 +121,7 @@ def _traffic_words(config: Mapping[str, Any]) -> str:
 def _pattern_words(workload: Mapping[str, Any]) -> str:
     pattern = workload.get("pattern")
     frames = frame_words(workload)
-    if pattern in (None, "none"):
+    if pattern in (None, "none") or (workload.get("load") == 0 and pattern != "flows"):
         return ""
     if pattern == "flows":
         return _flow_words(workload, frames)
@@ -151,8 +152,15 @@ def load_words(workload: Mapping[str, Any]) -> str:
         return "as fast as their Tx rings take them (load: saturate)"
     arrivals = workload.get("arrivals")
     when = f", {printable(arrivals)} arrivals" if isinstance(arrivals, str) else ""
+    if workload.get("zipf") is not None:
+        when = f", shared by Zipf's law with exponent {workload['zipf']}{when}"
+    elif workload.get("weights"):
+        when = f", shared by weights{when}"
     if isinstance(load, int | float):
         return f"at {three_digits(100 * load)} % of the port's rate in all{when}"
+    if isinstance(load, str) and load.endswith(_OF_CEILING):
+        share = load.removesuffix(_OF_CEILING).strip().rstrip("%").strip()
+        return printable(f"at {share} % of the closed form's ceiling in all{when}")
     return printable(f"at {load} from each VM{when}") if load is not None else "at no stated load"
 
 
