@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import re
 
 import pytest
@@ -23,7 +24,10 @@ def page() -> str:
     """Render a page on which everything stands that a page can hold."""
     nic = {**sample_config()["nic"], "tx_buffer": "160KiB", "rx_buffer": "512KiB"}
     queues = {**sample_result().queues, "rx_buffer": QueueDepth(mean=523_844.0, max=523_844)}
+    vms = sample_result().vms
     result = sample_result(
+        vms=[dataclasses.replace(vm, rx_gbps=0.106 + 0.004 * at, tx_gbps=0.134) for at, vm in enumerate(vms)],
+        intervals={**sample_result().intervals, "vms.vf0.rx_gbps": (0.1, 0.2), "vms.vf0.tx_gbps": (0.1, 0.2)},
         config={**sample_config(), "nic": nic},
         queues={**queues, "tags": QueueDepth(mean=31.73, max=32)},
         utilization={"pcie.tags": 0.997, "driver.tx": 0.5, "driver.rx": 0.5, "switch.bus": 0.999, "nic.pipeline": 1.0},

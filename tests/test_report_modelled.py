@@ -56,8 +56,8 @@ def test_every_shipped_configuration_is_one_sentence(path):
         ({"pattern": "none", "load": "saturate"}, "Nobody sends."),
         ({"pattern": "pairs", "load": 0.0}, "Nobody sends."),
         ({"pattern": "ring", "frame_bytes": 64, "load": "90% of ceiling", "zipf": 1.5},
-         "Each VM sends 64 B frames to the next, at 90 % of the closed form's ceiling in all, shared by Zipf's law with "
-         "exponent 1.5."),
+         "Each VM sends 64 B frames to the next, at 90 % of the closed form's ceiling in all, shared by Zipf's law "
+         "with exponent 1.5."),
         ({"pattern": "ring", "frame_bytes": 64, "load": "2Mpps", "weights": {"vf0": 2}, "arrivals": "poisson"},
          "Each VM sends 64 B frames to the next, at 2Mpps from each VM, shared by weights, poisson arrivals."),
     ],

@@ -70,6 +70,8 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
             axes.tick_params(axis="x", labelrotation=90)
         axes.grid(axis="x", visible=False)
         axes.set_ylim(0, max([*tx_gbps, *rx_gbps, 0.0]) * (1.2 if len(names) <= _MOST_VALUE_LABELS else 1.05) or 1.0)
+        # As many ticks whatever the height: the layout sees them once, and longer labels would push others out.
+        axes.locator_params(axis="y", nbins=6)
         axes.set_ylabel("throughput, Gb/s")
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
         return svg_element(figure, key, "Throughput of each VM, sent and received, in Gb/s")

@@ -147,12 +147,13 @@ def parts_table(result: Result) -> Table | None:
 def vm_table(result: Result) -> Table:
     """Return what each VM sent and received, the first of many."""
     header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50", "p99", "drops, frames")
-    return Table(header, [_vm_row(vm) for vm in result.vms[:MOST_VM_ROWS]], texts=(0, 6))
+    return Table(header, [_vm_row(result, vm) for vm in result.vms[:MOST_VM_ROWS]], texts=(0, 6))
 
 
-def _vm_row(vm: VmResult) -> list[str]:
+def _vm_row(result: Result, vm: VmResult) -> list[str]:
     drops = ", ".join(f"{printable(reason)} {count_text(n)}" for reason, n in sorted(vm.drops.items()) if n) or MISSING
-    rates = [decimals_text(vm.tx_gbps, 3), decimals_text(vm.rx_gbps, 3), decimals_text(vm.rx_mpps, 4)]
+    sent, received = (result.intervals.get(f"vms.{vm.name}.{rate}") for rate in ("tx_gbps", "rx_gbps"))
+    rates = [decimals_text(vm.tx_gbps, 3, sent), decimals_text(vm.rx_gbps, 3, received), decimals_text(vm.rx_mpps, 4)]
     return [printable(vm.name), *rates, page_time(vm.latency_ns.p50), page_time(vm.latency_ns.p99), drops]
 
 
