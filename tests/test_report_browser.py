@@ -9,7 +9,7 @@ import re
 import pytest
 
 from hwmodel.report import file_labels, render_page
-from hwmodel.results import QueueDepth
+from hwmodel.results import QueueDepth, Stalls
 from tests import chromium
 from tests.sample_result import many_vfs_result, sample_config, sample_relaxed, sample_result, unmeasured_result
 
@@ -31,6 +31,7 @@ def page() -> str:
         config={**sample_config(), "nic": nic},
         queues={**queues, "tags": QueueDepth(mean=31.73, max=32)},
         utilization={"pcie.tags": 0.997, "driver.tx": 0.5, "driver.rx": 0.5, "switch.bus": 0.999, "nic.pipeline": 1.0},
+        stalls_ns=Stalls(tags=1e6, credits=2e7, credits_posted=2e7, buffer=18e6),
         relaxed=sample_relaxed(),
         warnings=("The median latency was still rising at the end of the window: the run is not steady.",),
         drops={"NO_DESCRIPTOR": 12_345, "SPOOFED_MAC": 3},

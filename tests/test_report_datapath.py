@@ -11,7 +11,7 @@ import pytest
 from hwmodel.report import tables
 from hwmodel.report.datapath import datapath_figure, datapath_parts
 from hwmodel.report.section import section_of
-from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Wire
+from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
 from tests.sample_result import GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
 
 
@@ -45,7 +45,9 @@ def test_what_is_busy_or_not_known_is_told():
     parts = datapath_parts(result)
     assert parts["wire"].lines == ("9.50 / - Gb/s", "97.0 % busy")
     assert (parts["switch"].lines, parts["switch"].share) == (("bus 61.0 %",), 0.61)
-    assert parts["tags"].lines == ("all in use 50.0 %",)
+    assert parts["tags"] == ("Read tags", ("all in use 50.0 %",), 0.5)
+    waiting = sample_result(stalls_ns=Stalls(credits=15e6, credits_posted=15e6), utilization={})
+    assert datapath_parts(waiting)["tags"] == ("Tags, credits", ("credits lack 75.0 %",), 0.75)
     assert parts["tx_buffer"] == ("Tx buffer", ("1.00 KiB", "at most 2.00 KiB"), None)
     assert parts["tx_ring"] == ("Tx rings", (), None)
 

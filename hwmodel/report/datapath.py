@@ -21,16 +21,22 @@ BUSY_FROM, FULL_FROM = 0.5, 0.9
 _PART_OF = {
     "driver.tx": "driver",
     "driver.rx": "guest",
+    "nic.tx_ring": "tx_ring",
+    "tx.descriptors": "tx_ring",
+    "rate_limit": "tx_ring",
     "pcie.down": "down",
-    "pcie.up": "up",
     "pcie.tags": "tags",
     "pcie.credits": "tags",
+    "nic.store": "tx_buffer",
+    "nic.tx_buffer": "tx_buffer",
     "nic.pipeline": "switch",
     "switch.bus": "switch",
-    "rate_limit": "tx_ring",
-    "rx.descriptors": "rx_ring",
     "wire.tx": "wire",
     "wire.rx": "wire",
+    "nic.rx_buffer": "rx_buffer",
+    "pcie.up": "up",
+    "nic.rx_ring": "rx_ring",
+    "rx.descriptors": "rx_ring",
 }
 
 
@@ -59,7 +65,7 @@ _WIDE = {
     "rx_ring": _Place(206, 214, _BOX_W, _BOX_H),
     "up": _Place(412, 214, _BOX_W, _BOX_H),
     "rx_buffer": _Place(618, 214, _BOX_W, _BOX_H),
-    "tags": _Place(412, 128, _BOX_W, 74),
+    "tags": _Place(412, 123, _BOX_W, 84),
     "switch": _Place(824, 24, 136, 282),
     "wire": _Place(996, 119, 136, _BOX_H),
 }
@@ -73,7 +79,7 @@ _NARROW = {
     "rx_ring": _Place(190, 138, _BOX_W, _BOX_H),
     "up": _Place(190, 252, _BOX_W, _BOX_H),
     "rx_buffer": _Place(190, 452, _BOX_W, _BOX_H),
-    "tags": _Place(95, 361, _BOX_W, 74),
+    "tags": _Place(95, 356, _BOX_W, 84),
     "switch": _Place(0, 566, 360, 74),
     "wire": _Place(95, 662, _BOX_W, 74),
 }
@@ -155,6 +161,7 @@ def _kib(n_bytes: float) -> str:
 
 
 def _tags(result: Result) -> Part:
+    """Return the read tags, and beside them how long something waited for credits, where it did."""
     share, depth = result.utilization.get("pcie.tags"), result.queues.get("tags")
     pcie = result.config.get("pcie")
     n_tags = _whole(pcie.get("tags")) if isinstance(pcie, Mapping) else None
@@ -164,7 +171,10 @@ def _tags(result: Result) -> Part:
         share = min(1.0, depth.mean / n_tags) if n_tags else share
     elif share is not None:
         lines.append(f"all in use {percent_text(share)}")
-    return Part("Read tags", tuple(lines), share)
+    lacking = result.stalls_ns.credits / result.window.duration_ns if result.window.duration_ns > 0 else 0.0
+    if lacking <= 0:
+        return Part("Read tags", tuple(lines), share)
+    return Part("Tags, credits", (*lines, f"credits lack {percent_text(lacking)}"), max(share or 0.0, lacking))
 
 
 def _switch(result: Result) -> Part:
