@@ -80,6 +80,13 @@ def test_twenty_runs_are_compared_in_tables_that_are_not_too_wide():
     assert all(label in figure for figure, _ in shown["figures"] for label in labels)
 
 
+def test_of_few_runs_the_keys_stand_one_below_the_other():
+    shown = compare([with_config(lanes=4), with_config(lanes=8, tags=64)], ["a", "b"], ["r0", "r1"])
+    (table,) = shown["differences"]
+    assert (table.header, table.rows) == (("key", "a", "b"), [["pcie.lanes", "4", "8"], ["pcie.tags", "32", "64"]])
+    assert compare([with_config()] * 2, ["a", "b"], ["r0", "r1"])["differences"] == []
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 ODD_TEXTS = ["no", "1e3", "0x1F", "82599", "256B", "12:30", "1.5KiB", "~", "- a", "1E5", "1_0"]
 TEXTS = st.text(max_size=8) | st.sampled_from(ODD_TEXTS)

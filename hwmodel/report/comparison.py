@@ -14,7 +14,7 @@ from hwmodel.report.svg import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.result import Result
 
-COLUMNS_IN_ONE = 5  # of keys, beside the run's name: what a printed page has room for
+COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
 _LONGEST_LABEL = 34
 
@@ -52,7 +52,11 @@ def compare(results: Sequence[Result], labels: Sequence[str], keys: Sequence[str
 
 
 def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list[Table]:
-    """Return tables of a few keys each, so that none is too wide, with a row for each run."""
+    """Return tables that are not too wide: of few runs a row for each key, of many a row for each run, of a few keys."""
+    if not differences:
+        return []
+    if len(labels) <= COLUMNS_IN_ONE:
+        return [Table(("key", *labels), [[one.key, *one.values] for one in differences])]
     tables = []
     for start in range(0, len(differences), COLUMNS_IN_ONE):
         few = differences[start : start + COLUMNS_IN_ONE]
