@@ -52,7 +52,7 @@ def compare(results: Sequence[Result], labels: Sequence[str], keys: Sequence[str
 
 
 def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list[Table]:
-    """Return tables that are not too wide: of few runs a row for each key, of many a row for each run, of a few keys."""
+    """Return tables that are not too wide: of few runs a row a key, of many a row a run, of a few keys."""
     if not differences:
         return []
     if len(labels) <= COLUMNS_IN_ONE:
