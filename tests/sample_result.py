@@ -16,15 +16,20 @@ import numpy as np
 
 from hwmodel.results import (
     LATENCY_BUCKETS,
+    PARTS,
     Bottleneck,
+    CeilingFigure,
+    ClosedForm,
     Cpu,
     FlowResult,
     HostRun,
     Latency,
     LinkBytes,
+    NextStep,
     Pcie,
     PcieDirection,
     QueueDepth,
+    Relaxed,
     Result,
     Stalls,
     Totals,
@@ -48,6 +53,19 @@ DOWN_BYTES = {"payload": 1516, "tlp_overhead": 120, "descriptor": 37, "doorbell"
 WINDOW_NS = 20_000_000
 FRAMES_PER_S = Fraction(16 * 10**9) * (1 - Fraction(4, 1538)) / 8 / 1809
 WINDOW_FRAMES = int(FRAMES_PER_S * WINDOW_NS / 10**9)  # 22054
+LINK_BYTES_PER_S = float(Fraction(16 * 10**9) * (1 - Fraction(4, 1538)) / 8)
+NS_PER_BYTE = 1e9 / LINK_BYTES_PER_S  # 0.5013
+GUEST_QUEUE_NS = 20.0
+# One frame alone: a 28 B doorbell; a descriptor (24 B up, 450 ns, 36 B down); three reads, the first frame's bytes; the
+# same bytes up with six headers; a write-back of 40 B and an interrupt of 28 B.
+ALONE_NS = {
+    "doorbell": 28 * NS_PER_BYTE,
+    "tx_descriptor_fetch": (24 + 36) * NS_PER_BYTE + 450,
+    "payload_read": (24 + 1516 + 120) * NS_PER_BYTE + 450,
+    "payload_write": (1516 + 144) * NS_PER_BYTE,
+    "writeback": 40 * NS_PER_BYTE,
+    "interrupt": 28 * NS_PER_BYTE,
+}
 MPPS = WINDOW_FRAMES / (WINDOW_NS / 1e3)
 GBPS = MPPS * 1518 * 8 / 1e3
 
@@ -77,20 +95,7 @@ def sample_config(n_vfs: int = 8) -> dict[str, Any]:
 def sample_result(**changes: Any) -> Result:
     """Return the eight-VF result, with the given fields replaced."""
     latency, histogram = sample_latency()
-    in_flight, warm_up_frames = 8 * 511, 1_103
-    delivered = WINDOW_FRAMES + warm_up_frames
-    totals = Totals(
-        offered_frames=delivered + in_flight,
-        delivered_frames=delivered,
-        dropped_frames=0,
-        in_flight_frames=in_flight,
-        copies_made=delivered + 120,
-        copies_delivered=delivered,
-        copies_dropped=0,
-        copies_in_flight=120,
-        gbps=GBPS,
-        mpps=MPPS,
-    )
+    totals = sample_totals()
     result = Result(
         config=sample_config(),
         config_hash="5d1a0c2277e0b34f",
@@ -101,6 +106,14 @@ def sample_result(**changes: Any) -> Result:
         flows=sample_flows(latency, totals),
         latency_ns=latency,
         latency_from_doorbell_ns=latency,
+        latency_to_guest_ns=later(latency, GUEST_QUEUE_NS),
+        sender_wait_ns=Latency(min=20.0, mean=20.0, p50=20.0, p99=20.0, p999=20.0, max=20.0, count=latency.count),
+        latency_parts_ns={
+            "mean": sample_parts(latency.mean),
+            "p50": sample_parts(latency.p50),
+            "p99": sample_parts(latency.p99),
+            "p999": sample_parts(latency.p999),
+        },
         fairness_jain=1.0,
         pcie=sample_pcie(),
         wire=Wire(),
@@ -120,9 +133,125 @@ def sample_result(**changes: Any) -> Result:
         ),
         utilization={"pcie.tags": 0.06, "driver.tx": 0.01, "driver.rx": 0.01},
         latency_histogram=histogram,
-        host_run=sample_host_run(delivered),
+        intervals={
+            "totals.gbps": (GBPS - 0.02, GBPS + 0.02),
+            "totals.mpps": (MPPS - 0.0016, MPPS + 0.0016),
+            "latency_ns.p50": (latency.p50 - 4_000.0, latency.p50 + 4_000.0),
+        },
+        closed_form=sample_closed_form(),
+        host_run=sample_host_run(totals.delivered_frames),
     )
     return dataclasses.replace(result, **changes)
+
+
+def sample_totals() -> Totals:
+    """Return the counts of the run: eight rings are full at its end."""
+    in_flight, warm_up_frames = 8 * 511, 1_103
+    delivered = WINDOW_FRAMES + warm_up_frames
+    return Totals(
+        offered_frames=delivered + in_flight,
+        delivered_frames=delivered,
+        dropped_frames=0,
+        in_flight_frames=in_flight,
+        copies_made=delivered + 120,
+        copies_delivered=delivered,
+        copies_dropped=0,
+        copies_in_flight=120,
+        gbps=GBPS,
+        mpps=MPPS,
+    )
+
+
+def later(latency: Latency, by_ns: float) -> Latency:
+    """Return a latency whose every sample ends `by_ns` later."""
+    names = ("min", "mean", "p50", "p99", "p999", "max")
+    return dataclasses.replace(latency, **{name: getattr(latency, name) + by_ns for name in names})
+
+
+def sample_parts(latency_ns: float | None) -> dict[str, float]:
+    """Return parts that add up to `latency_ns` and the guest's queue: all that is not fixed is the wait in the ring."""
+    parts = {**dict.fromkeys(PARTS, 0.0), **ALONE_NS, "rx_room": 250_000.0, "rx_buffer": 310_000.0}
+    parts["guest_queue"] = GUEST_QUEUE_NS
+    parts["tx_ring"] = (latency_ns or 0.0) + GUEST_QUEUE_NS - sum(parts.values())
+    return parts
+
+
+def sample_closed_form() -> ClosedForm:
+    """Return the closed form's figures: 1809 B up and 1719 B down at 16 Gb/s less 4 skips of each 1538 symbols."""
+
+    def step(key: str, was: str, value: str, up_bytes: float, lanes: int = 4) -> NextStep:
+        gbps = LINK_BYTES_PER_S * lanes / 4 / up_bytes * 1518 * 8 / 1e9
+        alone_ns = sum(ALONE_NS.values())
+        return NextStep(key=key, was=was, value=value, gbps=gbps, mpps=gbps * 1e3 / 1518 / 8, limited_by="up",
+                        unloaded_latency_ns=alone_ns)  # fmt: skip
+
+    mpps = LINK_BYTES_PER_S / 1809 / 1e6
+    return ClosedForm(
+        link_name="PCIe Gen2 x4",
+        gbps=mpps * 1518 * 8 / 1e3,
+        mpps=mpps,
+        offered_mpps=mpps,
+        limited_by="up",
+        up_bytes=1809.0,
+        down_bytes=1719.0,
+        unloaded_latency_ns=sum(ALONE_NS.values()),
+        latency_parts_ns={**dict.fromkeys(PARTS, 0.0), **ALONE_NS},
+        ceilings=(
+            CeilingFigure(resource="up", what="the link toward the host", offered_mpps=mpps),
+            CeilingFigure(resource="down", what="the link from the host", offered_mpps=LINK_BYTES_PER_S / 1719 / 1e6),
+            CeilingFigure(resource="wire", what="the Ethernet port, which no frame takes", offered_mpps=None),
+        ),
+        next_steps=(
+            step("pcie.lanes", "4", "8", 1809, lanes=8),
+            # Three completions and three writes of 512 B: 1516 + 3 * 24 + 3 * 24 + 6 + 38 + 7 + 3.5 * 4.
+            step("pcie.max_payload", "256B", "512B", 1725),
+            # Descriptors 2 * 24 / 16, write-backs 2 * (24 + 256) / 16, interrupts 2 * 28 / 16, DLLPs 6.25 * 4.
+            step("all batches", "8", "16", 1798.5),
+            step("nic.tx_ring", "512", "1024", 1809),
+        ),
+    )
+
+
+def sample_relaxed() -> tuple[Relaxed, ...]:
+    """Return what `explain` finds where the link upward is the limit: more lanes help, the rest does not."""
+    faster = min(2 * GBPS, GBPS * 1.995)
+    return (
+        Relaxed(resource="pcie.up", change="pcie.lanes: 4 -> 8", gbps=faster, gain=faster / GBPS - 1, p50_ns=1.86e6,
+                p50_change=-0.498, limited_by="pcie.up", is_bottleneck=True),
+        Relaxed(resource="tx_buffer", change="nic.tx_buffer: 160KiB -> 320KiB", gbps=GBPS * 1.0002, gain=0.0002,
+                p50_ns=3.87e6, p50_change=0.044, limited_by="pcie.up"),
+        Relaxed(resource="pcie.tags", change="pcie.tags: 32 -> 64", gbps=GBPS, gain=0.0, p50_ns=3.707e6,
+                p50_change=0.0, limited_by="pcie.up"),
+    )  # fmt: skip
+
+
+def old_mapping() -> dict[str, Any]:
+    """Return the sample as a document that was stored before results had intervals, parts and the closed form."""
+    plain = sample_result(pcie=sample_pcie(with_per_frame=False)).to_mapping()
+    for name in ("latency_to_guest_ns", "sender_wait_ns", "latency_parts_ns", "intervals", "warnings", "closed_form",
+                 "relaxed"):  # fmt: skip
+        del plain[name]
+    for side in ("up", "down"):
+        del plain["pcie"][side]["per_frame"]
+    for kind in ("posted", "non_posted", "completion"):
+        del plain["stalls_ns"][f"credits_{kind}"]
+    return plain
+
+
+def unmeasured_result() -> Result:
+    """Return a result whose window was too short for rates and bytes per frame, which its warning says."""
+    result = sample_result()
+    return dataclasses.replace(
+        result,
+        totals=dataclasses.replace(result.totals, gbps=None, mpps=None),
+        vms=tuple(dataclasses.replace(vm, tx_gbps=None, rx_gbps=None, rx_mpps=None) for vm in result.vms),
+        flows=tuple(dataclasses.replace(flow, gbps=None, mpps=None) for flow in result.flows),
+        wire=Wire(tx_gbps=None, rx_gbps=None),
+        pcie=sample_pcie(with_per_frame=False),
+        fairness_jain=None,
+        intervals={},
+        warnings=("The window is too short for rates: 10 frames were delivered in it.",),
+    )
 
 
 def sample_vms(latency: Latency) -> tuple[VmResult, ...]:
@@ -147,12 +276,17 @@ def sample_flows(latency: Latency, totals: Totals) -> tuple[FlowResult, ...]:
     )
 
 
-def sample_pcie() -> Pcie:
+def sample_pcie(with_per_frame: bool = True) -> Pcie:
     """Return both directions; the clock skips are 4 symbols of each 1538, so 4 for each 1534 of the rest."""
 
     def direction(utilization: float, bytes_per_frame: dict[str, int]) -> PcieDirection:
         amounts = {name: n_bytes * WINDOW_FRAMES for name, n_bytes in bytes_per_frame.items()}
-        return PcieDirection(utilization=utilization, bytes=LinkBytes(**amounts, skp=sum(amounts.values()) * 4 // 1534))
+        per_frame = {name: float(n_bytes) for name, n_bytes in bytes_per_frame.items()}
+        return PcieDirection(
+            utilization=utilization,
+            bytes=LinkBytes(**amounts, skp=sum(amounts.values()) * 4 // 1534),
+            per_frame=per_frame if with_per_frame else None,
+        )
 
     return Pcie(up=direction(0.9999, UP_BYTES), down=direction(0.9502, DOWN_BYTES))
 

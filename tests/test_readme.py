@@ -34,7 +34,7 @@ def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT))))
 def test_links_lead_somewhere(path):
     assert (ROOT / path).exists()
 

@@ -90,7 +90,19 @@ def test_shares_are_percentages_and_full_ones_stand_out():
     assert "#d55e00" not in figures.share_bars("k", ["pcie.up"], [0.9], "%", "Busy")
 
 
+def test_a_waterfall_carries_each_part_and_its_time():
+    words = words_of(figures.waterfall("k", ["the wait", "the read", "the write"], [3e6, 2e5, 900.0], "time", "Parts"))
+    assert {"the wait", "the read", "the write", "3.00 ms", "200 µs", "900 ns", "time, ms"} <= set(words)
+
+
+def test_gains_and_losses_are_drawn_with_their_sign():
+    words = words_of(figures.gain_bars("k", ["lanes", "ring"], [0.995, -0.02], "gain, %", "Gains"))
+    assert {"+99.5", "-2.0", "lanes", "ring"} <= set(words)
+
+
 def test_nothing_to_draw_is_drawn_as_nothing():
+    words_of(figures.waterfall("k", [], [], "time", "Parts"))
+    words_of(figures.gain_bars("k", [], [], "gain, %", "Gains"))
     words_of(figures.bars("k", [], [], "frames", "Drops"))
     words_of(figures.share_bars("k", [], [], "%", "Busy"))
     words_of(figures.bars("k", ["vf0"], [0.0], "Gb/s", "Flows"))
@@ -107,7 +119,7 @@ def test_figures_take_the_colours_of_the_page_and_ids_of_their_own():
 
 def test_long_names_are_cut_and_titles_escaped():
     svg = figures.bars("k", ["n" * 50], [1.0], "Gb/s", "<&>")
-    assert "n" * 19 + "…" in words_of(svg)
+    assert "n" * 14 + "…" + "n" * 13 in words_of(svg)
     assert "<title>&lt;&amp;&gt;</title>" in svg
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import re
 
 import pytest
@@ -11,10 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.report import print_summary, summary
-from hwmodel.report.quantities import count_text, gbps_text, mpps_text, percent_text, printable, three_digits, time_text
-from hwmodel.report.reading import bytes_per_frame, headline, latency_note, stall_shares
-from hwmodel.results import Bottleneck, Latency, Stalls, VmResult, Window, Wire
-from tests.sample_result import many_vfs_result, sample_result
+from hwmodel.report.quantities import (
+    count_text,
+    gbps_text,
+    mpps_text,
+    page_time,
+    percent_text,
+    printable,
+    three_digits,
+    time_text,
+)
+from hwmodel.report.reading import bytes_per_frame, headline, largest_part_sentence, stall_shares
+from hwmodel.results import Bottleneck, Latency, Result, Stalls, VmResult, Window, Wire
+from tests.sample_result import many_vfs_result, old_mapping, sample_result, unmeasured_result
 
 
 class Terminal(io.StringIO):
@@ -27,7 +37,7 @@ def lines() -> list[str]:
 
 
 def test_the_first_two_lines_are_the_answer_and_the_reason():
-    assert lines()[0] == "13.39 Gb/s VM to VM, 1.10 Mpps; limited by pcie.up (100.0 % busy)"
+    assert lines()[0] == "13.39 +/- 0.02 Gb/s VM to VM, 1.10 Mpps; limited by pcie.up (100.0 % busy)"
     assert lines()[1] == sample_result().bottleneck.why
 
 
@@ -39,9 +49,54 @@ def test_saturated_latency_says_that_the_ring_is_in_it():
     assert "ring" not in summary(sample_result(config=config)).splitlines()[2]
 
 
-@pytest.mark.parametrize("config", [{}, {"workload": None}, {"workload": {}}, {"workload": {"load": "2Gbps"}}])
-def test_no_remark_on_the_ring_where_the_load_is_not_saturating(config):
-    assert latency_note(sample_result(config=config)) == ""
+def test_warnings_stand_behind_the_reason_each_on_a_line_of_its_own():
+    text = summary(sample_result(warnings=("One.", "Two."))).splitlines()
+    assert text[2:4] == ["Warning: One.", "Warning: Two."]
+    assert not any(line.startswith("Warning") for line in lines())
+
+
+def test_the_way_to_the_guest_is_told_with_the_part_that_takes_most_of_it():
+    assert lines()[3].startswith("Latency, post to taken by the guest: p50 3.70 ms")
+    assert lines()[4] == "On average 85 % of it is the wait in the Tx ring."
+    batch = {"writeback_batch": 81.0, "payload_read": 19.0}
+    parts = {"mean": batch, "p99": {"guest_queue": 600.0, "payload_read": 400.0}}
+    assert largest_part_sentence(sample_result(latency_parts_ns=parts)) == (
+        "On average 81 % of it is the wait for a write-back batch; "
+        "of the p99 frame's 60 % is the receiving guest's queue."
+    )
+    assert largest_part_sentence(sample_result(latency_parts_ns={"mean": dict.fromkeys(batch, 0.0)})) == ""
+
+
+def test_the_senders_wait_is_told_where_it_matters():
+    assert "sender's wait" not in summary(sample_result())
+    waiting = Latency(min=0.0, mean=2e6, p50=2e6, p99=4e6, p999=5e6, max=6e6, count=5000)
+    told = summary(sample_result(sender_wait_ns=waiting))
+    assert "Latency, offered to posted (the sender's wait): p50 2.00 ms, p99 4.00 ms" in told
+
+
+def test_what_a_window_cannot_give_is_said_to_be_unmeasured():
+    text = summary(unmeasured_result())
+    assert text.startswith("Throughput VM to VM not measured; limited by pcie.up")
+    assert "Warning: The window is too short for rates" in text
+    assert "PCIe link, each frame" not in text
+    assert "Fairness" not in text
+    assert not re.search(r"\b0\.0+ (Gb/s|Mpps)", text)
+    assert re.search(r"^vf3  +-  +-  +-  ", text, re.M)
+
+
+def test_credits_are_told_by_kind():
+    stalls = Stalls(credits=9e6, credits_posted=9e6, credits_non_posted=1e6)
+    text = summary(sample_result(stalls_ns=stalls))
+    assert "credits for writes 45.0 %, credits for read requests 5.0 %, credits for completions 0.0 %" in text
+    assert "flow-control credits" not in text
+    assert "flow-control credits 0.0 %" in summary(sample_result())
+
+
+def test_an_old_result_has_a_summary():
+    text = summary(Result.from_json(json.dumps(old_mapping())))
+    assert text.startswith("13.39 Gb/s VM to VM, 1.10 Mpps; limited by")
+    assert re.search(r"^a frame, in all +1,809\.0  99\.7 ", text, re.M)
+    assert "taken by the guest" not in text
 
 
 def test_a_row_for_each_vm():
@@ -88,7 +143,7 @@ def test_traffic_of_the_wire_is_in_the_headline():
     totals = dataclasses.replace(sample_result().totals, delivered_to_wire=500)
     wire = Wire(tx_gbps=9.5, rx_gbps=1.0, utilization=0.97, wait_ns=Latency(p99=5_000.0, count=500))
     result = sample_result(totals=totals, wire=wire)
-    assert headline(result).startswith("13.39 Gb/s to VMs, 1.10 Mpps, 9.50 Gb/s to the wire; limited by")
+    assert headline(result).startswith("13.39 ± 0.02 Gb/s to VMs, 1.10 Mpps, 9.50 Gb/s to the wire; limited by")
     assert "Wire: out 9.500 Gb/s, in 1.000 Gb/s, busy 97.0 %, p99 wait 5.00 us\n" in summary(result)
     only_wire = dataclasses.replace(totals, copies_delivered=500, gbps=0.0, mpps=0.0)
     assert headline(sample_result(totals=only_wire, wire=wire)).startswith("9.50 Gb/s to the wire; limited by")
@@ -107,6 +162,8 @@ def test_a_run_without_any_frame_still_has_a_summary():
         window=Window(start_ns=0.0, end_ns=0.0, vm_frames=0, wire_frames=0),
         latency_ns=Latency(),
         latency_from_doorbell_ns=Latency(),
+        latency_to_guest_ns=Latency(),
+        sender_wait_ns=Latency(),
         vms=(),
         flows=(),
         queues={},
@@ -121,7 +178,8 @@ def test_a_run_without_any_frame_still_has_a_summary():
 
 
 def test_few_samples_show_no_figure_that_means_nothing():
-    text = summary(sample_result(latency_ns=Latency(min=900.0, mean=950.0, p50=940.0, max=999.0, count=12)))
+    few = Latency(min=900.0, mean=950.0, p50=940.0, max=999.0, count=12)
+    text = summary(sample_result(latency_ns=few, intervals={}))
     assert "Latency, post to delivery: p50 940 ns, min 900 ns, mean 950 ns, max 999 ns" in text
     assert "p99" not in text.splitlines()[2]
 
@@ -178,6 +236,20 @@ def test_other_quantities():
     assert (gbps_text(13.356), gbps_text(0.00123), gbps_text(0)) == ("13.36 Gb/s", "0.00123 Gb/s", "0.00 Gb/s")
     assert (mpps_text(1.1027), percent_text(0.99349), count_text(22054)) == ("1.10 Mpps", "99.3 %", "22,054")
     assert printable("vf0 é\n\x7f\u202e") == "vf0 é\\n\\x7f\\u202e"
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "text"),
+    [(13.39, (13.37, 13.41), "13.39 ± 0.02 Gb/s"), (13.39, (13.3899, 13.3901), "13.39 ± <0.01 Gb/s"),
+     (13.39, (13.37, 13.49), "13.39 ± 0.10 Gb/s"), (13.39, None, "13.39 Gb/s"), (None, None, "-")],
+)  # fmt: skip
+def test_intervals_reach_to_their_farther_end(value, interval, text):
+    assert gbps_text(value, interval) == text
+
+
+def test_times_have_intervals_in_their_own_unit():
+    assert time_text(3_707_000, (3_690_000, 3_720_000)) == "3.71 ± 0.02 ms"
+    assert page_time(45_100) == "45.1 µs"
 
 
 def test_what_the_package_offers_is_there():

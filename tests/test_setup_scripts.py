@@ -138,6 +138,20 @@ def test_without_means_the_packages_are_named(has_apt, words, machine):
     assert machine.calls("apt-get") == []
 
 
+@pytest.mark.parametrize("has_chromium", [True, False])
+def test_a_package_with_a_question_mark_is_left_out_where_apt_has_none(has_chromium, machine):
+    machine.add("apt-get", APT)
+    machine.add("apt-cache", f'case "$*" in "show chromium") exit {0 if has_chromium else 100} ;; *) exit 9 ;; esac')
+    done = machine.run("install-system-packages", "chromium:chromium?", "tshark:tshark")
+    assert done.returncode == 0
+    wanted = ["chromium", "tshark"] if has_chromium else ["tshark"]
+    assert machine.calls("apt-get")[-1].partition("--no-install-recommends ")[2].split() == wanted
+    assert ("no package chromium" in done.stderr) == (not has_chromium)
+    alone = machine.run("install-system-packages", "chromium:chromium?")
+    assert alone.returncode == 0
+    assert len([call for call in machine.calls("apt-get") if " install " in call]) == 1 + has_chromium
+
+
 def test_a_failed_install_is_passed_on(machine):
     machine.add("apt-get", 'case "$*" in *install*) exit 100 ;; esac')
     assert machine.run("install-system-packages", "tshark:tshark").returncode == 100

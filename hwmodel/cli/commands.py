@@ -9,6 +9,7 @@ import importlib.util
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwmodel.cli.outputs import (
@@ -70,9 +71,11 @@ def _write_result(arguments: Namespace, result: Result) -> None:
 
     def draw() -> None:
         if arguments.report is not None:
+            from hwmodel.config import defaults_beside
             from hwmodel.report import render_page
 
-            write_text(render_page([result]), arguments.report)
+            label = ", ".join([Path(arguments.config).name, *arguments.overrides])
+            write_text(render_page([result], [label], defaults=[defaults_beside(result.config)]), arguments.report)
 
     write_all(summarize, lambda: write_json(result.to_json(), arguments.json), draw)
 
@@ -156,7 +159,8 @@ def report(arguments: Namespace) -> None:
     """Make one page from stored results."""
     check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
     _require_report_packages()
-    from hwmodel.report import render_page
+    from hwmodel.config import defaults_beside
+    from hwmodel.report import file_labels, render_page
     from hwmodel.results import load_result
 
     results, problems = [], []
@@ -167,7 +171,8 @@ def report(arguments: Namespace) -> None:
             problems.extend(error.lines)
     if problems:
         raise InputError(problems)
-    write_text(render_page(results, labels=arguments.results), arguments.out)
+    defaults = [defaults_beside(result.config) for result in results]
+    write_text(render_page(results, file_labels(arguments.results), defaults=defaults), arguments.out)
     write_json([result.to_mapping() for result in results], arguments.json)
     say(f"wrote {arguments.out}", arguments.json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .check_rings import rx_descriptors_in_use
+from .defaults import defaults_beside
 from .demand import Flow, Load
 from .driver import Driver
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
@@ -44,6 +45,7 @@ __all__ = [
     "Workload",
     "as_config",
     "config_from_mapping",
+    "defaults_beside",
     "descriptors_of",
     "json_schema",
     "load_config",

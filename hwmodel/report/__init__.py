@@ -1,6 +1,7 @@
 """What a person reads: the summary in the terminal and the HTML page, both from results alone."""
 
 from hwmodel.report.html import render_page, write_page
+from hwmodel.report.labels import file_labels
 from hwmodel.report.text import print_summary, summary
 
-__all__ = ["print_summary", "render_page", "summary", "write_page"]
+__all__ = ["file_labels", "print_summary", "render_page", "summary", "write_page"]

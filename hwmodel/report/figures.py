@@ -1,7 +1,7 @@
 """The figures of the HTML page, each a function from plain numbers to an `<svg>` element.
 
-All are five inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, cut
-where they are long. `key` must be unique on the page and made of letters, digits and hyphens.
+All are 4.6 inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, long
+ones without their middle. `key` must be unique on the page and made of letters, digits and hyphens.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.report.quantities import count_text, printable, three_digits, time_text
+from hwmodel.report.labels import short_labels
+from hwmodel.report.quantities import count_text, page_time, three_digits
 from hwmodel.report.svg import (
     BLUE,
     GREEN,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH_IN = 5.0
+WIDTH_IN = 4.6
 PURPOSE_COLOURS = {
     "payload": BLUE,
     "tlp_overhead": SKY,
@@ -44,6 +45,7 @@ PURPOSE_COLOURS = {
 }
 _DARK = {BLUE, GREEN, VERMILION}  # bars on which white text reads better than black
 _LONGEST_NAME = 20
+_LONGEST_LABEL = 28
 _MOST_VALUE_LABELS = 8
 _MOST_NAME_LABELS = 24
 _MOST_TIME_TICKS = 9
@@ -61,13 +63,15 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
                 continue
             drawn = axes.bar([x + offset for x in positions], values, 0.4, color=colour, label=label)
             if len(names) <= _MOST_VALUE_LABELS:
-                axes.bar_label(drawn, [three_digits(value) for value in values], padding=2, fontsize=7, rotation=90)
+                axes.bar_label(drawn, [three_digits(value) for value in values], padding=2, fontsize=8, rotation=90)
         step = -(-len(names) // _MOST_NAME_LABELS)
-        axes.set_xticks(list(positions)[::step], [_short(name) for name in names][::step])
+        axes.set_xticks(list(positions)[::step], short_labels(names, _LONGEST_NAME)[::step])
         if len(names) > _MOST_VALUE_LABELS or any(len(name) > 6 for name in names):
             axes.tick_params(axis="x", labelrotation=90)
         axes.grid(axis="x", visible=False)
         axes.set_ylim(0, max([*tx_gbps, *rx_gbps, 0.0]) * (1.2 if len(names) <= _MOST_VALUE_LABELS else 1.05) or 1.0)
+        # As many ticks whatever the height: the layout sees them once, and longer labels would push others out.
+        axes.locator_params(axis="y", nbins=6)
         axes.set_ylabel("throughput, Gb/s")
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
         return svg_element(figure, key, "Throughput of each VM, sent and received, in Gb/s")
@@ -80,9 +84,9 @@ def bars(key: str, labels: Sequence[str], values: Sequence[float], axis: str, ti
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colour)
         shown = [count_text(value) if isinstance(value, int) else three_digits(value) for value in values]
         axes.bar_label(drawn, shown, padding=2, fontsize=8)
-        axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+        axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL))
         axes.set_ylim(len(labels) - 0.4, -0.6)
-        axes.set_xlim(0, max([*values, 0.0]) * 1.12 or 1.0)
+        axes.set_xlim(0, max([*values, 0.0]) * 1.15 or 1.0)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(axis)
         return svg_element(figure, key, title)
@@ -102,7 +106,9 @@ def flow_matrix(key: str, flows: Sequence[tuple[str, str, float]]) -> str:
         image = axes.imshow(rates, cmap="cividis", vmin=0, aspect="auto", interpolation="none")
         for axis, names, rotation in ((axes.xaxis, targets, 90), (axes.yaxis, senders, 0)):
             step = -(-len(names) // _MOST_NAME_LABELS)
-            axis.set_ticks(list(range(len(names)))[::step], [_short(name) for name in names][::step], rotation=rotation)
+            axis.set_ticks(
+                list(range(len(names)))[::step], short_labels(names, _LONGEST_NAME)[::step], rotation=rotation
+            )
         axes.grid(visible=False)
         axes.set_xlabel("to")
         axes.set_ylabel("from")
@@ -158,8 +164,52 @@ def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], wor
         axes.set_xlim(0, 1.1 * widest)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("bytes of TLPs and DLLPs for each frame delivered, B")
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7, handlelength=1, columnspacing=1)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, handlelength=1, columnspacing=1)
         return svg_element(figure, key, "Bytes of each link direction by purpose, for each frame delivered")
+
+
+def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: str, title: str) -> str:
+    """Draw each part where the one before it ends, its time written beside it; the longest in another colour."""
+    with drawing_style(key):
+        figure, axes = _canvas(0.7 + 0.2 * max(1, len(words)))
+        whole_ns, longest = sum(times_ns), max(times_ns, default=0.0)
+        scale, unit = (1e6, "ms") if whole_ns >= 1e6 else (1e3, "µs") if whole_ns >= 1e3 else (1.0, "ns")
+        start = 0.0
+        for row, time_ns in enumerate(times_ns):
+            colour = VERMILION if time_ns == longest else BLUE
+            axes.barh(row, time_ns / scale, 0.7, left=start / scale, color=colour)
+            shown, end = page_time(time_ns), start + time_ns
+            # Behind the bar where there is room, else before it, else in it.
+            is_behind, is_inside = end <= 0.75 * whole_ns, end > 0.75 * whole_ns and start < 0.25 * whole_ns
+            at = (start if not is_behind and not is_inside else end) / scale
+            axes.annotate(shown, (at, row), (3 if is_behind else -3, 0), textcoords="offset points", va="center",
+                          ha="left" if is_behind else "right", fontsize=8,
+                          color="#ffffff" if is_inside else INK)  # fmt: skip
+            start += time_ns
+        axes.set_yticks(range(len(words)), list(words), fontsize=8)
+        axes.set_ylim(len(words) - 0.4, -0.6)
+        axes.set_xlim(0, whole_ns / scale * 1.02 or 1.0)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(f"{axis}, {unit}")
+        return svg_element(figure, key, title)
+
+
+def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str, title: str) -> str:
+    """Draw gains in percent, which may be losses, with their value beside each bar."""
+    with drawing_style(key):
+        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        values = [100 * gain for gain in gains]
+        drawn = axes.barh(range(len(labels)), values, 0.7, color=[GREEN if value >= 0 else ORANGE for value in values])
+        axes.bar_label(drawn, [f"{value:+.1f}" for value in values], padding=3, fontsize=8)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL + 8), fontsize=8)
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        least, most = min([*values, 0.0]), max([*values, 0.0])
+        room = 0.2 * (most - least) or 1.0
+        axes.set_xlim(least - room if least < 0 else 0, most + room)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(axis)
+        return svg_element(figure, key, title)
 
 
 def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: str, title: str) -> str:
@@ -170,7 +220,7 @@ def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: s
         colours = [VERMILION if value >= 98.5 else BLUE for value in values]
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colours)
         axes.bar_label(drawn, [f"{value:.1f}" for value in values], padding=2, fontsize=8)
-        axes.set_yticks(range(len(labels)), [_short(label, 28) for label in labels])
+        axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL))
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlim(0, max(112.0, *values) if values else 112.0)
         axes.set_xticks(range(0, 101, 20))
@@ -186,18 +236,13 @@ def _canvas(height_in: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _short(name: str, most: int = _LONGEST_NAME) -> str:
-    shown = printable(name)
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
-
-
 def _positions(names: Sequence[str]) -> dict[str, int]:
     return {name: position for position, name in enumerate(names)}
 
 
 def _label_marks(axes: Axes, marks: Mapping[str, float]) -> None:
     """Write the percentiles in one block in the corner that the curve leaves free: beside their dots they collide."""
-    lines = [f"{name}  {time_text(time_ns).replace('us', 'µs')}" for name, time_ns in marks.items()]
+    lines = [f"{name}  {page_time(time_ns)}" for name, time_ns in marks.items()]
     box: dict[str, Any] = {"facecolor": PANEL, "edgecolor": "none", "pad": 2.0}
     block = axes.text(0.03, 0.93, "\n".join(lines), transform=axes.transAxes, va="top", color=INK)
     block.set_linespacing(1.4)

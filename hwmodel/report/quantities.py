@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 MISSING = "-"
+PLUS_MINUS = " ± "
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
 
 
@@ -18,23 +21,59 @@ def three_digits(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def time_text(time_ns: float | None) -> str:
-    """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ms`."""
+def time_text(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ± 0.02 ms`."""
     if time_ns is None:
         return MISSING
-    # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
-    scale, unit = next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])
-    return f"{three_digits(time_ns / scale)} {unit}"
+    scale, unit = _time_unit(time_ns)
+    return f"{scaled_text(time_ns, scale, interval)} {unit}"
 
 
-def gbps_text(gbps: float) -> str:
-    """Write a rate with two decimals: `13.36 Gb/s`; small ones with three digits."""
-    return f"{_fixed_or_digits(gbps)} Gb/s"
+def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:
+    """Write a value in units of `scale`, with three digits and the half of its interval."""
+    return _spread(three_digits(value / scale), half_width_of(value, interval), scale)
 
 
-def mpps_text(mpps: float) -> str:
-    """Write a frame rate with two decimals: `1.10 Mpps`; small ones with three digits."""
-    return f"{_fixed_or_digits(mpps)} Mpps"
+def page_time_unit(time_ns: float | None) -> tuple[float, str]:
+    """Return the unit that fits a time, in nanoseconds, and its name on a page."""
+    scale, unit = _time_unit(time_ns or 0.0)
+    return scale, "µs" if unit == "us" else unit
+
+
+def spread_text(number: str, half_width: float) -> str:
+    """Add the half of an interval to a number, with as many decimals: `13.39 ± 0.02`, `13.39 ± <0.01`."""
+    decimals = len(number.partition(".")[2])
+    least = 10.0**-decimals
+    shown = f"<{least:.{decimals}f}" if half_width < least / 2 else f"{half_width:,.{decimals}f}"
+    return f"{number}{PLUS_MINUS}{shown}"
+
+
+def half_width_of(value: float, interval: Sequence[float] | None) -> float | None:
+    """Return how far an interval reaches from a value, on its farther side; None without an interval."""
+    if interval is None:
+        return None
+    return max(0.0, interval[1] - value, value - interval[0])
+
+
+def gbps_text(gbps: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a rate with two decimals: `13.36 ± 0.02 Gb/s`; small ones with three digits; `-` where there is none."""
+    return _rate_text(gbps, interval, "Gb/s")
+
+
+def mpps_text(mpps: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a frame rate with two decimals: `1.10 Mpps`; small ones with three digits; `-` where there is none."""
+    return _rate_text(mpps, interval, "Mpps")
+
+
+def decimals_text(value: float | None, decimals: int, interval: Sequence[float] | None = None) -> str:
+    """Write a number with so many decimals, for columns that line up; `-` for None."""
+    return MISSING if value is None else _spread(f"{value:.{decimals}f}", half_width_of(value, interval))
+
+
+def page_time(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a time as `time_text` does, with the unit as pages, but not all terminals, can show it: `45.1 µs`."""
+    text = time_text(time_ns, interval)
+    return f"{text[:-3]} µs" if text.endswith(" us") else text
 
 
 def percent_text(share: float) -> str:
@@ -50,6 +89,21 @@ def count_text(count: int) -> str:
 def printable(text: str) -> str:
     """Return a text with control characters written out, so that a name cannot move the cursor or break a page."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _time_unit(time_ns: float) -> tuple[float, str]:
+    # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
+    return next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])
+
+
+def _rate_text(value: float | None, interval: Sequence[float] | None, unit: str) -> str:
+    if value is None:
+        return MISSING
+    return f"{_spread(_fixed_or_digits(value), half_width_of(value, interval))} {unit}"
+
+
+def _spread(number: str, half_width: float | None, scale: float = 1.0) -> str:
+    return number if half_width is None else spread_text(number, half_width / scale)
 
 
 def _fixed_or_digits(value: float) -> str:

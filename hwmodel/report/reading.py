@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import NamedTuple
 
+from hwmodel.report.modelled import is_closed_loop
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text
-from hwmodel.results.result import Bottleneck, LinkBytes, Result
+from hwmodel.results.latency_parts import PART_WORDS
+from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result
 
 PURPOSES = tuple(field.name for field in fields(LinkBytes))
 PURPOSE_WORDS = {
@@ -33,11 +35,16 @@ QUEUE_UNITS = {
 STALL_WORDS = {
     "tags": "a read tag",
     "credits": "flow-control credits",
+    "credits_posted": "credits for writes",
+    "credits_non_posted": "credits for read requests",
+    "credits_completion": "credits for completions",
     "descriptors": "an Rx descriptor",
     "buffer": "room in a buffer",
 }
+_CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
 FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a share of the time, not a frame's doing
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
+_SENDER_WAIT_MATTERS = 0.01  # of the mean latency
 
 
 class LinkRow(NamedTuple):
@@ -49,17 +56,28 @@ class LinkRow(NamedTuple):
 
 
 def headline(result: Result) -> str:
-    """Return the answer in one line: throughput, frame rate, and what limits it."""
-    totals, wire, bottleneck = result.totals, result.wire, result.bottleneck
-    outward = totals.delivered_to_wire > 0 or wire.tx_gbps > 0
-    inward = totals.from_wire > 0 or wire.rx_gbps > 0
+    """Return the answer in one line: what came out, and what limits it."""
+    return f"{outcome_words(result)}; {limit_words(result.bottleneck)}"
+
+
+def outcome_words(result: Result) -> str:
+    """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them."""
+    totals, wire, intervals = result.totals, result.wire, result.intervals
+    outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
+    inward = totals.from_wire > 0 or bool(wire.rx_gbps)
     parts = []
-    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps > 0 or not outward:
-        parts.append(f"{gbps_text(totals.gbps)} {'to VMs' if outward or inward else 'VM to VM'}")
-        parts.append(mpps_text(totals.mpps))
+    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward:
+        to = "to VMs" if outward or inward else "VM to VM"
+        if totals.gbps is None:
+            parts.append(f"throughput {to} not measured")
+        else:
+            parts.append(f"{gbps_text(totals.gbps, intervals.get('totals.gbps'))} {to}")
+            parts.append(mpps_text(totals.mpps))
     if outward:
-        parts.append(f"{gbps_text(wire.tx_gbps)} to the wire")
-    return f"{', '.join(parts)}; {limit_words(bottleneck)}"
+        rate = gbps_text(wire.tx_gbps, intervals.get("wire.tx_gbps"))
+        parts.append("throughput to the wire not measured" if wire.tx_gbps is None else f"{rate} to the wire")
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def limit_words(bottleneck: Bottleneck) -> str:
@@ -72,24 +90,66 @@ def limit_words(bottleneck: Bottleneck) -> str:
 
 def latency_note(result: Result) -> str:
     """Return the remark that must stand beside a latency under saturation, or an empty text."""
-    workload = result.config.get("workload")
-    if not isinstance(workload, Mapping) or workload.get("load") != "saturate":
+    return _SATURATED_NOTE if is_closed_loop(result.config) else ""
+
+
+def largest_part_sentence(result: Result) -> str:
+    """Return which part the latency to the guest mostly is, of the mean and of the p99 frame; empty where not known."""
+    mean = _largest_part(result.latency_parts_ns.get("mean", {}))
+    if mean is None:
         return ""
-    # A capture at its own times does not follow `load`, whatever stands there.
-    is_timed_capture = workload.get("pcap") is not None and workload.get("pcap_time") != "asap"
-    return "" if is_timed_capture else _SATURATED_NOTE
+    p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
+    text = f"On average {mean[1]:.0%} of it is {PART_WORDS.get(mean[0], mean[0])}".replace("%", " %")
+    if p99 is not None and p99[0] != mean[0]:
+        text += f"; of the p99 frame's {p99[1]:.0%} is {PART_WORDS.get(p99[0], p99[0])}".replace("%", " %")
+    return f"{text}."
+
+
+def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:
+    whole = sum(parts.values())
+    if whole <= 0:
+        return None
+    name = max(parts, key=lambda part: parts[part])
+    return name, parts[name] / whole
+
+
+def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
+    """Return (words, dotted name, latency) of each latency that was measured; of the sender's wait if it is long."""
+    rows = [
+        ("post to delivery", "latency_ns", result.latency_ns),
+        ("post to taken by the guest", "latency_to_guest_ns", result.latency_to_guest_ns),
+        ("doorbell to delivery", "latency_from_doorbell_ns", result.latency_from_doorbell_ns),
+    ]
+    wait_ns, latency_ns = result.sender_wait_ns.mean, result.latency_ns.mean
+    if wait_ns is not None and wait_ns > _SENDER_WAIT_MATTERS * (latency_ns or 0.0):
+        rows.append(("offered to posted (the sender's wait)", "sender_wait_ns", result.sender_wait_ns))
+    return [row for row in rows if row[2].p50 is not None or row[2].mean is not None]
 
 
 def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
-    """Return for `up` and `down` the bytes by purpose that a frame delivered in the window costs; empty for none."""
-    n_frames = result.window_frames
-    if n_frames <= 0:
+    """Return for `up` and `down` the bytes by purpose that a frame delivered in the window costs.
+
+    Empty where the window is too short to tell (the result's warnings say so) and where nothing was delivered. Results
+    stored before `per_frame` was: the window's bytes by its frames.
+    """
+    if result.window_frames <= 0:
         return {}
-    directions = {"up": result.pcie.up.bytes, "down": result.pcie.down.bytes}
-    return {
-        name: {purpose: getattr(amount, purpose) / n_frames for purpose in PURPOSES}
-        for name, amount in directions.items()
-    }
+    found = {}
+    for name, direction in (("up", result.pcie.up), ("down", result.pcie.down)):
+        if direction.per_frame is not None:
+            skips = direction.bytes.skp / max(1, direction.bytes.total - direction.bytes.skp)
+            amounts = {purpose: direction.per_frame.get(purpose, 0.0) for purpose in FRAME_PURPOSES}
+            found[name] = {**amounts, "skp": skips * sum(amounts.values())}
+        elif result.warnings or result.totals.gbps is None:
+            return {}
+        else:
+            found[name] = {purpose: getattr(direction.bytes, purpose) / result.window_frames for purpose in PURPOSES}
+    return found
+
+
+def frame_bytes_total(result: Result) -> dict[str, float]:
+    """Return for `up` and `down` the bytes that a delivered frame costs in all, clock skips apart; empty as above."""
+    return {name: sum(amounts[one] for one in FRAME_PURPOSES) for name, amounts in bytes_per_frame(result).items()}
 
 
 def link_rows(result: Result) -> list[LinkRow]:
@@ -116,11 +176,16 @@ def _amount(n_bytes: float, total: float) -> tuple[str, str]:
 
 
 def stall_shares(result: Result) -> dict[str, float]:
-    """Return the share of the window for which something stood waiting, by what it waited for."""
-    duration_ns = result.window.duration_ns
+    """Return the share of the window for which something stood waiting, by what it waited for.
+
+    Credits are told by kind where the result knows the kinds.
+    """
+    duration_ns, stalls = result.window.duration_ns, result.stalls_ns
     if duration_ns <= 0:
         return {}
-    return {name: getattr(result.stalls_ns, name) / duration_ns for name in STALL_WORDS}
+    by_kind = any(getattr(stalls, name) for name in _CREDIT_KINDS)
+    left_out = ("credits",) if by_kind else _CREDIT_KINDS
+    return {name: getattr(stalls, name) / duration_ns for name in STALL_WORDS if name not in left_out}
 
 
 def frame_balance(result: Result) -> str:

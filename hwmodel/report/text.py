@@ -8,7 +8,9 @@ from typing import NamedTuple, TextIO
 
 from hwmodel.report.quantities import (
     MISSING,
+    PLUS_MINUS,
     count_text,
+    decimals_text,
     percent_text,
     printable,
     three_digits,
@@ -19,7 +21,9 @@ from hwmodel.report.reading import (
     STALL_WORDS,
     frame_balance,
     headline,
+    largest_part_sentence,
     latency_note,
+    latency_rows,
     link_rows,
     stall_shares,
 )
@@ -30,7 +34,7 @@ _INDENT = "  "
 
 
 class Line(NamedTuple):
-    """One line of the summary and how it looks on a terminal: `answer`, `heading` or `plain`."""
+    """One line of the summary and how it looks on a terminal: `answer`, `warning`, `heading` or `plain`."""
 
     text: str
     look: str = "plain"
@@ -50,15 +54,17 @@ def print_summary(result: Result, stream: TextIO | None = None) -> None:
     from rich.console import Console  # only a terminal needs it
     from rich.text import Text
 
-    styles = {"answer": "bold green", "heading": "bold", "plain": ""}
+    styles = {"answer": "bold green", "warning": "bold yellow", "heading": "bold", "plain": ""}
     console = Console(file=stream)
     for line in _lines(result):
         console.print(Text(line.text, style=styles[line.look]), soft_wrap=True)
 
 
 def _lines(result: Result) -> Iterable[Line]:
-    yield Line(printable(headline(result)), "answer")
+    yield Line(printable(_ascii(headline(result))), "answer")
     yield Line(printable(result.bottleneck.why))
+    for warning in result.warnings:
+        yield Line(printable(f"Warning: {warning}"), "warning")
     yield from _latency_lines(result)
     yield Line(f"Frames, whole run: {frame_balance(result)}")
     yield Line("")
@@ -71,27 +77,38 @@ def _lines(result: Result) -> Iterable[Line]:
 
 
 def _latency_lines(result: Result) -> Iterable[Line]:
+    rows = latency_rows(result)
+    if not rows:
+        yield Line("Latency, post to delivery: no frame measured")
     note = latency_note(result)
-    yield Line(f"Latency, post to delivery: {_latency_words(result.latency_ns)}{f' ({note})' if note else ''}")
-    if result.latency_from_doorbell_ns.count or result.latency_from_doorbell_ns.p50 is not None:
-        yield Line(f"Latency, doorbell to delivery: {_latency_words(result.latency_from_doorbell_ns)}")
+    for words, name, latency in rows:
+        remark = f" ({note})" if note and name == "latency_ns" else ""
+        yield Line(f"Latency, {words}: {_latency_words(latency, name, result.intervals)}{remark}")
+        if name == "latency_to_guest_ns" and (sentence := largest_part_sentence(result)):
+            yield Line(printable(sentence))
 
 
-def _latency_words(latency: Latency) -> str:
-    if latency.p50 is None:
-        return "no frame measured"
+def _latency_words(latency: Latency, name: str, intervals: Mapping[str, tuple[float, float]]) -> str:
     names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("min", "min"), ("mean", "mean"), ("max", "max"))
-    figures = ((name, getattr(latency, attribute)) for name, attribute in names)
-    return ", ".join(f"{name} {time_text(value)}" for name, value in figures if value is not None)
+    figures = ((word, attribute, getattr(latency, attribute)) for word, attribute in names)
+    return ", ".join(
+        f"{word} {_ascii(time_text(value, intervals.get(f'{name}.{attribute}')))}"
+        for word, attribute, value in figures
+        if value is not None
+    )
+
+
+def _ascii(figure: str) -> str:
+    return figure.replace(PLUS_MINUS, " +/- ")
 
 
 def _vm_lines(result: Result) -> Iterable[Line]:
     rows = [
         (
             printable(vm.name),
-            f"{vm.tx_gbps:.3f}",
-            f"{vm.rx_gbps:.3f}",
-            f"{vm.rx_mpps:.4f}",
+            decimals_text(vm.tx_gbps, 3),
+            decimals_text(vm.rx_gbps, 3),
+            decimals_text(vm.rx_mpps, 4),
             _microseconds(vm.latency_ns.p50),
             _microseconds(vm.latency_ns.p99),
             _drop_words(vm.drops, none=MISSING),
@@ -129,7 +146,8 @@ def _link_lines(result: Result) -> Iterable[Line]:
     if wire.tx_gbps or wire.rx_gbps:
         waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
         busy = percent_text(wire.utilization)
-        yield Line(f"Wire: out {wire.tx_gbps:.3f} Gb/s, in {wire.rx_gbps:.3f} Gb/s, busy {busy}{waiting}")
+        out_gbps, in_gbps = decimals_text(wire.tx_gbps, 3), decimals_text(wire.rx_gbps, 3)
+        yield Line(f"Wire: out {out_gbps} Gb/s, in {in_gbps} Gb/s, busy {busy}{waiting}")
 
 
 def _loss_lines(result: Result) -> Iterable[Line]:

@@ -1,0 +1,103 @@
+"""Several results side by side: how they differ, what came out, and bars that keep each one's distinguishing name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hwmodel.report import figures
+from hwmodel.report.configuration import Difference, differing_keys
+from hwmodel.report.labels import short_labels
+from hwmodel.report.modelled import default_label
+from hwmodel.report.quantities import MISSING, count_text, decimals_text, percent_text, printable, scaled_text
+from hwmodel.report.svg import ORANGE
+from hwmodel.report.tables import Table
+from hwmodel.results.result import Result
+
+COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
+MOST_KEYS = 40
+_LONGEST_LABEL = 34
+
+
+def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
+    """Return a name for each result: the one it was given, or what its configuration says where nobody named it."""
+    if labels is not None:
+        return [printable(label) for label in labels]
+    differences = differing_keys([result.config for result in results])
+    if len(results) > 1 and differences:
+        few = differences[:3]
+        named = [", ".join(f"{one.key} {one.values[at]}" for one in few) for at in range(len(results))]
+    else:
+        named = [default_label(result.config) for result in results]
+    numbered = len(set(named)) < len(named)
+    if not numbered and all(named):
+        return named
+    return [f"Run {at}: {name}" if name else f"Run {at}" for at, name in enumerate(named, 1)]
+
+
+def compare(results: Sequence[Result], labels: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    """Gather what the template shows of several results: tables of keys that differ, of figures, and two charts.
+
+    `labels` name the results, `keys` are the ids of their sections on the page.
+    """
+    short = short_labels(labels, _LONGEST_LABEL)
+    differences = differing_keys([result.config for result in results])
+    return {
+        "anchors": list(keys),
+        "differences": _in_tables(differences[:MOST_KEYS], short),
+        "n_differences_left_out": max(0, len(differences) - MOST_KEYS),
+        "outcome": _outcome_table(results, short),
+        "figures": _figures(results, short),
+    }
+
+
+def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list[Table]:
+    """Return tables that are not too wide: of few runs a row a key, of many a row a run, of a few keys."""
+    if not differences:
+        return []
+    if len(labels) <= COLUMNS_IN_ONE:
+        return [Table(("key", *labels), [[one.key, *one.values] for one in differences])]
+    tables = []
+    for start in range(0, len(differences), COLUMNS_IN_ONE):
+        few = differences[start : start + COLUMNS_IN_ONE]
+        rows = [[label, *(one.values[at] for one in few)] for at, label in enumerate(labels)]
+        tables.append(Table(("run", *(one.key for one in few)), rows))
+    return tables
+
+
+def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
+    """Return what came out of each run, times in one unit so that a column can be read down."""
+    header = ("run", "Gb/s to VMs", "Mpps", "p50, µs", "p99, µs", "dropped, frames", "limit")
+    rows = [[label, *_outcome_cells(result)] for label, result in zip(labels, results, strict=True)]
+    return Table(header, rows, texts=(0, 6))
+
+
+def _outcome_cells(result: Result) -> list[str]:
+    totals, intervals, bottleneck = result.totals, result.intervals, result.bottleneck
+    limit = f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}"
+    n_warnings = len(result.warnings)
+    return [
+        decimals_text(totals.gbps, 2, intervals.get("totals.gbps")),
+        decimals_text(totals.mpps, 3),
+        _in_us(result.latency_ns.p50, intervals.get("latency_ns.p50")),
+        _in_us(result.latency_ns.p99, intervals.get("latency_ns.p99")),
+        count_text(totals.dropped_frames),
+        f"{limit}; {n_warnings} warning{'s' * (n_warnings > 1)}" if n_warnings else limit,
+    ]
+
+
+def _in_us(time_ns: float | None, interval: Sequence[float] | None) -> str:
+    return MISSING if time_ns is None else scaled_text(time_ns, 1e3, interval)
+
+
+def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:
+    rates = [result.totals.gbps or 0.0 for result in results]
+    drawn = [
+        (figures.bars("compare", labels, rates, "delivered to VMs, Gb/s", "Throughput of each run"), "Throughput"),
+    ]
+    medians = [result.latency_ns.p50 for result in results]
+    if any(medians):
+        in_us = [(median or 0.0) / 1e3 for median in medians]
+        figure = figures.bars("compare-p50", labels, in_us, "median, µs", "Median latency of each run", ORANGE)
+        drawn.append((figure, "Median latency, post to delivery"))
+    return drawn

@@ -1,0 +1,297 @@
+"""The picture of the datapath: each part of a frame's way with how busy or how full it is, drawn wide and narrow.
+
+Hand-written SVG, since it is boxes and words. Colours come from the page's style sheet, by class, so that it follows
+a dark page and print; every figure stands in it as text, so that no meaning hangs on a colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+from hwmodel.report.modelled import link_words
+from hwmodel.report.quantities import count_text, decimals_text, percent_text, three_digits
+from hwmodel.report.reading import frame_bytes_total
+from hwmodel.results.result import QueueDepth, Result
+from hwmodel.units import UnitError, parse_bytes
+
+BUSY_FROM, FULL_FROM = 0.5, 0.9
+_PART_OF = {
+    "driver.tx": "driver",
+    "driver.rx": "guest",
+    "nic.tx_ring": "tx_ring",
+    "tx.descriptors": "tx_ring",
+    "rate_limit": "tx_ring",
+    "pcie.down": "down",
+    "pcie.tags": "tags",
+    "pcie.credits": "tags",
+    "nic.store": "tx_buffer",
+    "nic.tx_buffer": "tx_buffer",
+    "nic.pipeline": "switch",
+    "switch.bus": "switch",
+    "wire.tx": "wire",
+    "wire.rx": "wire",
+    "nic.rx_buffer": "rx_buffer",
+    "pcie.up": "up",
+    "nic.rx_ring": "rx_ring",
+    "rx.descriptors": "rx_ring",
+}
+
+
+class Part(NamedTuple):
+    """One part of the datapath: its title, at most two lines of figures, and its busy or full share, if it has one."""
+
+    title: str
+    lines: tuple[str, ...]
+    share: float | None = None
+
+
+class _Place(NamedTuple):
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+_BOX_W, _BOX_H = 170.0, 92.0
+_WIDE = {
+    "driver": _Place(0, 24, _BOX_W, _BOX_H),
+    "tx_ring": _Place(206, 24, _BOX_W, _BOX_H),
+    "down": _Place(412, 24, _BOX_W, _BOX_H),
+    "tx_buffer": _Place(618, 24, _BOX_W, _BOX_H),
+    "guest": _Place(0, 214, _BOX_W, _BOX_H),
+    "rx_ring": _Place(206, 214, _BOX_W, _BOX_H),
+    "up": _Place(412, 214, _BOX_W, _BOX_H),
+    "rx_buffer": _Place(618, 214, _BOX_W, _BOX_H),
+    "tags": _Place(412, 123, _BOX_W, 84),
+    "switch": _Place(824, 24, 136, 282),
+    "wire": _Place(996, 119, 136, _BOX_H),
+}
+_WIDE_SIZE = (1132.0, 306.0)
+_NARROW = {
+    "driver": _Place(0, 24, _BOX_W, _BOX_H),
+    "tx_ring": _Place(0, 138, _BOX_W, _BOX_H),
+    "down": _Place(0, 252, _BOX_W, _BOX_H),
+    "tx_buffer": _Place(0, 452, _BOX_W, _BOX_H),
+    "guest": _Place(190, 24, _BOX_W, _BOX_H),
+    "rx_ring": _Place(190, 138, _BOX_W, _BOX_H),
+    "up": _Place(190, 252, _BOX_W, _BOX_H),
+    "rx_buffer": _Place(190, 452, _BOX_W, _BOX_H),
+    "tags": _Place(95, 356, _BOX_W, 84),
+    "switch": _Place(0, 566, 360, 74),
+    "wire": _Place(95, 662, _BOX_W, 74),
+}
+_NARROW_SIZE = (360.0, 736.0)
+_SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
+_RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
+
+
+def datapath_parts(result: Result) -> dict[str, Part]:
+    """Return the parts of the datapath by name, each with its figures; what a result does not know is left out."""
+    shares, queues, nic = result.utilization, result.queues, result.config.get("nic")
+    nic = nic if isinstance(nic, Mapping) else {}
+    per_frame = frame_bytes_total(result)
+    up, down = result.pcie.up.utilization, result.pcie.down.utilization
+    core = _sum(shares.get("driver.tx"), shares.get("driver.rx"))
+    tx_slots, rx_slots = _whole(nic.get("tx_ring")), _whole(nic.get("rx_ring"))
+    return {
+        "driver": Part("VM drivers", _core_lines(core, "sending", shares.get("driver.tx")), core),
+        "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, "frames"),
+        "down": Part("PCIe down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
+        "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
+        "tags": _tags(result),
+        "switch": _switch(result),
+        "wire": _wire(result),
+        "rx_buffer": _buffer("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
+        "up": Part("PCIe up", (f"{percent_text(up)} busy", _bytes_line(per_frame.get("up"))), up),
+        "rx_ring": _ring("Rx rings", queues.get("rx_ring"), rx_slots, "used"),
+        "guest": Part("Guests", _core_lines(core, "receiving", shares.get("driver.rx")), core),
+    }
+
+
+def datapath_figure(result: Result, key: str) -> str:
+    """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page."""
+    parts = datapath_parts(result)
+    limit = _PART_OF.get(result.bottleneck.resource)
+    link = link_words(result.config)
+    words = _description(parts, limit)
+    return "".join(
+        _drawing(f"{key}-{name}", name, places, size, parts, limit, link, words)
+        for name, places, size in (("wide", _WIDE, _WIDE_SIZE), ("narrow", _NARROW, _NARROW_SIZE))
+    )
+
+
+def _sum(*shares: float | None) -> float | None:
+    known = [share for share in shares if share is not None]
+    return sum(known) if known else None
+
+
+def _core_lines(core: float | None, verb: str, share: float | None) -> tuple[str, ...]:
+    if core is None:
+        return ()
+    return (f"busiest core {percent_text(core)}", f"{percent_text(share or 0.0)} {verb}")
+
+
+def _ring(title: str, depth: QueueDepth | None, n_slots: int | None, unit: str) -> Part:
+    if depth is None:
+        return Part(title, ())
+    if not n_slots or n_slots < 2:
+        return Part(title, (f"{three_digits(depth.mean)} {unit}", f"at most {count_text(depth.max)}"))
+    # A ring holds one less than its descriptors: with all taken, head and tail would meet.
+    share = depth.mean / (n_slots - 1)
+    lines = (f"{three_digits(depth.mean)} of {n_slots - 1:,} {unit}", f"at most {count_text(depth.max)}")
+    return Part(title, lines, min(1.0, share))
+
+
+def _buffer(title: str, depth: QueueDepth | None, size: object) -> Part:
+    if depth is None:
+        return Part(title, ())
+    try:
+        n_bytes = parse_bytes(size)
+    except UnitError:
+        return Part(title, (f"{_kib(depth.mean)} KiB", f"at most {_kib(depth.max)} KiB"))
+    lines = (f"{_kib(depth.mean)} of {_kib(n_bytes)} KiB", f"at most {_kib(depth.max)} KiB")
+    return Part(title, lines, min(1.0, depth.mean / n_bytes) if n_bytes else None)
+
+
+def _kib(n_bytes: float) -> str:
+    return three_digits(n_bytes / 1024)
+
+
+def _tags(result: Result) -> Part:
+    """Return the read tags, and beside them how long something waited for credits, where it did."""
+    share, depth = result.utilization.get("pcie.tags"), result.queues.get("tags")
+    pcie = result.config.get("pcie")
+    n_tags = _whole(pcie.get("tags")) if isinstance(pcie, Mapping) else None
+    lines = []
+    if depth is not None:
+        lines.append(f"{three_digits(depth.mean)}{f' of {n_tags}' if n_tags else ''} in use")
+        share = min(1.0, depth.mean / n_tags) if n_tags else share
+    elif share is not None:
+        lines.append(f"all in use {percent_text(share)}")
+    lacking = result.stalls_ns.credits / result.window.duration_ns if result.window.duration_ns > 0 else 0.0
+    if lacking <= 0:
+        return Part("Read tags", tuple(lines), share)
+    return Part("Tags, credits", (*lines, f"credits lack {percent_text(lacking)}"), max(share or 0.0, lacking))
+
+
+def _switch(result: Result) -> Part:
+    shares = {"bus": result.utilization.get("switch.bus"), "pipeline": result.utilization.get("nic.pipeline")}
+    known = {name: share for name, share in shares.items() if share}
+    lines = tuple(f"{name} {percent_text(share)}" for name, share in known.items())
+    return Part("Switch", lines or ("takes no time",), max(known.values(), default=None))
+
+
+def _wire(result: Result) -> Part:
+    wire = result.wire
+    if not (wire.tx_gbps or wire.rx_gbps or wire.utilization):
+        return Part("Wire", ("no traffic",))
+    rates = f"{decimals_text(wire.tx_gbps, 2)} / {decimals_text(wire.rx_gbps, 2)} Gb/s"
+    return Part("Wire, out / in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
+
+
+def _bytes_line(n_bytes: float | None) -> str:
+    return "" if n_bytes is None else f"{n_bytes:,.0f} B a frame"
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _description(parts: Mapping[str, Part], limit: str | None) -> str:
+    told = [
+        f"{part.title}: {', '.join(filter(None, part.lines)) or 'not known'}{' (the limit)' if name == limit else ''}"
+        for name, part in parts.items()
+    ]
+    return f"{'; '.join(told)}."
+
+
+def _drawing(
+    key: str,
+    name: str,
+    places: Mapping[str, _Place],
+    size: tuple[float, float],
+    parts: Mapping[str, Part],
+    limit: str | None,
+    link: str,
+    words: str,
+) -> str:
+    tag = f"{escape(link)} link" if link else "the link"
+    title = f"The way of a frame, from driver to guest, over {tag}"
+    head = (
+        f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {size[0] + 4:g} {size[1] + 4:g}" '
+        f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
+        f'<desc id="{key}-d">{escape(words)}</desc>'
+        f'<defs><marker id="{key}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
+        'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" class="arrowhead"/></marker></defs>'
+    )
+    arrows = "".join(
+        _arrow(places[start], places[end], f"{key}-a") for way in (_SENDING, _RECEIVING) for start, end in pairwise(way)
+    )
+    wire, switch = places["wire"], places["switch"]
+    arrows += _arrow(switch, wire, f"{key}-a", both=True)
+    boxes = "".join(_box(places[part], parts[part], part == limit) for part in places)
+    return f"{head}{_captions(name, places, link)}{arrows}{boxes}</svg>\n"
+
+
+def _captions(name: str, places: Mapping[str, _Place], link: str) -> str:
+    """Write the words above (wide) the columns; the narrow picture has them over its two columns."""
+    words: tuple[tuple[_Place, str], ...]
+    if name == "narrow":
+        words = ((places["driver"], "sending, downwards"), (places["guest"], "receiving, upwards"))
+    else:
+        words = (
+            (places["driver"], "host, sending"),
+            (places["guest"], "host, receiving"),
+            (places["down"], link),
+            (places["tx_buffer"], "adapter"),
+        )
+    return "".join(
+        f'<text x="{place.x:g}" y="{place.y - 8:g}" class="caption">{escape(text)}</text>' for place, text in words
+    )
+
+
+def _arrow(start: _Place, end: _Place, marker: str, both: bool = False) -> str:
+    """Draw an arrow between the facing sides of two boxes, where the smaller one has its middle."""
+    if start.x + start.width <= end.x or end.x + end.width <= start.x:
+        forward = start.x < end.x
+        x1, x2 = (start.x + start.width, end.x) if forward else (start.x, end.x + end.width)
+        small = min(start, end, key=lambda place: place.height)
+        y1 = y2 = small.y + small.height / 2
+    else:
+        forward = start.y < end.y
+        y1, y2 = (start.y + start.height, end.y) if forward else (start.y, end.y + end.height)
+        small = min(start, end, key=lambda place: place.width)
+        x1 = x2 = small.x + small.width / 2
+    ends = f' marker-start="url(#{marker})"' if both else ""
+    return f'<path d="M{x1:g} {y1:g}L{x2:g} {y2:g}" class="arrow" marker-end="url(#{marker})"{ends}/>'
+
+
+def _box(place: _Place, part: Part, is_limit: bool) -> str:
+    x, y, width, height = place
+    left = x + 12
+    level = _level(part.share)
+    classes = f"part {level}{' limit' if is_limit else ''}"
+    rows = [f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="7" class="box"/>']
+    rows.append(f'<text x="{left:g}" y="{y + 23:g}" class="title">{escape(part.title)}</text>')
+    rows += [
+        f'<text x="{left:g}" y="{y + 43 + 18 * index:g}" class="figure">{escape(line)}</text>'
+        for index, line in enumerate(line for line in part.lines if line)
+    ]
+    if part.share is not None:
+        full = width - 24
+        filled = full * min(1.0, max(0.0, part.share))
+        top = y + height - 15
+        rows.append(f'<rect x="{left:g}" y="{top:g}" width="{full:g}" height="6" rx="3" class="rail"/>')
+        rows.append(f'<rect x="{left:g}" y="{top:g}" width="{filled:.4g}" height="6" rx="3" class="meter"/>')
+    if is_limit:
+        rows.append(f'<text x="{x + width - 10:g}" y="{y + 23:g}" class="flag">limit</text>')
+    return f'<g class="{classes}">{"".join(rows)}</g>'
+
+
+def _level(share: float | None) -> str:
+    if share is None:
+        return "unknown"
+    return "full" if share >= FULL_FROM else "busy" if share >= BUSY_FROM else "calm"

@@ -1,0 +1,203 @@
+"""What was modelled, in one sentence, from a result's configuration; nothing is invented that it does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from hwmodel.report.quantities import printable, three_digits
+
+_MODES = {
+    "veb": "its own bridge (VEB)",
+    "vepa": "the adjacent switch (VEPA)",
+    "vn_tag": "the adjacent switch (VN-Tag)",
+    "e_tag": "the adjacent switch (E-TAG)",
+    "multichannel": "S-channels (multichannel)",
+}
+_PATTERNS = {
+    "pairs": "VMs in pairs send {frames} to each other",
+    "ring": "each VM sends {frames} to the next",
+    "uniform": "each VM sends {frames} to all others at random",
+    "incast": "all VMs send {frames} to {incast_to}",
+    "broadcast": "each VM broadcasts {frames}",
+    "multicast": "each VM sends {frames} to multicast groups",
+    "to_wire": "each VM sends {frames} to the wire",
+}
+_MOST_LISTED = 3
+_OF_CEILING = "of ceiling"
+
+
+def modelled_sentence(config: Mapping[str, Any]) -> str:
+    """Return one sentence: adapter, link, VMs, switch, traffic, load, driver; empty if none is said."""
+    parts = [_adapter_words(config), _traffic_words(config), _driver_words(config)]
+    text = "; ".join(part for part in parts if part)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def link_words(config: Mapping[str, Any]) -> str:
+    """Return the link's name, such as `PCIe Gen2 x4`; empty where the configuration does not say."""
+    pcie = _block(config, "pcie")
+    if "generation" not in pcie or "lanes" not in pcie:
+        return ""
+    return printable(f"PCIe Gen{pcie['generation']} x{pcie['lanes']}")
+
+
+def default_label(config: Mapping[str, Any]) -> str:
+    """Return a short name for a run that nobody named: adapter, link, VMs."""
+    adapter, n_vfs = _preset_words(_block(config, "nic")), _block(config, "nic").get("vfs")
+    vms = f"{n_vfs} VFs" if n_vfs is not None else ""
+    return printable(", ".join(part for part in (adapter, link_words(config), vms) if part))
+
+
+def is_closed_loop(config: Mapping[str, Any]) -> bool:
+    """Say whether senders offer a frame as soon as a Tx ring has room, so that latency includes a full ring."""
+    workload = _block(config, "workload")
+    if workload.get("pcap") is not None:
+        return bool(workload.get("pcap_time") == "asap")
+    pattern = workload.get("pattern")
+    if workload.get("load") != "saturate" or pattern in (None, "none"):
+        return False
+    if pattern == "flows":
+        return any(rate is None and source != "uplink" for source, _, rate in _flows(workload))
+    return True
+
+
+def frame_words(workload: Mapping[str, Any]) -> str:
+    """Return the frames' lengths: `1518 B frames`, `frames of 64 B (58 %), 570 B (33 %) and 1518 B (8 %)`."""
+    sizes = workload.get("sizes")
+    if isinstance(sizes, Sequence) and not isinstance(sizes, str) and sizes:
+        total = sum(weight for _, weight in sizes)
+        if len(sizes) > _MOST_LISTED:
+            mean = sum(n_bytes * weight for n_bytes, weight in sizes) / total
+            return f"frames of {len(sizes)} sizes, {mean:.0f} B on average"
+        return "frames of " + _listed([f"{n_bytes} B ({100 * weight / total:.0f} %)" for n_bytes, weight in sizes])
+    n_bytes = workload.get("frame_bytes")
+    return f"{n_bytes} B frames" if n_bytes is not None else "frames"
+
+
+def _adapter_words(config: Mapping[str, Any]) -> str:
+    pcie, nic, switch = _block(config, "pcie"), _block(config, "nic"), _block(config, "switch")
+    adapter, link = _preset_words(nic), link_words(config)
+    if not (adapter or link):
+        return ""
+    text = f"{adapter or 'an adapter'}{f' on {link}' if link else ''}"
+    if "max_payload" in pcie:
+        text += f" (MPS {_spaced(pcie['max_payload'])})"
+    if "vfs" in nic:
+        text += f" with {nic['vfs']} VF{'s' * (nic['vfs'] != 1)}"
+    mode = switch.get("mode")
+    return f"{text}, switched by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
+
+
+def _spaced(amount: object) -> str:
+    """Put a space between a number and its unit: `256 B`."""
+    text = printable(str(amount))
+    digits = text.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return f"{digits} {text[len(digits) :]}" if digits and digits != text else text
+
+
+def _preset_words(nic: Mapping[str, Any]) -> str:
+    if "preset" not in nic:
+        return ""
+    preset = nic["preset"]
+    # "an 82599", "an X540": each known name begins with the sound of a vowel.
+    return "an adapter without limits of a device" if preset is None else f"an {printable(str(preset))} adapter"
+
+
+def _traffic_words(config: Mapping[str, Any]) -> str:
+    workload = _block(config, "workload")
+    if not workload:
+        return ""
+    if workload.get("pcap") is not None:
+        when = "as fast as the adapter takes them" if workload.get("pcap_time") == "asap" else "at their recorded times"
+        senders = f"the frames of {printable(PurePath(str(workload['pcap'])).name)} are sent {when}"
+    else:
+        senders = _pattern_words(workload)
+    outside = _outside_words(workload)
+    return "; ".join(part for part in (senders, outside) if part) or "nobody sends"
+
+
+def _pattern_words(workload: Mapping[str, Any]) -> str:
+    pattern = workload.get("pattern")
+    frames = frame_words(workload)
+    if pattern in (None, "none") or (workload.get("load") == 0 and pattern != "flows"):
+        return ""
+    if pattern == "flows":
+        return _flow_words(workload, frames)
+    words = _PATTERNS.get(pattern, printable(f"{pattern}: {frames}"))
+    text = words.format(frames=frames, incast_to=printable(str(workload.get("incast_to", "vf0"))))
+    share = workload.get("wire_share")
+    if isinstance(share, int | float) and share:
+        text += f", {100 * share:.3g} % of them to the wire"
+    return f"{text}, {load_words(workload)}"
+
+
+def _flow_words(workload: Mapping[str, Any], frames: str) -> str:
+    flows = _flows(workload)
+    if len(flows) <= _MOST_LISTED:
+        named = [f"{source} to {to}{f' at {rate}' if rate is not None else ''}" for source, to, rate in flows]
+        text = f"{frames} flow from {printable(_listed(named))}"
+    else:
+        rated = sum(rate is not None for _, _, rate in flows)
+        kinds = "all" if rated == len(flows) else ("none" if not rated else str(rated))
+        text = f"{frames} in {len(flows)} flows, {kinds} of them with rates of their own"
+    return text if all(rate is not None for *_, rate in flows) else f"{text}, {load_words(workload)}"
+
+
+def load_words(workload: Mapping[str, Any]) -> str:
+    """Return how much is offered, and when: `as fast as their Tx rings take them`, `at 80 % of the port's rate`."""
+    load = workload.get("load")
+    if load == "saturate":
+        return "as fast as their Tx rings take them (load: saturate)"
+    arrivals = workload.get("arrivals")
+    when = f", {printable(arrivals)} arrivals" if isinstance(arrivals, str) else ""
+    if workload.get("zipf") is not None:
+        when = f", shared by Zipf's law with exponent {workload['zipf']}{when}"
+    elif workload.get("weights"):
+        when = f", shared by weights{when}"
+    if isinstance(load, int | float):
+        return f"at {three_digits(100 * load)} % of the port's rate in all{when}"
+    if isinstance(load, str) and load.endswith(_OF_CEILING):
+        share = load.removesuffix(_OF_CEILING).strip().rstrip("%").strip()
+        return printable(f"at {share} % of the closed form's ceiling in all{when}")
+    return printable(f"at {load} from each VM{when}") if load is not None else "at no stated load"
+
+
+def _outside_words(workload: Mapping[str, Any]) -> str:
+    external = workload.get("external")
+    if not isinstance(external, Mapping):
+        return ""
+    to = external.get("to", "all")
+    targets = "all VMs" if to == "all" else printable(_listed([str(name) for name in to]))
+    return f"{frame_words(external)} come in from the wire at {printable(str(external.get('rate')))} for {targets}"
+
+
+def _driver_words(config: Mapping[str, Any]) -> str:
+    driver = _block(config, "driver")
+    if "preset" not in driver:
+        return ""
+    preset = driver["preset"]
+    name = "driver without preset" if preset is None else f"{printable(str(preset))} driver"
+    batch = driver.get("rx_interrupt_batch")
+    if batch is None:
+        return name
+    moderation = str(driver.get("moderation", "0ns"))
+    if not moderation.startswith("0"):
+        return f"{name} with interrupts at most every {printable(moderation)}"
+    return f"{name} that polls" if batch == 0 else f"{name} with an interrupt every {batch} frames"
+
+
+def _flows(workload: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Return (source, target, rate or None) of each flow; entries of another shape are left out."""
+    listed = workload.get("flows") or []
+    return [(str(one[0]), str(one[1]), one[2] if len(one) > 2 else None) for one in listed if len(one) in (2, 3)]
+
+
+def _block(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    block = config.get(name)
+    return block if isinstance(block, Mapping) else {}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

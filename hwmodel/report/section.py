@@ -1,0 +1,159 @@
+"""What the page shows of one result: finished texts, tables and figures, in the places that the template names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hwmodel.report import figures, tables
+from hwmodel.report.configuration import config_text
+from hwmodel.report.datapath import datapath_figure
+from hwmodel.report.modelled import modelled_sentence
+from hwmodel.report.quantities import page_time, printable
+from hwmodel.report.reading import (
+    PURPOSE_WORDS,
+    STALL_WORDS,
+    bytes_per_frame,
+    frame_balance,
+    largest_part_sentence,
+    latency_note,
+    limit_words,
+    link_rows,
+    outcome_words,
+    stall_shares,
+)
+from hwmodel.report.svg import ORANGE, VERMILION
+from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.result import FlowResult, Result
+
+MOST_FLOW_BARS = 24
+FIGURES = ("vms", "busy", "link", "latency", "parts", "relaxed", "flows", "drops", "stalls")
+_PERCENTILES = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
+
+
+def section_of(
+    result: Result, label: str, key: str, with_figures: bool, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Gather what the template shows of one result; `key` begins the ids of all that is in it."""
+    return {
+        "key": key,
+        "label": label,
+        "modelled": modelled_sentence(result.config),
+        "outcome": _outcome(result),
+        "limit": _limit(result),
+        "warnings": [printable(warning) for warning in result.warnings],
+        "latency_note": latency_note(result),
+        "largest_part": largest_part_sentence(result),
+        "balance": frame_balance(result),
+        "n_vms_left_out": max(0, len(result.vms) - tables.MOST_VM_ROWS),
+        "n_flows": len(result.flows),
+        "link": link_rows(result),
+        "colours": figures.PURPOSE_COLOURS,
+        "config": config_text(result.config),
+        "tables": {
+            "closed_form": tables.closed_form_table(result),
+            "ceilings": tables.ceilings_table(result),
+            "next_steps": tables.next_steps_table(result),
+            "relaxed": tables.relaxed_table(result),
+            "latency": tables.latency_table(result),
+            "parts": tables.parts_table(result),
+            "vms": tables.vm_table(result),
+            "drops": tables.drop_table(result),
+            "flows": tables.flow_table(result),
+            "queues": tables.queue_table(result),
+            "waits": tables.wait_table(result),
+            "facts": tables.fact_table(result),
+            "changed": tables.changed_table(result, defaults),
+        },
+        "datapath": datapath_figure(result, f"{key}-path") if with_figures else "",
+        "figures": _figures(result, key) if with_figures else dict.fromkeys(FIGURES, ""),
+    }
+
+
+def _outcome(result: Result) -> str:
+    """Return what came out, in one sentence."""
+    text = outcome_words(result)
+    if result.latency_ns.p50 is not None:
+        text += f"; median latency {page_time(result.latency_ns.p50, result.intervals.get('latency_ns.p50'))}"
+    return printable(f"{text}.")
+
+
+def _limit(result: Result) -> str:
+    """Return what limits, in one sentence and its reason."""
+    words = limit_words(result.bottleneck)
+    return printable(f"{words[0].upper()}{words[1:]}. {result.bottleneck.why}")
+
+
+def _figures(result: Result, key: str) -> dict[str, str]:
+    """Draw what this result has numbers for, by the place in the page."""
+    drawn = dict.fromkeys(FIGURES, "")
+    vms = result.vms
+    if any(vm.tx_gbps is not None or vm.rx_gbps is not None for vm in vms):
+        sent, received = ([vm.tx_gbps or 0.0 for vm in vms], [vm.rx_gbps or 0.0 for vm in vms])
+        drawn["vms"] = figures.throughput_by_vm(f"{key}-vms", [vm.name for vm in vms], sent, received)
+    measured = [flow for flow in result.flows if flow.gbps is not None]
+    if measured:
+        drawn["flows"] = _flow_figure(measured, f"{key}-flows")
+    drawn["latency"], drawn["parts"] = _latency_figure(result, f"{key}-latency"), _parts_figure(result, f"{key}-parts")
+    per_frame = bytes_per_frame(result)
+    if per_frame:
+        drawn["link"] = figures.link_bytes(f"{key}-link", per_frame["up"], per_frame["down"], PURPOSE_WORDS)
+    if result.drops and any(result.drops.values()):
+        reasons = sorted(result.drops, key=lambda reason: (-result.drops[reason], reason))[:MOST_FLOW_BARS]
+        counts = [result.drops[reason] for reason in reasons]
+        drawn["drops"] = figures.bars(f"{key}-drops", reasons, counts, "frames", "Drops by reason", VERMILION)
+    drawn["busy"] = _busy_figure(result, f"{key}-busy")
+    drawn["relaxed"] = _relaxed_figure(result, f"{key}-relaxed")
+    stalls = stall_shares(result)
+    if any(stalls.values()):
+        labels, shares = [STALL_WORDS[name] for name in stalls], list(stalls.values())
+        axis = "share of the window spent waiting, %"
+        drawn["stalls"] = figures.share_bars(f"{key}-stalls", labels, shares, axis, "Waiting by cause")
+    return drawn
+
+
+def _latency_figure(result: Result, key: str) -> str:
+    if not result.latency_histogram:
+        return ""
+    marks = {name: getattr(result.latency_ns, attribute) for name, attribute in _PERCENTILES}
+    known = {name: time_ns for name, time_ns in marks.items() if time_ns is not None}
+    return figures.latency_distribution(key, result.latency_histogram, known, result.latency_ns.min)
+
+
+def _parts_figure(result: Result, key: str) -> str:
+    """Draw the parts of the mean, those that take no time left out."""
+    mean = result.latency_parts_ns.get("mean", {})
+    names = [name for name in PARTS if mean.get(name, 0.0) > 0]
+    if not names:
+        return ""
+    words = [PART_WORDS[name].removeprefix("the ") for name in names]
+    title = "Where a frame's time goes, from post to taken by the guest, on average"
+    return figures.waterfall(key, words, [mean[name] for name in names], "time since the post, mean", title)
+
+
+def _relaxed_figure(result: Result, key: str) -> str:
+    ranked = sorted((one for one in result.relaxed if one.gain is not None), key=lambda one: -(one.gain or 0.0))
+    if not ranked:
+        return ""
+    labels, gains = [one.change.replace("->", "→") for one in ranked], [one.gain or 0.0 for one in ranked]
+    return figures.gain_bars(
+        key, labels, gains, "gain in throughput, %", "Throughput gained by each resource made larger"
+    )
+
+
+def _busy_figure(result: Result, key: str) -> str:
+    shares = {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization, **result.utilization}
+    if result.wire.utilization:
+        shares.setdefault("wire", result.wire.utilization)
+    ranked = sorted(shares, key=lambda name: -shares[name])
+    return figures.share_bars(
+        key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"
+    )
+
+
+def _flow_figure(flows: Sequence[FlowResult], key: str) -> str:
+    if len(flows) <= MOST_FLOW_BARS:
+        labels = [f"{flow.from_} → {flow.to}" for flow in flows]
+        rates = [flow.gbps or 0.0 for flow in flows]
+        return figures.bars(key, labels, rates, "throughput, Gb/s", "Throughput of each flow", ORANGE)
+    return figures.flow_matrix(key, [(flow.from_, flow.to, flow.gbps or 0.0) for flow in flows])

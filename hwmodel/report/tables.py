@@ -1,0 +1,242 @@
+"""The tables of the page for one result: a header and rows of finished texts, which the template escapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hwmodel.report.configuration import changed_keys
+from hwmodel.report.quantities import (
+    MISSING,
+    count_text,
+    decimals_text,
+    gbps_text,
+    mpps_text,
+    page_time,
+    page_time_unit,
+    percent_text,
+    printable,
+    scaled_text,
+    three_digits,
+)
+from hwmodel.report.reading import QUEUE_UNITS, STALL_WORDS, frame_bytes_total, latency_rows, stall_shares
+from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.result import FlowResult, Latency, Result, VmResult
+
+MOST_FLOW_ROWS = 16
+MOST_VM_ROWS = 130
+_LATENCY_COLUMNS = ("min", "mean", "p50", "p99", "p999", "max")
+_PART_COLUMNS = (("mean", "mean"), ("p50", "p50 frame"), ("p99", "p99 frame"), ("p999", "p99.9 frame"))
+_LIMIT_OF = {"up": "pcie.up", "down": "pcie.down"}  # what the closed form calls them
+
+
+class Table(NamedTuple):
+    """A table: `texts` are the columns that hold no numbers, `marked` is the row that stands out."""
+
+    header: tuple[str, ...]
+    rows: list[list[str]]
+    texts: tuple[int, ...] = (0,)
+    marked: int | None = None
+
+
+def closed_form_table(result: Result) -> Table | None:
+    """Return the simulation beside the closed form, None for results without it."""
+    closed = result.closed_form
+    if closed is None:
+        return None
+    totals, intervals, per_frame = result.totals, result.intervals, frame_bytes_total(result)
+    rows = [
+        ["throughput", gbps_text(totals.gbps, intervals.get("totals.gbps")), f"at most {gbps_text(closed.gbps)}",
+         _off(totals.gbps, closed.gbps)],
+        ["frames", mpps_text(totals.mpps, intervals.get("totals.mpps")), f"at most {mpps_text(closed.mpps)}",
+         _off(totals.mpps, closed.mpps)],
+    ]  # fmt: skip
+    for name, n_bytes in (("up", closed.up_bytes), ("down", closed.down_bytes)):
+        simulated = per_frame.get(name)
+        shown = MISSING if simulated is None else f"{simulated:,.1f} B"
+        rows.append([f"bytes a frame, {name}", shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
+    measured = result.latency_to_guest_ns if result.latency_to_guest_ns.p50 is not None else result.latency_ns
+    if closed.unloaded_latency_ns is not None:
+        alone = f"{page_time(closed.unloaded_latency_ns)} alone"
+        ratio = _times(measured.p50, closed.unloaded_latency_ns)
+        rows.append(["latency of a frame", f"{page_time(measured.p50)} median", alone, ratio])
+    limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
+    rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
+    return Table(("", "simulated", "closed form", "difference"), rows)
+
+
+def ceilings_table(result: Result) -> Table | None:
+    """Return at which rate each resource is full by the closed form, the lowest first."""
+    ceilings = result.closed_form.ceilings if result.closed_form is not None else ()
+    known = sorted((one for one in ceilings if one.offered_mpps is not None), key=lambda one: one.offered_mpps or 0.0)
+    if not known:
+        return None
+    rows = [[printable(one.resource), mpps_text(one.offered_mpps), printable(one.what)] for one in known]
+    return Table(("resource", "full at, offered", "which"), rows, texts=(0, 2))
+
+
+def next_steps_table(result: Result) -> Table | None:
+    """Return what the closed form gives with one key changed."""
+    closed = result.closed_form
+    if closed is None or not closed.next_steps:
+        return None
+    rows = [
+        [
+            f"{printable(step.key)}: {printable(step.was)} → {printable(step.value)}",
+            gbps_text(step.gbps),
+            _off(step.gbps, closed.gbps),
+            page_time(step.unloaded_latency_ns),
+            printable(_LIMIT_OF.get(step.limited_by, step.limited_by)),
+        ]
+        for step in closed.next_steps
+    ]
+    return Table(("change", "at most", "gain", "frame alone", "then limited by"), rows, texts=(0, 4))
+
+
+def relaxed_table(result: Result) -> Table | None:
+    """Return what a run gives with each resource in turn made larger, by `hwmodel explain`."""
+    rows = [
+        [
+            printable(one.resource),
+            printable(one.change).replace("->", "→"),
+            gbps_text(one.gbps),
+            MISSING if one.gain is None else _percent_change(one.gain),
+            MISSING if one.p50_change is None else _percent_change(one.p50_change),
+        ]
+        for one in result.relaxed
+    ]
+    named = [at for at, one in enumerate(result.relaxed) if one.is_bottleneck]
+    header = ("made larger", "change", "throughput", "gain", "median latency")
+    return Table(header, rows, texts=(0, 1), marked=named[0] if named else None) if rows else None
+
+
+def latency_table(result: Result) -> Table:
+    """Return the latencies, a row each, with intervals where there are some."""
+    rows = latency_rows(result)
+    if result.wire.wait_ns.p50 is not None:
+        rows.append(("waiting for the wire", "wire.wait_ns", result.wire.wait_ns))
+    header = ("of a frame", "min", "mean", "p50", "p99", "p99.9", "max")
+    return Table(header, [_latency_row(words, result, name, latency) for words, name, latency in rows])
+
+
+def _latency_row(words: str, result: Result, name: str, latency: Latency) -> list[str]:
+    """Write a latency's figures in one unit, that of its median or mean, which its name tells."""
+    scale, unit = page_time_unit(latency.p50 if latency.p50 is not None else latency.mean)
+    cells = []
+    for column in _LATENCY_COLUMNS:
+        value, interval = getattr(latency, column), result.intervals.get(f"{name}.{column}")
+        cells.append(MISSING if value is None else scaled_text(value, scale, interval))
+    return [f"{words}, {unit}", *cells]
+
+
+def parts_table(result: Result) -> Table | None:
+    """Return where the time from post to taken by the guest went, a row a part that takes any, then their sum."""
+    parts = result.latency_parts_ns
+    columns = [(name, words) for name, words in _PART_COLUMNS if parts.get(name)]
+    names = [name for name in PARTS if any(parts[column].get(name) for column, _ in columns)]
+    if not names:
+        return None
+    rows = [
+        [PART_WORDS[name].removeprefix("the "), *(page_time(parts[column].get(name, 0.0)) for column, _ in columns)]
+        for name in names
+    ]
+    rows.append(["in all", *(page_time(sum(parts[column].values())) for column, _ in columns)])
+    return Table(("part", *(words for _, words in columns)), rows, marked=len(rows) - 1)
+
+
+def vm_table(result: Result) -> Table:
+    """Return what each VM sent and received, the first of many."""
+    header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50", "p99", "drops, frames")
+    return Table(header, [_vm_row(result, vm) for vm in result.vms[:MOST_VM_ROWS]], texts=(0, 6))
+
+
+def _vm_row(result: Result, vm: VmResult) -> list[str]:
+    drops = ", ".join(f"{printable(reason)} {count_text(n)}" for reason, n in sorted(vm.drops.items()) if n) or MISSING
+    sent, received = (result.intervals.get(f"vms.{vm.name}.{rate}") for rate in ("tx_gbps", "rx_gbps"))
+    rates = [decimals_text(vm.tx_gbps, 3, sent), decimals_text(vm.rx_gbps, 3, received), decimals_text(vm.rx_mpps, 4)]
+    return [printable(vm.name), *rates, page_time(vm.latency_ns.p50), page_time(vm.latency_ns.p99), drops]
+
+
+def flow_table(result: Result) -> Table:
+    """Return the flows to list: all, or of many the slowest and the fastest."""
+    flows: Sequence[FlowResult] = result.flows
+    if len(flows) > MOST_FLOW_ROWS:
+        ordered = sorted(flows, key=lambda flow: flow.gbps or 0.0)
+        half = MOST_FLOW_ROWS // 2
+        flows = [*ordered[:half], *ordered[-half:]]
+    rows = [
+        [
+            printable(flow.from_),
+            printable(flow.to),
+            count_text(flow.offered),
+            count_text(flow.delivered),
+            MISSING if flow.gbps is None else three_digits(flow.gbps),
+            page_time(flow.latency_ns.p50),
+            page_time(flow.latency_ns.p99),
+        ]
+        for flow in flows
+    ]
+    return Table(("from", "to", "offered, frames", "delivered, frames", "Gb/s", "p50", "p99"), rows, texts=(0, 1))
+
+
+def drop_table(result: Result) -> Table:
+    """Return how many frames were dropped, by reason."""
+    rows = [[printable(reason), count_text(count)] for reason, count in sorted(result.drops.items()) if count]
+    return Table(("drop reason", "frames, whole run"), rows)
+
+
+def queue_table(result: Result) -> Table:
+    """Return the depth of each kind of queue."""
+    rows = [
+        [printable(name), three_digits(depth.mean), count_text(depth.max), QUEUE_UNITS.get(name, "")]
+        for name, depth in sorted(result.queues.items())
+    ]
+    return Table(("queue", "mean", "largest", "unit"), rows, texts=(0, 3))
+
+
+def wait_table(result: Result) -> Table:
+    """Return for how much of the window something stood waiting, by what it waited for."""
+    rows = [[STALL_WORDS[name], percent_text(share)] for name, share in stall_shares(result).items()]
+    return Table(("something stood waiting for", "share of the window"), rows)
+
+
+def fact_table(result: Result) -> Table:
+    """Return the single figures of a result."""
+    window, wire, pcie = result.window, result.wire, result.pcie
+    rows = [
+        ["measured window", f"{page_time(window.start_ns)} to {page_time(window.end_ns)} of simulated time"],
+        ["frames delivered in it", count_text(result.window_frames)],
+        ["link busy", f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}"],
+        ["host cores busy with drivers", three_digits(result.cpu.cores_busy)],
+    ]
+    if result.fairness_jain is not None:
+        rows.append(["fairness between senders (Jain, 1 is even)", f"{result.fairness_jain:.4f}"])
+    if wire.tx_gbps or wire.rx_gbps:
+        rates = f"out {gbps_text(wire.tx_gbps)}, in {gbps_text(wire.rx_gbps)}, busy {percent_text(wire.utilization)}"
+        rows.append(["wire", rates])
+    looked_up = result.iotlb.hits + result.iotlb.misses
+    if looked_up:
+        rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
+    rows.append(["seed, configuration", f"{result.seed}, {printable(result.config_hash)}"])
+    return Table(("figure", "value"), rows, texts=(0, 1))
+
+
+def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table | None:
+    """Return what the configuration says that its defaults (a resolved configuration) do not; None without these."""
+    if defaults is None:
+        return None
+    rows = [[one.key, *one.values] for one in changed_keys(result.config, defaults)]
+    return Table(("key", "value", "default"), rows, texts=(0, 1, 2)) if rows else None
+
+
+def _off(value: float | None, reference: float) -> str:
+    return MISSING if value is None or reference <= 0 else _percent_change(value / reference - 1)
+
+
+def _percent_change(change: float) -> str:
+    shown = f"{100 * change:+.1f} %"
+    return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
+
+
+def _times(value: float | None, reference: float) -> str:
+    return MISSING if value is None or reference <= 0 else f"{three_digits(value / reference)} ×"

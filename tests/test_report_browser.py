@@ -1,0 +1,92 @@
+"""The page in a browser, on a desk, on a telephone and on paper: no message, nothing cut, no heading left alone."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+
+import pytest
+
+from hwmodel.report import file_labels, render_page
+from hwmodel.results import QueueDepth, Stalls
+from tests import chromium
+from tests.sample_result import many_vfs_result, sample_config, sample_relaxed, sample_result, unmeasured_result
+
+pytestmark = pytest.mark.skipif(
+    chromium.COMMAND is None, reason="no Chromium: Debian has it as a package, Ubuntu as a snap alone"
+)
+HEADING = re.compile(r"<(h[1-3]|figcaption|caption|summary)[^>]*>(.*?)</\1>", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """Render a page on which everything stands that a page can hold."""
+    nic = {**sample_config()["nic"], "tx_buffer": "160KiB", "rx_buffer": "512KiB"}
+    queues = {**sample_result().queues, "rx_buffer": QueueDepth(mean=523_844.0, max=523_844)}
+    vms = sample_result().vms
+    result = sample_result(
+        vms=[dataclasses.replace(vm, rx_gbps=0.106 + 0.004 * at, tx_gbps=0.134) for at, vm in enumerate(vms)],
+        intervals={**sample_result().intervals, "vms.vf0.rx_gbps": (0.1, 0.2), "vms.vf0.tx_gbps": (0.1, 0.2)},
+        config={**sample_config(), "nic": nic},
+        queues={**queues, "tags": QueueDepth(mean=31.73, max=32)},
+        utilization={"pcie.tags": 0.997, "driver.tx": 0.5, "driver.rx": 0.5, "switch.bus": 0.999, "nic.pipeline": 1.0},
+        stalls_ns=Stalls(tags=1e6, credits=2e7, credits_posted=2e7, buffer=18e6),
+        relaxed=sample_relaxed(),
+        warnings=("The median latency was still rising at the end of the window: the run is not steady.",),
+        drops={"NO_DESCRIPTOR": 12_345, "SPOOFED_MAC": 3},
+    )
+    return render_page([result], ["sriov_10g_gen2x4.yaml"], defaults=[sample_config()])
+
+
+@pytest.fixture(scope="module")
+def comparison() -> str:
+    """Render twenty runs whose files have long names."""
+    results, files = [], []
+    for at in range(20):
+        config = copy.deepcopy(sample_config())
+        config["pcie"].update(lanes=2 ** (at % 4), max_payload=("128B", "256B", "512B")[at % 3])
+        config["nic"].update(tx_ring=256 << (at % 2), rx_ring=1024 >> (at % 2))
+        config["workload"].update(load=at / 20, frame_bytes=(64, 1518)[at // 10])
+        results.append(sample_result(config=config, latency_histogram=(), latency_parts_ns={}))
+        payload = config["pcie"]["max_payload"]
+        files.append(f"out/sweep_of_2031/point_{at:02d}_lanes_{2 ** (at % 4)}_payload_{payload}_measured.json")
+    return render_page(results, file_labels(files))
+
+
+def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comparison, tmp_path):
+    pages = {
+        "one": page,
+        "many": comparison,
+        "vfs": render_page([many_vfs_result(64)]),
+        "unmeasured": render_page([unmeasured_result()]),
+    }
+    frames = {f"{name}-{width}": (text, width) for name, text in pages.items() for width in (1280, 400)}
+    seen = chromium.lay_out(frames, tmp_path)
+    assert seen.console == []
+    assert {name: frame["found"] for name, frame in seen.frames.items()} == {name: [] for name in frames}
+    assert seen.frames["one-1280"]["drawings"] == ["wide"]
+    assert seen.frames["one-400"]["drawings"] == ["narrow"]
+
+
+def test_what_is_too_wide_or_forbidden_is_found(page, tmp_path):
+    spoilt = page.replace("post to delivery", "post_to_delivery" * 9).replace("VM drivers", "VM drivers of many guests")
+    spoilt = spoilt.replace("</main>", '<img src="https://example.invalid/x.png"></main>')
+    seen = chromium.lay_out({"spoilt": (spoilt, 400)}, tmp_path)
+    assert any(found.startswith("outside: VM drivers of many") for found in seen.frames["spoilt"]["found"])
+    assert any(found.startswith("scrolls: ") for found in seen.frames["spoilt"]["found"])
+    assert any("Content Security Policy" in line for line in seen.console)
+
+
+def test_on_paper_nothing_is_cut_and_no_heading_is_left_alone(page, tmp_path):
+    sheets = chromium.print_page(page, tmp_path)
+    headings = {" ".join(re.sub("<[^>]*>", "", text).split()) for _, text in HEADING.findall(page)}
+    assert {"Latency", "Configuration", "How busy each resource was"} <= headings
+    assert [sheet.last_line() for sheet in sheets if sheet.last_line() in headings] == []
+    for sheet in sheets:
+        assert (round(sheet.width), round(sheet.height)) == (595, 842)  # A4
+        assert all(word.left >= 20 and word.right <= sheet.width - 20 for word in sheet.words)
+    printed = " ".join(word.text for sheet in sheets for word in sheet.words)
+    # The last column of a table, the configuration, and the end of the page.
+    for words in ("p99.9 frame", "drops, frames", "rx_ring: 512", "seed: 1", "Written by hwmodel"):
+        assert words in printed
