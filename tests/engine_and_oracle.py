@@ -8,14 +8,15 @@ from fractions import Fraction
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hwmodel.config import Config, Mirror, config_from_mapping
 from hwmodel.results import PcieDirection, Result
-from hwmodel.simulation import simulate as run_engine
 from hwmodel.simulation.nic_state import random_words
 from hwmodel.wire.pcap_writer import PcapWriter
-from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Stop
+from hwmodel.workload import build_workload
+from tests.journey_runs import JourneyRun, Journeys, finished_journeys
+from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Outcome, Stop
 from tests.oracles.simpy_nic import simulate as run_oracle
 
 NS_FS = 10**6
@@ -147,10 +148,18 @@ class Figures:
     mirrored: int
 
 
-def run_both(
-    folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()
-) -> tuple[Result, Figures, Figures]:
-    """Run one load through both, over the same window; return the engine's result, its figures, the oracle's.
+class Both(NamedTuple):
+    """One load through both: the engine's result, the figures of both, each finished journey of both."""
+
+    result: Result
+    engine: Figures
+    oracle: Figures
+    engine_journeys: Journeys
+    oracle_journeys: Journeys
+
+
+def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()) -> Both:
+    """Run one load through both, over the same window; return what both found.
 
     `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`.
     """
@@ -165,12 +174,18 @@ def run_both(
         assert frames[0][0] == 0, "the engine counts a capture's time from its first frame"
     write_capture(path, frames)
     config = config_from_mapping(BASE, changes)
-    result = run_engine(config)
+    run = JourneyRun(config, build_workload(config))
+    run.finish()
+    result = run.result()
     if isinstance(load, Mapping):
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
-    stop = Stop(start_fs, end_fs)
-    return result, engine_figures(config, result), oracle_figures(config, load, group, stop)
+    stop = Stop(start_fs, end_fs, keep_journeys=True)
+    outcome = oracle_outcome(config, load, group, stop)
+    oracle_journeys = {each[:3]: each[3:] for each in outcome.journeys}
+    assert len(oracle_journeys) == len(outcome.journeys), "a copy has two journeys"
+    figures = engine_figures(config, result), oracle_figures(outcome)
+    return Both(result, *figures, finished_journeys(run), oracle_journeys)
 
 
 def engine_figures(config: Config, result: Result) -> Figures:
@@ -221,7 +236,7 @@ def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int,
     return tuple(found)
 
 
-def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Figures:
+def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Outcome:
     uplink = config.switch.uplink.vlans
     reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
 
@@ -236,8 +251,10 @@ def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int],
         on_full=config.workload.on_full,
         mirrored_to=partial(mirrored_to, config.switch.mirrors),
     )
-    outcome = run_oracle(parameters_of(config), oracle_load, stop)
+    return run_oracle(parameters_of(config), oracle_load, stop)
 
+
+def oracle_figures(outcome: Outcome) -> Figures:
     def ns(value_fs: float | None) -> float | None:
         return None if value_fs is None else value_fs / NS_FS
 
@@ -261,3 +278,15 @@ def oracle_figures(config: Config, load: Recorded | Loops, group: Sequence[int],
         mirrored_made=outcome.counts.mirrored_made,
         mirrored=outcome.counts.mirrored_delivered,
     )
+
+
+def check_same_journeys(both: Both) -> None:
+    """Check that both have the same journeys: each part of each copy's way, to the femtosecond.
+
+    A core's work is logged by the batch, so the engine may lack what was taken last, a batch for each guest at most.
+    """
+    engine, oracle = both.engine_journeys, both.oracle_journeys
+    different = {name: (way, oracle.get(name)) for name, way in engine.items() if way != oracle.get(name)}
+    assert not different, next(iter(different.items()))
+    assert len(oracle.keys() - engine.keys()) <= (1 + len(VFS)) * both.result.config["driver"]["refill_batch"]
+    assert len(engine) > 1000

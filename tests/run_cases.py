@@ -14,6 +14,7 @@ from hwmodel.results import Result
 from hwmodel.simulation import Run
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries
+from tests.journey_runs import JourneyRun
 
 # Nothing waits for a batch: with this, all that was sent arrives.
 BATCHES_OF_ONE = {
@@ -41,13 +42,13 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def begun(*layers: Mapping[str, Any]) -> Run:
+def begun(*layers: Mapping[str, Any]) -> JourneyRun:
     """Return a run at time 0."""
     config: Config = config_from_mapping(merged(*layers))
-    return Run(config, build_workload(config), lambda _share, _text: None)
+    return JourneyRun(config, build_workload(config))
 
 
-def finished(*layers: Mapping[str, Any]) -> tuple[Run, Result]:
+def finished(*layers: Mapping[str, Any]) -> tuple[JourneyRun, Result]:
     """Run to the end; return the run with its state, and the result."""
     run = begun(*layers)
     for _ in run.pieces():
@@ -112,6 +113,11 @@ class Held:
             nic.finished[queue.first + (i & queue.mask)]
             for queue in self.rx_queues
             for i in range(queue.visible, queue.started)
+        ]
+        self.to_take = [
+            nic.finished[queue.first + (i & queue.mask)]
+            for queue in self.rx_queues
+            for i in range(queue.taken, queue.visible)
         ]
         self.picked = [nic.grant[i % len(nic.grant)] for i in range(nic.grant_head, nic.grant_tail)]
         self.in_pipeline = [nic.pipe[i % len(nic.pipe)] for i in range(nic.pipe_head, nic.pipe_tail)]

@@ -17,7 +17,8 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from tests.engine_and_oracle import GROUP, PF, VF0, VFS, WIRE, Loops, Recorded, run_both
+from tests.engine_and_oracle import GROUP, PF, VF0, VFS, WIRE, Loops, Recorded, check_same_journeys, run_both
+from tests.journey_runs import mean_parts
 
 VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
 GUESTS = (VF0, VF1, VF2, VF3)
@@ -286,9 +287,9 @@ def window_of(load: Recorded | Loops) -> dict[str, str]:
 
 def run(folder, case: Case):
     group = (WIRE, *EVERYONE) if case.load and not isinstance(case.load, Mapping) else ()
-    result, engine, oracle = run_both(folder, {**window_of(case.load), **case.changes}, case.load, group)
-    assert case.matters(result), "the case does not show what it is for"
-    return engine, oracle
+    both = run_both(folder, {**window_of(case.load), **case.changes}, case.load, group)
+    assert case.matters(both.result), "the case does not show what it is for"
+    return both
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,9 @@ def run(folder, case: Case):
 )
 def test_the_same_course(tmp_path, name):
     case = SAME[name]
-    engine, oracle = (asdict(figures) for figures in run(tmp_path, case))
+    both = run(tmp_path, case)
+    check_same_journeys(both)
+    engine, oracle = asdict(both.engine), asdict(both.oracle)
     # A frame belongs to the window by the start of its transmission here, by its end there.
     del engine["wire_wait_ns"], oracle["wire_wait_ns"]
     if not isinstance(case.load, Mapping) and any(source == WIRE for _, source, _, _ in case.load):
@@ -309,7 +312,8 @@ def test_the_same_course(tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TIES)
 def test_nearly_the_same_course(tmp_path, name):
-    engine, oracle = run(tmp_path, TIES[name])
+    both = run(tmp_path, TIES[name])
+    engine, oracle = both.engine, both.oracle
     assert engine.gbps == pytest.approx(oracle.gbps, rel=0.015)
     assert engine.latency_ns == pytest.approx(oracle.latency_ns, rel=0.02)
     assert engine.from_doorbell_ns == pytest.approx(oracle.from_doorbell_ns, rel=0.02)
@@ -317,12 +321,14 @@ def test_nearly_the_same_course(tmp_path, name):
     assert engine.up_bytes == pytest.approx(oracle.up_bytes, rel=0.015)
     assert engine.down_bytes == pytest.approx(oracle.down_bytes, rel=0.015)
     assert engine.vm_frames == pytest.approx(oracle.vm_frames, rel=0.015)
+    parts, of_oracle = mean_parts(both.engine_journeys), mean_parts(both.oracle_journeys)
+    assert parts == pytest.approx(of_oracle, abs=0.02 * sum(of_oracle))
 
 
 def test_waits_for_the_wire(tmp_path):
     load = poisson(2000, 2500, receivers=WIRE_TOO)
     whole = {"run.warmup": "0ns", "run.duration": f"{load[-1][0] + 10**6}ns", "port.rate": "1Gbps"}
-    _, engine, oracle = run_both(tmp_path, whole, load)
+    _, engine, oracle, *_ = run_both(tmp_path, whole, load)
     assert engine.wire_wait_ns > 1000
     assert engine.wire_wait_ns == pytest.approx(oracle.wire_wait_ns, rel=1e-9)
     assert engine.wire_frames == oracle.wire_frames > 300

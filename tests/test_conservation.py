@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwmodel.results import Result
-from hwmodel.simulation import Run
+from tests.journey_runs import JourneyRun, check_journeys, check_time_in_the_machine
 from tests.machine_strategies import MACHINE, WORKLOAD
 from tests.run_cases import BROADCAST, OUTSIDE, Held, finished, frame, merged, write_capture
 
@@ -60,9 +60,10 @@ def check_figures(result: Result) -> None:
     assert result.cpu.cores_busy <= result.config["host"]["cores"] + 1e-9
 
 
-def check_state(run: Run, result: Result) -> None:
-    """Check the counters against a recount of the queues, and each level against its limit."""
+def check_state(run: JourneyRun, result: Result) -> None:
+    """Check counters and journeys against a recount of the queues, and each level against its limit."""
     nic, held = run.state[0], Held(run)
+    check_journeys(run, held)
     assert not nic.overflow
     assert held.frames() == result.totals.in_flight_frames
     assert len(held.copies) == result.totals.copies_in_flight
@@ -93,8 +94,9 @@ def check_state(run: Run, result: Result) -> None:
         assert queue.taken <= queue.visible <= queue.started
 
 
-def check_all_is_back(run: Run, result: Result) -> None:
+def check_all_is_back(run: JourneyRun, result: Result) -> None:
     """Check that the machine is as it was: no frame in it, all room free, all tags and credits and descriptors back."""
+    check_time_in_the_machine(run)
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .records import F64, I32, ints, record
 
 JOURNEY_CAP = 1 << 22  # frames and copies under way, each from the scheduler's pick to the guest that takes it
-JOURNEY_LOG_CAP = 1 << 16
+JOURNEY_LOG_CAP = 1 << 17
 
 # What is stamped on a frame's way, in its order; docs/results.md says of each part between two stamps what it is.
 POST_STAMPS = ("offered_fs", "posted_fs", "rung_fs", "told_fs", "requested_fs", "cached_fs")  # while in its Tx ring

@@ -14,7 +14,7 @@ from .measure import bucket, observe
 
 UNMEASURED = 0
 FROM_WIRE = -1  # in place of a Tx ring
-LOG_RESERVE = 1 << 14  # journeys that one instant can end at most: a chunk of a core
+LOG_RESERVE = 1 << 16  # journeys that one instant can end at most: all that an interrupt for a whole ring told
 
 
 @inlined
@@ -127,6 +127,9 @@ def journey_lost(nic, now_fs, place):
 def log_journey(nic, place):
     """Keep a copy of a finished journey for the trace."""
     log = nic.journey_log
+    if log.n == JOURNEY_LOG_CAP:
+        nic.overflow = 1
+        return
     log.entry[log.n] = nic.journeys.slot[place]
     log.n += 1
     if log.n > JOURNEY_LOG_CAP - LOG_RESERVE:

@@ -97,4 +97,4 @@ def cache_frames(nic, queue_number, lengths):
         nic.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
         for name in ("reserved", "posted", "rung", "fetched", "requested"):
             queue[name] += 1
-    descriptors_cached(nic, queue_number, len(lengths))
+    descriptors_cached(nic, 0, queue_number, len(lengths))

@@ -57,7 +57,7 @@ def tx_machine(batch, cache=64, known=0):
 )
 def test_tx_descriptors_are_asked_for_in_batches_while_the_cache_has_room_for_one(known, batch, cache, expected):
     nic = tx_machine(batch, cache, known)
-    fetch_tx(nic, VF0)
+    fetch_tx(nic, 0, VF0)
     queue = nic.tx_queue[VF0]
     assert tx_counts(nic.reads.tx_fetches) == expected
     assert (queue.known, queue.requested) == (known - sum(expected), sum(expected))
@@ -67,10 +67,10 @@ def test_cached_and_requested_descriptors_take_room():
     nic = tx_machine(8, 32, 63)
     queue = nic.tx_queue[VF0]
     queue.cached, queue.requested = 9, 8
-    fetch_tx(nic, VF0)  # 17 + 8 are 25, 33 would be too many
+    fetch_tx(nic, 0, VF0)  # 17 + 8 are 25, 33 would be too many
     assert tx_counts(nic.reads.tx_fetches) == [8]
     queue.cached -= 1
-    fetch_tx(nic, VF0)
+    fetch_tx(nic, 0, VF0)
     assert tx_counts(nic.reads.tx_fetches) == [8, 8]
 
 
@@ -79,7 +79,7 @@ def test_tx_positions_go_on_round_the_ring():
     for _ in range(9):
         nic.tx_queue[VF0].known = 8
         nic.tx_queue[VF0].requested = 0
-        fetch_tx(nic, VF0)
+        fetch_tx(nic, 0, VF0)
     assert [first for _, first, _ in fetches(nic.reads.tx_fetches)] == [0, 8, 16, 24, 32, 40, 48, 56, 0]
 
 

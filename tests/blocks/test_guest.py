@@ -95,7 +95,7 @@ def test_frames_are_posted_one_after_the_other_and_told_together():
     queue = nic.tx_queue[VF0]
     posts = [nic.post[queue.first + i] for i in range(3)]
     assert [each.posted_fs // NS for each in posts] == [25, 45, 65]
-    assert [each.doorbell_fs // NS for each in posts] == [65, 65, 65]
+    assert [each.rung_fs // NS for each in posts] == [65, 65, 65]
     assert (queue.posted, queue.rung) == (3, 3)
 
 

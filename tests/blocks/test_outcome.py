@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.journeys import UNMEASURED, begin_journey
 from hwmodel.kernels.measure import bucket
 from hwmodel.kernels.outcome import copy_dropped, delivered_to_guest, delivered_to_wire, new_group
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
@@ -27,7 +28,9 @@ def a_copy(nic, group=-1, n_bytes=60):
     """Return a copy as both the guest's ring and the FIFOs hold it."""
     copy = nic.finished[0]
     copy.copy_kind, copy.group, copy.n_bytes = 0, group, n_bytes
-    copy.posted_fs, copy.doorbell_fs, copy.index, copy.template = 100 * NS, 300 * NS, 7, 5
+    copy.journey = begin_journey(nic)
+    journey = nic.journeys.slot[copy.journey]
+    journey.posted_fs, journey.rung_fs, journey.index, journey.template = 100 * NS, 300 * NS, 7, 5
     return copy
 
 
@@ -84,7 +87,7 @@ def test_mirrored_copies_decide_nothing(fates):
         assert nic.groups.n_free == before - 1
         if fate.startswith("mirrored"):
             copy = a_copy(nic, group)
-            copy.copy_kind = 1
+            copy.copy_kind, copy.journey = 1, UNMEASURED
             if fate == "mirrored":
                 delivered_to_guest(nic, 1000 * NS, copy)
             else:

@@ -208,7 +208,7 @@ def received_by_host(nic, *events):
     for at_ns, n in events:
         while nic.events.next_at[layout.TIMERS] <= at_ns * NS:
             found += raised(nic, expire(nic))
-        rx_written_back(nic, at_ns * NS, VF0, n)
+        rx_written_back(nic, at_ns * NS, VF0, n, 0)
         found += raised(nic, at_ns * NS)
     return found
 
@@ -223,9 +223,9 @@ def raised(nic, now_fs):
 def test_a_polling_guest_sees_frames_with_the_write_back():
     nic = adapter()
     receive(nic, 3)
-    rx_written_back(nic, 10, VF0, 2)
+    rx_written_back(nic, 10, VF0, 2, 0)
     assert (nic.rx_queue[VF0].visible, nic.counters.vm_copies) == (2, 2)
-    rx_written_back(nic, 20, VF0, 1)
+    rx_written_back(nic, 20, VF0, 1, 0)
     assert (nic.rx_queue[VF0].visible, nic.counters.vm_copies) == (3, 3)
     assert {kind for kind, _, _ in posted_writes(nic)} == {PAYLOAD, WRITEBACK}
 
@@ -261,6 +261,6 @@ def test_each_ring_has_its_own_moderation():
     receive(nic, 1)
     receive(nic, 1, queue=VF1)
     nic.up.first.head = nic.up.first.tail
-    rx_written_back(nic, 10, VF0, 1)
-    rx_written_back(nic, 20, VF1, 1)
+    rx_written_back(nic, 10, VF0, 1, 0)
+    rx_written_back(nic, 20, VF1, 1, 0)
     assert posted_writes(nic) == [(INTERRUPT, VF0, 4), (INTERRUPT, VF1, 4)]

@@ -302,3 +302,33 @@ def test_functions_without_sources_are_left_alone():
     nic = adapter()
     hunger(nic, VF1)
     assert nic.n_hungry == 0
+
+
+# ---- When a frame is offered ----
+
+
+def test_a_frame_is_offered_when_it_comes_though_the_ring_is_full(monkeypatch):
+    """Every 100 ns from 100 on: the second waits from 200 for the slot that is free at 900; it has come early."""
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 8})
+    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=100 * NS, mean_gap_fs=100 * NS)
+    queue = nic.tx_queue[VF0]
+    queue.reserved = 6
+    start(nic)
+    arrivals(nic, 2)
+    assert queue.reserved == 7
+    slots_free(nic, 900 * NS, VF0, 1)
+    feed_hungry(nic, 900 * NS)
+    assert [int(nic.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [100, 200]
+    assert (nic.journeys.entered_fs, nic.journeys.early_fs) == ((100 + 900) * NS, 700 * NS)
+
+
+def test_a_saturating_source_offers_a_frame_when_a_slot_is_free(monkeypatch):
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 8})
+    add_source(nic, 0, VF0, layout.CLOSED_SOURCE)
+    start(nic)
+    queue = nic.tx_queue[VF0]
+    slots_free(nic, 500 * NS, VF0, 1)
+    feed_hungry(nic, 500 * NS)
+    assert [int(nic.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [0, 500]

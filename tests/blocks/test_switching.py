@@ -212,7 +212,8 @@ def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
     assert nic.counters.function_drops[VF1, FULL] == 1
     assert (nic.counters.from_wire, nic.counters.offered, nic.counters.dropped) == (3, 3, 1)
     assert nic.wire_rx_bytes == 604 + 504 + 404
-    assert nic.rx_fifo.ring[0].posted_fs == nic.rx_fifo.ring[0].doorbell_fs == 70
+    journey = nic.journeys.slot[nic.rx_fifo.ring[0].journey]
+    assert journey.posted_fs == journey.rung_fs == 70
 
 
 def test_a_group_frame_from_the_wire_may_lose_some_of_its_copies():

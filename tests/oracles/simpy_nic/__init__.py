@@ -6,12 +6,15 @@ fast engine is checked against it, and measured against it.
 
 from .model import simulate
 from .parameters import Arrival, Load, NicParameters, Stop
+from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 
 __all__ = [
+    "PARTS",
     "Arrival",
     "Delivery",
     "FinalCounts",
+    "Journey",
     "LinkUse",
     "Load",
     "NicParameters",

@@ -64,6 +64,7 @@ class Driver:
         self._rx_ring.visible = self._see
         self._slots_taken = 0
         self._posts_queued = 0
+        self._frames_queued = 0
         self._posted: list[Frame] = []
         """Posted since the last doorbell."""
         self._waiting: deque[Frame] = deque()
@@ -96,6 +97,8 @@ class Driver:
     def _queue_posts(self) -> None:
         while self._has_slot() and (self._waiting or self._endless):
             frame = self._waiting.popleft() if self._endless is None else next(self._endless)
+            frame.number = self._frames_queued
+            self._frames_queued += 1
             self._slots_taken += 1
             self._posts_queued += 1
             self._core.put(Work(self, frame, None))
@@ -111,15 +114,18 @@ class Driver:
         if len(self._posted) >= self._parameters.tx_doorbell_batch or not self._posts_queued:
             frames, self._posted = self._posted, []
             for told in frames:
-                told.doorbell_fs = self._env.now
+                told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
             send_register_write(self._down, self._parameters, partial(self._sender.doorbell, self._tx_ring, frames))
 
     def _see(self, copies: list[Copy]) -> None:
         for copy in copies:
+            copy.ends_fs["interrupt"] = self._env.now
             self._meter.copy_delivered(copy)
             self._core.put(Work(self, None, copy))
 
     def _take(self, copy: Copy) -> None:
+        copy.ends_fs["guest_queue"] = self._env.now
+        self._meter.journey_over(copy)
         self._descriptors_taken += self._receiver.descriptors_needed(copy)
         if self._descriptors_taken >= self._parameters.refill_batch:
             descriptors, self._descriptors_taken = self._descriptors_taken, 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 WIRE = 0
 
@@ -16,6 +16,9 @@ class Frame:
     destinations: tuple[int, ...]
     mirrored_to: tuple[int, ...]
     frame_bytes: int
+    offered_fs: int = 0
+    number: int = -1
+    """Among the frames that its sender has posted, or the wire has brought."""
     began_fs: int = 0
     """When it was posted or, from the wire, received: latency runs from here."""
     doorbell_fs: int | None = None
@@ -23,6 +26,8 @@ class Frame:
     copies_in_tx_buffer: int = 0
     copies_open: int = 0
     delivered: bool = False
+    ends_fs: dict[str, int] = field(default_factory=dict)
+    """When the parts of its way ended that all its copies share (`parts.PARTS`)."""
 
     @property
     def data_bytes(self) -> int:
@@ -37,6 +42,8 @@ class Copy:
     frame: Frame
     destination: int
     is_mirrored: bool = False
+    ends_fs: dict[str, int] = field(default_factory=dict)
+    """When the parts of its own way ended."""
 
 
 def as_destinations(destination: int | tuple[int, ...]) -> tuple[int, ...]:

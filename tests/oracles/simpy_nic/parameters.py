@@ -134,3 +134,4 @@ class Stop:
     warmup_frames: int | None = None
     frames: int | None = None
     keep_deliveries: bool = False
+    keep_journeys: bool = False

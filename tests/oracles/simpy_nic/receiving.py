@@ -58,6 +58,7 @@ class Receiver:
                 timer_place=place(Phase.RECEIVING, ring.port),
                 ring_entries=parameters.rx_ring,
                 batch=parameters.rx_writeback_batch,
+                entered=partial(self._end, "writeback_batch"),
                 landed=partial(self._writeback_landed, ring),
                 ring=("Rx ring", ring.port),
                 is_told_by_interrupt=bool(parameters.rx_interrupt_batch or parameters.moderation_fs),
@@ -86,6 +87,7 @@ class Receiver:
 
     def accept(self, copy: Copy) -> None:
         """Take a copy into the Rx buffer."""
+        copy.ends_fs["rx_room"] = self._env.now
         self.buffered_bytes += copy.frame.data_bytes
         self._waiting.append(copy)
         self._advance()
@@ -146,6 +148,8 @@ class Receiver:
 
     def _serve_head(self, copy: Copy) -> bool:
         """Fetch what the head lacks, then write or drop it; return whether it is gone."""
+        if not self._is_writing:
+            copy.ends_fs.setdefault("rx_buffer", self._env.now)
         ring = self.rings[copy.destination]
         needed = self.descriptors_needed(copy)
         if ring.cached + ring.requested + ring.known < needed:
@@ -166,6 +170,7 @@ class Receiver:
         return True
 
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
+        copy.ends_fs["rx_descriptor"] = self._env.now
         self._is_writing = True
         pieces = self._payload_pieces(copy.frame.data_bytes, ring.next_taken)
         ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
@@ -173,7 +178,8 @@ class Receiver:
             self._parameters.request_header_bytes,
             [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces],
             bytes_taken=[n_bytes for _, n_bytes in pieces],
-            received=nothing,
+            received=partial(self._end, "payload_write", [copy]),
+            counts_when_received=True,
             chosen=self._payload_chosen,
             left=partial(self._free_room, copy),
             memory=("Rx buffers", ring.port),
@@ -183,6 +189,11 @@ class Receiver:
         ring.written.hold(copy, descriptors)
         ring.cached -= descriptors
         self._prefetch(ring)
+
+    def _end(self, part: str, copies: list[Copy]) -> None:
+        """Note that a part has ended for some copies."""
+        for copy in copies:
+            copy.ends_fs[part] = self._env.now
 
     def _payload_pieces(self, data_bytes: int, first: int) -> list[tuple[int, int]]:
         """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer from the ring's `first` on."""
@@ -206,6 +217,7 @@ class Receiver:
         self.room_freed()
 
     def _writeback_landed(self, ring: RxRing, copies: list[Copy]) -> None:
+        self._end("writeback", copies)
         parameters = self._parameters
         if not parameters.rx_interrupt_batch and not parameters.moderation_fs:
             ring.visible(copies)
@@ -226,4 +238,5 @@ class Receiver:
 
     def _interrupt(self, ring: RxRing) -> None:
         copies, ring.events = ring.events, []
+        self._end("interrupt_moderation", copies)
         send_register_write(self._up, self._parameters, partial(ring.visible, copies), Rank.RX_INTERRUPT)

@@ -12,6 +12,7 @@ import simpy
 from .frames import WIRE, Copy, Frame
 from .link import Direction
 from .parameters import Stop
+from .parts import Journey, parts_between
 from .timing import Phase, later, place
 
 
@@ -85,6 +86,8 @@ class Outcome:
     counts: FinalCounts
     deliveries: list[Delivery]
     """Of the window, where the stop asks to keep them."""
+    journeys: list[Journey]
+    """Of the whole run, where the stop asks to keep them."""
 
     @property
     def gbps(self) -> float:
@@ -142,6 +145,7 @@ class Meter:
         self._latency, self._from_doorbell = Mean(), Mean()
         self._mac_wait, self._line_wait = Mean(), Mean()
         self._deliveries: list[Delivery] = []
+        self._journeys: list[Journey] = []
         if not stop.warmup_frames:
             later(env, stop.start_fs, place(Phase.MEASURE), self._open)
         if stop.end_fs is not None:
@@ -150,6 +154,7 @@ class Meter:
     def frame_offered(self, frame: Frame) -> None:
         """Count a frame that its sender has begun with."""
         self._offered += 1
+        frame.offered_fs = self._env.now
         self._open_frames.add(frame)
 
     def frame_dropped(self, frame: Frame, reason: str) -> None:
@@ -218,6 +223,15 @@ class Meter:
         if self._stop.keep_deliveries:
             delivery = Delivery(frame.index, now_fs, latency_fs, from_doorbell_fs, copy.destination)
             self._deliveries.append(delivery)
+
+    def journey_over(self, copy: Copy) -> None:
+        """Note that the guest has taken a copy, or the wire has it."""
+        if not self._stop.keep_journeys or copy.is_mirrored:
+            return
+        frame = copy.frame
+        parts_fs = parts_between(frame.began_fs, frame.ends_fs | copy.ends_fs)
+        about = frame.source, frame.number, copy.destination
+        self._journeys.append(Journey(*about, frame.offered_fs, frame.began_fs, parts_fs, self._env.now))
 
     def mac_waited(self, waited_fs: int) -> None:
         """Note how long a frame waited for the MAC."""
@@ -298,4 +312,5 @@ class Meter:
             mirrored_drops=dict(self._mirrored_drops),
             counts=counts,
             deliveries=self._deliveries,
+            journeys=self._journeys,
         )

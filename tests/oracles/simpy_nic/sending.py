@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 
 import simpy
 
@@ -48,6 +49,7 @@ class Sender:
         frame_in: Callable[[Frame], None],
     ) -> None:
         """Hand frames to `frame_in` in the order in which they were picked."""
+        self._env = env
         self._parameters = parameters
         self._up = up
         self._arbiter = arbiter
@@ -75,6 +77,8 @@ class Sender:
 
     def doorbell(self, ring: TxRing, frames: list[Frame]) -> None:
         """Learn of posted frames."""
+        for frame in frames:
+            frame.ends_fs["doorbell"] = self._env.now
         ring.frames.extend(frames)
         ring.known += len(frames)
         self._fetch_descriptors(ring)
@@ -88,6 +92,8 @@ class Sender:
         batch = self._parameters.fetch_batch
         while ring.known and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache:
             count = min(ring.known, batch)
+            has_asked = ring.cached + ring.requested
+            self._end("tx_ring", ring, has_asked, count)
             entries = self._parameters.tx_ring
             pieces = cut_ring(ring.fetch_position, count, entries, self._parameters.max_read_request_bytes)
             ring.known -= count
@@ -100,9 +106,15 @@ class Sender:
             self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
 
     def _descriptors_in(self, ring: TxRing, n_bytes: int) -> None:
+        self._end("tx_descriptor_fetch", ring, ring.cached, n_bytes // DESCRIPTOR_BYTES)
         ring.requested -= n_bytes // DESCRIPTOR_BYTES
         ring.cached += n_bytes // DESCRIPTOR_BYTES
         self.pick()
+
+    def _end(self, part: str, ring: TxRing, first: int, count: int) -> None:
+        """Note that a part has ended for some frames of a ring, counted from the one that is picked next."""
+        for frame in islice(ring.frames, first, first + count):
+            frame.ends_fs[part] = self._env.now
 
     def pick(self) -> None:
         """Pick frames while no payload read waits for a tag and the Tx buffer has room."""
@@ -110,9 +122,11 @@ class Sender:
             return
         self._is_picking = True
         while not self._arbiter.has_payload_reads():
-            self._picked = self._picked or self._next_with_descriptor()
             if self._picked is None:
-                break
+                self._picked = self._next_with_descriptor()
+                if self._picked is None:
+                    break
+                self._end("scheduler", self._picked, 0, 1)
             ring = self._picked
             frame = ring.frames[0]
             if self.buffered_bytes + frame.data_bytes > self._parameters.tx_buffer_bytes:
@@ -131,6 +145,7 @@ class Sender:
         return None
 
     def _read_payload(self, ring: TxRing, frame: Frame) -> None:
+        self._end("tx_room", ring, 0, 1)
         self.buffered_bytes += frame.data_bytes
         ring.cached -= 1
         ring.frames.popleft()
@@ -150,6 +165,7 @@ class Sender:
         frame.reads_left -= 1
         if frame.reads_left:
             return
+        frame.ends_fs["payload_read"] = self._env.now
         ring.done.hold(frame)
         while self._reading and not self._reading[0].reads_left:
             self._frame_in(self._reading.popleft())

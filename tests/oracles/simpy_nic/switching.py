@@ -31,6 +31,7 @@ class Switch:
         self.sender: Sender
         receiver.room_freed = self._move_local_copies
         self._local: deque[Copy] = deque()
+        self._received_frames = 0
 
         def at_switch(_: object) -> int:
             return place(Phase.SWITCH)
@@ -77,6 +78,7 @@ class Switch:
         return n_bytes * 8 * 10**15 // self._parameters.port_rate_bps
 
     def _forward(self, frame: Frame) -> None:
+        frame.ends_fs["switch"] = self._env.now
         self._meter.copies_made(frame, len(frame.destinations))
         copies = [Copy(frame, destination) for destination in frame.destinations]
         mirrored = [Copy(frame, port, is_mirrored=True) for port in frame.mirrored_to]
@@ -112,10 +114,14 @@ class Switch:
 
     def _sent(self, copy: Copy, waited_fs: int) -> None:
         self._meter.mac_waited(waited_fs)
+        copy.ends_fs["wire"] = self._env.now
         self._meter.copy_delivered(copy)
+        self._meter.journey_over(copy)
         self._copy_left(copy)
 
     def _received(self, frame: Frame, waited_fs: int) -> None:
         self._meter.line_waited(waited_fs)
-        frame.began_fs = self._env.now
+        frame.offered_fs = frame.began_fs = self._env.now
+        frame.number = self._received_frames
+        self._received_frames += 1
         self.frame_in(frame)

@@ -30,10 +30,11 @@ class HeldDescriptors:
         ring_entries: int,
         batch: int,
         landed: Callable[[list[Any]], None],
+        entered: Callable[[list[Any]], None] = lambda _owners: None,
         ring: Hashable,
         is_told_by_interrupt: bool,
     ) -> None:
-        """Call `landed(owners)` when a write-back to the memory of `ring` is received by the host."""
+        """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
         self._parameters = parameters
         self._up = up
@@ -42,6 +43,7 @@ class HeldDescriptors:
         self._ring_entries = ring_entries
         self._batch = batch
         self._landed = landed
+        self._entered = entered
         self._ring = ring
         self._is_told_by_interrupt = is_told_by_interrupt
         self._position = 0
@@ -68,6 +70,7 @@ class HeldDescriptors:
         cut = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
         addresses, data_bytes = (list(column) for column in zip(*cut, strict=True))
         received = partial(self._landed, self._owners)
+        self._entered(self._owners)
         self._up.enter_posted(
             Transaction(
                 self._parameters.request_header_bytes,

@@ -1,0 +1,136 @@
+"""Runs that keep each finished journey: when each part of a frame's way began and ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from hwmodel.config import Config
+from hwmodel.kernels.journey_layout import PART_FIELDS, STAMPS
+from hwmodel.kernels.journeys import FROM_WIRE, UNMEASURED
+from hwmodel.simulation import Run
+from hwmodel.workload import Workload
+
+if TYPE_CHECKING:
+    from tests.run_cases import Held
+
+Journeys = Mapping[tuple[int, int, int], tuple[int, int, tuple[int, ...], int]]
+"""By (source, number among its frames, destination): offered, posted, the parts after the post, taken, all in fs."""
+
+PARTS = PART_FIELDS[1:]  # the first lies before the post
+
+
+class JourneyRun(Run):
+    """A run whose finished journeys are kept, as they leave the kernel's log."""
+
+    def __init__(self, config: Config, workload: Workload) -> None:
+        super().__init__(config, workload, lambda _share, _text: None)
+        self.state[0].journey_log.enabled = 1
+        self._pieces: list[np.ndarray] = []
+        self._first_counted = 0
+
+    def call(self, until_fs: int, n_events: int) -> int:
+        if self.state[0].to_guest.n == 0:
+            self._first_counted = len(self._pieces)
+        status = super().call(until_fs, n_events)
+        log = self.state[0]["journey_log"]
+        self._pieces.append(log["entry"][: int(log["n"])].copy())
+        self.state[0].journey_log.n = 0
+        return status
+
+    def finish(self) -> None:
+        """Run to the end."""
+        for _ in self.pieces():
+            pass
+
+    @property
+    def entries(self) -> np.ndarray:
+        """Return the log's entries of the run so far."""
+        return np.concatenate(self._pieces)
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Return those that the kernel's own sums are over: since they were last put to zero."""
+        return np.concatenate(self._pieces[self._first_counted :])
+
+
+def stamp_columns(entries: np.ndarray) -> np.ndarray:
+    """Return the stamps of journeys, a row for each, in the order of the way."""
+    return np.stack([entries[name] for name in STAMPS], axis=1)
+
+
+def finished_journeys(run: JourneyRun) -> Journeys:
+    """Return the finished journeys of a machine with one ring for each function, by what was sent and to whom."""
+    nic: Any = run.state[0]
+    assert nic.limits.queues_per_function == 1
+    entries = run.entries
+    sources = np.where(entries["tx_queue"] == FROM_WIRE, 0, entries["tx_queue"] + 1)
+    destinations = nic["copy_kind"]["port"][entries["copy_kind"]]
+    stamps = stamp_columns(entries)
+    found = {}
+    rows = zip(sources, entries["number"], destinations, stamps.tolist(), strict=True)
+    for source, number, destination, (offered_fs, *way_fs) in rows:
+        parts_fs = tuple(end_fs - begin_fs for begin_fs, end_fs in pairwise(way_fs))
+        found[int(source), int(number), int(destination)] = offered_fs, way_fs[0], parts_fs, way_fs[-1]
+    assert len(found) == len(entries), "a copy has two journeys"
+    return found
+
+
+def mean_parts(journeys: Journeys) -> list[float]:
+    """Return the mean of each part."""
+    return [float(mean) for mean in np.array([parts_fs for _, _, parts_fs, _ in journeys.values()]).mean(axis=0)]
+
+
+def check_journeys(run: JourneyRun, held: Held) -> None:
+    """Check what holds of every run: stamps in order, a journey for each copy taken or sent, none lost, sums exact."""
+    nic, entries = run.state[0], run.entries
+    assert (np.diff(stamp_columns(entries), axis=1) >= 0).all(), "a stamp goes back in time"
+    names = set(zip(entries["tx_queue"], entries["number"], entries["copy_kind"], strict=True))
+    assert len(names) == len(entries), "a copy has two journeys"
+    assert not nic["copy_kind"]["is_mirrored"][entries["copy_kind"]].any()
+    assert {int(copy.journey) for copy in held.mirrored} <= {UNMEASURED}
+    not_taken = [int(slot.journey) for slot in held.to_take if slot.journey != UNMEASURED]
+    assert len(entries) == nic.counters.copies_delivered - len(not_taken)
+    pool = nic.journeys
+    free = set(pool.free[: pool.n_free].tolist())
+    assert len(free) == pool.n_free, "a place was freed twice"
+    under_way = [int(each.journey) for each in (*held.picked, *held.in_pipeline, *held.copies)] + not_taken
+    assert sorted(under_way) == sorted(set(range(1, int(pool.n_used) + 1)) - free), "a journey is lost"
+    check_sums(nic, run.counted)
+
+
+def check_sums(nic: Any, entries: np.ndarray) -> None:
+    """Check what the kernel has added up, bucket by bucket, against the journeys themselves."""
+    stamps = stamp_columns(entries)
+    wholes = stamps[:, -1] - stamps[:, STAMPS.index("posted_fs")]
+    expected = defaultdict(lambda: np.zeros(len(PART_FIELDS), np.int64))
+    for whole_fs, parts_fs in zip(wholes.tolist(), np.diff(stamps, axis=1), strict=True):
+        expected[bucket_of(whole_fs)] += parts_fs
+    found = np.stack([nic["part_sums"][name] for name in PART_FIELDS], axis=1)
+    assert np.flatnonzero(found.any(axis=1)).tolist() == sorted(n for n, sums in expected.items() if sums.any())
+    for number, sums in expected.items():
+        assert found[number].tolist() == sums.tolist()
+    assert (nic.to_guest.n, nic.to_guest.sum_fs) == (len(entries), wholes.sum())
+    assert (nic.sender_wait.n, nic.sender_wait.sum_fs) == (len(entries), np.diff(stamps[:, :2]).sum())
+
+
+def bucket_of(value_fs: int) -> int:
+    """Return the histogram's bucket of a time, as docs/results.md has it."""
+    value = value_fs // 1024
+    if value < 128:
+        return value
+    shift = value.bit_length() - 8
+    return (shift + 1) * 128 + (value >> shift) - 128
+
+
+def check_time_in_the_machine(run: JourneyRun) -> None:
+    """Check that what entered the machine has left it, and the sum of the times between: all that was ever in it."""
+    pool, entries = run.state[0].journeys, run.entries
+    assert pool.n_free == pool.n_used
+    in_it_fs = float((entries["taken_fs"] - entries["offered_fs"]).sum()) + pool.lost_fs
+    assert pool.left_fs - pool.entered_fs + pool.early_fs - pool.taken_early_fs == pytest.approx(in_it_fs, rel=1e-9)

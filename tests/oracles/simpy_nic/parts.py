@@ -1,0 +1,56 @@
+"""Where a frame's time went, by the table of docs/results.md, "Where the time goes"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+PARTS = (
+    "driver_batch",
+    "doorbell",
+    "tx_ring",
+    "tx_descriptor_fetch",
+    "scheduler",
+    "tx_room",
+    "payload_read",
+    "switch",
+    "wire",
+    "rx_room",
+    "rx_buffer",
+    "rx_descriptor",
+    "payload_write",
+    "writeback_batch",
+    "writeback",
+    "interrupt_moderation",
+    "interrupt",
+    "guest_queue",
+)
+
+
+class Journey(NamedTuple):
+    """One copy that a guest has taken or the wire has; mirrored copies have none.
+
+    `number` counts the frames of `source` that were posted, or received from the wire, from 0.
+    """
+
+    source: int
+    number: int
+    destination: int
+    offered_fs: int
+    posted_fs: int
+    parts_fs: tuple[int, ...]
+    """In the order of `PARTS`."""
+    taken_fs: int
+
+
+def parts_between(began_fs: int, ends_fs: Mapping[str, int]) -> tuple[int, ...]:
+    """Return how long each part took, of those that have an end; the others took no time."""
+    parts, at_fs = [], began_fs
+    for part in PARTS:
+        end_fs = ends_fs.get(part, at_fs)
+        if part == "writeback_batch":
+            end_fs = max(end_fs, at_fs)  # it may enter P while the payload is still on its way
+        assert end_fs >= at_fs, f"{part} ends before it begins"
+        parts.append(end_fs - at_fs)
+        at_fs = end_fs
+    return tuple(parts)
