@@ -19,8 +19,8 @@ from tests.run_cases import BROADCAST, OUTSIDE, Held, finished, frame, merged, w
 
 # Drawing a whole configuration takes many choices.
 SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-N_EXAMPLES = 3 * settings().max_examples
-RUN = {"run": {"warmup": "10us", "duration": "60us"}}
+N_EXAMPLES = 4 * settings().max_examples
+RUN = {"run": {"warmup": "10us", "duration": "240us"}}
 
 
 # Symbol rate less the line code: 8b/10b, 8b/10b, 128b/130b (PCI Express Base Specification 3.0).
