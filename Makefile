@@ -11,6 +11,9 @@ PYTEST_ARGS ?=
 COSIM_ARGS ?=
 SIM ?= icarus
 MUTANTS_ARGS ?=
+# Lengths of random runs: those of the tests, or with `make nightly` longer ones, with new examples each time.
+EXAMPLES ?= repository
+LENGTHS ?=
 COVERAGE_TESTS := $(addprefix cocotb_tests/test_,equivalence.py registers.py counters.py switch_control.py)
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
@@ -20,7 +23,7 @@ RUN_STAMP := .venv/.run-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast engine cosim cosim-icarus cosim-verilator coverage mutants lint bench registers proofs synth \
+.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench registers proofs synth \
 	versions clean distclean moved
 
 demo: $(RUN_STAMP)
@@ -36,17 +39,21 @@ test-fast: $(TEST_STAMP)
 	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
 	@echo "Left out, and in 'make test': the slow tests of tests/, the Verilog with its co-verification, lint."
 
-# The model: all of tests/.
+# As `make test`, with random runs as long as a night allows.
+nightly: $(HDL_STAMP)
+	@MAKE="$(MAKE) EXAMPLES=nightly LENGTHS=--nightly" scripts/make-each lint engine cosim-icarus cosim-verilator
+
+# The model: all of tests/. Whoever has nothing left to do takes tests over from the other.
 engine: $(TEST_STAMP)
 	@mkdir -p out
-	$(BIN)/python -m pytest -n auto --junitxml out/tests.xml $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile $(EXAMPLES) --junitxml out/tests.xml $(PYTEST_ARGS)
 
 # The Verilog against the model. SIM=icarus or verilator; builds are kept under build/. In parallel, the tests of a file
 # stay in one process, since some share what they build and count; the files with the slow ones begin.
 cosim: $(HDL_STAMP)
 	@mkdir -p out
 	$(BIN)/python -m pytest cocotb_tests -n auto --dist loadfile --no-loadscope-reorder \
-		--sim $(SIM) --junitxml "out/cosim-$(SIM).xml" $(COSIM_ARGS) $(PYTEST_ARGS)
+		--sim $(SIM) $(LENGTHS) --junitxml "out/cosim-$(SIM).xml" $(COSIM_ARGS) $(PYTEST_ARGS)
 
 cosim-icarus:
 	@$(MAKE) --no-print-directory cosim SIM=icarus
@@ -57,7 +64,7 @@ cosim-verilator:
 
 # Which lines and toggles of the Verilog the tests reach; fails if a line that no waiver explains is not reached.
 coverage: $(HDL_STAMP)
-	$(BIN)/python -m pytest $(COVERAGE_TESTS) --sim verilator --hdl-coverage complete $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(COVERAGE_TESTS) --sim verilator --nightly --hdl-coverage complete $(PYTEST_ARGS)
 
 # Faults planted in the Verilog, each of which a test must find. MUTANTS_ARGS="--random 100 --seed 3" draws some instead.
 mutants: $(HDL_STAMP)

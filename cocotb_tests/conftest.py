@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dut", metavar="FILE", help="file of another core for the equivalence run: docs/own_core.md")
     group.addoption("--hdl-coverage", choices=COVERAGE, nargs="?", const=COVERAGE[0], help=COVERAGE_HELP)
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
+    group.addoption("--nightly", action="store_true", help="long random runs, and Verilator builds every core too")
     group.addoption("--simulated", action="store_true", help="leave out the tests that need no simulator")
 
 
@@ -107,6 +108,14 @@ def simulator(request: pytest.FixtureRequest) -> Simulator:
             pytest.fail(f"--sim {asked}: {missing}", pytrace=False)
         pytest.skip(f"{chosen.name}: {missing}")
     return chosen
+
+
+@pytest.fixture
+def quick_build(request: pytest.FixtureRequest, simulator: Simulator) -> None:
+    """Skip what needs a build of its own, of a core of rtl/ that another simulator builds in no time."""
+    options = request.config.getoption
+    if simulator.name == "verilator" and not options("--nightly") and options("--dut") is None:
+        pytest.skip("a build of half a minute; Icarus runs the same in seconds, Verilator with --nightly")
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ def test_ports_are_served_up_to_the_limit_of_the_bus(show, simulator, run_folder
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_build")
 @pytest.mark.parametrize("bus_w", [64, 128, 256])
 def test_a_narrower_bus_is_the_limit(show, simulator, run_folder, bus_w):
     check_loads(show, simulator, run_folder, bus_w)

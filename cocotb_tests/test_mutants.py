@@ -10,7 +10,7 @@ from cocotb_tests.mutants import SURVIVED, Fate, Mutant, Results, fate_of, is_as
 from cocotb_tests.mutation_operators import all_changes
 from cocotb_tests.simulators import RTL, Simulator
 
-SAMPLE = 6
+SAMPLE = 4
 LEAST_FAULTS = 40
 SOURCE = """\
 module m (input wire a);  // a == b

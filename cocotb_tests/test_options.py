@@ -22,7 +22,6 @@ def test_of_text():
 def test_that_is_slow():
     pass
 """
-PARALLEL = ("-n", "2", "--dist", "loadfile")
 
 
 @pytest.fixture
@@ -42,21 +41,21 @@ def run(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("options", [(), PARALLEL], ids=["one process", "several"])
-def test_what_a_test_shows_stands_at_the_end(run, options):
-    lines = run(*options)
+def check_shown(lines):
     at = lines.index("shown by a test")
     assert lines[at + 1] == "in two lines"
     assert lines.count("shown by a test") == 1
-    assert any("test_of_text" in line and "PASSED" in line for line in lines[:at])
+    return lines[:at]
 
 
-def test_what_needs_no_simulator_can_be_left_out(run):
-    lines = run("--simulated", *PARALLEL)
+def test_slow_tests_begin_first_and_what_a_test_shows_stands_at_the_end(run):
+    before = check_shown(run())
+    passed = [line.partition("::")[2].split()[0] for line in before if "PASSED" in line]
+    assert passed == ["test_that_is_slow", "test_that_needs_a_simulator", "test_of_text"]
+
+
+def test_in_several_processes_too_and_what_needs_no_simulator_can_be_left_out(run):
+    lines = run("--simulated", "-n", "2", "--dist", "loadfile")
+    check_shown(lines)
     assert [line for line in lines if "test_of_text" in line or "test_that_is_slow" in line] == []
     assert "1 passed" in lines[-1]
-
-
-def test_slow_tests_begin_first(run):
-    first = next(line for line in run() if "PASSED" in line)
-    assert "test_that_is_slow" in first

@@ -6,4 +6,6 @@ import hypothesis
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
 hypothesis.settings.register_profile("repository", deadline=None, derandomize=True)
+# `make nightly`: more examples where a test names no number of its own, and others each time.
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("repository")

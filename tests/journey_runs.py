@@ -93,13 +93,14 @@ def check_journeys(run: JourneyRun, held: Held) -> None:
     names = set(zip(entries["tx_queue"], entries["number"], entries["copy_kind"], strict=True))
     assert len(names) == len(entries), "a copy has two journeys"
     assert not nic["copy_kind"]["is_mirrored"][entries["copy_kind"]].any()
-    assert {int(copy.journey) for copy in held.mirrored} <= {UNMEASURED}
-    not_taken = [int(slot.journey) for slot in held.to_take if slot.journey != UNMEASURED]
+    assert set(held.mirrored_journeys.tolist()) <= {UNMEASURED}
+    not_taken = held.to_take["journey"][held.to_take["journey"] != UNMEASURED].tolist()
     assert len(entries) == nic.counters.copies_delivered - len(not_taken)
     pool = nic.journeys
     free = set(pool.free[: pool.n_free].tolist())
     assert len(free) == pool.n_free, "a place was freed twice"
-    under_way = [int(each.journey) for each in (*held.picked, *held.in_pipeline, *held.copies)] + not_taken
+    held_journeys = (held.picked["journey"], held.in_pipeline["journey"], held.journeys)
+    under_way = [*np.concatenate(held_journeys).tolist(), *not_taken]
     assert sorted(under_way) == sorted(set(range(1, int(pool.n_used) + 1)) - free), "a journey is lost"
     check_sums(nic, run.counted)
 

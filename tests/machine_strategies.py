@@ -88,6 +88,16 @@ PORTS = st.lists(
     max_size=3,
     unique_by=lambda port: port["name"],
 )
+MIRROR = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "to": st.sampled_from(["pf", "vf0", "vf1"]),
+            "from": st.sampled_from(["pf", "vf0", "vf1", "uplink"]),
+            "direction": st.sampled_from(["ingress", "egress"]),
+        }
+    ),
+    st.fixed_dictionaries({"to": st.sampled_from(["pf", "vf0", "vf1"]), "vlan": st.sampled_from([1, 10])}),
+)
 SWITCH = st.fixed_dictionaries(
     {},
     optional={
@@ -95,6 +105,7 @@ SWITCH = st.fixed_dictionaries(
         "scheduler": st.sampled_from(["weighted", "deficit", "strict"]),
         "uplink": st.sampled_from([{"native_vlan": None}, {"native_vlan": 10, "vlans": [1, 10]}]),
         "ports": PORTS,
+        "mirrors": st.lists(MIRROR, min_size=1, max_size=4),
         "acl": st.sampled_from(
             [
                 [{"port": "vf0", "action": "police", "rate": "1Gbps", "burst": "4KiB"}],

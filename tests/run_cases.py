@@ -102,52 +102,50 @@ def read_capture(path: Path) -> list[tuple[int, bytes]]:
 
 
 class Held:
-    """Recount what the state holds at the end, from the queues themselves and from no counter."""
+    """Recount what the state holds at the end, from the queues themselves and from no counter.
+
+    Queues and what they hold are arrays of records, a row for each entry; copies are the accounts of their frames, -1
+    for a frame of one copy.
+    """
 
     def __init__(self, run: Run) -> None:
         nic = self.nic = run.state[0]
-        self.tx_queues = [nic.tx_queue[i] for i in range(int(nic.limits.n_queues))]
-        self.rx_queues = [nic.rx_queue[i] for i in range(int(nic.limits.n_queues))]
-        self.to_move, self.in_rx_buffer, self.to_wire = map(self._fifo, ("loopback", "rx_fifo", "mac_fifo"))
-        self.to_show = [
-            nic.finished[queue.first + (i & queue.mask)]
-            for queue in self.rx_queues
-            for i in range(queue.visible, queue.started)
-        ]
-        self.to_take = [
-            nic.finished[queue.first + (i & queue.mask)]
-            for queue in self.rx_queues
-            for i in range(queue.taken, queue.visible)
-        ]
-        self.picked = [nic.grant[i % len(nic.grant)] for i in range(nic.grant_head, nic.grant_tail)]
-        self.in_pipeline = [nic.pipe[i % len(nic.pipe)] for i in range(nic.pipe_head, nic.pipe_tail)]
+        n_queues = int(nic.limits.n_queues)
+        self.tx_queues, self.rx_queues = (each[:n_queues].view(np.recarray) for each in (nic.tx_queue, nic.rx_queue))
+        to_move, self.in_rx_buffer, to_wire = map(self._fifo, ("loopback", "rx_fifo", "mac_fifo"))
+        to_show = self._slots("visible", "started")
+        self.to_take = nic.finished[self._slots("taken", "visible")]
+        self.picked = _between(nic.grant, nic.grant_head, nic.grant_tail)
+        self.in_pipeline = _between(nic.pipe, nic.pipe_head, nic.pipe_tail)
+        self.in_tx_buffer = np.concatenate([to_move, to_wire])
+        self.to_show = nic.finished[to_show]
+        held = (self.in_tx_buffer, self.in_rx_buffer, self.to_show)
+        kinds, groups, journeys = (
+            np.concatenate([part[name] for part in held]) for name in ("copy_kind", "group", "journey")
+        )
+        is_mirrored = nic.copy_kind["is_mirrored"][kinds].astype(bool)
+        self.copies, self.mirrored = groups[~is_mirrored], groups[is_mirrored]
+        self.journeys, self.mirrored_journeys = journeys[~is_mirrored], journeys[is_mirrored]
 
-    def _fifo(self, name: str) -> list[Any]:
+    def _slots(self, first: str, last: str) -> Any:
+        """Return where the frames between two counts of the Rx rings stand."""
+        return np.concatenate(
+            [queue.first + (np.arange(queue[first], queue[last]) & queue.mask) for queue in self.rx_queues]
+        )
+
+    def _fifo(self, name: str) -> Any:
         fifo = self.nic[name]
-        return [fifo.ring[i % len(fifo.ring)] for i in range(fifo.head, fifo.tail)]
-
-    @property
-    def copies(self) -> list[Any]:
-        return self._copies(is_mirrored=False)
-
-    @property
-    def mirrored(self) -> list[Any]:
-        return self._copies(is_mirrored=True)
-
-    def _copies(self, *, is_mirrored: bool) -> list[Any]:
-        held = self.to_move + self.in_rx_buffer + self.to_wire + self.to_show
-        return [copy for copy in held if bool(self.nic.copy_kind[copy.copy_kind].is_mirrored) == is_mirrored]
+        return _between(fifo.ring, fifo.head, fifo.tail)
 
     def frames(self) -> int:
         """Count frames of which nothing is decided: in a ring, in the Tx buffer, or with all their copies under way.
 
         What becomes of mirrored copies decides nothing.
         """
-        in_rings = sum(int(queue.reserved - queue.picked) for queue in self.tx_queues)
-        single = sum(copy.group < 0 for copy in self.copies)
-        groups = {int(copy.group) for copy in self.copies if copy.group >= 0}
-        undecided = sum(self.nic.groups.slot[number].delivered == 0 for number in groups)
-        return in_rings + len(self.picked) + len(self.in_pipeline) + single + undecided
+        in_rings = int((self.tx_queues.reserved - self.tx_queues.picked).sum())
+        groups = np.unique(self.copies[self.copies >= 0])
+        undecided = int((self.nic.groups.slot["delivered"][groups] == 0).sum())
+        return in_rings + len(self.picked) + len(self.in_pipeline) + int((self.copies < 0).sum()) + undecided
 
     def rx_buffer_bytes(self) -> int:
         """Add up the copies that wait for the DMA engine or whose last payload TLP has not left."""
@@ -156,14 +154,21 @@ class Held:
         leaving = {i % len(posted.ring) for i in range(posted.head, posted.tail)}
         if link.is_busy and not link.sends_second:
             leaving.add(int(link.slot))
-        n_bytes = sum(int(posted.ring[slot].room_bytes) for slot in leaving)
-        n_bytes += sum(int(each.n_bytes) for each in self.in_pipeline if each.is_wire)
-        return n_bytes + sum(int(copy.n_bytes) for copy in self.in_rx_buffer)
+        n_bytes = int(posted.ring["room_bytes"][sorted(leaving)].sum())
+        n_bytes += int(self.in_pipeline["n_bytes"][self.in_pipeline["is_wire"] != 0].sum())
+        return n_bytes + int(self.in_rx_buffer["n_bytes"].sum())
 
     def tx_buffer_bytes(self) -> int:
         """Add up the frames that VMs have sent and that have not left the Tx buffer, each once."""
-        n_bytes = sum(int(each.n_bytes) for each in self.picked)
-        n_bytes += sum(int(each.n_bytes) for each in self.in_pipeline if not each.is_wire)
-        waiting = self.to_move + self.to_wire
-        n_bytes += sum(int(copy.tx_bytes) for copy in waiting if copy.group < 0)
-        return n_bytes + sum({int(copy.group): int(copy.tx_bytes) for copy in waiting if copy.group >= 0}.values())
+        n_bytes = int(self.picked["n_bytes"].sum())
+        n_bytes += int(self.in_pipeline["n_bytes"][self.in_pipeline["is_wire"] == 0].sum())
+        groups, tx_bytes = self.in_tx_buffer["group"], self.in_tx_buffer["tx_bytes"]
+        n_bytes += int(tx_bytes[groups < 0].sum())
+        return n_bytes + sum(
+            dict(zip(groups[groups >= 0].tolist(), tx_bytes[groups >= 0].tolist(), strict=True)).values()
+        )
+
+
+def _between(ring: Any, head: int, tail: int) -> Any:
+    """Return the entries of a ring from its head to its tail."""
+    return ring[np.arange(head, tail) % len(ring)]

@@ -6,17 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.simulation import simulate
-from tests.machine_strategies import MACHINE, WORKLOAD
 from tests.run_cases import BATCHES_OF_ONE, OUTSIDE, finished, frame, logged, merged, write_capture
-from tests.test_conservation import BUFFER_BYTES, FRAMES, PCAP_TIME, check_figures, check_replay, check_state
+from tests.test_conservation import check_figures, check_state
 
-SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 FROM_VF0 = {"to": "pf", "from": "vf0"}
 
 # One frame of 1518 B at 20 us, Gen2 x4, MPS 256 B: 1514 B are 1516 B in six writes, with headers of 24 B.
@@ -167,41 +163,3 @@ def test_an_rx_buffer_holds_the_longest_mirrored_copy():
             with pytest.raises(InputError) as caught:
                 config_from_mapping(changes)
             assert [line.split(": ")[1] for line in caught.value.lines] == ["nic.rx_buffer"]
-
-
-# ---- Whatever is mirrored, the balances hold ----
-
-WATCHER = st.sampled_from(["pf", "vf0", "vf1"])
-PORT = st.sampled_from(["pf", "vf0", "vf1", "uplink"])
-MIRROR = st.one_of(
-    st.builds(lambda to, port, way: {"to": to, "from": port, "direction": way},
-              WATCHER, PORT, st.sampled_from(["ingress", "egress"])),
-    st.builds(lambda to, vlan: {"to": to, "vlan": vlan}, WATCHER, st.sampled_from([1, 10])),
-)  # fmt: skip
-MIRRORS = st.lists(MIRROR, min_size=1, max_size=4)
-
-
-def with_mirrors(machine, mirrors):
-    return {**machine, "switch": {**machine["switch"], "mirrors": mirrors}}
-
-
-@SETTINGS
-@given(MACHINE, WORKLOAD, MIRRORS, st.integers(1, 99))
-def test_balances_hold_with_mirrors(machine, workload, mirrors, seed):
-    run_of = {"workload": workload, "run": {"warmup": "10us", "duration": "60us", "seed": seed}}
-    run, result = finished(with_mirrors(machine, mirrors), run_of)
-    check_figures(result)
-    check_state(run, result)
-
-
-@SETTINGS
-@given(MACHINE, MIRRORS, FRAMES, PCAP_TIME, BUFFER_BYTES)
-def test_a_mirrored_replay_leaves_nothing_behind(machine, mirrors, frames, pcap_time, buffer_bytes):
-    check_replay(with_mirrors(machine, mirrors), frames, pcap_time, buffer_bytes)
-
-
-@pytest.mark.slow
-@settings(SETTINGS, max_examples=600)
-@given(MACHINE, WORKLOAD, MIRRORS, st.integers(1, 10**9))
-def test_balances_hold_in_many_runs_with_mirrors(machine, workload, mirrors, seed):
-    test_balances_hold_with_mirrors.hypothesis.inner_test(machine, workload, mirrors, seed)

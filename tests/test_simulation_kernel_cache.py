@@ -169,23 +169,3 @@ for name in SWITCH_ENTRIES:
     assert getattr(frame_batch, name.split(".")[1]).signatures == [signature(name)], name
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
-
-
-@pytest.mark.slow
-def test_a_cold_cache_is_filled_once(tmp_path):
-    """The children compile; the process that asked finds everything on disk and compiles nothing."""
-    code = """
-from hwmodel.kernels import engine
-from hwmodel.simulation import kernels_are_cached
-from hwmodel.simulation.kernel_cache import fill_cache
-from hwmodel.simulation.nic_state import build_state
-from tests.simulation_cases import config_of
-assert not kernels_are_cached()
-fill_cache()
-assert kernels_are_cached()
-engine.run(build_state(config_of(), seed=1), 0, 0)
-(hits,), misses = engine.run.stats.cache_hits.values(), engine.run.stats.cache_misses
-assert (hits, sum(misses.values())) == (1, 0), engine.run.stats
-"""
-    environment = os.environ | {"PYTHONPATH": ".", "HWMODEL_CACHE_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)

@@ -1,0 +1,277 @@
+"""What all benches have in common, and the table that each of them prints."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benches import cosim, pcie, startup
+from benches.comparison import Requirement, Spread, figure_text, in_turn, ratios, spread, table
+from benches.cosim import AXI_MODELS, BATCH, Run
+from benches.fresh_process import Duration, duration, peak_memory_mb
+from benches.switch_core import LOADS, Load, measure, offers_of
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCHES = sorted(
+    path.stem for path in (ROOT / "benches").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
+)
+HAS_COCOTB = importlib.util.find_spec("cocotb") is not None
+NO_ICARUS = pytest.mark.skipif(HAS_COCOTB and shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+
+# ---- Each bench: run quickly, documented, and run by make ----
+
+
+def engine_prints(lines):
+    *lines, simulated = lines
+    assert lines[0].startswith("A / B")
+    names = [re.split(r"  +", line.strip())[0] for line in lines[1:]]
+    assert names == [
+        *(f"{size}: engine / {other}" for size in ("64 B", "1518 B", "IMIX") for other in ("core path", "SimPy")),
+        "64 B: a run 2 times as long / the run",
+        "X550, 64 B, pairs: 64 VFs / 8 VFs",
+        "X550, 64 B, uniform: 64 VFs / 8 VFs",
+        "peak memory of a fresh run, MB",
+        "8 times as long",
+        "X550, 64 B, uniform, 64 VFs",
+    ]
+    # All but the mix beside the core path are judged.
+    judged = [name for name, line in zip(names, lines[1:], strict=True) if re.search(r" (PASS|below|above)$", line)]
+    assert judged == [name for name in names if name != "IMIX: engine / core path"]
+    counts = re.findall(r"(\d+) and (\d+)", simulated)
+    # Engine and SimPy deliver the same frames, give or take the batches at the ends of the window, 8 a VM.
+    assert len(counts) == 3
+    assert all(abs(int(a) - int(b)) <= 64 for a, b in counts)
+
+
+def pcie_prints(lines):
+    assert lines[0] == pcie.HEADS
+    # 23 published figures, then three lines and two, each under a line that names their reference.
+    assert [i for i, line in enumerate(lines) if line.startswith("reference: ")] == [24, 28]
+    assert len(lines) == 31
+    assert [line.split()[-2] != "-" for line in lines[1:24]].count(True) == 9
+
+
+def startup_prints(lines):
+    assert lines[0].split() == [
+        *("a", "fresh", "process", "median", "s", "min", "max", "CPU", "s", "times", "bare", "required", "s"),
+    ]
+    assert [line.split("  ")[0] for line in lines[1:]] == list(startup.MEASURED)
+    assert [line.split()[-1] in ("PASS", "above") for line in lines[1:]] == [False, False, False, True, True]
+
+
+def switch_core_prints(lines):
+    assert [line.split("  ")[0] for line in lines[1:]] == [load.name for load in LOADS]
+    assert all(line.split()[-1] in ("PASS", "below") for line in lines[1:])
+
+
+def cosim_prints(lines):
+    if not HAS_COCOTB:
+        assert lines == ["nothing measured: cocotb is not installed (make cosim installs it)"]
+        return
+    assert lines[0].split("  ")[0] == cosim.HEADS[0]
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        "icarus, batch, 64 B",
+        "icarus, AXI models, 64 B",
+        "icarus, 64 B: batch / AXI models",
+        "icarus, batch, 1518 B",
+        "icarus, batch, mixed",
+        f"icarus, {cosim.QUICK_FRAMES} frames, mixed, s",
+    ]
+
+
+PRINTS = {
+    "cosim": cosim_prints,
+    "engine": engine_prints,
+    "pcie": pcie_prints,
+    "startup": startup_prints,
+    "switch_core": switch_core_prints,
+}
+
+
+def test_every_bench_is_known_here():
+    assert sorted(PRINTS) == BENCHES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", [pytest.param(name, marks=[NO_ICARUS] * (name == "cosim")) for name in PRINTS])
+def test_a_quick_run_prints_its_table(bench):
+    done = subprocess.run(
+        [sys.executable, "-m", f"benches.{bench}", "--quick"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    PRINTS[bench](done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("bench", BENCHES)
+def test_a_bench_is_documented(bench):
+    assert f"benches.{bench}" in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_make_runs_each_bench():
+    done = subprocess.run(["make", "-n", "bench"], cwd=ROOT, capture_output=True, text=True, check=True)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("for bench in ")]
+    files = line.removeprefix("for bench in ").split(";")[0].split()
+    assert files == [f"benches/{bench}.py" for bench in BENCHES]
+
+
+# ---- Rows and tables ----
+
+
+def test_measurements_take_turns():
+    order = []
+
+    def measure(name):
+        order.append(name)
+        return len(order)
+
+    samples = in_turn({"a": lambda: measure("a"), "b": lambda: measure("b")}, 3)
+    assert order == ["a", "b", "a", "b", "a", "b"]
+    assert samples == {"a": [1, 3, 5], "b": [2, 4, 6]}
+
+
+def test_the_spread_of_some_figures():
+    assert spread([5.0, 1.0, 2.0]) == Spread(2.0, 1.0, 5.0)
+    assert spread([1.0, 3.0]) == Spread(2.0, 1.0, 3.0)
+    with pytest.raises(ValueError):
+        spread([])
+
+
+def test_ratios_are_formed_within_a_turn():
+    # A machine that slows down to a tenth after the first turn leaves the ratio as it is.
+    assert ratios([200.0, 20.0, 22.0], [100.0, 10.0, 10.0]) == Spread(2.0, 2.0, 2.2)
+    with pytest.raises(ValueError):
+        ratios([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("requirement", "figure", "verdict"),
+    [
+        (Requirement(0.5, at_least=True), 0.5, "PASS"),
+        (Requirement(0.5, at_least=True), 0.499, "below"),
+        (Requirement(0.5, at_least=True, aim=0.9), 0.6, "PASS"),
+        (Requirement(400, at_least=False), 399.9, "PASS"),
+        (Requirement(400, at_least=False), 400, "above"),
+    ],
+)
+def test_a_verdict(requirement, figure, verdict):
+    assert requirement.verdict(figure) == verdict
+
+
+def test_requirements_are_written_out():
+    assert str(Requirement(0.5, at_least=True, aim=0.9)) == ">= 0.5, aim 0.9"
+    assert str(Requirement(400, at_least=False)) == "< 400"
+
+
+@pytest.mark.parametrize(
+    ("figure", "text"),
+    [(0.01234, "0.0123"), (0.5, "0.500"), (5.125, "5.12"), (42.66, "42.7"), (358.4, "358"), (1199.6, "1200")],
+)
+def test_figures_have_three_digits(figure, text):
+    assert figure_text(figure) == text
+
+
+def test_a_table_is_aligned():
+    assert table(("what", "n", ""), [("a", "1", "PASS"), ("longer", "100", "")]) == (
+        "what      n\na         1  PASS\nlonger  100"
+    )
+
+
+# ---- Fresh processes ----
+
+
+def test_a_process_is_timed_from_start_to_end():
+    slept = duration(["-c", "import time; time.sleep(0.2)"])
+    assert slept.wall_s >= 0.2
+    worked = duration(["-c", "import time\nwhile time.process_time() < 0.2: pass"])
+    assert worked.cpu_s >= 0.2
+    assert slept.cpu_s < slept.wall_s
+
+
+def test_the_environment_is_passed_on():
+    code = "import os; assert os.environ['HWMODEL_CACHE_DIR'] == 'here' and 'PATH' in os.environ"
+    duration(["-c", code], {"HWMODEL_CACHE_DIR": "here"})
+
+
+def test_a_process_that_fails_says_why():
+    with pytest.raises(RuntimeError, match="a bad day"):
+        duration(["-c", "raise SystemExit('a bad day')"])
+
+
+def test_the_peak_is_the_processes_own():
+    held = b"\1" * 200_000_000  # more than the process needs, and none of its business
+    assert 20 < peak_memory_mb(["schema"]) < len(held) / 1e6
+
+
+def test_a_row_tells_seconds_and_times_the_bare_interpreter():
+    samples = [Duration(0.3, 0.1), Duration(0.1, 0.3), Duration(0.4, 0.2)]
+    bare = [Duration(0.1, 0.1), Duration(0.1, 0.1), Duration(0.2, 0.1)]
+    cells = startup.row("help", samples, bare, Requirement(0.2, at_least=False))
+    assert cells == ("help", "0.300", "0.100", "0.400", "0.200", "2.00", "< 0.2", "above")
+    assert startup.row("help", samples, bare, None)[-2:] == ("-", "")
+
+
+def test_the_first_run_finds_an_empty_cache(monkeypatch):
+    seen = []
+
+    def run(arguments, environment):
+        folder = Path(environment["HWMODEL_CACHE_DIR"])
+        seen.append((folder, list(folder.iterdir()), tuple(arguments)))
+        return Duration(1.0, 1.0)
+
+    monkeypatch.setattr(startup, "duration", run)
+    startup.first_run()
+    startup.first_run()
+    (first, first_files, arguments), (second, second_files, _) = seen
+    assert first != second and first_files == second_files == []
+    assert not first.exists() and arguments == startup.SHORT_RUN
+
+
+# ---- The switch core's twin ----
+
+
+@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.name)
+def test_frames_are_forwarded(load):
+    frames_per_s, copies = measure(load, 200)
+    assert frames_per_s > 0
+    assert copies > 0.5
+
+
+def test_stations_send_to_each_other():
+    offers = offers_of(Load("", (60, 100)), 300)
+    assert {offer.port for offer in offers} == set(range(1, 9))
+    assert {offer.data[5] for offer in offers} == set(range(1, 9))
+    assert {len(offer.data) for offer in offers} == {60, 100}
+    assert all(offer.data[5] != offer.port for offer in offers)
+
+
+# ---- The switch core in simulation ----
+
+RUNS = [Run(600, wall_s=4.0, cpu_s=2.0, check_s=0.5), Run(600, 9.0, 1.0, 0.7), Run(600, 3.0, 3.0, 0.6)]
+
+
+def test_frames_a_second_are_by_processor_time():
+    cells = cosim.row("batch", RUNS, Requirement(250, at_least=True), BATCH)
+    assert cells == ("batch", "600", "300", "200", "600", "4.00", "0.600", ">= 250", "PASS")
+
+
+def test_a_requirement_is_one_of_the_batch_driver():
+    cells = cosim.row("models", RUNS, Requirement(250, at_least=True), AXI_MODELS)
+    assert cells[-3:] == ("-", "-", "")
+    assert cosim.row("mixed", RUNS, None, BATCH)[-2:] == ("-", "")
+
+
+def test_a_ratio_is_formed_within_a_turn():
+    slow = [Run(30, 1.0, 1.0, 0.0), Run(30, 1.0, 0.5, 0.0), Run(30, 1.0, 1.5, 0.0)]
+    assert cosim.ratio_row("ratio", RUNS, slow)[2:5] == ("10.0", "10.0", "10.0")
+
+
+def test_a_long_run_counts_with_its_check():
+    limit = str(cosim.MIXED_SECONDS["verilator"])
+    assert cosim.duration_row("long", RUNS[0], "verilator")[2:] == ("2.50", "", "", "", "", limit, "PASS")
+    assert cosim.duration_row("long", Run(1, 0.0, 59.0, 2.0), "verilator")[-1] == "above"
