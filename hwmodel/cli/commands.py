@@ -38,6 +38,9 @@ def run(arguments: Namespace) -> None:
     check_outputs(outputs, inputs=[arguments.config])
     if arguments.report is not None:
         _require_report_packages()
+    if arguments.seeds is not None and (arguments.pcap or arguments.trace):
+        raise InputError("--seeds: several runs do not fit into one --pcap or --trace")
+    keeps_figures = arguments.report is not None or arguments.json is not None
     if arguments.seed is not None:
         arguments.overrides.append(f"run.seed={arguments.seed}")
     config = _load(arguments)
@@ -48,9 +51,18 @@ def run(arguments: Namespace) -> None:
     interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
         try:
-            result = simulation.simulate(
-                config, progress=progress, pcap_path=arguments.pcap, trace_path=arguments.trace
-            )
+            if arguments.seeds is None:
+                result = simulation.simulate(
+                    config,
+                    progress=progress,
+                    pcap_path=arguments.pcap,
+                    trace_path=arguments.trace,
+                    with_next_steps=keeps_figures,
+                )
+            else:
+                result = simulation.simulate_seeds(
+                    config, arguments.seeds, progress=progress, with_next_steps=keeps_figures
+                )
         except Interrupted as error:
             if error.result is None:
                 raise

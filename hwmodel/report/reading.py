@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import NamedTuple
 
 from hwmodel.report.modelled import is_closed_loop
-from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text
+from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
 from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result
 
@@ -202,3 +202,26 @@ def frame_balance(result: Result) -> str:
         ("mirrored copies lost", totals.mirrored_dropped),
     )
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
+
+
+SPREAD_COLUMNS = ("mean", "95 % from", "to", "least", "greatest")
+
+
+def spread_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row for each figure of runs with several seeds: its name, then SPREAD_COLUMNS."""
+    rows = []
+    for one in result.spread:
+        known = [value for value in one.values if value is not None]
+        if known:
+            text = _spread_text(one.name)
+            figures = (one.mean, one.low, one.high, min(known), max(known))
+            rows.append((one.name, *(MISSING if figure is None else text(figure) for figure in figures)))
+    return rows
+
+
+def _spread_text(name: str) -> Callable[[float], str]:
+    if "_ns." in name:
+        return time_text
+    if name.endswith("gbps"):
+        return gbps_text
+    return mpps_text if name.endswith("mpps") else percent_text

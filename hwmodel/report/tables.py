@@ -217,6 +217,9 @@ def fact_table(result: Result) -> Table:
     looked_up = result.iotlb.hits + result.iotlb.misses
     if looked_up:
         rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
+    for name, mean, low, high, least, greatest in spread_rows(result):
+        text = f"mean {mean}, 95 % from {low} to {high}; from {least} to {greatest}"
+        rows.append([f"{name}, {len(result.spread[0].seeds)} seeds", text])
     rows.append(["seed, configuration", f"{result.seed}, {printable(result.config_hash)}"])
     return Table(("figure", "value"), rows, texts=(0, 1))
 

@@ -18,6 +18,7 @@ from hwmodel.report.quantities import (
 )
 from hwmodel.report.reading import (
     QUEUE_UNITS,
+    SPREAD_COLUMNS,
     STALL_WORDS,
     frame_balance,
     headline,
@@ -25,6 +26,7 @@ from hwmodel.report.reading import (
     latency_note,
     latency_rows,
     link_rows,
+    spread_rows,
     stall_shares,
 )
 from hwmodel.results.result import Latency, Result
@@ -66,6 +68,11 @@ def _lines(result: Result) -> Iterable[Line]:
     for warning in result.warnings:
         yield Line(printable(f"Warning: {warning}"), "warning")
     yield from _latency_lines(result)
+    rows = spread_rows(result)
+    if rows:
+        yield Line("")
+        yield from _table((f"{len(result.spread[0].seeds)} seeds", *SPREAD_COLUMNS), rows)
+        yield Line("")
     yield Line(f"Frames, whole run: {frame_balance(result)}")
     yield Line("")
     yield from _vm_lines(result)

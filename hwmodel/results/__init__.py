@@ -38,6 +38,7 @@ from hwmodel.results.result import (
     Wire,
     load_result,
 )
+from hwmodel.results.spread import Spread
 
 __all__ = [
     "LATENCY_BUCKETS",
@@ -66,6 +67,7 @@ __all__ = [
     "QueueDepth",
     "Relaxed",
     "Result",
+    "Spread",
     "Stalls",
     "Totals",
     "VmResult",

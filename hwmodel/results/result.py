@@ -16,6 +16,7 @@ from hwmodel.errors import InputError
 from hwmodel.results.closed_form import ClosedForm
 from hwmodel.results.json_form import to_plain
 from hwmodel.results.relaxed import Relaxed
+from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
 
 SCHEMA_VERSION = 1
@@ -216,7 +217,11 @@ class Result:
     """Hold everything that one run found; the field order is the order of the JSON document.
 
     `utilization` (busy share of each resource by the names of `bottleneck.resource`) and `latency_histogram`
-    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty.
+    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty. `latency_parts_ns`
+    holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
+    `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
+    of runs with other seeds; `warnings` what a reader must know of the figures before quoting one. Results are equal
+    where all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -248,6 +253,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     closed_form: ClosedForm | None = None
     relaxed: tuple[Relaxed, ...] = ()
+    spread: tuple[Spread, ...] = ()
     host_run: HostRun | None = field(default=None, compare=False)
 
     @property

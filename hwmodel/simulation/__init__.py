@@ -3,5 +3,6 @@
 from hwmodel.simulation.dma import dma
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, kernels_are_cached, passed_over_cache
 from hwmodel.simulation.run import Run, simulate
+from hwmodel.simulation.seeds import simulate_seeds
 
-__all__ = ["DMA_ENTRIES", "Run", "dma", "kernels_are_cached", "passed_over_cache", "simulate"]
+__all__ = ["DMA_ENTRIES", "Run", "dma", "kernels_are_cached", "passed_over_cache", "simulate", "simulate_seeds"]

@@ -1,0 +1,75 @@
+"""One configuration with several seeds: the first one's result, and how far the figures of all spread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from hwmodel.config import config_from_mapping
+from hwmodel.results import Result, Spread
+from hwmodel.simulation.batch_means import student_t_975
+from hwmodel.simulation.run import Progress, simulate
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+FIGURES = (
+    "totals.gbps",
+    "totals.mpps",
+    "wire.tx_gbps",
+    "latency_ns.mean",
+    "latency_ns.p50",
+    "latency_ns.p99",
+    "latency_ns.p999",
+    "latency_to_guest_ns.mean",
+    "latency_to_guest_ns.p50",
+    "latency_to_guest_ns.p99",
+    "latency_to_guest_ns.p999",
+    "pcie.up.utilization",
+    "pcie.down.utilization",
+)
+
+
+def simulate_seeds(
+    config: Config, n_seeds: int, progress: Progress | None = None, *, with_next_steps: bool = False
+) -> Result:
+    """Simulate with `n_seeds` seeds from `run.seed` on; return the first run's result with the spread of all.
+
+    Warnings of the other runs that the first has not are told with their seed. Raises as `simulate` does.
+    """
+    first = config.run.seed
+    results = []
+    for at in range(n_seeds):
+        part = None if progress is None else _part_of(progress, at, n_seeds)
+        one = config if at == 0 else config_from_mapping(config.resolved(), {"run.seed": first + at})
+        results.append(simulate(one, part, with_next_steps=with_next_steps and at == 0))
+    scalars = [result.scalars() for result in results]
+    seeds = tuple(range(first, first + n_seeds))
+    spreads = [_spread(name, seeds, tuple(_number(of_one.get(name)) for of_one in scalars)) for name in FIGURES]
+    more = [
+        f"Seed {seed}: {text}"
+        for seed, result in zip(seeds[1:], results[1:], strict=True)
+        for text in result.warnings
+        if text not in results[0].warnings
+    ]
+    found = tuple(one for one in spreads if any(value is not None and value != 0 for value in one.values))
+    return replace(results[0], spread=found, warnings=(*results[0].warnings, *more))
+
+
+def _part_of(progress: Progress, at: int, n_seeds: int) -> Progress:
+    return lambda share, text: progress((at + share) / n_seeds, f"seed {at + 1} of {n_seeds}, {text}")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _spread(name: str, seeds: tuple[int, ...], values: tuple[float | None, ...]) -> Spread:
+    known = [value for value in values if value is not None]
+    n = len(known)
+    if n < 2:
+        return Spread(name=name, seeds=seeds, values=values, mean=known[0] if known else None)
+    mean = sum(known) / n
+    half = student_t_975(n - 1) * sqrt(sum((value - mean) ** 2 for value in known) / (n - 1) / n)
+    return Spread(name=name, seeds=seeds, values=values, mean=mean, low=mean - half, high=mean + half)
