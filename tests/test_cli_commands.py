@@ -76,6 +76,23 @@ def test_limits_of_the_published_model_with_and_without_its_defect(capsys):
     assert up_bytes("--without-defect") - up_bytes() == 24
 
 
+def test_explain_prints_the_answer_and_a_table_and_stores_both(tmp_path, capsys):
+    short = ["--set", "run.duration=5ms", "--set", "run.frames=2000", "--set", "nic.vfs=2", "--jobs", "1"]
+    path = tmp_path / "r.json"
+    text = output_of(capsys, "explain", DEMO, *short, "--json", str(path))
+    assert text.startswith("pcie.up made larger (pcie.lanes: 4 -> 8) gains most: +")
+    assert "they agree" in text.splitlines()[0] and "nic.tx_ring: 512 -> 1024" in text
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert stored["relaxed"][0]["resource"] == stored["bottleneck"]["resource"] == "pcie.up"
+    assert stored["relaxed"][0]["is_bottleneck"] and stored["bottleneck"]["keys"] == ["pcie.lanes", "pcie.generation"]
+
+
+def test_explain_refuses_a_number_of_jobs_that_is_none(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["explain", DEMO, "--jobs", "0"])
+    assert "0 is out of range; 1 to 1000" in capsys.readouterr().err
+
+
 def test_schema_is_json_on_stdout_and_in_a_file(tmp_path, capsys):
     text = output_of(capsys, "schema")
     assert {"pcie", "host", "nic", "driver", "switch", "port", "workload", "run"} <= set(json.loads(text)["properties"])

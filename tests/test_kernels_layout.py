@@ -51,8 +51,8 @@ def test_no_field_of_the_state_is_without_a_use():
     folders = (Path(layout.__file__).parent, Path(nic_state.__file__).parent)
     sources = [path for folder in folders for path in folder.glob("*.py") if path != Path(layout.__file__)]
     words = {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
-    # The stalls are reached by the names that `nic_state.STALLS` lists.
-    words |= {f"stall_{name}" for name in nic_state.STALLS}
+    # The stalls are reached by the names that `layout.STALLS` lists.
+    words |= {f"stall_{name}" for name in layout.STALLS}
     assert {name for each in all_records(layout.NIC) for name in each.names} - words == set()
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from benches import bottleneck as bottleneck_bench
+from hwmodel import load_config, simulate
+from hwmodel.explore import relaxations_of, throughput_gbps
 from tests.run_cases import POLLED, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}
@@ -47,7 +52,7 @@ ALSO = {
         merged(FEW_IN_FLIGHT, {"pcie": {"tags": 256, "credits": {"cpld": 16, "return": "2us"}}}),
     ),
     "slow memory": (
-        "pcie.credits",
+        "host.drain",
         {"host": {"write_drain": "1Gbps"}, "pcie": {"credits": {"ph": 8, "pd": 128}}},
     ),
     "one read request": (
@@ -75,6 +80,70 @@ ALSO = {
         ),
     ),
 }
+
+
+IDEAL = str(Path(__file__).resolve().parent.parent / "configs" / "sriov_ideal.yaml")
+BRIEF = {"run.duration": "4ms", "run.frames": 8000}
+# Faults that were once seen: what is named, and the keys that stand for it.
+ONCE_WRONG = {
+    "credits though reads go": (
+        {"pcie.credits.ph": 64, "host.write_drain": "8Gbps"}, "host.drain", ("host.write_drain",)),
+    "a store server before the tags that wait for it": (
+        {"pcie.lanes": 8, "nic.store_rate": "8Gbps", "pcie.tags": 32}, "nic.store", ("nic.store_rate",)),
+    "tags whose round trip is an idle machine's": (
+        {"pcie.tags": 6, "host.read_latency": "2us"}, "pcie.tags", ("pcie.tags",)),
+    "credits of writes without a drain": (
+        {"pcie.credits.ph": 8, "pcie.credits.return": "2us"}, "pcie.credits", ("pcie.credits.ph", "pcie.credits.pd")),
+    "credits of reads": (
+        {"pcie.credits.nph": 3, "pcie.credits.return": "2us"}, "pcie.credits", ("pcie.credits.nph",)),
+    "a short Tx ring": (
+        {"nic.tx_ring": 64, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64, "host.read_latency": "2us",
+         "pcie.lanes": 16, "driver.tx_interrupt_batch": 32}, "nic.tx_ring", ("nic.tx_ring",)),
+    "a small Tx buffer": (
+        {"nic.tx_buffer": "4KiB", "pcie.lanes": 16, "host.read_latency": "2us"}, "nic.tx_buffer", ("nic.tx_buffer",)),
+    "a small descriptor cache": (
+        {"nic.descriptor_cache": 8, "nic.rx_prefetch": 8, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64,
+         "workload.pattern": "to_wire", "port.rate": "100Gbps", "pcie.lanes": 16, "host.read_latency": "2us"},
+        "tx.descriptors", ("nic.descriptor_cache",)),
+    "no descriptors fetched ahead": (
+        {"nic.rx_prefetch": 0, "host.read_latency": "2us"}, "rx.descriptors",
+        ("nic.rx_prefetch", "nic.descriptor_cache")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ONCE_WRONG)
+def test_what_is_named_makes_the_throughput_rise(case):
+    """The name is that of the cause, and twice as much of it gives at least 2 % more."""
+    overrides, resource, keys = ONCE_WRONG[case]
+    config = load_config(IDEAL, {**overrides, **BRIEF})
+    result = simulate(config)
+    found = result.bottleneck
+    assert (found.resource, found.keys) == (resource, keys), found.why
+    assert found.utilization > 0.2
+    (larger,) = (each for each in relaxations_of(config) if each.is_of(found))
+    assert throughput_gbps(simulate(larger.config)) > 1.02 * throughput_gbps(result)
+
+
+def test_a_drop_for_want_of_descriptors_is_no_bottleneck_where_the_pipeline_is():
+    changes = {"nic.max_pps": 5_000_000, "nic.rx_ring": 64, "nic.rx_prefetch": 32, "driver.frame_time": "100ns",
+               "workload.frame_bytes": 256, "pcie.lanes": 8, **BRIEF}  # fmt: skip
+    result = simulate(load_config(IDEAL, changes))
+    assert result.bottleneck.resource == "nic.pipeline", result.bottleneck.why
+    assert result.bottleneck.utilization > 0.98
+
+
+def test_the_sentence_on_tags_tells_the_mean_from_the_share_without_a_free_one():
+    changes = {"pcie.tags": 6, "host.read_latency": "2us", "workload.load": 0.58, "run.duration": "5ms"}
+    result = simulate(load_config(IDEAL, changes))
+    mean_share = result.queues["tags"].mean / 6
+    assert result.utilization["pcie.tags"] < mean_share - 0.05  # all six at once are in use less than each of them
+
+
+@pytest.mark.slow
+def test_a_sample_of_random_machines_has_its_names_right():
+    cases = bottleneck_bench.judge_all(2024, 30, bottleneck_bench.RUN, jobs=2)
+    wrong = [case.label for case in cases if not case.problem and case.gbps and not case.is_right_together]
+    assert len(wrong) <= 1, bottleneck_bench.report_text(cases)
 
 
 def bottleneck_of(machine):

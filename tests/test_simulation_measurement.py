@@ -37,9 +37,9 @@ def test_an_occupancy_counts_up_to_now(idle):
 def test_a_stall_that_lasts_counts_up_to_now(idle):
     idle.now_fs = 250 * NS
     idle.stall_tags.total_fs, idle.stall_tags.since_fs = 40 * NS, 200 * NS
-    idle.stall_credits.total_fs = 7 * NS
+    idle.stall_posted_credits.total_fs = 7 * NS
     stalls = take_snapshot(idle, FlowBook()).stalls_fs
-    assert (stalls["tags"], stalls["credits"], stalls["descriptors"]) == (90 * NS, 7 * NS, 0)
+    assert (stalls["tags"], stalls["posted_credits"], stalls["descriptors"]) == (90 * NS, 7 * NS, 0)
 
 
 def test_a_tlp_under_way_counts_as_far_as_it_is(idle):

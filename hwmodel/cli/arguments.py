@@ -10,7 +10,7 @@ import hwmodel
 from hwmodel.cli.completion import SHELLS
 from hwmodel.units import UnitError, parse_time_fs
 
-MOST_SEEDS = 1000
+MOST_SEEDS, MOST_JOBS = 1000, 1000
 EXAMPLES = """\
 examples:
   hwmodel run configs/sriov_10g_gen2x4.yaml --report out/demo.html
@@ -57,6 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="with --published: leave out the defect of the published model",
     )
 
+    _add_explain(commands)
+
     dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
     _takes_config(dma)
     dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
@@ -96,6 +98,10 @@ def _n_seeds(text: str) -> int:
     return _whole_number(text, 1, MOST_SEEDS)
 
 
+def _n_jobs(text: str) -> int:
+    return _whole_number(text, 1, MOST_JOBS)
+
+
 def _whole_number(text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[-+]?[0-9]{1,40}", text):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
@@ -121,6 +127,13 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run.add_argument("--trace", metavar="FILE", help="write the link's first TLPs as a time line for trace viewers")
     run.add_argument("--trace-start", type=_time_fs, metavar="TIME", help="with --trace: begin there, like 1ms")
     run.add_argument("--trace-length", type=_time_fs, metavar="TIME", help="with --trace: go on for so long, like 50us")
+
+
+def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    explain = _command(commands, "explain", "make each resource larger in turn: what throughput and latency gain")
+    _takes_config(explain)
+    explain.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    explain.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
 
 
 def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ Each function imports what it needs when it is called: `check` must not wait for
 from __future__ import annotations
 
 import importlib.util
+import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,14 +73,24 @@ def run(arguments: Namespace) -> None:
         raise interruption
 
 
-def _write_result(arguments: Namespace, result: Result) -> None:
-    """Print the summary and write the files, as many as can be."""
+def _print_summary(result: Result) -> None:
+    from hwmodel.report import print_summary
+
+    print_summary(result)
+
+
+def _print_relaxed(result: Result) -> None:
+    from hwmodel.report import relaxed_text
+
+    say(relaxed_text(result), None)
+
+
+def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Result], None] = _print_summary) -> None:
+    """Print what a person reads and write the files, as many as can be."""
 
     def summarize() -> None:
         if STDOUT not in (arguments.json, arguments.report):
-            from hwmodel.report import print_summary
-
-            print_summary(result)
+            print_text(result)
 
     def draw() -> None:
         if arguments.report is not None:
@@ -123,6 +134,20 @@ def limits(arguments: Namespace) -> None:
         found = analytic.published(config, arguments.published, emulate_defect=not arguments.without_defect)
     write_json(found.to_dict(), arguments.json)
     say(analytic.limits_text(found), arguments.json)
+
+
+def explain(arguments: Namespace) -> None:
+    """Simulate one configuration, then with each resource in turn made larger."""
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.config])
+    if arguments.report is not None:
+        _require_report_packages()
+    config = _load(arguments)
+    from hwmodel import explore, simulation
+
+    _announce_compilation(simulation.kernels_are_cached(), ": about 12 s on two idle cores")
+    with progress_bar() as progress, _placing_errors(arguments):
+        result = explore.explain(config, jobs=arguments.jobs or len(os.sched_getaffinity(0)), progress=progress)
+    _write_result(arguments, result, _print_relaxed)
 
 
 def dma(arguments: Namespace) -> None:
@@ -225,6 +250,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "run": run,
     "check": check,
     "limits": limits,
+    "explain": explain,
     "dma": dma,
     "switch": switch,
     "report": report,

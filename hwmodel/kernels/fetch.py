@@ -36,6 +36,7 @@ def told(nic, now_fs, number, n):
         nic.post[queue.first + (i & queue.mask)].told_fs = now_fs
     queue.told += n
     queue.known += n
+    nic.scheduler.n_told += n
 
 
 @kernel
@@ -51,6 +52,7 @@ def fetch_tx(nic, now_fs, number):
         queue.fetched += n
         queue.known -= n
         queue.requested += n
+        nic.scheduler.n_told -= n
 
 
 @kernel

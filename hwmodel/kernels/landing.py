@@ -30,8 +30,10 @@ def return_credits(nic, now_fs, kind, data_bytes, after_drain):
     taken_fs = now_fs
     pcie = nic.pcie
     if after_drain and pcie.drain_den > 0:
-        taken_fs = max(now_fs, pcie.drain_busy_until_fs) + data_bytes * pcie.drain_num // pcie.drain_den
+        drain_fs = data_bytes * pcie.drain_num // pcie.drain_den
+        taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
+        pcie.drain_busy_fs += drain_fs
     word = (kind << 32) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
     if not append(nic.events, CREDIT, taken_fs + pcie.credit_return_fs, word):
         nic.overflow = 1

@@ -97,6 +97,13 @@ POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
 
 GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
 STALL = record(*ints("since_fs", "total_fs"))
+# What work stands ready and waits for, in fields `stall_NAME`. `no_free_tag`: whether or not a read waits. Credits:
+# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
+# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
+STALLS = (
+    "tags", "no_free_tag", "posted_credits", "non_posted_credits", "completion_credits", "descriptors", "rx_ring",
+    "tx_descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring",
+)  # fmt: skip
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))
 HEAP_ENTRY = record(*ints("at_fs", "key"))
@@ -193,8 +200,10 @@ TAGS = record(
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address"),
 )  # fmt: skip
+# `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER = record(
-    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes")
+    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"),
+    *ints("n_told"),
 )
 
 TRANSACTION = record(
@@ -229,7 +238,7 @@ PCIE = record(
         "runs_on",
         "completion_shift",
     ),
-    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs"),
+    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs", "drain_busy_fs"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )
 HOST = record(
@@ -315,20 +324,13 @@ NIC = record(
     *ints("rx_head_waits_fs", "has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "line_busy_until_fs"),
     *ints("grant_head", "grant_tail", "line_head", "line_tail", "pipe_head", "pipe_tail"),
-    *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs"),
+    *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs"),
     ("tx_buffer", GAUGE),
     ("rx_buffer", GAUGE),
     ("tx_ring", GAUGE),
     ("rx_ring", GAUGE),
     ("wire_queue", GAUGE),
-    ("stall_tags", STALL),
-    ("stall_credits", STALL),  # of what goes up
-    ("stall_completion_credits", STALL),
-    ("stall_descriptors", STALL),
-    ("stall_tx_buffer", STALL),
-    ("stall_rx_buffer", STALL),
-    ("stall_rate_limit", STALL),
-    ("stall_tx_ring", STALL),
+    *((f"stall_{name}", STALL) for name in STALLS),
     ("served", SERVED, (KINDS,)),
     ("delivery", LATENCY),
     ("from_doorbell", LATENCY),

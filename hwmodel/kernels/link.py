@@ -133,9 +133,12 @@ def start_up(nic, now_fs):
     if p_waits:
         p_bytes = write_chunk(pcie, posted.ring[posted.head & TLP_MASK])
     if pcie.has_credits:
-        p_waits = p_waits and can_send(nic.credits[POSTED_CREDIT], p_bytes)
-        np_waits = np_waits and can_send(nic.credits[NON_POSTED_CREDIT], 0)
-        set_stalled(nic.stall_credits, now_fs, not (p_waits or np_waits))
+        p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
+        np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
+        set_stalled(nic.stall_posted_credits, now_fs, p_waits and not p_may_go)
+        set_stalled(nic.stall_non_posted_credits, now_fs, np_waits and not np_may_go)
+        p_waits = p_waits and p_may_go
+        np_waits = np_waits and np_may_go
         if not (p_waits or np_waits):
             return False
     send_read = np_waits

@@ -34,6 +34,8 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
     tag.frame = frame
     tag.taken_fs = now_fs
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
+    if tags.n_free == 0:
+        set_stalled(nic.stall_no_free_tag, now_fs, True)
     enqueue(nic, nic.up.second, now_fs, kind, ring_queue, 0, 0, 0, 0, number)
 
 
@@ -107,8 +109,10 @@ def is_stored(nic, now_fs, number):
     if limits.store_den == 0:
         return True
     n_bytes = nic.tags.slot[number].n_bytes
-    stored_fs = max(now_fs, nic.store_busy_until_fs) + n_bytes * limits.store_num // limits.store_den
+    store_fs = n_bytes * limits.store_num // limits.store_den
+    stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
+    nic.store_busy_fs += store_fs
     if not append(nic.events, STORED, stored_fs, number):
         nic.overflow = 1
     return False
@@ -129,6 +133,8 @@ def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
 def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags
+    if tags.n_free == 0:
+        set_stalled(nic.stall_no_free_tag, now_fs, False)
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs

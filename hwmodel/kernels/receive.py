@@ -85,6 +85,13 @@ def start_write(nic, now_fs, copy, n_descriptors):
     fetch_rx(nic, number)
 
 
+@inlined
+def have_descriptors(nic, now_fs):
+    """Note that no frame waits for Rx descriptors."""
+    set_stalled(nic.stall_descriptors, now_fs, False)
+    set_stalled(nic.stall_rx_ring, now_fs, False)
+
+
 @kernel
 def serve_rx_buffer(nic, now_fs):
     """See to the head of the Rx buffer: fetch what it lacks, drop it, or start on it; return True if room was freed.
@@ -97,10 +104,12 @@ def serve_rx_buffer(nic, now_fs):
         copy = fifo.ring[fifo.head & COPY_MASK]
         n_needed = descriptors_for(nic.host, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
-            if fetch_rx_on_demand(nic, copy.queue, n_needed) or nic.limits.drop_enable == 0:
+            is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
+            if is_fetched or nic.limits.drop_enable == 0:
                 set_stalled(nic.stall_descriptors, now_fs, nic.rx_dma_busy == 0)
                 if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
                     nic.rx_head_waits_fs = now_fs
+                set_stalled(nic.stall_rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
                 return has_dropped
             fifo.head += 1
             nic.rx_head_waits_fs = -1
@@ -108,12 +117,12 @@ def serve_rx_buffer(nic, now_fs):
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:
-            set_stalled(nic.stall_descriptors, now_fs, False)
+            have_descriptors(nic, now_fs)
             return has_dropped
         else:
             fifo.head += 1
             start_write(nic, now_fs, copy, n_needed)
-    set_stalled(nic.stall_descriptors, now_fs, False)
+    have_descriptors(nic, now_fs)
     return has_dropped
 
 

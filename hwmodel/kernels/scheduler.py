@@ -168,7 +168,11 @@ def pick(nic, now_fs):
     """
     scheduler = nic.scheduler
     if scheduler.chosen < 0:
-        set_stalled(nic.stall_rate_limit, now_fs, scheduler.n_ready == 0 and scheduler.n_shaped_waiting > 0)
+        is_idle = scheduler.n_ready == 0
+        set_stalled(nic.stall_rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
+        set_stalled(
+            nic.stall_tx_descriptors, now_fs, is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_told > 0
+        )
         if scheduler.n_ready == 0:
             return
         scheduler.chosen = choose(nic, scheduler)

@@ -2,6 +2,15 @@
 
 from hwmodel.report.html import render_page, write_page
 from hwmodel.report.labels import file_labels
+from hwmodel.report.relaxed_text import relaxed_sentence, relaxed_text
 from hwmodel.report.text import print_summary, summary
 
-__all__ = ["file_labels", "print_summary", "render_page", "summary", "write_page"]
+__all__ = [
+    "file_labels",
+    "print_summary",
+    "relaxed_sentence",
+    "relaxed_text",
+    "render_page",
+    "summary",
+    "write_page",
+]

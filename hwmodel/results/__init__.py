@@ -1,7 +1,7 @@
 """What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
 
 from hwmodel.results.balance import check_balance
-from hwmodel.results.bottleneck import RESOURCES, LinkCost, Observation, find_bottleneck
+from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -17,6 +17,7 @@ from hwmodel.results.histogram import (
     summarize_latency,
 )
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
     SCHEMA_VERSION,
@@ -41,6 +42,8 @@ from hwmodel.results.result import (
 from hwmodel.results.spread import Spread
 
 __all__ = [
+    "CREDITS",
+    "KEYS",
     "LATENCY_BUCKETS",
     "LEAST_SAMPLES_P99",
     "LEAST_SAMPLES_P999",

@@ -1,288 +1,248 @@
-"""Which resource sets the throughput, and why, in one sentence that a designer can check.
+"""Which resource sets the throughput: where frames wait, and which server or store they wait for there.
 
-The rules stand in one table, read from the top; the first that holds names the resource. A server (a link direction,
-the wire, a core) is full from FULL on. What has no rate of its own (tags, credits, descriptors) is the limit where work
-stood ready and waited for it during most of the window, while no link was full.
+A server works at a rate of its own (a direction of the link, the wire, a core); a store lends what must be given back
+(tags, credits, descriptors, room, slots of a ring). Whoever waits for a full server holds all the stores that stand
+before it, so a store is the limit only where no server behind it is full. The search begins where frames leave the
+adapter and goes against their way; the first step that finds something names it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from hwmodel.results.bottleneck_text import sentence
+from hwmodel.results.observation import Observation
 from hwmodel.results.result import Bottleneck
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
+AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
+NEARLY_FULL = 0.9  # of a server: a larger store before it would find hardly any room there
 MOSTLY = 0.5
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
+HEAVY_LOSS = 0.02
+HEAVIEST_LOSS = 0.1
+BACKLOG = 0.02
+SLOW = 1.5  # of reads: for half as long again as on an idle machine, something else than tags is what they wait for
+IDLE = 0.1
+LIMITED_LOSS = 0.3
 
-RESOURCES = (
-    "pcie.up",
-    "pcie.down",
-    "pcie.tags",
-    "pcie.credits",
-    "wire.tx",
-    "wire.rx",
-    "switch.bus",
-    "driver.tx",
-    "driver.rx",
-    "nic.pipeline",
-    "rx.descriptors",
-    "rate_limit",
-    "offered_load",
-)
+POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
+# The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "offered_load": ("workload.load", "workload.flows", "workload.external.rate"),
+    "driver.tx": ("driver.frame_time",),
+    "nic.tx_ring": ("nic.tx_ring",),
+    "tx.descriptors": ("nic.descriptor_cache",),
+    "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate"),
+    "nic.tx_buffer": ("nic.tx_buffer",),
+    "pcie.tags": ("pcie.tags",),
+    NON_POSTED: ("pcie.credits.nph",),
+    "pcie.down": ("pcie.lanes", "pcie.generation"),
+    COMPLETION: ("pcie.credits.cplh", "pcie.credits.cpld"),
+    "nic.store": ("nic.store_rate",),
+    "nic.pipeline": ("nic.max_pps",),
+    "switch.bus": ("switch.clock",),
+    "wire.tx": ("port.rate",),
+    "wire.rx": ("port.rate",),
+    "nic.rx_ring": ("nic.rx_ring",),
+    "rx.descriptors": ("nic.rx_prefetch", "nic.descriptor_cache"),
+    "pcie.up": ("pcie.lanes", "pcie.generation"),
+    POSTED: ("pcie.credits.ph", "pcie.credits.pd"),
+    "host.drain": ("host.write_drain",),
+    "driver.rx": ("driver.frame_time",),
+}
+CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCost:
-    """Give the bytes that a frame costs on one direction of the link, in all and as payload."""
-
-    bytes_per_frame: float
-    payload_bytes_per_frame: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Collect what a run saw of its resources during the window; every share is between 0 and 1.
-
-    - `utilizations`: busy share by resource name. `driver.tx` and `driver.rx` are what the busiest VM's core spends on
-      sending and on receiving, so they add up to how busy that core is. `pcie.tags`: share in which no tag is free.
-    - `waits`: share in which work stood ready and waited for `pcie.tags`, `pcie.credits`, `rx.descriptors` (of the
-      worst VM) or `rate_limit`, and for nothing else.
-    - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
-    - `tx_ring_full_share`: share in which the fullest Tx ring had no room: a load that is above what gets through.
-    - `drops` and `offered_frames` are of the whole run; `frame_bytes` is the mean frame with FCS.
-    - `up`, `down`, `tags`, `core_of` (the VM with the busiest core) , `has_mirrored` (mirrored copies were carried) and
-      `iotlb_miss_share` (of the addresses translated; None: no cache) only make the sentence more exact.
-    """
-
-    utilizations: Mapping[str, float]
-    open_load: bool
-    waits: Mapping[str, float] = field(default_factory=dict)
-    tx_ring_full_share: float = 0.0
-    drops: Mapping[str, int] = field(default_factory=dict)
-    offered_frames: int = 0
-    frame_bytes: float | None = None
-    up: LinkCost | None = None
-    down: LinkCost | None = None
-    tags: int | None = None
-    core_of: str | None = None
-    has_mirrored: bool = False
-    iotlb_miss_share: float | None = None
-
-    def busy(self, resource: str) -> float:
-        """Return how busy a resource is; for a driver, its whole core, whichever side it works on."""
-        if resource.startswith("driver."):
-            return self.utilizations.get("driver.tx", 0.0) + self.utilizations.get("driver.rx", 0.0)
-        return max(self.utilizations.get(resource, 0.0), self.waits.get(resource, 0.0))
-
-    def lost_share(self, *reasons: str) -> float:
-        """Return the share of the offered frames that were dropped for these reasons."""
-        return sum(self.drops.get(reason, 0) for reason in reasons) / max(1, self.offered_frames)
-
-
-class _Rule(NamedTuple):
-    resource: str
-    holds: Callable[[Observation], bool]
-    why: Callable[[Observation], str]
+# Servers that a frame meets, and the stores whose always being waited for says that more is offered than gets through.
+_SERVERS = ("pcie.up", "pcie.down", "nic.store", "switch.bus", "nic.pipeline", "wire.tx")
+_STORES = (
+    "pcie.tags", POSTED, NON_POSTED, COMPLETION, "rx.descriptors", "tx.descriptors", "nic.tx_buffer", "nic.rx_buffer",
+    "rate_limit",
+)  # fmt: skip
 
 
 def find_bottleneck(seen: Observation) -> Bottleneck:
-    """Return the resource that sets the throughput, by the first rule that holds, with the reason in plain English."""
-    for rule in _RULES:
-        if rule.holds(seen):
-            return Bottleneck(resource=rule.resource, utilization=seen.busy(rule.resource), why=rule.why(seen))
-    busiest = _busiest(seen)
-    if not busiest or (seen.open_load and not _is_overloaded(seen)):
-        share = seen.busy(busiest) if busiest else 0.0
-        return Bottleneck(resource="offered_load", utilization=share, why=_why_offered_load(seen, busiest))
-    return Bottleneck(resource=busiest, utilization=seen.busy(busiest), why=_why_largest(seen, busiest))
-
-
-def _full(resource: str, rival: str | None = None) -> Callable[[Observation], bool]:
-    """Hold where a server is full and, if a rival is named, at least as busy as the rival."""
-    return lambda seen: seen.busy(resource) >= FULL and (rival is None or seen.busy(resource) >= seen.busy(rival))
-
-
-def _waited_for(resource: str, rival: str | None = None) -> Callable[[Observation], bool]:
-    def holds(seen: Observation) -> bool:
-        share = seen.waits.get(resource, 0.0)
-        return share >= MOSTLY and (rival is None or share >= seen.waits.get(rival, 0.0))
-
-    return holds
-
-
-def _core_is_full(side: str, other: str) -> Callable[[Observation], bool]:
-    def holds(seen: Observation) -> bool:
-        shares = seen.utilizations
-        return seen.busy(side) >= FULL and shares.get(side, 0.0) >= shares.get(other, 0.0)
-
-    return holds
-
-
-def _lacks_descriptors(seen: Observation) -> bool:
-    return seen.waits.get("rx.descriptors", 0.0) >= MOSTLY or seen.lost_share("NO_DESCRIPTOR") > LOSS
-
-
-def _is_rate_limited(seen: Observation) -> bool:
-    return seen.waits.get("rate_limit", 0.0) >= MOSTLY or seen.lost_share("RATE_LIMITED") > LOSS
-
-
-def _is_overloaded(seen: Observation) -> bool:
-    return seen.tx_ring_full_share >= MOSTLY or seen.lost_share(*CONGESTION_DROPS) > LOSS
-
-
-def _busiest(seen: Observation) -> str | None:
-    """Return the busiest resource of those observed, the first in the order of RESOURCES at a tie; None for none."""
-    shares = {name: seen.busy(name) for name in RESOURCES if name in seen.utilizations or name in seen.waits}
-    busiest = max(shares, key=lambda name: shares[name], default=None)
-    return busiest if busiest and shares[busiest] > 0 else None
-
-
-def percent(share: float) -> str:
-    """Write a share as a percentage with one decimal, `99.4 %`."""
-    return f"{100 * share:.1f} %"
-
-
-def _frame(seen: Observation) -> str:
-    if seen.frame_bytes is None:
-        return "each frame"
-    if seen.frame_bytes == round(seen.frame_bytes):
-        return f"each {seen.frame_bytes:.0f} B frame"
-    return f"a frame of {seen.frame_bytes:.1f} B on average"
-
-
-def _why_link(resource: str, where: str) -> Callable[[Observation], str]:
-    def why(seen: Observation) -> str:
-        cost = seen.up if resource == "pcie.up" else seen.down
-        text = f"The link {where} the host is busy {percent(seen.busy(resource))} of the window"
-        if cost is None:
-            return text + "."
-        return (
-            f"{text}: {_frame(seen)} costs {cost.bytes_per_frame:.0f} B there, "
-            f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
-        )
-
-    return why
-
-
-def _why_tags(seen: Observation) -> str:
-    if seen.tags == 1:
-        subject = "The one read tag is in use"
-    else:
-        subject = f"All{'' if seen.tags is None else f' {seen.tags}'} read tags are in use"
-    in_use = seen.utilizations.get("pcie.tags")
-    share = "" if in_use is None else f" {percent(in_use)} of the window"
-    waiting = percent(seen.waits.get("pcie.tags", 0.0))
-    return (
-        f"{subject}{share} and reads wait for one {waiting} of the window, while the link has room left"
-        f"{_translations(seen)}."
+    """Return the resource that sets the throughput, the keys that make it larger, and the reason in plain English."""
+    name = cause_of(seen)
+    also = tuple(_published(each) for each in full_beside(name, seen))
+    return Bottleneck(
+        resource=_published(name),
+        utilization=share_of(name, seen),
+        why=sentence(name, seen) + (f" As full: {', '.join(also)}." if also else ""),
+        keys=KEYS[name],
+        also=also,
     )
 
 
-def _translations(seen: Observation) -> str:
-    """Add what holds reads and writes at the host where its IOMMU misses."""
-    if not seen.iotlb_miss_share:
-        return ""
-    return f"; {percent(seen.iotlb_miss_share)} of the addresses miss the IOMMU's translation cache, and wait for it"
+def _published(name: str) -> str:
+    """Return the name that results have: one for all kinds of credits, one for all that an Rx ring may lack."""
+    if name == "nic.rx_ring":
+        return "rx.descriptors"
+    return CREDITS if name.startswith(CREDITS) else name
 
 
-def _why_credits(seen: Observation) -> str:
-    return (
-        f"Transactions stand ready but wait for flow-control credits {percent(seen.waits.get('pcie.credits', 0.0))} of "
-        "the window: the host returns credits, or drains its buffer, more slowly than the link could carry data"
-        f"{_translations(seen)}."
-    )
+RESOURCES = tuple(dict.fromkeys(_published(name) for name in KEYS))
 
 
-def _why_driver(verb: str) -> Callable[[Observation], str]:
-    def why(seen: Observation) -> str:
-        owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
-        return (
-            f"{owner} is busy {percent(seen.busy('driver.tx'))} of the window, "
-            f"{percent(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "
-            f"{'sending' if verb == 'tx' else 'receiving'}: its driver handles no more frames a second."
-        )
-
-    return why
+def cause_of(seen: Observation) -> str:
+    """Return the name of the bottleneck among KEYS, by the first step of the search that finds one."""
+    return next(name for step in _STEPS if (name := step(seen)) is not None)
 
 
-def _why_descriptors(seen: Observation) -> str:
-    waited, dropped = seen.waits.get("rx.descriptors", 0.0), seen.drops.get("NO_DESCRIPTOR", 0)
-    facts = []
-    if waited > 0:
-        facts.append(f"frames wait for one {percent(waited)} of the window")
-    if dropped:
-        facts.append(f"{dropped} of {seen.offered_frames} frames were dropped for want of one")
-    return (
-        f"The adapter runs out of Rx descriptors: {' and '.join(facts)}, "
-        "so the Rx ring, its refill batch or the descriptor prefetch is too small."
-    )
+def full_beside(name: str, seen: Observation) -> tuple[str, ...]:
+    """Return what is as full as a server, so that a larger one alone would gain next to nothing.
+
+    Where frames wait for the wire and for the Rx buffer at once, what is behind the Rx buffer is among it.
+    """
+    if share_of(name, seen) < AS_FULL or name in _STORES[:-1]:
+        return ()
+    full = [server for server in _SERVERS if seen.busy(server) >= AS_FULL]
+    full += [side for side in (_core(seen, AS_FULL),) if side is not None]
+    full += [store for store in (POSTED, NON_POSTED, COMPLETION, "rate_limit") if seen.wait(store) >= AS_FULL]
+    if name == "wire.tx" and seen.wait("nic.rx_buffer") >= FULL:
+        full += [behind for behind in (_behind_rx_buffer(seen),) if behind is not None]
+    return tuple(dict.fromkeys(each for each in full if KEYS[each] != KEYS[name]))
 
 
-def _why_wire(resource: str, where: str) -> Callable[[Observation], str]:
-    return lambda seen: (
-        f"The Ethernet port {where} is busy {percent(seen.busy(resource))} of the window, "
-        "counting each frame with its 20 B of preamble and gap."
-    )
+def share_of(name: str, seen: Observation) -> float:
+    """Return how busy a resource is: a server's busy share, else the share in which work waited for it."""
+    if name == "offered_load":
+        return max((seen.busy(server) for server in seen.utilizations), default=0.0)
+    if name == "nic.tx_ring":
+        return seen.tx_ring_full_share
+    if name == "nic.rx_ring":
+        return max(seen.wait(name), seen.rx_ring_fill)
+    return min(1.0, max(seen.busy(name), seen.wait(name)))
 
 
-def _why_bus(seen: Observation) -> str:
-    return f"The switch's data bus is busy {percent(seen.busy('switch.bus'))} of the window."
+def _before_drops(seen: Observation) -> str | None:
+    """Name what makes frames drop for want of Rx descriptors: what stands before it may be full of lost frames."""
+    matters = HEAVY_LOSS if seen.open_load and seen.tx_ring_full_share < MOSTLY else HEAVIEST_LOSS
+    if seen.lost_share("NO_DESCRIPTOR") <= matters:
+        return None
+    return _core(seen, NEARLY_FULL) or "nic.rx_ring"
 
 
-def _why_pipeline(seen: Observation) -> str:
-    return (
-        f"The adapter's packet pipeline is busy {percent(seen.busy('nic.pipeline'))} of the window: "
-        "it takes no more frames a second, whatever their length."
-    )
+def _full_server(seen: Observation) -> str | None:
+    """Name the fullest of the full servers; cores where all that work much are full."""
+    core = _core(seen, FULL) if seen.full_cores_share >= NEARLY_FULL else None
+    return _fullest(seen, FULL, *_SERVERS, "host.drain") or core
 
 
-def _why_rate_limit(seen: Observation) -> str:
-    waited, dropped = seen.waits.get("rate_limit", 0.0), seen.drops.get("RATE_LIMITED", 0)
-    facts = []
-    if waited > 0:
-        facts.append(f"hold frames back {percent(waited)} of the window")
-    if dropped:
-        facts.append(f"dropped {dropped} of {seen.offered_frames} frames")
-    return f"The configured rate limits {' and '.join(facts)}, and no resource is full."
+def _policed(seen: Observation) -> str | None:
+    return "rate_limit" if seen.lost_share("RATE_LIMITED") > HEAVY_LOSS else None
 
 
-def _why_offered_load(seen: Observation, busiest: str | None) -> str:
-    if busiest is None:
-        return "Nothing is full: hardly any frame was offered in the window."
-    lost = sum(seen.drops.get(reason, 0) for reason in CONGESTION_DROPS)
-    aside = f" {lost} of {seen.offered_frames} frames met a full queue in a burst." if lost else ""
-    return (
-        "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "
-        f"{busiest}, is busy {percent(seen.busy(busiest))} of the window.{aside}"
-    )
+def _load_gets_through(seen: Observation) -> str | None:
+    """Name the load where it is all that there is: no ring is full, next to nothing is lost, no backlog grows."""
+    backlog = seen.backlog_frames / max(1, seen.offered_frames)
+    grows = backlog > BACKLOG and any(seen.wait(store) >= FULL for store in _STORES)
+    grows = grows or (backlog > BACKLOG / 2 and _full_server(seen) is not None)
+    is_fast_line = seen.busy("wire.rx") >= FULL
+    return "offered_load" if seen.open_load and not (_has_queue(seen) or grows or is_fast_line) else None
 
 
-def _why_largest(seen: Observation, busiest: str) -> str:
-    text = (
-        f"No resource is full all the time; the busiest, {busiest}, is at {percent(seen.busy(busiest))} of the window"
-    )
-    if seen.open_load:
-        return f"{text}, yet the load does not get through whole: queues fill up in bursts."
-    return f"{text}: the frames on their way at any one time, and how long each takes, set the throughput."
+def _has_queue(seen: Observation) -> bool:
+    """Tell whether more is offered than gets through; rate limits of some stations do not hold the others back."""
+    lost, is_full = seen.lost_share(*CONGESTION_DROPS), seen.tx_ring_full_share >= MOSTLY
+    if seen.wait("rate_limit") >= MOSTLY:
+        return (is_full and seen.tx_ring_fill >= MOSTLY) or lost > LIMITED_LOSS
+    return is_full or lost > HEAVY_LOSS
 
 
-_RULES = (
-    _Rule("pcie.up", _full("pcie.up", rival="pcie.down"), _why_link("pcie.up", "toward")),
-    _Rule("pcie.down", _full("pcie.down"), _why_link("pcie.down", "from")),
-    _Rule("pcie.tags", _waited_for("pcie.tags", rival="pcie.credits"), _why_tags),
-    _Rule("pcie.credits", _waited_for("pcie.credits"), _why_credits),
-    # A full core before descriptors: a driver that cannot keep up refills its ring late, and a longer ring is no cure.
-    _Rule("driver.rx", _core_is_full("driver.rx", "driver.tx"), _why_driver("rx")),
-    _Rule("driver.tx", _core_is_full("driver.tx", "driver.rx"), _why_driver("tx")),
-    _Rule("rx.descriptors", _lacks_descriptors, _why_descriptors),
-    _Rule("wire.tx", _full("wire.tx", rival="wire.rx"), _why_wire("wire.tx", "outward")),
-    # What stands behind the incoming wire before that wire: it may be full of frames that are dropped there.
-    _Rule("switch.bus", _full("switch.bus", rival="nic.pipeline"), _why_bus),
-    _Rule("nic.pipeline", _full("nic.pipeline"), _why_pipeline),
-    _Rule("wire.rx", _full("wire.rx"), _why_wire("wire.rx", "inward")),
-    _Rule("rate_limit", _is_rate_limited, _why_rate_limit),
+def _behind_rx_buffer(seen: Observation) -> str | None:
+    """Name what keeps frames in the Rx buffer: the link toward the host, credits for writes, or Rx descriptors."""
+    is_behind = seen.wait("nic.rx_buffer") >= MOSTLY
+    drops = seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and seen.wait("nic.tx_buffer") < MOSTLY
+    if not (is_behind or drops):
+        return None
+    lacking = seen.wait("rx.descriptors")
+    if lacking > MOSTLY / 2:  # the reads that fetch them may be what waits
+        if seen.wait("pcie.tags") >= NEARLY_FULL:
+            return _behind_reads(seen) or "pcie.tags"
+        if _behind_reads(seen) in (NON_POSTED, COMPLETION):
+            return _behind_reads(seen)
+    # Where credits hold writes back while the link is idle, their number over their round trip is the rate, whatever
+    # the link's own.
+    up = seen.busy("pcie.up")
+    held = min(seen.wait(POSTED), 1 - up)
+    if lacking >= max(up * seen.written_share, held):
+        if seen.wait("nic.rx_ring") > lacking / 2:
+            return _core(seen, NEARLY_FULL) or "nic.rx_ring"
+        return _behind_reads(seen) or "rx.descriptors"
+    if held >= MOSTLY / 2:
+        return _fullest(seen, NEARLY_FULL, "host.drain") or POSTED
+    return "pcie.up"
+
+
+def _behind_tx_buffer(seen: Observation) -> str | None:
+    """Name what keeps frames in the Tx buffer, where room in it is what the next frame waits for."""
+    if seen.wait("nic.tx_buffer") < MOSTLY:
+        return None
+    return _fullest(seen, NEARLY_FULL, *_SERVERS) or _behind_reads(seen) or "nic.tx_buffer"
+
+
+def _behind_tags(seen: Observation) -> str | None:
+    """Name what makes reads slow, where tags are what the next read waits for.
+
+    While rate limits hold all frames back no read waits: where they do so for long, tags are no limit.
+    """
+    if seen.wait("pcie.tags") < MOSTLY:
+        return None
+    if seen.wait("rate_limit") > IDLE:
+        return "rate_limit"
+    return _behind_reads(seen) or "pcie.tags"
+
+
+def _before_the_adapter(seen: Observation) -> str | None:
+    """Name what keeps frames from being ready to be read."""
+    core = _core(seen, NEARLY_FULL)
+    if core is not None:
+        return core
+    if seen.wait("rate_limit") >= MOSTLY:
+        return "rate_limit"
+    server = _fullest(seen, NEARLY_FULL, *_SERVERS) or _behind_reads(seen)
+    if server is not None:
+        return server
+    if seen.wait("tx.descriptors") >= MOSTLY:
+        return "tx.descriptors"
+    return "wire.rx" if seen.busy("wire.rx") >= FULL else None
+
+
+def _in_the_ring(_seen: Observation) -> str:
+    return "nic.tx_ring"
+
+
+_STEPS: tuple[Callable[[Observation], str | None], ...] = (
+    _before_drops,
+    _policed,
+    _load_gets_through,
+    _full_server,
+    _behind_rx_buffer,
+    _behind_tx_buffer,
+    _behind_tags,
+    _before_the_adapter,
+    _in_the_ring,
 )
+
+
+def _fullest(seen: Observation, least: float, *servers: str) -> str | None:
+    """Return the busiest of some servers, if it is busy for at least `least` of the window; the first at a tie."""
+    # Behind a drain that nothing waits for, credits come back in time.
+    relevant = [one for one in servers if one != "host.drain" or seen.wait(POSTED) > LOSS]
+    busiest = max(relevant, key=seen.busy)
+    return busiest if seen.busy(busiest) >= least else None
+
+
+def _core(seen: Observation, least: float) -> str | None:
+    return seen.core_side if seen.busy("driver.tx") >= least else None
+
+
+def _behind_reads(seen: Observation) -> str | None:
+    """Return what reads wait for while they hold their tags, if they hold them much longer than when idle."""
+    if seen.read_slowness < SLOW:
+        return None
+    shares = {server: seen.busy(server) for server in ("pcie.down", "pcie.up", "nic.store")}
+    shares |= {kind: seen.wait(kind) for kind in (COMPLETION, NON_POSTED)}
+    largest = max(shares, key=lambda name: shares[name])
+    return largest if shares[largest] >= MOSTLY else None

@@ -11,8 +11,8 @@ class Relaxed:
 
     `change` says the key, its value and the larger one (`pcie.lanes: 4 -> 8`). `gbps` and `p50_ns` are of the relaxed
     run; `gain` is the share by which its throughput is higher, `p50_change` the share by which the median latency
-    is higher (negative: lower), None where one of the two runs has none. `is_bottleneck`: the resource that the fast
-    rule names.
+    is higher (negative: lower), None where one of the two runs has none. `limited_by`: what the relaxed run
+    names as its bottleneck. `is_bottleneck`: this is the resource that the run itself names.
     """
 
     resource: str

@@ -191,11 +191,17 @@ class Stalls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bottleneck:
-    """Name the resource that sets the throughput, how busy it is, and the reason in one sentence."""
+    """Name the resource that sets the throughput, how busy it is, and the reason in one sentence.
+
+    `keys`: of the configuration, those that make the resource larger. `also`: resources that are full at the same time,
+    so that the throughput rises only with them.
+    """
 
     resource: str
     utilization: float
     why: str
+    keys: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,17 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
 from hwmodel.simulation.dma import dma
-from hwmodel.simulation.kernel_cache import DMA_ENTRIES, kernels_are_cached, passed_over_cache
+from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, passed_over_cache
 from hwmodel.simulation.run import Run, simulate
 from hwmodel.simulation.seeds import simulate_seeds
 
-__all__ = ["DMA_ENTRIES", "Run", "dma", "kernels_are_cached", "passed_over_cache", "simulate", "simulate_seeds"]
+__all__ = [
+    "DMA_ENTRIES",
+    "Run",
+    "dma",
+    "fill_cache",
+    "kernels_are_cached",
+    "passed_over_cache",
+    "simulate",
+    "simulate_seeds",
+]

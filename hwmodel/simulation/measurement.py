@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
 
 GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
-STALLS = ("tags", "credits", "completion_credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 COUNTERS = (
     "offered",
     "delivered",
@@ -44,7 +43,7 @@ LATENCIES = {
     "sender_wait": layout.SENDER_HISTOGRAM,
     "wire_wait": layout.WIRE_WAIT_HISTOGRAM,
 }
-SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs")
+SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs")
 
 Ints = npt.NDArray[np.int64]
 
@@ -148,7 +147,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         down=_link(nic.down, now_fs),
         areas={name: area_of(nic[name], now_fs) for name in GAUGES},
         highest={name: int(nic[name].highest) for name in GAUGES},
-        stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in STALLS},
+        stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in layout.STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
         iotlb_hits=int(nic.translation.hits),
         iotlb_misses=int(nic.translation.misses),
@@ -182,12 +181,15 @@ def _link(link: Any, now_fs: int) -> LinkSnapshot:
 
 def _servers(nic: Any, now_fs: int) -> dict[str, int]:
     """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
-    sums = {name: int(nic[name]) for name in SERVERS} | {"bus_busy_fs": int(nic.bus.busy_fs)}
+    sums = {name: int(nic[name]) for name in SERVERS}
+    sums |= {"bus_busy_fs": int(nic.bus.busy_fs), "drain_busy_fs": int(nic.pcie.drain_busy_fs)}
     wire_until_fs = int(nic.events.next_at[layout.WIRE]) if nic.wire_busy else now_fs
     for name, until_fs in (
         ("wire_busy_fs", wire_until_fs),
         ("line_busy_fs", int(nic.line_busy_until_fs)),
         ("pipeline_busy_fs", int(nic.pipeline_busy_until_fs)),
+        ("store_busy_fs", int(nic.store_busy_until_fs)),
+        ("drain_busy_fs", int(nic.pcie.drain_busy_until_fs)),
         ("bus_busy_fs", int(nic.bus.free_fs)),
     ):
         sums[name] -= max(0, until_fs - now_fs)

@@ -34,7 +34,6 @@ SCHEDULERS = {
 TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
 RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
 JITTERS = ("fixed", "uniform", "histogram")
-STALLS = ("tags", "credits", "completion_credits", "descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring")
 TWO_TO_32 = 1 << 32
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
@@ -59,7 +58,7 @@ def build_state(config: Config, seed: int) -> State:
     nic.rx_head_waits_fs = -1
     nic.delivered_target = layout.NEVER
     nic["flow"]["stop_at"][:] = layout.NEVER
-    for name in STALLS:
+    for name in layout.STALLS:
         nic[f"stall_{name}"].since_fs = -1
     fill_link(nic, config)
     _fill_host(nic, config, seed)

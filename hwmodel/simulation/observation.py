@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.link import tlp_overhead_of
 from hwmodel.kernels import layout
-from hwmodel.results import LinkCost, Observation, Totals
+from hwmodel.results import LinkCost, Observation
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+
+
+NEARLY = 0.95  # as busy as the busiest core
+# What work waited for, by the names of the observation, and the stall that counts it.
+_WAITS = {
+    "pcie.tags": "tags",
+    "rx.descriptors": "descriptors",
+    "nic.rx_ring": "rx_ring",
+    "tx.descriptors": "tx_descriptors",
+    "nic.tx_buffer": "tx_buffer",
+    "nic.rx_buffer": "rx_buffer",
+    "rate_limit": "rate_limit",
+}
 
 
 def payload_headers(config: Config, n_tlps: Any) -> int:
@@ -30,18 +44,21 @@ def _busiest_core(span: Span) -> int:
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
-    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
     servers = {name: span.end.servers[name] - span.start.servers[name] for name in span.end.servers}
     shares = {
         "pcie.up": span.link_share(config, "up"),
         "pcie.down": span.link_share(config, "down"),
-        "pcie.tags": held / config.pcie.tags,
+        "pcie.tags": span.share(span.stalled("no_free_tag")),
         "driver.tx": span.share(int(core[layout.POST_TASK])),
         "driver.rx": span.share(int(core[layout.TAKE_TASK])),
         "wire.tx": span.share(servers["wire_busy_fs"]),
         "wire.rx": span.share(servers["line_busy_fs"]),
         "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
     }
+    if config.nic.store_rate_bps is not None:
+        shares["nic.store"] = span.share(servers["store_busy_fs"])
+    if config.host.write_drain_bps is not None:
+        shares["host.drain"] = span.share(servers["drain_busy_fs"])
     if config.switch.timing == "core":
         shares["switch.bus"] = span.share(servers["bus_busy_fs"])
     return {name: min(1.0, share) for name, share in shares.items()}
@@ -54,13 +71,41 @@ def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -
     return LinkCost(bytes_per_frame=sum(per_frame[name].values()), payload_bytes_per_frame=per_frame[name]["payload"])
 
 
+def read_slowness(config: Config, span: Span) -> float:
+    """Return how long a read of the window held its tag, as a multiple of what one of mean length would when idle."""
+    n_tlps, n_bytes, _ = span.tlps("down")
+    completions = slice(layout.RX_DESCRIPTOR_COMPLETION, layout.PAYLOAD_COMPLETION + 1)
+    headers = int(n_tlps[completions].sum()) * tlp_overhead_of(config.pcie).completion_bytes
+    reads = int(span.tlps("up")[0][layout.RX_DESCRIPTOR_READ : layout.PAYLOAD_READ + 1].sum())
+    mean_bytes = round((int(n_bytes[completions].sum()) - headers) / max(1, reads))
+    if mean_bytes <= 0:
+        return 1.0
+    held_fs = (span.end.tags_held_fs - span.start.tags_held_fs) / reads
+    return held_fs / round_trip_fs(config, min(mean_bytes, config.pcie.max_read_request_bytes))
+
+
+def full_cores_share(span: Span) -> float:
+    """Return the share of the cores' work that the busiest and those nearly as busy do; 1 where there was none."""
+    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    total = int(busy.sum())
+    return int(busy[busy >= NEARLY * busy.max()].sum()) / total if total else 1.0
+
+
+def tx_ring_fill(config: Config, span: Span) -> float:
+    """Return the mean share of the slots taken in the Tx rings of all functions that send."""
+    rings = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    return span.mean("tx_ring") / rings / (config.nic.tx_ring - 1)
+
+
+def written_share(span: Span) -> float:
+    """Return the share of writes and interrupts in the window's bytes toward the host; 1 where nothing was sent."""
+    n_bytes = span.tlps("up")[1]
+    total = int(n_bytes.sum())
+    return int(n_bytes[: layout.RX_DESCRIPTOR_READ].sum()) / total if total else 1.0
+
+
 def observe_window(
-    config: Config,
-    span: Span,
-    utilization: Mapping[str, float],
-    totals: Totals,
-    drops: Mapping[str, int],
-    per_frame: Mapping[str, Mapping[str, float]] | None,
+    config: Config, span: Span, utilization: Mapping[str, float], per_frame: Mapping[str, Mapping[str, float]] | None
 ) -> Observation:
     """Collect the window's busy shares, waits and costs."""
     n_bytes = span.count("delivered_bytes")
@@ -70,19 +115,27 @@ def observe_window(
     return Observation(
         utilizations=utilization,
         waits={
-            "pcie.tags": span.share(span.stalled("tags")),
-            "pcie.credits": span.share(span.credit_stall_fs()),
-            "rx.descriptors": span.share(span.stalled("descriptors")),
-            "rate_limit": span.share(span.stalled("rate_limit")),
+            name: span.share(stalled_fs)
+            for name, stalled_fs in (
+                *((f"pcie.credits.{kind}", fs) for kind, fs in span.credit_stalls_fs().items()),
+                *((resource, span.stalled(stall)) for resource, stall in _WAITS.items()),
+            )
         },
+        written_share=written_share(span),
+        read_slowness=read_slowness(config, span),
         open_load=_is_open(config),
+        full_cores_share=full_cores_share(span),
         tx_ring_full_share=span.share(span.stalled("tx_ring")),
-        drops=drops,
-        offered_frames=totals.offered_frames,
+        tx_ring_fill=tx_ring_fill(config, span),
+        rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
+        drops=span.drops(),
+        offered_frames=span.count("offered"),
+        backlog_frames=span.count("offered") - span.count("delivered") - span.count("dropped"),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),
         down=_link_cost(per_frame, "down"),
         tags=config.pcie.tags,
+        tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
         core_of=sending[0] if sending else None,
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),

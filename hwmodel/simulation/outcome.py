@@ -108,7 +108,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
         mirrored_drops=_named(end.mirrored_drops),
         queues=_queues(config, span),
         stalls_ns=_stalls(span),
-        bottleneck=find_bottleneck(observe_window(config, span, utilization, totals, drops, per_frame)),
+        bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
         utilization=utilization,
         latency_histogram=merge_histogram(counts),
     )
@@ -308,9 +308,11 @@ def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
 
 
 def _stalls(span: Span) -> Stalls:
+    credits = {kind: stalled_fs / FS_PER_NS for kind, stalled_fs in span.credit_stalls_fs().items()}
     return Stalls(
         tags=span.stalled("tags") / FS_PER_NS,
-        credits=span.credit_stall_fs() / FS_PER_NS,
+        credits=max(credits.values()),
+        **{f"credits_{kind}": stalled for kind, stalled in credits.items()},
         descriptors=span.stalled("descriptors") / FS_PER_NS,
         buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
     )

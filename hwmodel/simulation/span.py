@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.link import link_rate_of
+from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -59,9 +60,10 @@ class Span:
         """Return for how long of the window something stood waiting."""
         return self.end.stalls_fs[name] - self.start.stalls_fs[name]
 
-    def credit_stall_fs(self) -> int:
-        """Return for how long the direction of the link that lacked credits longer stood still for want of them."""
-        return max(self.stalled("credits"), self.stalled("completion_credits"))
+    def credit_stalls_fs(self) -> dict[str, int]:
+        """Return for how long the first TLP of each kind lacked credits, by the kind."""
+        kinds = ("posted", "non_posted", "completion")
+        return {kind: self.stalled(f"{kind}_credits") for kind in kinds}
 
     def link_share(self, config: Config, direction: str) -> float:
         """Return the share of the window in which a direction was busy: TLPs, and what an idle link sends too."""
@@ -77,6 +79,11 @@ class Span:
         """Return the share of the addresses that it did not hold; None where none was looked up."""
         hits, misses = self.iotlb()
         return misses / (hits + misses) if hits + misses else None
+
+    def drops(self) -> dict[str, int]:
+        """Return the frames and copies dropped in the window, by reason."""
+        counts = self.end.drops - self.start.drops
+        return {DropReason(number).name: int(n) for number, n in enumerate(counts) if n}
 
     def mean(self, gauge: str) -> float:
         """Return a mean occupancy."""

@@ -92,6 +92,14 @@ WAYS = {
 }
 
 
+def test_the_drain_is_busy_for_the_time_of_the_data():
+    """64 B and 256 B at 8 Gb/s: 320 ns, whatever waits for whom."""
+    nic = machine(pcie={"credits": {"ph": 8}}, host={"write_drain": "8Gbps"})
+    for n_bytes in (64, 256):
+        return_credits(nic, 5 * NS, layout.POSTED_CREDIT, np.int32(n_bytes), True)
+    assert (nic.pcie.drain_busy_fs, nic.pcie.drain_busy_until_fs) == (320 * NS, 325 * NS)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("flight_ns", [0, 5])
 def test_a_tlp_that_has_left_frees_the_link_and_lands_after_its_flight(way, flight_ns):

@@ -213,7 +213,52 @@ def test_the_wait_for_credits_is_a_stall():
     start_up(nic, 100)
     credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
     start_up(nic, 130)
-    assert nic.stall_credits.total_fs == 30
+    assert nic.stall_posted_credits.total_fs == 30
+
+
+def test_a_write_short_of_credits_counts_though_reads_go():
+    """A read goes at 100, while the second write waits from 100 on; its credit is back at 130, the link idle at 150."""
+    nic = credited(ph=1)
+    write(nic)
+    write(nic)
+    read(nic)
+    start_up(nic, 0)
+    nic.up.is_busy = 0
+    start_up(nic, 100)
+    assert on_wire(nic.up).kind == READ
+    credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
+    nic.up.is_busy = 0
+    start_up(nic, 150)
+    assert on_wire(nic.up).kind == WRITE
+    assert (nic.stall_posted_credits.total_fs, nic.stall_non_posted_credits.total_fs) == (50, 0)
+
+
+def test_a_read_short_of_credits_counts_though_writes_go():
+    """Writes go at 10 and 20, while the second read waits from 10 on; its credit is there at 70."""
+    nic = credited(nph=1)
+    read(nic)
+    read(nic)
+    for now_fs, expected in ((0, READ), (10, WRITE), (20, WRITE), (70, READ)):
+        if expected == WRITE:
+            write(nic)
+        if now_fs == 70:
+            credits_returned(nic, layout.NON_POSTED_CREDIT << 32)
+        start_up(nic, now_fs)
+        assert on_wire(nic.up).kind == expected
+        nic.up.is_busy = 0
+    assert (nic.stall_posted_credits.total_fs, nic.stall_non_posted_credits.total_fs) == (0, 60)
+
+
+def test_a_completion_short_of_credits_counts_though_doorbells_go():
+    nic = credited(cplh=1, cpld=32)
+    answer(nic, 0, 64, 0)
+    answer(nic, 1, 64, 1)
+    ring_doorbell(nic, 5)
+    send_all(nic, nic.down, start_down, now_fs=9)
+    nic.down.is_busy = 0
+    credits_returned(nic, layout.COMPLETION_CREDIT << 32 | 64)
+    start_down(nic, 40)
+    assert nic.stall_completion_credits.total_fs == 31
 
 
 # ---- DLLPs ----

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.fetch import want_descriptors
-from hwmodel.kernels.reads import host_reads, issue, jitter, release_tag, request
+from hwmodel.kernels.reads import host_reads, is_stored, issue, jitter, release_tag, request
 from tests.blocks.idle_machine import NS, VF0, VF1, cache_frames, machine, read_requests, waiting
 
 RX, TX, PAYLOAD = layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ
@@ -49,6 +49,24 @@ def test_with_two_tags_two_reads_go_and_the_rest_waits_its_turn():
     issue(nic, 30)
     assert read_requests(nic)[-1][:3] == (PAYLOAD, VF0, 490)
     assert nic.stall_tags.total_fs == 30  # the 490 B waited from 0 on
+    # The Tx descriptor took the first tag at once; the second came back at 30 and went at once too.
+    assert (nic.stall_no_free_tag.total_fs, nic.stall_no_free_tag.since_fs) == (30, 30)
+
+
+def test_a_time_without_a_free_tag_counts_where_nobody_waits():
+    nic = machine(pcie={"tags": 1})
+    request(nic, 100, PAYLOAD, VF0, 64, 0, 0, 0)
+    release_tag(nic, 160, int(waiting(nic.up.second)[0].tag))
+    assert (nic.stall_no_free_tag.total_fs, nic.stall_tags.total_fs) == (60, 0)
+
+
+def test_what_stores_data_is_busy_for_their_time():
+    """64 B and 512 B at 8 Gb/s, the second behind the first: 576 ns in all."""
+    nic = machine(nic={"store_rate": "8Gbps"})
+    for number, n_bytes in enumerate((64, 512)):
+        nic.tags.slot[number].n_bytes = n_bytes
+        assert not is_stored(nic, 10 * NS, number)
+    assert (nic.store_busy_fs, nic.store_busy_until_fs) == (576 * NS, 586 * NS)
 
 
 @settings(max_examples=40)

@@ -109,7 +109,21 @@ def test_the_head_waits_for_its_descriptors_and_all_behind_it():
     nic.rx_queue[VF0].cached, nic.rx_queue[VF0].requested = 1, 0
     serve_rx_buffer(nic, 700)
     assert posted_writes(nic) == [(PAYLOAD, VF0, 60), (WRITEBACK, VF0, 16)]
-    assert nic.stall_descriptors.total_fs == 700
+    assert (nic.stall_descriptors.total_fs, nic.stall_rx_ring.total_fs) == (700, 0)
+
+
+def test_the_wait_for_a_ring_that_has_none_is_told_from_that_for_a_fetch():
+    """Nothing posted until 400, then a fetch until 1000."""
+    nic = adapter(cached=0, drop_enable=False)
+    queue = nic.rx_queue[VF0]
+    queue.known = 0
+    buffer(nic, 60, VF0)
+    serve_rx_buffer(nic, 0)
+    queue.known = 8
+    serve_rx_buffer(nic, 400)
+    queue.cached, queue.requested = 1, 0
+    serve_rx_buffer(nic, 1000)
+    assert (nic.stall_descriptors.total_fs, nic.stall_rx_ring.total_fs) == (1000, 400)
 
 
 def test_the_head_is_seen_to_while_the_frame_before_is_being_written():

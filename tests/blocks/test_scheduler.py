@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_timer
+from hwmodel.kernels.fetch import fetch_tx
 from hwmodel.kernels.scheduler import pick, shaper_expired
 from tests.blocks.idle_machine import NS, PF, VF0, VF1, cache_frames, machine
 
@@ -290,6 +291,18 @@ def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():
     cache_frames(nic, VF1, [60])
     picks(nic, 1, now_fs=700)
     assert nic.stall_rate_limit.total_fs == 700
+
+
+def test_the_wait_for_descriptors_is_a_stall_where_rings_hold_more_than_is_asked_for():
+    """The cache of 3 has room for one batch of 2; the third descriptor waits; nothing is there to send until 300."""
+    nic = machine(nic={"fetch_batch": 2, "descriptor_cache": 3})
+    nic.tx_queue[VF0].known = nic.scheduler.n_told = 3
+    fetch_tx(nic, VF0)
+    assert nic.scheduler.n_told == 1
+    pick(nic, 100)
+    cache_frames(nic, VF0, [60])
+    picks(nic, 1, now_fs=300)
+    assert nic.stall_tx_descriptors.total_fs == 200
 
 
 @pytest.mark.parametrize("scheduler", ["round_robin", "weighted", "deficit", "strict"])

@@ -1,0 +1,184 @@
+"""Whether the named bottleneck is the one: random configurations, the named resource made twice as large, the gain.
+
+    python -m benches.bottleneck                       200 configurations of seed 1, about ten minutes on two cores
+    python -m benches.bottleneck --seed 7 --n 100
+    python -m benches.bottleneck --quick               a handful: shows that it works, and measures nothing
+
+A case is right where the throughput, what VMs and the wire get together, rises by 2 % or more; for `offered_load`,
+where the load is twice as large. Where a run names several resources as equally full (`bottleneck.also`), both figures
+are given: the first alone, and all at once. Runs above the closed form are listed too: by more than 1 %, and by
+more than chance explains where lengths or times are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+from benches.bottleneck_cases import configurations
+from hwmodel.analytic import limits
+from hwmodel.errors import InputError, RunError
+from hwmodel.explore import named_together, relaxations_of, throughput_gbps
+from hwmodel.simulation import simulate
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.explore import Relaxation
+    from hwmodel.results import Result
+
+RISES = 0.02
+ABOVE = 0.01
+REQUIRED = 0.99
+RUN = {"warmup": "auto", "duration": "100ms", "frames": 20_000}
+QUICK_RUN = {"warmup": "auto", "duration": "10ms", "frames": 3000}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Hold what one configuration gave: the gain with the named resource, and with all that are named as full."""
+
+    label: str
+    config: Config
+    resource: str = ""
+    also: tuple[str, ...] = ()
+    gbps: float = 0.0
+    gain: float | None = None
+    gain_together: float | None = None
+    over_limit: float | None = None
+    problem: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Tell whether the named resource alone makes the throughput rise."""
+        return self.gain is not None and self.gain >= RISES
+
+    @property
+    def is_right_together(self) -> bool:
+        """Tell whether all that is named does."""
+        return self.is_right or (self.gain_together is not None and self.gain_together >= RISES)
+
+
+def judge(label: str, config: Config) -> Case:
+    """Run a configuration, then with what it names made larger."""
+    try:
+        result = simulate(config)
+    except RunError as error:
+        return Case(label, config, problem=str(error))
+    found = result.bottleneck
+    if throughput_gbps(result) is None:
+        return Case(label, config, problem="the window gives no rate")
+    relaxations = relaxations_of(config)
+    named = [relaxation for relaxation in relaxations if relaxation.is_of(found)]
+    together = named_together(config, relaxations, found)
+    gain = _gain(result, named)
+    if named and gain is None:
+        return Case(label, config, problem="a window of the larger machine gives no rate")
+    return Case(
+        label,
+        config,
+        found.resource,
+        found.also,
+        throughput_gbps(result) or 0.0,
+        gain,
+        _gain(result, together),
+        over_limit(config, result),
+    )
+
+
+def _gain(result: Result, relaxations: Iterable[Relaxation]) -> float | None:
+    """Return the largest gain of some relaxations; None where there is none."""
+    before = throughput_gbps(result)
+    after = [throughput_gbps(simulate(relaxation.config)) for relaxation in relaxations]
+    gains = [gbps / before - 1 for gbps in after if gbps is not None] if before else []
+    return max(gains, default=None)
+
+
+def over_limit(config: Config, result: Result) -> float | None:
+    """Return by what share a run is above the closed form, None if it is not; chance is taken off."""
+    try:
+        ceiling = limits(config).gbps
+    except InputError:
+        return None  # the closed form has no answer, as for flows of which nothing arrives
+    frames = result.window.vm_frames or 0
+    gbps = result.totals.gbps
+    if not frames or not gbps or not ceiling:
+        return None
+    chance = 4 / math.sqrt(frames) if _has_chance(config) else 0.0
+    share = gbps / ceiling - 1
+    return share if share > ABOVE + chance else None
+
+
+def _has_chance(config: Config) -> bool:
+    workload = config.workload
+    return workload.load.kind != "saturate" or bool(
+        workload.sizes or workload.wire_share or workload.external or workload.flows
+    )
+
+
+def judge_all(seed: int, n: int, run: dict[str, object], jobs: int) -> list[Case]:
+    """Judge `n` configurations of a seed, several at once."""
+    numbered = [(f"{seed}/{index}", config) for index, config in enumerate(configurations(seed, n, run))]
+    if jobs <= 1:
+        return [judge(*each) for each in numbered]
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(judge, *zip(*numbered, strict=True)))
+
+
+def report_text(cases: Sequence[Case], *, details: bool = False) -> str:
+    """Write the figures, then the cases that are not right and those above the closed form."""
+    judged = [case for case in cases if not case.problem and case.gbps]
+    alone, together = (
+        sum(getattr(case, name) for case in judged) / max(1, len(judged)) for name in ("is_right", "is_right_together")
+    )
+    verdict = "PASS" if together >= REQUIRED else "below"
+    above = [case for case in judged if case.over_limit is not None]
+    lines = [
+        f"{len(judged)} configurations, {len(cases) - len(judged)} left out (nothing arrived, no rate, or no room)",
+        f"named resource twice as large: throughput rises by 2 % or more in {alone:.1%}",
+        f"all that is named as full twice as large: in {together:.1%}, required {REQUIRED:.0%}: {verdict}",
+        f"above the closed form by more than 1 %: {len(above)}",
+    ]
+    lines += [_line(case) for case in judged if not case.is_right]
+    lines += [f"{case.label}: {case.over_limit:+.1%} above the closed form, {case.gbps:.3f} Gb/s" for case in above]
+    if details:
+        for case in judged:
+            if not case.is_right_together or case.over_limit is not None:
+                lines += [
+                    f"--- {case.label}",
+                    yaml.safe_dump(case.config.resolved(), default_flow_style=None, width=160),
+                ]
+    return "\n".join(lines)
+
+
+def _line(case: Case) -> str:
+    named = case.resource + "".join(f" + {name}" for name in case.also)
+    gain = "cannot be larger" if case.gain is None else f"{case.gain:+.1%}"
+    together = "" if case.gain_together is None else f", together {case.gain_together:+.1%}"
+    return f"{case.label}: {named}: {gain}{together} of {case.gbps:.3f} Gb/s"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--details", action="store_true", help="print the configurations that are not right")
+    arguments = parser.parse_args(argv)
+    if arguments.quick:
+        cases = judge_all(arguments.seed, 4, QUICK_RUN, 1)
+    else:
+        cases = judge_all(arguments.seed, arguments.n, RUN, arguments.jobs)
+    print(report_text(cases, details=arguments.details))
+
+
+if __name__ == "__main__":
+    main()

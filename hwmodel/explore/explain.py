@@ -1,0 +1,115 @@
+"""Run a configuration, then with each resource in turn made larger, and rank what that gains."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
+from hwmodel.results import Bottleneck, Relaxed, Result
+from hwmodel.simulation import fill_cache, simulate
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+Progress = Callable[[float, str], None]
+
+
+def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) -> Result:
+    """Simulate a configuration and each of its relaxations; return its result with `relaxed` filled in, ranked.
+
+    Where the run names several resources as equally full, all of them made larger at once are among the relaxations.
+    `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises.
+    """
+    relaxations = relaxations_of(config)
+    result = simulate(config)
+    relaxations += named_together(config, relaxations, result.bottleneck)
+    others: list[Result | None] = [None] * len(relaxations)
+    configs = [relaxation.config for relaxation in relaxations]
+    runs = _one_by_one(configs) if jobs <= 1 else _side_by_side(configs, jobs)
+    for n_done, (number, other) in enumerate(runs, start=2):
+        others[number] = other
+        if progress is not None:
+            progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
+    found = [
+        relaxed_of(result, relaxation, other)
+        for relaxation, other in zip(relaxations, others, strict=True)
+        if other is not None
+    ]
+    return replace(result, relaxed=tuple(sorted(found, key=_rank)))
+
+
+def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck: Bottleneck) -> list[Relaxation]:
+    """Give the relaxation of all resources that a run names as equally full; none where it names one."""
+    named = [each for each in relaxations if each.is_of(bottleneck)]
+    named += [each for each in relaxations if set(each.resources) & set(bottleneck.also)]
+    both = together(config, named) if len(named) > 1 and bottleneck.also else None
+    return [] if both is None else [both]
+
+
+def relaxed_of(result: Result, relaxation: Relaxation, other: Result) -> Relaxed:
+    """Compare a run with one resource made larger with the run as it is."""
+    gbps, p50_ns = throughput_gbps(other), other.latency_ns.p50
+    is_named = relaxation.is_of(result.bottleneck)
+    return Relaxed(
+        resource=result.bottleneck.resource if is_named else _busiest(result, relaxation.resources),
+        change=relaxation.text,
+        gbps=gbps,
+        gain=_change(throughput_gbps(result), gbps),
+        p50_ns=p50_ns,
+        p50_change=_change(result.latency_ns.p50, p50_ns),
+        limited_by=other.bottleneck.resource,
+        is_bottleneck=is_named,
+    )
+
+
+def throughput_gbps(result: Result) -> float | None:
+    """Return what VMs and the wire get together, in Gb/s of frame bits with FCS; None where the window is too short."""
+    if result.totals.gbps is None or result.wire.tx_gbps is None:
+        return None
+    return result.totals.gbps + result.wire.tx_gbps
+
+
+def _busiest(result: Result, resources: Sequence[str]) -> str:
+    """Return the busier of two that one key makes larger, such as the directions of the link."""
+    return max(resources, key=lambda name: result.utilization.get(name, 0.0))
+
+
+def _change(before: float | None, after: float | None) -> float | None:
+    return None if not before or after is None else after / before - 1
+
+
+def _rank(relaxed: Relaxed) -> tuple[float, bool, float]:
+    """Put the greatest gain, in tenths of a percent, first; of equal ones the named, then the fastest."""
+    return -round(relaxed.gain or 0.0, 3), not relaxed.is_bottleneck, relaxed.p50_change or 0.0
+
+
+def _one_by_one(configs: Sequence[Config]) -> Iterator[tuple[int, Result]]:
+    for number, config in enumerate(configs):
+        yield number, simulate(config)
+
+
+def _side_by_side(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Result]]:
+    fill_cache()  # once here, rather than in each process
+    others = set(multiprocessing.active_children())
+    # Spawned: the parent may have threads, such as a progress bar's, and a fork would inherit their locks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(configs)), context, _leave_interrupts_to_the_parent)
+    try:
+        number_of = {pool.submit(simulate, config): number for number, config in enumerate(configs)}
+        for future in as_completed(number_of):
+            yield number_of[future], future.result()
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()  # what is under way would be waited for
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

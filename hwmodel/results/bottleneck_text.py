@@ -1,0 +1,179 @@
+"""The sentence that says why a resource sets the throughput, with the numbers that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hwmodel.results.observation import Observation
+
+
+def sentence(name: str, seen: Observation) -> str:
+    """Return the reason why `name`, a key of `bottleneck.KEYS`, sets the throughput."""
+    return _SENTENCES[name](seen)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage with one decimal, `99.4 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def _frame(seen: Observation) -> str:
+    if seen.frame_bytes is None:
+        return "each frame"
+    if seen.frame_bytes == round(seen.frame_bytes):
+        return f"each {seen.frame_bytes:.0f} B frame"
+    return f"a frame of {seen.frame_bytes:.1f} B on average"
+
+
+def _link(resource: str, where: str) -> Callable[[Observation], str]:
+    def why(seen: Observation) -> str:
+        cost = seen.up if resource == "pcie.up" else seen.down
+        text = f"The link {where} the host is busy {percent(seen.busy(resource))} of the window"
+        if cost is None:
+            return text + "."
+        return (
+            f"{text}: {_frame(seen)} costs {cost.bytes_per_frame:.0f} B there, "
+            f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
+        )
+
+    return why
+
+
+def _tags(seen: Observation) -> str:
+    number = "" if seen.tags is None else f" of the {seen.tags}"
+    subject = "The one read tag is taken" if seen.tags == 1 else f"None{number} read tags is free"
+    share = percent(seen.busy("pcie.tags"))
+    mean = "" if seen.tags_in_use is None or seen.tags == 1 else f" ({seen.tags_in_use:.1f} are in use on average)"
+    return (
+        f"{subject} {share} of the window{mean}, and reads wait for one {percent(seen.wait('pcie.tags'))} of it, "
+        f"while the link has room left{_translations(seen)}."
+    )
+
+
+def _translations(seen: Observation) -> str:
+    """Add what holds reads and writes at the host where its IOMMU misses."""
+    if not seen.iotlb_miss_share:
+        return ""
+    return f"; {percent(seen.iotlb_miss_share)} of the addresses miss the IOMMU's translation cache, and wait for it"
+
+
+def _credits(kind: str, what: str, reason: str) -> Callable[[Observation], str]:
+    return lambda seen: (
+        f"{what} stand ready but wait for flow-control credits {percent(seen.wait(kind))} of the window: "
+        f"{reason}{_translations(seen)}."
+    )
+
+
+def _driver(verb: str) -> Callable[[Observation], str]:
+    def why(seen: Observation) -> str:
+        owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
+        return (
+            f"{owner} is busy {percent(seen.busy('driver.tx'))} of the window, "
+            f"{percent(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "
+            f"{'sending' if verb == 'tx' else 'receiving'}: its driver handles no more frames a second."
+        )
+
+    return why
+
+
+def _rx_ring(seen: Observation) -> str:
+    waited, dropped = seen.wait("nic.rx_ring"), seen.drops.get("NO_DESCRIPTOR", 0)
+    facts = []
+    if waited > 0:
+        facts.append(f"frames wait for one {percent(waited)} of the window")
+    if dropped:
+        facts.append(f"{dropped} of {seen.offered_frames} frames were dropped for want of one")
+    return (
+        f"An Rx ring has no descriptor left: {' and '.join(facts) or 'the guest has them all'}. The guest gives them "
+        "back too late for so short a ring: after batches, interrupts and its own work."
+    )
+
+
+def _server(resource: str, what: str, rest: str = "") -> Callable[[Observation], str]:
+    return lambda seen: f"{what} is busy {percent(seen.busy(resource))} of the window{rest}."
+
+
+def _store(resource: str, what: str) -> Callable[[Observation], str]:
+    return lambda seen: what.format(share=percent(seen.wait(resource)))
+
+
+def _tx_ring(seen: Observation) -> str:
+    return (
+        "No server is full: the frames that a Tx ring holds, from the post until the slot is free again, set the "
+        f"rate; the fullest has no slot free {percent(seen.tx_ring_full_share)} of the window."
+    )
+
+
+def _rate_limit(seen: Observation) -> str:
+    waited, dropped = seen.wait("rate_limit"), seen.drops.get("RATE_LIMITED", 0)
+    facts = []
+    if waited > 0:
+        facts.append(f"hold frames back {percent(waited)} of the window")
+    if dropped:
+        facts.append(f"dropped {dropped} of {seen.offered_frames} frames")
+    return f"The configured rate limits {' and '.join(facts)}, and no resource is full."
+
+
+def _offered_load(seen: Observation) -> str:
+    busiest = max(seen.utilizations, key=seen.busy, default=None)
+    if busiest is None or seen.busy(busiest) == 0:
+        return "Nothing is full: hardly any frame was offered in the window."
+    dropped = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
+    lost = sum(seen.drops.get(reason, 0) for reason in dropped)
+    aside = f" {lost} of {seen.offered_frames} frames met a full queue in a burst." if lost else ""
+    return (
+        "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "
+        f"{busiest}, is busy {percent(seen.busy(busiest))} of the window.{aside}"
+    )
+
+
+_ETHERNET = ", counting each frame with its 20 B of preamble and gap"
+_SENTENCES: Mapping[str, Callable[[Observation], str]] = {
+    "offered_load": _offered_load,
+    "driver.tx": _driver("tx"),
+    "driver.rx": _driver("rx"),
+    "nic.tx_ring": _tx_ring,
+    "tx.descriptors": _store(
+        "tx.descriptors",
+        "Nothing to send is on the chip {share} of the window, though rings hold more: a queue's descriptor cache is "
+        "too small for the round trip of a fetch.",
+    ),
+    "rate_limit": _rate_limit,
+    "nic.tx_buffer": _store(
+        "nic.tx_buffer",
+        "The next frame waits for room in the Tx buffer {share} of the window, and nothing behind it is full: it "
+        "holds too little for the round trip of its reads.",
+    ),
+    "pcie.tags": _tags,
+    "pcie.credits.non_posted": _credits(
+        "pcie.credits.non_posted",
+        "Read requests",
+        "the host returns non-posted credits more slowly than reads could go",
+    ),
+    "pcie.credits.completion": _credits(
+        "pcie.credits.completion",
+        "Completions",
+        "the adapter returns completion credits more slowly than data could come",
+    ),
+    "pcie.credits.posted": _credits(
+        "pcie.credits.posted", "Writes", "the host returns posted credits more slowly than the link could carry data"
+    ),
+    "pcie.up": _link("pcie.up", "toward"),
+    "pcie.down": _link("pcie.down", "from"),
+    "nic.store": _server("nic.store", "What moves received data into the adapter's buffer"),
+    "nic.pipeline": _server(
+        "nic.pipeline", "The adapter's packet pipeline", ": it takes no more frames a second, whatever their length"
+    ),
+    "switch.bus": _server("switch.bus", "The switch's data bus"),
+    "wire.tx": _server("wire.tx", "The Ethernet port outward", _ETHERNET),
+    "wire.rx": _server("wire.rx", "The Ethernet port inward", _ETHERNET),
+    "nic.rx_ring": _rx_ring,
+    "rx.descriptors": _store(
+        "rx.descriptors",
+        "Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched {share} of the window: too few "
+        "are fetched ahead for the round trip of a fetch.",
+    ),
+    "host.drain": _server(
+        "host.drain", "The host's memory, which takes written data,", ", and credits for writes wait for it"
+    ),
+}

@@ -1,0 +1,107 @@
+"""What explain finds where the answer is known, that the number of processes does not matter, and what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import sys
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.explore import explain, named_together, relaxations_of, relaxed_of
+from hwmodel.report import relaxed_sentence, relaxed_text
+from hwmodel.results import Bottleneck, Relaxed
+from tests.run_cases import POLLED, merged
+from tests.sample_result import sample_result
+
+RUN = {"run": {"duration": "3ms", "frames": 4000}}
+NARROW = merged(POLLED, RUN, {"pcie": {"lanes": 1}, "nic": {"vfs": 2}})
+
+
+def relaxed(resource="pcie.up", gain=0.5, is_bottleneck=False, **more):
+    return Relaxed(resource=resource, change=f"{resource}: 1 -> 2", gain=gain, is_bottleneck=is_bottleneck, **more)
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    return explain(config_from_mapping(NARROW))
+
+
+def test_twice_the_lanes_of_a_full_link_give_twice_the_throughput(narrow):
+    first = narrow.relaxed[0]
+    assert (first.resource, first.change, first.is_bottleneck) == ("pcie.up", "pcie.lanes: 1 -> 2", True)
+    assert first.gain == pytest.approx(1, abs=0.02)
+    assert first.gbps == pytest.approx(narrow.totals.gbps * (1 + first.gain))
+    assert all(abs(each.gain) < 0.1 for each in narrow.relaxed[1:])
+
+
+def test_the_ranking_is_by_gain(narrow):
+    gains = [round(each.gain, 3) for each in narrow.relaxed]
+    assert gains == sorted(gains, reverse=True)
+    assert len({each.change for each in narrow.relaxed}) == len(narrow.relaxed) > 10
+
+
+@pytest.mark.slow
+def test_processes_change_nothing_but_the_time(narrow):
+    seen = []
+    again = explain(config_from_mapping(NARROW), jobs=2, progress=lambda share, _text: seen.append(share))
+    assert again == narrow
+    assert seen == sorted(seen) and seen[-1] == 1
+    assert multiprocessing.active_children() == []
+
+
+def test_what_is_equally_full_is_made_larger_at_once_too():
+    config = config_from_mapping({"switch": {"timing": "core"}})
+    tie = Bottleneck(resource="switch.bus", utilization=1, why="", keys=("switch.clock",), also=("wire.tx",))
+    (both,) = named_together(config, relaxations_of(config), tie)
+    assert both.resources == ("switch.bus + wire.tx",)
+    assert named_together(config, relaxations_of(config), dataclasses.replace(tie, also=())) == []
+
+
+def test_a_run_without_a_rate_has_no_gain():
+    result = sample_result()
+    nothing = dataclasses.replace(result, totals=dataclasses.replace(result.totals, gbps=None))
+    config = config_from_mapping({})
+    found = relaxed_of(result, relaxations_of(config)[0], nothing)
+    assert (found.gbps, found.gain) == (None, None)
+
+
+def test_an_interrupt_ends_the_processes(monkeypatch):
+    def interrupted(_futures):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules[explain.__module__], "as_completed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        explain(config_from_mapping(NARROW), jobs=2)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((), "Nothing in this configuration can be made larger."),
+        ((relaxed(gain=None),), "too short"),
+        ((relaxed(gain=0.01),), "No resource made larger by itself gives 2 % more"),
+        ((relaxed(is_bottleneck=True), relaxed("pcie.tags", 0.1)), "+50.0 % throughput. The run names pcie.up: they"),
+        ((relaxed(), relaxed("pcie.tags", 0.1, is_bottleneck=True)), "which gains +10.0 %: it limits, but not alone"),
+        ((relaxed(), relaxed("pcie.tags", 0.0, is_bottleneck=True)), "they disagree, and this is the answer"),
+        ((relaxed(),), "which cannot be made larger here"),
+    ],
+)  # fmt: skip
+def test_the_sentence_says_what_gains_most_and_whether_the_run_agrees(found, expected):
+    assert expected in relaxed_sentence(dataclasses.replace(sample_result(), relaxed=found))
+
+
+def test_the_table_has_a_row_for_each_and_marks_the_named():
+    rows = (
+        relaxed(is_bottleneck=True, gbps=26.8, p50_ns=2_060_000, p50_change=-0.5, limited_by="driver.tx"),
+        relaxed("pcie.tags", None),
+    )
+    lines = relaxed_text(dataclasses.replace(sample_result(), relaxed=rows)).splitlines()
+    assert lines[2].split() == ["made", "larger", "Gb/s", "gain", "p50", "change", "then", "limited", "by"]
+    words = [" ".join(line.split()) for line in lines[3:5]]
+    assert words == [
+        "pcie.up * pcie.up: 1 -> 2 26.80 +50.0 % 2.06 ms -50.0 % driver.tx",
+        "pcie.tags pcie.tags: 1 -> 2 - - - -",
+    ]

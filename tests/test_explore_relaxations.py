@@ -1,0 +1,124 @@
+"""Each resource made larger: by how much, which keys, and that nothing else changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel import explore
+from hwmodel.config import config_from_mapping
+from hwmodel.explore.relaxations import relaxations_of, together
+from hwmodel.results import KEYS, Bottleneck
+from tests.run_cases import merged
+
+EVERYTHING = {
+    "pcie": {"lanes": 4, "tags": 8, "credits": {"ph": 8, "pd": 64, "nph": 4, "cplh": 100, "cpld": 64}},
+    "host": {"write_drain": "9Gbps", "iotlb": {"entries": 64, "miss": "330ns"}, "cores": 2},
+    "nic": {"vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us"},
+    "driver": {"moderation": "10us", "frame_time": "30ns"},
+    "switch": {"timing": "core", "ports": [{"name": "vf0", "rate_limit": "1Gbps"}],
+               "acl": [{"port": "vf1", "action": "police", "rate": "100Mbps", "burst": "4KiB"}]},
+    "workload": {"load": "2Gbps", "external": {"rate": "4Gbps"}},
+}  # fmt: skip
+
+
+def changes_of(*layers):
+    found = relaxations_of(config_from_mapping(merged(*layers)))
+    return {change[0]: (change[1], change[2]) for relaxation in found for change in relaxation.changes}
+
+
+def test_each_key_is_twice_as_large_or_half_as_slow():
+    assert changes_of(EVERYTHING) == {
+        "workload.load": ("2Gbps", "4Gbps"),
+        "workload.external.rate": ("4Gbps", "8Gbps"),
+        "driver.frame_time": ("30ns", "15ns"),
+        "host.cores": (2, 4),
+        "nic.tx_ring": (512, 1024),
+        "switch.ports.vf0.rate_limit": ("1Gbps", "2Gbps"),
+        "switch.acl.0.rate": ("100Mbps", "200Mbps"),
+        "nic.tx_buffer": ("160KiB", "320KiB"),
+        "pcie.tags": (8, 16),
+        "pcie.credits.nph": (4, 8),
+        "pcie.lanes": (4, 8),
+        "pcie.credits.cplh": (100, 127),  # at most
+        "pcie.credits.cpld": (64, 128),
+        "nic.store_rate": ("9Gbps", "18Gbps"),
+        "nic.max_pps": (1_000_000, 2_000_000),
+        "switch.clock": ("156.25MHz", "312.5MHz"),
+        "port.rate": ("10Gbps", "20Gbps"),
+        "nic.rx_buffer": ("512KiB", "1MiB"),
+        "nic.rx_ring": (512, 1024),
+        "nic.rx_prefetch": (8, 16),
+        "nic.descriptor_cache": (64, 128),
+        "pcie.credits.ph": (8, 16),
+        "pcie.credits.pd": (64, 128),
+        "host.write_drain": ("9Gbps", "18Gbps"),
+        "host.read_latency": ("450ns", "225ns"),
+        "host.iotlb.entries": (64, 128),
+        "driver.moderation": ("10us", "5us"),
+        "nic.tx_writeback_batch": (8, 4),
+        "driver.tx_interrupt_batch": (32, 16),
+        "driver.rx_interrupt_batch": (32, 16),
+        "pcie.max_payload": ("256B", "512B"),
+        "pcie.max_read_request": ("512B", "1KiB"),
+    }
+
+
+def test_what_is_infinite_or_at_its_most_is_left_out():
+    keys = changes_of({"pcie": {"lanes": 32, "generation": 3, "tags": 256}, "nic": {"preset": None}})
+    assert not {"pcie.lanes", "pcie.generation", "pcie.tags", "nic.store_rate", "host.write_drain"} & set(keys)
+    assert not [key for key in keys if key.startswith(("pcie.credits", "workload", "switch"))]
+    assert changes_of({"pcie": {"lanes": 32, "generation": 1}})["pcie.generation"] == (1, 2)
+
+
+def test_the_limits_of_a_device_do_not_hold():
+    found = relaxations_of(config_from_mapping({"nic": {"preset": "82576", "vfs": 6, "tx_ring": 4096}}))
+    (longer,) = (each for each in found if each.resources == ("nic.tx_ring",))
+    assert (longer.config.nic.tx_ring, longer.config.nic.preset) == (8192, None)
+
+
+@pytest.mark.parametrize("load", [0.5, "50% of ceiling"])
+def test_a_faster_port_gets_no_more_load(load):
+    config = config_from_mapping({"workload": {"load": load, "frame_bytes": 1518}, "port": {"rate": "10Gbps"}})
+    found = relaxations_of(config)
+    offered = {
+        each.config.workload.load.share * each.config.port.rate_bps
+        for each in found
+        if each.resources != ("offered_load",)
+    }
+    (more,) = (each for each in found if each.resources == ("offered_load",))
+    assert len(offered) == 1
+    assert more.config.workload.load.share * more.config.port.rate_bps == 2 * offered.pop()
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [
+        ({"load": "1Mpps"}, {"workload.load": ("1Mpps", "2Mpps")}),
+        ({"load": "saturate", "external": {"rate": "6Gbps"}}, {"workload.external.rate": ("6Gbps", "9Gbps")}),
+        (
+            {"pattern": "flows", "flows": [["vf0", "vf1", "2Gbps"], ["uplink", "vf0", "8Gbps"], ["vf1", "vf0"]]},
+            {"workload.flows": (None, [["vf0", "vf1", "4Gbps"], ["uplink", "vf0", "8.4Gbps"], ["vf1", "vf0", None]])},
+        ),
+    ],
+)
+def test_the_load_grows_as_far_as_the_line_has_room(workload, expected):
+    found = changes_of({"workload": {"frame_bytes": 1518, **workload}})
+    assert {key: change for key, change in found.items() if key.startswith("workload")} == expected
+
+
+def test_several_at_once_are_one_relaxation():
+    config = config_from_mapping(EVERYTHING)
+    found = {each.resources[0]: each for each in relaxations_of(config)}
+    both = together(config, [found["pcie.tags"], found["nic.store"]])
+    assert both.resources == ("pcie.tags + nic.store",)
+    assert (both.config.pcie.tags, both.config.nic.store_rate_bps) == (16, 18 * 10**9)
+    assert both.text == "pcie.tags: 8 -> 16, nic.store_rate: 9Gbps -> 18Gbps"
+
+
+def test_each_bottleneck_has_its_relaxation():
+    found = relaxations_of(config_from_mapping(EVERYTHING))
+    for name, keys in KEYS.items():
+        resource = "pcie.credits" if name.startswith("pcie.credits") else name.replace("nic.rx_ring", "rx.descriptors")
+        named = [each for each in found if each.is_of(Bottleneck(resource=resource, utilization=1, why="", keys=keys))]
+        assert len(named) == 1, name
+    assert explore.relaxations.FACTOR == 2
