@@ -26,7 +26,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
             setattr(action, "complete", shtab.FILE)  # noqa: B010
         elif action.metavar == "DIR":
             setattr(action, "complete", shtab.DIRECTORY)  # noqa: B010
-    return shtab.complete(parser, shell=shell, preamble=_preamble(names, keys))
+    return str(shtab.complete(parser, shell=shell, preamble=_preamble(names, keys)))  # type: ignore[arg-type]
 
 
 def keys_of_schema(schema: Mapping[str, Any]) -> list[str]:

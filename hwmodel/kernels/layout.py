@@ -10,12 +10,36 @@ from __future__ import annotations
 import numpy as np
 
 from .journey_layout import JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS
+from .ledger_layout import (  # noqa: F401 - what is in both is found in both
+    COUNTERS,
+    DELIVERY_HISTOGRAM,
+    DELIVERY_LOG,
+    DOORBELL_HISTOGRAM,
+    FIRST_FLOW_HISTOGRAM,
+    FLOW,
+    GAUGE,
+    GUEST_HISTOGRAM,
+    HISTOGRAM_BUCKETS,
+    HISTOGRAM_SHIFT,
+    HISTOGRAM_SUB_BITS,
+    LATENCY,
+    LATENCY_HISTOGRAM,
+    LOG_CAP,
+    LOG_ENTRY,
+    MAX_FUNCTIONS,
+    MAX_HISTOGRAMS,
+    MAX_REASONS,
+    SENDER_HISTOGRAM,
+    SERVED,
+    STALL,
+    STALLS,
+    WIRE_WAIT_HISTOGRAM,
+)
 from .records import F64, I32, I64, ints, record
 
 NEVER = 2**62  # later than any simulated time
 
 # Capacities.
-MAX_FUNCTIONS = 129  # a PF and 128 VFs
 MAX_QUEUES = 1024  # Tx or Rx rings
 RING_POOL = 1 << 22  # slots of all Tx (or Rx) rings together: 2**21, each ring's rounded up to a power of two
 MAX_TEMPLATES = 1 << 17  # distinct frame headers
@@ -24,7 +48,6 @@ MAX_FLOWS = 1 << 15
 MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together
 MAX_POLICERS = 1024
-MAX_REASONS = 64  # drop reasons
 MAX_TAGS = 256
 MAX_TLP_BYTES = 4096 + 64
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
@@ -40,22 +63,10 @@ BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 HEAP_CAP = 1 << 16
 TASK_CAP = 1 << 18
-LOG_CAP = 1 << 17
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
 MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
 TRANSLATION_BUCKETS = 1 << 17
-
-# Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
-HISTOGRAM_SHIFT = 10
-HISTOGRAM_SUB_BITS = 7
-HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
-MAX_HISTOGRAMS = 4352
-(
-    DELIVERY_HISTOGRAM, DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, SENDER_HISTOGRAM, GUEST_HISTOGRAM,
-    FIRST_FLOW_HISTOGRAM,
-) = range(6)  # fmt: skip
-LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
 
 # What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
 # then the doorbells and the completions that come down.
@@ -95,15 +106,6 @@ DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
 POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
 
 
-GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
-STALL = record(*ints("since_fs", "total_fs"))
-# What work stands ready and waits for, in fields `stall_NAME`. `no_free_tag`: whether or not a read waits. Credits:
-# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
-# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
-STALLS = (
-    "tags", "no_free_tag", "posted_credits", "non_posted_credits", "completion_credits", "descriptors", "rx_ring",
-    "tx_descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring",
-)  # fmt: skip
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))
 HEAP_ENTRY = record(*ints("at_fs", "key"))
@@ -113,7 +115,6 @@ EVENTS = record(
     ("lane", LANE, (LANES,)),
     ("heap", HEAP_ENTRY, (HEAP_CAP,)),
 )
-LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
 
 # --- what the workload compiler fills in -----------------------------------------------------------------------
 TEMPLATE = record(
@@ -270,28 +271,6 @@ LIMITS = record(
 
 # --- what is measured ------------------------------------------------------------------------------------------
 TRANSFER = record(*ints("left_bytes", "begun_fs"))
-FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
-# What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
-SERVED = record(*ints("n", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
-COUNTERS = record(
-    *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
-    *ints(
-        "copies_dropped",
-        "switched",
-        "wire_copies",
-        "rx_copies",
-        "rx_descriptors",
-        "delivered_bytes",
-        "vm_copies",
-        "mirrored_made",
-        "mirrored",
-        "mirrored_dropped",
-    ),
-    ("drops", I64, (MAX_REASONS,)),
-    ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
-    ("mirrored_drops", I64, (MAX_REASONS,)),
-    ("function_mirrored", I64, (MAX_FUNCTIONS,)),
-)
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
 DMA = record(
     *ints("n_bytes", "does_read", "does_write", "most_ahead"),
@@ -299,8 +278,6 @@ DMA = record(
     ("ring", TRANSFER, (TRANSFER_CAP,)),
     ("latency", LATENCY),
 )
-LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
-DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
 
 NIC = record(
     ("events", EVENTS),

@@ -73,6 +73,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.n_descriptors = n_descriptors
     journey = nic.journeys.slot[copy.journey]
     journey.rx_queue = number
+    journey.buffered_fs = copy.entered_fs
     journey.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
     journey.started_fs = now_fs
     nic.rx_head_waits_fs = -1

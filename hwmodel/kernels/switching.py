@@ -98,8 +98,9 @@ def assign(target, copy):
 def store_in_rx_buffer(nic, now_fs, copy):
     """Move a copy into the Rx buffer."""
     fifo = nic.rx_fifo
-    assign(fifo.ring[fifo.tail & COPY_MASK], copy)
-    nic.journeys.slot[copy.journey].buffered_fs = now_fs
+    entry = fifo.ring[fifo.tail & COPY_MASK]
+    assign(entry, copy)
+    entry.entered_fs = now_fs
     fifo.tail += 1
     change(nic.rx_buffer, now_fs, copy.n_bytes)
 

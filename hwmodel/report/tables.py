@@ -19,7 +19,14 @@ from hwmodel.report.quantities import (
     scaled_text,
     three_digits,
 )
-from hwmodel.report.reading import QUEUE_UNITS, STALL_WORDS, frame_bytes_total, latency_rows, stall_shares
+from hwmodel.report.reading import (
+    QUEUE_UNITS,
+    STALL_WORDS,
+    frame_bytes_total,
+    latency_rows,
+    spread_rows,
+    stall_shares,
+)
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
 

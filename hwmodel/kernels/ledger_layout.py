@@ -1,0 +1,55 @@
+"""The records of what is measured while the machine runs, and the rows of its histograms."""
+
+from __future__ import annotations
+
+from .records import F64, I32, I64, ints, record
+
+MAX_FUNCTIONS = 129  # a PF and 128 VFs
+MAX_REASONS = 64  # drop reasons
+LOG_CAP = 1 << 17
+
+# Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
+HISTOGRAM_SHIFT = 10
+HISTOGRAM_SUB_BITS = 7
+HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
+MAX_HISTOGRAMS = 4352
+(
+    DELIVERY_HISTOGRAM, DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, SENDER_HISTOGRAM, GUEST_HISTOGRAM,
+    FIRST_FLOW_HISTOGRAM,
+) = range(6)  # fmt: skip
+LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
+
+GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
+STALL = record(*ints("since_fs", "total_fs"))
+# What work stands ready and waits for, in fields `stall_NAME`. `no_free_tag`: whether or not a read waits. Credits:
+# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
+# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
+STALLS = (
+    "tags", "no_free_tag", "posted_credits", "non_posted_credits", "completion_credits", "descriptors", "rx_ring",
+    "tx_descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring",
+)  # fmt: skip
+LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
+FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
+# What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
+SERVED = record(*ints("n", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
+COUNTERS = record(
+    *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
+    *ints(
+        "copies_dropped",
+        "switched",
+        "wire_copies",
+        "rx_copies",
+        "rx_descriptors",
+        "delivered_bytes",
+        "vm_copies",
+        "mirrored_made",
+        "mirrored",
+        "mirrored_dropped",
+    ),
+    ("drops", I64, (MAX_REASONS,)),
+    ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
+    ("mirrored_drops", I64, (MAX_REASONS,)),
+    ("function_mirrored", I64, (MAX_FUNCTIONS,)),
+)
+LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
+DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
