@@ -43,7 +43,7 @@ class JourneyRun(Run):
         self.state[0].journey_log.n = 0
         return status
 
-    def finish(self) -> None:
+    def go_through(self) -> None:
         """Run to the end."""
         for _ in self.pieces():
             pass

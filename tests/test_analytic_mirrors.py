@@ -25,7 +25,7 @@ def test_mirrored_copies_cost_what_copies_cost_and_are_not_delivered():
     assert mirrored.up_bytes == plain.up_bytes + up / 8 == 1809 + 210.8125
     assert mirrored.down_bytes == plain.down_bytes + down / 8
     assert mirrored.gbps == pytest.approx(plain.gbps * plain.up_bytes / mirrored.up_bytes)
-    assert mirrored.notes == ()
+    assert mirrored.notes == plain.notes
 
 
 @pytest.mark.slow

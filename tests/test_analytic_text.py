@@ -4,6 +4,7 @@ from pathlib import Path
 from hwmodel import analytic
 from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.analytic.limits_text import dma_text, limits_text
+from hwmodel.results import PARTS
 from tests.analytic_cases import demo
 
 
@@ -33,13 +34,37 @@ def test_mixed_sizes_and_outside_frames():
     text = limits_text(limits(demo(changes)))
     assert "frames of 64 B (58.3 %), 570 B (33.3 %), 1518 B (8.33 %) with FCS" in text
     assert "Mean over the frame sizes: 1387.769 ns." in text
-    assert text.endswith("Not counted: frames that the access list drops or polices.\n")
+    assert "\nNot counted: frames that the access list drops or polices.\n" in text
 
 
 def test_many_sizes_are_summed_up():
     sizes = [[n_bytes, 1] for n_bytes in range(64, 128)]
     text = limits_text(limits(demo({"workload.frame_bytes": None, "workload.sizes": sizes})))
     assert "frames of 64 sizes, 95.5 B with FCS in the mean" in text
+
+
+def test_one_frame_as_configured_stands_beside_the_ideal():
+    timer = {"driver.rx_interrupt_batch": 0, "nic.writeback_timeout": "64us"}
+    text = limits_text(limits(demo(timer)))
+    assert re.search(r"^one frame of 1518 B alone, all batches 1 +ns ", text, re.MULTILINE)
+    parts = text[text.index("one frame of 1518 B alone, as configured") :]
+    assert re.search(r"^  writeback_batch +63167.836  the wait for a write-back batch$", parts, re.MULTILINE)
+    rows = re.findall(r"^  (\w+) +([\d.]+)  \w", parts, re.MULTILINE)
+    assert re.search(rf"^  sum +{sum(float(ns) for _, ns in rows):.3f}$", parts, re.MULTILINE)
+    assert "scheduler" not in parts  # takes no time
+
+
+def test_what_a_frame_alone_waits_for_in_vain_is_said():
+    found = limits(demo())
+    for_ever = "A frame alone waits for ever: "
+    assert found.notes == (
+        f"{for_ever}8 descriptors are written back together (nic.rx_writeback_batch) without a timer.",
+        f"{for_ever}8 frames share an interrupt (driver.rx_interrupt_batch) without a timer.",
+    )
+    text = limits_text(found)
+    assert re.search(r"^  writeback_batch +for ever  .*\n  sum +for ever$", text, re.MULTILINE)
+    assert (found.latency_to_guest_ns, found.to_dict()["latency_to_guest_ns"]) == (None, None)
+    assert list(found.to_dict()["latency_parts_ns"]) == list(PARTS)
 
 
 def test_a_published_model_has_no_latency():

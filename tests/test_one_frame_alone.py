@@ -2,94 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
+from collections import Counter
 
+import numpy as np
 import pytest
 
-from hwmodel.config import config_from_mapping
-from hwmodel.results import Result
-from hwmodel.simulation import simulate
-from hwmodel.wire.pcap_writer import PcapWriter
-
-NS = 10**6
-US = 10**9
-R = 450 * NS  # host.read_latency
-
-# Femtoseconds of n bytes on the link, floor(n * 500000 * 1538 / 1534): Gen2 x4 moves 2 B a nanosecond, of 1538 symbols
-# four are SKP.
-T = {
-    16: 8_020_860, 20: 10_026_075, 24: 12_031_290, 28: 14_036_505, 32: 16_041_720, 36: 18_046_936, 40: 20_052_151,
-    44: 22_057_366, 64: 32_083_441, 68: 34_088_657, 80: 40_104_302, 84: 42_109_517, 88: 44_114_732, 128: 64_166_883,
-    132: 66_172_099, 148: 74_192_959, 152: 76_198_174, 216: 108_281_616, 256: 128_333_767, 260: 130_338_983,
-    264: 132_344_198, 276: 138_359_843, 280: 140_365_058, 284: 142_370_273, 60: 30_078_226, 76: 38_099_087,
-    212: 106_276_401, 104: 52_135_593, 140: 70_182_529, 144: 72_187_744, 52: 26067796,
-}  # fmt: skip
-# The same at Gen3 x8 with SKP 1/371, and where Acks and UpdateFCs take a share: 16/169 (pcie_bench), a quarter (spec).
-GEN3_X8 = {24: 3_055_109, 28: 3_564_294, 36: 4_582_664, 40: 5_091_849, 256: 32_587_837, 260: 33_097_022,
-           276: 35_133_762, 280: 35_642_947}  # fmt: skip
-PCIE_BENCH = {24: 13_293_089, 28: 15_508_604, 36: 19_939_634, 40: 22_155_149, 254: 140_685_200, 258: 142_900_715,
-              276: 152_870_532, 280: 155_086_047}  # fmt: skip
-SPEC = {24: 12_323_737, 28: 14_377_693, 36: 18_485_606, 40: 20_539_562, 256: 131_453_199, 260: 133_507_155,
-        276: 141_722_980, 280: 143_776_936}  # fmt: skip
-
-BASE = {
-    "pcie": {"generation": 2, "lanes": 4, "max_payload": "256B", "max_read_request": "512B", "tags": 32,
-             "read_completion_boundary": "64B", "dllp_model": "none", "credits": {"return": "200ns"}},
-    "host": {"read_latency": "450ns", "buffer_bytes": "16KiB"},
-    # Eight Rx descriptors are on the chip and none are fetched while some are left; no part batch is written back.
-    "nic": {"preset": None, "vfs": 2, "tx_ring": 64, "rx_ring": 64, "fetch_batch": 1, "rx_fetch_batch": 8,
-            "rx_prefetch": 1, "tx_writeback_batch": 8, "rx_writeback_batch": 1, "writeback_timeout": None},
-    "driver": {"preset": None, "tx_doorbell_batch": 1, "refill_batch": 8, "rx_interrupt_batch": 0,
-               "tx_interrupt_batch": 0, "frame_time": "20ns"},
-    "switch": {"ports": [{"name": name, "max_frame": "9728B"} for name in ("pf", "vf0", "vf1")]},
-    "port": {"rate": "10Gbps"},
-    "run": {"warmup": "15us", "duration": "1ms"},
-}  # fmt: skip
-
-VF0, VF1 = "020000000002", "020000000003"
-OUTSIDE, NOBODY = "02ff00000001", "02ff00000002"
-BROADCAST = "ffffffffffff"
-
-
-def send_one(folder: Path, changes: dict, to: str = VF1, of: str = VF0, n_bytes: int = 1518) -> Result:
-    """Send one frame at 20 us; the one at 0 only sets the capture's clock, and its only port is where it came from."""
-    path = folder / "one.pcap"
-    with PcapWriter(path) as writer:
-        for at_ns, header, length in ((0, NOBODY + OUTSIDE, 60), (20_000, to + of, n_bytes - 4)):
-            writer.write(at_ns, bytes.fromhex(header + "88b5").ljust(60, b"\0"), length)
-    result = simulate(config_from_mapping(BASE, {"workload.pcap": str(path), **changes}))
-    assert (result.totals.offered_frames, result.totals.dropped_frames, result.totals.in_flight_frames) == (2, 1, 0)
-    if of == VF0:
-        assert result.latency_from_doorbell_ns == result.latency_ns
-    return result
-
-
-def to_payload(t: dict[int, int] = T) -> int:
-    """Return the time from the post to the host's answer to the first payload read."""
-    return t[28] + t[24] + R + t[36] + t[24] + R
-
-
-def in_1518(t: dict[int, int] = T, tail: int = 256) -> int:
-    """Return the time of 1514 B in completions: reads of 512, 512 and 490 B, the last one 256 and 234 B."""
-    return 5 * t[276] + t[tail]
-
-
-def out_1518(t: dict[int, int] = T, tail: int = 260) -> int:
-    """Return the time of 1514 B in writes: five of 256 B, one of 234 B (236 on the link)."""
-    return 5 * t[280] + t[tail]
-
-
-# With batches of 1, a poll, and all TLPs of 1514 B back to back: requests are shorter than what they bring.
-ALONE = to_payload() + in_1518() + out_1518() + T[40]
-ALONE_64 = to_payload() + T[80] + T[84] + T[40]
-
-# Without its write-back.
-JUMBO = to_payload() + 35 * T[276] + T[76] + 35 * T[280] + T[80]
-
-SMALL_BUFFERS = {"host.buffer_bytes": "2KiB"}
-INTERRUPT = {"driver.rx_interrupt_batch": 1}
-ONE_BY_ONE = {"nic.rx_fetch_batch": 1, "nic.rx_prefetch": 8}  # each descriptor taken is replaced at once
+from hwmodel.analytic.latency import frame_parts_fs
+from tests.journey_runs import PARTS, finished_journeys, stamp_columns
+from tests.one_frame import (
+    ALONE,
+    ALONE_64,
+    GEN3_X8,
+    INTERRUPT,
+    JUMBO,
+    NS,
+    ONE_BY_ONE,
+    PCIE_BENCH,
+    SMALL_BUFFERS,
+    SPEC,
+    US,
+    R,
+    T,
+    begin_one,
+    check_one,
+    in_1518,
+    out_1518,
+    parts_of_one,
+    to_payload,
+)
 
 CASES = {
     "short": ({}, 64, ALONE_64),
@@ -146,6 +86,13 @@ CASES = {
     # The timer starts when the payload enters its queue.
     "write-back by the timer": (
         {"nic.rx_writeback_batch": 8, "nic.writeback_timeout": "9us"}, 1518, ALONE - out_1518() + 9 * US,
+    ),
+    "write-back by a timer that is over before the payload has left": (
+        {"nic.rx_writeback_batch": 8, "nic.writeback_timeout": "100ns"}, 1518, ALONE,
+    ),
+    "write-back by a timer that is over while the payload is on its way": (
+        {"nic.rx_writeback_batch": 8, "nic.writeback_timeout": "840ns", "pcie.propagation": "30ns"}, 1518,
+        ALONE - out_1518() + 840 * NS + 6 * 30 * NS,
     ),
     # Doorbell, twice there and back, write with its write-back; and the interrupt.
     "propagation": ({"pcie.propagation": "30ns"}, 1518, ALONE + 6 * 30 * NS),
@@ -216,107 +163,52 @@ CASES = {
 }  # fmt: skip
 
 
+# What the closed form leaves out, where it makes a difference.
+IN_BETWEEN = {
+    "jumbo, a cache of five": {"payload_write": T[24]},
+    "interrupt behind a Tx write-back": {"interrupt": T[40]},
+    "two interrupts": {"interrupt": T[40]},
+    "prefetch in between": {"payload_write": T[24]},
+    "prefetch first": {"payload_write": T[24]},
+    "one posted header credit": {"payload_write": 5 * 200 * NS, "writeback": 200 * NS},
+    "sixteen posted data credits": {"payload_write": 5 * 200 * NS},
+    "slow memory": {"payload_write": 5 * (200 + 2048) * NS},
+    "one read header credit": {"payload_read": 3 * US + 2 * T[24] - R - T[36] - 4 * T[276]},
+    "one completion header credit": {"payload_read": 5 * 200 * NS},
+    "sixteen completion data credits": {"payload_read": 5 * 200 * NS},
+    "DLLPs for each TLP": {"tx_descriptor_fetch": 5 * T[16], "payload_read": 4 * T[16], "payload_write": 6 * T[16]},
+    "DLLPs for four TLPs": {"tx_descriptor_fetch": 2 * T[16], "payload_write": T[16]},
+}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_from_one_vm_to_another(tmp_path, name):
     changes, n_bytes, expected_fs = CASES[name]
-    latency = send_one(tmp_path, changes, n_bytes=n_bytes).latency_ns
+    run = begin_one(tmp_path, changes, n_bytes=n_bytes)
+    latency = check_one(run).latency_ns
     assert latency.count == 1
     assert latency.min == latency.mean == latency.max
     assert round(latency.min * NS) == expected_fs
+    by_closed_form = Counter(frame_parts_fs(run.config, n_bytes))
+    by_closed_form.update(IN_BETWEEN.get(name, {}))
+    assert parts_of_one(run) == by_closed_form
 
 
-# Frame, preamble, gap: 20 B more than the frame, at 10 Gb/s 0.8 ns each.
-TO_WIRE = {
-    "long": ({}, 1518, to_payload() + in_1518() + 1538 * 800_000),
-    "short": ({}, 64, to_payload() + T[80] + 84 * 800_000),
-    "slow port": ({"port.rate": "1Gbps"}, 64, to_payload() + T[80] + 84 * 8_000_000),
-    "pipeline": ({"nic.max_pps": 3_000_000}, 64, to_payload() + T[80] + 84 * 800_000 + 333_333_333),
+NEVER_TAKEN = {
+    "its write-back waits for others": ({"nic.rx_writeback_batch": 8}, "writeback_batch"),
+    "its interrupt waits for others": ({"driver.rx_interrupt_batch": 2}, "interrupt_moderation"),
+    "both wait": ({"nic.rx_writeback_batch": 8, "driver.rx_interrupt_batch": 2}, "writeback_batch"),
 }
 
 
-@pytest.mark.parametrize("name", TO_WIRE)
-def test_from_a_vm_to_the_wire(tmp_path, name):
-    changes, n_bytes, expected_fs = TO_WIRE[name]
-    result = send_one(tmp_path, changes, to=NOBODY, n_bytes=n_bytes)
-    assert result.totals.delivered_to_wire == 1
-    assert round(result.latency_ns.min * NS) == expected_fs
-    assert result.wire.wait_ns.max == 0
-
-
-# From the end of reception on.
-FROM_WIRE = {
-    "long": ({}, 1518, out_1518() + T[40]),
-    "short, interrupt": (INTERRUPT, 64, T[84] + T[40] + T[28]),
-    "pipeline": ({"nic.max_pps": 3_000_000}, 64, 333_333_333 + T[84] + T[40]),
-    "Rx descriptor on demand": ({"nic.rx_prefetch": 0}, 64, T[24] + R + T[36] + T[84] + T[40]),
-}
-
-
-@pytest.mark.parametrize("name", FROM_WIRE)
-def test_from_the_wire_to_a_vm(tmp_path, name):
-    changes, n_bytes, expected_fs = FROM_WIRE[name]
-    result = send_one(tmp_path, changes, of=OUTSIDE, n_bytes=n_bytes)
-    assert result.totals.from_wire == 2
-    assert round(result.latency_ns.min * NS) == expected_fs
-
-
-CYCLE = 6_400_000  # of 156.25 MHz
-POSTED = 20_020 * NS  # 20 ns after the frame was given to the driver
-CORE = {"switch.timing": "core"}
-NARROW = {**CORE, "switch.bus_bits": 64}
-
-
-def through_core(whole_fs: int, cycles: int) -> int:
-    """Return when a frame that is whole at a time has passed the core: so many cycles after the next clock edge."""
-    return (-(-whole_fs // CYCLE) + cycles) * CYCLE
-
-
-# Cycles: 2 to the grant, 6 and H (3 for 64 bits) to the decision, then the words, of 64 or 8 B.
-BY_CORE = {
-    "short": (CORE, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 1) - POSTED + T[84] + T[40]),
-    "long": (CORE, 1518, through_core(POSTED + to_payload() + in_1518(), 2 + 6 + 24) - POSTED + out_1518() + T[40]),
-    "narrow": (NARROW, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 3 + 8) - POSTED + T[84] + T[40]),
-    "behind the pipeline": (
-        {**CORE, "nic.max_pps": 3_000_000}, 64,
-        through_core(POSTED + to_payload() + T[80] + 333_333_333, 9) - POSTED + T[84] + T[40],
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BY_CORE)
-def test_by_the_switch_core(tmp_path, name):
-    changes, n_bytes, expected_fs = BY_CORE[name]
-    result = send_one(tmp_path, changes, n_bytes=n_bytes)
-    assert round(result.latency_ns.min * NS) == expected_fs
-    n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
-    assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)
-
-
-def test_by_the_switch_core_to_and_from_the_wire(tmp_path):
-    out = send_one(tmp_path, CORE, to=NOBODY, n_bytes=64)
-    expected_fs = through_core(POSTED + to_payload() + T[80], 9) - POSTED + 84 * 800_000
-    assert round(out.latency_ns.min * NS) == expected_fs
-    received = 20_000 * NS + 84 * 800_000  # the capture's time is that at which the line begins
-    inward = send_one(tmp_path, CORE, of=OUTSIDE, n_bytes=64)
-    assert round(inward.latency_ns.min * NS) == through_core(received, 9) - received + T[84] + T[40]
-
-
-def test_a_broadcast_is_read_once_and_written_to_each(tmp_path):
-    result = send_one(tmp_path, {}, to=BROADCAST)
-    found = {flow.to: round(flow.latency_ns.min * NS) for flow in result.flows if flow.latency_ns.count}
-    assert found == {
-        "uplink": to_payload() + in_1518() + 1538 * 800_000,
-        "pf": ALONE,
-        "vf1": ALONE + out_1518() + T[40],  # behind the PF's payload and write-back
-    }
-    assert (result.totals.copies_made, result.totals.delivered_frames) == (3, 1)
-    assert (result.pcie.up.bytes.payload, result.pcie.down.bytes.payload) == (2 * 1516, 1516)
-
-
-def test_bytes_of_a_frame_alone(tmp_path):
-    use = send_one(tmp_path, {**INTERRUPT, "nic.tx_writeback_batch": 1, "driver.tx_interrupt_batch": 1}).pcie
-    up, down = (asdict(direction.bytes) | {"skp": 0} for direction in (use.up, use.down))
-    none = dict.fromkeys(up, 0)
-    assert up == none | {"payload": 1516, "tlp_overhead": 6 * 24, "read_request": 3 * 24, "descriptor": 24,
-                         "writeback": 2 * 40, "interrupt": 2 * 28}  # fmt: skip
-    assert down == none | {"payload": 1516, "tlp_overhead": 6 * 20, "descriptor": 36, "doorbell": 28}
+@pytest.mark.parametrize("name", NEVER_TAKEN)
+def test_a_frame_that_nothing_follows_may_never_be_taken(tmp_path, name):
+    changes, waits_in = NEVER_TAKEN[name]
+    run = begin_one(tmp_path, changes)
+    assert run.result().totals.in_flight_frames == 1
+    assert finished_journeys(run) == {}
+    stamps_fs = stamp_columns(run.state["journeys"]["slot"][:, 1])[0, 1:]
+    parts_fs = frame_parts_fs(run.config, 1518)
+    n_over = PARTS.index(waits_in)
+    assert np.diff(stamps_fs)[:n_over].tolist() == list(parts_fs.values())[:n_over]
+    assert set(list(parts_fs.values())[n_over:]) == {None}

@@ -10,9 +10,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import IotlbUse
 from hwmodel.simulation import dma, simulate
-from tests.run_cases import finished, frame, write_capture
-from tests.test_conservation import check_figures, check_state
-from tests.test_one_frame_alone import (
+from tests.one_frame import (
     ALONE,
     ALONE_64,
     BASE,
@@ -27,6 +25,8 @@ from tests.test_one_frame_alone import (
     out_1518,
     send_one,
 )
+from tests.run_cases import finished, frame, write_capture
+from tests.test_conservation import check_figures, check_state
 
 MISS = 330 * NS
 # Before the frame is sent the three Rx rings' first descriptors have been read.

@@ -14,7 +14,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, offered_ceiling, other_ceilings, short_name
-from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, round_trip_fs
+from hwmodel.analytic.latency import (
+    frame_latency_fs,
+    frame_latency_steps,
+    frame_parts_fs,
+    round_trip_fs,
+    why_never_taken,
+)
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
@@ -49,6 +55,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
     steps = sum_steps(transactions, link, rate)
     frames_per_s, bits_per_s = _delivered(demand, rate)
     longest = max(n_bytes for n_bytes, _ in demand.sought.sizes)
+    has_latency = _goes_from_vm_to_vm(demand.sought)
     first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=link_name_of(config.pcie),
@@ -66,8 +73,9 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
         link=link,
         sizes=demand.sought.sizes,
         round_trip_bytes=first_read,
-        latency_steps=frame_latency_steps(config, longest) if _goes_from_vm_to_vm(demand.sought) else (),
-        notes=_notes(config),
+        latency_steps=frame_latency_steps(config, longest) if has_latency else (),
+        latency_parts_fs=frame_parts_fs(config, longest) if has_latency else {},
+        notes=(*_notes(config), *(why_never_taken(config, longest) if has_latency else ())),
     )
 
 

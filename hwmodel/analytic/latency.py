@@ -16,6 +16,7 @@ from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.results.latency_parts import PARTS
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -97,8 +98,8 @@ def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
 def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, ...]:
     """List the steps of one frame from a VM to a VM, alone, from its post to its being visible to the receiver.
 
-    Batches are 1, the frame's Rx descriptors are on the chip. Where the receiver does not poll, it waits for an
-    interrupt.
+    Batches are 1, whatever is configured, and the frame's Rx descriptors are on the chip. Where the receiver does not
+    poll, it waits for an interrupt.
     """
     interrupt = config.driver.rx_interrupt_batch or config.driver.moderation_fs
     rules, rate, host = TlpRules.of(config), link_rate_of(config.pcie), config.host
@@ -136,6 +137,82 @@ def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, 
 def frame_latency_fs(config: Config, frame_bytes: int) -> int:
     """Give the time of one frame from its post to its being visible to the receiving VM, with nothing else going on."""
     return sum(step.duration_fs for step in frame_latency_steps(config, frame_bytes))
+
+
+def frame_parts_fs(config: Config, frame_bytes: int) -> dict[str, int | None]:
+    """Return where the time of one frame from a VM to a VM goes, alone, as configured; None: that is never over.
+
+    By the names of `PARTS` (docs/results.md), in femtoseconds, from its post until the receiver's core has taken it.
+    The first frame of its rings: it finds the Rx descriptors that its ring fetches at the start. Left out beside what
+    the module says: Rx descriptors that are fetched, and descriptors of the sender that are written back, while the
+    frame is written; waits for credits.
+    """
+    step_fs = {step.name: step.duration_fs for step in frame_latency_steps(config, frame_bytes)}
+    flight_fs, n_descriptors = config.pcie.propagation_fs, len(_buffers(config, frame_bytes - FCS_BYTES))
+    payload_fs = step_fs["payload write"]
+    written_fs = payload_fs + flight_fs
+    told_fs = _writeback_enters_fs(config, n_descriptors)
+    parts: dict[str, int | None] = dict.fromkeys(PARTS, 0)
+    parts |= {
+        "doorbell": step_fs["Tx doorbell"],
+        "tx_descriptor_fetch": step_fs["Tx descriptor read"],
+        "payload_read": step_fs["payload read"],
+        "switch": step_fs.get("pipeline", 0) + step_fs.get("switch core", 0),
+        "rx_descriptor": _rx_descriptors_fs(config, n_descriptors),
+        "payload_write": written_fs,
+        "writeback_batch": None if told_fs is None else max(0, told_fs - written_fs),
+        "interrupt_moderation": None if _waits_for_interrupts(config) else 0,
+        "interrupt": step_fs.get("Rx interrupt", 0),
+        "guest_queue": config.driver.frame_time_fs,
+    }
+    if told_fs is not None:
+        landed_fs = max(told_fs, payload_fs) + step_fs["Rx write-back"]
+        parts["writeback"] = landed_fs - max(told_fs, written_fs)
+    n_over = next((i for i, part in enumerate(PARTS) if parts[part] is None), len(PARTS))
+    return parts | dict.fromkeys(PARTS[n_over:])
+
+
+def why_never_taken(config: Config, frame_bytes: int) -> tuple[str, ...]:
+    """Say for what a frame alone waits for ever, where it does."""
+    found = []
+    if _waits_for_writebacks(config, len(_buffers(config, frame_bytes - FCS_BYTES))):
+        batch = config.nic.rx_writeback_batch
+        found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch) without a timer")
+    if _waits_for_interrupts(config):
+        batch = config.driver.rx_interrupt_batch
+        found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer")
+    return tuple(f"A frame alone waits for ever: {reason}." for reason in found)
+
+
+def _waits_for_writebacks(config: Config, n_descriptors: int) -> bool:
+    """Say whether a frame of so many Rx descriptors, alone, is never written back: its batch has no timer."""
+    return n_descriptors < config.nic.rx_writeback_batch and config.nic.writeback_timeout_fs is None
+
+
+def _waits_for_interrupts(config: Config) -> bool:
+    """Say whether a frame alone never has an interrupt: several frames share one, and no timer raises it."""
+    return config.driver.rx_interrupt_batch > 1 and not config.driver.moderation_fs
+
+
+def _writeback_enters_fs(config: Config, n_descriptors: int) -> int | None:
+    """Return when a frame's write-back enters P, from its payload's entry on; None: never."""
+    if _waits_for_writebacks(config, n_descriptors):
+        return None
+    return 0 if n_descriptors >= config.nic.rx_writeback_batch else config.nic.writeback_timeout_fs
+
+
+def _rx_descriptors_fs(config: Config, n_needed: int) -> int:
+    """Return how long a frame waits for the Rx descriptors that its ring has not fetched at the start."""
+    nic, rules = config.nic, TlpRules.of(config)
+    n_cached, n_known, batch = 0, nic.rx_ring - 1, nic.rx_fetch_batch
+    while n_cached < nic.rx_prefetch and n_known >= batch and n_cached + batch <= nic.descriptor_cache:
+        n_cached, n_known = n_cached + batch, n_known - batch
+    n_coming, reads = n_cached, list[Sequence[Tlp]]()
+    while n_coming < n_needed:
+        n_asked = min(n_known, batch if nic.rx_prefetch else 1, nic.descriptor_cache - n_coming)
+        reads += rules.reads(DESCRIPTOR_BYTES * n_coming, DESCRIPTOR_BYTES * n_asked)
+        n_coming, n_known = n_coming + n_asked, n_known - n_asked
+    return _read_span(config, reads).duration_fs
 
 
 def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -20,8 +21,10 @@ class Limits:
     `up_bytes`, `down_bytes`: bytes on the link per frame that a VM sends (per frame from the wire, where no VM sends).
     `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire.
     `frames_per_s`: frames offered at the ceiling. `limited_by`: "up", "down", or the name of another resource.
-    `unloaded_latency_ns`: mean over the frame sizes, None where no frame goes from a VM to a VM. `round_trip_ns`: of
-    the read of `round_trip_bytes`, the first of the longest frame. `latency_steps`: of that frame.
+    `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, None where no frame goes
+    from a VM to a VM. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the longest frame.
+    `latency_steps`: of that frame, with all batches 1. `latency_parts_fs`: of that frame alone, as configured, by the
+    names of `results.PARTS`, from post to taken by the guest; None for a part that is never over, and those behind it.
     """
 
     link_name: str
@@ -40,10 +43,18 @@ class Limits:
     sizes: tuple[tuple[int, Fraction], ...]
     round_trip_bytes: int | None = None
     latency_steps: tuple[LatencyStep, ...] = ()
+    latency_parts_fs: Mapping[str, int | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def latency_to_guest_ns(self) -> float | None:
+        """Sum the parts; None where one is never over, or there are none."""
+        parts_fs = list(self.latency_parts_fs.values())
+        finished_fs = [part_fs for part_fs in parts_fs if part_fs is not None]
+        return sum(finished_fs) / FS_PER_NS if parts_fs and len(finished_fs) == len(parts_fs) else None
+
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form: the contract's keys, then the ceilings, the latency's steps and the notes."""
+        """Give the JSON form: the contract's keys, then the ceilings, the latency's steps and parts, the notes."""
         return {
             "raw_gbps": self.raw_gbps,
             "up_bytes": self.up_bytes,
@@ -71,6 +82,11 @@ class Limits:
                 {"name": step.name, "ns": step.duration_fs / FS_PER_NS, "formula": step.formula}
                 for step in self.latency_steps
             ],
+            "latency_parts_ns": {
+                name: None if part_fs is None else part_fs / FS_PER_NS
+                for name, part_fs in self.latency_parts_fs.items()
+            },
+            "latency_to_guest_ns": self.latency_to_guest_ns,
             "notes": list(self.notes),
         }
 

@@ -8,10 +8,12 @@ from fractions import Fraction
 from hwmodel.analytic.dma import DmaLimits
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.steps import DIRECTIONS, Step, sum_bytes
+from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 _MANY_SIZES = 4
 _INDENT = "  "
+_FOR_EVER = "for ever"
 
 
 def limits_text(limits: Limits) -> str:
@@ -83,16 +85,35 @@ def _latency_lines(limits: Limits) -> list[str]:
     lines = []
     if limits.latency_steps:
         longest = max(n_bytes for n_bytes, _ in limits.sizes)
-        heading = (f"one frame of {longest} B alone", "ns", "t(n): time of n bytes on the link, R: host read latency")
+        symbols = "t(n): time of n bytes on the link, R: host read latency"
+        heading = (f"one frame of {longest} B alone, all batches 1", "ns", symbols)
         rows = [(_INDENT + step.name, f"{step.duration_fs / FS_PER_NS:.3f}", f"= {step.formula}")
                 for step in limits.latency_steps]  # fmt: skip
         total = sum(step.duration_fs for step in limits.latency_steps) / FS_PER_NS
         lines += _table([heading, *rows, (_INDENT + "sum", f"{total:.3f}", "")], right={1})
         if len(limits.sizes) > 1:
             lines.append(f"Mean over the frame sizes: {limits.unloaded_latency_ns:.3f} ns.")
+        lines += ["", *_part_lines(limits, longest), ""]
     if limits.round_trip_ns is not None:
         lines.append(f"A read of {limits.round_trip_bytes} B alone takes {limits.round_trip_ns:.3f} ns.")
     return lines
+
+
+def _part_lines(limits: Limits, frame_bytes: int) -> list[str]:
+    """List the parts that take time, up to the first that is never over."""
+    rows = [(f"one frame of {frame_bytes} B alone, as configured", "ns", "until its receiver's core has taken it")]
+    for part, part_fs in limits.latency_parts_fs.items():
+        if part_fs != 0:
+            rows.append((_INDENT + part, _ns(part_fs), PART_WORDS[part]))
+        if part_fs is None:
+            break
+    whole_ns = limits.latency_to_guest_ns
+    rows.append((_INDENT + "sum", _FOR_EVER if whole_ns is None else f"{whole_ns:.3f}", ""))
+    return _table(rows, right={1})
+
+
+def _ns(duration_fs: int | None) -> str:
+    return _FOR_EVER if duration_fs is None else f"{duration_fs / FS_PER_NS:.3f}"
 
 
 def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:
