@@ -175,7 +175,7 @@ def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, g
     write_capture(path, frames)
     config = config_from_mapping(BASE, changes)
     run = JourneyRun(config, build_workload(config))
-    run.finish()
+    run.run_to_end()
     result = run.result()
     if isinstance(load, Mapping):
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)

@@ -43,8 +43,8 @@ class JourneyRun(Run):
         self.state[0].journey_log.n = 0
         return status
 
-    def finish(self) -> None:
-        """Run to the end."""
+    def run_to_end(self) -> None:
+        """Run through warm-up and window."""
         for _ in self.pieces():
             pass
 
