@@ -34,4 +34,6 @@ JOURNEYS = record(
     ("slot", JOURNEY, (JOURNEY_CAP,)),
 )  # fmt: skip
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", JOURNEY, (JOURNEY_LOG_CAP,)))
-PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # in femtoseconds, of one bucket of the whole latency
+# In femtoseconds, of one bucket: the parts of the journeys whose whole latency lies in it, and the latency of the
+# deliveries that do.
+PART_SUMS = record(*((name, F64) for name in PART_FIELDS), ("delivery", F64))

@@ -106,6 +106,7 @@ def note_latency(nic, flow, now_fs, journey):
     observe(nic.delivery, latency_fs)
     place = bucket(latency_fs)
     nic.histogram[DELIVERY_HISTOGRAM, place] += 1
+    nic.part_sums[place].delivery += float(latency_fs)
     if flow.histogram >= 0:
         nic.histogram[flow.histogram, place] += 1
     from_doorbell_fs = now_fs - journey.rung_fs

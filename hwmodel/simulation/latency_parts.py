@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hwmodel.kernels import layout
@@ -24,23 +25,35 @@ def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
 
     A percentile is the mean of the frames in its bucket, and its parts are theirs, so that they add up to it.
     """
-    latency = end.latencies["to_guest"]
+    parts = _by_percentile(end, "to_guest", PARTS)
+    return _summary(end.latencies["to_guest"], parts), parts
+
+
+def delivery_latency(end: Snapshot) -> Latency:
+    """Return the latency from post to delivery; a percentile is the mean of the frames in its bucket here too."""
+    return _summary(end.latencies["delivery"], _by_percentile(end, "delivery", ("delivery",)))
+
+
+def _summary(latency: Any, sums: dict[str, dict[str, float]]) -> Latency:
+    if not sums:
+        return Latency()
+    whole = {name: sum(of_one.values()) for name, of_one in sums.items()}
+    lowest, highest = int(latency["lowest_fs"]) / FS_PER_NS, int(latency["highest_fs"]) / FS_PER_NS
+    return Latency(min=lowest, max=highest, count=int(latency["n"]), **whole)
+
+
+def _by_percentile(end: Snapshot, name: str, fields: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the means in ns of some sums of a latency: of all its samples, of those in each percentile's bucket."""
+    latency = end.latencies[name]
     n = int(latency["n"])
     if not n:
-        return Latency(), {}
+        return {}
     columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
-    counts = end.histogram[LATENCIES["to_guest"], columns]
+    counts = end.histogram[LATENCIES[name], columns]
     sums = end.part_sums[columns]
-    parts = {"mean": {name: float(sums[name].sum()) / n / FS_PER_NS for name in PARTS}}
+    found = {"mean": {field: float(sums[field].sum()) / n / FS_PER_NS for field in fields}}
     for percentile, per_mille, least_samples in PERCENTILES:
         if n >= least_samples:
             at = quantile_bucket(counts, per_mille, 1000)
-            parts[percentile] = _parts_at(sums, at, int(counts[at]))
-    whole = {name: sum(of_one.values()) for name, of_one in parts.items()}
-    return Latency(
-        min=int(latency["lowest_fs"]) / FS_PER_NS, max=int(latency["highest_fs"]) / FS_PER_NS, count=n, **whole
-    ), parts
-
-
-def _parts_at(sums: Any, at: int, n: int) -> dict[str, float]:
-    return {name: float(sums[name][at]) / n / FS_PER_NS for name in PARTS}
+            found[percentile] = {field: float(sums[field][at]) / int(counts[at]) / FS_PER_NS for field in fields}
+    return found

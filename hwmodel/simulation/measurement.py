@@ -103,7 +103,8 @@ class Snapshot:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     flows = nic["flow"][: len(book.flows)]
-    _forget(nic["part_sums"], nic.to_guest)
+    for latency in (nic.to_guest, nic.delivery):
+        _forget(nic["part_sums"], latency)
     for name, row in LATENCIES.items():
         _forget(nic["histogram"][row], nic[name])
         nic[name].n = 0

@@ -40,7 +40,7 @@ from hwmodel.results import (
 )
 from hwmodel.simulation.fairness import fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
-from hwmodel.simulation.latency_parts import latency_parts
+from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
 from hwmodel.simulation.measurement import LATENCIES, Snapshot
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, payload_headers, utilization_of
@@ -74,7 +74,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
     span = window.span
     flow_rows = _flow_histograms(book, end)
     flows = _flows(book, span, flow_rows)
-    overall, counts = _latency_of(range(len(book.flows)), end)
+    _, counts = _latency_of(range(len(book.flows)), end)
     per_frame = frame_bytes(config, span)
     direction = {name: _direction(config, span, name, per_frame) for name in ("up", "down")}
     utilization = utilization_of(config, span)
@@ -94,7 +94,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
         totals=totals,
         vms=_vms(config, book, span),
         flows=flows,
-        latency_ns=overall,
+        latency_ns=delivery_latency(end),
         latency_from_doorbell_ns=_latency(end, "from_doorbell"),
         latency_to_guest_ns=to_guest,
         sender_wait_ns=_latency(end, "sender_wait"),
