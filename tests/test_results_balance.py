@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.results import Totals, check_balance, jain_fairness, sender_rates_gbps
+from hwmodel.results import Totals, check_balance, jain_fairness
 from tests.sample_result import sample_result
 
 
@@ -82,11 +82,3 @@ def test_jain_lies_between_one_nth_and_one_and_does_not_depend_on_scale(rates, s
     small = [rate / 1e10 for rate in rates]
     if max(small) > 1e-200:
         assert jain_fairness(rate * scale for rate in small) == pytest.approx(jain_fairness(small))
-
-
-def test_sender_rates_add_up_the_flows_of_each_sender():
-    result = sample_result()
-    doubled = result.flows + tuple(dataclasses.replace(flow, to="uplink") for flow in result.flows[:1])
-    rates = sender_rates_gbps(doubled)
-    assert list(rates) == [f"vf{index}" for index in range(8)]
-    assert rates["vf0"] == pytest.approx(2 * rates["vf1"])

@@ -92,7 +92,7 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     n = later.counts["delivered"] - delivered
     assert later.flows["latency"]["n"].sum() == n
     assert later.histogram[layout.FIRST_FLOW_HISTOGRAM :].sum() == n
-    assert int(later.from_doorbell["n"]) == n
+    assert int(later.latencies["from_doorbell"]["n"]) == n
 
 
 def test_time_on_the_link_is_bytes_times_their_time():

@@ -85,6 +85,8 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
     That is the rate that `limits` gives with `load: saturate`, frames of a given rate beside it counted. Raises
     InputError where these leave nothing.
     """
+    if config.workload.load.kind != "ceiling":
+        return None
     demand = demand_of(config)
     if not _is_share_of_ceiling(config, demand):
         return None

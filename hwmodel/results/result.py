@@ -68,8 +68,8 @@ class Totals:
     mirrored_made: int = 0
     mirrored_dropped: int = 0
     mirrored_in_flight: int = 0
-    gbps: float | None = None
-    mpps: float | None = None
+    gbps: float | None
+    mpps: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +77,9 @@ class VmResult:
     """Say what one VM sent and received; rates are None in a window too short for them."""
 
     name: str
-    tx_gbps: float | None = None
-    rx_gbps: float | None = None
-    rx_mpps: float | None = None
+    tx_gbps: float | None
+    rx_gbps: float | None
+    rx_mpps: float | None
     drops: Mapping[str, int] = field(default_factory=dict)
     mirrored: int = 0
     latency_ns: Latency = field(default_factory=Latency)
@@ -93,8 +93,8 @@ class FlowResult:
     to: str
     offered: int
     delivered: int
-    gbps: float | None = None
-    mpps: float | None = None
+    gbps: float | None
+    mpps: float | None
     latency_ns: Latency = field(default_factory=Latency)
 
 

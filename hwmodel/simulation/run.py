@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hwmodel.analytic import ceiling_frames_per_s, limits
+from hwmodel.analytic import Limits, ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
 from hwmodel.config import Config, as_config
-from hwmodel.errors import Interrupted, RunError
+from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
@@ -24,8 +24,8 @@ from hwmodel.simulation.measurement import Snapshot, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import State, build_state
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, make_result
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.trace import TracedTlp, trace_json, trace_tlps
-from hwmodel.simulation.warmup import MOST_FRAMES, SLICE_FS, Warmup
+from hwmodel.simulation.trace import MOST_TLPS, TracedTlp, trace_json, trace_tlps
+from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
     burst_frames,
     doubtful_intervals,
@@ -43,6 +43,7 @@ Progress = Callable[[float, str], None]
 # So many events take some tenths of a second: between two calls Python sees Ctrl-C and moves the progress bar.
 EVENTS_PER_CALL = 2_000_000
 MARKS = 80  # of a window: twice as many as the most batches of an interval
+LONGEST_BURST_FS = 1_000_000 * FS_PER_NS  # a window begins behind a delivery where one comes within 1 ms
 LONGEST_FOR_PRECISION = 1000  # times `run.duration`
 
 
@@ -114,6 +115,7 @@ class Run:
         self.compile_s = compile_s
         self.tlps: list[TracedTlp] = []
         self.wall_s = 0.0
+        self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
@@ -127,7 +129,7 @@ class Run:
         if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
             warmup = Warmup(self.config, nic)
             while not warmup.is_over():
-                yield from self.advance(*warmup.next_target(), share=0.0, what="warm-up")
+                yield from self.advance(*warmup.next_target(), what="warm-up")
                 warmup.look()
             self.unsteady = warmup.unsteady
         # Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
@@ -135,11 +137,12 @@ class Run:
         ends_with_batches = is_automatic and not self.is_replay
         flow = self.busiest_flow()
         if ends_with_batches:
-            yield from self.to_next_delivery(flow, SLICE_FS)
+            yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
         begin_window(nic, self.book)
         self.start = take_snapshot(nic, self.book)
         self.marks.add()
         yield from self.measure(flow if ends_with_batches else None)
+        self.progress(1.0, "measuring")
         self.finish()
 
     def measure(self, flow: Any) -> Iterator[Deliveries]:
@@ -149,12 +152,9 @@ class Run:
         first_frames = int(nic.counters.delivered)
         frames = layout.NEVER if settings.frames is None else first_frames + settings.frames
         until_fs = int(nic.now_fs) + settings.duration_fs
-        if self.has_trace:
-            nic.delivered_target = frames
-            self.tlps = trace_tlps(nic, lambda: self.call(until_fs, 1))
         while True:
-            yield from self.to_end(until_fs, frames, flow)
-            if settings.precision is None or self.has_precision():
+            goes_on = yield from self.to_end(until_fs, frames, flow)
+            if settings.precision is None or not goes_on or self.has_precision():
                 return
             length_fs, n_frames = int(nic.now_fs) - self.start.now_fs, int(nic.counters.delivered) - first_frames
             if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames >= MOST_FRAMES:
@@ -163,8 +163,11 @@ class Run:
             if settings.frames is not None:
                 frames = int(nic.counters.delivered) + max(1, n_frames // 2)
 
-    def to_end(self, until_fs: int, frames: int, flow: Any) -> Iterator[Deliveries]:
-        """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`."""
+    def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
+        """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`.
+
+        Returns whether anything is left to run: of a capture there is an end.
+        """
         nic = self.state[0]
         started_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
@@ -173,15 +176,23 @@ class Run:
             now_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
             target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
-            share = (now_fs - started_fs) / max(1, until_fs - started_fs)
-            status = yield from self.advance(at_fs, target, share=share, what="measuring")
+            status = yield from self.advance(at_fs, target, what="measuring")
+            self.done = max(self.done, self._share_done(until_fs, frames))
             if flow is not None:
                 is_end = at_fs == until_fs or target == frames
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
             self.marks.add()
-            is_over = int(nic.now_fs) >= until_fs or int(nic.counters.delivered) >= frames
-            if is_over or (status == layout.IDLE and self.is_replay):
-                return
+            if status == layout.IDLE and self.is_replay:
+                return False
+            if int(nic.now_fs) >= until_fs or int(nic.counters.delivered) >= frames:
+                return True
+
+    def _share_done(self, until_fs: int, frames: int) -> float:
+        """Return the share of the window that is done, by the nearer of its two goals."""
+        assert self.start is not None
+        nic, first_fs, first_frames = self.state[0], self.start.now_fs, self.start.counts["delivered"]
+        by_time = (int(nic.now_fs) - first_fs) / max(1, until_fs - first_fs)
+        return min(1.0, max(by_time, (int(nic.counters.delivered) - first_frames) / max(1, frames - first_frames)))
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
@@ -203,7 +214,7 @@ class Run:
         """Go on to the next delivery of a flow, at most for `limit_fs`."""
         nic = self.state[0]
         flow.stop_at = int(flow.delivered) + 1
-        yield from self.advance(int(nic.now_fs) + limit_fs, layout.NEVER, share=1.0, what="measuring")
+        yield from self.advance(int(nic.now_fs) + limit_fs, layout.NEVER, what="measuring")
         flow.stop_at = layout.NEVER
 
     def load_kernels(self) -> None:
@@ -223,18 +234,21 @@ class Run:
             )
         return status
 
-    def advance(self, until_fs: int, delivered: int, share: float, what: str) -> Generator[Deliveries, None, int]:
+    def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
         """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
 
-        Returns why the kernel stopped. `share`: of the whole way that is done, for the progress bar.
+        Returns why the kernel stopped.
         """
         nic = self.state[0]
         nic.delivered_target = delivered
         while True:
-            status = self.call(until_fs, EVENTS_PER_CALL)
+            if self.has_trace and self.start is not None and len(self.tlps) < MOST_TLPS:
+                status = trace_tlps(nic, lambda: self.call(until_fs, 1), self.tlps)
+            else:
+                status = self.call(until_fs, EVENTS_PER_CALL)
             if nic.log.n:
                 yield take_log(nic, self.book)
-            self.progress(min(1.0, share), what)
+            self.progress(self.done, what)
             if status == layout.IDLE and until_fs < layout.NEVER and not self.is_replay:
                 nic.now_fs = until_fs  # nothing happens any more, but time goes on
             if status not in (layout.EVENTS_SPENT, layout.LOG_FULL):
@@ -251,6 +265,13 @@ class Run:
         partly = f"Interrupted: the window ended after {done_ms:.3g} ms of {wanted}; its figures are partial."
         return self.result(interrupted=partly)
 
+    def closed_form(self) -> Limits | None:
+        """Return what the closed form says of the configuration; None where it has nothing to say of the load."""
+        try:
+            return limits(self.config)
+        except InputError:  # a capture of frames that all are dropped, which a run may well be made for
+            return None
+
     def figures(self, end: Snapshot) -> Result:
         """Make the result of the window up to a snapshot, without the closed form and warnings."""
         assert self.start is not None
@@ -261,7 +282,7 @@ class Run:
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
         """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold."""
         assert self.start is not None and self.end is not None
-        found = limits(self.config)
+        found = self.closed_form()
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, found)
         window = MeasuredWindow(self.start, self.end, gives_rates=too_short is None)
@@ -275,11 +296,11 @@ class Run:
             *doubtful_intervals(result, sureness.doubtful),
             *precision_not_met(self.config, result, too_wide(self.config, result)),
         ]
-        steps = next_steps(self.config) if with_next_steps else ()
+        steps = next_steps(self.config) if with_next_steps and found is not None else ()
         result = replace(
             result,
             warnings=tuple(warnings),
-            closed_form=closed_form_of(found, steps),
+            closed_form=None if found is None else closed_form_of(found, steps),
             host_run=describe_host_run(self, self.end),
         )
         violations = [*check_balance(result), *broken_laws(self.config, self.start, self.end)]

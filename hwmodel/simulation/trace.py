@@ -47,24 +47,25 @@ class TracedTlp:
     n_bytes: int
 
 
-def trace_tlps(nic: Any, advance: Callable[[], int]) -> list[TracedTlp]:
-    """Step through the run and return the TLPs that start, until there are enough or the run stops.
+def trace_tlps(nic: Any, advance: Callable[[], int], found: list[TracedTlp]) -> int:
+    """Step through the run and append the TLPs that start, until there are enough or the run stops.
 
-    `advance` moves the machine by one instant and returns the kernel's status. At most one TLP of each direction
-    starts in an instant, so the links' sums tell which.
+    `advance` moves the machine by one instant and returns the kernel's status, of which the last is returned. At most
+    one TLP of each direction starts in an instant, so the links' sums tell which.
     """
     runs_on = int(nic.pcie.runs_on)
     nic.pcie.runs_on = 0  # each completion an instant of its own; the result is the same
-    found: list[TracedTlp] = []
     before = [_sums(nic[name]) for name, _ in DIRECTIONS]
-    while len(found) < MOST_TLPS and advance() == layout.EVENTS_SPENT:
+    status = layout.EVENTS_SPENT
+    while len(found) < MOST_TLPS and status == layout.EVENTS_SPENT:
+        status = advance()
         for row, (name, _) in enumerate(DIRECTIONS):
             after = _sums(nic[name])
             if after[0] > before[row][0]:
                 found.append(_started(row, nic[name], before[row], after, int(nic.pcie.dllp_fs)))
                 before[row] = after
     nic.pcie.runs_on = runs_on
-    return found
+    return status
 
 
 def _sums(link: Any) -> tuple[int, int, int]:

@@ -29,7 +29,7 @@ def burst_frames(config: Config) -> int:
     return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
 
 
-def why_no_rates(config: Config, span: Span, found: Limits) -> str | None:
+def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None:
     """Return why a window is too short for rates; None where it gives them.
 
     A window holds some whole bursts of deliveries and the pieces of others at its ends. It gives no rate where it has
@@ -46,6 +46,8 @@ def why_no_rates(config: Config, span: Span, found: Limits) -> str | None:
             f"{burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes {least} frames or more "
             "(run.frames, run.duration)."
         )
+    if found is None:
+        return None
     delivered = span.count("vm_copies") or span.count("delivered_to_wire")
     seen = Fraction(delivered * FS_PER_S, span.fs)
     ceiling = Fraction(found.mpps) * 10**6
