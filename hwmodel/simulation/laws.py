@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.link import link_rate_of
+from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
 from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import FS_PER_S
@@ -59,11 +59,11 @@ def _utilization(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
         first: LinkSnapshot = getattr(start, name)
         last: LinkSnapshot = getattr(end, name)
         n_tlps = int((last.n_tlps - first.n_tlps).sum())
-        n_bytes = int((last.n_bytes - first.n_bytes).sum()) + 16 * (last.dllp_pairs - first.dllp_pairs)
+        n_pairs = last.dllp_pairs - first.dllp_pairs
+        n_bytes = int((last.n_bytes - first.n_bytes).sum()) + 2 * DLLP_BYTES * n_pairs
         carried_fs = n_bytes * rate.fs_numerator // rate.fs_denominator
-        # Each TLP is rounded down to a femtosecond; one is cut by each end of the window.
-        slack_fs = 2 * (n_tlps + 1) + 2 * rate.transfer_fs(4096 + 64)
-        if abs(last.busy_fs - first.busy_fs - carried_fs) > slack_fs:
-            busy_fs = last.busy_fs - first.busy_fs
+        # What is on the link at an end of the window counts whole, as its bytes do.
+        busy_fs = last.busy_fs + last.ahead_fs - first.busy_fs - first.ahead_fs
+        if abs(busy_fs - carried_fs) > n_tlps + n_pairs + 2:  # each is rounded down to a femtosecond
             found.append(f"utilization law: pcie.{name} was busy {busy_fs} fs, its bytes take {carried_fs} fs")
     return found

@@ -50,9 +50,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LinkSnapshot:
-    """Hold one link direction's sums: femtoseconds busy, TLPs and their bytes by kind, pairs of DLLPs."""
+    """Hold one link direction's sums: femtoseconds busy, TLPs and their bytes by kind, pairs of DLLPs.
+
+    `ahead_fs`: what is left of the TLP on the link, with the DLLPs before it; not in `busy_fs`.
+    """
 
     busy_fs: int
+    ahead_fs: int
     n_tlps: Ints
     n_bytes: Ints
     dllp_pairs: int
@@ -174,6 +178,7 @@ def _link(link: Any, now_fs: int) -> LinkSnapshot:
     ahead_fs = max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
     return LinkSnapshot(
         busy_fs=int(link.busy_fs) - ahead_fs,
+        ahead_fs=ahead_fs,
         n_tlps=np.array(link.n_tlps),
         n_bytes=np.array(link.n_bytes),
         dllp_pairs=int(link.dllps),
