@@ -165,7 +165,7 @@ def test_an_automatic_window_ends_right_behind_a_delivery_of_the_busiest_flow():
 def test_a_run_is_told_what_to_keep_when_it_is_made():
     config = config_from_mapping(SMALL)
     plain = Run(config, build_workload(config), lambda _share, _text: None)
-    told = Run(config, build_workload(config), lambda _share, _text: None, has_trace=True, compile_s=1.5)
+    told = Run(config, build_workload(config), lambda _share, _text: None, compile_s=1.5)
     for run in (plain, told):
         for _ in run.pieces():
             pass

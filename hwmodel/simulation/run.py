@@ -24,7 +24,7 @@ from hwmodel.simulation.measurement import Snapshot, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import State, build_state
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, make_result
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.trace import MOST_TLPS, TracedTlp, trace_json, trace_tlps
+from hwmodel.simulation.trace import Tracer
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
     burst_frames,
@@ -53,12 +53,15 @@ def simulate(
     pcap_path: str | None = None,
     trace_path: str | None = None,
     *,
+    trace_start_fs: int | None = None,
+    trace_length_fs: int | None = None,
     with_next_steps: bool = False,
 ) -> Result:
     """Simulate a configuration, or the one that a file's name or a shipped name stands for; return what it measured.
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
-    the run are written there; with `trace_path` the first TLPs of the window, as a time line for trace viewers.
+    the run are written there; with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
+    on, for `trace_length_fs` or as long as one file has room (docs/trace.md).
     `with_next_steps`: let the closed form say what larger designs would give. Raises InputError where a load or a rate
     is beyond what a run has room for, RunError where the run cannot be finished, and Interrupted, with the figures so
     far, on Ctrl-C.
@@ -69,14 +72,15 @@ def simulate(
     was_cached = kernels_are_cached()
     fill_cache()
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
-    has_trace = trace_path is not None
-    run = Run(config, workload, progress or (lambda _share, _text: None), has_trace=has_trace, compile_s=compile_s)
+    run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
+    if trace_path is not None:
+        run.tracer = Tracer(config, run.state[0], trace_start_fs or 0, trace_length_fs)
     try:
         _run_through(run, pcap_path)
     except KeyboardInterrupt:
         raise Interrupted(run.partial_result()) from None
-    if trace_path is not None:
-        write_atomically(trace_path, trace_json(run.tlps, config))
+    if trace_path is not None and run.tracer is not None:
+        write_atomically(trace_path, run.tracer.to_json())
     return run.result(with_next_steps)
 
 
@@ -93,7 +97,7 @@ def _run_through(run: Run, pcap_path: str | None) -> None:
 class Run:
     """Hold one run: its state, its names, its window.
 
-    `has_trace`: note the window's first TLPs in `tlps`. `compile_s`: what it took to have the kernels, for the record.
+    `tracer`: records a time line, where one is wanted. `compile_s`: what it took to have the kernels, for the record.
     """
 
     def __init__(
@@ -102,7 +106,6 @@ class Run:
         workload: Workload,
         progress: Progress,
         *,
-        has_trace: bool = False,
         compile_s: float = 0.0,
     ) -> None:
         self.config = config
@@ -111,9 +114,8 @@ class Run:
         self.progress = progress
         self.state: State = build_state(config, config.run.seed)
         self.book: FlowBook = fill_workload(self.state[0], config, workload, config.run.seed)
-        self.has_trace = has_trace
         self.compile_s = compile_s
-        self.tlps: list[TracedTlp] = []
+        self.tracer: Tracer | None = None
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
@@ -152,6 +154,8 @@ class Run:
         first_frames = int(nic.counters.delivered)
         frames = layout.NEVER if settings.frames is None else first_frames + settings.frames
         until_fs = int(nic.now_fs) + settings.duration_fs
+        if self.tracer is not None:
+            self.tracer.begin_window()
         while True:
             goes_on = yield from self.to_end(until_fs, frames, flow)
             if settings.precision is None or not goes_on or self.has_precision():
@@ -225,7 +229,10 @@ class Run:
     def call(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run; return why it stopped."""
         started_s = time.perf_counter()
-        status = int(engine.run(self.state, until_fs, n_events))
+        if self.tracer is None:
+            status = self.kernel(until_fs, n_events)
+        else:
+            status = self.tracer.advance(until_fs, n_events, self.kernel)
         self.wall_s += time.perf_counter() - started_s
         if status == layout.OVERFLOW:
             raise RunError(
@@ -233,6 +240,10 @@ class Run:
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
         return status
+
+    def kernel(self, until_fs: int, n_events: int) -> int:
+        """Let the kernel run to a time or through so many events; return why it stopped."""
+        return int(engine.run(self.state, until_fs, n_events))
 
     def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
         """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
@@ -242,10 +253,7 @@ class Run:
         nic = self.state[0]
         nic.delivered_target = delivered
         while True:
-            if self.has_trace and self.start is not None and len(self.tlps) < MOST_TLPS:
-                status = trace_tlps(nic, lambda: self.call(until_fs, 1), self.tlps)
-            else:
-                status = self.call(until_fs, EVENTS_PER_CALL)
+            status = self.call(until_fs, EVENTS_PER_CALL)
             if nic.log.n:
                 yield take_log(nic, self.book)
             self.progress(self.done, what)

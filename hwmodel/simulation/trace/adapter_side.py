@@ -1,0 +1,135 @@
+"""What the adapter's servers do, frame by frame: pipeline, the switch core's bus, wire; and what is dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.simulation.trace.frame_names import FrameNames, real
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
+
+PIPELINE = Track("Switch", "pipeline")
+BUS = Track("Switch", "bus")
+DROPS = Track("Switch", "drops")
+WIRE_OUT = Track("Wire", "out")
+WIRE_IN = Track("Wire", "in")
+
+
+class Servers:
+    """Show what each server inside the adapter works on; each serves one frame at a time."""
+
+    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+        self._nic, self._names, self._timeline = nic, names, timeline
+        self._bus, self._mac, self._counters = nic["bus"], nic["mac_fifo"], nic["counters"]
+        self._wire_key = (0, -1)
+        self._n_piped, self._n_granted = int(nic["pipe_head"]), int(nic["bus"]["tail"])
+        self._n_lines = int(nic["line_head"])
+        self._drops = self._dropped()
+
+    def look(self, now_fs: int) -> None:
+        """Note what has left the pipeline and come from the wire, what the bus and the wire have begun, what is lost."""
+        nic = self._nic
+        while self._n_piped < nic["pipe_head"]:
+            frame = nic["pipe"][self._n_piped & (layout.PIPE_CAP - 1)]
+            end_fs = int(frame["ready_fs"])
+            self._serve(PIPELINE, self._names.at(int(frame["journey"])), end_fs - int(nic.limits.pipeline_fs), end_fs, frame)
+            self._n_piped += 1
+        while self._n_granted < self._bus["tail"]:
+            frame = self._bus["passing"][self._n_granted & (layout.PASSING_CAP - 1)]
+            self._serve(BUS, self._names.at(int(frame["journey"])), now_fs, int(self._bus["free_fs"]), frame)
+            self._n_granted += 1
+        while self._n_lines < nic["line_head"]:
+            frame = nic["line"][self._n_lines & (layout.LINE_CAP - 1)]
+            name = f"wire/{int(self._counters['from_wire']) - int(nic['line_head']) + self._n_lines}"
+            end_fs = int(frame["ready_fs"])
+            self._serve(WIRE_IN, name, end_fs - self._wire_fs(int(frame["n_bytes"])), end_fs, frame)
+            self._n_lines += 1
+        self._look_at_wire(now_fs)
+        self._look_for_drops(now_fs)
+
+    def _look_at_wire(self, now_fs: int) -> None:
+        key = (int(self._nic["wire_busy"]), int(self._mac["head"]))
+        if key != self._wire_key:
+            self._wire_key = key
+            if key[0]:
+                copy = self._mac["ring"][key[1] & (layout.COPY_CAP - 1)]
+                end_fs = int(self._nic["events"]["next_at"][layout.WIRE])
+                start_fs = end_fs - self._wire_fs(int(copy["n_bytes"]))
+                self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
+
+    def _wire_fs(self, n_bytes: int) -> int:
+        limits = self._nic.limits
+        return (max(n_bytes, 60) + 24) * int(limits.wire_num) // int(limits.wire_den)
+
+    def _serve(self, track: Track, name: str, start_fs: int, end_fs: int, frame: Any) -> None:
+        details = {"frame": name, "bytes": int(frame["n_bytes"]) + 4}
+        self._timeline.add(Slice(track, name, start_fs, end_fs, details, real([name])))
+
+    def _look_for_drops(self, now_fs: int) -> None:
+        dropped = self._dropped()
+        if (dropped == self._drops).all():
+            return
+        for reason in np.flatnonzero(dropped - self._drops).tolist():
+            n = int(dropped[reason] - self._drops[reason])
+            self._timeline.mark(DROPS, f"dropped: {DropReason(reason).name}", now_fs, {"frames": n})
+        self._drops = dropped
+
+    def _dropped(self) -> Any:
+        return self._counters["drops"] + self._counters["mirrored_drops"]
+
+
+class Levels:
+    """Show the depths of queues and the tags and credits in use, each beside its capacity."""
+
+    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+        self._nic, self._timeline, self._names = nic, timeline, names
+        n = int(nic.limits.n_queues)
+        self._tx, self._rx, self._limits = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["limits"]
+        self._rings: Any = np.full((2, len(names.owners)), -1)
+        self.capacities: dict[str, int] = {}
+
+    def look(self, now_fs: int) -> None:
+        """Set the counters whose values have changed in this instant."""
+        nic, limits = self._nic, self._limits
+        self._set("Adapter", "Tx buffer", "B", now_fs, nic["tx_buffer"]["level"], limits["tx_buffer_bytes"])
+        self._set("Adapter", "Rx buffer", "B", now_fs, nic["rx_buffer"]["level"], limits["rx_buffer_bytes"])
+        self._set("Adapter", "frames for the wire", "frames", now_fs, nic["wire_queue"]["level"], None)
+        tags = nic["tags"]
+        self._set("PCIe reads", "tags in use", "tags", now_fs, tags["n_tags"] - tags["n_free"], tags["n_tags"])
+        for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
+            for name, queue in ((first, nic[direction]["first"]), (second, nic[direction]["second"])):
+                track = f"{direction}, {name}: transactions waiting"
+                self._set("PCIe link", track, "transactions", now_fs, queue["tail"] - queue["head"], None)
+        if nic["pcie"]["has_credits"]:
+            self._look_at_credits(now_fs)
+        self._look_at_rings(now_fs)
+
+    def _look_at_credits(self, now_fs: int) -> None:
+        for name, credit in zip(("posted", "non-posted", "completion"), self._nic["credits"], strict=True):
+            for what in ("headers", "data"):
+                limit = credit[f"{what}_limit"]
+                if limit:
+                    self._set("PCIe link", f"{name} {what}", "credits", now_fs, credit[f"{what}_used"], limit)
+
+    def _look_at_rings(self, now_fs: int) -> None:
+        shape = (len(self._names.owners), -1)
+        rx, limits = self._rx, self._limits
+        in_use = limits["rx_ring"] - 1 - rx["known"] - rx["requested"] - rx["cached"]
+        levels = (self._tx["reserved"] - self._tx["freed"], in_use)
+        rings = np.stack([level.reshape(shape).sum(axis=1) for level in levels])
+        for side, function in np.argwhere(rings != self._rings).tolist():
+            name, unit = (("Tx ring", "frames"), ("Rx ring", "descriptors"))[side]
+            capacity = (int(limits[("tx_ring", "rx_ring")[side]]) - 1) * self._names.queues_per_vf
+            if rings[side, function] or self._rings[side, function] > 0:
+                title = f"{self._names.owners[function]} {name}"
+                self._set("Rings", title, unit, now_fs, rings[side, function], capacity)
+        self._rings = rings
+
+    def _set(self, group: str, name: str, unit: str, now_fs: int, value: Any, capacity: Any) -> None:
+        if capacity is not None:
+            name = f"{name}, of {int(capacity)}"
+            self.capacities.setdefault(f"{name} {unit}", int(capacity))
+        self._timeline.count(Track(group, name), unit, now_fs, int(value))

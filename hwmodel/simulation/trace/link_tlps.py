@@ -1,0 +1,207 @@
+"""The TLPs on the link: when each began, what it was, and whose frames it is for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hwmodel.kernels import layout
+from hwmodel.simulation.trace.frame_names import FrameNames, real
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
+
+NAMES = {
+    layout.PAYLOAD_WRITE: "payload write",
+    layout.RX_WRITEBACK: "Rx write-back",
+    layout.RX_INTERRUPT: "Rx interrupt",
+    layout.TX_WRITEBACK: "Tx write-back",
+    layout.TX_INTERRUPT: "Tx interrupt",
+    layout.RX_DESCRIPTOR_READ: "Rx descriptor read",
+    layout.TX_DESCRIPTOR_READ: "Tx descriptor read",
+    layout.PAYLOAD_READ: "payload read",
+    layout.TX_DOORBELL: "Tx doorbell",
+    layout.RX_DOORBELL: "Rx doorbell",
+    layout.RX_DESCRIPTOR_COMPLETION: "Rx descriptors",
+    layout.TX_DESCRIPTOR_COMPLETION: "Tx descriptors",
+    layout.PAYLOAD_COMPLETION: "payload completion",
+}
+DIRECTIONS = {"up": Track("PCIe link", "up: NIC to host"), "down": Track("PCIe link", "down: host to NIC")}
+DLLPS = "Ack, UpdateFC"
+READS = (layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ)
+
+
+@dataclass(frozen=True)
+class StartedTlp:
+    """Hold a TLP that has just started; `tag` is None but for reads and completions, `arrives_fs` its receipt."""
+
+    kind: int
+    queue: int
+    tag: int | None
+    is_last: bool
+    ready_fs: int
+    arrives_fs: int
+    shown: Slice
+
+
+class LinkTlps:
+    """Recognise the TLPs that start in each instant, of which there is one of each direction at most."""
+
+    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+        self._nic = nic
+        self._names = names
+        self._timeline = timeline
+        self._links = {direction: nic[direction] for direction in DIRECTIONS}
+        self._slots = nic["tags"]["slot"]
+        self._before = {direction: _sums(link) for direction, link in self._links.items()}
+        self._pair_fs, self._propagation_fs = int(nic.pcie.dllp_fs), int(nic.pcie.propagation_fs)
+        self._next = self._first_numbers()
+        self._has_begun: set[str] = set()
+        self._last_completion: dict[str, Slice] = {}
+        self.n_tlps = 0
+        for track in DIRECTIONS.values():
+            timeline.place(track)
+
+    def look(self) -> Iterator[StartedTlp]:
+        """Add the TLPs that have started in this instant to the time line, and give them."""
+        for direction, link in self._links.items():
+            after, before = _sums(link), self._before[direction]
+            if after[0] > before[0]:
+                self._before[direction] = after
+                yield self._started(direction, link, before, after)
+
+    def finish(self) -> None:
+        """Lead each frame's arrow through the last of its payload's completions."""
+        for frame, one in self._last_completion.items():
+            one.frames.append(frame)
+
+    def _started(
+        self, direction: str, link: Any, before: tuple[int, int, int], after: tuple[int, int, int]
+    ) -> StartedTlp:
+        entry = (link["second"] if link["sends_second"] else link["first"])["ring"][int(link["slot"])]
+        end_fs = int(link["busy_until_fs"])
+        dllp_fs = (after[2] - before[2]) * self._pair_fs
+        start_fs = end_fs - (after[0] - before[0])
+        track = DIRECTIONS[direction]
+        if dllp_fs:
+            self._timeline.add(Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 16 * (after[2] - before[2])}))
+        kind, queue, is_last = int(entry["kind"]), int(entry["queue"]), bool(entry["is_last"])
+        details: dict[str, Any] = {"bytes": after[1] - before[1], "function": self._names.owner(queue)}
+        details["queue"] = queue % self._names.queues_per_vf
+        tag = int(entry["tag"]) if kind >= layout.RX_DESCRIPTOR_COMPLETION or kind in READS else None
+        if tag is not None:
+            details["tag"] = tag
+        frames = self._frames(kind, queue, entry, tag)
+        one = Slice(track, NAMES[kind], start_fs + dllp_fs, end_fs, details | shown(frames))
+        one.details |= {"descriptors": int(entry["n"])} if kind == layout.RX_DOORBELL else {}
+        self._lead_arrows(kind, is_last, real(frames), one)
+        self._timeline.add(one)
+        self.n_tlps += 1
+        return StartedTlp(kind, queue, tag, is_last, int(entry["at_fs"]), end_fs + self._propagation_fs, one)
+
+    def _frames(self, kind: int, queue: int, entry: Any, tag: int | None) -> list[str]:
+        """Name the frames that a TLP is for; Rx descriptors are for none yet."""
+        names = self._names
+        if tag is not None:
+            return read_frames(names, self._slots[tag])
+        if kind == layout.RX_DOORBELL:
+            return []
+        first = self._next[kind, queue]
+        # Of a write-back that is cut where the ring wraps, the second transaction counts the frames.
+        n = 1 if kind == layout.PAYLOAD_WRITE else int(entry["n"]) or self._counted_behind(kind, queue)
+        ends = entry["room_bytes"] > 0 if kind == layout.PAYLOAD_WRITE else entry["n"] > 0
+        if ends and entry["is_last"]:
+            self._next[kind, queue] += n
+        if kind in (layout.TX_DOORBELL, layout.TX_WRITEBACK, layout.TX_INTERRUPT):
+            return [names.posted(queue, number) for number in range(first, first + n)]
+        return list(names.received(queue, first, n))
+
+    def _lead_arrows(self, kind: int, is_last: bool, frames: list[str], one: Slice) -> None:
+        """Lead the frames' arrows through a TLP: of payloads through the first read, last completion, first write."""
+        if kind in (layout.PAYLOAD_READ, layout.PAYLOAD_WRITE):
+            first = [frame for frame in frames if (key := f"{kind} {frame}") not in self._has_begun]
+            self._has_begun.update(f"{kind} {frame}" for frame in first)
+            one.frames += first
+        elif kind == layout.PAYLOAD_COMPLETION:
+            self._last_completion.update(dict.fromkeys(frames, one))
+        elif is_last and kind in (
+            layout.TX_DOORBELL, layout.TX_DESCRIPTOR_COMPLETION, layout.RX_WRITEBACK, layout.RX_INTERRUPT,
+        ):  # fmt: skip
+            one.frames += frames
+
+    def _counted_behind(self, kind: int, queue: int) -> int:
+        """Return how many frames the ring's next queued transaction of a kind counts."""
+        for entry in self._waiting("up"):
+            if entry["kind"] == kind and entry["queue"] == queue and entry["n"] > 0:
+                return int(entry["n"])
+        return 0
+
+    def _waiting(self, direction: str) -> Iterator[Any]:
+        """Give the posted transactions that wait in a direction, the one begun but not ended among them."""
+        queue = self._links[direction]["first"]
+        for place in range(int(queue["head"]), int(queue["tail"])):
+            yield queue["ring"][place & (layout.TLP_CAP - 1)]
+
+    def _first_numbers(self) -> dict[tuple[int, int], int]:
+        """Find, for each kind and ring, the number of the frame that the next TLP of this kind begins with."""
+        nic = self._nic
+        waiting: Counter[tuple[int, int]] = Counter()
+        for direction in DIRECTIONS:
+            for entry in self._waiting(direction):
+                is_payload = entry["kind"] == layout.PAYLOAD_WRITE
+                n = int(entry["room_bytes"] > 0) if is_payload else int(entry["n"])
+                waiting[int(entry["kind"]), int(entry["queue"])] += n
+        unread = _unread(nic)
+        flying = _flying_tx_interrupts(nic)
+        found = {}
+        for number in range(int(nic.limits.n_queues)):
+            tx, rx = nic["tx_queue"][number], nic["rx_queue"][number]
+            made = {
+                layout.TX_DOORBELL: tx["rung"],
+                layout.TX_WRITEBACK: tx["picked"] - unread[number] - tx["held"]["n_frames"],
+                layout.PAYLOAD_WRITE: rx["started"],
+                layout.RX_WRITEBACK: rx["started"] - rx["held"]["n_frames"],
+                layout.RX_INTERRUPT: rx["written_back"] - rx["counted"],
+            }
+            found |= {(kind, number): int(count) - waiting[kind, number] for kind, count in made.items()}
+            found[layout.TX_INTERRUPT, number] = int(tx["freed"]) + flying[number]
+        return found
+
+
+def read_frames(names: FrameNames, tag: Any) -> list[str]:
+    """Name the frames whose payload or descriptors a read is for."""
+    if tag["kind"] == layout.PAYLOAD_READ:
+        return [names.granted(int(tag["frame"]))]
+    if tag["kind"] == layout.TX_DESCRIPTOR_READ:
+        return list(names.fetched(int(tag["queue"]), int(tag["address"]), int(tag["n_descriptors"])))
+    return []
+
+
+def _sums(link: Any) -> tuple[int, int, int]:
+    return int(link["busy_fs"]), int(link["n_bytes"].sum()), int(link["dllps"])
+
+
+def _unread(nic: Any) -> Counter[int]:
+    """Count the frames of each Tx ring that are picked and not in yet."""
+    found: Counter[int] = Counter()
+    for place in range(int(nic.grant_head), int(nic.grant_tail)):
+        grant = nic["grant"][place & (layout.GRANT_CAP - 1)]
+        found[int(grant["queue"])] += int(grant["reads_left"] > 0)
+    return found
+
+
+def _flying_tx_interrupts(nic: Any) -> Counter[int]:
+    """Count the frames whose Tx interrupt is on its way to the host, and not in its memory yet."""
+    found: Counter[int] = Counter()
+    if nic.up.is_busy and not nic.up.sends_second:
+        _count_interrupt(found, nic.up.first.ring[int(nic.up.slot)])
+    for lane, ring in ((layout.UP_ARRIVAL, nic.up_arrivals.ring), (layout.IN_MEMORY, nic.memory_writes.ring)):
+        pending = nic["events"]["lane"][lane]
+        for place in range(int(pending["head"]), int(pending["tail"])):
+            _count_interrupt(found, ring[int(pending["ring"][place & (layout.LANE_CAP - 1)]["word"])])
+    return found
+
+
+def _count_interrupt(found: Counter[int], entry: Any) -> None:
+    if entry["kind"] == layout.TX_INTERRUPT:
+        found[int(entry["queue"])] += int(entry["n"])

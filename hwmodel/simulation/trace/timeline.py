@@ -1,0 +1,190 @@
+"""What a time line holds, and its JSON: the trace event format that Perfetto and chrome://tracing open."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hwmodel.units import FS_PER_NS
+
+MOST_LANES = 16  # of a track whose slices overlap
+
+
+class Track(NamedTuple):
+    """Name a row, and the group of rows in which it stands."""
+
+    group: str
+    name: str
+
+
+@dataclass
+class Slice:
+    """Hold what took a while; `frames`: those whose arrow passes through it, by their ids."""
+
+    track: Track
+    name: str
+    start_fs: int
+    end_fs: int
+    details: dict[str, Any]
+    frames: list[str] = field(default_factory=list)
+
+
+class _Point(NamedTuple):
+    """Hold an instant or a counter's new value; `unit` is empty for an instant."""
+
+    track: Track
+    at_fs: int
+    unit: str
+    value: Any
+
+
+class Timeline:
+    """Collect slices, instants and counters; times in femtoseconds, shown in whole nanoseconds, rounded down.
+
+    `tracks` come in the order in which they are first named, groups likewise.
+    """
+
+    def __init__(self) -> None:
+        self.slices: list[Slice] = []
+        self.left_out: Counter[str] = Counter()
+        self._waits: defaultdict[Track, list[Slice]] = defaultdict(list)
+        self._points: list[_Point] = []
+        self._levels: dict[Track, int] = {}
+        self._places: dict[Track, tuple[int, int]] = {}
+        self._groups: dict[str, int] = {}
+
+    def add(self, one: Slice) -> Slice:
+        """Add a slice that overlaps no other of its track, or lies within one that was added before."""
+        self.place(one.track)
+        self.slices.append(one)
+        return one
+
+    def add_overlapping(self, one: Slice) -> None:
+        """Add a slice that may overlap others: a track gets as many rows as it needs, up to `MOST_LANES`."""
+        self.place(one.track)
+        self._waits[one.track].append(one)
+
+    def mark(self, track: Track, name: str, at_fs: int, details: dict[str, Any]) -> None:
+        """Add an instant."""
+        self.place(track)
+        self._points.append(_Point(track, at_fs, "", (name, details)))
+
+    def count(self, track: Track, unit: str, at_fs: int, value: int) -> None:
+        """Set a counter, if its value has changed."""
+        if self._levels.get(track) != value:
+            self._levels[track] = value
+            self.place(track)
+            self._points.append(_Point(track, at_fs, unit, value))
+
+    def place(self, track: Track) -> tuple[int, int]:
+        """Return a track's process and thread numbers."""
+        if track not in self._places:
+            group = self._groups.setdefault(track.group, len(self._groups) + 1)
+            self._places[track] = (group, len(self._places) + 1)
+        return self._places[track]
+
+    def to_json(self, facts: dict[str, Any]) -> str:
+        """Return the document; `facts`, and what found no room, stand in its metadata."""
+        self._give_lanes()
+        arrows = _arrows(self.slices)
+        events = [*self._slice_events(arrows), *self._point_events()]
+        events.sort(key=lambda event: event[0])
+        head = {"displayTimeUnit": "ns", "otherData": facts | {"left_out": dict(self.left_out)}}
+        lines = ",\n".join([*self._names(), *(text for _, text in events)])
+        return f'{json.dumps(head)[:-1]}, "traceEvents": [\n{lines}\n]}}\n'
+
+    def _give_lanes(self) -> None:
+        """Lay overlapping slices on rows of their own, first come first served."""
+        for track, slices in self._waits.items():
+            ends_fs: list[int] = []
+            for one in sorted(slices, key=lambda one: one.start_fs):
+                lane = next((lane for lane, end_fs in enumerate(ends_fs) if end_fs <= one.start_fs), len(ends_fs))
+                if lane == MOST_LANES:
+                    self.left_out[f"{track.group}: {track.name}"] += 1
+                    continue
+                ends_fs[lane : lane + 1] = [one.end_fs]
+                if lane:
+                    one.track = Track(track.group, f"{track.name} ({lane + 1})")
+                self.add(one)
+        self._waits.clear()
+
+    def _slice_events(self, arrows: dict[tuple[int, str], str]) -> Iterator[tuple[int, str]]:
+        """Give each slice, and behind it the arrows through it, with the nanosecond by which they are sorted."""
+        numbers: dict[str, int] = {}
+        for place, one in enumerate(self.slices):
+            pid, tid = self.place(one.track)
+            start_ns, end_ns = one.start_fs // FS_PER_NS, one.end_fs // FS_PER_NS
+            event = {"ph": "X", "name": one.name, "pid": pid, "tid": tid}
+            times = f'"ts":{_us(start_ns)},"dur":{_us(end_ns - start_ns)}'
+            yield start_ns, _text(event | {"args": one.details}, times)
+            for frame in one.frames:
+                phase = arrows.get((place, frame))
+                if phase is not None:
+                    number = numbers.setdefault(frame, len(numbers) + 1)
+                    arrow = {"ph": phase, "name": frame, "cat": "frame", "id": number, "pid": pid, "tid": tid}
+                    if phase == "f":
+                        arrow["bp"] = "e"
+                    yield start_ns, _text(arrow, f'"ts":{_us(start_ns)}')
+
+    def _point_events(self) -> Iterator[tuple[int, str]]:
+        for track, at_fs, unit, value in self._points:
+            pid, tid = self.place(track)
+            at_ns = at_fs // FS_PER_NS
+            if unit:
+                event = {"ph": "C", "name": track.name, "pid": pid, "args": {unit: value}}
+            else:
+                event = {"ph": "i", "s": "t", "name": value[0], "pid": pid, "tid": tid, "args": value[1]}
+            yield at_ns, _text(event, f'"ts":{_us(at_ns)}')
+
+    def _names(self) -> Iterator[str]:
+        """Give the names of groups and rows, and their order."""
+        for group, pid in self._groups.items():
+            for what, args in (("name", {"name": group}), ("sort_index", {"sort_index": pid})):
+                yield _text({"ph": "M", "name": f"process_{what}", "pid": pid, "args": args})
+        rows = {one.track for one in self.slices} | {point.track for point in self._points if not point.unit}
+        order = {track: number for number, track in enumerate(sorted(rows, key=self._row_order))}
+        for track, number in order.items():
+            pid, tid = self.place(track)
+            for what, args in (("name", {"name": track.name}), ("sort_index", {"sort_index": number})):
+                yield _text({"ph": "M", "name": f"thread_{what}", "pid": pid, "tid": tid, "args": args})
+
+    def _row_order(self, track: Track) -> tuple[int, int, int]:
+        """Put further rows of a track behind its first."""
+        base, _, lane = track.name.partition(" (")
+        first = self._places.get(Track(track.group, base), self.place(track))
+        return (*first, int(lane[:-1]) if lane else 0)
+
+
+def _arrows(slices: Sequence[Slice]) -> dict[tuple[int, str], str]:
+    """Tell of each slice and frame whether the frame's arrow starts, passes or ends there; one step alone is none."""
+    steps: defaultdict[str, list[int]] = defaultdict(list)
+    for place in sorted(range(len(slices)), key=lambda place: slices[place].start_fs):
+        for frame in slices[place].frames:
+            steps[frame].append(place)
+    found = {}
+    for frame, places in steps.items():
+        if len(places) > 1:
+            phases = ["s", *["t"] * (len(places) - 2), "f"]
+            found.update({(place, frame): phase for place, phase in zip(places, phases, strict=True)})
+    return found
+
+
+def _us(time_ns: int) -> str:
+    """Write nanoseconds as microseconds, without a float in between."""
+    return f"{time_ns // 1000}.{time_ns % 1000:03d}"
+
+
+def _text(event: dict[str, Any], times: str = "") -> str:
+    text = json.dumps(event, separators=(",", ":"))
+    return f"{text[:-1]},{times}}}" if times else text
+
+
+def shown(frames: Iterable[str]) -> dict[str, Any]:
+    """Return a slice's details about its frames: one id, or the first and last and how many."""
+    ids = list(frames)
+    if len(ids) <= 1:
+        return {"frame": ids[0]} if ids else {}
+    return {"first_frame": ids[0], "last_frame": ids[-1], "frames": len(ids)}
