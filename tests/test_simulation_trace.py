@@ -1,79 +1,232 @@
-"""The time line shows the link's TLPs as they went, and looking does not change the run."""
+"""The time line, as Perfetto's own trace processor reads it, against the closed form; looking does not change a run."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
 
 import pytest
 
+from hwmodel.analytic.latency import frame_latency_steps
 from hwmodel.analytic.link import link_rate_of
-from hwmodel.config import config_from_mapping
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.trace import NAMES
+from hwmodel.simulation.trace.adapter_side import DROPS
+from hwmodel.simulation.trace.frame_names import MIRRORED, real
+from hwmodel.simulation.trace.frame_parts import PARTS, n_stamped
+from hwmodel.simulation.trace.host_side import IOMMU
+from hwmodel.simulation.trace.link_tlps import DLLPS, NAMES
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
+from hwmodel.simulation.trace.tracer import MOST_TLPS
+from hwmodel.units import FS_PER_NS, FS_PER_US
+from hwmodel.wire.pcap_writer import PcapWriter
+from tests.perfetto_reader import Reader
 
-KEYS = {
-    "nic": {"vfs": 2},
+# Of each slice: its number, group, row, name, start, length and depth. `frame` is one of its arguments.
+SLICES = """
+    SELECT slice.id, process.name AS g, thread.name AS t, slice.name, ts, dur, depth FROM slice
+    JOIN thread_track ON track_id = thread_track.id JOIN thread USING (utid) JOIN process USING (upid)
+    WHERE category IS NULL OR category != 'none' ORDER BY ts, slice.id
+"""
+ARROWS = "SELECT trace_id, slice_out, slice_in FROM flow ORDER BY id"
+COUNTERS = "SELECT name, MIN(value), MAX(value), COUNT(*) FROM counter JOIN counter_track ON track_id = counter_track.id"
+FAULTS = "SELECT name, value FROM stats WHERE severity IN ('error', 'data_loss') AND value > 0"
+
+SATURATED = {
+    "nic": {"vfs": 2, "tx_ring": 64},
     "workload": {"frame_bytes": 1518, "load": "saturate"},
     "run": {"duration": "200us"},
 }
+# Everything that takes time on a frame's way, and both ends of the wire.
+ALL_STATIONS = {
+    "pcie": {"propagation": "30ns", "tags": 16, "credits": {"ph": 32, "pd": 256, "nph": 8, "cplh": 32, "cpld": 256}},
+    "host": {"iotlb": {"entries": 8, "miss": "300ns"}, "jitter": {"kind": "uniform", "range": "200ns"}},
+    "nic": {"vfs": 2, "max_pps": "3M", "queues_per_vf": 2, "store_rate": "60Gbps"},
+    "driver": {"preset": None, "rx_interrupt_batch": 4, "tx_interrupt_batch": 4, "moderation": "5us"},
+    "switch": {"timing": "core"},
+    "workload": {"pattern": "pairs", "load": "3Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
+    "run": {"duration": "150us", "warmup": "200us"},
+}
 
 
-@pytest.fixture(scope="module")
-def traced(tmp_path_factory):
-    path = tmp_path_factory.mktemp("trace") / "trace.json"
-    config = config_from_mapping(KEYS)
-    result = simulate(config, trace_path=str(path))
-    return config, result, json.loads(path.read_text())["traceEvents"]
+@dataclass
+class Traced:
+    config: Config
+    result: Result
+    document: dict
+    reader: Reader
+    slices: list
+    arguments: dict
+
+    def of(self, group: str, row: str = "") -> list:
+        return [one for one in self.slices if one[1] == group and one[2].startswith(row)]
+
+    def steps(self) -> dict[int, list[tuple[int, str]]]:
+        """Return for each arrow the start and name of its slices, in the arrow's order."""
+        by_id = {one[0]: one for one in self.slices}
+        links = defaultdict(list)
+        for arrow, source, target in self.reader.rows(ARROWS):
+            links[arrow].append((by_id[source], by_id[target]))
+        for pairs in links.values():
+            assert all(a[1][0] == b[0][0] for a, b in itertools.pairwise(pairs))
+        return {arrow: [pairs[0][0], *(target for _, target in pairs)] for arrow, pairs in links.items()}
 
 
-def of_row(events, row):
-    return [event for event in events if event["ph"] == "X" and event["tid"] == row]
+def trace_of(folder, config: Config, **stretch: int) -> Traced:
+    path = folder / "trace.json"
+    result = simulate(config, trace_path=str(path), **stretch)
+    reader = Reader(trace=str(path))
+    arguments: dict[int, dict] = defaultdict(dict)
+    query = "SELECT slice.id, key, int_value, string_value, real_value FROM slice JOIN args USING (arg_set_id)"
+    for number, key, whole, text, real_value in reader.rows(query):
+        value = whole if whole is not None else text if text is not None else real_value
+        arguments[number][key.removeprefix("args.")] = value
+    return Traced(config, result, json.loads(path.read_text()), reader, reader.rows(SLICES), arguments)
+
+
+@pytest.fixture(scope="module", params=["saturated", "all stations"])
+def traced(request, tmp_path_factory):
+    keys = {"saturated": SATURATED, "all stations": ALL_STATIONS}[request.param]
+    found = trace_of(tmp_path_factory.mktemp("trace"), config_from_mapping(keys))
+    yield found
+    found.reader.close()
+
+
+def test_the_processor_takes_every_event(traced):
+    assert traced.reader.rows(FAULTS) == []
+    events = traced.document["traceEvents"]
+    assert len(traced.slices) == sum(event["ph"] in "Xi" for event in events)
 
 
 def test_the_run_is_the_same_with_and_without_a_trace(traced):
-    config, result, _ = traced
-    assert result.to_json(include_host_run=False) == simulate(config).to_json(include_host_run=False)
+    assert traced.result.to_json(include_host_run=False) == simulate(traced.config).to_json(include_host_run=False)
 
 
-def test_both_directions_have_a_row_and_each_kind_its_name(traced):
-    _, _, events = traced
-    up = {event["name"] for event in of_row(events, 0)} - {"Ack, UpdateFC"}
-    down = {event["name"] for event in of_row(events, 1)} - {"Ack, UpdateFC"}
-    assert {"payload write", "payload read", "Tx write-back"} <= up
-    assert {"payload completion", "Tx doorbell"} <= down
-    assert up | down <= set(NAMES.values()) and not up & down
+def test_rows_have_one_slice_at_a_time(traced):
+    rows = defaultdict(list)
+    for _, group, row, _, start, length, depth in traced.slices:
+        assert depth <= (1 if group == "PCIe reads" else 0)  # there, the parts of a read lie within it
+        if depth == 0:
+            rows[group, row].append((start, start + length))
+    assert all(end <= start for spans in rows.values() for (_, end), (start, _) in itertools.pairwise(spans))
 
 
-@pytest.mark.parametrize("row", [0, 1])
-def test_one_tlp_at_a_time(traced, row):
-    _, _, events = traced
-    spans = sorted((event["ts"], event["dur"]) for event in of_row(events, row))
-    assert len(spans) > 50
-    assert all(a + length <= b + 1e-6 for (a, length), (b, _) in itertools.pairwise(spans))
+def test_tlps_take_their_bytes_and_add_up_to_the_links_counters(traced):
+    rate = link_rate_of(traced.config.pcie)
+    for direction in ("up", "down"):
+        shown = traced.of("PCIe link", direction)
+        tlps = [one for one in shown if one[3] != DLLPS]
+        assert {one[3] for one in tlps} <= set(NAMES.values())
+        for number, *_, length, _ in tlps:
+            assert length == pytest.approx(rate.transfer_fs(traced.arguments[number]["bytes"]) / FS_PER_NS, abs=1)
+        n_bytes = sum(traced.arguments[one[0]]["bytes"] for one in tlps)
+        assert n_bytes == traced.document["otherData"]["link_bytes"][direction] > 10_000
 
 
-def test_a_tlp_takes_its_bytes_at_the_links_rate(traced):
-    config, _, events = traced
-    rate = link_rate_of(config.pcie)
-    for event in of_row(events, 0) + of_row(events, 1):
-        if event["name"] == "Ack, UpdateFC":  # one pair or several that became due together
-            pairs = event["dur"] * 1e9 / rate.transfer_fs(16)
-            assert pairs == pytest.approx(round(pairs), rel=1e-6) and round(pairs) >= 1
-        else:
-            assert event["dur"] * 1e9 == pytest.approx(rate.transfer_fs(event["args"]["bytes"]), abs=2)
+def test_no_counter_is_negative_or_above_its_capacity(traced):
+    counters = traced.reader.rows(f"{COUNTERS} GROUP BY name")
+    names = {name for name, *_ in counters}
+    assert {"Tx buffer", "Rx buffer", "tags in use", "vf0 Tx ring", "vf0 Rx ring"} <= {n.split(",")[0] for n in names}
+    for name, least, most, n in counters:
+        capacity = re.search(r", of (\d+) ", name)
+        assert least >= 0 and n > 0 and (capacity is None or most <= int(capacity[1])), name
 
 
-def test_the_time_line_accounts_for_the_busy_share(traced):
-    _, result, events = traced
-    for row, direction in enumerate((result.pcie.up, result.pcie.down)):
-        shown = of_row(events, row)
-        # The window goes on to the next delivery behind the nominal 200 us, which are what is shown.
-        shown_us = max(event["ts"] + event["dur"] for event in shown) - result.window.start_ns / 1e3
-        assert sum(event["dur"] for event in shown) / shown_us == pytest.approx(direction.utilization, rel=0.02)
+def test_arrows_lead_from_the_doorbell_to_the_guest_in_time_order(traced):
+    polls = traced.config.driver.rx_interrupt_batch == traced.config.driver.moderation_fs == 0
+    whole = re.compile(
+        "Tx doorbell>Tx descriptors>payload read>payload completion>(FRAME>){1,3}payload write>Rx write-back>"
+        + ("" if polls else "Rx interrupt>")
+        + "take FRAME$"
+    )
+    n_whole = 0
+    for steps in traced.steps().values():
+        starts = [one[4] for one in steps]
+        assert starts == sorted(starts)
+        frames = {traced.arguments[one[0]].get("frame") for one in steps} - {None}
+        assert len(frames) == 1, steps
+        (frame,) = frames
+        n_whole += bool(whole.match(">".join(one[3].replace(frame, "FRAME") for one in steps)))
+    assert n_whole > 10
 
 
-def test_each_tlp_names_a_function_of_the_configuration(traced):
-    config, _, events = traced
-    names = {port.name for port in config.switch.ports}
-    assert {event["args"]["function"] for event in events if "function" in event["args"]} <= names
+def test_a_read_holds_its_tag_for_the_hosts_answer(traced):
+    host = traced.config.host
+    answers = [one for one in traced.of("PCIe reads") if one[3] == "host"]
+    assert len(answers) > 50
+    most_fs = host.read_latency_fs + (host.jitter.range_fs or 0) + (host.iotlb.miss_fs if host.iotlb else 0)
+    for one in answers:
+        assert host.read_latency_fs / FS_PER_NS - 1 <= one[5] <= most_fs / FS_PER_NS + 1
+
+
+def test_cores_do_one_frame_at_a_time(traced):
+    work = traced.of("Host cores")
+    assert {one[3].split()[0] for one in work} == {"post", "take"}
+    assert {one[5] for one in work} <= {n + traced.config.driver.frame_time_fs // FS_PER_NS for n in (0, 1)}
+
+
+def test_one_frame_alone_takes_the_steps_of_the_closed_form(tmp_path):
+    keys = {
+        "pcie": {"dllp_model": "none"},
+        "nic": {"preset": None, "vfs": 2, "fetch_batch": 1, "rx_fetch_batch": 8, "rx_prefetch": 1,
+                "tx_writeback_batch": 8, "rx_writeback_batch": 1, "writeback_timeout": None},
+        "driver": {"preset": None, "tx_doorbell_batch": 1, "refill_batch": 8, "rx_interrupt_batch": 1,
+                   "tx_interrupt_batch": 0, "frame_time": "20ns"},
+        "run": {"warmup": "15us", "duration": "100us"},
+        "workload": {"pcap": str(tmp_path / "one.pcap")},
+    }  # fmt: skip
+    with PcapWriter(tmp_path / "one.pcap") as writer:
+        for at_ns, header, n_bytes in ((0, "02ff0000000202ff00000001", 60), (20_000, "020000000003020000000002", 1514)):
+            writer.write(at_ns, bytes.fromhex(header + "88b5").ljust(60, b"\0"), n_bytes)
+    config = config_from_mapping(keys)
+    traced = trace_of(tmp_path, config)
+    parts = {"doorbell": "Tx doorbell", "Tx descriptor fetch": "Tx descriptor read", "payload read": "payload read",
+             "payload write": "payload write", "write-back": "Rx write-back", "interrupt": "Rx interrupt"}  # fmt: skip
+    steps = {step.name: step.duration_fs / FS_PER_NS for step in frame_latency_steps(config, 1518)}
+    shown = {one[2]: one for one in traced.slices if one[3] == "vf0.0/0" and one[2] in parts}
+    assert {parts[row] for row in shown} == set(steps)
+    for row, one in shown.items():
+        assert traced.arguments[one[0]]["whole_ns"] == pytest.approx(steps[parts[row]], abs=1e-6)
+        assert one[5] == pytest.approx(steps[parts[row]], abs=1)
+    ends = [(one[4], one[4] + one[5]) for one in sorted(shown.values(), key=lambda one: one[4])]
+    assert ends[-1][1] - ends[0][0] == pytest.approx(sum(steps.values()), abs=1)
+    assert [[one[3] for one in steps] for steps in traced.steps().values()] == [[
+        "Tx doorbell", "Tx descriptors", "payload read", "payload completion", "vf0.0/0", "payload write",
+        "Rx write-back", "Rx interrupt", "take vf0.0/0",
+    ]]  # fmt: skip
+    traced.reader.close()
+
+
+def test_start_and_length_are_kept_and_a_full_document_says_so(tmp_path):
+    config = config_from_mapping(SATURATED)
+    traced = trace_of(tmp_path, config, trace_start_fs=50 * FS_PER_US, trace_length_fs=30 * FS_PER_US)
+    facts, window = traced.document["otherData"], traced.result.window
+    assert -1 < facts["start_ns"] - window.start_ns - 50_000 < 1000
+    assert facts["end_ns"] == pytest.approx(window.start_ns + 80_000, abs=1)
+    assert facts["start_ns"] <= min(one[4] for one in traced.of("PCIe link"))
+    assert max(one[4] for one in traced.of("PCIe link")) <= facts["end_ns"] and facts["ended_early"] is None
+    traced.reader.close()
+    long = config_from_mapping(SATURATED, {"run.duration": "1ms"})
+    simulate(long, trace_path=str(tmp_path / "long.json"), trace_length_fs=900 * FS_PER_US)
+    facts = json.loads((tmp_path / "long.json").read_text())["otherData"]
+    assert MOST_TLPS <= facts["tlps"] <= MOST_TLPS + 1 and "of the 900.000 us asked for" in facts["ended_early"]
+
+
+def test_further_rows_hold_what_overlaps_and_the_rest_is_counted():
+    timeline = Timeline()
+    for number in range(20):
+        timeline.add_overlapping(Slice(IOMMU, str(number), number, 100, {}))
+    document = json.loads(timeline.to_json({}))
+    assert len({event["tid"] for event in document["traceEvents"] if event["ph"] == "X"}) == 16
+    assert document["otherData"]["left_out"] == {f"{IOMMU.group}: {IOMMU.name}": 4}
+
+
+def test_stamps_of_the_frame_before_are_not_taken_for_those_of_a_frame_under_way():
+    picked = 8  # the scheduler's pick is the eighth stamp
+    stamps = [*range(10, 18), 25, 26, 5, 6, *[7] * 9]
+    assert n_stamped(stamps) == picked + 2 and len(PARTS) == len(stamps[: len(PARTS)])
+    assert real([MIRRORED, "vf0.0/1"]) == ["vf0.0/1"] and isinstance(DROPS, Track)

@@ -34,8 +34,8 @@ class Servers:
         nic = self._nic
         while self._n_piped < nic["pipe_head"]:
             frame = nic["pipe"][self._n_piped & (layout.PIPE_CAP - 1)]
-            end_fs = int(frame["ready_fs"])
-            self._serve(PIPELINE, self._names.at(int(frame["journey"])), end_fs - int(nic.limits.pipeline_fs), end_fs, frame)
+            end_fs, name = int(frame["ready_fs"]), self._names.at(int(frame["journey"]))
+            self._serve(PIPELINE, name, end_fs - int(nic.limits.pipeline_fs), end_fs, frame)
             self._n_piped += 1
         while self._n_granted < self._bus["tail"]:
             frame = self._bus["passing"][self._n_granted & (layout.PASSING_CAP - 1)]

@@ -65,20 +65,20 @@ class FrameParts:
         for place in range(1, min(n + 1, len(stamps))):
             is_over = place < n
             start_fs, part_end_fs = stamps[place - 1], stamps[place] if is_over else end_fs
+            shown_fs = max(start_fs, self._start_fs)
             # The switch is on every frame's way, also where it takes no time.
-            if part_end_fs < self._start_fs or (part_end_fs == start_fs and (place != SWITCHED or not is_over)):
+            if part_end_fs < shown_fs or (part_end_fs == shown_fs and (place != SWITCHED or not is_over)):
                 continue
             group, title = PARTS[STAMPS[place]]
             if group == SENDER and sender == WIRE:
                 continue
-            more: dict[str, Any] = {"whole_ns": (part_end_fs - start_fs) / FS_PER_NS} if is_over else {"unfinished": True}
+            more = {"whole_ns": (part_end_fs - start_fs) / FS_PER_NS} if is_over else {"unfinished": True}
             if not is_over and place == SWITCHED + 1:
                 continue  # it is not known yet which way it goes
             track = Track(homes.get(group, group), title)
             arrows = [name] if place == SWITCHED and start_fs >= self._start_fs else []
-            self._timeline.add_overlapping(
-                Slice(track, name, max(start_fs, self._start_fs), part_end_fs, details | more, arrows)
-            )
+            rank = 0 if place == SWITCHED else 1  # what follows may begin at the same instant
+            self._timeline.add_overlapping(Slice(track, name, shown_fs, part_end_fs, details | more, arrows, rank))
 
 
 def n_stamped(stamps: Sequence[int]) -> int:

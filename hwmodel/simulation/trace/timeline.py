@@ -22,7 +22,10 @@ class Track(NamedTuple):
 
 @dataclass
 class Slice:
-    """Hold what took a while; `frames`: those whose arrow passes through it, by their ids."""
+    """Hold what took a while; `frames`: those whose arrow passes through it, by their ids.
+
+    `rank`: of slices that begin at one instant, an arrow passes through those of lower rank first.
+    """
 
     track: Track
     name: str
@@ -30,6 +33,7 @@ class Slice:
     end_fs: int
     details: dict[str, Any]
     frames: list[str] = field(default_factory=list)
+    rank: int = 1
 
 
 class _Point(NamedTuple):
@@ -91,16 +95,16 @@ class Timeline:
         self._give_lanes()
         arrows = _arrows(self.slices)
         events = [*self._slice_events(arrows), *self._point_events()]
-        events.sort(key=lambda event: event[0])
+        events.sort(key=lambda event: event[:2])
         head = {"displayTimeUnit": "ns", "otherData": facts | {"left_out": dict(self.left_out)}}
-        lines = ",\n".join([*self._names(), *(text for _, text in events)])
+        lines = ",\n".join([*self._names(), *(text for *_, text in events)])
         return f'{json.dumps(head)[:-1]}, "traceEvents": [\n{lines}\n]}}\n'
 
     def _give_lanes(self) -> None:
         """Lay overlapping slices on rows of their own, first come first served."""
         for track, slices in self._waits.items():
             ends_fs: list[int] = []
-            for one in sorted(slices, key=lambda one: one.start_fs):
+            for one in sorted(_merged(slices), key=lambda one: one.start_fs):
                 lane = next((lane for lane, end_fs in enumerate(ends_fs) if end_fs <= one.start_fs), len(ends_fs))
                 if lane == MOST_LANES:
                     self.left_out[f"{track.group}: {track.name}"] += 1
@@ -111,15 +115,15 @@ class Timeline:
                 self.add(one)
         self._waits.clear()
 
-    def _slice_events(self, arrows: dict[tuple[int, str], str]) -> Iterator[tuple[int, str]]:
-        """Give each slice, and behind it the arrows through it, with the nanosecond by which they are sorted."""
+    def _slice_events(self, arrows: dict[tuple[int, str], str]) -> Iterator[tuple[int, int, str]]:
+        """Give each slice, and behind it the arrows through it, with the time and rank by which they are sorted."""
         numbers: dict[str, int] = {}
         for place, one in enumerate(self.slices):
             pid, tid = self.place(one.track)
             start_ns, end_ns = one.start_fs // FS_PER_NS, one.end_fs // FS_PER_NS
             event = {"ph": "X", "name": one.name, "pid": pid, "tid": tid}
             times = f'"ts":{_us(start_ns)},"dur":{_us(end_ns - start_ns)}'
-            yield start_ns, _text(event | {"args": one.details}, times)
+            yield one.start_fs, one.rank, _text(event | {"args": one.details}, times)
             for frame in one.frames:
                 phase = arrows.get((place, frame))
                 if phase is not None:
@@ -127,9 +131,9 @@ class Timeline:
                     arrow = {"ph": phase, "name": frame, "cat": "frame", "id": number, "pid": pid, "tid": tid}
                     if phase == "f":
                         arrow["bp"] = "e"
-                    yield start_ns, _text(arrow, f'"ts":{_us(start_ns)}')
+                    yield one.start_fs, one.rank, _text(arrow, f'"ts":{_us(start_ns)}')
 
-    def _point_events(self) -> Iterator[tuple[int, str]]:
+    def _point_events(self) -> Iterator[tuple[int, int, str]]:
         for track, at_fs, unit, value in self._points:
             pid, tid = self.place(track)
             at_ns = at_fs // FS_PER_NS
@@ -137,7 +141,7 @@ class Timeline:
                 event = {"ph": "C", "name": track.name, "pid": pid, "args": {unit: value}}
             else:
                 event = {"ph": "i", "s": "t", "name": value[0], "pid": pid, "tid": tid, "args": value[1]}
-            yield at_ns, _text(event, f'"ts":{_us(at_ns)}')
+            yield at_fs, 0, _text(event, f'"ts":{_us(at_ns)}')
 
     def _names(self) -> Iterator[str]:
         """Give the names of groups and rows, and their order."""
@@ -158,10 +162,28 @@ class Timeline:
         return (*first, int(lane[:-1]) if lane else 0)
 
 
+def _merged(slices: Iterable[Slice]) -> Iterator[Slice]:
+    """Put slices of the same time into one, which tells what they have in common and how many frames they are."""
+    alike: defaultdict[tuple[int, int, bool], list[Slice]] = defaultdict(list)
+    for one in slices:
+        if one.frames or "frame" not in one.details:
+            yield one
+        else:
+            alike[one.start_fs, one.end_fs, "unfinished" in one.details].append(one)
+    for members in alike.values():
+        first, last = members[0], members[-1]
+        if first is not last:
+            details = set.intersection(*(set(one.details.items()) for one in members))
+            first.name = f"{first.name} to {last.name}"
+            common = {name: value for name, value in first.details.items() if (name, value) in details}
+            first.details = common | shown([one.details["frame"] for one in members])
+        yield first
+
+
 def _arrows(slices: Sequence[Slice]) -> dict[tuple[int, str], str]:
     """Tell of each slice and frame whether the frame's arrow starts, passes or ends there; one step alone is none."""
     steps: defaultdict[str, list[int]] = defaultdict(list)
-    for place in sorted(range(len(slices)), key=lambda place: slices[place].start_fs):
+    for place in sorted(range(len(slices)), key=lambda place: (slices[place].start_fs, slices[place].rank)):
         for frame in slices[place].frames:
             steps[frame].append(place)
     found = {}

@@ -101,7 +101,8 @@ class Tracer:
         now_fs = int(self._nic.now_fs)
         if self._length_fs is not None and now_fs < self._end_fs and self._recording.is_full():
             shown_us = (now_fs - self._begin_fs) / FS_PER_US
-            self.left_out = f"a time line has room for {shown_us:.3f} us of the {self._length_fs / FS_PER_US:.3f} us asked for"
+            asked_us = self._length_fs / FS_PER_US
+            self.left_out = f"a time line has room for {shown_us:.3f} us of the {asked_us:.3f} us asked for"
         self._recording.finish(now_fs)
         self._nic.journey_log.enabled = 0
         self._nic.journey_log.n = 0
