@@ -45,7 +45,7 @@ SATURATED = {
 ALL_STATIONS = {
     "pcie": {"propagation": "30ns", "tags": 16, "credits": {"ph": 32, "pd": 256, "nph": 8, "cplh": 32, "cpld": 256}},
     "host": {"iotlb": {"entries": 8, "miss": "300ns"}, "jitter": {"kind": "uniform", "range": "200ns"}},
-    "nic": {"vfs": 2, "max_pps": "3M", "queues_per_vf": 2, "store_rate": "60Gbps"},
+    "nic": {"vfs": 2, "max_pps": 3_000_000, "queues_per_vf": 2, "store_rate": "60Gbps"},
     "driver": {"preset": None, "rx_interrupt_batch": 4, "tx_interrupt_batch": 4, "moderation": "5us"},
     "switch": {"timing": "core"},
     "workload": {"pattern": "pairs", "load": "3Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},

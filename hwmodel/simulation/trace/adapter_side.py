@@ -96,12 +96,12 @@ class Levels:
         nic, limits = self._nic, self._limits
         self._set("Adapter", "Tx buffer", "B", now_fs, nic["tx_buffer"]["level"], limits["tx_buffer_bytes"])
         self._set("Adapter", "Rx buffer", "B", now_fs, nic["rx_buffer"]["level"], limits["rx_buffer_bytes"])
-        self._set("Adapter", "frames for the wire", "frames", now_fs, nic["wire_queue"]["level"], None)
+        self._set("Adapter", "waiting for the wire", "frames", now_fs, nic["wire_queue"]["level"], None)
         tags = nic["tags"]
         self._set("PCIe reads", "tags in use", "tags", now_fs, tags["n_tags"] - tags["n_free"], tags["n_tags"])
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
             for name, queue in ((first, nic[direction]["first"]), (second, nic[direction]["second"])):
-                track = f"{direction}, {name}: transactions waiting"
+                track = f"{direction}, {name}: waiting"
                 self._set("PCIe link", track, "transactions", now_fs, queue["tail"] - queue["head"], None)
         if nic["pcie"]["has_credits"]:
             self._look_at_credits(now_fs)

@@ -82,6 +82,9 @@ class Tracer:
         recording, next_at = self._recording, self._nic["events"]["next_at"]
         assert recording is not None
         last_fs = min(until_fs, self._end_fs)
+        if self._nic.now_fs >= self._end_fs:  # time has gone on without events
+            self._finish()
+            return layout.EVENTS_SPENT
         while True:
             at_fs = int(next_at.min())
             status = kernel(last_fs, 1)
@@ -98,7 +101,7 @@ class Tracer:
         if self._recording is None or self._is_over:
             return
         self._is_over = True
-        now_fs = int(self._nic.now_fs)
+        now_fs = min(int(self._nic.now_fs), self._end_fs)
         if self._length_fs is not None and now_fs < self._end_fs and self._recording.is_full():
             shown_us = (now_fs - self._begin_fs) / FS_PER_US
             asked_us = self._length_fs / FS_PER_US
