@@ -29,7 +29,7 @@ class StandIn:
         self.overrides = list(overrides)
         return SimpleNamespace(resolved=lambda: {"run": {"seed": 1}})
 
-    def simulate(self, config, *, progress, pcap_path, trace_path):
+    def simulate(self, config, *, progress, pcap_path, **options):
         assert progress is None, "stderr is no terminal here"
         self.pcap_path = pcap_path
         if self.failure is not None:

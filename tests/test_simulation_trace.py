@@ -33,7 +33,9 @@ SLICES = """
     WHERE category IS NULL OR category != 'none' ORDER BY ts, slice.id
 """
 ARROWS = "SELECT trace_id, slice_out, slice_in FROM flow ORDER BY id"
-COUNTERS = "SELECT name, MIN(value), MAX(value), COUNT(*) FROM counter JOIN counter_track ON track_id = counter_track.id"
+COUNTERS = (
+    "SELECT name, MIN(value), MAX(value), COUNT(*) FROM counter JOIN counter_track ON track_id = counter_track.id"
+)
 FAULTS = "SELECT name, value FROM stats WHERE severity IN ('error', 'data_loss') AND value > 0"
 
 SATURATED = {
@@ -167,6 +169,25 @@ def test_cores_do_one_frame_at_a_time(traced):
     work = traced.of("Host cores")
     assert {one[3].split()[0] for one in work} == {"post", "take"}
     assert {one[5] for one in work} <= {n + traced.config.driver.frame_time_fs // FS_PER_NS for n in (0, 1)}
+
+
+def test_what_serves_one_frame_at_a_time_takes_its_time(tmp_path):
+    keys = ALL_STATIONS | {"host": {"iotlb": {"entries": 8, "miss": "300ns"}}}
+    config = config_from_mapping(keys, {"workload.pattern": "to_wire"})
+    traced = trace_of(tmp_path, config)
+    wire_ns = (700 + 20) * 8 / (config.port.rate_bps / 10**9)
+    times = {
+        ("Wire", "in"): wire_ns,
+        ("Wire", "out"): wire_ns,
+        ("Switch", "pipeline"): 1e9 / config.nic.max_pps,
+        ("Switch", "bus"): -(-696 // (config.switch.bus_bits // 8)) * 1e9 / config.switch.clock_hz,
+    }
+    for (group, row), length in times.items():
+        shown = traced.of(group, row)
+        assert shown and all(one[5] == pytest.approx(length, abs=1) for one in shown), row
+    waits = [one[5] for one in traced.of(IOMMU.group, IOMMU.name)]
+    assert waits and max(waits) == 300  # and less for who comes to a translation that is under way
+    traced.reader.close()
 
 
 def test_one_frame_alone_takes_the_steps_of_the_closed_form(tmp_path):

@@ -124,8 +124,13 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
-    run.add_argument("--trace", metavar="FILE", help="write the link's first TLPs as a time line for trace viewers")
-    run.add_argument("--trace-start", type=_time_fs, metavar="TIME", help="with --trace: begin there, like 1ms")
+    run.add_argument("--trace", metavar="FILE", help="write a time line of the window's begin, for trace viewers")
+    run.add_argument(
+        "--trace-start",
+        type=_time_fs,
+        metavar="TIME",
+        help="with --trace: begin so long after the window does, like 1ms",
+    )
     run.add_argument("--trace-length", type=_time_fs, metavar="TIME", help="with --trace: go on for so long, like 50us")
 
 

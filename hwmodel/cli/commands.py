@@ -58,6 +58,8 @@ def run(arguments: Namespace) -> None:
                     progress=progress,
                     pcap_path=arguments.pcap,
                     trace_path=arguments.trace,
+                    trace_start_fs=arguments.trace_start,
+                    trace_length_fs=arguments.trace_length,
                     with_next_steps=keeps_figures,
                 )
             else:

@@ -30,7 +30,7 @@ class Servers:
         self._drops = self._dropped()
 
     def look(self, now_fs: int) -> None:
-        """Note what has left the pipeline and come from the wire, what the bus and the wire have begun, what is lost."""
+        """Note what left the pipeline or came from the wire, what bus and wire have begun, what is lost."""
         nic = self._nic
         while self._n_piped < nic["pipe_head"]:
             frame = nic["pipe"][self._n_piped & (layout.PIPE_CAP - 1)]

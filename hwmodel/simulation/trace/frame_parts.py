@@ -12,7 +12,7 @@ from hwmodel.simulation.trace.frame_names import WIRE, FrameNames
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
 
-# Each part ends with a stamp and begins with the one before; what happens on the sender's, the receiver's track is of it.
+# Each part ends with a stamp and begins with the one before. Those of SENDER and RECEIVER stand in the guest's group.
 SENDER, RECEIVER, ADAPTER, SWITCH, MEMORY = "Sender", "Receiver", "Adapter", "Switch", "Host memory"
 PARTS = {
     "posted_fs": (SENDER, "waits to be posted"),

@@ -153,4 +153,3 @@ class Cores:
         first = int(self._nic["tx_queue"][queue]["posted"])
         for posted in range(first, first + n):
             yield self._names.posted(queue, posted)
-

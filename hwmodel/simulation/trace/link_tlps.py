@@ -56,7 +56,7 @@ class LinkTlps:
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
         self._pair_fs, self._propagation_fs = int(nic.pcie.dllp_fs), int(nic.pcie.propagation_fs)
         self._next = self._first_numbers()
-        self._has_begun: set[str] = set()
+        self._has_begun: set[tuple[int, str]] = set()
         self._last_completion: dict[str, Slice] = {}
         self.n_tlps = 0
         for track in DIRECTIONS.values():
@@ -84,7 +84,9 @@ class LinkTlps:
         start_fs = end_fs - (after[0] - before[0])
         track = DIRECTIONS[direction]
         if dllp_fs:
-            self._timeline.add(Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 16 * (after[2] - before[2])}))
+            self._timeline.add(
+                Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 16 * (after[2] - before[2])})
+            )
         kind, queue, is_last = int(entry["kind"]), int(entry["queue"]), bool(entry["is_last"])
         details: dict[str, Any] = {"bytes": after[1] - before[1], "function": self._names.owner(queue)}
         details["queue"] = queue % self._names.queues_per_vf
@@ -119,8 +121,8 @@ class LinkTlps:
     def _lead_arrows(self, kind: int, is_last: bool, frames: list[str], one: Slice) -> None:
         """Lead the frames' arrows through a TLP: of payloads through the first read, last completion, first write."""
         if kind in (layout.PAYLOAD_READ, layout.PAYLOAD_WRITE):
-            first = [frame for frame in frames if (key := f"{kind} {frame}") not in self._has_begun]
-            self._has_begun.update(f"{kind} {frame}" for frame in first)
+            first = [frame for frame in frames if (kind, frame) not in self._has_begun]
+            self._has_begun.update((kind, frame) for frame in first)
             one.frames += first
         elif kind == layout.PAYLOAD_COMPLETION:
             self._last_completion.update(dict.fromkeys(frames, one))
@@ -153,7 +155,7 @@ class LinkTlps:
                 waiting[int(entry["kind"]), int(entry["queue"])] += n
         unread = _unread(nic)
         flying = _flying_tx_interrupts(nic)
-        found = {}
+        found: dict[tuple[int, int], int] = {}
         for number in range(int(nic.limits.n_queues)):
             tx, rx = nic["tx_queue"][number], nic["rx_queue"][number]
             made = {

@@ -48,7 +48,7 @@ class Tracer:
 
     def advance(self, until_fs: int, n_events: int, kernel: Advance) -> int:
         """Move the machine as the kernel would, and look at each instant of the stretch; return the kernel's status."""
-        if self._is_over or until_fs < self._begin_fs:
+        if self._has_ended() or until_fs < self._begin_fs:
             return kernel(until_fs, n_events)
         if self._recording is None:
             if self._nic.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != layout.DONE:
@@ -56,7 +56,9 @@ class Tracer:
             if (status := self._begin(until_fs, kernel)) != layout.EVENTS_SPENT:
                 return status
         status = self._step(until_fs, kernel)
-        return kernel(until_fs, n_events) if self._is_over and status in (layout.EVENTS_SPENT, layout.DONE) else status
+        return (
+            kernel(until_fs, n_events) if self._has_ended() and status in (layout.EVENTS_SPENT, layout.DONE) else status
+        )
 
     def to_json(self) -> str:
         """Return the time line as a document that Perfetto and chrome://tracing open, what is recorded so far."""
@@ -64,6 +66,9 @@ class Tracer:
         if self._recording is None:
             return Timeline().to_json({"ended_early": "the run ended before the time line began"})
         return self._recording.timeline.to_json(self._recording.facts | {"ended_early": self.left_out})
+
+    def _has_ended(self) -> bool:
+        return self._is_over
 
     def _begin(self, until_fs: int, kernel: Advance) -> int:
         """Begin to record, behind the completions of a read that was begun as a whole."""
@@ -116,7 +121,8 @@ class Recording:
     """Note what happens in each instant of a stretch that begins now."""
 
     def __init__(self, config: Config, nic: Any, end_fs: int) -> None:
-        self._nic, self.timeline, self.facts = nic, Timeline(), {}
+        self._nic, self.timeline = nic, Timeline()
+        self.facts: dict[str, Any] = {}
         self._start_fs = int(nic.now_fs)
         names, timeline = FrameNames(config, nic), self.timeline
         self._tlps, self._reads = LinkTlps(nic, names, timeline), Reads(nic, names, timeline)
