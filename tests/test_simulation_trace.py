@@ -14,7 +14,8 @@ from hwmodel.analytic.latency import frame_latency_steps
 from hwmodel.analytic.link import link_rate_of
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation import simulate
+from hwmodel.simulation import simulate, trace
+from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.trace.adapter_side import DROPS
 from hwmodel.simulation.trace.frame_names import MIRRORED, real
 from hwmodel.simulation.trace.frame_parts import PARTS, n_stamped
@@ -235,6 +236,12 @@ def test_start_and_length_are_kept_and_a_full_document_says_so(tmp_path):
     simulate(long, trace_path=str(tmp_path / "long.json"), trace_length_fs=900 * FS_PER_US)
     facts = json.loads((tmp_path / "long.json").read_text())["otherData"]
     assert MOST_TLPS <= facts["tlps"] <= MOST_TLPS + 1 and "of the 900.000 us asked for" in facts["ended_early"]
+
+
+def test_a_run_that_ends_before_the_trace_begins_leaves_a_document_that_says_so():
+    config = config_from_mapping(SATURATED)
+    document = json.loads(trace.Tracer(config, build_state(config, 1)[0], start_fs=1).to_json())
+    assert "before the time line began" in document["otherData"]["ended_early"] and document["traceEvents"] == []
 
 
 def test_further_rows_hold_what_overlaps_and_the_rest_is_counted():

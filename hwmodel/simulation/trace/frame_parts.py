@@ -45,6 +45,7 @@ class FrameParts:
 
     def __init__(self, names: FrameNames, timeline: Timeline, start_fs: int) -> None:
         self._names, self._timeline, self._start_fs = names, timeline, start_fs
+        self._shown: set[tuple[str, int]] = set()
         self.n_frames = 0
 
     def add(self, journeys: Iterable[Any], end_fs: int, *, finished: bool) -> None:
@@ -75,6 +76,10 @@ class FrameParts:
             more = {"whole_ns": (part_end_fs - start_fs) / FS_PER_NS} if is_over else {"unfinished": True}
             if not is_over and place == SWITCHED + 1:
                 continue  # it is not known yet which way it goes
+            if place <= SWITCHED:  # the copies of a frame have come so far as one
+                if (name, place) in self._shown:
+                    continue
+                self._shown.add((name, place))
             track = Track(homes.get(group, group), title)
             arrows = [name] if place == SWITCHED and start_fs >= self._start_fs else []
             rank = 0 if place == SWITCHED else 1  # what follows may begin at the same instant

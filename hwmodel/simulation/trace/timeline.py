@@ -103,13 +103,14 @@ class Timeline:
     def _give_lanes(self) -> None:
         """Lay overlapping slices on rows of their own, first come first served."""
         for track, slices in self._waits.items():
-            ends_fs: list[int] = []
+            ends_ns: list[int] = []
             for one in sorted(_merged(slices), key=lambda one: one.start_fs):
-                lane = next((lane for lane, end_fs in enumerate(ends_fs) if end_fs <= one.start_fs), len(ends_fs))
+                start_ns = one.start_fs // FS_PER_NS
+                lane = next((lane for lane, end_ns in enumerate(ends_ns) if end_ns <= start_ns), len(ends_ns))
                 if lane == MOST_LANES:
                     self.left_out[f"{track.group}: {track.name}"] += 1
                     continue
-                ends_fs[lane : lane + 1] = [one.end_fs]
+                ends_ns[lane : lane + 1] = [max(one.end_fs // FS_PER_NS, start_ns + 1)]
                 if lane:
                     one.track = Track(track.group, f"{track.name} ({lane + 1})")
                 self.add(one)
