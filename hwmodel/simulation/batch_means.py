@@ -58,10 +58,10 @@ def boundaries(at_fs: Floats, n_batches: int) -> npt.NDArray[np.intp] | None:
     return None if len(np.unique(chosen)) <= n_batches else chosen
 
 
-def ratio_estimate(at_fs: Floats, above: Floats, below: Floats) -> Estimate | None:
+def ratio_estimate(at_fs: Floats, above: Floats, below: Floats, least_below: float = 1) -> Estimate | None:
     """Return the interval of a ratio of two amounts, both cumulative at the marks: bytes to time, sums to counts.
 
-    None where the marks are too few or a batch has nothing below.
+    None where the marks are too few or a batch has less than `least_below` below.
     """
     found = None
     for n_batches in NUMBERS_OF_BATCHES:
@@ -69,18 +69,13 @@ def ratio_estimate(at_fs: Floats, above: Floats, below: Floats) -> Estimate | No
         if chosen is None:
             continue
         numerators, denominators = np.diff(above[chosen]), np.diff(below[chosen])
-        if (denominators <= 0).any():
+        if (denominators < least_below).any():
             continue
         residues = numerators - denominators * (numerators.sum() / denominators.sum())
         found = _estimate(residues / denominators.mean())
         if found.is_independent:
             return found
     return found
-
-
-def sample_estimate(samples: Floats) -> Estimate:
-    """Return the interval of the mean of samples, one of each batch."""
-    return _estimate(samples - samples.mean())
 
 
 def _estimate(residues: Floats) -> Estimate:
