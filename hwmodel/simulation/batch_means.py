@@ -17,7 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 NUMBERS_OF_BATCHES = (40, 20, 10)
-NEIGHBOURS = 1.28  # standard errors (1 / sqrt of the number) of the correlation of neighbours that pass for chance
+NEIGHBOURS = 1.28  # standard errors of the correlation of neighbours that pass for chance
 MOST_CORRELATED = 0.9
 # Student's t for 97.5 %, 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2).
 _T_975 = (
@@ -85,9 +85,11 @@ def _estimate(residues: Floats) -> Estimate:
     half_width = student_t_975(n - 1) * sqrt(squares / (n - 1) / n)
     if squares == 0:
         return Estimate(0.0, n, True)
+    # Round their own mean, n independent values have a correlation of -1 / n on average; others lose more of theirs (F.
+    # H. C. Marriott and J. A. Pope, Biometrika 41(3/4), 1954).
     correlation = float((residues[1:] * residues[:-1]).sum()) / squares
-    is_independent = correlation <= NEIGHBOURS / sqrt(n)
+    is_independent = correlation <= NEIGHBOURS * sqrt((n - 2) / (n * n - 1)) - 1 / n
     if not is_independent:
-        correlation = min(correlation, MOST_CORRELATED)
+        correlation = min((correlation + 1 / n) / (1 - 3 / n), MOST_CORRELATED)
         half_width *= sqrt((1 + correlation) / (1 - correlation))
     return Estimate(half_width, n, is_independent)
