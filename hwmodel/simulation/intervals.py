@@ -72,16 +72,15 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """
     if config.run.precision is None:
         return ()
+    rate = "totals.gbps" if result.totals.gbps else "wire.tx_gbps"
     figures = {
-        "totals.gbps": result.totals.gbps or result.wire.tx_gbps,
+        rate: result.totals.gbps or result.wire.tx_gbps,
         "latency_ns.mean": result.latency_ns.mean,
         "latency_ns.p99": result.latency_ns.p99,
     }
     found = []
     for name, figure in figures.items():
         interval = result.intervals.get(name)
-        if interval is None and name == "totals.gbps":
-            interval = result.intervals.get("wire.tx_gbps")
         if figure and (interval is None or interval[1] - figure > float(config.run.precision) * figure):
             found.append(name)
     return tuple(found)
@@ -173,14 +172,20 @@ def _percentile(
     column = first + quantile_bucket(counts, per_mille, 1000)
     batches = [_counts(rows[0], row) for row in rows]
     n_samples = np.array([counts.sum() for _, counts in batches], np.float64)
-    not_above = np.array([counts[: max(0, column + 1 - start)].sum() for start, counts in batches], np.float64)
-    found = ratio_estimate(at_fs, not_above, n_samples, least_samples)
-    if found is None:
+    # The share up to its bucket, and the share below it: where many samples are alike they differ.
+    shares = [
+        np.array([counts[: max(0, end - start)].sum() for start, counts in batches], np.float64)
+        for end in (column, column + 1)
+    ]
+    estimates = [ratio_estimate(at_fs, share, n_samples, least_samples) for share in shares]
+    known = [one for one in estimates if one is not None]
+    if not known:
         return
-    half = round(found.half_width * PER_MILLION)
-    shares = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
-    low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in shares)
-    yield _Found(name, figure, (low, high), figure * HALF_A_BUCKET, found.is_independent)
+    half = round(max(one.half_width for one in known) * PER_MILLION)
+    ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
+    low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
+    is_independent = all(one.is_independent for one in known)
+    yield _Found(name, figure, (low, high), figure * HALF_A_BUCKET, is_independent)
 
 
 def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:
