@@ -17,7 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 NUMBERS_OF_BATCHES = (40, 20, 10)
-NEIGHBOURS = 1.28  # standard errors (1 / sqrt of the number) of the correlation of neighbours that pass for chance
+NEIGHBOURS = 1.28  # standard errors of the correlation of neighbours that pass for chance
 MOST_CORRELATED = 0.9
 # Student's t for 97.5 %, 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2).
 _T_975 = (
@@ -58,10 +58,10 @@ def boundaries(at_fs: Floats, n_batches: int) -> npt.NDArray[np.intp] | None:
     return None if len(np.unique(chosen)) <= n_batches else chosen
 
 
-def ratio_estimate(at_fs: Floats, above: Floats, below: Floats) -> Estimate | None:
+def ratio_estimate(at_fs: Floats, above: Floats, below: Floats, least_below: float = 1) -> Estimate | None:
     """Return the interval of a ratio of two amounts, both cumulative at the marks: bytes to time, sums to counts.
 
-    None where the marks are too few or a batch has nothing below.
+    None where the marks are too few or a batch has less than `least_below` below.
     """
     found = None
     for n_batches in NUMBERS_OF_BATCHES:
@@ -69,18 +69,13 @@ def ratio_estimate(at_fs: Floats, above: Floats, below: Floats) -> Estimate | No
         if chosen is None:
             continue
         numerators, denominators = np.diff(above[chosen]), np.diff(below[chosen])
-        if (denominators <= 0).any():
+        if (denominators < least_below).any():
             continue
         residues = numerators - denominators * (numerators.sum() / denominators.sum())
         found = _estimate(residues / denominators.mean())
         if found.is_independent:
             return found
     return found
-
-
-def sample_estimate(samples: Floats) -> Estimate:
-    """Return the interval of the mean of samples, one of each batch."""
-    return _estimate(samples - samples.mean())
 
 
 def _estimate(residues: Floats) -> Estimate:
@@ -90,9 +85,11 @@ def _estimate(residues: Floats) -> Estimate:
     half_width = student_t_975(n - 1) * sqrt(squares / (n - 1) / n)
     if squares == 0:
         return Estimate(0.0, n, True)
+    # Round their own mean, n independent values have a correlation of -1 / n on average; others lose more of theirs (F.
+    # H. C. Marriott and J. A. Pope, Biometrika 41(3/4), 1954).
     correlation = float((residues[1:] * residues[:-1]).sum()) / squares
-    is_independent = correlation <= NEIGHBOURS / sqrt(n)
+    is_independent = correlation <= NEIGHBOURS * sqrt((n - 2) / (n * n - 1)) - 1 / n
     if not is_independent:
-        correlation = min(correlation, MOST_CORRELATED)
+        correlation = min((correlation + 1 / n) / (1 - 3 / n), MOST_CORRELATED)
         half_width *= sqrt((1 + correlation) / (1 - correlation))
     return Estimate(half_width, n, is_independent)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 from hwmodel.results import jain_fairness
 from hwmodel.simulation.span import Span
+from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.simulation.workload_state import FlowBook
 from hwmodel.workload import Workload
 from hwmodel.workload.traffic import UPLINK
 
+if TYPE_CHECKING:
+    from hwmodel.config import Config
 
-def fairness(workload: Workload, book: FlowBook, span: Span) -> float | None:
+
+def fairness(config: Config, workload: Workload, book: FlowBook, span: Span) -> float | None:
     """Return Jain's index over senders; None where nothing was delivered, or the window gives no rates.
 
     Senders that keep their rings full are compared by their delivered rates; where there are none, all are compared by
-    the share of their own demand that was delivered: demand that differs, and is served in full, is fair.
+    the share of their own demand that was delivered: demand that differs, and is served in full, is fair. Demand is
+    what came due in the window, so that it counts too where it waits for a slot of the ring; a burst of each flow,
+    which the end of the window may cut off, does not count as refused.
     """
     if not span.gives_rates:
         return None
     greedy = {source.port for source in workload.sources if source.kind == "closed"} - {UPLINK}
-    delivered = _sums(book, span, "delivered")
     if greedy:
         n_bytes = _sums(book, span, "n_bytes")
         return jain_fairness(n_bytes.get(name, 0.0) for name in sorted(greedy))
-    offered = _sums(book, span, "offered")
-    wanted = _lag(workload, book, span)
-    shares = [min(1.0, delivered[name] / n) * wanted.get(name, 1.0) for name, n in offered.items() if n > 0]
+    delivered = _sums(book, span, "delivered")
+    n_flows = Counter(sender for sender, _ in book.flows)
+    shares = []
+    for name, due in _demand(book, span).items():
+        may_be_cut = burst_frames(config) * n_flows[name]
+        if due > may_be_cut or delivered[name] > 0:
+            shares.append(1.0 if due - delivered[name] <= may_be_cut else delivered[name] / due)
     return jain_fairness(shares)
 
 
@@ -36,11 +48,10 @@ def _sums(book: FlowBook, span: Span, name: str) -> dict[str, float]:
     return sums
 
 
-def _lag(workload: Workload, book: FlowBook, span: Span) -> dict[str, float]:
-    """Return for senders with a rate which share of their frames got into the ring: the rest waits at the driver."""
-    due: dict[str, float] = {}
-    for source in workload.sources:
-        if source.port != UPLINK and source.kind in ("periodic", "poisson", "on_off") and source.mean_gap_fs > 0:
-            due[source.port] = due.get(source.port, 0.0) + span.fs / source.mean_gap_fs
-    posts = span.end.posts - span.start.posts
-    return {name: min(1.0, float(posts[book.port_numbers[name] - 1]) / n) for name, n in due.items() if n > 0}
+def _demand(book: FlowBook, span: Span) -> dict[str, float]:
+    """Return the frames that came due in the window by sender: offered to a ring, or waiting for a slot of it."""
+    grown = span.end.backlog - span.start.backlog
+    return {
+        name: offered + (0 if name == UPLINK else int(grown[book.port_numbers[name] - 1]))
+        for name, offered in _sums(book, span, "offered").items()
+    }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, quantile_ns
-from hwmodel.simulation.batch_means import NUMBERS_OF_BATCHES, Estimate, boundaries, ratio_estimate, sample_estimate
+from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, quantile_bucket, quantile_ns
+from hwmodel.simulation.batch_means import Estimate, ratio_estimate
 from hwmodel.simulation.marks import Mark, Marks
 from hwmodel.units import FS_PER_NS
 
@@ -19,8 +18,10 @@ if TYPE_CHECKING:
 
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
-PERCENTILES = (("p50", 1, 2, 1), ("p99", 99, 100, LEAST_SAMPLES_P99), ("p999", 999, 1000, LEAST_SAMPLES_P999))
+PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
+PER_MILLION = 1_000_000
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
+Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 # Latencies of the marks, and where they stand in the result.
 PLACES = {
     "delivery": "latency_ns",
@@ -39,11 +40,13 @@ class Sureness(NamedTuple):
 
 
 class _Found(NamedTuple):
+    """Hold the ends of one figure's interval; it is at least `least` wide to either side."""
+
     name: str
-    figure: float | None
-    estimate: Estimate | None
-    factor: float
+    figure: float
+    ends: tuple[float, float]
     least: float  # half a width below which a figure cannot be known
+    is_independent: bool
 
 
 def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
@@ -55,11 +58,9 @@ def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
     intervals, doubtful = {}, []
     at_fs = marks.series(lambda mark: mark.now_fs)
     for found in (*_rates(result, marks, at_fs, burst_frames), *_latencies(result, marks, at_fs)):
-        if found.figure is None or found.estimate is None:
-            continue
-        half = max(found.estimate.half_width * found.factor, found.least)
-        intervals[found.name] = (max(0.0, found.figure - half), found.figure + half)
-        if not found.estimate.is_independent:
+        low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
+        intervals[found.name] = (max(0.0, low), high)
+        if not found.is_independent:
             doubtful.append(found.name)
     return Sureness(intervals, tuple(doubtful))
 
@@ -71,16 +72,15 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """
     if config.run.precision is None:
         return ()
+    rate = "totals.gbps" if result.totals.gbps else "wire.tx_gbps"
     figures = {
-        "totals.gbps": result.totals.gbps or result.wire.tx_gbps,
+        rate: result.totals.gbps or result.wire.tx_gbps,
         "latency_ns.mean": result.latency_ns.mean,
         "latency_ns.p99": result.latency_ns.p99,
     }
     found = []
     for name, figure in figures.items():
         interval = result.intervals.get(name)
-        if interval is None and name == "totals.gbps":
-            interval = result.intervals.get("wire.tx_gbps")
         if figure and (interval is None or interval[1] - figure > float(config.run.precision) * figure):
             found.append(name)
     return tuple(found)
@@ -89,27 +89,29 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
 def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
-    def rate(name: str, figure: float | None, of_one: Callable[[Mark], float], factor: float, least: float) -> _Found:
+    def rate(
+        name: str, figure: float | None, of_one: Callable[[Mark], float], factor: float, least: float
+    ) -> Iterator[_Found]:
         found = None if figure is None else ratio_estimate(at_fs, marks.series(of_one), at_fs)
-        return _Found(name, figure, found, factor, least)
+        yield from _about(name, figure, found, factor, least)
 
     frames = burst_frames * MPPS / window_fs
     last = marks.found[-1]
     mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
     gbps = burst_frames * mean_bytes * GBPS / window_fs
     totals, wire = result.totals, result.wire
-    yield rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, gbps)
-    yield rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, frames)
-    yield rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, 0.0)
-    yield rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
-    yield rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
-    yield rate("pcie.down.utilization", result.pcie.down.utilization, lambda mark: mark.down_busy_fs, 1.0, 0.0)
+    yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, gbps)
+    yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, frames)
+    yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, 0.0)
+    yield from rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
+    yield from rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
+    yield from rate("pcie.down.utilization", result.pcie.down.utilization, lambda mark: mark.down_busy_fs, 1.0, 0.0)
     n = marks.n_functions
     for vm in result.vms:
         at = marks.port_numbers[vm.name]
-        yield rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, _sent(at - 1), GBPS, 0.0)
-        yield rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, _received(at), GBPS, gbps)
-        yield rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, _received(n + 1 + at), MPPS, frames)
+        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, _sent(at - 1), GBPS, 0.0)
+        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, _received(at), GBPS, gbps)
+        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, _received(n + 1 + at), MPPS, frames)
 
 
 def _sent(at: int) -> Callable[[Mark], float]:
@@ -138,35 +140,55 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64]) -> 
         counts = marks.series(_of_latency(name, 0))
         sums = marks.series(_of_latency(name, 1))
         spread = ((latency.max or 0.0) - (latency.min or 0.0)) / latency.count
-        yield _Found(f"{PLACES[name]}.mean", latency.mean, ratio_estimate(at_fs, sums, counts), 1 / FS_PER_NS, spread)
-        for percentile, above, of, least_samples in PERCENTILES:
+        mean = ratio_estimate(at_fs, sums, counts)
+        yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, spread)
+        rows = [mark.histogram[name] for mark in marks.found]
+        for percentile, per_mille, least_samples in PERCENTILES:
             figure = getattr(latency, percentile)
             if figure is not None:
-                found = _percentile_estimate(marks.found, at_fs, name, above, of, least_samples)
-                yield _Found(f"{PLACES[name]}.{percentile}", figure, found, 1.0, figure * HALF_A_BUCKET)
+                yield from _percentile(f"{PLACES[name]}.{percentile}", figure, rows, at_fs, (per_mille, least_samples))
 
 
-def _percentile_estimate(
-    marks: Sequence[Mark], at_fs: npt.NDArray[np.float64], name: str, above: int, of: int, least_samples: int
-) -> Estimate | None:
-    """Return the interval of a percentile from that of each batch; None where a batch has too few samples for it."""
-    found = None
-    for n_batches in NUMBERS_OF_BATCHES:
-        chosen = boundaries(at_fs, n_batches)
-        if chosen is None:
-            continue
-        rows = [_counts(marks[a].histogram[name], marks[b].histogram[name]) for a, b in pairwise(chosen)]
-        if min(int(counts.sum()) for _, counts in rows) < least_samples:
-            continue
-        found = sample_estimate(np.array([quantile_ns(counts, above, of, first=first) for first, counts in rows]))
-        if found.is_independent:
-            return found
-    return found
+def _about(name: str, figure: float | None, found: Estimate | None, factor: float, least: float) -> Iterator[_Found]:
+    """Yield the interval round a figure, if there is one."""
+    if figure is not None and found is not None:
+        half = found.half_width * factor
+        yield _Found(name, figure, (figure - half, figure + half), least, found.is_independent)
 
 
-def _counts(
-    before: tuple[int, npt.NDArray[np.int32]], after: tuple[int, npt.NDArray[np.int32]]
-) -> tuple[int, npt.NDArray[np.int64]]:
+def _percentile(
+    name: str, figure: float, rows: list[Row], at_fs: npt.NDArray[np.float64], wanted: tuple[int, int]
+) -> Iterator[_Found]:
+    """Yield the interval of a percentile: from how well the share of samples that do not exceed it is known.
+
+    That share is a mean, and has batches without bias; a batch's own percentile is biased in the tail, where it has few
+    samples (compare P. Heidelberger and P. A. W. Lewis, Quantile estimation in dependent sequences, Operations Research
+    32(1), 1984). `wanted`: the percentile in thousandths, and the samples that each batch needs for it.
+    """
+    per_mille, least_samples = wanted
+    first, counts = _counts(rows[0], rows[-1])
+    if not counts.sum():
+        return
+    column = first + quantile_bucket(counts, per_mille, 1000)
+    batches = [_counts(rows[0], row) for row in rows]
+    n_samples = np.array([counts.sum() for _, counts in batches], np.float64)
+    # The share up to its bucket, and the share below it: where many samples are alike they differ.
+    shares = [
+        np.array([counts[: max(0, end - start)].sum() for start, counts in batches], np.float64)
+        for end in (column, column + 1)
+    ]
+    estimates = [ratio_estimate(at_fs, share, n_samples, least_samples) for share in shares]
+    known = [one for one in estimates if one is not None]
+    if not known:
+        return
+    half = round(max(one.half_width for one in known) * PER_MILLION)
+    ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
+    low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
+    is_independent = all(one.is_independent for one in known)
+    yield _Found(name, figure, (low, high), figure * HALF_A_BUCKET, is_independent)
+
+
+def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:
     """Return what was counted between two marks, from a column on; what was filled before is filled behind too."""
     first, counts = after
     found = counts.astype(np.int64)

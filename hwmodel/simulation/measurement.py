@@ -67,7 +67,8 @@ class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
     `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `tx_ring_highest` and
-    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `latencies`, the
+    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `backlog`:
+    frames that were due at a function's sources and wait for a slot of its rings, by their mean gap. `latencies`, the
     histograms and the parts' sums are those since the window began, and the last two not copied: they may take most of
     a run's memory. `served`: what whole transactions took on the link, by kind.
     """
@@ -91,7 +92,7 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     read_bytes: Ints
-    posts: Ints
+    backlog: Ints
     flows: npt.NDArray[Any]
     received_bytes: npt.NDArray[np.float64]  # by port number; at 0, what went to no one port
     tx_ring_highest: int
@@ -159,7 +160,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         fewest_free_tags=int(nic.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
-        posts=nic["tx_queue"]["reserved"][:n_queues].reshape(n_functions, -1).sum(axis=1),
+        backlog=_backlog(nic, now_fs, n_functions),
         flows=nic["flow"][:n_flows].copy(),
         received_bytes=book.by_target(nic["flow"]["n_bytes"][:n_flows], n_functions),
         tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
@@ -215,6 +216,16 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
 def area_of(gauge: Any, now_fs: int) -> float:
     """Return an occupancy's integral over time up to now, in its unit times femtoseconds."""
     return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
+
+
+def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
+    """Count the frames that are due at sources with a rate and not yet offered, by function."""
+    sources = nic["source"][: int(nic.limits.n_sources)]
+    is_late = (sources["function"] >= 0) & (sources["mean_gap_fs"] > 0) & (sources["next_at_fs"] <= now_fs)
+    late = sources[is_late]
+    found = np.zeros(n_functions, np.int64)
+    np.add.at(found, late["function"], (now_fs - late["next_at_fs"]) // late["mean_gap_fs"] + 1)
+    return found
 
 
 def _stalled_fs(stall: Any, now_fs: int) -> int:

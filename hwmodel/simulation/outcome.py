@@ -99,7 +99,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
         latency_to_guest_ns=to_guest,
         sender_wait_ns=_latency(end, "sender_wait"),
         latency_parts_ns=parts,
-        fairness_jain=fairness(workload, book, span),
+        fairness_jain=fairness(config, workload, book, span),
         pcie=Pcie(up=direction["up"], down=direction["down"]),
         wire=_wire(span),
         iotlb=_iotlb(span),

@@ -1,0 +1,211 @@
+"""Intervals of a run: their names, and those of marks made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwmodel.results import Latency, VmResult, Wire
+from hwmodel.simulation.intervals import PLACES, sureness_of, too_wide
+from hwmodel.simulation.marks import COUNTS, Mark
+from hwmodel.simulation.measurement import LATENCIES
+from hwmodel.simulation.warmup import BUFFERS
+from tests.journey_runs import bucket_of
+from tests.sample_result import sample_result
+from tests.simulation_cases import config_of, simulated
+
+NS = 1_000_000
+N_MARKS = 41
+STEP_FS = 1000 * NS
+FRAME_BYTES = 1000
+NO_LATENCY = Latency()
+
+
+class HandMadeMarks:
+    """Marks of equal steps; `frames`: in each step, `waits_ns`: of each frame, all in order."""
+
+    def __init__(self, frames, waits_ns):
+        self.n_functions = 2
+        self.port_numbers = {"vf0": 1, "vf1": 2}
+        times = [round(wait * NS) for wait in waits_ns]
+        buckets = [bucket_of(time) for time in times]
+        ends = [sum(frames[:i]) for i in range(len(frames) + 1)]
+        self.found = [self._mark(i, n, sum(times[:n]), buckets[:n]) for i, n in enumerate(ends)]
+
+    def series(self, of_one):
+        return np.array([of_one(mark) for mark in self.found], float)
+
+    @staticmethod
+    def _mark(number, n, sum_fs, buckets):
+        counts = np.bincount(buckets) if buckets else np.zeros(0, np.int32)
+        first = min(buckets, default=0)
+        bytes_to, frames_to = [0.0, 0.0, n * FRAME_BYTES], [0.0, 0.0, n]
+        empty = (0, np.zeros(0, np.int32))
+        return Mark(
+            now_fs=number * STEP_FS,
+            counts=dict.fromkeys(COUNTS, n) | {"delivered_bytes": n * FRAME_BYTES, "delivered_to_wire": 0},
+            wire_tx_bytes=0,
+            wire_rx_bytes=0,
+            up_busy_fs=number * STEP_FS // 2,
+            down_busy_fs=number * STEP_FS // 4,
+            sent_bytes=np.array([0.0, n * FRAME_BYTES, 0.0]),
+            received=np.array([*bytes_to, *frames_to]),
+            latency=dict.fromkeys(LATENCIES, (0, 0.0)) | {"delivery": (n, float(sum_fs))},
+            histogram=dict.fromkeys(LATENCIES, empty) | {"delivery": (first, counts[first:].astype(np.int32))},
+            areas=dict.fromkeys(BUFFERS, 0.0),
+        )
+
+
+def result_with(frames, waits_ns):
+    """Return a result of these frames: figures computed from the samples themselves."""
+    n, total_ns = sum(frames), STEP_FS * (N_MARKS - 1) / NS
+    mpps = n / total_ns * 1e3
+    gbps = n * FRAME_BYTES * 8 / total_ns
+    values = np.sort(np.array(waits_ns))
+    at = {
+        name: float(values[max(0, -(-n * share // 1000) - 1)])
+        for name, share in [("p50", 500), ("p99", 990), ("p999", 999)]
+    }
+    latency = Latency(
+        min=float(values[0]), max=float(values[-1]), mean=float(values.mean()), count=n,
+        p50=at["p50"], p99=at["p99"] if n >= 100 else None, p999=at["p999"] if n >= 1000 else None,
+    )  # fmt: skip
+    base = sample_result()
+    return replace(
+        base,
+        totals=replace(base.totals, gbps=gbps, mpps=mpps),
+        vms=(
+            VmResult(name="vf0", tx_gbps=0.0, rx_gbps=0.0, rx_mpps=0.0),
+            VmResult(name="vf1", rx_gbps=gbps, rx_mpps=mpps),
+        ),
+        latency_ns=latency,
+        latency_from_doorbell_ns=NO_LATENCY,
+        latency_to_guest_ns=NO_LATENCY,
+        sender_wait_ns=NO_LATENCY,
+        wire=Wire(),
+    )
+
+
+def intervals_of(frames, waits_ns, burst_frames=1):
+    return sureness_of(result_with(frames, waits_ns), HandMadeMarks(frames, waits_ns), burst_frames)
+
+
+STEADY = [100] * (N_MARKS - 1)
+
+
+def test_what_does_not_vary_is_known_to_a_burst_and_half_a_bucket():
+    found = intervals_of(STEADY, [500.0] * 4000, burst_frames=8).intervals
+    # 4000 frames in 40 us; one burst of eight more or less.
+    assert found["totals.mpps"] == pytest.approx((100 - 0.2, 100 + 0.2))
+    assert found["totals.gbps"] == pytest.approx((800 - 1.6, 800 + 1.6))
+    assert found["vms.vf1.rx_mpps"] == found["totals.mpps"]
+    assert found["vms.vf1.rx_gbps"] == found["totals.gbps"]
+    assert found["vms.vf0.rx_gbps"][0] == 0
+    assert found["pcie.up.utilization"][0] <= found["pcie.up.utilization"][1]
+    assert found["latency_ns.mean"] == (500, 500)
+    for name in ("p50", "p99", "p999"):
+        low, high = found.get(f"latency_ns.{name}", (500, 500))
+        assert 500 * (1 - 1 / 128) < low <= 500 <= high < 500 * (1 + 1 / 128)
+
+
+def test_a_tail_that_comes_in_all_batches_alike_is_known():
+    waits = [10_000.0 if i % 50 == 0 else 100.0 for i in range(4000)]
+    found = intervals_of(STEADY, waits).intervals
+    assert found["latency_ns.p99"] == pytest.approx((10_000, 10_000), rel=0.01)
+    assert found["latency_ns.p50"] == pytest.approx((100, 100), rel=0.01)
+
+
+def test_a_tail_that_comes_in_some_batches_is_not():
+    # 1.2 % of all frames are slow, but they come in three of forty steps: nobody knows whether p99 is slow.
+    waits = [10_000.0 if i // 100 in (3, 17, 31) and i % 100 < 16 else 100.0 for i in range(4000)]
+    low, high = intervals_of(STEADY, waits).intervals["latency_ns.p99"]
+    assert low < 101
+    assert high > 9900
+
+
+def test_percentiles_of_random_times_are_covered():
+    # Exponential: p50 is ln 2 and p99 is ln 100 times the mean.
+    covered = {"mean": 0, "p50": 0, "p99": 0}
+    truth = {"mean": 1000, "p50": 693.147, "p99": 4605.17}
+    for seed in range(100):
+        draws = np.random.default_rng(seed)
+        frames = draws.poisson(100, N_MARKS - 1).tolist()
+        found = intervals_of(frames, draws.exponential(1000, sum(frames)).tolist()).intervals
+        for name, known in truth.items():
+            low, high = found[f"latency_ns.{name}"]
+            covered[name] += low <= known <= high
+    assert all(90 <= n <= 99 for n in covered.values()), covered
+
+
+def test_few_samples_have_no_percentile_interval():
+    # 20 a batch of the ten largest batches: too few for p99, enough for p50.
+    frames = [5] * (N_MARKS - 1)
+    found = intervals_of(frames, list(np.linspace(100, 200, 200))).intervals
+    assert "latency_ns.p50" in found
+    assert "latency_ns.p99" not in found
+
+
+def test_a_figure_without_a_value_has_no_interval():
+    result = replace(result_with(STEADY, [500.0] * 4000), totals=replace(sample_result().totals, gbps=None, mpps=None))
+    found = sureness_of(result, HandMadeMarks(STEADY, [500.0] * 4000), 1).intervals
+    assert "totals.gbps" not in found and "totals.mpps" not in found
+
+
+def test_a_rate_that_sinks_slowly_is_doubtful():
+    frames = [round(100 + 40 * np.cos(i / 13)) for i in range(N_MARKS - 1)]
+    found = intervals_of(frames, [500.0] * sum(frames))
+    assert "totals.mpps" in found.doubtful
+    assert "latency_ns.mean" not in found.doubtful
+
+
+@pytest.fixture(scope="module")
+def result():
+    load = {"pattern": "pairs", "frame_bytes": 64, "load": "1Gbps", "arrivals": "poisson", "wire_share": 0.3}
+    return simulated(workload=load, run={"warmup": "100us", "duration": "5ms"})
+
+
+def test_each_interval_is_of_a_figure_of_the_result_and_round_it(result):
+    scalars = result.scalars() | {
+        f"vms.{vm.name}.{name}": getattr(vm, name) for vm in result.vms for name in ("tx_gbps", "rx_gbps", "rx_mpps")
+    }
+    assert set(result.intervals) <= set(scalars)
+    for name, (low, high) in result.intervals.items():
+        assert 0 <= low <= scalars[name] <= high
+
+
+def test_all_headline_figures_have_one(result):
+    rates = {"totals.gbps", "totals.mpps", "wire.tx_gbps", "pcie.up.utilization", "pcie.down.utilization"}
+    latencies = {f"{place}.{name}" for place in PLACES.values() for name in ("mean", "p50", "p99")}
+    assert rates | latencies <= set(result.intervals)
+
+
+def asked(precision):
+    return config_of(run={"precision": precision} if precision else {})
+
+
+def test_what_is_too_wide_for_the_precision_asked():
+    result = replace(
+        sample_result(),
+        totals=replace(sample_result().totals, gbps=10.0),
+        latency_ns=Latency(min=1.0, mean=100.0, p50=100.0, p99=200.0, max=300.0, count=1000),
+        intervals={"totals.gbps": (9.9, 10.1), "latency_ns.mean": (98.0, 102.0)},
+    )
+    assert too_wide(asked(None), result) == ()
+    assert too_wide(asked("1.1%"), result) == ("latency_ns.mean", "latency_ns.p99")
+    assert too_wide(asked("2.1%"), result) == ("latency_ns.p99",)
+    assert too_wide(asked("0.5%"), result) == ("totals.gbps", "latency_ns.mean", "latency_ns.p99")
+
+
+def test_of_a_load_to_the_wire_the_wire_counts():
+    base = sample_result()
+    result = replace(
+        base,
+        totals=replace(base.totals, gbps=0.0),
+        wire=Wire(tx_gbps=10.0),
+        latency_ns=NO_LATENCY,
+        intervals={"wire.tx_gbps": (9.0, 11.0), "totals.gbps": (0.0, 0.0)},
+    )
+    assert too_wide(asked("5%"), result) == ("wire.tx_gbps",)
+    assert too_wide(asked("11%"), result) == ()
