@@ -22,7 +22,7 @@ for name, contents in {
         "place_lines": lambda path, overrides, lines: lines,
     },
     "simulation": {
-        "simulate": lambda config, progress, pcap_path, trace_path: act(),
+        "simulate": lambda config, progress, pcap_path, trace_path, with_next_steps: act(),
         "kernels_are_cached": lambda: True,
     },
     "report": {"print_summary": lambda result: None},
