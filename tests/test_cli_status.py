@@ -22,6 +22,8 @@ class StandIn:
         self.failure: BaseException | None = None
         self.overrides: list[str] = []
         self.pcap_path: object = "not called"
+        self.with_next_steps: object = "not called"
+        self.labels: object = "not called"
         self.kernels_cached = True
         self.passed_over: str | None = None
 
@@ -29,12 +31,17 @@ class StandIn:
         self.overrides = list(overrides)
         return SimpleNamespace(resolved=lambda: {"run": {"seed": 1}})
 
-    def simulate(self, config, *, progress, pcap_path, **options):
+    def simulate(self, config, *, progress, pcap_path, with_next_steps, **options):
         assert progress is None, "stderr is no terminal here"
-        self.pcap_path = pcap_path
+        self.pcap_path, self.with_next_steps = pcap_path, with_next_steps
         if self.failure is not None:
             raise self.failure
-        return SimpleNamespace(to_json=lambda: RESULT_JSON)
+        return SimpleNamespace(to_json=lambda: RESULT_JSON, config={})
+
+    def render_page(self, results, labels, *, defaults):
+        assert (len(results), defaults) == (1, ["what is usual"])
+        self.labels = labels
+        return "<p>page</p>"
 
 
 @pytest.fixture
@@ -43,6 +50,7 @@ def library(monkeypatch) -> StandIn:
     contents = {
         "config": {
             "load_config": stand_in.load_config,
+            "defaults_beside": lambda resolved: "what is usual",
             "place_lines": lambda path, overrides, lines: lines,
         },
         "simulation": {
@@ -50,7 +58,7 @@ def library(monkeypatch) -> StandIn:
             "kernels_are_cached": lambda: stand_in.kernels_cached,
             "passed_over_cache": lambda: stand_in.passed_over,
         },
-        "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": lambda results: "<p>page</p>"},
+        "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": stand_in.render_page},
     }
     for name, attributes in contents.items():
         module = ModuleType(f"hwmodel.{name}")
@@ -68,7 +76,9 @@ def test_a_run_prints_a_summary_and_writes_its_files(library, tmp_path, capsys):
     assert json_path.read_text() == RESULT_JSON
     assert page_path.read_text() == "<p>page</p>"
     assert library.overrides == ["pcie.lanes=8", f"run.seed={MAX_SEED}"]
+    assert library.labels == [f"c.yaml, pcie.lanes=8, run.seed={MAX_SEED}"]
     assert library.pcap_path == str(tmp_path / "r.pcap")
+    assert library.with_next_steps is True  # what is kept says what larger designs would give
 
 
 def test_json_on_stdout_stands_alone(library, capsys):
@@ -113,7 +123,7 @@ def test_a_failure_is_a_status_and_a_few_lines(failure, status, stderr, library,
 
 
 def test_an_interrupted_run_keeps_its_figures(library, tmp_path, capsys):
-    library.failure = Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON))
+    library.failure = Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON, config={}))
     files = [tmp_path / "r.json", tmp_path / "r.html"]
     assert main(["run", "c.yaml", "--json", str(files[0]), "--report", str(files[1])]) == 130
     assert capsys.readouterr() == (
@@ -131,7 +141,7 @@ def test_a_run_interrupted_before_its_window_has_none(library, tmp_path, capsys)
 
 
 def test_a_page_that_fails_leaves_the_figures(library, tmp_path, capsys, monkeypatch):
-    def fail(results):
+    def fail(*_arguments, **_more):
         raise RunError("no page")
 
     monkeypatch.setattr(sys.modules["hwmodel.report"], "render_page", fail)

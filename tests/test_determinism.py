@@ -137,9 +137,10 @@ def test_a_run_in_pieces_is_the_same_run(name, n_events, tmp_path, monkeypatch):
     assert final_state(machine) == state
 
 
-def test_progress_is_told_and_does_not_go_back():
+@pytest.mark.parametrize("times", [{}, {"warmup": "auto", "precision": "1%"}], ids=["as asked", "until it is sure"])
+def test_progress_is_told_and_does_not_go_back(times):
     seen = []
-    run, _ = finished(A_WHILE)
+    run, _ = finished(A_WHILE, {"workload": {"load": "1Gbps"}, "run": times})
     again = simulate(run.config, progress=lambda share, _text: seen.append(share))
     assert again.to_json(include_host_run=False) == run.result().to_json(include_host_run=False)
     assert seen == sorted(seen)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hwmodel.config import config_from_mapping
+from hwmodel.simulation import simulate
 from tests.run_cases import (
     BATCHES_OF_ONE,
     BROADCAST,
@@ -72,6 +74,13 @@ def test_a_frame_gets_its_reason(raw, enters_by, reason, tmp_path):
     assert result.totals.delivered_frames == n_frames - len(lost) * n_frames
     assert {vm.name: vm.drops for vm in result.vms if vm.drops} == ({enters_by: lost} if lost and enters_by else {})
     assert result.totals.from_wire == (0 if enters_by else n_frames)
+
+
+def test_a_capture_that_nobody_gets_is_run_without_a_closed_form(tmp_path):
+    capture = write_capture(tmp_path / "in.pcap", [(0, frame(OUTSIDE, "02:dd:00:00:00:01"))])
+    result = simulate(config_from_mapping({"workload": {"pcap": str(capture)}}))
+    assert result.drops == {"UNKNOWN_UNICAST": 1}
+    assert result.closed_form is None
 
 
 def test_reasons_add_up_over_a_mixed_capture(tmp_path):

@@ -69,6 +69,13 @@ def test_a_capture_is_measured_from_its_first_frame_to_its_last_delivery(tmp_pat
     assert result.totals.delivered_frames == 2
 
 
+def test_a_capture_ends_however_sure_the_result_is_to_be(tmp_path):
+    capture = write_capture(tmp_path / "in.pcap", [(0, frame("vf0", "vf1")), (50_000, frame("vf1", "vf0"))])
+    result = result_of(BATCHES_OF_ONE, {"workload": {"pcap": str(capture)}, "run": {"precision": "1%"}})
+    assert result.totals.delivered_frames == 2
+    assert any("run.precision 1 % was not met" in warning for warning in result.warnings)
+
+
 # ---- Work across an end of the window ----
 
 

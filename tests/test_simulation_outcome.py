@@ -1,6 +1,6 @@
 """From two snapshots to a result: every figure of a small run worked out by hand.
 
-A VM sends another frames of 64 B, one each 5.12 us from time 0 on: 20 frames in 100 us, each of which is through, and
+A VM sends another frames of 64 B, one each 5.12 us from time 0 on: 20 frames in 102.3 us, each of which is through, and
 its descriptor posted again, before the next comes. All batches are 1, the guests poll, the link has no DLLPs.
 """
 
@@ -12,7 +12,7 @@ import pytest
 
 import hwmodel
 from hwmodel.simulation.observation import payload_headers, utilization_of
-from hwmodel.simulation.outcome import describe_host_run, make_result
+from hwmodel.simulation.outcome import MeasuredWindow, make_result
 from hwmodel.simulation.run import Run
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
@@ -21,14 +21,15 @@ from tests.simulation_cases import config_of, simulated
 N = 20
 PREFETCHED = 3 * 8  # Rx descriptors that three functions fetch at the start, one by one
 FIRST_BYTES = 24  # the first of these requests begins as the machine starts, so it counts as before the window
-WINDOW_NS = 100_000
+WINDOW_NS = 102_300  # nearly 20 periods: one frame more than fits would be no rate
+RUN = {"duration": f"{WINDOW_NS}ns"}
 FS_PER_BYTE = 500_000 * 1538 / 1534  # Gen2 x4
 FLOW = {"pattern": "flows", "flows": [["vf0", "vf1", "100Mbps"]], "arrivals": "periodic"}
 
 
 @pytest.fixture(scope="module")
 def result():
-    return simulated(pcie={"dllp_model": "none"}, workload=FLOW)
+    return simulated(pcie={"dllp_model": "none"}, workload=FLOW, run=RUN)
 
 
 def test_window_and_totals(result):
@@ -43,7 +44,7 @@ def test_window_and_totals(result):
     )
     assert (totals.copies_made, totals.copies_delivered, totals.copies_in_flight) == (N, N, 0)
     assert totals.gbps == pytest.approx(N * 64 * 8 / WINDOW_NS)
-    assert totals.mpps == pytest.approx(N / 100)
+    assert totals.mpps == pytest.approx(N * 1e3 / WINDOW_NS)
 
 
 def test_bytes_by_purpose(result):
@@ -90,7 +91,8 @@ def test_vms_and_flows(result):
     assert (sender.name, receiver.name) == ("vf0", "vf1")  # the PF takes no part
     rate = N * 64 * 8 / WINDOW_NS
     assert (sender.tx_gbps, sender.rx_gbps) == (pytest.approx(rate), 0)
-    assert (receiver.tx_gbps, receiver.rx_gbps, receiver.rx_mpps) == (0, pytest.approx(rate), pytest.approx(N / 100))
+    assert (receiver.tx_gbps, receiver.rx_gbps) == (0, pytest.approx(rate))
+    assert receiver.rx_mpps == pytest.approx(N * 1e3 / WINDOW_NS)
     (flow,) = result.flows
     assert (flow.from_, flow.to, flow.offered, flow.delivered) == ("vf0", "vf1", N, N)
     assert flow.gbps == pytest.approx(rate)
@@ -164,7 +166,8 @@ def test_flows_without_a_rate_saturate():
 
 
 def test_how_the_run_ran():
-    host_run = simulated(pcie={"dllp_model": "none"}, workload=FLOW).host_run  # just now: memory is the process's
+    result = simulated(pcie={"dllp_model": "none"}, workload=FLOW, run=RUN)  # just now: memory is the process's
+    host_run = result.host_run
     assert host_run.frames == N
     assert host_run.events > N
     assert host_run.frames_per_s == pytest.approx(N / host_run.wall_s)
@@ -201,7 +204,8 @@ def test_drops_stand_at_the_port_where_they_happen():
 
 def test_frames_to_the_wire():
     """Each 64 B frame takes 84 byte times of 0.8 ns; gbps counts VMs only."""
-    found = simulated(workload={"pattern": "to_wire", "load": 0.1, "arrivals": "periodic"}, port={"rate": "10Gbps"})
+    workload = {"pattern": "to_wire", "load": 0.1, "arrivals": "periodic"}
+    found = simulated(workload=workload, port={"rate": "10Gbps"}, run=RUN)
     n = found.window.wire_frames
     assert n == found.totals.delivered_to_wire > 50
     assert found.wire.tx_gbps == pytest.approx(n * 64 * 8 / WINDOW_NS)
@@ -234,7 +238,7 @@ def test_shares_never_exceed_one():
     run = Run(config, build_workload(config), lambda *_: None)
     for _ in run.pieces():
         pass
-    found = make_result(config, run.book, run.start, run.end, describe_host_run(run))
+    found = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
     assert found.bottleneck.resource.startswith("driver.")
     assert all(0 <= share <= 1 for share in found.utilization.values())
     assert found.utilization == utilization_of(config, Span(run.start, run.end))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from numba import typeof
@@ -19,13 +17,13 @@ from hwmodel.kernels.templates import decide_templates
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.compile_entry import signature
 from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.observation import observe_window, utilization_of
-from hwmodel.simulation.outcome import make_result
+from hwmodel.simulation.outcome import MeasuredWindow, make_result
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import build_tables
-from hwmodel.simulation.warmup import SLICE_FRAMES, STEADY_SLICES, Warmup
 from hwmodel.workload import build_workload
 
 SMALL = {
@@ -90,38 +88,14 @@ def test_the_window_is_the_difference_of_two_snapshots():
 
 def test_the_result_is_made_of_the_window():
     config, run = finished_run()
-    result = make_result(config, run.book, run.start, run.end, None)
+    result = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
     # 2 Gb/s for each of two VMs, to within the frames at the window's ends.
     assert result.totals.gbps == pytest.approx(4.0, rel=0.1)
     span = Span(run.start, run.end)
-    seen = observe_window(config, span, result.utilization, result.totals, result.drops)
-    assert seen.open_load and seen.frame_bytes == 512 and seen.up.payload_bytes_per_frame == pytest.approx(508, rel=0.1)
-
-
-def test_warm_up_waits_for_full_buffers():
-    nic = SimpleNamespace(
-        tx_buffer=SimpleNamespace(level=0),
-        rx_buffer=SimpleNamespace(level=0),
-        wire_queue=SimpleNamespace(level=0),
-        limits=SimpleNamespace(tx_buffer_bytes=1000, rx_buffer_bytes=1000),
-        counters=SimpleNamespace(delivered=0),
-        now_fs=0,
-    )
-    warmup = Warmup(config_from_mapping({}), nic)
-    slices = 0
-    while not warmup.is_over():
-        nic.now_fs, nic.counters.delivered = warmup.next_target()
-        slices += 1
-        nic.rx_buffer.level = min(1000, 100 * slices)
-        warmup.look()
-    assert slices == 10 + STEADY_SLICES
-    assert nic.counters.delivered == slices * SLICE_FRAMES
-
-
-def test_a_fixed_warm_up_is_taken_at_its_word():
-    config = config_from_mapping({"run": {"warmup": "3us"}})
-    warmup = Warmup(config, SimpleNamespace(now_fs=0, counters=SimpleNamespace(delivered=0)))
-    assert warmup.next_target() == (3_000_000_000, layout.NEVER)
+    per_frame = frame_bytes(config, span)
+    seen = observe_window(config, span, result.utilization, result.totals, result.drops, per_frame)
+    assert seen.open_load and seen.frame_bytes == 512
+    assert seen.up.payload_bytes_per_frame == result.pcie.up.per_frame["payload"] == 508  # by whole frames: exact
 
 
 def test_the_log_gives_each_delivery_once():

@@ -1,109 +1,202 @@
-"""When the window may begin: three slices in a row with the same levels and the same rate."""
+"""When the window may begin: MSER-5 on throughput, latency and depths, of machines whose course is known."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
-from hwmodel.simulation.warmup import MOST_SLICES, SLICE_FRAMES, SLICE_FS, STEADY_SLICES, Warmup
+from hwmodel.simulation.steady_state import drift, truncation
+from hwmodel.simulation.warmup import (
+    BUFFERS,
+    FIRST_SLICES,
+    MATTERS,
+    MOST_FRAMES,
+    MOST_FS,
+    MOST_SLICES,
+    SLICE_FRAMES,
+    SLICE_FS,
+    WORDS,
+    Warmup,
+    drifting_in,
+)
 from tests.simulation_cases import config_of
 
 US = 10**9
+CAPACITY = 1000  # of each buffer
+RATE_PER_US = 2  # frames; a slice of 200 takes 100 us
 
 
-def adapter():
-    """Stand for the machine: buffers of 1000 B."""
-    return SimpleNamespace(
-        now_fs=0,
-        tx_buffer=SimpleNamespace(level=0),
-        rx_buffer=SimpleNamespace(level=0),
-        wire_queue=SimpleNamespace(level=0),
-        limits=SimpleNamespace(tx_buffer_bytes=1000, rx_buffer_bytes=1000),
-        counters=SimpleNamespace(delivered=0),
-    )
+class Machine:
+    """Stand for the adapter: what it does is told by the slice."""
+
+    def __init__(self) -> None:
+        self.now_fs = 0
+        self.counters = SimpleNamespace(delivered=0)
+        self.to_guest = SimpleNamespace(n=0, sum_fs=0.0)
+        self.limits = SimpleNamespace(
+            tx_ring=CAPACITY, rx_ring=CAPACITY, n_queues=1, tx_buffer_bytes=CAPACITY, rx_buffer_bytes=CAPACITY
+        )
+        self.gauges = {name: SimpleNamespace(area=0.0, level=0, since_fs=0) for name in BUFFERS}
+
+    def __getitem__(self, name):
+        return self.gauges[name]
+
+    def go_on(self, passed_fs, frames, latency_us=5.0, level=500.0):
+        """Let time pass: so many frames, of a mean latency, with a mean depth of the Rx buffer."""
+        self.now_fs += passed_fs
+        self.counters.delivered += frames
+        self.to_guest.n += frames
+        self.to_guest.sum_fs += frames * latency_us * US
+        self.gauges["rx_buffer"].area += level * passed_fs
+        for gauge in self.gauges.values():
+            gauge.since_fs = self.now_fs
 
 
-def warmup_of(nic, warmup="auto"):
-    return Warmup(config_of(run={"warmup": warmup}), nic)
-
-
-def slices_until_settled(nic, warmup, steps):
-    """Go on by (fs, frames, Rx buffer level) until it has settled; return after how many slices."""
-    for count, (step_fs, frames, level) in enumerate(steps, 1):
-        nic.now_fs += step_fs
-        nic.counters.delivered += frames
-        nic.rx_buffer.level = level
+def settled(course, most_slices=10 * MOST_SLICES):
+    """Run a course, `time in us -> rate per us, latency, level`, until it has settled; return warm-up and machine."""
+    machine = Machine()
+    warmup = Warmup(config_of(run={"warmup": "auto"}), machine)
+    for _ in range(most_slices):
+        until_fs, frames = warmup.next_target()
+        rate, latency_us, level = course(machine.now_fs / US)
+        passed_fs = until_fs - machine.now_fs
+        wanted = frames - machine.counters.delivered
+        if rate * passed_fs > wanted * US:
+            passed_fs = round(wanted / rate * US)
+        machine.go_on(passed_fs, round(rate * passed_fs / US), latency_us, level)
         warmup.look()
+        assert len(warmup.series["rate"]) <= MOST_SLICES * 5 // 4  # looked at after a quarter more each time
         if warmup.is_over():
-            return count
-    return None
+            return warmup, machine
+    return warmup, machine
 
 
-def test_a_steady_run_is_recognised_after_three_equal_slices():
-    """The first slice has none to be compared with."""
-    nic = adapter()
-    steps = [(100 * US, SLICE_FRAMES, 500)] * 9
-    assert slices_until_settled(nic, warmup_of(nic), steps) == 1 + STEADY_SLICES
+def settled_at_us(course):
+    """Return when a course has settled, and that nothing is left that has not."""
+    warmup, machine = settled(course)
+    assert warmup.is_over() and warmup.unsteady == ()
+    return machine.now_fs / US
 
 
-def test_filling_buffers_are_waited_for():
-    """60 B more in each of ten slices; full from the eleventh on."""
-    nic = adapter()
-    filling = [(100 * US, SLICE_FRAMES, 60 * i) for i in range(10)]
-    assert (
-        slices_until_settled(nic, warmup_of(nic), filling + [(100 * US, SLICE_FRAMES, 600)] * 9) == 11 + STEADY_SLICES
-    )
+FIRST_LOOK_US = FIRST_SLICES * SLICE_FRAMES / RATE_PER_US
 
 
-def test_a_level_may_move_by_a_hundredth_of_its_buffer():
-    nic = adapter()
-    wavering = [(100 * US, SLICE_FRAMES, 500 + 9 * (i % 2)) for i in range(9)]
-    assert slices_until_settled(nic, warmup_of(nic), wavering) == 1 + STEADY_SLICES
-    nic = adapter()
-    wavering = [(100 * US, SLICE_FRAMES, 500 + 11 * (i % 2)) for i in range(9)]
-    assert slices_until_settled(nic, warmup_of(nic), wavering) is None
+def test_a_steady_run_is_recognised_at_the_first_look():
+    assert settled_at_us(lambda _: (RATE_PER_US, 5.0, 500)) == FIRST_LOOK_US
 
 
-def test_a_changing_rate_is_waited_for():
-    """Each slice of 2000 frames takes a third longer than the one before, until the last ones."""
-    nic = adapter()
-    slowing = [(round(100 * US * 1.33**i), SLICE_FRAMES, 500) for i in range(6)]
-    steady = [slowing[-1]] * 9
-    assert slices_until_settled(nic, warmup_of(nic), slowing + steady) == 6 + STEADY_SLICES
+@pytest.mark.parametrize("filling_us", [5_000, 20_000, 200_000])
+def test_filling_buffers_are_waited_for(filling_us):
+    """The straight rise is past, and all but the end of it in the third that MSER-5 may cut off."""
+    at_us = settled_at_us(lambda now_us: (RATE_PER_US, 5.0, min(800.0, 800 * now_us / filling_us)))
+    assert 2.5 * filling_us <= at_us <= 6 * filling_us
 
 
-def test_one_slice_out_of_line_starts_the_count_again():
-    nic = adapter()
-    steps = [(100 * US, SLICE_FRAMES, 500)] * 3 + [(100 * US, SLICE_FRAMES, 900)] + [(100 * US, SLICE_FRAMES, 900)] * 9
-    assert slices_until_settled(nic, warmup_of(nic), steps) == 4 + STEADY_SLICES
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_relaxing_latency_is_waited_for_in_noise(seed):
+    """A queue near saturation: 4 ms of memory, 20 % of noise in each slice; 4 memories leave less than 2 %."""
+    generator = np.random.default_rng(seed)
+    noise = generator.normal(1, 0.2, 10 * MOST_SLICES).tolist()
+    at_us = settled_at_us(lambda now_us: (RATE_PER_US, 50 * (1 - np.exp(-now_us / 4_000)) * noise.pop(), 500))
+    assert at_us >= 4 * 4_000
 
 
-def test_a_slow_load_is_judged_by_its_levels():
-    """Slices of 1 ms with a few frames, whose number says nothing."""
-    nic = adapter()
-    steps = [(SLICE_FS, frames, 0) for frames in (5, 9, 2, 14, 7, 3)]
-    assert slices_until_settled(nic, warmup_of(nic), steps) == 1 + STEADY_SLICES
+@pytest.mark.parametrize(
+    ("name", "course"),
+    [
+        ("rate", lambda now_us: (RATE_PER_US + now_us / 1e5, 5.0, 500)),
+        ("latency", lambda now_us: (RATE_PER_US, 5 + now_us / 1e3, 500)),
+        ("rx_buffer", lambda now_us: (RATE_PER_US, 5.0, now_us / 1e2)),
+    ],
+)
+def test_what_never_settles_is_named(name, course):
+    warmup, machine = settled(course)
+    assert warmup.is_over() and machine.counters.delivered >= MOST_FRAMES
+    assert warmup.unsteady == (WORDS[name],)
 
 
-def test_it_ends_in_any_case():
-    nic = adapter()
-    wild = [(100 * US, SLICE_FRAMES, 1000 * (i % 2)) for i in range(MOST_SLICES + 5)]
-    assert slices_until_settled(nic, warmup_of(nic), wild) == MOST_SLICES
+def test_a_depth_matters_by_its_buffer():
+    """A rise that moves the mean behind the first third by less than half a hundredth of the buffer is none."""
+    rise = 2 * MATTERS * CAPACITY
+    assert settled_at_us(lambda now_us: (RATE_PER_US, 5.0, 500 + rise * now_us / FIRST_LOOK_US)) == FIRST_LOOK_US
+    warmup, _ = settled(lambda now_us: (RATE_PER_US, 5.0, 500 + 3 * rise * now_us / FIRST_LOOK_US), FIRST_SLICES)
+    assert warmup.unsteady == (WORDS["rx_buffer"],)
+
+
+def test_a_slow_load_is_looked_at_by_time():
+    """Three frames in each slice of 0.1 ms."""
+    assert settled_at_us(lambda _: (0.03, 5.0, 0)) == FIRST_SLICES * SLICE_FS / US
+
+
+def test_nothing_at_all_is_steady():
+    assert settled_at_us(lambda _: (0, 0.0, 0)) == FIRST_SLICES * SLICE_FS / US
+
+
+def test_a_slow_load_ends_by_time_in_any_case():
+    warmup, machine = settled(lambda now_us: (1e-6, 5.0, now_us / 1e2))
+    assert warmup.is_over() and machine.now_fs >= MOST_FS
+    assert warmup.unsteady == (WORDS["rx_buffer"],)
 
 
 def test_a_slice_ends_by_frames_or_by_time():
-    nic = adapter()
-    nic.now_fs, nic.counters.delivered = 7 * US, 100
-    assert warmup_of(nic).next_target() == (7 * US + SLICE_FS, 100 + SLICE_FRAMES)
+    machine = Machine()
+    machine.now_fs, machine.counters.delivered = 7 * US, 100
+    warmup = Warmup(config_of(run={"warmup": "auto"}), machine)
+    assert warmup.next_target() == (7 * US + SLICE_FS, 100 + SLICE_FRAMES)
 
 
 @pytest.mark.parametrize("warmup", ["0ns", "3us"])
 def test_a_given_warmup_is_one_slice_of_that_time(warmup):
-    nic = adapter()
-    given = warmup_of(nic, warmup)
+    given = Warmup(config_of(run={"warmup": warmup}), Machine())
     assert not given.is_over()
     assert given.next_target() == ({"0ns": 0, "3us": 3 * US}[warmup], layout.NEVER)
     given.look()
-    assert given.is_over()
+    assert given.is_over() and given.unsteady == ()
+
+
+# ---- The rules ----
+
+
+def standard_error(values):
+    """Return the square of the standard error of a mean, as the marginal standard error rule has it."""
+    return sum((value - np.mean(values)) ** 2 for value in values) / len(values) ** 2
+
+
+@given(st.lists(st.integers(0, 50), min_size=40, max_size=90))
+def test_the_cut_has_the_least_standard_error_of_the_rest(series):
+    """Of all cuts that leave five means of five; of equal ones the first."""
+    n_means = len(series) // 5
+    means = np.array(series[len(series) - 5 * n_means :]).reshape(n_means, 5).mean(axis=1)
+    errors = [standard_error(means[cut:]) for cut in range(n_means - 4)]
+    found = truncation(series)
+    cut = round(found.share * n_means)
+    assert errors[cut] == pytest.approx(min(errors), abs=1e-9)
+    assert found.mean == pytest.approx(means[cut:].mean())
+    assert found.mean_behind_most == pytest.approx(means[n_means // 3 :].mean())
+
+
+def test_a_series_of_less_than_eight_means_says_nothing():
+    assert truncation([1.0] * 39) is None and drift([1.0] * 39) is None
+    assert truncation([1.0] * 40).share == 0 and drift([1.0] * 40) == 0
+
+
+def test_a_drift_is_told_from_chance():
+    """White noise passes; with a rise of four standard deviations over its length it does not."""
+    generator = np.random.default_rng(7)
+    noises = [generator.normal(0, 1, 200) for _ in range(200)]
+    assert sum(drift(noise) != 0 for noise in noises) <= 2
+    rise = np.linspace(0, 4, 200)
+    found = [change for noise in noises if (change := drift(noise + rise))]
+    assert len(found) >= 190 and np.mean(found) == pytest.approx(2, abs=0.05)
+
+
+def test_what_drifts_is_named_where_it_matters():
+    rising = np.linspace(90.0, 110.0, 80)
+    series = {"rate": rising, "rx_buffer": rising, "latency": np.full(80, 3.0)}
+    assert drifting_in(series, {"rx_buffer": 10_000.0}) == (WORDS["rate"],)
+    assert drifting_in(series, {"rx_buffer": 400.0}) == (WORDS["rate"], WORDS["rx_buffer"])
