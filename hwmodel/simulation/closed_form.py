@@ -57,8 +57,8 @@ def next_steps(config: Config) -> tuple[NextStep, ...]:
         found.append(
             NextStep(
                 key=key,
-                was=was,
-                value=value,
+                was=str(was),
+                value=str(value),
                 gbps=then.gbps,
                 mpps=then.mpps,
                 limited_by=then.limited_by,
@@ -75,20 +75,27 @@ def _differs(step: NextStep, now: Limits) -> bool:
     )
 
 
-def _steps(config: Config) -> Iterator[tuple[str, str, str]]:
+def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
+    """Yield the key, its value and the next one of each step."""
     pcie, nic, driver = config.pcie, config.nic, config.driver
     wider = [lanes for lanes in LANES if lanes > pcie.lanes][:1]
-    yield from (("pcie.lanes", str(pcie.lanes), str(lanes)) for lanes in wider)
+    yield from (("pcie.lanes", pcie.lanes, lanes) for lanes in wider)
     if pcie.generation < 3:
-        yield "pcie.generation", str(pcie.generation), str(pcie.generation + 1)
-    if pcie.max_payload_bytes < MOST_PAYLOAD_BYTES:
-        yield "pcie.max_payload", f"{pcie.max_payload_bytes}B", f"{2 * pcie.max_payload_bytes}B"
-    if pcie.max_read_request_bytes < MOST_PAYLOAD_BYTES:
-        yield "pcie.max_read_request", f"{pcie.max_read_request_bytes}B", f"{2 * pcie.max_read_request_bytes}B"
-    yield "pcie.tags", str(pcie.tags), str(min(256, 2 * pcie.tags))
-    yield "nic.rx_writeback_batch", str(nic.rx_writeback_batch), str(2 * nic.rx_writeback_batch)
-    yield "nic.fetch_batch", str(nic.fetch_batch), str(2 * nic.fetch_batch)
-    yield "driver.rx_interrupt_batch", str(driver.rx_interrupt_batch), str(2 * driver.rx_interrupt_batch)
-    yield "driver.tx_doorbell_batch", str(driver.tx_doorbell_batch), str(2 * driver.tx_doorbell_batch)
-    yield "nic.rx_ring", str(nic.rx_ring), str(2 * nic.rx_ring)
-    yield "nic.tx_ring", str(nic.tx_ring), str(2 * nic.tx_ring)
+        yield "pcie.generation", pcie.generation, pcie.generation + 1
+    for key, n_bytes in (
+        ("pcie.max_payload", pcie.max_payload_bytes),
+        ("pcie.max_read_request", pcie.max_read_request_bytes),
+    ):
+        if n_bytes < MOST_PAYLOAD_BYTES:
+            yield key, f"{n_bytes}B", f"{2 * n_bytes}B"
+    for key, number in (
+        ("pcie.tags", pcie.tags),
+        ("nic.rx_writeback_batch", nic.rx_writeback_batch),
+        ("nic.fetch_batch", nic.fetch_batch),
+        ("driver.rx_interrupt_batch", driver.rx_interrupt_batch),
+        ("driver.tx_doorbell_batch", driver.tx_doorbell_batch),
+        ("nic.rx_ring", nic.rx_ring),
+        ("nic.tx_ring", nic.tx_ring),
+    ):
+        if number > 0:
+            yield key, number, 2 * number
