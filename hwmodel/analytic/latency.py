@@ -204,6 +204,8 @@ def _writeback_enters_fs(config: Config, n_descriptors: int) -> int | None:
 def _rx_descriptors_fs(config: Config, n_needed: int) -> int:
     """Return how long a frame waits for the Rx descriptors that its ring has not fetched at the start."""
     nic, rules = config.nic, TlpRules.of(config)
+    # A captured frame that takes more than the ring or the cache holds is dropped as too long before it gets here.
+    n_needed = min(n_needed, nic.rx_ring - 1, nic.descriptor_cache)
     n_cached, n_known, batch = 0, nic.rx_ring - 1, nic.rx_fetch_batch
     while n_cached < nic.rx_prefetch and n_known >= batch and n_cached + batch <= nic.descriptor_cache:
         n_cached, n_known = n_cached + batch, n_known - batch
