@@ -92,9 +92,9 @@ def _kinds_of_items(arguments: tuple[Any, ...], n_items: int) -> tuple[Any, ...]
 def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> Any:
     """Build a value of type `kind` from JSON values; append what is wrong to `problems`.
 
-    Knows dataclasses, `X | None`, `tuple[X, ...]`, `tuple[X, Y]`, `Mapping[str, X]`, int, float, str and Any. Keys that
-    a dataclass does not have are ignored: results may carry more than this version knows. The returned value has no
-    meaning once a problem was appended.
+    Knows dataclasses, `X | None`, `tuple[X, ...]`, `tuple[X, Y]`, `Mapping[str, X]`, bool, int, float, str, Any. Keys
+    that a dataclass does not have are ignored: results may carry more than this version knows. The returned value has
+    no meaning once a problem was appended.
     """
     if kind is Any:
         return value
@@ -151,6 +151,8 @@ def _sequence(arguments: tuple[Any, ...], value: Any, path: Path, problems: list
 def _scalar(kind: Any, value: Any, path: Path, problems: list[Problem]) -> Any:
     if kind is str:
         return value if isinstance(value, str) else _wrong("a text", value, path, problems)
+    if kind is bool:
+        return value if isinstance(value, bool) else _wrong("true or false", value, path, problems)
     if kind is int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
