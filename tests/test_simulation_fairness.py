@@ -20,7 +20,7 @@ def flows(*rates: str) -> dict[str, object]:
 
 ON_OFF = {
     "workload.load": "500Mbps", "workload.arrivals": "on_off", "workload.peak_rate": "6Gbps", "workload.mean_burst": 64,
-    "run.duration": "5ms",
+    "run.duration": "4ms",
 }  # fmt: skip
 SERVED_IN_FULL = {
     "flows of unequal rates": flows("4Gbps", "100Mbps", "10Mbps"),
