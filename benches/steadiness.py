@@ -131,6 +131,8 @@ def verdicts(what: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Sum up by figure: the runs in which it holds or a warning stands, and of those without a warning."""
     for name in FIGURES:
         with_it = [outcome for outcome in outcomes if name in outcome.holds]
+        if not with_it:
+            continue
         n_told = sum(outcome.holds[name] or bool(outcome.warning) for outcome in with_it)
         silent = [outcome.holds[name] for outcome in with_it if not outcome.warning]
         word = "PASS" if n_told >= REQUIRED * len(with_it) else "below"

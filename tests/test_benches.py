@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benches import cosim, pcie, startup
+from benches import cosim, coverage, pcie, startup, steadiness
 from benches.comparison import Requirement, Spread, figure_text, in_turn, ratios, spread, table
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
@@ -85,11 +85,31 @@ def cosim_prints(lines):
     ]
 
 
+def bottleneck_prints(lines):
+    assert re.match(r"\d+ configurations, \d+ left out", lines[0])
+    assert sum("throughput rises by 2 % or more in" in line for line in lines) == 1
+
+
+def coverage_prints(lines):
+    assert [line.split()[0] for line in lines] == ["figure", *coverage.tallies(0.8)]
+    assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [True, *4 * [False]]
+    assert all(re.search(r" \d of 4 ", line) for line in lines[1:])
+
+
+def steadiness_prints(lines):
+    assert lines[0].startswith("configuration")
+    assert [line.split(", ")[0] for line in lines[5:]].count("near saturation") == len(steadiness.FIGURES)
+    assert all(re.search(r"\d of \d hold or warn .* (PASS|below); \d of \d hold where", line) for line in lines[5:])
+
+
 PRINTS = {
+    "bottleneck": bottleneck_prints,
     "cosim": cosim_prints,
+    "coverage": coverage_prints,
     "engine": engine_prints,
     "pcie": pcie_prints,
     "startup": startup_prints,
+    "steadiness": steadiness_prints,
     "switch_core": switch_core_prints,
 }
 
