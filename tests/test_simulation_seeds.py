@@ -1,0 +1,85 @@
+"""Several seeds in one call: the first one's result, and the spread of all beside runs of each seed alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import mean, stdev
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.results import Result
+from hwmodel.results.spread import Spread
+from hwmodel.simulation import simulate
+from hwmodel.simulation.seeds import FIGURES, simulate_seeds
+from tests.simulation_cases import config_of
+
+CONFIG = config_of(
+    workload={"pattern": "uniform", "frame_bytes": 570, "load": "2Gbps", "arrivals": "poisson"},
+    run={"warmup": "100us", "duration": "5ms", "seed": 7},
+)
+T_975 = {1: 12.706, 2: 4.303}  # Student's t, 97.5 %, NIST/SEMATECH
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return [simulate(config_from_mapping(CONFIG.resolved(), {"run.seed": 7 + i})) for i in range(3)]
+
+
+@pytest.fixture(scope="module")
+def together():
+    return simulate_seeds(CONFIG, 3)
+
+
+def test_the_result_is_that_of_the_first_seed(alone, together):
+    assert together.spread != ()
+    assert replace(together, spread=(), warnings=alone[0].warnings) == alone[0]
+    assert together.warnings[: len(alone[0].warnings)] == alone[0].warnings
+
+
+def test_the_spread_is_that_of_runs_of_each_seed(alone, together):
+    scalars = [result.scalars() for result in alone]
+    assert {one.name for one in together.spread} == {name for name in FIGURES if scalars[0][name]}
+    for one in together.spread:
+        values = [each[one.name] for each in scalars]
+        assert one.seeds == (7, 8, 9)
+        assert list(one.values) == values
+        half = T_975[2] * stdev(values) / 3**0.5
+        assert (one.mean, one.high - one.mean) == pytest.approx((mean(values), half), rel=1e-3)
+        assert one.mean - one.low == pytest.approx(one.high - one.mean)
+    by_name = {one.name: one for one in together.spread}
+    assert by_name["latency_ns.mean"].low < by_name["latency_ns.mean"].high
+
+
+def test_one_seed_has_a_spread_of_one():
+    for one in simulate_seeds(CONFIG, 1).spread:
+        assert (one.values, one.low, one.high) == ((one.mean,), None, None)
+
+
+def test_a_figure_that_some_seeds_lack_is_of_the_others():
+    # 1 % more than was offered is no rate: of short random windows some have one and some have none.
+    config = config_from_mapping(CONFIG.resolved(), {"run.duration": "1ms", "run.seed": 2})
+    found = simulate_seeds(config, 7)
+    (gbps,) = [one for one in found.spread if one.name == "totals.gbps"]
+    known = [value for value in gbps.values if value is not None]
+    assert 0 < len(known) < 7
+    assert gbps.mean == pytest.approx(mean(known))
+    lacking = {seed for seed, value in zip(gbps.seeds, gbps.values, strict=True) if value is None}
+    warned = {int(text.split()[1].rstrip(":")) for text in found.warnings if text.startswith("Seed ")}
+    assert lacking <= warned
+
+
+def test_progress_goes_from_seed_to_seed():
+    seen = []
+    simulate_seeds(CONFIG, 2, lambda share, text: seen.append((share, text)))
+    shares = [share for share, _ in seen]
+    assert min(shares) >= 0 and max(shares) <= 1
+    assert {text.split(",")[0] for _, text in seen} == {"seed 1 of 2", "seed 2 of 2"}
+    assert all((share >= 0.5) == text.startswith("seed 2") for share, text in seen if share != 0.5)
+
+
+def test_a_spread_is_read_back(together):
+    once = Result.from_json(together.to_json())
+    assert once.to_json() == together.to_json()
+    assert isinstance(once.spread[0], Spread)
+    assert once.spread[0].seeds == (7, 8, 9)
