@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
+from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -19,7 +20,7 @@ MOST_PAYLOAD_BYTES = 4096
 
 def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedForm:
     """Return the figures of a closed form that a result keeps."""
-    parts: dict[str, Any] = getattr(found, "latency_parts_fs", {})
+    parts_fs = found.latency_parts_fs
     return ClosedForm(
         link_name=found.link_name,
         gbps=found.gbps,
@@ -29,7 +30,7 @@ def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedFor
         up_bytes=found.up_bytes,
         down_bytes=found.down_bytes,
         unloaded_latency_ns=found.unloaded_latency_ns,
-        latency_parts_ns={name: time_fs / 1e6 for name, time_fs in parts.items() if time_fs is not None},
+        latency_parts_ns={name: part_fs / FS_PER_NS for name, part_fs in parts_fs.items() if part_fs is not None},
         ceilings=tuple(
             CeilingFigure(
                 resource=one.resource,
