@@ -78,7 +78,7 @@ def result_with(frames, waits_ns):
         totals=replace(base.totals, gbps=gbps, mpps=mpps),
         vms=(
             VmResult(name="vf0", tx_gbps=0.0, rx_gbps=0.0, rx_mpps=0.0),
-            VmResult(name="vf1", rx_gbps=gbps, rx_mpps=mpps),
+            VmResult(name="vf1", tx_gbps=None, rx_gbps=gbps, rx_mpps=mpps),
         ),
         latency_ns=latency,
         latency_from_doorbell_ns=NO_LATENCY,
