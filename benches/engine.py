@@ -110,7 +110,8 @@ def core_path_speed(lengths: Sequence[int], n_frames: int) -> Speed:
 
 def window_of(changes: Mapping[str, Any], n_frames: int) -> int:
     """Give the simulated nanoseconds in which the adapter delivers about so many frames."""
-    return round(n_frames / hwmodel.simulate(configured(changes, n_frames)).totals.mpps * 1000)
+    window = hwmodel.simulate(configured(changes, n_frames)).window
+    return round(n_frames * window.duration_ns / window.vm_frames)
 
 
 def frames_in_window(changes: Mapping[str, Any], window_ns: int) -> int:

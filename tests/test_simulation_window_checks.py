@@ -106,12 +106,15 @@ def test_a_burst_is_the_larger_of_the_batches_that_hide_frames():
 class Window:
     """A span of so many frames in so much time."""
 
-    def __init__(self, n, fs, n_receiving=1, n_bytes=None):
+    def __init__(self, n, fs, n_receiving=1, n_bytes=None, n_dropped=0):
         self.frames, self.fs, self.n_receiving = n, fs, n_receiving
         self._counts = {
             "vm_copies": n,
             "delivered_to_wire": 0,
             "delivered_bytes": 64 * n if n_bytes is None else n_bytes,
+            "dropped": n_dropped,
+            "copies_dropped": n_dropped,
+            "mirrored_dropped": 0,
         }
 
     def count(self, name):
@@ -131,6 +134,8 @@ CEILING = SimpleNamespace(mpps=1.0, gbps=0.512, limited_by="up")
         (Window(10, 10 * 10**9), None),
         (Window(1000, 991 * 10**9), None),
         (Window(1000, 989 * 10**9), "caught 1.1 % more than the closed form's 1 Mpps, by the bursts"),
+        (Window(190, 188 * 10**9, n_dropped=50), "caught 1.1 %"),  # two frames more: its two ends may hold them
+        (Window(1000, 900 * 10**9, n_dropped=50), None),  # 100 more: beside what is dropped
         (Window(1000, 1000 * 10**9, n_bytes=65 * 1000), "caught 1.6 % more than the closed form's 0.512 Gb/s"),
     ],
 )

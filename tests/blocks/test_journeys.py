@@ -195,7 +195,8 @@ def test_copies_of_a_frame_whose_first_was_lost_keep_its_stamps():
     nic.copy_kind[1].delta_bytes = 10  # it would just fit without
     switch_frame(nic, 7, frame)
     (place,) = open_places(nic) - before
-    assert stamped(nic, place, "offered_fs", "buffered_fs") == [5] * 9 + [7, 7, 7]
+    assert stamped(nic, place, "offered_fs", "sent_fs") == [5] * 9 + [7, 7]
+    assert nic.rx_fifo.ring[0].entered_fs == 7  # where it stands until its write starts
     assert nic.journeys.lost_fs == 2
 
 
@@ -207,7 +208,8 @@ def received_by_vf1(nic, now_fs, n_bytes=60):
     copy = fifo.ring[fifo.tail & (layout.COPY_CAP - 1)]
     copy.n_bytes, copy.queue, copy.group, copy.copy_kind = n_bytes, VF1, -1, 0
     copy.journey = journey_from_wire(nic, now_fs, 0, -1)
-    for name in ("switched_fs", "sent_fs", "buffered_fs"):
+    copy.entered_fs = now_fs
+    for name in ("switched_fs", "sent_fs"):
         nic.journeys.slot[copy.journey][name] = now_fs
     fifo.tail += 1
     serve_rx_buffer(nic, now_fs)

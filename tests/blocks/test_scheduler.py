@@ -297,7 +297,7 @@ def test_the_wait_for_descriptors_is_a_stall_where_rings_hold_more_than_is_asked
     """The cache of 3 has room for one batch of 2; the third descriptor waits; nothing is there to send until 300."""
     nic = machine(nic={"fetch_batch": 2, "descriptor_cache": 3})
     nic.tx_queue[VF0].known = nic.scheduler.n_told = 3
-    fetch_tx(nic, VF0)
+    fetch_tx(nic, 0, VF0)
     assert nic.scheduler.n_told == 1
     pick(nic, 100)
     cache_frames(nic, VF0, [60])
