@@ -261,9 +261,12 @@ def test_memory_does_not_grow_with_the_run():
     def peak_rss_mb(duration):
         code = (
             "import json, sys\n"
-            "from tests.run_cases import POLLED, result_of\n"
+            "from hwmodel import simulate\n"
+            "from hwmodel.config import config_from_mapping\n"
+            "from tests.run_cases import POLLED, merged\n"
             "machine = {'nic': {'vfs': 4}, 'workload': {'frame_bytes': 64}}\n"
-            "result = result_of(POLLED, machine, {'run': {'warmup': '0us', 'duration': sys.argv[1]}})\n"
+            "machine = merged(POLLED, machine, {'run': {'warmup': '0us', 'duration': sys.argv[1]}})\n"
+            "result = simulate(config_from_mapping(machine))\n"
             "print(json.dumps([result.totals.delivered_frames, result.host_run.peak_rss_mb]))"
         )
         done = subprocess.run([sys.executable, "-c", code, duration], capture_output=True, text=True, check=True)
