@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.results import filled_columns
-from hwmodel.simulation.measurement import LATENCIES, area_of
+from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs
 from hwmodel.simulation.warmup import BUFFERS
 
 if TYPE_CHECKING:
@@ -96,27 +96,18 @@ class Marks:
             counts={name: int(nic.counters[name]) for name in COUNTS},
             wire_tx_bytes=int(nic.wire_tx_bytes),
             wire_rx_bytes=int(nic.wire_rx_bytes),
-            up_busy_fs=_busy_fs(nic.up, int(nic.now_fs)),
-            down_busy_fs=_busy_fs(nic.down, int(nic.now_fs)),
+            up_busy_fs=busy_and_ahead_fs(nic.up, int(nic.now_fs))[0],
+            down_busy_fs=busy_and_ahead_fs(nic.down, int(nic.now_fs))[0],
             sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
             received=np.concatenate((bytes_to, frames_to)),
-            latency={name: (int(_latency(nic, name).n), float(_latency(nic, name).sum_fs)) for name in LATENCIES},
+            latency={name: (int(nic[name].n), float(nic[name].sum_fs)) for name in LATENCIES},
             histogram={name: self._row(name, row) for name, row in LATENCIES.items()},
             areas={name: area_of(nic[name], int(nic.now_fs)) for name in BUFFERS},
         )
 
     def _row(self, name: str, row: int) -> tuple[int, npt.NDArray[np.int32]]:
-        latency = _latency(self.nic, name)
+        latency = self.nic[name]
         if not latency.n:
             return 0, np.zeros(0, np.int32)
         columns = filled_columns(int(latency.lowest_fs), int(latency.highest_fs), layout.HISTOGRAM_BUCKETS)
         return columns.start, self.nic["histogram"][row, columns].copy()
-
-
-def _latency(nic: Any, name: str) -> Any:
-    return nic[name]
-
-
-def _busy_fs(link: Any, now_fs: int) -> int:
-    ahead_fs = max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
-    return int(link.busy_fs) - ahead_fs

@@ -16,25 +16,8 @@ if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
 
 GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
-COUNTERS = (
-    "offered",
-    "delivered",
-    "dropped",
-    "delivered_to_wire",
-    "from_wire",
-    "copies_made",
-    "copies_delivered",
-    "copies_dropped",
-    "switched",
-    "wire_copies",
-    "rx_copies",
-    "rx_descriptors",
-    "delivered_bytes",
-    "vm_copies",
-    "mirrored_made",
-    "mirrored",
-    "mirrored_dropped",
-)
+# All but the counts by reason or function, which are arrays.
+COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
 # Latencies of the state, and the histogram row that each has.
 LATENCIES = {
     "delivery": layout.DELIVERY_HISTOGRAM,
@@ -174,11 +157,17 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
     )
 
 
-def _link(link: Any, now_fs: int) -> LinkSnapshot:
-    """Copy a link's sums; what is left of the TLP on it counts later."""
+def busy_and_ahead_fs(link: Any, now_fs: int) -> tuple[int, int]:
+    """Return for how long a link was busy up to now, and what is left of the TLP on it, which counts later."""
     ahead_fs = max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
+    return int(link.busy_fs) - ahead_fs, ahead_fs
+
+
+def _link(link: Any, now_fs: int) -> LinkSnapshot:
+    """Copy a link's sums."""
+    busy_fs, ahead_fs = busy_and_ahead_fs(link, now_fs)
     return LinkSnapshot(
-        busy_fs=int(link.busy_fs) - ahead_fs,
+        busy_fs=busy_fs,
         ahead_fs=ahead_fs,
         n_tlps=np.array(link.n_tlps),
         n_bytes=np.array(link.n_bytes),

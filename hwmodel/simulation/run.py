@@ -16,7 +16,7 @@ from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.deliveries import take_log
-from hwmodel.simulation.intervals import sureness_of, too_wide
+from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
 from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.marks import Marks
@@ -200,8 +200,8 @@ class Run:
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
-        end = take_snapshot(self.state[0], self.book)
-        result = self.figures(end)
+        assert self.start is not None
+        result, _ = self.figures(MeasuredWindow(self.start, take_snapshot(self.state[0], self.book)))
         return not too_wide(self.config, result)
 
     def finish(self) -> None:
@@ -280,12 +280,11 @@ class Run:
         except InputError:  # a capture of frames that all are dropped, which a run may well be made for
             return None
 
-    def figures(self, end: Snapshot) -> Result:
-        """Make the result of the window up to a snapshot, without the closed form and warnings."""
-        assert self.start is not None
-        result = make_result(self.config, self.workload, self.book, MeasuredWindow(self.start, end))
+    def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
+        """Make the result of a window with its intervals, without the closed form and warnings."""
+        result = make_result(self.config, self.workload, self.book, window)
         sureness = sureness_of(result, self.marks, burst_frames(self.config))
-        return replace(result, intervals=sureness.intervals)
+        return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
         """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold."""
@@ -293,10 +292,7 @@ class Run:
         found = self.closed_form()
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, found)
-        window = MeasuredWindow(self.start, self.end, gives_rates=too_short is None)
-        result = make_result(self.config, self.workload, self.book, window)
-        sureness = sureness_of(result, self.marks, burst_frames(self.config))
-        result = replace(result, intervals=sureness.intervals)
+        result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
