@@ -23,6 +23,7 @@ from hwmodel.analytic.latency import (
 )
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
+from hwmodel.analytic.lone_frame import way_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.traffic import Demand, Traffic, demand_of
 from hwmodel.analytic.transactions import Transaction, transactions_of
@@ -56,6 +57,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
     frames_per_s, bits_per_s = _delivered(demand, rate)
     longest = max(n_bytes for n_bytes, _ in demand.sought.sizes)
     has_latency = _goes_from_vm_to_vm(demand.sought)
+    way = way_of(config, *demand.sought.first, longest) if demand.sought.first else None
     first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=link_name_of(config.pcie),
@@ -74,7 +76,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
         sizes=demand.sought.sizes,
         round_trip_bytes=first_read,
         latency_steps=frame_latency_steps(config, longest) if has_latency else (),
-        latency_parts_fs=frame_parts_fs(config, longest) if has_latency else {},
+        latency_parts_fs=frame_parts_fs(config, way) if way else {},
         notes=(*_notes(config), *(why_never_taken(config, longest) if has_latency else ())),
     )
 

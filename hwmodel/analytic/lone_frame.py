@@ -1,0 +1,75 @@
+"""The way of one frame of a workload: from which function, to whom, how long it is with the tags it has there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router
+from hwmodel.analytic.walk import Way
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.station import Port
+
+_TAG_MODES = ("vn_tag", "e_tag")  # the bridge above owns VLANs, and a C-TAG stays as it was
+_DEFAULT_S_CHANNEL = (None, 1)
+
+
+def way_of(config: Config, source: str, target: str, frame_bytes: int) -> Way | None:
+    """Return the way of a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
+
+    `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). It passes every filter, and ends where it
+    leaves by the wire. Approximated: a mirrored copy is as long as the frame.
+    """
+    route = Router(config).route(source, target)
+    if not route.stations and not route.to_wire:
+        return None
+    ports = {port.name: port for port in config.switch.ports}
+    n_bytes = frame_bytes - FCS_BYTES
+    bare = n_bytes - _sent_tag_bytes(config, ports, source, target)
+    copies = [(_function(name), bare + _kept_tag_bytes(config, ports, source, ports[name])) for name in route.stations]
+    return Way(
+        sender=None if source == UPLINK else _function(source),
+        n_bytes=n_bytes,
+        copies=tuple(sorted(copies)),
+        mirrored=tuple(sorted((_function(name), n_bytes) for name in route.mirrored)),
+        wire_bytes=_wire_bytes(config, n_bytes, bare, route) if route.to_wire else None,
+    )
+
+
+def _function(name: str) -> int:
+    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
+
+
+def _vlan(config: Config, ports: dict[str, Port], source: str, target: str) -> int:
+    """Return the VLAN of a made-up frame that is bridged by VLAN."""
+    if source != UPLINK:
+        return ports[source].port_vlan
+    if target not in GROUPS:
+        return ports[target].port_vlan
+    return config.switch.uplink.native_vlan or next(port.port_vlan for port in ports.values() if port.enabled)
+
+
+def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target: str) -> int:
+    """Return the bytes of the tags with which a made-up frame comes and which the switch takes off."""
+    mode = config.switch.mode
+    if source != UPLINK:
+        return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in _TAG_MODES)
+    if mode in _TAG_MODES:
+        return TAG_BYTES[mode]
+    in_channel = mode == "multichannel" and ports[target].s_channel not in _DEFAULT_S_CHANNEL
+    is_tagged = _vlan(config, ports, source, target) != config.switch.uplink.native_vlan
+    return TAG_BYTES["s"] * in_channel + TAG_BYTES["c"] * is_tagged
+
+
+def _kept_tag_bytes(config: Config, ports: dict[str, Port], source: str, station: Port) -> int:
+    """Return the bytes of the tag with which a station gets the frame."""
+    if config.switch.mode in _TAG_MODES:
+        return 0
+    return TAG_BYTES["c"] * (_vlan(config, ports, source, station.name) not in station.untagged)
+
+
+def _wire_bytes(config: Config, n_bytes: int, bare_bytes: int, route: Route) -> int:
+    return (n_bytes if config.switch.mode in _TAG_MODES else bare_bytes) + route.tag_bytes
