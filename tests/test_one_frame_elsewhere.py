@@ -6,7 +6,9 @@ from dataclasses import asdict
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.analytic.latency import frame_parts_fs
+from hwmodel.analytic.lone_frame import way_of
 from tests.one_frame import (
     ALONE,
     BROADCAST,
@@ -89,10 +91,11 @@ def test_by_the_switch_core(tmp_path, name):
     run = begin_one(tmp_path, changes, n_bytes=n_bytes)
     result = check_one(run)
     assert round(result.latency_ns.min * NS) == expected_fs
-    by_closed_form = frame_parts_fs(run.config, n_bytes)
-    to_the_edge_fs = parts_of_one(run)["switch"] - by_closed_form["switch"]
-    assert 0 <= to_the_edge_fs < CYCLE
-    assert parts_of_one(run) == by_closed_form | {"switch": by_closed_form["switch"] + to_the_edge_fs}
+    way = way_of(run.config, "vf0", "vf1", n_bytes)
+    assert parts_of_one(run) == frame_parts_fs(run.config, way, after_edge_fs=POSTED % CYCLE)
+    at_an_edge = limits(run.config).latency_parts_fs
+    assert at_an_edge == frame_parts_fs(run.config, way)
+    assert abs(at_an_edge["switch"] - parts_of_one(run)["switch"]) < CYCLE
     n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
     assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router
-from hwmodel.analytic.walk import Way
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 _TAG_MODES = ("vn_tag", "e_tag")  # the bridge above owns VLANs, and a C-TAG stays as it was
 _DEFAULT_S_CHANNEL = (None, 1)
+
+
+@dataclass(frozen=True)
+class Way:
+    """Hold the way of one frame; functions by number, PF 0 and VF K being K + 1, lengths in bytes without FCS.
+
+    `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
+    are made, and behind them the `mirrored` ones; `wire_bytes`: what goes on the wire, None where nothing does.
+    """
+
+    sender: int | None
+    n_bytes: int
+    copies: tuple[tuple[int, int], ...] = ()
+    mirrored: tuple[tuple[int, int], ...] = ()
+    wire_bytes: int | None = None
 
 
 def way_of(config: Config, source: str, target: str, frame_bytes: int) -> Way | None:

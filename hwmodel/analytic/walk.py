@@ -16,9 +16,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
+from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
-from hwmodel.analytic.walk_link import Action, Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction
+from hwmodel.analytic.walk_link import (
+    Action,
+    Clock,
+    Credits,
+    Direction,
+    Iommu,
+    Lane,
+    Phase,
+    Place,
+    Rank,
+    Transaction,
+    nothing,
+)
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.results.latency_parts import PARTS
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -26,21 +39,6 @@ from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-
-
-@dataclass(frozen=True)
-class Way:
-    """Hold the way of one frame; functions by number, PF 0 and VF K being K + 1, lengths in bytes without FCS.
-
-    `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
-    are made, and behind them the `mirrored` ones; `wire_bytes`: what goes on the wire, None where nothing does.
-    """
-
-    sender: int | None
-    n_bytes: int
-    copies: tuple[tuple[int, int], ...] = ()
-    mirrored: tuple[tuple[int, int], ...] = ()
-    wire_bytes: int | None = None
 
 
 @dataclass
@@ -86,6 +84,7 @@ def walk(config: Config, way: Way, read_latency_fs: int, after_edge_fs: int = 0)
 class _Machine:
     def __init__(self, config: Config, way: Way, read_latency_fs: int) -> None:
         self._config, self._way = config, way
+        self._sender = way.sender or 0
         self._rules = TlpRules.of(config)
         self.clock = Clock()
         self._iommu = Iommu(self.clock, config.host.iotlb)
@@ -98,6 +97,7 @@ class _Machine:
         self._rx_room = config.nic.rx_buffer_bytes
         self._is_writing = False
         self._n_reads_left = 0
+        self._core_free_fs: dict[int, int] = {}
         self.ends_fs: dict[str, int] = {}
 
     def _link(self) -> tuple[Direction, Direction]:
@@ -126,19 +126,19 @@ class _Machine:
     def _write_back(self, rank: Rank, memory: tuple[str, int], n: int, told_by_interrupt: bool, then: Action) -> None:
         """Write `n` descriptors, the first of their ring, back; what is told by an interrupt counts when received."""
         tlps = list(self._write(memory, 0, DESCRIPTOR_BYTES * n))
-        after = {"received" if told_by_interrupt else "passed": then}
-        self._up.enter(Lane.POSTED, Transaction(tlps, rank=rank, **after))
+        received, passed = (then, nothing) if told_by_interrupt else (nothing, then)
+        self._up.enter(Lane.POSTED, Transaction(tlps, rank=rank, received=received, passed=passed))
 
     def _interrupt(self, rank: Rank, then: Action) -> None:
         (tlp,) = self._rules.write(0, REGISTER_BYTES)
         self._up.enter(Lane.POSTED, Transaction([(tlp, None)], passed=then, rank=rank))
 
-    def _by_batch_or_timer(self, n_held: int, batch: int, write_back: Action) -> None:
+    def _by_batch_or_timer(self, n_held: int, batch: int, write_back: Action, port: int) -> None:
         timeout_fs = self._config.nic.writeback_timeout_fs
         if n_held >= batch:
             write_back()
         elif timeout_fs is not None:
-            self.clock.at(self.clock.now_fs + timeout_fs, Phase.TIMER, write_back)
+            self.clock.at(self.clock.now_fs + timeout_fs, Phase.TIMER, write_back, port)
 
     # Sending.
 
@@ -150,23 +150,24 @@ class _Machine:
 
     def _told(self) -> None:
         self._end("doorbell", "tx_ring")
-        self._reads.request(ReadClass.TX_DESCRIPTOR, ("Tx ring", self._way.sender), 0, DESCRIPTOR_BYTES, self._descriptor_in)
+        memory = "Tx ring", self._sender
+        self._reads.request(ReadClass.TX_DESCRIPTOR, memory, 0, DESCRIPTOR_BYTES, self._descriptor_in)
 
     def _descriptor_in(self, _n_bytes: int) -> None:
         self._end("tx_descriptor_fetch", "scheduler", "tx_room")
-        memory, offset = ("Tx buffers", self._way.sender), self._config.host.buffer_offset_bytes
+        memory, offset = ("Tx buffers", self._sender), self._config.host.buffer_offset_bytes
         self._n_reads_left = self._reads.request(ReadClass.PAYLOAD, memory, offset, self._way.n_bytes, self._payload_in)
 
     def _payload_in(self, _n_bytes: int) -> None:
         self._n_reads_left -= 1
         if self._n_reads_left == 0:
-            self._by_batch_or_timer(1, self._config.nic.tx_writeback_batch, self._sent)
+            self._by_batch_or_timer(1, self._config.nic.tx_writeback_batch, self._sent, self._sender)
             self.enter_switch()
 
     def _sent(self) -> None:
         batch = self._config.driver.tx_interrupt_batch
-        then = partial(self._interrupt, Rank.TX_INTERRUPT, lambda: None) if batch == 1 else lambda: None
-        self._write_back(Rank.TX_WRITEBACK, ("Tx ring", self._way.sender), 1, batch > 0, then)
+        then = partial(self._interrupt, Rank.TX_INTERRUPT, nothing) if batch == 1 else nothing
+        self._write_back(Rank.TX_WRITEBACK, ("Tx ring", self._sender), 1, batch > 0, then)
 
     # The switch.
 
@@ -232,7 +233,7 @@ class _Machine:
         self._serve_head()
 
     def _serve_head(self) -> None:
-        """Fetch what the head of the Rx buffer lacks; write it when that is there and the frame before is on its way."""
+        """Fetch what the head of the Rx buffer lacks; write it when that is there and the copy before is on its way."""
         if not self._in_rx_buffer:
             return
         copy, nic = self._in_rx_buffer[0], self._config.nic
@@ -262,7 +263,7 @@ class _Machine:
         self._up.enter(Lane.POSTED, Transaction(tlps, received=received, chosen=self._payload_chosen, left=left))
         self._note(copy, "rx_descriptor")
         write_back = partial(self._write_copy_back, copy, n_descriptors)
-        self._by_batch_or_timer(n_descriptors, self._config.nic.rx_writeback_batch, write_back)
+        self._by_batch_or_timer(n_descriptors, self._config.nic.rx_writeback_batch, write_back, copy.ring.number)
         copy.ring.cached, copy.ring.coming = copy.ring.cached - n_descriptors, copy.ring.coming - n_descriptors
         self._prefetch(copy.ring)
 
@@ -295,8 +296,12 @@ class _Machine:
 
     def _visible(self, copy: _Copy) -> None:
         self._note(copy, "interrupt")
+        function = copy.ring.number // self._config.nic.queues_per_vf
+        core = function % self._config.host.cores
+        free_fs = max(self.clock.now_fs, self._core_free_fs.get(core, 0)) + self._config.driver.frame_time_fs
+        self._core_free_fs[core] = free_fs
         if copy.is_first:
-            self.ends_fs["guest_queue"] = self.clock.now_fs + self._config.driver.frame_time_fs
+            self.ends_fs["guest_queue"] = free_fs
 
 
 def _has_interrupts(config: Config) -> bool:

@@ -64,26 +64,26 @@ def nothing() -> None:
 
 
 class Clock:
-    """Hold the events to come, by time, then phase, then order of entry."""
+    """Hold the events to come, by time, then phase, then port, then order of entry."""
 
     def __init__(self) -> None:
         self.now_fs = 0
         self.turn = 0
         self.links: list[Direction] = []
-        self._events: list[tuple[int, int, int, Action]] = []
+        self._events: list[tuple[int, int, int, int, Action]] = []
         self._n_entered = 0
 
-    def at(self, time_fs: int, phase: Phase, action: Action) -> None:
-        """Let an action take place at a time in fs."""
+    def at(self, time_fs: int, phase: Phase, action: Action, port: int = 0) -> None:
+        """Let an action take place at a time in fs; `port` is the order of the timers of one instant."""
         self._n_entered += 1
-        heappush(self._events, (time_fs, phase, self._n_entered, action))
+        heappush(self._events, (time_fs, phase, port, self._n_entered, action))
 
     def run(self) -> None:
         """Go on until nothing is to come; idle links choose when all else of an instant is over."""
         while self._events:
             self.now_fs = self._events[0][0]
             while self._events and self._events[0][0] == self.now_fs:
-                heappop(self._events)[3]()
+                heappop(self._events)[-1]()
             self.turn += 1
             for link in self.links:
                 link.choose()
