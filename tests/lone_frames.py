@@ -18,7 +18,6 @@ import numpy as np
 
 from hwmodel.analytic import core_timing, limits
 from hwmodel.analytic.latency import frame_parts_fs
-from hwmodel.analytic.lone_frame import way_of
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.wire.pcap_writer import PcapWriter
@@ -128,9 +127,9 @@ def compare(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
     cycle_fs = core_timing.cycle_fs(config.switch.clock_hz)
     if config.switch.timing == "none":
         return found, dict(limits(config).latency_parts_fs)
-    way = way_of(config, *drawn.flow, drawn.frame_bytes)
-    assert way is not None
-    return found, frame_parts_fs(config, way, posted_fs % cycle_fs)
+    lone = limits(config).lone_frame
+    assert lone is not None
+    return found, frame_parts_fs(config, lone.way, posted_fs % cycle_fs)
 
 
 def _made_up(drawn: Drawn) -> Config:

@@ -8,7 +8,6 @@ import pytest
 
 from hwmodel.analytic import limits
 from hwmodel.analytic.latency import frame_parts_fs
-from hwmodel.analytic.lone_frame import way_of
 from tests.one_frame import (
     ALONE,
     BROADCAST,
@@ -91,11 +90,10 @@ def test_by_the_switch_core(tmp_path, name):
     run = begin_one(tmp_path, changes, n_bytes=n_bytes)
     result = check_one(run)
     assert round(result.latency_ns.min * NS) == expected_fs
-    way = way_of(run.config, "vf0", "vf1", n_bytes)
-    assert parts_of_one(run) == frame_parts_fs(run.config, way, after_edge_fs=POSTED % CYCLE)
-    at_an_edge = limits(run.config).latency_parts_fs
-    assert at_an_edge == frame_parts_fs(run.config, way)
-    assert abs(at_an_edge["switch"] - parts_of_one(run)["switch"]) < CYCLE
+    found = limits(run.config)
+    assert parts_of_one(run) == frame_parts_fs(run.config, found.lone_frame.way, after_edge_fs=POSTED % CYCLE)
+    assert abs(found.latency_parts_fs["switch"] - parts_of_one(run)["switch"]) < CYCLE
+    assert any("begins at a clock edge" in note for note in found.notes)
     n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
     assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)
 

@@ -1,8 +1,9 @@
 """The time of one frame, or of one read, on an empty link: every step in whole femtoseconds.
 
-A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. DLLPs that are sent one by one (`tlp4`, `tlp1`)
-are not counted: how many are due depends on what went before. A random read latency enters by its mean; the IOMMU's
-translation cache is taken to hit. The wait for the switch core's next clock edge, less than a cycle, is left out.
+A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random read latency enters by its mean. What the
+adapter could do, as sums to check by hand, leaves out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for
+credits, misses of the IOMMU's cache, what else is on the link, and the wait for the switch core's next clock edge, less
+than a cycle. The parts of a frame as configured have all of these: they come from a walk over both links (`walk.py`).
 """
 
 from __future__ import annotations
@@ -151,26 +152,20 @@ def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str
     return walk(config, way, mean_read_latency_fs(config), after_edge_fs)
 
 
-def why_never_taken(config: Config, frame_bytes: int) -> tuple[str, ...]:
-    """Say for what a frame alone waits for ever, where it does."""
-    found = []
-    if _waits_for_writebacks(config, len(_buffers(config, frame_bytes - FCS_BYTES))):
-        batch = config.nic.rx_writeback_batch
+def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
+    """Say for what a frame alone waits for ever, where it does; one that leaves by the wire waits for nothing."""
+    if not way.copies:
+        return ()
+    found, nic, driver = [], config.nic, config.driver
+    n_descriptors = len(_buffers(config, way.copies[0][1]))
+    if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
+        batch = nic.rx_writeback_batch
         found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch) without a timer")
-    if _waits_for_interrupts(config):
-        batch = config.driver.rx_interrupt_batch
-        found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer")
+    if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
+        found.append(
+            f"{driver.rx_interrupt_batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer"
+        )
     return tuple(f"A frame alone waits for ever: {reason}." for reason in found)
-
-
-def _waits_for_writebacks(config: Config, n_descriptors: int) -> bool:
-    """Say whether a frame of so many Rx descriptors, alone, is never written back: its batch has no timer."""
-    return n_descriptors < config.nic.rx_writeback_batch and config.nic.writeback_timeout_fs is None
-
-
-def _waits_for_interrupts(config: Config) -> bool:
-    """Say whether a frame alone never has an interrupt: several frames share one, and no timer raises it."""
-    return config.driver.rx_interrupt_batch > 1 and not config.driver.moderation_fs
 
 
 def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:

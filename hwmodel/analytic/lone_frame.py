@@ -32,8 +32,22 @@ class Way:
     wire_bytes: int | None = None
 
 
-def way_of(config: Config, source: str, target: str, frame_bytes: int) -> Way | None:
-    """Return the way of a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
+@dataclass(frozen=True)
+class LoneFrame:
+    """Hold a frame (`frame_bytes` with FCS): from where, to which of those who get it (the first), and its way."""
+
+    source: str
+    target: str
+    frame_bytes: int
+    way: Way
+
+    def to_dict(self) -> dict[str, str | int]:
+        """Give the JSON form."""
+        return {"from": self.source, "to": self.target, "bytes": self.frame_bytes}
+
+
+def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) -> LoneFrame | None:
+    """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
 
     `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). It passes every filter, and ends where it
     leaves by the wire. Approximated: a mirrored copy is as long as the frame.
@@ -44,14 +58,16 @@ def way_of(config: Config, source: str, target: str, frame_bytes: int) -> Way | 
     ports = {port.name: port for port in config.switch.ports}
     n_bytes = frame_bytes - FCS_BYTES
     bare = n_bytes - _sent_tag_bytes(config, ports, source, target)
-    copies = [(_function(name), bare + _kept_tag_bytes(config, ports, source, ports[name])) for name in route.stations]
-    return Way(
+    vlan = _vlan(config, ports, source, target)
+    stations = sorted(route.stations, key=_function)
+    way = Way(
         sender=None if source == UPLINK else _function(source),
         n_bytes=n_bytes,
-        copies=tuple(sorted(copies)),
-        mirrored=tuple(sorted((_function(name), n_bytes) for name in route.mirrored)),
+        copies=tuple((_function(to), bare + _kept_tag_bytes(config, ports[to], vlan)) for to in stations),
+        mirrored=tuple((_function(to), n_bytes) for to in sorted(route.mirrored, key=_function)),
         wire_bytes=_wire_bytes(config, n_bytes, bare, route) if route.to_wire else None,
     )
+    return LoneFrame(source, stations[0] if stations else UPLINK, frame_bytes, way)
 
 
 def _function(name: str) -> int:
@@ -74,16 +90,14 @@ def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target:
         return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in _TAG_MODES)
     if mode in _TAG_MODES:
         return TAG_BYTES[mode]
-    in_channel = mode == "multichannel" and ports[target].s_channel not in _DEFAULT_S_CHANNEL
+    in_channel = mode == "multichannel" and target in ports and ports[target].s_channel not in _DEFAULT_S_CHANNEL
     is_tagged = _vlan(config, ports, source, target) != config.switch.uplink.native_vlan
     return TAG_BYTES["s"] * in_channel + TAG_BYTES["c"] * is_tagged
 
 
-def _kept_tag_bytes(config: Config, ports: dict[str, Port], source: str, station: Port) -> int:
-    """Return the bytes of the tag with which a station gets the frame."""
-    if config.switch.mode in _TAG_MODES:
-        return 0
-    return TAG_BYTES["c"] * (_vlan(config, ports, source, station.name) not in station.untagged)
+def _kept_tag_bytes(config: Config, station: Port, vlan: int) -> int:
+    """Return the bytes of the tag with which a station gets a frame of a VLAN."""
+    return TAG_BYTES["c"] * (config.switch.mode not in _TAG_MODES and vlan not in station.untagged)
 
 
 def _wire_bytes(config: Config, n_bytes: int, bare_bytes: int, route: Route) -> int:

@@ -122,6 +122,7 @@ class Credits:
     def __init__(self, clock: Clock, headers: int, data: int, return_fs: int, drain_bps: int | None = None) -> None:
         self._clock, self._return_fs, self._drain_bps = clock, return_fs, drain_bps
         self._headers, self._data = headers or inf, data or inf
+        self._is_infinite = not (headers or data)
         self._drained_fs = 0
 
     def cover(self, tlp: Tlp) -> bool:
@@ -134,6 +135,8 @@ class Credits:
 
     def give_back(self, tlp: Tlp) -> None:
         """Begin the way back of the credits of a TLP that has been received, through the memory's drain."""
+        if self._is_infinite:
+            return
         self._drained_fs = max(self._drained_fs, self._clock.now_fs)
         if self._drain_bps is not None:
             self._drained_fs += tlp.data_bytes * BITS_PER_BYTE * FS_PER_S // self._drain_bps
@@ -209,9 +212,7 @@ class Direction:
         end_fs = now_fs + self._rate.transfer_fs(tlp.link_bytes)
         end_fs += self.dllp_pairs_due * self._rate.transfer_fs(2 * DLLP_BYTES)
         self.dllp_pairs_due = 0
-        self._clock.at(end_fs, self._arrives_in, partial(self._sent, one.left if is_last else nothing))
-        receive = partial(self._receive, lane, tlp, place, one if is_last else None)
-        self._clock.at(end_fs + self._flight_fs, self._arrives_in, receive)
+        self._clock.at(end_fs, self._arrives_in, partial(self._sent, lane, tlp, place, one if is_last else None))
         if is_last:
             queue.popleft()
             one.chosen()
@@ -229,23 +230,29 @@ class Direction:
     def _may_go(self, lane: Lane, one: Transaction) -> bool:
         return self._credits[lane].cover(one.tlps[one.n_chosen][0])
 
-    def _sent(self, left: Action) -> None:
+    def _sent(self, lane: Lane, tlp: Tlp, place: Place | None, ends: Transaction | None) -> None:
         self._is_busy = False
-        left()
+        if ends is not None:
+            ends.left()
+        if not self._flight_fs:
+            self._receive(lane, tlp, place, ends)
+            return
+        receive = partial(self._receive, lane, tlp, place, ends)
+        self._clock.at(self._clock.now_fs + self._flight_fs, self._arrives_in, receive)
 
     def _receive(self, lane: Lane, tlp: Tlp, place: Place | None, ends: Transaction | None) -> None:
         self._n_received += 1
-        period = self._rate.tlps_per_dllp_pair
+        period, now_fs = self._rate.tlps_per_dllp_pair, self._clock.now_fs
         if period and self._n_received % period == 0:
             self.opposite.dllp_pairs_due += 1
         if ends is not None:
             ends.received()
         passed = ends.passed if ends is not None else nothing
-        if lane is Lane.POSTED and self._iommu is not None:
-            passes_fs = self._iommu.passes_fs(place)
-            self._clock.at(passes_fs, Phase.UP, partial(self._pass, lane, tlp, passed))
-        else:
+        passes_fs = self._iommu.passes_fs(place) if lane is Lane.POSTED and self._iommu is not None else now_fs
+        if passes_fs == now_fs:
             self._pass(lane, tlp, passed)
+        else:
+            self._clock.at(passes_fs, Phase.UP, partial(self._pass, lane, tlp, passed))
 
     def _pass(self, lane: Lane, tlp: Tlp, passed: Action) -> None:
         self._credits[lane].give_back(tlp)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.transactions import Tlp, TlpRules
@@ -40,7 +40,9 @@ class Reads:
     def __init__(
         self, config: Config, clock: Clock, iommu: Iommu, links: tuple[Direction, Direction], read_latency_fs: int
     ) -> None:
-        self._rules, self._clock, self._iommu = TlpRules.of(config), clock, iommu
+        rules = TlpRules.of(config)
+        self._cut = lru_cache(lambda address, n_bytes: tuple(rules.reads(address, n_bytes)))
+        self._clock, self._iommu = clock, iommu
         self._read_latency_fs = read_latency_fs
         self._up, self._down = links
         self._tags_free, self._store_bps, self._stored_fs = config.pcie.tags, config.nic.store_rate_bps, 0
@@ -50,7 +52,7 @@ class Reads:
         self, read_class: ReadClass, memory: tuple[str, int], address: int, n_bytes: int, done: Callable[[int], None]
     ) -> int:
         """Let the reads of a transfer join their class; return how many. `done` is called with the bytes of each."""
-        reads = list(self._rules.reads(address, n_bytes))
+        reads = self._cut(address, n_bytes)
         for tlps in reads:
             n_read = sum(tlp.data_bytes for tlp in tlps)
             self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
