@@ -162,9 +162,8 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
         batch = nic.rx_writeback_batch
         found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch) without a timer")
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
-        found.append(
-            f"{driver.rx_interrupt_batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer"
-        )
+        batch = driver.rx_interrupt_batch
+        found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer")
     return tuple(f"A frame alone waits for ever: {reason}." for reason in found)
 
 

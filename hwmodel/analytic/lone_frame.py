@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, TAG_MODES, Route, Router
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.station import Port
 
-_TAG_MODES = ("vn_tag", "e_tag")  # the bridge above owns VLANs, and a C-TAG stays as it was
 _DEFAULT_S_CHANNEL = (None, 1)
 
 
@@ -87,8 +86,8 @@ def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target:
     """Return the bytes of the tags with which a made-up frame comes and which the switch takes off."""
     mode = config.switch.mode
     if source != UPLINK:
-        return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in _TAG_MODES)
-    if mode in _TAG_MODES:
+        return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in TAG_MODES)
+    if mode in TAG_MODES:
         return TAG_BYTES[mode]
     in_channel = mode == "multichannel" and target in ports and ports[target].s_channel not in _DEFAULT_S_CHANNEL
     is_tagged = _vlan(config, ports, source, target) != config.switch.uplink.native_vlan
@@ -97,8 +96,8 @@ def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target:
 
 def _kept_tag_bytes(config: Config, station: Port, vlan: int) -> int:
     """Return the bytes of the tag with which a station gets a frame of a VLAN."""
-    return TAG_BYTES["c"] * (config.switch.mode not in _TAG_MODES and vlan not in station.untagged)
+    return TAG_BYTES["c"] * (config.switch.mode not in TAG_MODES and vlan not in station.untagged)
 
 
 def _wire_bytes(config: Config, n_bytes: int, bare_bytes: int, route: Route) -> int:
-    return (n_bytes if config.switch.mode in _TAG_MODES else bare_bytes) + route.tag_bytes
+    return (n_bytes if config.switch.mode in TAG_MODES else bare_bytes) + route.tag_bytes
