@@ -28,7 +28,7 @@ from tests.one_frame import BASE, NOBODY, OUTSIDE
 Parts = dict[str, int | None]
 
 UPLINK_PORT = 0
-POSTED_NS = 2_000_137  # all Rx descriptors have come by then, with one tag and the slowest host too
+POSTED_NS = 10_000_137  # all Rx descriptors have come by then, with one tag and the slowest host too
 CHOICES: Mapping[str, list[Any]] = {
     "pcie.generation": [1, 2, 3],
     "pcie.lanes": [1, 2, 4, 8, 16],
@@ -59,6 +59,7 @@ CHOICES: Mapping[str, list[Any]] = {
     ],
     "host.cores": [1, 2, 3],
     "nic.vfs": [2, 3, 8],
+    "nic.queues_per_vf": [1, 1, 2, 4],
     "nic.tx_ring": [64, 100, 512],
     "nic.rx_ring": [64, 100, 512],
     "nic.fetch_batch": [1, 4, 8],
@@ -70,19 +71,25 @@ CHOICES: Mapping[str, list[Any]] = {
     "nic.descriptor_cache": [40, 48, 64],
     "nic.store_rate": [None, "2Gbps", "8Gbps", "80Gbps"],
     "nic.max_pps": [None, 1_000_000, 37_000_000],
+    "nic.tx_buffer": ["10KiB", "160KiB"],
     "nic.rx_buffer": ["10KiB", "16KiB", "512KiB"],
-    "driver.preset": [None, None, "kernel", "dpdk"],
+    "nic.drop_enable": [False, True],
     "driver.tx_doorbell_batch": [1, 8],
     "driver.refill_batch": [1, 8],
     "driver.rx_interrupt_batch": [0, 0, 1, 1, 2],
     "driver.tx_interrupt_batch": [0, 1, 2],
     "driver.moderation": ["0us", "0us", "3us", "50us"],
     "driver.frame_time": ["0ns", "20ns", "700ns"],
+    "switch.scheduler": ["round_robin", "weighted", "deficit", "strict"],
     "switch.timing": ["none", "none", "core"],
     "switch.bus_bits": [64, 128, 256, 512],
     "switch.clock": ["156.25MHz", "200MHz", "322.265625MHz"],
     "port.rate": ["1Gbps", "10Gbps"],
 }
+BASES: tuple[Mapping[str, Any], ...] = (
+    BASE, BASE, BASE, {}, {"driver": {"preset": "dpdk"}}, {"nic": {"preset": "82576"}},
+    {"nic": {"preset": "XL710"}, "driver": {"preset": "dpdk"}}, {"nic": {"preset": None}, "driver": {"preset": None}},
+)  # fmt: skip
 FRAME_BYTES = (64, 65, 100, 128, 257, 512, 1000, 1518, 1519, 4000, 9018)
 VLANS = [{"name": "vf0", "port_vlan": 10, "vlans": [10]}, {"name": "vf1", "port_vlan": 10, "vlans": [10]}]
 TAGGED = [{**VLANS[0], "admit": "tagged"}, {**VLANS[1], "untagged": []}]
@@ -103,6 +110,7 @@ FLOWS = (("vf0", "vf1"), ("vf0", "vf1"), ("vf0", "vf1"), ("vf0", "uplink"), ("up
 class Drawn(NamedTuple):
     """A machine, and the one frame that it is given."""
 
+    base: Mapping[str, Any]
     changes: dict[str, Any]
     flow: tuple[str, str]
     frame_bytes: int
@@ -113,10 +121,14 @@ def draw(seed: int) -> Drawn:
     chance = random.Random(seed)
     keys = chance.sample(sorted(CHOICES), chance.randint(1, len(CHOICES)))
     changes = {key: chance.choice(CHOICES[key]) for key in keys}
+    base = chance.choice(BASES)
+    if base.get("nic", {}).get("preset"):  # a device has as many functions and queues as it has
+        changes = {key: value for key, value in changes.items() if key not in ("nic.vfs", "nic.queues_per_vf")}
     switch = SWITCHES[chance.choice(["bridge", *SWITCHES])]
-    ports = [{"name": "all", "max_frame": "9728B"}, *switch.get("ports", [])]
+    of_all = {"name": "all", "max_frame": "9728B", "rate_limit": chance.choice([None, "1Gbps"])}
+    ports = [of_all, *switch.get("ports", [])]
     changes |= {f"switch.{key}": value for key, value in switch.items()} | {"switch.ports": ports}
-    return Drawn(changes, chance.choice(FLOWS), chance.choice(FRAME_BYTES))
+    return Drawn(base, changes, chance.choice(FLOWS), chance.choice(FRAME_BYTES))
 
 
 def compare(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
@@ -137,7 +149,7 @@ def _made_up(drawn: Drawn) -> Config:
     flow = {"pattern": "flows", "flows": [[source, target, "1Mbps"]]}
     workload = {"pattern": "broadcast"} if target == "broadcast" else flow
     workload |= {"frame_bytes": drawn.frame_bytes}
-    return config_from_mapping(BASE, {**drawn.changes, "workload": workload})
+    return config_from_mapping(drawn.base, {**drawn.changes, "workload": workload})
 
 
 def _run_alone(folder: Path, drawn: Drawn, made_up: Config) -> JourneyRun:
@@ -149,7 +161,8 @@ def _run_alone(folder: Path, drawn: Drawn, made_up: Config) -> JourneyRun:
     with PcapWriter(path) as writer:
         for at_ns, start, n_bytes in frames:
             writer.write(at_ns, start.ljust(60, b"\0"), n_bytes)
-    config = config_from_mapping(BASE, {**drawn.changes, "workload.pcap": str(path), "run.duration": "4ms"})
+    run_keys = {"workload.pcap": str(path), "run.warmup": "15us", "run.duration": "12ms"}
+    config = config_from_mapping(drawn.base, {**drawn.changes, **run_keys})
     run = JourneyRun(config, build_workload(config))
     run.go_through()
     return run

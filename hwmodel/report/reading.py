@@ -126,7 +126,8 @@ def lone_words(result: Result) -> str:
     closed, parts = result.closed_form, lone_parts(result)
     of = f": {closed.lone_frame}" if closed is not None and closed.lone_frame else ""
     endless = [PART_WORDS[name] for name, part_ns in parts.items() if part_ns == inf]
-    return f"One frame alone, by the closed form{of}" + (f"; never over: {endless[0]}" if endless else "")
+    until = f"; never over: {endless[0]}" if endless else ""
+    return f"One frame alone, as configured, by the closed form{of}{until}"
 
 
 def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
