@@ -99,6 +99,7 @@ SWITCHES: Mapping[str, dict[str, Any]] = {
     "VLAN": {"ports": VLANS},
     "tagged": {"ports": TAGGED},
     "mirrored": {"mirrors": [{"to": "pf", "from": "vf0", "direction": "ingress"}]},
+    "PF off": {"ports": [{"name": "pf", "enabled": False}]},
     "VEPA": {"mode": "vepa", "ports": TAGGED},
     "VN-Tag": {"mode": "vn_tag", "ports": [{"name": "vf0", "port_vlan": 10, "vlans": [10], "admit": "tagged"}]},
     "E-TAG": {"mode": "e_tag"},

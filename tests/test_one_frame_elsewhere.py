@@ -126,3 +126,10 @@ def test_bytes_of_a_frame_alone(tmp_path):
     assert up == none | {"payload": 1516, "tlp_overhead": 6 * 24, "read_request": 3 * 24, "descriptor": 24,
                          "writeback": 2 * 40, "interrupt": 2 * 28}  # fmt: skip
     assert down == none | {"payload": 1516, "tlp_overhead": 6 * 20, "descriptor": 36, "doorbell": 28}
+
+
+def test_a_window_may_begin_between_a_read_and_its_answer(tmp_path):
+    """With one tag the last of three functions fetches its Rx descriptors at 12 us; the window begins at 15 us."""
+    slow = {"host.read_latency": "6us", "pcie.tags": 1, "nic.rx_prefetch": 8}
+    use = begin_one(tmp_path, slow, to=NOBODY, of=OUTSIDE).result().pcie
+    assert (use.up.bytes.descriptor, use.down.bytes.descriptor) == (0, 20 + 8 * 16)

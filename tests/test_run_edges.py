@@ -11,8 +11,6 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.kernels import layout
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.run import MARKS
-from tests import one_frame
-from tests.one_frame import begin_one
 from tests.run_cases import (
     BATCHES_OF_ONE,
     OUTSIDE,
@@ -268,13 +266,6 @@ def test_a_backlog_beyond_the_model_is_told_and_not_forgotten(machine):
     for fifo in (run.state[0].loopback, run.state[0].mac_fifo):
         assert fifo.tail - fifo.head <= layout.COPY_CAP
     check_state(run, result)
-
-
-def test_a_window_may_begin_between_a_read_and_its_answer(tmp_path):
-    """With one tag the last of three functions fetches its Rx descriptors at 12 us; the window begins at 15 us."""
-    slow = {"host.read_latency": "6us", "pcie.tags": 1, "nic.rx_prefetch": 8}
-    result = begin_one(tmp_path, slow, to=one_frame.NOBODY, of=one_frame.OUTSIDE).result()
-    assert (result.pcie.up.bytes.descriptor, result.pcie.down.bytes.descriptor) == (0, 20 + 8 * 16)
 
 
 def test_a_log_of_deliveries_holds_what_one_interrupt_shows():
