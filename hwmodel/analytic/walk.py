@@ -19,25 +19,14 @@ from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
-from hwmodel.analytic.walk_link import (
-    Action,
-    Clock,
-    Credits,
-    Direction,
-    Iommu,
-    Lane,
-    Phase,
-    Place,
-    Rank,
-    Transaction,
-    nothing,
-)
+from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction, nothing
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.results.latency_parts import PARTS
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.walk_link import Action
     from hwmodel.config import Config
 
 
