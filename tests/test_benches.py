@@ -96,6 +96,12 @@ def coverage_prints(lines):
     assert all(re.search(r" \d of 4 ", line) for line in lines[1:])
 
 
+def load_sweep_prints(lines):
+    assert lines[0].startswith("configuration")
+    assert lines[1].split()[:2] == ["sriov_10g_gen2x4", "kernel"]
+    assert re.fullmatch(r"(\d+) of \1 falls of more than 5 % are told", lines[2])
+
+
 def steadiness_prints(lines):
     assert lines[0].startswith("configuration")
     assert [line.split(", ")[0] for line in lines[5:]].count("near saturation") == len(steadiness.FIGURES)
@@ -107,6 +113,7 @@ PRINTS = {
     "cosim": cosim_prints,
     "coverage": coverage_prints,
     "engine": engine_prints,
+    "load_sweep": load_sweep_prints,
     "pcie": pcie_prints,
     "startup": startup_prints,
     "steadiness": steadiness_prints,

@@ -188,3 +188,14 @@ def test_a_run_that_is_not_steady_at_its_end_says_so():
     slow = {"pattern": "to_wire", "frame_bytes": 1518, "load": "8Gbps"}
     found = warnings_of(nic={"tx_ring": 4096, "vfs": 2}, workload=slow, run={"warmup": "100us", "duration": "5ms"})
     assert any("not steady at its end" in text and "Tx rings" in text for text in found)
+
+
+def test_a_batch_that_a_timer_ends_is_no_batch_that_only_frames_fill():
+    rated = {
+        "workload": {"pattern": "pairs", "frame_bytes": 64, "load": "50Mbps"},
+        "run": {"warmup": "0ns", "duration": "5ms"},
+    }
+    both = {"nic": {"rx_writeback_batch": 8, "writeback_timeout": "50us"}}
+    assert not any("only later" in text for text in warnings_of(**both, driver={"rx_interrupt_batch": 1}, **rated))
+    (told,) = [text for text in warnings_of(**both, driver={"rx_interrupt_batch": 16}, **rated) if "only later" in text]
+    assert told.endswith("fill: driver.rx_interrupt_batch is 16 without a timer (driver.moderation).")

@@ -132,11 +132,8 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
         yield f"{words} delivered: {_batches(config)}"
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
-    waits = parts.get("writeback_batch", 0.0) + parts.get("interrupt_moderation", 0.0)
-    has_timer = bool(config.nic.writeback_timeout_fs) and bool(
-        config.driver.moderation_fs or not config.driver.rx_interrupt_batch
-    )
-    if whole and waits > WAITS_FOR_OTHERS * whole and not has_timer:
+    waits = sum(parts.get(part, 0.0) for part in _endless_batches(config))
+    if whole and waits > WAITS_FOR_OTHERS * whole:
         yield (
             f"{100 * waits / whole:.0f} % of the latency is the wait for a batch that only later frames fill: "
             f"{_batches(config)}"
@@ -144,13 +141,19 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
 
 
 def _batches(config: Config) -> str:
+    return (" and ".join(_endless_batches(config).values()) or "they are still on their way") + "."
+
+
+def _endless_batches(config: Config) -> dict[str, str]:
+    """Return the batches that no timer ends, in words, by the part of the latency that waits for them."""
     nic, driver = config.nic, config.driver
-    found = []
+    found = {}
     if nic.rx_writeback_batch > 1 and not nic.writeback_timeout_fs:
-        found.append(f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout")
+        found["writeback_batch"] = f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout"
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
-        found.append(f"driver.rx_interrupt_batch is {driver.rx_interrupt_batch} without a timer (driver.moderation)")
-    return (" and ".join(found) or "they are still on their way") + "."
+        batch = driver.rx_interrupt_batch
+        found["interrupt_moderation"] = f"driver.rx_interrupt_batch is {batch} without a timer (driver.moderation)"
+    return found
 
 
 def _listed(names: tuple[str, ...]) -> str:
