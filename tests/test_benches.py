@@ -104,8 +104,11 @@ def load_sweep_prints(lines):
 
 def steadiness_prints(lines):
     assert lines[0].startswith("configuration")
-    assert [line.split(", ")[0] for line in lines[5:]].count("near saturation") == len(steadiness.FIGURES)
-    assert all(re.search(r"\d of \d hold or warn .* (PASS|below); \d of \d hold where", line) for line in lines[5:])
+    sums = [line for line in lines if re.match(r"(shipped|near saturation)[:,] ", line)]
+    wholes = [line for line in sums if ": " in line.split(" of ")[0]]
+    assert [line.split(":")[0] for line in sums if "hold or warn" in line] == ["shipped", "near saturation"]
+    assert all(re.search(r": \d of \d hold or warn .* (PASS|below); \d warn of a figure", one) for one in sums[::5])
+    assert len(sums) == 2 * (1 + len(steadiness.FIGURES)) and wholes
 
 
 PRINTS = {

@@ -1,4 +1,4 @@
-"""Where the median latency falls as load rises the page names what makes it: runs, by hand, and with a planted fault."""
+"""Where the median latency falls as load rises the page names what makes it: by runs, by hand, by a planted fault."""
 
 from __future__ import annotations
 

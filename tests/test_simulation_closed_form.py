@@ -32,7 +32,8 @@ def number(text: str) -> int:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_next_steps_are_those_of_the_changed_configuration(path):
     config = load_config(path)
-    now, found = limits(config), next_steps(config)
+    now = limits(config)
+    found = next_steps(config, now)
     assert len({step.key for step in found}) == len(found)
     # What the wire alone limits, or comes from it at a rate, none of these changes.
     assert found or path.stem in ("switch_vn_tag", "wire_only")
@@ -52,7 +53,7 @@ def test_next_steps_are_those_of_the_changed_configuration(path):
 
 
 def test_a_full_link_is_helped_by_more_of_it():
-    steps = {step.key: step for step in next_steps(demo())}
+    steps = {step.key: step for step in next_steps(demo(), limits(demo()))}
     now = limits(demo())
     assert steps["pcie.lanes"].value == "8"
     assert steps["pcie.lanes"].gbps == pytest.approx(2 * now.gbps)
@@ -64,7 +65,7 @@ def test_a_full_link_is_helped_by_more_of_it():
 def test_there_is_no_step_beyond_what_can_be_configured():
     largest = demo({"pcie.lanes": 32, "pcie.generation": 3, "pcie.max_payload": "4KiB",
                     "pcie.max_read_request": "4KiB", "pcie.tags": 256})  # fmt: skip
-    assert {step.key for step in next_steps(largest)}.isdisjoint(
+    assert {step.key for step in next_steps(largest, limits(largest))}.isdisjoint(
         {"pcie.lanes", "pcie.generation", "pcie.max_payload", "pcie.max_read_request", "pcie.tags"}
     )
 
@@ -100,7 +101,7 @@ def result():
 
 def test_a_run_keeps_its_closed_form(result):
     config = config_from_mapping(dict(result.config))
-    assert result.closed_form == closed_form_of(limits(config), next_steps(config))
+    assert result.closed_form == closed_form_of(limits(config), next_steps(config, limits(config)))
     assert ClosedForm is ClosedFormHome
 
 

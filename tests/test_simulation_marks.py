@@ -16,7 +16,7 @@ from tests.run_cases import begun
 LOAD = {
     "workload": {"pattern": "uniform", "frame_bytes": 570, "load": "2Gbps", "arrivals": "poisson", "wire_share": 0.3}
 }
-SMALL = {"nic": {"vfs": 3}, "run": {"warmup": "100us", "duration": "3ms"}}
+SMALL = {"nic": {"vfs": 3}, "run": {"warmup": "100us", "duration": "5ms"}}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_slices_are_rates_and_means_between_marks(run):
 
 def test_however_long_a_run_lasts_marks_stay_few_and_even():
     run = begun(LOAD, SMALL)
-    marks = Marks(run.config, run.state[0], run.book)
+    marks = Marks(run.state[0], run.book)
     nic = run.state[0]
     for moment in range(10 * MOST_MARKS):
         nic.now_fs = 1000 * moment

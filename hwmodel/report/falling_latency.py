@@ -50,8 +50,8 @@ def _in_step(result: Result) -> Iterator[str]:
     if moving_ns > (1 + MATTERS) * latency.min:
         yield (
             "The senders' frames come in step (workload.arrivals periodic), so the same ones meet on the link for "
-            f"ever: the median is {100 * (moving_ns / latency.min - 1):.0f} % above the fastest frame's, and at a higher "
-            "load it may be less. workload.arrivals poisson has no such step."
+            f"ever: the median is {100 * (moving_ns / latency.min - 1):.0f} % above the fastest frame's, and at a "
+            "higher load it may be less. workload.arrivals poisson has no such step."
         )
 
 

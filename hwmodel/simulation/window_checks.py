@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
 from hwmodel.results import Result
+from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.warmup import capacities_of, drifting_in
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 LEAST_BURSTS = 10  # of each receiving VM, as many as make its rate known to a tenth
-MOST_ABOVE = 0.01  # of the closed form, in a window that is not long
+MOST_OFF = 0.01  # of the closed form, in a window that is not long
 LONG_WINDOW = 20_000  # frames; the bursts at its ends weigh less than 1 % then
 LONG_RANDOM_WINDOW = 6_000  # a longer one is of the load as it came, and its interval says how far that is chance
 WIDE = 0.01  # of a figure; a narrower interval may be doubtful and still tells all that is asked
@@ -32,11 +33,14 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
     """Return why a window is too short for rates; None where it gives them.
 
     A window holds some whole bursts of deliveries and the pieces of others at its ends. It gives no rate where it has
-    fewer than ten bursts of each receiving VM, nor where what it saw is above the closed form by more than 1 %, which
-    nothing but its ends, or the chance of a random load, can be.
+    fewer than ten bursts of each receiving VM, nor, where it is short, for what is 1 % above the closed form, which
+    nothing but its ends, or the chance of a random load, can be. Where all that comes gets through, 1 % below is the
+    same chance: a rule for one side alone would keep the rates that lean low.
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
+        if found is not None and not found.frames_per_s and not span.count("offered"):
+            return None  # nobody sends: the rates are 0, exactly
         return "No frame was delivered in the window: it gives no rates."
     if span.frames < least:
         n_frames = f"{span.frames} frame{'' if span.frames == 1 else 's'}"
@@ -45,24 +49,45 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
             f"{burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes {least} frames or more "
             "(run.frames, run.duration)."
         )
-    if found is None:
-        return None
-    is_random = found.limited_by == "offered_load"
-    is_short = span.frames < (LONG_RANDOM_WINDOW if is_random else LONG_WINDOW)
+    return None if found is None else _why_not_of_the_load(config, span, found)
+
+
+def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | None:
+    """Return by how much a short window missed what the closed form says, where that is chance or its ends."""
+    is_offered = found.limited_by == "offered_load"
+    is_short = span.frames < (LONG_RANDOM_WINDOW if is_offered else LONG_WINDOW)
     delivered = span.count("vm_copies") or span.count("delivered_to_wire")
     if not is_short or _is_mixed(config, span, delivered - found.mpps * 1e6 * span.fs / FS_PER_S):
         return None
+    both_sides = is_offered and _gets_through(config, span)
     # On the wire a frame may have a tag more than the closed form counts: there its frames alone say something.
     n_bits = BITS_PER_BYTE * span.count("delivered_bytes")
     for seen, ceiling, unit in ((delivered, found.mpps, "Mpps"), (n_bits / 1000, found.gbps, "Gb/s")):
-        above = seen * FS_PER_S / span.fs / 1e6 / ceiling - 1 if ceiling else 0.0
-        if above > MOST_ABOVE:
-            reason = "by chance, the load being random" if is_random else "by the bursts at its ends"
+        off = seen * FS_PER_S / span.fs / 1e6 / ceiling - 1 if ceiling and seen else 0.0
+        if off > MOST_OFF or (both_sides and -off > MOST_OFF):
+            reason = "by chance, the load being random" if _is_random(config) else "by the bursts at its ends"
             return (
-                f"The window of {span.frames} frames caught {100 * above:.1f} % more than the closed form's "
-                f"{ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, run.duration)."
+                f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} than "
+                f"the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, "
+                "run.duration)."
             )
     return None
+
+
+def _is_random(config: Config) -> bool:
+    """Tell whether how much comes in a window is chance."""
+    workload, outside = config.workload, config.workload.external
+    arrivals = {workload.arrivals, "periodic" if outside is None else outside.arrivals}
+    draws = bool(workload.sizes and workload.sizes[1:]) or bool(workload.wire_share)
+    return workload.pcap is not None or arrivals != {"periodic"} or draws
+
+
+def _gets_through(config: Config, span: Span) -> bool:
+    """Tell whether what came in the window was delivered in it, but for the bursts at its ends."""
+    if any(span.count(name) for name in ("dropped", "copies_dropped")):
+        return False
+    left = span.count("offered") - span.count("delivered") + span.backlog_growth
+    return left <= 2 * burst_frames(config) * max(1, span.n_receiving)
 
 
 def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
@@ -94,24 +119,33 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
     yield from _stuck(config, result, span)
 
 
-def doubtful_intervals(result: Result, doubtful: tuple[str, ...]) -> Iterator[str]:
-    """Yield a warning where wide intervals of the headline's figures are from batches that hang together."""
+def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
+    """Yield a warning where wide intervals of the headline's figures are from batches that hang together, or from few.
+
+    What is told of a figure once is not told twice.
+    """
     headline = {
         "totals.gbps": result.totals.gbps,
         "latency_ns.mean": result.latency_ns.mean,
         "latency_ns.p50": result.latency_ns.p50,
         "latency_ns.p99": result.latency_ns.p99,
     }
-    wanted = [
+    wide = [
         name
         for name, figure in headline.items()
-        if name in doubtful and figure and result.intervals[name][1] - figure > WIDE * figure
+        if figure and name in sureness.intervals and _half(figure, sureness.intervals[name]) > WIDE * figure
     ]
-    if wanted:
-        verb = "is" if len(wanted) == 1 else "are"
+    correlated = tuple(name for name in wide if name in sureness.correlated)
+    uneven = tuple(name for name in wide if name in sureness.uneven and name not in correlated)
+    if correlated:
         yield (
-            f"The window is short beside the memory of the queues: the 95 % interval of {_listed(tuple(wanted))} "
-            f"{verb} widened for it, and may still be too narrow. A longer run.duration tells more."
+            f"The window is short beside the memory of the queues: the 95 % interval of {_listed(correlated)} "
+            f"{_is_or_are(correlated)} widened for it, and may still be too narrow. A longer run.duration tells more."
+        )
+    if uneven:
+        yield (
+            f"The window holds few of the bursts that make {_listed(uneven)}: the 95 % interval of so few may be too "
+            "narrow. A longer run.duration tells more."
         )
 
 
@@ -158,3 +192,11 @@ def _endless_batches(config: Config) -> dict[str, str]:
 
 def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _half(figure: float, interval: tuple[float, float]) -> float:
+    return max(figure - interval[0], interval[1] - figure)
+
+
+def _is_or_are(names: tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"
