@@ -122,7 +122,7 @@ def _warned(result: Result) -> frozenset[str]:
 
 
 def row(outcome: Outcome) -> tuple[str, ...]:
-    """Give a case's row: how far the long run is off, `!` where the interval does not say so, `w` where it is warned of."""
+    """Give a case's row: how far the long run is off; `!`: the interval does not say so; `w`: the run warns of it."""
     cells = []
     for name in FIGURES:
         marks = ("" if outcome.holds.get(name, True) else " !") + (" w" if name in outcome.warned else "")

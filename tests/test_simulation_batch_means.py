@@ -115,23 +115,6 @@ def test_memory_that_only_long_batches_show_widens_the_interval():
     assert 0.90 <= n_covered / SEEDS <= 0.99
 
 
-def test_one_batch_that_makes_the_spread_is_uneven():
-    def kurtosis_doubted(values):
-        sums = np.concatenate(([0.0], np.cumsum(values)))
-        at = np.arange(len(sums)).astype(float)
-        return not ratio_estimate(at, sums, at).is_even
-
-    spike = np.ones(40)
-    spike[17] = 9.0
-    assert kurtosis_doubted(spike)
-    assert not kurtosis_doubted(np.random.default_rng(1).normal(10, 1, 40))
-    # By hand: of 40 batches with k alike spikes, kurtosis is about 40 / k.
-    for n_spikes in (2, 4, 6, 10):
-        values = np.ones(40)
-        values[np.arange(n_spikes) * 4] = 9.0
-        assert kurtosis_doubted(values) == (n_spikes <= 4)
-
-
 def test_batches_that_hang_together_are_doubted_and_widened():
     # The memory is 2.5 times as long as the largest batches.
     runs, n_wider = [], 0

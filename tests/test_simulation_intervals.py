@@ -158,7 +158,7 @@ def test_a_rate_that_sinks_slowly_is_doubtful():
     frames = [round(100 + 40 * np.cos(i / 13)) for i in range(N_MARKS - 1)]
     found = intervals_of(frames, [500.0] * sum(frames))
     assert "totals.mpps" in found.correlated
-    assert "latency_ns.mean" not in found.correlated + found.uneven
+    assert "latency_ns.mean" not in found.correlated + found.few_bursts
 
 
 def test_a_tail_that_one_burst_makes_is_doubtful():
@@ -166,8 +166,8 @@ def test_a_tail_that_one_burst_makes_is_doubtful():
     together, spread = [500.0] * 4000, [500.0] * 4000
     together[1000:1060] = [9000.0] * 60
     spread[::66] = [9000.0] * len(spread[::66])
-    assert "latency_ns.p99" in intervals_of(STEADY, together).uneven
-    assert "latency_ns.p99" not in intervals_of(STEADY, spread).uneven
+    assert "latency_ns.p99" in intervals_of(STEADY, together).few_bursts
+    assert "latency_ns.p99" not in intervals_of(STEADY, spread).few_bursts
 
 
 def test_a_mean_is_known_no_better_than_one_burst_at_the_ends_makes_it():

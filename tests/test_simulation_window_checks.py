@@ -91,7 +91,7 @@ def test_no_window_is_too_short_to_be_right(case):
         assert result.totals.mpps <= (1 + MOST_ABOVE) * form.mpps, n_frames
         if not result.totals.gbps:
             assert result.wire.tx_gbps <= (1 + MOST_ABOVE) * form.gbps, n_frames
-    if case not in ("wire and VMs", "wire alone", "mix"):  # random loads: chance alone takes them above the closed form
+    if case not in ("light", "light, poisson", "wire and VMs", "wire alone", "mix"):  # random: off by chance alone
         assert n_with_rates
 
 
@@ -154,11 +154,14 @@ def test_why_a_window_gives_no_rates(window, words):
         (Window(1000, 1009 * 10**9), None),
         (Window(1000, 1011 * 10**9), "caught 1.1 % less than the closed form's 1 Mpps, by chance"),
         (Window(1000, 989 * 10**9), "caught 1.1 % more than the closed form's 1 Mpps, by chance"),
-        (Window(1000, 1000 * 10**9, n_bytes=63 * 1000), "caught 1.6 % less than the closed form's 0.512 Gb/s"),
+        (
+            Window(1000, 1000 * 10**9, n_bytes=63 * 1000, n_offered=1000),
+            "caught 1.6 % less than the closed form's 0.512 Gb/s",
+        ),
         (Window(1000, 1011 * 10**9, n_dropped=1), None),  # no chance: frames are lost
-        (Window(1000, 1011 * 10**9, n_offered=1003), None),  # nor here: more came than two bursts
-        (Window(1000, 1011 * 10**9, n_offered=1002), "less than"),
-        (Window(1000, 1011 * 10**9, n_offered=1001, backlog_growth=2), None),  # they wait before the ring
+        (Window(1000, 1012 * 10**9, n_offered=1007), None),  # nor here: of the 12 that are missing seven came
+        (Window(1000, 1012 * 10**9, n_offered=1006), "less than"),
+        (Window(1000, 1012 * 10**9, n_offered=1006, backlog_growth=1), None),  # it waits before the ring
         (Window(6000, 6600 * 10**9), None),
     ],
 )
@@ -204,15 +207,15 @@ def test_a_doubtful_interval_is_told_where_it_is_wide():
     wide = ("latency_ns.mean", "latency_ns.p99", "vms.vf0.rx_gbps")
     (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide))
     assert "interval of latency_ns.p99 is widened" in warning
-    (warning,) = doubtful_intervals(result, Sureness(result.intervals, uneven=wide))
+    (warning,) = doubtful_intervals(result, Sureness(result.intervals, few_bursts=wide))
     assert "few of the bursts that make latency_ns.p99" in warning
-    (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide, uneven=wide))
+    (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide, few_bursts=wide))
     assert "is widened" in warning, "one word for one figure"
     assert (
         list(doubtful_intervals(result, Sureness(result.intervals, ("latency_ns.mean",), ("latency_ns.mean",)))) == []
     )
     # The farther end counts.
-    lower = Sureness({"latency_ns.p99": (150.0, 201.0)}, uneven=("latency_ns.p99",))
+    lower = Sureness({"latency_ns.p99": (150.0, 201.0)}, few_bursts=("latency_ns.p99",))
     assert len(list(doubtful_intervals(result, lower))) == 1
 
 

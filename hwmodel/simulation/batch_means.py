@@ -5,8 +5,8 @@ into 40 of them, into 20 and into 10, and each cut is asked whether neighbours c
 Law, Simulation Modeling and Analysis, chapter 9). Where none does, the 40 give the interval; where one does, the widest
 of the three intervals stands. Each is widened for what correlation was found, as for a first order autoregression,
 significant or not (as in N-Skart: A. Tafazzoli, N. M. Steiger, J. R. Wilson, IEEE Transactions on Automatic Control
-56(2), 2011): a test on so few batches overlooks much. An interval much wider than that of independent batches, and one
-that a few batches make, is said to be doubtful.
+56(2), 2011): a test on so few batches overlooks much. An interval much wider than that of independent batches is said
+to be doubtful.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ NUMBERS_OF_BATCHES = (40, 20, 10)
 NEIGHBOURS = 1.28  # standard errors of the correlation of neighbours that pass for chance
 MOST_CORRELATED = 0.9
 MOST_WIDENED = 2.8  # times the interval of independent batches; beyond, the window is short beside the memory
-MOST_KURTOSIS = 8  # of the batches' deviations, 3 for normal ones; beyond, the spread is that of a few batches
 # Student's t for 97.5 %, 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2).
 _T_975 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
@@ -35,15 +34,11 @@ _Z_975 = 1.959964
 
 @dataclass(frozen=True)
 class Estimate:
-    """Hold half of a 95 % interval, how many batches it is from, and what is to be doubted of it.
-
-    `is_independent`: the batches may be taken as independent. `is_even`: no few of them make the interval.
-    """
+    """Hold half of a 95 % interval, how many batches it is from, and whether they may be taken as independent."""
 
     half_width: float
     n_batches: int
     is_independent: bool
-    is_even: bool = True
 
 
 def student_t_975(degrees: int) -> float:
@@ -81,12 +76,10 @@ def ratio_estimate(at_fs: Floats, above: Floats, below: Floats, least_below: flo
     widened = [_widened(deviations) for deviations in cuts]
     chosen = 0 if all(is_chance for _, is_chance in widened) else int(np.argmax([half for half, _ in widened]))
     half_width = widened[chosen][0]
-    kurtosis = float((cuts[0] ** 4).mean() / (cuts[0] ** 2).mean() ** 2)
     return Estimate(
         half_width,
         n_batches=len(cuts[chosen]),
         is_independent=half_width <= MOST_WIDENED * _of_independent(cuts[0]),
-        is_even=kurtosis <= MOST_KURTOSIS,
     )
 
 

@@ -20,6 +20,8 @@ GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
 PER_MILLION = 1_000_000
+# Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
+LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
 Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 # Latencies of the marks, and where they stand in the result.
@@ -33,11 +35,11 @@ PLACES = {
 
 
 class Sureness(NamedTuple):
-    """Hold intervals by dotted name, and the names of those whose batches hang together, and that few batches make."""
+    """Hold intervals by dotted name, the names of those whose batches hang together, and of tails that few bursts make."""
 
     intervals: dict[str, tuple[float, float]]
     correlated: tuple[str, ...] = ()
-    uneven: tuple[str, ...] = ()
+    few_bursts: tuple[str, ...] = ()
 
 
 class _Found(NamedTuple):
@@ -48,7 +50,7 @@ class _Found(NamedTuple):
     ends: tuple[float, float]
     least: float  # half a width below which a figure cannot be known
     is_independent: bool
-    is_even: bool
+    has_bursts: bool = True
 
 
 def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
@@ -58,16 +60,16 @@ def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
     window, a mean latency no better than that many more or fewer at its ends make of it.
     """
     intervals: dict[str, tuple[float, float]] = {}
-    correlated, uneven = [], []
+    correlated, few_bursts = [], []
     at_fs = marks.series(lambda mark: mark.now_fs)
     for found in (*_rates(result, marks, at_fs, burst_frames), *_latencies(result, marks, at_fs, burst_frames)):
         low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
         intervals[found.name] = (max(0.0, low), high)
         if not found.is_independent:
             correlated.append(found.name)
-        if not found.is_even:
-            uneven.append(found.name)
-    return Sureness(intervals, tuple(correlated), tuple(uneven))
+        if not found.has_bursts:
+            few_bursts.append(found.name)
+    return Sureness(intervals, tuple(correlated), tuple(few_bursts))
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
@@ -174,7 +176,7 @@ def _about(name: str, figure: float | None, found: Estimate | None, factor: floa
     """Yield the interval round a figure, if there is one."""
     if figure is not None and found is not None:
         half = found.half_width * factor
-        yield _Found(name, figure, (figure - half, figure + half), least, found.is_independent, found.is_even)
+        yield _Found(name, figure, (figure - half, figure + half), least, found.is_independent)
 
 
 def _percentile(
@@ -205,8 +207,10 @@ def _percentile(
     half = round(max(one.half_width for one in known) * PER_MILLION)
     ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
     low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
-    is_independent, is_even = all(one.is_independent for one in known), all(one.is_even for one in known)
-    yield _Found(name, figure, (low, high), figure * HALF_A_BUCKET, is_independent, is_even)
+    is_independent = all(one.is_independent for one in known)
+    has_bursts = half <= LEAST_KNOWN * 1000 * (1000 - per_mille)
+    edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # of the ends no more is known than their buckets
+    yield _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
 
 
 def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:

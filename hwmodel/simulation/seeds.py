@@ -53,7 +53,7 @@ def simulate_seeds(
 
 
 def _warnings(seeds: Sequence[int], results: Sequence[Result]) -> Iterator[str]:
-    """Yield each warning once, the first run's first: of several runs with their number, of another one with its seed."""
+    """Yield each warning once, the first run's first: of several with their number, of another one with its seed."""
     seeds_of: dict[str, list[int]] = {}
     for seed, result in zip(seeds, results, strict=True):
         for text in result.warnings:

@@ -57,15 +57,17 @@ def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | Non
     is_offered = found.limited_by == "offered_load"
     is_short = span.frames < (LONG_RANDOM_WINDOW if is_offered else LONG_WINDOW)
     delivered = span.count("vm_copies") or span.count("delivered_to_wire")
-    if not is_short or _is_mixed(config, span, delivered - found.mpps * 1e6 * span.fs / FS_PER_S):
+    more = delivered - found.mpps * 1e6 * span.fs / FS_PER_S
+    if not is_short or _is_mixed(config, span, more):
         return None
-    both_sides = is_offered and _gets_through(config, span)
+    both_sides = is_offered and _gets_through(span, fewer=-more)
     # On the wire a frame may have a tag more than the closed form counts: there its frames alone say something.
     n_bits = BITS_PER_BYTE * span.count("delivered_bytes")
     for seen, ceiling, unit in ((delivered, found.mpps, "Mpps"), (n_bits / 1000, found.gbps, "Gb/s")):
         off = seen * FS_PER_S / span.fs / 1e6 / ceiling - 1 if ceiling and seen else 0.0
         if off > MOST_OFF or (both_sides and -off > MOST_OFF):
-            reason = "by chance, the load being random" if _is_random(config) else "by the bursts at its ends"
+            is_chance = is_offered and _is_random(config)
+            reason = "by chance, the load being random" if is_chance else "by the bursts at its ends"
             return (
                 f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} than "
                 f"the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, "
@@ -82,12 +84,11 @@ def _is_random(config: Config) -> bool:
     return workload.pcap is not None or arrivals != {"periodic"} or draws
 
 
-def _gets_through(config: Config, span: Span) -> bool:
-    """Tell whether what came in the window was delivered in it, but for the bursts at its ends."""
+def _gets_through(span: Span, fewer: float) -> bool:
+    """Tell whether so few frames came, since those that came and were not delivered are no half of what is missing."""
     if any(span.count(name) for name in ("dropped", "copies_dropped")):
         return False
-    left = span.count("offered") - span.count("delivered") + span.backlog_growth
-    return left <= 2 * burst_frames(config) * max(1, span.n_receiving)
+    return 2 * (span.count("offered") - span.count("delivered") + span.backlog_growth) <= max(0.0, fewer)
 
 
 def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
@@ -136,15 +137,15 @@ def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
         if figure and name in sureness.intervals and _half(figure, sureness.intervals[name]) > WIDE * figure
     ]
     correlated = tuple(name for name in wide if name in sureness.correlated)
-    uneven = tuple(name for name in wide if name in sureness.uneven and name not in correlated)
+    few_bursts = tuple(name for name in wide if name in sureness.few_bursts and name not in correlated)
     if correlated:
         yield (
             f"The window is short beside the memory of the queues: the 95 % interval of {_listed(correlated)} "
             f"{_is_or_are(correlated)} widened for it, and may still be too narrow. A longer run.duration tells more."
         )
-    if uneven:
+    if few_bursts:
         yield (
-            f"The window holds few of the bursts that make {_listed(uneven)}: the 95 % interval of so few may be too "
+            f"The window holds few of the bursts that make {_listed(few_bursts)}: the 95 % interval of so few may be too "
             "narrow. A longer run.duration tells more."
         )
 

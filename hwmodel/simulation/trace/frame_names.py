@@ -51,7 +51,7 @@ class FrameNames:
         return self.of_journey(self._journeys[place]) if place else MIRRORED
 
     def lost(self, n: int) -> list[str]:
-        """Return the ids of the `n` frames and copies that were dropped in this instant; empty where they are not known.
+        """Return the ids of the `n` frames and copies dropped in this instant; empty where they are not known.
 
         The places that were freed last are theirs and those of what was finished in the same instant.
         """
