@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hwmodel.analytic import limits
+from hwmodel.analytic import capture, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import PARTS, CeilingFigure, ClosedForm, NextStep, Result
 from hwmodel.results.closed_form import ClosedForm as ClosedFormHome
@@ -14,8 +14,10 @@ from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.simulation import simulate
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
+from hwmodel.wire.pcap import read_blocks
 from tests.analytic_cases import demo
 from tests.config_cases import SHIPPED
+from tests.run_cases import frame, write_capture
 from tests.sample_result import sample_relaxed, sample_result
 from tests.simulation_cases import config_of
 
@@ -135,3 +137,18 @@ def test_results_are_equal_whatever_the_machine_that_ran_them(result):
     assert replace(other, host_run=None) == result
     assert replace(result, seed=result.seed + 1) != result
     assert replace(result, intervals={}) != result
+
+
+def test_a_capture_is_counted_once_for_the_closed_form(tmp_path, monkeypatch):
+    frames = [(1000 * i, frame("vf0", "vf1")) for i in range(50)]
+    path = write_capture(tmp_path / "some.pcap", frames)
+    read = []
+    monkeypatch.setattr(capture, "read_blocks", lambda name: read.append(name) or read_blocks(name))
+    config = config_of(workload={"pattern": None, "frame_bytes": None, "pcap": str(path), "pcap_time": "asap"})
+    first = simulate(config, with_next_steps=True).closed_form
+    assert len(read) == 1 and first.next_steps
+    # What is written anew is read anew: frames of another length.
+    write_capture(path, [(at, raw + bytes(200)) for at, raw in frames])
+    config = config_of(workload={"pattern": None, "frame_bytes": None, "pcap": str(path), "pcap_time": "asap"})
+    assert simulate(config).closed_form.up_bytes > first.up_bytes + 150
+    assert len(read) == 2

@@ -103,7 +103,7 @@ def test_a_jumbo_frame_has_its_own_payload():
 
 
 def test_what_jumbo_frames_cost_beyond_full_batches():
-    # By hand, where the closed form counts full batches. A VM's frame of 9018 B takes 21.5 us of a link that four share,
+    # By hand, where the closed form counts full batches. Four VMs share the link, and each sends a frame every 21.5 us,
     # so the write-back timer of 64 us finds four Tx descriptors held, not eight; and of 32 frames that one interrupt
     # frees the driver tells the first alone, which is read alone: five reads of descriptors for 32 frames, not four.
     config = load_config(CONFIGS / "sriov_jumbo.yaml", {"run.frames": 4000, "run.duration": "1s"})

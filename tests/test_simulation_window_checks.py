@@ -211,6 +211,9 @@ def test_a_doubtful_interval_is_told_where_it_is_wide():
     assert "few of the bursts that make latency_ns.p99" in warning
     (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide, few_bursts=wide))
     assert "is widened" in warning, "one word for one figure"
+    both = {"latency_ns.mean": (98.0, 102.0), "latency_ns.p99": (150.0, 260.0), "totals.gbps": (1.0, 99.0)}
+    (warning,) = doubtful_intervals(result, Sureness(both, correlated=("latency_ns.mean",)))
+    assert "of latency_ns.mean and latency_ns.p99 are widened" in warning, "they are of the same queues"
     assert (
         list(doubtful_intervals(result, Sureness(result.intervals, ("latency_ns.mean",), ("latency_ns.mean",)))) == []
     )

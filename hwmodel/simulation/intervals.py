@@ -35,7 +35,7 @@ PLACES = {
 
 
 class Sureness(NamedTuple):
-    """Hold intervals by dotted name, the names of those whose batches hang together, and of tails that few bursts make."""
+    """Hold intervals by dotted name, the names of those whose batches hang together, and of tails of few bursts."""
 
     intervals: dict[str, tuple[float, float]]
     correlated: tuple[str, ...] = ()

@@ -69,8 +69,8 @@ def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | Non
             is_chance = is_offered and _is_random(config)
             reason = "by chance, the load being random" if is_chance else "by the bursts at its ends"
             return (
-                f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} than "
-                f"the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, "
+                f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} "
+                f"than the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, "
                 "run.duration)."
             )
     return None
@@ -123,7 +123,8 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
 def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
     """Yield a warning where wide intervals of the headline's figures are from batches that hang together, or from few.
 
-    What is told of a figure once is not told twice.
+    Latencies are of the same queues: where the memory shows in one of them, it is told of all. What is told of a figure
+    once is not told twice.
     """
     headline = {
         "totals.gbps": result.totals.gbps,
@@ -136,7 +137,9 @@ def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
         for name, figure in headline.items()
         if figure and name in sureness.intervals and _half(figure, sureness.intervals[name]) > WIDE * figure
     ]
-    correlated = tuple(name for name in wide if name in sureness.correlated)
+    found = [name for name in wide if name in sureness.correlated]
+    blocks = {name.rpartition(".")[0] for name in found}
+    correlated = tuple(name for name in wide if name.rpartition(".")[0] in blocks)
     few_bursts = tuple(name for name in wide if name in sureness.few_bursts and name not in correlated)
     if correlated:
         yield (
@@ -145,8 +148,8 @@ def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
         )
     if few_bursts:
         yield (
-            f"The window holds few of the bursts that make {_listed(few_bursts)}: the 95 % interval of so few may be too "
-            "narrow. A longer run.duration tells more."
+            f"The window holds few of the bursts that make {_listed(few_bursts)}: the 95 % interval of so few may be "
+            "too narrow. A longer run.duration tells more."
         )
 
 
