@@ -174,7 +174,7 @@ def test_a_mean_is_known_no_better_than_one_burst_at_the_ends_makes_it():
     waits = [500.0, 900.0] * 2000
     for burst in (1, 32):
         low, high = intervals_of(STEADY, waits, burst).intervals["latency_ns.mean"]
-        assert high - 700 >= burst * 400 / 4000 * 0.999 and 700 - low >= burst * 400 / 4000 * 0.999
+        assert high - 700 >= burst * 900 / 4000 * 0.999 and 700 - low >= burst * 900 / 4000 * 0.999
 
 
 @pytest.fixture(scope="module")

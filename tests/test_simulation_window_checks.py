@@ -208,7 +208,10 @@ def test_a_doubtful_interval_is_told_where_it_is_wide():
     (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide))
     assert "interval of latency_ns.p99 is widened" in warning
     (warning,) = doubtful_intervals(result, Sureness(result.intervals, few_bursts=wide))
-    assert "few of the bursts that make latency_ns.p99" in warning
+    assert "few of the bursts that make latency_ns.p99" in warning, "the mean is known to 1 %"
+    wider = result.intervals | {"latency_ns.mean": (95.0, 105.0)}
+    (warning,) = doubtful_intervals(result, Sureness(wider, few_bursts=("latency_ns.p99",)))
+    assert "few of the bursts that make latency_ns.mean and latency_ns.p99" in warning
     (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide, few_bursts=wide))
     assert "is widened" in warning, "one word for one figure"
     both = {"latency_ns.mean": (98.0, 102.0), "latency_ns.p99": (150.0, 260.0), "totals.gbps": (1.0, 99.0)}

@@ -162,9 +162,9 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], bur
             continue
         counts = marks.series(_of_latency(name, 0))
         sums = marks.series(_of_latency(name, 1))
-        spread = burst_frames * ((latency.max or 0.0) - (latency.min or 0.0)) / latency.count
+        at_ends = burst_frames * (latency.max or 0.0) / latency.count
         mean = ratio_estimate(at_fs, sums, counts)
-        yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, spread)
+        yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
         rows = [mark.histogram[name] for mark in marks.found]
         for percentile, per_mille, least_samples in PERCENTILES:
             figure = getattr(latency, percentile)

@@ -123,8 +123,8 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
 def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
     """Yield a warning where wide intervals of the headline's figures are from batches that hang together, or from few.
 
-    Latencies are of the same queues: where the memory shows in one of them, it is told of all. What is told of a figure
-    once is not told twice.
+    Latencies are of the same queues: where the memory shows in one of them, it is told of all. The bursts that make a
+    tail make much of the mean. What is told of a figure once is not told twice.
     """
     headline = {
         "totals.gbps": result.totals.gbps,
@@ -140,7 +140,9 @@ def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
     found = [name for name in wide if name in sureness.correlated]
     blocks = {name.rpartition(".")[0] for name in found}
     correlated = tuple(name for name in wide if name.rpartition(".")[0] in blocks)
-    few_bursts = tuple(name for name in wide if name in sureness.few_bursts and name not in correlated)
+    tails = {name for name in wide if name in sureness.few_bursts}
+    hang_on_them = {f"{name.rpartition('.')[0]}.mean" for name in tails}
+    few_bursts = tuple(name for name in wide if name in tails | hang_on_them and name not in correlated)
     if correlated:
         yield (
             f"The window is short beside the memory of the queues: the 95 % interval of {_listed(correlated)} "
