@@ -126,7 +126,7 @@ def test_batches_that_hang_together_are_doubted_and_widened():
         if not found.is_independent:
             means = np.diff(sums[::4]) / np.diff(counts[::4])
             assert found.n_batches in NUMBERS_OF_BATCHES
-            n_wider += found.half_width > 2.8 * student_t_975(39) * means.std(ddof=1) / sqrt(40)
+            n_wider += found.half_width > 4 * student_t_975(39) * means.std(ddof=1) / sqrt(40)
     share, doubted = covered(10, runs)
     assert doubted > 0.6
     assert n_wider == round(100 * doubted)

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 NUMBERS_OF_BATCHES = (40, 20, 10)
 NEIGHBOURS = 1.28  # standard errors of the correlation of neighbours that pass for chance
 MOST_CORRELATED = 0.9
-MOST_WIDENED = 2.8  # times the interval of independent batches; beyond, the window is short beside the memory
+MOST_WIDENED = 4  # times the interval of independent batches; beyond, the window is short beside the memory
 # Student's t for 97.5 %, 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2).
 _T_975 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,

@@ -57,7 +57,7 @@ def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
     `burst_frames`: how many frames become visible at once; a rate is known no better than that many frames in the
-    window, a mean latency no better than that many more or fewer at its ends make of it.
+    window, a mean latency no better than that many, or the longest frame, more or less at its ends.
     """
     intervals: dict[str, tuple[float, float]] = {}
     correlated, few_bursts = [], []
@@ -162,7 +162,8 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], bur
             continue
         counts = marks.series(_of_latency(name, 0))
         sums = marks.series(_of_latency(name, 1))
-        at_ends = burst_frames * (latency.max or 0.0) / latency.count
+        longest = latency.max or 0.0
+        at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = ratio_estimate(at_fs, sums, counts)
         yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
         rows = [mark.histogram[name] for mark in marks.found]
