@@ -164,10 +164,16 @@ def test_a_rate_that_sinks_slowly_is_doubtful():
 def test_a_tail_that_one_burst_makes_is_doubtful():
     # Of 4000 waits 60 are long: all in one step of the window, or spread over all steps.
     together, spread = [500.0] * 4000, [500.0] * 4000
-    together[1000:1060] = [9000.0] * 60
-    spread[::66] = [9000.0] * len(spread[::66])
+    together[1000:1060] = [9000.0 + 200 * i for i in range(60)]
+    spread[::66] = [9000.0 + 200 * (i * 37 % 61) for i in range(61)]
     assert "latency_ns.p99" in intervals_of(STEADY, together).few_bursts
     assert "latency_ns.p99" not in intervals_of(STEADY, spread).few_bursts
+
+
+def test_a_tail_of_samples_that_are_alike_has_no_bursts():
+    # In every other step 4 of 100 frames wait for a timer, all for as long: the share below varies, nothing lies above.
+    waits = ([500.0] * 96 + [9000.0] * 4 + [500.0] * 100) * 20
+    assert intervals_of(STEADY, waits).few_bursts == ()
 
 
 def test_a_mean_is_known_no_better_than_one_burst_at_the_ends_makes_it():

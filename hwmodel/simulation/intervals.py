@@ -209,7 +209,8 @@ def _percentile(
     ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
     low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
     is_independent = all(one.is_independent for one in known)
-    has_bursts = half <= LEAST_KNOWN * 1000 * (1000 - per_mille)
+    above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
+    has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
     edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # of the ends no more is known than their buckets
     yield _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
 
