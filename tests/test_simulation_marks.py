@@ -46,7 +46,7 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run):
     assert (last.down_busy_fs, first.down_busy_fs) == (run.end.down.busy_fs, run.start.down.busy_fs)
     n = run.marks.n_functions
     for vm in result.vms:
-        at = run.marks.port_numbers[vm.name]
+        at = run.marks.book.port_numbers[vm.name]
         received = last.received - first.received
         assert 8e6 * received[at] / span_fs == pytest.approx(vm.rx_gbps)
         assert 1e9 * received[n + 1 + at] / span_fs == pytest.approx(vm.rx_mpps)
