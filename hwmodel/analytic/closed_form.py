@@ -50,13 +50,14 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
     link = link_rate_of(config.pcie)
     if _is_share_of_ceiling(config, demand):
         demand = replace(demand, offered_frames_per_s=_share_of_ceiling(config, demand, link))
+    asked = demand.sought
     demand, transactions, ceilings = _with_its_mix(config, demand, link)
     least = lowest(ceilings)
     rate = _rate(least)
     steps = sum_steps(transactions, link, rate)
     frames_per_s, bits_per_s = _delivered(demand, rate)
-    longest = max(n_bytes for n_bytes, _ in demand.sought.sizes)
-    has_latency = _goes_from_vm_to_vm(demand.sought)
+    longest = max(n_bytes for n_bytes, _ in asked.sizes)
+    has_latency = _goes_from_vm_to_vm(asked)
     first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=link_name_of(config.pcie),
@@ -66,13 +67,13 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
         mpps=float(frames_per_s / 10**6),
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(least),
-        unloaded_latency_ns=_mean_latency_ns(config, demand.sought),
+        unloaded_latency_ns=_mean_latency_ns(config, asked),
         round_trip_ns=round_trip_fs(config, first_read) / FS_PER_NS,
         steps=steps,
         frames_per_s=rate,
         ceilings=tuple(ceilings),
         link=link,
-        sizes=demand.sought.sizes,
+        sizes=asked.sizes,
         round_trip_bytes=first_read,
         latency_steps=frame_latency_steps(config, longest) if has_latency else (),
         latency_parts_fs=frame_parts_fs(config, longest) if has_latency else {},
