@@ -107,9 +107,16 @@ def _judge(label: str, config: Config) -> Case:
 def _gain(result: Result, relaxations: Iterable[Relaxation]) -> float | None:
     """Return the largest gain of some relaxations; None where there is none."""
     before = throughput_gbps(result)
-    after = [throughput_gbps(simulate(relaxation.config)) for relaxation in relaxations]
+    after = [_gbps(relaxation.config) for relaxation in relaxations]
     gains = [gbps / before - 1 for gbps in after if gbps is not None] if before else []
     return max(gains, default=None)
+
+
+def _gbps(config: Config) -> float | None:
+    try:
+        return throughput_gbps(simulate(config))
+    except RunError:
+        return None  # such as far more offered than the model has room for
 
 
 def over_limit(config: Config, result: Result) -> float | None:

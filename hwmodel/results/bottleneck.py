@@ -16,6 +16,7 @@ from hwmodel.results.result import Bottleneck
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
 AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
+CLOSE = 0.95  # to its own limit, of what reads may wait for
 NEARLY_FULL = 0.9  # of a server: a larger store before it would find hardly any room there
 MOSTLY = 0.5
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
@@ -56,6 +57,7 @@ CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and t
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 # Servers that a frame meets, and the stores whose always being waited for says that more is offered than gets through.
 _SERVERS = ("pcie.up", "pcie.down", "nic.store", "switch.bus", "nic.pipeline", "wire.tx")
+_BEHIND_TX_BUFFER = ("switch.bus", "nic.pipeline", "wire.tx")
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
     "pcie.tags", POSTED, NON_POSTED, COMPLETION, "rx.descriptors", "tx.descriptors", "nic.tx_buffer", "nic.rx_buffer",
@@ -94,7 +96,8 @@ def cause_of(seen: Observation) -> str:
 def full_beside(name: str, seen: Observation) -> tuple[str, ...]:
     """Return what gives all that it can too, so that a larger one of the named alone would gain next to nothing.
 
-    Where frames wait for the wire and for the Rx buffer at once, what is behind the Rx buffer is among it.
+    Where a server before the Rx buffer is full and the Rx DMA engine too, what that waits for is among it; where one
+    behind the Tx buffer is full and that buffer has room, what keeps reads from coming faster is.
     """
     if max(share_of(name, seen), seen.use(name)) < AS_FULL:
         return ()
@@ -103,9 +106,28 @@ def full_beside(name: str, seen: Observation) -> tuple[str, ...]:
     full += [side for side in (_core(seen, AS_FULL),) if side is not None]
     if max(seen.use("rate_limit"), seen.wait("rate_limit")) >= AS_FULL:
         full.append("rate_limit")
-    if name == "wire.tx" and seen.wait("nic.rx_buffer") >= FULL:
+    if seen.use("rx.descriptors") >= AS_FULL:
+        full.append("rx.descriptors")
+    if seen.busy("host.drain") >= AS_FULL and seen.wait(POSTED) > LOSS:
+        full.append("host.drain")
+    is_fed_by_reads = seen.wait("nic.tx_buffer") < MOSTLY and seen.lost_share("RX_BUFFER_FULL") <= HEAVY_LOSS
+    if name in _BEHIND_TX_BUFFER and is_fed_by_reads:
+        full += [before for before in (_behind_tags(seen),) if before is not None]
+    if name in ("pcie.down", "nic.store", *_BEHIND_TX_BUFFER) and _rx_engine_is_full(seen):
         full += [behind for behind in (_behind_rx_buffer(seen),) if behind is not None]
     return tuple(dict.fromkeys(each for each in full if KEYS[each] != KEYS[name]))
+
+
+def _rx_engine_is_full(seen: Observation) -> bool:
+    """Tell whether frames always wait for room in the Rx buffer, or are lost there while its engine always works."""
+    works = seen.busy("pcie.up") * seen.written_share + seen.wait("rx.descriptors") + _held(seen)
+    is_lost = seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and works >= AS_FULL
+    return is_lost or seen.wait("nic.rx_buffer") >= FULL
+
+
+def _held(seen: Observation) -> float:
+    """Return for what share credits hold writes back while the link is idle."""
+    return min(seen.wait(POSTED), 1 - seen.busy("pcie.up"))
 
 
 def share_of(name: str, seen: Observation) -> float:
@@ -134,7 +156,16 @@ def _full_server(seen: Observation) -> str | None:
     """Name the fullest of the full servers; cores where all that work much are full, or where all wait for one."""
     stops_all = seen.full_cores_share >= NEARLY_FULL or seen.wait("nic.rx_ring") > EMPTY
     core = _core(seen, FULL) if stops_all else None
-    return _fullest(seen, FULL, *_SERVERS, "host.drain") or core
+    return _fullest(seen, FULL, *_SERVERS, "host.drain") or core or _full_credits(seen)
+
+
+def _full_credits(seen: Observation) -> str | None:
+    """Name the credits that let through what their number allows, while work mostly waits for them."""
+    kind = max(_CREDITS, key=seen.use)
+    if seen.use(kind) < AS_FULL or seen.wait(kind) < MOSTLY:
+        return None
+    drains = kind == POSTED and seen.busy("host.drain") >= NEARLY_FULL
+    return "host.drain" if drains else kind
 
 
 def _policed(seen: Observation) -> str | None:
@@ -181,11 +212,9 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
     # they are written in between; so do credits that hold writes back while the link is idle.
     if seen.wait("nic.rx_ring") > max(EMPTY, lacking / 2):
         return _core(seen, NEARLY_FULL) or "nic.rx_ring"
-    up = seen.busy("pcie.up")
-    held = min(seen.wait(POSTED), 1 - up)
-    if lacking >= max(up * seen.written_share, held):
+    if lacking >= max(seen.busy("pcie.up") * seen.written_share, _held(seen)):
         return _behind_reads(seen) or "rx.descriptors"
-    if held > EMPTY:
+    if _held(seen) > EMPTY:
         return _fullest(seen, NEARLY_FULL, "host.drain") or POSTED
     return "pcie.up"
 
@@ -209,7 +238,7 @@ def _behind_tags(seen: Observation) -> str | None:
     # What is closer to its own limit than tags to theirs: were they held for no longer than on an idle machine, fewer
     # would do. Posted credits are behind reads too, which go up between the writes.
     closest = max(("pcie.down", "pcie.up", "nic.store", *_CREDITS), key=seen.use)
-    closer = closest if seen.use(closest) > max(NEARLY_FULL, seen.use("pcie.tags")) else None
+    closer = closest if seen.use(closest) > max(CLOSE, seen.use("pcie.tags")) else None
     return closer or _behind_reads(seen) or "pcie.tags"
 
 

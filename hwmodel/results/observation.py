@@ -27,6 +27,8 @@ class Observation:
       the ring had none to fetch; for `tx.descriptors`, no frame being on the chip though rings held more than its cache
       could ask for; for room in `nic.tx_buffer` and `nic.rx_buffer`; for `rate_limit`, nothing else being ready.
     - `credit_use`: by kind, the share of the finite credits that the window's TLPs would hold on an idle machine.
+    - `fetch_use`: of the Rx descriptors that a ring may have under way, the share that the busiest would on an idle
+      machine.
     - `demand_use`: the share of what senders have to send, each at most its rate limit, that got through; 0 where one
       may send all it can. `limited_demand`: the share of that demand that rate limits set.
     - `written_share`: of the bytes toward the host, those of writes and interrupts.
@@ -48,6 +50,7 @@ class Observation:
     full_cores_share: float = 1.0
     waits: Mapping[str, float] = field(default_factory=dict)
     credit_use: Mapping[str, float] = field(default_factory=dict)
+    fetch_use: float = 0.0
     demand_use: float = 0.0
     limited_demand: float = 0.0
     written_share: float = 1.0
@@ -88,6 +91,8 @@ class Observation:
             return self.demand_use if self.limited_demand < 1 - LEAST_PART else 0.0
         if name == "rate_limit":
             return self.demand_use if self.limited_demand > LEAST_PART else 0.0
+        if name == "rx.descriptors":
+            return self.fetch_use
         return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
 
     def lost_share(self, *reasons: str) -> float:

@@ -11,7 +11,7 @@ from hwmodel.kernels import layout
 from hwmodel.results import LinkCost, Observation
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.store_use import credit_use, demand_use
+from hwmodel.simulation.store_use import credit_use, demand_use, fetch_use
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -124,6 +124,7 @@ def observe_window(
             )
         },
         credit_use=credit_use(config, span),
+        fetch_use=fetch_use(config, span),
         demand_use=demand,
         limited_demand=limited,
         written_share=written_share(span),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, link_rate_of, tlp_overhead_of
+from hwmodel.analytic.latency import round_trip_fs
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.traffic import demand_of
 from hwmodel.kernels import layout
@@ -71,6 +72,24 @@ def _share(config: Config, tlps: list[_Tlps], headers: int, data: int, drain_fs_
         usable = data // longest * longest if 0 < one.data_credits == longest else data
         by_data += held_fs * one.data_credits / usable if usable else 0.0
     return max(by_header / headers if headers else 0.0, by_data)
+
+
+def fetch_use(config: Config, span: Span) -> float:
+    """Return the share of its descriptors under way that the busiest function's fetches would take on an idle machine.
+
+    A ring has at most `rx_prefetch` under way, in whole batches. A function's frames are taken to be spread evenly over
+    its rings and to have a descriptor each. 0 without `rx_prefetch`.
+    """
+    nic = config.nic
+    if not nic.rx_prefetch or not span.count("vm_copies"):
+        return 0.0
+    batch = min(nic.rx_fetch_batch, nic.rx_ring)
+    under_way = -(-nic.rx_prefetch // batch) * batch
+    n_bytes = min(batch * DESCRIPTOR_BYTES, config.pcie.max_read_request_bytes)
+    received = span.end.received_bytes - span.start.received_bytes
+    share = float(received[1:].max()) / max(1, int(received[1:].sum()))
+    frames = span.count("vm_copies") * share / nic.queues_per_vf
+    return frames * round_trip_fs(config, n_bytes) / span.fs / under_way
 
 
 def demand_use(config: Config, span: Span) -> tuple[float, float]:
