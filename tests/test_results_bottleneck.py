@@ -66,6 +66,13 @@ CASES = {
     "one full core that all wait for": (
         {"driver.tx": 0.21, "driver.rx": 0.79, "pcie.up": 0.91},
         {"rx.descriptors": 0.12, "nic.rx_ring": 0.07, **BLOCKED}, {"full_cores_share": 0.64}, "driver.rx", 1.0),
+    "credits for write-backs while nothing else is full": (
+        {"wire.tx": 0.967, "pcie.up": 0.07}, {POSTED: 0.98}, {"credit_use": {POSTED: 1.0}}, "pcie.credits", 1.0),
+    "credits at their limit rather than the Tx buffer before them": (
+        {"pcie.up": 0.26}, {POSTED: 0.78, "nic.tx_buffer": 0.58, "nic.rx_buffer": 0.42}, {"credit_use": {POSTED: 0.99}},
+        "pcie.credits", 0.99),
+    "a drain that keeps such credits": (
+        {"pcie.up": 0.26, "host.drain": 0.95}, {POSTED: 0.78}, {"credit_use": {POSTED: 0.99}}, "host.drain", 0.95),
     "rate limits that let a demand of any size through": (
         {"pcie.tags": 0.6}, {"rate_limit": 0.92}, {**OPEN, **RING_FULL, "demand_use": 1.0, "limited_demand": 1.0},
         "rate_limit", 0.92),
@@ -177,9 +184,26 @@ def test_what_is_as_full_is_named_beside(busy, waits, also):
         ({"pcie.tags": 1.0}, {"demand_use": 1.0, "read_slowness": 1.1}, "offered_load", ()),
         ({"wire.tx": 1.0}, {"credit_use": {COMPLETION: 0.98}}, "wire.tx", ("pcie.credits",)),
         ({}, {"demand_use": 1.0, "limited_demand": 0.4}, "offered_load", ("rate_limit",)),
+        ({"wire.tx": 1.0}, {"fetch_use": 0.99}, "wire.tx", ("rx.descriptors",)),
+        ({"wire.tx": 1.0, "host.drain": 0.98}, {"waits": {POSTED: 0.3}}, "wire.tx", ("host.drain",)),
+        ({"wire.tx": 1.0}, {"waits": {"pcie.tags": 0.95}}, "wire.tx", ("pcie.tags",)),
+        ({"wire.tx": 1.0}, {"waits": {"pcie.tags": 0.95, "nic.tx_buffer": 0.9}}, "wire.tx", ()),
+        ({"nic.pipeline": 1.0}, {"waits": {"pcie.tags": 0.95}, "drops": {"RX_BUFFER_FULL": 900}}, "nic.pipeline", ()),
+        (
+            {"nic.pipeline": 1.0, "pcie.up": 0.8},
+            {"waits": {"rx.descriptors": 0.2}, "drops": {"RX_BUFFER_FULL": 900}},
+            "nic.pipeline",
+            ("pcie.up",),
+        ),
+        (
+            {"nic.pipeline": 1.0, "pcie.up": 0.4},
+            {"waits": {"rx.descriptors": 0.98, **BLOCKED}},
+            "nic.pipeline",
+            ("rx.descriptors",),
+        ),
     ],
 )
-def test_a_demand_or_a_store_at_its_own_limit_is_named_beside(busy, more, resource, also):
+def test_what_gives_all_that_it_can_is_named_beside(busy, more, resource, also):
     found = find_bottleneck(observation(busy, **more))
     assert (found.resource, found.also) == (resource, also)
 

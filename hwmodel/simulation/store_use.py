@@ -36,7 +36,8 @@ def credit_use(config: Config, span: Span) -> dict[str, float]:
     """Return, by kind, the share of its finite credits that the window's TLPs would have held on an idle machine.
 
     A TLP holds them for its transmission, its flight, the host's draining of its data, and the return. Of data credits
-    TLPs of the longest sort have only those that whole ones can take. The misses of an IOMMU's cache are not counted.
+    TLPs of the longest sort have only those that whole ones can take; as others fill the rest, the share can come to a
+    little more than 1. The misses of an IOMMU's cache are not counted.
     """
     credits, overhead = config.pcie.credits, tlp_overhead_of(config.pcie)
     posted = _tlps(span, "up", layout.PAYLOAD_WRITE, layout.RX_DESCRIPTOR_READ, overhead.memory_write_bytes)
