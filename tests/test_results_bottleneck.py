@@ -71,6 +71,14 @@ CASES = {
     "credits at their limit rather than the Tx buffer before them": (
         {"pcie.up": 0.26}, {POSTED: 0.78, "nic.tx_buffer": 0.58, "nic.rx_buffer": 0.42}, {"credit_use": {POSTED: 0.99}},
         "pcie.credits", 0.99),
+    "room in the Tx buffer and tags by turns, which reads would not need": (
+        {"pcie.up": 0.44, "pcie.tags": 0.64}, {"pcie.tags": 0.62, "nic.tx_buffer": 0.38}, {"read_slowness": 4.1},
+        "nic.tx_buffer", 0.38),
+    "tags and room in the Tx buffer by turns": (
+        {"pcie.up": 0.44, "pcie.tags": 0.64}, {"pcie.tags": 0.62, "nic.tx_buffer": 0.38}, {}, "pcie.tags", 0.64),
+    "loss of frames from the wire behind an engine that always works": (
+        {"pcie.up": 0.47}, {"rx.descriptors": 0.55, "nic.tx_buffer": 1.0, "nic.rx_buffer": 0.22},
+        {"drops": {"RX_BUFFER_FULL": 1200}}, "rx.descriptors", 0.55),
     "a drain that keeps such credits": (
         {"pcie.up": 0.26, "host.drain": 0.95}, {POSTED: 0.78}, {"credit_use": {POSTED: 0.99}}, "host.drain", 0.95),
     "rate limits that let a demand of any size through": (
@@ -184,6 +192,18 @@ def test_what_is_as_full_is_named_beside(busy, waits, also):
         ({"pcie.tags": 1.0}, {"demand_use": 1.0, "read_slowness": 1.1}, "offered_load", ()),
         ({"wire.tx": 1.0}, {"credit_use": {COMPLETION: 0.98}}, "wire.tx", ("pcie.credits",)),
         ({}, {"demand_use": 1.0, "limited_demand": 0.4}, "offered_load", ("rate_limit",)),
+        (
+            {},
+            {"waits": {POSTED: 0.8, NON_POSTED: 0.9, **BLOCKED}, "credit_use": {POSTED: 0.96, NON_POSTED: 0.98}},
+            "pcie.credits",
+            ("pcie.credits",),
+        ),
+        (
+            {},
+            {"waits": {POSTED: 0.2, NON_POSTED: 0.9}, "credit_use": {POSTED: 0.96, NON_POSTED: 0.98}},
+            "pcie.credits",
+            (),
+        ),
         ({"wire.tx": 1.0}, {"fetch_use": 0.99}, "wire.tx", ("rx.descriptors",)),
         ({"wire.tx": 1.0, "host.drain": 0.98}, {"waits": {POSTED: 0.3}}, "wire.tx", ("host.drain",)),
         ({"wire.tx": 1.0}, {"waits": {"pcie.tags": 0.95}}, "wire.tx", ("pcie.tags",)),
@@ -206,6 +226,14 @@ def test_what_is_as_full_is_named_beside(busy, waits, also):
 def test_what_gives_all_that_it_can_is_named_beside(busy, more, resource, also):
     found = find_bottleneck(observation(busy, **more))
     assert (found.resource, found.also) == (resource, also)
+
+
+def test_two_kinds_of_credits_are_told_apart():
+    waits = {POSTED: 0.8, NON_POSTED: 0.9, **BLOCKED}
+    text = why({}, waits, credit_use={POSTED: 0.96, NON_POSTED: 0.98})
+    assert text.startswith("Read requests") and text.endswith(
+        "As full: pcie.credits (pcie.credits.ph, pcie.credits.pd)."
+    )
 
 
 def test_every_cause_has_a_sentence():

@@ -68,13 +68,18 @@ _STORES = (
 def find_bottleneck(seen: Observation) -> Bottleneck:
     """Return the resource that sets the throughput, the keys that make it larger, and the reason in plain English."""
     name = cause_of(seen)
-    also = tuple(_published(each) for each in full_beside(name, seen))
+    beside = full_beside(name, seen)
+    # Of two kinds of credits the name alone would not say that they are two.
+    words = [
+        f"{_published(each)} ({', '.join(KEYS[each])})" if _published(each) == _published(name) else _published(each)
+        for each in beside
+    ]
     return Bottleneck(
         resource=_published(name),
         utilization=share_of(name, seen),
-        why=sentence(name, seen) + (f" As full: {', '.join(also)}." if also else ""),
+        why=sentence(name, seen) + (f" As full: {', '.join(words)}." if words else ""),
         keys=KEYS[name],
-        also=also,
+        also=tuple(dict.fromkeys(_published(each) for each in beside)),
     )
 
 
@@ -102,7 +107,7 @@ def full_beside(name: str, seen: Observation) -> tuple[str, ...]:
     if max(share_of(name, seen), seen.use(name)) < AS_FULL:
         return ()
     full = [each for each in ("offered_load", *_SERVERS, "pcie.tags") if seen.use(each) >= AS_FULL]
-    full += [kind for kind in _CREDITS if max(seen.use(kind), seen.wait(kind)) >= AS_FULL]
+    full += [kind for kind in _CREDITS if _sets_a_limit(kind, seen) or seen.wait(kind) >= AS_FULL]
     full += [side for side in (_core(seen, AS_FULL),) if side is not None]
     if max(seen.use("rate_limit"), seen.wait("rate_limit")) >= AS_FULL:
         full.append("rate_limit")
@@ -118,11 +123,19 @@ def full_beside(name: str, seen: Observation) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in full if KEYS[each] != KEYS[name]))
 
 
+def _sets_a_limit(kind: str, seen: Observation) -> bool:
+    """Tell whether work mostly waits for credits that are close to their limit, which use says within 3 %."""
+    return seen.use(kind) >= AS_FULL or (seen.use(kind) >= CLOSE and seen.wait(kind) >= MOSTLY)
+
+
 def _rx_engine_is_full(seen: Observation) -> bool:
     """Tell whether frames always wait for room in the Rx buffer, or are lost there while its engine always works."""
+    return _loses_behind_a_busy_engine(seen) or seen.wait("nic.rx_buffer") >= FULL
+
+
+def _loses_behind_a_busy_engine(seen: Observation) -> bool:
     works = seen.busy("pcie.up") * seen.written_share + seen.wait("rx.descriptors") + _held(seen)
-    is_lost = seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and works >= AS_FULL
-    return is_lost or seen.wait("nic.rx_buffer") >= FULL
+    return seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and works >= AS_FULL
 
 
 def _held(seen: Observation) -> float:
@@ -200,7 +213,7 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
     """Name what keeps frames in the Rx buffer: the link toward the host, credits for writes, or Rx descriptors."""
     is_behind = seen.wait("nic.rx_buffer") >= MOSTLY
     drops = seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and seen.wait("nic.tx_buffer") < MOSTLY
-    if not (is_behind or drops):
+    if not (is_behind or drops or _loses_behind_a_busy_engine(seen)):
         return None
     lacking = seen.wait("rx.descriptors")
     if lacking > MOSTLY / 2:  # the reads that fetch them may be what waits
@@ -220,8 +233,13 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
 
 
 def _behind_tx_buffer(seen: Observation) -> str | None:
-    """Name what keeps frames in the Tx buffer, where room in it is what the next frame waits for."""
-    if seen.wait("nic.tx_buffer") < MOSTLY:
+    """Name what keeps frames in the Tx buffer, where room in it is what the next frame waits for.
+
+    That is so too where reads wait for room or for tags by turns, and would not need all tags.
+    """
+    waits = seen.wait("nic.tx_buffer")
+    by_turns = waits + seen.wait("pcie.tags") >= FULL and waits > max(IDLE, seen.use("pcie.tags"))
+    if waits < MOSTLY and not by_turns:
         return None
     return _fullest(seen, NEARLY_FULL, *_SERVERS) or _behind_reads(seen) or "nic.tx_buffer"
 
