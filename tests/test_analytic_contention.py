@@ -7,6 +7,9 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
+from hwmodel.analytic.ceilings import shared_costs
+from hwmodel.analytic.contention import carried
+from hwmodel.analytic.traffic import demand_of
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
 
@@ -34,6 +37,19 @@ def test_small_flows_get_through_whole_and_the_others_take_equal_turns():
     assert "vf2 to uplink 0.45 of 0.6" in found.notes[0] and "vf0 to vf1" not in found.notes[0]
     # With 0.4 it gets through whole too, and 0.5 is left.
     assert mpps(small, ["vf2", "uplink", "0.4Mpps"], greedy) == pytest.approx(0.6)
+
+
+def test_the_mix_names_what_each_stream_gets():
+    config = flows(["vf0", "vf1", "0.1Mpps"], ["vf2", "uplink", "0.6Mpps"], ["vf4", "vf5", None])
+    mix = carried(config, demand_of(config), lambda traffic: shared_costs(config, traffic))
+    assert {one.name: float(rate) for one, rate in mix.carried} == pytest.approx(
+        {"vf0 to vf1": 0.1 * M, "vf2 to uplink": 0.45 * M, "vf4 to vf5": 0.45 * M}, rel=1e-6
+    )
+    assert {name: float(share) for name, share in mix.sought.sent.items()} == pytest.approx(
+        {"vf0": 0.1, "vf2": 0.45, "vf4": 0.45}, rel=1e-6
+    )
+    assert (float(mix.sought.copies), float(mix.sought.to_wire)) == pytest.approx((0.55, 0.45), rel=1e-6)
+    assert mix.offered_frames_per_s is None and mix.beside == ()
 
 
 def test_more_demand_than_room_is_not_carried_in_proportion():
