@@ -129,6 +129,18 @@ def test_a_demand_knows_its_streams():
     assert {one.name: one.frames_per_s for one in saturating}["vf2 to vf3"] is None
 
 
+def test_a_stream_is_parted_by_its_tx_rings_where_a_full_one_drops():
+    # The VMs are ports 2 to 9, the uplink is port 0: of sixteen rings one each.
+    changes = {"workload.wire_share": 0.9, "workload.load": "1Gbps", "nic.queues_per_vf": 16}
+    whole = demand_of(demo(changes)).streams
+    parted = demand_of(demo({**changes, "workload.on_full": "drop"})).streams
+    assert (len(whole), len(parted)) == (8, 16)
+    assert {(one.traffic.copies, one.traffic.to_wire) for one in parted} == {(1, 0), (0, 1)}
+    assert sum(one.frames_per_s for one in parted) == sum(one.frames_per_s for one in whole)
+    assert sum(one.frames_per_s * one.traffic.copies for one in parted) * 10 == sum(one.frames_per_s for one in whole)
+    assert len(demand_of(demo({**changes, "workload.on_full": "drop", "nic.queues_per_vf": 1})).streams) == 8
+
+
 def test_the_average_of_two_mixes_is_the_mix_of_both():
     one, other = ({"workload.pattern": "flows", "workload.flows": [flow]} for flow in
                   (["vf0", "vf1", "1Gbps"], ["vf2", "uplink", "3Gbps"]))  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.capture import Capture, read_capture
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.routes import Router
+from hwmodel.analytic.routes import GROUPS, Router
 from hwmodel.analytic.streams import Stream, streams_of
 from hwmodel.config.names import port_number
 from hwmodel.errors import InputError
@@ -182,9 +182,39 @@ def demand_of(config: Config, adjacent_bridge_reflects: bool = False) -> Demand:
     sought = _mix(
         router, config, sizes, [(stream, weight) for (stream, _), weight in zip(following, weights, strict=True)]
     )
-    parts = [(one, weight / sum(weights)) for (_, one), weight in zip(following, weights, strict=True)]
     offered = _load_frames_per_s(config, sought, len(following))
+    parts = [
+        (part, share * weight / sum(weights))
+        for (stream, one), weight in zip(following, weights, strict=True)
+        for part, share in _by_tx_ring(router, config, stream, one, offered is not None)
+    ]
     return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
+
+
+def _by_tx_ring(
+    router: Router, config: Config, stream: Stream, whole: Offered, is_open: bool
+) -> Iterable[tuple[Offered, Fraction]]:
+    """Part a stream by the Tx rings that its frames go into, where one ring can drop frames while another has room.
+
+    Where frames wait for room instead, those of the stream's other rings wait behind them, and its mix stays.
+    """
+    queues, by_wire = config.nic.queues_per_vf, _fraction(config.workload.wire_share)
+    if stream.source == UPLINK or queues == 1 or not is_open or config.workload.on_full != "drop":
+        return [(whole, Fraction(1))]
+    rings: defaultdict[int, list[tuple[Stream, Fraction]]] = defaultdict(list)
+    for target in stream.targets:
+        number = 0 if target in GROUPS else port_number(target)
+        rings[number % queues].append((Stream(stream.source, (target,)), (1 - by_wire) / len(stream.targets)))
+    rings[0].append((Stream(stream.source, (UPLINK,)), by_wire))
+    ways = [[way for way in ring if way[1]] for ring in rings.values()]
+    return [
+        (
+            replace(whole, traffic=_mix(router, config, whole.traffic.sizes, ring, by_wire=Fraction(0))),
+            sum((weight for _, weight in ring), Fraction(0)),
+        )
+        for ring in ways
+        if ring
+    ]
 
 
 def _replayed(config: Config, router: Router, capture: Capture) -> Demand:
