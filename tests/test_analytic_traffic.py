@@ -131,7 +131,7 @@ def test_a_demand_knows_its_streams():
 
 def test_a_stream_is_parted_by_its_tx_rings_where_a_full_one_drops():
     # The VMs are ports 2 to 9, the uplink is port 0: of sixteen rings one each.
-    changes = {"workload.wire_share": 0.9, "workload.load": "1Gbps", "nic.queues_per_vf": 16}
+    changes = {"workload.wire_share": 0.9, "workload.load": "1Gbps", "nic.preset": None, "nic.queues_per_vf": 16}
     whole = demand_of(demo(changes)).streams
     parted = demand_of(demo({**changes, "workload.on_full": "drop"})).streams
     assert (len(whole), len(parted)) == (8, 16)
