@@ -92,13 +92,11 @@ def _gets_through(span: Span, fewer: float) -> bool:
 
 
 def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
-    """Tell whether the closed form, which knows one mix of frames for all, is no ceiling of what gets through.
+    """Tell whether the closed form, which knows one mix of sizes, is no ceiling of what gets through.
 
-    Of flows that want all they can get it knows the mix only if all are alike. Where frames are dropped, others get
-    through beside them; then more frames than the bursts at both ends hold are no error of the window.
+    Where frames are dropped, others get through beside them; then more frames than the bursts at both ends hold are no
+    error of the window.
     """
-    if config.workload.pattern == "flows" and any(flow.follows_load for flow in config.workload.flows):
-        return True
     in_ends = 2 * burst_frames(config) * max(1, span.n_receiving)
     drops = any(span.count(name) for name in ("dropped", "copies_dropped", "mirrored_dropped"))
     return drops and more_frames > in_ends
