@@ -26,11 +26,13 @@ JOURNEY = record(
     *ints(*STAMPS, "number"),
     ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I32), ("rx_queue", I32),
 )  # fmt: skip
-# `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
+# `n_used` places have ever been used. Two stacks hold those that are free again: `free` for journeys that begin, and
+# `free_landing` for those whose frame leaves the Rx buffer. The sums are over journeys, in femtoseconds.
 JOURNEYS = record(
-    *ints("n_used", "n_free"),
+    *ints("n_used", "n_free", "n_free_landing"),
     ("entered_fs", F64), ("left_fs", F64), ("early_fs", F64), ("taken_early_fs", F64), ("lost_fs", F64),
     ("free", I32, (JOURNEY_CAP,)),
+    ("free_landing", I32, (JOURNEY_CAP,)),
     ("slot", JOURNEY, (JOURNEY_CAP,)),
 )  # fmt: skip
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", JOURNEY, (JOURNEY_LOG_CAP,)))

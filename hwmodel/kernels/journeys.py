@@ -3,6 +3,10 @@
 While a frame lies in its Tx ring its stamps lie there too. From the scheduler's pick (or the end of its reception from
 the wire) it holds a journey, to the guest that takes it, the wire, or a drop; each further copy for another guest has
 one of its own from the switch on. Journey 0 is for what is not measured: mirrored copies write their stamps there.
+
+Thousands may wait in the Rx buffer, far more than a processor's near cache holds; from there on each is looked at some
+more times within a short while. So a journey moves, as its frame leaves the buffer, to one of the few places that such
+journeys use in turn: the way back and forth to memory is paid once.
 """
 
 from __future__ import annotations
@@ -17,6 +21,17 @@ FROM_WIRE = -1  # in place of a Tx ring
 LOG_RESERVE = 1 << 16  # journeys that one instant can end at most: all that an interrupt for a whole ring told
 
 
+@kernel
+def new_place(nic):
+    """Return a place that was never used."""
+    pool = nic.journeys
+    pool.n_used += 1  # from 1 on
+    if pool.n_used == JOURNEY_CAP:
+        pool.n_used -= 1
+        nic.overflow = 1
+    return pool.n_used
+
+
 @inlined
 def begin_journey(nic):
     """Open a journey; return its place."""
@@ -24,11 +39,24 @@ def begin_journey(nic):
     if pool.n_free > 0:
         pool.n_free -= 1
         return pool.free[pool.n_free]
-    pool.n_used += 1  # from 1 on
-    if pool.n_used == JOURNEY_CAP:
-        pool.n_used -= 1
-        nic.overflow = 1
-    return pool.n_used
+    return new_place(nic)
+
+
+@inlined
+def land_journey(nic, place):
+    """Move a journey to where those are whose frame has left the Rx buffer; return its new place."""
+    if place == UNMEASURED:
+        return place
+    pool = nic.journeys
+    if pool.n_free_landing > 0:
+        pool.n_free_landing -= 1
+        landing = pool.free_landing[pool.n_free_landing]
+    else:
+        landing = new_place(nic)
+    pool.slot[landing] = pool.slot[place]
+    pool.free[pool.n_free] = place
+    pool.n_free += 1
+    return landing
 
 
 @inlined
@@ -108,11 +136,20 @@ def journey_of_copy(nic, now_fs, first_place):
 
 @inlined
 def end_journey(nic, now_fs, place):
-    """Close a journey; its place is free for another."""
+    """Close a journey whose frame never came to leave the Rx buffer; its place is free for another."""
     pool = nic.journeys
     pool.left_fs += float(now_fs)
     pool.free[pool.n_free] = place
     pool.n_free += 1
+
+
+@inlined
+def end_landed_journey(nic, now_fs, place):
+    """Close a journey that has come to its guest; its place is free for another that lands."""
+    pool = nic.journeys
+    pool.left_fs += float(now_fs)
+    pool.free_landing[pool.n_free_landing] = place
+    pool.n_free_landing += 1
 
 
 @kernel
@@ -161,8 +198,8 @@ def add_parts(sums, journey):
 
 
 @inlined
-def note_parts(nic, now_fs, place):
-    """Count a finished journey, its whole latency and its parts, and close it."""
+def note_parts(nic, place):
+    """Count a finished journey, its whole latency and its parts."""
     journey = nic.journeys.slot[place]
     sender_fs = journey.posted_fs - journey.offered_fs
     observe(nic.sender_wait, sender_fs)
@@ -174,7 +211,6 @@ def note_parts(nic, now_fs, place):
     add_parts(nic.part_sums[at], journey)
     if nic.journey_log.enabled:
         log_journey(nic, place)
-    end_journey(nic, now_fs, place)
 
 
 @kernel
@@ -191,7 +227,8 @@ def journey_on_wire(nic, now_fs, place):
     journey.raised_fs = now_fs
     journey.visible_fs = now_fs
     journey.taken_fs = now_fs
-    note_parts(nic, now_fs, place)
+    note_parts(nic, place)
+    end_journey(nic, now_fs, place)
 
 
 @inlined

@@ -62,6 +62,7 @@ MAX_CORE_PORTS = 17  # ports of the Verilog switch core
 BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 HEAP_CAP = 1 << 16
+FIRST_PLACES = 1 << 4  # that a ring begins with
 TASK_CAP = 1 << 18
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
@@ -178,6 +179,8 @@ COPY = record(
     *ints("entered_fs"),
     ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
 )  # fmt: skip
+# `mask`: of the places in use (`rings.widen`).
+FRAMES = record(*ints("head", "tail", "mask"), ("ring", FRAME, (GRANT_CAP,)))
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 SWITCH_BUS = record(
     *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
@@ -185,7 +188,7 @@ SWITCH_BUS = record(
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )
-FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
+FIFO = record(*ints("head", "tail", "mask"), ("ring", COPY, (COPY_CAP,)))
 GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
@@ -212,13 +215,15 @@ TRANSACTION = record(
     ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
-TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
+TLP_QUEUE = record(*ints("head", "tail", "mask"), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
-    *ints("is_busy", "sends_second", "slot", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
-    *ints("busy_fs", "dllps", "first_bytes", "first_tlps", "second_bytes", "second_tlps"),
+    *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
+    *ints("busy_fs", "dllps"),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
+    ("answered_tlps", I64, (KINDS,)),  # of whole reads
+    ("answered_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
     ("second", TLP_QUEUE),  # NP up, CPL down
 )
@@ -300,7 +305,7 @@ NIC = record(
     *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),
     *ints("rx_head_waits_fs", "has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "line_busy_until_fs"),
-    *ints("grant_head", "grant_tail", "line_head", "line_tail", "pipe_head", "pipe_tail"),
+    *ints("line_head", "line_tail", "pipe_head", "pipe_tail"),
     *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs"),
     ("tx_buffer", GAUGE),
     ("rx_buffer", GAUGE),
@@ -325,7 +330,7 @@ NIC = record(
     ("template", TEMPLATE, (MAX_TEMPLATES,)),
     ("copy_kind", COPY_KIND, (MAX_COPY_KINDS,)),
     ("choice", CHOICE, (MAX_CHOICES,)),
-    ("grant", FRAME, (GRANT_CAP,)),
+    ("grants", FRAMES),
     ("line", FRAME, (LINE_CAP,)),
     ("pipe", FRAME, (PIPE_CAP,)),
     ("bus", SWITCH_BUS),
@@ -346,5 +351,15 @@ NIC = record(
 
 
 def fresh_state() -> np.ndarray:
-    """Return a one-element record array of zeros; its memory is taken only as it is written."""
-    return np.zeros(1, NIC).view(np.recarray)
+    """Return a one-element record array of zeros; its memory is taken only as it is written.
+
+    Rings with a mask begin with `FIRST_PLACES`.
+    """
+    state = np.zeros(1, NIC).view(np.recarray)
+    nic = state[0]
+    for queue in (
+        *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
+        *(nic[name] for name in ("grants", "loopback", "rx_fifo", "mac_fifo")),
+    ):
+        queue["mask"] = FIRST_PLACES - 1
+    return state

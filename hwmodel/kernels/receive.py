@@ -7,8 +7,8 @@ from .drop_reason import DropReason
 from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
+from .journeys import land_journey
 from .layout import (
-    COPY_CAP,
     MODERATION_TIMER,
     PAYLOAD_WRITE,
     RX_INTERRUPT,
@@ -20,7 +20,6 @@ from .transactions import post_write
 from .translation import buffer_address
 from .writeback import hold_for_writeback
 
-COPY_MASK = COPY_CAP - 1
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 
 
@@ -66,12 +65,12 @@ def start_write(nic, now_fs, copy, n_descriptors):
     n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
-    slot.journey = copy.journey
+    slot.journey = land_journey(nic, copy.journey)
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
     slot.group = copy.group
     slot.n_descriptors = n_descriptors
-    journey = nic.journeys.slot[copy.journey]
+    journey = nic.journeys.slot[slot.journey]
     journey.rx_queue = number
     journey.buffered_fs = copy.entered_fs
     journey.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
@@ -102,7 +101,7 @@ def serve_rx_buffer(nic, now_fs):
     fifo = nic.rx_fifo
     has_dropped = False
     while fifo.head != fifo.tail:
-        copy = fifo.ring[fifo.head & COPY_MASK]
+        copy = fifo.ring[fifo.head & fifo.mask]
         n_needed = descriptors_for(nic.host, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
