@@ -9,33 +9,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from .journey_layout import JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS
+from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS, SAMPLED_PARTS
 from .ledger_layout import (  # noqa: F401 - what is in both is found in both
     COUNTERS,
-    DELIVERY_HISTOGRAM,
     DELIVERY_LOG,
-    DOORBELL_HISTOGRAM,
     FIRST_FLOW_HISTOGRAM,
     FLOW,
     GAUGE,
-    GUEST_HISTOGRAM,
     HISTOGRAM_BUCKETS,
     HISTOGRAM_SHIFT,
     HISTOGRAM_SUB_BITS,
     LATENCY,
+    LATENCY_COUNTS,
     LATENCY_HISTOGRAM,
     LOG_CAP,
     LOG_ENTRY,
     MAX_FUNCTIONS,
     MAX_HISTOGRAMS,
     MAX_REASONS,
-    SENDER_HISTOGRAM,
     SERVED,
     STALL,
     STALLS,
     WIRE_WAIT_HISTOGRAM,
 )
-from .records import F64, I32, I64, ints, record
+from .records import F64, I32, I64, U32, ints, record
 
 NEVER = 2**62  # later than any simulated time
 
@@ -159,11 +156,10 @@ TX_QUEUE = record(
     *ints("picked", "fetched", "counted", "freed", "highest"),
     ("held", HELD),
 )
-FINISHED = record(
-    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32),
-)  # fmt: skip
+# `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
 RX_QUEUE = record(
-    *ints("function", "first", "mask", "known", "requested", "cached", "fetched"),
+    *ints("function", "first"), ("mask", U32),
+    *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
     *ints("moderated_until_fs", "moderation_armed"),
     ("held", HELD),
@@ -180,7 +176,7 @@ COPY = record(
     ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
 )  # fmt: skip
 # `mask`: of the places in use (`rings.widen`).
-FRAMES = record(*ints("head", "tail", "mask"), ("ring", FRAME, (GRANT_CAP,)))
+FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (GRANT_CAP,)))
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 SWITCH_BUS = record(
     *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
@@ -188,11 +184,11 @@ SWITCH_BUS = record(
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )
-FIFO = record(*ints("head", "tail", "mask"), ("ring", COPY, (COPY_CAP,)))
+FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (COPY_CAP,)))
 GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
-FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))
 TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps")
 )
@@ -215,7 +211,7 @@ TRANSACTION = record(
     ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
-TLP_QUEUE = record(*ints("head", "tail", "mask"), ("ring", TRANSACTION, (TLP_CAP,)))
+TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
     *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
@@ -342,7 +338,9 @@ NIC = record(
     ("log", DELIVERY_LOG),
     ("journeys", JOURNEYS),
     ("journey_log", JOURNEY_LOG),
-    ("part_sums", PART_SUMS, (HISTOGRAM_BUCKETS,)),
+    ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
+    ("part_sums", PART_SUMS),
+    ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
     ("post", POST, (RING_POOL,)),
     ("finished", FINISHED, (RING_POOL,)),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
@@ -360,6 +358,7 @@ def fresh_state() -> np.ndarray:
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo", "mac_fifo")),
+        *(nic["reads"][name] for name in ("rx_fetches", "tx_fetches")),
     ):
         queue["mask"] = FIRST_PLACES - 1
     return state

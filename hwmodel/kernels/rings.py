@@ -30,3 +30,16 @@ def entered(nic, queue):
     queue.tail += 1
     if queue.tail - queue.head >= queue.mask:
         widen(nic, queue)
+
+
+@kernel
+def widen_finished(nic, queue):
+    """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
+
+    Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
+    """
+    before = queue.mask
+    queue.mask = 2 * before + 1
+    for position in range(queue.taken, queue.started):
+        if position & queue.mask != position & before:
+            nic.finished[queue.first + (position & queue.mask)] = nic.finished[queue.first + (position & before)]

@@ -39,8 +39,7 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
         + (after.early_fs - before.early_fs)
         - (after.taken_early_fs - before.taken_early_fs)
     )
-    sums = end.part_sums
-    latency_fs = sum(float(sums[name].sum()) for name in PART_FIELDS)
+    latency_fs = sum(end.part_sums.values())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
     # The sums of moments are larger than their differences: a float of 53 bits leaves as much of each.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.results import filled_columns
-from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs
+from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs, counts_of
 from hwmodel.simulation.warmup import BUFFERS
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ class Marks:
             sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
             received=np.concatenate((bytes_to, frames_to)),
             latency={name: (int(nic[name].n), float(nic[name].sum_fs)) for name in LATENCIES},
-            histogram={name: self._row(name, row) for name, row in LATENCIES.items()},
+            histogram={name: self._row(name) for name in LATENCIES},
             areas={name: area_of(nic[name], int(nic.now_fs)) for name in BUFFERS},
         )
 
-    def _row(self, name: str, row: int) -> tuple[int, npt.NDArray[np.int32]]:
+    def _row(self, name: str) -> tuple[int, npt.NDArray[np.int32]]:
         latency = self.nic[name]
         if not latency.n:
             return 0, np.zeros(0, np.int32)
         columns = filled_columns(int(latency.lowest_fs), int(latency.highest_fs), layout.HISTOGRAM_BUCKETS)
-        return columns.start, self.nic["histogram"][row, columns].copy()
+        return columns.start, counts_of(self.nic, name)[columns].copy()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.kernels import layout
+from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.results import filled_columns
 from hwmodel.simulation.population import Population, take_population
 
@@ -18,14 +19,7 @@ if TYPE_CHECKING:
 GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
 # All but the counts by reason or function, which are arrays.
 COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
-# Latencies of the state, and the histogram row that each has.
-LATENCIES = {
-    "delivery": layout.DELIVERY_HISTOGRAM,
-    "from_doorbell": layout.DOORBELL_HISTOGRAM,
-    "to_guest": layout.GUEST_HISTOGRAM,
-    "sender_wait": layout.SENDER_HISTOGRAM,
-    "wire_wait": layout.WIRE_WAIT_HISTOGRAM,
-}
+LATENCIES = ("delivery", "from_doorbell", "to_guest", "sender_wait", "wire_wait")  # of the state
 SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs")
 
 Ints = npt.NDArray[np.int64]
@@ -83,7 +77,9 @@ class Snapshot:
     n_receivers: int
     histogram: npt.NDArray[np.int32]
     latencies: dict[str, npt.NDArray[Any]]
-    part_sums: npt.NDArray[Any]
+    latency_counts: npt.NDArray[Any]
+    sampled_parts: npt.NDArray[Any]
+    part_sums: dict[str, float]
     served: npt.NDArray[Any]
     population: Population
 
@@ -91,10 +87,13 @@ class Snapshot:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     flows = nic["flow"][: len(book.flows)]
-    for latency in (nic.to_guest, nic.delivery):
-        _forget(nic["part_sums"], latency)
-    for name, row in LATENCIES.items():
-        _forget(nic["histogram"][row], nic[name])
+    _forget(nic["sampled_parts"], nic.to_guest)
+    _forget(nic["latency_counts"]["delivery_fs"], nic.delivery)
+    _forget(nic["latency_counts"]["to_guest_fs"], nic.to_guest)
+    for name in PART_FIELDS:
+        nic.part_sums[name] = 0
+    for name in LATENCIES:
+        _forget(counts_of(nic, name), nic[name])
         nic[name].n = 0
         nic[name].sum_fs = 0
     for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
@@ -108,6 +107,13 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     queues = nic["rx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
     nic.tags.fewest_free = nic.tags.n_free
+
+
+def counts_of(state: Any, name: str) -> npt.NDArray[np.int32]:
+    """Return the histogram of a latency of the state, or of what a snapshot holds of it (`vars`)."""
+    if name == "wire_wait":
+        return state["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+    return state["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
 def _forget(row: Any, latency: Any) -> None:
@@ -151,7 +157,9 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
         histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={name: np.array(nic[name]) for name in LATENCIES},
-        part_sums=nic["part_sums"],
+        latency_counts=nic["latency_counts"],
+        sampled_parts=nic["sampled_parts"],
+        part_sums={name: float(nic.part_sums[name]) for name in PART_FIELDS},
         served=nic["served"].copy(),
         population=take_population(nic, now_fs),
     )

@@ -142,7 +142,7 @@ class LinkTlps:
         """Give the posted transactions that wait in a direction, the one begun but not ended among them."""
         queue = self._links[direction]["first"]
         for place in range(int(queue["head"]), int(queue["tail"])):
-            yield queue["ring"][place & (layout.TLP_CAP - 1)]
+            yield queue["ring"][place & int(queue["mask"])]
 
     def _first_numbers(self) -> dict[tuple[int, int], int]:
         """Find, for each kind and ring, the number of the frame that the next TLP of this kind begins with."""
