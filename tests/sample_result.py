@@ -195,6 +195,7 @@ def sample_closed_form() -> ClosedForm:
         up_bytes=1809.0,
         down_bytes=1719.0,
         unloaded_latency_ns=sum(ALONE_NS.values()),
+        lone_frame="1518 B from vf0 to vf1",
         latency_parts_ns={**dict.fromkeys(PARTS, 0.0), **ALONE_NS},
         ceilings=(
             CeilingFigure(resource="up", what="the link toward the host", offered_mpps=mpps),

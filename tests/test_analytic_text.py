@@ -48,10 +48,19 @@ def test_one_frame_as_configured_stands_beside_the_ideal():
     text = limits_text(limits(demo(timer)))
     assert re.search(r"^one frame of 1518 B alone, all batches 1 +ns ", text, re.MULTILINE)
     parts = text[text.index("one frame of 1518 B alone, as configured") :]
-    assert re.search(r"^  writeback_batch +63167.836  the wait for a write-back batch$", parts, re.MULTILINE)
+    assert "from vf0 to vf1, until the receiver's core has taken it" in parts.splitlines()[0]
+    assert re.search(r"^  writeback_batch +63139.763  the wait for a write-back batch$", parts, re.MULTILINE)
     rows = re.findall(r"^  (\w+) +([\d.]+)  \w", parts, re.MULTILINE)
     assert re.search(rf"^  sum +{sum(float(ns) for _, ns in rows):.3f}$", parts, re.MULTILINE)
     assert "scheduler" not in parts  # takes no time
+
+
+def test_a_frame_that_leaves_by_the_wire_is_followed_until_it_is_sent():
+    text = limits_text(limits(demo({"workload.pattern": "to_wire"})))
+    assert "all batches 1" not in text
+    parts = text[text.index("one frame of 1518 B alone, as configured") :]
+    assert "from vf0 to uplink, until it is sent on the wire" in parts.splitlines()[0]
+    assert re.search(r"^  wire +1230.400  the wire$", parts, re.MULTILINE)
 
 
 def test_what_a_frame_alone_waits_for_in_vain_is_said():

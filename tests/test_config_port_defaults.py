@@ -22,6 +22,12 @@ def test_single_entries_go_over_all(order):
     assert len({port.macs for port in ports.values()}) == 3
 
 
+def test_it_is_for_the_stations_that_the_device_has():
+    ports = ports_of("nic: {preset: 82576}\nswitch: {ports: [{name: all, weight: 2}]}")
+    assert list(ports) == ["pf", *(f"vf{k}" for k in range(6))]
+    assert {port.weight for port in ports.values()} == {2}
+
+
 def test_a_file_says_the_same_without_it():
     text = "nic: {vfs: 2}\nswitch: {ports: [{name: all, spoof_check: false, vlans: [1, 2]}, {name: pf, weight: 2}]}"
     entry = "spoof_check: false, vlans: [1, 2]"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 
-from hwmodel.analytic.latency import frame_parts_fs
+from hwmodel.analytic import limits
 from tests.journey_runs import PARTS, finished_journeys, stamp_columns
 from tests.one_frame import (
     ALONE,
@@ -163,24 +161,6 @@ CASES = {
 }  # fmt: skip
 
 
-# What the closed form leaves out, where it makes a difference.
-IN_BETWEEN = {
-    "jumbo, a cache of five": {"payload_write": T[24]},
-    "interrupt behind a Tx write-back": {"interrupt": T[40]},
-    "two interrupts": {"interrupt": T[40]},
-    "prefetch in between": {"payload_write": T[24]},
-    "prefetch first": {"payload_write": T[24]},
-    "one posted header credit": {"payload_write": 5 * 200 * NS, "writeback": 200 * NS},
-    "sixteen posted data credits": {"payload_write": 5 * 200 * NS},
-    "slow memory": {"payload_write": 5 * (200 + 2048) * NS},
-    "one read header credit": {"payload_read": 3 * US + 2 * T[24] - R - T[36] - 4 * T[276]},
-    "one completion header credit": {"payload_read": 5 * 200 * NS},
-    "sixteen completion data credits": {"payload_read": 5 * 200 * NS},
-    "DLLPs for each TLP": {"tx_descriptor_fetch": 5 * T[16], "payload_read": 4 * T[16], "payload_write": 6 * T[16]},
-    "DLLPs for four TLPs": {"tx_descriptor_fetch": 2 * T[16], "payload_write": T[16]},
-}
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_from_one_vm_to_another(tmp_path, name):
     changes, n_bytes, expected_fs = CASES[name]
@@ -189,9 +169,7 @@ def test_from_one_vm_to_another(tmp_path, name):
     assert latency.count == 1
     assert latency.min == latency.mean == latency.max
     assert round(latency.min * NS) == expected_fs
-    by_closed_form = Counter(frame_parts_fs(run.config, n_bytes))
-    by_closed_form.update(IN_BETWEEN.get(name, {}))
-    assert parts_of_one(run) == by_closed_form
+    assert parts_of_one(run) == limits(run.config).latency_parts_fs
 
 
 NEVER_TAKEN = {
@@ -208,7 +186,7 @@ def test_a_frame_that_nothing_follows_may_never_be_taken(tmp_path, name):
     assert run.result().totals.in_flight_frames == 1
     assert finished_journeys(run) == {}
     stamps_fs = stamp_columns(run.state["journeys"]["slot"][:, 1])[0, 1:]
-    parts_fs = frame_parts_fs(run.config, 1518)
+    parts_fs = limits(run.config).latency_parts_fs
     n_over = PARTS.index(waits_in)
     assert np.diff(stamps_fs)[:n_over].tolist() == list(parts_fs.values())[:n_over]
     assert set(list(parts_fs.values())[n_over:]) == {None}

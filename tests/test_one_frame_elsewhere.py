@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.analytic.latency import frame_parts_fs
 from tests.one_frame import (
     ALONE,
@@ -89,10 +90,10 @@ def test_by_the_switch_core(tmp_path, name):
     run = begin_one(tmp_path, changes, n_bytes=n_bytes)
     result = check_one(run)
     assert round(result.latency_ns.min * NS) == expected_fs
-    by_closed_form = frame_parts_fs(run.config, n_bytes)
-    to_the_edge_fs = parts_of_one(run)["switch"] - by_closed_form["switch"]
-    assert 0 <= to_the_edge_fs < CYCLE
-    assert parts_of_one(run) == by_closed_form | {"switch": by_closed_form["switch"] + to_the_edge_fs}
+    found = limits(run.config)
+    assert parts_of_one(run) == frame_parts_fs(run.config, found.lone_frame.way, after_edge_fs=POSTED % CYCLE)
+    assert abs(found.latency_parts_fs["switch"] - parts_of_one(run)["switch"]) < CYCLE
+    assert any("begins at a clock edge" in note for note in found.notes)
     n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
     assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)
 
@@ -125,3 +126,10 @@ def test_bytes_of_a_frame_alone(tmp_path):
     assert up == none | {"payload": 1516, "tlp_overhead": 6 * 24, "read_request": 3 * 24, "descriptor": 24,
                          "writeback": 2 * 40, "interrupt": 2 * 28}  # fmt: skip
     assert down == none | {"payload": 1516, "tlp_overhead": 6 * 20, "descriptor": 36, "doorbell": 28}
+
+
+def test_a_window_may_begin_between_a_read_and_its_answer(tmp_path):
+    """With one tag the last of three functions fetches its Rx descriptors at 12 us; the window begins at 15 us."""
+    slow = {"host.read_latency": "6us", "pcie.tags": 1, "nic.rx_prefetch": 8}
+    use = begin_one(tmp_path, slow, to=NOBODY, of=OUTSIDE).result().pcie
+    assert (use.up.bytes.descriptor, use.down.bytes.descriptor) == (0, 20 + 8 * 16)

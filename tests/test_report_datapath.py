@@ -10,9 +10,11 @@ import pytest
 
 from hwmodel.report import tables
 from hwmodel.report.datapath import datapath_figure, datapath_parts
+from hwmodel.report.quantities import page_time
 from hwmodel.report.section import section_of
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
-from tests.sample_result import GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
+from hwmodel.results.bottleneck import RESOURCES
+from tests.sample_result import ALONE_NS, GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
 
 
 def config_with_buffers():
@@ -52,7 +54,13 @@ def test_what_is_busy_or_not_known_is_told():
     assert parts["tx_ring"] == ("Tx rings", (), None)
 
 
-@pytest.mark.parametrize("resource", ["pcie.up", "driver.rx", "offered_load", "<&>"])
+def test_memory_that_takes_time_has_its_share():
+    assert datapath_parts(sample_result())["memory"] == ("Host memory", ("takes no time",), None)
+    draining = sample_result(utilization={"host.drain": 0.613})
+    assert datapath_parts(draining)["memory"] == ("Host memory", ("61.3 % busy",), 0.613)
+
+
+@pytest.mark.parametrize("resource", [*RESOURCES, "<&>"])
 def test_the_limit_is_marked_once_in_each_drawing_and_told_in_words(resource):
     limit = Bottleneck(resource=resource, utilization=1.0, why="")
     drawn = datapath_figure(sample_result(bottleneck=limit), "k")
@@ -73,7 +81,7 @@ def test_boxes_stand_inside_their_drawing_and_apart():
             tuple(float(rect.get(name)) for name in ("x", "y", "width", "height"))
             for rect in svg.iter("rect") if rect.get("class") == "box"
         ]  # fmt: skip
-        assert len(boxes) == 11
+        assert len(boxes) == 12
         for at, (x, y, w, h) in enumerate(boxes):
             assert left < x and top < y and x + w < left + width and y + h < top + height
             assert all(x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y for x2, y2, w2, h2 in boxes[at + 1 :])
@@ -104,13 +112,34 @@ def test_what_would_change_the_answer():
 
 def test_the_parts_of_the_latency_add_up_in_the_table_too():
     table = tables.parts_table(sample_result())
-    assert table.header == ("part", "mean", "p50 frame", "p99 frame", "p99.9 frame")
+    assert table.header == ("part", "alone", "mean", "p50 frame", "p99 frame", "p99.9 frame")
     assert table.rows[-1][0] == "in all"
-    assert table.rows[-1][1] == "3.71 ms"
-    assert ["wait in the Rx buffer", "310 µs", "310 µs", "310 µs", "310 µs"] in table.rows
+    assert table.rows[-1][1:3] == [page_time(sum(ALONE_NS.values())), "3.71 ms"]
+    assert ["wait in the Rx buffer", "0 ns", "310 µs", "310 µs", "310 µs", "310 µs"] in table.rows
     assert not any("wire" in row[0] for row in table.rows)
     every = sample_result(latency_parts_ns={"mean": dict.fromkeys(PARTS, 1.0)})
     assert len(tables.parts_table(every).rows) == len(PARTS) + 1
+
+
+def test_a_frame_alone_stands_beside_the_run_and_may_never_be_over():
+    closed = sample_result().closed_form
+    parts = {"doorbell": 14.0, "payload_read": 1290.0}
+    until = {name: parts.get(name, 0.0) for name in PARTS[: PARTS.index("writeback_batch")]}
+    stuck = sample_result(
+        closed_form=dataclasses.replace(closed, lone_frame="64 B from vf0 to vf1", latency_parts_ns=until)
+    )
+    rows = {row[0]: row[1:3] for row in tables.parts_table(stuck).rows}
+    assert (rows["read of the payload"][0], rows["wait for a write-back batch"]) == ("1.29 µs", ["for ever", "0 ns"])
+    assert rows["write-back"][0] == "-"  # behind what is never over
+    assert rows["in all"] == ["for ever", "3.71 ms"]
+    section = section_of(stuck, "", "r0", with_figures=True)
+    of = "One frame alone, as configured, by the closed form: 64 B from vf0 to vf1"
+    assert section["lone"] == f"{of}; never over: the wait for a write-back batch"
+    assert "1.29 µs" in section["figures"]["alone"]
+    assert "for ever" not in section["figures"]["alone"]
+    unknown = sample_result(closed_form=dataclasses.replace(closed, latency_parts_ns={}))
+    assert tables.parts_table(unknown).header[1] == "mean"
+    assert section_of(unknown, "", "r0", with_figures=True)["figures"]["alone"] == ""
 
 
 def test_what_the_closed_form_or_a_relaxed_run_cannot_tell_is_left_open():

@@ -101,7 +101,7 @@ def test_the_answer_is_on_top_and_every_part_has_its_figure(text, page):
     places = [words.index(text) for text in (modelled, answer, limit, "Throughput of each VM")]
     assert places == sorted(places)
     assert "each 1518 B frame costs 1809 B there" in words
-    assert page.tags.count("svg") == 8 + 2  # the picture of the datapath stands there wide and narrow
+    assert page.tags.count("svg") == 9 + 2  # the picture of the datapath stands there wide and narrow
     for axis in ("throughput, Gb/s", "latency, µs", "frames delivered within it, %", "busy share of the window, %"):
         assert axis in text
     assert "waiting in a full Tx ring is in this figure" in words
@@ -134,12 +134,13 @@ def test_the_closed_form_the_parts_and_the_next_steps_are_shown(page):
     assert "throughput 13.39 ± 0.02 Gb/s at most 13.39 Gb/s 0.0 %" in words
     assert "bytes a frame, up 1,809.0 B 1,809.0 B 0.0 %" in words
     assert "On average 85 % of it is the wait in the Tx ring." in words
+    assert "One frame alone, as configured, by the closed form: 1518 B from vf0 to vf1" in words
     assert "256B → 512B 14.04 Gb/s +4.9 %" in words  # 1809 B against 1725 B
 
 
 def test_what_explain_found_is_ranked_on_the_page():
     page = Page(render_page([sample_result(relaxed=sample_relaxed())]))
-    assert page.tags.count("svg") == 8 + 2
+    assert page.tags.count("svg") == 9 + 2
     assert "gain in throughput, %" in page.texts
     assert "+99.5 %" in page.texts
 
@@ -252,7 +253,7 @@ def test_several_results_are_compared():
 def test_of_many_results_the_later_have_tables_alone(monkeypatch):
     monkeypatch.setattr(html, "MOST_FULL_SECTIONS", 1)
     page = Page(render_page([sample_result()] * 3))
-    assert page.tags.count("svg") == 2 + 7 + 2
+    assert page.tags.count("svg") == 2 + 8 + 2
     assert " ".join(page.texts).count("Bytes on the PCIe link for each frame") == 3
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, offered_ceiling, other_ceilings, short_name
@@ -23,6 +24,7 @@ from hwmodel.analytic.latency import (
 )
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
+from hwmodel.analytic.lone_frame import lone_frame_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.traffic import Demand, Traffic, demand_of
 from hwmodel.analytic.transactions import Transaction, transactions_of
@@ -56,6 +58,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
     frames_per_s, bits_per_s = _delivered(demand, rate)
     longest = max(n_bytes for n_bytes, _ in demand.sought.sizes)
     has_latency = _goes_from_vm_to_vm(demand.sought)
+    lone = lone_frame_of(config, *demand.sought.first, longest) if demand.sought.first else None
     first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=link_name_of(config.pcie),
@@ -74,8 +77,9 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
         sizes=demand.sought.sizes,
         round_trip_bytes=first_read,
         latency_steps=frame_latency_steps(config, longest) if has_latency else (),
-        latency_parts_fs=frame_parts_fs(config, longest) if has_latency else {},
-        notes=(*_notes(config), *(why_never_taken(config, longest) if has_latency else ())),
+        lone_frame=lone,
+        find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
+        notes=(*_notes(config), *(why_never_taken(config, lone.way) if lone else ())),
     )
 
 
@@ -187,10 +191,14 @@ def _mean_latency_ns(config: Config, traffic: Traffic) -> float | None:
 
 
 def _notes(config: Config) -> tuple[str, ...]:
-    """Say what of the configuration the closed form leaves out."""
+    """Say what of the configuration the closed form leaves out or takes a case of."""
     left_out = {
         "frames that the access list drops or polices": bool(config.switch.acl),
-        "misses of the IOMMU's translation cache": config.host.iotlb is not None,
+        "translation misses of the IOMMU, but for a frame alone as configured": config.host.iotlb is not None,
         "the spread of the read latency (its mean counts)": config.host.jitter.kind != "fixed",
     }
-    return tuple(f"Not counted: {what}." for what, present in left_out.items() if present)
+    found = [f"Not counted: {what}." for what, present in left_out.items() if present]
+    if config.switch.timing == "core":
+        at_edge = "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part"
+        found.append(f"{at_edge} differs by less than a cycle.")
+    return tuple(found)

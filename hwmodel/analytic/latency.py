@@ -1,8 +1,9 @@
 """The time of one frame, or of one read, on an empty link: every step in whole femtoseconds.
 
-A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. DLLPs that are sent one by one (`tlp4`, `tlp1`)
-are not counted: how many are due depends on what went before. A random read latency enters by its mean; the IOMMU's
-translation cache is taken to hit. The wait for the switch core's next clock edge, less than a cycle, is left out.
+A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random read latency enters by its mean. What the
+adapter could do, as sums to check by hand, leaves out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for
+credits, misses of the IOMMU's cache, what else is on the link, and the wait for the switch core's next clock edge, less
+than a cycle. The parts of a frame as configured have all of these: they come from a walk over both links (`walk.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
-from hwmodel.results.latency_parts import PARTS
+from hwmodel.analytic.walk import walk
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -139,82 +141,30 @@ def frame_latency_fs(config: Config, frame_bytes: int) -> int:
     return sum(step.duration_fs for step in frame_latency_steps(config, frame_bytes))
 
 
-def frame_parts_fs(config: Config, frame_bytes: int) -> dict[str, int | None]:
-    """Return where the time of one frame from a VM to a VM goes, alone, as configured; None: that is never over.
+def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str, int | None]:
+    """Return where the time of one frame goes, alone in an idle machine, as configured; None: that is never over.
 
-    By the names of `PARTS` (docs/results.md), in femtoseconds, from its post until the receiver's core has taken it.
-    The first frame of its rings: it finds the Rx descriptors that its ring fetches at the start. Left out beside what
-    the module says: Rx descriptors that are fetched, and descriptors of the sender that are written back, while the
-    frame is written; waits for credits.
+    By the names of `PARTS` (docs/results.md), in femtoseconds, from its post (reception from the wire) until the
+    receiver's core has taken it, or it is sent on the wire. The first frame of its rings: it finds the Rx descriptors
+    that its ring fetches at the start, and in the IOMMU's cache what that has brought there. `after_edge_fs`: how long
+    after a clock edge of the switch core it begins. Approximated: a random read latency enters by its mean.
     """
-    step_fs = {step.name: step.duration_fs for step in frame_latency_steps(config, frame_bytes)}
-    flight_fs, n_descriptors = config.pcie.propagation_fs, len(_buffers(config, frame_bytes - FCS_BYTES))
-    payload_fs = step_fs["payload write"]
-    written_fs = payload_fs + flight_fs
-    told_fs = _writeback_enters_fs(config, n_descriptors)
-    parts: dict[str, int | None] = dict.fromkeys(PARTS, 0)
-    parts |= {
-        "doorbell": step_fs["Tx doorbell"],
-        "tx_descriptor_fetch": step_fs["Tx descriptor read"],
-        "payload_read": step_fs["payload read"],
-        "switch": step_fs.get("pipeline", 0) + step_fs.get("switch core", 0),
-        "rx_descriptor": _rx_descriptors_fs(config, n_descriptors),
-        "payload_write": written_fs,
-        "writeback_batch": None if told_fs is None else max(0, told_fs - written_fs),
-        "interrupt_moderation": None if _waits_for_interrupts(config) else 0,
-        "interrupt": step_fs.get("Rx interrupt", 0),
-        "guest_queue": config.driver.frame_time_fs,
-    }
-    if told_fs is not None:
-        landed_fs = max(told_fs, payload_fs) + step_fs["Rx write-back"]
-        parts["writeback"] = landed_fs - max(told_fs, written_fs)
-    n_over = next((i for i, part in enumerate(PARTS) if parts[part] is None), len(PARTS))
-    return parts | dict.fromkeys(PARTS[n_over:])
+    return walk(config, way, mean_read_latency_fs(config), after_edge_fs)
 
 
-def why_never_taken(config: Config, frame_bytes: int) -> tuple[str, ...]:
-    """Say for what a frame alone waits for ever, where it does."""
-    found = []
-    if _waits_for_writebacks(config, len(_buffers(config, frame_bytes - FCS_BYTES))):
-        batch = config.nic.rx_writeback_batch
+def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
+    """Say for what a frame alone waits for ever, where it does; one that leaves by the wire waits for nothing."""
+    if not way.copies:
+        return ()
+    found, nic, driver = [], config.nic, config.driver
+    n_descriptors = len(_buffers(config, way.copies[0][1]))
+    if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
+        batch = nic.rx_writeback_batch
         found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch) without a timer")
-    if _waits_for_interrupts(config):
-        batch = config.driver.rx_interrupt_batch
+    if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
+        batch = driver.rx_interrupt_batch
         found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer")
     return tuple(f"A frame alone waits for ever: {reason}." for reason in found)
-
-
-def _waits_for_writebacks(config: Config, n_descriptors: int) -> bool:
-    """Say whether a frame of so many Rx descriptors, alone, is never written back: its batch has no timer."""
-    return n_descriptors < config.nic.rx_writeback_batch and config.nic.writeback_timeout_fs is None
-
-
-def _waits_for_interrupts(config: Config) -> bool:
-    """Say whether a frame alone never has an interrupt: several frames share one, and no timer raises it."""
-    return config.driver.rx_interrupt_batch > 1 and not config.driver.moderation_fs
-
-
-def _writeback_enters_fs(config: Config, n_descriptors: int) -> int | None:
-    """Return when a frame's write-back enters P, from its payload's entry on; None: never."""
-    if _waits_for_writebacks(config, n_descriptors):
-        return None
-    return 0 if n_descriptors >= config.nic.rx_writeback_batch else config.nic.writeback_timeout_fs
-
-
-def _rx_descriptors_fs(config: Config, n_needed: int) -> int:
-    """Return how long a frame waits for the Rx descriptors that its ring has not fetched at the start."""
-    nic, rules = config.nic, TlpRules.of(config)
-    # A captured frame that takes more than the ring or the cache holds is dropped as too long before it gets here.
-    n_needed = min(n_needed, nic.rx_ring - 1, nic.descriptor_cache)
-    n_cached, n_known, batch = 0, nic.rx_ring - 1, nic.rx_fetch_batch
-    while n_cached < nic.rx_prefetch and n_known >= batch and n_cached + batch <= nic.descriptor_cache:
-        n_cached, n_known = n_cached + batch, n_known - batch
-    n_coming, reads = n_cached, list[Sequence[Tlp]]()
-    while n_coming < n_needed:
-        n_asked = min(n_known, batch if nic.rx_prefetch else 1, nic.descriptor_cache - n_coming)
-        reads += rules.reads(DESCRIPTOR_BYTES * n_coming, DESCRIPTOR_BYTES * n_asked)
-        n_coming, n_known = n_coming + n_asked, n_known - n_asked
-    return _read_span(config, reads).duration_fs
 
 
 def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:

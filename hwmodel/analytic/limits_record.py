@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from hwmodel.analytic.ceilings import Ceiling
 from hwmodel.analytic.latency import LatencyStep
 from hwmodel.analytic.link import LinkRate
+from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.steps import Step
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
@@ -23,8 +25,8 @@ class Limits:
     `frames_per_s`: frames offered at the ceiling. `limited_by`: "up", "down", or the name of another resource.
     `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, None where no frame goes
     from a VM to a VM. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the longest frame.
-    `latency_steps`: of that frame, with all batches 1. `latency_parts_fs`: of that frame alone, as configured, by the
-    names of `results.PARTS`, from post to taken by the guest; None for a part that is never over, and those behind it.
+    `latency_steps`: of that frame, with all batches 1. `lone_frame`: the frame whose way `latency_parts_fs` follow, the
+    longest one as the first flow's first, None where the workload names no flow.
     """
 
     link_name: str
@@ -43,8 +45,17 @@ class Limits:
     sizes: tuple[tuple[int, Fraction], ...]
     round_trip_bytes: int | None = None
     latency_steps: tuple[LatencyStep, ...] = ()
-    latency_parts_fs: Mapping[str, int | None] = field(default_factory=dict)
+    lone_frame: LoneFrame | None = None
+    find_parts_fs: Callable[[], Mapping[str, int | None]] = field(default=dict, compare=False, repr=False)
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def latency_parts_fs(self) -> Mapping[str, int | None]:
+        """Give the parts of the time of `lone_frame`, alone, as configured, by the names of `results.PARTS`.
+
+        From post to taken by the guest, or sent on the wire; None for a part that is never over, and those behind it.
+        """
+        return self.find_parts_fs()
 
     @property
     def latency_to_guest_ns(self) -> float | None:
@@ -82,6 +93,7 @@ class Limits:
                 {"name": step.name, "ns": step.duration_fs / FS_PER_NS, "formula": step.formula}
                 for step in self.latency_steps
             ],
+            "lone_frame": self.lone_frame and self.lone_frame.to_dict(),
             "latency_parts_ns": {
                 name: None if part_fs is None else part_fs / FS_PER_NS
                 for name, part_fs in self.latency_parts_fs.items()

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hwmodel.analytic.dma import DmaLimits
 from hwmodel.analytic.limits_record import Limits
+from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.steps import DIRECTIONS, Step, sum_bytes
 from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
@@ -93,15 +94,19 @@ def _latency_lines(limits: Limits) -> list[str]:
         lines += _table([heading, *rows, (_INDENT + "sum", f"{total:.3f}", "")], right={1})
         if len(limits.sizes) > 1:
             lines.append(f"Mean over the frame sizes: {limits.unloaded_latency_ns:.3f} ns.")
-        lines += ["", *_part_lines(limits, longest), ""]
+        lines.append("")
+    if limits.lone_frame is not None:
+        lines += [*_part_lines(limits, limits.lone_frame), ""]
     if limits.round_trip_ns is not None:
         lines.append(f"A read of {limits.round_trip_bytes} B alone takes {limits.round_trip_ns:.3f} ns.")
     return lines
 
 
-def _part_lines(limits: Limits, frame_bytes: int) -> list[str]:
+def _part_lines(limits: Limits, lone: LoneFrame) -> list[str]:
     """List the parts that take time, up to the first that is never over."""
-    rows = [(f"one frame of {frame_bytes} B alone, as configured", "ns", "until its receiver's core has taken it")]
+    until = "until the receiver's core has taken it" if lone.way.copies else "until it is sent on the wire"
+    way = f"from {lone.source} to {lone.target}, {until}"
+    rows = [(f"one frame of {lone.frame_bytes} B alone, as configured", "ns", way)]
     for part, part_fs in limits.latency_parts_fs.items():
         if part_fs != 0:
             rows.append((_INDENT + part, _ns(part_fs), PART_WORDS[part]))

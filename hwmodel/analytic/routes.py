@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("broadcast", "multicast")
 TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
+TAG_MODES = ("vn_tag", "e_tag")  # the bridge above owns VLANs, and a C-TAG stays as it was
 _DEFAULT_S_CHANNEL = 1
 
 
@@ -111,8 +112,15 @@ class Router:
     def _accepting(self, target: str, sender: Port | None) -> tuple[str, ...]:
         if target not in GROUPS:
             return (target,)
-        others = self._neighbours(sender) if sender else list(self._ports.values())
+        others = self._neighbours(sender) if sender else self._in_native_vlan()
         return tuple(port.name for port in others if port.enabled and _accepts(port, target))
+
+    def _in_native_vlan(self) -> list[Port]:
+        """Return the stations that an untagged frame from the wire may reach; all where VLANs do not decide."""
+        native, ports = self._switch.uplink.native_vlan, list(self._ports.values())
+        if native is None or self._switch.mode in TAG_MODES:
+            return ports
+        return [port for port in ports if native in port.vlans]
 
     def _uplink_carries(self, vlan: int) -> bool:
         carried = self._switch.uplink.vlans
@@ -120,7 +128,7 @@ class Router:
 
     def _uplink_tag_bytes(self, sender: Port) -> int:
         mode = self._switch.mode
-        if mode in ("vn_tag", "e_tag"):
+        if mode in TAG_MODES:
             return TAG_BYTES[mode]
         tagged = sender.port_vlan != self._switch.uplink.native_vlan
         channel = mode == "multichannel" and sender.s_channel != _DEFAULT_S_CHANNEL

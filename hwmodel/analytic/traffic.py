@@ -29,7 +29,8 @@ class Traffic:
     `sizes`: (frame_bytes, share), the shares add up to 1. `reads`: frames read from a VM's memory. `copies`: copies
     written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`:
     mean tag bytes of a frame sent on the wire. `sent`, `received`: by station, mirrored copies among what is received.
-    `frames_per_s`: the rate, where it is given and not to be found; else None.
+    `frames_per_s`: the rate, where it is given and not to be found; else None. `first`: source and target of the first
+    flow, None where no flow is behind it.
     """
 
     sizes: tuple[tuple[int, Fraction], ...]
@@ -42,6 +43,7 @@ class Traffic:
     sent: Mapping[str, Fraction] = field(default_factory=dict)
     received: Mapping[str, Fraction] = field(default_factory=dict)
     frames_per_s: Fraction | None = None
+    first: tuple[str, str] | None = None
 
     @property
     def written(self) -> Fraction:
@@ -156,12 +158,14 @@ def _mix(
     sums: defaultdict[str, Fraction] = defaultdict(Fraction)
     sent: defaultdict[str, Fraction] = defaultdict(Fraction)
     received: defaultdict[str, Fraction] = defaultdict(Fraction)
+    first = None
     for stream, stream_weight in weighted:
         inside = Fraction(1) if stream.source == UPLINK else 1 - by_wire
         ways = [(target, stream_weight * inside / len(stream.targets)) for target in stream.targets]
         for target, weight in (*ways, (UPLINK, stream_weight * (1 - inside))):
             if not weight:
                 continue
+            first = first or (stream.source, target)
             route = router.route(stream.source, target)
             sums["all"] += weight
             sums["copies"] += weight * len(route.stations)
@@ -186,6 +190,7 @@ def _mix(
         mirrored=sums["mirrored"] / total,
         sent={name: weight / total for name, weight in sent.items()},
         received={name: weight / total for name, weight in received.items()},
+        first=first,
     )
 
 

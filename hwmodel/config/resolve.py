@@ -28,8 +28,7 @@ def fill(document: Document, base_directory: str) -> dict[str, Any]:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
     driver_values = _preset(driver, "kernel", DRIVERS)
-    device = _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
-    for values in (driver_values, device):
+    for values in (driver_values, _device(nic)):
         _fill_values(data, values)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", _number_of_vfs(nic))
@@ -55,6 +54,10 @@ def _preset(block: Any, default: str, known: dict[str, Values] | Any) -> Values:
     return found
 
 
+def _device(nic: Any) -> Values:
+    return _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
+
+
 def _fill_values(data: dict[str, Any], values: Values) -> None:
     for block, keys in values.items():
         if isinstance(data[block], dict):
@@ -63,7 +66,7 @@ def _fill_values(data: dict[str, Any], values: Values) -> None:
 
 
 def _number_of_vfs(nic: Any) -> int:
-    default = Nic.model_fields["vfs"].default
+    default: Any = _device(nic).get("nic", {}).get("vfs", Nic.model_fields["vfs"].default)
     n_vfs = nic.get("vfs", default) if isinstance(nic, dict) else default
     valid = isinstance(n_vfs, int) and not isinstance(n_vfs, bool) and 1 <= n_vfs <= MODEL_MAX_VFS
     return int(n_vfs) if valid else int(default)

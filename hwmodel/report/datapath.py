@@ -37,6 +37,7 @@ _PART_OF = {
     "pcie.up": "up",
     "nic.rx_ring": "rx_ring",
     "rx.descriptors": "rx_ring",
+    "host.drain": "memory",
 }
 
 
@@ -65,6 +66,7 @@ _WIDE = {
     "rx_ring": _Place(206, 214, _BOX_W, _BOX_H),
     "up": _Place(412, 214, _BOX_W, _BOX_H),
     "rx_buffer": _Place(618, 214, _BOX_W, _BOX_H),
+    "memory": _Place(206, 123, _BOX_W, 84),
     "tags": _Place(412, 123, _BOX_W, 84),
     "switch": _Place(824, 24, 136, 282),
     "wire": _Place(996, 119, 136, _BOX_H),
@@ -73,17 +75,18 @@ _WIDE_SIZE = (1132.0, 306.0)
 _NARROW = {
     "driver": _Place(0, 24, _BOX_W, _BOX_H),
     "tx_ring": _Place(0, 138, _BOX_W, _BOX_H),
-    "down": _Place(0, 252, _BOX_W, _BOX_H),
-    "tx_buffer": _Place(0, 452, _BOX_W, _BOX_H),
+    "down": _Place(0, 338, _BOX_W, _BOX_H),
+    "tx_buffer": _Place(0, 538, _BOX_W, _BOX_H),
     "guest": _Place(190, 24, _BOX_W, _BOX_H),
     "rx_ring": _Place(190, 138, _BOX_W, _BOX_H),
-    "up": _Place(190, 252, _BOX_W, _BOX_H),
-    "rx_buffer": _Place(190, 452, _BOX_W, _BOX_H),
-    "tags": _Place(95, 356, _BOX_W, 84),
-    "switch": _Place(0, 566, 360, 74),
-    "wire": _Place(95, 662, _BOX_W, 74),
+    "up": _Place(190, 338, _BOX_W, _BOX_H),
+    "rx_buffer": _Place(190, 538, _BOX_W, _BOX_H),
+    "memory": _Place(95, 242, _BOX_W, 84),
+    "tags": _Place(95, 442, _BOX_W, 84),
+    "switch": _Place(0, 652, 360, 74),
+    "wire": _Place(95, 748, _BOX_W, 74),
 }
-_NARROW_SIZE = (360.0, 736.0)
+_NARROW_SIZE = (360.0, 822.0)
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
@@ -101,6 +104,7 @@ def datapath_parts(result: Result) -> dict[str, Part]:
         "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, "frames"),
         "down": Part("PCIe down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
         "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
+        "memory": _memory(shares.get("host.drain")),
         "tags": _tags(result),
         "switch": _switch(result),
         "wire": _wire(result),
@@ -175,6 +179,11 @@ def _tags(result: Result) -> Part:
     if lacking <= 0:
         return Part("Read tags", tuple(lines), share)
     return Part("Tags, credits", (*lines, f"credits lack {percent_text(lacking)}"), max(share or 0.0, lacking))
+
+
+def _memory(drain: float | None) -> Part:
+    """Return the host's memory: how busy it is taking written data, where that takes time."""
+    return Part("Host memory", ("takes no time" if drain is None else f"{percent_text(drain)} busy",), drain)
 
 
 def _switch(result: Result) -> Part:

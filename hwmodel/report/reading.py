@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from math import inf
 from typing import NamedTuple
 
 from hwmodel.report.modelled import is_closed_loop
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
-from hwmodel.results.latency_parts import PART_WORDS
+from hwmodel.results.latency_parts import PART_WORDS, PARTS
 from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result
 
 PURPOSES = tuple(field.name for field in fields(LinkBytes))
@@ -111,6 +112,22 @@ def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:
         return None
     name = max(parts, key=lambda part: parts[part])
     return name, parts[name] / whole
+
+
+def lone_parts(result: Result) -> dict[str, float]:
+    """Return the parts of a frame alone, by the closed form, infinite where one is never over; empty if not known."""
+    parts = {} if result.closed_form is None else dict(result.closed_form.latency_parts_ns)
+    endless = next((name for name in PARTS if name not in parts), None)
+    return parts | {endless: inf} if parts and endless else parts
+
+
+def lone_words(result: Result) -> str:
+    """Return the caption of a frame alone, and for what it waits for ever if it does."""
+    closed, parts = result.closed_form, lone_parts(result)
+    of = f": {closed.lone_frame}" if closed is not None and closed.lone_frame else ""
+    endless = [PART_WORDS[name] for name, part_ns in parts.items() if part_ns == inf]
+    until = f"; never over: {endless[0]}" if endless else ""
+    return f"One frame alone, as configured, by the closed form{of}{until}"
 
 
 def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:

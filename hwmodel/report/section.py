@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from hwmodel.report import figures, tables
@@ -19,6 +20,8 @@ from hwmodel.report.reading import (
     latency_note,
     limit_words,
     link_rows,
+    lone_parts,
+    lone_words,
     outcome_words,
     stall_shares,
 )
@@ -27,7 +30,7 @@ from hwmodel.results.latency_parts import PART_WORDS, PARTS
 from hwmodel.results.result import FlowResult, Result
 
 MOST_FLOW_BARS = 24
-FIGURES = ("vms", "busy", "link", "latency", "parts", "relaxed", "flows", "drops", "stalls")
+FIGURES = ("vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls")
 _PERCENTILES = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
 
 
@@ -44,6 +47,7 @@ def section_of(
         "warnings": [printable(warning) for warning in result.warnings],
         "latency_note": latency_note(result),
         "largest_part": largest_part_sentence(result),
+        "lone": lone_words(result),
         "balance": frame_balance(result),
         "n_vms_left_out": max(0, len(result.vms) - tables.MOST_VM_ROWS),
         "n_flows": len(result.flows),
@@ -95,6 +99,7 @@ def _figures(result: Result, key: str) -> dict[str, str]:
     if measured:
         drawn["flows"] = _flow_figure(measured, f"{key}-flows")
     drawn["latency"], drawn["parts"] = _latency_figure(result, f"{key}-latency"), _parts_figure(result, f"{key}-parts")
+    drawn["alone"] = _lone_figure(result, f"{key}-alone")
     per_frame = bytes_per_frame(result)
     if per_frame:
         drawn["link"] = figures.link_bytes(f"{key}-link", per_frame["up"], per_frame["down"], PURPOSE_WORDS)
@@ -121,14 +126,25 @@ def _latency_figure(result: Result, key: str) -> str:
 
 
 def _parts_figure(result: Result, key: str) -> str:
-    """Draw the parts of the mean, those that take no time left out."""
-    mean = result.latency_parts_ns.get("mean", {})
-    names = [name for name in PARTS if mean.get(name, 0.0) > 0]
+    """Draw the parts of the mean."""
+    title = "Where a frame's time goes, from post to taken by the guest, on average"
+    return _waterfall(key, result.latency_parts_ns.get("mean", {}), "time since the post, mean", title)
+
+
+def _lone_figure(result: Result, key: str) -> str:
+    """Draw the parts of a frame alone, up to one that is never over."""
+    parts = {name: part_ns for name, part_ns in lone_parts(result).items() if part_ns != inf}
+    title = "Where the time of one frame alone goes, by the closed form"
+    return _waterfall(key, parts, "time since the post, alone", title)
+
+
+def _waterfall(key: str, parts: Mapping[str, float], axis: str, title: str) -> str:
+    """Draw parts one after the other, those that take no time left out."""
+    names = [name for name in PARTS if parts.get(name, 0.0) > 0]
     if not names:
         return ""
     words = [PART_WORDS[name].removeprefix("the ") for name in names]
-    title = "Where a frame's time goes, from post to taken by the guest, on average"
-    return figures.waterfall(key, words, [mean[name] for name in names], "time since the post, mean", title)
+    return figures.waterfall(key, words, [parts[name] for name in names], axis, title)
 
 
 def _relaxed_figure(result: Result, key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import changed_keys
@@ -24,6 +25,7 @@ from hwmodel.report.reading import (
     STALL_WORDS,
     frame_bytes_total,
     latency_rows,
+    lone_parts,
     spread_rows,
     stall_shares,
 )
@@ -137,18 +139,26 @@ def _latency_row(words: str, result: Result, name: str, latency: Latency) -> lis
 
 
 def parts_table(result: Result) -> Table | None:
-    """Return where the time from post to taken by the guest went, a row a part that takes any, then their sum."""
-    parts = result.latency_parts_ns
-    columns = [(name, words) for name, words in _PART_COLUMNS if parts.get(name)]
-    names = [name for name in PARTS if any(parts[column].get(name) for column, _ in columns)]
-    if not names:
+    """Return where the time from post to taken by the guest went, a row a part that takes any, then their sum.
+
+    Before the columns of the run stands that of a frame alone, by the closed form, where that is known.
+    """
+    measured = [(words, parts) for name, words in _PART_COLUMNS if (parts := result.latency_parts_ns.get(name))]
+    if not any(part_ns for _, parts in measured for part_ns in parts.values()):
         return None
+    alone = lone_parts(result)
+    columns = [("alone", alone), *measured] if alone else measured
+    names = [name for name in PARTS if any(parts.get(name) for _, parts in columns)]
     rows = [
-        [PART_WORDS[name].removeprefix("the "), *(page_time(parts[column].get(name, 0.0)) for column, _ in columns)]
+        [PART_WORDS[name].removeprefix("the "), *(_part_text(parts.get(name)) for _, parts in columns)]
         for name in names
     ]
-    rows.append(["in all", *(page_time(sum(parts[column].values())) for column, _ in columns)])
-    return Table(("part", *(words for _, words in columns)), rows, marked=len(rows) - 1)
+    rows.append(["in all", *(_part_text(sum(parts.values())) for _, parts in columns)])
+    return Table(("part", *(words for words, _ in columns)), rows, marked=len(rows) - 1)
+
+
+def _part_text(time_ns: float | None) -> str:
+    return "for ever" if time_ns == inf else page_time(time_ns)
 
 
 def vm_table(result: Result) -> Table:

@@ -32,8 +32,9 @@ class NextStep:
 class ClosedForm:
     """Hold the closed form's figures: the ceiling of the rate, bytes per frame, the latency of one frame alone.
 
-    `gbps`, `mpps`: at most delivered; `offered_mpps`: frames offered then. `latency_parts_ns`: of one frame of the
-    longest size, by the names of `results.PARTS`; empty where no frame goes from a VM to a VM.
+    `gbps`, `mpps`: at most delivered; `offered_mpps`: frames offered then. `latency_parts_ns`: of one frame alone, the
+    one that `lone_frame` tells, as configured, by the names of `results.PARTS`; a part that is never over and those
+    behind it are left out.
     """
 
     link_name: str
@@ -44,6 +45,7 @@ class ClosedForm:
     up_bytes: float
     down_bytes: float
     unloaded_latency_ns: float | None = None
+    lone_frame: str = ""
     latency_parts_ns: Mapping[str, float] = field(default_factory=dict)
     ceilings: tuple[CeilingFigure, ...] = ()
     next_steps: tuple[NextStep, ...] = ()

@@ -20,7 +20,7 @@ MOST_PAYLOAD_BYTES = 4096
 
 def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedForm:
     """Return the figures of a closed form that a result keeps."""
-    parts_fs = found.latency_parts_fs
+    parts_fs, lone = found.latency_parts_fs, found.lone_frame
     return ClosedForm(
         link_name=found.link_name,
         gbps=found.gbps,
@@ -30,6 +30,7 @@ def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedFor
         up_bytes=found.up_bytes,
         down_bytes=found.down_bytes,
         unloaded_latency_ns=found.unloaded_latency_ns,
+        lone_frame="" if lone is None else f"{lone.frame_bytes} B from {lone.source} to {lone.target}",
         latency_parts_ns={name: part_fs / FS_PER_NS for name, part_fs in parts_fs.items() if part_fs is not None},
         ceilings=tuple(
             CeilingFigure(

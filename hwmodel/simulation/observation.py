@@ -77,7 +77,9 @@ def read_slowness(config: Config, span: Span) -> float:
     completions = slice(layout.RX_DESCRIPTOR_COMPLETION, layout.PAYLOAD_COMPLETION + 1)
     headers = int(n_tlps[completions].sum()) * tlp_overhead_of(config.pcie).completion_bytes
     reads = int(span.tlps("up")[0][layout.RX_DESCRIPTOR_READ : layout.PAYLOAD_READ + 1].sum())
-    mean_bytes = round((int(n_bytes[completions].sum()) - headers) / max(1, reads))
+    if not reads:  # though one that was requested before it may be answered in it
+        return 1.0
+    mean_bytes = round((int(n_bytes[completions].sum()) - headers) / reads)
     if mean_bytes <= 0:
         return 1.0
     held_fs = (span.end.tags_held_fs - span.start.tags_held_fs) / reads

@@ -1,0 +1,297 @@
+"""One frame alone in an idle machine, walked from event to event over both directions of the link.
+
+The first frame of its rings, after the Rx descriptors that all rings fetch at the start have come. The walk is written
+from docs/datapath.md, apart from the kernels. A random read latency enters by its mean. Of what a run does it leaves
+out other frames, and of this frame what comes behind its being taken: refills, freed slots.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.analytic import core_timing
+from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
+from hwmodel.analytic.lone_frame import Way
+from hwmodel.analytic.tlp_cuts import cut
+from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction, nothing
+from hwmodel.analytic.walk_reads import ReadClass, Reads
+from hwmodel.results.latency_parts import PARTS
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.walk_link import Action
+    from hwmodel.config import Config
+
+
+@dataclass
+class _RxRing:
+    """Hold what the adapter knows of an Rx ring; `coming`: descriptors on the chip (`cached`) and requested."""
+
+    number: int
+    known: int
+    cached: int = 0
+    coming: int = 0
+    next_fetched: int = 0
+
+
+class _Copy(NamedTuple):
+    ring: _RxRing
+    n_bytes: int
+    is_first: bool
+
+
+def walk(config: Config, way: Way, read_latency_fs: int, after_edge_fs: int = 0) -> dict[str, int | None]:
+    """Return where the time of a frame goes, by the names of `PARTS`, in fs; None for a part that is never over.
+
+    Of several copies it is the first. `after_edge_fs`: how long after a clock edge of the switch core the frame is
+    posted, or received from the wire.
+    """
+    machine = _Machine(config, way, read_latency_fs)
+    clock, cycle_fs = machine.clock, core_timing.cycle_fs(config.switch.clock_hz)
+    clock.at(0, Phase.TIMER, machine.start)
+    clock.run()
+    begin_fs = -(-clock.now_fs // cycle_fs) * cycle_fs + after_edge_fs
+    clock.at(begin_fs, Phase.TIMER, machine.post if way.sender is not None else machine.enter_switch)
+    clock.run()
+    parts: dict[str, int | None] = {}
+    for part in PARTS:
+        end_fs = machine.ends_fs.get(part)
+        if end_fs is None:
+            return parts | dict.fromkeys(PARTS[len(parts) :])
+        parts[part] = max(0, end_fs - begin_fs)
+        begin_fs = max(begin_fs, end_fs)
+    return parts
+
+
+class _Machine:
+    def __init__(self, config: Config, way: Way, read_latency_fs: int) -> None:
+        self._config, self._way = config, way
+        self._sender = way.sender or 0
+        self._rules = TlpRules.of(config)
+        self.clock = Clock()
+        self._iommu = Iommu(self.clock, config.host.iotlb)
+        self._up, self._down = self._link()
+        self._reads = Reads(config, self.clock, self._iommu, (self._up, self._down), read_latency_fs)
+        n_rings = (config.nic.vfs + 1) * config.nic.queues_per_vf
+        self._rx_rings = [_RxRing(number, config.nic.rx_ring - 1) for number in range(n_rings)]
+        self._local: deque[_Copy] = deque()
+        self._in_rx_buffer: deque[_Copy] = deque()
+        self._rx_room = config.nic.rx_buffer_bytes
+        self._is_writing = False
+        self._n_reads_left = 0
+        self._core_free_fs: dict[int, int] = {}
+        self.ends_fs: dict[str, int] = {}
+
+    def _link(self) -> tuple[Direction, Direction]:
+        pcie, clock = self._config.pcie, self.clock
+        granted, rate = pcie.credits, link_rate_of(pcie)
+        writes = Credits(clock, granted.ph, granted.pd, granted.return_fs, self._config.host.write_drain_bps)
+        reads = Credits(clock, granted.nph, 0, granted.return_fs)
+        completions = Credits(clock, granted.cplh, granted.cpld, granted.return_fs)
+        doorbells = Credits(clock, 0, 0, 0)
+        up = Direction(clock, rate, pcie.propagation_fs, pcie.arbitration, (writes, reads), self._iommu)
+        down = Direction(clock, rate, pcie.propagation_fs, "arrival", (doorbells, completions))
+        up.opposite, down.opposite = down, up
+        return up, down
+
+    def _end(self, *parts: str) -> None:
+        for part in parts:
+            self.ends_fs.setdefault(part, self.clock.now_fs)
+
+    # Writes and interrupts, up.
+
+    def _write(self, memory: tuple[str, int], address: int, n_bytes: int) -> Iterator[tuple[Tlp, Place]]:
+        tlps = self._rules.write(address, n_bytes)
+        starts = accumulate((tlp.data_bytes for tlp in tlps), initial=address)
+        return ((tlp, Place(memory, start)) for tlp, start in zip(tlps, starts, strict=False))
+
+    def _write_back(self, rank: Rank, memory: tuple[str, int], n: int, told_by_interrupt: bool, then: Action) -> None:
+        """Write `n` descriptors, the first of their ring, back; what is told by an interrupt counts when received."""
+        tlps = list(self._write(memory, 0, DESCRIPTOR_BYTES * n))
+        received, passed = (then, nothing) if told_by_interrupt else (nothing, then)
+        self._up.enter(Lane.POSTED, Transaction(tlps, rank=rank, received=received, passed=passed))
+
+    def _interrupt(self, rank: Rank, then: Action) -> None:
+        (tlp,) = self._rules.write(0, REGISTER_BYTES)
+        self._up.enter(Lane.POSTED, Transaction([(tlp, None)], passed=then, rank=rank))
+
+    def _by_batch_or_timer(self, n_held: int, batch: int, write_back: Action, port: int) -> None:
+        timeout_fs = self._config.nic.writeback_timeout_fs
+        if n_held >= batch:
+            write_back()
+        elif timeout_fs is not None:
+            self.clock.at(self.clock.now_fs + timeout_fs, Phase.TIMER, write_back, port)
+
+    # Sending.
+
+    def post(self) -> None:
+        """Ring the doorbell of the frame, whose post is done."""
+        (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
+        self._end("driver_batch")
+        self._down.enter(Lane.POSTED, Transaction([(tlp, None)], received=self._told))
+
+    def _told(self) -> None:
+        self._end("doorbell", "tx_ring")
+        memory = "Tx ring", self._sender
+        self._reads.request(ReadClass.TX_DESCRIPTOR, memory, 0, DESCRIPTOR_BYTES, self._descriptor_in)
+
+    def _descriptor_in(self, _n_bytes: int) -> None:
+        self._end("tx_descriptor_fetch", "scheduler", "tx_room")
+        memory, offset = ("Tx buffers", self._sender), self._config.host.buffer_offset_bytes
+        self._n_reads_left = self._reads.request(ReadClass.PAYLOAD, memory, offset, self._way.n_bytes, self._payload_in)
+
+    def _payload_in(self, _n_bytes: int) -> None:
+        self._n_reads_left -= 1
+        if self._n_reads_left == 0:
+            self._by_batch_or_timer(1, self._config.nic.tx_writeback_batch, self._sent, self._sender)
+            self.enter_switch()
+
+    def _sent(self) -> None:
+        batch = self._config.driver.tx_interrupt_batch
+        then = partial(self._interrupt, Rank.TX_INTERRUPT, nothing) if batch == 1 else nothing
+        self._write_back(Rank.TX_WRITEBACK, ("Tx ring", self._sender), 1, batch > 0, then)
+
+    # The switch.
+
+    def enter_switch(self) -> None:
+        """Let the frame, which is in, pass the pipeline and the switch core."""
+        self._end(*PARTS[: PARTS.index("switch")])
+        nic, switch = self._config.nic, self._config.switch
+        decided_fs = self.clock.now_fs + (FS_PER_S // nic.max_pps if nic.max_pps is not None else 0)
+        if switch.timing == "core":
+            cycle_fs = core_timing.cycle_fs(switch.clock_hz)
+            edge = -(-decided_fs // cycle_fs)
+            decided_fs = (edge + core_timing.alone_cycles(self._way.n_bytes, switch.bus_bits)) * cycle_fs
+        self.clock.at(decided_fs, Phase.ADAPTER, self._decided)
+
+    def _decided(self) -> None:
+        self._end("switch")
+        if not self._way.copies:
+            n_bytes = wire_bytes((self._way.wire_bytes or 0) + FCS_BYTES)
+            sent_fs = self.clock.now_fs + n_bytes * BITS_PER_BYTE * FS_PER_S // self._config.port.rate_bps
+            self.ends_fs |= dict.fromkeys(PARTS[PARTS.index("wire") :], sent_fs)
+            return
+        for function, n_bytes in (*self._way.copies, *self._way.mirrored):
+            ring = self._rx_rings[function * self._config.nic.queues_per_vf]
+            self._local.append(_Copy(ring, n_bytes, is_first=not self._local))
+        self._end("wire")
+        self._move_copies()
+
+    def _move_copies(self) -> None:
+        while self._local and self._local[0].n_bytes <= self._rx_room:
+            copy = self._local.popleft()
+            self._rx_room -= copy.n_bytes
+            self._in_rx_buffer.append(copy)
+            if copy.is_first:
+                self._end("rx_room", "rx_buffer")
+        self._serve_head()
+
+    # Receiving.
+
+    def start(self) -> None:
+        """Fetch the first Rx descriptors of all rings."""
+        for ring in self._rx_rings:
+            self._prefetch(ring)
+
+    def _prefetch(self, ring: _RxRing) -> None:
+        """Request batches of Rx descriptors, as many as the ring wants on the chip."""
+        nic = self._config.nic
+        batch = nic.rx_fetch_batch
+        while ring.coming < nic.rx_prefetch and ring.known >= batch and ring.coming + batch <= nic.descriptor_cache:
+            self._fetch(ring, batch)
+
+    def _fetch(self, ring: _RxRing, n: int) -> None:
+        n_before_wrap = min(n, self._config.nic.rx_ring - ring.next_fetched)
+        pieces = (ring.next_fetched, n_before_wrap), (0, n - n_before_wrap)
+        ring.next_fetched = (ring.next_fetched + n) % self._config.nic.rx_ring
+        ring.known, ring.coming = ring.known - n, ring.coming + n
+        for first, n_piece in pieces:
+            address, n_bytes = first * DESCRIPTOR_BYTES, n_piece * DESCRIPTOR_BYTES
+            memory, done = ("Rx ring", ring.number), partial(self._fetched, ring)
+            self._reads.request(ReadClass.RX_DESCRIPTOR, memory, address, n_bytes, done)
+
+    def _fetched(self, ring: _RxRing, n_bytes: int) -> None:
+        ring.cached += n_bytes // DESCRIPTOR_BYTES
+        self._serve_head()
+
+    def _serve_head(self) -> None:
+        """Fetch what the head of the Rx buffer lacks; write it when that is there and the copy before is on its way."""
+        if not self._in_rx_buffer:
+            return
+        copy, nic = self._in_rx_buffer[0], self._config.nic
+        # A captured frame that takes more than the ring or the cache holds is dropped as too long before it gets here.
+        n_needed = min(len(self._buffers(copy.n_bytes)), nic.rx_ring - 1, nic.descriptor_cache)
+        ring, on_demand = copy.ring, nic.rx_fetch_batch if nic.rx_prefetch else 1
+        while ring.coming < n_needed:
+            self._fetch(ring, min(ring.known, on_demand, nic.descriptor_cache - ring.coming))
+        if ring.cached >= n_needed and not self._is_writing:
+            self._in_rx_buffer.popleft()
+            self._write_payload(copy, n_needed)
+            self._serve_head()
+
+    def _buffers(self, n_bytes: int) -> Sequence[int]:
+        return cut(0, n_bytes, self._config.host.buffer_bytes - self._config.host.buffer_offset_bytes)
+
+    def _write_payload(self, copy: _Copy, n_descriptors: int) -> None:
+        host, memory = self._config.host, ("Rx buffers", copy.ring.number)
+        tlps = [
+            one
+            for number, n_bytes in enumerate(self._buffers(copy.n_bytes))
+            for one in self._write(memory, number * host.buffer_bytes + host.buffer_offset_bytes, n_bytes)
+        ]
+        self._is_writing = True
+        received = partial(self._note, copy, "payload_write")
+        left = partial(self._free_room, copy.n_bytes)
+        self._up.enter(Lane.POSTED, Transaction(tlps, received=received, chosen=self._payload_chosen, left=left))
+        self._note(copy, "rx_descriptor")
+        write_back = partial(self._write_copy_back, copy, n_descriptors)
+        self._by_batch_or_timer(n_descriptors, self._config.nic.rx_writeback_batch, write_back, copy.ring.number)
+        copy.ring.cached, copy.ring.coming = copy.ring.cached - n_descriptors, copy.ring.coming - n_descriptors
+        self._prefetch(copy.ring)
+
+    def _payload_chosen(self) -> None:
+        self._is_writing = False
+        self._serve_head()
+
+    def _free_room(self, n_bytes: int) -> None:
+        self._rx_room += n_bytes
+        self._move_copies()
+
+    def _note(self, copy: _Copy, *parts: str) -> None:
+        if copy.is_first:
+            self._end(*parts)
+
+    def _write_copy_back(self, copy: _Copy, n_descriptors: int) -> None:
+        self._note(copy, "writeback_batch")
+        landed = partial(self._landed, copy)
+        memory = "Rx ring", copy.ring.number
+        self._write_back(Rank.RX_WRITEBACK, memory, n_descriptors, _has_interrupts(self._config), landed)
+
+    def _landed(self, copy: _Copy) -> None:
+        self._note(copy, "writeback")
+        if not _has_interrupts(self._config):
+            self._note(copy, "interrupt_moderation")
+            self._visible(copy)
+        elif self._config.driver.moderation_fs or self._config.driver.rx_interrupt_batch == 1:
+            self._note(copy, "interrupt_moderation")
+            self._interrupt(Rank.RX_INTERRUPT, partial(self._visible, copy))
+
+    def _visible(self, copy: _Copy) -> None:
+        self._note(copy, "interrupt")
+        function = copy.ring.number // self._config.nic.queues_per_vf
+        core = function % self._config.host.cores
+        free_fs = max(self.clock.now_fs, self._core_free_fs.get(core, 0)) + self._config.driver.frame_time_fs
+        self._core_free_fs[core] = free_fs
+        if copy.is_first:
+            self.ends_fs["guest_queue"] = free_fs
+
+
+def _has_interrupts(config: Config) -> bool:
+    return bool(config.driver.rx_interrupt_batch or config.driver.moderation_fs)

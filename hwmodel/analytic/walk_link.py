@@ -1,0 +1,259 @@
+"""Both directions of the link for the walk of one frame: instants, TLPs, DLLPs, arbitration, credits, translations.
+
+Written from docs/datapath.md ("Time, instants, ties", "The link", "Address translation"), apart from the kernels.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from heapq import heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, DLLP_BYTES, LinkRate
+from hwmodel.analytic.transactions import Tlp
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config.host import Iotlb
+
+PAGE_BYTES = 4096
+Action = Callable[[], None]
+
+
+class Phase(IntEnum):
+    """The order of what happens at one instant; the choice of the idle links comes behind all of it."""
+
+    TIMER = 0
+    DOWN = 1
+    UP = 2
+    ADAPTER = 3
+
+
+class Rank(IntEnum):
+    """The order of posted transactions that enter at one instant."""
+
+    PAYLOAD = 0
+    RX_WRITEBACK = 1
+    RX_INTERRUPT = 2
+    TX_WRITEBACK = 3
+    TX_INTERRUPT = 4
+
+
+class Lane(IntEnum):
+    """The two queues of a direction: posted, and beside it non-posted (up) or completions (down)."""
+
+    POSTED = 0
+    OTHER = 1
+
+
+class Place(NamedTuple):
+    """Where a TLP reads or writes: a ring or the buffers of one, and the address in it."""
+
+    memory: tuple[str, int]
+    address: int
+
+
+def nothing() -> None:
+    """Stand for what nobody waits for."""
+
+
+class Clock:
+    """Hold the events to come, by time, then phase, then port, then order of entry."""
+
+    def __init__(self) -> None:
+        self.now_fs = 0
+        self.turn = 0
+        self.links: list[Direction] = []
+        self._events: list[tuple[int, int, int, int, Action]] = []
+        self._n_entered = 0
+
+    def at(self, time_fs: int, phase: Phase, action: Action, port: int = 0) -> None:
+        """Let an action take place at a time in fs; `port` is the order of the timers of one instant."""
+        self._n_entered += 1
+        heappush(self._events, (time_fs, phase, port, self._n_entered, action))
+
+    def run(self) -> None:
+        """Go on until nothing is to come; idle links choose when all else of an instant is over."""
+        while self._events:
+            self.now_fs = self._events[0][0]
+            while self._events and self._events[0][0] == self.now_fs:
+                heappop(self._events)[-1]()
+            self.turn += 1
+            for link in self.links:
+                link.choose()
+
+
+class Iommu:
+    """The translation cache: fully associative, the page that was looked up longest ago replaced; None: no time."""
+
+    def __init__(self, clock: Clock, iotlb: Iotlb | None) -> None:
+        self._clock, self._iotlb = clock, iotlb
+        self._there_fs: OrderedDict[tuple[tuple[str, int], int], int] = OrderedDict()
+        self._passed_fs = 0
+
+    def there_fs(self, place: Place | None) -> int:
+        """Look a place up; return when its translation is there."""
+        now_fs = self._clock.now_fs
+        if self._iotlb is None or place is None:
+            return now_fs
+        page = place.memory, place.address // PAGE_BYTES
+        if page not in self._there_fs:
+            if len(self._there_fs) == self._iotlb.entries:
+                self._there_fs.popitem(last=False)
+            self._there_fs[page] = now_fs + self._iotlb.miss_fs
+        self._there_fs.move_to_end(page)
+        return max(now_fs, self._there_fs[page])
+
+    def passes_fs(self, place: Place | None) -> int:
+        """Return when a write to a place, or an interrupt, passes into memory: behind all those before it."""
+        self._passed_fs = max(self._passed_fs, self.there_fs(place))
+        return self._passed_fs
+
+
+class Credits:
+    """The credits of one kind of TLP: headers, and data in units of 16 B; 0 granted is infinite."""
+
+    def __init__(self, clock: Clock, headers: int, data: int, return_fs: int, drain_bps: int | None = None) -> None:
+        self._clock, self._return_fs, self._drain_bps = clock, return_fs, drain_bps
+        self._headers, self._data = headers or inf, data or inf
+        self._is_infinite = not (headers or data)
+        self._drained_fs = 0
+
+    def cover(self, tlp: Tlp) -> bool:
+        """Tell whether a TLP may go."""
+        return self._headers >= 1 and self._data >= _data_credits(tlp)
+
+    def take(self, tlp: Tlp) -> None:
+        """Consume the credits of a TLP whose transmission starts."""
+        self._add(-1, -_data_credits(tlp))
+
+    def give_back(self, tlp: Tlp) -> None:
+        """Begin the way back of the credits of a TLP that has been received, through the memory's drain."""
+        if self._is_infinite:
+            return
+        self._drained_fs = max(self._drained_fs, self._clock.now_fs)
+        if self._drain_bps is not None:
+            self._drained_fs += tlp.data_bytes * BITS_PER_BYTE * FS_PER_S // self._drain_bps
+        self._clock.at(self._drained_fs + self._return_fs, Phase.ADAPTER, partial(self._add, 1, _data_credits(tlp)))
+
+    def _add(self, headers: int, data: int) -> None:
+        self._headers += headers
+        self._data += data
+
+
+def _data_credits(tlp: Tlp) -> int:
+    return -(-tlp.data_bytes // CREDIT_DATA_BYTES)
+
+
+@dataclass(eq=False)
+class Transaction:
+    """TLPs that enter their queue together, each with the place it is for (None: none is looked up).
+
+    What follows on the last of them: `chosen` for transmission, `left` the sender, `received`, `passed` into memory.
+    """
+
+    tlps: Sequence[tuple[Tlp, Place | None]]
+    received: Action = nothing
+    passed: Action = nothing
+    chosen: Action = nothing
+    left: Action = nothing
+    rank: Rank = Rank.PAYLOAD
+    entered: tuple[int, int, int] = (0, 0, 0)
+    n_chosen: int = 0
+
+
+class Direction:
+    """One direction: what waits for it, who goes next, and what becomes of a TLP at its end."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rate: LinkRate,
+        flight_fs: int,
+        arbitration: str,
+        credits: tuple[Credits, Credits],
+        iommu: Iommu | None = None,
+    ) -> None:
+        self._clock, self._rate, self._flight_fs = clock, rate, flight_fs
+        self._arbitration, self._credits, self._iommu = arbitration, credits, iommu
+        self._arrives_in = Phase.DOWN if iommu is None else Phase.UP
+        self._queues: tuple[deque[Transaction], deque[Transaction]] = deque(), deque()
+        self._went_last, self._is_busy = Lane.OTHER, False
+        self._n_received = self.dllp_pairs_due = 0
+        self.opposite = self
+        clock.links.append(self)
+
+    def enter(self, lane: Lane, transaction: Transaction) -> None:
+        """Queue a transaction, by rank among the posted ones of this instant that no choice has separated."""
+        transaction.entered = self._clock.now_fs, self._clock.turn, transaction.rank
+        if lane is Lane.POSTED:
+            insort(self._queues[lane], transaction, key=lambda one: one.entered)
+        else:
+            self._queues[lane].append(transaction)
+
+    def choose(self) -> None:
+        """Begin to send the next TLP if the direction is idle, the DLLPs that are due before it."""
+        lane = None if self._is_busy else self._next_lane()
+        if lane is None:
+            return
+        queue, now_fs = self._queues[lane], self._clock.now_fs
+        one = queue[0]
+        tlp, place = one.tlps[one.n_chosen]
+        one.n_chosen += 1
+        is_last = one.n_chosen == len(one.tlps)
+        self._credits[lane].take(tlp)
+        self._went_last, self._is_busy = lane, True
+        end_fs = now_fs + self._rate.transfer_fs(tlp.link_bytes)
+        end_fs += self.dllp_pairs_due * self._rate.transfer_fs(2 * DLLP_BYTES)
+        self.dllp_pairs_due = 0
+        self._clock.at(end_fs, self._arrives_in, partial(self._sent, lane, tlp, place, one if is_last else None))
+        if is_last:
+            queue.popleft()
+            one.chosen()
+
+    def _next_lane(self) -> Lane | None:
+        ready = [lane for lane in Lane if (queue := self._queues[lane]) and self._may_go(lane, queue[0])]
+        if len(ready) < len(Lane):
+            return ready[0] if ready else None
+        if self._arbitration == "round_robin":
+            return Lane(1 - self._went_last)
+        if self._arbitration == "arrival":
+            return min(Lane, key=lambda lane: self._queues[lane][0].entered[0])
+        return Lane.OTHER if self._arbitration == "reads_first" else Lane.POSTED
+
+    def _may_go(self, lane: Lane, one: Transaction) -> bool:
+        return self._credits[lane].cover(one.tlps[one.n_chosen][0])
+
+    def _sent(self, lane: Lane, tlp: Tlp, place: Place | None, ends: Transaction | None) -> None:
+        self._is_busy = False
+        if ends is not None:
+            ends.left()
+        if not self._flight_fs:
+            self._receive(lane, tlp, place, ends)
+            return
+        receive = partial(self._receive, lane, tlp, place, ends)
+        self._clock.at(self._clock.now_fs + self._flight_fs, self._arrives_in, receive)
+
+    def _receive(self, lane: Lane, tlp: Tlp, place: Place | None, ends: Transaction | None) -> None:
+        self._n_received += 1
+        period, now_fs = self._rate.tlps_per_dllp_pair, self._clock.now_fs
+        if period and self._n_received % period == 0:
+            self.opposite.dllp_pairs_due += 1
+        if ends is not None:
+            ends.received()
+        passed = ends.passed if ends is not None else nothing
+        passes_fs = self._iommu.passes_fs(place) if lane is Lane.POSTED and self._iommu is not None else now_fs
+        if passes_fs == now_fs:
+            self._pass(lane, tlp, passed)
+        else:
+            self._clock.at(passes_fs, Phase.UP, partial(self._pass, lane, tlp, passed))
+
+    def _pass(self, lane: Lane, tlp: Tlp, passed: Action) -> None:
+        self._credits[lane].give_back(tlp)
+        passed()

@@ -1,0 +1,86 @@
+"""The reads of the walk of one frame: an arbiter that hands out tags, the host that answers, the store of the data.
+
+Written from docs/datapath.md ("Reads and tags"), apart from the kernels.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.analytic.walk_link import Action, Clock, Direction, Iommu, Lane, Phase, Place, Transaction
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+class ReadClass(IntEnum):
+    """The classes of the arbiter, the first served first."""
+
+    RX_DESCRIPTOR = 0
+    TX_DESCRIPTOR = 1
+    PAYLOAD = 2
+
+
+class _Read(NamedTuple):
+    tlps: tuple[Tlp, ...]
+    place: Place
+    n_bytes: int
+    done: Action
+
+
+class Reads:
+    """Reads that wait for a tag, by class, and what becomes of those that have one."""
+
+    def __init__(
+        self, config: Config, clock: Clock, iommu: Iommu, links: tuple[Direction, Direction], read_latency_fs: int
+    ) -> None:
+        rules = TlpRules.of(config)
+        self._cut = lru_cache(lambda address, n_bytes: tuple(rules.reads(address, n_bytes)))
+        self._clock, self._iommu = clock, iommu
+        self._read_latency_fs = read_latency_fs
+        self._up, self._down = links
+        self._tags_free, self._store_bps, self._stored_fs = config.pcie.tags, config.nic.store_rate_bps, 0
+        self._waiting: tuple[deque[_Read], ...] = tuple(deque() for _ in ReadClass)
+
+    def request(
+        self, read_class: ReadClass, memory: tuple[str, int], address: int, n_bytes: int, done: Callable[[int], None]
+    ) -> int:
+        """Let the reads of a transfer join their class; return how many. `done` is called with the bytes of each."""
+        reads = self._cut(address, n_bytes)
+        for tlps in reads:
+            n_read = sum(tlp.data_bytes for tlp in tlps)
+            self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
+            address += n_read
+        self._grant()
+        return len(reads)
+
+    def _grant(self) -> None:
+        while self._tags_free and (queue := next(filter(None, self._waiting), None)):
+            self._tags_free -= 1
+            read = queue.popleft()
+            request = Transaction([(read.tlps[0], read.place)], received=partial(self._answer, read))
+            self._up.enter(Lane.OTHER, request)
+
+    def _answer(self, read: _Read) -> None:
+        answer = Transaction([(tlp, None) for tlp in read.tlps[1:]], received=partial(self._store, read))
+        ready_fs = self._iommu.there_fs(read.place) + self._read_latency_fs
+        self._clock.at(ready_fs, Phase.DOWN, partial(self._down.enter, Lane.OTHER, answer))
+
+    def _store(self, read: _Read) -> None:
+        if self._store_bps is None:
+            self._complete(read)
+            return
+        duration_fs = read.n_bytes * BITS_PER_BYTE * FS_PER_S // self._store_bps
+        self._stored_fs = max(self._stored_fs, self._clock.now_fs) + duration_fs
+        self._clock.at(self._stored_fs, Phase.ADAPTER, partial(self._complete, read))
+
+    def _complete(self, read: _Read) -> None:
+        self._tags_free += 1
+        self._grant()
+        read.done()

@@ -1,0 +1,213 @@
+"""One frame alone in a machine drawn at random: the parts of its time in a run, and by the closed form.
+
+`python -m tests.lone_frames FIRST LAST` compares the frames of the seeds from FIRST up to LAST and prints what differs.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hwmodel.analytic import core_timing, limits
+from hwmodel.analytic.latency import frame_parts_fs
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.errors import InputError
+from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.workload import build_workload
+from tests.journey_runs import PARTS, JourneyRun, stamp_columns
+from tests.one_frame import BASE, NOBODY, OUTSIDE
+
+Parts = dict[str, int | None]
+
+UPLINK_PORT = 0
+POSTED_NS = 10_000_137  # all Rx descriptors have come by then, with one tag and the slowest host too
+CHOICES: Mapping[str, list[Any]] = {
+    "pcie.generation": [1, 2, 3],
+    "pcie.lanes": [1, 2, 4, 8, 16],
+    "pcie.max_payload": ["128B", "256B", "512B", "4KiB"],
+    "pcie.max_read_request": ["128B", "256B", "512B", "4KiB"],
+    "pcie.read_completion_boundary": ["64B", "128B"],
+    "pcie.tags": [1, 2, 3, 4, 8, 32],
+    "pcie.dllp_model": ["none", "spec", "tlp4", "tlp1", "pcie_bench"],
+    "pcie.arbitration": ["round_robin", "reads_first", "writes_first", "arrival"],
+    "pcie.propagation": ["0ns", "3ns", "100ns", "1us"],
+    "pcie.address_bits": [32, 64],
+    "pcie.ecrc": [False, True],
+    "pcie.credits.ph": [0, 1, 2, 3, 8],
+    "pcie.credits.pd": [0, 256, 300],
+    "pcie.credits.nph": [0, 1, 2, 3],
+    "pcie.credits.cplh": [0, 1, 2, 5],
+    "pcie.credits.cpld": [0, 256, 300],
+    "pcie.credits.return": ["0ns", "20ns", "200ns", "1us"],
+    "host.read_latency": ["0ns", "10ns", "450ns", "2us"],
+    "host.completion_bytes": ["mps", "rcb"],
+    "host.buffer_bytes": ["256B", "1KiB", "2KiB", "4KiB", "16KiB"],
+    "host.buffer_offset": ["0B", "4B", "64B", "128B"],
+    "host.write_drain": [None, "1Gbps", "8Gbps", "40Gbps"],
+    "host.iotlb": [
+        None,
+        None,
+        *({"entries": n, "miss": miss} for n, miss in ((1, "330ns"), (3, "2us"), (64, "100ns"))),
+    ],
+    "host.cores": [1, 2, 3],
+    "nic.vfs": [2, 3, 8],
+    "nic.queues_per_vf": [1, 1, 2, 4],
+    "nic.tx_ring": [64, 100, 512],
+    "nic.rx_ring": [64, 100, 512],
+    "nic.fetch_batch": [1, 4, 8],
+    "nic.rx_fetch_batch": [1, 3, 8, 16],
+    "nic.rx_prefetch": [0, 1, 5, 8, 20],
+    "nic.tx_writeback_batch": [1, 2, 8],
+    "nic.rx_writeback_batch": [1, 1, 2, 4, 8],
+    "nic.writeback_timeout": [None, "50ns", "400ns", "1500ns", "5us", "64us"],
+    "nic.descriptor_cache": [40, 48, 64],
+    "nic.store_rate": [None, "2Gbps", "8Gbps", "80Gbps"],
+    "nic.max_pps": [None, 1_000_000, 37_000_000],
+    "nic.tx_buffer": ["10KiB", "160KiB"],
+    "nic.rx_buffer": ["10KiB", "16KiB", "512KiB"],
+    "nic.drop_enable": [False, True],
+    "driver.tx_doorbell_batch": [1, 8],
+    "driver.refill_batch": [1, 8],
+    "driver.rx_interrupt_batch": [0, 0, 1, 1, 2],
+    "driver.tx_interrupt_batch": [0, 1, 2],
+    "driver.moderation": ["0us", "0us", "3us", "50us"],
+    "driver.frame_time": ["0ns", "20ns", "700ns"],
+    "switch.scheduler": ["round_robin", "weighted", "deficit", "strict"],
+    "switch.timing": ["none", "none", "core"],
+    "switch.bus_bits": [64, 128, 256, 512],
+    "switch.clock": ["156.25MHz", "200MHz", "322.265625MHz"],
+    "port.rate": ["1Gbps", "10Gbps"],
+}
+BASES: tuple[Mapping[str, Any], ...] = (
+    BASE, BASE, BASE, {}, {"driver": {"preset": "dpdk"}}, {"nic": {"preset": "82576"}},
+    {"nic": {"preset": "XL710"}, "driver": {"preset": "dpdk"}}, {"nic": {"preset": None}, "driver": {"preset": None}},
+)  # fmt: skip
+FRAME_BYTES = (64, 65, 100, 128, 257, 512, 1000, 1518, 1519, 4000, 9018)
+VLANS = [{"name": "vf0", "port_vlan": 10, "vlans": [10]}, {"name": "vf1", "port_vlan": 10, "vlans": [10]}]
+TAGGED = [{**VLANS[0], "admit": "tagged"}, {**VLANS[1], "untagged": []}]
+CHANNEL = [{**port, "s_channel": 10} for port in TAGGED]
+SWITCHES: Mapping[str, dict[str, Any]] = {
+    "bridge": {},
+    "VLAN": {"ports": VLANS},
+    "tagged": {"ports": TAGGED},
+    "mirrored": {"mirrors": [{"to": "pf", "from": "vf0", "direction": "ingress"}]},
+    "PF off": {"ports": [{"name": "pf", "enabled": False}]},
+    "VEPA": {"mode": "vepa", "ports": TAGGED},
+    "VN-Tag": {"mode": "vn_tag", "ports": [{"name": "vf0", "port_vlan": 10, "vlans": [10], "admit": "tagged"}]},
+    "E-TAG": {"mode": "e_tag"},
+    "channels": {"mode": "multichannel", "s_channels": {10: "veb"}, "ports": CHANNEL},
+}  # fmt: skip
+FLOWS = (("vf0", "vf1"), ("vf0", "vf1"), ("vf0", "vf1"), ("vf0", "uplink"), ("uplink", "vf1"), ("vf0", "broadcast"))
+
+
+class Drawn(NamedTuple):
+    """A machine, and the one frame that it is given."""
+
+    base: Mapping[str, Any]
+    changes: dict[str, Any]
+    flow: tuple[str, str]
+    frame_bytes: int
+
+
+def draw(seed: int) -> Drawn:
+    """Draw some keys of the machine, its switch, and a frame."""
+    chance = random.Random(seed)
+    keys = chance.sample(sorted(CHOICES), chance.randint(1, len(CHOICES)))
+    changes = {key: chance.choice(CHOICES[key]) for key in keys}
+    base = chance.choice(BASES)
+    if base.get("nic", {}).get("preset"):  # a device has as many functions and queues as it has
+        changes = {key: value for key, value in changes.items() if key not in ("nic.vfs", "nic.queues_per_vf")}
+    switch = SWITCHES[chance.choice(["bridge", *SWITCHES])]
+    of_all = {"name": "all", "max_frame": "9728B", "rate_limit": chance.choice([None, "1Gbps"])}
+    ports = [of_all, *switch.get("ports", [])]
+    changes |= {f"switch.{key}": value for key, value in switch.items()} | {"switch.ports": ports}
+    return Drawn(base, changes, chance.choice(FLOWS), chance.choice(FRAME_BYTES))
+
+
+def compare(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
+    """Return the parts of a drawn frame in a run, and by the closed form."""
+    config = _made_up(drawn)
+    run = _run_alone(folder, drawn, config)
+    posted_fs, found = _first_copy(run)
+    cycle_fs = core_timing.cycle_fs(config.switch.clock_hz)
+    if config.switch.timing == "none":
+        return found, dict(limits(config).latency_parts_fs)
+    lone = limits(config).lone_frame
+    assert lone is not None
+    return found, frame_parts_fs(config, lone.way, posted_fs % cycle_fs)
+
+
+def _made_up(drawn: Drawn) -> Config:
+    source, target = drawn.flow
+    flow = {"pattern": "flows", "flows": [[source, target, "1Mbps"]]}
+    workload = {"pattern": "broadcast"} if target == "broadcast" else flow
+    workload |= {"frame_bytes": drawn.frame_bytes}
+    return config_from_mapping(drawn.base, {**drawn.changes, "workload": workload})
+
+
+def _run_alone(folder: Path, drawn: Drawn, made_up: Config) -> JourneyRun:
+    """Send the frame of a made-up workload once; one at 0, which is dropped, sets the capture's clock."""
+    templates = build_workload(made_up).templates
+    header = next(one.header for one in templates if (one.source, one.target) == drawn.flow)
+    path = folder / "one.pcap"
+    frames = (0, bytes.fromhex(NOBODY + OUTSIDE + "88b5"), 60), (POSTED_NS, header, drawn.frame_bytes - 4)
+    with PcapWriter(path) as writer:
+        for at_ns, start, n_bytes in frames:
+            writer.write(at_ns, start.ljust(60, b"\0"), n_bytes)
+    run_keys = {"workload.pcap": str(path), "run.warmup": "15us", "run.duration": "12ms"}
+    config = config_from_mapping(drawn.base, {**drawn.changes, **run_keys})
+    run = JourneyRun(config, build_workload(config))
+    run.go_through()
+    return run
+
+
+def _first_copy(run: JourneyRun) -> tuple[int, Parts]:
+    """Return when a frame was posted and the parts of its first copy; None for those that are never over."""
+    nic: Any = run.state[0]
+    pool = nic["journeys"]
+    free = set(pool["free"][: int(pool["n_free"])].tolist())
+    under_way = [number for number in range(1, int(pool["n_used"]) + 1) if number not in free]
+    journeys = np.concatenate([run.entries, pool["slot"][under_way]])
+    ports = nic["copy_kind"]["port"][journeys["copy_kind"]].tolist()
+    first = min(range(len(ports)), key=lambda at: (ports[at] == UPLINK_PORT, ports[at]))
+    _, *stamps_fs = stamp_columns(journeys)[first].tolist()
+    parts: Parts = dict.fromkeys(PARTS)
+    for part, (begin_fs, end_fs) in zip(PARTS, pairwise(stamps_fs), strict=True):
+        if end_fs < begin_fs:  # not stamped
+            break
+        parts[part] = end_fs - begin_fs
+    return stamps_fs[0], parts
+
+
+def main(first: int, last: int) -> int:
+    """Compare the frames of some seeds; return 1 where one differs."""
+    count: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(first, last):
+            drawn = draw(seed)
+            try:
+                found, expected = compare(Path(folder), drawn)
+            except InputError as error:
+                count["refused"] += 1
+                print(f"seed {seed}: refused: {error}"[:200])
+                continue
+            never_taken = found["guest_queue"] is None
+            count["that differ" if found != expected else "never taken" if never_taken else "taken"] += 1
+            for part in PARTS:
+                if found[part] != expected[part]:
+                    fs = f"{found[part]} fs, by the closed form {expected[part]} fs"
+                    print(f"seed {seed}, {'to'.join(drawn.flow)}, {drawn.frame_bytes} B: {part} takes {fs}")
+    print(", ".join(f"{n} {what}" for what, n in sorted(count.items())))
+    return int(count["that differ"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
