@@ -175,8 +175,8 @@ COPY = record(
     *ints("entered_fs"),
     ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
 )  # fmt: skip
-# `mask`: of the places in use (`rings.widen`).
-FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (GRANT_CAP,)))
+# `mask`: of the places in use (`rings.widen`), of which one stays free.
+FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (2 * GRANT_CAP,)))
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 SWITCH_BUS = record(
     *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
@@ -184,7 +184,7 @@ SWITCH_BUS = record(
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )
-FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (COPY_CAP,)))
+FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP,)))
 GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))

@@ -57,7 +57,7 @@ def time_fs(n_bytes):
 
 def waiting(queue):
     """Return the transactions in an ordering queue, the first first."""
-    return [queue.ring[i & (layout.TLP_CAP - 1)] for i in range(queue.head, queue.tail)]
+    return [queue.ring[i & queue.mask] for i in range(queue.head, queue.tail)]
 
 
 def posted_writes(nic):
