@@ -6,7 +6,8 @@ from scapy.utils import wrpcap
 
 from hwmodel.analytic.capture import read_capture
 from hwmodel.analytic.routes import Route, Router
-from hwmodel.analytic.traffic import demand_of, shares
+from hwmodel.analytic.streams import Stream, streams_of
+from hwmodel.analytic.traffic import average, demand_of, shares
 from hwmodel.errors import InputError
 from tests.analytic_cases import demo
 
@@ -107,6 +108,44 @@ def test_incast_is_received_by_one():
 def test_wire_share_leaves_by_the_wire():
     traffic = sought({"workload.wire_share": 0.3})
     assert (traffic.reads, traffic.copies, traffic.to_wire) == (1, Fraction(7, 10), Fraction(3, 10))
+
+
+def test_streams_of_flows():
+    flows = [["vf0", "vf1", "2Gbps"], ["vf2", "vf3"], ["vf2", "vf4"]]
+    found = list(streams_of(demo({"workload.pattern": "flows", "workload.flows": flows}), VFS))
+    assert found == [Stream("vf0", ("vf1",), 2 * 10**9), Stream("vf2", ("vf3", "vf4"))]
+    assert [stream.name for stream in found] == ["vf0 to vf1", "vf2 to 2 ports"]
+
+
+def test_a_demand_knows_its_streams():
+    flows = [["vf0", "vf1", "2Gbps"], ["vf2", "vf3"], ["uplink", "vf4"]]
+    changes = {"workload.pattern": "flows", "workload.flows": flows, "workload.load": "3Gbps"}
+    streams = demand_of(demo({**changes, "workload.external": {"rate": "1Gbps"}})).streams
+    per_gbps = Fraction(10**9, 8 * 1518)
+    assert {one.name: one.frames_per_s / per_gbps for one in streams} == {
+        "vf0 to vf1": 2, "vf2 to vf3": 3, "uplink to vf4": 3, "outside traffic": 1,
+    }  # fmt: skip
+    saturating = demand_of(demo({**changes, "workload.load": "saturate"})).streams
+    assert {one.name: one.frames_per_s for one in saturating}["vf2 to vf3"] is None
+
+
+def test_a_stream_is_parted_by_its_tx_rings_where_a_full_one_drops():
+    # The VMs are ports 2 to 9, the uplink is port 0: of sixteen rings one each.
+    changes = {"workload.wire_share": 0.9, "workload.load": "1Gbps", "nic.preset": None, "nic.queues_per_vf": 16}
+    whole = demand_of(demo(changes)).streams
+    parted = demand_of(demo({**changes, "workload.on_full": "drop"})).streams
+    assert (len(whole), len(parted)) == (8, 16)
+    assert {(one.traffic.copies, one.traffic.to_wire) for one in parted} == {(1, 0), (0, 1)}
+    assert sum(one.frames_per_s for one in parted) == sum(one.frames_per_s for one in whole)
+    assert sum(one.frames_per_s * one.traffic.copies for one in parted) * 10 == sum(one.frames_per_s for one in whole)
+    assert len(demand_of(demo({**changes, "workload.on_full": "drop", "nic.queues_per_vf": 1})).streams) == 8
+
+
+def test_the_average_of_two_mixes_is_the_mix_of_both():
+    one, other = ({"workload.pattern": "flows", "workload.flows": [flow]} for flow in
+                  (["vf0", "vf1", "1Gbps"], ["vf2", "uplink", "3Gbps"]))  # fmt: skip
+    both = {"workload.pattern": "flows", "workload.flows": [*one["workload.flows"], *other["workload.flows"]]}
+    assert average([(sought(one), Fraction(1)), (sought(other), Fraction(3))]) == sought(both)
 
 
 def test_flows_with_rates_are_mixed_by_them():

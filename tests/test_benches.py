@@ -96,10 +96,19 @@ def coverage_prints(lines):
     assert all(re.search(r" \d of 4 ", line) for line in lines[1:])
 
 
+def load_sweep_prints(lines):
+    assert lines[0].startswith("configuration")
+    assert lines[1].split()[:2] == ["sriov_10g_gen2x4", "kernel"]
+    assert re.fullmatch(r"(\d+) of \1 falls of more than 5 % are told", lines[2])
+
+
 def steadiness_prints(lines):
     assert lines[0].startswith("configuration")
-    assert [line.split(", ")[0] for line in lines[5:]].count("near saturation") == len(steadiness.FIGURES)
-    assert all(re.search(r"\d of \d hold or warn .* (PASS|below); \d of \d hold where", line) for line in lines[5:])
+    sums = [line for line in lines if re.match(r"(shipped|near saturation)[:,] ", line)]
+    wholes = [line for line in sums if ": " in line.split(" of ")[0]]
+    assert [line.split(":")[0] for line in sums if "hold or warn" in line] == ["shipped", "near saturation"]
+    assert all(re.search(r": \d of \d hold or warn .* (PASS|below); \d warn of a figure", one) for one in sums[::5])
+    assert len(sums) == 2 * (1 + len(steadiness.FIGURES)) and wholes
 
 
 PRINTS = {
@@ -107,6 +116,7 @@ PRINTS = {
     "cosim": cosim_prints,
     "coverage": coverage_prints,
     "engine": engine_prints,
+    "load_sweep": load_sweep_prints,
     "pcie": pcie_prints,
     "startup": startup_prints,
     "steadiness": steadiness_prints,

@@ -48,6 +48,26 @@ def test_a_narrow_link_is_right_to_be_named():
     assert (case.resource, case.is_right, case.over_limit) == ("pcie.up", True, None)
 
 
+def test_a_window_without_a_rate_is_made_longer():
+    # Fewer than ten bursts of 16 frames fit into the short one.
+    short = {"warmup": "auto", "duration": "40us", "frames": 40}
+    config = config_from_mapping({"pcie": {"lanes": 1}, "nic": {"vfs": 2, "rx_writeback_batch": 16}, "run": short})
+    assert bottleneck.throughput_gbps(bottleneck.simulate(config)) is None
+    case = bottleneck.judge("1/0", config)
+    assert (case.resource, case.is_right, case.problem) == ("pcie.up", True, "")
+    assert case.config.run.frames == bottleneck.LONGER["run.frames"]
+
+
+def test_a_larger_machine_that_cannot_run_counts_as_no_gain(monkeypatch):
+    def breaks(config):
+        raise bottleneck.RunError("far more is offered")
+
+    config = config_from_mapping({"pcie": {"lanes": 1}, "nic": {"vfs": 2}, "run": bottleneck.QUICK_RUN})
+    result = bottleneck.simulate(config)
+    monkeypatch.setattr(bottleneck, "simulate", breaks)
+    assert bottleneck._gain(result, bottleneck.relaxations_of(config)) is None
+
+
 @pytest.mark.parametrize(("ratio", "load", "expected"), [(1.005, "saturate", False), (1.02, "saturate", True),
                                                          (1.02, 0.9, False)])  # fmt: skip
 def test_what_is_above_the_closed_form_is_told_from_chance(ratio, load, expected):

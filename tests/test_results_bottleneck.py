@@ -50,7 +50,43 @@ CASES = {
     "few tags in use, none waited for": ({"pcie.up": 0.6, "pcie.tags": 0.97}, {"pcie.tags": 0.1}, OPEN,
                                          "offered_load", 0.97),
     "credits of writes": ({"pcie.up": 0.4}, {POSTED: 0.6, **BLOCKED}, {}, "pcie.credits", 0.6),
-    "a busy link rather than credits": ({"pcie.up": 0.85}, {POSTED: 0.33, **BLOCKED}, {}, "pcie.up", 0.85),
+    "credits that leave a busy link idle": ({"pcie.up": 0.81}, {POSTED: 0.2, **BLOCKED}, {}, "pcie.credits", 0.2),
+    "a busy link rather than credits": ({"pcie.up": 0.96}, {POSTED: 0.33, **BLOCKED}, {}, "pcie.up", 0.96),
+    "credits close to their limit rather than tags": (
+        {"pcie.up": 0.2, "pcie.tags": 1.0}, {COMPLETION: 0.22, "pcie.tags": 1.0},
+        {"read_slowness": 1.31, "credit_use": {COMPLETION: 0.99}}, "pcie.credits", 0.99),
+    "credits of writes between which the reads go up": (
+        {"pcie.up": 0.58, "pcie.tags": 1.0}, {POSTED: 0.44, "pcie.tags": 1.0},
+        {"read_slowness": 1.23, "credit_use": {POSTED: 0.97}}, "pcie.credits", 0.97),
+    "tags closer to their limit than credits": (
+        {"pcie.up": 0.2, "pcie.tags": 1.0}, {COMPLETION: 0.22, "pcie.tags": 1.0},
+        {"read_slowness": 1.02, "credit_use": {COMPLETION: 0.93}}, "pcie.tags", 1.0),
+    "a ring that runs empty beside a busy link": (
+        {"pcie.up": 0.85}, {"rx.descriptors": 0.16, "nic.rx_ring": 0.14, **BLOCKED}, {}, "rx.descriptors", 0.14),
+    "one full core that all wait for": (
+        {"driver.tx": 0.21, "driver.rx": 0.79, "pcie.up": 0.91},
+        {"rx.descriptors": 0.12, "nic.rx_ring": 0.07, **BLOCKED}, {"full_cores_share": 0.64}, "driver.rx", 1.0),
+    "credits for write-backs while nothing else is full": (
+        {"wire.tx": 0.967, "pcie.up": 0.07}, {POSTED: 0.98}, {"credit_use": {POSTED: 1.0}}, "pcie.credits", 1.0),
+    "credits at their limit rather than the Tx buffer before them": (
+        {"pcie.up": 0.26}, {POSTED: 0.78, "nic.tx_buffer": 0.58, "nic.rx_buffer": 0.42}, {"credit_use": {POSTED: 0.99}},
+        "pcie.credits", 0.99),
+    "room in the Tx buffer and tags by turns, which reads would not need": (
+        {"pcie.up": 0.44, "pcie.tags": 0.64}, {"pcie.tags": 0.62, "nic.tx_buffer": 0.38}, {"read_slowness": 4.1},
+        "nic.tx_buffer", 0.38),
+    "tags and room in the Tx buffer by turns": (
+        {"pcie.up": 0.44, "pcie.tags": 0.64}, {"pcie.tags": 0.62, "nic.tx_buffer": 0.38}, {}, "pcie.tags", 0.64),
+    "loss of frames from the wire behind an engine that always works": (
+        {"pcie.up": 0.47}, {"rx.descriptors": 0.55, "nic.tx_buffer": 1.0, "nic.rx_buffer": 0.22},
+        {"drops": {"RX_BUFFER_FULL": 1200}}, "rx.descriptors", 0.55),
+    "a drain that keeps such credits": (
+        {"pcie.up": 0.26, "host.drain": 0.95}, {POSTED: 0.78}, {"credit_use": {POSTED: 0.99}}, "host.drain", 0.95),
+    "rate limits that let a demand of any size through": (
+        {"pcie.tags": 0.6}, {"rate_limit": 0.92}, {**OPEN, **RING_FULL, "demand_use": 1.0, "limited_demand": 1.0},
+        "rate_limit", 0.92),
+    "a demand that gets through whole, some of it limited": (
+        {"pcie.up": 0.3}, {"pcie.tags": 1.0}, {**OPEN, **RING_FULL, "demand_use": 0.998, "limited_demand": 0.2,
+                                               "drops": {"TX_RING_FULL": 600}}, "offered_load", 0.3),
     "credits of reads": (
         {"pcie.up": 0.2}, {NON_POSTED: 0.9, "pcie.tags": 1.0}, {"read_slowness": 3.0}, "pcie.credits", 0.9),
     "credits of completions": (
@@ -137,12 +173,67 @@ def test_the_keys_say_which_kind_lacks(waits, more, keys):
         ({"wire.tx": 1.0}, {POSTED: 0.98}, ("pcie.credits",)),
         ({"wire.tx": 1.0}, {"rx.descriptors": 0.8, **BLOCKED}, ("rx.descriptors",)),
         ({"nic.pipeline": 1.0, "wire.tx": 0.9}, {}, ()),
+        ({"pcie.tags": 1.0}, {"pcie.tags": 0.98}, ()),
     ],
 )
 def test_what_is_as_full_is_named_beside(busy, waits, also):
     found = find_bottleneck(observation(busy, waits))
     assert found.also == also
     assert found.why.endswith(f" As full: {', '.join(also)}." if also else ".")
+
+
+@pytest.mark.parametrize(
+    ("busy", "more", "resource", "also"),
+    [
+        ({"pcie.down": 1.0}, {"demand_use": 0.99}, "pcie.down", ("offered_load",)),
+        ({"pcie.down": 1.0}, {"demand_use": 0.99, "limited_demand": 1.0}, "pcie.down", ("rate_limit",)),
+        ({"pcie.down": 1.0}, {"demand_use": 0.9}, "pcie.down", ()),
+        ({"pcie.tags": 1.0}, {"demand_use": 1.0}, "offered_load", ("pcie.tags",)),
+        ({"pcie.tags": 1.0}, {"demand_use": 1.0, "read_slowness": 1.1}, "offered_load", ()),
+        ({"wire.tx": 1.0}, {"credit_use": {COMPLETION: 0.98}}, "wire.tx", ("pcie.credits",)),
+        ({}, {"demand_use": 1.0, "limited_demand": 0.4}, "offered_load", ("rate_limit",)),
+        (
+            {},
+            {"waits": {POSTED: 0.8, NON_POSTED: 0.9, **BLOCKED}, "credit_use": {POSTED: 0.96, NON_POSTED: 0.98}},
+            "pcie.credits",
+            ("pcie.credits",),
+        ),
+        (
+            {},
+            {"waits": {POSTED: 0.2, NON_POSTED: 0.9}, "credit_use": {POSTED: 0.96, NON_POSTED: 0.98}},
+            "pcie.credits",
+            (),
+        ),
+        ({"wire.tx": 1.0}, {"fetch_use": 0.99}, "wire.tx", ("rx.descriptors",)),
+        ({"wire.tx": 1.0, "host.drain": 0.98}, {"waits": {POSTED: 0.3}}, "wire.tx", ("host.drain",)),
+        ({"wire.tx": 1.0}, {"waits": {"pcie.tags": 0.95}}, "wire.tx", ("pcie.tags",)),
+        ({"wire.tx": 1.0}, {"waits": {"pcie.tags": 0.95, "nic.tx_buffer": 0.9}}, "wire.tx", ()),
+        ({"nic.pipeline": 1.0}, {"waits": {"pcie.tags": 0.95}, "drops": {"RX_BUFFER_FULL": 900}}, "nic.pipeline", ()),
+        (
+            {"nic.pipeline": 1.0, "pcie.up": 0.8},
+            {"waits": {"rx.descriptors": 0.2}, "drops": {"RX_BUFFER_FULL": 900}},
+            "nic.pipeline",
+            ("pcie.up",),
+        ),
+        (
+            {"nic.pipeline": 1.0, "pcie.up": 0.4},
+            {"waits": {"rx.descriptors": 0.98, **BLOCKED}},
+            "nic.pipeline",
+            ("rx.descriptors",),
+        ),
+    ],
+)
+def test_what_gives_all_that_it_can_is_named_beside(busy, more, resource, also):
+    found = find_bottleneck(observation(busy, **more))
+    assert (found.resource, found.also) == (resource, also)
+
+
+def test_two_kinds_of_credits_are_told_apart():
+    waits = {POSTED: 0.8, NON_POSTED: 0.9, **BLOCKED}
+    text = why({}, waits, credit_use={POSTED: 0.96, NON_POSTED: 0.98})
+    assert text.startswith("Read requests") and text.endswith(
+        "As full: pcie.credits (pcie.credits.ph, pcie.credits.pd)."
+    )
 
 
 def test_every_cause_has_a_sentence():
@@ -199,6 +290,15 @@ def test_the_sentence_on_what_waits_for_the_host_says_what_its_iommu_misses(wait
     missing = find_bottleneck(observation(busy, waits, iotlb_miss_share=0.25)).why
     assert missing == plain[:-1] + ("; 25.0 % of the addresses miss the IOMMU's translation cache, and wait for it.")
     assert find_bottleneck(observation(busy, waits, iotlb_miss_share=0.0)).why == plain
+
+
+def test_the_sentence_on_credits_says_how_much_of_their_number_is_used():
+    waits = {COMPLETION: 0.22, "pcie.tags": 1.0}
+    text = why({"pcie.tags": 1.0}, waits, read_slowness=1.31, credit_use={COMPLETION: 0.995})
+    assert text == (
+        "Completions stand ready but wait for flow-control credits 22.0 % of the window: the adapter returns "
+        "completion credits more slowly than data could come; what is sent takes 99.5 % of what their number allows."
+    )
 
 
 def test_the_sentence_on_tags_says_how_long_none_is_free_and_how_many_are_in_use():

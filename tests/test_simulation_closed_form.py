@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hwmodel.analytic import limits
+from hwmodel.analytic import capture, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import PARTS, CeilingFigure, ClosedForm, NextStep, Result
 from hwmodel.results.closed_form import ClosedForm as ClosedFormHome
@@ -14,8 +14,10 @@ from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.simulation import simulate
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
+from hwmodel.wire.pcap import read_blocks
 from tests.analytic_cases import demo
 from tests.config_cases import SHIPPED
+from tests.run_cases import frame, write_capture
 from tests.sample_result import sample_relaxed, sample_result
 from tests.simulation_cases import config_of
 
@@ -32,7 +34,8 @@ def number(text: str) -> int:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_next_steps_are_those_of_the_changed_configuration(path):
     config = load_config(path)
-    now, found = limits(config), next_steps(config)
+    now = limits(config)
+    found = next_steps(config, now)
     assert len({step.key for step in found}) == len(found)
     # What the wire alone limits, or comes from it at a rate, none of these changes.
     assert found or path.stem in ("switch_vn_tag", "wire_only")
@@ -52,7 +55,7 @@ def test_next_steps_are_those_of_the_changed_configuration(path):
 
 
 def test_a_full_link_is_helped_by_more_of_it():
-    steps = {step.key: step for step in next_steps(demo())}
+    steps = {step.key: step for step in next_steps(demo(), limits(demo()))}
     now = limits(demo())
     assert steps["pcie.lanes"].value == "8"
     assert steps["pcie.lanes"].gbps == pytest.approx(2 * now.gbps)
@@ -64,7 +67,7 @@ def test_a_full_link_is_helped_by_more_of_it():
 def test_there_is_no_step_beyond_what_can_be_configured():
     largest = demo({"pcie.lanes": 32, "pcie.generation": 3, "pcie.max_payload": "4KiB",
                     "pcie.max_read_request": "4KiB", "pcie.tags": 256})  # fmt: skip
-    assert {step.key for step in next_steps(largest)}.isdisjoint(
+    assert {step.key for step in next_steps(largest, limits(largest))}.isdisjoint(
         {"pcie.lanes", "pcie.generation", "pcie.max_payload", "pcie.max_read_request", "pcie.tags"}
     )
 
@@ -101,7 +104,7 @@ def result():
 
 def test_a_run_keeps_its_closed_form(result):
     config = config_from_mapping(dict(result.config))
-    assert result.closed_form == closed_form_of(limits(config), next_steps(config))
+    assert result.closed_form == closed_form_of(limits(config), next_steps(config, limits(config)))
     assert ClosedForm is ClosedFormHome
 
 
@@ -135,3 +138,18 @@ def test_results_are_equal_whatever_the_machine_that_ran_them(result):
     assert replace(other, host_run=None) == result
     assert replace(result, seed=result.seed + 1) != result
     assert replace(result, intervals={}) != result
+
+
+def test_a_capture_is_counted_once_for_the_closed_form(tmp_path, monkeypatch):
+    frames = [(1000 * i, frame("vf0", "vf1")) for i in range(50)]
+    path = write_capture(tmp_path / "some.pcap", frames)
+    read = []
+    monkeypatch.setattr(capture, "read_blocks", lambda name: read.append(name) or read_blocks(name))
+    config = config_of(workload={"pattern": None, "frame_bytes": None, "pcap": str(path), "pcap_time": "asap"})
+    first = simulate(config, with_next_steps=True).closed_form
+    assert len(read) == 1 and first.next_steps
+    # What is written anew is read anew: frames of another length.
+    write_capture(path, [(at, raw + bytes(200)) for at, raw in frames])
+    config = config_of(workload={"pattern": None, "frame_bytes": None, "pcap": str(path), "pcap_time": "asap"})
+    assert simulate(config).closed_form.up_bytes > first.up_bytes + 150
+    assert len(read) == 2

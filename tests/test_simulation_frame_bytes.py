@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.config import Config
+from hwmodel.config import Config, load_config
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.simulation.frame_bytes import LEAST_FRAMES, PURPOSES, frame_bytes
 from tests.analytic_cases import demo
+from tests.config_cases import CONFIGS
 
 RUN = {"run.frames": 8000, "run.duration": "10s"}
 TO_WIRE = {"workload.pattern": "to_wire"}
@@ -99,6 +100,40 @@ def test_a_jumbo_frame_has_its_own_payload():
     expected = steps_by_purpose(demo({**changes, **RUN}), 1)
     for name, purposes in per_frame(result).items():
         assert sum(purposes.values()) == pytest.approx(sum(expected[name].values()), rel=0.001)
+
+
+def test_what_jumbo_frames_cost_beyond_full_batches():
+    # By hand, where the closed form counts full batches. Four VMs share the link, and each sends a frame every 21.5 us,
+    # so the write-back timer of 64 us finds four Tx descriptors held, not eight; and of 32 frames that one interrupt
+    # frees the driver tells the first alone, which is read alone: five reads of descriptors for 32 frames, not four.
+    config = load_config(CONFIGS / "sriov_jumbo.yaml", {"run.frames": 4000, "run.duration": "1s"})
+    full = {step.name: float(step.n_bytes) for step in limits(config).steps}
+    result = simulate(config)
+    up, down = result.pcie.up.per_frame, result.pcie.down.per_frame
+    four, eight = (24 + 4 * 16) / 4, (24 + 8 * 16) / 8
+    assert (full["Tx write-back"], full["Tx descriptor read request"]) == (eight, 24 / 8)
+    assert up["writeback"] == pytest.approx(full["Rx write-back"] + four, abs=0.05)
+    assert up["descriptor"] == pytest.approx(full["Rx descriptor read request"] + 24 * 5 / 32, abs=0.05)
+    assert down["descriptor"] == pytest.approx(full["Rx descriptor read completion"] + 16 + 20 * 5 / 32, abs=0.05)
+    more_tlps = {"up": 1 / 4 - 1 / 8 + 1 / 32, "down": 1 / 32}
+    assert down["dllp"] == pytest.approx(full["Acks and UpdateFCs for TLPs up"] + 4 * more_tlps["up"], abs=0.05)
+    assert up["dllp"] == pytest.approx(full["Acks and UpdateFCs for TLPs down"] + 4 * more_tlps["down"], abs=0.05)
+
+
+def test_a_light_load_with_timers_costs_what_chance_lets_its_frames_share():
+    # A VM's frames are 98.4 us apart on average. One that finds no other within the timer of 10 us has a write-back of
+    # its own on either side: at equal distances all do. Of a Poisson stream a write-back and those who come within its
+    # timer are 1 + T / gap frames, and how many these are in a window is chance: a binomial deviation of 0.6 B of 500.
+    timers = {"nic.writeback_timeout": "10us", "driver.moderation": "20us", "workload.load": 0.1}
+    gap_us = (1518 + 20) * 8 / 10e3 / 0.1 * 8
+    alone_share = 1 / (1 + 10 / gap_us)
+    for n_frames in (500, 4000):
+        window = {**timers, "run.frames": n_frames, "run.duration": "10s"}
+        periodic = simulate(demo({**window, "workload.arrivals": "periodic"})).pcie.up.per_frame
+        assert periodic["writeback"] == pytest.approx(2 * (24 + 16), abs=1e-6)
+        poisson = simulate(demo({**window, "workload.arrivals": "poisson"})).pcie.up.per_frame
+        deviation = 2 * 24 * (alone_share * (1 - alone_share) / n_frames) ** 0.5
+        assert poisson["writeback"] == pytest.approx(2 * (24 * alone_share + 16), abs=3.5 * deviation)
 
 
 def test_a_mix_is_so_much_of_the_one_and_so_much_of_the_other():

@@ -173,6 +173,9 @@ def test_the_population_is_that_of_rings_and_journeys(tx_ring, pattern):
     assert found.ages_fs == pytest.approx(sum(ages_fs))
     assert found.now_fs == now_fs
     assert min(ages_fs) >= 0
+    # Ages that together are more than 63 bits of femtoseconds hold.
+    late_fs = 8 * 10**18
+    assert take_population(nic, late_fs).ages_fs == pytest.approx(sum(slow_population(nic, late_fs)))
 
 
 def test_nothing_is_left_where_all_has_been_taken():

@@ -16,7 +16,7 @@ from tests.run_cases import begun
 LOAD = {
     "workload": {"pattern": "uniform", "frame_bytes": 570, "load": "2Gbps", "arrivals": "poisson", "wire_share": 0.3}
 }
-SMALL = {"nic": {"vfs": 3}, "run": {"warmup": "100us", "duration": "3ms"}}
+SMALL = {"nic": {"vfs": 3}, "run": {"warmup": "100us", "duration": "5ms"}}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run):
     assert (last.down_busy_fs, first.down_busy_fs) == (run.end.down.busy_fs, run.start.down.busy_fs)
     n = run.marks.n_functions
     for vm in result.vms:
-        at = run.marks.port_numbers[vm.name]
+        at = run.marks.book.port_numbers[vm.name]
         received = last.received - first.received
         assert 8e6 * received[at] / span_fs == pytest.approx(vm.rx_gbps)
         assert 1e9 * received[n + 1 + at] / span_fs == pytest.approx(vm.rx_mpps)
@@ -98,7 +98,7 @@ def test_slices_are_rates_and_means_between_marks(run):
 
 def test_however_long_a_run_lasts_marks_stay_few_and_even():
     run = begun(LOAD, SMALL)
-    marks = Marks(run.config, run.state[0], run.book)
+    marks = Marks(run.state[0], run.book)
     nic = run.state[0]
     for moment in range(10 * MOST_MARKS):
         nic.now_fs = 1000 * moment

@@ -10,8 +10,9 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.results.spread import Spread
-from hwmodel.simulation import simulate
+from hwmodel.simulation import seeds, simulate
 from hwmodel.simulation.seeds import FIGURES, simulate_seeds
+from tests.sample_result import sample_result
 from tests.simulation_cases import config_of
 
 CONFIG = config_of(
@@ -34,7 +35,6 @@ def together():
 def test_the_result_is_that_of_the_first_seed(alone, together):
     assert together.spread != ()
     assert replace(together, spread=(), warnings=alone[0].warnings) == alone[0]
-    assert together.warnings[: len(alone[0].warnings)] == alone[0].warnings
 
 
 def test_the_spread_is_that_of_runs_of_each_seed(alone, together):
@@ -83,3 +83,22 @@ def test_a_spread_is_read_back(together):
     assert once.to_json() == together.to_json()
     assert isinstance(once.spread[0], Spread)
     assert once.spread[0].seeds == (7, 8, 9)
+
+
+def test_a_warning_says_in_how_many_seeds_it_stands(monkeypatch):
+    said = {7: ("Both.", "First."), 8: ("Both.", "Third."), 9: ("Second.", "Third.", "Both.")}
+    alone = {}
+
+    def stand_in(config, *_, **__):
+        seed = config.run.seed
+        alone[seed] = replace(sample_result(), warnings=said[seed])
+        return alone[seed]
+
+    monkeypatch.setattr(seeds, "simulate", stand_in)
+    assert simulate_seeds(CONFIG, 3).warnings == (
+        "3 of 3 seeds: Both.",
+        "First.",
+        "2 of 3 seeds: Third.",
+        "Seed 9: Second.",
+    )
+    assert simulate_seeds(CONFIG, 1).warnings == said[7]

@@ -233,9 +233,46 @@ def test_start_and_length_are_kept_and_a_full_document_says_so(tmp_path):
     assert max(one[4] for one in traced.of("PCIe link")) <= facts["end_ns"] and facts["ended_early"] is None
     traced.reader.close()
     long = config_from_mapping(SATURATED, {"run.duration": "1ms"})
-    simulate(long, trace_path=str(tmp_path / "long.json"), trace_length_fs=900 * FS_PER_US)
+    said: list[str] = []
+    simulate(long, trace_path=str(tmp_path / "long.json"), trace_length_fs=900 * FS_PER_US, note=said.append)
     facts = json.loads((tmp_path / "long.json").read_text())["otherData"]
     assert MOST_TLPS <= facts["tlps"] <= MOST_TLPS + 1 and "of the 900.000 us asked for" in facts["ended_early"]
+    assert said[0] == f"{tmp_path / 'long.json'}: {facts['ended_early']}"
+    left_out = sum(facts["left_out"].values())
+    assert len(said) == 1 + bool(left_out) and all(str(left_out) in text for text in said[1:])
+
+
+def test_a_trace_that_begins_behind_the_window_says_so(tmp_path):
+    said: list[str] = []
+    late, where = config_from_mapping(SATURATED, {"run.duration": "50us"}), str(tmp_path / "late.json")
+    simulate(late, trace_path=where, trace_start_fs=900 * FS_PER_US, note=said.append)
+    assert said == [f"{where}: the run ended before the time line began"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"driver.frame_time": "400ns", "nic.rx_ring": 64, "driver.tx_doorbell_batch": 32}, "NO_DESCRIPTOR"),
+        ({"switch.acl": [{"port": "vf0", "action": "deny"}]}, "ACL_DENY"),
+    ],
+)
+def test_what_is_dropped_has_the_ids_of_its_frames(tmp_path, changes, reason):
+    base = {
+        "nic": {"vfs": 3},
+        "workload": {"pattern": "incast", "incast_to": "vf2", "frame_bytes": 64, "load": "2Gbps"},
+        "run": {"duration": "30us", "warmup": "60us"},
+    }
+    where = tmp_path / "drops.json"
+    result = simulate(config_from_mapping(base, changes), trace_path=str(where))
+    events = json.loads(where.read_text())["traceEvents"]
+    drops = [event["args"] for event in events if event.get("name") == f"dropped: {reason}"]
+    assert drops and result.drops[reason] >= sum(args["frames"] for args in drops) > 20
+    ids = [args["frame"] for args in drops if "frame" in args]
+    assert len(ids) == len(set(ids)) == sum(args["frames"] for args in drops if args["frames"] == 1)
+    # Each was read, and none has come to a guest: told by other tracks, which know nothing of drops.
+    named = {event["args"]["frame"] for event in events if "frame" in event.get("args", {}) and event["ph"] == "X"}
+    taken = {event["args"].get("frame") for event in events if event.get("name", "").startswith("waits for the guest")}
+    assert len(set(ids) & named) > 10 and not set(ids) & taken
 
 
 def test_a_run_that_ends_before_the_trace_begins_leaves_a_document_that_says_so():

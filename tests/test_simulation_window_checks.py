@@ -11,6 +11,7 @@ from hwmodel.analytic import limits
 from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.results import Latency, Result
 from hwmodel.simulation import simulate
+from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.window_checks import burst_frames, doubtful_intervals, precision_not_met, why_no_rates
 from tests.config_cases import CONFIGS
 from tests.sample_result import sample_result
@@ -90,7 +91,7 @@ def test_no_window_is_too_short_to_be_right(case):
         assert result.totals.mpps <= (1 + MOST_ABOVE) * form.mpps, n_frames
         if not result.totals.gbps:
             assert result.wire.tx_gbps <= (1 + MOST_ABOVE) * form.gbps, n_frames
-    if case not in ("wire and VMs", "wire alone", "mix"):  # random loads: chance alone takes them above the closed form
+    if case not in ("light", "light, poisson", "wire and VMs", "wire alone", "mix"):  # random: off by chance alone
         assert n_with_rates
 
 
@@ -106,12 +107,14 @@ def test_a_burst_is_the_larger_of_the_batches_that_hide_frames():
 class Window:
     """A span of so many frames in so much time."""
 
-    def __init__(self, n, fs, n_receiving=1, n_bytes=None, n_dropped=0):
-        self.frames, self.fs, self.n_receiving = n, fs, n_receiving
+    def __init__(self, n, fs, n_receiving=1, n_bytes=None, n_dropped=0, n_offered=0, backlog_growth=0):
+        self.frames, self.fs, self.n_receiving, self.backlog_growth = n, fs, n_receiving, backlog_growth
         self._counts = {
             "vm_copies": n,
             "delivered_to_wire": 0,
             "delivered_bytes": 64 * n if n_bytes is None else n_bytes,
+            "offered": n_offered,
+            "delivered": n,
             "dropped": n_dropped,
             "copies_dropped": n_dropped,
             "mirrored_dropped": 0,
@@ -121,7 +124,8 @@ class Window:
         return self._counts[name]
 
 
-CEILING = SimpleNamespace(mpps=1.0, gbps=0.512, limited_by="up")
+CEILING = SimpleNamespace(mpps=1.0, gbps=0.512, limited_by="up", frames_per_s=10**6)
+OFFERED = SimpleNamespace(mpps=1.0, gbps=0.512, limited_by="offered_load", frames_per_s=10**6)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +148,51 @@ def test_why_a_window_gives_no_rates(window, words):
     assert found is None if words is None else words in found
 
 
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (Window(1000, 1009 * 10**9), None),
+        (Window(1000, 1011 * 10**9), "caught 1.1 % less than the closed form's 1 Mpps, by chance"),
+        (Window(1000, 989 * 10**9), "caught 1.1 % more than the closed form's 1 Mpps, by chance"),
+        (
+            Window(1000, 1000 * 10**9, n_bytes=63 * 1000, n_offered=1000),
+            "caught 1.6 % less than the closed form's 0.512 Gb/s",
+        ),
+        (Window(1000, 1011 * 10**9, n_dropped=1), None),  # no chance: frames are lost
+        (Window(1000, 1012 * 10**9, n_offered=1007), None),  # nor here: of the 12 that are missing seven came
+        (Window(1000, 1012 * 10**9, n_offered=1006), "less than"),
+        (Window(1000, 1012 * 10**9, n_offered=1006, backlog_growth=1), None),  # it waits before the ring
+        (Window(6000, 6600 * 10**9), None),
+    ],
+)
+def test_a_short_window_is_as_wrong_below_the_load_as_above_it(window, words):
+    config = config_of(nic={"rx_writeback_batch": 1}, workload={"load": "5Mbps", "arrivals": "poisson"})
+    found = why_no_rates(config, window, OFFERED)
+    assert found is None if words is None else words in found
+
+
+def test_short_windows_with_rates_lean_to_neither_side():
+    rated = {"workload": {"load": "500Mbps", "arrivals": "poisson"}, "run": {"duration": "1ms"}}
+    found = [simulate(config_of(**rated | {"run": rated["run"] | {"seed": seed}})) for seed in range(1, 61)]
+    rates = [one.totals.mpps / one.closed_form.mpps - 1 for one in found if one.totals.mpps is not None]
+    n_low, n_high = sum(off < 0 for off in rates), sum(off > 0 for off in rates)
+    # Of 2,000 frames a standard deviation is 2.2 %: a third of the windows lies within 1 %.
+    assert 10 <= len(rates) <= 35
+    assert max(abs(off) for off in rates) <= 0.01
+    assert min(n_low, n_high) >= 4
+
+
+def test_where_nobody_sends_the_rates_are_none_at_all():
+    silent = simulate(config_of(workload={"load": 0}, run={"duration": "1ms"}))
+    assert (silent.totals.gbps, silent.totals.mpps, silent.vms) == (0.0, 0.0, silent.vms)
+    assert {rate for rate in rates_of(silent) if rate} == set()
+    assert silent.warnings == ()
+    # A frame every 100 ms: in a window of 1 ms there is none, and the rate is not 0.
+    rare = simulate(config_of(workload={"load": "5120bps"}, run={"duration": "1ms"}))
+    assert rare.totals.gbps is None
+    assert rare.warnings[0].startswith("No frame was delivered in the window")
+
+
 def test_a_long_window_is_believed():
     # What is above the closed form there is no matter of the window's ends: it must be seen.
     assert why_no_rates(config_of(), Window(20_000, 15_000 * 10**9), CEILING) is None
@@ -155,9 +204,25 @@ def test_a_doubtful_interval_is_told_where_it_is_wide():
         latency_ns=Latency(min=1.0, mean=100.0, p50=100.0, p99=200.0, max=300.0, count=1000),
         intervals={"latency_ns.mean": (99.5, 100.5), "latency_ns.p99": (150.0, 260.0), "vms.vf0.rx_gbps": (0.0, 9.0)},
     )
-    (warning,) = doubtful_intervals(result, ("latency_ns.mean", "latency_ns.p99", "vms.vf0.rx_gbps"))
+    wide = ("latency_ns.mean", "latency_ns.p99", "vms.vf0.rx_gbps")
+    (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide))
     assert "interval of latency_ns.p99 is widened" in warning
-    assert list(doubtful_intervals(result, ("latency_ns.mean",))) == []
+    (warning,) = doubtful_intervals(result, Sureness(result.intervals, few_bursts=wide))
+    assert "few of the bursts that make latency_ns.p99" in warning, "the mean is known to 1 %"
+    wider = result.intervals | {"latency_ns.mean": (95.0, 105.0)}
+    (warning,) = doubtful_intervals(result, Sureness(wider, few_bursts=("latency_ns.p99",)))
+    assert "few of the bursts that make latency_ns.mean and latency_ns.p99" in warning
+    (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide, few_bursts=wide))
+    assert "is widened" in warning, "one word for one figure"
+    both = {"latency_ns.mean": (98.0, 102.0), "latency_ns.p99": (150.0, 260.0), "totals.gbps": (1.0, 99.0)}
+    (warning,) = doubtful_intervals(result, Sureness(both, correlated=("latency_ns.mean",)))
+    assert "of latency_ns.mean and latency_ns.p99 are widened" in warning, "they are of the same queues"
+    assert (
+        list(doubtful_intervals(result, Sureness(result.intervals, ("latency_ns.mean",), ("latency_ns.mean",)))) == []
+    )
+    # The farther end counts.
+    lower = Sureness({"latency_ns.p99": (150.0, 201.0)}, few_bursts=("latency_ns.p99",))
+    assert len(list(doubtful_intervals(result, lower))) == 1
 
 
 def test_a_precision_that_was_not_met_is_told():
@@ -188,3 +253,14 @@ def test_a_run_that_is_not_steady_at_its_end_says_so():
     slow = {"pattern": "to_wire", "frame_bytes": 1518, "load": "8Gbps"}
     found = warnings_of(nic={"tx_ring": 4096, "vfs": 2}, workload=slow, run={"warmup": "100us", "duration": "5ms"})
     assert any("not steady at its end" in text and "Tx rings" in text for text in found)
+
+
+def test_a_batch_that_a_timer_ends_is_no_batch_that_only_frames_fill():
+    rated = {
+        "workload": {"pattern": "pairs", "frame_bytes": 64, "load": "50Mbps"},
+        "run": {"warmup": "0ns", "duration": "5ms"},
+    }
+    both = {"nic": {"rx_writeback_batch": 8, "writeback_timeout": "50us"}}
+    assert not any("only later" in text for text in warnings_of(**both, driver={"rx_interrupt_batch": 1}, **rated))
+    (told,) = [text for text in warnings_of(**both, driver={"rx_interrupt_batch": 16}, **rated) if "only later" in text]
+    assert told.endswith("fill: driver.rx_interrupt_batch is 16 without a timer (driver.moderation).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -29,12 +30,21 @@ class Capture:
 
 
 def read_capture(path: str | os.PathLike[str], station_of_mac: Mapping[int, str]) -> Capture:
-    """Count the frames of a capture file.
+    """Count the frames of a capture file, or return what the last call has counted in the same one.
 
     A source address that no station has stands for the wire, such a destination for the uplink; of a frame from the
     wire to an address that is not here nothing is counted but its length. Tags are not looked at. Raises InputError
     where the file cannot be read.
     """
+    written = os.stat(path) if os.path.isfile(path) else None
+    identity = None if written is None else (written.st_mtime_ns, written.st_size, written.st_ino)
+    return _count(os.fspath(path), identity, tuple(station_of_mac.items()))
+
+
+@functools.lru_cache(maxsize=1)
+def _count(path: str, _identity: tuple[int, int, int] | None, stations: tuple[tuple[int, str], ...]) -> Capture:
+    """Count; `_identity` is in the key alone, so that a file that was written anew is read anew."""
+    station_of_mac = dict(stations)
     sizes: Counter[int] = Counter()
     flows: Counter[tuple[str, str]] = Counter()
     first_ns, last_ns = [], []

@@ -16,7 +16,7 @@ from hwmodel.analytic import core_timing
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.traffic import Demand, Traffic
-from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction
+from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -62,17 +62,39 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     ]
     offered = demand.offered_frames_per_s
     if offered is not None:
-        found.append(offered_ceiling(offered))
+        found.append(offered_ceiling(offered, demand.offered_by))
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
 
 
-def offered_ceiling(frames_per_s: Fraction) -> Ceiling:
-    """Give the ceiling of a load at a rate of its own."""
-    return Ceiling("offered_load", "frames that the workload offers", "frames", frames_per_s, Fraction(1))
+def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
+    """Give the ceiling of a load at a rate of its own, or at what rate limits leave of it."""
+    what = (
+        "frames that the workload offers" if resource == "offered_load" else "frames that the rate limits let through"
+    )
+    return Ceiling(resource, what, "frames", frames_per_s, Fraction(1))
+
+
+def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
+    """Give what a frame takes of each resource that all senders share, what it takes nothing of among them.
+
+    Interrupts by a timer are left out: they are no more for more frames.
+    """
+    transactions = transactions_of(config, traffic, ZERO if config.driver.moderation_fs else None)
+    return [
+        *_directions(transactions, link_rate_of(config.pcie)),
+        *tag_ceilings(config, transactions),
+        *credit_ceilings(config, transactions),
+        *_wire(config, traffic, ()),
+        *_pipeline(config, traffic, (), transactions),
+    ]
 
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
     """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
+    return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
+
+
+def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
     def ceiling(direction: Direction, other: Direction) -> Ceiling:
@@ -81,8 +103,7 @@ def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[C
         )
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
-    both = (ceiling("up", "down"), ceiling("down", "up"))
-    return [one for one in both if one.per_frame or one.per_s]
+    return ceiling("up", "down"), ceiling("down", "up")
 
 
 def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:
@@ -180,13 +201,13 @@ def _wire_bytes(traffic: Traffic) -> tuple[Fraction, Fraction]:
 
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give the busiest core: guest f (PF 0, VF K is K + 1) runs on core f modulo the cores of the host."""
+    """Give the busiest core."""
     frame_s = Fraction(config.driver.frame_time_fs, FS_PER_S)
     work: dict[int, list[Fraction]] = {}  # core -> sending and receiving per frame, both per second
     for one in (traffic, *beside):
         for side, by_station in enumerate((one.sent, one.received)):
             for station, share in by_station.items():
-                core = _guest(station) % config.host.cores
+                core = core_of(config, station)
                 amounts = work.setdefault(core, [ZERO] * 3)
                 amounts[2 if one.frames_per_s is not None else side] += frame_s * share * (one.frames_per_s or 1)
     rows = [
@@ -198,8 +219,10 @@ def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Ite
         yield min(rows, key=lambda row: row.frames_per_s or ZERO)
 
 
-def _guest(station: str) -> int:
-    return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
+def core_of(config: Config, station: str) -> int:
+    """Give the core of a station: guest f (PF 0, VF K is K + 1) runs on core f modulo the cores of the host."""
+    guest = 0 if station == "pf" else int(station.removeprefix("vf")) + 1
+    return guest % config.host.cores
 
 
 def _pipeline(

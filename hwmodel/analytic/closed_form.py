@@ -14,7 +14,8 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, offered_ceiling, other_ceilings, short_name
+from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, other_ceilings, shared_costs, short_name
+from hwmodel.analytic.contention import carried
 from hwmodel.analytic.latency import (
     frame_latency_fs,
     frame_latency_steps,
@@ -26,7 +27,7 @@ from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
 from hwmodel.analytic.lone_frame import lone_frame_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
-from hwmodel.analytic.traffic import Demand, Traffic, demand_of
+from hwmodel.analytic.traffic import Demand, Offered, Traffic, demand_of
 from hwmodel.analytic.transactions import Transaction, transactions_of
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError
@@ -34,6 +35,8 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
 ZERO = Fraction(0)
+_ALIKE = Fraction(1, 10**6)
+_MOST_SHOWN = 6
 
 
 def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = False) -> Limits:
@@ -48,17 +51,15 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
     link = link_rate_of(config.pcie)
     if _is_share_of_ceiling(config, demand):
         demand = replace(demand, offered_frames_per_s=_share_of_ceiling(config, demand, link))
-    transactions, ceilings = _demands_on(config, demand, link)
+    asked = demand.sought
+    demand, transactions, ceilings = _with_its_mix(config, demand, link)
     least = lowest(ceilings)
-    if not _rate(least) and demand.beside:
-        demand, transactions, ceilings = _outside_alone(demand, transactions, ceilings)
-        least = lowest(ceilings)
     rate = _rate(least)
     steps = sum_steps(transactions, link, rate)
     frames_per_s, bits_per_s = _delivered(demand, rate)
-    longest = max(n_bytes for n_bytes, _ in demand.sought.sizes)
-    has_latency = _goes_from_vm_to_vm(demand.sought)
-    lone = lone_frame_of(config, *demand.sought.first, longest) if demand.sought.first else None
+    longest = max(n_bytes for n_bytes, _ in asked.sizes)
+    has_latency = _goes_from_vm_to_vm(asked)
+    lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=link_name_of(config.pcie),
@@ -68,18 +69,18 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
         mpps=float(frames_per_s / 10**6),
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(least),
-        unloaded_latency_ns=_mean_latency_ns(config, demand.sought),
+        unloaded_latency_ns=_mean_latency_ns(config, asked),
         round_trip_ns=round_trip_fs(config, first_read) / FS_PER_NS,
         steps=steps,
         frames_per_s=rate,
         ceilings=tuple(ceilings),
         link=link,
-        sizes=demand.sought.sizes,
+        sizes=asked.sizes,
         round_trip_bytes=first_read,
         latency_steps=frame_latency_steps(config, longest) if has_latency else (),
         lone_frame=lone,
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
-        notes=(*_notes(config), *(why_never_taken(config, lone.way) if lone else ())),
+        notes=(*_mix_notes(demand), *_notes(config), *(why_never_taken(config, lone.way) if lone else ())),
     )
 
 
@@ -139,35 +140,30 @@ def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of all receiving rings let through."""
     if not config.driver.moderation_fs:
         return None
-    receivers = set(demand.sought.received).union(*(one.received for one in demand.beside))
-    return Fraction(len(receivers) * config.nic.queues_per_vf * FS_PER_S, config.driver.moderation_fs)
+    rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
+    return Fraction(len(rings) * FS_PER_S, config.driver.moderation_fs)
 
 
 def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Fraction) -> Fraction:
     return sum((one.per_frame * frames_per_s + one.per_s for one in transactions if one.name == "Rx interrupt"), ZERO)
 
 
-def _outside_alone(
-    demand: Demand, transactions: Iterable[Transaction], ceilings: Iterable[Ceiling]
-) -> tuple[Demand, list[Transaction], list[Ceiling]]:
-    """Take the traffic of a given rate, beside which there is nothing, for the traffic whose rate is sought."""
-    total = sum((one.frames_per_s or ZERO for one in demand.beside), ZERO)
-    share = [(one, (one.frames_per_s or ZERO) / total) for one in demand.beside]
-    sizes: dict[int, Fraction] = {}
-    for one, weight in share:
-        for n_bytes, part in one.sizes:
-            sizes[n_bytes] = sizes.get(n_bytes, ZERO) + weight * part
-    sought = Traffic(
-        sizes=tuple(sorted(sizes.items())),
-        reads=sum((weight * one.reads for one, weight in share), ZERO),
-        copies=sum((weight * one.copies for one, weight in share), ZERO),
-        to_wire=sum((weight * one.to_wire for one, weight in share), ZERO),
-        from_wire=sum((weight * one.from_wire for one, weight in share), ZERO),
-        mirrored=sum((weight * one.mirrored for one, weight in share), ZERO),
+def _with_its_mix(config: Config, demand: Demand, link: LinkRate) -> tuple[Demand, list[Transaction], list[Ceiling]]:
+    """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
+
+    With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo.
+    """
+    as_offered = (demand, *_demands_on(config, demand, link))
+    if not demand.streams:
+        return as_offered
+    mixed = carried(config, demand, partial(shared_costs, config))
+    at_best = (mixed, *_demands_on(config, mixed, link))
+    rate = _rate(lowest(as_offered[2]))
+    (_, offered_bits), (_, most_bits) = (
+        _delivered(one, _rate(lowest(ceilings))) for one, _, ceilings in (as_offered, at_best)
     )
-    scaled = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in transactions if one.per_s]
-    rows = [replace(one, per_frame=one.per_s / total, per_s=ZERO) for one in ceilings if one.per_s]
-    return Demand(sought, (), total), scaled, [*rows, offered_ceiling(total)]
+    is_alike = rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
+    return as_offered if is_alike else at_best
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:
@@ -188,6 +184,28 @@ def _mean_latency_ns(config: Config, traffic: Traffic) -> float | None:
         return None
     mean_fs = sum((share * frame_latency_fs(config, n_bytes) for n_bytes, share in traffic.sizes), ZERO)
     return float(mean_fs / FS_PER_NS)
+
+
+def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
+    offered = stream.frames_per_s
+    return offered is None or carried_per_s < offered * (1 - _ALIKE)
+
+
+def _mix_notes(demand: Demand) -> tuple[str, ...]:
+    """Say which mix the figures are of, where it is not the one offered."""
+    parts = [(one, rate) for one, rate in demand.carried if _is_cut(one, rate)]
+    if not parts:
+        return ()
+    shown = [
+        f"{one.name} {float(rate / 10**6):.4g}"
+        + ("" if one.frames_per_s is None else f" of {float(one.frames_per_s / 10**6):.4g}")
+        for one, rate in parts[:_MOST_SHOWN]
+    ]
+    more = f", and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
+    return (
+        "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
+        f"{', '.join(shown)}{more}.",
+    )
 
 
 def _notes(config: Config) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ def run(arguments: Namespace) -> None:
                     trace_start_fs=arguments.trace_start,
                     trace_length_fs=arguments.trace_length,
                     with_next_steps=keeps_figures,
+                    note=note,
                 )
             else:
                 result = simulation.simulate_seeds(

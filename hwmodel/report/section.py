@@ -9,6 +9,7 @@ from typing import Any
 from hwmodel.report import figures, tables
 from hwmodel.report.configuration import config_text
 from hwmodel.report.datapath import datapath_figure
+from hwmodel.report.falling_latency import falling_latency_sentences
 from hwmodel.report.modelled import modelled_sentence
 from hwmodel.report.quantities import page_time, printable
 from hwmodel.report.reading import (
@@ -48,6 +49,7 @@ def section_of(
         "latency_note": latency_note(result),
         "largest_part": largest_part_sentence(result),
         "lone": lone_words(result),
+        "falling_latency": [printable(sentence) for sentence in falling_latency_sentences(result)],
         "balance": frame_balance(result),
         "n_vms_left_out": max(0, len(result.vms) - tables.MOST_VM_ROWS),
         "n_flows": len(result.flows),

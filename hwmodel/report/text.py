@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
+from hwmodel.report.falling_latency import falling_latency_sentences
 from hwmodel.report.quantities import (
     MISSING,
     PLUS_MINUS,
@@ -91,8 +92,9 @@ def _latency_lines(result: Result) -> Iterable[Line]:
     for words, name, latency in rows:
         remark = f" ({note})" if note and name == "latency_ns" else ""
         yield Line(f"Latency, {words}: {_latency_words(latency, name, result.intervals)}{remark}")
-        if name == "latency_to_guest_ns" and (sentence := largest_part_sentence(result)):
-            yield Line(printable(sentence))
+        if name == "latency_to_guest_ns":
+            sentences = (largest_part_sentence(result), *falling_latency_sentences(result))
+            yield from (Line(printable(sentence)) for sentence in sentences if sentence)
 
 
 def _latency_words(latency: Latency, name: str, intervals: Mapping[str, tuple[float, float]]) -> str:

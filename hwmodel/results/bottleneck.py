@@ -16,6 +16,7 @@ from hwmodel.results.result import Bottleneck
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
 AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
+CLOSE = 0.95  # to its own limit, of what reads may wait for
 NEARLY_FULL = 0.9  # of a server: a larger store before it would find hardly any room there
 MOSTLY = 0.5
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
@@ -23,6 +24,7 @@ HEAVY_LOSS = 0.02
 HEAVIEST_LOSS = 0.1
 BACKLOG = 0.02
 SLOW = 1.5  # of reads: for half as long again as on an idle machine, something else than tags is what they wait for
+EMPTY = 0.05  # of the window: a ring that has nothing left for so long sets the pace of those that wait for it
 IDLE = 0.1
 LIMITED_LOSS = 0.3
 
@@ -55,6 +57,8 @@ CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and t
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 # Servers that a frame meets, and the stores whose always being waited for says that more is offered than gets through.
 _SERVERS = ("pcie.up", "pcie.down", "nic.store", "switch.bus", "nic.pipeline", "wire.tx")
+_BEHIND_TX_BUFFER = ("switch.bus", "nic.pipeline", "wire.tx")
+_CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
     "pcie.tags", POSTED, NON_POSTED, COMPLETION, "rx.descriptors", "tx.descriptors", "nic.tx_buffer", "nic.rx_buffer",
     "rate_limit",
@@ -64,13 +68,18 @@ _STORES = (
 def find_bottleneck(seen: Observation) -> Bottleneck:
     """Return the resource that sets the throughput, the keys that make it larger, and the reason in plain English."""
     name = cause_of(seen)
-    also = tuple(_published(each) for each in full_beside(name, seen))
+    beside = full_beside(name, seen)
+    # Of two kinds of credits the name alone would not say that they are two.
+    words = [
+        f"{_published(each)} ({', '.join(KEYS[each])})" if _published(each) == _published(name) else _published(each)
+        for each in beside
+    ]
     return Bottleneck(
         resource=_published(name),
         utilization=share_of(name, seen),
-        why=sentence(name, seen) + (f" As full: {', '.join(also)}." if also else ""),
+        why=sentence(name, seen) + (f" As full: {', '.join(words)}." if words else ""),
         keys=KEYS[name],
-        also=also,
+        also=tuple(dict.fromkeys(_published(each) for each in beside)),
     )
 
 
@@ -90,29 +99,62 @@ def cause_of(seen: Observation) -> str:
 
 
 def full_beside(name: str, seen: Observation) -> tuple[str, ...]:
-    """Return what is as full as a server, so that a larger one alone would gain next to nothing.
+    """Return what gives all that it can too, so that a larger one of the named alone would gain next to nothing.
 
-    Where frames wait for the wire and for the Rx buffer at once, what is behind the Rx buffer is among it.
+    Where a server before the Rx buffer is full and the Rx DMA engine too, what that waits for is among it; where one
+    behind the Tx buffer is full and that buffer has room, what keeps reads from coming faster is.
     """
-    if share_of(name, seen) < AS_FULL or name in _STORES[:-1]:
+    if max(share_of(name, seen), seen.use(name)) < AS_FULL:
         return ()
-    full = [server for server in _SERVERS if seen.busy(server) >= AS_FULL]
+    full = [each for each in ("offered_load", *_SERVERS, "pcie.tags") if seen.use(each) >= AS_FULL]
+    full += [kind for kind in _CREDITS if _sets_a_limit(kind, seen) or seen.wait(kind) >= AS_FULL]
     full += [side for side in (_core(seen, AS_FULL),) if side is not None]
-    full += [store for store in (POSTED, NON_POSTED, COMPLETION, "rate_limit") if seen.wait(store) >= AS_FULL]
-    if name == "wire.tx" and seen.wait("nic.rx_buffer") >= FULL:
+    if max(seen.use("rate_limit"), seen.wait("rate_limit")) >= AS_FULL:
+        full.append("rate_limit")
+    if seen.use("rx.descriptors") >= AS_FULL:
+        full.append("rx.descriptors")
+    if seen.busy("host.drain") >= AS_FULL and seen.wait(POSTED) > LOSS:
+        full.append("host.drain")
+    is_fed_by_reads = seen.wait("nic.tx_buffer") < MOSTLY and seen.lost_share("RX_BUFFER_FULL") <= HEAVY_LOSS
+    if name in _BEHIND_TX_BUFFER and is_fed_by_reads:
+        full += [before for before in (_behind_tags(seen),) if before is not None]
+    if name in ("pcie.down", "nic.store", *_BEHIND_TX_BUFFER) and _rx_engine_is_full(seen):
         full += [behind for behind in (_behind_rx_buffer(seen),) if behind is not None]
     return tuple(dict.fromkeys(each for each in full if KEYS[each] != KEYS[name]))
 
 
+def _sets_a_limit(kind: str, seen: Observation) -> bool:
+    """Tell whether work mostly waits for credits that are close to their limit, which use says within 3 %."""
+    return seen.use(kind) >= AS_FULL or (seen.use(kind) >= CLOSE and seen.wait(kind) >= MOSTLY)
+
+
+def _rx_engine_is_full(seen: Observation) -> bool:
+    """Tell whether frames always wait for room in the Rx buffer, or are lost there while its engine always works."""
+    return _loses_behind_a_busy_engine(seen) or seen.wait("nic.rx_buffer") >= FULL
+
+
+def _loses_behind_a_busy_engine(seen: Observation) -> bool:
+    works = seen.busy("pcie.up") * seen.written_share + seen.wait("rx.descriptors") + _held(seen)
+    return seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and works >= AS_FULL
+
+
+def _held(seen: Observation) -> float:
+    """Return for what share credits hold writes back while the link is idle."""
+    return min(seen.wait(POSTED), 1 - seen.busy("pcie.up"))
+
+
 def share_of(name: str, seen: Observation) -> float:
-    """Return how busy a resource is: a server's busy share, else the share in which work waited for it."""
+    """Return how busy a resource is: a server's busy share, else the share in which work waited for it.
+
+    Of credits it is the share of what their number lets through, if that is more.
+    """
     if name == "offered_load":
         return max((seen.busy(server) for server in seen.utilizations), default=0.0)
     if name == "nic.tx_ring":
         return seen.tx_ring_full_share
     if name == "nic.rx_ring":
         return max(seen.wait(name), seen.rx_ring_fill)
-    return min(1.0, max(seen.busy(name), seen.wait(name)))
+    return min(1.0, max(seen.busy(name), seen.wait(name), seen.use(name) if name in _CREDITS else 0.0))
 
 
 def _before_drops(seen: Observation) -> str | None:
@@ -124,13 +166,30 @@ def _before_drops(seen: Observation) -> str | None:
 
 
 def _full_server(seen: Observation) -> str | None:
-    """Name the fullest of the full servers; cores where all that work much are full."""
-    core = _core(seen, FULL) if seen.full_cores_share >= NEARLY_FULL else None
-    return _fullest(seen, FULL, *_SERVERS, "host.drain") or core
+    """Name the fullest of the full servers; cores where all that work much are full, or where all wait for one."""
+    stops_all = seen.full_cores_share >= NEARLY_FULL or seen.wait("nic.rx_ring") > EMPTY
+    core = _core(seen, FULL) if stops_all else None
+    return _fullest(seen, FULL, *_SERVERS, "host.drain") or core or _full_credits(seen)
+
+
+def _full_credits(seen: Observation) -> str | None:
+    """Name the credits that let through what their number allows, while work mostly waits for them."""
+    kind = max(_CREDITS, key=seen.use)
+    if seen.use(kind) < AS_FULL or seen.wait(kind) < MOSTLY:
+        return None
+    drains = kind == POSTED and seen.busy("host.drain") >= NEARLY_FULL
+    return "host.drain" if drains else kind
 
 
 def _policed(seen: Observation) -> str | None:
     return "rate_limit" if seen.lost_share("RATE_LIMITED") > HEAVY_LOSS else None
+
+
+def _demand_gets_through(seen: Observation) -> str | None:
+    """Name what limits the demand itself, where all of it gets through and nothing is full beside it."""
+    if seen.demand_use < FULL or _full_server(seen) is not None:
+        return None
+    return "rate_limit" if seen.limited_demand > MOSTLY else "offered_load"
 
 
 def _load_gets_through(seen: Observation) -> str | None:
@@ -154,7 +213,7 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
     """Name what keeps frames in the Rx buffer: the link toward the host, credits for writes, or Rx descriptors."""
     is_behind = seen.wait("nic.rx_buffer") >= MOSTLY
     drops = seen.lost_share("RX_BUFFER_FULL") > HEAVY_LOSS and seen.wait("nic.tx_buffer") < MOSTLY
-    if not (is_behind or drops):
+    if not (is_behind or drops or _loses_behind_a_busy_engine(seen)):
         return None
     lacking = seen.wait("rx.descriptors")
     if lacking > MOSTLY / 2:  # the reads that fetch them may be what waits
@@ -162,22 +221,25 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
             return _behind_reads(seen) or "pcie.tags"
         if _behind_reads(seen) in (NON_POSTED, COMPLETION):
             return _behind_reads(seen)
-    # Where credits hold writes back while the link is idle, their number over their round trip is the rate, whatever
-    # the link's own.
-    up = seen.busy("pcie.up")
-    held = min(seen.wait(POSTED), 1 - up)
-    if lacking >= max(up * seen.written_share, held):
-        if seen.wait("nic.rx_ring") > lacking / 2:
-            return _core(seen, NEARLY_FULL) or "nic.rx_ring"
+    # A ring that runs empty, for its descriptors come back late, lets so many frames through at a time, however fast
+    # they are written in between; so do credits that hold writes back while the link is idle.
+    if seen.wait("nic.rx_ring") > max(EMPTY, lacking / 2):
+        return _core(seen, NEARLY_FULL) or "nic.rx_ring"
+    if lacking >= max(seen.busy("pcie.up") * seen.written_share, _held(seen)):
         return _behind_reads(seen) or "rx.descriptors"
-    if held >= MOSTLY / 2:
+    if _held(seen) > EMPTY:
         return _fullest(seen, NEARLY_FULL, "host.drain") or POSTED
     return "pcie.up"
 
 
 def _behind_tx_buffer(seen: Observation) -> str | None:
-    """Name what keeps frames in the Tx buffer, where room in it is what the next frame waits for."""
-    if seen.wait("nic.tx_buffer") < MOSTLY:
+    """Name what keeps frames in the Tx buffer, where room in it is what the next frame waits for.
+
+    That is so too where reads wait for room or for tags by turns, and would not need all tags.
+    """
+    waits = seen.wait("nic.tx_buffer")
+    by_turns = waits + seen.wait("pcie.tags") >= FULL and waits > max(IDLE, seen.use("pcie.tags"))
+    if waits < MOSTLY and not by_turns:
         return None
     return _fullest(seen, NEARLY_FULL, *_SERVERS) or _behind_reads(seen) or "nic.tx_buffer"
 
@@ -191,7 +253,11 @@ def _behind_tags(seen: Observation) -> str | None:
         return None
     if seen.wait("rate_limit") > IDLE:
         return "rate_limit"
-    return _behind_reads(seen) or "pcie.tags"
+    # What is closer to its own limit than tags to theirs: were they held for no longer than on an idle machine, fewer
+    # would do. Posted credits are behind reads too, which go up between the writes.
+    closest = max(("pcie.down", "pcie.up", "nic.store", *_CREDITS), key=seen.use)
+    closer = closest if seen.use(closest) > max(CLOSE, seen.use("pcie.tags")) else None
+    return closer or _behind_reads(seen) or "pcie.tags"
 
 
 def _before_the_adapter(seen: Observation) -> str | None:
@@ -216,6 +282,7 @@ def _in_the_ring(_seen: Observation) -> str:
 _STEPS: tuple[Callable[[Observation], str | None], ...] = (
     _before_drops,
     _policed,
+    _demand_gets_through,
     _load_gets_through,
     _full_server,
     _behind_rx_buffer,
@@ -240,9 +307,11 @@ def _core(seen: Observation, least: float) -> str | None:
 
 def _behind_reads(seen: Observation) -> str | None:
     """Return what reads wait for while they hold their tags, if they hold them much longer than when idle."""
-    if seen.read_slowness < SLOW:
-        return None
-    shares = {server: seen.busy(server) for server in ("pcie.down", "pcie.up", "nic.store")}
-    shares |= {kind: seen.wait(kind) for kind in (COMPLETION, NON_POSTED)}
+    shares = _behind_reads_shares(seen)
     largest = max(shares, key=lambda name: shares[name])
-    return largest if shares[largest] >= MOSTLY else None
+    return largest if seen.read_slowness >= SLOW and shares[largest] >= MOSTLY else None
+
+
+def _behind_reads_shares(seen: Observation) -> dict[str, float]:
+    shares = {server: seen.busy(server) for server in ("pcie.down", "pcie.up", "nic.store")}
+    return shares | {kind: max(seen.wait(kind), seen.use(kind)) for kind in (COMPLETION, NON_POSTED)}

@@ -58,10 +58,15 @@ def _translations(seen: Observation) -> str:
 
 
 def _credits(kind: str, what: str, reason: str) -> Callable[[Observation], str]:
-    return lambda seen: (
-        f"{what} stand ready but wait for flow-control credits {percent(seen.wait(kind))} of the window: "
-        f"{reason}{_translations(seen)}."
-    )
+    def why(seen: Observation) -> str:
+        use = min(1.0, seen.use(kind))
+        in_use = f"; what is sent takes {percent(use)} of what their number allows" if use > seen.wait(kind) else ""
+        return (
+            f"{what} stand ready but wait for flow-control credits {percent(seen.wait(kind))} of the window: "
+            f"{reason}{in_use}{_translations(seen)}."
+        )
+
+    return why
 
 
 def _driver(verb: str) -> Callable[[Observation], str]:

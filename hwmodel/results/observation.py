@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LEAST_PART = 0.02  # of the demand: a part that is smaller is no limit worth a name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCost:
@@ -24,6 +26,11 @@ class Observation:
       other kinds did; for `rx.descriptors` at the head of the Rx buffer, of which `nic.rx_ring` is the part in which
       the ring had none to fetch; for `tx.descriptors`, no frame being on the chip though rings held more than its cache
       could ask for; for room in `nic.tx_buffer` and `nic.rx_buffer`; for `rate_limit`, nothing else being ready.
+    - `credit_use`: by kind, the share of the finite credits that the window's TLPs would hold on an idle machine.
+    - `fetch_use`: of the Rx descriptors that a ring may have under way, the share that the busiest would on an idle
+      machine.
+    - `demand_use`: the share of what senders have to send, each at most its rate limit, that got through; 0 where one
+      may send all it can. `limited_demand`: the share of that demand that rate limits set.
     - `written_share`: of the bytes toward the host, those of writes and interrupts.
     - `read_slowness`: how long a read holds its tag, as a multiple of what it would on an idle machine.
     - `full_cores_share`: of the work of all cores, what the busiest core and those nearly as busy do.
@@ -42,6 +49,10 @@ class Observation:
     open_load: bool
     full_cores_share: float = 1.0
     waits: Mapping[str, float] = field(default_factory=dict)
+    credit_use: Mapping[str, float] = field(default_factory=dict)
+    fetch_use: float = 0.0
+    demand_use: float = 0.0
+    limited_demand: float = 0.0
     written_share: float = 1.0
     read_slowness: float = 1.0
     tx_ring_full_share: float = 0.0
@@ -68,6 +79,21 @@ class Observation:
     def wait(self, store: str) -> float:
         """Return for what share of the window work waited for a store."""
         return self.waits.get(store, 0.0)
+
+    def use(self, name: str) -> float:
+        """Return the share of what a resource could give at most that it gave: of a store, were nothing behind it slow.
+
+        Of tags and credits that is the time for which they would be held on an idle machine, by their number.
+        """
+        if name == "pcie.tags":
+            return max(self.busy(name), self.wait(name)) / max(1.0, self.read_slowness)
+        if name == "offered_load":
+            return self.demand_use if self.limited_demand < 1 - LEAST_PART else 0.0
+        if name == "rate_limit":
+            return self.demand_use if self.limited_demand > LEAST_PART else 0.0
+        if name == "rx.descriptors":
+            return self.fetch_use
+        return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
 
     def lost_share(self, *reasons: str) -> float:
         """Return the share of the offered frames that were dropped for these reasons."""

@@ -44,12 +44,11 @@ def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedFor
     )
 
 
-def next_steps(config: Config) -> tuple[NextStep, ...]:
+def next_steps(config: Config, now: Limits) -> tuple[NextStep, ...]:
     """Return what the closed form gives with one thing of the design doubled: lanes, MPS, batches, rings, tags.
 
     A step that the configuration refuses, or that changes neither the rate nor the latency, is left out.
     """
-    now = limits(config)
     found = []
     for key, was, value in _steps(config):
         try:

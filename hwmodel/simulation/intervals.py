@@ -20,6 +20,8 @@ GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
 PER_MILLION = 1_000_000
+# Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
+LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
 Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 # Latencies of the marks, and where they stand in the result.
@@ -33,10 +35,11 @@ PLACES = {
 
 
 class Sureness(NamedTuple):
-    """Hold intervals by dotted name, and the names of those whose batches hang together."""
+    """Hold intervals by dotted name, the names of those whose batches hang together, and of tails of few bursts."""
 
     intervals: dict[str, tuple[float, float]]
-    doubtful: tuple[str, ...]
+    correlated: tuple[str, ...] = ()
+    few_bursts: tuple[str, ...] = ()
 
 
 class _Found(NamedTuple):
@@ -47,41 +50,44 @@ class _Found(NamedTuple):
     ends: tuple[float, float]
     least: float  # half a width below which a figure cannot be known
     is_independent: bool
+    has_bursts: bool = True
 
 
 def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
     `burst_frames`: how many frames become visible at once; a rate is known no better than that many frames in the
-    window.
+    window, a mean latency no better than that many, or the longest frame, more or less at its ends.
     """
-    intervals, doubtful = {}, []
+    intervals: dict[str, tuple[float, float]] = {}
+    correlated, few_bursts = [], []
     at_fs = marks.series(lambda mark: mark.now_fs)
-    for found in (*_rates(result, marks, at_fs, burst_frames), *_latencies(result, marks, at_fs)):
+    for found in (*_rates(result, marks, at_fs, burst_frames), *_latencies(result, marks, at_fs, burst_frames)):
         low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
         intervals[found.name] = (max(0.0, low), high)
         if not found.is_independent:
-            doubtful.append(found.name)
-    return Sureness(intervals, tuple(doubtful))
+            correlated.append(found.name)
+        if not found.has_bursts:
+            few_bursts.append(found.name)
+    return Sureness(intervals, tuple(correlated), tuple(few_bursts))
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """Return which figures of the answer are not known as well as `run.precision` asks; none where it asks for nothing.
 
-    Half of the interval of throughput, mean latency and 99th percentile may be that share of the figure at most.
+    Half of the interval of throughput, mean latency and 99th percentile may be that share of the figure at most. What
+    is not known, since too little was delivered, is too wide.
     """
     if config.run.precision is None:
         return ()
-    rate = "totals.gbps" if result.totals.gbps else "wire.tx_gbps"
-    figures = {
-        rate: result.totals.gbps or result.wire.tx_gbps,
-        "latency_ns.mean": result.latency_ns.mean,
-        "latency_ns.p99": result.latency_ns.p99,
-    }
+    only_outward = result.wire.tx_gbps and not result.totals.gbps
+    figures = {"wire.tx_gbps": result.wire.tx_gbps} if only_outward else {"totals.gbps": result.totals.gbps}
+    if result.latency_ns.count or not result.window_frames:
+        figures |= {"latency_ns.mean": result.latency_ns.mean, "latency_ns.p99": result.latency_ns.p99}
     found = []
     for name, figure in figures.items():
         interval = result.intervals.get(name)
-        if figure and (interval is None or interval[1] - figure > float(config.run.precision) * figure):
+        if not figure or interval is None or interval[1] - figure > float(config.run.precision) * figure:
             found.append(name)
     return tuple(found)
 
@@ -100,18 +106,35 @@ def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_f
     mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
     gbps = burst_frames * mean_bytes * GBPS / window_fs
     totals, wire = result.totals, result.wire
-    yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, gbps)
-    yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, frames)
-    yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, 0.0)
+    as_offered = _offered_share(marks, at_fs)
+
+    def least_of(figure: float | None, least: float) -> float:
+        return max(least, as_offered * (figure or 0.0))
+
+    of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
+    yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, of_bytes)
+    yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, of_frames)
+    yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, least_of(wire.tx_gbps, 0.0))
     yield from rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
     yield from rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
     yield from rate("pcie.down.utilization", result.pcie.down.utilization, lambda mark: mark.down_busy_fs, 1.0, 0.0)
     n = marks.n_functions
     for vm in result.vms:
-        at = marks.port_numbers[vm.name]
+        at = marks.book.port_numbers[vm.name]
         yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, _sent(at - 1), GBPS, 0.0)
         yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, _received(at), GBPS, gbps)
         yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, _received(n + 1 + at), MPPS, frames)
+
+
+def _offered_share(marks: Marks, at_fs: npt.NDArray[np.float64]) -> float:
+    """Return half of the interval of the offered frames' rate, as a share of it.
+
+    In the long run what is delivered is what was offered. A full server passes frames on more evenly than they come, so
+    that its output alone does not say how far a random load was from its mean in this window.
+    """
+    offered = marks.series(lambda mark: mark.counts["offered"])
+    found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
+    return found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered) if found is not None and n_offered else 0.0
 
 
 def _sent(at: int) -> Callable[[Mark], float]:
@@ -126,7 +149,7 @@ def _of_latency(name: str, at: int) -> Callable[[Mark], float]:
     return lambda mark: float(mark.latency[name][at])
 
 
-def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64]) -> Iterator[_Found]:
+def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
     places = {
         "delivery": result.latency_ns,
         "from_doorbell": result.latency_from_doorbell_ns,
@@ -139,9 +162,10 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64]) -> 
             continue
         counts = marks.series(_of_latency(name, 0))
         sums = marks.series(_of_latency(name, 1))
-        spread = ((latency.max or 0.0) - (latency.min or 0.0)) / latency.count
+        longest = latency.max or 0.0
+        at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = ratio_estimate(at_fs, sums, counts)
-        yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, spread)
+        yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
         rows = [mark.histogram[name] for mark in marks.found]
         for percentile, per_mille, least_samples in PERCENTILES:
             figure = getattr(latency, percentile)
@@ -185,7 +209,10 @@ def _percentile(
     ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
     low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
     is_independent = all(one.is_independent for one in known)
-    yield _Found(name, figure, (low, high), figure * HALF_A_BUCKET, is_independent)
+    above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
+    has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
+    edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # of the ends no more is known than their buckets
+    yield _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
 
 
 def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:

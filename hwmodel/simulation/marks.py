@@ -15,12 +15,11 @@ from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs
 from hwmodel.simulation.warmup import BUFFERS
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
     from hwmodel.simulation.workload_state import FlowBook
 
 Floats = npt.NDArray[np.float64]
 
-COUNTS = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered")
+COUNTS = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
 MOST_MARKS = 160  # of more, every second is left out
 
 
@@ -47,11 +46,10 @@ class Mark:
 class Marks:
     """Collect the marks of one run, as many as are useful however long it lasts."""
 
-    def __init__(self, config: Config, nic: Any, book: FlowBook) -> None:
+    def __init__(self, nic: Any, book: FlowBook) -> None:
         self.nic = nic
         self.n_functions = int(nic.limits.n_functions)
         self.book = book
-        self.port_numbers = {port.name: port.number for port in config.switch.ports}
         self.found: list[Mark] = []
         self.stride = 1
         self.n_asked = 0

@@ -11,6 +11,7 @@ from hwmodel.kernels import layout
 from hwmodel.results import LinkCost, Observation
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
+from hwmodel.simulation.store_use import credit_use, demand_use, fetch_use
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -113,6 +114,7 @@ def observe_window(
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
     on_core = [p.name for p in config.switch.ports if function_of(p.number) % config.host.cores == core]
+    demand, limited = demand_use(config, span)
     sending = [name for name in on_core if name != "pf"] or on_core
     return Observation(
         utilizations=utilization,
@@ -123,6 +125,10 @@ def observe_window(
                 *((resource, span.stalled(stall)) for resource, stall in _WAITS.items()),
             )
         },
+        credit_use=credit_use(config, span),
+        fetch_use=fetch_use(config, span),
+        demand_use=demand,
+        limited_demand=limited,
         written_share=written_share(span),
         read_slowness=read_slowness(config, span),
         open_load=_is_open(config),

@@ -29,7 +29,8 @@ class Population:
 def take_population(nic: Any, now_fs: int) -> Population:
     """Count what lies in Tx rings and what is on its way behind them."""
     offered = [_in_rings(nic), _on_their_way(nic)]
-    ages_fs = sum(float((now_fs - times).sum()) for times in offered)
+    # As floats: a million frames that have waited for ten seconds are more than 63 bits of femtoseconds.
+    ages_fs = sum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
     pool = nic.journeys
     return Population(
         now_fs=now_fs,

@@ -56,13 +56,15 @@ def simulate(
     trace_start_fs: int | None = None,
     trace_length_fs: int | None = None,
     with_next_steps: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> Result:
     """Simulate a configuration, or the one that a file's name or a shipped name stands for; return what it measured.
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
     the run are written there; with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
     on, for `trace_length_fs` or as long as one file has room (docs/trace.md).
-    `with_next_steps`: let the closed form say what larger designs would give. Raises InputError where a load or a rate
+    `with_next_steps`: let the closed form say what larger designs would give. `note` is called with a line on what the
+    time line has no room for. Raises InputError where a load or a rate
     is beyond what a run has room for, RunError where the run cannot be finished, and Interrupted, with the figures so
     far, on Ctrl-C.
     """
@@ -81,6 +83,9 @@ def simulate(
         raise Interrupted(run.partial_result()) from None
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json())
+        if note is not None:
+            for remark in run.tracer.remarks():
+                note(f"{trace_path}: {remark}")
     return run.result(with_next_steps)
 
 
@@ -121,7 +126,7 @@ class Run:
         self.unsteady: tuple[str, ...] = ()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
-        self.marks = Marks(config, self.state[0], self.book)
+        self.marks = Marks(self.state[0], self.book)
 
     def pieces(self) -> Iterator[Deliveries]:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
@@ -161,7 +166,8 @@ class Run:
             if settings.precision is None or not goes_on or self.has_precision():
                 return
             length_fs, n_frames = int(nic.now_fs) - self.start.now_fs, int(nic.counters.delivered) - first_frames
-            if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames >= MOST_FRAMES:
+            n_dropped = int(nic.counters.dropped) - self.start.counts["dropped"]
+            if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
             until_fs = int(nic.now_fs) + length_fs // 2
             if settings.frames is not None:
@@ -202,7 +208,11 @@ class Run:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
         assert self.start is not None
         result, _ = self.figures(MeasuredWindow(self.start, take_snapshot(self.state[0], self.book)))
-        return not too_wide(self.config, result)
+        return not self.too_wide(result)
+
+    def too_wide(self, result: Result) -> tuple[str, ...]:
+        """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
+        return too_wide(self.config, result) if self.workload.sources else ()
 
     def finish(self) -> None:
         """End the window here."""
@@ -297,10 +307,10 @@ class Run:
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
             *warnings_of(self.config, result, span, self.marks, self.unsteady),
-            *doubtful_intervals(result, sureness.doubtful),
-            *precision_not_met(self.config, result, too_wide(self.config, result)),
+            *doubtful_intervals(result, sureness),
+            *precision_not_met(self.config, result, self.too_wide(result)),
         ]
-        steps = next_steps(self.config) if with_next_steps and found is not None else ()
+        steps = next_steps(self.config, found) if with_next_steps and found is not None else ()
         result = replace(
             result,
             warnings=tuple(warnings),

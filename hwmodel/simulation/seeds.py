@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def simulate_seeds(
 ) -> Result:
     """Simulate with `n_seeds` seeds from `run.seed` on; return the first run's result with the spread of all.
 
-    Warnings of the other runs that the first has not are told with their seed. Raises as `simulate` does.
+    A warning says in how many of the runs it stands, or of which other seed it is. Raises as `simulate` does.
     """
     first = config.run.seed
     results = []
@@ -47,14 +48,21 @@ def simulate_seeds(
     scalars = [result.scalars() for result in results]
     seeds = tuple(range(first, first + n_seeds))
     spreads = [_spread(name, seeds, tuple(_number(of_one.get(name)) for of_one in scalars)) for name in FIGURES]
-    more = [
-        f"Seed {seed}: {text}"
-        for seed, result in zip(seeds[1:], results[1:], strict=True)
-        for text in result.warnings
-        if text not in results[0].warnings
-    ]
     found = tuple(one for one in spreads if any(value is not None and value != 0 for value in one.values))
-    return replace(results[0], spread=found, warnings=(*results[0].warnings, *more))
+    return replace(results[0], spread=found, warnings=tuple(_warnings(seeds, results)))
+
+
+def _warnings(seeds: Sequence[int], results: Sequence[Result]) -> Iterator[str]:
+    """Yield each warning once, the first run's first: of several with their number, of another one with its seed."""
+    seeds_of: dict[str, list[int]] = {}
+    for seed, result in zip(seeds, results, strict=True):
+        for text in result.warnings:
+            seeds_of.setdefault(text, []).append(seed)
+    for text, with_it in seeds_of.items():
+        if len(with_it) > 1:
+            yield f"{len(with_it)} of {len(seeds)} seeds: {text}"
+        else:
+            yield text if with_it[0] == seeds[0] else f"Seed {with_it[0]}: {text}"
 
 
 def _part_of(progress: Progress, at: int, n_seeds: int) -> Progress:

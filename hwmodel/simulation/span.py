@@ -36,6 +36,11 @@ class Span:
         return int(grown[1:].sum())
 
     @property
+    def backlog_growth(self) -> int:
+        """Return by how much the frames that are due and wait for a slot of a ring became more in the window."""
+        return int(self.end.backlog.sum() - self.start.backlog.sum())
+
+    @property
     def frames(self) -> int:
         """Return the frames delivered in the window, to VMs and to the wire."""
         return self.count("vm_copies") + self.count("delivered_to_wire")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
 from hwmodel.results import Result
+from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.warmup import capacities_of, drifting_in
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 LEAST_BURSTS = 10  # of each receiving VM, as many as make its rate known to a tenth
-MOST_ABOVE = 0.01  # of the closed form, in a window that is not long
+MOST_OFF = 0.01  # of the closed form, in a window that is not long
 LONG_WINDOW = 20_000  # frames; the bursts at its ends weigh less than 1 % then
 LONG_RANDOM_WINDOW = 6_000  # a longer one is of the load as it came, and its interval says how far that is chance
 WIDE = 0.01  # of a figure; a narrower interval may be doubtful and still tells all that is asked
@@ -32,11 +33,14 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
     """Return why a window is too short for rates; None where it gives them.
 
     A window holds some whole bursts of deliveries and the pieces of others at its ends. It gives no rate where it has
-    fewer than ten bursts of each receiving VM, nor where what it saw is above the closed form by more than 1 %, which
-    nothing but its ends, or the chance of a random load, can be.
+    fewer than ten bursts of each receiving VM, nor, where it is short, for what is 1 % above the closed form, which
+    nothing but its ends, or the chance of a random load, can be. Where all that comes gets through, 1 % below is the
+    same chance: a rule for one side alone would keep the rates that lean low.
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
+        if found is not None and not found.frames_per_s and not span.count("offered"):
+            return None  # nobody sends: the rates are 0, exactly
         return "No frame was delivered in the window: it gives no rates."
     if span.frames < least:
         n_frames = f"{span.frames} frame{'' if span.frames == 1 else 's'}"
@@ -45,34 +49,54 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
             f"{burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes {least} frames or more "
             "(run.frames, run.duration)."
         )
-    if found is None:
-        return None
-    is_random = found.limited_by == "offered_load"
-    is_short = span.frames < (LONG_RANDOM_WINDOW if is_random else LONG_WINDOW)
+    return None if found is None else _why_not_of_the_load(config, span, found)
+
+
+def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | None:
+    """Return by how much a short window missed what the closed form says, where that is chance or its ends."""
+    is_offered = found.limited_by == "offered_load"
+    is_short = span.frames < (LONG_RANDOM_WINDOW if is_offered else LONG_WINDOW)
     delivered = span.count("vm_copies") or span.count("delivered_to_wire")
-    if not is_short or _is_mixed(config, span, delivered - found.mpps * 1e6 * span.fs / FS_PER_S):
+    more = delivered - found.mpps * 1e6 * span.fs / FS_PER_S
+    if not is_short or _is_mixed(config, span, more):
         return None
+    both_sides = is_offered and _gets_through(span, fewer=-more)
     # On the wire a frame may have a tag more than the closed form counts: there its frames alone say something.
     n_bits = BITS_PER_BYTE * span.count("delivered_bytes")
     for seen, ceiling, unit in ((delivered, found.mpps, "Mpps"), (n_bits / 1000, found.gbps, "Gb/s")):
-        above = seen * FS_PER_S / span.fs / 1e6 / ceiling - 1 if ceiling else 0.0
-        if above > MOST_ABOVE:
-            reason = "by chance, the load being random" if is_random else "by the bursts at its ends"
+        off = seen * FS_PER_S / span.fs / 1e6 / ceiling - 1 if ceiling and seen else 0.0
+        if off > MOST_OFF or (both_sides and -off > MOST_OFF):
+            is_chance = is_offered and _is_random(config)
+            reason = "by chance, the load being random" if is_chance else "by the bursts at its ends"
             return (
-                f"The window of {span.frames} frames caught {100 * above:.1f} % more than the closed form's "
-                f"{ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, run.duration)."
+                f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} "
+                f"than the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, "
+                "run.duration)."
             )
     return None
 
 
-def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
-    """Tell whether the closed form, which knows one mix of frames for all, is no ceiling of what gets through.
+def _is_random(config: Config) -> bool:
+    """Tell whether how much comes in a window is chance."""
+    workload, outside = config.workload, config.workload.external
+    arrivals = {workload.arrivals, "periodic" if outside is None else outside.arrivals}
+    draws = bool(workload.sizes and workload.sizes[1:]) or bool(workload.wire_share)
+    return workload.pcap is not None or arrivals != {"periodic"} or draws
 
-    Of flows that want all they can get it knows the mix only if all are alike. Where frames are dropped, others get
-    through beside them; then more frames than the bursts at both ends hold are no error of the window.
+
+def _gets_through(span: Span, fewer: float) -> bool:
+    """Tell whether so few frames came, since those that came and were not delivered are no half of what is missing."""
+    if any(span.count(name) for name in ("dropped", "copies_dropped")):
+        return False
+    return 2 * (span.count("offered") - span.count("delivered") + span.backlog_growth) <= max(0.0, fewer)
+
+
+def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
+    """Tell whether the closed form, which knows one mix of sizes, is no ceiling of what gets through.
+
+    Where frames are dropped, others get through beside them; then more frames than the bursts at both ends hold are no
+    error of the window.
     """
-    if config.workload.pattern == "flows" and any(flow.follows_load for flow in config.workload.flows):
-        return True
     in_ends = 2 * burst_frames(config) * max(1, span.n_receiving)
     drops = any(span.count(name) for name in ("dropped", "copies_dropped", "mirrored_dropped"))
     return drops and more_frames > in_ends
@@ -94,24 +118,38 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
     yield from _stuck(config, result, span)
 
 
-def doubtful_intervals(result: Result, doubtful: tuple[str, ...]) -> Iterator[str]:
-    """Yield a warning where wide intervals of the headline's figures are from batches that hang together."""
+def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
+    """Yield a warning where wide intervals of the headline's figures are from batches that hang together, or from few.
+
+    Latencies are of the same queues: where the memory shows in one of them, it is told of all. The bursts that make a
+    tail make much of the mean. What is told of a figure once is not told twice.
+    """
     headline = {
         "totals.gbps": result.totals.gbps,
         "latency_ns.mean": result.latency_ns.mean,
         "latency_ns.p50": result.latency_ns.p50,
         "latency_ns.p99": result.latency_ns.p99,
     }
-    wanted = [
+    wide = [
         name
         for name, figure in headline.items()
-        if name in doubtful and figure and result.intervals[name][1] - figure > WIDE * figure
+        if figure and name in sureness.intervals and _half(figure, sureness.intervals[name]) > WIDE * figure
     ]
-    if wanted:
-        verb = "is" if len(wanted) == 1 else "are"
+    found = [name for name in wide if name in sureness.correlated]
+    blocks = {name.rpartition(".")[0] for name in found}
+    correlated = tuple(name for name in wide if name.rpartition(".")[0] in blocks)
+    tails = {name for name in wide if name in sureness.few_bursts}
+    hang_on_them = {f"{name.rpartition('.')[0]}.mean" for name in tails}
+    few_bursts = tuple(name for name in wide if name in tails | hang_on_them and name not in correlated)
+    if correlated:
         yield (
-            f"The window is short beside the memory of the queues: the 95 % interval of {_listed(tuple(wanted))} "
-            f"{verb} widened for it, and may still be too narrow. A longer run.duration tells more."
+            f"The window is short beside the memory of the queues: the 95 % interval of {_listed(correlated)} "
+            f"{_is_or_are(correlated)} widened for it, and may still be too narrow. A longer run.duration tells more."
+        )
+    if few_bursts:
+        yield (
+            f"The window holds few of the bursts that make {_listed(few_bursts)}: the 95 % interval of so few may be "
+            "too narrow. A longer run.duration tells more."
         )
 
 
@@ -132,11 +170,8 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
         yield f"{words} delivered: {_batches(config)}"
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
-    waits = parts.get("writeback_batch", 0.0) + parts.get("interrupt_moderation", 0.0)
-    has_timer = bool(config.nic.writeback_timeout_fs) and bool(
-        config.driver.moderation_fs or not config.driver.rx_interrupt_batch
-    )
-    if whole and waits > WAITS_FOR_OTHERS * whole and not has_timer:
+    waits = sum(parts.get(part, 0.0) for part in _endless_batches(config))
+    if whole and waits > WAITS_FOR_OTHERS * whole:
         yield (
             f"{100 * waits / whole:.0f} % of the latency is the wait for a batch that only later frames fill: "
             f"{_batches(config)}"
@@ -144,14 +179,28 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
 
 
 def _batches(config: Config) -> str:
+    return (" and ".join(_endless_batches(config).values()) or "they are still on their way") + "."
+
+
+def _endless_batches(config: Config) -> dict[str, str]:
+    """Return the batches that no timer ends, in words, by the part of the latency that waits for them."""
     nic, driver = config.nic, config.driver
-    found = []
+    found = {}
     if nic.rx_writeback_batch > 1 and not nic.writeback_timeout_fs:
-        found.append(f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout")
+        found["writeback_batch"] = f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout"
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
-        found.append(f"driver.rx_interrupt_batch is {driver.rx_interrupt_batch} without a timer (driver.moderation)")
-    return (" and ".join(found) or "they are still on their way") + "."
+        batch = driver.rx_interrupt_batch
+        found["interrupt_moderation"] = f"driver.rx_interrupt_batch is {batch} without a timer (driver.moderation)"
+    return found
 
 
 def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _half(figure: float, interval: tuple[float, float]) -> float:
+    return max(figure - interval[0], interval[1] - figure)
+
+
+def _is_or_are(names: tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"

@@ -9,7 +9,7 @@ import numpy as np
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.simulation.trace.frame_names import FrameNames, real
-from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 
 PIPELINE = Track("Switch", "pipeline")
 BUS = Track("Switch", "bus")
@@ -69,16 +69,22 @@ class Servers:
         self._timeline.add(Slice(track, name, start_fs, end_fs, details, real([name])))
 
     def _look_for_drops(self, now_fs: int) -> None:
+        """Mark what was dropped, with its ids: a frame that found its Tx ring full, or a mirrored copy, has none."""
         dropped = self._dropped()
         if (dropped == self._drops).all():
             return
-        for reason in np.flatnonzero(dropped - self._drops).tolist():
-            n = int(dropped[reason] - self._drops[reason])
-            self._timeline.mark(DROPS, f"dropped: {DropReason(reason).name}", now_fs, {"frames": n})
+        more = dropped - self._drops
+        own = more[0].copy()
+        own[DropReason.TX_RING_FULL] = 0
+        lost = self._names.lost(int(own.sum())) if np.count_nonzero(own) == 1 else []
+        for reason in np.flatnonzero(more.sum(axis=0)).tolist():
+            details = {"frames": int(more[:, reason].sum())} | (shown(lost) if own[reason] else {})
+            self._timeline.mark(DROPS, f"dropped: {DropReason(reason).name}", now_fs, details)
         self._drops = dropped
 
     def _dropped(self) -> Any:
-        return self._counters["drops"] + self._counters["mirrored_drops"]
+        """Return the drops by reason: of frames and copies, and of mirrored copies."""
+        return np.stack((self._counters["drops"], self._counters["mirrored_drops"]))
 
 
 class Levels:

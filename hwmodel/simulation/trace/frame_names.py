@@ -21,6 +21,7 @@ class FrameNames:
         self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
         self._nic = nic
         self._journeys = nic["journeys"]["slot"]
+        self._pool, self._finished_log = nic["journeys"], nic["journey_log"]
         self._finished = nic["finished"]
         self._rx_queue = nic["rx_queue"]
         self._tx_queue = nic["tx_queue"]
@@ -46,6 +47,22 @@ class FrameNames:
     def at(self, place: int) -> str:
         """Return the id of the frame whose journey has a place in the state; place 0 is all mirrored copies'."""
         return self.of_journey(self._journeys[place]) if place else MIRRORED
+
+    def lost(self, n: int) -> list[str]:
+        """Return the ids of the `n` frames and copies dropped in this instant; empty where they are not known.
+
+        The places that were freed last are theirs and those of what was finished in the same instant.
+        """
+        log, n_free = self._finished_log, int(self._pool["n_free"])
+        finished = [self.of_journey(entry) for entry in log["entry"][: int(log["n"])]]
+        first = n_free - n - len(finished)
+        if first < 0:
+            return []
+        ids = [self.at(int(place)) for place in self._pool["free"][first:n_free]]
+        for name in finished:
+            if name in ids:
+                ids.remove(name)
+        return ids if len(ids) == n else []
 
     def granted(self, grant: int) -> str:
         """Return the id of a frame that the scheduler has picked."""

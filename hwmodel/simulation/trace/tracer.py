@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.kernels import layout
@@ -11,7 +11,7 @@ from hwmodel.simulation.trace.frame_names import FrameNames
 from hwmodel.simulation.trace.frame_parts import FrameParts, under_way
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
 from hwmodel.simulation.trace.link_tlps import LinkTlps
-from hwmodel.simulation.trace.timeline import Timeline
+from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
 from hwmodel.units import FS_PER_NS, FS_PER_US
 
 if TYPE_CHECKING:
@@ -64,8 +64,17 @@ class Tracer:
         """Return the time line as a document that Perfetto and chrome://tracing open, what is recorded so far."""
         self._finish()
         if self._recording is None:
-            return Timeline().to_json({"ended_early": "the run ended before the time line began"})
+            self.left_out = "the run ended before the time line began"
+            return Timeline().to_json({"ended_early": self.left_out})
         return self._recording.timeline.to_json(self._recording.facts | {"ended_early": self.left_out})
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what a written document leaves out, in words."""
+        if self.left_out is not None:
+            yield self.left_out
+        n_slices = 0 if self._recording is None else self._recording.timeline.left_out.total()
+        if n_slices:
+            yield f"{n_slices} slices found none of the {MOST_LANES} rows of their track free"
 
     def _has_ended(self) -> bool:
         return self._is_over

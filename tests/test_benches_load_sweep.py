@@ -1,0 +1,104 @@
+"""Where the median latency falls as load rises the page names what makes it: by runs, by hand, by a planted fault."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from benches.load_sweep import Case, falls, is_told, measure, row
+from hwmodel.report import summary
+from hwmodel.report.falling_latency import falling_latency_sentences
+from hwmodel.results import Bottleneck, Latency
+from hwmodel.simulation import simulate
+from tests.sample_result import sample_result
+
+OFFERED = Bottleneck(resource="offered_load", utilization=0.3, why="", keys=())
+
+
+def latency(p50, least=500.0):
+    return Latency(min=least, mean=p50, p50=p50, max=10 * p50, count=50)
+
+
+def result_with(p50=1000.0, parts=None, warnings=(), **config):
+    blocks = {"nic": {"rx_writeback_batch": 8, "writeback_timeout": None}, "driver": {"moderation": "0us"}, **config}
+    return sample_result(
+        latency_ns=latency(p50), latency_to_guest_ns=latency(p50), latency_parts_ns={"p50": parts or {}},
+        warnings=warnings, config=blocks, bottleneck=OFFERED,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "loads", "n_falls"),
+    [
+        # Eight frames of a VM fill the batch: half the load, twice the wait.
+        (Case("sriov_10g_gen2x4", "dpdk", "as it is", "poisson"), (0.2, 0.4), 1),
+        # A frame waits 64 us at the most until eight come sooner; without batches nothing waits for others.
+        (Case("sriov_imix", "dpdk", "write-back timer", "poisson"), (0.05, 0.6), 1),
+        (Case("sriov_imix", "kernel", "none", "poisson"), (0.05, 0.6), 0),
+        # Eight senders with one period: at 30 % their frames meet, at 40 % others do.
+        (Case("sriov_imix", "kernel", "none", "periodic"), (0.3, 0.4), 1),
+    ],
+)
+def test_a_fall_of_the_median_is_told(case, loads, n_falls):
+    found = measure(case, loads, "3ms")
+    assert len(found) == n_falls
+    assert all(fall.is_told for fall in found)
+    assert row(case, found)[-1] == "PASS"
+
+
+def test_a_run_names_its_timer_on_the_summary():
+    result = simulate(Case("sriov_imix", "dpdk", "write-back timer", "poisson").config(0.3, "3ms"))
+    assert "nic.rx_writeback_batch 8 with nic.writeback_timeout 64us" in summary(result)
+    silent = replace(result, latency_parts_ns={}, warnings=())
+    assert not is_told(silent), "planted: a page without the parts tells nothing"
+
+
+def test_falls_count_either_median_and_only_beyond_a_twentieth():
+    results = [result_with(1000.0), result_with(951.0), result_with(900.0), result_with(2000.0)]
+    found = falls((0.1, 0.2, 0.3, 0.4), results)
+    assert [(fall.load, fall.next_load, round(fall.left, 3), fall.is_told) for fall in found] == [
+        (0.2, 0.3, 0.946, False)
+    ]
+    to_guest = [replace(results[0], latency_to_guest_ns=latency(p50)) for p50 in (3000.0, 2000.0)]
+    assert [fall.left for fall in falls((0.1, 0.2), to_guest)] == [pytest.approx(2 / 3)]
+    assert row(Case("a", "b", "c", "d"), found)[-1] == "not told"
+
+
+@pytest.mark.parametrize(
+    ("parts", "blocks", "words"),
+    [
+        ({"writeback_batch": 49.0, "payload_read": 951.0}, {}, None),
+        ({"writeback_batch": 60.0, "payload_read": 940.0}, {}, "6 % .*: nic.rx_writeback_batch 8 without"),
+        (
+            {"interrupt_moderation": 700.0, "driver_batch": 100.0, "payload_read": 200.0},
+            {"driver": {"moderation": "20us", "tx_doorbell_batch": 32}},
+            "80 % .*: driver.tx_doorbell_batch 32 and driver.moderation 20us.$",
+        ),
+        (
+            {"interrupt_moderation": 700.0, "payload_read": 300.0},
+            {"driver": {"moderation": "0us", "rx_interrupt_batch": 16}},
+            "driver.rx_interrupt_batch 16 without driver.moderation.$",
+        ),
+    ],
+)
+def test_the_batch_or_timer_is_named(parts, blocks, words):
+    found = list(falling_latency_sentences(result_with(parts=parts, **blocks)))
+    assert len(found) == (words is not None)
+    assert words is None or re.search(words, found[0])
+
+
+def test_senders_in_step_are_told_where_the_median_shows_them():
+    def told(p50, resource="offered_load", parts=None, **workload):
+        workload = {"arrivals": "periodic", "pattern": "pairs", "load": 0.3, **workload}
+        result = result_with(p50, parts, workload=workload)
+        found = falling_latency_sentences(replace(result, bottleneck=replace(OFFERED, resource=resource)))
+        return [text for text in found if "in step" in text]
+
+    assert "8 % above the fastest frame's" in told(540.0)[0]
+    assert not told(520.0)
+    assert not told(540.0, arrivals="poisson")
+    assert not told(540.0, resource="pcie.up")
+    assert not told(540.0, load="saturate")
+    assert not told(1000.0, parts={"writeback_batch": 480.0, "payload_read": 520.0}), "that is the batch's doing"
