@@ -129,7 +129,8 @@ def check_sums(nic: Any, entries: np.ndarray) -> None:
         assert rows["n"][number] == n_frames[number]
         assert (np.abs(found[number] - sums) <= lost_by_adding(sums, n_frames[number])).all()
     totals, n_all = np.diff(stamps, axis=1).sum(axis=0), len(entries)
-    assert (np.abs(np.array([nic.part_sums[name] for name in PART_FIELDS]) - totals) <= lost_by_adding(totals, n_all)).all()
+    in_all = np.array([nic.part_sums[name] for name in PART_FIELDS])
+    assert (np.abs(in_all - totals) <= lost_by_adding(totals, n_all)).all()
     for latency, times in ((nic.to_guest, wholes), (nic.sender_wait, np.diff(stamps[:, :2]))):
         assert latency.n == len(entries)
         assert abs(latency.sum_fs - times.sum()) <= lost_by_adding(times.sum(), len(entries))

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwmodel.kernels import layout
 from hwmodel.simulation.marks import COUNTS, MOST_MARKS, Marks
 from hwmodel.simulation.measurement import LATENCIES, counts_of
 from hwmodel.simulation.warmup import BUFFERS

@@ -32,6 +32,32 @@ from .ledger_layout import (  # noqa: F401 - what is in both is found in both
     STALLS,
     WIRE_WAIT_HISTOGRAM,
 )
+from .link_layout import (  # noqa: F401
+    ARRIVALS,
+    CREDITS,
+    KINDS,
+    LANE_CAP,
+    LINK,
+    MAX_TLP_BYTES,
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    PCIE,
+    READ_TO_COMPLETION,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TLP_CAP,
+    TLP_QUEUE,
+    TRANSACTION,
+    TX_DESCRIPTOR_COMPLETION,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)  # fmt: skip
 from .records import F64, I32, I64, U32, ints, record
 
 NEVER = 2**62  # later than any simulated time
@@ -46,13 +72,10 @@ MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together
 MAX_POLICERS = 1024
 MAX_TAGS = 256
-MAX_TLP_BYTES = 4096 + 64
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
-TLP_CAP = 1 << 16  # transactions queued in one direction and class
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
-LANE_CAP = 1 << 12
 LINE_CAP = 1 << 16
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
 MAX_CORE_PORTS = 17  # ports of the Verilog switch core
@@ -65,17 +88,6 @@ TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
 MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
 TRANSLATION_BUCKETS = 1 << 17
-
-# What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
-# then the doorbells and the completions that come down.
-(
-    PAYLOAD_WRITE, RX_WRITEBACK, RX_INTERRUPT, TX_WRITEBACK, TX_INTERRUPT,
-    RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ,
-    TX_DOORBELL, RX_DOORBELL,
-    RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
-    KINDS,
-) = range(14)  # fmt: skip
-READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 
 # Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
@@ -158,7 +170,8 @@ TX_QUEUE = record(
 )
 # `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
 RX_QUEUE = record(
-    *ints("function", "first"), ("mask", U32),
+    *ints("function", "first"),
+    ("mask", U32),
     *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
     *ints("moderated_until_fs", "moderation_armed"),
@@ -206,43 +219,6 @@ SCHEDULER = record(
     *ints("n_told"),
 )
 
-TRANSACTION = record(
-    *ints("at_fs", "address"),
-    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
-    ("data_bytes", I32), ("is_last", I32),
-)  # fmt: skip
-TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
-CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
-LINK = record(
-    *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
-    *ints("busy_fs", "dllps"),
-    ("n_tlps", I64, (KINDS,)),
-    ("n_bytes", I64, (KINDS,)),
-    ("answered_tlps", I64, (KINDS,)),  # of whole reads
-    ("answered_bytes", I64, (KINDS,)),
-    ("first", TLP_QUEUE),  # P in both directions
-    ("second", TLP_QUEUE),  # NP up, CPL down
-)
-ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
-PCIE = record(
-    *ints(
-        "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
-    ),
-    *ints(
-        "completion_bytes",
-        "whole_words",
-        "dllp_period",
-        "dllp_fs",
-        "propagation_fs",
-        "arbitration",
-        "has_credits",
-        "has_iotlb",
-        "runs_on",
-        "completion_shift",
-    ),
-    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs", "drain_busy_fs"),
-    ("duration_fs", I64, (MAX_TLP_BYTES,)),
-)
 HOST = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes", "frame_time_fs"),
     *ints("n_jitter_bins", "n_cores"),
@@ -310,7 +286,6 @@ NIC = record(
     ("wire_queue", GAUGE),
     *((f"stall_{name}", STALL) for name in STALLS),
     ("served", SERVED, (KINDS,)),
-    ("delivery", LATENCY),
     ("from_doorbell", LATENCY),
     ("wire_wait", LATENCY),
     ("sender_wait", LATENCY),

@@ -103,7 +103,6 @@ def note_latency(nic, flow, now_fs, journey):
     """Count a delivered copy's latency."""
     latency_fs = now_fs - journey.posted_fs
     observe(flow.latency, latency_fs)
-    observe(nic.delivery, latency_fs)
     place = bucket(latency_fs)
     counts = nic.latency_counts[place]
     counts.n_delivery += 1

@@ -58,6 +58,7 @@ def release_tx_room(nic, now_fs, copy):
         if group.left_in_tx_buffer > 0:
             return
     change(nic.tx_buffer, now_fs, -copy.tx_bytes)
+    nic.reads_due = 1
 
 
 @kernel
@@ -71,7 +72,6 @@ def wire_done(nic, now_fs):
     nic.wire_tx_bytes += max(copy.n_bytes, 60) + 4
     change(nic.wire_queue, now_fs, -1)
     release_tx_room(nic, now_fs, copy)
-    nic.reads_due = 1
     delivered_to_wire(nic, now_fs, copy)
     if fifo.head != fifo.tail:
         start_wire(nic, now_fs)
@@ -121,7 +121,6 @@ def move_local_copies(nic, now_fs):
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
     set_stalled(nic.stall_rx_buffer, now_fs, fifo.head != fifo.tail)
-    nic.reads_due = 1
 
 
 @inlined

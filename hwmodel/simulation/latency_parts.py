@@ -22,8 +22,9 @@ PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, L
 def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     """Return the latency from post to taken, and its parts in ns, for the mean and for each percentile.
 
-    A percentile is the mean of the frames in its bucket. Where there are many, the parts are those of a sample of them
-    (`journey_layout.SAMPLED_ALL`), stretched to that mean, by less than a bucket's width of 0.8 %: so they add up to it.
+    A percentile is the mean of the frames in its bucket. Where there are many, its parts are those of a sample of them
+    (`journey_layout.SAMPLED_ALL`), stretched to that mean, so that they add up to it: by less than a bucket's width of
+    0.8 %.
     """
     times = _times(end, "to_guest")
     if not times:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
-from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import FS_PER_S
 

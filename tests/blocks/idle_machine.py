@@ -9,7 +9,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import layout
 from hwmodel.kernels.link import could_start, on_wire
 from hwmodel.kernels.scheduler import descriptors_cached
 from hwmodel.simulation.nic_state import build_state
