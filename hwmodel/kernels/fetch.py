@@ -27,6 +27,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
         entered(nic, fetches)
         left -= n
         position = (position + n) % ring_length
+    nic.reads_due = 1
 
 
 @kernel

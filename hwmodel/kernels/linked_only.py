@@ -24,6 +24,9 @@ from numba.core.types import intp
 from numba.np import arrayobj
 
 
+INDEX_PLACE = "fix_integer_index"  # in numba's module of arrays
+
+
 def _from_the_start(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
     return context.cast(builder, index, kind, intp)
 
@@ -31,16 +34,15 @@ def _from_the_start(context: Any, builder: Any, kind: Any, index: Any, _size: An
 @contextmanager
 def indices_from_the_start() -> Iterator[None]:
     """Write indices down as they are; where numba has no such place, its tests for negative ones stay."""
-    name = "fix_integer_index"
-    usual = getattr(arrayobj, name, None)
+    usual = getattr(arrayobj, INDEX_PLACE, None)
     if usual is None:
         yield
         return
-    setattr(arrayobj, name, _from_the_start)
+    setattr(arrayobj, INDEX_PLACE, _from_the_start)
     try:
         yield
     finally:
-        setattr(arrayobj, name, usual)
+        setattr(arrayobj, INDEX_PLACE, usual)
 
 
 class _LinkedOnly(JITCodeLibrary):
