@@ -22,8 +22,6 @@ from .layout import (
 from .measure import set_stalled
 
 CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow control)
-FIRST, SECOND = 0, 1  # P; NP up, CPL down
-DLLP_PAIR_BYTES = 16  # an Ack and an UpdateFC
 
 
 @kernel

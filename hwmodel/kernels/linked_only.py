@@ -23,7 +23,6 @@ from numba.core.typed_passes import NativeLowering
 from numba.core.types import intp
 from numba.np import arrayobj
 
-
 INDEX_PLACE = "fix_integer_index"  # in numba's module of arrays
 
 

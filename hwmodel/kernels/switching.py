@@ -25,7 +25,7 @@ from .reads import served_read
 from .receive import serve_rx_buffer
 from .rings import entered
 from .sources import count_offered, wire_time_fs
-from .switch_bus import ask_for_bus, carry_over, take_passed
+from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -85,23 +85,12 @@ def fits_rx_buffer(nic, n_bytes):
 
 
 @inlined
-def assign(target, copy):
-    """Carry a copy over from one FIFO's entry to another's."""
-    target.journey = copy.journey
-    target.copy_kind = copy.copy_kind
-    target.n_bytes = copy.n_bytes
-    target.group = copy.group
-    target.queue = copy.queue
-    target.tx_bytes = copy.tx_bytes
-
-
-@inlined
 def store_in_rx_buffer(nic, now_fs, copy):
     """Move a copy into the Rx buffer."""
     fifo = nic.rx_fifo
-    entry = fifo.ring[fifo.tail & fifo.mask]
-    assign(entry, copy)
-    entry.entered_fs = now_fs
+    place = fifo.tail & fifo.mask
+    fifo.ring[place] = copy
+    fifo.ring[place].entered_fs = now_fs
     entered(nic, fifo)
     change(nic.rx_buffer, now_fs, copy.n_bytes)
 
@@ -255,8 +244,9 @@ def join_pipeline(nic, now_fs, frame):
             return
         change(nic.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs
-    waiting = nic.pipe[nic.pipe_tail & PIPE_MASK]
-    carry_over(waiting, frame)
+    place = nic.pipe_tail & PIPE_MASK
+    nic.pipe[place] = frame
+    waiting = nic.pipe[place]
     nic.pipeline_busy_until_fs = max(nic.pipeline_busy_until_fs, now_fs) + busy_fs
     nic.pipeline_busy_fs += busy_fs
     waiting.ready_fs = nic.pipeline_busy_until_fs

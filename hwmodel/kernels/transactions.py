@@ -43,7 +43,7 @@ def pass_later_kinds(link, now_fs):
         entry, before = queue.ring[position & queue.mask], queue.ring[(position - 1) & queue.mask]
         if before.at_fs < now_fs or before.kind <= entry.kind:
             break
-        swap_entries(before, entry)
+        pass_before(queue, position)
         position -= 1
 
 
@@ -69,18 +69,14 @@ def answer_read(nic, ready_fs, tag_number):
     position = queue.tail - 1
     # A read whose first completion has left may not be overtaken any more: its entry was ready before.
     while position > queue.head and queue.ring[(position - 1) & queue.mask].at_fs > ready_fs:
-        swap_entries(queue.ring[(position - 1) & queue.mask], queue.ring[position & queue.mask])
+        pass_before(queue, position)
         position -= 1
 
 
 @kernel
-def swap_entries(a, b):
-    """Exchange two waiting transactions."""
-    a.at_fs, b.at_fs = b.at_fs, a.at_fs
-    a.kind, b.kind = b.kind, a.kind
-    a.queue, b.queue = b.queue, a.queue
-    a.left_bytes, b.left_bytes = b.left_bytes, a.left_bytes
-    a.address, b.address = b.address, a.address
-    a.n, b.n = b.n, a.n
-    a.room_bytes, b.room_bytes = b.room_bytes, a.room_bytes
-    a.tag, b.tag = b.tag, a.tag
+def pass_before(queue, position):
+    """Exchange a waiting transaction with the one before it, by way of the place behind the last, which is free."""
+    own, before, free = position & queue.mask, (position - 1) & queue.mask, queue.tail & queue.mask
+    queue.ring[free] = queue.ring[before]
+    queue.ring[before] = queue.ring[own]
+    queue.ring[own] = queue.ring[free]
