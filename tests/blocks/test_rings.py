@@ -1,4 +1,4 @@
-"""Rings that use few places and more as they need them: what is in them stays, in its order, and one place before it."""
+"""Rings that use few places, and more as they need them: what is in them stays, in order, and one place before it."""
 
 from __future__ import annotations
 
