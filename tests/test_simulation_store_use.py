@@ -52,7 +52,7 @@ def test_the_use_of_credits_is_the_rate_by_the_closed_forms_ceiling(kind, credit
 
 
 def test_credits_that_set_the_rate_are_in_use_all_the_time():
-    config, span, _ = finished_with({"pcie": {"credits": {"cplh": 3, "return": "3us"}}})
+    config, span, result = finished_with({"pcie": {"credits": {"cplh": 3, "return": "3us"}}})
     assert credit_use(config, span)["pcie.credits.completion"] == pytest.approx(1, abs=0.02)
     assert result.bottleneck.resource == "pcie.credits"
 
@@ -82,7 +82,7 @@ def flows(*of, **limits_by_port):
     ],
 )
 def test_the_use_of_the_demand(changes, share, limited):
-    config, span, _ = finished_with(changes)
+    config, span, result = finished_with(changes)
     found = demand_use(config, span)
     assert found == pytest.approx((share, limited), rel=0.05)
     if 0 < share < 1:
