@@ -45,9 +45,7 @@ def test_the_use_of_credits_is_the_rate_by_the_closed_forms_ceiling(kind, credit
     config, span, _ = finished_with(changes, {"host": {"write_drain": drain}})
     found = credit_use(config, span)
     ceiling = next(one for one in limits(config).ceilings if one.resource == "pcie.credits")
-    assert found[f"pcie.credits.{kind}"] == pytest.approx(
-        mpps(span) * 1e6 / float(ceiling.frames_per_s), rel=0.02
-    )
+    assert found[f"pcie.credits.{kind}"] == pytest.approx(mpps(span) * 1e6 / float(ceiling.frames_per_s), rel=0.02)
     assert [name for name, use in found.items() if use] == [f"pcie.credits.{kind}"]
 
 
