@@ -20,6 +20,7 @@ from hwmodel.analytic import core_timing, limits
 from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
+from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import PARTS, JourneyRun, stamp_columns
@@ -172,10 +173,7 @@ def _run_alone(folder: Path, drawn: Drawn, made_up: Config) -> JourneyRun:
 def _first_copy(run: JourneyRun) -> tuple[int, Parts]:
     """Return when a frame was posted and the parts of its first copy; None for those that are never over."""
     nic: Any = run.state[0]
-    pool = nic["journeys"]
-    free = set(pool["free"][: int(pool["n_free"])].tolist())
-    under_way = [number for number in range(1, int(pool["n_used"]) + 1) if number not in free]
-    journeys = np.concatenate([run.entries, pool["slot"][under_way]])
+    journeys = np.concatenate([run.entries, under_way(nic)])
     ports = nic["copy_kind"]["port"][journeys["copy_kind"]].tolist()
     first = min(range(len(ports)), key=lambda at: (ports[at] == UPLINK_PORT, ports[at]))
     _, *stamps_fs = stamp_columns(journeys)[first].tolist()

@@ -115,7 +115,7 @@ class Held:
         to_move, self.in_rx_buffer, to_wire = map(self._fifo, ("loopback", "rx_fifo", "mac_fifo"))
         to_show = self._slots("visible", "started")
         self.to_take = nic.finished[self._slots("taken", "visible")]
-        self.picked = _between(nic.grant, nic.grant_head, nic.grant_tail)
+        self.picked = _held(nic.grants)
         self.in_pipeline = _between(nic.pipe, nic.pipe_head, nic.pipe_tail)
         self.in_tx_buffer = np.concatenate([to_move, to_wire])
         self.to_show = nic.finished[to_show]
@@ -134,8 +134,7 @@ class Held:
         )
 
     def _fifo(self, name: str) -> Any:
-        fifo = self.nic[name]
-        return _between(fifo.ring, fifo.head, fifo.tail)
+        return _held(self.nic[name])
 
     def frames(self) -> int:
         """Count frames of which nothing is decided: in a ring, in the Tx buffer, or with all their copies under way.
@@ -151,9 +150,9 @@ class Held:
         """Add up the copies that wait for the DMA engine or whose last payload TLP has not left."""
         link = self.nic.up
         posted = link.first
-        leaving = {i % len(posted.ring) for i in range(posted.head, posted.tail)}
+        leaving = {i & int(posted.mask) for i in range(posted.head, posted.tail)}
         if link.is_busy and not link.sends_second:
-            leaving.add(int(link.slot))
+            leaving.add(int(link.place) & int(posted.mask))
         n_bytes = int(posted.ring["room_bytes"][sorted(leaving)].sum())
         n_bytes += int(self.in_pipeline["n_bytes"][self.in_pipeline["is_wire"] != 0].sum())
         return n_bytes + int(self.in_rx_buffer["n_bytes"].sum())
@@ -167,6 +166,11 @@ class Held:
         return n_bytes + sum(
             dict(zip(groups[groups >= 0].tolist(), tx_bytes[groups >= 0].tolist(), strict=True)).values()
         )
+
+
+def _held(queue: Any) -> np.ndarray:
+    """Return what a queue holds, in its order."""
+    return queue.ring[np.arange(queue.head, queue.tail) & queue.mask]
 
 
 def _between(ring: Any, head: int, tail: int) -> Any:

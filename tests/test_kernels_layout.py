@@ -13,6 +13,7 @@ from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout, records
 from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.link_layout import MAX_TLP_BYTES
 from hwmodel.kernels.switch_tables import MAX_ACL_ENTRIES
 from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state
@@ -101,8 +102,9 @@ def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
     nic = machine(nic={"vfs": vfs, "queues_per_vf": queues, "tx_ring": ring, "rx_ring": ring})
     for name in ("tx_queue", "rx_queue"):
         rings = nic[name][: (vfs + 1) * queues]
-        slots = rings["mask"] + 1
+        slots = nic["tx_queue"]["mask"][: len(rings)] + 1
         assert (slots >= ring).all()
+        assert (rings["mask"] < slots).all()
         assert (rings["first"] == np.cumsum(slots) - slots).all()
         assert rings["first"][-1] + slots[-1] <= layout.RING_POOL
 
@@ -110,7 +112,7 @@ def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
 def test_the_longest_tlp_has_a_duration():
     """A write of 4096 B with a 64-bit address and ECRC."""
     nic = machine(pcie={"max_payload": "4096B", "ecrc": True, "dllp_model": "tlp4"})
-    assert 24 + 4 + 4096 < layout.MAX_TLP_BYTES == len(nic.pcie.duration_fs)
+    assert 24 + 4 + 4096 < MAX_TLP_BYTES == len(nic.pcie.duration_fs)
     assert nic.pcie.duration_fs[-1] > nic.pcie.duration_fs[24 + 4 + 4096] > 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from hwmodel.kernels.linked_only import LinkedOnly
+from hwmodel.kernels.linked_only import Entry, LinkedOnly
 
 _linked_only = njit(pipeline_class=LinkedOnly, no_cpython_wrapper=True)
 
@@ -73,3 +73,32 @@ def test_an_error_in_what_is_linked_in_reaches_python():
     assert twice(4) == 8
     with pytest.raises(ValueError, match="below zero"):
         twice(-1)
+
+
+def _pick(entries, numbers):
+    found = 0
+    for number in numbers:
+        found = 1000 * found + entries[number]
+    return found
+
+
+def _choices(**options):
+    """Return how often the code of `_pick` chooses between two values, and what it picks."""
+    picks = njit(_pick, **options)
+    picked = picks(np.array([7, 8, 9]), np.array([2, 0, 1]))
+    (code,) = picks.inspect_llvm().values()
+    return code.count(" select "), picked
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_indices_count_from_the_start():
+    """Whether an index is negative is chosen by in numba's own code, and not in ours; what is picked is the same."""
+    usual, ours = _choices(), _choices(pipeline_class=Entry)
+    assert usual[1] == ours[1] == 9_007_008
+    assert usual[0] > 0 == ours[0]
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_a_numba_that_keeps_its_tests_elsewhere_keeps_them(monkeypatch):
+    monkeypatch.setattr("hwmodel.kernels.linked_only.INDEX_PLACE", "nowhere")
+    assert _choices(pipeline_class=Entry) == _choices()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwmodel.analytic import limits
+from hwmodel.simulation.trace.frame_parts import under_way
 from tests.journey_runs import PARTS, finished_journeys, stamp_columns
 from tests.one_frame import (
     ALONE,
@@ -185,7 +186,7 @@ def test_a_frame_that_nothing_follows_may_never_be_taken(tmp_path, name):
     run = begin_one(tmp_path, changes)
     assert run.result().totals.in_flight_frames == 1
     assert finished_journeys(run) == {}
-    stamps_fs = stamp_columns(run.state["journeys"]["slot"][:, 1])[0, 1:]
+    stamps_fs = stamp_columns(under_way(run.state[0]))[0, 1:]
     parts_fs = limits(run.config).latency_parts_fs
     n_over = PARTS.index(waits_in)
     assert np.diff(stamps_fs)[:n_over].tolist() == list(parts_fs.values())[:n_over]

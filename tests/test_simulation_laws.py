@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -71,8 +70,7 @@ def lose_a_journey(nic):
 
 def count_a_frame_twice(nic):
     """Add the parts of a frame of 5 us to the sums once more."""
-    row = int(np.flatnonzero(nic["part_sums"]["payload_read"])[0])
-    nic.part_sums[row].payload_read += 5e9
+    nic.part_sums.payload_read += 5e9
 
 
 def forget_an_entry(nic):
@@ -135,8 +133,7 @@ def test_one_frame_more_or_less_is_found(sound, off):
 
 @pytest.mark.parametrize("part", PART_FIELDS)
 def test_each_part_counts(sound, part):
-    sums = sound.end.part_sums.copy()
-    sums[part][7] += 1e9
+    sums = sound.end.part_sums | {part: sound.end.part_sums[part] + 1e9}
     assert broken_laws(CONFIG, sound.start, replace(sound.end, part_sums=sums)) != []
 
 

@@ -7,9 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwmodel.kernels import layout
 from hwmodel.simulation.marks import COUNTS, MOST_MARKS, Marks
-from hwmodel.simulation.measurement import LATENCIES
+from hwmodel.simulation.measurement import LATENCIES, counts_of
 from hwmodel.simulation.warmup import BUFFERS
 from tests.run_cases import begun
 
@@ -58,7 +57,7 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run):
 
 @pytest.mark.parametrize("name", LATENCIES)
 def test_each_mark_has_as_many_samples_in_its_histogram(run, name):
-    row = run.state[0]["histogram"][LATENCIES[name]]
+    row = counts_of(run.state[0], name)
     for mark in run.marks.found:
         n, sum_fs = mark.latency[name]
         first, counts = mark.histogram[name]
@@ -119,6 +118,6 @@ def test_a_mark_is_a_copy(run):
     mark = run.marks.found[-1]
     before = mark.histogram["delivery"][1].sum()
     nic = run.state[0]
-    nic["histogram"][layout.DELIVERY_HISTOGRAM, :] += 1
+    nic["latency_counts"]["n_delivery"] += 1
     assert mark.histogram["delivery"][1].sum() == before
-    nic["histogram"][layout.DELIVERY_HISTOGRAM, :] -= 1
+    nic["latency_counts"]["n_delivery"] -= 1

@@ -87,6 +87,7 @@ def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
         copies=mean(lambda one: one.copies),
         to_wire=to_wire,
         from_wire=mean(lambda one: one.from_wire),
+        first=next((one.first for one, _ in parts if one.first), None),
         tag_bytes=mean(lambda one: one.to_wire * one.tag_bytes) / to_wire if to_wire else Fraction(0),
         mirrored=mean(lambda one: one.mirrored),
         sent=sent,

@@ -27,7 +27,7 @@ from numba.core.caching import FunctionCache
 from numba.core.runtime.nrt import rtsys
 from numba.core.types.misc import unliteral
 
-from .linked_only import LinkedOnly
+from .linked_only import Entry, LinkedOnly
 
 
 def _source_digest() -> str:
@@ -91,7 +91,7 @@ numba.config.CACHE_DIR = str(CACHE_DIR)
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _INNER = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=LinkedOnly)
 _INLINED = njit(**_OPTIONS, no_cpython_wrapper=True, forceinline=True, pipeline_class=LinkedOnly)
-_ENTRY = njit(**_OPTIONS)
+_ENTRY = njit(**_OPTIONS, pipeline_class=Entry)
 
 
 class _MachineCode(FunctionCache):

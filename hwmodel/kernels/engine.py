@@ -22,7 +22,6 @@ from .layout import (
     DOWN_ARRIVAL,
     DOWN_DONE,
     EVENTS_SPENT,
-    GRANT_CAP,
     IDLE,
     IN_MEMORY,
     LINE,
@@ -111,7 +110,7 @@ def read_complete(nic, now_fs, number):
     if nic.tags.n_free == 1:
         issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
     if kind == PAYLOAD_READ:
-        frame = nic.grant[grant & (GRANT_CAP - 1)]
+        frame = nic.grants.ring[grant & nic.grants.mask]
         frame.n_reads += 1
         frame.link_bytes += tag.link_bytes
         frame.link_tlps += tag.link_tlps

@@ -59,10 +59,7 @@ def append(events, lane_id, at_fs, word):
     lane = events.lane[lane_id]
     position = lane.tail
     while position > lane.head and lane.ring[(position - 1) & (LANE_CAP - 1)].at_fs > at_fs:
-        later = lane.ring[(position - 1) & (LANE_CAP - 1)]
-        moved = lane.ring[position & (LANE_CAP - 1)]
-        moved.at_fs = later.at_fs
-        moved.word = later.word
+        lane.ring[position & (LANE_CAP - 1)] = lane.ring[(position - 1) & (LANE_CAP - 1)]
         position -= 1
     entry = lane.ring[position & (LANE_CAP - 1)]
     entry.at_fs = at_fs

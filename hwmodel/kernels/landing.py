@@ -79,16 +79,7 @@ def fly(nic, lane, entry, arrivals, at_fs):
     """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
     slot = arrivals.tail & (LANE_CAP - 1)
     arrivals.tail += 1
-    flying = arrivals.ring[slot]
-    flying.at_fs = entry.at_fs
-    flying.kind = entry.kind
-    flying.queue = entry.queue
-    flying.n = entry.n
-    flying.room_bytes = entry.room_bytes
-    flying.data_bytes = entry.data_bytes
-    flying.address = entry.address
-    flying.tag = entry.tag
-    flying.is_last = entry.is_last
+    arrivals.ring[slot] = entry
     if not append(nic.events, lane, at_fs, slot):
         nic.overflow = 1
 

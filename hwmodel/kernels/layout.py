@@ -9,33 +9,56 @@ from __future__ import annotations
 
 import numpy as np
 
-from .journey_layout import JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS
+from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS, SAMPLED_PARTS
 from .ledger_layout import (  # noqa: F401 - what is in both is found in both
     COUNTERS,
-    DELIVERY_HISTOGRAM,
     DELIVERY_LOG,
-    DOORBELL_HISTOGRAM,
     FIRST_FLOW_HISTOGRAM,
     FLOW,
     GAUGE,
-    GUEST_HISTOGRAM,
     HISTOGRAM_BUCKETS,
     HISTOGRAM_SHIFT,
     HISTOGRAM_SUB_BITS,
     LATENCY,
+    LATENCY_COUNTS,
     LATENCY_HISTOGRAM,
     LOG_CAP,
     LOG_ENTRY,
     MAX_FUNCTIONS,
     MAX_HISTOGRAMS,
     MAX_REASONS,
-    SENDER_HISTOGRAM,
     SERVED,
     STALL,
     STALLS,
     WIRE_WAIT_HISTOGRAM,
 )
-from .records import F64, I32, I64, ints, record
+from .link_layout import (  # noqa: F401
+    ARRIVALS,
+    CREDITS,
+    KINDS,
+    LANE_CAP,
+    LINK,
+    MAX_TLP_BYTES,
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    PCIE,
+    READ_TO_COMPLETION,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TLP_CAP,
+    TLP_QUEUE,
+    TRANSACTION,
+    TX_DESCRIPTOR_COMPLETION,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)  # fmt: skip
+from .records import F64, I32, I64, U32, ints, record
 
 NEVER = 2**62  # later than any simulated time
 
@@ -49,35 +72,22 @@ MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together
 MAX_POLICERS = 1024
 MAX_TAGS = 256
-MAX_TLP_BYTES = 4096 + 64
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
-TLP_CAP = 1 << 16  # transactions queued in one direction and class
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
-LANE_CAP = 1 << 12
 LINE_CAP = 1 << 16
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
 MAX_CORE_PORTS = 17  # ports of the Verilog switch core
 BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 HEAP_CAP = 1 << 16
+FIRST_PLACES = 1 << 4  # that a ring begins with
 TASK_CAP = 1 << 18
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 TAPE_CAP = 1 << 23  # recorded frames
 MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
 TRANSLATION_BUCKETS = 1 << 17
-
-# What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
-# then the doorbells and the completions that come down.
-(
-    PAYLOAD_WRITE, RX_WRITEBACK, RX_INTERRUPT, TX_WRITEBACK, TX_INTERRUPT,
-    RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ,
-    TX_DOORBELL, RX_DOORBELL,
-    RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
-    KINDS,
-) = range(14)  # fmt: skip
-READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 
 # Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
@@ -158,11 +168,11 @@ TX_QUEUE = record(
     *ints("picked", "fetched", "counted", "freed", "highest"),
     ("held", HELD),
 )
-FINISHED = record(
-    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32),
-)  # fmt: skip
+# `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
 RX_QUEUE = record(
-    *ints("function", "first", "mask", "known", "requested", "cached", "fetched"),
+    *ints("function", "first"),
+    ("mask", U32),
+    *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
     *ints("moderated_until_fs", "moderation_armed"),
     ("held", HELD),
@@ -178,6 +188,8 @@ COPY = record(
     *ints("entered_fs"),
     ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
 )  # fmt: skip
+# `mask`: of the places in use (`rings.widen`), of which one stays free.
+FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (2 * GRANT_CAP,)))
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 SWITCH_BUS = record(
     *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
@@ -185,11 +197,11 @@ SWITCH_BUS = record(
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )
-FIFO = record(*ints("head", "tail"), ("ring", COPY, (COPY_CAP,)))
+FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP,)))
 GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
-FETCHES = record(*ints("head", "tail", "mask"), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))
 TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps")
 )
@@ -207,41 +219,6 @@ SCHEDULER = record(
     *ints("n_told"),
 )
 
-TRANSACTION = record(
-    *ints("at_fs", "address"),
-    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
-    ("data_bytes", I32), ("is_last", I32),
-)  # fmt: skip
-TLP_QUEUE = record(*ints("head", "tail"), ("ring", TRANSACTION, (TLP_CAP,)))
-CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
-LINK = record(
-    *ints("is_busy", "sends_second", "slot", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
-    *ints("busy_fs", "dllps", "first_bytes", "first_tlps", "second_bytes", "second_tlps"),
-    ("n_tlps", I64, (KINDS,)),
-    ("n_bytes", I64, (KINDS,)),
-    ("first", TLP_QUEUE),  # P in both directions
-    ("second", TLP_QUEUE),  # NP up, CPL down
-)
-ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
-PCIE = record(
-    *ints(
-        "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
-    ),
-    *ints(
-        "completion_bytes",
-        "whole_words",
-        "dllp_period",
-        "dllp_fs",
-        "propagation_fs",
-        "arbitration",
-        "has_credits",
-        "has_iotlb",
-        "runs_on",
-        "completion_shift",
-    ),
-    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs", "drain_busy_fs"),
-    ("duration_fs", I64, (MAX_TLP_BYTES,)),
-)
 HOST = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes", "frame_time_fs"),
     *ints("n_jitter_bins", "n_cores"),
@@ -300,7 +277,7 @@ NIC = record(
     *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),
     *ints("rx_head_waits_fs", "has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "line_busy_until_fs"),
-    *ints("grant_head", "grant_tail", "line_head", "line_tail", "pipe_head", "pipe_tail"),
+    *ints("line_head", "line_tail", "pipe_head", "pipe_tail"),
     *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs"),
     ("tx_buffer", GAUGE),
     ("rx_buffer", GAUGE),
@@ -309,7 +286,6 @@ NIC = record(
     ("wire_queue", GAUGE),
     *((f"stall_{name}", STALL) for name in STALLS),
     ("served", SERVED, (KINDS,)),
-    ("delivery", LATENCY),
     ("from_doorbell", LATENCY),
     ("wire_wait", LATENCY),
     ("sender_wait", LATENCY),
@@ -325,7 +301,7 @@ NIC = record(
     ("template", TEMPLATE, (MAX_TEMPLATES,)),
     ("copy_kind", COPY_KIND, (MAX_COPY_KINDS,)),
     ("choice", CHOICE, (MAX_CHOICES,)),
-    ("grant", FRAME, (GRANT_CAP,)),
+    ("grants", FRAMES),
     ("line", FRAME, (LINE_CAP,)),
     ("pipe", FRAME, (PIPE_CAP,)),
     ("bus", SWITCH_BUS),
@@ -337,7 +313,9 @@ NIC = record(
     ("log", DELIVERY_LOG),
     ("journeys", JOURNEYS),
     ("journey_log", JOURNEY_LOG),
-    ("part_sums", PART_SUMS, (HISTOGRAM_BUCKETS,)),
+    ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
+    ("part_sums", PART_SUMS),
+    ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
     ("post", POST, (RING_POOL,)),
     ("finished", FINISHED, (RING_POOL,)),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
@@ -346,5 +324,16 @@ NIC = record(
 
 
 def fresh_state() -> np.ndarray:
-    """Return a one-element record array of zeros; its memory is taken only as it is written."""
-    return np.zeros(1, NIC).view(np.recarray)
+    """Return a one-element record array of zeros; its memory is taken only as it is written.
+
+    Rings with a mask begin with `FIRST_PLACES`.
+    """
+    state = np.zeros(1, NIC).view(np.recarray)
+    nic = state[0]
+    for queue in (
+        *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
+        *(nic[name] for name in ("grants", "loopback", "rx_fifo", "mac_fifo")),
+        *(nic["reads"][name] for name in ("rx_fetches", "tx_fetches")),
+    ):
+        queue["mask"] = FIRST_PLACES - 1
+    return state

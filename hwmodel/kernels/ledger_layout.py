@@ -13,11 +13,14 @@ HISTOGRAM_SHIFT = 10
 HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
-(
-    DELIVERY_HISTOGRAM, DOORBELL_HISTOGRAM, WIRE_WAIT_HISTOGRAM, SENDER_HISTOGRAM, GUEST_HISTOGRAM,
-    FIRST_FLOW_HISTOGRAM,
-) = range(6)  # fmt: skip
+WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(2)
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
+# What each frame is counted in stands together, bucket by bucket: a histogram of its own for each would be a line of
+# the processor's cache for each. `delivery_fs`, `to_guest_fs`: sums of the latencies in the bucket.
+LATENCY_COUNTS = record(
+    ("delivery_fs", F64), ("to_guest_fs", F64),
+    ("n_delivery", I32), ("n_from_doorbell", I32), ("n_to_guest", I32), ("n_sender_wait", I32),
+)  # fmt: skip
 
 GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
 STALL = record(*ints("since_fs", "total_fs"))

@@ -20,11 +20,8 @@ from .layout import (
     UP_DONE,
 )
 from .measure import set_stalled
-from .transactions import TLP_MASK
 
 CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow control)
-FIRST, SECOND = 0, 1  # P; NP up, CPL down
-DLLP_PAIR_BYTES = 16  # an Ack and an UpdateFC
 
 
 @kernel
@@ -70,11 +67,10 @@ def on_link(pcie, data_bytes):
 def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     """Put the next TLP of a queue's head on the link, after the DLLPs that are due; return when it has left.
 
-    `link.slot` keeps pointing at the entry: it stays as it is until the TLP has left, even when the head moves on.
+    `link.place` keeps pointing at the entry: it stays as it is until the TLP has left, even when the head moves on.
     """
-    slot = queue.head & TLP_MASK
-    entry = queue.ring[slot]
-    link.slot = slot
+    entry = queue.ring[queue.head & queue.mask]
+    link.place = queue.head
     link.sends_second = is_second
     entry.data_bytes = data_bytes
     entry.left_bytes -= data_bytes
@@ -88,12 +84,6 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
         busy_fs += link.due_dllps * pcie.dllp_fs
         link.dllps += link.due_dllps
         link.due_dllps = 0
-    if is_second:
-        link.second_bytes += n_bytes
-        link.second_tlps += 1
-    else:
-        link.first_bytes += n_bytes
-        link.first_tlps += 1
     kind = entry.kind
     link.n_tlps[kind] += 1
     link.n_bytes[kind] += n_bytes
@@ -107,8 +97,8 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
 def on_wire(link):
     """Return the transaction whose TLP is on the link."""
     if link.sends_second:
-        return link.second.ring[link.slot]
-    return link.first.ring[link.slot]
+        return link.second.ring[link.place & link.second.mask]
+    return link.first.ring[link.place & link.first.mask]
 
 
 @inlined
@@ -131,7 +121,7 @@ def start_up(nic, now_fs):
     np_waits = reads.head != reads.tail
     p_bytes = 0
     if p_waits:
-        p_bytes = write_chunk(pcie, posted.ring[posted.head & TLP_MASK])
+        p_bytes = write_chunk(pcie, posted.ring[posted.head & posted.mask])
     if pcie.has_credits:
         p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
         np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
@@ -146,7 +136,7 @@ def start_up(nic, now_fs):
         if pcie.arbitration == ROUND_ROBIN:
             send_read = link.sends_second == 0
         elif pcie.arbitration == BY_ARRIVAL:
-            send_read = reads.ring[reads.head & TLP_MASK].at_fs < posted.ring[posted.head & TLP_MASK].at_fs
+            send_read = reads.ring[reads.head & reads.mask].at_fs < posted.ring[posted.head & posted.mask].at_fs
         else:
             send_read = pcie.arbitration == READS_FIRST
     link.chosen_tail = posted.tail
@@ -158,7 +148,7 @@ def start_up(nic, now_fs):
     if pcie.has_credits:
         consume(nic.credits[POSTED_CREDIT], p_bytes)
     nic.events.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
-    entry = posted.ring[link.slot]
+    entry = posted.ring[link.place & posted.mask]
     if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
         served_up(nic, link, entry)
     return entry.room_bytes > 0 and entry.is_last == 1
@@ -166,13 +156,14 @@ def start_up(nic, now_fs):
 
 @inlined
 def served_up(nic, link, entry):
-    """Count what a frame's payload writes, or a write-back or interrupt for `entry.n` frames, took on the link."""
+    """Count what a frame's payload writes, or a write-back or interrupt for `entry.n` frames, took on the link.
+
+    The transactions of a kind leave one behind the other, so with the end of one all that was sent is of whole ones.
+    """
     served = nic.served[entry.kind]
     served.n += max(entry.n, 1)
-    served.up_bytes += link.first_bytes
-    served.up_tlps += link.first_tlps
-    link.first_bytes = 0
-    link.first_tlps = 0
+    served.up_bytes = link.n_bytes[entry.kind]
+    served.up_tlps = link.n_tlps[entry.kind]
 
 
 @inlined
@@ -180,19 +171,18 @@ def served_down(nic, link, entry):
     """Count what a doorbell for `entry.n` frames or descriptors took on the link."""
     served = nic.served[entry.kind]
     served.n += entry.n
-    served.down_bytes += link.first_bytes
-    served.down_tlps += link.first_tlps
-    link.first_bytes = 0
-    link.first_tlps = 0
+    served.down_bytes = link.n_bytes[entry.kind]
+    served.down_tlps = link.n_tlps[entry.kind]
 
 
 @inlined
 def keep_for_read(link, entry):
     """Keep with a read's last completion what all of its completions took on the link: bytes and TLPs."""
-    entry.room_bytes = link.second_bytes
-    entry.n = link.second_tlps
-    link.second_bytes = 0
-    link.second_tlps = 0
+    kind = entry.kind
+    entry.room_bytes = link.n_bytes[kind] - link.answered_bytes[kind]
+    entry.n = link.n_tlps[kind] - link.answered_tlps[kind]
+    link.answered_bytes[kind] = link.n_bytes[kind]
+    link.answered_tlps[kind] = link.n_tlps[kind]
 
 
 @inlined
@@ -205,7 +195,7 @@ def send_completion(nic, now_fs):
     """
     pcie = nic.pcie
     link = nic.down
-    entry = link.second.ring[link.second.head & TLP_MASK]
+    entry = link.second.ring[link.second.head & link.second.mask]
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.completion_bytes, n_bytes)
     if entry.is_last:
@@ -232,7 +222,7 @@ def pass_boundary(nic):
     pcie = nic.pcie
     link = nic.down
     received(nic, link, nic.up)
-    entry = link.second.ring[link.second.head & TLP_MASK]
+    entry = link.second.ring[link.second.head & link.second.mask]
     nic.events.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
@@ -274,11 +264,11 @@ def start_down(nic, now_fs):
     p_waits = posted.head != posted.tail
     events.next_at[COMPLETION_READY] = NEVER
     if completions.head != completions.tail:
-        entry = completions.ring[completions.head & TLP_MASK]
+        entry = completions.ring[completions.head & completions.mask]
         if entry.at_fs > now_fs:
             if not p_waits:
                 events.next_at[COMPLETION_READY] = entry.at_fs
-        elif not p_waits or entry.at_fs < posted.ring[posted.head & TLP_MASK].at_fs:
+        elif not p_waits or entry.at_fs < posted.ring[posted.head & posted.mask].at_fs:
             credit = nic.credits[COMPLETION_CREDIT]
             n_bytes = completion_chunk(pcie, entry)
             can_go = pcie.has_credits == 0 or can_send(credit, n_bytes)
@@ -291,7 +281,7 @@ def start_down(nic, now_fs):
                 return
     if p_waits:
         events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, 4)
-        served_down(nic, link, posted.ring[link.slot])
+        served_down(nic, link, posted.ring[link.place & posted.mask])
 
 
 @inlined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .journeys import journey_lost, journey_on_wire
-from .layout import DELIVERY_HISTOGRAM, DOORBELL_HISTOGRAM, FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
+from .layout import FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
 
 LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interrupt for a whole ring
@@ -103,15 +103,15 @@ def note_latency(nic, flow, now_fs, journey):
     """Count a delivered copy's latency."""
     latency_fs = now_fs - journey.posted_fs
     observe(flow.latency, latency_fs)
-    observe(nic.delivery, latency_fs)
     place = bucket(latency_fs)
-    nic.histogram[DELIVERY_HISTOGRAM, place] += 1
-    nic.part_sums[place].delivery += float(latency_fs)
+    counts = nic.latency_counts[place]
+    counts.n_delivery += 1
+    counts.delivery_fs += float(latency_fs)
     if flow.histogram >= 0:
         nic.histogram[flow.histogram, place] += 1
     from_doorbell_fs = now_fs - journey.rung_fs
     observe(nic.from_doorbell, from_doorbell_fs)
-    nic.histogram[DOORBELL_HISTOGRAM, bucket(from_doorbell_fs)] += 1
+    nic.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1
 
 
 @inlined

@@ -5,7 +5,6 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import append
 from .layout import (
-    GRANT_CAP,
     PAYLOAD_READ,
     RX_DESCRIPTOR_READ,
     STORED,
@@ -70,7 +69,7 @@ def issue(nic, now_fs):
         else:
             most = pcie.max_read_request_bytes
             n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-            frame = nic.grant[reads.frame & (GRANT_CAP - 1)]
+            frame = nic.grants.ring[reads.frame & nic.grants.mask]
             frame.reads_left += 1
             request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, 0, reads.address, reads.frame)
             reads.left_bytes -= n_bytes

@@ -8,7 +8,6 @@ from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
 from .layout import (
-    COPY_CAP,
     MODERATION_TIMER,
     PAYLOAD_WRITE,
     RX_INTERRUPT,
@@ -16,11 +15,11 @@ from .layout import (
 )
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
+from .rings import widen_finished
 from .transactions import post_write
 from .translation import buffer_address
 from .writeback import hold_for_writeback
 
-COPY_MASK = COPY_CAP - 1
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 
 
@@ -65,17 +64,17 @@ def start_write(nic, now_fs, copy, n_descriptors):
     change(nic.rx_ring, now_fs, n_descriptors)
     n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
+    if queue.started - queue.taken > queue.mask:
+        widen_finished(nic, queue)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
     slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
     slot.group = copy.group
     slot.n_descriptors = n_descriptors
-    journey = nic.journeys.slot[copy.journey]
-    journey.rx_queue = number
-    journey.buffered_fs = copy.entered_fs
-    journey.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
-    journey.started_fs = now_fs
+    slot.buffered_fs = copy.entered_fs
+    slot.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
+    slot.started_fs = now_fs
     nic.rx_head_waits_fs = -1
     queue.started += 1
     nic.counters.rx_copies += 1
@@ -102,7 +101,7 @@ def serve_rx_buffer(nic, now_fs):
     fifo = nic.rx_fifo
     has_dropped = False
     while fifo.head != fifo.tail:
-        copy = fifo.ring[fifo.head & COPY_MASK]
+        copy = fifo.ring[fifo.head & fifo.mask]
         n_needed = descriptors_for(nic.host, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
@@ -140,8 +139,7 @@ def raise_interrupt(nic, now_fs, number):
 def payload_landed(nic, now_fs, number):
     """Note that the host has received the last payload TLP of a ring's next frame."""
     queue = nic.rx_queue[number]
-    journey = nic.journeys.slot[nic.finished[queue.first + (queue.landed & queue.mask)].journey]
-    journey.written_fs = now_fs
+    nic.finished[queue.first + (queue.landed & queue.mask)].written_fs = now_fs
     queue.landed += 1
 
 
@@ -156,9 +154,9 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     if n == 0:
         return
     for i in range(queue.written_back, queue.written_back + n):
-        journey = nic.journeys.slot[nic.finished[queue.first + (i & queue.mask)].journey]
-        journey.writeback_started_fs = max(started_fs, journey.written_fs)
-        journey.written_back_fs = now_fs
+        slot = nic.finished[queue.first + (i & queue.mask)]
+        slot.writeback_started_fs = max(started_fs, slot.written_fs)
+        slot.written_back_fs = now_fs
     queue.written_back += n
     if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
         show(nic, now_fs, number, n, now_fs)
@@ -193,9 +191,8 @@ def show(nic, now_fs, number, n, raised_fs):
     queue = nic.rx_queue[number]
     for i in range(queue.visible, queue.visible + n):
         slot = nic.finished[queue.first + (i & queue.mask)]
-        journey = nic.journeys.slot[slot.journey]
-        journey.raised_fs = raised_fs
-        journey.visible_fs = now_fs
+        slot.raised_fs = raised_fs
+        slot.visible_fs = now_fs
         delivered_to_guest(nic, now_fs, slot)
     queue.visible += n
     add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

@@ -6,6 +6,7 @@ import numpy as np
 
 I64 = np.int64
 I32 = np.int32
+U32 = np.uint32
 F64 = np.float64
 
 

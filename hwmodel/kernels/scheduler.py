@@ -15,6 +15,7 @@ from .layout import (
     SHAPER_TIMER,
 )
 from .measure import change, set_stalled
+from .rings import entered
 from .translation import buffer_address
 
 
@@ -148,7 +149,7 @@ def shaper_expired(nic, number):
 @inlined
 def n_to_switch(nic):
     """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
-    return nic.grant_tail - nic.grant_head + nic.pipe_tail - nic.pipe_head + nic.bus.n_waiting
+    return nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head + nic.bus.n_waiting
 
 
 @kernel
@@ -189,7 +190,7 @@ def pick(nic, now_fs):
     if no_room:
         return
     change(nic.tx_buffer, now_fs, n_bytes)
-    frame = nic.grant[nic.grant_tail & (GRANT_CAP - 1)]
+    frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
     frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template
     frame.n_bytes = n_bytes
@@ -202,12 +203,12 @@ def pick(nic, now_fs):
     frame.link_bytes = 0
     frame.link_tlps = 0
     reads = nic.reads
-    reads.frame = nic.grant_tail
+    reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
     reads.address = nic.host.buffer_offset_bytes
     if nic.pcie.has_iotlb:
         reads.address += buffer_address(nic.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
-    nic.grant_tail += 1
+    entered(nic, nic.grants)
     queue.picked += 1
     function.next_queue = number - function.first_queue + 1
     if function.next_queue == nic.limits.queues_per_function:

@@ -14,17 +14,6 @@ UPLINK = 0
 
 
 @kernel
-def carry_over(target, frame):
-    """Copy what the switch needs of a frame."""
-    target.journey = frame.journey
-    target.template = frame.template
-    target.n_bytes = frame.n_bytes
-    target.hash = frame.hash
-    target.index = frame.index
-    target.is_wire = frame.is_wire
-
-
-@kernel
 def words_of(bus, frame):
     """Return the cycles for which a frame holds the bus."""
     return max(1, (frame.n_bytes + bus.word_bytes - 1) // bus.word_bytes)
@@ -38,8 +27,9 @@ def ask_for_bus(nic, now_fs, frame, port):
     n_words = words_of(bus, frame)
     if port == UPLINK and waiting.n_words + n_words > bus.ingress_words:
         return False
-    entry = waiting.ring[waiting.tail & (BUS_PORT_CAP - 1)]
-    carry_over(entry, frame)
+    place = waiting.tail & (BUS_PORT_CAP - 1)
+    waiting.ring[place] = frame
+    entry = waiting.ring[place]
     ready_cycle = (now_fs + bus.cycle_fs - 1) // bus.cycle_fs + bus.ready_cycles
     entry.ready_fs = ready_cycle * bus.cycle_fs
     waiting.tail += 1
@@ -83,8 +73,9 @@ def grant_bus(nic, now_fs):
     n_words = words_of(bus, frame)
     waiting.n_words -= n_words
     bus.n_waiting -= 1
-    passing = bus.passing[bus.tail & (PASSING_CAP - 1)]
-    carry_over(passing, frame)
+    place = bus.tail & (PASSING_CAP - 1)
+    bus.passing[place] = frame
+    passing = bus.passing[place]
     passing.ready_fs = now_fs + (bus.delay_cycles + n_words) * bus.cycle_fs
     if bus.head == bus.tail:
         set_next(nic.events, PASSED, passing.ready_fs)

@@ -22,9 +22,10 @@ from .measure import bucket, change, observe, set_stalled
 from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
 from .reads import served_read
-from .receive import COPY_MASK, serve_rx_buffer
+from .receive import serve_rx_buffer
+from .rings import entered
 from .sources import count_offered, wire_time_fs
-from .switch_bus import ask_for_bus, carry_over, take_passed
+from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -36,7 +37,7 @@ PIPE_MASK = PIPE_CAP - 1
 @kernel
 def start_wire(nic, now_fs):
     """Start sending the head of the MAC's FIFO."""
-    copy = nic.mac_fifo.ring[nic.mac_fifo.head & COPY_MASK]
+    copy = nic.mac_fifo.ring[nic.mac_fifo.head & nic.mac_fifo.mask]
     wait_fs = now_fs - copy.entered_fs
     observe(nic.wire_wait, wait_fs)
     nic.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
@@ -57,20 +58,20 @@ def release_tx_room(nic, now_fs, copy):
         if group.left_in_tx_buffer > 0:
             return
     change(nic.tx_buffer, now_fs, -copy.tx_bytes)
+    nic.reads_due = 1
 
 
 @kernel
 def wire_done(nic, now_fs):
     """Finish a frame on the wire and start the next."""
     fifo = nic.mac_fifo
-    copy = fifo.ring[fifo.head & COPY_MASK]
+    copy = fifo.ring[fifo.head & fifo.mask]
     fifo.head += 1
     nic.wire_busy = 0
     set_next(nic.events, WIRE, NEVER)
     nic.wire_tx_bytes += max(copy.n_bytes, 60) + 4
     change(nic.wire_queue, now_fs, -1)
     release_tx_room(nic, now_fs, copy)
-    nic.reads_due = 1
     delivered_to_wire(nic, now_fs, copy)
     if fifo.head != fifo.tail:
         start_wire(nic, now_fs)
@@ -84,24 +85,13 @@ def fits_rx_buffer(nic, n_bytes):
 
 
 @inlined
-def assign(target, copy):
-    """Carry a copy over from one FIFO's entry to another's."""
-    target.journey = copy.journey
-    target.copy_kind = copy.copy_kind
-    target.n_bytes = copy.n_bytes
-    target.group = copy.group
-    target.queue = copy.queue
-    target.tx_bytes = copy.tx_bytes
-
-
-@inlined
 def store_in_rx_buffer(nic, now_fs, copy):
     """Move a copy into the Rx buffer."""
     fifo = nic.rx_fifo
-    entry = fifo.ring[fifo.tail & COPY_MASK]
-    assign(entry, copy)
-    entry.entered_fs = now_fs
-    fifo.tail += 1
+    place = fifo.tail & fifo.mask
+    fifo.ring[place] = copy
+    fifo.ring[place].entered_fs = now_fs
+    entered(nic, fifo)
     change(nic.rx_buffer, now_fs, copy.n_bytes)
 
 
@@ -112,7 +102,7 @@ def move_local_copies(nic, now_fs):
     has_room = True
     while has_room:
         while fifo.head != fifo.tail:
-            copy = fifo.ring[fifo.head & COPY_MASK]
+            copy = fifo.ring[fifo.head & fifo.mask]
             if not fits_rx_buffer(nic, copy.n_bytes):
                 break
             fifo.head += 1
@@ -120,7 +110,6 @@ def move_local_copies(nic, now_fs):
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
     set_stalled(nic.stall_rx_buffer, now_fs, fifo.head != fifo.tail)
-    nic.reads_due = 1
 
 
 @inlined
@@ -132,7 +121,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     else:
         nic.counters.copies_made += 1
     fifo = nic.mac_fifo if kind.port == UPLINK else nic.loopback
-    copy = fifo.ring[fifo.tail & COPY_MASK]
+    copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
     copy.entered_fs = now_fs
     copy.copy_kind = number
@@ -143,7 +132,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
         nic.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
-        fifo.tail += 1
+        entered(nic, fifo)
         nic.counters.wire_copies += 1
         change(nic.wire_queue, now_fs, 1)
         if nic.wire_busy == 0:
@@ -154,7 +143,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         rss = frame.hash if frame.index >= 0 else kind.queue_hash
         copy.queue += rss % nic.limits.queues_per_function
     if frame.is_wire == 0:
-        fifo.tail += 1
+        entered(nic, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
         store_in_rx_buffer(nic, now_fs, copy)
     else:
@@ -255,8 +244,9 @@ def join_pipeline(nic, now_fs, frame):
             return
         change(nic.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs
-    waiting = nic.pipe[nic.pipe_tail & PIPE_MASK]
-    carry_over(waiting, frame)
+    place = nic.pipe_tail & PIPE_MASK
+    nic.pipe[place] = frame
+    waiting = nic.pipe[place]
     nic.pipeline_busy_until_fs = max(nic.pipeline_busy_until_fs, now_fs) + busy_fs
     nic.pipeline_busy_fs += busy_fs
     waiting.ready_fs = nic.pipeline_busy_until_fs
@@ -281,14 +271,15 @@ def pipeline_done(nic, now_fs):
 @inlined
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
-    frame = nic.grant[grant & (GRANT_CAP - 1)]
+    frame = nic.grants.ring[grant & nic.grants.mask]
     nic.journeys.slot[frame.journey].payload_in_fs = now_fs
     served_read(nic, PAYLOAD_READ, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
-    while nic.grant_head != nic.grant_tail:
-        first = nic.grant[nic.grant_head & (GRANT_CAP - 1)]
+    grants = nic.grants
+    while grants.head != grants.tail:
+        first = grants.ring[grants.head & grants.mask]
         if first.reads_left > 0:
             break
-        nic.grant_head += 1
+        grants.head += 1
         into_pipeline(nic, now_fs, first)
     nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + 4
     nic.done_queue = frame.queue

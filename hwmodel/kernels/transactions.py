@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .layout import READ_TO_COMPLETION, TLP_CAP
-
-TLP_MASK = TLP_CAP - 1
+from .layout import READ_TO_COMPLETION
+from .rings import entered
 
 
 @inlined
 def enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, tag):
     """Enter a transaction into an ordering queue."""
-    entry = queue.ring[queue.tail & TLP_MASK]
+    entry = queue.ring[queue.tail & queue.mask]
     entry.at_fs = now_fs
     entry.kind = kind
     entry.queue = ring_queue
@@ -20,9 +19,7 @@ def enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_byte
     entry.n = n
     entry.room_bytes = room_bytes
     entry.tag = tag
-    queue.tail += 1
-    if queue.tail - queue.head >= TLP_CAP - 1:
-        nic.overflow = 1
+    entered(nic, queue)
 
 
 @inlined
@@ -43,10 +40,10 @@ def pass_later_kinds(link, now_fs):
     queue = link.first
     position = queue.tail - 1
     while position > link.chosen_tail:
-        entry, before = queue.ring[position & TLP_MASK], queue.ring[(position - 1) & TLP_MASK]
+        entry, before = queue.ring[position & queue.mask], queue.ring[(position - 1) & queue.mask]
         if before.at_fs < now_fs or before.kind <= entry.kind:
             break
-        swap_entries(before, entry)
+        pass_before(queue, position)
         position -= 1
 
 
@@ -71,19 +68,15 @@ def answer_read(nic, ready_fs, tag_number):
     enqueue(nic, queue, ready_fs, kind, tag.queue, tag.n_bytes, tag.address, 0, 0, tag_number)
     position = queue.tail - 1
     # A read whose first completion has left may not be overtaken any more: its entry was ready before.
-    while position > queue.head and queue.ring[(position - 1) & TLP_MASK].at_fs > ready_fs:
-        swap_entries(queue.ring[(position - 1) & TLP_MASK], queue.ring[position & TLP_MASK])
+    while position > queue.head and queue.ring[(position - 1) & queue.mask].at_fs > ready_fs:
+        pass_before(queue, position)
         position -= 1
 
 
 @kernel
-def swap_entries(a, b):
-    """Exchange two waiting transactions."""
-    a.at_fs, b.at_fs = b.at_fs, a.at_fs
-    a.kind, b.kind = b.kind, a.kind
-    a.queue, b.queue = b.queue, a.queue
-    a.left_bytes, b.left_bytes = b.left_bytes, a.left_bytes
-    a.address, b.address = b.address, a.address
-    a.n, b.n = b.n, a.n
-    a.room_bytes, b.room_bytes = b.room_bytes, a.room_bytes
-    a.tag, b.tag = b.tag, a.tag
+def pass_before(queue, position):
+    """Exchange a waiting transaction with the one before it, by way of the place behind the last, which is free."""
+    own, before, free = position & queue.mask, (position - 1) & queue.mask, queue.tail & queue.mask
+    queue.ring[free] = queue.ring[before]
+    queue.ring[before] = queue.ring[own]
+    queue.ring[own] = queue.ring[free]

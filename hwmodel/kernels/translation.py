@@ -172,11 +172,7 @@ def waits_for_memory(nic, now_fs, sending, memory_fs):
     writes = nic.memory_writes
     number = writes.tail & (LANE_CAP - 1)
     writes.tail += 1
-    held = writes.ring[number]
-    held.at_fs = sending.at_fs
-    held.kind = kind
-    held.queue = sending.queue
-    held.n = sending.n
+    writes.ring[number] = sending
     if not append(nic.events, IN_MEMORY, memory_fs, number):
         nic.overflow = 1
     return True

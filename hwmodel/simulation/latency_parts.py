@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from hwmodel.kernels import layout
@@ -14,7 +13,7 @@ from hwmodel.results import (
     filled_columns,
     quantile_bucket,
 )
-from hwmodel.simulation.measurement import LATENCIES, Snapshot
+from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.units import FS_PER_NS
 
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
@@ -23,37 +22,50 @@ PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, L
 def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     """Return the latency from post to taken, and its parts in ns, for the mean and for each percentile.
 
-    A percentile is the mean of the frames in its bucket, and its parts are theirs, so that they add up to it.
+    A percentile is the mean of the frames in its bucket. Where there are many, its parts are those of a sample of them
+    (`journey_layout.SAMPLED_ALL`), stretched to that mean, so that they add up to it: by less than a bucket's width of
+    0.8 %.
     """
-    parts = _by_percentile(end, "to_guest", PARTS)
-    return _summary(end.latencies["to_guest"], parts), parts
+    times = _times(end, "to_guest")
+    if not times:
+        return Latency(), {}
+    n = int(end.latencies["to_guest"]["n"])
+    parts = {"mean": {part: end.part_sums[part] / n / FS_PER_NS for part in PARTS}}
+    for name, (bucket, mean_ns) in times.items():
+        sums = end.sampled_parts["sums"][bucket]
+        sampled = {part: float(sums[part]) for part in PARTS}
+        whole = sum(sampled.values())
+        parts[name] = {part: time * mean_ns / whole if whole else 0.0 for part, time in sampled.items()}
+    return _summary(end.latencies["to_guest"], times, sum(parts["mean"].values())), parts
 
 
 def delivery_latency(end: Snapshot) -> Latency:
     """Return the latency from post to delivery; a percentile is the mean of the frames in its bucket here too."""
-    return _summary(end.latencies["delivery"], _by_percentile(end, "delivery", ("delivery",)))
-
-
-def _summary(latency: Any, sums: dict[str, dict[str, float]]) -> Latency:
-    if not sums:
+    times = _times(end, "delivery")
+    latency = end.latencies["delivery"]
+    if not times:
         return Latency()
-    whole = {name: sum(of_one.values()) for name, of_one in sums.items()}
+    return _summary(latency, times, float(latency["sum_fs"]) / int(latency["n"]) / FS_PER_NS)
+
+
+def _summary(latency: Any, times: dict[str, tuple[int, float]], mean_ns: float) -> Latency:
     lowest, highest = int(latency["lowest_fs"]) / FS_PER_NS, int(latency["highest_fs"]) / FS_PER_NS
-    return Latency(min=lowest, max=highest, count=int(latency["n"]), **whole)
+    percentiles = {name: of_bucket_ns for name, (_, of_bucket_ns) in times.items()}
+    return Latency(min=lowest, max=highest, count=int(latency["n"]), mean=mean_ns, **percentiles)
 
 
-def _by_percentile(end: Snapshot, name: str, fields: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the means in ns of some sums of a latency: of all its samples, of those in each percentile's bucket."""
+def _times(end: Snapshot, name: str) -> dict[str, tuple[int, float]]:
+    """Return the bucket of each percentile of a latency, and the mean of its samples in ns."""
     latency = end.latencies[name]
     n = int(latency["n"])
     if not n:
         return {}
     columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
-    counts = end.histogram[LATENCIES[name], columns]
-    sums = end.part_sums[columns]
-    found = {"mean": {field: float(sums[field].sum()) / n / FS_PER_NS for field in fields}}
+    counts = counts_of(vars(end), name)[columns]
+    sums = end.latency_counts[f"{name}_fs"][columns]
+    found = {}
     for percentile, per_mille, least_samples in PERCENTILES:
         if n >= least_samples:
             at = quantile_bucket(counts, per_mille, 1000)
-            found[percentile] = {field: float(sums[field][at]) / int(counts[at]) / FS_PER_NS for field in fields}
+            found[percentile] = (columns.start + at, float(sums[at]) / int(counts[at]) / FS_PER_NS)
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
-from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import FS_PER_S
 
@@ -39,8 +38,7 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
         + (after.early_fs - before.early_fs)
         - (after.taken_early_fs - before.taken_early_fs)
     )
-    sums = end.part_sums
-    latency_fs = sum(float(sums[name].sum()) for name in PART_FIELDS)
+    latency_fs = sum(end.part_sums.values())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
     # The sums of moments are larger than their differences: a float of 53 bits leaves as much of each.

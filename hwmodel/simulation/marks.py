@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.results import filled_columns
-from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs
+from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs, counts_of, latency_of
 from hwmodel.simulation.warmup import BUFFERS
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Marks:
     def _mark(self) -> Mark:
         nic = self.nic
         flows = nic["flow"][: len(self.book.flows)]
+        latencies = {name: latency_of(nic, self.book, name) for name in LATENCIES}
         bytes_to = self.book.by_target(flows["n_bytes"], self.n_functions)
         frames_to = self.book.by_target(flows["delivered"], self.n_functions)
         return Mark(
@@ -98,14 +99,13 @@ class Marks:
             down_busy_fs=busy_and_ahead_fs(nic.down, int(nic.now_fs))[0],
             sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
             received=np.concatenate((bytes_to, frames_to)),
-            latency={name: (int(nic[name].n), float(nic[name].sum_fs)) for name in LATENCIES},
-            histogram={name: self._row(name, row) for name, row in LATENCIES.items()},
+            latency={name: (int(one["n"]), float(one["sum_fs"])) for name, one in latencies.items()},
+            histogram={name: self._row(name, one) for name, one in latencies.items()},
             areas={name: area_of(nic[name], int(nic.now_fs)) for name in BUFFERS},
         )
 
-    def _row(self, name: str, row: int) -> tuple[int, npt.NDArray[np.int32]]:
-        latency = self.nic[name]
-        if not latency.n:
+    def _row(self, name: str, latency: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.int32]]:
+        if not latency["n"]:
             return 0, np.zeros(0, np.int32)
-        columns = filled_columns(int(latency.lowest_fs), int(latency.highest_fs), layout.HISTOGRAM_BUCKETS)
-        return columns.start, self.nic["histogram"][row, columns].copy()
+        columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
+        return columns.start, counts_of(self.nic, name)[columns].copy()

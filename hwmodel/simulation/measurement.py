@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.kernels import layout
+from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.results import filled_columns
 from hwmodel.simulation.population import Population, take_population
 
@@ -18,14 +19,7 @@ if TYPE_CHECKING:
 GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
 # All but the counts by reason or function, which are arrays.
 COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
-# Latencies of the state, and the histogram row that each has.
-LATENCIES = {
-    "delivery": layout.DELIVERY_HISTOGRAM,
-    "from_doorbell": layout.DOORBELL_HISTOGRAM,
-    "to_guest": layout.GUEST_HISTOGRAM,
-    "sender_wait": layout.SENDER_HISTOGRAM,
-    "wire_wait": layout.WIRE_WAIT_HISTOGRAM,
-}
+LATENCIES = ("delivery", "from_doorbell", "to_guest", "sender_wait", "wire_wait")  # the first is all flows' together
 SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs")
 
 Ints = npt.NDArray[np.int64]
@@ -83,7 +77,9 @@ class Snapshot:
     n_receivers: int
     histogram: npt.NDArray[np.int32]
     latencies: dict[str, npt.NDArray[Any]]
-    part_sums: npt.NDArray[Any]
+    latency_counts: npt.NDArray[Any]
+    sampled_parts: npt.NDArray[Any]
+    part_sums: dict[str, float]
     served: npt.NDArray[Any]
     population: Population
 
@@ -91,10 +87,15 @@ class Snapshot:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     flows = nic["flow"][: len(book.flows)]
-    for latency in (nic.to_guest, nic.delivery):
-        _forget(nic["part_sums"], latency)
-    for name, row in LATENCIES.items():
-        _forget(nic["histogram"][row], nic[name])
+    _forget(nic["sampled_parts"], nic.to_guest)
+    delivery = latency_of(nic, book, "delivery")
+    _forget(nic["latency_counts"]["delivery_fs"], delivery)
+    _forget(counts_of(nic, "delivery"), delivery)
+    _forget(nic["latency_counts"]["to_guest_fs"], nic.to_guest)
+    for name in PART_FIELDS:
+        nic.part_sums[name] = 0
+    for name in LATENCIES[1:]:
+        _forget(counts_of(nic, name), nic[name])
         nic[name].n = 0
         nic[name].sum_fs = 0
     for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
@@ -108,6 +109,26 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     queues = nic["rx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
     nic.tags.fewest_free = nic.tags.n_free
+
+
+def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
+    """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
+    if name != "delivery":
+        return np.array(nic[name])
+    found = np.zeros((), layout.LATENCY)
+    flows = nic["flow"]["latency"][: len(book.flows)]
+    flows = flows[flows["n"] > 0]
+    if len(flows):
+        found["n"], found["sum_fs"] = flows["n"].sum(), flows["sum_fs"].sum()
+        found["lowest_fs"], found["highest_fs"] = flows["lowest_fs"].min(), flows["highest_fs"].max()
+    return found
+
+
+def counts_of(state: Any, name: str) -> npt.NDArray[np.int32]:
+    """Return the histogram of a latency of the state, or of what a snapshot holds of it (`vars`)."""
+    if name == "wire_wait":
+        return state["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+    return state["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
 def _forget(row: Any, latency: Any) -> None:
@@ -150,8 +171,10 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
         histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
-        latencies={name: np.array(nic[name]) for name in LATENCIES},
-        part_sums=nic["part_sums"],
+        latencies={name: latency_of(nic, book, name) for name in LATENCIES},
+        latency_counts=nic["latency_counts"],
+        sampled_parts=nic["sampled_parts"],
+        part_sums={name: float(nic.part_sums[name]) for name in PART_FIELDS},
         served=nic["served"].copy(),
         population=take_population(nic, now_fs),
     )

@@ -41,7 +41,7 @@ from hwmodel.results import (
 from hwmodel.simulation.fairness import fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
-from hwmodel.simulation.measurement import LATENCIES, Snapshot
+from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, payload_headers, utilization_of
 from hwmodel.simulation.span import Span
@@ -141,22 +141,22 @@ def _totals(span: Span) -> Totals:
     )
 
 
-def _counts(end: Snapshot, rows: list[int], min_fs: int, max_fs: int) -> npt.NDArray[np.int64]:
-    """Add up histogram rows. Only the columns that can be filled are read: what is read takes memory."""
+def _counts(rows: Iterable[npt.NDArray[np.int32]], min_fs: int, max_fs: int) -> npt.NDArray[np.int64]:
+    """Add up histograms. Only the columns that can be filled are read: what is read takes memory."""
     counts = np.zeros(layout.HISTOGRAM_BUCKETS, np.int64)
     columns = filled_columns(min_fs, max_fs, layout.HISTOGRAM_BUCKETS)
     for row in rows:
-        counts[columns] += end.histogram[row, columns]
+        counts[columns] += row[columns]
     return counts
 
 
 def _latency(end: Snapshot, name: str) -> Latency:
-    """Summarise one histogram row with its exact extremes and sum."""
-    latency, row = end.latencies[name], LATENCIES[name]
+    """Summarise one histogram with its exact extremes and sum."""
+    latency = end.latencies[name]
     if not int(latency["n"]):
         return Latency()
     min_fs, max_fs = int(latency["lowest_fs"]), int(latency["highest_fs"])
-    counts = _counts(end, [row], min_fs, max_fs)
+    counts = _counts([counts_of(vars(end), name)], min_fs, max_fs)
     return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latency["sum_fs"]))
 
 
@@ -174,7 +174,7 @@ def _latency_of(numbers: Iterable[int], end: Snapshot) -> tuple[Latency, npt.NDA
     latencies = end.flows["latency"][chosen]
     rows = sorted(set(end.flows["histogram"][chosen].tolist()))
     min_fs, max_fs = int(latencies["lowest_fs"].min()), int(latencies["highest_fs"].max())
-    counts = _counts(end, rows, min_fs, max_fs)
+    counts = _counts((end.histogram[row] for row in rows), min_fs, max_fs)
     return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latencies["sum_fs"].sum())), counts
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import layout
 from hwmodel.kernels.link import could_start, on_wire
 from hwmodel.kernels.scheduler import descriptors_cached
 from hwmodel.simulation.nic_state import build_state
@@ -57,7 +56,7 @@ def time_fs(n_bytes):
 
 def waiting(queue):
     """Return the transactions in an ordering queue, the first first."""
-    return [queue.ring[i & (layout.TLP_CAP - 1)] for i in range(queue.head, queue.tail)]
+    return [queue.ring[i & queue.mask] for i in range(queue.head, queue.tail)]
 
 
 def posted_writes(nic):

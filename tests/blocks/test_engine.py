@@ -172,7 +172,7 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     run(state, START_FS - 1, MANY)
     request(nic, int(nic.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 1, 0, 0)
     nic.up.second.head = nic.up.second.tail  # as if it had been sent long ago
-    tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & (layout.TLP_CAP - 1)].tag)
+    tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & nic.up.second.mask].tag)
     nic.rx_queue[VF0].requested += 1
     answer_read(nic, START_FS, tag)
     run(state, START_FS, MANY)
@@ -187,8 +187,8 @@ def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made
     nic = state[0]
     nic.has_started = 1
     nic.template[0].reason = 14  # the frame is dropped by decision, so that it leaves nothing in P
-    frame = nic.grant[0]
-    frame.reads_left, frame.queue, frame.n_bytes, nic.grant_tail, nic.tx_buffer.level = 1, VF0, 60, 1, 60
+    frame = nic.grants.ring[0]
+    frame.reads_left, frame.queue, frame.n_bytes, nic.grants.tail, nic.tx_buffer.level = 1, VF0, 60, 1, 60
     nic.template[0].longest_bytes, nic.template[0].policer, nic.template[0].flow = 1514, -1, -1
     request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0, 0, 0)
     nic.up.second.head = nic.up.second.tail

@@ -93,6 +93,13 @@ def stamped(nic, place, first, last):
     return [int(nic.journeys.slot[place][name]) for name in names]
 
 
+def in_ring(nic, number, *names):
+    """Return stamps of a frame of VF1's Rx ring."""
+    queue = nic.rx_queue[VF1]
+    slot = nic.finished[queue.first + (number & queue.mask)]
+    return [int(slot[name]) for name in names]
+
+
 def test_stamps_of_a_post_move_over_at_the_pick():
     """The second frame of VF0, chosen at 70, waits for the room of the first until 90."""
     nic = machine(nic={"tx_buffer": "100B"}, driver={"frame_time": "1ns"})
@@ -111,11 +118,11 @@ def test_stamps_of_a_post_move_over_at_the_pick():
     fetch_tx(nic, 40, VF0)
     descriptors_cached(nic, 50, VF0, 1)
     pick(nic, 70)
-    assert nic.grant_tail == 1
+    assert nic.grants.tail == 1
     nic.tx_buffer.level = 0
     pick(nic, 90)
-    journey = nic.journeys.slot[nic.grant[1].journey]
-    assert stamped(nic, nic.grant[1].journey, "offered_fs", "picked_fs") == [11, 19, 20, 31, 40, 50, 70, 90]
+    journey = nic.journeys.slot[nic.grants.ring[1].journey]
+    assert stamped(nic, nic.grants.ring[1].journey, "offered_fs", "picked_fs") == [11, 19, 20, 31, 40, 50, 70, 90]
     assert (journey.template, journey.index, journey.tx_queue, journey.number) == (5, 7, VF0, 1)
 
 
@@ -137,15 +144,15 @@ def switched(nic, n_copies, n_mirrored=0, reason=0):
     template.longest_bytes, template.policer, template.flow, template.reason = 1514, -1, -1, reason
     cache_frames(nic, VF0, [60])
     pick(nic, 1)
-    number = int(nic.grant_tail) - 1
-    nic.grant[number].reads_left = 0
+    number = int(nic.grants.tail) - 1
+    nic.grants.ring[number].reads_left = 0
     frame_in(nic, 2, number)
-    return nic.grant[number]
+    return nic.grants.ring[number]
 
 
 def copies(nic):
     return [
-        int(fifo.ring[i & (layout.COPY_CAP - 1)].journey)
+        int(fifo.ring[i & fifo.mask].journey)
         for fifo in (nic.mac_fifo, nic.loopback)
         for i in range(fifo.head, fifo.tail)
     ]
@@ -205,7 +212,7 @@ def test_copies_of_a_frame_whose_first_was_lost_keep_its_stamps():
 
 def received_by_vf1(nic, now_fs, n_bytes=60):
     fifo = nic.rx_fifo
-    copy = fifo.ring[fifo.tail & (layout.COPY_CAP - 1)]
+    copy = fifo.ring[fifo.tail & fifo.mask]
     copy.n_bytes, copy.queue, copy.group, copy.copy_kind = n_bytes, VF1, -1, 0
     copy.journey = journey_from_wire(nic, now_fs, 0, -1)
     copy.entered_fs = now_fs
@@ -221,16 +228,16 @@ def test_the_wait_for_a_descriptor_begins_when_the_engine_is_free():
     nic = machine(nic={"rx_prefetch": 0})
     queue = nic.rx_queue[VF1]
     nic.rx_dma_busy = 1
-    place = received_by_vf1(nic, 5)
+    received_by_vf1(nic, 5)
     nic.rx_dma_busy = 0
     serve_rx_buffer(nic, 20)
     queue.cached, queue.requested = 2, 0
     serve_rx_buffer(nic, 50)
-    assert stamped(nic, place, "seen_fs", "started_fs") == [20, 50]
-    place = received_by_vf1(nic, 60)
+    assert in_ring(nic, 0, "buffered_fs", "seen_fs", "started_fs") == [5, 20, 50]
+    received_by_vf1(nic, 60)
     nic.rx_dma_busy = 0
     serve_rx_buffer(nic, 80)
-    assert stamped(nic, place, "seen_fs", "started_fs") == [80, 80]
+    assert in_ring(nic, 1, "buffered_fs", "seen_fs", "started_fs") == [60, 80, 80]
 
 
 def test_a_frame_behind_one_that_is_dropped_has_waited_for_the_engine_alone():
@@ -239,11 +246,12 @@ def test_a_frame_behind_one_that_is_dropped_has_waited_for_the_engine_alone():
     queue = nic.rx_queue[VF1]
     received_by_vf1(nic, 10)
     nic.rx_queue[VF0].cached = 1
-    place = received_by_vf1(nic, 15)
+    received_by_vf1(nic, 15)
     nic.rx_fifo.ring[1].queue = VF0
     queue.known = queue.requested = 0
     serve_rx_buffer(nic, 40)
-    assert stamped(nic, place, "seen_fs", "started_fs") == [40, 40]
+    slot = nic.finished[nic.rx_queue[VF0].first]
+    assert (slot.buffered_fs, slot.seen_fs, slot.started_fs) == (15, 40, 40)
 
 
 def test_a_finished_journey_is_counted_part_by_part_and_logged():
@@ -267,10 +275,13 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     names = STAMPS[STAMPS.index("written_fs") :]
     found = [[int(nic.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
-    sums = nic.part_sums[bucket(710 * NS)]
-    assert [sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [200, 100, 200, 100, 100, 10]
+    assert [nic.part_sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [500, 100, 300, 200, 200, 30]
+    sampled = nic.sampled_parts[bucket(710 * NS)]
+    assert sampled.n == 1
+    assert [sampled.sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [200, 100, 200, 100, 100, 10]
     assert (nic.to_guest.n, nic.to_guest.sum_fs) == (2, (710 + 620) * NS)
-    assert nic.histogram[layout.GUEST_HISTOGRAM, bucket(620 * NS)] == 1
+    counts = nic.latency_counts[bucket(620 * NS)]
+    assert (counts.n_to_guest, counts.to_guest_fs) == (1, 620 * NS)
 
 
 def test_a_journey_log_that_fills_stops_the_run_in_time():

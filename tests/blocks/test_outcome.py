@@ -141,7 +141,7 @@ def test_a_delivery_is_measured(deliver):
     assert (latency.n, latency.lowest_fs, latency.highest_fs, latency.sum_fs) == (1, 900 * NS, 900 * NS, 900.0 * NS)
     assert (from_doorbell.n, from_doorbell.lowest_fs) == (1, 700 * NS)
     assert nic.histogram[layout.FIRST_FLOW_HISTOGRAM, bucket(900 * NS)] == 1
-    assert nic.histogram[layout.DOORBELL_HISTOGRAM, bucket(700 * NS)] == 1
+    assert nic.latency_counts[bucket(700 * NS)].n_from_doorbell == 1
     assert nic.flow[FLOW].n_bytes == 64
     assert nic.counters.delivered_bytes == (64 if deliver is delivered_to_guest else 0)
 

@@ -28,7 +28,7 @@ def adapter(cached=8, driver=None, host=None, **nic):
 def buffer(nic, n_bytes, queue=VF0):
     """Put a copy into the Rx buffer."""
     fifo = nic.rx_fifo
-    copy = fifo.ring[fifo.tail & (layout.COPY_CAP - 1)]
+    copy = fifo.ring[fifo.tail & fifo.mask]
     copy.n_bytes, copy.queue, copy.group = n_bytes, queue, -1
     nic.copy_kind[0].function, nic.copy_kind[0].flow = VF0, 0
     fifo.tail += 1

@@ -33,11 +33,11 @@ def picks(nic, n=10**6, now_fs=0):
     """Pick up to n frames as fast as their reads go; return (function, bytes) in order."""
     found = []
     while len(found) < n:
-        before = int(nic.grant_tail)
+        before = int(nic.grants.tail)
         pick(nic, now_fs)
-        if nic.grant_tail == before:
+        if nic.grants.tail == before:
             break
-        frame = nic.grant[before & (layout.GRANT_CAP - 1)]
+        frame = nic.grants.ring[before & nic.grants.mask]
         queue = nic.tx_queue[frame.queue]
         found.append((int(queue.function), int(frame.n_bytes)))
         nic.reads.left_bytes = 0  # as if all its reads had tags
@@ -211,7 +211,7 @@ def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
     nic.loopback.tail = layout.COPY_CAP - 6
     cache_frames(nic, VF0, [60] * 4)
     assert len(picks(nic)) == 2
-    nic.grant_head += 2  # both are through the switch
+    nic.grants.head += 2  # both are through the switch
     nic.loopback.tail += 4
     assert picks(nic) == []
     nic.loopback.head += 1

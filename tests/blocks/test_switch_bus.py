@@ -90,7 +90,7 @@ def test_the_uplinks_fifo_is_finite():
 
 def test_a_frame_is_switched_when_it_has_passed():
     nic = adapter(**CORE)
-    into_pipeline(nic, 0, nic.grant[granted(nic, 0)])
+    into_pipeline(nic, 0, nic.grants.ring[granted(nic, 0)])
     assert kinds(nic.loopback) == []
     grant_bus(nic, 2 * CYCLE)
     bus_passed(nic, 9 * CYCLE)

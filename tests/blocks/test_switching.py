@@ -6,6 +6,7 @@ import pytest
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.rings import entered
 from hwmodel.kernels.switching import (
     frame_in,
     into_pipeline,
@@ -17,7 +18,6 @@ from hwmodel.kernels.switching import (
 )
 from tests.blocks.idle_machine import NS, PORT_VF0, PORT_VF1, UPLINK, VF0, VF1, machine
 
-MASK = layout.COPY_CAP - 1
 FULL, OVERSIZE, LIMITED = (DropReason[name].value for name in ("RX_BUFFER_FULL", "OVERSIZE", "RATE_LIMITED"))
 NO_DESTINATION = DropReason.NO_DESTINATION.value
 
@@ -39,18 +39,18 @@ def adapter(**blocks):
 
 def granted(nic, template, n_bytes=60, is_wire=0):
     """Let the scheduler pick a frame: it stands in the Tx buffer, one read left."""
-    number = int(nic.grant_tail)
-    frame = nic.grant[number]
+    number = int(nic.grants.tail)
+    frame = nic.grants.ring[number & nic.grants.mask]
     frame.template, frame.n_bytes, frame.queue, frame.is_wire, frame.reads_left = template, n_bytes, VF0, is_wire, 1
     frame.index = -1
-    nic.grant_tail += 1
+    entered(nic, nic.grants)
     if not is_wire:
         nic.tx_buffer.level += n_bytes
     return number
 
 
 def comes_in(nic, number, now_fs=0):
-    nic.grant[number].reads_left = 0
+    nic.grants.ring[number & nic.grants.mask].reads_left = 0
     frame_in(nic, now_fs, number)
 
 
@@ -59,7 +59,7 @@ def switched(nic, template, n_bytes=60, now_fs=0, is_wire=0):
 
 
 def kinds(fifo):
-    return [int(fifo.ring[i & MASK].copy_kind) for i in range(fifo.head, fifo.tail)]
+    return [int(fifo.ring[i & fifo.mask].copy_kind) for i in range(fifo.head, fifo.tail)]
 
 
 # ---- Order ----
@@ -73,7 +73,7 @@ def test_frames_go_on_in_the_order_in_which_they_were_picked():
     assert kinds(nic.loopback) == []
     comes_in(nic, numbers[0])
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(3)] == [61, 62, 63]
-    assert nic.grant_head == nic.grant_tail
+    assert nic.grants.head == nic.grants.tail
     assert nic.function[VF0].read_bytes == 61 + 62 + 63 + 3 * 4
 
 
@@ -81,7 +81,7 @@ def test_a_descriptor_is_done_when_its_frame_is_in_though_it_waits_for_others():
     nic = adapter()
     granted(nic, 0)
     late = granted(nic, 0)
-    nic.grant[late].queue = VF1
+    nic.grants.ring[late].queue = VF1
     comes_in(nic, late)
     assert nic.done_queue == VF1
 
@@ -235,7 +235,7 @@ def test_the_pipeline_is_a_first_in_first_out_server():
         while nic.events.next_at[layout.PIPELINE] <= at_ns * NS:
             through.append(int(nic.events.next_at[layout.PIPELINE]) // NS)
             pipeline_done(nic, through[-1] * NS)
-        frame = nic.grant[granted(nic, 0, 60 + i)]
+        frame = nic.grants.ring[granted(nic, 0, 60 + i)]
         into_pipeline(nic, at_ns * NS, frame)
     through.append(int(nic.events.next_at[layout.PIPELINE]) // NS)
     pipeline_done(nic, 600 * NS)
@@ -247,7 +247,7 @@ def test_the_pipeline_is_a_first_in_first_out_server():
 
 def test_without_a_limit_the_pipeline_takes_no_time():
     nic = adapter()
-    into_pipeline(nic, 5, nic.grant[granted(nic, 0)])
+    into_pipeline(nic, 5, nic.grants.ring[granted(nic, 0)])
     assert kinds(nic.loopback) == [0]
 
 
@@ -259,7 +259,7 @@ def test_a_copy_goes_into_the_ring_that_its_hash_names(index, word, expected):
     """Two rings a function, VF1 has 4 and 5. A recorded frame has a hash of its own, others that of their template."""
     nic = adapter(nic={"queues_per_vf": 2})
     nic.copy_kind[0].queue_hash = 0 if index >= 0 else word
-    frame = nic.grant[granted(nic, 0)]
+    frame = nic.grants.ring[granted(nic, 0)]
     frame.index, frame.hash = index, word if index >= 0 else 0
     switch_frame(nic, 0, frame)
     assert nic.loopback.ring[0].queue == expected

@@ -55,7 +55,7 @@ class Servers:
         if key != self._wire_key:
             self._wire_key = key
             if key[0]:
-                copy = self._mac["ring"][key[1] & (layout.COPY_CAP - 1)]
+                copy = self._mac["ring"][key[1] & int(self._mac["mask"])]
                 end_fs = int(self._nic["events"]["next_at"][layout.WIRE])
                 start_fs = end_fs - self._wire_fs(int(copy["n_bytes"]))
                 self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)

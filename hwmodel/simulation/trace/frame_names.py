@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.kernels import layout
-
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
@@ -27,7 +25,7 @@ class FrameNames:
         self._finished = nic["finished"]
         self._rx_queue = nic["rx_queue"]
         self._tx_queue = nic["tx_queue"]
-        self._grant = nic["grant"]
+        self._grants = nic["grants"]
 
     def owner(self, ring_queue: int) -> str:
         """Return the function that a ring belongs to."""
@@ -68,7 +66,7 @@ class FrameNames:
 
     def granted(self, grant: int) -> str:
         """Return the id of a frame that the scheduler has picked."""
-        return self.at(int(self._grant[grant & (layout.GRANT_CAP - 1)]["journey"]))
+        return self.at(int(self._grants["ring"][grant & int(self._grants["mask"])]["journey"]))
 
     def received(self, ring_queue: int, first: int, n: int) -> Iterator[str]:
         """Give the ids of frames written to an Rx ring, by their numbers in the ring."""

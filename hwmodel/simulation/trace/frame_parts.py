@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels.journey_layout import STAMPS
+from hwmodel.kernels.journey_layout import JOURNEY, STAMPS, WHOLE_JOURNEY
 from hwmodel.simulation.trace.frame_names import WIRE, FrameNames
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
@@ -34,6 +34,13 @@ PARTS = {
     "raised_fs": (ADAPTER, "waits for the interrupt"),
     "visible_fs": (MEMORY, "interrupt"),
     "taken_fs": (RECEIVER, "waits for the guest"),
+}
+# The stamps that frames have up to a count of their Rx ring.
+STAMPED_BY = {
+    "started": ("buffered_fs", "seen_fs", "started_fs"),
+    "landed": ("written_fs",),
+    "written_back": ("writeback_started_fs", "written_back_fs"),
+    "visible": ("raised_fs", "visible_fs"),
 }
 PICKED, PAYLOAD_IN, SWITCHED, STARTED = (
     STAMPS.index(f"{name}_fs") for name in ("picked", "payload_in", "switched", "started")
@@ -95,9 +102,19 @@ def n_stamped(stamps: Sequence[int]) -> int:
     return (later[-1] if later else PICKED) + 1
 
 
-def under_way(pool: Any) -> Any:
-    """Return the journeys that have begun and not ended; `pool` is the state's."""
+def under_way(nic: Any) -> Any:
+    """Return the journeys that have begun and not ended, with the stamps that they have in the Rx rings."""
+    pool = nic["journeys"]
     is_open = np.ones(int(pool["n_used"]) + 1, bool)
     is_open[0] = False
     is_open[pool["free"][: int(pool["n_free"])]] = False
-    return pool["slot"][np.flatnonzero(is_open)]
+    found = np.zeros(len(is_open), WHOLE_JOURNEY)
+    for name in JOURNEY.names or ():
+        found[name] = pool["slot"][name][: len(found)]
+    for queue in nic["rx_queue"][: int(nic["limits"]["n_queues"])]:
+        for count, names in STAMPED_BY.items():
+            at = np.arange(int(queue["taken"]), int(queue[count])) & int(queue["mask"])
+            slots = nic["finished"][int(queue["first"]) + at]
+            for name in names:
+                found[name][slots["journey"]] = slots[name]
+    return found[is_open]

@@ -78,7 +78,8 @@ class LinkTlps:
     def _started(
         self, direction: str, link: Any, before: tuple[int, int, int], after: tuple[int, int, int]
     ) -> StartedTlp:
-        entry = (link["second"] if link["sends_second"] else link["first"])["ring"][int(link["slot"])]
+        queue = link["second"] if link["sends_second"] else link["first"]
+        entry = queue["ring"][int(link["place"]) & int(queue["mask"])]
         end_fs = int(link["busy_until_fs"])
         dllp_fs = (after[2] - before[2]) * self._pair_fs
         start_fs = end_fs - (after[0] - before[0])
@@ -142,7 +143,7 @@ class LinkTlps:
         """Give the posted transactions that wait in a direction, the one begun but not ended among them."""
         queue = self._links[direction]["first"]
         for place in range(int(queue["head"]), int(queue["tail"])):
-            yield queue["ring"][place & (layout.TLP_CAP - 1)]
+            yield queue["ring"][place & int(queue["mask"])]
 
     def _first_numbers(self) -> dict[tuple[int, int], int]:
         """Find, for each kind and ring, the number of the frame that the next TLP of this kind begins with."""
@@ -186,8 +187,8 @@ def _sums(link: Any) -> tuple[int, int, int]:
 def _unread(nic: Any) -> Counter[int]:
     """Count the frames of each Tx ring that are picked and not in yet."""
     found: Counter[int] = Counter()
-    for place in range(int(nic.grant_head), int(nic.grant_tail)):
-        grant = nic["grant"][place & (layout.GRANT_CAP - 1)]
+    for place in range(int(nic.grants.head), int(nic.grants.tail)):
+        grant = nic["grants"]["ring"][place & int(nic["grants"]["mask"])]
         found[int(grant["queue"])] += int(grant["reads_left"] > 0)
     return found
 
@@ -196,7 +197,8 @@ def _flying_tx_interrupts(nic: Any) -> Counter[int]:
     """Count the frames whose Tx interrupt is on its way to the host, and not in its memory yet."""
     found: Counter[int] = Counter()
     if nic.up.is_busy and not nic.up.sends_second:
-        _count_interrupt(found, nic.up.first.ring[int(nic.up.slot)])
+        posted = nic.up.first
+        _count_interrupt(found, posted.ring[int(nic.up.place) & int(posted.mask)])
     for lane, ring in ((layout.UP_ARRIVAL, nic.up_arrivals.ring), (layout.IN_MEMORY, nic.memory_writes.ring)):
         pending = nic["events"]["lane"][lane]
         for place in range(int(pending["head"]), int(pending["tail"])):

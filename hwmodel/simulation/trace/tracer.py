@@ -163,7 +163,7 @@ class Recording:
 
     def finish(self, now_fs: int) -> None:
         """Note what is under way at the end, and what the document says of itself."""
-        self._parts.add(under_way(self._nic["journeys"]), now_fs, finished=False)
+        self._parts.add(under_way(self._nic), now_fs, finished=False)
         self._reads.finish(now_fs)
         self._tlps.finish()
         self.facts = {
