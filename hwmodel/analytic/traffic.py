@@ -93,7 +93,6 @@ def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
         sent=sent,
         received=received,
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
-        first=parts[0][0].first,
     )
 
 
