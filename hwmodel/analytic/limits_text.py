@@ -80,8 +80,8 @@ def _ceiling_lines(limits: Limits) -> list[str]:
     are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
     result = (
         f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
-        + (f" beside {float(beside / 10**6):.4f} M of a given rate; delivered in all " if beside else "; delivered ")
-        + f"{limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
+        + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
+        + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
         f"limited by {limits.limited_by}."
     )
     return [*_table([heading, *rows], right={1, 2, 3}), result]
