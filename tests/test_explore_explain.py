@@ -57,6 +57,9 @@ def test_what_is_equally_full_is_made_larger_at_once_too():
     (both,) = named_together(config, relaxations_of(config), tie)
     assert both.resources == ("switch.bus + wire.tx",)
     assert named_together(config, relaxations_of(config), dataclasses.replace(tie, also=())) == []
+    other_sides = dataclasses.replace(tie, resource="driver.rx", also=("pcie.down",), keys=("driver.frame_time",))
+    (both,) = named_together(config, relaxations_of(config), other_sides)
+    assert both.resources == ("driver.rx + pcie.down",)
 
 
 def test_a_run_without_a_rate_has_no_gain():
