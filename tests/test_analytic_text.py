@@ -1,10 +1,13 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from hwmodel import analytic
 from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.analytic.limits_text import dma_text, limits_text
 from hwmodel.results import PARTS
+from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
 
 
@@ -24,6 +27,24 @@ def test_the_result_stands_below_the_ceilings():
     assert re.search(r"^pcie.up +1809 B .* 1.1027 ", text, re.MULTILINE)
     assert "delivered 1.1027 M frames/s, 13.39 Gb/s; limited by up." in text
     assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
+
+
+def test_what_is_delivered_beside_or_as_copies_is_no_contradiction():
+    flows = {"workload.pattern": "flows", "workload.flows": [["vf0", "vf1", "2Gbps"], ["vf2", "vf3", None]]}
+    text = limits_text(limits(demo(flows)))
+    # 2 Gb/s of 1518 B are 0.1647 M of the link's 1.1027 M frames.
+    assert "At most 0.9380 M frames/s offered beside 0.1647 M of a given rate; delivered 1.1027 M frames/s" in text
+    text = limits_text(limits(demo({"workload.pattern": "broadcast"})))
+    assert re.search(r"offered; delivered [\d.]+ M copies/s", text)
+
+
+def test_what_ends_at_the_wire_has_its_tags_there():
+    """A full wire: 10 Gb/s times the frame with its 8 B of E-TAG by that and 20 B more, as a run counts it."""
+    found = limits(demo({"switch.mode": "e_tag", "workload.pattern": "to_wire"}))
+    assert found.limited_by == "wire.tx"
+    assert found.gbps == pytest.approx(10 * 1526 / 1546)
+    config = demo({"switch.mode": "e_tag", "workload.pattern": "to_wire", "run.duration": "5ms"})
+    assert simulate(config).wire.tx_gbps == pytest.approx(found.gbps, rel=0.002)
 
 
 def test_mixed_sizes_and_outside_frames():

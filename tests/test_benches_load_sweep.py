@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benches.load_sweep import Case, falls, is_told, measure, row
+from hwmodel.config import config_from_mapping
 from hwmodel.report import summary
 from hwmodel.report.falling_latency import falling_latency_sentences
 from hwmodel.results import Bottleneck, Latency
@@ -87,6 +88,26 @@ def test_the_batch_or_timer_is_named(parts, blocks, words):
     found = list(falling_latency_sentences(result_with(parts=parts, **blocks)))
     assert len(found) == (words is not None)
     assert words is None or re.search(words, found[0])
+
+
+def test_no_moderation_is_none_in_whatever_unit_the_configuration_has_it():
+    """A resolved configuration writes the default as 0ns, a file may have 0us."""
+    blocks = {
+        "driver": {"rx_interrupt_batch": 16, "moderation": config_from_mapping({}).resolved()["driver"]["moderation"]}
+    }
+    (text,) = falling_latency_sentences(
+        result_with(parts={"interrupt_moderation": 700.0, "payload_read": 300.0}, **blocks)
+    )
+    assert text.endswith("driver.rx_interrupt_batch 16 without driver.moderation.")
+
+
+def test_a_batch_that_a_higher_load_cannot_fill_sooner_is_not_told():
+    result = result_with(parts={"writeback_batch": 600.0, "payload_read": 400.0})
+    assert list(falling_latency_sentences(result))
+    full = replace(result, bottleneck=replace(OFFERED, resource="pcie.up"))
+    assert not list(falling_latency_sentences(full))
+    saturated = replace(result, config=result.config | {"workload": {"pattern": "pairs", "load": "saturate"}})
+    assert not list(falling_latency_sentences(saturated))
 
 
 def test_senders_in_step_are_told_where_the_median_shows_them():

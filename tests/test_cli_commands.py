@@ -81,7 +81,7 @@ def test_explain_prints_the_answer_and_a_table_and_stores_both(tmp_path, capsys)
     path = tmp_path / "r.json"
     text = output_of(capsys, "explain", DEMO, *short, "--json", str(path))
     assert text.startswith("pcie.up made larger (pcie.lanes: 4 -> 8) gains most: +")
-    assert "they agree" in text.splitlines()[0] and "nic.tx_ring: 512 -> 1024" in text
+    assert "The run itself names pcie.up too." in text.splitlines()[0] and "nic.tx_ring: 512 -> 1024" in text
     stored = json.loads(path.read_text(encoding="utf-8"))
     assert stored["relaxed"][0]["resource"] == stored["bottleneck"]["resource"] == "pcie.up"
     assert stored["relaxed"][0]["is_bottleneck"] and stored["bottleneck"]["keys"] == ["pcie.lanes", "pcie.generation"]

@@ -85,13 +85,17 @@ CONTRADICTIONS = [
      "more are enough"),
     ("workload: {frame_bytes: 1519}",
      "c.yaml:1:25: workload.frame_bytes: frames of 1519 B would all drop as OVERSIZE: max_frame is 1518B at "
-     "vf0 and 7 more (--set switch.ports.vf0.max_frame=1519B)"),
+     "vf0 and 7 more (--set switch.ports.all.max_frame=1519B)"),
     ("workload: {frame_bytes: 512}\nswitch: {ports: [{name: vf3, max_frame: 256B}]}",
      "c.yaml:1:25: workload.frame_bytes: frames of 512 B would all drop as OVERSIZE: max_frame is 256B at vf3 "
      "(--set switch.ports.vf3.max_frame=512B)"),
     ("workload: {sizes: [[64, 1], [2000, 1]]}",
      "c.yaml:1:29: workload.sizes.1: frames of 2000 B would all drop as OVERSIZE: max_frame is 1518B at vf0 "
-     "and 7 more (--set switch.ports.vf0.max_frame=2000B)"),
+     "and 7 more (--set switch.ports.all.max_frame=2000B)"),
+    # An own entry outweighs `all`, so that `all` would not help.
+    ("workload: {frame_bytes: 512}\nswitch: {ports: [{name: vf3, max_frame: 256B}, {name: vf4, max_frame: 256B}]}",
+     "c.yaml:1:25: workload.frame_bytes: frames of 512 B would all drop as OVERSIZE: max_frame is 256B at vf3 "
+     "and 1 more (--set switch.ports.vf3.max_frame=512B)"),
     ("workload: {external: {rate: 1Gbps, frame_bytes: 1600}}",
      "c.yaml:1:49: workload.external.frame_bytes: frames of 1600 B would all drop as OVERSIZE: max_frame is "
      "1518B at pf (--set switch.ports.pf.max_frame=1600B)"),
@@ -161,8 +165,8 @@ CONTRADICTIONS = [
     ("workload: {external: {rate: 1Gbps, arrivals: on_off, peak_rate: 500Mbps}}",
      "c.yaml:1:65: workload.external.peak_rate: the peak 500Mbps is not above the mean 1Gbps"),
     ("workload: {frame_bytes: 64, external: {rate: 8Gbps}}",
-     "c.yaml:1:46: workload.external.rate: 8Gbps of these frames is more than a port of 10Gbps carries, about "
-     "7619Mbps and 20 B a frame"),
+     "c.yaml:1:46: workload.external.rate: 8Gbps of these frames is more than a port of 10Gbps carries: about "
+     "7619Mbps of them, beside preamble and gap (20 B each)"),
     ("workload: {pcap_time: asap}", "c.yaml:1:23: workload.pcap_time: pcap_time needs a pcap"),
 ]  # fmt: skip
 

@@ -163,6 +163,10 @@ def test_files_that_are_none(tmp_path, monkeypatch):
     with pytest.raises(InputError) as refusal:
         load_config("c.yam")
     assert refusal.value.lines == ["c.yam: no such file (did you mean c.yaml?)"]
+    (tmp_path / "switch_bridge.yaml").write_text("{}")
+    with pytest.raises(InputError) as refusal:
+        load_config("nothere.yaml")  # alike in its ending alone
+    assert refusal.value.lines == ["nothere.yaml: no such file"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing but words\n", "---\n", "null\n"])

@@ -61,7 +61,7 @@ def test_it_can_be_set():
           "ports"]),
         ("{name: all, max_frame: 256B}",
          ["c.yaml:1:41: switch.ports.all.max_frame: frames of 1518 B would all drop as OVERSIZE: max_frame is 256B at "
-          "vf0 and 7 more (--set switch.ports.vf0.max_frame=1518B)"]),
+          "vf0 and 7 more (--set switch.ports.all.max_frame=1518B)"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_once_and_at_its_place(entries, lines):

@@ -12,11 +12,11 @@ from tests.run_cases import POLLED, merged
 REFUSED = [
     # 64 of 84 B are frame bits: 7.619 Gb/s of 10.
     ("workload: {pattern: flows, frame_bytes: 64, flows: [[uplink, vf0, 8Gbps]]}",
-     "c.yaml:1:53: workload.flows.0: 8Gbps of these frames is more than a port of 10Gbps carries, about 7619Mbps and "
-     "20 B a frame"),
+     "c.yaml:1:53: workload.flows.0: 8Gbps of these frames is more than a port of 10Gbps carries: about 7619Mbps of "
+     "them, beside preamble and gap (20 B each)"),
     ("workload: {pattern: flows, frame_bytes: 64, load: 8Gbps, flows: [[uplink, vf0], [vf0, vf1]]}",
-     "c.yaml:1:51: workload.load: 8Gbps of these frames is more than a port of 10Gbps carries, about 7619Mbps and "
-     "20 B a frame"),
+     "c.yaml:1:51: workload.load: 8Gbps of these frames is more than a port of 10Gbps carries: about 7619Mbps of "
+     "them, beside preamble and gap (20 B each)"),
     ("workload: {pattern: flows, load: 2.5, flows: [[uplink, vf0], [vf0, vf1]]}",
      "c.yaml:1:34: workload.load: the frames from the wire, all together, take 125 % of a port of 10Gbps, counting "
      "each with 20 B"),
@@ -26,11 +26,11 @@ REFUSED = [
      "c.yaml:1:36: workload.flows.0: the frames from the wire, all together, take 152 % of a port of 10Gbps, counting "
      "each with 20 B"),
     ("workload: {load: 1Gbps, arrivals: on_off, peak_rate: 12Gbps, pattern: flows, flows: [[uplink, vf0]]}",
-     "c.yaml:1:54: workload.peak_rate: 12Gbps of these frames is more than a port of 10Gbps carries, about 9869Mbps "
-     "and 20 B a frame"),
+     "c.yaml:1:54: workload.peak_rate: 12Gbps of these frames is more than a port of 10Gbps carries: about 9869Mbps "
+     "of them, beside preamble and gap (20 B each)"),
     ("port: {rate: 1Gbps}\nworkload: {external: {rate: 500Mbps, arrivals: on_off, peak_rate: 2Gbps}}",
-     "c.yaml:2:67: workload.external.peak_rate: 2Gbps of these frames is more than a port of 1Gbps carries, about "
-     "986Mbps and 20 B a frame"),
+     "c.yaml:2:67: workload.external.peak_rate: 2Gbps of these frames is more than a port of 1Gbps carries: about "
+     "986Mbps of them, beside preamble and gap (20 B each)"),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwmodel.cli.arguments import build_parser
+from hwmodel.config import load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +22,15 @@ SHELL_LINES = [
 def test_commands_parse_and_name_files_that_exist(line):
     parsed = build_parser().parse_args(shlex.split(line, comments=True)[1:])
     assert (ROOT / parsed.config).is_file()
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL_LINES if line.startswith("hwmodel ")])
+def test_what_commands_set_goes_with_their_file(line, tmp_path, monkeypatch):
+    """A capture of the reader's own stands where the command looks for it."""
+    (tmp_path / "traffic.pcap").write_bytes((ROOT / "configs" / "example.pcap").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    parsed = build_parser().parse_args(shlex.split(line, comments=True)[1:])
+    load_config(ROOT / parsed.config, parsed.overrides)
 
 
 def test_the_readme_has_commands_and_targets():

@@ -58,6 +58,15 @@ def test_latency_marks_are_written_and_the_curve_ends_at_all_frames():
     assert "latency, µs" in words_of(svg)
 
 
+def test_the_curve_goes_through_its_marks_and_ends_at_the_longest():
+    """Two buckets of 0.8 % hold all frames: between their ends the curve knows the percentiles and no more."""
+    ends = [(4_071_000.0, 12), (4_140_000.0, 88)]
+    svg = figures.latency_distribution("k", ends, {"p50": 4_125_000.0, "p99": 4_125_500.0}, 4_066_000.0, 4_127_000.0)
+    assert max(numbers_in(words_of(svg)) - {0.0}) < 4_140
+    beyond = figures.latency_distribution("k", ends, {"p50": 4_125_000.0, "p99": 4_125_500.0}, 4_066_000.0)
+    assert svg != beyond
+
+
 def test_a_wide_spread_of_latencies_gets_a_logarithmic_axis():
     points = [(10.0**power, 10) for power in range(1, 9)]
     words = words_of(figures.latency_distribution("k", points, {"p50": 1e4}, 5.0))

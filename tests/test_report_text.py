@@ -19,11 +19,12 @@ from hwmodel.report.quantities import (
     page_time,
     percent_text,
     printable,
+    span_text,
     three_digits,
     time_text,
 )
 from hwmodel.report.reading import bytes_per_frame, headline, largest_part_sentence, stall_shares
-from hwmodel.results import Bottleneck, Latency, Result, Stalls, VmResult, Window, Wire
+from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
 from tests.sample_result import many_vfs_result, old_mapping, sample_result, unmeasured_result
 
 
@@ -72,6 +73,56 @@ def test_the_senders_wait_is_told_where_it_matters():
     waiting = Latency(min=0.0, mean=2e6, p50=2e6, p99=4e6, p999=5e6, max=6e6, count=5000)
     told = summary(sample_result(sender_wait_ns=waiting))
     assert "Latency, offered to posted (the sender's wait): p50 2.00 ms, p99 4.00 ms" in told
+
+
+def overloaded_result(**changes):
+    wait = Latency(min=0.0, mean=2e6, p50=2e6, p99=4e6, p999=5e6, max=6e6, count=5000)
+    config = {"nic": {"tx_ring": 512}, "workload": {"pattern": "pairs", "load": 1.2}}
+    full = {"tx_ring": QueueDepth(mean=500.0, max=511)}
+    return sample_result(**{"sender_wait_ns": wait, "config": config, "queues": full, **changes})
+
+
+def test_an_overload_says_that_rings_are_full_and_that_the_senders_wait_grows():
+    told = [line for line in summary(overloaded_result()).splitlines() if "more is offered than gets through" in line]
+    assert [line.partition(":")[0] for line in told] == [
+        "Latency, post to delivery", "Latency, offered to posted (the sender's wait)",
+    ]  # fmt: skip
+    gets_through = Bottleneck(resource="offered_load", utilization=0.3, why="", keys=())
+    assert "more is offered" not in summary(overloaded_result(bottleneck=gets_through))
+
+
+def test_a_capture_that_fills_no_ring_is_not_said_to_wait_in_one():
+    workload = {"workload": {"pcap": "c.pcap", "pcap_time": "asap"}, "nic": {"tx_ring": 512}}
+    assert "full Tx ring" in summary(overloaded_result(config=workload))
+    assert "full Tx ring" not in summary(
+        overloaded_result(config=workload, queues={"tx_ring": QueueDepth(mean=9.0, max=22)})
+    )
+
+
+def test_a_loss_stands_under_the_answer():
+    totals = dataclasses.replace(sample_result().totals, offered_frames=1000, dropped_frames=250)
+    text = summary(sample_result(totals=totals, drops={"RX_BUFFER_FULL": 200, "SPOOFED": 50}))
+    assert text.splitlines()[2] == "Of the frames offered 25.0 % were dropped (RX_BUFFER_FULL 200, SPOOFED 50)."
+    assert "Of the frames offered" not in summary(sample_result(totals=dataclasses.replace(totals, dropped_frames=1)))
+
+
+def test_a_limit_that_holds_nothing_back_is_not_said_to_be_idle():
+    policed = Bottleneck(resource="rate_limit", utilization=0.0, why="", keys=())
+    assert headline(sample_result(bottleneck=policed)).endswith("; limited by rate_limit")
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "end_ns", "words"),
+    [
+        (1e6, 21e6, "1.00 ms to 21.0 ms"),
+        (24_400_900, 24_458_800, "24.401 ms to 24.459 ms"),
+        (2.54e9, 2.56e9, "2.540 s to 2.560 s"),
+        (0, 300_000, "0 ns to 300 us"),
+        (0, 0, "0 ns to 0 ns"),
+    ],
+)
+def test_a_window_is_written_with_digits_that_say_how_long_it_is(start_ns, end_ns, words):
+    assert span_text(start_ns, end_ns) == words
 
 
 def test_what_a_window_cannot_give_is_said_to_be_unmeasured():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.results import KEYS, RESOURCES, LinkCost, Observation, find_bottleneck
+from hwmodel.results import KEYS, RESOURCES, Observation, find_bottleneck
 from hwmodel.results.bottleneck_text import sentence
 
 
@@ -27,6 +27,10 @@ BLOCKED = {"nic.rx_buffer": 1.0, "nic.tx_buffer": 1.0}
 OPEN = {"open_load": True}
 RING_FULL = {"tx_ring_full_share": 1.0}
 CASES = {
+    "a lossy load that came in above its mean rate": (
+        {"pcie.up": 0.6}, {}, {**OPEN, "demand_use": 0.99, "drops": {"TX_RING_FULL": 280}, "tx_ring_full_share": 0.03},
+        "nic.tx_ring", 0.03),
+    "a capture that ended before a ring was full": ({"pcie.up": 0.12}, {}, {}, "offered_load", 0.12),
     "the link toward the host": ({"pcie.up": 0.994, "pcie.down": 0.94}, {}, {}, "pcie.up", 0.994),
     "the link from the host": ({"pcie.up": 0.9, "pcie.down": 0.99}, {}, {}, "pcie.down", 0.99),
     "the busier of two full directions": ({"pcie.up": 0.986, "pcie.down": 0.999}, {}, {}, "pcie.down", 0.999),
@@ -262,25 +266,6 @@ def test_whatever_was_seen_has_a_name_and_a_sentence(busy, waits, drops, is_open
 
 def why(busy: dict[str, float], waits: dict[str, float] | None = None, **more: object) -> str:
     return find_bottleneck(observation(busy, waits, **more)).why
-
-
-def test_the_sentence_on_the_link_has_the_bytes_of_a_frame():
-    cost = LinkCost(bytes_per_frame=1808.96, payload_bytes_per_frame=1516.0)
-    assert why({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost) == (
-        "The link toward the host is busy 99.4 % of the window: each 1518 B frame costs 1809 B there, "
-        "1516 B of it payload."
-    )
-    assert why({"pcie.down": 0.994}, frame_bytes=353.75, down=cost) == (
-        "The link from the host is busy 99.4 % of the window: a frame of 353.8 B on average costs 1809 B there, "
-        "1516 B of it payload."
-    )
-    assert why({"pcie.up": 1.0}) == "The link toward the host is busy 100.0 % of the window."
-
-
-def test_the_sentence_on_the_link_says_that_mirrored_copies_count():
-    cost = LinkCost(bytes_per_frame=2019.4, payload_bytes_per_frame=1705.5)
-    seen = observation({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost, has_mirrored=True)
-    assert find_bottleneck(seen).why.endswith("costs 2019 B there, 1706 B of it payload, mirrored copies included.")
 
 
 @pytest.mark.parametrize("waits", [{"pcie.tags": 0.9}, {POSTED: 0.9, **BLOCKED}])

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire
+from hwmodel.simulation import simulate
 from hwmodel.simulation.intervals import PLACES, sureness_of, too_wide
 from hwmodel.simulation.marks import COUNTS, Mark
 from hwmodel.simulation.measurement import LATENCIES
@@ -234,6 +236,22 @@ def test_a_rate_is_known_no_better_than_what_was_offered():
     found = sureness_of(result_with(STEADY, [500.0] * 4000), UnevenlyOffered(offered), 1).intervals["totals.mpps"]
     # By hand: 40 steps of 100 +/- 10 frames, so 4000 +/- 63; two standard deviations are 3.2 %.
     assert (found[1] - found[0]) / (found[1] + found[0]) == pytest.approx(0.032, rel=0.3)
+    # In a closed loop they come when others have left: what leaves is all that there is to know.
+    marks = UnevenlyOffered(offered)
+    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, 1, is_open=False).intervals["totals.mpps"]
+    assert (found[1] - found[0]) / (found[1] + found[0]) < 0.001
+
+
+def test_a_full_link_is_known_though_slots_come_free_in_bursts():
+    """Rings get 32 slots at once, of one VM after the other; the link is full all the time."""
+    config = config_from_mapping({
+        "nic": {"vfs": 8}, "workload": {"pattern": "broadcast"}, "run": {"warmup": "10ms", "duration": "10ms"},
+    })  # fmt: skip
+    result = simulate(config)
+    assert result.pcie.up.utilization > 0.99
+    low, high = result.intervals["totals.gbps"]
+    burst_gbps = config.driver.rx_interrupt_batch * 1518 * 8 / 10e6
+    assert (high - low) / 2 <= max(burst_gbps, 0.02 * result.totals.gbps)
 
 
 def test_what_is_not_known_is_not_precise():

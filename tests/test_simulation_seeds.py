@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from statistics import mean, stdev
 
@@ -65,7 +66,8 @@ def test_a_figure_that_some_seeds_lack_is_of_the_others():
     assert 0 < len(known) < 7
     assert gbps.mean == pytest.approx(mean(known))
     lacking = {seed for seed, value in zip(gbps.seeds, gbps.values, strict=True) if value is None}
-    warned = {int(text.split()[1].rstrip(":")) for text in found.warnings if text.startswith("Seed ")}
+    heads = [text.partition(": ")[0] for text in found.warnings]
+    warned = {int(seed) for head in heads for seed in re.findall(r"\d+", head.removesuffix(", in seed 6"))}
     assert lacking <= warned
 
 
@@ -86,7 +88,8 @@ def test_a_spread_is_read_back(together):
 
 
 def test_a_warning_says_in_how_many_seeds_it_stands(monkeypatch):
-    said = {7: ("Both.", "First."), 8: ("Both.", "Third."), 9: ("Second.", "Third.", "Both.")}
+    said = {7: ("Both.", "First, 98 %."), 8: ("Both.", "Third."), 9: ("Second.", "Third.", "Both.", "Third, 1 us.")}
+    said[8] += ("First, 99.5 %.",)
     alone = {}
 
     def stand_in(config, *_, **__):
@@ -97,8 +100,9 @@ def test_a_warning_says_in_how_many_seeds_it_stands(monkeypatch):
     monkeypatch.setattr(seeds, "simulate", stand_in)
     assert simulate_seeds(CONFIG, 3).warnings == (
         "3 of 3 seeds: Both.",
-        "First.",
+        "2 of 3 seeds (7, 8), in seed 7: First, 98 %.",
         "2 of 3 seeds: Third.",
         "Seed 9: Second.",
+        "Seed 9: Third, 1 us.",
     )
     assert simulate_seeds(CONFIG, 1).warnings == said[7]

@@ -73,6 +73,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = Fals
         round_trip_ns=round_trip_fs(config, first_read) / FS_PER_NS,
         steps=steps,
         frames_per_s=rate,
+        beside_per_s=sum((one.frames_per_s or ZERO for one in demand.beside), ZERO),
         ceilings=tuple(ceilings),
         link=link,
         sizes=asked.sizes,
@@ -167,12 +168,16 @@ def _with_its_mix(config: Config, demand: Demand, link: LinkRate) -> tuple[Deman
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:
-    """Give the frames and their bits with FCS that reach VMs in a second, or the wire where none reaches a VM."""
+    """Give the frames and their bits with FCS that reach VMs in a second, or the wire where none reaches a VM.
+
+    On the wire the tags that the mode gives a frame are among its bits, as a run counts them.
+    """
     parts = [(demand.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in demand.beside)]
-    to_vms = [(one, one.copies * rate) for one, rate in parts]
-    counted = to_vms if any(n for _, n in to_vms) else [(one, one.to_wire * rate) for one, rate in parts]
-    frames = sum((n for _, n in counted), ZERO)
-    return frames, sum((n * one.mean_frame_bytes * BITS_PER_BYTE for one, n in counted), ZERO)
+    counted = [(one.copies * rate, one.mean_frame_bytes) for one, rate in parts]
+    if not any(n for n, _ in counted):
+        counted = [(one.to_wire * rate, one.mean_frame_bytes + one.tag_bytes) for one, rate in parts]
+    frames = sum((n for n, _ in counted), ZERO)
+    return frames, sum((n * n_bytes * BITS_PER_BYTE for n, n_bytes in counted), ZERO)
 
 
 def _goes_from_vm_to_vm(traffic: Traffic) -> bool:

@@ -21,8 +21,9 @@ class Limits:
     """Hold the ceiling of a configuration and how it comes about.
 
     `up_bytes`, `down_bytes`: bytes on the link per frame that a VM sends (per frame from the wire, where no VM sends).
-    `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire.
-    `frames_per_s`: frames offered at the ceiling. `limited_by`: "up", "down", or the name of another resource.
+    `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire,
+    with the tags that they have there. `frames_per_s`: frames offered at the ceiling, those of a given rate beside them
+    (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
     `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, None where no frame goes
     from a VM to a VM. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the longest frame.
     `latency_steps`: of that frame, with all batches 1. `lone_frame`: the frame whose way `latency_parts_fs` follow, the
@@ -43,6 +44,7 @@ class Limits:
     ceilings: tuple[Ceiling, ...]
     link: LinkRate
     sizes: tuple[tuple[int, Fraction], ...]
+    beside_per_s: Fraction = Fraction(0)
     round_trip_bytes: int | None = None
     latency_steps: tuple[LatencyStep, ...] = ()
     lone_frame: LoneFrame | None = None

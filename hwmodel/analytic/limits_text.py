@@ -14,6 +14,7 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 _MANY_SIZES = 4
 _INDENT = "  "
+_ROUNDING = 1e-9
 _FOR_EVER = "for ever"
 
 
@@ -75,9 +76,13 @@ def _ceiling_lines(limits: Limits) -> list[str]:
         )
         for ceiling in limits.ceilings
     ]
+    beside = limits.beside_per_s
+    are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
     result = (
-        f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered; delivered {limits.mpps:.4f} M frames/s, "
-        f"{limits.gbps:.2f} Gb/s; limited by {limits.limited_by}."
+        f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
+        + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
+        + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
+        f"limited by {limits.limited_by}."
     )
     return [*_table([heading, *rows], right={1, 2, 3}), result]
 

@@ -36,8 +36,8 @@ def check_wire(config: Config, findings: Findings) -> None:
         found = True
         most_bps = int(config.port.rate_bps * _frame_share(config, stream.key))
         findings.add(
-            f"{format_rate_bps(int(stream.rate_bps))} of these frames is more than a port of {port} carries, about "
-            f"{most_bps // 10**6}Mbps and 20 B a frame",
+            f"{format_rate_bps(int(stream.rate_bps))} of these frames is more than a port of {port} carries: about "
+            f"{most_bps // 10**6}Mbps of them, beside preamble and gap (20 B each)",
             stream.key,
             "port.rate",
             besides=_lengths_of(stream.key),

@@ -136,19 +136,22 @@ def _check_pcap(config: Config, findings: Findings) -> None:
         what = "is a directory" if workload.pcap.is_dir() else "no such file"
         findings.add(f"{what}: {workload.pcap}", "workload.pcap")
     ignored = {
-        "pattern": workload.pattern is not None,
-        "frame_bytes": workload.frame_bytes is not None,
-        "sizes": workload.sizes is not None,
-        "flows": bool(workload.flows),
-        "load": workload.load.kind != "saturate",
-        "wire_share": workload.wire_share != 0,
-        "weights": bool(workload.weights),
-        "zipf": workload.zipf is not None,
+        "pattern=null": workload.pattern is not None,
+        "frame_bytes=null": workload.frame_bytes is not None,
+        "sizes=null": workload.sizes is not None,
+        "flows=[]": bool(workload.flows),
+        "load=saturate": workload.load.kind != "saturate",
+        "wire_share=0": workload.wire_share != 0,
+        "weights={}": bool(workload.weights),
+        "zipf=null": workload.zipf is not None,
     }
-    for key, is_given in ignored.items():
+    for unset, is_given in ignored.items():
+        key = unset.partition("=")[0]
         if is_given:
             findings.add(
-                f"a pcap's frames say it; {key} goes with made-up traffic only", f"workload.{key}", "workload.pcap"
+                f"a pcap's frames say it; {key} goes with made-up traffic only (--set workload.{unset} takes it back)",
+                f"workload.{key}",
+                "workload.pcap",
             )
 
 
@@ -168,9 +171,11 @@ def _check_max_frame(config: Config, findings: Findings) -> None:
         short = [port for port in limits if n_bytes > port.max_frame_bytes]
         if short:
             more = f" and {len(short) - 1} more" if len(short) > 1 else ""
+            by_default = not any(findings.has_own_value(port.name, "max_frame") for port in short)
+            entry = "all" if more and by_default else short[0].name
             findings.add(
                 f"frames of {n_bytes} B would all drop as OVERSIZE: max_frame is {short[0].max_frame_bytes}B at "
-                f"{short[0].name}{more} (--set switch.ports.{short[0].name}.max_frame={n_bytes}B)",
+                f"{short[0].name}{more} (--set switch.ports.{entry}.max_frame={n_bytes}B)",
                 path,
                 *(findings.station(port.name, "max_frame") for port in short[:1]),
             )

@@ -300,8 +300,8 @@ def _child(here: Any, step: str | int) -> Any:
 
 def _similar_file(path: Path) -> str:
     try:
-        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml", ".json")]
+        names = {entry.stem: entry for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml", ".json")}
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f" (did you mean {path.parent / close[0]}?)" if close else ""
+    close = difflib.get_close_matches(path.stem, names, n=1)  # the endings are alike and would make all names so
+    return f" (did you mean {names[close[0]]}?)" if close else ""

@@ -54,6 +54,11 @@ class Findings:
                 return ("switch", "ports", index, *keys)
         return ("switch", "ports")
 
+    def has_own_value(self, station: str, key: str) -> bool:
+        """Tell whether a station's own entry says what a key is, and not the entry `all` or a default."""
+        path = self.station(station, key)
+        return self._document.is_written(path) and path not in self._document.spread
+
     def _written_value(self, key: str) -> Any:
         here = self._document.data
         for step in key.split("."):

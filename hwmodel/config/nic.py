@@ -26,7 +26,11 @@ class Nic(Block):
         "It sets this block's rings, batches and buffers, pcie.generation, pcie.lanes and port.rate.",
     )
     vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(8, "Virtual functions, one for each VM: vf0, vf1 and so on.")
-    queues_per_vf: Annotated[int, Whole(1, 16)] = key(1, "Pairs of a Tx and an Rx ring for each function, the PF too.")
+    queues_per_vf: Annotated[int, Whole(1, 16)] = key(
+        1,
+        "Pairs of a Tx and an Rx ring for each function, the PF too. What one station sends to another stays in one "
+        "ring (RSS): more of them matter to those that send to, or get from, several.",
+    )
     tx_ring: Annotated[int, Whole(8, 65536)] = key(
         512, "Descriptors of a Tx ring. A saturated sender keeps it full, so it adds to the latency."
     )

@@ -47,7 +47,9 @@ def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck
     """Give the relaxation of all resources that a run names as equally full; none where it names one."""
     named = [each for each in relaxations if each.is_of(bottleneck)]
     named += [each for each in relaxations if set(each.resources) & set(bottleneck.also)]
-    both = together(config, named) if len(named) > 1 and bottleneck.also else None
+    both = (
+        together(config, named, (bottleneck.resource, *bottleneck.also)) if len(named) > 1 and bottleneck.also else None
+    )
     return [] if both is None else [both]
 
 

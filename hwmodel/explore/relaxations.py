@@ -77,9 +77,12 @@ def relaxations_of(config: Config) -> list[Relaxation]:
     return found
 
 
-def together(config: Config, relaxations: Sequence[Relaxation]) -> Relaxation | None:
-    """Make several resources larger at once; None if they do not fit together."""
-    resources = tuple(relaxation.resources[0] for relaxation in relaxations)
+def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[str] = ()) -> Relaxation | None:
+    """Make several resources larger at once; None if they do not fit together.
+
+    Of those that one key makes larger, as both directions of the link, the one that is among `names` is told.
+    """
+    resources = tuple(next((one for one in each.resources if one in names), each.resources[0]) for each in relaxations)
     changes = tuple(change for relaxation in relaxations for change in relaxation.changes)
     relaxed = _changed(config, changes)
     return None if relaxed is None else Relaxation((" + ".join(resources),), changes, relaxed)

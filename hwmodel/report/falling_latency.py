@@ -9,17 +9,19 @@ from hwmodel.report.modelled import is_closed_loop
 from hwmodel.results.result import Result
 
 MATTERS = 0.05  # of the median; what is less cannot make it fall by more
-NO_TIME = "0us"  # as a resolved configuration writes it
+NO_TIME = "0"  # its digits, in whatever unit a configuration writes it
 
 
 def falling_latency_sentences(result: Result) -> Iterator[str]:
     """Yield a sentence for each thing that may make the median fall as load rises, with its keys; none where none.
 
     A wait for a batch ends when others come or a timer runs out; periodic senders of one gap meet on the link in the
-    same way for ever, and at another load in another way.
+    same way for ever, and at another load in another way. Where something else than the load sets the throughput, a
+    higher one brings no more frames.
     """
-    yield from _batches(result)
-    yield from _in_step(result)
+    if result.bottleneck.resource == "offered_load" and not is_closed_loop(result.config):
+        yield from _batches(result)
+        yield from _in_step(result)
 
 
 def _batches(result: Result) -> Iterator[str]:
@@ -42,9 +44,7 @@ def _batch_waits_ns(parts: Mapping[str, float]) -> dict[str, float]:
 def _in_step(result: Result) -> Iterator[str]:
     """Tell where the median lies above the fastest frame's because the same frames always meet."""
     workload, latency = result.config.get("workload", {}), result.latency_to_guest_ns
-    if workload.get("arrivals") != "periodic" or result.bottleneck.resource != "offered_load":
-        return
-    if is_closed_loop(result.config) or not latency.p50 or not latency.min:
+    if workload.get("arrivals") != "periodic" or not latency.p50 or not latency.min:
         return
     moving_ns = latency.p50 - sum(_batch_waits_ns(result.latency_parts_ns.get("p50", {})).values())
     if moving_ns > (1 + MATTERS) * latency.min:
@@ -67,7 +67,7 @@ def _write_backs(config: Mapping[str, Any]) -> str:
 
 def _interrupts(config: Mapping[str, Any]) -> str:
     timer = _value(config, "driver", "moderation")
-    if timer and timer != NO_TIME:
+    if timer and str(timer).strip("fpnums") != NO_TIME:
         return f"driver.moderation {timer}"
     return f"driver.rx_interrupt_batch {_value(config, 'driver', 'rx_interrupt_batch')} without driver.moderation"
 

@@ -117,27 +117,33 @@ def flow_matrix(key: str, flows: Sequence[tuple[str, str, float]]) -> str:
 
 
 def latency_distribution(
-    key: str, points: Sequence[tuple[float, int]], marks: Mapping[str, float], least_ns: float | None = None
+    key: str,
+    points: Sequence[tuple[float, int]],
+    marks: Mapping[str, float],
+    least_ns: float | None = None,
+    most_ns: float | None = None,
 ) -> str:
     """Draw the share of frames delivered within a time.
 
     `points` are (upper_ns, count) in order of time; `marks` are times in ns by percentile, such as `p99`. The curve
-    starts at `least_ns`; the time axis is logarithmic where the times span more than a factor of five.
+    goes from `least_ns` to `most_ns`, where a bucket reaches further, and through the marks, of which a wide bucket
+    holds several; the time axis is logarithmic where the times span more than a factor of five.
     """
     with drawing_style(key):
         figure, axes = _canvas(2.9)
         n_samples = sum(count for _, count in points)
-        times_us, shares, seen = [(least_ns or points[0][0]) / 1e3], [0.0], 0
+        curve, seen = [(0.0, (least_ns or points[0][0]) / 1e3)], 0
         for upper_ns, count in points:
             seen += count
-            times_us.append(upper_ns / 1e3)
-            shares.append(100 * seen / n_samples)
+            curve.append((100 * seen / n_samples, min(upper_ns, most_ns or upper_ns) / 1e3))
+        dots = [(float(name.removeprefix("p")), time_ns / 1e3) for name, time_ns in marks.items()]
+        shares, times_us = np.array(sorted([*curve, *dots])).T
+        times_us = np.maximum.accumulate(times_us)  # a mark is known no better than its bucket's ends
         axes.plot(times_us, shares, color=BLUE, linewidth=1.6)
-        percents = [float(name.removeprefix("p")) for name in marks]
-        # On the curve: the figures themselves are the middles of buckets, up to 0.4 % beside it.
+        percents = [percent for percent, _ in dots]
         axes.plot(np.interp(percents, shares, times_us), percents, "o", color=VERMILION, markersize=4)
         _label_marks(axes, marks)
-        scale = _time_axis(axes, times_us[0], times_us[-1])
+        scale = _time_axis(axes, float(times_us[0]), float(times_us[-1]))
         axes.set_ylim(0, 104)
         axes.set_xlabel(f"latency, µs{scale}")
         axes.set_ylabel("frames delivered within it, %")

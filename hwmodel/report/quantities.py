@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor, log10
 
 MISSING = "-"
 PLUS_MINUS = " ± "
@@ -27,6 +28,15 @@ def time_text(time_ns: float | None, interval: Sequence[float] | None = None) ->
         return MISSING
     scale, unit = _time_unit(time_ns)
     return f"{scaled_text(time_ns, scale, interval)} {unit}"
+
+
+def span_text(start_ns: float, end_ns: float) -> str:
+    """Write from when to when, with as many digits as say how long: `24.4 ms to 44.4 ms`, `24.401 ms to 24.459 ms`."""
+    scale, unit = _time_unit(end_ns)
+    decimals = max(0, 1 - floor(log10((end_ns - start_ns) / scale))) if end_ns > start_ns else 0
+    if decimals > len(three_digits(end_ns / scale).partition(".")[2]):
+        return " to ".join(f"{one_ns / scale:,.{decimals}f} {unit}" for one_ns in (start_ns, end_ns))
+    return f"{time_text(start_ns)} to {time_text(end_ns)}"
 
 
 def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:

@@ -45,6 +45,9 @@ STALL_WORDS = {
 _CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
 FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a share of the time, not a frame's doing
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
+_OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
+_GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
+_LOSS_MATTERS = 0.001  # of the frames offered
 _SENDER_WAIT_MATTERS = 0.01  # of the mean latency
 
 
@@ -86,12 +89,46 @@ def limit_words(bottleneck: Bottleneck) -> str:
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
+    if not bottleneck.utilization:  # a policer drops frames and holds none back
+        return f"limited by {bottleneck.resource}"
     return f"limited by {bottleneck.resource} ({share} busy)"
 
 
+def loss_sentence(result: Result) -> str:
+    """Return what share of the frames was lost, and for which reasons; empty where it is next to none."""
+    totals = result.totals
+    if totals.dropped_frames <= _LOSS_MATTERS * totals.offered_frames:
+        return ""
+    reasons = sorted(result.drops.items(), key=lambda drop: -drop[1])
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
+    share = percent_text(totals.dropped_frames / totals.offered_frames)
+    return f"Of the frames offered {share} were dropped{f' ({listed})' if listed else ''}."
+
+
 def latency_note(result: Result) -> str:
-    """Return the remark that must stand beside a latency under saturation, or an empty text."""
-    return _SATURATED_NOTE if is_closed_loop(result.config) else ""
+    """Return the remark that must stand beside a latency while Tx rings are full, or an empty text."""
+    if not _fills_a_tx_ring(result):
+        return ""
+    if is_closed_loop(result.config):
+        return _SATURATED_NOTE
+    return _OVERLOADED_NOTE if _is_overloaded(result) else ""
+
+
+def sender_wait_note(result: Result) -> str:
+    """Return the remark that must stand beside the wait of senders that offer more than gets through."""
+    is_open = not is_closed_loop(result.config)
+    return _GROWS_NOTE if is_open and _fills_a_tx_ring(result) and _is_overloaded(result) else ""
+
+
+def _fills_a_tx_ring(result: Result) -> bool:
+    """Tell whether a ring had no slot left, which a short capture may not come to; so where that is not known."""
+    depth, slots = result.queues.get("tx_ring"), result.config.get("nic", {}).get("tx_ring")
+    return depth is None or slots is None or depth.max >= slots - 1
+
+
+def _is_overloaded(result: Result) -> bool:
+    wait_ns, latency_ns = result.sender_wait_ns.mean or 0.0, result.latency_ns.mean or 0.0
+    return result.bottleneck.resource != "offered_load" and wait_ns > _SENDER_WAIT_MATTERS * latency_ns
 
 
 def largest_part_sentence(result: Result) -> str:

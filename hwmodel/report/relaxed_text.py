@@ -20,7 +20,8 @@ def relaxed_text(result: Result) -> str:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    lines.append("(*: what the run itself names; Gb/s: what VMs and the wire get together)")
+    unknown = "; -: its window is too short for a rate" if any(one.gain is None for one in result.relaxed) else ""
+    lines.append(f"(*: what the run itself names; Gb/s: what VMs and the wire get together{unknown})")
     return "\n".join(lines) + "\n"
 
 
@@ -42,10 +43,10 @@ def relaxed_sentence(result: Result) -> str:
     if own is None:
         return f"{first}. The run names {named}, which cannot be made larger here."
     if own is best or _gain(own) >= _gain(best) - MATTERS:
-        return f"{first}. The run names {named}: they agree."
+        return f"{first}. The run itself names {named} too."
     if _gain(own) >= MATTERS:
         return f"{first}. The run names {named}, which gains {_share(own.gain)}: it limits, but not alone."
-    return f"{first}. The run names {named}, which gains {_share(own.gain)}: they disagree, and this is the answer."
+    return f"{first}. The run names {named}, which gains {_share(own.gain)}: what gains most is the answer."
 
 
 def _row(relaxed: Relaxed) -> tuple[str, ...]:

@@ -23,7 +23,9 @@ from hwmodel.report.reading import (
     link_rows,
     lone_parts,
     lone_words,
+    loss_sentence,
     outcome_words,
+    sender_wait_note,
     stall_shares,
 )
 from hwmodel.report.svg import ORANGE, VERMILION
@@ -46,7 +48,7 @@ def section_of(
         "outcome": _outcome(result),
         "limit": _limit(result),
         "warnings": [printable(warning) for warning in result.warnings],
-        "latency_note": latency_note(result),
+        "latency_note": "; of the sender's wait: ".join(filter(None, (latency_note(result), sender_wait_note(result)))),
         "largest_part": largest_part_sentence(result),
         "lone": lone_words(result),
         "falling_latency": [printable(sentence) for sentence in falling_latency_sentences(result)],
@@ -85,9 +87,9 @@ def _outcome(result: Result) -> str:
 
 
 def _limit(result: Result) -> str:
-    """Return what limits, in one sentence and its reason."""
+    """Return what limits, in one sentence and its reason, and what was lost."""
     words = limit_words(result.bottleneck)
-    return printable(f"{words[0].upper()}{words[1:]}. {result.bottleneck.why}")
+    return printable(f"{words[0].upper()}{words[1:]}. {result.bottleneck.why} {loss_sentence(result)}".rstrip())
 
 
 def _figures(result: Result, key: str) -> dict[str, str]:
@@ -124,7 +126,9 @@ def _latency_figure(result: Result, key: str) -> str:
         return ""
     marks = {name: getattr(result.latency_ns, attribute) for name, attribute in _PERCENTILES}
     known = {name: time_ns for name, time_ns in marks.items() if time_ns is not None}
-    return figures.latency_distribution(key, result.latency_histogram, known, result.latency_ns.min)
+    return figures.latency_distribution(
+        key, result.latency_histogram, known, result.latency_ns.min, result.latency_ns.max
+    )
 
 
 def _parts_figure(result: Result, key: str) -> str:

@@ -18,6 +18,7 @@ from hwmodel.report.quantities import (
     percent_text,
     printable,
     scaled_text,
+    span_text,
     three_digits,
 )
 from hwmodel.report.reading import (
@@ -220,8 +221,9 @@ def wait_table(result: Result) -> Table:
 def fact_table(result: Result) -> Table:
     """Return the single figures of a result."""
     window, wire, pcie = result.window, result.wire, result.pcie
+    page_span = span_text(window.start_ns, window.end_ns).replace(" us", " µs")
     rows = [
-        ["measured window", f"{page_time(window.start_ns)} to {page_time(window.end_ns)} of simulated time"],
+        ["measured window", f"{page_span} of simulated time"],
         ["frames delivered in it", count_text(result.window_frames)],
         ["link busy", f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}"],
         ["host cores busy with drivers", three_digits(result.cpu.cores_busy)],
@@ -237,7 +239,8 @@ def fact_table(result: Result) -> Table:
     for name, mean, low, high, least, greatest in spread_rows(result):
         text = f"mean {mean}, 95 % from {low} to {high}; from {least} to {greatest}"
         rows.append([f"{name}, {len(result.spread[0].seeds)} seeds", text])
-    rows.append(["seed, configuration", f"{result.seed}, {printable(result.config_hash)}"])
+    alone = " (all figures but those of several seeds)" if result.spread else ""
+    rows.append(["seed, configuration", f"{result.seed}, {printable(result.config_hash)}{alone}"])
     return Table(("figure", "value"), rows, texts=(0, 1))
 
 

@@ -14,6 +14,7 @@ from hwmodel.report.quantities import (
     decimals_text,
     percent_text,
     printable,
+    span_text,
     three_digits,
     time_text,
 )
@@ -27,6 +28,8 @@ from hwmodel.report.reading import (
     latency_note,
     latency_rows,
     link_rows,
+    loss_sentence,
+    sender_wait_note,
     spread_rows,
     stall_shares,
 )
@@ -66,6 +69,8 @@ def print_summary(result: Result, stream: TextIO | None = None) -> None:
 def _lines(result: Result) -> Iterable[Line]:
     yield Line(printable(_ascii(headline(result))), "answer")
     yield Line(printable(result.bottleneck.why))
+    if loss_sentence(result):
+        yield Line(printable(loss_sentence(result)))
     for warning in result.warnings:
         yield Line(printable(f"Warning: {warning}"), "warning")
     yield from _latency_lines(result)
@@ -73,6 +78,7 @@ def _lines(result: Result) -> Iterable[Line]:
     if rows:
         yield Line("")
         yield from _table((f"{len(result.spread[0].seeds)} seeds", *SPREAD_COLUMNS), rows)
+        yield Line(f"(all other figures are of seed {result.seed})")
         yield Line("")
     yield Line(f"Frames, whole run: {frame_balance(result)}")
     yield Line("")
@@ -88,9 +94,9 @@ def _latency_lines(result: Result) -> Iterable[Line]:
     rows = latency_rows(result)
     if not rows:
         yield Line("Latency, post to delivery: no frame measured")
-    note = latency_note(result)
+    notes = {"latency_ns": latency_note(result), "sender_wait_ns": sender_wait_note(result)}
     for words, name, latency in rows:
-        remark = f" ({note})" if note and name == "latency_ns" else ""
+        remark = f" ({notes[name]})" if notes.get(name) else ""
         yield Line(f"Latency, {words}: {_latency_words(latency, name, result.intervals)}{remark}")
         if name == "latency_to_guest_ns":
             sentences = (largest_part_sentence(result), *falling_latency_sentences(result))
@@ -143,7 +149,8 @@ def _link_lines(result: Result) -> Iterable[Line]:
     if rows:
         header = ("PCIe link, each frame", "up B", "up %", "down B", "down %")
         yield from _table(header, [(row.words, *row.cells) for row in rows])
-        yield Line("(up: adapter to host, down: host to adapter; mean over the frames delivered in the window)")
+        each = ", of a group frame each copy" * (result.totals.copies_delivered > result.totals.delivered_frames)
+        yield Line(f"(up: adapter to host, down: host to adapter; mean over the frames delivered in the window{each})")
     up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
     yield Line(f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)} of the window")
     looked_up = result.iotlb.hits + result.iotlb.misses
@@ -176,7 +183,7 @@ def _loss_lines(result: Result) -> Iterable[Line]:
 def _run_lines(result: Result) -> Iterable[Line]:
     window = result.window
     yield Line(
-        f"Window: {time_text(window.start_ns)} to {time_text(window.end_ns)} of simulated time; "
+        f"Window: {span_text(window.start_ns, window.end_ns)} of simulated time; "
         f"seed {result.seed}, configuration {printable(result.config_hash)}"
     )
     run = result.host_run

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hwmodel.results.bottleneck_text import sentence
-from hwmodel.results.observation import Observation
+from hwmodel.results.observation import LEAST_PART, Observation
 from hwmodel.results.result import Bottleneck
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -189,6 +189,9 @@ def _demand_gets_through(seen: Observation) -> str | None:
     """Name what limits the demand itself, where all of it gets through and nothing is full beside it."""
     if seen.demand_use < FULL or _full_server(seen) is not None:
         return None
+    # A random load that came in above its mean rate may be that much though many were lost of what came.
+    if seen.limited_demand < LEAST_PART and seen.lost_share(*CONGESTION_DROPS) > HEAVY_LOSS:
+        return None
     return "rate_limit" if seen.limited_demand > MOSTLY else "offered_load"
 
 
@@ -275,8 +278,9 @@ def _before_the_adapter(seen: Observation) -> str | None:
     return "wire.rx" if seen.busy("wire.rx") >= FULL else None
 
 
-def _in_the_ring(_seen: Observation) -> str:
-    return "nic.tx_ring"
+def _in_the_ring(seen: Observation) -> str:
+    """Name the Tx rings; where none was ever full there was no more to send, as at the end of a capture."""
+    return "nic.tx_ring" if seen.tx_ring_full_share > 0 else "offered_load"
 
 
 _STEPS: tuple[Callable[[Observation], str | None], ...] = (

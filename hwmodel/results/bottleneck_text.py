@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hwmodel.results.observation import Observation
+from hwmodel.results.observation import LinkCost, Observation
+
+FCS_BYTES, DWORD_BYTES = 4, 4
+ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
 
 
 def sentence(name: str, seen: Observation) -> str:
@@ -17,12 +20,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _frame(seen: Observation) -> str:
+def _frame(seen: Observation, cost: LinkCost) -> str:
+    """Name the frame that a cost is of: each, where all are alike, else the mean one that was delivered."""
     if seen.frame_bytes is None:
-        return "each frame"
-    if seen.frame_bytes == round(seen.frame_bytes):
-        return f"each {seen.frame_bytes:.0f} B frame"
-    return f"a frame of {seen.frame_bytes:.1f} B on average"
+        return "a delivered frame on average"
+    if seen.frame_bytes != round(seen.frame_bytes):
+        return f"a frame of {seen.frame_bytes:.1f} B on average"
+    # Frames to and from the wire cross the link once; a group frame does once on its way down, and often up.
+    data_bytes = -(-(seen.frame_bytes - FCS_BYTES) // DWORD_BYTES) * DWORD_BYTES
+    is_each = abs(cost.payload_bytes_per_frame - data_bytes) < ALIKE * data_bytes or seen.has_mirrored
+    return f"{'each' if is_each else 'a delivered'} {seen.frame_bytes:.0f} B frame{'' if is_each else ' on average'}"
 
 
 def _link(resource: str, where: str) -> Callable[[Observation], str]:
@@ -32,7 +39,7 @@ def _link(resource: str, where: str) -> Callable[[Observation], str]:
         if cost is None:
             return text + "."
         return (
-            f"{text}: {_frame(seen)} costs {cost.bytes_per_frame:.0f} B there, "
+            f"{text}: {_frame(seen, cost)} costs {cost.bytes_per_frame:.0f} B there, "
             f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
         )
 
@@ -121,6 +128,8 @@ def _rate_limit(seen: Observation) -> str:
 
 def _offered_load(seen: Observation) -> str:
     busiest = max(seen.utilizations, key=seen.busy, default=None)
+    if busiest is not None and busiest.startswith("driver."):
+        busiest = seen.core_side
     if busiest is None or seen.busy(busiest) == 0:
         return "Nothing is full: hardly any frame was offered in the window."
     dropped = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")

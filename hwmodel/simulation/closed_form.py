@@ -9,7 +9,7 @@ from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
-from hwmodel.units import FS_PER_NS
+from hwmodel.units import FS_PER_NS, format_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -88,7 +88,7 @@ def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
         ("pcie.max_read_request", pcie.max_read_request_bytes),
     ):
         if n_bytes < MOST_PAYLOAD_BYTES:
-            yield key, f"{n_bytes}B", f"{2 * n_bytes}B"
+            yield key, format_bytes(n_bytes), format_bytes(2 * n_bytes)
     for key, number in (
         ("pcie.tags", pcie.tags),
         ("nic.rx_writeback_batch", nic.rx_writeback_batch),

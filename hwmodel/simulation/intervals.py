@@ -53,16 +53,20 @@ class _Found(NamedTuple):
     has_bursts: bool = True
 
 
-def sureness_of(result: Result, marks: Marks, burst_frames: int) -> Sureness:
+def sureness_of(result: Result, marks: Marks, burst_frames: int, *, is_open: bool = True) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
     `burst_frames`: how many frames become visible at once; a rate is known no better than that many frames in the
-    window, a mean latency no better than that many, or the longest frame, more or less at its ends.
+    window, a mean latency no better than that many, or the longest frame, more or less at its ends. `is_open`: frames
+    come at times of their own, so that a rate is known no better than how many came; in a closed loop they come when
+    others have left, and the bursts in which slots come free say nothing of the rate.
     """
     intervals: dict[str, tuple[float, float]] = {}
     correlated, few_bursts = [], []
     at_fs = marks.series(lambda mark: mark.now_fs)
-    for found in (*_rates(result, marks, at_fs, burst_frames), *_latencies(result, marks, at_fs, burst_frames)):
+    as_offered = _offered_share(marks, at_fs) if is_open else 0.0
+    rates = _rates(result, marks, at_fs, burst_frames, as_offered)
+    for found in (*rates, *_latencies(result, marks, at_fs, burst_frames)):
         low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
         intervals[found.name] = (max(0.0, low), high)
         if not found.is_independent:
@@ -92,7 +96,9 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
+def _rates(
+    result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int, as_offered: float
+) -> Iterator[_Found]:
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
     def rate(
@@ -106,7 +112,6 @@ def _rates(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_f
     mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
     gbps = burst_frames * mean_bytes * GBPS / window_fs
     totals, wire = result.totals, result.wire
-    as_offered = _offered_share(marks, at_fs)
 
     def least_of(figure: float | None, least: float) -> float:
         return max(least, as_offered * (figure or 0.0))

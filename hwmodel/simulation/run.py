@@ -279,8 +279,8 @@ class Run:
         self.finish()
         assert self.end is not None
         done_ms = (self.end.now_fs - self.start.now_fs) / FS_PER_NS / 1e6
-        wanted = format_time_fs(self.config.run.duration_fs)
-        partly = f"Interrupted: the window ended after {done_ms:.3g} ms of {wanted}; its figures are partial."
+        done, wanted = f"{done_ms:,.0f}" if done_ms >= 100 else f"{done_ms:.3g}", self.config.run.duration_fs
+        partly = f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted)}; its figures are partial."
         return self.result(interrupted=partly)
 
     def closed_form(self) -> Limits | None:
@@ -293,7 +293,8 @@ class Run:
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = make_result(self.config, self.workload, self.book, window)
-        sureness = sureness_of(result, self.marks, burst_frames(self.config))
+        is_open = any(source.kind != "closed" for source in self.workload.sources)
+        sureness = sureness_of(result, self.marks, burst_frames(self.config), is_open=is_open)
         return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import sqrt
@@ -53,16 +54,22 @@ def simulate_seeds(
 
 
 def _warnings(seeds: Sequence[int], results: Sequence[Result]) -> Iterator[str]:
-    """Yield each warning once, the first run's first: of several with their number, of another one with its seed."""
-    seeds_of: dict[str, list[int]] = {}
+    """Yield each warning once, the first run's first: of several with their number, of another one with its seed.
+
+    Warnings that differ in their numbers alone are one, with those of the first run that has it.
+    """
+    found: dict[str, dict[int, str]] = {}
     for seed, result in zip(seeds, results, strict=True):
         for text in result.warnings:
-            seeds_of.setdefault(text, []).append(seed)
-    for text, with_it in seeds_of.items():
-        if len(with_it) > 1:
-            yield f"{len(with_it)} of {len(seeds)} seeds: {text}"
+            found.setdefault(re.sub(r"\d+([.,]\d+)*", "0", text), {})[seed] = text
+    for texts in found.values():
+        first, text = next(iter(texts.items()))
+        if len(texts) > 1:
+            # Where the numbers differ a reader wants to know whose they are.
+            which = f" ({', '.join(map(str, texts))}), in seed {first}" if len(set(texts.values())) > 1 else ""
+            yield f"{len(texts)} of {len(seeds)} seeds{which}: {text}"
         else:
-            yield text if with_it[0] == seeds[0] else f"Seed {with_it[0]}: {text}"
+            yield text if first == seeds[0] else f"Seed {first}: {text}"
 
 
 def _part_of(progress: Progress, at: int, n_seeds: int) -> Progress:

@@ -43,11 +43,11 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
             return None  # nobody sends: the rates are 0, exactly
         return "No frame was delivered in the window: it gives no rates."
     if span.frames < least:
-        n_frames = f"{span.frames} frame{'' if span.frames == 1 else 's'}"
+        one, many = ("copy", "copies") if span.frames > span.count("delivered") else ("frame", "frames")
         return (
-            f"The window holds {n_frames}, too few for rates: frames become visible in bursts of up to "
-            f"{burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes {least} frames or more "
-            "(run.frames, run.duration)."
+            f"The window holds {span.frames} {one if span.frames == 1 else many}, too few for rates: frames become "
+            f"visible in bursts of up to {burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes "
+            f"{least} {many} or more ({_more_time(config)})."
         )
     return None if found is None else _why_not_of_the_load(config, span, found)
 
@@ -70,10 +70,15 @@ def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | Non
             reason = "by chance, the load being random" if is_chance else "by the bursts at its ends"
             return (
                 f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} "
-                f"than the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates (run.frames, "
-                "run.duration)."
+                f"than the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates "
+                f"({_more_time(config)})."
             )
     return None
+
+
+def _more_time(config: Config) -> str:
+    """Return what makes a window longer; a capture ends when it ends."""
+    return "run.frames, run.duration" if config.workload.pcap is None else "a longer capture, run.frames, run.duration"
 
 
 def _is_random(config: Config) -> bool:
