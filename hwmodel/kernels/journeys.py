@@ -113,7 +113,7 @@ def journey_lost(nic, now_fs, place):
         end_journey(nic, now_fs, place)
 
 
-@inlined
+@kernel
 def log_entry(nic, journey):
     """Enter the journey of a frame up to the switch or the wire into the log for the trace; return the entry."""
     log = nic.journey_log
@@ -173,7 +173,7 @@ def log_sent(nic, journey):
     entry.taken_fs = journey.sent_fs
 
 
-@inlined
+@kernel
 def count_whole(nic, journey, taken_fs):
     """Count a frame that has come to its end, and its whole latency; return the bucket and how many are in it."""
     sender_fs = journey.posted_fs - journey.offered_fs
@@ -188,13 +188,13 @@ def count_whole(nic, journey, taken_fs):
     return at, counts.n_to_guest
 
 
-@inlined
+@kernel
 def is_sampled(n):
     """Say whether the parts of the `n`th frame of a bucket are kept for the percentiles."""
     return n <= SAMPLED_ALL or n & (SAMPLED_EVERY - 1) == 0
 
 
-@inlined
+@kernel
 def add_first_parts(sums, journey):
     """Add what each part took up to the switch and the wire."""
     sums.sender_wait += float(journey.posted_fs - journey.offered_fs)
@@ -209,7 +209,7 @@ def add_first_parts(sums, journey):
     sums.wire += float(journey.sent_fs - journey.switched_fs)
 
 
-@inlined
+@kernel
 def add_last_parts(sums, journey, finished, taken_fs):
     """Add what each part took from the Rx buffer to the guest."""
     sums.rx_room += float(finished.buffered_fs - journey.sent_fs)
@@ -231,7 +231,7 @@ def sample_taken(sampled, journey, finished, taken_fs):
     add_last_parts(sampled.sums, journey, finished, taken_fs)
 
 
-@inlined
+@kernel
 def journey_taken(nic, now_fs, finished, taken_fs):
     """Finish the journey of a frame that its guest has taken at `taken_fs`, and tells of now."""
     place = finished.journey

@@ -24,7 +24,7 @@ def widen(nic, queue):
             queue.ring[position & queue.mask] = queue.ring[position & before]
 
 
-@inlined
+@kernel
 def entered(nic, queue):
     """Count an entry that was written at the tail, and see to it that there is a place for the next."""
     queue.tail += 1
