@@ -5,7 +5,7 @@ A ring that runs round all of its capacity comes back to each place long after t
 
 from __future__ import annotations
 
-from . import inlined, kernel
+from . import kernel
 
 
 @kernel
