@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import kernel
-from .rings import entered
 
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 
@@ -24,7 +23,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
         fetch.queue = ring_queue
         fetch.n_descriptors = n
         fetch.address = 16 * position
-        entered(nic, fetches)
+        fetches.tail += 1
         left -= n
         position = (position + n) % ring_length
     nic.reads_due = 1

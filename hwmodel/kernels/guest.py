@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import kernel
 from .events import set_timer
-from .journeys import UNMEASURED, journey_taken
+from .journeys import UNMEASURED, journey_over
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
 from .transactions import enqueue
 
@@ -110,7 +110,7 @@ def taken(nic, now_fs, number, n, started_fs):
         slot = nic.finished[queue.first + (i & queue.mask)]
         queue.since_refill += slot.n_descriptors
         if slot.journey != UNMEASURED:
-            journey_taken(nic, now_fs, slot, at_fs)
+            journey_over(nic, now_fs, slot.journey, slot, at_fs)
     queue.taken += n
     if queue.since_refill >= nic.limits.refill_batch:
         enqueue(nic, nic.down.first, now_fs, RX_DOORBELL, number, 4, 0, queue.since_refill, 0, 0)

@@ -114,13 +114,13 @@ def journey_lost(nic, now_fs, place):
 
 
 @kernel
-def log_entry(nic, journey):
-    """Enter the journey of a frame up to the switch or the wire into the log for the trace; return the entry."""
+def log_journey(nic, journey, finished, taken_fs):
+    """Enter a journey that has come to its end into the log for the trace."""
     log = nic.journey_log
-    entry = log.entry[min(log.n, JOURNEY_LOG_CAP - 1)]
     if log.n == JOURNEY_LOG_CAP:
         nic.overflow = 1
-        return entry
+        return
+    entry = log.entry[log.n]
     log.n += 1
     if log.n > JOURNEY_LOG_CAP - LOG_RESERVE:
         nic.is_stopping = LOG_FULL
@@ -140,13 +140,6 @@ def log_entry(nic, journey):
     entry.index = journey.index
     entry.copy_kind = journey.copy_kind
     entry.tx_queue = journey.tx_queue
-    return entry
-
-
-@kernel
-def log_taken(nic, journey, finished, taken_fs):
-    """Enter the journey of a frame that its guest has taken into the log for the trace."""
-    entry = log_entry(nic, journey)
     entry.buffered_fs = finished.buffered_fs
     entry.seen_fs = finished.seen_fs
     entry.started_fs = finished.started_fs
@@ -159,44 +152,8 @@ def log_taken(nic, journey, finished, taken_fs):
 
 
 @kernel
-def log_sent(nic, journey):
-    """Enter the journey of a frame that the MAC has sent into the log: nothing behind the wire took time."""
-    entry = log_entry(nic, journey)
-    entry.buffered_fs = journey.sent_fs
-    entry.seen_fs = journey.sent_fs
-    entry.started_fs = journey.sent_fs
-    entry.written_fs = journey.sent_fs
-    entry.writeback_started_fs = journey.sent_fs
-    entry.written_back_fs = journey.sent_fs
-    entry.raised_fs = journey.sent_fs
-    entry.visible_fs = journey.sent_fs
-    entry.taken_fs = journey.sent_fs
-
-
-@kernel
-def count_whole(nic, journey, taken_fs):
-    """Count a frame that has come to its end, and its whole latency; return the bucket and how many are in it."""
-    sender_fs = journey.posted_fs - journey.offered_fs
-    observe(nic.sender_wait, sender_fs)
-    nic.latency_counts[bucket(sender_fs)].n_sender_wait += 1
-    whole_fs = taken_fs - journey.posted_fs
-    observe(nic.to_guest, whole_fs)
-    at = bucket(whole_fs)
-    counts = nic.latency_counts[at]
-    counts.n_to_guest += 1
-    counts.to_guest_fs += float(whole_fs)
-    return at, counts.n_to_guest
-
-
-@kernel
-def is_sampled(n):
-    """Say whether the parts of the `n`th frame of a bucket are kept for the percentiles."""
-    return n <= SAMPLED_ALL or n & (SAMPLED_EVERY - 1) == 0
-
-
-@kernel
-def add_first_parts(sums, journey):
-    """Add what each part took up to the switch and the wire."""
+def add_parts(sums, journey, finished, taken_fs):
+    """Add what each part of a journey took."""
     sums.sender_wait += float(journey.posted_fs - journey.offered_fs)
     sums.driver_batch += float(journey.rung_fs - journey.posted_fs)
     sums.doorbell += float(journey.told_fs - journey.rung_fs)
@@ -207,11 +164,6 @@ def add_first_parts(sums, journey):
     sums.payload_read += float(journey.payload_in_fs - journey.picked_fs)
     sums.switch += float(journey.switched_fs - journey.payload_in_fs)
     sums.wire += float(journey.sent_fs - journey.switched_fs)
-
-
-@kernel
-def add_last_parts(sums, journey, finished, taken_fs):
-    """Add what each part took from the Rx buffer to the guest."""
     sums.rx_room += float(finished.buffered_fs - journey.sent_fs)
     sums.rx_buffer += float(finished.seen_fs - finished.buffered_fs)
     sums.rx_descriptor += float(finished.started_fs - finished.seen_fs)
@@ -224,43 +176,43 @@ def add_last_parts(sums, journey, finished, taken_fs):
 
 
 @kernel
-def sample_taken(sampled, journey, finished, taken_fs):
-    """Keep the parts of a frame that its guest has taken, for the percentiles."""
-    sampled.n += 1
-    add_first_parts(sampled.sums, journey)
-    add_last_parts(sampled.sums, journey, finished, taken_fs)
-
-
-@kernel
-def journey_taken(nic, now_fs, finished, taken_fs):
-    """Finish the journey of a frame that its guest has taken at `taken_fs`, and tells of now."""
-    place = finished.journey
+def journey_over(nic, now_fs, place, finished, taken_fs):
+    """Count a journey that has come to its end at `taken_fs`, of which its core tells now; add its parts; close it."""
     journey = nic.journeys.slot[place]
-    at, n = count_whole(nic, journey, taken_fs)
-    add_first_parts(nic.part_sums, journey)
-    add_last_parts(nic.part_sums, journey, finished, taken_fs)
-    if is_sampled(n):
-        sample_taken(nic.sampled_parts[at], journey, finished, taken_fs)
+    sender_fs = journey.posted_fs - journey.offered_fs
+    observe(nic.sender_wait, sender_fs)
+    nic.latency_counts[bucket(sender_fs)].n_sender_wait += 1
+    whole_fs = taken_fs - journey.posted_fs
+    observe(nic.to_guest, whole_fs)
+    at = bucket(whole_fs)
+    counts = nic.latency_counts[at]
+    counts.n_to_guest += 1
+    counts.to_guest_fs += float(whole_fs)
+    add_parts(nic.part_sums, journey, finished, taken_fs)
+    if counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0:
+        sampled = nic.sampled_parts[at]
+        sampled.n += 1
+        add_parts(sampled.sums, journey, finished, taken_fs)
     nic.journeys.taken_early_fs += float(now_fs - taken_fs)
     if nic.journey_log.enabled:
-        log_taken(nic, journey, finished, taken_fs)
+        log_journey(nic, journey, finished, taken_fs)
     end_journey(nic, now_fs, place)
 
 
 @kernel
 def journey_on_wire(nic, now_fs, place):
-    """Finish the journey of a frame that the MAC has sent."""
-    journey = nic.journeys.slot[place]
-    journey.sent_fs = now_fs
-    at, n = count_whole(nic, journey, now_fs)
-    add_first_parts(nic.part_sums, journey)
-    if is_sampled(n):
-        sampled = nic.sampled_parts[at]
-        sampled.n += 1
-        add_first_parts(sampled.sums, journey)
-    if nic.journey_log.enabled:
-        log_sent(nic, journey)
-    end_journey(nic, now_fs, place)
+    """Finish the journey of a frame that the MAC has sent: nothing behind the wire takes time."""
+    nic.journeys.slot[place].sent_fs = now_fs
+    finished = nic.on_wire
+    finished.buffered_fs = now_fs
+    finished.seen_fs = now_fs
+    finished.started_fs = now_fs
+    finished.written_fs = now_fs
+    finished.writeback_started_fs = now_fs
+    finished.written_back_fs = now_fs
+    finished.raised_fs = now_fs
+    finished.visible_fs = now_fs
+    journey_over(nic, now_fs, place, finished, now_fs)
 
 
 @inlined

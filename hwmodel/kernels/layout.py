@@ -201,7 +201,7 @@ FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP
 GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
-FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))
+FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
 TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps")
 )
@@ -316,6 +316,7 @@ NIC = record(
     ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
     ("part_sums", PART_SUMS),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
+    ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
     ("post", POST, (RING_POOL,)),
     ("finished", FINISHED, (RING_POOL,)),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
@@ -333,7 +334,6 @@ def fresh_state() -> np.ndarray:
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo", "mac_fifo")),
-        *(nic["reads"][name] for name in ("rx_fetches", "tx_fetches")),
     ):
         queue["mask"] = FIRST_PLACES - 1
     return state

@@ -223,6 +223,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
+    nic.reads.tx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.tx_ring) - 1
+    nic.reads.rx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.rx_ring) - 1
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP
