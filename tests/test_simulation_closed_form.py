@@ -28,7 +28,8 @@ DOUBLED = {
 
 
 def number(text: str) -> int:
-    return int(text.removesuffix("B"))
+    digits = text.removesuffix("B")
+    return 1024 * int(digits.removesuffix("Ki")) if digits.endswith("Ki") else int(digits)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
