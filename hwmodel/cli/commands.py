@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> None:
     from hwmodel import simulation
 
     # Measured by benches/startup.py; see docs/benchmarks.md.
-    _announce_compilation(simulation.kernels_are_cached(), ": about 15 s on two idle cores")
+    _announce_compilation(simulation.kernels_are_cached(), ": 15 to 18 s on two cores")
     interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
         try:
@@ -147,7 +147,7 @@ def explain(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import explore, simulation
 
-    _announce_compilation(simulation.kernels_are_cached(), ": about 15 s on two idle cores")
+    _announce_compilation(simulation.kernels_are_cached(), ": 15 to 18 s on two cores")
     with progress_bar() as progress, _placing_errors(arguments):
         result = explore.explain(config, jobs=arguments.jobs or len(os.sched_getaffinity(0)), progress=progress)
     _write_result(arguments, result, _print_relaxed)
