@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
+from hwmodel.kernels import compilation
 from tests.forwarding_digest import digest
 from tests.run_digest import GOLDEN
 
@@ -93,6 +95,26 @@ def without(parts, code, cache):
 )
 def test_a_part_that_is_missing_is_left_out(parts, shown, tmp_path):
     assert tuple(without(parts, SHOW, tmp_path).splitlines()) == shown
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_a_dispatcher_that_keeps_its_cache_elsewhere_has_numbas_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compilation, "_ENTRY", lambda _function: object())
+    dispatcher = compilation.entry(_squared)
+    assert dispatcher(-7) == 49
+    assert len(list(tmp_path.rglob("*_squared-*.nbc"))) == 1
+
+
+def _squared(number):
+    return number * number
+
+
+def test_a_dispatcher_that_cannot_be_asked_to_compile_does_so_when_it_is_called(monkeypatch):
+    dispatcher = object()
+    monkeypatch.setattr(compilation, "_INNER", lambda _function: dispatcher)
+    assert compilation.kernel(_squared) is dispatcher
+    assert not compilation.compile_for((numba.int64,), dispatcher)
 
 
 DECIDE = "from tests.forwarding_digest import digest; print(digest())"

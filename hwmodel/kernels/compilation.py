@@ -82,10 +82,12 @@ def inlined(function: Callable[..., Any]) -> Any:
     return _compiled_once(_INLINED(function))
 
 
-def compile_for(signature: Any, dispatcher: Any) -> None:
-    """Compile an entry for argument types; where numba cannot be asked to, its first call compiles it."""
-    if hasattr(dispatcher, "compile"):
-        dispatcher.compile(signature)
+def compile_for(signature: Any, dispatcher: Any) -> bool:
+    """Compile an entry for argument types; False where numba cannot be asked to: then its first call compiles it."""
+    if not hasattr(dispatcher, "compile"):
+        return False
+    dispatcher.compile(signature)
+    return True
 
 
 def _compiled_once(dispatcher: Any) -> Any:

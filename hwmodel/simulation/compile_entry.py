@@ -36,8 +36,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
     return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION), _array(DECISION))
 
 
-def compile_entry(entry: str) -> None:
-    """Compile an entry point into the cache."""
+def compile_entry(entry: str) -> bool:
+    """Compile an entry point into the cache; return whether numba can be asked to."""
     module, function = entry.split(".")
     with quick_compilation():
-        compile_for(signature(entry), getattr(importlib.import_module(f"hwmodel.kernels.{module}"), function))
+        return compile_for(signature(entry), getattr(importlib.import_module(f"hwmodel.kernels.{module}"), function))

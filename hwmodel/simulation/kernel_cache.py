@@ -17,7 +17,11 @@ from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
 RUN_ENTRIES = ("engine.run", "templates.decide_templates")
 DMA_ENTRIES = ("dma.run_dma",)
 SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
-_CHILD = "import sys; from hwmodel.simulation.compile_entry import compile_entry; compile_entry(sys.argv[1])"
+_CHILD = """
+import sys
+from hwmodel.simulation.compile_entry import compile_entry
+sys.exit(not compile_entry(sys.argv[1]))
+"""
 
 
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
