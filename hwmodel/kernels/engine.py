@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from . import entry, inlined, kernel
-from .events import earliest, rare_lane, take_first, take_timer
+from .events import first_elsewhere, first_of_links, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx, told
 from .guest import chunk_done
+from .journeys import fold
 from .landing import (
     credits_returned,
     down_has_landed,
@@ -299,12 +300,13 @@ def run(state, until_fs, n_events):
     while True:
         if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
             settle(nic, now_fs)
-        at_fs = earliest(events)
+        elsewhere_fs = first_elsewhere(events)
+        at_fs = min(elsewhere_fs, first_of_links(events))
         if at_fs > now_fs:
             if start_links(nic, now_fs):
                 if nic.moves_due:
                     continue
-                at_fs = earliest(events)
+                at_fs = min(elsewhere_fs, first_of_links(events))  # TLPs that start lead to nothing else
             if at_fs > until_fs or left <= 0 or nic.is_stopping or nic.overflow:
                 break
             now_fs = at_fs
@@ -312,6 +314,7 @@ def run(state, until_fs, n_events):
         left -= 1
     has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.is_stopping == 0 else now_fs
     catch_up(nic, has_passed_fs + 1)
+    fold(nic)
     events.n_events += n_events - left
     nic.now_fs = now_fs
     if nic.overflow:

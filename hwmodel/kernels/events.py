@@ -24,13 +24,21 @@ KEY_INDEX_BITS = 16
 
 
 @inlined
+def first_of_links(events):
+    """Return the time of the next event of the links' own lanes."""
+    return min(min(events.next_at[DOWN_DONE], events.next_at[UP_DONE]), events.next_at[COMPLETION_READY])
+
+
+@inlined
+def first_elsewhere(events):
+    """Return the time of the next event of all other lanes."""
+    return min(events.next_at[TIMERS], events.rare_at)
+
+
+@inlined
 def earliest(events):
     """Return the time of the next event of all lanes."""
-    # In pairs: a chain of five comparisons would be on the path of every event.
-    from_host = min(events.next_at[TIMERS], events.next_at[DOWN_DONE])
-    seldom = min(events.next_at[COMPLETION_READY], events.rare_at)
-    to_host = min(seldom, events.next_at[UP_DONE])
-    return min(from_host, to_host)
+    return min(first_elsewhere(events), first_of_links(events))
 
 
 @kernel

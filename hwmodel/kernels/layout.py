@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS, SAMPLED_PARTS
+from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_BATCH, RX_BATCH, SAMPLED_PARTS, STAMP_SUMS
 from .ledger_layout import (  # noqa: F401 - what is in both is found in both
     COUNTERS,
     DELIVERY_LOG,
@@ -161,11 +161,12 @@ HELD = record(
     *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
 POST = record(
-    *ints(*POST_STAMPS), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32)
+    *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64)
 )  # fmt: skip
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "freed", "highest"),
+    ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
 # `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
@@ -175,6 +176,7 @@ RX_QUEUE = record(
     *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
     *ints("moderated_until_fs", "moderation_armed"),
+    ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
 )
 
@@ -315,10 +317,14 @@ NIC = record(
     ("journey_log", JOURNEY_LOG),
     ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
     ("part_sums", PART_SUMS),
+    ("stamp_sums", STAMP_SUMS),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
+    ("on_wire_batch", RX_BATCH),
     ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
     ("post", POST, (RING_POOL,)),
+    ("post_batch", POST_BATCH, (RING_POOL,)),
     ("finished", FINISHED, (RING_POOL,)),
+    ("finished_batch", RX_BATCH, (RING_POOL,)),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
     ("tape", TAPE_ENTRY, (TAPE_CAP,)),
 )

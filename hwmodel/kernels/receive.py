@@ -7,6 +7,8 @@ from .drop_reason import DropReason
 from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
+from .journey_layout import SHOWN, WRITTEN_BACK
+from .journeys import mark_rx_batch
 from .layout import (
     MODERATION_TIMER,
     PAYLOAD_WRITE,
@@ -15,6 +17,7 @@ from .layout import (
 )
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
+from .processor import prefetch
 from .rings import widen_finished
 from .transactions import post_write
 from .translation import buffer_address
@@ -67,11 +70,13 @@ def start_write(nic, now_fs, copy, n_descriptors):
     if queue.started - queue.taken > queue.mask:
         widen_finished(nic, queue)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
+    prefetch(nic.journeys.slot[copy.journey])
     slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
     slot.group = copy.group
     slot.n_descriptors = n_descriptors
+    slot.marks = 0
     slot.buffered_fs = copy.entered_fs
     slot.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
     slot.started_fs = now_fs
@@ -88,8 +93,9 @@ def start_write(nic, now_fs, copy, n_descriptors):
 @inlined
 def have_descriptors(nic, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    set_stalled(nic.stall_descriptors, now_fs, False)
-    set_stalled(nic.stall_rx_ring, now_fs, False)
+    if nic.stall_descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(nic.stall_descriptors, now_fs, False)
+        set_stalled(nic.stall_rx_ring, now_fs, False)
 
 
 @kernel
@@ -153,10 +159,9 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     queue = nic.rx_queue[number]
     if n == 0:
         return
-    for i in range(queue.written_back, queue.written_back + n):
-        slot = nic.finished[queue.first + (i & queue.mask)]
-        slot.writeback_started_fs = max(started_fs, slot.written_fs)
-        slot.written_back_fs = now_fs
+    batch = mark_rx_batch(nic, queue, queue.written_back, WRITTEN_BACK)
+    batch.writeback_started_fs = started_fs
+    batch.written_back_fs = now_fs
     queue.written_back += n
     if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
         show(nic, now_fs, number, n, now_fs)
@@ -189,10 +194,10 @@ def show(nic, now_fs, number, n, raised_fs):
     `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
     """
     queue = nic.rx_queue[number]
+    batch = mark_rx_batch(nic, queue, queue.visible, SHOWN)
+    batch.raised_fs = raised_fs
+    batch.visible_fs = now_fs
     for i in range(queue.visible, queue.visible + n):
-        slot = nic.finished[queue.first + (i & queue.mask)]
-        slot.raised_fs = raised_fs
-        slot.visible_fs = now_fs
-        delivered_to_guest(nic, now_fs, slot)
+        delivered_to_guest(nic, now_fs, nic.finished[queue.first + (i & queue.mask)])
     queue.visible += n
     add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

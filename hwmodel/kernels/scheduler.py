@@ -5,7 +5,8 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import set_timer
 from .fetch import fetch_tx
-from .journeys import journey_of_post
+from .journey_layout import CACHED
+from .journeys import journey_of_post, mark_batch
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
@@ -23,9 +24,7 @@ from .translation import buffer_address
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
-    first = queue.picked + queue.cached
-    for i in range(first, first + n):
-        nic.post[queue.first + (i & queue.mask)].cached_fs = now_fs
+    mark_batch(nic, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
     if queue.cached == 0 and n > 0:
         function = nic.function[queue.function]
         function.ready_queues += 1

@@ -122,6 +122,7 @@ def reserve(nic, now_fs, number, source):
     post.n_bytes = source.pending_bytes - 4
     post.hash = source.pending_hash
     post.index = source.pending_record
+    post.marks = 0
     queue.reserved += 1
     queue.highest = max(queue.highest, queue.reserved - queue.freed)
 
@@ -141,6 +142,7 @@ def feed_guest(nic, now_fs, function_number):
     function = nic.function[function_number]
     limits = nic.limits
     n_posts = 0
+    n_reserved = 0
     last_queue = -1
     nic.n_full -= function.is_full
     function.is_full = 0
@@ -166,7 +168,7 @@ def feed_guest(nic, now_fs, function_number):
                 n_posts = 0
             last_queue = queue_number
             n_posts += 1
-            change(nic.tx_ring, now_fs, 1)
+            n_reserved += 1
         else:
             nic.counters.dropped += 1
             nic.counters.drops[TX_RING_FULL] += 1
@@ -178,6 +180,8 @@ def feed_guest(nic, now_fs, function_number):
                 arm(nic, number)
     if n_posts > 0:
         add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+    if n_reserved > 0:
+        change(nic.tx_ring, now_fs, n_reserved)
     set_stalled(nic.stall_tx_ring, now_fs, nic.n_full > 0)
 
 
