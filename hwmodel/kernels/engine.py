@@ -58,7 +58,7 @@ from .link import (
     start_up,
 )
 from .measure import change
-from .reads import host_reads, is_stored, issue, release_tag, served_read
+from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
 from .receive import moderation_expired, payload_landed, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
@@ -110,14 +110,23 @@ def read_complete(nic, now_fs, number):
     release_tag(nic, now_fs, number)
     if nic.tags.n_free == 1:
         issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
+    in_order = nic.pcie.answers_in_order
+    nic.served[kind].n_reads += 1
     if kind == PAYLOAD_READ:
         frame = nic.grants.ring[grant & nic.grants.mask]
-        frame.n_reads += 1
-        frame.link_bytes += tag.link_bytes
-        frame.link_tlps += tag.link_tlps
         frame.reads_left -= 1
+        if in_order == 0:
+            frame.n_reads += 1
+            frame.link_bytes += tag.link_bytes
+            frame.link_tlps += tag.link_tlps
         if frame.reads_left == 0:
+            if in_order:
+                served_in_order(nic, kind, 1, tag)
+            else:
+                served_read(nic, kind, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
             frame_in(nic, now_fs, grant)
+    elif in_order:
+        served_in_order(nic, kind, n_descriptors, tag)
     else:
         served_read(nic, kind, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
     if kind == TX_DESCRIPTOR_READ:
@@ -137,12 +146,8 @@ def down_received(nic, now_fs, sending):
     reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
     if kind >= RX_DESCRIPTOR_COMPLETION:
-        if sending.is_last:
-            tag = nic.tags.slot[sending.tag]
-            tag.link_bytes = sending.room_bytes
-            tag.link_tlps = sending.n
-            if is_stored(nic, now_fs, sending.tag):
-                return int(sending.tag)
+        if sending.is_last and is_stored(nic, now_fs, sending.tag):
+            return int(sending.tag)
     elif kind == TX_DOORBELL:
         told(nic, now_fs, sending.queue, sending.n)
         fetch_tx(nic, now_fs, sending.queue)

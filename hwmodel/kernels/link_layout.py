@@ -31,7 +31,7 @@ LINK = record(
     *ints("busy_fs", "dllps"),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
-    ("answered_tlps", I64, (KINDS,)),  # of whole reads
+    ("answered_tlps", I64, (KINDS,)),  # of whole reads, where answers may pass one another
     ("answered_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
     ("second", TLP_QUEUE),  # NP up, CPL down
@@ -50,6 +50,7 @@ PCIE = record(
         "arbitration",
         "has_credits",
         "has_iotlb",
+        "answers_in_order",
         "runs_on",
         "completion_shift",
     ),

@@ -129,6 +129,17 @@ def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
 
 
 @inlined
+def served_in_order(nic, kind, n, tag):
+    """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
+    served = nic.served[kind]
+    served.n += n
+    served.up_bytes = served.n_reads * nic.pcie.request_bytes
+    served.up_tlps = served.n_reads
+    served.down_bytes = tag.link_bytes
+    served.down_tlps = tag.link_tlps
+
+
+@inlined
 def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags

@@ -12,7 +12,6 @@ from .layout import (
     LINE,
     LINE_CAP,
     NEVER,
-    PAYLOAD_READ,
     PIPE_CAP,
     PIPELINE,
     WIRE,
@@ -21,7 +20,6 @@ from .layout import (
 from .measure import bucket, change, observe, set_stalled
 from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
-from .reads import served_read
 from .receive import serve_rx_buffer
 from .rings import entered
 from .sources import count_offered, wire_time_fs
@@ -273,7 +271,6 @@ def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grants.ring[grant & nic.grants.mask]
     nic.journeys.slot[frame.journey].payload_in_fs = now_fs
-    served_read(nic, PAYLOAD_READ, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
     grants = nic.grants
     while grants.head != grants.tail:
         first = grants.ring[grants.head & grants.mask]

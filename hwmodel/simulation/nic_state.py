@@ -67,6 +67,7 @@ def build_state(config: Config, seed: int) -> State:
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
     fill_translation(nic, config)
+    nic.pcie.answers_in_order = int(config.host.jitter.kind == "fixed" and nic.pcie.has_iotlb == 0)
     nic.scheduler.chosen = -1
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4
