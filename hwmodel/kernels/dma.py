@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import entry, kernel
-from .events import earliest, rare_lane, take_first
+from .events import first_elsewhere, first_of_links, rare_lane, take_first
 from .landing import (
     credits_returned,
     down_has_landed,
@@ -171,7 +171,8 @@ def run_dma(state, n_transfers):
             issue_reads(nic, now_fs)
         if dma.does_write:
             issue_writes(nic, now_fs)
-        at_fs = earliest(events)
+        elsewhere_fs = first_elsewhere(events)
+        at_fs = min(elsewhere_fs, first_of_links(events))
         if at_fs > now_fs:
             if could_start(nic.up):
                 start_up(nic, now_fs)
@@ -179,7 +180,7 @@ def run_dma(state, n_transfers):
                 start_down(nic, now_fs)
             if dma.does_write:
                 issue_writes(nic, now_fs)
-            at_fs = earliest(events)
+            at_fs = min(elsewhere_fs, first_of_links(events))
             if at_fs == NEVER or nic.overflow:
                 return -1
             now_fs = at_fs

@@ -35,12 +35,6 @@ def first_elsewhere(events):
     return min(events.next_at[TIMERS], events.rare_at)
 
 
-@inlined
-def earliest(events):
-    """Return the time of the next event of all lanes."""
-    return min(first_elsewhere(events), first_of_links(events))
-
-
 @kernel
 def rare_lane(events):
     """Return the first of the rare lanes that has the next of their events."""

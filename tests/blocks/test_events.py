@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
-from hwmodel.kernels.events import append, earliest, rare_lane, set_next, set_timer, take_first, take_timer
+from hwmodel.kernels.events import (
+    append,
+    first_elsewhere,
+    first_of_links,
+    rare_lane,
+    set_next,
+    set_timer,
+    take_first,
+    take_timer,
+)
 from tests.blocks.idle_machine import machine
 
 RARE_LANES = list(range(layout.FIRST_RARE_LANE, layout.LANES))
@@ -86,6 +95,10 @@ def test_a_lane_is_sorted_whatever_comes_late(entries):
     while pending:
         check_first_of_lane(events, lane, pending)
     assert events.next_at[lane] == events.rare_at == layout.NEVER
+
+
+def earliest(events):
+    return min(first_elsewhere(events), first_of_links(events))
 
 
 def check_first_of_lane(events, lane, pending):

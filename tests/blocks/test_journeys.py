@@ -14,6 +14,7 @@ from hwmodel.kernels.journey_layout import JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FI
 from hwmodel.kernels.journeys import (
     FROM_WIRE,
     UNMEASURED,
+    fold,
     journey_from_wire,
     journey_lost,
     journey_of_copy,
@@ -65,6 +66,7 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
         most = max(most, len(still_open))
         assert open_places(nic) == set(still_open)
     assert nic.journeys.n_used == most  # no more places than were ever needed at once
+    fold(nic)
     assert nic.to_guest.n == nic.sender_wait.n == finished
     assert nic.overflow == 0
 
@@ -275,6 +277,7 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     names = STAMPS[STAMPS.index("written_fs") :]
     found = [[int(nic.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
+    fold(nic)
     assert [nic.part_sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [500, 100, 300, 200, 200, 30]
     sampled = nic.sampled_parts[bucket(710 * NS)]
     assert sampled.n == 1
