@@ -155,7 +155,7 @@ def n_to_switch(nic):
 @kernel
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
-    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac_fifo.tail - nic.mac_fifo.head)
+    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac.fifo.tail - nic.mac.fifo.head)
     return (
         n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
     )  # a copy from the wire passes by one entry

@@ -63,6 +63,7 @@ def build_state(config: Config, seed: int) -> State:
     fill_link(nic, config)
     _fill_host(nic, config, seed)
     _fill_limits(nic, config)
+    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = _fs_per_byte("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
@@ -173,7 +174,6 @@ def _fill_limits(nic: Nic, config: Config) -> None:
         limits.store_num, limits.store_den = _fs_per_byte("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
-    limits.wire_num, limits.wire_den = _fs_per_byte("port.rate", config.port.rate_bps)
     limits.n_functions = len(config.switch.ports)
     limits.queues_per_function = settings.queues_per_vf
     limits.n_queues = limits.n_functions * limits.queues_per_function

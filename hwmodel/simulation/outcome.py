@@ -284,10 +284,10 @@ def _wire(span: Span) -> Wire:
         return span.end.servers[name] - span.start.servers[name]
 
     return Wire(
-        tx_gbps=span.gbps(moved("wire_tx_bytes")),
-        rx_gbps=span.gbps(moved("wire_rx_bytes")),
-        utilization=min(1.0, max(span.share(moved("wire_busy_fs")), span.share(moved("line_busy_fs")))),
-        wait_ns=_latency(span.end, "wire_wait"),
+        tx_gbps=span.gbps(moved("mac.tx_bytes")),
+        rx_gbps=span.gbps(moved("mac.rx_bytes")),
+        utilization=min(1.0, max(span.share(moved("mac.tx_busy_fs")), span.share(moved("mac.rx_busy_fs")))),
+        wait_ns=_latency(span.end, "mac.wait"),
     )
 
 
@@ -302,7 +302,7 @@ def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
         "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
         "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
         "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
-        "wire": QueueDepth(mean=span.mean("wire_queue"), max=highest["wire_queue"]),
+        "wire": QueueDepth(mean=span.mean("mac.waiting"), max=highest["mac.waiting"]),
         "tags": QueueDepth(mean=held, max=config.pcie.tags - span.end.fewest_free_tags),
     }
 
