@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwmodel.analytic import link
 from hwmodel.config import config_from_mapping
 from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.errors import InputError
@@ -83,11 +84,13 @@ def test_rings_have_a_power_of_two_of_entries():
     assert [n for _, n in found if n & (n - 1)] == []
 
 
-def test_kernels_and_the_rest_have_the_same_ethernet():
+def test_kernels_and_the_rest_have_the_same_lengths():
     """Kernels import nothing from outside, so these few numbers stand twice."""
     assert frame_layout.FCS_BYTES == ethernet.FCS_BYTES
     assert frame_layout.MIN_UNPADDED_BYTES == ethernet.MIN_UNPADDED_BYTES
     assert frame_layout.PREAMBLE_AND_GAP_BYTES == ethernet.WIRE_OVERHEAD_BYTES
+    assert layout.DESCRIPTOR_BYTES == link.DESCRIPTOR_BYTES
+    assert layout.REGISTER_BYTES == link.REGISTER_BYTES
 
 
 # ---- What a configuration may ask for ----

@@ -6,7 +6,7 @@ from . import kernel
 from .events import set_timer
 from .journeys import UNMEASURED, journey_over
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
-from .transactions import enqueue
+from .transactions import ring_doorbell
 
 NO_TASK = -1
 
@@ -97,7 +97,7 @@ def posted(nic, now_fs, number, n, started_fs):
         for i in range(queue.rung, queue.posted):
             nic.post[queue.first + (i & queue.mask)].rung_fs = now_fs
         queue.rung = queue.posted
-        enqueue(nic, nic.down.first, now_fs, TX_DOORBELL, number, 4, 0, n_told, 0, 0)
+        ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told)
 
 
 @kernel
@@ -113,7 +113,7 @@ def taken(nic, now_fs, number, n, started_fs):
             journey_over(nic, now_fs, slot.journey, slot, at_fs)
     queue.taken += n
     if queue.since_refill >= nic.limits.refill_batch:
-        enqueue(nic, nic.down.first, now_fs, RX_DOORBELL, number, 4, 0, queue.since_refill, 0, 0)
+        ring_doorbell(nic, now_fs, RX_DOORBELL, number, queue.since_refill)
         queue.since_refill = 0
 
 

@@ -36,6 +36,7 @@ from .ledger_layout import (  # noqa: F401 - what is in both is found in both
 from .link_layout import (  # noqa: F401
     ARRIVALS,
     CREDITS,
+    DESCRIPTOR_BYTES,
     KINDS,
     LANE_CAP,
     LINK,
@@ -45,6 +46,7 @@ from .link_layout import (  # noqa: F401
     PAYLOAD_WRITE,
     PCIE,
     READ_TO_COMPLETION,
+    REGISTER_BYTES,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
     RX_DOORBELL,
