@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import set_timer
 from .fetch import fetch_tx
+from .frame_layout import FCS_BYTES
 from .journeys import journey_of_post
 from .layout import (
     COPY_CAP,
@@ -214,6 +215,6 @@ def pick(nic, now_fs):
     if function.next_queue == nic.limits.queues_per_function:
         function.next_queue = 0
     descriptor_leaves(nic, number)
-    shape(nic, now_fs, scheduler.chosen, n_bytes + 4)
+    shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)

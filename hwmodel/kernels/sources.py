@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import kernel
 from .drop_reason import DropReason
 from .events import set_timer
+from .frame_layout import FCS_BYTES
 from .guest import add_task
 from .journeys import enter
 from .layout import (
@@ -118,7 +119,7 @@ def reserve(nic, now_fs, number, source):
     post.offered_fs = offered_fs
     enter(nic, now_fs, offered_fs)
     post.template = source.pending_template
-    post.n_bytes = source.pending_bytes - 4
+    post.n_bytes = source.pending_bytes - FCS_BYTES
     post.hash = source.pending_hash
     post.index = source.pending_record
     queue.reserved += 1

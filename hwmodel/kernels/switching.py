@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import inlined, kernel
 from .drop_reason import DropReason
 from .events import set_next
+from .frame_layout import FCS_BYTES
 from .journeys import UNMEASURED, journey_from_wire, journey_lost, journey_of_copy, stamp_switched
 from .layout import (
     COPY_CAP,
@@ -18,6 +19,7 @@ from .mac import send, take_from_line, take_sent
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
+from .port_set import UPLINK
 from .reads import served_read
 from .receive import serve_rx_buffer
 from .rings import entered
@@ -27,7 +29,6 @@ from .switch_bus import ask_for_bus, take_passed
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
-UPLINK = 0
 PIPE_MASK = PIPE_CAP - 1
 
 
@@ -148,7 +149,7 @@ def switch_frame(nic, now_fs, frame):
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
         n_mirrored = 0
-    elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + 4):
+    elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + FCS_BYTES):
         reason = RATE_LIMITED
         first += n_copies + n_mirrored
         n_mirrored = template.n_mirrored_refused
@@ -254,7 +255,7 @@ def frame_in(nic, now_fs, grant):
             break
         grants.head += 1
         into_pipeline(nic, now_fs, first)
-    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + 4
+    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + FCS_BYTES
     nic.done_queue = frame.queue
 
 

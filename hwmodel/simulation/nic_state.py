@@ -12,6 +12,7 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.simulation.translation import fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
+from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -70,7 +71,7 @@ def build_state(config: Config, seed: int) -> State:
     fill_translation(nic, config)
     nic.scheduler.chosen = -1
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
-    nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4
+    nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
     return state
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel import __version__
-from hwmodel.analytic.link import link_rate_of
+from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.results import (
@@ -267,7 +267,7 @@ def _direction(
             writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
             interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
             doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL),
-            dllp=dllp_pairs * 16 + round(carried * float(rate.dllp_share)),
+            dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),
         per_frame=None if per_frame is None else per_frame[name],

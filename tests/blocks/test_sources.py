@@ -59,9 +59,9 @@ def arrivals(nic, n):
     for _ in range(n):
         assert nic.events.next_at[layout.TIMERS] < layout.NEVER, "no source is armed any more"
         found.append(int(nic.events.next_at[layout.TIMERS]))
-        word = take_timer(nic.events)
-        if word >> 16 == layout.SOURCE_TIMER:
-            source_timer(nic, found[-1], word & 0xFFFF)
+        kind, index = take_timer(nic.events)
+        if kind == layout.SOURCE_TIMER:
+            source_timer(nic, found[-1], index)
             feed_hungry(nic, found[-1])
     return found
 
