@@ -22,6 +22,7 @@ from .layout import (
 from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
 from .random_stream import exponential_fs, geometric, next_u32
+from .steering import ring_of
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 
@@ -149,9 +150,7 @@ def feed_guest(nic, now_fs, function_number):
         if number < 0:
             break
         source = nic.source[number]
-        queue_number = function.first_queue
-        if limits.queues_per_function > 1:
-            queue_number += source.pending_hash % limits.queues_per_function
+        queue_number = ring_of(nic, function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         has_room = queue.reserved - queue.freed < limits.tx_ring - 1
         if not has_room and (is_closed(source) or not limits.drop_when_full):

@@ -24,6 +24,7 @@ from .reads import served_read
 from .receive import serve_rx_buffer
 from .rings import entered
 from .sources import count_offered
+from .steering import ring_of
 from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
@@ -112,10 +113,8 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         nic.counters.wire_copies += 1
         send(nic, now_fs)
         return
-    copy.queue = nic.function[kind.function].first_queue
-    if nic.limits.queues_per_function > 1:
-        rss = frame.hash if frame.index >= 0 else kind.queue_hash
-        copy.queue += rss % nic.limits.queues_per_function
+    rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
+    copy.queue = ring_of(nic, nic.function[kind.function], rss_hash)
     if frame.is_wire == 0:
         entered(nic, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
