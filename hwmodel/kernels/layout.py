@@ -276,6 +276,7 @@ NIC = record(
     ("from_doorbell", LATENCY),
     ("sender_wait", LATENCY),
     ("to_guest", LATENCY),
+    ("mac", MAC),  # here, not among the queues: what it looks at for every frame shares the page of what stands before
     ("function", FUNCTION, (MAX_FUNCTIONS,)),
     ("core", CORE, (MAX_FUNCTIONS,)),
     ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
@@ -292,7 +293,6 @@ NIC = record(
     ("bus", SWITCH_BUS),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
-    ("mac", MAC),
     ("groups", GROUPS),
     ("task", TASK, (TASK_CAP,)),
     ("log", DELIVERY_LOG),

@@ -15,6 +15,6 @@ MAC = record(
     *ints("is_sending", "tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
     ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
     ("wait", LATENCY),  # until a frame is sent
+    ("line", LINE),  # first, so that what is looked at for every frame stands together
     ("fifo", FIFO),
-    ("line", LINE),
 )
