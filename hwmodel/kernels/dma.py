@@ -19,7 +19,6 @@ from .layout import (
     LATENCY_HISTOGRAM,
     NEVER,
     PAYLOAD_READ,
-    PAYLOAD_WRITE,
     STORED,
     TRANSFER_CAP,
     UP_ARRIVAL,
@@ -33,7 +32,7 @@ from .link import (
 )
 from .measure import bucket, observe
 from .reads import host_reads, is_stored, release_tag, request
-from .transactions import post_write
+from .transactions import post_payload_write
 from .translation import buffer_address
 
 TRANSFER_MASK = TRANSFER_CAP - 1
@@ -82,7 +81,7 @@ def issue_writes(nic, now_fs):
         address = nic.host.buffer_offset_bytes
         if nic.pcie.has_iotlb:
             address += buffer_address(nic.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
-        post_write(nic, now_fs, PAYLOAD_WRITE, 0, dma.n_bytes, address, 0, dma.n_bytes)
+        post_payload_write(nic, now_fs, 0, dma.n_bytes, address, dma.n_bytes)
         dma.writes_begun += 1
 
 

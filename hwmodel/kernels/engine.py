@@ -175,9 +175,7 @@ def up_done(nic, now_fs):
 @kernel
 def timer(nic, now_fs):
     """Handle an entry of the side heap."""
-    word = take_timer(nic.events)
-    kind = word >> 16
-    index = word & 0xFFFF
+    kind, index = take_timer(nic.events)
     if kind == CORE_TIMER:
         chunk_done(nic, now_fs, index)
     elif kind == SOURCE_TIMER:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from . import kernel
 from .journey_layout import REQUESTED, TOLD
 from .journeys import mark_batch
-
-DESCRIPTOR_BYTES = 16  # of every adapter modelled here
+from .layout import DESCRIPTOR_BYTES
 
 
 @kernel
@@ -19,12 +18,12 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     position = first_descriptor % ring_length
     most = nic.pcie.max_read_request_bytes
     while left > 0:
-        in_request = (most - ((16 * position) & (most - 1))) >> 4
+        in_request = (most - ((DESCRIPTOR_BYTES * position) & (most - 1))) // DESCRIPTOR_BYTES
         n = min(left, ring_length - position, in_request)
         fetch = fetches.ring[fetches.tail & fetches.mask]
         fetch.queue = ring_queue
         fetch.n_descriptors = n
-        fetch.address = 16 * position
+        fetch.address = DESCRIPTOR_BYTES * position
         fetches.tail += 1
         left -= n
         position = (position + n) % ring_length

@@ -7,7 +7,7 @@ from .events import set_timer
 from .journey_layout import POSTED, RUNG
 from .journeys import UNMEASURED, begin_rx_batches, journey_over, mark_batch
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
-from .transactions import enqueue
+from .transactions import ring_doorbell
 
 NO_TASK = -1
 
@@ -94,7 +94,7 @@ def posted(nic, now_fs, number, n, started_fs):
     if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
         mark_batch(nic, queue, queue.rung, RUNG).rung_fs = now_fs
         queue.rung = queue.posted
-        enqueue(nic, nic.down.first, now_fs, TX_DOORBELL, number, 4, 0, n_told, 0, 0)
+        ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told)
 
 
 @kernel
@@ -113,7 +113,7 @@ def taken(nic, now_fs, number, n, started_fs):
             journey_over(nic, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += n
     if queue.since_refill >= nic.limits.refill_batch:
-        enqueue(nic, nic.down.first, now_fs, RX_DOORBELL, number, 4, 0, queue.since_refill, 0, 0)
+        ring_doorbell(nic, now_fs, RX_DOORBELL, number, queue.since_refill)
         queue.since_refill = 0
 
 

@@ -25,7 +25,7 @@ PART_FIELDS = (
 )  # fmt: skip
 
 WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I32))
-# Of the batch that begins with a frame of a Tx ring: when its core began to post it, rang, was heard; when its descriptors
+# Of the batch that begins with a frame of a Tx ring: when its core began to post it, rang, was heard; when descriptors
 # were asked for and came. The frame's own `marks` tell of which it is the first; of the others nothing is written down.
 POST_BATCH = record(*ints(*BATCH_STAMPS))
 POSTED, RUNG, TOLD, REQUESTED, CACHED = (1 << bit for bit in range(len(BATCH_STAMPS)))

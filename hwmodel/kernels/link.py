@@ -16,6 +16,7 @@ from .layout import (
     NON_POSTED_CREDIT,
     POSTED_CREDIT,
     READS_FIRST,
+    REGISTER_BYTES,
     ROUND_ROBIN,
     UP_DONE,
 )
@@ -288,7 +289,7 @@ def start_down(nic, now_fs):
                 send_completion(nic, now_fs)
                 return
     if p_waits:
-        events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, 4)
+        events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, REGISTER_BYTES)
         served_down(nic, link, posted.ring[link.place & posted.mask])
 
 

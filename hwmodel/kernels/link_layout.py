@@ -17,6 +17,8 @@ LANE_CAP = 1 << 12
     RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
     KINDS,
 ) = range(14)  # fmt: skip
+DESCRIPTOR_BYTES = 16  # of every adapter modelled here
+REGISTER_BYTES = 4  # what a doorbell or an interrupt writes
 READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 
 TRANSACTION = record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import append
 from .layout import (
+    DESCRIPTOR_BYTES,
     PAYLOAD_READ,
     RX_DESCRIPTOR_READ,
     STORED,
@@ -13,7 +14,7 @@ from .layout import (
 from .measure import set_stalled
 from .random_stream import next_u32
 from .scheduler import pick
-from .transactions import answer_read, enqueue
+from .transactions import answer_read, request_read
 
 FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 
@@ -35,7 +36,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
         set_stalled(nic.stall_no_free_tag, now_fs, True)
-    enqueue(nic, nic.up.second, now_fs, kind, ring_queue, 0, 0, 0, 0, number)
+    request_read(nic, now_fs, kind, ring_queue, number)
 
 
 @kernel
@@ -43,7 +44,9 @@ def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
     fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
-    request(nic, now_fs, kind, fetch.queue, 16 * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0)
+    request(
+        nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0
+    )
 
 
 @kernel

@@ -11,7 +11,6 @@ from .journey_layout import SHOWN, WRITTEN_BACK
 from .journeys import mark_rx_batch
 from .layout import (
     MODERATION_TIMER,
-    PAYLOAD_WRITE,
     RX_INTERRUPT,
     TAKE_TASK,
 )
@@ -19,7 +18,7 @@ from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
 from .processor import prefetch
 from .rings import widen_finished
-from .transactions import post_write
+from .transactions import post_interrupt, post_payload_write
 from .translation import buffer_address
 from .writeback import hold_for_writeback
 
@@ -40,12 +39,12 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
     if nic.pcie.has_iotlb:
         address += buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     while left > in_buffer:
-        post_write(nic, now_fs, PAYLOAD_WRITE, number, in_buffer, address, 0, 0)
+        post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
         if nic.pcie.has_iotlb:
             position += 1
             address = offset + buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
-    post_write(nic, now_fs, PAYLOAD_WRITE, number, left, address, 0, n_bytes)
+    post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 
 @inlined
@@ -136,7 +135,7 @@ def serve_rx_buffer(nic, now_fs):
 def raise_interrupt(nic, now_fs, number):
     """Enter an interrupt for all frames counted."""
     queue = nic.rx_queue[number]
-    post_write(nic, now_fs, RX_INTERRUPT, number, 4, 0, queue.counted, 0)
+    post_interrupt(nic, now_fs, RX_INTERRUPT, number, queue.counted)
     queue.counted = 0
     queue.moderated_until_fs = now_fs + nic.limits.moderation_fs
 

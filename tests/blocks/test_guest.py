@@ -45,10 +45,10 @@ def work(nic, until_ns=10**9):
     found = []
     while nic.events.next_at[layout.TIMERS] <= until_ns * NS:
         now_fs = int(nic.events.next_at[layout.TIMERS])
-        word = take_timer(nic.events)
-        assert word >> 16 == layout.CORE_TIMER
+        kind, index = take_timer(nic.events)
+        assert kind == layout.CORE_TIMER
         before = len(doorbells(nic))
-        chunk_done(nic, now_fs, word & 0xFFFF)
+        chunk_done(nic, now_fs, index)
         found += [(now_fs // NS, *each) for each in doorbells(nic)[before:]]
     return found
 
