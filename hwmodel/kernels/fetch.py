@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import kernel
+from .batches import mark_batch
 from .journey_layout import REQUESTED, TOLD
-from .journeys import mark_batch
 from .layout import DESCRIPTOR_BYTES
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from . import kernel
+from .batches import begin_rx_batches, mark_batch
 from .events import set_timer
 from .journey_layout import POSTED, RUNG
-from .journeys import UNMEASURED, begin_rx_batches, journey_over, mark_batch
+from .journeys import UNMEASURED, journey_over
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
 from .transactions import ring_doorbell
 

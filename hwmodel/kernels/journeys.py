@@ -1,8 +1,9 @@
 """The way of each frame, stamp by stamp: where its time goes, from the moment in which it is offered.
 
-While a frame lies in its Tx ring its stamps lie there too. From the scheduler's pick (or the end of its reception from
-the wire) it holds a journey, to the guest that takes it, the wire, or a drop; each further copy for another guest has
-one of its own from the switch on. Journey 0 is for what is not measured: mirrored copies write their stamps there.
+While a frame lies in its Tx ring its stamps lie there too (`batches`). From the scheduler's pick (or the end of its
+reception from the wire) it holds a journey, to the guest that takes it, the wire, or a drop; each further copy for
+another guest has one of its own from the switch on. Journey 0 is for what is not measured: mirrored copies write their
+stamps there.
 
 Thousands of journeys may wait in the Rx buffer with their frames, more than a processor's near cache holds. So none is
 looked at between the switch and the guest: from the buffer on, stamps lie in the few places of the Rx rings in use.
@@ -11,19 +12,13 @@ looked at between the switch and the guest: from the buffer on, stamps lie in th
 from __future__ import annotations
 
 from . import inlined, kernel
+from .batches import begin_batches
 from .journey_layout import (
-    CACHED,
     FOLDED_AT,
     JOURNEY_CAP,
     JOURNEY_LOG_CAP,
-    POSTED,
-    REQUESTED,
-    RUNG,
     SAMPLED_ALL,
     SAMPLED_EVERY,
-    SHOWN,
-    TOLD,
-    WRITTEN_BACK,
 )
 from .layout import LOG_FULL
 from .measure import begin_extremes, bucket, extend_extremes
@@ -55,52 +50,6 @@ def enter(nic, now_fs, offered_fs):
     pool.entered_fs += float(now_fs)
     if offered_fs < now_fs:
         pool.early_fs += float(now_fs - offered_fs)
-
-
-@inlined
-def mark_rx_batch(nic, queue, position, mark):
-    """Note that a batch of the Rx ring begins here; return the record for its stamps."""
-    place = queue.first + (position & queue.mask)
-    nic.finished[place].marks |= mark
-    return nic.finished_batch[place]
-
-
-@inlined
-def begin_rx_batches(nic, batch, place):
-    """Go on to the stamps of the batches that begin with a received frame."""
-    marks = nic.finished[place].marks
-    begun = nic.finished_batch[place]
-    if marks & WRITTEN_BACK:
-        batch.writeback_started_fs = begun.writeback_started_fs
-        batch.written_back_fs = begun.written_back_fs
-    if marks & SHOWN:
-        batch.raised_fs = begun.raised_fs
-        batch.visible_fs = begun.visible_fs
-
-
-@inlined
-def mark_batch(nic, queue, position, mark):
-    """Note that a batch of the Tx ring begins here; return the record for its stamps."""
-    place = queue.first + (position & queue.mask)
-    nic.post[place].marks |= mark
-    return nic.post_batch[place]
-
-
-@kernel
-def begin_batches(nic, batch, place):
-    """Go on to the stamps of the batches that begin with a frame."""
-    marks = nic.post[place].marks
-    begun = nic.post_batch[place]
-    if marks & POSTED:
-        batch.posted_fs = begun.posted_fs
-    if marks & RUNG:
-        batch.rung_fs = begun.rung_fs
-    if marks & TOLD:
-        batch.told_fs = begun.told_fs
-    if marks & REQUESTED:
-        batch.requested_fs = begun.requested_fs
-    if marks & CACHED:
-        batch.cached_fs = begun.cached_fs
 
 
 @inlined

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .batches import mark_rx_batch
 from .drop_reason import DropReason
 from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
 from .journey_layout import SHOWN, WRITTEN_BACK
-from .journeys import mark_rx_batch
 from .layout import (
     MODERATION_TIMER,
     RX_INTERRUPT,

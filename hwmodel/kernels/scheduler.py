@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .batches import mark_batch
 from .events import set_timer
 from .fetch import fetch_tx
 from .frame_layout import FCS_BYTES
 from .journey_layout import CACHED
-from .journeys import journey_of_post, mark_batch
+from .journeys import journey_of_post
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
