@@ -172,7 +172,7 @@ def kernel_functions() -> set[str]:
     """Return `module.function` of all compiled functions, as their sources have them."""
     return {
         f"{path.stem}.{item.name}"
-        for path in KERNELS.glob("*.py")
+        for path in KERNELS.rglob("*.py")
         for item in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(item, ast.FunctionDef) and item.decorator_list
     }
@@ -192,7 +192,7 @@ def watch_calls() -> set[CodeType]:
 def names_of(codes: set[CodeType]) -> set[str]:
     """Return `module.function` of those that are in the kernels."""
     return {
-        f"{Path(code.co_filename).stem}.{code.co_name}" for code in codes if Path(code.co_filename).parent == KERNELS
+        f"{Path(code.co_filename).stem}.{code.co_name}" for code in codes if KERNELS in Path(code.co_filename).parents
     }
 
 

@@ -70,6 +70,22 @@ def test_a_new_kernel_file_counts_too(package_copy, tmp_path):
     assert cache_dir(package_copy, HWMODEL_CACHE_DIR=tmp_path) != first
 
 
+def test_files_in_folders_count_with_their_place(package_copy, tmp_path):
+    def folder():
+        return cache_dir(package_copy, HWMODEL_CACHE_DIR=tmp_path)
+
+    deeper = package_copy / "hwmodel" / "kernels" / "deeper"
+    before = folder()
+    deeper.mkdir()
+    (deeper / "block.py").write_text("")
+    seen = [before, folder()]
+    (deeper / "block.py").write_text("# changed\n")
+    seen.append(folder())
+    (deeper / "block.py").rename(deeper.parent / "block.py")
+    seen.append(folder())
+    assert len(set(seen)) == 4
+
+
 @pytest.mark.parametrize("switch", ["NUMBA_BOUNDSCHECK", "NUMBA_OPT"])
 def test_switches_that_change_the_code_change_the_folder(switch, tmp_path):
     plain = cache_dir(HWMODEL_CACHE_DIR=tmp_path)

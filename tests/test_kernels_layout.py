@@ -52,7 +52,7 @@ def test_no_field_of_the_state_has_such_a_name():
 
 def test_no_field_of_the_state_is_without_a_use():
     folders = (Path(layout.__file__).parent, Path(nic_state.__file__).parent)
-    sources = [path for folder in folders for path in folder.glob("*.py") if path != Path(layout.__file__)]
+    sources = [path for folder in folders for path in folder.rglob("*.py") if path != Path(layout.__file__)]
     words = {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
     # The stalls are reached by the names that `layout.STALLS` lists.
     words |= {f"stall_{name}" for name in layout.STALLS}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from hwmodel.kernels import linked_only
 from hwmodel.kernels.linked_only import Entry, LinkedOnly
 
 _linked_only = njit(pipeline_class=LinkedOnly, no_cpython_wrapper=True)
@@ -102,3 +103,33 @@ def test_indices_count_from_the_start():
 def test_a_numba_that_keeps_its_tests_elsewhere_keeps_them(monkeypatch):
     monkeypatch.setattr("hwmodel.kernels.linked_only.INDEX_PLACE", "nowhere")
     assert _choices(pipeline_class=Entry) == _choices()
+
+
+@pytest.fixture
+def tried_anew():
+    """Forget what the trial showed, before a test and after it."""
+    linked_only.works.cache_clear()
+    yield
+    linked_only.works.cache_clear()
+
+
+@pytest.mark.usefixtures("tried_anew")
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+@pytest.mark.parametrize(("part", "instead"), [("_dynfunc", None), ("_trial", lambda: 0)], ids=["fails", "is wrong"])
+def test_where_the_trial_fails_numbas_own_passes_are_used(part, instead, monkeypatch):
+    """An error or a wrong sum: then each function has machine code, as numba makes it, and the result is the same."""
+    assert linked_only.works()
+    linked_only.works.cache_clear()
+    monkeypatch.setattr(linked_only, part, instead)
+
+    @_linked_only
+    def doubled(number):
+        return 2 * number
+
+    @njit(pipeline_class=Entry)
+    def total(limit):
+        return sum([doubled(number) for number in range(limit)])
+
+    assert total(5) == 20
+    assert _address(doubled) != 0
+    assert not linked_only.works()

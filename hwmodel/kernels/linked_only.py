@@ -1,21 +1,24 @@
 """How numba compiles what only other kernels call: up to the point where an entry links it in, and no further.
 
-By itself numba optimises each function together with all that it calls and then makes machine code of that, although
-here the entry alone is ever run: it optimises everything once more. Leaving the first two out takes a third from the
-time to compile, and the code is none the worse for being optimised once, as a whole.
+By itself numba links each function with all that it calls, optimises the whole and makes machine code of it, although
+here the entry alone is ever run: it does it all once more. Leaving that out takes a third from the time to compile,
+and the code is none the worse for being optimised once, as a whole.
 
 In both an index counts from the start of its array. Python lets negative ones count from the end, which numba tests at
 each index that it does not know to be positive; here none ever is negative, and without the tests a run takes an eighth
 less time.
+
+What this needs of numba is not documented: `compilation` imports this module where it can, and does without elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
-from numba import _dynfunc
+from numba import _dynfunc, njit
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -44,15 +47,11 @@ def indices_from_the_start() -> Iterator[None]:
         setattr(arrayobj, INDEX_PLACE, usual)
 
 
-class _LinkedOnly(JITCodeLibrary):
-    """Keep a function's code, and the code of what it calls, as it was first written down."""
+class _Unlinked(JITCodeLibrary):
+    """Keep a function's code as it was first written down; `_linking_libraries` names what it calls."""
 
-    def _optimize_final_module(self) -> None:
-        pass
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._verify_declare_only_symbols()
+    def finalize(self) -> None:
+        self._raise_if_finalized()
         self._finalized = True
 
 
@@ -63,7 +62,7 @@ class _LoweredForLinking(NativeLowering):
     _name = "lowered_for_linking"
 
     def run_pass(self, state: Any) -> bool:
-        state.library = library = _LinkedOnly(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = library = _Unlinked(state.targetctx.codegen(), state.func_id.func_qualname)
         state.flags.no_compile = True
         with indices_from_the_start():
             super().run_pass(state)
@@ -72,7 +71,9 @@ class _LoweredForLinking(NativeLowering):
         nameless = _dynfunc.make_function(
             lowered.fndesc.lookup_module(), lowered.fndesc.qualname, "", 0, lowered.env, (library,)
         )
-        state.targetctx.insert_user_function(nameless, lowered.fndesc, [library])
+        # Who calls it has all that it calls to link too. Callers come first: LLVM drops what nothing before it calls.
+        called = list(dict.fromkeys([library, *library._linking_libraries]))
+        state.targetctx.insert_user_function(nameless, lowered.fndesc, called)
         state["cr"] = lowered._replace(cfunc=nameless)
         return True
 
@@ -88,8 +89,8 @@ class _LoweredEntry(NativeLowering):
             return bool(super().run_pass(state))
 
 
-class Entry(CompilerBase):
-    """Compile a function that Python calls."""
+class _Tried(CompilerBase):
+    """Compile a function that Python calls, with what `works` tries."""
 
     lowering: type[NativeLowering] = _LoweredEntry
 
@@ -103,7 +104,49 @@ class Entry(CompilerBase):
         return [changed]
 
 
+class _TriedForLinking(_Tried):
+    lowering = _LoweredForLinking
+
+
+class Entry(_Tried):
+    """Compile a function that Python calls; by numba's own passes where the ones here do not work."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return numba's own passes but for the lowering, if that works."""
+        return super().define_pipelines() if works() else [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
 class LinkedOnly(Entry):
-    """Compile a function for entries to link in."""
+    """Compile a function for entries to link in; by numba's own passes where the ones here do not work."""
 
     lowering = _LoweredForLinking
+
+
+@cache
+def works() -> bool:
+    """Tell whether this numba can be made to compile so, by a trial with three small functions.
+
+    The trial takes about 0.1 s, once for a process that compiles; one that finds its machine code on disk needs none.
+    """
+    # What a numba of another shape raises cannot be known.
+    with suppress(Exception):
+        return bool(_trial() == (2 + 3) + (3 + 4))
+    return False
+
+
+def _trial() -> Any:
+    for_linking = njit(pipeline_class=_TriedForLinking)
+
+    @for_linking
+    def above(n):
+        return n + 1
+
+    @for_linking
+    def pair(n):
+        return above(n) + above(n + 1)
+
+    @njit(pipeline_class=_Tried)
+    def entry(n):
+        return pair(n) + pair(n + 1)
+
+    return entry(1)

@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 from numba import int64, typeof, types
 
-from hwmodel.kernels import layout, quick_compilation
+from hwmodel.kernels import compile_for, layout, quick_compilation
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.frame_batch import ARRIVAL, COPY
 from hwmodel.kernels.parse import HEADER
@@ -40,4 +40,4 @@ def compile_entry(entry: str) -> None:
     """Compile an entry point into the cache."""
     module, function = entry.split(".")
     with quick_compilation():
-        getattr(importlib.import_module(f"hwmodel.kernels.{module}"), function).compile(signature(entry))
+        compile_for(signature(entry), getattr(importlib.import_module(f"hwmodel.kernels.{module}"), function))
