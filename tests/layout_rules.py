@@ -30,11 +30,12 @@ LAYERS = {
 NUMBA_BLOCKS = {"kernels", "simulation", "switch_frames"}
 KERNEL_IMPORTERS = {"kernels", "simulation", "switch_frames"}
 REPORT_SEES = {"report", "results", "units", "atomic_file", "errors"}
-KERNELS_SEE = {"numpy", "numba"}
+KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
     "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "errors"},
     "numba": NUMBA_BLOCKS,
+    "llvmlite": {"kernels"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
     "yaml": {"config", "cli"},

@@ -112,7 +112,7 @@ class Held:
         nic = self.nic = run.state[0]
         n_queues = int(nic.limits.n_queues)
         self.tx_queues, self.rx_queues = (each[:n_queues].view(np.recarray) for each in (nic.tx_queue, nic.rx_queue))
-        to_move, self.in_rx_buffer, to_wire = map(self._fifo, ("loopback", "rx_fifo", "mac_fifo"))
+        to_move, self.in_rx_buffer, to_wire = map(_held, (nic.loopback, nic.rx_fifo, nic.mac.fifo))
         to_show = self._slots("visible", "started")
         self.to_take = nic.finished[self._slots("taken", "visible")]
         self.picked = _held(nic.grants)
@@ -132,9 +132,6 @@ class Held:
         return np.concatenate(
             [queue.first + (np.arange(queue[first], queue[last]) & queue.mask) for queue in self.rx_queues]
         )
-
-    def _fifo(self, name: str) -> Any:
-        return _held(self.nic[name])
 
     def frames(self) -> int:
         """Count frames of which nothing is decided: in a ring, in the Tx buffer, or with all their copies under way.

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwmodel.analytic import link
 from hwmodel.config import config_from_mapping
 from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout, records
+from hwmodel.kernels import frame_layout, layout, records
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.link_layout import MAX_TLP_BYTES
 from hwmodel.kernels.switch_tables import MAX_ACL_ENTRIES
 from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state
+from hwmodel.wire import ethernet
 
 
 def machine(**blocks):
@@ -82,6 +84,15 @@ def test_rings_have_a_power_of_two_of_entries():
     assert [n for _, n in found if n & (n - 1)] == []
 
 
+def test_kernels_and_the_rest_have_the_same_lengths():
+    """Kernels import nothing from outside, so these few numbers stand twice."""
+    assert frame_layout.FCS_BYTES == ethernet.FCS_BYTES
+    assert frame_layout.MIN_UNPADDED_BYTES == ethernet.MIN_UNPADDED_BYTES
+    assert frame_layout.PREAMBLE_AND_GAP_BYTES == ethernet.WIRE_OVERHEAD_BYTES
+    assert layout.DESCRIPTOR_BYTES == link.DESCRIPTOR_BYTES
+    assert layout.REGISTER_BYTES == link.REGISTER_BYTES
+
+
 # ---- What a configuration may ask for ----
 
 
@@ -140,7 +151,7 @@ def rates(text):
 def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
     """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates with few factors of 8e15."""
     nic = machine(**rates(rate))
-    numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.limits.wire_num, nic.function[1].shaper_num)
+    numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.mac.fs_per_byte_num, nic.function[1].shaper_num)
     assert all(0 < (9728 + 24) * int(numerator) < 2**63 for numerator in numerators)
 
 

@@ -13,8 +13,7 @@ from hwmodel.results import Latency, VmResult, Wire
 from hwmodel.simulation import simulate
 from hwmodel.simulation.intervals import PLACES, sureness_of, too_wide
 from hwmodel.simulation.marks import COUNTS, Mark
-from hwmodel.simulation.measurement import LATENCIES
-from hwmodel.simulation.warmup import BUFFERS
+from hwmodel.simulation.measurement import GAUGES, LATENCIES
 from tests.journey_runs import bucket_of
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of, simulated
@@ -57,7 +56,7 @@ class HandMadeMarks:
             received=np.array([*bytes_to, *frames_to]),
             latency=dict.fromkeys(LATENCIES, (0, 0.0)) | {"delivery": (n, float(sum_fs))},
             histogram=dict.fromkeys(LATENCIES, empty) | {"delivery": (first, counts[first:].astype(np.int32))},
-            areas=dict.fromkeys(BUFFERS, 0.0),
+            areas=dict.fromkeys(GAUGES, 0.0),
         )
 
 

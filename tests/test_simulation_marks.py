@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from hwmodel.simulation.marks import COUNTS, MOST_MARKS, Marks
-from hwmodel.simulation.measurement import LATENCIES, counts_of
-from hwmodel.simulation.warmup import BUFFERS
+from hwmodel.simulation.measurement import GAUGES, LATENCIES, counts_of
 from tests.run_cases import begun
 
 LOAD = {
@@ -50,7 +49,7 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run):
         assert 8e6 * received[at] / span_fs == pytest.approx(vm.rx_gbps)
         assert 1e9 * received[n + 1 + at] / span_fs == pytest.approx(vm.rx_mpps)
         assert 8e6 * (last.sent_bytes - first.sent_bytes)[at - 1] / span_fs == pytest.approx(vm.tx_gbps)
-    for name in BUFFERS:
+    for name in GAUGES:
         if name in result.queues:
             assert last.areas[name] - first.areas[name] == pytest.approx(run.end.areas[name] - run.start.areas[name])
 
@@ -62,7 +61,7 @@ def test_each_mark_has_as_many_samples_in_its_histogram(run, name):
         n, sum_fs = mark.latency[name]
         first, counts = mark.histogram[name]
         assert counts.sum() == n
-        assert (n == 0) == (sum_fs == 0) or name in ("wire_wait", "sender_wait")
+        assert (n == 0) == (sum_fs == 0) or name in ("mac.wait", "sender_wait")
         assert (counts <= row[first : first + len(counts)]).all()
     first, counts = run.marks.found[-1].histogram[name]
     assert counts.tolist() == row[first : first + len(counts)].tolist()
@@ -83,7 +82,7 @@ def test_sums_never_fall(run):
 
 def test_slices_are_rates_and_means_between_marks(run):
     slices = run.marks.slices()
-    assert set(slices) == {"rate", "latency", *BUFFERS}
+    assert set(slices) == {"rate", "latency", *GAUGES}
     times = run.marks.series(lambda mark: mark.now_fs)
     assert len(slices["rate"]) == len(times) - 1
     delivered = run.end.counts["delivered"] - run.start.counts["delivered"]
@@ -92,7 +91,7 @@ def test_slices_are_rates_and_means_between_marks(run):
     assert slices["latency"].min() < result.latency_to_guest_ns.mean * 1e6 < slices["latency"].max()
     weights = np.diff(times) / (times[-1] - times[0])
     assert (slices["rx_buffer"] * weights).sum() == pytest.approx(result.queues["rx_buffer"].mean)
-    assert (slices["wire_queue"] * weights).sum() == pytest.approx(result.queues["wire"].mean)
+    assert (slices["mac.waiting"] * weights).sum() == pytest.approx(result.queues["wire"].mean)
 
 
 def test_however_long_a_run_lasts_marks_stay_few_and_even():

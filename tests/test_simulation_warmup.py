@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
+from hwmodel.simulation.measurement import GAUGES
 from hwmodel.simulation.steady_state import drift, truncation
 from hwmodel.simulation.warmup import (
-    BUFFERS,
     FIRST_SLICES,
     MATTERS,
     MOST_FRAMES,
@@ -41,10 +41,10 @@ class Machine:
         self.limits = SimpleNamespace(
             tx_ring=CAPACITY, rx_ring=CAPACITY, n_queues=1, tx_buffer_bytes=CAPACITY, rx_buffer_bytes=CAPACITY
         )
-        self.gauges = {name: SimpleNamespace(area=0.0, level=0, since_fs=0) for name in BUFFERS}
+        self.gauges = {name: SimpleNamespace(area=0.0, level=0, since_fs=0) for name in GAUGES}
 
     def __getitem__(self, name):
-        return self.gauges[name]
+        return {"waiting": self.gauges["mac.waiting"]} if name == "mac" else self.gauges[name]
 
     def go_on(self, passed_fs, frames, latency_us=5.0, level=500.0):
         """Let time pass: so many frames, of a mean latency, with a mean depth of the Rx buffer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import entry, kernel
-from .events import earliest, rare_lane, take_first
+from .events import first_elsewhere, first_of_links, rare_lane, take_first
 from .landing import (
     credits_returned,
     down_has_landed,
@@ -19,7 +19,6 @@ from .layout import (
     LATENCY_HISTOGRAM,
     NEVER,
     PAYLOAD_READ,
-    PAYLOAD_WRITE,
     STORED,
     TRANSFER_CAP,
     UP_ARRIVAL,
@@ -33,7 +32,7 @@ from .link import (
 )
 from .measure import bucket, observe
 from .reads import host_reads, is_stored, release_tag, request
-from .transactions import post_write
+from .transactions import post_payload_write
 from .translation import buffer_address
 
 TRANSFER_MASK = TRANSFER_CAP - 1
@@ -82,7 +81,7 @@ def issue_writes(nic, now_fs):
         address = nic.host.buffer_offset_bytes
         if nic.pcie.has_iotlb:
             address += buffer_address(nic.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
-        post_write(nic, now_fs, PAYLOAD_WRITE, 0, dma.n_bytes, address, 0, dma.n_bytes)
+        post_payload_write(nic, now_fs, 0, dma.n_bytes, address, dma.n_bytes)
         dma.writes_begun += 1
 
 
@@ -171,7 +170,8 @@ def run_dma(state, n_transfers):
             issue_reads(nic, now_fs)
         if dma.does_write:
             issue_writes(nic, now_fs)
-        at_fs = earliest(events)
+        elsewhere_fs = first_elsewhere(events)
+        at_fs = min(elsewhere_fs, first_of_links(events))
         if at_fs > now_fs:
             if could_start(nic.up):
                 start_up(nic, now_fs)
@@ -179,7 +179,7 @@ def run_dma(state, n_transfers):
                 start_down(nic, now_fs)
             if dma.does_write:
                 issue_writes(nic, now_fs)
-            at_fs = earliest(events)
+            at_fs = min(elsewhere_fs, first_of_links(events))
             if at_fs == NEVER or nic.overflow:
                 return -1
             now_fs = at_fs

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from . import entry, inlined, kernel
-from .events import earliest, rare_lane, take_first, take_timer
+from .events import first_elsewhere, first_of_links, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx, told
 from .guest import chunk_done
+from .journeys import fold
 from .landing import (
     credits_returned,
     down_has_landed,
@@ -57,7 +58,7 @@ from .link import (
     start_up,
 )
 from .measure import change
-from .reads import host_reads, is_stored, issue, release_tag, served_read
+from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
 from .receive import moderation_expired, payload_landed, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
@@ -109,14 +110,23 @@ def read_complete(nic, now_fs, number):
     release_tag(nic, now_fs, number)
     if nic.tags.n_free == 1:
         issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
+    in_order = nic.pcie.answers_in_order
+    nic.served[kind].n_reads += 1
     if kind == PAYLOAD_READ:
         frame = nic.grants.ring[grant & nic.grants.mask]
-        frame.n_reads += 1
-        frame.link_bytes += tag.link_bytes
-        frame.link_tlps += tag.link_tlps
         frame.reads_left -= 1
+        if in_order == 0:
+            frame.n_reads += 1
+            frame.link_bytes += tag.link_bytes
+            frame.link_tlps += tag.link_tlps
         if frame.reads_left == 0:
+            if in_order:
+                served_in_order(nic, kind, 1, tag)
+            else:
+                served_read(nic, kind, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
             frame_in(nic, now_fs, grant)
+    elif in_order:
+        served_in_order(nic, kind, n_descriptors, tag)
     else:
         served_read(nic, kind, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
     if kind == TX_DESCRIPTOR_READ:
@@ -136,12 +146,8 @@ def down_received(nic, now_fs, sending):
     reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
     if kind >= RX_DESCRIPTOR_COMPLETION:
-        if sending.is_last:
-            tag = nic.tags.slot[sending.tag]
-            tag.link_bytes = sending.room_bytes
-            tag.link_tlps = sending.n
-            if is_stored(nic, now_fs, sending.tag):
-                return int(sending.tag)
+        if sending.is_last and is_stored(nic, now_fs, sending.tag):
+            return int(sending.tag)
     elif kind == TX_DOORBELL:
         told(nic, now_fs, sending.queue, sending.n)
         fetch_tx(nic, now_fs, sending.queue)
@@ -169,9 +175,7 @@ def up_done(nic, now_fs):
 @kernel
 def timer(nic, now_fs):
     """Handle an entry of the side heap."""
-    word = take_timer(nic.events)
-    kind = word >> 16
-    index = word & 0xFFFF
+    kind, index = take_timer(nic.events)
     if kind == CORE_TIMER:
         chunk_done(nic, now_fs, index)
     elif kind == SOURCE_TIMER:
@@ -299,12 +303,13 @@ def run(state, until_fs, n_events):
     while True:
         if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
             settle(nic, now_fs)
-        at_fs = earliest(events)
+        elsewhere_fs = first_elsewhere(events)
+        at_fs = min(elsewhere_fs, first_of_links(events))
         if at_fs > now_fs:
             if start_links(nic, now_fs):
                 if nic.moves_due:
                     continue
-                at_fs = earliest(events)
+                at_fs = min(elsewhere_fs, first_of_links(events))  # TLPs that start lead to nothing else
             if at_fs > until_fs or left <= 0 or nic.is_stopping or nic.overflow:
                 break
             now_fs = at_fs
@@ -312,6 +317,7 @@ def run(state, until_fs, n_events):
         left -= 1
     has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.is_stopping == 0 else now_fs
     catch_up(nic, has_passed_fs + 1)
+    fold(nic)
     events.n_events += n_events - left
     nic.now_fs = now_fs
     if nic.overflow:

@@ -24,13 +24,15 @@ KEY_INDEX_BITS = 16
 
 
 @inlined
-def earliest(events):
-    """Return the time of the next event of all lanes."""
-    # In pairs: a chain of five comparisons would be on the path of every event.
-    from_host = min(events.next_at[TIMERS], events.next_at[DOWN_DONE])
-    seldom = min(events.next_at[COMPLETION_READY], events.rare_at)
-    to_host = min(seldom, events.next_at[UP_DONE])
-    return min(from_host, to_host)
+def first_of_links(events):
+    """Return the time of the next event of the links' own lanes."""
+    return min(events.next_at[DOWN_DONE], events.next_at[UP_DONE], events.next_at[COMPLETION_READY])
+
+
+@inlined
+def first_elsewhere(events):
+    """Return the time of the next event of all other lanes."""
+    return min(events.next_at[TIMERS], events.rare_at)
 
 
 @kernel
@@ -113,14 +115,15 @@ def set_timer(events, at_fs, kind, index):
 
 @kernel
 def take_timer(events):
-    """Remove the earliest timer; return its kind and index in one word, `kind << 16 | index`."""
+    """Remove the earliest timer; return its kind and its index."""
     heap = events.heap
     word = heap[0].key >> KEY_SEQUENCE_BITS
+    kind, index = word >> KEY_INDEX_BITS, word & ((1 << KEY_INDEX_BITS) - 1)
     events.heap_n -= 1
     n = events.heap_n
     if n == 0:
         events.next_at[TIMERS] = NEVER
-        return word
+        return kind, index
     at_fs = heap[n].at_fs
     key = heap[n].key
     parent = 0
@@ -144,4 +147,4 @@ def take_timer(events):
     entry.at_fs = at_fs
     entry.key = key
     events.next_at[TIMERS] = heap[0].at_fs
-    return word
+    return kind, index

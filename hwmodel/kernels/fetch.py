@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from . import kernel
-
-DESCRIPTOR_BYTES = 16  # of every adapter modelled here
+from .batches import mark_batch
+from .journey_layout import REQUESTED, TOLD
+from .layout import DESCRIPTOR_BYTES
 
 
 @kernel
@@ -17,12 +18,12 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     position = first_descriptor % ring_length
     most = nic.pcie.max_read_request_bytes
     while left > 0:
-        in_request = (most - ((16 * position) & (most - 1))) >> 4
+        in_request = (most - ((DESCRIPTOR_BYTES * position) & (most - 1))) // DESCRIPTOR_BYTES
         n = min(left, ring_length - position, in_request)
         fetch = fetches.ring[fetches.tail & fetches.mask]
         fetch.queue = ring_queue
         fetch.n_descriptors = n
-        fetch.address = 16 * position
+        fetch.address = DESCRIPTOR_BYTES * position
         fetches.tail += 1
         left -= n
         position = (position + n) % ring_length
@@ -33,8 +34,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
 def told(nic, now_fs, number, n):
     """Take in a Tx doorbell: the driver has posted `n` more frames."""
     queue = nic.tx_queue[number]
-    for i in range(queue.told, queue.told + n):
-        nic.post[queue.first + (i & queue.mask)].told_fs = now_fs
+    mark_batch(nic, queue, queue.told, TOLD).told_fs = now_fs
     queue.told += n
     queue.known += n
     nic.scheduler.n_told += n
@@ -48,8 +48,7 @@ def fetch_tx(nic, now_fs, number):
     while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
         n = min(queue.known, limits.fetch_batch)
         want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
-        for i in range(queue.fetched, queue.fetched + n):
-            nic.post[queue.first + (i & queue.mask)].requested_fs = now_fs
+        mark_batch(nic, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
         queue.known -= n
         queue.requested += n

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from . import kernel
+from .batches import begin_rx_batches, mark_batch
 from .events import set_timer
+from .journey_layout import POSTED, RUNG
 from .journeys import UNMEASURED, journey_over
 from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
-from .transactions import enqueue
+from .transactions import ring_doorbell
 
 NO_TASK = -1
 
@@ -87,17 +89,13 @@ def start_chunk(nic, now_fs, core_number):
 def posted(nic, now_fs, number, n, started_fs):
     """Mark frames as posted and ring the doorbell when a batch is full or nothing more is to be posted."""
     queue = nic.tx_queue[number]
-    at_fs = started_fs
-    for i in range(queue.posted, queue.posted + n):
-        at_fs += nic.host.frame_time_fs
-        nic.post[queue.first + (i & queue.mask)].posted_fs = at_fs
+    mark_batch(nic, queue, queue.posted, POSTED).posted_fs = started_fs
     queue.posted += n
     n_told = queue.posted - queue.rung
     if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
-        for i in range(queue.rung, queue.posted):
-            nic.post[queue.first + (i & queue.mask)].rung_fs = now_fs
+        mark_batch(nic, queue, queue.rung, RUNG).rung_fs = now_fs
         queue.rung = queue.posted
-        enqueue(nic, nic.down.first, now_fs, TX_DOORBELL, number, 4, 0, n_told, 0, 0)
+        ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told)
 
 
 @kernel
@@ -107,13 +105,16 @@ def taken(nic, now_fs, number, n, started_fs):
     at_fs = started_fs
     for i in range(queue.taken, queue.taken + n):
         at_fs += nic.host.frame_time_fs
-        slot = nic.finished[queue.first + (i & queue.mask)]
+        place = queue.first + (i & queue.mask)
+        slot = nic.finished[place]
+        if slot.marks != 0:
+            begin_rx_batches(nic, queue.batch, place)
         queue.since_refill += slot.n_descriptors
         if slot.journey != UNMEASURED:
-            journey_over(nic, now_fs, slot.journey, slot, at_fs)
+            journey_over(nic, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += n
     if queue.since_refill >= nic.limits.refill_batch:
-        enqueue(nic, nic.down.first, now_fs, RX_DOORBELL, number, 4, 0, queue.since_refill, 0, 0)
+        ring_doorbell(nic, now_fs, RX_DOORBELL, number, queue.since_refill)
         queue.since_refill = 0
 
 

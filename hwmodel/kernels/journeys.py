@@ -1,8 +1,9 @@
 """The way of each frame, stamp by stamp: where its time goes, from the moment in which it is offered.
 
-While a frame lies in its Tx ring its stamps lie there too. From the scheduler's pick (or the end of its reception from
-the wire) it holds a journey, to the guest that takes it, the wire, or a drop; each further copy for another guest has
-one of its own from the switch on. Journey 0 is for what is not measured: mirrored copies write their stamps there.
+While a frame lies in its Tx ring its stamps lie there too (`batches`). From the scheduler's pick (or the end of its
+reception from the wire) it holds a journey, to the guest that takes it, the wire, or a drop; each further copy for
+another guest has one of its own from the switch on. Journey 0 is for what is not measured: mirrored copies write their
+stamps there.
 
 Thousands of journeys may wait in the Rx buffer with their frames, more than a processor's near cache holds. So none is
 looked at between the switch and the guest: from the buffer on, stamps lie in the few places of the Rx rings in use.
@@ -11,9 +12,17 @@ looked at between the switch and the guest: from the buffer on, stamps lie in th
 from __future__ import annotations
 
 from . import inlined, kernel
-from .journey_layout import JOURNEY_CAP, JOURNEY_LOG_CAP, SAMPLED_ALL, SAMPLED_EVERY
+from .batches import begin_batches
+from .journey_layout import (
+    FOLDED_AT,
+    JOURNEY_CAP,
+    JOURNEY_LOG_CAP,
+    SAMPLED_ALL,
+    SAMPLED_EVERY,
+)
 from .layout import LOG_FULL
-from .measure import bucket, observe
+from .measure import begin_extremes, bucket, extend_extremes
+from .processor import add_fields
 
 UNMEASURED = 0
 FROM_WIRE = -1  # in place of a Tx ring
@@ -46,15 +55,20 @@ def enter(nic, now_fs, offered_fs):
 @inlined
 def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     """Open the journey of the frame that is picked from a Tx ring, with the stamps of the ring; return its place."""
-    post = nic.post[queue.first + (queue.picked & queue.mask)]
+    in_ring = queue.first + (queue.picked & queue.mask)
+    post = nic.post[in_ring]
+    batch = queue.batch
+    if post.marks != 0:
+        begin_batches(nic, batch, in_ring)
+    batch.posted_fs += nic.host.frame_time_fs  # the core posts one after the other
     place = begin_journey(nic)
     journey = nic.journeys.slot[place]
     journey.offered_fs = post.offered_fs
-    journey.posted_fs = post.posted_fs
-    journey.rung_fs = post.rung_fs
-    journey.told_fs = post.told_fs
-    journey.requested_fs = post.requested_fs
-    journey.cached_fs = post.cached_fs
+    journey.posted_fs = batch.posted_fs
+    journey.rung_fs = batch.rung_fs
+    journey.told_fs = batch.told_fs
+    journey.requested_fs = batch.requested_fs
+    journey.cached_fs = batch.cached_fs
     journey.chosen_fs = chosen_fs
     journey.picked_fs = now_fs
     journey.number = queue.picked
@@ -113,8 +127,14 @@ def journey_lost(nic, now_fs, place):
         end_journey(nic, now_fs, place)
 
 
+@inlined
+def writeback_started_fs(finished, batch):
+    """Return when a frame's write-back entered P; what of that lies before its payload's landing is the payload's."""
+    return max(batch.writeback_started_fs, finished.written_fs)
+
+
 @kernel
-def log_journey(nic, journey, finished, taken_fs):
+def log_journey(nic, journey, finished, batch, taken_fs):
     """Enter a journey that has come to its end into the log for the trace."""
     log = nic.journey_log
     if log.n == JOURNEY_LOG_CAP:
@@ -144,15 +164,15 @@ def log_journey(nic, journey, finished, taken_fs):
     entry.seen_fs = finished.seen_fs
     entry.started_fs = finished.started_fs
     entry.written_fs = finished.written_fs
-    entry.writeback_started_fs = finished.writeback_started_fs
-    entry.written_back_fs = finished.written_back_fs
-    entry.raised_fs = finished.raised_fs
-    entry.visible_fs = finished.visible_fs
+    entry.writeback_started_fs = writeback_started_fs(finished, batch)
+    entry.written_back_fs = batch.written_back_fs
+    entry.raised_fs = batch.raised_fs
+    entry.visible_fs = batch.visible_fs
     entry.taken_fs = taken_fs
 
 
 @kernel
-def add_parts(sums, journey, finished, taken_fs):
+def add_parts(sums, journey, finished, batch, taken_fs):
     """Add what each part of a journey took."""
     sums.sender_wait += float(journey.posted_fs - journey.offered_fs)
     sums.driver_batch += float(journey.rung_fs - journey.posted_fs)
@@ -168,34 +188,104 @@ def add_parts(sums, journey, finished, taken_fs):
     sums.rx_buffer += float(finished.seen_fs - finished.buffered_fs)
     sums.rx_descriptor += float(finished.started_fs - finished.seen_fs)
     sums.payload_write += float(finished.written_fs - finished.started_fs)
-    sums.writeback_batch += float(finished.writeback_started_fs - finished.written_fs)
-    sums.writeback += float(finished.written_back_fs - finished.writeback_started_fs)
-    sums.interrupt_moderation += float(finished.raised_fs - finished.written_back_fs)
-    sums.interrupt += float(finished.visible_fs - finished.raised_fs)
-    sums.guest_queue += float(taken_fs - finished.visible_fs)
+    started_fs = writeback_started_fs(finished, batch)
+    sums.writeback_batch += float(started_fs - finished.written_fs)
+    sums.writeback += float(batch.written_back_fs - started_fs)
+    sums.interrupt_moderation += float(batch.raised_fs - batch.written_back_fs)
+    sums.interrupt += float(batch.visible_fs - batch.raised_fs)
+    sums.guest_queue += float(taken_fs - batch.visible_fs)
+
+
+@inlined
+def add_stamps(sums, journey, finished, batch, taken_fs):
+    """Add a journey's stamps to those of which the parts are still to be taken: half the work of its parts."""
+    sums.n += 1
+    add_fields(sums.journey, journey)
+    add_fields(sums.written, finished)
+    sums.writeback_started_fs += writeback_started_fs(finished, batch)
+    sums.written_back_fs += batch.written_back_fs
+    sums.raised_fs += batch.raised_fs
+    sums.visible_fs += batch.visible_fs
+    sums.taken_fs += taken_fs
 
 
 @kernel
-def journey_over(nic, now_fs, place, finished, taken_fs):
+def fold(nic):
+    """Take the parts from the stamps that are added up; count their journeys."""
+    sums, parts = nic.stamp_sums, nic.part_sums
+    journey, written = sums.journey, sums.written
+    nic.sender_wait.n += sums.n
+    nic.sender_wait.sum_fs += float(journey.posted_fs - journey.offered_fs)
+    nic.to_guest.n += sums.n
+    nic.to_guest.sum_fs += float(sums.taken_fs - journey.posted_fs)
+    parts.sender_wait += float(journey.posted_fs - journey.offered_fs)
+    parts.driver_batch += float(journey.rung_fs - journey.posted_fs)
+    parts.doorbell += float(journey.told_fs - journey.rung_fs)
+    parts.tx_ring += float(journey.requested_fs - journey.told_fs)
+    parts.tx_descriptor_fetch += float(journey.cached_fs - journey.requested_fs)
+    parts.scheduler += float(journey.chosen_fs - journey.cached_fs)
+    parts.tx_room += float(journey.picked_fs - journey.chosen_fs)
+    parts.payload_read += float(journey.payload_in_fs - journey.picked_fs)
+    parts.switch += float(journey.switched_fs - journey.payload_in_fs)
+    parts.wire += float(journey.sent_fs - journey.switched_fs)
+    parts.rx_room += float(written.buffered_fs - journey.sent_fs)
+    parts.rx_buffer += float(written.seen_fs - written.buffered_fs)
+    parts.rx_descriptor += float(written.started_fs - written.seen_fs)
+    parts.payload_write += float(written.written_fs - written.started_fs)
+    parts.writeback_batch += float(sums.writeback_started_fs - written.written_fs)
+    parts.writeback += float(sums.written_back_fs - sums.writeback_started_fs)
+    parts.interrupt_moderation += float(sums.raised_fs - sums.written_back_fs)
+    parts.interrupt += float(sums.visible_fs - sums.raised_fs)
+    parts.guest_queue += float(sums.taken_fs - sums.visible_fs)
+    sums.n = 0
+    journey.offered_fs = 0
+    journey.posted_fs = 0
+    journey.rung_fs = 0
+    journey.told_fs = 0
+    journey.requested_fs = 0
+    journey.cached_fs = 0
+    journey.chosen_fs = 0
+    journey.picked_fs = 0
+    journey.payload_in_fs = 0
+    journey.switched_fs = 0
+    journey.sent_fs = 0
+    written.buffered_fs = 0
+    written.seen_fs = 0
+    written.started_fs = 0
+    written.written_fs = 0
+    sums.writeback_started_fs = 0
+    sums.written_back_fs = 0
+    sums.raised_fs = 0
+    sums.visible_fs = 0
+    sums.taken_fs = 0
+
+
+@kernel
+def journey_over(nic, now_fs, place, finished, batch, taken_fs):
     """Count a journey that has come to its end at `taken_fs`, of which its core tells now; add its parts; close it."""
     journey = nic.journeys.slot[place]
     sender_fs = journey.posted_fs - journey.offered_fs
-    observe(nic.sender_wait, sender_fs)
-    nic.latency_counts[bucket(sender_fs)].n_sender_wait += 1
     whole_fs = taken_fs - journey.posted_fs
-    observe(nic.to_guest, whole_fs)
+    if nic.to_guest.n + nic.stamp_sums.n == 0:
+        begin_extremes(nic.sender_wait, sender_fs)
+        begin_extremes(nic.to_guest, whole_fs)
+    extend_extremes(nic.sender_wait, sender_fs)
+    extend_extremes(nic.to_guest, whole_fs)
+    nic.latency_counts[bucket(sender_fs)].n_sender_wait += 1
     at = bucket(whole_fs)
     counts = nic.latency_counts[at]
     counts.n_to_guest += 1
     counts.to_guest_fs += float(whole_fs)
-    add_parts(nic.part_sums, journey, finished, taken_fs)
+    add_stamps(nic.stamp_sums, journey, finished, batch, taken_fs)
+    if nic.stamp_sums.n == FOLDED_AT:
+        fold(nic)
     if counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0:
         sampled = nic.sampled_parts[at]
         sampled.n += 1
-        add_parts(sampled.sums, journey, finished, taken_fs)
+        add_parts(sampled.sums, journey, finished, batch, taken_fs)
     nic.journeys.taken_early_fs += float(now_fs - taken_fs)
     if nic.journey_log.enabled:
-        log_journey(nic, journey, finished, taken_fs)
+        log_journey(nic, journey, finished, batch, taken_fs)
     end_journey(nic, now_fs, place)
 
 
@@ -203,16 +293,16 @@ def journey_over(nic, now_fs, place, finished, taken_fs):
 def journey_on_wire(nic, now_fs, place):
     """Finish the journey of a frame that the MAC has sent: nothing behind the wire takes time."""
     nic.journeys.slot[place].sent_fs = now_fs
-    finished = nic.on_wire
+    finished, batch = nic.on_wire, nic.on_wire_batch
     finished.buffered_fs = now_fs
     finished.seen_fs = now_fs
     finished.started_fs = now_fs
     finished.written_fs = now_fs
-    finished.writeback_started_fs = now_fs
-    finished.written_back_fs = now_fs
-    finished.raised_fs = now_fs
-    finished.visible_fs = now_fs
-    journey_over(nic, now_fs, place, finished, now_fs)
+    batch.writeback_started_fs = now_fs
+    batch.written_back_fs = now_fs
+    batch.raised_fs = now_fs
+    batch.visible_fs = now_fs
+    journey_over(nic, now_fs, place, finished, batch, now_fs)
 
 
 @inlined

@@ -20,6 +20,8 @@ from .layout import (
 from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
 from .translation import translated
 
+CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
+
 
 @kernel
 def return_credits(nic, now_fs, kind, data_bytes, after_drain):
@@ -34,7 +36,7 @@ def return_credits(nic, now_fs, kind, data_bytes, after_drain):
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
         pcie.drain_busy_fs += drain_fs
-    word = (kind << 32) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
+    word = (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
     if not append(nic.events, CREDIT, taken_fs + pcie.credit_return_fs, word):
         nic.overflow = 1
 
@@ -42,9 +44,9 @@ def return_credits(nic, now_fs, kind, data_bytes, after_drain):
 @kernel
 def credits_returned(nic, word):
     """Add returned credits."""
-    credit = nic.credits[word >> 32]
+    credit = nic.credits[word >> CREDIT_KIND_SHIFT]
     credit.headers_used -= 1
-    credit.data_used -= ((word & 0xFFFFFFFF) + CREDIT_BYTES - 1) // CREDIT_BYTES
+    credit.data_used -= ((word & ((1 << CREDIT_KIND_SHIFT) - 1)) + CREDIT_BYTES - 1) // CREDIT_BYTES
 
 
 @inlined

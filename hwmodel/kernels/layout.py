@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_STAMPS, SAMPLED_PARTS
+from .frame_layout import COPY_CAP, FIFO, FRAME, FRAMES, GRANT_CAP  # noqa: F401
+from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_BATCH, RX_BATCH, SAMPLED_PARTS, STAMP_SUMS
 from .ledger_layout import (  # noqa: F401 - what is in both is found in both
     COUNTERS,
     DELIVERY_LOG,
@@ -35,6 +36,7 @@ from .ledger_layout import (  # noqa: F401 - what is in both is found in both
 from .link_layout import (  # noqa: F401
     ARRIVALS,
     CREDITS,
+    DESCRIPTOR_BYTES,
     KINDS,
     LANE_CAP,
     LINK,
@@ -44,6 +46,7 @@ from .link_layout import (  # noqa: F401
     PAYLOAD_WRITE,
     PCIE,
     READ_TO_COMPLETION,
+    REGISTER_BYTES,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
     RX_DOORBELL,
@@ -58,6 +61,7 @@ from .link_layout import (  # noqa: F401
     TX_INTERRUPT,
     TX_WRITEBACK,
 )  # fmt: skip
+from .mac_layout import LINE_CAP, MAC  # noqa: F401
 from .records import F64, I32, I64, U32, ints, record
 
 NEVER = 2**62  # later than any simulated time
@@ -72,11 +76,8 @@ MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together
 MAX_POLICERS = 1024
 MAX_TAGS = 256
-GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
-COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
-LINE_CAP = 1 << 16
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
 MAX_CORE_PORTS = 17  # ports of the Verilog switch core
 BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
@@ -161,11 +162,12 @@ HELD = record(
     *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
 POST = record(
-    *ints(*POST_STAMPS), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32)
+    *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64)
 )  # fmt: skip
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "freed", "highest"),
+    ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
 # `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
@@ -175,21 +177,11 @@ RX_QUEUE = record(
     *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
     *ints("moderated_until_fs", "moderation_armed"),
+    ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
 )
 
 # --- the NIC ---------------------------------------------------------------------------------------------------
-FRAME = record(
-    *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
-    ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
-    ("is_wire", I32),
-)  # fmt: skip
-COPY = record(
-    *ints("entered_fs"),
-    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
-)  # fmt: skip
-# `mask`: of the places in use (`rings.widen`), of which one stays free.
-FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (2 * GRANT_CAP,)))
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 SWITCH_BUS = record(
     *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
@@ -197,7 +189,6 @@ SWITCH_BUS = record(
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )
-FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP,)))
 GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
@@ -243,7 +234,7 @@ LIMITS = record(
     *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
-    *ints("queues_per_function", "wire_num", "wire_den", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
+    *ints("queues_per_function", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
 )
 
 # --- what is measured ------------------------------------------------------------------------------------------
@@ -275,21 +266,19 @@ NIC = record(
     ("counters", COUNTERS),
     # What the loop looks at between two events stands together.
     *ints("now_fs", "moves_due", "reads_due", "done_queue", "n_hungry", "overflow", "is_stopping", "rx_dma_busy"),
-    *ints("rx_head_waits_fs", "has_started", "wire_busy", "n_full", "delivered_target", "free_task"),
-    *ints("store_busy_until_fs", "pipeline_busy_until_fs", "line_busy_until_fs"),
-    *ints("line_head", "line_tail", "pipe_head", "pipe_tail"),
-    *ints("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs"),
+    *ints("rx_head_waits_fs", "has_started", "n_full", "delivered_target", "free_task"),
+    *ints("store_busy_until_fs", "pipeline_busy_until_fs", "pipe_head", "pipe_tail"),
+    *ints("pipeline_busy_fs", "store_busy_fs"),
     ("tx_buffer", GAUGE),
     ("rx_buffer", GAUGE),
     ("tx_ring", GAUGE),
     ("rx_ring", GAUGE),
-    ("wire_queue", GAUGE),
     *((f"stall_{name}", STALL) for name in STALLS),
     ("served", SERVED, (KINDS,)),
     ("from_doorbell", LATENCY),
-    ("wire_wait", LATENCY),
     ("sender_wait", LATENCY),
     ("to_guest", LATENCY),
+    ("mac", MAC),  # here, not among the queues: what it looks at for every frame shares the page of what stands before
     ("function", FUNCTION, (MAX_FUNCTIONS,)),
     ("core", CORE, (MAX_FUNCTIONS,)),
     ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
@@ -302,12 +291,10 @@ NIC = record(
     ("copy_kind", COPY_KIND, (MAX_COPY_KINDS,)),
     ("choice", CHOICE, (MAX_CHOICES,)),
     ("grants", FRAMES),
-    ("line", FRAME, (LINE_CAP,)),
     ("pipe", FRAME, (PIPE_CAP,)),
     ("bus", SWITCH_BUS),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
-    ("mac_fifo", FIFO),
     ("groups", GROUPS),
     ("task", TASK, (TASK_CAP,)),
     ("log", DELIVERY_LOG),
@@ -315,10 +302,14 @@ NIC = record(
     ("journey_log", JOURNEY_LOG),
     ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
     ("part_sums", PART_SUMS),
+    ("stamp_sums", STAMP_SUMS),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
+    ("on_wire_batch", RX_BATCH),
     ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
     ("post", POST, (RING_POOL,)),
+    ("post_batch", POST_BATCH, (RING_POOL,)),
     ("finished", FINISHED, (RING_POOL,)),
+    ("finished_batch", RX_BATCH, (RING_POOL,)),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
     ("tape", TAPE_ENTRY, (TAPE_CAP,)),
 )
@@ -333,7 +324,8 @@ def fresh_state() -> np.ndarray:
     nic = state[0]
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
-        *(nic[name] for name in ("grants", "loopback", "rx_fifo", "mac_fifo")),
+        *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
+        nic.mac.fifo,
     ):
         queue["mask"] = FIRST_PLACES - 1
     return state

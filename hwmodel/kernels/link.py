@@ -16,6 +16,7 @@ from .layout import (
     NON_POSTED_CREDIT,
     POSTED_CREDIT,
     READS_FIRST,
+    REGISTER_BYTES,
     ROUND_ROBIN,
     UP_DONE,
 )
@@ -176,11 +177,19 @@ def served_down(nic, link, entry):
 
 
 @inlined
-def keep_for_read(link, entry):
-    """Keep with a read's last completion what all of its completions took on the link: bytes and TLPs."""
+def keep_for_read(nic, link, entry):
+    """Keep with a read's tag what its completions took on the link, bytes and TLPs.
+
+    Where answers come in order: what all so far took, which is cheaper.
+    """
+    tag = nic.tags.slot[entry.tag]
     kind = entry.kind
-    entry.room_bytes = link.n_bytes[kind] - link.answered_bytes[kind]
-    entry.n = link.n_tlps[kind] - link.answered_tlps[kind]
+    if nic.pcie.answers_in_order:
+        tag.link_bytes = link.n_bytes[kind]
+        tag.link_tlps = link.n_tlps[kind]
+        return
+    tag.link_bytes = link.n_bytes[kind] - link.answered_bytes[kind]
+    tag.link_tlps = link.n_tlps[kind] - link.answered_tlps[kind]
     link.answered_bytes[kind] = link.n_bytes[kind]
     link.answered_tlps[kind] = link.n_tlps[kind]
 
@@ -199,7 +208,7 @@ def send_completion(nic, now_fs):
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.completion_bytes, n_bytes)
     if entry.is_last:
-        keep_for_read(link, entry)
+        keep_for_read(nic, link, entry)
     elif pcie.runs_on:
         link.boundary_fs = end_fs
         end_fs += rest_of_read_fs(pcie, entry.left_bytes)
@@ -227,7 +236,7 @@ def pass_boundary(nic):
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
     if entry.is_last:
-        keep_for_read(link, entry)
+        keep_for_read(nic, link, entry)
         end_fs = NEVER
     link.boundary_fs = end_fs
 
@@ -280,7 +289,7 @@ def start_down(nic, now_fs):
                 send_completion(nic, now_fs)
                 return
     if p_waits:
-        events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, 4)
+        events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, REGISTER_BYTES)
         served_down(nic, link, posted.ring[link.place & posted.mask])
 
 

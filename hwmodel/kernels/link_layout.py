@@ -17,6 +17,8 @@ LANE_CAP = 1 << 12
     RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
     KINDS,
 ) = range(14)  # fmt: skip
+DESCRIPTOR_BYTES = 16  # of every adapter modelled here
+REGISTER_BYTES = 4  # what a doorbell or an interrupt writes
 READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 
 TRANSACTION = record(
@@ -31,7 +33,7 @@ LINK = record(
     *ints("busy_fs", "dllps"),
     ("n_tlps", I64, (KINDS,)),
     ("n_bytes", I64, (KINDS,)),
-    ("answered_tlps", I64, (KINDS,)),  # of whole reads
+    ("answered_tlps", I64, (KINDS,)),  # of whole reads, where answers may pass one another
     ("answered_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
     ("second", TLP_QUEUE),  # NP up, CPL down
@@ -50,6 +52,7 @@ PCIE = record(
         "arbitration",
         "has_credits",
         "has_iotlb",
+        "answers_in_order",
         "runs_on",
         "completion_shift",
     ),

@@ -46,12 +46,24 @@ def bucket(value_fs):
 
 
 @inlined
+def begin_extremes(latency, value_fs):
+    """Take the first latency as the least and the largest."""
+    latency.lowest_fs = value_fs
+    latency.highest_fs = value_fs
+
+
+@inlined
+def extend_extremes(latency, value_fs):
+    """Note a latency below the least or above the largest."""
+    latency.lowest_fs = min(latency.lowest_fs, value_fs)
+    latency.highest_fs = max(latency.highest_fs, value_fs)
+
+
+@inlined
 def observe(latency, value_fs):
     """Count one latency."""
     if latency.n == 0:
-        latency.lowest_fs = value_fs
-        latency.highest_fs = value_fs
+        begin_extremes(latency, value_fs)
     latency.n += 1
     latency.sum_fs += float(value_fs)
-    latency.lowest_fs = min(latency.lowest_fs, value_fs)
-    latency.highest_fs = max(latency.highest_fs, value_fs)
+    extend_extremes(latency, value_fs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .frame_layout import FCS_BYTES
 from .journeys import journey_lost, journey_on_wire
 from .layout import FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
@@ -143,7 +144,7 @@ def delivered_to_guest(nic, now_fs, finished):
         return
     counters = nic.counters
     flow = nic.flow[kind.flow]
-    frame_bytes = finished.n_bytes + 4
+    frame_bytes = finished.n_bytes + FCS_BYTES
     counters.copies_delivered += 1
     counters.vm_copies += 1
     counters.delivered_bytes += frame_bytes
@@ -164,7 +165,7 @@ def delivered_to_wire(nic, now_fs, copy):
     counters.copies_delivered += 1
     counters.delivered_to_wire += 1
     flow.delivered += 1
-    flow.n_bytes += copy.n_bytes + 4
+    flow.n_bytes += copy.n_bytes + FCS_BYTES
     copy_settled(nic, copy.group, True)
     stop_if_reached(nic, flow)
     journey = nic.journeys.slot[copy.journey]

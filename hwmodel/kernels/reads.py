@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import append
 from .layout import (
+    DESCRIPTOR_BYTES,
     PAYLOAD_READ,
     RX_DESCRIPTOR_READ,
     STORED,
@@ -13,7 +14,7 @@ from .layout import (
 from .measure import set_stalled
 from .random_stream import next_u32
 from .scheduler import pick
-from .transactions import answer_read, enqueue
+from .transactions import answer_read, request_read
 
 FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 
@@ -35,7 +36,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
         set_stalled(nic.stall_no_free_tag, now_fs, True)
-    enqueue(nic, nic.up.second, now_fs, kind, ring_queue, 0, 0, 0, 0, number)
+    request_read(nic, now_fs, kind, ring_queue, number)
 
 
 @kernel
@@ -43,7 +44,9 @@ def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
     fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
-    request(nic, now_fs, kind, fetch.queue, 16 * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0)
+    request(
+        nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0
+    )
 
 
 @kernel
@@ -126,6 +129,17 @@ def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
     served.up_tlps += n_reads
     served.down_bytes += down_bytes
     served.down_tlps += down_tlps
+
+
+@inlined
+def served_in_order(nic, kind, n, tag):
+    """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
+    served = nic.served[kind]
+    served.n += n
+    served.up_bytes = served.n_reads * nic.pcie.request_bytes
+    served.up_tlps = served.n_reads
+    served.down_bytes = tag.link_bytes
+    served.down_tlps = tag.link_tlps
 
 
 @inlined

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .batches import mark_rx_batch
 from .drop_reason import DropReason
 from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_task
+from .journey_layout import SHOWN, WRITTEN_BACK
 from .layout import (
     MODERATION_TIMER,
-    PAYLOAD_WRITE,
     RX_INTERRUPT,
     TAKE_TASK,
 )
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
+from .processor import prefetch
 from .rings import widen_finished
-from .transactions import post_write
+from .transactions import post_interrupt, post_payload_write
 from .translation import buffer_address
 from .writeback import hold_for_writeback
 
@@ -37,12 +39,12 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
     if nic.pcie.has_iotlb:
         address += buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     while left > in_buffer:
-        post_write(nic, now_fs, PAYLOAD_WRITE, number, in_buffer, address, 0, 0)
+        post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
         if nic.pcie.has_iotlb:
             position += 1
             address = offset + buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
-    post_write(nic, now_fs, PAYLOAD_WRITE, number, left, address, 0, n_bytes)
+    post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 
 @inlined
@@ -67,11 +69,13 @@ def start_write(nic, now_fs, copy, n_descriptors):
     if queue.started - queue.taken > queue.mask:
         widen_finished(nic, queue)
     slot = nic.finished[queue.first + (queue.started & queue.mask)]
+    prefetch(nic.journeys.slot[copy.journey])
     slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
     slot.group = copy.group
     slot.n_descriptors = n_descriptors
+    slot.marks = 0
     slot.buffered_fs = copy.entered_fs
     slot.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
     slot.started_fs = now_fs
@@ -88,8 +92,9 @@ def start_write(nic, now_fs, copy, n_descriptors):
 @inlined
 def have_descriptors(nic, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    set_stalled(nic.stall_descriptors, now_fs, False)
-    set_stalled(nic.stall_rx_ring, now_fs, False)
+    if nic.stall_descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(nic.stall_descriptors, now_fs, False)
+        set_stalled(nic.stall_rx_ring, now_fs, False)
 
 
 @kernel
@@ -130,7 +135,7 @@ def serve_rx_buffer(nic, now_fs):
 def raise_interrupt(nic, now_fs, number):
     """Enter an interrupt for all frames counted."""
     queue = nic.rx_queue[number]
-    post_write(nic, now_fs, RX_INTERRUPT, number, 4, 0, queue.counted, 0)
+    post_interrupt(nic, now_fs, RX_INTERRUPT, number, queue.counted)
     queue.counted = 0
     queue.moderated_until_fs = now_fs + nic.limits.moderation_fs
 
@@ -153,10 +158,9 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     queue = nic.rx_queue[number]
     if n == 0:
         return
-    for i in range(queue.written_back, queue.written_back + n):
-        slot = nic.finished[queue.first + (i & queue.mask)]
-        slot.writeback_started_fs = max(started_fs, slot.written_fs)
-        slot.written_back_fs = now_fs
+    batch = mark_rx_batch(nic, queue, queue.written_back, WRITTEN_BACK)
+    batch.writeback_started_fs = started_fs
+    batch.written_back_fs = now_fs
     queue.written_back += n
     if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
         show(nic, now_fs, number, n, now_fs)
@@ -189,10 +193,10 @@ def show(nic, now_fs, number, n, raised_fs):
     `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
     """
     queue = nic.rx_queue[number]
+    batch = mark_rx_batch(nic, queue, queue.visible, SHOWN)
+    batch.raised_fs = raised_fs
+    batch.visible_fs = now_fs
     for i in range(queue.visible, queue.visible + n):
-        slot = nic.finished[queue.first + (i & queue.mask)]
-        slot.raised_fs = raised_fs
-        slot.visible_fs = now_fs
-        delivered_to_guest(nic, now_fs, slot)
+        delivered_to_guest(nic, now_fs, nic.finished[queue.first + (i & queue.mask)])
     queue.visible += n
     add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

@@ -42,4 +42,6 @@ def widen_finished(nic, queue):
     queue.mask = 2 * before + 1
     for position in range(queue.taken, queue.started):
         if position & queue.mask != position & before:
-            nic.finished[queue.first + (position & queue.mask)] = nic.finished[queue.first + (position & before)]
+            place, old = queue.first + (position & queue.mask), queue.first + (position & before)
+            nic.finished[place] = nic.finished[old]
+            nic.finished_batch[place] = nic.finished_batch[old]

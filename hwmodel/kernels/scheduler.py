@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .batches import mark_batch
 from .events import set_timer
 from .fetch import fetch_tx
+from .frame_layout import FCS_BYTES
+from .journey_layout import CACHED
 from .journeys import journey_of_post
 from .layout import (
     COPY_CAP,
@@ -23,9 +26,7 @@ from .translation import buffer_address
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
-    first = queue.picked + queue.cached
-    for i in range(first, first + n):
-        nic.post[queue.first + (i & queue.mask)].cached_fs = now_fs
+    mark_batch(nic, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
     if queue.cached == 0 and n > 0:
         function = nic.function[queue.function]
         function.ready_queues += 1
@@ -155,7 +156,7 @@ def n_to_switch(nic):
 @kernel
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
-    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac_fifo.tail - nic.mac_fifo.head)
+    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac.fifo.tail - nic.mac.fifo.head)
     return (
         n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
     )  # a copy from the wire passes by one entry
@@ -214,6 +215,6 @@ def pick(nic, now_fs):
     if function.next_queue == nic.limits.queues_per_function:
         function.next_queue = 0
     descriptor_leaves(nic, number)
-    shape(nic, now_fs, scheduler.chosen, n_bytes + 4)
+    shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)

@@ -1,17 +1,16 @@
-"""Where frames come from: closed loops that keep the rings full, timed arrivals, recorded ones; and the line."""
+"""Where frames come from: closed loops that keep the rings full, timed arrivals, recorded ones."""
 
 from __future__ import annotations
 
 from . import kernel
 from .drop_reason import DropReason
-from .events import set_next, set_timer
+from .events import set_timer
+from .frame_layout import FCS_BYTES
 from .guest import add_task
 from .journeys import enter
 from .layout import (
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
-    LINE,
-    LINE_CAP,
     NEVER,
     ON_OFF_SOURCE,
     PERIODIC_SOURCE,
@@ -20,8 +19,10 @@ from .layout import (
     RECORDED_SOURCE,
     SOURCE_TIMER,
 )
+from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
 from .random_stream import exponential_fs, geometric, next_u32
+from .steering import ring_of
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 
@@ -119,9 +120,10 @@ def reserve(nic, now_fs, number, source):
     post.offered_fs = offered_fs
     enter(nic, now_fs, offered_fs)
     post.template = source.pending_template
-    post.n_bytes = source.pending_bytes - 4
+    post.n_bytes = source.pending_bytes - FCS_BYTES
     post.hash = source.pending_hash
     post.index = source.pending_record
+    post.marks = 0
     queue.reserved += 1
     queue.highest = max(queue.highest, queue.reserved - queue.freed)
 
@@ -141,6 +143,7 @@ def feed_guest(nic, now_fs, function_number):
     function = nic.function[function_number]
     limits = nic.limits
     n_posts = 0
+    n_reserved = 0
     last_queue = -1
     nic.n_full -= function.is_full
     function.is_full = 0
@@ -149,9 +152,7 @@ def feed_guest(nic, now_fs, function_number):
         if number < 0:
             break
         source = nic.source[number]
-        queue_number = function.first_queue
-        if limits.queues_per_function > 1:
-            queue_number += source.pending_hash % limits.queues_per_function
+        queue_number = ring_of(nic, function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         has_room = queue.reserved - queue.freed < limits.tx_ring - 1
         if not has_room and (is_closed(source) or not limits.drop_when_full):
@@ -166,7 +167,7 @@ def feed_guest(nic, now_fs, function_number):
                 n_posts = 0
             last_queue = queue_number
             n_posts += 1
-            change(nic.tx_ring, now_fs, 1)
+            n_reserved += 1
         else:
             nic.counters.dropped += 1
             nic.counters.drops[TX_RING_FULL] += 1
@@ -178,6 +179,8 @@ def feed_guest(nic, now_fs, function_number):
                 arm(nic, number)
     if n_posts > 0:
         add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+    if n_reserved > 0:
+        change(nic.tx_ring, now_fs, n_reserved)
     set_stalled(nic.stall_tx_ring, now_fs, nic.n_full > 0)
 
 
@@ -204,41 +207,22 @@ def feed_hungry(nic, now_fs):
 
 
 @kernel
-def wire_time_fs(nic, n_bytes):
-    """Return the time of a frame on the wire: padded to 60 B, with FCS, preamble and gap (IEEE 802.3: 24 B)."""
-    limits = nic.limits
-    return (max(n_bytes, 60) + 24) * limits.wire_num // limits.wire_den
-
-
-@kernel
 def line_arrives(nic, now_fs, number):
-    """Let the outside world put a frame on the line toward the NIC: a FIFO server at the port's rate."""
+    """Let the outside world put a frame on the line toward the NIC."""
     source = nic.source[number]
     source.armed = 0
-    if nic.line_tail - nic.line_head == LINE_CAP:
-        # A capture may come faster than the line for long: its frames wait outside for a place.
+    line = nic.mac.line
+    if line_is_full(line):  # the frame waits outside for a place
         source.armed = 1
-        if not set_timer(nic.events, nic.line[nic.line_head & (LINE_CAP - 1)].ready_fs + 1, SOURCE_TIMER, number):
+        if not set_timer(nic.events, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number):
             nic.overflow = 1
         return
     if not draw(nic, source):
         return
-    frame = nic.line[nic.line_tail & (LINE_CAP - 1)]
-    frame.template = source.pending_template
-    frame.n_bytes = source.pending_bytes - 4
-    frame.hash = source.pending_hash
-    frame.index = source.pending_record
-    frame.is_wire = 1
+    put_on_line(nic, now_fs, source)
     source.pending = 0
-    busy_fs = wire_time_fs(nic, frame.n_bytes)
-    nic.line_busy_until_fs = max(nic.line_busy_until_fs, now_fs) + busy_fs
-    nic.line_busy_fs += busy_fs
-    frame.ready_fs = nic.line_busy_until_fs
-    if nic.line_head == nic.line_tail:
-        set_next(nic.events, LINE, frame.ready_fs)
-    nic.line_tail += 1
     if is_closed(source):  # back to back
-        source.next_at_fs = nic.line_busy_until_fs
+        source.next_at_fs = line.busy_until_fs
     else:
         schedule_next(nic, source)
         source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside

@@ -9,8 +9,7 @@ from __future__ import annotations
 from . import kernel
 from .events import set_next
 from .layout import BUS, BUS_PORT_CAP, NEVER, PASSED, PASSING_CAP
-
-UPLINK = 0
+from .port_set import UPLINK
 
 
 @kernel

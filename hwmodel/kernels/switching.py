@@ -1,50 +1,34 @@
-"""Between the buffers: the switch's decision carried out, local copies, the MAC."""
+"""Between the buffers: the switch's decision carried out, local copies, to the MAC and from it."""
 
 from __future__ import annotations
 
 from . import inlined, kernel
 from .drop_reason import DropReason
 from .events import set_next
+from .frame_layout import FCS_BYTES
 from .journeys import UNMEASURED, journey_from_wire, journey_lost, journey_of_copy, stamp_switched
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
-    LINE,
-    LINE_CAP,
     NEVER,
-    PAYLOAD_READ,
     PIPE_CAP,
     PIPELINE,
-    WIRE,
-    WIRE_WAIT_HISTOGRAM,
 )
-from .measure import bucket, change, observe, set_stalled
+from .mac import send, take_from_line, take_sent
+from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_wire, new_group
 from .police import police
-from .reads import served_read
+from .port_set import UPLINK
 from .receive import serve_rx_buffer
 from .rings import entered
-from .sources import count_offered, wire_time_fs
+from .sources import count_offered
+from .steering import ring_of
 from .switch_bus import ask_for_bus, take_passed
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
-UPLINK = 0
 PIPE_MASK = PIPE_CAP - 1
-
-
-@kernel
-def start_wire(nic, now_fs):
-    """Start sending the head of the MAC's FIFO."""
-    copy = nic.mac_fifo.ring[nic.mac_fifo.head & nic.mac_fifo.mask]
-    wait_fs = now_fs - copy.entered_fs
-    observe(nic.wire_wait, wait_fs)
-    nic.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
-    busy_fs = wire_time_fs(nic, copy.n_bytes)
-    nic.wire_busy = 1
-    nic.wire_busy_fs += busy_fs
-    set_next(nic.events, WIRE, now_fs + busy_fs)
 
 
 @inlined
@@ -63,18 +47,10 @@ def release_tx_room(nic, now_fs, copy):
 
 @kernel
 def wire_done(nic, now_fs):
-    """Finish a frame on the wire and start the next."""
-    fifo = nic.mac_fifo
-    copy = fifo.ring[fifo.head & fifo.mask]
-    fifo.head += 1
-    nic.wire_busy = 0
-    set_next(nic.events, WIRE, NEVER)
-    nic.wire_tx_bytes += max(copy.n_bytes, 60) + 4
-    change(nic.wire_queue, now_fs, -1)
+    """Finish a copy that the MAC has sent."""
+    copy = take_sent(nic, now_fs)
     release_tx_room(nic, now_fs, copy)
     delivered_to_wire(nic, now_fs, copy)
-    if fifo.head != fifo.tail:
-        start_wire(nic, now_fs)
 
 
 @inlined
@@ -120,7 +96,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         nic.counters.mirrored_made += 1
     else:
         nic.counters.copies_made += 1
-    fifo = nic.mac_fifo if kind.port == UPLINK else nic.loopback
+    fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
     copy.entered_fs = now_fs
@@ -132,16 +108,11 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
         nic.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
-        entered(nic, fifo)
         nic.counters.wire_copies += 1
-        change(nic.wire_queue, now_fs, 1)
-        if nic.wire_busy == 0:
-            start_wire(nic, now_fs)
+        send(nic, now_fs)
         return
-    copy.queue = nic.function[kind.function].first_queue
-    if nic.limits.queues_per_function > 1:
-        rss = frame.hash if frame.index >= 0 else kind.queue_hash
-        copy.queue += rss % nic.limits.queues_per_function
+    rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
+    copy.queue = ring_of(nic, nic.function[kind.function], rss_hash)
     if frame.is_wire == 0:
         entered(nic, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
@@ -175,7 +146,7 @@ def switch_frame(nic, now_fs, frame):
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
         n_mirrored = 0
-    elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + 4):
+    elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + FCS_BYTES):
         reason = RATE_LIMITED
         first += n_copies + n_mirrored
         n_mirrored = template.n_mirrored_refused
@@ -273,7 +244,6 @@ def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grants.ring[grant & nic.grants.mask]
     nic.journeys.slot[frame.journey].payload_in_fs = now_fs
-    served_read(nic, PAYLOAD_READ, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
     grants = nic.grants
     while grants.head != grants.tail:
         first = grants.ring[grants.head & grants.mask]
@@ -281,20 +251,15 @@ def frame_in(nic, now_fs, grant):
             break
         grants.head += 1
         into_pipeline(nic, now_fs, first)
-    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + 4
+    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + FCS_BYTES
     nic.done_queue = frame.queue
 
 
 @kernel
 def line_done(nic, now_fs):
     """Take in a frame whose last byte has come from the wire."""
-    frame = nic.line[nic.line_head & (LINE_CAP - 1)]
-    nic.line_head += 1
-    set_next(
-        nic.events, LINE, NEVER if nic.line_head == nic.line_tail else nic.line[nic.line_head & (LINE_CAP - 1)].ready_fs
-    )
+    frame = take_from_line(nic)
     frame.journey = journey_from_wire(nic, now_fs, frame.template, frame.index)
-    nic.wire_rx_bytes += max(frame.n_bytes, 60) + 4
     nic.counters.from_wire += 1
     count_offered(nic, frame.template)
     into_pipeline(nic, now_fs, frame)

@@ -3,32 +3,75 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .layout import READ_TO_COMPLETION
+from .layout import DESCRIPTOR_BYTES, PAYLOAD_WRITE, READ_TO_COMPLETION, REGISTER_BYTES
 from .rings import entered
 
 
 @inlined
-def enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, tag):
-    """Enter a transaction into an ordering queue."""
+def next_entry(queue, at_fs, kind, ring_queue):
+    """Return the free place behind a queue's last transaction, with what each says; `entered` then makes it the last.
+
+    Of the other fields a kind sets those that it uses.
+    """
     entry = queue.ring[queue.tail & queue.mask]
-    entry.at_fs = now_fs
+    entry.at_fs = at_fs
     entry.kind = kind
     entry.queue = ring_queue
-    entry.left_bytes = n_bytes
-    entry.address = address
-    entry.n = n
-    entry.room_bytes = room_bytes
-    entry.tag = tag
-    entered(nic, queue)
+    return entry
 
 
 @inlined
-def post_write(nic, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes):
-    """Enter a memory write toward the host: before those of this instant that come later in the order of kinds."""
+def write_entered(nic, now_fs):
+    """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind."""
     queue = nic.up.first
-    enqueue(nic, queue, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes, 0)
+    entered(nic, queue)
     if queue.tail - 1 > nic.up.chosen_tail:
         pass_later_kinds(nic.up, now_fs)
+
+
+@inlined
+def post_payload_write(nic, now_fs, ring_queue, n_bytes, address, room_bytes):
+    """Enter a write of payload, which frees room in the Rx buffer as its last TLP leaves."""
+    entry = next_entry(nic.up.first, now_fs, PAYLOAD_WRITE, ring_queue)
+    entry.left_bytes = n_bytes
+    entry.address = address
+    entry.n = 0
+    entry.room_bytes = room_bytes
+    write_entered(nic, now_fs)
+
+
+@inlined
+def post_descriptors(nic, now_fs, kind, ring_queue, first_place, n_descriptors, n):
+    """Enter a write-back of descriptors that lie one behind the other; `n` counts what it stands for."""
+    entry = next_entry(nic.up.first, now_fs, kind, ring_queue)
+    entry.left_bytes = DESCRIPTOR_BYTES * n_descriptors
+    entry.address = DESCRIPTOR_BYTES * first_place
+    entry.n = n
+    entry.room_bytes = 0
+    write_entered(nic, now_fs)
+
+
+@kernel
+def post_writeback(nic, now_fs, kind, ring_queue, ring_length, first_descriptor, n_descriptors, n):
+    """Enter a write-back of descriptors, cut where the ring wraps; `n` counts what its last part stands for."""
+    place = first_descriptor % ring_length
+    before_wrap = min(n_descriptors, ring_length - place)
+    if before_wrap < n_descriptors:
+        post_descriptors(nic, now_fs, kind, ring_queue, place, before_wrap, 0)
+        post_descriptors(nic, now_fs, kind, ring_queue, 0, n_descriptors - before_wrap, n)
+    else:
+        post_descriptors(nic, now_fs, kind, ring_queue, place, n_descriptors, n)
+
+
+@inlined
+def post_interrupt(nic, now_fs, kind, ring_queue, n):
+    """Enter an interrupt that tells of `n` frames."""
+    entry = next_entry(nic.up.first, now_fs, kind, ring_queue)
+    entry.left_bytes = REGISTER_BYTES
+    entry.address = 0
+    entry.n = n
+    entry.room_bytes = 0
+    write_entered(nic, now_fs)
 
 
 @kernel
@@ -47,16 +90,24 @@ def pass_later_kinds(link, now_fs):
         position -= 1
 
 
-@kernel
-def post_ring_write(nic, now_fs, kind, ring_queue, ring_length, first_descriptor, n_descriptors, n):
-    """Enter a write-back of descriptors, cut where the ring wraps; `n` counts what its last part stands for."""
-    start = first_descriptor % ring_length
-    before_wrap = min(n_descriptors, ring_length - start)
-    if before_wrap < n_descriptors:
-        post_write(nic, now_fs, kind, ring_queue, 16 * before_wrap, 16 * start, 0, 0)
-        post_write(nic, now_fs, kind, ring_queue, 16 * (n_descriptors - before_wrap), 0, n, 0)
-    else:
-        post_write(nic, now_fs, kind, ring_queue, 16 * n_descriptors, 16 * start, n, 0)
+@inlined
+def ring_doorbell(nic, now_fs, kind, ring_queue, n):
+    """Enter a doorbell that tells of `n` frames or descriptors."""
+    entry = next_entry(nic.down.first, now_fs, kind, ring_queue)
+    entry.left_bytes = REGISTER_BYTES
+    entry.address = 0
+    entry.n = n
+    entered(nic, nic.down.first)
+
+
+@inlined
+def request_read(nic, now_fs, kind, ring_queue, tag_number):
+    """Enter a read request into NP."""
+    entry = next_entry(nic.up.second, now_fs, kind, ring_queue)
+    entry.left_bytes = 0
+    entry.address = 0
+    entry.tag = tag_number
+    entered(nic, nic.up.second)
 
 
 @inlined
@@ -64,8 +115,11 @@ def answer_read(nic, ready_fs, tag_number):
     """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may turn it)."""
     tag = nic.tags.slot[tag_number]
     queue = nic.down.second
-    kind = tag.kind + READ_TO_COMPLETION
-    enqueue(nic, queue, ready_fs, kind, tag.queue, tag.n_bytes, tag.address, 0, 0, tag_number)
+    entry = next_entry(queue, ready_fs, tag.kind + READ_TO_COMPLETION, tag.queue)
+    entry.left_bytes = tag.n_bytes
+    entry.address = tag.address
+    entry.tag = tag_number
+    entered(nic, queue)
     position = queue.tail - 1
     # A read whose first completion has left may not be overtaken any more: its entry was ready before.
     while position > queue.head and queue.ring[(position - 1) & queue.mask].at_fs > ready_fs:

@@ -6,7 +6,7 @@ from . import kernel
 from .layout import TX_INTERRUPT
 from .measure import change
 from .sources import hunger
-from .transactions import post_write
+from .transactions import post_interrupt
 from .writeback import hold_for_writeback
 
 
@@ -35,5 +35,5 @@ def tx_written_back(nic, now_fs, number, n):
     queue = nic.tx_queue[number]
     queue.counted += n
     if queue.counted >= batch:
-        post_write(nic, now_fs, TX_INTERRUPT, number, 4, 0, queue.counted, 0)
+        post_interrupt(nic, now_fs, TX_INTERRUPT, number, queue.counted)
         queue.counted = 0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from . import inlined, kernel
 from .events import set_timer
 from .layout import NEVER
-from .transactions import post_ring_write
+from .transactions import post_writeback
 
 
 @kernel
 def write_back(nic, now_fs, held):
     """Write all held descriptors of a ring back, right behind what is queued."""
     n = held.n_descriptors
-    post_ring_write(nic, now_fs, held.kind, held.queue, held.ring_length, held.written, n, held.n_frames)
+    post_writeback(nic, now_fs, held.kind, held.queue, held.ring_length, held.written, n, held.n_frames)
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0

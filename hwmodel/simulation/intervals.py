@@ -30,7 +30,7 @@ PLACES = {
     "from_doorbell": "latency_from_doorbell_ns",
     "to_guest": "latency_to_guest_ns",
     "sender_wait": "sender_wait_ns",
-    "wire_wait": "wire.wait_ns",
+    "mac.wait": "wire.wait_ns",
 }
 
 
@@ -160,7 +160,7 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], bur
         "from_doorbell": result.latency_from_doorbell_ns,
         "to_guest": result.latency_to_guest_ns,
         "sender_wait": result.sender_wait_ns,
-        "wire_wait": result.wire.wait_ns,
+        "mac.wait": result.wire.wait_ns,
     }
     for name, latency in places.items():
         if not latency.count:

@@ -11,8 +11,15 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.results import filled_columns
-from hwmodel.simulation.measurement import LATENCIES, area_of, busy_and_ahead_fs, counts_of, latency_of
-from hwmodel.simulation.warmup import BUFFERS
+from hwmodel.simulation.measurement import (
+    GAUGES,
+    LATENCIES,
+    area_of,
+    busy_and_ahead_fs,
+    counts_of,
+    in_state,
+    latency_of,
+)
 
 if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
@@ -77,7 +84,7 @@ class Marks:
         return {
             "rate": np.diff(self.series(lambda mark: mark.counts["delivered"])) / passed,
             "latency": sums[has_some] / taken[has_some],
-            **{name: np.diff([mark.areas[name] for mark in self.found]) / passed for name in BUFFERS},
+            **{name: np.diff([mark.areas[name] for mark in self.found]) / passed for name in GAUGES},
         }
 
     def series(self, of_one: Callable[[Mark], float]) -> Floats:
@@ -93,15 +100,15 @@ class Marks:
         return Mark(
             now_fs=int(nic.now_fs),
             counts={name: int(nic.counters[name]) for name in COUNTS},
-            wire_tx_bytes=int(nic.wire_tx_bytes),
-            wire_rx_bytes=int(nic.wire_rx_bytes),
+            wire_tx_bytes=int(nic.mac.tx_bytes),
+            wire_rx_bytes=int(nic.mac.rx_bytes),
             up_busy_fs=busy_and_ahead_fs(nic.up, int(nic.now_fs))[0],
             down_busy_fs=busy_and_ahead_fs(nic.down, int(nic.now_fs))[0],
             sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
             received=np.concatenate((bytes_to, frames_to)),
             latency={name: (int(one["n"]), float(one["sum_fs"])) for name, one in latencies.items()},
             histogram={name: self._row(name, one) for name, one in latencies.items()},
-            areas={name: area_of(nic[name], int(nic.now_fs)) for name in BUFFERS},
+            areas={name: area_of(in_state(nic, name), int(nic.now_fs)) for name in GAUGES},
         )
 
     def _row(self, name: str, latency: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.int32]]:

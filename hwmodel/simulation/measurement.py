@@ -16,11 +16,20 @@ from hwmodel.simulation.population import Population, take_population
 if TYPE_CHECKING:
     from hwmodel.simulation.workload_state import FlowBook
 
-GAUGES = ("tx_buffer", "rx_buffer", "tx_ring", "rx_ring", "wire_queue")
+# What is measured has the name that it has in the state, with a dot before each part of a part.
+GAUGES = ("tx_ring", "tx_buffer", "rx_buffer", "rx_ring", "mac.waiting")
 # All but the counts by reason or function, which are arrays.
 COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
-LATENCIES = ("delivery", "from_doorbell", "to_guest", "sender_wait", "wire_wait")  # the first is all flows' together
-SERVERS = ("wire_tx_bytes", "wire_rx_bytes", "wire_busy_fs", "line_busy_fs", "pipeline_busy_fs", "store_busy_fs")
+LATENCIES = ("delivery", "from_doorbell", "to_guest", "sender_wait", "mac.wait")  # the first is all flows' together
+MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
+# Servers' busy times, and until when each has work, which is in them from the moment when it comes.
+SERVERS = {
+    "mac.rx_busy_fs": "mac.line.busy_until_fs",
+    "pipeline_busy_fs": "pipeline_busy_until_fs",
+    "store_busy_fs": "store_busy_until_fs",
+    "pcie.drain_busy_fs": "pcie.drain_busy_until_fs",
+    "bus.busy_fs": "bus.free_fs",
+}
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,6 +93,13 @@ class Snapshot:
     population: Population
 
 
+def in_state(nic: Any, name: str) -> Any:
+    """Return what has this name in the state."""
+    for part in name.split("."):
+        nic = nic[part]
+    return nic
+
+
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     flows = nic["flow"][: len(book.flows)]
@@ -95,14 +111,15 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     for name in PART_FIELDS:
         nic.part_sums[name] = 0
     for name in LATENCIES[1:]:
-        _forget(counts_of(nic, name), nic[name])
-        nic[name].n = 0
-        nic[name].sum_fs = 0
+        latency = in_state(nic, name)
+        _forget(counts_of(nic, name), latency)
+        latency.n = 0
+        latency.sum_fs = 0
     for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
         _forget(nic["histogram"][row], latency)
     nic["flow"]["latency"][: len(book.flows)] = 0
     for name in GAUGES:
-        gauge = nic[name]
+        gauge = in_state(nic, name)
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
@@ -114,7 +131,7 @@ def begin_window(nic: Any, book: FlowBook) -> None:
 def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
     if name != "delivery":
-        return np.array(nic[name])
+        return np.array(in_state(nic, name))
     found = np.zeros((), layout.LATENCY)
     flows = nic["flow"]["latency"][: len(book.flows)]
     flows = flows[flows["n"] > 0]
@@ -126,7 +143,7 @@ def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
 
 def counts_of(state: Any, name: str) -> npt.NDArray[np.int32]:
     """Return the histogram of a latency of the state, or of what a snapshot holds of it (`vars`)."""
-    if name == "wire_wait":
+    if name == "mac.wait":
         return state["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
     return state["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
@@ -155,8 +172,8 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         function_mirrored=nic["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
-        areas={name: area_of(nic[name], now_fs) for name in GAUGES},
-        highest={name: int(nic[name].highest) for name in GAUGES},
+        areas={name: area_of(in_state(nic, name), now_fs) for name in GAUGES},
+        highest={name: int(in_state(nic, name).highest) for name in GAUGES},
         stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in layout.STALLS},
         tags_held_fs=_tags_held_fs(nic, now_fs),
         iotlb_hits=int(nic.translation.hits),
@@ -200,19 +217,11 @@ def _link(link: Any, now_fs: int) -> LinkSnapshot:
 
 def _servers(nic: Any, now_fs: int) -> dict[str, int]:
     """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
-    sums = {name: int(nic[name]) for name in SERVERS}
-    sums |= {"bus_busy_fs": int(nic.bus.busy_fs), "drain_busy_fs": int(nic.pcie.drain_busy_fs)}
-    wire_until_fs = int(nic.events.next_at[layout.WIRE]) if nic.wire_busy else now_fs
-    for name, until_fs in (
-        ("wire_busy_fs", wire_until_fs),
-        ("line_busy_fs", int(nic.line_busy_until_fs)),
-        ("pipeline_busy_fs", int(nic.pipeline_busy_until_fs)),
-        ("store_busy_fs", int(nic.store_busy_until_fs)),
-        ("drain_busy_fs", int(nic.pcie.drain_busy_until_fs)),
-        ("bus_busy_fs", int(nic.bus.free_fs)),
-    ):
-        sums[name] -= max(0, until_fs - now_fs)
-    return sums
+    sums = {name: int(in_state(nic, name)) for name in (*MAC_BYTES, *SERVERS)}
+    for name, until in SERVERS.items():
+        sums[name] -= max(0, int(in_state(nic, until)) - now_fs)
+    ahead_fs = int(nic.events.next_at[layout.WIRE]) - now_fs if nic.mac.is_sending else 0
+    return sums | {"mac.tx_busy_fs": int(nic.mac.tx_busy_fs) - max(0, ahead_fs)}
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:

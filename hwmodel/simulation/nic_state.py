@@ -12,6 +12,7 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.simulation.translation import fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
+from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -52,28 +53,37 @@ def build_state(config: Config, seed: int) -> State:
     """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
     state = layout.fresh_state()
     nic = state[0]
+    _be_idle(nic)
+    _fill_link(nic, config)
+    _fill_host(nic, config, seed)
+    _fill_limits(nic, config)
+    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = _fs_per_byte("port.rate", config.port.rate_bps)
+    _fill_functions(nic, config)
+    _fill_free_lists(nic, config)
+    _fill_bus(nic, config)
+    fill_translation(nic, config)
+    nic.pcie.answers_in_order = int(config.host.jitter.kind == "fixed" and nic.pcie.has_iotlb == 0)
+    nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
+    nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
+    return state
+
+
+def _be_idle(nic: Nic) -> None:
+    """Say that nothing is under way and nothing is to come, where zero does not say it."""
     nic.events.next_at[:] = layout.NEVER
     nic.events.rare_at = layout.NEVER
+    nic.down.boundary_fs = layout.NEVER
+    nic.up.sends_second = 1  # so that P is the first to go in round robin
+    nic.scheduler.chosen = -1
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
     nic.delivered_target = layout.NEVER
     nic["flow"]["stop_at"][:] = layout.NEVER
     for name in layout.STALLS:
         nic[f"stall_{name}"].since_fs = -1
-    fill_link(nic, config)
-    _fill_host(nic, config, seed)
-    _fill_limits(nic, config)
-    _fill_functions(nic, config)
-    _fill_free_lists(nic, config)
-    _fill_bus(nic, config)
-    fill_translation(nic, config)
-    nic.scheduler.chosen = -1
-    nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
-    nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - 4
-    return state
 
 
-def fill_link(nic: Nic, config: Config) -> None:
+def _fill_link(nic: Nic, config: Config) -> None:
     """Set the link: exact durations by length, cuts, credits, DLLPs."""
     settings = config.pcie
     rate = link_rate_of(settings)
@@ -101,8 +111,6 @@ def fill_link(nic: Nic, config: Config) -> None:
     pcie.has_credits = any(headers or units for headers, units in limits)
     # With credits or a flight time, the receipt of each completion has effects of its own.
     pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
-    nic.down.boundary_fs = layout.NEVER
-    nic.up.sends_second = 1  # so that P is the first to go in round robin
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
         pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)
@@ -173,7 +181,6 @@ def _fill_limits(nic: Nic, config: Config) -> None:
         limits.store_num, limits.store_den = _fs_per_byte("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
-    limits.wire_num, limits.wire_den = _fs_per_byte("port.rate", config.port.rate_bps)
     limits.n_functions = len(config.switch.ports)
     limits.queues_per_function = settings.queues_per_vf
     limits.n_queues = limits.n_functions * limits.queues_per_function

@@ -52,16 +52,16 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         "driver.tx": span.share(int(core[layout.POST_TASK])),
         "driver.rx": span.share(int(core[layout.TAKE_TASK])),
-        "wire.tx": span.share(servers["wire_busy_fs"]),
-        "wire.rx": span.share(servers["line_busy_fs"]),
+        "wire.tx": span.share(servers["mac.tx_busy_fs"]),
+        "wire.rx": span.share(servers["mac.rx_busy_fs"]),
         "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
     }
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = span.share(servers["store_busy_fs"])
     if config.host.write_drain_bps is not None:
-        shares["host.drain"] = span.share(servers["drain_busy_fs"])
+        shares["host.drain"] = span.share(servers["pcie.drain_busy_fs"])
     if config.switch.timing == "core":
-        shares["switch.bus"] = span.share(servers["bus_busy_fs"])
+        shares["switch.bus"] = span.share(servers["bus.busy_fs"])
     return {name: min(1.0, share) for name, share in shares.items()}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel import __version__
-from hwmodel.analytic.link import link_rate_of
+from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.results import (
@@ -267,7 +267,7 @@ def _direction(
             writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
             interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
             doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL),
-            dllp=dllp_pairs * 16 + round(carried * float(rate.dllp_share)),
+            dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),
         per_frame=None if per_frame is None else per_frame[name],
@@ -284,10 +284,10 @@ def _wire(span: Span) -> Wire:
         return span.end.servers[name] - span.start.servers[name]
 
     return Wire(
-        tx_gbps=span.gbps(moved("wire_tx_bytes")),
-        rx_gbps=span.gbps(moved("wire_rx_bytes")),
-        utilization=min(1.0, max(span.share(moved("wire_busy_fs")), span.share(moved("line_busy_fs")))),
-        wait_ns=_latency(span.end, "wire_wait"),
+        tx_gbps=span.gbps(moved("mac.tx_bytes")),
+        rx_gbps=span.gbps(moved("mac.rx_bytes")),
+        utilization=min(1.0, max(span.share(moved("mac.tx_busy_fs")), span.share(moved("mac.rx_busy_fs")))),
+        wait_ns=_latency(span.end, "mac.wait"),
     )
 
 
@@ -302,7 +302,7 @@ def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
         "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
         "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
         "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
-        "wire": QueueDepth(mean=span.mean("wire_queue"), max=highest["wire_queue"]),
+        "wire": QueueDepth(mean=span.mean("mac.waiting"), max=highest["mac.waiting"]),
         "tags": QueueDepth(mean=held, max=config.pcie.tags - span.end.fewest_free_tags),
     }
 

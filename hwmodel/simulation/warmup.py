@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hwmodel.kernels import layout
-from hwmodel.simulation.measurement import area_of
+from hwmodel.simulation.measurement import GAUGES, area_of, in_state
 from hwmodel.simulation.steady_state import Series, drift, truncation
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-BUFFERS = ("tx_ring", "tx_buffer", "rx_buffer", "rx_ring", "wire_queue")
 SLICE_FRAMES = 200
 SLICE_FS = 100_000 * FS_PER_NS  # a slice of a slow load: 0.1 ms
 FIRST_SLICES = 100  # 20 means of 5
@@ -35,7 +34,7 @@ WORDS = {
     "tx_buffer": "the Tx buffer's depth",
     "rx_buffer": "the Rx buffer's depth",
     "rx_ring": "the Rx rings' depth",
-    "wire_queue": "the queue of the wire",
+    "mac.waiting": "the queue of the wire",
 }
 
 
@@ -49,7 +48,7 @@ class Warmup:
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
         self.capacities = capacities_of(nic)
-        self.seen = Seen(0, 0, 0, 0.0, dict.fromkeys(BUFFERS, 0.0))
+        self.seen = Seen(0, 0, 0, 0.0, dict.fromkeys(GAUGES, 0.0))
         self.has_looked = False
         self.unsteady: tuple[str, ...] = ()
         self.is_settled = False
@@ -89,7 +88,7 @@ class Warmup:
         last = latencies[-1] if latencies else 0.0
         self.series["rate"].append((now.delivered - before.delivered) / passed_fs)
         latencies.append((now.latency_sum_fs - before.latency_sum_fs) / n_taken if n_taken else last)
-        for name in BUFFERS:
+        for name in GAUGES:
             self.series[name].append((now.areas[name] - before.areas[name]) / passed_fs)
 
     def _join_slices(self) -> None:
@@ -113,7 +112,7 @@ class Seen(NamedTuple):
 def see(nic: Any) -> Seen:
     """Return the sums of this moment."""
     now_fs = int(nic.now_fs)
-    areas = {name: area_of(nic[name], now_fs) for name in BUFFERS}
+    areas = {name: area_of(in_state(nic, name), now_fs) for name in GAUGES}
     return Seen(now_fs, int(nic.counters.delivered), int(nic.to_guest.n), float(nic.to_guest.sum_fs), areas)
 
 
@@ -125,7 +124,7 @@ def capacities_of(nic: Any) -> dict[str, float]:
         "tx_buffer": float(limits.tx_buffer_bytes),
         "rx_buffer": float(limits.rx_buffer_bytes),
         "rx_ring": float(limits.rx_ring * limits.n_queues),
-        "wire_queue": float(limits.tx_ring * limits.n_queues),
+        "mac.waiting": float(limits.tx_ring * limits.n_queues),
     }
 
 

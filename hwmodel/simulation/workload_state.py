@@ -15,7 +15,7 @@ from hwmodel.kernels.parse import HEADER, OUTER_E, OUTER_VN
 from hwmodel.kernels.templates import decide_templates
 from hwmodel.simulation.nic_state import Nic, function_of, random_words
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
-from hwmodel.wire.ethernet import FCS_BYTES, EtherType
+from hwmodel.wire.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, EtherType
 from hwmodel.wire.tags import NO_EDIT, ETag, RuntFrameError, TagEdit, VlanTag, VnTag, parse_header
 from hwmodel.workload.traffic import UPLINK, FrameTemplate, Source, Workload
 
@@ -29,7 +29,7 @@ KINDS = {
     "on_off": layout.ON_OFF_SOURCE,
     "recorded": layout.RECORDED_SOURCE,
 }
-NOMINAL_BYTES = 60  # the length at which a template's decision is made; OVERSIZE is tested frame by frame
+NOMINAL_BYTES = MIN_UNPADDED_BYTES  # of a template when it is decided; OVERSIZE is tested frame by frame
 HASH_MASK = 0x7FFFFFFF
 
 

@@ -11,7 +11,7 @@ from hwmodel.kernels import engine, layout
 from hwmodel.kernels.engine import run
 from hwmodel.kernels.link import start_down, start_up
 from hwmodel.kernels.reads import request
-from hwmodel.kernels.transactions import answer_read, enqueue
+from hwmodel.kernels.transactions import answer_read, post_descriptors
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
@@ -193,7 +193,7 @@ def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made
     request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0, 0, 0)
     nic.up.second.head = nic.up.second.tail
     answer_read(nic, 0, int(nic.up.second.ring[0].tag))
-    enqueue(nic, nic.up.first, 0, layout.RX_WRITEBACK, VF1, 16, 0, 1, 0, 0)
+    post_descriptors(nic, 0, layout.RX_WRITEBACK, VF1, 0, 1, 1)
     start_down(nic, 0)
     start_up(nic, 0)
     for lane in (layout.DOWN_DONE, layout.UP_DONE):

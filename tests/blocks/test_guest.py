@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_timer
 from hwmodel.kernels.guest import add_task, chunk_done
+from hwmodel.kernels.journeys import journey_of_post
 from tests.blocks.idle_machine import NS, PF, VF0, VF1, doorbells, machine
 
 POST, TAKE = layout.POST_TASK, layout.TAKE_TASK
@@ -44,10 +45,10 @@ def work(nic, until_ns=10**9):
     found = []
     while nic.events.next_at[layout.TIMERS] <= until_ns * NS:
         now_fs = int(nic.events.next_at[layout.TIMERS])
-        word = take_timer(nic.events)
-        assert word >> 16 == layout.CORE_TIMER
+        kind, index = take_timer(nic.events)
+        assert kind == layout.CORE_TIMER
         before = len(doorbells(nic))
-        chunk_done(nic, now_fs, word & 0xFFFF)
+        chunk_done(nic, now_fs, index)
         found += [(now_fs // NS, *each) for each in doorbells(nic)[before:]]
     return found
 
@@ -93,9 +94,12 @@ def test_frames_are_posted_one_after_the_other_and_told_together():
     post(nic, 5 * NS, VF0, 3)
     work(nic)
     queue = nic.tx_queue[VF0]
-    posts = [nic.post[queue.first + i] for i in range(3)]
-    assert [each.posted_fs // NS for each in posts] == [25, 45, 65]
-    assert [each.rung_fs // NS for each in posts] == [65, 65, 65]
+    found = []
+    for _ in range(3):
+        journey = nic.journeys.slot[journey_of_post(nic, 70 * NS, queue, VF0, 70 * NS)]
+        queue.picked += 1
+        found.append((journey.posted_fs // NS, journey.rung_fs // NS))
+    assert found == [(25, 65), (45, 65), (65, 65)]
     assert (queue.posted, queue.rung) == (3, 3)
 
 

@@ -14,6 +14,7 @@ from hwmodel.kernels.journey_layout import JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FI
 from hwmodel.kernels.journeys import (
     FROM_WIRE,
     UNMEASURED,
+    fold,
     journey_from_wire,
     journey_lost,
     journey_of_copy,
@@ -65,6 +66,7 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
         most = max(most, len(still_open))
         assert open_places(nic) == set(still_open)
     assert nic.journeys.n_used == most  # no more places than were ever needed at once
+    fold(nic)
     assert nic.to_guest.n == nic.sender_wait.n == finished
     assert nic.overflow == 0
 
@@ -153,7 +155,7 @@ def switched(nic, n_copies, n_mirrored=0, reason=0):
 def copies(nic):
     return [
         int(fifo.ring[i & fifo.mask].journey)
-        for fifo in (nic.mac_fifo, nic.loopback)
+        for fifo in (nic.mac.fifo, nic.loopback)
         for i in range(fifo.head, fifo.tail)
     ]
 
@@ -195,7 +197,7 @@ def test_copies_of_a_frame_whose_first_was_lost_keep_its_stamps():
     switched(nic, 3)  # sets the kinds of copies
     template = nic.template[0]
     template.first_copy, template.n_copies = 1, 2
-    frame = nic.line[0]
+    frame = nic.mac.line.ring[0]
     frame.template, frame.n_bytes, frame.is_wire, frame.index = 0, 60, 1, -1
     frame.journey = journey_from_wire(nic, 5, 0, -1)
     before = open_places(nic) - {int(frame.journey)}
@@ -275,6 +277,7 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     names = STAMPS[STAMPS.index("written_fs") :]
     found = [[int(nic.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
+    fold(nic)
     assert [nic.part_sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [500, 100, 300, 200, 200, 30]
     sampled = nic.sampled_parts[bucket(710 * NS)]
     assert sampled.n == 1

@@ -16,7 +16,7 @@ from hwmodel.kernels.landing import (
     up_has_landed,
 )
 from hwmodel.kernels.link import on_wire, start_down, start_up
-from hwmodel.kernels.transactions import enqueue, post_write
+from hwmodel.kernels.transactions import post_descriptors, ring_doorbell
 from tests.blocks.idle_machine import NS, machine
 
 
@@ -64,7 +64,7 @@ def test_writes_return_after_the_memory_has_taken_them_one_after_another():
 def test_a_tlp_in_flight_keeps_what_it_was():
     """Its entry in the queue may be used again before it arrives."""
     nic = machine(pcie={"propagation": "5ns"})
-    post_write(nic, 0, layout.RX_WRITEBACK, 7, 32, 0, 2, 0)
+    post_descriptors(nic, 0, layout.RX_WRITEBACK, 7, 0, 2, 2)
     start_up(nic, 0)
     entry = on_wire(nic.up)
     fly(nic, layout.UP_ARRIVAL, entry, nic.up_arrivals, 123)
@@ -75,13 +75,13 @@ def test_a_tlp_in_flight_keeps_what_it_was():
 
 
 def going_up(nic):
-    post_write(nic, 0, layout.RX_WRITEBACK, 7, 32, 0, 2, 0)
+    post_descriptors(nic, 0, layout.RX_WRITEBACK, 7, 0, 2, 2)
     start_up(nic, 0)
     return int(nic.events.next_at[layout.UP_DONE])
 
 
 def going_down(nic):
-    enqueue(nic, nic.down.first, 0, layout.TX_DOORBELL, 3, 4, 0, 1, 0, 0)
+    ring_doorbell(nic, 0, layout.TX_DOORBELL, 3, 1)
     start_down(nic, 0)
     return int(nic.events.next_at[layout.DOWN_DONE])
 

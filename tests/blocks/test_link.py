@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
+from hwmodel.kernels import layout, transactions
 from hwmodel.kernels.landing import credits_returned
 from hwmodel.kernels.link import could_start, on_wire, received, start_down, start_up
-from hwmodel.kernels.transactions import answer_read, enqueue, post_write
+from hwmodel.kernels.transactions import answer_read, post_descriptors, post_payload_write, request_read
 from tests.blocks.idle_machine import NS, machine, send_all, time_fs, waiting
 
 WRITE, READ, ANSWER, DOORBELL = (
@@ -16,15 +16,15 @@ WRITE, READ, ANSWER, DOORBELL = (
 
 
 def write(nic, n_bytes=64, at_fs=0):
-    post_write(nic, at_fs, WRITE, 1, n_bytes, 0, 1, n_bytes)
+    post_payload_write(nic, at_fs, 1, n_bytes, 0, n_bytes)
 
 
 def read(nic, at_fs=0):
-    enqueue(nic, nic.up.second, at_fs, READ, 1, 0, 0, 0, 0, 0)
+    request_read(nic, at_fs, READ, 1, 0)
 
 
 def ring_doorbell(nic, at_fs=0):
-    enqueue(nic, nic.down.first, at_fs, DOORBELL, 1, 4, 0, 1, 0, 0)
+    transactions.ring_doorbell(nic, at_fs, DOORBELL, 1, 1)
 
 
 def answer(nic, ready_fs=0, n_bytes=64, tag_number=0):
@@ -88,7 +88,7 @@ def test_the_last_tlp_of_a_payload_is_told():
     """The Rx DMA engine goes on when it is chosen; a write-back or a read tells nothing."""
     nic = machine(pcie={"arbitration": "writes_first"})
     write(nic, 512)
-    post_write(nic, 0, layout.RX_WRITEBACK, 1, 16, 0, 1, 0)
+    post_descriptors(nic, 0, layout.RX_WRITEBACK, 1, 0, 1, 1)
     read(nic)
     told = []
     while could_start(nic.up):

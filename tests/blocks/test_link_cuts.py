@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.link import start_down, start_up, transmit
-from hwmodel.kernels.transactions import answer_read, post_ring_write, post_write
+from hwmodel.kernels.transactions import answer_read, post_payload_write, post_writeback
 from tests.blocks.idle_machine import machine, send_all, time_fs, waiting
 
 PAYLOAD_SIZES = st.sampled_from([128, 256, 512, 1024, 2048, 4096])
@@ -26,7 +26,7 @@ def pieces(address, n_bytes, is_cut):
 
 
 def tlps_of_write(nic, address, n_bytes):
-    post_write(nic, 0, layout.PAYLOAD_WRITE, 1, n_bytes, address, 1, n_bytes)
+    post_payload_write(nic, 0, 1, n_bytes, address, n_bytes)
     return [data for _, data in send_all(nic, nic.up, start_up)]
 
 
@@ -86,7 +86,7 @@ def test_cuts_by_hand():
 )
 def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
     nic = machine()
-    post_ring_write(nic, 0, layout.TX_WRITEBACK, 1, 16, first, n, n)
+    post_writeback(nic, 0, layout.TX_WRITEBACK, 1, 16, first, n, n)
     queued = waiting(nic.up.first)
     assert [int(each.n) for each in queued] == [0] * (len(expected) - 1) + [n]  # the last part reports them all
     assert [int(each.address) for each in queued] == [16 * (first % 16), 0][: len(expected)]
@@ -96,12 +96,12 @@ def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
 def test_write_backs_are_cut_at_mps():
     """20 descriptors from slot 12: 320 B from 192, so 64 B up to 256, then 256 B."""
     nic = machine(nic={"tx_ring": 64})
-    post_ring_write(nic, 0, layout.TX_WRITEBACK, 1, 64, 12, 20, 20)
+    post_writeback(nic, 0, layout.TX_WRITEBACK, 1, 64, 12, 20, 20)
     assert [data for _, data in send_all(nic, nic.up, start_up)] == [64, 256]
 
 
 def duration(nic, overhead, data):
-    post_write(nic, 0, layout.PAYLOAD_WRITE, 1, data, 0, 1, data)
+    post_payload_write(nic, 0, 1, data, 0, data)
     return transmit(nic.pcie, nic.up, 1000, nic.up.first, 0, overhead, data) - 1000
 
 

@@ -50,12 +50,12 @@ def rx_fetches(nic):
 
 def expire(nic):
     at_fs = int(nic.events.next_at[layout.TIMERS])
-    word = take_timer(nic.events)
-    if word >> 16 == layout.MODERATION_TIMER:
-        moderation_expired(nic, at_fs, word & 0xFFFF)
+    kind, index = take_timer(nic.events)
+    if kind == layout.MODERATION_TIMER:
+        moderation_expired(nic, at_fs, index)
     else:
-        assert word >> 16 == layout.RX_WRITEBACK_TIMER
-        writeback_expired(nic, at_fs, nic.rx_queue[word & 0xFFFF].held)
+        assert kind == layout.RX_WRITEBACK_TIMER
+        writeback_expired(nic, at_fs, nic.rx_queue[index].held)
     return at_fs
 
 

@@ -216,7 +216,7 @@ def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
     assert picks(nic) == []
     nic.loopback.head += 1
     assert len(picks(nic)) == 1
-    nic.mac_fifo.tail = layout.COPY_CAP - 4
+    nic.mac.fifo.tail = layout.COPY_CAP - 4
     assert picks(nic) == []
 
 
@@ -240,7 +240,7 @@ def test_a_rate_limit_spaces_frames_by_their_length_with_fcs():
     assert len(picks(nic, now_fs=100)) == 1
     assert nic.events.next_at[layout.TIMERS] == 100 + 12_144 * NS
     assert picks(nic, now_fs=101) == []
-    assert take_timer(nic.events) == layout.SHAPER_TIMER << 16 | VF0
+    assert take_timer(nic.events) == (layout.SHAPER_TIMER, VF0)
     shaper_expired(nic, VF0)
     now_fs = 100 + 12_144 * NS
     assert len(picks(nic, now_fs=now_fs)) == 1

@@ -8,7 +8,7 @@ import pytest
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.sources import begin, choice, feed_hungry, hunger, source_timer, wire_time_fs
+from hwmodel.kernels.sources import begin, choice, feed_hungry, hunger, source_timer
 from hwmodel.kernels.transmit import slots_free
 from hwmodel.simulation.nic_state import random_words
 from hwmodel.workload.alias import build_alias_table
@@ -59,9 +59,9 @@ def arrivals(nic, n):
     for _ in range(n):
         assert nic.events.next_at[layout.TIMERS] < layout.NEVER, "no source is armed any more"
         found.append(int(nic.events.next_at[layout.TIMERS]))
-        word = take_timer(nic.events)
-        if word >> 16 == layout.SOURCE_TIMER:
-            source_timer(nic, found[-1], word & 0xFFFF)
+        kind, index = take_timer(nic.events)
+        if kind == layout.SOURCE_TIMER:
+            source_timer(nic, found[-1], index)
             feed_hungry(nic, found[-1])
     return found
 
@@ -271,13 +271,6 @@ def test_rings_are_chosen_by_the_hash(monkeypatch):
 # ---- The line ----
 
 
-@pytest.mark.parametrize(("n_bytes", "on_wire"), [(1514, 1538), (60, 84), (14, 84), (61, 85)])
-def test_a_frame_on_the_wire_takes_at_least_84_byte_times(n_bytes, on_wire):
-    """Padded to 60 B; FCS, preamble, gap: 24 B. At 10 Gb/s 0.8 ns a byte; rounded down at 3 Gb/s."""
-    assert wire_time_fs(adapter(port={"rate": "10Gbps"}), n_bytes) == on_wire * 800_000
-    assert wire_time_fs(adapter(port={"rate": "3Gbps"}), n_bytes) == on_wire * 8 * 10**15 // (3 * 10**9)
-
-
 def test_the_line_is_a_first_in_first_out_server():
     """Arrivals at 0, 10 and 500 ns of 60 B at 10 Gb/s, 67.2 ns each: in at 67.2, 134.4 and 567.2."""
     nic = adapter(port={"rate": "10Gbps"})
@@ -285,10 +278,11 @@ def test_the_line_is_a_first_in_first_out_server():
     add_source(nic, 0, -1, layout.RECORDED_SOURCE, next_record=0, last_record=3)
     start(nic)
     arrivals(nic, 3)
-    ready = [int(nic.line[i].ready_fs) for i in range(nic.line_head, nic.line_tail)]
+    line = nic.mac.line
+    ready = [int(line.ring[i].ready_fs) for i in range(line.head, line.tail)]
     assert ready == [67_200_000, 134_400_000, 567_200_000]
     assert nic.events.next_at[layout.LINE] == 67_200_000
-    assert nic.line_busy_fs == 3 * 67_200_000
+    assert nic.mac.rx_busy_fs == 3 * 67_200_000
 
 
 def test_a_closed_source_outside_fills_the_line():

@@ -22,7 +22,7 @@ CORE = {"switch": {"timing": "core"}}
 
 
 def ask(nic, now_fs, port, n_bytes=60):
-    frame = nic.line[0]
+    frame = nic.mac.line.ring[0]
     frame.n_bytes, frame.is_wire, frame.template = n_bytes, port == UPLINK, port
     return ask_for_bus(nic, now_fs, frame, port)
 
@@ -42,8 +42,8 @@ def test_the_bus_of_a_configuration(bits, delay, ingress_words):
 @pytest.mark.parametrize(("n_bytes", "words"), [(0, 1), (60, 1), (64, 1), (65, 2), (1514, 24)])
 def test_words(n_bytes, words):
     nic = machine(**CORE)
-    nic.line[0].n_bytes = n_bytes
-    assert words_of(nic.bus, nic.line[0]) == words
+    nic.mac.line.ring[0].n_bytes = n_bytes
+    assert words_of(nic.bus, nic.mac.line.ring[0]) == words
 
 
 @pytest.mark.parametrize(("now_fs", "cycle"), [(0, 2), (1, 3), (CYCLE - 1, 3), (CYCLE, 3), (CYCLE + 1, 4)])
@@ -100,7 +100,7 @@ def test_a_frame_is_switched_when_it_has_passed():
 
 def test_a_frame_from_the_wire_without_room_is_dropped():
     nic = adapter(**CORE)
-    frame = nic.line[0]
+    frame = nic.mac.line.ring[0]
     frame.template, frame.n_bytes, frame.is_wire = 0, 9000, 1
     for _ in range(2):
         into_pipeline(nic, 5 * NS, frame)

@@ -94,7 +94,7 @@ def test_copies_are_made_in_port_order_each_with_its_own_bytes():
     nic = adapter()
     nic.copy_kind[4].delta_bytes = 4
     switched(nic, 2, 100)
-    assert kinds(nic.mac_fifo) == [2]
+    assert kinds(nic.mac.fifo) == [2]
     assert kinds(nic.loopback) == [3, 4]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(2)] == [100, 104]
     assert nic.counters.copies_made == 3
@@ -190,15 +190,16 @@ def test_the_mac_sends_one_frame_after_the_other():
     assert nic.events.next_at[layout.WIRE] == 1_230_400_000 + 67_200_000
     wire_done(nic, 1_297_600_000)
     assert nic.events.next_at[layout.WIRE] == layout.NEVER
-    assert (nic.wire_wait.n, nic.wire_wait.lowest_fs, nic.wire_wait.highest_fs) == (2, 0, 1_130_400_000)
-    assert (nic.wire_tx_bytes, nic.wire_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
+    assert (nic.mac.wait.n, nic.mac.wait.lowest_fs, nic.mac.wait.highest_fs) == (2, 0, 1_130_400_000)
+    assert (nic.mac.tx_bytes, nic.mac.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
     assert (nic.counters.delivered_to_wire, nic.counters.delivered, nic.tx_buffer.level) == (2, 2, 0)
 
 
 def from_line(nic, n_bytes, template=0, now_fs=0):
-    frame = nic.line[nic.line_tail]
+    line = nic.mac.line
+    frame = line.ring[line.tail]
     frame.template, frame.n_bytes, frame.is_wire, frame.ready_fs, frame.index = template, n_bytes, 1, now_fs, -1
-    nic.line_tail += 1
+    line.tail += 1
     line_done(nic, now_fs)
 
 
@@ -211,7 +212,7 @@ def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
     assert (nic.rx_buffer.level, nic.counters.drops[FULL], nic.tx_buffer.level) == (1000, 1, 0)
     assert nic.counters.function_drops[VF1, FULL] == 1
     assert (nic.counters.from_wire, nic.counters.offered, nic.counters.dropped) == (3, 3, 1)
-    assert nic.wire_rx_bytes == 604 + 504 + 404
+    assert nic.mac.rx_bytes == 604 + 504 + 404
     journey = nic.journeys.slot[nic.rx_fifo.ring[0].journey]
     assert journey.posted_fs == journey.rung_fs == 70
 

@@ -31,9 +31,9 @@ def done(nic, n, now_fs=0, queue=VF0):
 def expire(nic):
     """Let the next timer go off; return its time."""
     at_fs = int(nic.events.next_at[layout.TIMERS])
-    word = take_timer(nic.events)
-    assert word >> 16 == layout.TX_WRITEBACK_TIMER
-    writeback_expired(nic, at_fs, nic.tx_queue[word & 0xFFFF].held)
+    kind, index = take_timer(nic.events)
+    assert kind == layout.TX_WRITEBACK_TIMER
+    writeback_expired(nic, at_fs, nic.tx_queue[index].held)
     return at_fs
 
 

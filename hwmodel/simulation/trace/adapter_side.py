@@ -10,6 +10,7 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
+from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 PIPELINE = Track("Switch", "pipeline")
 BUS = Track("Switch", "bus")
@@ -23,10 +24,10 @@ class Servers:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
-        self._bus, self._mac, self._counters = nic["bus"], nic["mac_fifo"], nic["counters"]
+        self._bus, self._mac, self._counters = nic["bus"], nic["mac"], nic["counters"]
         self._wire_key = (0, -1)
         self._n_piped, self._n_granted = int(nic["pipe_head"]), int(nic["bus"]["tail"])
-        self._n_lines = int(nic["line_head"])
+        self._n_lines = int(self._mac["line"]["head"])
         self._drops = self._dropped()
 
     def look(self, now_fs: int) -> None:
@@ -41,9 +42,10 @@ class Servers:
             frame = self._bus["passing"][self._n_granted & (layout.PASSING_CAP - 1)]
             self._serve(BUS, self._names.at(int(frame["journey"])), now_fs, int(self._bus["free_fs"]), frame)
             self._n_granted += 1
-        while self._n_lines < nic["line_head"]:
-            frame = nic["line"][self._n_lines & (layout.LINE_CAP - 1)]
-            name = f"wire/{int(self._counters['from_wire']) - int(nic['line_head']) + self._n_lines}"
+        line = self._mac["line"]
+        while self._n_lines < line["head"]:
+            frame = line["ring"][self._n_lines & (layout.LINE_CAP - 1)]
+            name = f"wire/{int(self._counters['from_wire']) - int(line['head']) + self._n_lines}"
             end_fs = int(frame["ready_fs"])
             self._serve(WIRE_IN, name, end_fs - self._wire_fs(int(frame["n_bytes"])), end_fs, frame)
             self._n_lines += 1
@@ -51,21 +53,22 @@ class Servers:
         self._look_for_drops(now_fs)
 
     def _look_at_wire(self, now_fs: int) -> None:
-        key = (int(self._nic["wire_busy"]), int(self._mac["head"]))
+        fifo = self._mac["fifo"]
+        key = (int(self._mac["is_sending"]), int(fifo["head"]))
         if key != self._wire_key:
             self._wire_key = key
             if key[0]:
-                copy = self._mac["ring"][key[1] & int(self._mac["mask"])]
+                copy = fifo["ring"][key[1] & int(fifo["mask"])]
                 end_fs = int(self._nic["events"]["next_at"][layout.WIRE])
                 start_fs = end_fs - self._wire_fs(int(copy["n_bytes"]))
                 self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
 
     def _wire_fs(self, n_bytes: int) -> int:
-        limits = self._nic.limits
-        return (max(n_bytes, 60) + 24) * int(limits.wire_num) // int(limits.wire_den)
+        mac = self._mac
+        return wire_bytes(n_bytes + FCS_BYTES) * int(mac["fs_per_byte_num"]) // int(mac["fs_per_byte_den"])
 
     def _serve(self, track: Track, name: str, start_fs: int, end_fs: int, frame: Any) -> None:
-        details = {"frame": name, "bytes": int(frame["n_bytes"]) + 4}
+        details = {"frame": name, "bytes": int(frame["n_bytes"]) + FCS_BYTES}
         self._timeline.add(Slice(track, name, start_fs, end_fs, details, real([name])))
 
     def _look_for_drops(self, now_fs: int) -> None:
@@ -102,7 +105,7 @@ class Levels:
         nic, limits = self._nic, self._limits
         self._set("Adapter", "Tx buffer", "B", now_fs, nic["tx_buffer"]["level"], limits["tx_buffer_bytes"])
         self._set("Adapter", "Rx buffer", "B", now_fs, nic["rx_buffer"]["level"], limits["rx_buffer_bytes"])
-        self._set("Adapter", "waiting for the wire", "frames", now_fs, nic["wire_queue"]["level"], None)
+        self._set("Adapter", "waiting for the wire", "frames", now_fs, nic["mac"]["waiting"]["level"], None)
         tags = nic["tags"]
         self._set("PCIe reads", "tags in use", "tags", now_fs, tags["n_tags"] - tags["n_free"], tags["n_tags"])
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):

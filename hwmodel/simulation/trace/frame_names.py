@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.kernels.layout import DESCRIPTOR_BYTES
+
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
@@ -78,7 +80,7 @@ class FrameNames:
     def fetched(self, ring_queue: int, address: int, n: int) -> Iterator[str]:
         """Give the ids of the frames whose Tx descriptors a request is for, from its address in the ring."""
         fetched = int(self._tx_queue[ring_queue]["fetched"])
-        first = fetched - 1 - (fetched - 1 - address // 16) % self.tx_ring
+        first = fetched - 1 - (fetched - 1 - address // DESCRIPTOR_BYTES) % self.tx_ring
         for number in range(first, first + n):
             yield self.posted(ring_queue, number)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels.journey_layout import JOURNEY, STAMPS, WHOLE_JOURNEY
+from hwmodel.kernels.journey_layout import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.simulation.trace.frame_names import WIRE, FrameNames
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
@@ -36,11 +36,11 @@ PARTS = {
     "taken_fs": (RECEIVER, "waits for the guest"),
 }
 # The stamps that frames have up to a count of their Rx ring.
-STAMPED_BY = {
-    "started": ("buffered_fs", "seen_fs", "started_fs"),
-    "landed": ("written_fs",),
-    "written_back": ("writeback_started_fs", "written_back_fs"),
-    "visible": ("raised_fs", "visible_fs"),
+STAMPED_BY = {"started": ("buffered_fs", "seen_fs", "started_fs"), "landed": ("written_fs",)}
+# Likewise those that all frames of a batch have together, with the mark of the frame that a batch begins with.
+BATCHES = {
+    "written_back": (WRITTEN_BACK, ("writeback_started_fs", "written_back_fs")),
+    "visible": (SHOWN, ("raised_fs", "visible_fs")),
 }
 PICKED, PAYLOAD_IN, SWITCHED, STARTED = (
     STAMPS.index(f"{name}_fs") for name in ("picked", "payload_in", "switched", "started")
@@ -117,4 +117,18 @@ def under_way(nic: Any) -> Any:
             slots = nic["finished"][int(queue["first"]) + at]
             for name in names:
                 found[name][slots["journey"]] = slots[name]
+        for count, (mark, names) in BATCHES.items():
+            _stamp_batches(nic, queue, int(queue[count]), mark, names, found)
+    # The write-back of a batch may have entered P before the payload of its last frames was in memory.
+    has_begun = found["writeback_started_fs"] > 0
+    found["writeback_started_fs"][has_begun] = np.maximum(found["writeback_started_fs"], found["written_fs"])[has_begun]
     return found[is_open]
+
+
+def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[str], found: Any) -> None:
+    """Give each frame of an Rx ring up to a count the stamps of its batch; the ring has those of the batch begun."""
+    at = int(queue["first"]) + (np.arange(int(queue["taken"]), end) & int(queue["mask"]))
+    slots, begun = nic["finished"][at], nic["finished_batch"][at]
+    first = np.maximum.accumulate(np.where(slots["marks"] & mark, np.arange(len(at)), -1))
+    for name in names:
+        found[name][slots["journey"]] = np.where(first >= 0, begun[name][first], queue["batch"][name])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hwmodel.analytic.link import DLLP_BYTES
 from hwmodel.kernels import layout
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
@@ -86,7 +87,7 @@ class LinkTlps:
         track = DIRECTIONS[direction]
         if dllp_fs:
             self._timeline.add(
-                Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 16 * (after[2] - before[2])})
+                Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 2 * DLLP_BYTES * (after[2] - before[2])})
             )
         kind, queue, is_last = int(entry["kind"]), int(entry["queue"]), bool(entry["is_last"])
         details: dict[str, Any] = {"bytes": after[1] - before[1], "function": self._names.owner(queue)}

@@ -1,0 +1,106 @@
+"""The Ethernet port: frames sent one after the other at the port's rate, and frames that come on the line."""
+
+from __future__ import annotations
+
+from . import kernel
+from .events import set_next
+from .frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
+from .layout import LINE, LINE_CAP, NEVER, WIRE, WIRE_WAIT_HISTOGRAM
+from .measure import bucket, change, observe
+from .rings import entered
+
+
+@kernel
+def padded_bytes(n_bytes):
+    """Return the length of a frame on the wire, padded and with its frame check sequence."""
+    return max(n_bytes, MIN_UNPADDED_BYTES) + FCS_BYTES
+
+
+@kernel
+def wire_time_fs(mac, n_bytes):
+    """Return the time of a frame on the wire, with preamble and gap."""
+    return (padded_bytes(n_bytes) + PREAMBLE_AND_GAP_BYTES) * mac.fs_per_byte_num // mac.fs_per_byte_den
+
+
+@kernel
+def start_sending(nic, now_fs):
+    """Start sending the head of the FIFO."""
+    mac = nic.mac
+    copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
+    wait_fs = now_fs - copy.entered_fs
+    observe(mac.wait, wait_fs)
+    nic.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
+    busy_fs = wire_time_fs(mac, copy.n_bytes)
+    mac.is_sending = 1
+    mac.tx_busy_fs += busy_fs
+    set_next(nic.events, WIRE, now_fs + busy_fs)
+
+
+@kernel
+def send(nic, now_fs):
+    """Take in the copy that was written at the FIFO's tail, and start on it if nothing is being sent."""
+    mac = nic.mac
+    entered(nic, mac.fifo)
+    change(mac.waiting, now_fs, 1)
+    if mac.is_sending == 0:
+        start_sending(nic, now_fs)
+
+
+@kernel
+def take_sent(nic, now_fs):
+    """Return the copy whose last byte has left, and start on the next."""
+    mac = nic.mac
+    fifo = mac.fifo
+    copy = fifo.ring[fifo.head & fifo.mask]
+    fifo.head += 1
+    mac.is_sending = 0
+    mac.tx_bytes += padded_bytes(copy.n_bytes)
+    change(mac.waiting, now_fs, -1)
+    set_next(nic.events, WIRE, NEVER)
+    if fifo.head != fifo.tail:
+        start_sending(nic, now_fs)
+    return copy
+
+
+@kernel
+def line_is_full(line):
+    """Tell whether the line has no place for another frame: a capture may come faster than the line for long."""
+    return line.tail - line.head == LINE_CAP
+
+
+@kernel
+def first_on_line(line):
+    """Return the frame that comes in next."""
+    return line.ring[line.head & (LINE_CAP - 1)]
+
+
+@kernel
+def put_on_line(nic, now_fs, source):
+    """Put a source's pending frame on the line: a FIFO server at the port's rate."""
+    mac = nic.mac
+    line = mac.line
+    frame = line.ring[line.tail & (LINE_CAP - 1)]
+    frame.template = source.pending_template
+    frame.n_bytes = source.pending_bytes - FCS_BYTES
+    frame.hash = source.pending_hash
+    frame.index = source.pending_record
+    frame.is_wire = 1
+    busy_fs = wire_time_fs(mac, frame.n_bytes)
+    line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
+    mac.rx_busy_fs += busy_fs
+    frame.ready_fs = line.busy_until_fs
+    if line.head == line.tail:
+        set_next(nic.events, LINE, frame.ready_fs)
+    line.tail += 1
+
+
+@kernel
+def take_from_line(nic):
+    """Return the frame whose last byte has come."""
+    mac = nic.mac
+    line = mac.line
+    frame = first_on_line(line)
+    line.head += 1
+    set_next(nic.events, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
+    mac.rx_bytes += padded_bytes(frame.n_bytes)
+    return frame

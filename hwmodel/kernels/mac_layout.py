@@ -1,0 +1,20 @@
+"""The record of the Ethernet port's MAC: its rate, what it sends and what comes to it on the line."""
+
+from __future__ import annotations
+
+from .frame_layout import FIFO, FRAME
+from .ledger_layout import GAUGE, LATENCY
+from .records import ints, record
+
+LINE_CAP = 1 << 16
+
+# Frames that come on the line, in the order of their last bytes' arrival.
+LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
+MAC = record(
+    *ints("fs_per_byte_num", "fs_per_byte_den"),
+    *ints("is_sending", "tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
+    ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
+    ("wait", LATENCY),  # until a frame is sent
+    ("line", LINE),  # first, so that what is looked at for every frame stands together
+    ("fifo", FIFO),
+)

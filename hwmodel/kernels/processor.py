@@ -1,0 +1,56 @@
+"""What the processor offers beyond Python's numbers: several sums at once, and a hint at what will be needed soon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+LINE_BYTES = 64  # of the processor's caches
+FOR_READING, KEPT_NEAR, DATA = 0, 3, 1  # arguments of LLVM's `llvm.prefetch`
+BYTE_AT = ir.IntType(8).as_pointer()
+
+
+@intrinsic
+def _prefetch(_context: Any, record: Any) -> Any:
+    def hints(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
+        hint = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
+        first = builder.bitcast(values[0], BYTE_AT)
+        how = [ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA)]
+        for offset in range(0, record.size + LINE_BYTES - 1, LINE_BYTES):
+            place = builder.gep(first, [ir.Constant(ir.IntType(64), min(offset, record.size - 1))])
+            builder.call(hint, [place, *how])
+        return context.get_dummy_value()
+
+    return types.none(record), hints
+
+
+@intrinsic
+def _add_fields(_context: Any, sums: Any, record: Any) -> Any:
+    def addition(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        vector_at = ir.VectorType(ir.IntType(64), sums.size // 8).as_pointer()
+        total, addend = (builder.bitcast(each, vector_at) for each in values)
+        added = builder.add(builder.load(total, align=8), builder.load(addend, align=8))
+        builder.store(added, total, align=8)
+        return context.get_dummy_value()
+
+    return types.none(sums, record), addition
+
+
+def _no_hint(_record: Any) -> None:
+    pass
+
+
+def _add_each(sums: Any, record: Any) -> None:
+    for name in sums.dtype.names:
+        sums[name] += record[name]
+
+
+# Bring a record near, which is read some frames later.
+prefetch = _no_hint if numba.config.DISABLE_JIT else _prefetch
+# Add the first fields of a record to those of another that has just these, all of 64 bits.
+add_fields = _add_each if numba.config.DISABLE_JIT else _add_fields

@@ -1,0 +1,85 @@
+"""The port: times on the wire, one frame after the other out and in, waits, and what is padded."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.mac import (
+    first_on_line,
+    line_is_full,
+    padded_bytes,
+    put_on_line,
+    send,
+    take_from_line,
+    take_sent,
+    wire_time_fs,
+)
+from hwmodel.kernels.mac_layout import LINE_CAP
+from tests.blocks.idle_machine import machine
+
+BYTE_FS = 800_000  # at 10 Gb/s
+
+
+def port(rate="10Gbps"):
+    return machine(port={"rate": rate})
+
+
+def copy_to_wire(nic, n_bytes, now_fs):
+    fifo = nic.mac.fifo
+    copy = fifo.ring[fifo.tail & fifo.mask]
+    copy.n_bytes, copy.entered_fs = n_bytes, now_fs
+    send(nic, now_fs)
+
+
+def frame_on_line(nic, frame_bytes, now_fs):
+    source = nic.source[0]
+    source.pending_bytes = frame_bytes
+    put_on_line(nic, now_fs, source)
+
+
+@pytest.mark.parametrize(("n_bytes", "on_wire"), [(1514, 1538), (60, 84), (14, 84), (61, 85)])
+def test_a_frame_on_the_wire_takes_at_least_84_byte_times(n_bytes, on_wire):
+    """Padded to 60 B; FCS, preamble, gap: 24 B. At 10 Gb/s 0.8 ns a byte; rounded down at 3 Gb/s."""
+    assert wire_time_fs(port().mac, n_bytes) == on_wire * BYTE_FS
+    assert wire_time_fs(port("3Gbps").mac, n_bytes) == on_wire * 8 * 10**15 // (3 * 10**9)
+    assert padded_bytes(n_bytes) == on_wire - 20
+
+
+def test_an_idle_port_sends_at_once_and_a_busy_one_in_order():
+    nic = port()
+    mac = nic.mac
+    for n_bytes, now_fs in ((1514, 0), (20, 7), (100, 9)):
+        copy_to_wire(nic, n_bytes, now_fs)
+    assert (mac.is_sending, mac.waiting.level) == (1, 3)
+    found = []
+    while (now_fs := int(nic.events.next_at[layout.WIRE])) != layout.NEVER:
+        found.append((int(take_sent(nic, now_fs).n_bytes), now_fs // BYTE_FS))
+    assert found == [(1514, 1538), (20, 1538 + 84), (100, 1538 + 84 + 124)]
+    assert (mac.is_sending, mac.waiting.level, mac.waiting.highest) == (0, 0, 3)
+    assert (mac.tx_bytes, mac.tx_busy_fs) == (1518 + 64 + 104, (1538 + 84 + 124) * BYTE_FS)
+    assert (mac.wait.n, mac.wait.lowest_fs, mac.wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
+    assert nic.histogram[layout.WIRE_WAIT_HISTOGRAM].sum() == 3
+
+
+def test_frames_come_in_one_after_the_other():
+    """At 0, 10 and 200 byte times, 84 each: the second waits for the line, the third finds it idle."""
+    nic = port()
+    for at in (0, 10, 200):
+        frame_on_line(nic, 64, at * BYTE_FS)
+    line = nic.mac.line
+    found = []
+    while (now_fs := int(nic.events.next_at[layout.LINE])) != layout.NEVER:
+        assert first_on_line(line).ready_fs == now_fs
+        frame = take_from_line(nic)
+        found.append((int(frame.n_bytes), int(frame.is_wire), now_fs // BYTE_FS))
+    assert found == [(60, 1, 84), (60, 1, 168), (60, 1, 284)]
+    assert (nic.mac.rx_bytes, nic.mac.rx_busy_fs, line.busy_until_fs) == (3 * 64, 252 * BYTE_FS, 284 * BYTE_FS)
+
+
+def test_a_line_takes_so_many_frames_and_no_more():
+    line = port().mac.line
+    line.head, line.tail = 5, 5 + LINE_CAP - 1
+    assert not line_is_full(line)
+    line.tail += 1
+    assert line_is_full(line)

@@ -1,0 +1,54 @@
+"""What whole frames' reads take on the link, counted in two ways: by the link's counters, and frame by frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwmodel.kernels import engine, layout
+from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.workload import build_workload
+from tests.simulation_cases import config_of
+
+US = 10**9
+READS = (layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ)
+
+
+def served_at(overrides, times_us, in_order):
+    config = config_of(**overrides)
+    state = build_state(config, 1)
+    nic = state[0]
+    assert nic.pcie.answers_in_order == 1
+    nic.pcie.answers_in_order = in_order
+    fill_workload(nic, config, build_workload(config), 1)
+    seen = []
+    for time_us in times_us:
+        engine.run(state, time_us * US, 10**9)
+        seen.append(nic["served"][list(READS)].copy())
+    return np.array(seen)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"workload": {"frame_bytes": 64}},
+        {"workload": {"frame_bytes": 1518}, "pcie": {"max_read_request": "256B"}},
+        {"workload": {"frame_bytes": 300}, "pcie": {"tags": 3, "propagation": "100ns"}, "nic": {"store_rate": "9Gbps"}},
+    ],
+    ids=["one read a frame", "six reads a frame", "few tags, a wire, a store"],
+)
+def test_both_ways_count_the_same(overrides):
+    """At times that are in no step with the frames, so some of them are in by half."""
+    times_us = [7, 20, 33, 61, 100, 157]
+    by_link, by_frame = (served_at(overrides, times_us, in_order) for in_order in (1, 0))
+    for name in ("n", "up_bytes", "up_tlps", "down_bytes", "down_tlps"):
+        assert by_link[name].tolist() == by_frame[name].tolist()
+    assert (by_link["n"][-1] > 100).all()
+
+
+@pytest.mark.parametrize(
+    "host", [{"jitter": {"kind": "uniform", "range": "1us"}}, {"iotlb": {"entries": 64, "miss": "200ns"}}]
+)
+def test_answers_that_may_pass_one_another_are_counted_frame_by_frame(host):
+    assert build_state(config_of(host=host), 1)[0].pcie.answers_in_order == 0
