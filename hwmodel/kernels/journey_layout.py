@@ -57,5 +57,5 @@ STAMP_SUMS = record(
 )
 FOLDED_AT = 64  # so many journeys' parts are less than 2**63 fs, as long as one takes less than 144 s
 # Of `n` journeys whose whole latency lies in one bucket: the first `SAMPLED_ALL`, then every `SAMPLED_EVERY`th.
-SAMPLED_ALL, SAMPLED_EVERY = 512, 16
+SAMPLED_ALL, SAMPLED_EVERY = 512, 64
 SAMPLED_PARTS = record(("sums", PART_SUMS), ("n", I64))

@@ -260,7 +260,7 @@ def fold(nic):
     sums.taken_fs = 0
 
 
-@kernel
+@inlined
 def journey_over(nic, now_fs, place, finished, batch, taken_fs):
     """Count a journey that has come to its end at `taken_fs`, of which its core tells now; add its parts; close it."""
     journey = nic.journeys.slot[place]
