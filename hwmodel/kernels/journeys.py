@@ -212,6 +212,8 @@ def add_stamps(sums, journey, finished, batch, taken_fs):
 @kernel
 def fold(nic):
     """Take the parts from the stamps that are added up; count their journeys."""
+    # Not by `add_parts`: called with records of two types, numba takes one for the other where their first fields
+    # agree, and warns of it.
     sums, parts = nic.stamp_sums, nic.part_sums
     journey, written = sums.journey, sums.written
     nic.sender_wait.n += sums.n
