@@ -286,20 +286,12 @@ def begin_all(nic):
     nic.reads_due = 1
 
 
-@entry
-def run(state, until_fs, n_events):
-    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
-
-    `state` is a one-element record array of `layout.NIC`. The first call starts the machine at time 0.
-    """
-    nic = state[0]
+@inlined
+def advance(nic, until_fs, n_events):
+    """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
     events = nic.events
     now_fs = nic.now_fs
     left = n_events
-    until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
-    nic.is_stopping = 0
-    if nic.has_started == 0:
-        begin_all(nic)
     while True:
         if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
             settle(nic, now_fs)
@@ -315,11 +307,32 @@ def run(state, until_fs, n_events):
             now_fs = at_fs
         handle(nic, now_fs)
         left -= 1
-    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.is_stopping == 0 else now_fs
-    catch_up(nic, has_passed_fs + 1)
-    fold(nic)
     events.n_events += n_events - left
     nic.now_fs = now_fs
+    return at_fs
+
+
+@kernel
+def close_books(nic, at_fs, until_fs):
+    """Bring sums that are kept in arrears up to date: nothing happens from now up to `at_fs`."""
+    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.is_stopping == 0 else nic.now_fs
+    catch_up(nic, has_passed_fs + 1)
+    fold(nic)
+
+
+@entry
+def run(state, until_fs, n_events):
+    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
+
+    `state` is a one-element record array of `layout.NIC`. The first call starts the machine at time 0.
+    """
+    nic = state[0]
+    until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
+    nic.is_stopping = 0
+    if nic.has_started == 0:
+        begin_all(nic)
+    at_fs = advance(nic, until_fs, n_events)
+    close_books(nic, at_fs, until_fs)
     if nic.overflow:
         return OVERFLOW
     if nic.is_stopping:

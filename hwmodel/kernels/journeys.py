@@ -79,11 +79,8 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
 
 
 @kernel
-def journey_from_wire(nic, now_fs, template, index):
-    """Open the journey of a frame whose last byte has come from the wire; all before the switch took no time."""
-    place = begin_journey(nic)
-    enter(nic, now_fs, now_fs)
-    journey = nic.journeys.slot[place]
+def begin_from_wire(journey, now_fs, number, template, index):
+    """Write the stamps of a frame that comes from outside; all before the switch took no time."""
     journey.offered_fs = now_fs
     journey.posted_fs = now_fs
     journey.rung_fs = now_fs
@@ -93,10 +90,28 @@ def journey_from_wire(nic, now_fs, template, index):
     journey.chosen_fs = now_fs
     journey.picked_fs = now_fs
     journey.payload_in_fs = now_fs
-    journey.number = nic.counters.from_wire
+    journey.number = number
     journey.template = template
     journey.index = index
     journey.tx_queue = FROM_WIRE
+
+
+@kernel
+def journey_from_wire(nic, now_fs, template, index):
+    """Open the journey of a frame whose last byte has come from the wire."""
+    place = begin_journey(nic)
+    enter(nic, now_fs, now_fs)
+    begin_from_wire(nic.journeys.slot[place], now_fs, nic.counters.from_wire, template, index)
+    return place
+
+
+@kernel
+def journey_from_bridge(nic, now_fs, so_far):
+    """Go on with the journey of a frame that comes from a bridge; return its place."""
+    place = begin_journey(nic)
+    enter(nic, now_fs, so_far.offered_fs)
+    nic.journeys.slot[place] = so_far
+    nic.journeys.crossed[place].came_fs = now_fs
     return place
 
 
@@ -107,6 +122,8 @@ def journey_of_copy(nic, now_fs, first_place):
     place = begin_journey(nic)
     enter(nic, now_fs, first.offered_fs)
     nic.journeys.slot[place] = first
+    if nic.mac.has_peer:
+        nic.journeys.crossed[place] = nic.journeys.crossed[first_place]
     return place
 
 
@@ -114,6 +131,8 @@ def journey_of_copy(nic, now_fs, first_place):
 def end_journey(nic, now_fs, place):
     """Close a journey; its place is free for another."""
     pool = nic.journeys
+    if nic.mac.has_peer:
+        pool.crossed[place].came_fs = 0
     pool.left_fs += float(now_fs)
     pool.free[pool.n_free] = place
     pool.n_free += 1
@@ -125,6 +144,13 @@ def journey_lost(nic, now_fs, place):
     if place != UNMEASURED:
         nic.journeys.lost_fs += float(now_fs - nic.journeys.slot[place].offered_fs)
         end_journey(nic, now_fs, place)
+
+
+@kernel
+def journey_to_bridge(nic, now_fs, place):
+    """Close the journey of a frame that goes on behind the wire, with the stamps that it has."""
+    nic.journeys.lost_fs += float(now_fs - nic.journeys.slot[place].offered_fs)
+    end_journey(nic, now_fs, place)
 
 
 @inlined
@@ -262,6 +288,17 @@ def fold(nic):
     sums.taken_fs = 0
 
 
+@kernel
+def add_crossing(sums, crossed, sent_fs):
+    """Add what a journey spent behind the wire and in the switch on its way in, which the other parts take for room."""
+    if crossed.came_fs > 0:
+        bridge_fs = float(crossed.came_fs - sent_fs)
+        rx_switch_fs = float(crossed.decided_fs - crossed.came_fs)
+        sums.bridge += bridge_fs
+        sums.rx_switch += rx_switch_fs
+        sums.rx_room -= bridge_fs + rx_switch_fs
+
+
 @inlined
 def journey_over(nic, now_fs, place, finished, batch, taken_fs):
     """Count a journey that has come to its end at `taken_fs`, of which its core tells now; add its parts; close it."""
@@ -279,12 +316,16 @@ def journey_over(nic, now_fs, place, finished, batch, taken_fs):
     counts.n_to_guest += 1
     counts.to_guest_fs += float(whole_fs)
     add_stamps(nic.stamp_sums, journey, finished, batch, taken_fs)
+    if nic.mac.has_peer:
+        add_crossing(nic.part_sums, nic.journeys.crossed[place], journey.sent_fs)
     if nic.stamp_sums.n == FOLDED_AT:
         fold(nic)
     if counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0:
         sampled = nic.sampled_parts[at]
         sampled.n += 1
         add_parts(sampled.sums, journey, finished, batch, taken_fs)
+        if nic.mac.has_peer:
+            add_crossing(sampled.sums, nic.journeys.crossed[place], journey.sent_fs)
     nic.journeys.taken_early_fs += float(now_fs - taken_fs)
     if nic.journey_log.enabled:
         log_journey(nic, journey, finished, batch, taken_fs)
@@ -314,3 +355,10 @@ def stamp_switched(nic, now_fs, place, copy_kind):
     journey.copy_kind = copy_kind
     journey.switched_fs = now_fs
     journey.sent_fs = now_fs
+
+
+@kernel
+def stamp_switched_in(nic, now_fs, place, copy_kind):
+    """Note that the switch's decision on a frame from a bridge is carried out."""
+    nic.journeys.slot[place].copy_kind = copy_kind
+    nic.journeys.crossed[place].decided_fs = now_fs

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .crossing_layout import WIRE_END
 from .frame_layout import COPY_CAP, FIFO, FRAME, FRAMES, GRANT_CAP  # noqa: F401
 from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, POST_BATCH, RX_BATCH, SAMPLED_PARTS, STAMP_SUMS
 from .ledger_layout import (  # noqa: F401 - what is in both is found in both
@@ -134,7 +135,7 @@ TEMPLATE = record(
     # it refuses.
     *ints("n_mirrored", "n_mirrored_refused"),
 )
-COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored"))
+COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered", "next_template"))
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
 SOURCE = record(
     *ints("kind", "function", "next_at_fs", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
@@ -304,6 +305,7 @@ NIC = record(
     ("part_sums", PART_SUMS),
     ("stamp_sums", STAMP_SUMS),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
+    ("wire", WIRE_END),
     ("on_wire_batch", RX_BATCH),
     ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
     ("post", POST, (RING_POOL,)),

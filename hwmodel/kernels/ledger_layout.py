@@ -49,6 +49,8 @@ COUNTERS = record(
         "mirrored_made",
         "mirrored",
         "mirrored_dropped",
+        "sent_to_bridge",
+        "replicated",
     ),
     ("drops", I64, (MAX_REASONS,)),
     ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),

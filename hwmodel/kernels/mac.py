@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from . import kernel
 from .events import set_next
-from .frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
+from .frame_layout import FCS_BYTES
 from .layout import LINE, LINE_CAP, NEVER, WIRE, WIRE_WAIT_HISTOGRAM
 from .measure import bucket, change, observe
+from .port_time import padded_bytes, wire_time_fs
 from .rings import entered
-
-
-@kernel
-def padded_bytes(n_bytes):
-    """Return the length of a frame on the wire, padded and with its frame check sequence."""
-    return max(n_bytes, MIN_UNPADDED_BYTES) + FCS_BYTES
-
-
-@kernel
-def wire_time_fs(mac, n_bytes):
-    """Return the time of a frame on the wire, with preamble and gap."""
-    return (padded_bytes(n_bytes) + PREAMBLE_AND_GAP_BYTES) * mac.fs_per_byte_num // mac.fs_per_byte_den
+from .wires import send_to_bridge
 
 
 @kernel
@@ -34,6 +24,8 @@ def start_sending(nic, now_fs):
     mac.is_sending = 1
     mac.tx_busy_fs += busy_fs
     set_next(nic.events, WIRE, now_fs + busy_fs)
+    if mac.has_peer:
+        send_to_bridge(nic, now_fs, busy_fs, copy)
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .frame_layout import FCS_BYTES
-from .journeys import journey_lost, journey_on_wire
+from .journeys import journey_lost, journey_on_wire, journey_to_bridge
 from .layout import FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
 
@@ -155,6 +155,21 @@ def delivered_to_guest(nic, now_fs, finished):
     journey = nic.journeys.slot[finished.journey]
     note_latency(nic, flow, now_fs, journey)
     note_delivery(nic, now_fs, finished.copy_kind, finished.n_bytes, journey)
+
+
+@kernel
+def sent_to_bridge(nic, now_fs, copy):
+    """Count a copy that the MAC has sent to a bridge; of a frame with other copies it is a frame of its own from here."""
+    nic.counters.copies_delivered += 1
+    nic.counters.sent_to_bridge += 1
+    if copy.group >= 0:
+        group = nic.groups.slot[copy.group]
+        nic.counters.replicated += 1
+        group.left -= 1
+        if group.left == 0 and group.delivered == 0:
+            nic.counters.dropped += 1
+        close_if_settled(nic.groups, copy.group)
+    journey_to_bridge(nic, now_fs, copy.journey)
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import kernel
+from .crossing_layout import CROSSING_CAP
 from .drop_reason import DropReason
 from .events import set_timer
 from .frame_layout import FCS_BYTES
@@ -23,6 +24,7 @@ from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
 from .random_stream import exponential_fs, geometric, next_u32
 from .steering import ring_of
+from .wires import outside_is_full, send_from_outside
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 
@@ -207,26 +209,58 @@ def feed_hungry(nic, now_fs):
 
 
 @kernel
+def wait_outside(nic, number, until_fs):
+    """Let a source's frame wait outside for a place on the line."""
+    nic.source[number].armed = 1
+    if not set_timer(nic.events, until_fs, SOURCE_TIMER, number):
+        nic.overflow = 1
+
+
+@kernel
+def outside_arrives(nic, now_fs, number):
+    """Let the outside world put a frame on its wire to the bridge."""
+    source = nic.source[number]
+    outside = nic.wire.outside
+    if outside_is_full(nic):
+        wait_outside(nic, number, outside.sent.ring[outside.sent.head & (CROSSING_CAP - 1)].come_fs + 1)
+        return
+    if not draw(nic, source):
+        return
+    count_offered(nic, source.pending_template)
+    send_from_outside(nic, now_fs, source)
+    source.pending = 0
+    go_on(nic, now_fs, number, outside.busy_until_fs)
+
+
+@kernel
+def go_on(nic, now_fs, number, line_free_fs):
+    """Set when a source outside has its next frame: where it always has one, when the line is free."""
+    source = nic.source[number]
+    if is_closed(source):  # back to back
+        source.next_at_fs = line_free_fs
+    else:
+        schedule_next(nic, source)
+        source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
+    arm(nic, number)
+
+
+@kernel
 def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC."""
     source = nic.source[number]
     source.armed = 0
+    if nic.mac.has_peer:
+        outside_arrives(nic, now_fs, number)
+        return
     line = nic.mac.line
     if line_is_full(line):  # the frame waits outside for a place
-        source.armed = 1
-        if not set_timer(nic.events, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number):
-            nic.overflow = 1
+        wait_outside(nic, number, first_on_line(line).ready_fs + 1)
         return
     if not draw(nic, source):
         return
     put_on_line(nic, now_fs, source)
     source.pending = 0
-    if is_closed(source):  # back to back
-        source.next_at_fs = line.busy_until_fs
-    else:
-        schedule_next(nic, source)
-        source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
-    arm(nic, number)
+    go_on(nic, now_fs, number, line.busy_until_fs)
 
 
 @kernel

@@ -6,7 +6,15 @@ from . import inlined, kernel
 from .drop_reason import DropReason
 from .events import set_next
 from .frame_layout import FCS_BYTES
-from .journeys import UNMEASURED, journey_from_wire, journey_lost, journey_of_copy, stamp_switched
+from .journeys import (
+    UNMEASURED,
+    journey_from_bridge,
+    journey_from_wire,
+    journey_lost,
+    journey_of_copy,
+    stamp_switched,
+    stamp_switched_in,
+)
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
@@ -14,16 +22,18 @@ from .layout import (
     PIPE_CAP,
     PIPELINE,
 )
-from .mac import send, take_from_line, take_sent
+from .mac import first_on_line, send, take_from_line, take_sent
 from .measure import change, set_stalled
-from .outcome import copy_dropped, delivered_to_wire, new_group
+from .outcome import copy_dropped, delivered_to_wire, new_group, sent_to_bridge
 from .police import police
 from .port_set import UPLINK
+from .port_time import padded_bytes, wire_time_fs
 from .receive import serve_rx_buffer
 from .rings import entered
 from .sources import count_offered
 from .steering import ring_of
 from .switch_bus import ask_for_bus, take_passed
+from .wires import take_come
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -50,7 +60,10 @@ def wire_done(nic, now_fs):
     """Finish a copy that the MAC has sent."""
     copy = take_sent(nic, now_fs)
     release_tx_room(nic, now_fs, copy)
-    delivered_to_wire(nic, now_fs, copy)
+    if nic.mac.has_peer:
+        sent_to_bridge(nic, now_fs, copy)
+    else:
+        delivered_to_wire(nic, now_fs, copy)
 
 
 @inlined
@@ -103,12 +116,16 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     copy.copy_kind = number
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
-    stamp_switched(nic, now_fs, journey, number)
+    if frame.is_wire and nic.mac.has_peer:
+        stamp_switched_in(nic, now_fs, journey, number)
+    else:
+        stamp_switched(nic, now_fs, journey, number)
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
-    if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
+    if kind.counts_offered:  # else counted with the frame
         nic.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
         nic.counters.wire_copies += 1
+        copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
         send(nic, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
@@ -256,8 +273,29 @@ def frame_in(nic, now_fs, grant):
 
 
 @kernel
+def frame_from_bridge(nic, now_fs):
+    """Take in a frame whose last byte has come from the bridge."""
+    crossing = take_come(nic)
+    mac = nic.mac
+    mac.rx_bytes += padded_bytes(crossing.n_bytes)
+    mac.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
+    frame = first_on_line(mac.line)
+    frame.template = crossing.template
+    frame.n_bytes = crossing.n_bytes
+    frame.hash = crossing.hash
+    frame.index = crossing.index
+    frame.is_wire = 1
+    frame.journey = journey_from_bridge(nic, now_fs, crossing.journey)
+    nic.counters.from_wire += 1
+    into_pipeline(nic, now_fs, frame)
+
+
+@kernel
 def line_done(nic, now_fs):
     """Take in a frame whose last byte has come from the wire."""
+    if nic.mac.has_peer:
+        frame_from_bridge(nic, now_fs)
+        return
     frame = take_from_line(nic)
     frame.journey = journey_from_wire(nic, now_fs, frame.template, frame.index)
     nic.counters.from_wire += 1

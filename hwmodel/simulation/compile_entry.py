@@ -8,11 +8,13 @@ import numpy as np
 from numba import int64, typeof, types
 
 from hwmodel.kernels import compile_for, layout, quick_compilation
+from hwmodel.kernels.adjacent_layout import BRIDGE
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.frame_batch import ARRIVAL, COPY
 from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.police import BUCKET
 from hwmodel.kernels.switch_tables import TABLES
+from hwmodel.kernels.system_layout import SYSTEM
 
 
 def _array(dtype: np.dtype) -> types.Type:
@@ -23,6 +25,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
     """Return the argument types of an entry point, named `module.function`."""
     if entry == "engine.run":
         return (_array(layout.NIC), int64, int64)
+    if entry == "system.run_system":
+        return (_array(SYSTEM), _array(layout.NIC), _array(BRIDGE), int64, int64)
     if entry == "dma.run_dma":
         return (_array(layout.NIC), int64)
     captured = types.Array(types.uint8, 1, "C", readonly=True)

@@ -15,6 +15,7 @@ from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
 
 # Entry points by the module that holds them; each child compiles one.
 RUN_ENTRIES = ("engine.run", "templates.decide_templates")
+SYSTEM_ENTRIES = ("system.run_system", "templates.decide_templates")
 DMA_ENTRIES = ("dma.run_dma",)
 SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
 _CHILD = """

@@ -155,7 +155,9 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
         for egress in ports:
             edit = _tag_edit(header, decision, egress)
             _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, port)
-            nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, names[egress])
+            kind = nic.copy_kind[len(book.edits) - 1]
+            kind.flow = book.flow(template.source, names[egress])
+            kind.counts_offered = int(record.flow < 0)
         record.n_mirrored = _add_mirrored(nic, book, template, header, decision, port)
         if decision.policer >= 0:
             record.n_mirrored_refused = _add_mirrored(nic, book, template, header, refused[number], port)
