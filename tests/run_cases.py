@@ -65,7 +65,7 @@ def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:
     run = begun(*layers)
     run.state[0].log.enabled = 1
     pieces = list(run.pieces())
-    names = ("at_fs", "template", "frame_bytes", "record", "edit", "egress_port")
+    names = ("at_fs", "template", "frame_bytes", "record", "copy_kind", "egress_port")
     columns = [np.concatenate([getattr(piece, name) for piece in pieces] or [np.zeros(0, int)]) for name in names]
     return run, run.result(), Deliveries(*columns)
 

@@ -11,7 +11,7 @@ from hwmodel.kernels import layout
 from hwmodel.simulation import simulate
 from hwmodel.simulation.deliveries import take_log
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import FlowBook
+from hwmodel.simulation.flow_book import FlowBook
 from tests.simulation_cases import config_of
 
 FLOWS = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf1", "uplink", "500Mbps"]], "arrivals": "periodic"}
@@ -101,7 +101,7 @@ def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
     assert taken.at_fs.tolist() == [50, 60]
     assert taken.record.tolist() == [-1, 3]
     assert taken.template.tolist() == [7, 8]
-    assert taken.edit.tolist() == [1, 0]
+    assert taken.copy_kind.tolist() == [1, 0]
     assert taken.frame_bytes.tolist() == [104, 64]
     assert taken.egress_port.tolist() == [3, 2]
     assert nic.log.n == 0

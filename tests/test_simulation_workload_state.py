@@ -11,7 +11,8 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import fill_workload, is_complete
+from hwmodel.simulation.decided import is_complete
+from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
@@ -82,7 +83,7 @@ def test_tags_change_the_bytes_of_copies():
     assert {port: delta for port, delta, _ in copies_of(nic, 1)} == {UPLINK: 4, PORT_VF0: 0}
     assert book.delta_bytes == [4, 4, 4, 0]
     assert book.egress_ports == [UPLINK, PORT_VF1, UPLINK, PORT_VF0]
-    assert [edit.insert_c_tag.vid if edit.insert_c_tag else None for edit in book.edits] == [5, 5, 5, None]
+    assert [header[12:16].hex() for header in book.headers] == ["81000005"] * 3 + ["88b5"]
 
 
 @pytest.mark.parametrize(("mode", "more"), [("vepa", 0), ("vn_tag", 6), ("e_tag", 8)])

@@ -16,7 +16,7 @@ from hwmodel.results.histogram import (
     quantile_ns,
     summarize_latency,
 )
-from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
@@ -47,6 +47,8 @@ __all__ = [
     "LATENCY_BUCKETS",
     "LEAST_SAMPLES_P99",
     "LEAST_SAMPLES_P999",
+    "ALL_PARTS",
+    "BRIDGE_PARTS",
     "PARTS",
     "PART_WORDS",
     "RESOURCES",

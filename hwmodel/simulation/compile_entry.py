@@ -37,6 +37,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
     frames = types.Array(types.uint8, 2, "C")
+    if entry == "templates.rewrite_headers":
+        return (frames, int64[::1], _array(HEADER), _array(DECISION), int64[::1], frames)
     return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION), _array(DECISION))
 
 

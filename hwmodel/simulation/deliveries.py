@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.simulation.workload_state import FlowBook
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.delivered import Deliveries
 
@@ -23,6 +23,6 @@ def take_log(nic: Any, book: FlowBook) -> Deliveries:
         template=entries["template"],
         frame_bytes=sent_bytes.astype(np.int32),
         record=entries["index"],
-        edit=copies,
+        copy_kind=copies,
         egress_port=np.array(book.egress_ports, np.int32)[copies],
     )

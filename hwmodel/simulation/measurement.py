@@ -14,7 +14,7 @@ from hwmodel.results import filled_columns
 from hwmodel.simulation.population import Population, take_population
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.workload_state import FlowBook
+    from hwmodel.simulation.flow_book import FlowBook
 
 # What is measured has the name that it has in the state, with a dot before each part of a part.
 GAUGES = ("tx_ring", "tx_buffer", "rx_buffer", "rx_ring", "mac.waiting")

@@ -50,7 +50,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.simulation.run import Run
-    from hwmodel.simulation.workload_state import FlowBook
+    from hwmodel.simulation.flow_book import FlowBook
     from hwmodel.workload import Workload
 
 

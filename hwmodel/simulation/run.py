@@ -16,6 +16,7 @@ from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
 from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
 from hwmodel.simulation.laws import broken_laws
@@ -33,7 +34,7 @@ from hwmodel.simulation.window_checks import (
     warnings_of,
     why_no_rates,
 )
-from hwmodel.simulation.workload_state import FlowBook, fill_workload
+from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
@@ -95,8 +96,8 @@ def _run_through(run: Run, pcap_path: str | None) -> None:
             pass
     else:
         run.state[0].log.enabled = 1
-        edits, templates = run.book.edits, run.workload.templates
-        write_delivered(pcap_path, run.pieces(), templates, edits, replayed=run.workload.pcap)
+        headers, templates = run.book.headers, run.workload.templates
+        write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
 
 
 class Run:
