@@ -7,6 +7,8 @@ entries; `head` and `tail` count up for ever and are masked at the access.
 
 from __future__ import annotations
 
+import mmap
+
 import numpy as np
 
 from .crossing_layout import WIRE_END
@@ -65,6 +67,7 @@ from .link_layout import (  # noqa: F401
 from .mac_layout import LINE_CAP, MAC  # noqa: F401
 from .records import F64, I32, I64, U32, ints, record
 
+NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)  # Linux; elsewhere memory is set aside as the system sees fit
 NEVER = 2**62  # later than any simulated time
 
 # Capacities.
@@ -317,17 +320,27 @@ NIC = record(
 )
 
 
-def fresh_state() -> np.ndarray:
-    """Return a one-element record array of zeros; its memory is taken only as it is written.
+def zeros(n: int, dtype: np.dtype) -> np.ndarray:
+    """Return a record array of zeros; its memory is taken only as it is written, and none is set aside for it."""
+    memory = mmap.mmap(-1, max(1, n) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
+    return np.frombuffer(memory, dtype, count=n).view(np.recarray)
+
+
+def fresh_state(n_servers: int = 1) -> np.ndarray:
+    """Return a record array of zeros for so many servers, of which memory is taken only as it is written.
 
     Rings with a mask begin with `FIRST_PLACES`.
     """
-    state = np.zeros(1, NIC).view(np.recarray)
-    nic = state[0]
+    state = zeros(n_servers, NIC)
+    for nic in state:
+        _begin_rings(nic)
+    return state
+
+
+def _begin_rings(nic: np.void) -> None:
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         nic.mac.fifo,
     ):
         queue["mask"] = FIRST_PLACES - 1
-    return state

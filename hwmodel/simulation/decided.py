@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.config.switch import EcidList
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.port_set import UPLINK
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 NOMINAL_BYTES = MIN_UNPADDED_BYTES  # of a template when it is decided; OVERSIZE is tested frame by frame
+LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
 SENDER_NAMES_IT = -1  # in place of a template's flow: its copies count as offered, each in its own
 
 
@@ -57,7 +59,9 @@ class AdapterHeaders:
         self.nic = nic
         self.book = book
         self.has_peer = has_peer
-        self.tables = build_tables(config.switch)
+        self.prefix = prefix
+        self.switch = config.switch
+        self.tables = build_tables(self.switch)
         self.numbers = {
             name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
         }
@@ -81,6 +85,21 @@ class AdapterHeaders:
         for at, arrival in enumerate(arrivals):
             found += self._enter_one(arrival, headers[at], decisions[at], refused[at], left)
         return found
+
+    def add_list(self, mode: str, number: int, names: Sequence[str]) -> None:
+        """Let a list of interfaces that the bridge has set up stand for some stations."""
+        stations = tuple(name.removeprefix(self.prefix) for name in names)
+        if mode == "vn_tag":
+            if self.switch.vif_lists.get(number) == stations:
+                return
+            update: dict[str, Any] = {"vif_lists": {**self.switch.vif_lists, number: stations}}
+        else:
+            entry = EcidList.model_construct(group=LIST_GROUP, ecid=number, ports=stations)
+            if entry in self.switch.ecid_lists:
+                return
+            update = {"ecid_lists": (*self.switch.ecid_lists, entry)}
+        self.switch = self.switch.model_copy(update=update)
+        self.tables = build_tables(self.switch)
 
     @staticmethod
     def _chosen(decision: Any, refused: Any) -> list[tuple[Any, str]]:

@@ -36,6 +36,7 @@ TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
 RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
+FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
@@ -52,12 +53,17 @@ def ring_slots(ring: int) -> int:
 def build_state(config: Config, seed: int) -> State:
     """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
     state = layout.fresh_state()
-    nic = state[0]
+    fill_state(state[0], config, seed)
+    return state
+
+
+def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
+    """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among several."""
     _be_idle(nic)
     _fill_link(nic, config)
-    _fill_host(nic, config, seed)
+    _fill_host(nic, config, seed, server)
     _fill_limits(nic, config)
-    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = _fs_per_byte("port.rate", config.port.rate_bps)
+    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
@@ -65,7 +71,6 @@ def build_state(config: Config, seed: int) -> State:
     nic.pcie.answers_in_order = int(config.host.jitter.kind == "fixed" and nic.pcie.has_iotlb == 0)
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
-    return state
 
 
 def _be_idle(nic: Nic) -> None:
@@ -113,7 +118,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
     pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
-        pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)
+        pcie.drain_num, pcie.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
 
 
 def _set_propagation(pcie: Any, propagation_fs: int) -> None:
@@ -128,7 +133,7 @@ def _set_propagation(pcie: Any, propagation_fs: int) -> None:
     pcie.propagation_fs = propagation_fs
 
 
-def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
+def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
     """Return a rate as an exact ratio whose products with a length stay inside 63 bits; InputError if they do not."""
     numerator, denominator = fs_per_byte(rate_bps)
     if numerator * LONGEST_BYTES >= 1 << 63:
@@ -136,7 +141,7 @@ def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
     return numerator, denominator
 
 
-def _fill_host(nic: Nic, config: Config, seed: int) -> None:
+def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
     host = nic.host
     host.read_latency_fs = config.host.read_latency_fs
     host.buffer_bytes = config.host.buffer_bytes
@@ -146,7 +151,7 @@ def _fill_host(nic: Nic, config: Config, seed: int) -> None:
     jitter = config.host.jitter
     host.jitter_kind = JITTERS.index(jitter.kind)
     host.jitter_range_fs = jitter.range_fs or 0
-    host.rng[:] = random_words(seed, 0)
+    host.rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
     if jitter.bins:
         if len(jitter.bins) > len(host.jitter_fs):
             raise InputError(f"host.jitter.bins: {len(jitter.bins)} bins, at most {len(host.jitter_fs)} are supported")
@@ -178,7 +183,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
-        limits.store_num, limits.store_den = _fs_per_byte("nic.store_rate", settings.store_rate_bps)
+        limits.store_num, limits.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
     limits.n_functions = len(config.switch.ports)
@@ -209,7 +214,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         function.first_queue = number * limits.queues_per_function
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
-            function.shaper_num, function.shaper_den = _fs_per_byte(key, port.rate_limit_bps)
+            function.shaper_num, function.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
             function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause

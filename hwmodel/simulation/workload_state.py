@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,15 +35,20 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
 
     Raises InputError where the workload or the switch's tables are larger than the state.
     """
+    check_workload(config, workload)
+    book = FlowBook(port_numbers=port_numbers(config.switch))
+    _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
+    enter_sources(nic, port_numbers(config.switch), workload, seed)
+    give_histograms(nic, port_numbers(config.switch), book)
+    watch_fifos(nic, workload)
+    return book
+
+
+def check_workload(config: Config, workload: Workload) -> None:
+    """Raise InputError where the workload is larger than the state, or its frames than the adapter's buffers."""
     _check_capacities(workload)
     _check_buffers(config, workload)
     _check_rx_descriptors(config, workload)
-    book = FlowBook(port_numbers=port_numbers(config.switch))
-    _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
-    _fill_sources(nic, config, workload, seed)
-    _fill_histograms(nic, config, book)
-    _watch_fifos(nic, workload)
-    return book
 
 
 def _check_capacities(workload: Workload) -> None:
@@ -106,9 +112,10 @@ def _fill_templates(headers: AdapterHeaders, templates: list[FrameTemplate]) -> 
     )
 
 
-def _fill_sources(nic: Nic, config: Config, workload: Workload, seed: int) -> None:
-    numbers = port_numbers(config.switch)
-    order = sorted(range(len(workload.sources)), key=lambda i: numbers[workload.sources[i].port])
+def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed: int) -> None:
+    """Enter the sources at the ports of `numbers`, in the order of the ports, and the records that they play."""
+    own = [i for i, source in enumerate(workload.sources) if source.port in numbers]
+    order = sorted(own, key=lambda i: numbers[workload.sources[i].port])
     rows, starts = workload.records.by_source(len(workload.sources))
     tape = nic["tape"][: len(rows)]
     for name, column in (
@@ -162,7 +169,7 @@ def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
     return n_choices
 
 
-def _watch_fifos(nic: Nic, workload: Workload) -> None:
+def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
@@ -174,10 +181,9 @@ def _watch_fifos(nic: Nic, workload: Workload) -> None:
         nic.limits.most_copies = most_copies
 
 
-def _fill_histograms(nic: Nic, config: Config, book: FlowBook) -> None:
+def give_histograms(nic: Nic, numbers: Mapping[str, int], book: FlowBook) -> None:
     """Give each flow a latency histogram, or, where they are too many, one to each receiver."""
     room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
-    numbers = port_numbers(config.switch)
     for number, (_, target) in enumerate(book.flows):
         row = number if len(book.flows) <= room else numbers.get(target, 0)
         nic.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
