@@ -123,7 +123,11 @@ def test_a_capture_that_changed_is_a_failed_run(tmp_path, inputs):
     write_input(tmp_path / "in.pcap", inputs)
     with pytest.raises(RunError, match="changed while it was in use"):
         write_delivered(
-            tmp_path / "out.pcap", deliveries([(0, 0, 64, 1, 0, 2)]), TEMPLATES, COPY_HEADERS, replayed=tmp_path / "in.pcap"
+            tmp_path / "out.pcap",
+            deliveries([(0, 0, 64, 1, 0, 2)]),
+            TEMPLATES,
+            COPY_HEADERS,
+            replayed=tmp_path / "in.pcap",
         )
     assert os.listdir(tmp_path) == ["in.pcap"]
 

@@ -35,7 +35,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
     tag.taken_fs = now_fs
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
-        set_stalled(nic.stall_no_free_tag, now_fs, True)
+        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
     request_read(nic, now_fs, kind, ring_queue, number)
 
 
@@ -60,10 +60,10 @@ def issue(nic, now_fs):
         rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
         tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
-            set_stalled(nic.stall_tags, now_fs, False)
+            set_stalled(nic.ledger.stalls.tags, now_fs, False)
             return
         if nic.tags.n_free == 0:
-            set_stalled(nic.stall_tags, now_fs, True)
+            set_stalled(nic.ledger.stalls.tags, now_fs, True)
             return
         if rx_waits:
             request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
@@ -115,15 +115,14 @@ def is_stored(nic, now_fs, number):
     stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
     nic.store_busy_fs += store_fs
-    if not append(nic.events, STORED, stored_fs, number):
-        nic.overflow = 1
+    append(nic.clock, STORED, stored_fs, number)
     return False
 
 
 @inlined
 def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
     """Count what the reads of a frame, or of `n` descriptors, took on the link."""
-    served = nic.served[kind]
+    served = nic.ledger.served[kind]
     served.n += n
     served.up_bytes += n_reads * nic.pcie.request_bytes
     served.up_tlps += n_reads
@@ -134,7 +133,7 @@ def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
 @inlined
 def served_in_order(nic, kind, n, tag):
     """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
-    served = nic.served[kind]
+    served = nic.ledger.served[kind]
     served.n += n
     served.up_bytes = served.n_reads * nic.pcie.request_bytes
     served.up_tlps = served.n_reads
@@ -147,7 +146,7 @@ def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags
     if tags.n_free == 0:
-        set_stalled(nic.stall_no_free_tag, now_fs, False)
+        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, False)
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs

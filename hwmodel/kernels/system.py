@@ -54,12 +54,12 @@ def hand_down(bridge, port_number, nic):
 @kernel
 def begin_server(nic, component):
     """Start a server at time 0, and look at when its next event is."""
-    nic.is_stopping = 0
-    if nic.has_started == 0:
+    nic.ledger.is_stopping = 0
+    if nic.clock.has_started == 0:
         begin_all(nic)
-        component.next_fs = nic.now_fs  # what the start makes possible
+        component.next_fs = nic.clock.now_fs  # what the start makes possible
     else:
-        component.next_fs = min(first_elsewhere(nic.events), first_of_links(nic.events))
+        component.next_fs = min(first_elsewhere(nic.clock), first_of_links(nic.clock))
 
 
 @kernel
@@ -140,12 +140,12 @@ def run_system(systems, servers, bridges, until_fs, n_events):
             component, nic = system.server[number], servers[number]
             horizon_fs = min(limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
             if component.next_fs <= horizon_fs:
-                before = nic.events.n_events
+                before = nic.clock.n_events
                 component.next_fs = advance(nic, horizon_fs, NEVER)
-                left -= nic.events.n_events - before
-                if nic.is_stopping or nic.overflow:
-                    stopped = OVERFLOW if nic.overflow else nic.is_stopping
-                    horizon_fs = nic.now_fs
+                left -= nic.clock.n_events - before
+                if nic.ledger.is_stopping or nic.clock.overflow:
+                    stopped = OVERFLOW if nic.clock.overflow else nic.ledger.is_stopping
+                    horizon_fs = nic.clock.now_fs
             component.safe_fs = max(component.safe_fs, horizon_fs)
         for number in range(system.n_bridges):
             run_bridge(system, number, bridges[number], servers, limit_fs)

@@ -17,7 +17,7 @@ CROSSING_MASK = CROSSING_CAP - 1
 def place_at_tail(nic, crossings):
     """Return the place of the next frame on a wire; the caller counts it in."""
     if crossings.tail - crossings.head == CROSSING_CAP:
-        nic.overflow = 1
+        nic.clock.overflow = 1
     return crossings.ring[crossings.tail & CROSSING_MASK]
 
 
@@ -29,10 +29,10 @@ def send_to_bridge(nic, now_fs, busy_fs, copy):
     sent.tail += 1
     crossing.begun_fs = now_fs
     crossing.come_fs = now_fs + busy_fs + nic.mac.propagation_fs
-    crossing.template = nic.copy_kind[copy.copy_kind].next_template
+    crossing.template = nic.traffic.copy_kind[copy.copy_kind].next_template
     crossing.n_bytes = copy.n_bytes
     crossing.hash = copy.queue
-    crossing.journey = nic.journeys.slot[copy.journey]
+    crossing.journey = nic.ledger.journeys.slot[copy.journey]
     crossing.journey.sent_fs = now_fs + busy_fs
     crossing.index = crossing.journey.index
 
@@ -51,7 +51,7 @@ def send_from_outside(nic, now_fs, source):
     crossing = place_at_tail(nic, outside.sent)
     outside.sent.tail += 1
     outside.n_sent += 1
-    kind = nic.copy_kind[nic.template[source.pending_template].first_copy]
+    kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
     crossing.template = kind.next_template
     crossing.n_bytes = source.pending_bytes - FCS_BYTES
     crossing.hash = source.pending_hash
@@ -73,7 +73,7 @@ def comes_to_adapter(nic, crossing):
     place_at_tail(nic, come)
     come.ring[come.tail & CROSSING_MASK] = crossing
     if come.head == come.tail:
-        set_next(nic.events, LINE, crossing.come_fs)
+        set_next(nic.clock, LINE, crossing.come_fs)
     come.tail += 1
 
 
@@ -84,5 +84,5 @@ def take_come(nic):
     crossing = come.ring[come.head & CROSSING_MASK]
     come.head += 1
     next_fs = NEVER if come.head == come.tail else come.ring[come.head & CROSSING_MASK].come_fs
-    set_next(nic.events, LINE, next_fs)
+    set_next(nic.clock, LINE, next_fs)
     return crossing

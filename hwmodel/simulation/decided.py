@@ -66,7 +66,7 @@ class AdapterHeaders:
             name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
         }
         self.names = {number: name for name, number in self.numbers.items()}
-        for record, bucket in zip(nic.policer, build_buckets(config.switch), strict=False):
+        for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
             for name in bucket.dtype.names:
                 record[name] = bucket[name]
 
@@ -124,7 +124,7 @@ class AdapterHeaders:
 
     def _enter_one(self, arrival: Arrival, header: Any, decision: Any, refused: Any, left: Any) -> list[Departure]:
         """Enter one header; `left` gives its copies' headers and those of the ones behind it."""
-        record = self.nic.template[arrival.number]
+        record = self.nic.traffic.template[arrival.number]
         record.function = function_of(arrival.port)
         record.reason = decision.reason
         record.longest_bytes = decision.longest_bytes
@@ -138,9 +138,11 @@ class AdapterHeaders:
         for egress in ports:
             copy_header = next(left)[1]
             number = self._add_copy(arrival, copy_header, egress)
-            kind = self.nic.copy_kind[number]
+            kind = self.nic.traffic.copy_kind[number]
             kind.flow = self.book.flow(arrival.sender, self.names[egress])
-            kind.counts_offered = int(record.flow == SENDER_NAMES_IT and (not arrival.is_onward or arrival.is_for_group))
+            kind.counts_offered = int(
+                record.flow == SENDER_NAMES_IT and (not arrival.is_onward or arrival.is_for_group)
+            )
             if egress == UPLINK and self.has_peer:
                 kind.counts_offered = 0
                 found.append(Departure(arrival, number, copy_header))
@@ -165,14 +167,14 @@ class AdapterHeaders:
         """Enter a decision's mirrored copies, which belong to no flow; return how many they are."""
         ports = port_list(decision.mirrored)
         for egress in ports:
-            record = self.nic.copy_kind[self._add_copy(arrival, next(left)[1], egress)]
+            record = self.nic.traffic.copy_kind[self._add_copy(arrival, next(left)[1], egress)]
             record.flow, record.is_mirrored = -1, 1
         return len(ports)
 
     def _add_copy(self, arrival: Arrival, header: bytes, egress: int) -> int:
         delta_bytes = len(header) - len(arrival.header)
         number = self.book.add_copy(header, delta_bytes, egress)
-        record = self.nic.copy_kind[number]
+        record = self.nic.traffic.copy_kind[number]
         record.port = egress
         record.function = function_of(egress) if egress > 0 else 0
         record.delta_bytes = delta_bytes

@@ -110,7 +110,11 @@ class Topology:
                 port = self.adapters[server].numbers[template.source]
                 by_server.setdefault(server, []).append(
                     Arrival(
-                        number, port, template.source, template.target, template.header,
+                        number,
+                        port,
+                        template.source,
+                        template.target,
+                        template.header,
                         is_for_group=_is_for_group(template.header),
                     )  # fmt: skip
                 )

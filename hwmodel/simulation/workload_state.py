@@ -117,7 +117,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed
     own = [i for i, source in enumerate(workload.sources) if source.port in numbers]
     order = sorted(own, key=lambda i: numbers[workload.sources[i].port])
     rows, starts = workload.records.by_source(len(workload.sources))
-    tape = nic["tape"][: len(rows)]
+    tape = nic["traffic"]["tape"][: len(rows)]
     for name, column in (
         ("at_fs", workload.records.at_fs),
         ("template", workload.records.template),
@@ -129,7 +129,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed
     n_choices = 0
     for number, listed in enumerate(order):
         source = workload.sources[listed]
-        record = nic.source[number]
+        record = nic.traffic.source[number]
         n_choices = _fill_source(nic, record, source, n_choices)
         record.next_record, record.last_record = starts[listed], starts[listed + 1]
         record.rng[:] = random_words(seed, 1 + listed)
@@ -160,7 +160,7 @@ def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
         n_rows = len(table.value)
         if n_choices + n_rows > layout.MAX_CHOICES:
             raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
-        rows = nic["choice"][n_choices : n_choices + n_rows]
+        rows = nic["traffic"]["choice"][n_choices : n_choices + n_rows]
         rows["threshold"] = table.threshold
         rows["here"] = table.value
         rows["there"] = table.value[table.alias]
@@ -174,7 +174,7 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
-    templates = nic["template"][: len(workload.templates)]
+    templates = nic["traffic"]["template"][: len(workload.templates)]
     refused_copies = int(templates["n_mirrored_refused"].max(initial=0))
     most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
     if most_frames * most_copies >= layout.COPY_CAP:
@@ -186,4 +186,4 @@ def give_histograms(nic: Nic, numbers: Mapping[str, int], book: FlowBook) -> Non
     room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
     for number, (_, target) in enumerate(book.flows):
         row = number if len(book.flows) <= room else numbers.get(target, 0)
-        nic.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
+        nic.ledger.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row

@@ -103,7 +103,9 @@ class _FrameBytes:
         """Give the bytes of some deliveries, and the lengths they had on the wire where a capture was cut."""
         columns = (piece.record, piece.template, piece.frame_bytes, piece.copy_kind)
         frames, original_bytes = [], []
-        for record, template, frame_bytes, copy_kind in zip(*(column[rows].tolist() for column in columns), strict=True):
+        for record, template, frame_bytes, copy_kind in zip(
+            *(column[rows].tolist() for column in columns), strict=True
+        ):
             if record < 0:
                 frame = self.made_up(template, frame_bytes, copy_kind)
                 missing = 0

@@ -48,16 +48,16 @@ def test_with_two_tags_two_reads_go_and_the_rest_waits_its_turn():
     release_tag(nic, 30, int(waiting(nic.up.second)[1].tag))
     issue(nic, 30)
     assert read_requests(nic)[-1][:3] == (PAYLOAD, VF0, 490)
-    assert nic.stall_tags.total_fs == 30  # the 490 B waited from 0 on
+    assert nic.ledger.stalls.tags.total_fs == 30  # the 490 B waited from 0 on
     # The Tx descriptor took the first tag at once; the second came back at 30 and went at once too.
-    assert (nic.stall_no_free_tag.total_fs, nic.stall_no_free_tag.since_fs) == (30, 30)
+    assert (nic.ledger.stalls.no_free_tag.total_fs, nic.ledger.stalls.no_free_tag.since_fs) == (30, 30)
 
 
 def test_a_time_without_a_free_tag_counts_where_nobody_waits():
     nic = machine(pcie={"tags": 1})
     request(nic, 100, PAYLOAD, VF0, 64, 0, 0, 0)
     release_tag(nic, 160, int(waiting(nic.up.second)[0].tag))
-    assert (nic.stall_no_free_tag.total_fs, nic.stall_tags.total_fs) == (60, 0)
+    assert (nic.ledger.stalls.no_free_tag.total_fs, nic.ledger.stalls.tags.total_fs) == (60, 0)
 
 
 def test_what_stores_data_is_busy_for_their_time():
