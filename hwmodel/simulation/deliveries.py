@@ -13,9 +13,9 @@ from hwmodel.workload.delivered import Deliveries
 
 def take_log(nic: Any, book: FlowBook) -> Deliveries:
     """Return what the log holds, in time order, and empty it."""
-    n = int(nic.log.n)
-    entries = nic["log"]["entry"][:n].copy()
-    nic.log.n = 0
+    n = int(nic.ledger.log.n)
+    entries = nic["ledger"]["log"]["entry"][:n].copy()
+    nic.ledger.log.n = 0
     copies = entries["copy_kind"]
     sent_bytes = entries["n_bytes"] - np.array(book.delta_bytes, np.int32)[copies] + FCS_BYTES
     return Deliveries(

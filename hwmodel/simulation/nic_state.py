@@ -17,7 +17,7 @@ from hwmodel.wire.ethernet import FCS_BYTES
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-State = Any  # a one-element record array of layout.NIC
+State = Any  # a one-element record array of layout.SERVER
 Nic = Any  # its element
 
 ARBITRATIONS = {
@@ -70,17 +70,17 @@ def build_state(config: Config, seed: int) -> State:
 
 def _be_idle(nic: Nic) -> None:
     """Say that nothing is under way and nothing is to come, where zero does not say it."""
-    nic.events.next_at[:] = layout.NEVER
-    nic.events.rare_at = layout.NEVER
+    nic.clock.next_at[:] = layout.NEVER
+    nic.clock.rare_at = layout.NEVER
     nic.down.boundary_fs = layout.NEVER
     nic.up.sends_second = 1  # so that P is the first to go in round robin
     nic.scheduler.chosen = -1
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
-    nic.delivered_target = layout.NEVER
-    nic["flow"]["stop_at"][:] = layout.NEVER
-    for name in layout.STALLS:
-        nic[f"stall_{name}"].since_fs = -1
+    nic.ledger.delivered_target = layout.NEVER
+    nic["ledger"]["flow"]["stop_at"][:] = layout.NEVER
+    for name in layout.STALLS.names or ():
+        nic["ledger"]["stalls"][name].since_fs = -1
 
 
 def _fill_link(nic: Nic, config: Config) -> None:
@@ -236,7 +236,7 @@ def _fill_free_lists(nic: Nic, config: Config) -> None:
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP
     nic.groups.free[:] = np.arange(layout.GROUP_CAP)[::-1]
-    nic["task"]["following"][:] = np.arange(1, layout.TASK_CAP + 1)
-    nic["task"]["following"][-1] = -1
-    nic["core"]["first_task"][:] = -1
-    nic["core"]["last_task"][:] = -1
+    nic["host"]["task"]["following"][:] = np.arange(1, layout.TASK_CAP + 1)
+    nic["host"]["task"]["following"][-1] = -1
+    nic["host"]["core"]["first_task"][:] = -1
+    nic["host"]["core"]["last_task"][:] = -1

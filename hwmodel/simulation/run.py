@@ -94,7 +94,7 @@ def _run_through(run: Run, pcap_path: str | None) -> None:
         for _ in run.pieces():
             pass
     else:
-        run.state[0].log.enabled = 1
+        run.state[0].ledger.log.enabled = 1
         edits, templates = run.book.edits, run.workload.templates
         write_delivered(pcap_path, run.pieces(), templates, edits, replayed=run.workload.pcap)
 
@@ -156,22 +156,25 @@ class Run:
         """Run through the window, longer where `run.precision` asks for it; end it behind a delivery of `flow`."""
         assert self.start is not None
         nic, settings = self.state[0], self.config.run
-        first_frames = int(nic.counters.delivered)
+        first_frames = int(nic.ledger.counters.delivered)
         frames = layout.NEVER if settings.frames is None else first_frames + settings.frames
-        until_fs = int(nic.now_fs) + settings.duration_fs
+        until_fs = int(nic.clock.now_fs) + settings.duration_fs
         if self.tracer is not None:
             self.tracer.begin_window()
         while True:
             goes_on = yield from self.to_end(until_fs, frames, flow)
             if settings.precision is None or not goes_on or self.has_precision():
                 return
-            length_fs, n_frames = int(nic.now_fs) - self.start.now_fs, int(nic.counters.delivered) - first_frames
-            n_dropped = int(nic.counters.dropped) - self.start.counts["dropped"]
+            length_fs, n_frames = (
+                int(nic.clock.now_fs) - self.start.now_fs,
+                int(nic.ledger.counters.delivered) - first_frames,
+            )
+            n_dropped = int(nic.ledger.counters.dropped) - self.start.counts["dropped"]
             if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
-            until_fs = int(nic.now_fs) + length_fs // 2
+            until_fs = int(nic.clock.now_fs) + length_fs // 2
             if settings.frames is not None:
-                frames = int(nic.counters.delivered) + max(1, n_frames // 2)
+                frames = int(nic.ledger.counters.delivered) + max(1, n_frames // 2)
 
     def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
         """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`.
@@ -179,11 +182,11 @@ class Run:
         Returns whether anything is left to run: of a capture there is an end.
         """
         nic = self.state[0]
-        started_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
+        started_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
         slice_frames = layout.NEVER if frames == layout.NEVER else max(1, (frames - delivered) // MARKS)
         while True:
-            now_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
+            now_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
             target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
@@ -194,15 +197,17 @@ class Run:
             self.marks.add()
             if status == layout.IDLE and self.is_replay:
                 return False
-            if int(nic.now_fs) >= until_fs or int(nic.counters.delivered) >= frames:
+            if int(nic.clock.now_fs) >= until_fs or int(nic.ledger.counters.delivered) >= frames:
                 return True
 
     def _share_done(self, until_fs: int, frames: int) -> float:
         """Return the share of the window that is done, by the nearer of its two goals."""
         assert self.start is not None
         nic, first_fs, first_frames = self.state[0], self.start.now_fs, self.start.counts["delivered"]
-        by_time = (int(nic.now_fs) - first_fs) / max(1, until_fs - first_fs)
-        return min(1.0, max(by_time, (int(nic.counters.delivered) - first_frames) / max(1, frames - first_frames)))
+        by_time = (int(nic.clock.now_fs) - first_fs) / max(1, until_fs - first_fs)
+        return min(
+            1.0, max(by_time, (int(nic.ledger.counters.delivered) - first_frames) / max(1, frames - first_frames))
+        )
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
@@ -222,13 +227,13 @@ class Run:
     def busiest_flow(self) -> Any:
         """Return the record of the flow that has delivered most, the first at a tie."""
         nic = self.state[0]
-        return nic.flow[int(nic["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())]
+        return nic.ledger.flow[int(nic["ledger"]["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())]
 
     def to_next_delivery(self, flow: Any, limit_fs: int) -> Iterator[Deliveries]:
         """Go on to the next delivery of a flow, at most for `limit_fs`."""
         nic = self.state[0]
         flow.stop_at = int(flow.delivered) + 1
-        yield from self.advance(int(nic.now_fs) + limit_fs, layout.NEVER, what="measuring")
+        yield from self.advance(int(nic.clock.now_fs) + limit_fs, layout.NEVER, what="measuring")
         flow.stop_at = layout.NEVER
 
     def load_kernels(self) -> None:
@@ -246,7 +251,7 @@ class Run:
         self.wall_s += time.perf_counter() - started_s
         if status == layout.OVERFLOW:
             raise RunError(
-                f"a queue inside the model overflowed at {int(self.state[0].now_fs) / 1e6:.0f} ns: "
+                f"a queue inside the model overflowed at {int(self.state[0].clock.now_fs) / 1e6:.0f} ns: "
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
         return status
@@ -261,20 +266,20 @@ class Run:
         Returns why the kernel stopped.
         """
         nic = self.state[0]
-        nic.delivered_target = delivered
+        nic.ledger.delivered_target = delivered
         while True:
             status = self.call(until_fs, EVENTS_PER_CALL)
-            if nic.log.n:
+            if nic.ledger.log.n:
                 yield take_log(nic, self.book)
             self.progress(self.done, what)
             if status == layout.IDLE and until_fs < layout.NEVER and not self.is_replay:
-                nic.now_fs = until_fs  # nothing happens any more, but time goes on
+                nic.clock.now_fs = until_fs  # nothing happens any more, but time goes on
             if status not in (layout.EVENTS_SPENT, layout.LOG_FULL):
                 return status
 
     def partial_result(self) -> Result | None:
         """Return the result of the window so far, None where it has not begun."""
-        if self.start is None or int(self.state[0].now_fs) <= self.start.now_fs:
+        if self.start is None or int(self.state[0].clock.now_fs) <= self.start.now_fs:
             return None
         self.finish()
         assert self.end is not None

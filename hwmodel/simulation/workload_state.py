@@ -132,7 +132,7 @@ def _check_rx_descriptors(config: Config, workload: Workload) -> None:
 
 
 def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], book: FlowBook) -> None:
-    for record, bucket in zip(nic.policer, build_buckets(config.switch), strict=False):
+    for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
         for name in bucket.dtype.names:
             record[name] = bucket[name]
     numbers = port_numbers(config.switch)
@@ -140,7 +140,7 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
     headers, decisions, refused = _decide(config, templates, numbers)
     for number, (template, header, decision) in enumerate(zip(templates, headers, decisions, strict=True)):
         port = numbers[template.source]
-        record = nic.template[number]
+        record = nic.traffic.template[number]
         record.function = function_of(port)
         record.reason = decision.reason
         record.longest_bytes = decision.longest_bytes
@@ -155,7 +155,7 @@ def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], bo
         for egress in ports:
             edit = _tag_edit(header, decision, egress)
             _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, port)
-            nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, names[egress])
+            nic.traffic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, names[egress])
         record.n_mirrored = _add_mirrored(nic, book, template, header, decision, port)
         if decision.policer >= 0:
             record.n_mirrored_refused = _add_mirrored(nic, book, template, header, refused[number], port)
@@ -167,7 +167,7 @@ def _add_mirrored(nic: Nic, book: FlowBook, template: FrameTemplate, header: Any
     for egress in ports:
         edit = _tag_edit(header, decision, egress)
         _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, ingress)
-        record = nic.copy_kind[len(book.edits) - 1]
+        record = nic.traffic.copy_kind[len(book.edits) - 1]
         record.flow, record.is_mirrored = -1, 1
     return len(ports)
 
@@ -202,7 +202,7 @@ def _add_copy(nic: Nic, book: FlowBook, edit: TagEdit, delta_bytes: int, egress:
     number = len(book.edits)
     if number == layout.MAX_COPY_KINDS:
         raise InputError(f"workload: more than {layout.MAX_COPY_KINDS} kinds of copies; fewer templates or receivers")
-    record = nic.copy_kind[number]
+    record = nic.traffic.copy_kind[number]
     record.port = egress
     record.function = function_of(egress) if egress > 0 else 0
     record.delta_bytes = delta_bytes
@@ -244,7 +244,7 @@ def _fill_sources(nic: Nic, config: Config, workload: Workload, seed: int) -> No
     numbers = port_numbers(config.switch)
     order = sorted(range(len(workload.sources)), key=lambda i: numbers[workload.sources[i].port])
     rows, starts = workload.records.by_source(len(workload.sources))
-    tape = nic["tape"][: len(rows)]
+    tape = nic["traffic"]["tape"][: len(rows)]
     for name, column in (
         ("at_fs", workload.records.at_fs),
         ("template", workload.records.template),
@@ -256,7 +256,7 @@ def _fill_sources(nic: Nic, config: Config, workload: Workload, seed: int) -> No
     n_choices = 0
     for number, listed in enumerate(order):
         source = workload.sources[listed]
-        record = nic.source[number]
+        record = nic.traffic.source[number]
         n_choices = _fill_source(nic, record, source, n_choices)
         record.next_record, record.last_record = starts[listed], starts[listed + 1]
         record.rng[:] = random_words(seed, 1 + listed)
@@ -287,7 +287,7 @@ def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
         n_rows = len(table.value)
         if n_choices + n_rows > layout.MAX_CHOICES:
             raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
-        rows = nic["choice"][n_choices : n_choices + n_rows]
+        rows = nic["traffic"]["choice"][n_choices : n_choices + n_rows]
         rows["threshold"] = table.threshold
         rows["here"] = table.value
         rows["there"] = table.value[table.alias]
@@ -301,7 +301,7 @@ def _watch_fifos(nic: Nic, workload: Workload) -> None:
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
-    templates = nic["template"][: len(workload.templates)]
+    templates = nic["traffic"]["template"][: len(workload.templates)]
     refused_copies = int(templates["n_mirrored_refused"].max(initial=0))
     most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
     if most_frames * most_copies >= layout.COPY_CAP:
@@ -314,4 +314,4 @@ def _fill_histograms(nic: Nic, config: Config, book: FlowBook) -> None:
     numbers = port_numbers(config.switch)
     for number, (_, target) in enumerate(book.flows):
         row = number if len(book.flows) <= room else numbers.get(target, 0)
-        nic.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
+        nic.ledger.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
