@@ -10,6 +10,7 @@ from .frame_layout import FCS_BYTES
 from .layout import NEVER, TIMERS
 from .learning import learn, port_of
 from .measure import change
+from .outcome import come_outside
 from .police import police
 from .port_time import padded_bytes, wire_time_fs
 
@@ -24,8 +25,7 @@ HEADER_BYTES = 8 + 64  # what a bridge that cuts through has of a frame, its pre
 @kernel
 def wake(bridge, at_fs, kind, port_number):
     """Set a timer of a port."""
-    if not set_timer(bridge.events, at_fs, kind, port_number):
-        bridge.overflow = 1
+    set_timer(bridge.clock, at_fs, kind, port_number)
 
 
 @kernel
@@ -46,7 +46,7 @@ def take_place(bridge):
         return place
     place = bridge.n_used
     if place == SLOT_CAP - 1:
-        bridge.overflow = 1  # the last place is written, and nothing read from it: the run ends
+        bridge.clock.overflow = 1  # the last place is written, and nothing read from it: the run ends
         return place
     bridge.n_used += 1
     return place
@@ -117,10 +117,12 @@ def start_sending(bridge, now_fs, port_number):
 
 
 @kernel
-def leaves(bridge, port_number):
+def leaves(bridge, now_fs, port_number):
     """Note that a frame has come to whoever is outside."""
-    let_go(bridge, pop(bridge, bridge.port[port_number].begun))
-    bridge.taken_outside += 1
+    place = pop(bridge, bridge.port[port_number].begun)
+    crossing = bridge.slot[place].crossing
+    come_outside(bridge.ledger, now_fs, crossing, bridge.outside_flow[crossing.template])
+    let_go(bridge, place)
 
 
 @kernel
@@ -233,15 +235,15 @@ def forward(bridge, now_fs, port_number):
 @kernel
 def advance_bridge(bridge, until_fs):
     """Handle all that happens in a bridge up to a time; return when its next event is."""
-    events = bridge.events
-    while events.next_at[TIMERS] <= until_fs and bridge.overflow == 0:
-        now_fs = events.next_at[TIMERS]
-        kind, port_number = take_timer(events)
-        events.n_events += 1
+    clock = bridge.clock
+    while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
+        now_fs = clock.next_at[TIMERS]
+        kind, port_number = take_timer(clock)
+        clock.n_events += 1
         if kind == SENT:
             sent(bridge, now_fs, port_number)
         elif kind == DUE:
             forward(bridge, now_fs, port_number)
         else:
-            leaves(bridge, port_number)
-    return min(events.next_at[TIMERS], NEVER)
+            leaves(bridge, now_fs, port_number)
+    return min(clock.next_at[TIMERS], NEVER)

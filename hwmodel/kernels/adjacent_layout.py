@@ -8,7 +8,9 @@ on from there, with which tags, is known before the run (`HOP`, `WAY`).
 from __future__ import annotations
 
 from .crossing_layout import CROSSING
-from .layout import EVENTS, GAUGE, MAX_REASONS, POLICER
+from .clock_layout import CLOCK
+from .ledger_layout import GAUGE, LEDGER, MAX_REASONS
+from .traffic_layout import MAX_COPY_KINDS, POLICER
 from .records import I32, I64, ints, record
 
 MAX_BRIDGE_PORTS = 512
@@ -54,11 +56,11 @@ ADDRESS = record(*ints("logical_port", "seen_fs"))
 LOGICAL_PORT = record(*ints("port", "is_hairpin", "rx_frames", "tx_frames", "tx_bytes"))
 
 BRIDGE = record(
-    ("events", EVENTS),
+    ("clock", CLOCK),
     *ints("n_ports", "n_logical_ports", "n_addresses", "latency_fs", "propagation_fs", "learns", "table_entries"),
     *ints("ageing_fs", "shares_buffer", "buffer_bytes"),
-    *ints("overflow", "n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned", "flooded", "replicated"),
-    *ints("forwarded", "dropped", "taken_outside"),
+    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned", "flooded", "replicated"),
+    *ints("forwarded", "dropped"),
     *ints("n_used", "first_free"),  # places that were ever used, and the list of those that are free again
     ("waiting", GAUGE),  # in all queues together
     ("drops", I64, (MAX_REASONS,)),
@@ -69,4 +71,6 @@ BRIDGE = record(
     ("hop", HOP, (MAX_HOPS,)),
     ("way", WAY, (MAX_WAYS,)),
     ("slot", SLOT, (SLOT_CAP,)),
+    ("outside_flow", I32, (MAX_COPY_KINDS,)),  # of each kind of copy that goes outside
+    ("ledger", LEDGER),  # of what comes to the stations outside
 )  # fmt: skip

@@ -67,7 +67,7 @@ def issue_reads(nic, now_fs):
             if reads.left_bytes == 0:
                 return
         n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-        request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, 0, reads.address, reads.frame)
+        request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, reads.address).frame = reads.frame
         reads.left_bytes -= n_bytes
         reads.address += n_bytes
 
@@ -164,7 +164,7 @@ def run_dma(state, n_transfers):
     nic = state[0]
     clock = nic.clock
     dma = nic.dma
-    now_fs = nic.clock.now_fs
+    now_fs = clock.now_fs
     while transfers_done(dma) < n_transfers:
         if dma.does_read:
             issue_reads(nic, now_fs)
@@ -180,9 +180,9 @@ def run_dma(state, n_transfers):
             if dma.does_write:
                 issue_writes(nic, now_fs)
             at_fs = min(elsewhere_fs, first_of_links(clock))
-            if at_fs == NEVER or nic.clock.overflow:
+            if at_fs == NEVER or clock.overflow:
                 return -1
             now_fs = at_fs
         handle_link(nic, now_fs)
-    nic.clock.now_fs = now_fs
+    clock.now_fs = now_fs
     return now_fs

@@ -110,8 +110,10 @@ def read_complete(nic, now_fs, number):
     release_tag(nic, now_fs, number)
     if nic.tags.n_free == 1:
         issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
-    in_order = nic.pcie.answers_in_order
-    nic.ledger.served[kind].n_reads += 1
+    pcie = nic.pcie
+    in_order = pcie.answers_in_order
+    served = nic.ledger.served[kind]
+    served.n_reads += 1
     if kind == PAYLOAD_READ:
         frame = nic.grants.ring[grant & nic.grants.mask]
         frame.reads_left -= 1
@@ -121,14 +123,14 @@ def read_complete(nic, now_fs, number):
             frame.link_tlps += tag.link_tlps
         if frame.reads_left == 0:
             if in_order:
-                served_in_order(nic, kind, 1, tag)
+                served_in_order(served, pcie, 1, tag)
             else:
-                served_read(nic, kind, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
+                served_read(served, pcie, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
             frame_in(nic, now_fs, grant)
     elif in_order:
-        served_in_order(nic, kind, n_descriptors, tag)
+        served_in_order(served, pcie, n_descriptors, tag)
     else:
-        served_read(nic, kind, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
+        served_read(served, pcie, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
     if kind == TX_DESCRIPTOR_READ:
         descriptors_cached(nic, now_fs, ring_queue, n_descriptors)
         fetch_tx(nic, now_fs, ring_queue)
@@ -290,7 +292,7 @@ def begin_all(nic):
 def advance(nic, until_fs, n_events):
     """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
     clock = nic.clock
-    now_fs = nic.clock.now_fs
+    now_fs = clock.now_fs
     left = n_events
     while True:
         if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
@@ -302,13 +304,13 @@ def advance(nic, until_fs, n_events):
                 if nic.moves_due:
                     continue
                 at_fs = min(elsewhere_fs, first_of_links(clock))  # TLPs that start lead to nothing else
-            if at_fs > until_fs or left <= 0 or nic.ledger.is_stopping or nic.clock.overflow:
+            if at_fs > until_fs or left <= 0 or nic.ledger.is_stopping or nic.ledger.overflow or clock.overflow:
                 break
             now_fs = at_fs
         handle(nic, now_fs)
         left -= 1
     clock.n_events += n_events - left
-    nic.clock.now_fs = now_fs
+    clock.now_fs = now_fs
     return at_fs
 
 
@@ -324,7 +326,7 @@ def close_books(nic, at_fs, until_fs):
 def run(state, until_fs, n_events):
     """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
 
-    `state` is a one-element record array of `layout.NIC`. The first call starts the machine at time 0.
+    `state` is a one-element record array of `layout.SERVER`. The first call starts the machine at time 0.
     """
     nic = state[0]
     until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
@@ -333,7 +335,7 @@ def run(state, until_fs, n_events):
         begin_all(nic)
     at_fs = advance(nic, until_fs, n_events)
     close_books(nic, at_fs, until_fs)
-    if nic.clock.overflow:
+    if nic.clock.overflow or nic.ledger.overflow:
         return OVERFLOW
     if nic.ledger.is_stopping:
         return nic.ledger.is_stopping

@@ -106,12 +106,12 @@ def journey_from_wire(ledger, now_fs, template, index):
 
 
 @kernel
-def journey_from_bridge(nic, now_fs, so_far):
+def journey_from_bridge(ledger, now_fs, so_far):
     """Go on with the journey of a frame that comes from a bridge; return its place."""
-    place = begin_journey(nic.ledger)
-    enter(nic.ledger, now_fs, so_far.offered_fs)
-    nic.ledger.journeys.slot[place] = so_far
-    nic.ledger.journeys.crossed[place].came_fs = now_fs
+    place = begin_journey(ledger)
+    enter(ledger, now_fs, so_far.offered_fs)
+    ledger.journeys.slot[place] = so_far
+    ledger.journeys.crossed[place].came_fs = now_fs
     return place
 
 
@@ -122,7 +122,7 @@ def journey_of_copy(ledger, now_fs, first_place):
     place = begin_journey(ledger)
     enter(ledger, now_fs, first.offered_fs)
     ledger.journeys.slot[place] = first
-    if nic.mac.has_peer:
+    if ledger.crosses:
         ledger.journeys.crossed[place] = ledger.journeys.crossed[first_place]
     return place
 
@@ -131,7 +131,7 @@ def journey_of_copy(ledger, now_fs, first_place):
 def end_journey(ledger, now_fs, place):
     """Close a journey; its place is free for another."""
     pool = ledger.journeys
-    if nic.mac.has_peer:
+    if ledger.crosses:
         pool.crossed[place].came_fs = 0
     pool.left_fs += float(now_fs)
     pool.free[pool.n_free] = place
@@ -147,10 +147,10 @@ def journey_lost(ledger, now_fs, place):
 
 
 @kernel
-def journey_to_bridge(nic, now_fs, place):
+def journey_to_bridge(ledger, now_fs, place):
     """Close the journey of a frame that goes on behind the wire, with the stamps that it has."""
-    nic.ledger.journeys.lost_fs += float(now_fs - nic.ledger.journeys.slot[place].offered_fs)
-    end_journey(nic.ledger, now_fs, place)
+    ledger.journeys.lost_fs += float(now_fs - ledger.journeys.slot[place].offered_fs)
+    end_journey(ledger, now_fs, place)
 
 
 @inlined
@@ -316,7 +316,7 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     counts.n_to_guest += 1
     counts.to_guest_fs += float(whole_fs)
     add_stamps(ledger.stamp_sums, journey, finished, batch, taken_fs)
-    if nic.mac.has_peer:
+    if ledger.crosses:
         add_crossing(ledger.part_sums, ledger.journeys.crossed[place], journey.sent_fs)
     if ledger.stamp_sums.n == FOLDED_AT:
         fold(ledger)
@@ -324,7 +324,7 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
         sampled = ledger.sampled_parts[at]
         sampled.n += 1
         add_parts(sampled.sums, journey, finished, batch, taken_fs)
-        if nic.mac.has_peer:
+        if ledger.crosses:
             add_crossing(sampled.sums, ledger.journeys.crossed[place], journey.sent_fs)
     ledger.journeys.taken_early_fs += float(now_fs - taken_fs)
     if ledger.journey_log.enabled:
@@ -336,6 +336,12 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
 def journey_on_wire(ledger, now_fs, place):
     """Finish the journey of a frame that the MAC has sent: nothing behind the wire takes time."""
     ledger.journeys.slot[place].sent_fs = now_fs
+    journey_ends_there(ledger, now_fs, place)
+
+
+@kernel
+def journey_ends_there(ledger, now_fs, place):
+    """Finish the journey of a frame that has come to somebody who takes it in no time."""
     finished, batch = ledger.on_wire, ledger.on_wire_batch
     finished.buffered_fs = now_fs
     finished.seen_fs = now_fs
@@ -358,7 +364,7 @@ def stamp_switched(ledger, now_fs, place, copy_kind):
 
 
 @kernel
-def stamp_switched_in(nic, now_fs, place, copy_kind):
+def stamp_switched_in(ledger, now_fs, place, copy_kind):
     """Note that the switch's decision on a frame from a bridge is carried out."""
-    nic.ledger.journeys.slot[place].copy_kind = copy_kind
-    nic.ledger.journeys.crossed[place].decided_fs = now_fs
+    ledger.journeys.slot[place].copy_kind = copy_kind
+    ledger.journeys.crossed[place].decided_fs = now_fs

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .frame_layout import FCS_BYTES
-from .journeys import journey_lost, journey_on_wire, journey_to_bridge
+from .journeys import (
+    journey_ends_there,
+    journey_from_bridge,
+    journey_lost,
+    journey_on_wire,
+    journey_to_bridge,
+    stamp_switched_in,
+)
 from .layout import FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
 
@@ -169,7 +176,7 @@ def sent_to_bridge(nic, now_fs, copy):
         if group.left == 0 and group.delivered == 0:
             nic.ledger.counters.dropped += 1
         close_if_settled(nic.groups, copy.group)
-    journey_to_bridge(nic, now_fs, copy.journey)
+    journey_to_bridge(nic.ledger, now_fs, copy.journey)
 
 
 @kernel
@@ -187,3 +194,18 @@ def delivered_to_wire(nic, now_fs, copy):
     note_latency(nic.ledger, flow, now_fs, journey)
     note_delivery(nic.ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
     journey_on_wire(nic.ledger, now_fs, copy.journey)
+
+
+@kernel
+def come_outside(ledger, now_fs, crossing, flow_number):
+    """Count a frame that a bridge has sent to a station outside; its template is the kind of its last copy."""
+    flow = ledger.flow[flow_number]
+    ledger.counters.delivered += 1
+    ledger.counters.delivered_to_wire += 1
+    flow.delivered += 1
+    flow.n_bytes += crossing.n_bytes + FCS_BYTES
+    note_latency(ledger, flow, now_fs, crossing.journey)
+    note_delivery(ledger, now_fs, crossing.template, crossing.n_bytes, crossing.journey)
+    place = journey_from_bridge(ledger, now_fs, crossing.journey)
+    stamp_switched_in(ledger, now_fs, place, crossing.template)
+    journey_ends_there(ledger, now_fs, place)

@@ -20,8 +20,8 @@ FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 
 
 @inlined
-def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, frame):
-    """Take a tag and enter the read request into NP."""
+def request(nic, now_fs, kind, ring_queue, n_bytes, address):
+    """Take a tag and enter the read request into NP; return the tag, in which a kind notes what it reads for."""
     tags = nic.tags
     tags.n_free -= 1
     number = tags.free[tags.n_free]
@@ -29,14 +29,13 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
     tag.kind = kind
     tag.queue = ring_queue
     tag.n_bytes = n_bytes
-    tag.n_descriptors = n_descriptors
     tag.address = address
-    tag.frame = frame
     tag.taken_fs = now_fs
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
         set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
     request_read(nic, now_fs, kind, ring_queue, number)
+    return tag
 
 
 @kernel
@@ -44,9 +43,8 @@ def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
     fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
-    request(
-        nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0
-    )
+    tag = request(nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.address)
+    tag.n_descriptors = fetch.n_descriptors
 
 
 @kernel
@@ -74,7 +72,7 @@ def issue(nic, now_fs):
             n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
             frame = nic.grants.ring[reads.frame & nic.grants.mask]
             frame.reads_left += 1
-            request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, 0, reads.address, reads.frame)
+            request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address).frame = reads.frame
             reads.left_bytes -= n_bytes
             reads.address += n_bytes
             if reads.left_bytes == 0:
@@ -120,22 +118,20 @@ def is_stored(nic, now_fs, number):
 
 
 @inlined
-def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
+def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
     """Count what the reads of a frame, or of `n` descriptors, took on the link."""
-    served = nic.ledger.served[kind]
     served.n += n
-    served.up_bytes += n_reads * nic.pcie.request_bytes
+    served.up_bytes += n_reads * pcie.request_bytes
     served.up_tlps += n_reads
     served.down_bytes += down_bytes
     served.down_tlps += down_tlps
 
 
 @inlined
-def served_in_order(nic, kind, n, tag):
+def served_in_order(served, pcie, n, tag):
     """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
-    served = nic.ledger.served[kind]
     served.n += n
-    served.up_bytes = served.n_reads * nic.pcie.request_bytes
+    served.up_bytes = served.n_reads * pcie.request_bytes
     served.up_tlps = served.n_reads
     served.down_bytes = tag.link_bytes
     served.down_tlps = tag.link_tlps

@@ -130,12 +130,11 @@ def reserve(nic, now_fs, number, source):
 
 
 @kernel
-def count_offered(nic, template_number):
+def count_offered(ledger, template):
     """Count a frame that a driver or the line brings."""
-    nic.ledger.counters.offered += 1
-    flow = nic.traffic.template[template_number].flow
-    if flow >= 0:
-        nic.ledger.flow[flow].offered += 1
+    ledger.counters.offered += 1
+    if template.flow >= 0:
+        ledger.flow[template.flow].offered += 1
 
 
 @kernel
@@ -160,7 +159,7 @@ def feed_guest(nic, now_fs, function_number):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
             nic.traffic.n_full += 1
             break
-        count_offered(nic, source.pending_template)
+        count_offered(nic.ledger, nic.traffic.template[source.pending_template])
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
@@ -224,7 +223,7 @@ def outside_arrives(nic, now_fs, number):
         return
     if not draw(nic.traffic, source):
         return
-    count_offered(nic, source.pending_template)
+    count_offered(nic.ledger, nic.traffic.template[source.pending_template])
     send_from_outside(nic, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, outside.busy_until_fs)

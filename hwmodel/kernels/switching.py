@@ -117,7 +117,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
     if frame.is_wire and nic.mac.has_peer:
-        stamp_switched_in(nic, now_fs, journey, number)
+        stamp_switched_in(nic.ledger, now_fs, journey, number)
     else:
         stamp_switched(nic.ledger, now_fs, journey, number)
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
@@ -285,7 +285,7 @@ def frame_from_bridge(nic, now_fs):
     frame.hash = crossing.hash
     frame.index = crossing.index
     frame.is_wire = 1
-    frame.journey = journey_from_bridge(nic, now_fs, crossing.journey)
+    frame.journey = journey_from_bridge(nic.ledger, now_fs, crossing.journey)
     nic.ledger.counters.from_wire += 1
     into_pipeline(nic, now_fs, frame)
 
@@ -299,5 +299,5 @@ def line_done(nic, now_fs):
     frame = take_from_line(nic)
     frame.journey = journey_from_wire(nic.ledger, now_fs, frame.template, frame.index)
     nic.ledger.counters.from_wire += 1
-    count_offered(nic, frame.template)
+    count_offered(nic.ledger, nic.traffic.template[frame.template])
     into_pipeline(nic, now_fs, frame)

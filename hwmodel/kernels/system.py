@@ -108,7 +108,7 @@ def run_bridge(system, number, bridge, servers, until_fs):
         else:
             hand_up(servers[port.peer], bridge, port_number)
     horizon_fs = horizon_of_bridge(system, bridge, until_fs)
-    component.next_fs = bridge.events.next_at[TIMERS]
+    component.next_fs = bridge.clock.next_at[TIMERS]
     if component.next_fs <= horizon_fs:
         component.next_fs = advance_bridge(bridge, horizon_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
@@ -143,13 +143,14 @@ def run_system(systems, servers, bridges, until_fs, n_events):
                 before = nic.clock.n_events
                 component.next_fs = advance(nic, horizon_fs, NEVER)
                 left -= nic.clock.n_events - before
-                if nic.ledger.is_stopping or nic.clock.overflow:
-                    stopped = OVERFLOW if nic.clock.overflow else nic.ledger.is_stopping
+                overflow = nic.clock.overflow or nic.ledger.overflow
+                if nic.ledger.is_stopping or overflow:
+                    stopped = OVERFLOW if overflow else nic.ledger.is_stopping
                     horizon_fs = nic.clock.now_fs
             component.safe_fs = max(component.safe_fs, horizon_fs)
         for number in range(system.n_bridges):
             run_bridge(system, number, bridges[number], servers, limit_fs)
-            if bridges[number].overflow:
+            if bridges[number].clock.overflow:
                 stopped = OVERFLOW
         at_fs = earliest(system)
     for number in range(system.n_servers):
@@ -160,6 +161,6 @@ def run_system(systems, servers, bridges, until_fs, n_events):
         return IDLE
     if at_fs > until_fs:
         for number in range(system.n_servers):
-            servers[number].now_fs = until_fs
+            servers[number].clock.now_fs = until_fs
         return DONE
     return EVENTS_SPENT

@@ -119,10 +119,8 @@ def page_in(region, ring_queue, address):
 
 
 @kernel
-def read_translated(nic, now_fs, tag_number):
+def read_translated(cache, now_fs, tag):
     """Look up the page of a received read request; return when its translation is there."""
-    cache = nic.host.translation
-    tag = nic.tags.slot[tag_number]
     if tag.kind == PAYLOAD_READ:
         region = cache.tx_buffer
     elif tag.kind == RX_DESCRIPTOR_READ:
@@ -136,9 +134,9 @@ def read_translated(nic, now_fs, tag_number):
 def translated(nic, now_fs, sending):
     """Return when a received TLP can go on: a read with its translation, a write in the order of all writes too."""
     kind = sending.kind
-    if kind >= RX_DESCRIPTOR_READ:
-        return read_translated(nic, now_fs, sending.tag)
     cache = nic.host.translation
+    if kind >= RX_DESCRIPTOR_READ:
+        return read_translated(cache, now_fs, nic.tags.slot[sending.tag])
     there_fs = now_fs
     if kind != RX_INTERRUPT and kind != TX_INTERRUPT:
         if kind == PAYLOAD_WRITE:

@@ -14,6 +14,7 @@ from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
+from hwmodel.simulation.workload_state import give_histograms
 from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a
 
 def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort], topology: Topology) -> None:
     """Make a fresh record that of a bridge that has learned nothing and holds no frame."""
-    record.events.next_at[:] = layout.NEVER
+    record.clock.next_at[:] = layout.NEVER
     record.first_free = adjacent_layout.NOBODY
     record.n_ports, record.n_logical_ports = len(ports), len(topology.logical)
     if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
@@ -42,6 +43,11 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
         entry = record.logical_port[logical.number]
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
     _fill_policers(record, bridge)
+    record.ledger.crosses = 1
+    record["ledger"]["flow"]["stop_at"][: len(topology.book.flows)] = layout.NEVER
+    give_histograms(record.ledger, {}, topology.book)
+    for kind, flow in topology.outside_flows.items():
+        record.outside_flow[kind] = flow
     _fill_hops(record, topology)
     _fill_addresses(record, topology)
 
@@ -107,7 +113,7 @@ def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
 
 def fill_wire(nic: Nic, bridge: Bridge, outside: PhysicalPort) -> None:
     """Let an adapter's wire end at the bridge, and the stations outside send at their port's rate."""
-    nic.mac.has_peer = 1
+    nic.mac.has_peer = nic.ledger.crosses = 1
     nic.mac.propagation_fs = bridge.propagation_fs
     ratio = rate_as_ratio("bridge.ports.outside.rate", outside.rate_bps)
     nic.wire.outside.fs_per_byte_num, nic.wire.outside.fs_per_byte_den = ratio

@@ -24,11 +24,11 @@ def _array(dtype: np.dtype) -> types.Type:
 def signature(entry: str) -> tuple[types.Type, ...]:
     """Return the argument types of an entry point, named `module.function`."""
     if entry == "engine.run":
-        return (_array(layout.NIC), int64, int64)
+        return (_array(layout.SERVER), int64, int64)
     if entry == "system.run_system":
-        return (_array(SYSTEM), _array(layout.NIC), _array(BRIDGE), int64, int64)
+        return (_array(SYSTEM), _array(layout.SERVER), _array(BRIDGE), int64, int64)
     if entry == "dma.run_dma":
-        return (_array(layout.NIC), int64)
+        return (_array(layout.SERVER), int64)
     captured = types.Array(types.uint8, 1, "C", readonly=True)
     if entry == "frame_batch.decide_batch":
         policing = (_array(BUCKET), int64[::1])

@@ -64,12 +64,12 @@ class Machine:
     @property
     def now_fs(self) -> int:
         """Return the time that all have come to."""
-        return int(self.servers[0].nic.now_fs)
+        return int(self.servers[0].nic.clock.now_fs)
 
     @now_fs.setter
     def now_fs(self, now_fs: int) -> None:
         for server in self.servers:
-            server.nic.now_fs = now_fs
+            server.nic.clock.now_fs = now_fs
 
     def count(self, name: str) -> int:
         """Return a counter of all servers together, and of the stations outside."""

@@ -14,15 +14,14 @@ from hwmodel.results import filled_columns
 from hwmodel.simulation.measurement import (
     GAUGES,
     LATENCIES,
-    area_of,
+    areas_of,
     busy_and_ahead_fs,
     counts_of,
-    in_state,
     latency_of,
 )
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.flow_book import FlowBook
+    from hwmodel.simulation.workload_state import FlowBook
 
 Floats = npt.NDArray[np.float64]
 
@@ -108,11 +107,11 @@ class Marks:
             received=np.concatenate((bytes_to, frames_to)),
             latency={name: (int(one["n"]), float(one["sum_fs"])) for name, one in latencies.items()},
             histogram={name: self._row(name, one) for name, one in latencies.items()},
-            areas={name: area_of(in_state(nic, name), int(nic.clock.now_fs)) for name in GAUGES},
+            areas=areas_of(nic, int(nic.clock.now_fs)),
         )
 
     def _row(self, name: str, latency: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.int32]]:
         if not latency["n"]:
             return 0, np.zeros(0, np.int32)
         columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
-        return columns.start, counts_of(self.nic, name)[columns].copy()
+        return columns.start, counts_of(self.nic["ledger"], name)[columns].copy()

@@ -16,11 +16,24 @@ from hwmodel.simulation.population import Population, take_population
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
-# What is measured has the name that it has in the state, with a dot before each part of a part.
-GAUGES = ("tx_ring", "tx_buffer", "rx_buffer", "rx_ring", "mac.waiting")
+# What is measured, by its name, and where it stands in the state, with a dot before each part of a part.
+GAUGES = {
+    "tx_ring": "ledger.tx_ring",
+    "tx_buffer": "tx_buffer",
+    "rx_buffer": "rx_buffer",
+    "rx_ring": "ledger.rx_ring",
+    "mac.waiting": "mac.waiting",
+}
 # All but the counts by reason or function, which are arrays.
 COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
-LATENCIES = ("delivery", "from_doorbell", "to_guest", "sender_wait", "mac.wait")  # the first is all flows' together
+OF_ALL_FLOWS = "delivery"  # the latency that is all flows' together
+LATENCIES = {
+    OF_ALL_FLOWS: "ledger.flow",
+    "from_doorbell": "ledger.from_doorbell",
+    "to_guest": "ledger.to_guest",
+    "sender_wait": "ledger.sender_wait",
+    "mac.wait": "mac.wait",
+}
 MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
 # Servers' busy times, and until when each has work, which is in them from the moment when it comes.
 SERVERS = {
@@ -93,9 +106,9 @@ class Snapshot:
     population: Population
 
 
-def in_state(nic: Any, name: str) -> Any:
-    """Return what has this name in the state."""
-    for part in name.split("."):
+def in_state(nic: Any, path: str) -> Any:
+    """Return what stands there in the state."""
+    for part in path.split("."):
         nic = nic[part]
     return nic
 
@@ -104,22 +117,24 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     flows = nic["ledger"]["flow"][: len(book.flows)]
     _forget(nic["ledger"]["sampled_parts"], nic.ledger.to_guest)
-    delivery = latency_of(nic, book, "delivery")
+    delivery = latency_of(nic, book, OF_ALL_FLOWS)
     _forget(nic["ledger"]["latency_counts"]["delivery_fs"], delivery)
-    _forget(counts_of(nic, "delivery"), delivery)
+    _forget(counts_of(nic["ledger"], "delivery"), delivery)
     _forget(nic["ledger"]["latency_counts"]["to_guest_fs"], nic.ledger.to_guest)
     for name in PART_FIELDS:
         nic.ledger.part_sums[name] = 0
-    for name in LATENCIES[1:]:
-        latency = in_state(nic, name)
-        _forget(counts_of(nic, name), latency)
+    for name, path in LATENCIES.items():
+        if name == OF_ALL_FLOWS:
+            continue
+        latency = in_state(nic, path)
+        _forget(counts_of(nic["ledger"], name), latency)
         latency.n = 0
         latency.sum_fs = 0
     for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
         _forget(nic["ledger"]["histogram"][row], latency)
     nic["ledger"]["flow"]["latency"][: len(book.flows)] = 0
-    for name in GAUGES:
-        gauge = in_state(nic, name)
+    for path in GAUGES.values():
+        gauge = in_state(nic, path)
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
@@ -130,8 +145,8 @@ def begin_window(nic: Any, book: FlowBook) -> None:
 
 def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
-    if name != "delivery":
-        return np.array(in_state(nic, name))
+    if name != OF_ALL_FLOWS:
+        return np.array(in_state(nic, LATENCIES[name]))
     found = np.zeros((), layout.LATENCY)
     flows = nic["ledger"]["flow"]["latency"][: len(book.flows)]
     flows = flows[flows["n"] > 0]
@@ -141,11 +156,11 @@ def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     return found
 
 
-def counts_of(state: Any, name: str) -> npt.NDArray[np.int32]:
-    """Return the histogram of a latency of the state, or of what a snapshot holds of it (`vars`)."""
+def counts_of(ledger: Any, name: str) -> npt.NDArray[np.int32]:
+    """Return the histogram of a latency of the ledger, or of what a snapshot holds of it (`vars`)."""
     if name == "mac.wait":
-        return state["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
-    return state["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
+        return ledger["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+    return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
 def _forget(row: Any, latency: Any) -> None:
@@ -172,9 +187,9 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         function_mirrored=nic["ledger"]["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
-        areas={name: area_of(in_state(nic, name), now_fs) for name in GAUGES},
-        highest={name: int(in_state(nic, name).highest) for name in GAUGES},
-        stalls_fs={name: _stalled_fs(nic["ledger"]["stalls"][name], now_fs) for name in layout.STALLS},
+        areas=areas_of(nic, now_fs),
+        highest={name: int(in_state(nic, path).highest) for name, path in GAUGES.items()},
+        stalls_fs={name: _stalled_fs(nic["ledger"]["stalls"][name], now_fs) for name in layout.STALLS.names or ()},
         tags_held_fs=_tags_held_fs(nic, now_fs),
         iotlb_hits=int(nic.host.translation.hits),
         iotlb_misses=int(nic.host.translation.misses),
@@ -237,6 +252,11 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
 def area_of(gauge: Any, now_fs: int) -> float:
     """Return an occupancy's integral over time up to now, in its unit times femtoseconds."""
     return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
+
+
+def areas_of(nic: Any, now_fs: int) -> dict[str, float]:
+    """Return the integrals of all occupancies over time up to now, by gauge."""
+    return {name: area_of(in_state(nic, path), now_fs) for name, path in GAUGES.items()}
 
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:

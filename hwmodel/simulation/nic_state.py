@@ -17,7 +17,7 @@ from hwmodel.wire.ethernet import FCS_BYTES
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-State = Any  # a one-element record array of layout.NIC
+State = Any  # a one-element record array of layout.SERVER
 Nic = Any  # its element
 
 ARBITRATIONS = {
@@ -84,7 +84,7 @@ def _be_idle(nic: Nic) -> None:
     nic.rx_head_waits_fs = -1
     nic.ledger.delivered_target = layout.NEVER
     nic["ledger"]["flow"]["stop_at"][:] = layout.NEVER
-    for name in layout.STALLS:
+    for name in layout.STALLS.names or ():
         nic["ledger"]["stalls"][name].since_fs = -1
 
 

@@ -65,7 +65,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         fill_wire(adapter.nic, bridge, ports[-1])
         own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
         enter_sources(adapter.nic, own, workload, seed)
-        give_histograms(adapter.nic, adapter.numbers, book)
+        give_histograms(adapter.nic.ledger, adapter.numbers, book)
         watch_fifos(adapter.nic, workload)
     book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
 
 NOBODY = adjacent_layout.NOBODY
+OUTSIDE = -1  # in place of a server's number
 RESERVED_BLOCK, RESERVED_MASK = 0x0180C2000000, 0xFFFFFFFFFFF0
 UNKNOWN_INTERFACE = {
     "vn_tag": DropReason.VNTAG_UNKNOWN_VIF,
@@ -96,6 +97,7 @@ class Topology:
         self.n_templates = 0
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
+        self.outside_flows: dict[int, int] = {}  # by the kind of copy
         self._waiting: dict[int, list[Arrival]] = {}
 
     def enter(self, templates: Sequence[FrameTemplate]) -> None:
@@ -144,21 +146,21 @@ class Topology:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
         nic = self.adapters[0].nic
         outside = self.ports[-1]
-        record = nic.template[number]
+        record = nic.traffic.template[number]
         record.n_copies = 1
         record.policer = -1
         record.longest_bytes = layout.NEVER
         record.first_copy = self.book.add_copy(template.header, 0, UPLINK)
         is_group = _is_for_group(template.header)
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)
-        kind = nic.copy_kind[record.first_copy]
+        kind = nic.traffic.copy_kind[record.first_copy]
         kind.flow = record.flow
         kind.next_template = self._hop(outside, template.header, template.source, template.target)
 
     def _leaves(self, server: int, departure: Departure) -> None:
         arrival = departure.arrival
         hop = self._hop(self.ports[server], departure.header, arrival.sender, arrival.target)
-        self.adapters[server].nic.copy_kind[departure.copy_kind].next_template = hop
+        self.adapters[server].nic.traffic.copy_kind[departure.copy_kind].next_template = hop
 
     def _hop(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> int:
         """Return the number of a header's hop at a port; a new one is worked out."""
@@ -285,7 +287,7 @@ class Topology:
         port = self.ports[to.port]
         delta_bytes = len(header) - inside.n_bytes
         if port.server is None:
-            return Way(to.number, to.port, self.book.flow(inside.sender, OUTSIDE_NAME), delta_bytes)
+            return Way(to.number, to.port, self._outside(inside, header, delta_bytes), delta_bytes)
         key = (port.server, header, inside.sender, inside.target)
         if key not in self._onward:
             number = self.n_templates
@@ -299,6 +301,16 @@ class Topology:
             )  # fmt: skip
             self._waiting.setdefault(port.server, []).append(arrival)
         return Way(to.number, to.port, self._onward[key], delta_bytes)
+
+
+    def _outside(self, inside: Inside, header: bytes, delta_bytes: int) -> int:
+        """Return the kind of a copy that leaves for stations outside."""
+        key = (OUTSIDE, header, inside.sender, inside.target)
+        if key not in self._onward:
+            kind = self.book.add_copy(header, delta_bytes, UPLINK)
+            self._onward[key] = kind
+            self.outside_flows[kind] = self.book.flow(inside.sender, OUTSIDE_NAME)
+        return self._onward[key]
 
 
 def _is_for_group(header: bytes) -> bool:

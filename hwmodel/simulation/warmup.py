@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hwmodel.kernels import layout
-from hwmodel.simulation.measurement import GAUGES, area_of, in_state
+from hwmodel.simulation.measurement import GAUGES, areas_of
 from hwmodel.simulation.steady_state import Series, drift, truncation
 from hwmodel.units import FS_PER_NS
 
@@ -116,9 +116,12 @@ class Seen(NamedTuple):
 def see(nic: Any) -> Seen:
     """Return the sums of this moment."""
     now_fs = int(nic.clock.now_fs)
-    areas = {name: area_of(in_state(nic, name), now_fs) for name in GAUGES}
     return Seen(
-        now_fs, int(nic.ledger.counters.delivered), int(nic.ledger.to_guest.n), float(nic.ledger.to_guest.sum_fs), areas
+        now_fs,
+        int(nic.ledger.counters.delivered),
+        int(nic.ledger.to_guest.n),
+        float(nic.ledger.to_guest.sum_fs),
+        areas_of(nic, now_fs),
     )
 
 

@@ -39,7 +39,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     book = FlowBook(port_numbers=port_numbers(config.switch))
     _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
     enter_sources(nic, port_numbers(config.switch), workload, seed)
-    give_histograms(nic, port_numbers(config.switch), book)
+    give_histograms(nic.ledger, port_numbers(config.switch), book)
     watch_fifos(nic, workload)
     return book
 
@@ -181,9 +181,9 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
         nic.limits.most_copies = most_copies
 
 
-def give_histograms(nic: Nic, numbers: Mapping[str, int], book: FlowBook) -> None:
+def give_histograms(ledger: Any, numbers: Mapping[str, int], book: FlowBook) -> None:
     """Give each flow a latency histogram, or, where they are too many, one to each receiver."""
     room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
     for number, (_, target) in enumerate(book.flows):
         row = number if len(book.flows) <= room else numbers.get(target, 0)
-        nic.ledger.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
+        ledger.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row

@@ -72,7 +72,7 @@ def test_propagation_adds_six_flights():
     run(state, START_FS + 10_000 * NS, MANY)
     plain = one_frame(64)
     run(plain, START_FS + 10_000 * NS, MANY)
-    assert state[0].ledger.flow[0].latency.lowest_fs - plain[0].flow[0].latency.lowest_fs == 6 * 7 * NS
+    assert state[0].ledger.flow[0].latency.lowest_fs - plain[0].ledger.flow[0].latency.lowest_fs == 6 * 7 * NS
 
 
 def test_storing_what_is_read_takes_its_time():
@@ -80,7 +80,7 @@ def test_storing_what_is_read_takes_its_time():
     state, plain = one_frame(64, nic={"store_rate": "8Gbps"}), one_frame(64)
     for each in (state, plain):
         run(each, START_FS + 10_000 * NS, MANY)
-    assert state[0].ledger.flow[0].latency.lowest_fs - plain[0].flow[0].latency.lowest_fs == 76 * NS
+    assert state[0].ledger.flow[0].latency.lowest_fs - plain[0].ledger.flow[0].latency.lowest_fs == 76 * NS
 
 
 def test_entries_of_one_frame_stand_in_the_order_of_the_document():
@@ -170,7 +170,7 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     state = one_frame(64)
     nic = state[0]
     run(state, START_FS - 1, MANY)
-    request(nic, int(nic.clock.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 1, 0, 0)
+    request(nic, int(nic.clock.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 0).n_descriptors = 1
     nic.up.second.head = nic.up.second.tail  # as if it had been sent long ago
     tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & nic.up.second.mask].tag)
     nic.rx_queue[VF0].requested += 1
@@ -190,7 +190,7 @@ def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made
     frame = nic.grants.ring[0]
     frame.reads_left, frame.queue, frame.n_bytes, nic.grants.tail, nic.tx_buffer.level = 1, VF0, 60, 1, 60
     nic.traffic.template[0].longest_bytes, nic.traffic.template[0].policer, nic.traffic.template[0].flow = 1514, -1, -1
-    request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0, 0, 0)
+    request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0).frame = 0
     nic.up.second.head = nic.up.second.tail
     answer_read(nic, 0, int(nic.up.second.ring[0].tag))
     post_descriptors(nic, 0, layout.RX_WRITEBACK, VF1, 0, 1, 1)
@@ -219,8 +219,11 @@ def test_reasons_to_stop():
     nic.traffic.source[0].next_at_fs = FOREVER
     nic.clock.heap_n, nic.clock.next_at[layout.TIMERS] = 0, FOREVER  # no more frames
     assert run(state, FOREVER, MANY) == layout.IDLE
-    nic.clock.overflow = 1
-    assert run(state, FOREVER, MANY) == layout.OVERFLOW
+    for part in (nic.clock, nic.ledger):
+        part.overflow = 1
+        assert run(state, FOREVER, MANY) == layout.OVERFLOW
+        part.overflow = 0
+    assert run(state, FOREVER, MANY) == layout.IDLE
 
 
 def test_a_machine_without_traffic_comes_to_rest():
@@ -262,7 +265,7 @@ def test_a_run_may_be_cut_anywhere(cut):
     else:
         for until_fs in [*range(333 * NS, end_fs, 333 * NS), end_fs]:
             assert run(parts, until_fs, MANY) == layout.DONE
-    assert whole[0].counters.delivered > 10
+    assert whole[0].ledger.counters.delivered > 10
     assert str(figures(parts, book)) == str(figures(whole, book))
 
 

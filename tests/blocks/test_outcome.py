@@ -169,10 +169,10 @@ def test_a_log_that_fills_stops_the_run_in_time():
     nic.ledger.log.n = layout.LOG_CAP - 65_535
     settle(nic, "guest")
     assert nic.ledger.is_stopping == layout.LOG_FULL
-    assert nic.clock.overflow == 0
+    assert nic.ledger.overflow == 0
     nic.ledger.log.n = layout.LOG_CAP
     settle(nic, "guest")
-    assert nic.clock.overflow == 1
+    assert nic.ledger.overflow == 1
 
 
 @pytest.mark.parametrize(("delivered", "flow_delivered"), [(3, layout.NEVER), (layout.NEVER, 3)])

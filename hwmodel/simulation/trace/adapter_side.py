@@ -8,6 +8,7 @@ import numpy as np
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.ledger_layout import CREDIT_KINDS
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
@@ -117,7 +118,8 @@ class Levels:
         self._look_at_rings(now_fs)
 
     def _look_at_credits(self, now_fs: int) -> None:
-        for name, credit in zip(("posted", "non-posted", "completion"), self._nic["credits"], strict=True):
+        for kind, credit in zip(CREDIT_KINDS, self._nic["credits"], strict=True):
+            name = kind.replace("_", "-")
             for what in ("headers", "data"):
                 limit = credit[f"{what}_limit"]
                 if limit:
