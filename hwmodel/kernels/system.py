@@ -57,6 +57,7 @@ def begin_server(nic, component):
     nic.ledger.is_stopping = 0
     if nic.clock.has_started == 0:
         begin_all(nic)
+    if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
         component.next_fs = nic.clock.now_fs  # what the start makes possible
     else:
         component.next_fs = min(first_elsewhere(nic.clock), first_of_links(nic.clock))

@@ -12,7 +12,7 @@ from hwmodel.analytic import Limits, ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError, Interrupted, RunError
-from hwmodel.kernels import engine, layout
+from hwmodel.kernels import layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.deliveries import take_log
@@ -22,7 +22,8 @@ from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, begin_window, take_snapshot
-from hwmodel.simulation.nic_state import State, build_state
+from hwmodel.simulation.machine import Machine, entries_of
+from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, make_result
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.trace import Tracer
@@ -34,7 +35,6 @@ from hwmodel.simulation.window_checks import (
     warnings_of,
     why_no_rates,
 )
-from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
@@ -72,8 +72,9 @@ def simulate(
     config = as_config(config)
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
-    was_cached = kernels_are_cached()
-    fill_cache()
+    entries = entries_of(config)
+    was_cached = kernels_are_cached(entries)
+    fill_cache(entries)
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
     run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
     if trace_path is not None:
@@ -118,8 +119,9 @@ class Run:
         self.workload = workload
         self.is_replay = len(workload.records) > 0
         self.progress = progress
-        self.state: State = build_state(config, config.run.seed)
-        self.book: FlowBook = fill_workload(self.state[0], config, workload, config.run.seed)
+        self.machine = Machine(config, workload, config.run.seed)
+        self.state: State = self.machine.state
+        self.book: FlowBook = self.machine.book
         self.compile_s = compile_s
         self.tracer: Tracer | None = None
         self.wall_s = 0.0
@@ -259,7 +261,7 @@ class Run:
 
     def kernel(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run to a time or through so many events; return why it stopped."""
-        return int(engine.run(self.state, until_fs, n_events))
+        return self.machine.advance(until_fs, n_events)
 
     def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
         """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
