@@ -220,9 +220,9 @@ def forward(bridge, now_fs, port_number):
     port.rx_bytes += padded_bytes(crossing.n_bytes)
     bridge.logical_port[hop.logical_port].rx_frames += 1
     bridge.forwarded += 1
+    learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
     if reason == NO_REASON:
-        learn(bridge, now_fs, hop.source, hop.logical_port)
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED
         else:

@@ -7,11 +7,11 @@ on from there, with which tags, is known before the run (`HOP`, `WAY`).
 
 from __future__ import annotations
 
-from .crossing_layout import CROSSING
 from .clock_layout import CLOCK
+from .crossing_layout import CROSSING
 from .ledger_layout import GAUGE, LEDGER, MAX_REASONS
-from .traffic_layout import MAX_COPY_KINDS, POLICER
 from .records import I32, I64, ints, record
+from .traffic_layout import MAX_COPY_KINDS, POLICER
 
 MAX_BRIDGE_PORTS = 512
 MAX_LOGICAL_PORTS = 1 << 13
@@ -44,9 +44,10 @@ BRIDGE_PORT = record(
     ("queue", LIST),  # not yet begun
     ("begun", LIST),  # begun, and the other end not yet told
 )  # fmt: skip
-# What a bridge knows of a header that comes in on a logical port. `reason`: why it is dropped, whatever its destination.
-# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways in the order of the logical ports:
-# to one of them, or to all of a flood. `home_way`: that to the port behind which the target stands in the configuration.
+# What a bridge knows of a header that comes in on a logical port. `reason`: why it is dropped, whoever it is for.
+# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways in the order of the logical
+# ports: to one of them, or to all of a flood. `home_way`: that to the port behind which the target stands in the
+# configuration.
 HOP = record(
     *ints("reason", "logical_port", "source", "target", "policer"),
     *ints("first_way", "n_ways", "home_way", "first_flood", "n_flood"),

@@ -7,8 +7,8 @@ from .records import I32, ints, record
 
 CROSSING_CAP = 1 << 16  # frames on one wire, or in a bridge's queue, that one end has sent and the other not yet taken
 
-# A frame on a wire, whole: what the other end must know of it, and its way so far. `template`: what it is there, a hop of
-# a bridge or a template of an adapter. `begun_fs`: when the sender began, `come_fs`: when its last byte is there.
+# A frame on a wire, whole: what the other end must know of it, and its way so far. `template`: what it is there, a hop
+# of a bridge or a template of an adapter. `begun_fs`: when the sender began, `come_fs`: when its last byte is there.
 CROSSING = record(
     *ints("begun_fs", "come_fs"),
     ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32),

@@ -20,8 +20,8 @@ STAMPS = (*JOURNEY_STAMPS, *FINISHED_STAMPS, "taken_fs")
 PART_FIELDS = (
     "sender_wait",
     "driver_batch", "doorbell", "tx_ring", "tx_descriptor_fetch", "scheduler", "tx_room", "payload_read", "switch",
-    "wire", "bridge", "rx_switch", "rx_room", "rx_buffer", "rx_descriptor", "payload_write", "writeback_batch", "writeback",
-    "interrupt_moderation", "interrupt", "guest_queue",
+    "wire", "bridge", "rx_switch", "rx_room", "rx_buffer", "rx_descriptor", "payload_write", "writeback_batch",
+    "writeback", "interrupt_moderation", "interrupt", "guest_queue",
 )  # fmt: skip
 
 WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I32))

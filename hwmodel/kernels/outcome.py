@@ -166,7 +166,7 @@ def delivered_to_guest(nic, now_fs, finished):
 
 @kernel
 def sent_to_bridge(nic, now_fs, copy):
-    """Count a copy that the MAC has sent to a bridge; of a frame with other copies it is a frame of its own from here."""
+    """Count a copy that the MAC has sent to a bridge; where its frame has others it is a frame of its own from here."""
     nic.ledger.counters.copies_delivered += 1
     nic.ledger.counters.sent_to_bridge += 1
     if copy.group >= 0:

@@ -39,7 +39,7 @@ def hand_in(nic, bridge, port_number, until_fs):
 
 @kernel
 def hand_down(bridge, port_number, nic):
-    """Give a server what a bridge has begun to send to it; return when the first of it comes, `NEVER` if nothing does."""
+    """Give a server what a bridge has begun to send to it; return when the first of it comes, `NEVER` if none."""
     begun = bridge.port[port_number].begun
     first_fs = NEVER
     while begun.first != NOBODY:

@@ -11,8 +11,8 @@ MAX_BRIDGES = 64
 # server: the bridge at the other end of its wire (by its place among the bridges), the port there, and how much later
 # than that bridge begins to send anything of it can come.
 COMPONENT = record(*ints("safe_fs", "next_fs", "bridge", "port", "crossing_fs"))
-# `window_fs`: how far one may run before the others are looked at, at most. `stops_exactly`: no bridge runs ahead of the
-# server, so that the run may end behind any of its events.
+# `window_fs`: how far one may run before the others are looked at, at most. `stops_exactly`: no bridge runs ahead of
+# the server, so that the run may end behind any of its events.
 SYSTEM = record(
     *ints("n_servers", "n_bridges", "window_fs", "stops_exactly"),
     ("server", COMPONENT, (MAX_SERVERS,)),

@@ -21,7 +21,11 @@ TEMPLATE = record(
     # it refuses.
     *ints("n_mirrored", "n_mirrored_refused"),
 )
-COPY_KIND = record(*ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered", "next_template"))
+# `counts_offered`: as its flow's frame, where the frame itself is in none. `next_template`: of one that leaves by the
+# wire, what it is at the bridge there.
+COPY_KIND = record(
+    *ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered", "next_template")
+)
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
 SOURCE = record(
     *ints("kind", "function", "next_at_fs", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),

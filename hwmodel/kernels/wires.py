@@ -1,4 +1,4 @@
-"""Frames on the wires between adapters and bridges: they leave one, and come to the other with all that is known of them."""
+"""Frames on the wires between adapters and bridges: they come to the other end with all that is known of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def send_to_bridge(nic, now_fs, busy_fs, copy):
 
 @kernel
 def outside_is_full(nic):
-    """Tell whether as many frames wait outside as there is room for: a capture may come faster than the wire for long."""
+    """Tell whether no more frames can wait outside: a capture may come faster than the wire for long."""
     sent = nic.wire.outside.sent
     return sent.tail - sent.head >= LINE_CAP
 
@@ -61,9 +61,10 @@ def send_from_outside(nic, now_fs, source):
     outside.busy_until_fs = crossing.begun_fs + busy_fs
     outside.busy_fs += busy_fs
     crossing.come_fs = outside.busy_until_fs + nic.mac.propagation_fs
-    begin_from_wire(crossing.journey, crossing.come_fs, outside.n_sent, source.pending_template, crossing.index)
-    crossing.journey.switched_fs = crossing.come_fs
-    crossing.journey.sent_fs = crossing.come_fs
+    sent_fs = outside.busy_until_fs
+    begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
+    crossing.journey.switched_fs = sent_fs
+    crossing.journey.sent_fs = sent_fs
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
+from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -40,21 +41,25 @@ from hwmodel.results.result import (
     load_result,
 )
 from hwmodel.results.spread import Spread
+from hwmodel.results.system import AdapterResult, SystemResult
 
 __all__ = [
+    "ALL_PARTS",
+    "BRIDGE_PARTS",
     "CREDITS",
     "KEYS",
     "LATENCY_BUCKETS",
     "LEAST_SAMPLES_P99",
     "LEAST_SAMPLES_P999",
-    "ALL_PARTS",
-    "BRIDGE_PARTS",
     "PARTS",
     "PART_WORDS",
     "RESOURCES",
     "SCHEMA_VERSION",
     "UNIT_FS",
+    "AdapterResult",
     "Bottleneck",
+    "BridgePortResult",
+    "BridgeResult",
     "CeilingFigure",
     "ClosedForm",
     "Cpu",
@@ -74,6 +79,7 @@ __all__ = [
     "Result",
     "Spread",
     "Stalls",
+    "SystemResult",
     "Totals",
     "VmResult",
     "Window",

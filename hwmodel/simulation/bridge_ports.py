@@ -131,6 +131,8 @@ def _logical_ports(
     hairpin, native = settings.hairpin, settings.native_vlan  # type: ignore[attr-defined]
     if port.has_interfaces:
         for station in switch.ports:
+            if not station.enabled:
+                continue
             interface = station.vif if switch.mode == "vn_tag" else station.ecid
             yield LogicalPort(
                 next(numbers), port.number, prefix + station.name, switch.mode, interface, False,

@@ -105,7 +105,7 @@ class AdapterHeaders:
     def _chosen(decision: Any, refused: Any) -> list[tuple[Any, str]]:
         """Return the sets of ports that get copies, in the order in which the copies stand."""
         sets = [(decision, "egress"), (decision, "mirrored")]
-        return sets + [(refused, "mirrored")] if decision.policer >= 0 else sets
+        return [*sets, (refused, "mirrored")] if decision.policer >= 0 else sets
 
     def _decide(self, arrivals: Sequence[Arrival]) -> tuple[Any, Any, Any, Any]:
         n = len(arrivals)
@@ -173,7 +173,7 @@ class AdapterHeaders:
 
     def _add_copy(self, arrival: Arrival, header: bytes, egress: int) -> int:
         delta_bytes = len(header) - len(arrival.header)
-        number = self.book.add_copy(header, delta_bytes, egress)
+        number = self.book.add_copy(header, egress)
         record = self.nic.traffic.copy_kind[number]
         record.port = egress
         record.function = function_of(egress) if egress > 0 else 0

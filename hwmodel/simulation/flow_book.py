@@ -17,14 +17,14 @@ class FlowBook:
     """Number the flows and the copies, of all servers together, and keep what the kernels do not know of them.
 
     `flows` holds (from, to) by flow number; by copy number `headers` what a copy's header is when it leaves,
-    `egress_ports` the port by which it does, and `delta_bytes` how much longer it is than the frame. `port_numbers`: of
-    the first server's ports.
+    `egress_ports` the port by which it does; by the number of a workload's header `sent_header_bytes`, its length.
+    `port_numbers`: of one server's ports.
     """
 
     flows: list[tuple[str, str]] = field(default_factory=list)
     headers: list[bytes] = field(default_factory=list)
     egress_ports: list[int] = field(default_factory=list)
-    delta_bytes: list[int] = field(default_factory=list)
+    sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ class FlowBook:
             self.flows.append(key)
         return self._numbers[key]
 
-    def add_copy(self, header: bytes, delta_bytes: int, egress: int) -> int:
+    def add_copy(self, header: bytes, egress: int) -> int:
         """Enter a kind of copy; return its number."""
         number = len(self.headers)
         if number == layout.MAX_COPY_KINDS:
@@ -51,5 +51,4 @@ class FlowBook:
             raise InputError(f"workload: more than {most} kinds of copies; fewer templates or receivers")
         self.headers.append(header)
         self.egress_ports.append(egress)
-        self.delta_bytes.append(delta_bytes)
         return number

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, quantile_bucket, quantile_ns
+from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, SystemResult, quantile_bucket, quantile_ns
 from hwmodel.simulation.batch_means import Estimate, ratio_estimate
 from hwmodel.simulation.marks import Mark, Marks
 from hwmodel.simulation.measurement import OF_ALL_FLOWS
@@ -86,7 +86,7 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """
     if config.run.precision is None:
         return ()
-    only_outward = result.wire.tx_gbps and not result.totals.gbps
+    only_outward = not isinstance(result, SystemResult) and result.wire.tx_gbps and not result.totals.gbps
     figures = {"wire.tx_gbps": result.wire.tx_gbps} if only_outward else {"totals.gbps": result.totals.gbps}
     if result.latency_ns.count or not result.window_frames:
         figures |= {"latency_ns.mean": result.latency_ns.mean, "latency_ns.p99": result.latency_ns.p99}
@@ -121,6 +121,8 @@ def _rates(
     of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
     yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, of_bytes)
     yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, of_frames)
+    if isinstance(result, SystemResult):
+        return
     yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, least_of(wire.tx_gbps, 0.0))
     yield from rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
     yield from rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
@@ -158,6 +160,8 @@ def _of_latency(name: str, at: int) -> Callable[[Mark], float]:
 
 def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
     for name, place in PLACES.items():
+        if place.startswith("wire.") and isinstance(result, SystemResult):
+            continue
         latency = attrgetter(place)(result)
         if not latency.count:
             continue

@@ -6,10 +6,10 @@ from typing import Any
 
 from hwmodel.kernels import layout
 from hwmodel.results import (
-    LEAST_SAMPLES_P99,
-    LEAST_SAMPLES_P999,
     ALL_PARTS,
     BRIDGE_PARTS,
+    LEAST_SAMPLES_P99,
+    LEAST_SAMPLES_P999,
     Latency,
     filled_columns,
     quantile_bucket,

@@ -34,6 +34,7 @@ LATENCIES = {
     "sender_wait": "ledger.sender_wait",
     "mac.wait": "mac.wait",
 }
+OF_LEDGERS = tuple(name for name in LATENCIES if name not in (OF_ALL_FLOWS, "mac.wait"))
 MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
 # Servers' busy times, and until when each has work, which is in them from the moment when it comes.
 SERVERS = {
@@ -113,26 +114,32 @@ def in_state(nic: Any, path: str) -> Any:
     return nic
 
 
+def begin_ledger(ledger: Any, book: FlowBook) -> None:
+    """Forget the latencies seen so far."""
+    flows = ledger["flow"][: len(book.flows)]
+    _forget(ledger["sampled_parts"], ledger["to_guest"])
+    delivery = _of_flows(flows)
+    _forget(ledger["latency_counts"]["delivery_fs"], delivery)
+    _forget(counts_of(ledger, "delivery"), delivery)
+    _forget(ledger["latency_counts"]["to_guest_fs"], ledger["to_guest"])
+    for name in PART_FIELDS:
+        ledger["part_sums"][name] = 0
+    for name in OF_LEDGERS:
+        _forget_latency(ledger, name, ledger[name])
+    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
+        _forget(ledger["histogram"][row], latency)
+    flows["latency"] = 0
+
+
+def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
+    _forget(counts_of(ledger, name), latency)
+    latency["n"], latency["sum_fs"] = 0, 0
+
+
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
-    flows = nic["ledger"]["flow"][: len(book.flows)]
-    _forget(nic["ledger"]["sampled_parts"], nic.ledger.to_guest)
-    delivery = latency_of(nic, book, OF_ALL_FLOWS)
-    _forget(nic["ledger"]["latency_counts"]["delivery_fs"], delivery)
-    _forget(counts_of(nic["ledger"], "delivery"), delivery)
-    _forget(nic["ledger"]["latency_counts"]["to_guest_fs"], nic.ledger.to_guest)
-    for name in PART_FIELDS:
-        nic.ledger.part_sums[name] = 0
-    for name, path in LATENCIES.items():
-        if name == OF_ALL_FLOWS:
-            continue
-        latency = in_state(nic, path)
-        _forget(counts_of(nic["ledger"], name), latency)
-        latency.n = 0
-        latency.sum_fs = 0
-    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
-        _forget(nic["ledger"]["histogram"][row], latency)
-    nic["ledger"]["flow"]["latency"][: len(book.flows)] = 0
+    begin_ledger(nic["ledger"], book)
+    _forget_latency(nic["ledger"], "mac.wait", nic["mac"]["wait"])
     for path in GAUGES.values():
         gauge = in_state(nic, path)
         gauge.highest = gauge.level
@@ -147,12 +154,16 @@ def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
     if name != OF_ALL_FLOWS:
         return np.array(in_state(nic, LATENCIES[name]))
+    return _of_flows(nic["ledger"]["flow"][: len(book.flows)])
+
+
+def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the latency of all flows together."""
     found = np.zeros((), layout.LATENCY)
-    flows = nic["ledger"]["flow"]["latency"][: len(book.flows)]
-    flows = flows[flows["n"] > 0]
-    if len(flows):
-        found["n"], found["sum_fs"] = flows["n"].sum(), flows["sum_fs"].sum()
-        found["lowest_fs"], found["highest_fs"] = flows["lowest_fs"].min(), flows["highest_fs"].max()
+    latencies = flows["latency"][flows["latency"]["n"] > 0]
+    if len(latencies):
+        found["n"], found["sum_fs"] = latencies["n"].sum(), latencies["sum_fs"].sum()
+        found["lowest_fs"], found["highest_fs"] = latencies["lowest_fs"].min(), latencies["highest_fs"].max()
     return found
 
 

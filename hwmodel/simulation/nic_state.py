@@ -58,7 +58,7 @@ def build_state(config: Config, seed: int) -> State:
 
 
 def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
-    """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among several."""
+    """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among all."""
     _be_idle(nic)
     _fill_link(nic, config)
     _fill_host(nic, config, seed, server)

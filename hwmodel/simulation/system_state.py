@@ -51,7 +51,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     if len(parts) > MAX_SERVERS:
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     servers = layout.fresh_state(len(parts))
-    book = FlowBook()
+    book = FlowBook(sent_header_bytes=[len(template.header) for template in workload.templates])
     adapters = []
     for index, (name, part) in enumerate(parts):
         check_workload(part, workload)

@@ -48,7 +48,7 @@ class Way:
 
 @dataclass
 class Hop:
-    """Hold what the bridge does with a header on a logical port: ways by which it can reach one, and those of a flood."""
+    """Hold what the bridge does with a header on a logical port: ways to each other one, and those of a flood."""
 
     logical_port: int
     reason: DropReason = DropReason.NONE
@@ -81,7 +81,7 @@ class Inside:
 
 
 class Topology:
-    """Find all hops of a workload's headers; `hops`, and `addresses` in the order of their numbers, are the bridge's."""
+    """Find all hops of a workload's headers; `hops`, and `addresses` by their numbers, are the bridge's."""
 
     def __init__(
         self, bridge: Bridge, ports: Sequence[PhysicalPort], adapters: Sequence[AdapterHeaders], book: FlowBook
@@ -118,7 +118,7 @@ class Topology:
                         template.target,
                         template.header,
                         is_for_group=_is_for_group(template.header),
-                    )  # fmt: skip
+                    )
                 )
         for server, arrivals in by_server.items():
             for departure in self.adapters[server].enter(arrivals):
@@ -150,7 +150,7 @@ class Topology:
         record.n_copies = 1
         record.policer = -1
         record.longest_bytes = layout.NEVER
-        record.first_copy = self.book.add_copy(template.header, 0, UPLINK)
+        record.first_copy = self.book.add_copy(template.header, UPLINK)
         is_group = _is_for_group(template.header)
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)
         kind = nic.traffic.copy_kind[record.first_copy]
@@ -180,12 +180,13 @@ class Topology:
         has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
         vlan = parsed.c_tag.vid if parsed.c_tag is not None and has_vid else logical.native_vlan
         pcp, dei = _priority_of(parsed)
-        if parsed.destination & RESERVED_MASK == RESERVED_BLOCK:
-            return Hop(logical.number, DropReason.CONTROL_FRAME)
         if vlan is None or vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
         hop = Hop(logical.number, source=self._address(parsed.source, vlan))
+        if parsed.destination & RESERVED_MASK == RESERVED_BLOCK:
+            hop.reason = DropReason.CONTROL_FRAME
+            return hop
         inside = self._ask_policy(inside, hop)
         if hop.reason != DropReason.NONE:
             return hop
@@ -263,12 +264,12 @@ class Topology:
         """Return the one way of a group to all interfaces of a port that take it, none where none does."""
         assert port.server is not None
         adapter = self.adapters[port.server]
+        enabled = [station for station in adapter.switch.ports if station.enabled]
         kind = "broadcast" if inside.parsed.destination == (1 << 48) - 1 else "multicast"
         members = [
             logical
-            for logical, station in zip(port.logical, adapter.switch.ports, strict=True)
+            for logical, station in zip(port.logical, enabled, strict=True)
             if inside.vlan in logical.vlans
-            and station.enabled
             and (kind in station.accept or inside.parsed.destination in station.groups or station.promiscuous)
         ]
         if not [each for each in members if each.number != own.number]:
@@ -287,7 +288,7 @@ class Topology:
         port = self.ports[to.port]
         delta_bytes = len(header) - inside.n_bytes
         if port.server is None:
-            return Way(to.number, to.port, self._outside(inside, header, delta_bytes), delta_bytes)
+            return Way(to.number, to.port, self._outside(inside, header), delta_bytes)
         key = (port.server, header, inside.sender, inside.target)
         if key not in self._onward:
             number = self.n_templates
@@ -302,12 +303,11 @@ class Topology:
             self._waiting.setdefault(port.server, []).append(arrival)
         return Way(to.number, to.port, self._onward[key], delta_bytes)
 
-
-    def _outside(self, inside: Inside, header: bytes, delta_bytes: int) -> int:
+    def _outside(self, inside: Inside, header: bytes) -> int:
         """Return the kind of a copy that leaves for stations outside."""
         key = (OUTSIDE, header, inside.sender, inside.target)
         if key not in self._onward:
-            kind = self.book.add_copy(header, delta_bytes, UPLINK)
+            kind = self.book.add_copy(header, UPLINK)
             self._onward[key] = kind
             self.outside_flows[kind] = self.book.flow(inside.sender, OUTSIDE_NAME)
         return self._onward[key]

@@ -36,7 +36,10 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     Raises InputError where the workload or the switch's tables are larger than the state.
     """
     check_workload(config, workload)
-    book = FlowBook(port_numbers=port_numbers(config.switch))
+    book = FlowBook(
+        port_numbers=port_numbers(config.switch),
+        sent_header_bytes=[len(template.header) for template in workload.templates],
+    )
     _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
     enter_sources(nic, port_numbers(config.switch), workload, seed)
     give_histograms(nic.ledger, port_numbers(config.switch), book)

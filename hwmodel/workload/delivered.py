@@ -29,8 +29,8 @@ class Deliveries:
     """Hold n deliveries, in the order in which they are to be written; all arrays have shape (n,).
 
     `at_fs` int64: when the frame was delivered. `template`, `frame_bytes` int32: its header and its length with FCS, as
-    its sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: the
-    position of its header in the list that goes with it. `egress_port` int32: the number of the port it left by.
+    its sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32:
+    the position of its header in the list that goes with it. `egress_port` int32: the number of the port it left by.
     """
 
     at_fs: I64
@@ -57,9 +57,10 @@ def write_delivered(
     """Write deliveries to a capture file, piece by piece, and return how many.
 
     A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header and bytes that count
-    0, 1, 2; either with the header of its copy, from `copy_headers`. Frames leave the switch unpadded and without FCS. Times are cut to nanoseconds.
-    `ports` keeps the deliveries at these egress ports alone. The file appears only when all is written. Raises
-    InputError where a file cannot be made or read, RunError where `replayed` has changed or writing fails.
+    0, 1, 2; either with the header of its copy, from `copy_headers`. Frames leave the switch unpadded and without FCS.
+    Times are cut to nanoseconds. `ports` keeps the deliveries at these egress ports alone. The file appears only when
+    all is written. Raises InputError where a file cannot be made or read, RunError where `replayed` has changed or
+    writing fails.
     """
     pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
     with _FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:

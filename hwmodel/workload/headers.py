@@ -103,7 +103,7 @@ class HeaderBook:
         return tags
 
     def _tags_from_outside(self, target: str) -> list[Tag]:
-        """Return the tags with which frames come to the bridge from outside: the adapters' own are the bridge's work."""
+        """Return the tags of frames that come to the bridge from outside: the adapters' own are the bridge's work."""
         assert self._bridge is not None
         native = self._bridge.ports["outside"].native_vlan
         vlan = native if target in (BROADCAST, MULTICAST) else self._ports[target].port_vlan
