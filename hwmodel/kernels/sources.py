@@ -138,6 +138,7 @@ def count_offered(ledger, template):
 @kernel
 def feed_guest(nic, now_fs, function_number):
     """Queue posts for all frames that a function's sources have and its rings can take."""
+    ledger = nic.ledger
     function = nic.function[function_number]
     limits = nic.limits
     n_posts = 0
@@ -157,7 +158,7 @@ def feed_guest(nic, now_fs, function_number):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
             nic.traffic.n_full += 1
             break
-        count_offered(nic.ledger, nic.traffic.template[source.pending_template])
+        count_offered(ledger, nic.traffic.template[source.pending_template])
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
@@ -167,9 +168,9 @@ def feed_guest(nic, now_fs, function_number):
             n_posts += 1
             n_reserved += 1
         else:
-            nic.ledger.counters.dropped += 1
-            nic.ledger.counters.drops[TX_RING_FULL] += 1
-            nic.ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
+            ledger.counters.dropped += 1
+            ledger.counters.drops[TX_RING_FULL] += 1
+            ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
         source.pending = 0
         if not is_closed(source):
             schedule_next(nic.traffic, source)
@@ -178,8 +179,8 @@ def feed_guest(nic, now_fs, function_number):
     if n_posts > 0:
         add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
-        change(nic.ledger.tx_ring, now_fs, n_reserved)
-    set_stalled(nic.ledger.stalls.tx_ring, now_fs, nic.traffic.n_full > 0)
+        change(ledger.tx_ring, now_fs, n_reserved)
+    set_stalled(ledger.stalls.tx_ring, now_fs, nic.traffic.n_full > 0)
 
 
 @kernel

@@ -91,11 +91,12 @@ def move_local_copies(nic, now_fs):
 @inlined
 def make_copy(nic, now_fs, frame, number, group, journey):
     """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
+    ledger = nic.ledger
     kind = nic.traffic.copy_kind[number]
     if kind.is_mirrored:
-        nic.ledger.counters.mirrored_made += 1
+        ledger.counters.mirrored_made += 1
     else:
-        nic.ledger.counters.copies_made += 1
+        ledger.counters.copies_made += 1
     fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
@@ -103,12 +104,12 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     copy.copy_kind = number
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
-    stamp_switched(nic.ledger, now_fs, journey, number)
+    stamp_switched(ledger, now_fs, journey, number)
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
     if group >= 0 and kind.flow >= 0 and nic.traffic.template[frame.template].flow < 0:  # else counted with the frame
-        nic.ledger.flow[kind.flow].offered += 1
+        ledger.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
-        nic.ledger.counters.wire_copies += 1
+        ledger.counters.wire_copies += 1
         send(nic, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
@@ -124,13 +125,14 @@ def make_copy(nic, now_fs, frame, number, group, journey):
 @kernel
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
-    nic.ledger.counters.dropped += 1
-    nic.ledger.counters.drops[reason] += 1
-    journey_lost(nic.ledger, now_fs, frame.journey)
+    ledger = nic.ledger
+    ledger.counters.dropped += 1
+    ledger.counters.drops[reason] += 1
+    journey_lost(ledger, now_fs, frame.journey)
     if template.flow >= 0:
-        nic.ledger.flow[template.flow].dropped += 1
+        ledger.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
-        nic.ledger.counters.function_drops[template.function, reason] += 1
+        ledger.counters.function_drops[template.function, reason] += 1
         if n_mirrored == 0:
             change(nic.tx_buffer, now_fs, -frame.n_bytes)
             nic.reads_due = 1
