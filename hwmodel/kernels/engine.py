@@ -296,10 +296,11 @@ def run(state, until_fs, n_events):
     """
     nic = state[0]
     clock = nic.clock
+    ledger = nic.ledger
     now_fs = clock.now_fs
     left = n_events
     until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
-    nic.ledger.is_stopping = 0
+    ledger.is_stopping = 0
     if clock.has_started == 0:
         begin_all(nic)
     while True:
@@ -312,20 +313,20 @@ def run(state, until_fs, n_events):
                 if nic.moves_due:
                     continue
                 at_fs = min(elsewhere_fs, first_of_links(clock))  # TLPs that start lead to nothing else
-            if at_fs > until_fs or left <= 0 or nic.ledger.is_stopping or nic.ledger.overflow or clock.overflow:
+            if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
                 break
             now_fs = at_fs
         handle(nic, now_fs)
         left -= 1
-    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else now_fs
+    has_passed_fs = until_fs if until_fs < at_fs < NEVER and ledger.is_stopping == 0 else now_fs
     catch_up(nic, has_passed_fs + 1)
-    fold(nic.ledger)
+    fold(ledger)
     clock.n_events += n_events - left
     clock.now_fs = now_fs
-    if clock.overflow or nic.ledger.overflow:
+    if clock.overflow or ledger.overflow:
         return OVERFLOW
-    if nic.ledger.is_stopping:
-        return nic.ledger.is_stopping
+    if ledger.is_stopping:
+        return ledger.is_stopping
     if at_fs >= NEVER:
         return IDLE
     if at_fs > until_fs:

@@ -31,19 +31,20 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
 
     Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
     """
-    offset = nic.host.buffer_offset_bytes
-    in_buffer = nic.host.buffer_bytes - offset
+    host = nic.host
+    offset = host.buffer_offset_bytes
+    in_buffer = host.buffer_bytes - offset
     left = n_bytes
     address = offset
     position = first_descriptor
     if nic.pcie.has_iotlb:
-        address += buffer_address(nic.host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+        address += buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     while left > in_buffer:
         post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
         if nic.pcie.has_iotlb:
             position += 1
-            address = offset + buffer_address(nic.host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+            address = offset + buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 

@@ -260,8 +260,9 @@ def frame_in(nic, now_fs, grant):
 @kernel
 def line_done(nic, now_fs):
     """Take in a frame whose last byte has come from the wire."""
+    ledger = nic.ledger
     frame = take_from_line(nic)
-    frame.journey = journey_from_wire(nic.ledger, now_fs, frame.template, frame.index)
-    nic.ledger.counters.from_wire += 1
-    count_offered(nic.ledger, nic.traffic.template[frame.template])
+    frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
+    ledger.counters.from_wire += 1
+    count_offered(ledger, nic.traffic.template[frame.template])
     into_pipeline(nic, now_fs, frame)
