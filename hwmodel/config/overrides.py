@@ -54,9 +54,9 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Say where a value was written: all of it in one place, or each part of it in its own, at `path` of a document.
+    """Say where a key was written: with its value in one place, or, each part in its own, at `path` of a document.
 
-    `prefix`: the words before its key in messages.
+    `prefix`: the words before the key in messages.
     """
 
     place: Place
@@ -69,7 +69,7 @@ class _Origin:
         if self.written is None:
             return self
         path = (*self.path, key)
-        return replace(self, place=self.written.place_of(path), path=path)
+        return replace(self, place=self.written.place_of(path, key=True), path=path)
 
     def mark(self, document: Document, path: KeyPath, value: object) -> None:
         """Record in a document that its value at `path`, with everything in it, was written here."""
