@@ -81,10 +81,17 @@ def test_the_entry_all_of_a_set_holds_for_that_server():
 
 
 def test_stations_are_in_the_order_of_servers_then_ports():
-    config = load("nic: {vfs: 2}\nservers: [{name: z}, {name: a, set: {switch.ports.vf0.enabled: false}}]\nworkload: {pattern: ring}")
+    servers = "servers: [{name: z}, {name: a, set: {switch.ports.vf0.enabled: false}}]\n"
+    config = load(f"nic: {{vfs: 2}}\n{servers}workload: {{pattern: ring}}")
     assert list(stations_in_use(servers_of(config))) == ["z.vf0", "z.vf1", "a.vf1"]
     names = ["a.vf1", "z.vf10", "uplink", "a.pf", "z.vf9"]
-    assert sorted(names, key=lambda name: port_order(name, ["z", "a"])) == ["uplink", "z.vf9", "z.vf10", "a.pf", "a.vf1"]
+    assert sorted(names, key=lambda name: port_order(name, ["z", "a"])) == [
+        "uplink",
+        "z.vf9",
+        "z.vf10",
+        "a.pf",
+        "a.vf1",
+    ]
 
 
 def test_the_law_of_zipf_goes_by_servers_then_ports():
@@ -155,7 +162,8 @@ def test_how_a_set_is_typed_does_not_change_the_hash():
 
 CHANGES = st.fixed_dictionaries({}, optional={
     "pcie.lanes": st.sampled_from([1, 4, 16]),
-    "nic": st.fixed_dictionaries({}, optional={"vfs": st.sampled_from([2, 4, 6]), "preset": st.sampled_from(["82576", None])}),
+    "nic.vfs": st.sampled_from([2, 4, 6]),
+    "nic": st.fixed_dictionaries({}, optional={"preset": st.sampled_from(["82576", None]), "tx_ring": st.just(256)}),
     "driver.preset": st.sampled_from(["kernel", "dpdk", None]),
     "host": st.sampled_from([{"iotlb": None}, {"iotlb": {"entries": 2, "miss": "1ns"}}, {"cores": 1}, None]),
     "switch.s_channels": st.sampled_from([{1: "veb"}, {1: "vepa", 20: "veb"}]),
@@ -179,7 +187,9 @@ def test_the_resolved_form_is_the_same_system(changes, has_table):
     assert again == config
     assert again.resolved() == config.resolved()
     assert servers_of(again) == servers_of(config)
-    assert load(str(config.resolved()).replace("None", "null").replace("True", "true").replace("False", "false")) == again
+    assert (
+        load(str(config.resolved()).replace("None", "null").replace("True", "true").replace("False", "false")) == again
+    )
 
 
 def test_what_is_compared_with_has_the_same_servers():
@@ -195,7 +205,8 @@ REFUSED = [
     ("servers: [{name: vf3}, {name: all}, {name: a.b}]", [
         "c.yaml:1:18: servers.vf3.name: vf3 has a meaning of its own and is no name of a server",
         "c.yaml:1:31: servers.all.name: all has a meaning of its own and is no name of a server",
-        "c.yaml:1:44: servers.a.b.name: 'a.b' is not the name of a server; letters, digits, - and _, a letter first, 32 "
+        "c.yaml:1:44: servers.a.b.name: 'a.b' is not the name of a server; letters, digits, - and _, a letter first, "
+        "32 "
         "at most",
     ]),
     ("servers: {a: {}}", ["c.yaml:1:10: servers: a mapping is not a list; write it like [{name: a}, {name: b}]"]),
@@ -240,7 +251,8 @@ REFUSED = [
       "limit)"]),
     ("nic: {vfs: 64}\nservers: [{name: a}, {name: b, set: {nic.vfs: 2}}, {name: c}]",
      ["c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit) (server a)",
-      "c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit) (server c)"]),
+      "c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit) (server "
+      "c)"]),
     ("nic: {vfs: 64}\nservers: [{name: a}, {name: b}]",
      ["c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)"]),
     ("pcie: {lanes: 3}\nservers: [{name: a}, {name: b}]",
@@ -257,10 +269,11 @@ REFUSED = [
         "c.yaml:3:69: workload.flows.2.0: there are servers, and each has a vf0 of its own (did you mean a.vf0?)",
         "c.yaml:3:90: workload.flows.3.1: there is no b.vf2; nic.vfs of b is 2, b.vf0 to b.vf1",
     ]),
-    (TWO + "workload: {pattern: incast, incast_to: vf0, load: 1, weights: {c.vf0: 1}, external: {rate: 1Mbps, to: [pf]}}", [
+    (TWO + "workload: {pattern: incast, incast_to: vf0, load: 1, weights: {c.vf0: 1},\n"
+     "external: {rate: 1Mbps, to: [pf]}}", [
         "c.yaml:3:40: workload.incast_to: there are servers, and each has a vf0 of its own (did you mean a.vf0?)",
         "c.yaml:3:71: workload.weights.c.vf0: there is no server c; there are a, b",
-        "c.yaml:3:104: workload.external.to.0: there are servers, and each has a pf of its own (did you mean a.pf?)",
+        "c.yaml:4:30: workload.external.to.0: there are servers, and each has a pf of its own (did you mean a.pf?)",
     ]),
     ("workload: {pattern: flows, flows: [[a.vf0, vf1]]}",
      ["c.yaml:1:37: workload.flows.0.0: there is no server a; without servers it is vf0 (did you mean vf0?)"]),
@@ -277,7 +290,8 @@ REFUSED = [
       "3 more (--set switch.ports.all.max_frame=9000B)"]),
     ("switch: {ports: [{name: all, max_frame: 9018B}], queue_bytes: 32KiB}\nworkload: {frame_bytes: 9000}\n"
      "servers: [{name: a}, {name: b, set: {switch.ports.vf1.max_frame: 1518B}}]",
-     ["c.yaml:3:66: servers.b.set.switch.ports.vf1.max_frame: frames of 9000 B would all drop as OVERSIZE: max_frame is "
+     ["c.yaml:3:66: servers.b.set.switch.ports.vf1.max_frame: frames of 9000 B would all drop as OVERSIZE: max_frame "
+      "is "
       "1518B at b.vf1 (--set servers.b.set.switch.ports.vf1.max_frame=9000B)"]),
 ]  # fmt: skip
 
@@ -288,7 +302,9 @@ def test_what_is_wrong_with_servers_is_said_at_its_place(text, lines):
 
 
 def test_an_override_of_a_server_that_is_not_there():
-    assert complaints("{}", ["servers.b.set.pcie.lanes=4"])[0].startswith("--set servers.b.set.pcie.lanes=4: servers.b: ")
+    assert complaints("{}", ["servers.b.set.pcie.lanes=4"])[0].startswith(
+        "--set servers.b.set.pcie.lanes=4: servers.b: "
+    )
     assert complaints(TWO, ["servers.b.set.pcie.lanes=3"]) == [
         "--set servers.b.set.pcie.lanes=3: servers.b.set.pcie.lanes: 3 is not one of 1, 2, 4, 8, 12, 16, 32"
     ]

@@ -14,6 +14,7 @@ from .document import Document, KeyPath, Place, Problem, parse_document
 from .model import model_at
 
 _LISTS = (("switch", "ports"), ("servers",))  # whose entries go by their names
+_WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
 Overrides = Mapping[str, object] | Iterable[str]
 
 
@@ -131,7 +132,10 @@ def plain_data(value: object) -> Any:
 
 
 def _apply(document: Document, key: str, value: object, origin: Document, number: int) -> None:
-    _apply_steps(document, tuple(key.split(".")), value, _Origin(Place(number, 0, 0, origin.source)))
+    steps = tuple(key.split("."))
+    if steps[:2] == _WEIGHTS and len(steps) > 3:
+        steps = (*_WEIGHTS, ".".join(steps[2:]))
+    _apply_steps(document, steps, value, _Origin(Place(number, 0, 0, origin.source)))
 
 
 def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> None:
