@@ -8,6 +8,8 @@ entries; `head` and `tail` count up for ever and are masked at the access.
 from __future__ import annotations
 
 import mmap
+import platform
+import sys
 
 import numpy as np
 
@@ -124,7 +126,9 @@ from .traffic_layout import (  # noqa: F401
     TRAFFIC,
 )
 
-NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)  # Linux; elsewhere memory is set aside as the system sees fit
+# Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
+# sees fit for memory that is never touched.
+NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
 
 # Capacities.
 MAX_QUEUES = 1024  # Tx or Rx rings
