@@ -261,7 +261,12 @@ SERVER = record(
 
 
 def zeros(n: int, dtype: np.dtype) -> np.ndarray:
-    """Return a record array of zeros; its memory is taken only as it is written, and none is set aside for it."""
+    """Return a record array of zeros; its memory is taken only as it is written, and none is set aside for several.
+
+    One alone lies in large pages, where the system has them, which is quicker; several would take too much memory.
+    """
+    if n == 1:
+        return np.zeros(1, dtype).view(np.recarray)
     memory = mmap.mmap(-1, max(1, n) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
     return np.frombuffer(memory, dtype, count=n).view(np.recarray)
 
