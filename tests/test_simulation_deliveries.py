@@ -91,13 +91,13 @@ def test_an_interrupt_leaves_what_was_there(tmp_path):
 def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
     """The copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
     nic = build_state(config_of(), seed=1)[0]
-    book = FlowBook(egress_ports=[2, 3], delta_bytes=[0, 4])
+    book = FlowBook(headers=[bytes(14), bytes(18)], egress_ports=[2, 3], sent_header_bytes=[14] * 9)
     nic.ledger.log.n = 2
     for i, (at_fs, index, template, copy_kind, n_bytes) in enumerate(((50, -1, 7, 1, 104), (60, 3, 8, 0, 60))):
         entry = nic.ledger.log.entry[i]
         entry.at_fs, entry.index, entry.template = at_fs, index, template
         entry.copy_kind, entry.n_bytes = copy_kind, n_bytes
-    taken = take_log(nic, book)
+    taken = take_log([nic.ledger], [book])
     assert taken.at_fs.tolist() == [50, 60]
     assert taken.record.tolist() == [-1, 3]
     assert taken.template.tolist() == [7, 8]
@@ -114,11 +114,11 @@ def test_a_full_log_is_taken_in_pieces(tmp_path, monkeypatch):
     path = tmp_path / "out.pcap"
     taken = []
 
-    def note(nic, book):
-        taken.append(int(nic.ledger.log.n))
-        return take_log(nic, book)
+    def note(ledgers, books):
+        taken.extend(int(ledger.log.n) for ledger in ledgers)
+        return take_log(ledgers, books)
 
-    monkeypatch.setattr("hwmodel.simulation.run.take_log", note)
+    monkeypatch.setattr("hwmodel.simulation.machine.take_log", note)
     result = simulate(config_of(run={"duration": "25ms"}), pcap_path=str(path))
     assert result.totals.copies_delivered == sum(taken) > layout.LOG_CAP // 2
     assert len(taken) > 1

@@ -16,7 +16,6 @@ from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.templates import decide_templates
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.compile_entry import signature
-from hwmodel.simulation.deliveries import take_log
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.simulation.measurement import take_snapshot
@@ -106,7 +105,7 @@ def test_the_log_gives_each_delivery_once():
     assert sum(len(piece) for piece in pieces) == int(run.state[0].ledger.counters.copies_delivered) > 0
     times = np.concatenate([piece.at_fs for piece in pieces])
     assert (np.diff(times) >= 0).all() and set(np.concatenate([p.frame_bytes for p in pieces])) == {512}
-    assert len(take_log(run.state[0], run.book)) == 0
+    assert len(run.machine.take_log()) == 0
 
 
 def test_progress_comes_and_ends_at_the_whole():
@@ -129,7 +128,7 @@ def test_an_automatic_window_ends_right_behind_a_delivery_of_the_busiest_flow():
     assert run.busiest_flow().delivered == delivered
     # The window holds whole batches of 32 frames, at whose end the run stands.
     assert (run.end.flows["delivered"][1] - run.start.flows["delivered"][1]) % 32 == 0
-    assert nic.ledger.flow[1].stop_at == layout.NEVER
+    assert nic.ledger.flow[1].stop_at == 0
     for _ in run.to_next_delivery(run.busiest_flow(), 10**12):
         pass
     assert nic.ledger.flow[1].delivered == delivered + 32
