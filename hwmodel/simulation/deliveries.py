@@ -1,8 +1,7 @@
-"""The kernels' logs of deliveries, as the arrays that the pcap writer takes."""
+"""The entries of the kernels' log of deliveries, as the arrays that the pcap writer takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,21 @@ from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.delivered import Deliveries
 
 
-def take_log(ledgers: Sequence[Any], book: FlowBook) -> Deliveries:
-    """Return what the logs hold, in time order, and empty them."""
-    entries = np.concatenate([ledger["log"]["entry"][: int(ledger.log.n)] for ledger in ledgers])
-    if len(ledgers) > 1:
-        entries = entries[np.argsort(entries["at_fs"], kind="stable")]
-    for ledger in ledgers:
-        ledger.log.n = 0
+def deliveries_of(entries: Any, book: FlowBook) -> Deliveries:
+    """Return the deliveries that an array of the log's entries tells of."""
     copies, templates = entries["copy_kind"], entries["template"]
     copy_bytes = np.array([len(header) for header in book.headers], np.int32)
     sent_bytes = np.array(book.sent_header_bytes, np.int32)
-    # A frame has lost and won nothing but tags since it was sent.
-    frame_bytes = entries["n_bytes"] - copy_bytes[copies] + sent_bytes[templates] + FCS_BYTES
     return Deliveries(
         at_fs=entries["at_fs"],
         template=templates,
-        frame_bytes=frame_bytes.astype(np.int32),
+        frame_bytes=frame_bytes_as_sent(entries["n_bytes"], copy_bytes[copies], sent_bytes[templates]),
         record=entries["index"],
         copy_kind=copies,
         egress_port=np.array(book.egress_ports, np.int32)[copies],
     )
+
+
+def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any) -> Any:
+    """Return frames' lengths with FCS as they were sent: they have lost and won nothing but tags since."""
+    return (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)
