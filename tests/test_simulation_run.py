@@ -16,7 +16,6 @@ from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.templates import decide_templates
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.compile_entry import signature
-from hwmodel.simulation.deliveries import take_log
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.simulation.measurement import take_snapshot
@@ -101,12 +100,12 @@ def test_the_result_is_made_of_the_window():
 def test_the_log_gives_each_delivery_once():
     config = config_from_mapping(SMALL)
     run = Run(config, build_workload(config), lambda _share, _text: None)
-    run.state[0].ledger.log.enabled = 1
+    run.machine.log_deliveries()
     pieces = list(run.pieces())
     assert sum(len(piece) for piece in pieces) == int(run.state[0].ledger.counters.copies_delivered) > 0
     times = np.concatenate([piece.at_fs for piece in pieces])
     assert (np.diff(times) >= 0).all() and set(np.concatenate([p.frame_bytes for p in pieces])) == {512}
-    assert len(take_log(run.state[0], run.book)) == 0
+    assert not run.machine.has_logged()
 
 
 def test_progress_comes_and_ends_at_the_whole():
