@@ -22,7 +22,7 @@ ALL_VLANS = range(1, 4095)
 OUTER_TYPES = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
 # Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
 FIRST_VIF_LIST, LAST_VIF_LIST = 8192, 16383
-FIRST_LIST_ECID = 0x1000
+FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that bridges without extended E-CIDs read
 
 
 @dataclass(frozen=True)
