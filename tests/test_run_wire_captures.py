@@ -221,8 +221,10 @@ def test_captures_of_several_servers_do_not_depend_on_how_the_run_is_cut(tmp_pat
     assert figures(again) == figures(result) == figures(simulate(config))
 
 
-def test_a_full_log_changes_nothing(tmp_path):
+def test_a_full_log_changes_nothing(tmp_path, monkeypatch):
     """More passes the wires in one call of the kernel than the log holds; each frame out is in the capture."""
+    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 10**9)
+    monkeypatch.setattr("hwmodel.simulation.run.MARKS", 1)
     flows = [["a.vf0", "b.vf0", None], ["b.vf0", "a.vf0", None]]
     config = config_from_mapping(
         {

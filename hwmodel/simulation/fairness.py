@@ -25,8 +25,7 @@ def fairness(
     Senders that keep their rings full are compared by their delivered rates; where there are none, all are compared by
     the share of their own demand that was delivered: demand that differs, and is served in full, is fair. Demand is
     what came due in the window, so that it counts too where it waits for a slot of the ring; a burst of each flow,
-    which the end of the window may cut off, does not count as refused. `servers`: of each of
-    several.
+    which the end of the window may cut off, does not count as refused. `servers`: names and spans of each of several.
     """
     if not span.gives_rates:
         return None
