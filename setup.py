@@ -1,4 +1,4 @@
-"""Put the configurations of configs/ into the wheel, where `hwmodel run NAME` finds them; pyproject.toml has the rest."""
+"""Put the configurations of configs/ into the wheel, for `hwmodel run NAME` to find; pyproject.toml has the rest."""
 
 from pathlib import Path
 from shutil import copyfile

@@ -8,10 +8,12 @@ from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.kernels.ledger_layout import DELIVERY_LOG
 from hwmodel.simulation import simulate
-from hwmodel.simulation.deliveries import take_log
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.deliveries import deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.logs import MergedLog
+from hwmodel.simulation.machine import Machine
 from tests.simulation_cases import config_of
 
 FLOWS = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf1", "uplink", "500Mbps"]], "arrivals": "periodic"}
@@ -88,37 +90,56 @@ def test_an_interrupt_leaves_what_was_there(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
-    """The copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
-    nic = build_state(config_of(), seed=1)[0]
-    book = FlowBook(headers=[bytes(14), bytes(18)], egress_ports=[2, 3], sent_header_bytes=[14] * 9)
-    nic.ledger.log.n = 2
-    for i, (at_fs, index, template, copy_kind, n_bytes) in enumerate(((50, -1, 7, 1, 104), (60, 3, 8, 0, 60))):
-        entry = nic.ledger.log.entry[i]
+def log_of(*entries):
+    """Return a log that holds entries (at_fs, index, template, copy_kind, n_bytes)."""
+    log = layout.zeros(1, DELIVERY_LOG)[0]
+    for place, (at_fs, index, template, copy_kind, n_bytes) in enumerate(entries):
+        entry = log.entry[place]
         entry.at_fs, entry.index, entry.template = at_fs, index, template
         entry.copy_kind, entry.n_bytes = copy_kind, n_bytes
-    taken = take_log([nic.ledger], [book])
+    log.n = len(entries)
+    return log
+
+
+def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
+    """The first copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
+    log = log_of((50, -1, 1, 1, 104), (60, 3, 0, 0, 60))
+    book = FlowBook(egress_ports=[2, 3], headers=[bytes(14), bytes(18)], sent_header_bytes=[14, 14])
+    taken = deliveries_of(MergedLog([log]).take(60), [book])
     assert taken.at_fs.tolist() == [50, 60]
     assert taken.record.tolist() == [-1, 3]
-    assert taken.template.tolist() == [7, 8]
+    assert taken.template.tolist() == [1, 0]
     assert taken.copy_kind.tolist() == [1, 0]
     assert taken.frame_bytes.tolist() == [104, 64]
     assert taken.egress_port.tolist() == [3, 2]
-    assert nic.ledger.log.n == 0
-    nic.ledger.log.entry[0].at_fs = 99  # the log goes on, what was taken stays
+    assert log.n == 0
+    log.entry[0].at_fs = 99  # the log goes on, what was taken stays
     assert taken.at_fs.tolist() == [50, 60]
+
+
+def test_of_logs_at_different_times_what_could_come_too_early_is_held_back():
+    """The first log is full at 30, where the second has come to 90; of one time the first log's entries come first."""
+    behind, ahead = log_of((10, 0, 0, 0, 60), (30, 1, 0, 0, 60)), log_of((20, 2, 0, 0, 60), (40, 3, 0, 0, 60))
+    merged = MergedLog([behind, ahead])
+    assert merged.take(30)["index"].tolist() == [0, 2, 1]
+    assert merged.has_entries()
+    assert len(merged.take(35)) == 0
+    behind.entry[0].at_fs, behind.entry[0].index, behind.n = 40, 4, 1
+    assert merged.take(90)["index"].tolist() == [4, 3]
+    assert not merged.has_entries()
 
 
 def test_a_full_log_is_taken_in_pieces(tmp_path, monkeypatch):
     """More deliveries than the log holds at once."""
     path = tmp_path / "out.pcap"
     taken = []
+    take_log = Machine.take_log
 
-    def note(ledgers, books):
-        taken.extend(int(ledger.log.n) for ledger in ledgers)
-        return take_log(ledgers, books)
+    def note(machine):
+        taken.append(int(machine.servers[0].nic.ledger.log.n))
+        return take_log(machine)
 
-    monkeypatch.setattr("hwmodel.simulation.machine.take_log", note)
+    monkeypatch.setattr(Machine, "take_log", note)
     result = simulate(config_of(run={"duration": "25ms"}), pcap_path=str(path))
     assert result.totals.copies_delivered == sum(taken) > layout.LOG_CAP // 2
     assert len(taken) > 1

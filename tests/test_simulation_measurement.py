@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.kernels import engine, layout
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of

@@ -100,12 +100,12 @@ def test_the_result_is_made_of_the_window():
 def test_the_log_gives_each_delivery_once():
     config = config_from_mapping(SMALL)
     run = Run(config, build_workload(config), lambda _share, _text: None)
-    run.state[0].ledger.log.enabled = 1
+    run.machine.log_deliveries()
     pieces = list(run.pieces())
     assert sum(len(piece) for piece in pieces) == int(run.state[0].ledger.counters.copies_delivered) > 0
     times = np.concatenate([piece.at_fs for piece in pieces])
     assert (np.diff(times) >= 0).all() and set(np.concatenate([p.frame_bytes for p in pieces])) == {512}
-    assert len(run.machine.take_log()) == 0
+    assert not run.machine.has_logged()
 
 
 def test_progress_comes_and_ends_at_the_whole():

@@ -10,8 +10,8 @@ from scapy.utils import PcapWriter as ScapyWriter
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.decided import is_complete
+from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of

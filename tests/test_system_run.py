@@ -13,7 +13,7 @@ WIDE = {
     "pcie": {"generation": 3, "lanes": 8},
     "nic": {"vfs": 4},
     "driver": {"preset": "dpdk"},
-    "run": {"warmup": "1ms", "duration": "2ms"},
+    "run": {"warmup": "1ms", "duration": "20ms"},
 }
 ON_CHANNEL = {"mode": "multichannel", "s_channels": {10: "vepa"}, "ports": [{"name": "all", "s_channel": 10}]}
 LEARNING, CONTROLLING = {"kind": "learning"}, {"kind": "controlling"}

@@ -110,6 +110,13 @@ def _whole_number(text: str, least: int, most: int) -> int:
     return int(text)
 
 
+def _hop(text: str) -> tuple[str, str]:
+    name, has_file, path = text.partition("=")
+    if not (name and has_file):
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not NAME=FILE, like uplink=up.pcapng")
+    return name, path
+
+
 def _time_fs(text: str) -> int:
     try:
         return parse_time_fs(text)
@@ -124,6 +131,16 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
+    run.add_argument(
+        "--pcap-hop",
+        action="append",
+        type=_hop,
+        default=[],
+        dest="pcap_hops",
+        metavar="NAME=FILE",
+        help="write what passes a wire, both ways, as pcapng: uplink=up.pcapng, with a bridge adapter=, outside= or "
+        "the server's name; may be given again",
+    )
     run.add_argument("--trace", metavar="FILE", help="write a time line of the window's begin, for trace viewers")
     run.add_argument(
         "--trace-start",

@@ -36,11 +36,14 @@ def run(arguments: Namespace) -> None:
     """Simulate one configuration."""
     _require_trace(arguments)
     outputs = tuple((f"--{name}", getattr(arguments, name)) for name in ("json", "report", "pcap", "trace"))
-    check_outputs(outputs, inputs=[arguments.config])
+    hops = tuple((f"--pcap-hop {name}", path) for name, path in arguments.pcap_hops)
+    check_outputs((*outputs, *hops), inputs=[arguments.config])
     if arguments.report is not None:
         _require_report_packages()
-    if arguments.seeds is not None and (arguments.pcap or arguments.trace):
-        raise InputError("--seeds: several runs do not fit into one --pcap or --trace")
+    if arguments.seeds is not None and (arguments.pcap or arguments.trace or hops):
+        raise InputError("--seeds: several runs do not fit into one --pcap, --pcap-hop or --trace")
+    if len(dict(hops)) < len(hops):
+        raise InputError("--pcap-hop: a wire is named twice; one file for each")
     keeps_figures = arguments.report is not None or arguments.json is not None
     if arguments.seed is not None:
         arguments.overrides.append(f"run.seed={arguments.seed}")
@@ -58,6 +61,7 @@ def run(arguments: Namespace) -> None:
                     progress=progress,
                     pcap_path=arguments.pcap,
                     trace_path=arguments.trace,
+                    pcap_hops=dict(arguments.pcap_hops),
                     trace_start_fs=arguments.trace_start,
                     trace_length_fs=arguments.trace_length,
                     with_next_steps=keeps_figures,

@@ -13,6 +13,7 @@ from .measure import change
 from .outcome import come_outside
 from .police import police
 from .port_time import padded_bytes, wire_time_fs
+from .taps import note_passing
 
 NO_REASON = DropReason.NONE.value
 SAME_PORT = DropReason.SAME_PORT.value
@@ -88,9 +89,20 @@ def pop(bridge, entries):
 
 
 @kernel
+def passes(bridge, at_fs, port_number, is_sent, crossing):
+    """Log a frame that passes a tapped port."""
+    journey, header = crossing.journey, crossing.template
+    note_passing(
+        bridge.ledger, at_fs, port_number, is_sent, header, crossing.n_bytes, journey.template, crossing.index
+    )  # fmt: skip
+
+
+@kernel
 def comes(bridge, port_number, crossing):
     """Take in a frame on a wire; frames of one wire come in order."""
     port = bridge.port[port_number]
+    if port.is_tapped:
+        passes(bridge, crossing.come_fs, port_number, 0, crossing)
     place = take_place(bridge)
     bridge.slot[place].crossing = crossing
     if port.come.first == NOBODY:
@@ -129,7 +141,10 @@ def leaves(bridge, now_fs, port_number):
 def sent(bridge, now_fs, port_number):
     """Note that a port has sent a frame, and start on the next."""
     port = bridge.port[port_number]
-    n_bytes = bridge.slot[port.sending].crossing.n_bytes
+    crossing = bridge.slot[port.sending].crossing
+    n_bytes = crossing.n_bytes
+    if port.is_tapped:
+        passes(bridge, now_fs, port_number, 1, crossing)
     let_go(bridge, port.sending)
     port.sending = NOBODY
     port.tx_frames += 1
@@ -255,6 +270,7 @@ def advance_bridge(bridge, until_fs):
     clock = bridge.clock
     while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
         now_fs = clock.next_at[TIMERS]
+        clock.now_fs = now_fs
         kind, port_number = take_timer(clock)
         clock.n_events += 1
         if kind == SENT:

@@ -35,7 +35,7 @@ LIST = record(*ints("first", "last"))
 BRIDGE_PORT = record(
     # Parameters: the other end (`peer`: the component's number), its shortest frame's time on the wire.
     *ints("fs_per_byte_num", "fs_per_byte_den", "peer", "peer_port", "is_outside", "cuts_through", "crossing_fs"),
-    *ints("buffer_bytes"),
+    *ints("buffer_bytes", "is_tapped"),
     *ints("is_sending", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs", "dropped"),
     ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
     ("drops", I64, (MAX_REASONS,)),

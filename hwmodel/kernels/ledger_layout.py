@@ -63,6 +63,13 @@ COUNTERS = record(
 )
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
+# A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
+# the kernel knows its bytes by there, a hop, a template or a kind of copy.
+TAP_ENTRY = record(
+    *ints("at_fs"),
+    ("index", I32), ("template", I32), ("header", I32), ("n_bytes", I32), ("port", I32), ("is_sent", I32),
+)  # fmt: skip
+TAP_LOG = record(*ints("n"), ("entry", TAP_ENTRY, (LOG_CAP,)))
 # `is_stopping`: why the run is to stop behind this instant, 0 if it is not; `overflow`: a log, or the journeys, had no
 # room for one more, and the run is void. What every frame changes stands first.
 LEDGER = record(
@@ -86,5 +93,6 @@ LEDGER = record(
     ("log", DELIVERY_LOG),
     ("journeys", JOURNEYS),
     ("journey_log", JOURNEY_LOG),
+    ("tap_log", TAP_LOG),
     ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
 )

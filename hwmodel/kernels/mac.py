@@ -9,6 +9,7 @@ from .layout import LINE, LINE_CAP, NEVER, WIRE, WIRE_WAIT_HISTOGRAM
 from .measure import bucket, change, observe
 from .port_time import padded_bytes, wire_time_fs
 from .rings import entered
+from .taps import note_passing
 from .wires import send_to_bridge
 
 
@@ -44,6 +45,9 @@ def take_sent(nic, now_fs):
     mac = nic.mac
     fifo = mac.fifo
     copy = fifo.ring[fifo.head & fifo.mask]
+    if mac.is_tapped:
+        journey = nic.ledger.journeys.slot[copy.journey]
+        note_passing(nic.ledger, now_fs, 0, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
     fifo.head += 1
     mac.is_sending = 0
     mac.tx_bytes += padded_bytes(copy.n_bytes)
@@ -95,4 +99,8 @@ def take_from_line(nic):
     line.head += 1
     set_next(nic.clock, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
     mac.rx_bytes += padded_bytes(frame.n_bytes)
+    if mac.is_tapped:
+        note_passing(
+            nic.ledger, frame.ready_fs, 0, 0, frame.template, frame.n_bytes, frame.template, frame.index
+        )  # fmt: skip
     return frame

@@ -12,6 +12,7 @@ from .adjacent import advance_bridge, comes, let_go, pop
 from .adjacent_layout import NOBODY
 from .engine import advance, begin_all, close_books
 from .events import first_elsewhere, first_of_links
+from .journeys import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
 from .wires import comes_to_adapter, first_of
 
@@ -120,6 +121,18 @@ def run_bridge(system, number, bridge, servers, until_fs):
             peer.next_fs = min(peer.next_fs, hand_down(bridge, port_number, servers[port.peer]))
 
 
+@kernel
+def all_have_come_to(system, servers, bridges):
+    """Set the time of all to that of the last event of any: nothing happens any more."""
+    last_fs = 0
+    for number in range(system.n_servers):
+        last_fs = max(last_fs, servers[number].clock.now_fs)
+    for number in range(system.n_bridges):
+        last_fs = max(last_fs, bridges[number].clock.now_fs)
+    for number in range(system.n_servers):
+        servers[number].clock.now_fs = last_fs
+
+
 @entry
 def run_system(systems, servers, bridges, until_fs, n_events):
     """Advance all servers and bridges to `until_fs`; return why they stopped (`layout.DONE`, ...).
@@ -133,6 +146,8 @@ def run_system(systems, servers, bridges, until_fs, n_events):
     stopped = 0
     for number in range(system.n_servers):
         begin_server(servers[number], system.server[number])
+    for number in range(system.n_bridges):
+        bridges[number].ledger.is_stopping = 0
     at_fs = earliest(system)
     while at_fs <= until_fs and left > 0 and stopped == 0:
         nothing_before(system, at_fs)
@@ -150,12 +165,18 @@ def run_system(systems, servers, bridges, until_fs, n_events):
                     horizon_fs = nic.clock.now_fs
             component.safe_fs = max(component.safe_fs, horizon_fs)
         for number in range(system.n_bridges):
-            run_bridge(system, number, bridges[number], servers, limit_fs)
-            if bridges[number].clock.overflow:
-                stopped = OVERFLOW
+            bridge = bridges[number]
+            run_bridge(system, number, bridge, servers, limit_fs)
+            overflow = bridge.clock.overflow or bridge.ledger.overflow
+            if overflow or (bridge.ledger.is_stopping and stopped == 0):
+                stopped = OVERFLOW if overflow else bridge.ledger.is_stopping
         at_fs = earliest(system)
+    if at_fs >= NEVER and stopped == 0:
+        all_have_come_to(system, servers, bridges)
     for number in range(system.n_servers):
         close_books(servers[number], system.server[number].next_fs, until_fs)
+    for number in range(system.n_bridges):
+        fold(bridges[number].ledger)
     if stopped:
         return stopped
     if at_fs >= NEVER:

@@ -22,7 +22,7 @@ ALL_VLANS = range(1, 4095)
 OUTER_TYPES = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
 # Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
 FIRST_VIF_LIST, LAST_VIF_LIST = 8192, 16383
-FIRST_LIST_ECID = 0x1000
+FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that bridges without extended E-CIDs read
 
 
 @dataclass(frozen=True)
@@ -153,3 +153,27 @@ def _logical_ports(
         yield LogicalPort(
             next(numbers), port.number, name, switch.mode, interface, is_hairpin, native, vlans, untagged
         )  # fmt: skip
+
+
+def stands_behind(station: object, port: PhysicalPort, logical: LogicalPort) -> bool:
+    """Tell whether a station of the adapter at a port is behind one of its logical ports."""
+    if port.mode == "vn_tag":
+        return logical.interface == station.vif  # type: ignore[attr-defined]
+    if port.mode == "e_tag":
+        return logical.interface == station.ecid  # type: ignore[attr-defined]
+    if port.mode == "multichannel":
+        channel = station.s_channel  # type: ignore[attr-defined]
+        return logical.interface == (None if channel in (None, 1) else channel)
+    return True
+
+
+def logical_of(port: PhysicalPort, outer: Tag | None) -> LogicalPort | None:
+    """Return the logical port that a frame's outer tag names, None if there is none such."""
+    interface: int | None = None
+    if isinstance(outer, VnTag):
+        interface = outer.svif
+    elif isinstance(outer, ETag):
+        interface = outer.ecid
+    elif isinstance(outer, VlanTag):
+        interface = None if outer.vid in (0, 1) else outer.vid
+    return next((each for each in port.logical if each.interface == interface), None)

@@ -1,4 +1,4 @@
-"""The kernels' logs of deliveries, as the arrays that the pcap writer takes."""
+"""The entries of the kernels' log of deliveries, as the arrays that the pcap writer takes."""
 
 from __future__ import annotations
 
@@ -12,30 +12,21 @@ from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.delivered import Deliveries
 
 
-def take_log(ledgers: Sequence[Any], books: Sequence[FlowBook]) -> Deliveries:
-    """Return what the logs hold, in time order, and empty them.
-
-    A book for each ledger; copies are numbered through all of them.
-    """
-    entries = np.concatenate([ledger["log"]["entry"][: int(ledger.log.n)] for ledger in ledgers])
-    first_copies = np.cumsum([0, *(len(book.headers) for book in books[:-1])])
-    counts = [int(ledger.log.n) for ledger in ledgers]
-    copies = entries["copy_kind"] + np.repeat(first_copies, counts)
-    if len(ledgers) > 1:
-        order = np.argsort(entries["at_fs"], kind="stable")
-        entries, copies = entries[order], copies[order]
-    for ledger in ledgers:
-        ledger.log.n = 0
-    templates = entries["template"]
+def deliveries_of(entries: Any, books: Sequence[FlowBook]) -> Deliveries:
+    """Return the deliveries that an array of logs' entries tells of; copies are numbered through all books."""
+    copies, templates = entries["copy_kind"], entries["template"]
     copy_bytes = np.array([len(header) for book in books for header in book.headers], np.int32)
     sent_bytes = np.array(books[0].sent_header_bytes, np.int32)
-    # A frame has lost and won nothing but tags since it was sent.
-    frame_bytes = entries["n_bytes"] - copy_bytes[copies] + sent_bytes[templates] + FCS_BYTES
     return Deliveries(
         at_fs=entries["at_fs"],
         template=templates,
-        frame_bytes=frame_bytes.astype(np.int32),
+        frame_bytes=frame_bytes_as_sent(entries["n_bytes"], copy_bytes[copies], sent_bytes[templates]),
         record=entries["index"],
-        copy_kind=copies.astype(np.int32),
+        copy_kind=copies,
         egress_port=np.array([port for book in books for port in book.egress_ports], np.int32)[copies],
     )
+
+
+def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any) -> Any:
+    """Return frames' lengths with FCS as they were sent: they have lost and won nothing but tags since."""
+    return (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)

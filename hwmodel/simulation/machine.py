@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.kernels import engine, layout
@@ -15,10 +16,11 @@ from hwmodel.simulation.bridge_measure import (
     full_port,
     take_bridge,
 )
-from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.deliveries import deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
+from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
@@ -61,14 +63,19 @@ def entries_of(config: Config) -> tuple[str, ...]:
 
 
 class Machine:
-    """Hold the state of all that a run simulates; `system` is None for one adapter alone."""
+    """Hold the state of all that a run simulates; `system` is None for one adapter alone.
+
+    `settled_fs`: all that happens up to then has happened, everywhere.
+    """
 
     def __init__(self, config: Config, workload: Workload, seed: int) -> None:
         self.system: SystemState | None = None
+        self.settled_fs = 0
         if config.bridge is None:
             self.state: State = build_state(config, seed)
             self.book = fill_workload(self.state[0], config, workload, seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
+            self._log = MergedLog([self.state[0].ledger.log])
             return
         self.system = system = build_system(config, workload, seed)
         self.state, self.book = system.servers, system.book
@@ -78,6 +85,8 @@ class Machine:
                 system.names, system.configs, system.servers, system.topology.adapters, strict=True
             )
         )
+        first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
+        self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
 
     @property
     def is_alone(self) -> bool:
@@ -107,9 +116,13 @@ class Machine:
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let it run to a time or through so many events; return why it stopped (`layout.DONE`, ...)."""
-        if self.system is not None:
-            return self.system.advance(until_fs, n_events)
-        return int(engine.run(self.state, until_fs, n_events))
+        if self.system is None:
+            status = int(engine.run(self.state, until_fs, n_events))
+            self.settled_fs = self.now_fs
+        else:
+            status = self.system.advance(until_fs, n_events)
+            self.settled_fs = self.now_fs if status in (layout.DONE, layout.IDLE) else self.system.safe_fs
+        return status
 
     def stop_at(self, delivered: int) -> None:
         """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""
@@ -135,11 +148,14 @@ class Machine:
 
     def has_logged(self) -> bool:
         """Tell whether there are deliveries to take."""
-        return any(ledger.log.n for ledger in self.ledgers())
+        return self._log.has_entries()
 
     def take_log(self) -> Deliveries:
-        """Return the deliveries that were logged, in time order, and empty the logs."""
-        return take_log(self.ledgers(), self.books())
+        """Return the deliveries that were logged, in time order, and empty the logs.
+
+        Those later than `settled_fs` are held back: others may have to stand before them.
+        """
+        return deliveries_of(self._log.take(self.settled_fs), self.books())
 
     def books(self) -> list[FlowBook]:
         """Return the books of the copies that the ledgers count."""
@@ -147,7 +163,7 @@ class Machine:
         return own if self.system is None else [*own, self.book]
 
     def copy_headers(self) -> list[bytes]:
-        """Return the headers of all copies, numbered as `take_log` does."""
+        """Return the headers of all copies, numbered as in `take_log`."""
         return [header for book in self.books() for header in book.headers]
 
     def snapshot(self) -> SystemSnapshot:

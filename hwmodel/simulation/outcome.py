@@ -106,7 +106,7 @@ def make_system_result(
             found, resource=f"{busiest.name}.{found.resource}", why=f"Server {busiest.name}: {found.why}"
         )
     return SystemResult(
-        **_of_all(config, workload, book, window),
+        **_of_all(config, workload, book, window, [(part.book, part.window.span) for part in parts]),
         vms=tuple(
             vm
             for part in parts
@@ -136,8 +136,14 @@ def _adapter(part: ServerWindow) -> AdapterResult:
     )
 
 
-def _of_all(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> dict[str, Any]:
-    """Return the fields that a run of one server and one of several have alike."""
+def _of_all(
+    config: Config,
+    workload: Workload,
+    book: FlowBook,
+    window: MeasuredWindow,
+    servers: Sequence[tuple[FlowBook, Span]] = (),
+) -> dict[str, Any]:
+    """Return the fields that a run of one server and one of several have alike; `servers`: of each of several."""
     start, end, span = window.start, window.end, window.span
     to_guest, parts = latency_parts(end)
     _, counts = latency_of_flows(range(len(book.flows)), end)
@@ -158,7 +164,7 @@ def _of_all(config: Config, workload: Workload, book: FlowBook, window: Measured
         "latency_to_guest_ns": to_guest,
         "sender_wait_ns": latency_from(end, "sender_wait"),
         "latency_parts_ns": parts,
-        "fairness_jain": fairness(config, workload, book, span),
+        "fairness_jain": fairness(config, workload, book, span, servers),
         "drops": named_drops(end.drops),
         "mirrored_drops": named_drops(end.mirrored_drops),
         "latency_histogram": merge_histogram(counts),

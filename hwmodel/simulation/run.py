@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
 from hwmodel.simulation.span import Span
+from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
@@ -52,6 +53,7 @@ def simulate(
     pcap_path: str | None = None,
     trace_path: str | None = None,
     *,
+    pcap_hops: Mapping[str, str] | None = None,
     trace_start_fs: int | None = None,
     trace_length_fs: int | None = None,
     with_next_steps: bool = False,
@@ -60,7 +62,8 @@ def simulate(
     """Simulate a configuration, or the one that a file's name or a shipped name stands for; return what it measured.
 
     `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
-    the run are written there; with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
+    the run are written there, with `pcap_hops` (files by names of wires) what passes each of these wires
+    (docs/loads.md); with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
     on, for `trace_length_fs` or as long as one file has room (docs/trace.md).
     `with_next_steps`: let the closed form say what larger designs would give. `note` is called with a line on what the
     time line has no room for. Raises InputError where a load or a rate
@@ -68,6 +71,7 @@ def simulate(
     far, on Ctrl-C.
     """
     config = as_config(config)
+    check_taps(config, pcap_hops or {})
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
     entries = entries_of(config)
@@ -78,7 +82,7 @@ def simulate(
     if trace_path is not None:
         run.tracer = Tracer(config, run.state[0], trace_start_fs or 0, trace_length_fs)
     try:
-        _run_through(run, pcap_path)
+        _run_through(run, pcap_path, pcap_hops or {})
     except KeyboardInterrupt:
         raise Interrupted(run.partial_result()) from None
     if trace_path is not None and run.tracer is not None:
@@ -89,14 +93,15 @@ def simulate(
     return run.result(with_next_steps)
 
 
-def _run_through(run: Run, pcap_path: str | None) -> None:
-    if pcap_path is None:
-        for _ in run.pieces():
-            pass
-    else:
-        run.machine.log_deliveries()
-        headers, templates = run.machine.copy_headers(), run.workload.templates
-        write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
+def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
+    with Taps(run.machine, run.workload, pcap_hops) as run.taps:
+        if pcap_path is None:
+            for _ in run.pieces():
+                pass
+        else:
+            run.machine.log_deliveries()
+            headers, templates = run.machine.copy_headers(), run.workload.templates
+            write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
 
 
 class Run:
@@ -122,6 +127,7 @@ class Run:
         self.book: FlowBook = self.machine.book
         self.compile_s = compile_s
         self.tracer: Tracer | None = None
+        self.taps: Taps | None = None
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
@@ -279,6 +285,8 @@ class Run:
             status = self.call(until_fs, EVENTS_PER_CALL)
             if self.machine.has_logged():
                 yield self.machine.take_log()
+            if self.taps is not None:
+                self.taps.write()
             self.progress(self.done, what)
             if status == layout.IDLE and until_fs < layout.NEVER and not self.is_replay:
                 self.machine.now_fs = until_fs  # nothing happens any more, but time goes on

@@ -38,6 +38,13 @@ class SystemState:
     topology: Topology
     book: FlowBook
 
+    @property
+    def safe_fs(self) -> int:
+        """Return up to when all has happened, at the servers and in the bridge."""
+        system = self.system[0]
+        components = [*system.server[: int(system.n_servers)], *system.bridge[: int(system.n_bridges)]]
+        return min(int(component.safe_fs) for component in components)
+
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let all run to a time or through so many events; return why they stopped."""
         return int(run_system(self.system, self.servers, self.bridges, until_fs, n_events))

@@ -15,11 +15,11 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.port_set import UPLINK
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, logical_of, stands_behind
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.wire.ethernet import is_group_mac
-from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, VnTag, build_header, parse_header
+from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, build_header, parse_header
 from hwmodel.workload.traffic import UPLINK as OUTSIDE_NAME
 from hwmodel.workload.traffic import FrameTemplate
 
@@ -85,7 +85,11 @@ class Inside:
 
 
 class Topology:
-    """Find all hops of a workload's headers; `hops`, and `addresses` by their numbers, are the bridge's."""
+    """Find all hops of a workload's headers; `hops`, and `addresses` by their numbers, are the bridge's.
+
+    `hop_headers`, `template_headers`: the bytes of a header that comes to the bridge, by its hop, and of one that goes
+    on to an adapter, by its template there.
+    """
 
     def __init__(
         self, bridge: Bridge, ports: Sequence[PhysicalPort], adapters: Sequence[AdapterHeaders], book: FlowBook
@@ -96,10 +100,11 @@ class Topology:
         self.adapters = adapters
         self.book = book
         self.hops: list[Hop] = []
+        self.hop_headers: list[bytes] = []
+        self.onward_headers: list[list[bytes]] = [[] for _ in adapters]  # of what comes to each server
         self.addresses: dict[tuple[int, int], int] = {}
         self.homes = self._homes()
         self.n_templates = 0
-        self._n_of_server = [0] * len(adapters)
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
         self.outside_flows: dict[int, int] = {}  # by the kind of copy
@@ -112,7 +117,6 @@ class Topology:
         """Enter a workload's headers in all adapters and in the bridge."""
         self.n_templates = len(templates)
         self.shares_strays = len(templates) > MANY_TEMPLATES and all(map(_drops_strays, self.adapters))
-        self._n_of_server = [len(templates)] * len(self.adapters)
         by_server: dict[int, list[Arrival]] = {}
         for number, template in enumerate(templates):
             if template.source == OUTSIDE_NAME:
@@ -149,7 +153,7 @@ class Topology:
                 continue
             for station in self.adapters[port.server].switch.ports:
                 for logical in port.logical:
-                    if _stands_behind(station, port, logical):
+                    if stands_behind(station, port, logical):
                         for mac in station.macs:
                             found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
         return found
@@ -182,11 +186,12 @@ class Topology:
                 raise InputError(f"workload: more than {adjacent_layout.MAX_HOPS} headers at the bridge")
             self._hop_numbers[key] = len(self.hops)
             self.hops.append(self._worked_out(port, header, sender, target))
+            self.hop_headers.append(header)
         return self._hop_numbers[key]
 
     def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         parsed = parse_header(header, port.outer_types)
-        logical = _logical_of(port, parsed.outer)
+        logical = logical_of(port, parsed.outer)
         if logical is None:
             return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
         has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
@@ -314,8 +319,9 @@ class Topology:
             return Way(to.number, to.port, self._outside(inside, header), delta_bytes)
         key = (port.server, header, inside.sender, inside.target)
         if key not in self._onward:
-            number = self._n_of_server[port.server]
-            self._n_of_server[port.server] += 1
+            headers = self.onward_headers[port.server]
+            number = self.n_templates + len(headers)
+            headers.append(header)
             if number == layout.MAX_TEMPLATES:
                 raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers at one server")
             self._onward[key] = number
@@ -344,29 +350,6 @@ def _drops_strays(adapter: AdapterHeaders) -> bool:
 
 def _is_for_group(header: bytes) -> bool:
     return bool(header) and bool(header[0] & 1)
-
-
-def _stands_behind(station: object, port: PhysicalPort, logical: LogicalPort) -> bool:
-    if port.mode == "vn_tag":
-        return logical.interface == station.vif  # type: ignore[attr-defined]
-    if port.mode == "e_tag":
-        return logical.interface == station.ecid  # type: ignore[attr-defined]
-    if port.mode == "multichannel":
-        channel = station.s_channel  # type: ignore[attr-defined]
-        return logical.interface == (None if channel in (None, 1) else channel)
-    return True
-
-
-def _logical_of(port: PhysicalPort, outer: Tag | None) -> LogicalPort | None:
-    """Return the logical port that a frame's outer tag names, None if there is none such."""
-    interface: int | None = None
-    if isinstance(outer, VnTag):
-        interface = outer.svif
-    elif isinstance(outer, ETag):
-        interface = outer.ecid
-    elif isinstance(outer, VlanTag):
-        interface = None if outer.vid in (0, 1) else outer.vid
-    return next((each for each in port.logical if each.interface == interface), None)
 
 
 def _priority_of(parsed: ParsedHeader) -> tuple[int, int]:

@@ -63,6 +63,7 @@ class Whole:
             into.part_sums[name] = sum(float(each.part_sums[name]) for each in self._ledgers)
         if with_histograms:
             self._add_histograms(n_flows)
+            _add_sampled_parts(into, self._ledgers)
         own = self._servers[0].ledger
         if self._together is None:
             for name in ("function_drops", "function_mirrored"):
@@ -107,6 +108,19 @@ class Whole:
             flows = each["flow"][:n_flows]
             for row in {int(row) for row in flows["histogram"][flows["latency"]["n"] > 0]}:
                 into[row] += each["histogram"][row]
+
+
+def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
+    """Add up the parts of sampled journeys, each ledger's by how many journeys they stand for."""
+    whole = into["sampled_parts"]
+    for part in PART_FIELDS:
+        whole["sums"][part] = 0.0
+    for each in ledgers:
+        rows = np.flatnonzero(each["sampled_parts"]["n"])
+        sampled = each["sampled_parts"][rows]
+        each_stands_for = each["latency_counts"]["n_to_guest"][rows] / sampled["n"]
+        for part in PART_FIELDS:
+            whole["sums"][part][rows] += sampled["sums"][part] * each_stands_for
 
 
 def _add_flows(into: Any, ledgers: Sequence[Any], n_flows: int) -> None:

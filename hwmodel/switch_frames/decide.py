@@ -74,7 +74,7 @@ class FrameSwitch:
         self._asked_ns = np.zeros(len(self.buckets), np.int64)
         self._now_ns = 0
         self._in_port = in_port
-        self._senders = HeaderTable(switch)
+        self._senders = HeaderTable({"": switch})
         self._has_kernels = False
 
     def decide(self, block: PcapBlock) -> DecidedBlock:

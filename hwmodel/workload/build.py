@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_S
 from hwmodel.workload.alias import AliasTable, build_alias_table
@@ -41,7 +42,8 @@ def build_workload(config: Config, ceiling_frames_per_s: Fraction | None = None)
     records, pcap = Records(), None
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
-        replay = read_replay(pcap, config.switch, asap=config.workload.pcap_time == "asap")
+        switches = {server.station(""): server.config.switch for server in servers_of(config)}
+        replay = read_replay(pcap, switches, asap=config.workload.pcap_time == "asap")
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records

@@ -25,12 +25,12 @@ I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Deliveries:
-    """Hold n deliveries, in the order in which they are to be written; all arrays have shape (n,).
+class Frames:
+    """Hold n frames, in the order in which they are to be written; all arrays have shape (n,).
 
-    `at_fs` int64: when the frame was delivered. `template`, `frame_bytes` int32: its header and its length with FCS, as
-    its sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32:
-    the position of its header in the list that goes with it. `egress_port` int32: the number of the port it left by.
+    `at_fs` int64: when the frame was there. `template`, `frame_bytes` int32: its header and its length with FCS, as its
+    sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: the
+    position of the header that it has there in the list that goes with it.
     """
 
     at_fs: I64
@@ -38,11 +38,17 @@ class Deliveries:
     frame_bytes: I32
     record: I32
     copy_kind: I32
-    egress_port: I32
 
     def __len__(self) -> int:
-        """Count the deliveries."""
+        """Count the frames."""
         return len(self.at_fs)
+
+
+@dataclass(frozen=True)
+class Deliveries(Frames):
+    """Hold n deliveries; `egress_port`, int32 of shape (n,): the numbers of the ports they left by."""
+
+    egress_port: I32
 
 
 def write_delivered(
@@ -63,7 +69,7 @@ def write_delivered(
     writing fails.
     """
     pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
-    with _FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:
+    with FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:
         for piece in pieces:
             kept = np.arange(len(piece))
             if ports is not None:
@@ -75,8 +81,8 @@ def write_delivered(
     return writer.n_frames
 
 
-class _FrameBytes:
-    """Give the bytes of delivered frames, from the replayed capture or made up."""
+class FrameBytes:
+    """Give the bytes of frames, from the replayed capture or made up; errors are those of `write_delivered`."""
 
     def __init__(
         self, templates: Sequence[FrameTemplate], copy_headers: Sequence[bytes], replayed: str | os.PathLike[str] | None
@@ -87,7 +93,8 @@ class _FrameBytes:
         self._file = -1
         self.made_up = lru_cache(maxsize=4096)(self._made_up)
 
-    def __enter__(self) -> _FrameBytes:
+    def __enter__(self) -> FrameBytes:
+        """Open the replayed capture, if there is one."""
         if self._path is not None:
             # Deliveries come in the order of their times, so where each frame lies in the file must be at hand.
             places = [(b.file_offset, b.captured_bytes, b.original_bytes) for b in read_blocks(self._path)]
@@ -97,11 +104,12 @@ class _FrameBytes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close it."""
         if self._file >= 0:
             os.close(self._file)
 
-    def of(self, piece: Deliveries, rows: npt.NDArray[np.intp]) -> tuple[list[bytes], list[int]]:
-        """Give the bytes of some deliveries, and the lengths they had on the wire where a capture was cut."""
+    def of(self, piece: Frames, rows: npt.NDArray[np.intp]) -> tuple[list[bytes], list[int]]:
+        """Give the bytes of some frames, and the lengths they had on the wire where a capture was cut."""
         columns = (piece.record, piece.template, piece.frame_bytes, piece.copy_kind)
         frames, original_bytes = [], []
         for record, template, frame_bytes, copy_kind in zip(

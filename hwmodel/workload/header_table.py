@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +23,15 @@ I64 = npt.NDArray[np.int64]
 
 
 class HeaderTable:
-    """Number distinct headers in the order of their first frames."""
+    """Number distinct headers in the order of their first frames.
 
-    def __init__(self, switch: Switch) -> None:
+    `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing.
+    """
+
+    def __init__(self, switches: Mapping[str, Switch]) -> None:
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
-        self._owners = _Owners(switch)
+        self._owners = _Owners(switches)
 
     def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64) -> I32:
         """Give the template id of each frame: int32 of shape (n,)."""
@@ -58,14 +62,16 @@ class HeaderTable:
 class _Owners:
     """Find the port that owns an address."""
 
-    def __init__(self, switch: Switch) -> None:
-        ports = sorted(switch.ports, key=lambda port: port.number)
-        self.port_names = [UPLINK, *(port.name for port in ports)]
+    def __init__(self, switches: Mapping[str, Switch]) -> None:
+        self.port_names = [UPLINK]
         self._ports_of: dict[int, list[tuple[str, frozenset[int]]]] = {}
-        for port in ports:
-            for mac in port.macs:
-                self._ports_of.setdefault(mac, []).append((port.name, frozenset(port.vlans)))
-        self._entries = {entry.mac: entry.ports[0] for entry in switch.addresses if len(entry.ports) == 1}
+        self._entries: dict[int, str] = {}
+        for prefix, switch in switches.items():
+            for port in sorted(switch.ports, key=lambda port: port.number):
+                self.port_names.append(prefix + port.name)
+                for mac in port.macs:
+                    self._ports_of.setdefault(mac, []).append((prefix + port.name, frozenset(port.vlans)))
+            self._entries |= {entry.mac: prefix + entry.ports[0] for entry in switch.addresses if len(entry.ports) == 1}
 
     def template(self, header: bytes) -> FrameTemplate:
         """Name sender and target of a header, whole or cut short."""

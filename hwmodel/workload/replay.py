@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,14 +38,15 @@ class Replay:
     records: Records
 
 
-def read_replay(path: str, switch: Switch, *, asap: bool) -> Replay:
+def read_replay(path: str, switches: Mapping[str, Switch], *, asap: bool) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
+    `switches`: as of `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = HeaderTable(switch)
+    headers = HeaderTable(switches)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")

@@ -1,0 +1,123 @@
+"""Taps on wires: which there are, and what passes them as captures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.errors import InputError
+from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.deliveries import frame_bytes_as_sent
+from hwmodel.simulation.logs import MergedLog
+from hwmodel.workload.traffic import UPLINK, Workload
+from hwmodel.workload.wire_capture import Passings, WireCapture
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.machine import Machine
+
+
+def tap_names(config: Config) -> tuple[str, ...]:
+    """Name the ports at which a run can capture: those of the bridge, or the adapter's own where there is none."""
+    return (UPLINK,) if config.bridge is None else tuple(config.bridge.ports)
+
+
+def check_taps(config: Config, names: Iterable[str]) -> None:
+    """Raise InputError, a line for each, for names of no port."""
+    known = tap_names(config)
+    problems = [
+        f"--pcap-hop: there is no wire {name!r}; {'it is' if len(known) == 1 else 'one of'} {', '.join(known)}"
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+@dataclass(frozen=True)
+class _Tap:
+    """Hold a port that is tapped: its number, what its capture calls it, the headers of what comes and what is sent."""
+
+    name: str
+    description: str
+    port: int
+    came: Sequence[bytes]
+    sent: Sequence[bytes]
+
+
+class Taps:
+    """Write what passes some ports of a machine's wires to files, while the machine runs within the `with` block.
+
+    `paths`: files by the names of `tap_names`. Raises InputError where a file cannot be made.
+    """
+
+    def __init__(self, machine: Machine, workload: Workload, paths: Mapping[str, str]) -> None:
+        self._machine = machine
+        self._workload = workload
+        self._paths = paths
+        ledger = machine.servers[0].nic.ledger if machine.system is None else machine.system.bridges[0].ledger
+        self._log = MergedLog([ledger.tap_log])
+        self._files = contextlib.ExitStack()
+        self._captures: list[tuple[_Tap, WireCapture]] = []
+        self._sent_header_bytes = np.array([len(template.header) for template in workload.templates], np.int32)
+
+    def __enter__(self) -> Taps:
+        """Open the files, and let the kernel log from now on."""
+        with contextlib.ExitStack() as files:
+            for name, path in self._paths.items():
+                tap = _tap(self._machine, self._workload, name)
+                capture = WireCapture(
+                    path, tap.name, tap.description, self._workload.templates, [*tap.came, *tap.sent],
+                    self._workload.pcap,
+                )  # fmt: skip
+                self._captures.append((tap, files.enter_context(capture)))
+            self._files = files.pop_all()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        """Finish the files, or remove them where an exception passes."""
+        self._files.__exit__(*exception)
+
+    def write(self) -> None:
+        """Write what has passed since the last call, as far as no earlier frame can come any more."""
+        if not self._captures:
+            return
+        entries = self._log.take(self._machine.settled_fs)
+        for tap, capture in self._captures:
+            own = entries[entries["port"] == tap.port]
+            if len(own):
+                capture.add(self._passings(tap, own))
+
+    def _passings(self, tap: _Tap, entries: Any) -> Passings:
+        headers = entries["header"] + np.where(entries["is_sent"], len(tap.came), 0).astype(np.int32)
+        header_bytes = np.array([len(header) for header in (*tap.came, *tap.sent)], np.int32)
+        sent_bytes = self._sent_header_bytes[entries["template"]]
+        return Passings(
+            at_fs=entries["at_fs"],
+            template=entries["template"],
+            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes[headers], sent_bytes),
+            record=entries["index"],
+            copy_kind=headers,
+            is_sent=entries["is_sent"],
+        )
+
+
+def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
+    """Tap a port: what passes it is logged from now on."""
+    if machine.system is None:
+        nic = machine.servers[0].nic
+        nic.mac.is_tapped = 1
+        came = [template.header for template in workload.templates]
+        return _Tap(name, "port of the adapter", 0, came, machine.book.headers)
+    topology = machine.system.topology
+    port: PhysicalPort = next(port for port in machine.system.ports if port.name == name)
+    machine.system.bridges[0].port[port.number].is_tapped = 1
+    if port.server is None:
+        sent = machine.book.headers
+    else:
+        sent = [*(template.header for template in workload.templates), *topology.onward_headers[port.server]]
+    return _Tap(name, "port of the bridge", port.number, topology.hop_headers, sent)
