@@ -45,7 +45,7 @@ class Switch:
         def at_switch(_: object) -> int:
             return place(Phase.SWITCH)
 
-        self._mac = FifoServer(env, self._wire_fs, at_switch, self._sent, lambda copy: self.sending_begins(copy))
+        self._mac = FifoServer(env, self._wire_fs, at_switch, self._sent, self._begins)
         self._line = FifoServer(env, self._wire_fs, at_switch, self._received)
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
@@ -120,6 +120,9 @@ class Switch:
         copy.frame.copies_in_tx_buffer -= 1
         if not copy.frame.copies_in_tx_buffer:
             self.sender.leave_buffer(copy.frame)
+
+    def _begins(self, copy: Copy) -> None:
+        self.sending_begins(copy)
 
     def _sent(self, copy: Copy, waited_fs: int) -> None:
         self._meter.mac_waited(waited_fs)

@@ -10,7 +10,7 @@ import simpy
 
 
 class Phase(IntEnum):
-    """Order of what happens at one instant: the sections of docs/datapath.md, then the idle links' choice, then docs/bridge.md's."""
+    """Order of what happens at one instant: docs/datapath.md's sections, the idle links' choice, docs/bridge.md."""
 
     DRIVER = 1
     LINK = 2
