@@ -53,6 +53,11 @@ class Attached:
         self._system.ledger.offered += 1
         return frame
 
+    def new_frames(self, station: str, frames: Iterator[bytes]) -> Iterator[Frame]:
+        """Let a station begin with one frame after the other."""
+        for raw in frames:
+            yield self.new_frame(station, raw)
+
     def _arrives(self, copy: Passing) -> None:
         frame = arrived(copy, self._system.env.now)
         self.model.meter.frame_offered(frame)
@@ -150,8 +155,7 @@ class System:
                 self.outside.saturate(frames)
             else:
                 attached, station = self._of_station[sender]
-                endless = (attached.new_frame(station, raw) for raw in frames)
-                attached.model.drivers[port_number(station)].saturate(endless)
+                attached.model.drivers[port_number(station)].saturate(attached.new_frames(station, frames))
         self.env.process(self._replay(load))
 
     def _order(self, sender: str) -> tuple[int, int]:
