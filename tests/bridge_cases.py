@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 from oracles.simpy_nic import NicParameters
@@ -17,8 +17,6 @@ from oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
-
-from hwmodel.config import config_from_mapping
 
 NS_FS, US_FS = 10**6, 10**9
 GEN2_X4 = (500_000 * 1538, 1534)
@@ -62,6 +60,30 @@ def batched_nic(**changes: Any) -> NicParameters:
     return NicParameters(GEN2_X4, **(settings | changes))
 
 
+STATION = {
+    "port_vlan": 1,
+    "vlans": (1,),
+    "untagged": (1,),
+    "admit": "all",
+    "accept": ("broadcast", "multicast"),
+    "groups": (),
+    "max_frame_bytes": 1518,
+    "default_priority": 0,
+    "s_channel": None,
+}
+IS_SET = {"spoof_check", "loopback", "enabled", "ethertype_filter"}
+IS_NOT_SET = {"self_loopback", "promiscuous", "default", "trusted"}
+SWITCH = {
+    "addresses": (),
+    "vif_lists": {},
+    "ecid_lists": (),
+    "s_channels": {},
+    "mirrors": (),
+    "acl": (),
+    "uplink": SimpleNamespace(native_vlan=1, vlans="all"),
+}
+
+
 def server(
     name: str = "",
     mode: str = "vepa",
@@ -69,20 +91,19 @@ def server(
     parameters: NicParameters | None = None,
     **switch: Any,
 ) -> Server:
-    """Return a server; `stations` tells what differs from the defaults, which are those of the configuration."""
+    """Return a server; `stations` tells what differs from the defaults."""
     own = stations or {}
-    names = ("pf", *(f"vf{number}" for number in range(VFS)))
-    full = [name + "." + each if name else each for each in names]
-    ports = [
-        {"name": each, "macs": [address(whole).hex(":")]} | dict(own.get(each, {}))
-        for each, whole in zip(names, full, strict=True)
-    ]
-    return Server(name, parameters or nic(), _switch(repr({"mode": mode, "ports": ports} | switch)))
+    flags = dict.fromkeys(IS_SET, True) | dict.fromkeys(IS_NOT_SET, False)
+    ports = []
+    for number, each in enumerate(("pf", *(f"vf{number}" for number in range(VFS))), 1):
+        whole = name + "." + each if name else each
+        named = {"name": each, "macs": (mac(whole),), "vif": number, "ecid": number}
+        ports.append(SimpleNamespace(**(STATION | flags | named | dict(own.get(each, {})))))
+    return Server(name, parameters or nic(), SimpleNamespace(mode=mode, ports=tuple(ports), **(SWITCH | switch)))
 
 
-@cache
-def _switch(written: str) -> Any:
-    return config_from_mapping({"nic": {"vfs": VFS}, "switch": eval(written)}).switch
+def ecid_list(group: int, ecid: int, *ports: str) -> SimpleNamespace:
+    return SimpleNamespace(group=group, ecid=ecid, ports=ports)
 
 
 def run(
