@@ -7,8 +7,8 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
-from oracles.simpy_nic import NicParameters
-from oracles.simpy_system import (
+from tests.oracles.simpy_nic import NicParameters
+from tests.oracles.simpy_system import (
     OUTSIDE,
     BridgeParameters,
     Server,
@@ -24,6 +24,7 @@ BROADCAST = "broadcast"
 OUTSIDE_MAC = 0x02EE_0000_0010
 UNKNOWN_MAC = 0x0200_0000_7777
 VFS = 4
+EVERYONE = ("pf", "vf0", "vf1", "vf2", "vf3")
 
 
 def mac(name: str) -> int:
@@ -95,7 +96,7 @@ def server(
     own = stations or {}
     flags = dict.fromkeys(IS_SET, True) | dict.fromkeys(IS_NOT_SET, False)
     ports = []
-    for number, each in enumerate(("pf", *(f"vf{number}" for number in range(VFS))), 1):
+    for number, each in enumerate(EVERYONE, 1):
         whole = name + "." + each if name else each
         named = {"name": each, "macs": (mac(whole),), "vif": number, "ecid": number}
         ports.append(SimpleNamespace(**(STATION | flags | named | dict(own.get(each, {})))))
@@ -125,3 +126,7 @@ def check_balance(outcome: SystemOutcome) -> None:
 def one_after_the_other(*frames: tuple[str, bytes], first_fs: int = 1000 * US_FS, every_fs: int = 100 * US_FS):
     """Return arrivals that do not meet."""
     return [(first_fs + i * every_fs, sender, raw) for i, (sender, raw) in enumerate(frames)]
+
+
+def receivers_of(outcome: SystemOutcome, sender: str) -> list[str]:
+    return sorted(each.receiver for each in outcome.deliveries if each.sender == sender)

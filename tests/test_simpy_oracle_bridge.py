@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from bridge_cases import (
+
+from tests.bridge_cases import (
+    EVERYONE,
     GEN2_X4,
     NS_FS,
     US_FS,
@@ -16,8 +20,8 @@ from bridge_cases import (
     run,
     server,
 )
-from oracles.simpy_nic import Stop
-from oracles.simpy_system import (
+from tests.oracles.simpy_nic import Arrival, Load, Stop, simulate
+from tests.oracles.simpy_system import (
     OUTSIDE,
     SYSTEM_PARTS,
     BridgeParameters,
@@ -82,6 +86,19 @@ def test_one_frame_alone(frame_bytes: int, to: str, propagation_fs: int) -> None
     assert journey.part("rx_switch") == 0
     assert sum(journey.parts_fs) == latency_fs + POST_FS
     assert (journey.posted_fs, journey.taken_fs) == (START_FS + POST_FS, delivery.at_fs + POST_FS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "tag_bytes", "down_tag_bytes"), [("multichannel", 4, 0), ("vn_tag", 6, 6), ("e_tag", 8, 8)]
+)
+def test_tags_take_time_on_the_wire(mode: str, tag_bytes: int, down_tag_bytes: int) -> None:
+    settings = {"stations": {"vf0": {"s_channel": 10}}, "s_channels": {10: "veb"}} if mode == "multichannel" else {}
+    sent = one_after_the_other(("vf1", frame("pf", "vf1")), ("vf0", frame("vf1", "vf0", 1518)))
+    journey = run([server(mode=mode, **settings)], BridgeParameters(), *sent).journeys[-1]
+    assert (journey.sender, journey.receiver) == ("vf0", "vf1")
+    assert journey.part("wire") == wire_fs(1518 + tag_bytes)
+    assert journey.part("bridge") == wire_fs(1518 + down_tag_bytes)
+    assert journey.part("payload_write") == RECEIVE_FS[1518] - t_fs(40)
 
 
 def test_one_frame_to_and_from_outside() -> None:
@@ -160,7 +177,7 @@ KNOWN_PAIR = one_after_the_other(("a.vf0", frame("a.pf", "a.vf0")), ("b.vf0", fr
 
 def test_full_buffer() -> None:
     # A frame comes each T and goes each 4 T, the first at 5 T; room is given back before what comes then asks for it.
-    bridge = BridgeParameters(buffer_bytes=3 * 1514, ports=FOUR_TIMES_AS_FAST)
+    bridge = BridgeParameters(buffer_bytes=3 * 1514, ports=FOUR_TIMES_AS_FAST, latency_fs=300 * NS_FS)
     outcome = run([server("a"), server("b")], bridge, *KNOWN_PAIR, *burst(*10 * ["a.vf0"]))
     assert numbers_delivered(outcome) == [0, 1, 2, 4, 8]
     assert outcome.drops["bridge.a", "QUEUE_FULL"] == 5
@@ -229,3 +246,28 @@ def test_two_servers_send_more_than_the_third_can_get() -> None:
 def test_an_endless_load_wants_a_stop() -> None:
     with pytest.raises(ValueError, match="needs a stop"):
         simulate_system([server()], BridgeParameters(), SystemLoad({"vf0": [frame(mac("vf1"), "vf0")]}))
+
+
+def test_a_server_alone_is_the_model_of_one_adapter() -> None:
+    rng = random.Random(3)
+    names = dict(zip((1, 2, 3, 4, 5), EVERYONE, strict=True))
+    others = {0: OUTSIDE} | names
+    arrivals = []
+    for _ in range(300):
+        source = rng.choice(list(names))
+        to = rng.choice([port for port in others if port != source])
+        # Not at whole ns: a post then ends at no instant at which a frame comes.
+        arrivals.append(Arrival(rng.randrange(60 * US_FS), source, to, rng.choice((64, 600, 1518))))
+    parameters = batched_nic(writeback_timeout_fs=20 * US_FS, dllp_period_tlps=4, rx_buffer_bytes=8192)
+    stop = Stop(10 * US_FS, 200 * US_FS)
+    alone = simulate(parameters, Load(arrivals=arrivals), stop)
+    load = SystemLoad(
+        arrivals=[
+            SystemArrival(at_fs, names[source], frame(others[to], names[source], n_bytes))
+            for at_fs, source, to, n_bytes in arrivals
+        ]
+    )
+    outcome = simulate_system([server(mode="veb", parameters=parameters)], BridgeParameters(), load, stop)
+    assert outcome.servers["adapter"] == alone
+    assert alone.wire_frames > 20
+    assert len(outcome.in_window()) == alone.delivered_frames + alone.wire_frames
