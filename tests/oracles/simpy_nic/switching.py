@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import simpy
 
@@ -13,7 +14,7 @@ from .parameters import NicParameters
 from .receiving import Receiver
 from .results import Meter
 from .sending import Sender
-from .timing import FifoServer, Phase, place
+from .timing import AtSwitch, FifoServer, Phase, place
 
 MIN_DATA_BYTES = 60
 WIRE_OVERHEAD_BYTES = 24
@@ -42,15 +43,20 @@ class Switch:
         self.sending_begins: Callable[[Copy], None] = lambda _copy: None
         """Told as the MAC begins with a copy: the other end of the wire."""
 
-        def at_switch(_: object) -> int:
-            return place(Phase.SWITCH)
+        def server(
+            service_fs: Callable[[Any], int],
+            order: AtSwitch,
+            done: Callable[[Any, int], None],
+            began: Callable[[Any], None] = lambda _: None,
+        ) -> FifoServer:
+            return FifoServer(env, service_fs, lambda _: place(Phase.SWITCH, order), done, began)
 
-        self._mac = FifoServer(env, self._wire_fs, at_switch, self._sent, self._begins)
-        self._line = FifoServer(env, self._wire_fs, at_switch, self._received)
+        self._mac = server(self._wire_fs, AtSwitch.WIRE_HAS_SENT, self._sent, self._begins)
+        self._line = server(self._wire_fs, AtSwitch.LINE_BRINGS, self._received)
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
-            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, self._leave_pipeline)
+            self._pipeline = server(lambda _: frame_fs, AtSwitch.PIPELINE, self._leave_pipeline)
         self._bus: Bus | None = None
         if parameters.bus_cycle_fs is not None:
             n_ports, bus_bits = len(parameters.ports) + 1, parameters.bus_bits

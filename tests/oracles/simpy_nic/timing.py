@@ -24,6 +24,16 @@ class Phase(IntEnum):
     MEASURE = 10
 
 
+class AtSwitch(IntEnum):
+    """Order at the switch within an instant."""
+
+    PIPELINE = 0
+    GRANT = 1
+    PASSED_BUS = 2
+    LINE_BRINGS = 3
+    WIRE_HAS_SENT = 4
+
+
 def place(phase: Phase, port: int = 0) -> int:
     """Return the SimPy priority of a phase, ports in their order; SimPy's own 0 and 1 come before all of them."""
     return phase * 256 + port

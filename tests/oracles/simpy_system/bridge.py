@@ -10,7 +10,7 @@ import simpy
 
 from ..simpy_nic.frames import Copy
 from ..simpy_nic.switching import wire_fs
-from ..simpy_nic.timing import FifoServer, Phase, later, place
+from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
 from .ledger import Ledger
 from .parameters import BridgeParameters
 from .relay import FCS_BYTES, Relay
@@ -61,7 +61,7 @@ class Port:
         self._busy_fs += duration_fs
         self._busy_until_fs = self._env.now + duration_fs
         arrives_after_fs = duration_fs + self._bridge.parameters.propagation_fs
-        later(self._env, arrives_after_fs, place(Phase.SWITCH), self.arrives, copy)
+        later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:
         self.held_bytes -= len(copy.raw)

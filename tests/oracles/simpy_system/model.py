@@ -12,7 +12,7 @@ from ..simpy_nic import Outcome, Stop
 from ..simpy_nic.frames import WIRE, Copy, Frame
 from ..simpy_nic.model import Model
 from ..simpy_nic.switching import wire_fs
-from ..simpy_nic.timing import Delay, FifoServer, Phase, place
+from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
 from .adapter import AdapterSwitch, port_number, station_name
 from .bridge import Bridge, Passing
 from .ledger import Ledger, ServerMeter
@@ -78,7 +78,7 @@ class Outside:
         self._line = FifoServer(
             system.env,
             lambda copy: wire_fs(copy.data_bytes, port.rate_bps),
-            lambda _: place(Phase.SWITCH),
+            lambda _: place(Phase.SWITCH, AtSwitch.WIRE_HAS_SENT),
             self._sent,
             partial(system.bridge.sending_begins, port.number),
         )
