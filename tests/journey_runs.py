@@ -30,17 +30,17 @@ class JourneyRun(Run):
 
     def __init__(self, config: Config, workload: Workload) -> None:
         super().__init__(config, workload, lambda _share, _text: None)
-        self.state[0].journey_log.enabled = 1
+        self.state[0].ledger.journey_log.enabled = 1
         self._pieces: list[np.ndarray] = []
         self._first_counted = 0
 
     def call(self, until_fs: int, n_events: int) -> int:
-        if self.state[0].to_guest.n == 0:
+        if self.state[0].ledger.to_guest.n == 0:
             self._first_counted = len(self._pieces)
         status = super().call(until_fs, n_events)
-        log = self.state[0]["journey_log"]
+        log = self.state[0]["ledger"]["journey_log"]
         self._pieces.append(log["entry"][: int(log["n"])].copy())
-        self.state[0].journey_log.n = 0
+        self.state[0].ledger.journey_log.n = 0
         return status
 
     def go_through(self) -> None:
@@ -70,7 +70,7 @@ def finished_journeys(run: JourneyRun) -> Journeys:
     assert nic.limits.queues_per_function == 1
     entries = run.entries
     sources = np.where(entries["tx_queue"] == FROM_WIRE, 0, entries["tx_queue"] + 1)
-    destinations = nic["copy_kind"]["port"][entries["copy_kind"]]
+    destinations = nic["traffic"]["copy_kind"]["port"][entries["copy_kind"]]
     stamps = stamp_columns(entries)
     found = {}
     rows = zip(sources, entries["number"], destinations, stamps.tolist(), strict=True)
@@ -92,11 +92,11 @@ def check_journeys(run: JourneyRun, held: Held) -> None:
     assert (np.diff(stamp_columns(entries), axis=1) >= 0).all(), "a stamp goes back in time"
     names = set(zip(entries["tx_queue"], entries["number"], entries["copy_kind"], strict=True))
     assert len(names) == len(entries), "a copy has two journeys"
-    assert not nic["copy_kind"]["is_mirrored"][entries["copy_kind"]].any()
+    assert not nic["traffic"]["copy_kind"]["is_mirrored"][entries["copy_kind"]].any()
     assert set(held.mirrored_journeys.tolist()) <= {UNMEASURED}
     not_taken = held.to_take["journey"][held.to_take["journey"] != UNMEASURED].tolist()
-    assert len(entries) == nic.counters.copies_delivered - len(not_taken)
-    pool = nic.journeys
+    assert len(entries) == nic.ledger.counters.copies_delivered - len(not_taken)
+    pool = nic.ledger.journeys
     free = set(pool.free[: pool.n_free].tolist())
     assert len(free) == pool.n_free, "a place was freed twice"
     held_journeys = (held.picked["journey"], held.in_pipeline["journey"], held.journeys)
@@ -122,16 +122,16 @@ def check_sums(nic: Any, entries: np.ndarray) -> None:
         if n_in_bucket[number] <= SAMPLED_ALL or n_in_bucket[number] % SAMPLED_EVERY == 0:
             expected[number] += parts_fs
             n_frames[number] += 1
-    rows = nic["sampled_parts"]
+    rows = nic["ledger"]["sampled_parts"]
     found = np.stack([rows["sums"][name] for name in PART_FIELDS], axis=1)
     assert np.flatnonzero(rows["n"]).tolist() == sorted(expected)
     for number, sums in expected.items():
         assert rows["n"][number] == n_frames[number]
         assert (np.abs(found[number] - sums) <= lost_by_adding(sums, n_frames[number])).all()
     totals, n_all = np.diff(stamps, axis=1).sum(axis=0), len(entries)
-    in_all = np.array([nic.part_sums[name] for name in PART_FIELDS])
+    in_all = np.array([nic.ledger.part_sums[name] for name in PART_FIELDS])
     assert (np.abs(in_all - totals) <= lost_by_adding(totals, n_all)).all()
-    for latency, times in ((nic.to_guest, wholes), (nic.sender_wait, np.diff(stamps[:, :2]))):
+    for latency, times in ((nic.ledger.to_guest, wholes), (nic.ledger.sender_wait, np.diff(stamps[:, :2]))):
         assert latency.n == len(entries)
         assert abs(latency.sum_fs - times.sum()) <= lost_by_adding(times.sum(), len(entries))
 
@@ -152,7 +152,7 @@ def bucket_of(value_fs: int) -> int:
 
 def check_time_in_the_machine(run: JourneyRun) -> None:
     """Check that what entered the machine has left it, and the sum of the times between: all that was ever in it."""
-    pool, entries = run.state[0].journeys, run.entries
+    pool, entries = run.state[0].ledger.journeys, run.entries
     assert pool.n_free == pool.n_used
     in_it_fs = float((entries["taken_fs"] - entries["offered_fs"]).sum()) + pool.lost_fs
     assert pool.left_fs - pool.entered_fs + pool.early_fs - pool.taken_early_fs == pytest.approx(in_it_fs, rel=1e-9)

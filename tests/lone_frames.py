@@ -174,7 +174,7 @@ def _first_copy(run: JourneyRun) -> tuple[int, Parts]:
     """Return when a frame was posted and the parts of its first copy; None for those that are never over."""
     nic: Any = run.state[0]
     journeys = np.concatenate([run.entries, under_way(nic)])
-    ports = nic["copy_kind"]["port"][journeys["copy_kind"]].tolist()
+    ports = nic["traffic"]["copy_kind"]["port"][journeys["copy_kind"]].tolist()
     first = min(range(len(ports)), key=lambda at: (ports[at] == UPLINK_PORT, ports[at]))
     _, *stamps_fs = stamp_columns(journeys)[first].tolist()
     parts: Parts = dict.fromkeys(PARTS)

@@ -63,9 +63,9 @@ def result_of(*layers: Mapping[str, Any]) -> Result:
 def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:
     """Run to the end and keep each delivery."""
     run = begun(*layers)
-    run.state[0].log.enabled = 1
+    run.state[0].ledger.log.enabled = 1
     pieces = list(run.pieces())
-    names = ("at_fs", "template", "frame_bytes", "record", "edit", "egress_port")
+    names = ("at_fs", "template", "frame_bytes", "record", "copy_kind", "egress_port")
     columns = [np.concatenate([getattr(piece, name) for piece in pieces] or [np.zeros(0, int)]) for name in names]
     return run, run.result(), Deliveries(*columns)
 
@@ -114,16 +114,16 @@ class Held:
         self.tx_queues, self.rx_queues = (each[:n_queues].view(np.recarray) for each in (nic.tx_queue, nic.rx_queue))
         to_move, self.in_rx_buffer, to_wire = map(_held, (nic.loopback, nic.rx_fifo, nic.mac.fifo))
         to_show = self._slots("visible", "started")
-        self.to_take = nic.finished[self._slots("taken", "visible")]
+        self.to_take = nic.host.finished[self._slots("taken", "visible")]
         self.picked = _held(nic.grants)
         self.in_pipeline = _between(nic.pipe, nic.pipe_head, nic.pipe_tail)
         self.in_tx_buffer = np.concatenate([to_move, to_wire])
-        self.to_show = nic.finished[to_show]
+        self.to_show = nic.host.finished[to_show]
         held = (self.in_tx_buffer, self.in_rx_buffer, self.to_show)
         kinds, groups, journeys = (
             np.concatenate([part[name] for part in held]) for name in ("copy_kind", "group", "journey")
         )
-        is_mirrored = nic.copy_kind["is_mirrored"][kinds].astype(bool)
+        is_mirrored = nic.traffic.copy_kind["is_mirrored"][kinds].astype(bool)
         self.copies, self.mirrored = groups[~is_mirrored], groups[is_mirrored]
         self.journeys, self.mirrored_journeys = journeys[~is_mirrored], journeys[is_mirrored]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import check_switch, check_workload, checks, config_from_mapping
+from hwmodel.config import Server, check_switch, check_workload, checks, config_from_mapping
 from hwmodel.config.check_device import check_device
 from hwmodel.config.check_link import check_link
 from hwmodel.config.check_rings import check_rings
 from hwmodel.config.check_stations import check_stations
 from hwmodel.config.check_wire import check_wire
 from hwmodel.config.document import Document
-from hwmodel.config.findings import Doubts, Findings, as_path
+from hwmodel.config.findings import Doubts, Findings, Part, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
 from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.kernels import layout
@@ -261,9 +261,11 @@ def test_findings_leave_out_what_is_in_doubt():
 def test_each_check_is_silent_on_the_defaults():
     config = config_from_mapping({})
     document = Document("c.yaml", config.resolved())
-    of_blocks = (check_link, check_device, check_rings, check_stations, check_wire)
-    for check in (*of_blocks, check_switch.check_switch, check_workload.check_workload):
+    for check in (check_link, check_device, check_rings, check_stations, check_switch.check_switch):
         findings = Findings(document, Doubts())
         check(config, findings)
         assert findings.problems == []
-    assert checks.cross_check(config, document, Doubts()) == []
+    for check in (check_wire, check_workload.check_workload, checks.check_system):
+        findings = Findings(document, Doubts())
+        check(config, findings, [Part(Server("", config), findings)])
+        assert findings.problems == []

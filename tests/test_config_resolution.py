@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Load, check_workload, config_from_mapping
+from hwmodel.config import Load, config_from_mapping, servers_of, stations_in_use
 from hwmodel.config.amounts import ByteCount, FrameLength, Share, Whole, decimal_number
 from hwmodel.config.block import Block, key
 from hwmodel.config.driver import Driver
@@ -214,4 +214,4 @@ def test_port_names():
 def test_a_disabled_vm_is_not_in_use():
     mapping = {"nic": {"vfs": 3}, "switch": {"ports": [{"name": "vf1", "enabled": False}]}}
     config = config_from_mapping(mapping)
-    assert [port.name for port in check_workload.vms_in_use(config)] == ["vf0", "vf2"]
+    assert list(stations_in_use(servers_of(config))) == ["vf0", "vf2"]

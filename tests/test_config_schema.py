@@ -165,7 +165,7 @@ def test_every_key_is_described_and_has_the_words_of_the_contract():
         arrivals on_full flows pcap pcap_time external wire_share weights zipf peak_rate mean_burst run warmup duration
         frames precision seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
         promiscuous default trusted enabled max_frame ethertype_filter default_priority rate_limit weight vif
-        s_channel
+        s_channel servers set bridge hairpin native_vlan latency forwarding buffer sharing table ageing policy
     """
     assert set(contract.split()) <= keys
 
@@ -180,17 +180,19 @@ def test_the_table_of_attributes_is_right():
     entries = {
         "switch.ports": [{"name": "vf0"}], "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
         "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
-        "workload.external": {"rate": "1Gbps"},
+        "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
+        "workload.incast_to": "a.vf0",
     }  # fmt: skip
     config = config_from_mapping({}, entries)
     resolved = config.resolved()
-    table = dict(re.findall(r"^\| `([\w.\[\]]+)` \| `([\w.\[\]]+)` \|$", reference_text(), re.MULTILINE))
-    assert len(table) == 30
+    table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', reference_text(), re.MULTILINE))
+    assert len(table) == 38
     for key, attribute in table.items():
         written, held = resolved, config
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if step.isdigit() else written[step]
-            held = held[int(name)] if name.isdigit() else getattr(held, name)
+            is_attribute = not isinstance(held, dict | tuple)
+            held = getattr(held, name) if is_attribute else held[int(name) if name.isdigit() else name]
         assert (written is None) == (held is None), key
 
 
@@ -222,5 +224,5 @@ def test_texts_of_defaults():
     assert default_text(Port, "name", by_key["name"]) == ""
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
-        "pcie", "host", "nic", "driver", "switch", "port", "workload", "run",
+        "pcie", "host", "nic", "driver", "switch", "port", "servers", "bridge", "workload", "run",
     ]  # fmt: skip

@@ -79,7 +79,7 @@ def check_state(run: JourneyRun, result: Result) -> None:
     """Check counters and journeys against a recount of the queues, and each level against its limit."""
     nic, held = run.state[0], Held(run)
     check_journeys(run, held)
-    assert not nic.overflow
+    assert not nic.clock.overflow
     assert held.frames() == result.totals.in_flight_frames
     assert len(held.copies) == result.totals.copies_in_flight
     assert len(held.mirrored) == result.totals.mirrored_in_flight
@@ -94,13 +94,13 @@ def check_state(run: JourneyRun, result: Result) -> None:
             assert used >= 0
             assert used <= limit or limit == 0
     sending, taking = held.tx_queues, held.rx_queues
-    assert (sending.reserved - sending.freed).sum() == nic.tx_ring.level
+    assert (sending.reserved - sending.freed).sum() == nic.ledger.tx_ring.level
     assert rises(sending.freed, sending.picked, sending.rung, sending.posted, sending.reserved)
     assert rises(sending.reserved - sending.freed, run.config.nic.tx_ring - 1)
     assert rises(sending.cached + sending.requested, run.config.nic.descriptor_cache)
     most = run.config.nic.rx_ring - 1
     in_use = most - (taking.known + taking.requested + taking.cached)
-    assert in_use.sum() == nic.rx_ring.level
+    assert in_use.sum() == nic.ledger.rx_ring.level
     assert rises(0, in_use, taking.highest, most)
     assert rises(0, taking.known) and rises(0, taking.requested) and rises(0, taking.cached)
     assert rises(taking.cached + taking.requested, run.config.nic.descriptor_cache)

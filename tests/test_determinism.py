@@ -121,8 +121,8 @@ def final_state(machine):
     """
     run, _ = finished(machine)
     state = run.state
-    state[0].events.n_events = 0
-    state[0]["journey_log"]["entry"][: len(run.entries)] = 0
+    state[0].clock.n_events = 0
+    state[0]["ledger"]["journey_log"]["entry"][: len(run.entries)] = 0
     return state_digest(state)
 
 

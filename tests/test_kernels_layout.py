@@ -45,7 +45,7 @@ def test_names_that_arrays_have_are_refused(name):
 def test_no_field_of_the_state_has_such_a_name():
     """Looked at by another way than the guard: an empty record array has these attributes without any field."""
     empty = set(dir(np.zeros(1, np.dtype([("x", np.int64)])).view(np.recarray)[0])) - {"x"}
-    found = list(all_records(layout.NIC))
+    found = list(all_records(layout.SERVER))
     assert len(found) > 30
     assert [name for each in found for name in each.names if name in empty] == []
 
@@ -56,11 +56,11 @@ def test_no_field_of_the_state_is_without_a_use():
     words = {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
     # The stalls are reached by the names that `layout.STALLS` lists.
     words |= {f"stall_{name}" for name in layout.STALLS}
-    assert {name for each in all_records(layout.NIC) for name in each.names} - words == set()
+    assert {name for each in all_records(layout.SERVER) for name in each.names} - words == set()
 
 
 def test_fields_are_aligned():
-    assert all(each.isalignedstruct for each in all_records(layout.NIC))
+    assert all(each.isalignedstruct for each in all_records(layout.SERVER))
 
 
 def test_a_fresh_state_is_all_zero_and_takes_no_memory_before_it_is_written():
@@ -76,7 +76,7 @@ def test_rings_have_a_power_of_two_of_entries():
     """`head` and `tail` are masked."""
     found = [
         (name, each["ring"].shape[0])
-        for each in all_records(layout.NIC)
+        for each in all_records(layout.SERVER)
         if "ring" in each.names and "tail" in each.names
         for name in each.names[:1]
     ]

@@ -163,7 +163,9 @@ def test_group_frames_stay_in_order_at_each_receiver(tmp_path, jitter):
     assert result.totals.in_flight_frames == 0
     assert result.drops == {}
     assert np.all(np.diff(rows.at_fs) >= 0)
-    sender = np.array([run.book.flows[int(run.state[0].copy_kind[int(edit)].flow)][0] for edit in rows.edit])
+    sender = np.array(
+        [run.book.flows[int(run.state[0].traffic.copy_kind[int(kind)].flow)][0] for kind in rows.copy_kind]
+    )
     receivers = {"uplink": 0, "pf": 1, "vf0": 2, "vf1": 3, "vf2": 4, "vf3": 5}
     for source, numbers in (("vf1", range(1, n_frames, 2)), ("uplink", range(0, n_frames, 2))):
         for name, port in receivers.items():

@@ -11,7 +11,7 @@ from hwmodel.kernels import layout
 from hwmodel.simulation import simulate
 from hwmodel.simulation.deliveries import take_log
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import FlowBook
+from hwmodel.simulation.flow_book import FlowBook
 from tests.simulation_cases import config_of
 
 FLOWS = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf1", "uplink", "500Mbps"]], "arrivals": "periodic"}
@@ -92,20 +92,20 @@ def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
     """The copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
     nic = build_state(config_of(), seed=1)[0]
     book = FlowBook(egress_ports=[2, 3], delta_bytes=[0, 4])
-    nic.log.n = 2
+    nic.ledger.log.n = 2
     for i, (at_fs, index, template, copy_kind, n_bytes) in enumerate(((50, -1, 7, 1, 104), (60, 3, 8, 0, 60))):
-        entry = nic.log.entry[i]
+        entry = nic.ledger.log.entry[i]
         entry.at_fs, entry.index, entry.template = at_fs, index, template
         entry.copy_kind, entry.n_bytes = copy_kind, n_bytes
     taken = take_log(nic, book)
     assert taken.at_fs.tolist() == [50, 60]
     assert taken.record.tolist() == [-1, 3]
     assert taken.template.tolist() == [7, 8]
-    assert taken.edit.tolist() == [1, 0]
+    assert taken.copy_kind.tolist() == [1, 0]
     assert taken.frame_bytes.tolist() == [104, 64]
     assert taken.egress_port.tolist() == [3, 2]
-    assert nic.log.n == 0
-    nic.log.entry[0].at_fs = 99  # the log goes on, what was taken stays
+    assert nic.ledger.log.n == 0
+    nic.ledger.log.entry[0].at_fs = 99  # the log goes on, what was taken stays
     assert taken.at_fs.tolist() == [50, 60]
 
 
@@ -115,7 +115,7 @@ def test_a_full_log_is_taken_in_pieces(tmp_path, monkeypatch):
     taken = []
 
     def note(nic, book):
-        taken.append(int(nic.log.n))
+        taken.append(int(nic.ledger.log.n))
         return take_log(nic, book)
 
     monkeypatch.setattr("hwmodel.simulation.run.take_log", note)

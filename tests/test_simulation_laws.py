@@ -61,7 +61,7 @@ def test_the_laws_hold_without_a_fault(sound):
 
 def lose_a_journey(nic):
     """Free the place of a frame that is under way: nobody will end its journey."""
-    pool = nic.journeys
+    pool = nic.ledger.journeys
     free = set(pool.free[: pool.n_free].tolist())
     number = next(place for place in range(1, int(pool.n_used) + 1) if place not in free)
     pool.free[pool.n_free] = number
@@ -70,24 +70,24 @@ def lose_a_journey(nic):
 
 def count_a_frame_twice(nic):
     """Add the parts of a frame of 5 us to the sums once more."""
-    nic.part_sums.payload_read += 5e9
+    nic.ledger.part_sums.payload_read += 5e9
 
 
 def forget_an_entry(nic):
-    nic.journeys.entered_fs -= float(nic.now_fs)
+    nic.ledger.journeys.entered_fs -= float(nic.clock.now_fs)
 
 
 def leave_twice(nic):
-    nic.journeys.left_fs += float(nic.now_fs)
+    nic.ledger.journeys.left_fs += float(nic.clock.now_fs)
 
 
 def forget_a_lost_frame(nic):
-    nic.journeys.lost_fs -= 2e9
+    nic.ledger.journeys.lost_fs -= 2e9
 
 
 def stamp_late(nic):
     """Say of a frame in a ring that it was offered 1 us earlier than it was counted."""
-    nic.journeys.early_fs += 1e9
+    nic.ledger.journeys.early_fs += 1e9
 
 
 def overlook_a_busy_link(nic):
@@ -150,8 +150,8 @@ def slow_population(nic, now_fs):
     found = []
     for queue in nic.tx_queue[: int(nic.limits.n_queues)]:
         for position in range(int(queue.picked), int(queue.reserved)):
-            found.append(now_fs - int(nic.post[int(queue.first) + (position & int(queue.mask))].offered_fs))
-    pool = nic.journeys
+            found.append(now_fs - int(nic.host.post[int(queue.first) + (position & int(queue.mask))].offered_fs))
+    pool = nic.ledger.journeys
     free = set(pool.free[: int(pool.n_free)].tolist())
     used = range(1, int(pool.n_used) + 1)
     return found + [now_fs - int(pool.slot[place].offered_fs) for place in used if place not in free]
@@ -165,7 +165,7 @@ def test_the_population_is_that_of_rings_and_journeys(tx_ring, pattern):
     assert (before.n, before.ages_fs, before.entered_fs) == (0, 0, 0)
     run.go_through()
     nic = run.state[0]
-    now_fs = int(nic.now_fs)
+    now_fs = int(nic.clock.now_fs)
     ages_fs = slow_population(nic, now_fs)
     found = take_population(nic, now_fs)
     assert found.n == len(ages_fs) > 0

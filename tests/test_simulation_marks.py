@@ -99,7 +99,7 @@ def test_however_long_a_run_lasts_marks_stay_few_and_even():
     marks = Marks(run.state[0], run.book)
     nic = run.state[0]
     for moment in range(10 * MOST_MARKS):
-        nic.now_fs = 1000 * moment
+        nic.clock.now_fs = 1000 * moment
         marks.add()
         assert len(marks.found) <= MOST_MARKS
     times = [mark.now_fs for mark in marks.found]
@@ -107,16 +107,16 @@ def test_however_long_a_run_lasts_marks_stay_few_and_even():
     assert times[0] == 0
     assert set(np.diff(times).tolist()) == {1000 * marks.stride} == {16_000}
     # The end is always marked, once.
-    nic.now_fs = 1000 * 10 * MOST_MARKS + 1
+    nic.clock.now_fs = 1000 * 10 * MOST_MARKS + 1
     marks.close()
     marks.close()
-    assert [mark.now_fs for mark in marks.found[-2:]] == [times[-1], int(nic.now_fs)]
+    assert [mark.now_fs for mark in marks.found[-2:]] == [times[-1], int(nic.clock.now_fs)]
 
 
 def test_a_mark_is_a_copy(run):
     mark = run.marks.found[-1]
     before = mark.histogram["delivery"][1].sum()
     nic = run.state[0]
-    nic["latency_counts"]["n_delivery"] += 1
+    nic["ledger"]["latency_counts"]["n_delivery"] += 1
     assert mark.histogram["delivery"][1].sum() == before
-    nic["latency_counts"]["n_delivery"] -= 1
+    nic["ledger"]["latency_counts"]["n_delivery"] -= 1

@@ -8,7 +8,8 @@ from hwmodel.kernels import engine, layout
 from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.workload_state import FlowBook, fill_workload
+from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
@@ -30,21 +31,21 @@ def idle():
 def test_an_occupancy_counts_up_to_now(idle):
     """3 B until 100 ns, 5 B from there on, looked at at 250 ns."""
     gauge = idle.tx_buffer
-    gauge.area, gauge.level, gauge.since_fs, idle.now_fs = 3.0 * 100 * NS, 5, 100 * NS, 250 * NS
+    gauge.area, gauge.level, gauge.since_fs, idle.clock.now_fs = 3.0 * 100 * NS, 5, 100 * NS, 250 * NS
     assert take_snapshot(idle, FlowBook()).areas["tx_buffer"] == 3 * 100 * NS + 5 * 150 * NS
 
 
 def test_a_stall_that_lasts_counts_up_to_now(idle):
-    idle.now_fs = 250 * NS
-    idle.stall_tags.total_fs, idle.stall_tags.since_fs = 40 * NS, 200 * NS
-    idle.stall_posted_credits.total_fs = 7 * NS
+    idle.clock.now_fs = 250 * NS
+    idle.ledger.stalls.tags.total_fs, idle.ledger.stalls.tags.since_fs = 40 * NS, 200 * NS
+    idle.ledger.stalls.posted_credits.total_fs = 7 * NS
     stalls = take_snapshot(idle, FlowBook()).stalls_fs
     assert (stalls["tags"], stalls["posted_credits"], stalls["descriptors"]) == (90 * NS, 7 * NS, 0)
 
 
 def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
     """100 ns of a TLP are on the link, 60 ns of it after the snapshot."""
-    idle.now_fs = 1000 * NS
+    idle.clock.now_fs = 1000 * NS
     idle.up.busy_fs, idle.up.busy_until_fs, idle.up.is_busy = 400 * NS, 1060 * NS, 1
     idle.down.busy_fs, idle.down.busy_until_fs = 300 * NS, 900 * NS
     snapshot = take_snapshot(idle, FlowBook())
@@ -52,7 +53,7 @@ def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
 
 
 def test_tags_that_are_held_count_up_to_now(idle):
-    idle.now_fs = 500 * NS
+    idle.clock.now_fs = 500 * NS
     idle.tags.held_fs = 1000 * NS
     taken = idle.tags.free[idle.tags.n_free - 1]
     idle.tags.n_free -= 1
@@ -77,7 +78,7 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     state, book = machine()
     engine.run(state, 10 * US, 10**6)
     nic = state[0]
-    delivered = int(nic.counters.delivered)
+    delivered = int(nic.ledger.counters.delivered)
     assert delivered > 10
     begin_window(nic, book)
     snapshot = take_snapshot(nic, book)

@@ -107,7 +107,7 @@ def test_rx_descriptors_are_posted_at_the_start():
     """rx_ring - 1 of each ring, those of the PF too."""
     nic = machine(nic={"rx_ring": 50, "queues_per_vf": 2})
     assert [int(nic.rx_queue[i].known) for i in range(7)] == [49] * 6 + [0]
-    assert nic.rx_ring.level == 0  # none is in use
+    assert nic.ledger.rx_ring.level == 0  # none is in use
     assert [int(nic.rx_queue[i].function) for i in range(6)] == [0, 0, 1, 1, 2, 2]
 
 
@@ -153,9 +153,18 @@ def test_all_tags_are_free(tags):
 
 def test_nothing_is_pending():
     nic = machine()
-    assert set(nic.events.next_at.tolist()) == {layout.NEVER}
-    assert nic.events.rare_at == layout.NEVER
-    assert not any((nic.now_fs, nic.has_started, nic.moves_due, nic.reads_due, nic.n_hungry, nic.overflow))
+    assert set(nic.clock.next_at.tolist()) == {layout.NEVER}
+    assert nic.clock.rare_at == layout.NEVER
+    assert not any(
+        (
+            nic.clock.now_fs,
+            nic.clock.has_started,
+            nic.moves_due,
+            nic.reads_due,
+            nic.traffic.n_hungry,
+            nic.clock.overflow,
+        )
+    )
 
 
 def test_the_quantum_is_the_longest_frame_that_a_port_may_send():

@@ -101,9 +101,9 @@ def test_the_result_is_made_of_the_window():
 def test_the_log_gives_each_delivery_once():
     config = config_from_mapping(SMALL)
     run = Run(config, build_workload(config), lambda _share, _text: None)
-    run.state[0].log.enabled = 1
+    run.state[0].ledger.log.enabled = 1
     pieces = list(run.pieces())
-    assert sum(len(piece) for piece in pieces) == int(run.state[0].counters.copies_delivered) > 0
+    assert sum(len(piece) for piece in pieces) == int(run.state[0].ledger.counters.copies_delivered) > 0
     times = np.concatenate([piece.at_fs for piece in pieces])
     assert (np.diff(times) >= 0).all() and set(np.concatenate([p.frame_bytes for p in pieces])) == {512}
     assert len(take_log(run.state[0], run.book)) == 0
@@ -124,15 +124,15 @@ def test_an_automatic_window_ends_right_behind_a_delivery_of_the_busiest_flow():
     config, run = finished_run({**SMALL, "workload": flows, "run": {"warmup": "auto", "duration": "400us"}})
     assert run.book.flows[1] == ("vf1", "vf0")
     nic = run.state[0]
-    assert nic.now_fs - run.start.now_fs != 400_000_000_000
-    delivered = int(nic.flow[1].delivered)
+    assert nic.clock.now_fs - run.start.now_fs != 400_000_000_000
+    delivered = int(nic.ledger.flow[1].delivered)
     assert run.busiest_flow().delivered == delivered
     # The window holds whole batches of 32 frames, at whose end the run stands.
     assert (run.end.flows["delivered"][1] - run.start.flows["delivered"][1]) % 32 == 0
-    assert nic.flow[1].stop_at == layout.NEVER
+    assert nic.ledger.flow[1].stop_at == layout.NEVER
     for _ in run.to_next_delivery(run.busiest_flow(), 10**12):
         pass
-    assert nic.flow[1].delivered == delivered + 32
+    assert nic.ledger.flow[1].delivered == delivered + 32
     assert config.driver.rx_interrupt_batch == 32
 
 

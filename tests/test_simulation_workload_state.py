@@ -11,7 +11,8 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import fill_workload, is_complete
+from hwmodel.simulation.decided import is_complete
+from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
@@ -28,8 +29,8 @@ def filled(**blocks):
 
 def copies_of(nic, number):
     """Return (egress port, more bytes, flow) of a template's copies."""
-    template = nic.template[number]
-    kinds = [nic.copy_kind[i] for i in range(template.first_copy, template.first_copy + template.n_copies)]
+    template = nic.traffic.template[number]
+    kinds = [nic.traffic.copy_kind[i] for i in range(template.first_copy, template.first_copy + template.n_copies)]
     return [(int(kind.port), int(kind.delta_bytes), int(kind.flow)) for kind in kinds]
 
 
@@ -56,15 +57,18 @@ def test_pairs_are_single_copies_with_a_flow_each():
         sender, receiver = book.flows[number]
         assert (template.source, template.target) == (sender, receiver)
         assert copy == (int(receiver[2:]) + 2, 0, number)
-        assert (nic.template[number].flow, nic.template[number].function) == (number, int(sender[2:]) + 1)
-        assert nic.copy_kind[number].function == int(receiver[2:]) + 1
+        assert (nic.traffic.template[number].flow, nic.traffic.template[number].function) == (
+            number,
+            int(sender[2:]) + 1,
+        )
+        assert nic.traffic.copy_kind[number].function == int(receiver[2:]) + 1
 
 
 def test_a_group_frame_has_a_copy_for_each_station_in_port_order():
     """A VEB: the uplink, the PF and the other VMs; each copy has a flow of its own, the frame none."""
     nic, book, _ = filled(nic={"vfs": 3}, workload={"pattern": "broadcast"})
     assert [port for port, _, _ in copies_of(nic, 0)] == [UPLINK, PORT_PF, PORT_VF1, PORT_VF2]
-    assert nic.template[0].flow == -1
+    assert nic.traffic.template[0].flow == -1
     assert [book.flows[flow] for _, _, flow in copies_of(nic, 0)] == [
         ("vf0", "uplink"), ("vf0", "pf"), ("vf0", "vf1"), ("vf0", "vf2"),
     ]  # fmt: skip
@@ -82,7 +86,7 @@ def test_tags_change_the_bytes_of_copies():
     assert {port: delta for port, delta, _ in copies_of(nic, 1)} == {UPLINK: 4, PORT_VF0: 0}
     assert book.delta_bytes == [4, 4, 4, 0]
     assert book.egress_ports == [UPLINK, PORT_VF1, UPLINK, PORT_VF0]
-    assert [edit.insert_c_tag.vid if edit.insert_c_tag else None for edit in book.edits] == [5, 5, 5, None]
+    assert [header[12:16].hex() for header in book.headers] == ["81000005"] * 3 + ["88b5"]
 
 
 @pytest.mark.parametrize(("mode", "more"), [("vepa", 0), ("vn_tag", 6), ("e_tag", 8)])
@@ -93,8 +97,8 @@ def test_a_bridge_above_gets_every_frame_with_its_tag(mode, more):
 
 def test_a_drop_by_decision_has_no_copies():
     nic, _, _ = filled(switch={"acl": [{"port": "vf0", "action": "deny"}]})
-    assert (nic.template[0].reason, nic.template[0].n_copies) == (DropReason.ACL_DENY, 0)
-    assert (nic.template[1].reason, nic.template[1].n_copies) == (DropReason.NONE, 1)
+    assert (nic.traffic.template[0].reason, nic.traffic.template[0].n_copies) == (DropReason.ACL_DENY, 0)
+    assert (nic.traffic.template[1].reason, nic.traffic.template[1].n_copies) == (DropReason.NONE, 1)
 
 
 def test_policed_frames_know_their_bucket():
@@ -104,8 +108,8 @@ def test_policed_frames_know_their_bucket():
         {"port": "vf0", "action": "police", "rate": "1Gbps", "burst": "3000B"},
     ]
     nic, _, _ = filled(switch={"acl": acl})
-    assert [int(nic.template[i].policer) for i in range(2)] == [0, -1]
-    assert (nic.policer[0].burst, nic.policer[0].tokens) == (3000, 3000)
+    assert [int(nic.traffic.template[i].policer) for i in range(2)] == [0, -1]
+    assert (nic.traffic.policer[0].burst, nic.traffic.policer[0].tokens) == (3000, 3000)
 
 
 def test_the_longest_frame_is_the_ports():
@@ -113,14 +117,14 @@ def test_the_longest_frame_is_the_ports():
     ports = [{"name": "vf0", "max_frame": "1000B"}, {"name": "vf1", "admit": "tagged", "max_frame": "1000B"}]
     nic, _, workload = filled(switch={"ports": ports})
     assert [len(template.header) for template in workload.templates] == [14, 18]
-    assert [int(nic.template[i].longest_bytes) for i in range(2)] == [996, 1000]
+    assert [int(nic.traffic.template[i].longest_bytes) for i in range(2)] == [996, 1000]
 
 
 def test_a_frame_that_ends_within_its_header_is_a_runt(tmp_path):
     whole = bytes(Ether(src=mac(2), dst=mac(3)) / Dot1Q(vlan=1) / IP() / UDP())
     path = capture(tmp_path / "in.pcap", [whole, whole[:15], whole[:13], whole[:18]])
     nic, _, workload = filled(workload={"pattern": None, "frame_bytes": None, "pcap": path})
-    reasons = [int(nic.template[int(template)].reason) for template in workload.records.template]
+    reasons = [int(nic.traffic.template[int(template)].reason) for template in workload.records.template]
     assert reasons == [DropReason.NONE, DropReason.RUNT, DropReason.RUNT, DropReason.NONE]
 
 
@@ -136,7 +140,7 @@ def test_sources_stand_in_port_order_with_a_stream_each():
     """Listed by flow, the wire's first; port numbers decide, the uplink's 0 among them."""
     flows = [["vf1", "vf0", "1Gbps"], ["uplink", "vf0", "1Gbps"], ["vf0", "vf1", "1Gbps"], ["vf0", "uplink", "2Gbps"]]
     nic, _, _ = filled(workload={"pattern": "flows", "flows": flows})
-    sources = [nic.source[i] for i in range(nic.limits.n_sources)]
+    sources = [nic.traffic.source[i] for i in range(nic.limits.n_sources)]
     assert [int(source.function) for source in sources] == [-1, 1, 1, 2]
     assert [(int(nic.function[i].first_source), int(nic.function[i].n_sources)) for i in range(3)] == [
         (0, 0), (1, 2), (3, 1),
@@ -149,12 +153,14 @@ def test_tables_of_sources_lie_apart():
     nic, _, workload = filled(nic={"vfs": 4}, workload={"pattern": "uniform", **sizes})
     rows = []
     for number in range(4):
-        source = nic.source[number]
+        source = nic.traffic.source[number]
         for first, n in ((source.first_target, source.n_targets), (source.first_length, source.n_lengths)):
             rows += range(first, first + n)
-        lengths = nic["choice"][int(source.first_length) : int(source.first_length + source.n_lengths)]
+        lengths = nic["traffic"]["choice"][int(source.first_length) : int(source.first_length + source.n_lengths)]
         assert set(lengths["here"].tolist()) | set(lengths["there"].tolist()) == {64, 570, 1518}
-        targets = nic["choice"]["here"][int(source.first_target) : int(source.first_target + source.n_targets)]
+        targets = nic["traffic"]["choice"]["here"][
+            int(source.first_target) : int(source.first_target + source.n_targets)
+        ]
         assert {workload.templates[i].source for i in targets.tolist()} == {f"vf{number}"}
     assert sorted(rows) == list(range(len(rows)))
 
@@ -163,12 +169,12 @@ def test_records_are_grouped_by_source_in_their_order(tmp_path):
     senders = [2, 3, 2, 3, 3, 2]
     path = capture(tmp_path / "in.pcap", [Ether(src=mac(each), dst=mac(5 - each)) / IP() / UDP() for each in senders])
     nic, _, _ = filled(workload={"pattern": None, "frame_bytes": None, "pcap": path})
-    spans = [(int(nic.source[i].next_record), int(nic.source[i].last_record)) for i in range(2)]
+    spans = [(int(nic.traffic.source[i].next_record), int(nic.traffic.source[i].last_record)) for i in range(2)]
     assert spans == [(0, 3), (3, 6)]
-    assert nic["tape"]["index"][:6].tolist() == [0, 2, 5, 1, 3, 4]
-    assert {int(nic.source[i].kind) for i in range(2)} == {layout.RECORDED_SOURCE}
+    assert nic["traffic"]["tape"]["index"][:6].tolist() == [0, 2, 5, 1, 3, 4]
+    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {layout.RECORDED_SOURCE}
     nic, _, _ = filled(workload={"pattern": None, "frame_bytes": None, "pcap": path, "pcap_time": "asap"})
-    assert {int(nic.source[i].kind) for i in range(2)} == {layout.CLOSED_RECORDED_SOURCE}
+    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {layout.CLOSED_RECORDED_SOURCE}
 
 
 # ---- Histograms, capacities ----
@@ -176,7 +182,7 @@ def test_records_are_grouped_by_source_in_their_order(tmp_path):
 
 def test_each_flow_has_a_histogram_of_its_own():
     nic, book, _ = filled(nic={"vfs": 4}, workload={"pattern": "uniform"})
-    rows = nic["flow"]["histogram"][: len(book.flows)].tolist()
+    rows = nic["ledger"]["flow"]["histogram"][: len(book.flows)].tolist()
     assert len(book.flows) == 12
     assert len(set(rows)) == 12
     assert min(rows) >= layout.FIRST_FLOW_HISTOGRAM
@@ -185,7 +191,7 @@ def test_each_flow_has_a_histogram_of_its_own():
 def test_too_many_flows_share_by_receiver(monkeypatch):
     monkeypatch.setattr(layout, "MAX_HISTOGRAMS", layout.FIRST_FLOW_HISTOGRAM + 11)
     nic, book, _ = filled(nic={"vfs": 4}, workload={"pattern": "uniform"})
-    rows = nic["flow"]["histogram"][: len(book.flows)].tolist()
+    rows = nic["ledger"]["flow"]["histogram"][: len(book.flows)].tolist()
     by_receiver = {}
     for (_, receiver), row in zip(book.flows, rows, strict=True):
         by_receiver.setdefault(receiver, set()).add(row)

@@ -13,12 +13,10 @@ from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from hwmodel.wire.ethernet import format_mac, parse_mac
 from hwmodel.wire.tags import (
     LONGEST_HEADER_BYTES,
-    NO_EDIT,
     NO_OUTER_TAG,
     OUTER_TAG_TYPES,
     ETag,
     RuntFrameError,
-    TagEdit,
     VlanTag,
     VnTag,
     build_header,
@@ -204,30 +202,11 @@ def test_read_tag_refuses_other_bytes(data):
 FRAME = build_header(0x020000000002, 0x020000000001, 0x0800) + bytes(range(50))
 
 
-@given(st.none() | outer_tags, st.none() | vlan_tags)
-def test_an_edit_undoes_another(outer, c_tag):
-    tagged = TagEdit(insert_c_tag=c_tag, insert_outer=outer).apply(FRAME)
-    assert parse_header(tagged).outer == outer
-    assert parse_header(tagged).c_tag == c_tag
-    assert TagEdit(strip_outer=outer is not None, strip_c_tag=c_tag is not None).apply(tagged) == FRAME
-
-
-def test_an_edit_can_change_the_vlan_number():
-    priority_tagged = insert_tag(FRAME, VlanTag(pcp=5))
-    edited = TagEdit(strip_c_tag=True, insert_c_tag=VlanTag(pcp=5, vid=9)).apply(priority_tagged)
-    assert edited.hex() == FRAME[:12].hex() + "8100a009" + FRAME[12:].hex()
-
-
-def test_no_edit_changes_nothing():
-    for row in FRAMES:
-        assert NO_EDIT.apply(frame_of(row)) == frame_of(row)
-
-
 def test_stripping_a_tag_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="0x0800"):
-        TagEdit(strip_c_tag=True).apply(FRAME)
+        strip_tag(FRAME, (0x8100,))
     with pytest.raises(ValueError, match="0x8100"):
-        TagEdit(strip_outer=True).apply(insert_tag(FRAME, VlanTag(vid=3)))
+        strip_tag(insert_tag(FRAME, VlanTag(vid=3)), OUTER_TAG_TYPES)
     with pytest.raises(RuntFrameError):
         strip_tag(bytes.fromhex("0200000000020200000000018100000a08"), (0x8100,))
     with pytest.raises(RuntFrameError):

@@ -13,7 +13,6 @@ from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError, RunError
 from hwmodel.wire.pcap_writer import PcapWriter
-from hwmodel.wire.tags import NO_EDIT, TagEdit, VlanTag, VnTag
 from hwmodel.workload import FrameTemplate
 from hwmodel.workload.delivered import CHUNK_FRAMES, Deliveries, write_delivered
 
@@ -21,17 +20,17 @@ HEADER = bytes(Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:03", type=0x88
 TAGGED = bytes(Ether(src="02:00:00:00:00:03", dst="02:00:00:00:00:02") / Dot1Q(prio=5, vlan=7, type=0x88B5))
 TEMPLATES = [FrameTemplate("vf0", "vf1", HEADER), FrameTemplate("vf1", "vf0", TAGGED)]
 KEEP, STRIP, INSERT, RETAG, VN = range(5)
-EDITS = [
-    NO_EDIT,
-    TagEdit(strip_c_tag=True),
-    TagEdit(insert_c_tag=VlanTag(pcp=2, vid=9)),
-    TagEdit(strip_c_tag=True, insert_c_tag=VlanTag(pcp=5, vid=8)),
-    TagEdit(insert_outer=VnTag(svif=3)),
+COPY_HEADERS = [
+    HEADER,
+    TAGGED[:12] + TAGGED[16:],
+    HEADER[:12] + bytes.fromhex("81004009") + HEADER[12:],
+    TAGGED[:12] + bytes.fromhex("8100a008") + TAGGED[16:],
+    HEADER[:12] + bytes.fromhex("892600000003") + HEADER[12:],
 ]
 
 
 def deliveries(rows):
-    """Build from (at_fs, template, frame_bytes, record, edit, egress_port)."""
+    """Build from (at_fs, template, frame_bytes, record, copy_kind, egress_port)."""
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
     return Deliveries(np.array(columns[0], np.int64), *(np.array(column, np.int32) for column in columns[1:]))
 
@@ -54,7 +53,7 @@ def test_made_up_frames(tmp_path):
         (6_000_000, 1, 100, -1, RETAG, 2),
         (7_000_000, 0, 64, -1, VN, 0),
     ]
-    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, EDITS) == 5
+    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS) == 5
     found = read_back(tmp_path / "out.pcap")
     assert [at_ns for at_ns, _, _ in found] == [1, 2, 5, 6, 7]
     frames = [frame for _, frame, _ in found]
@@ -67,15 +66,16 @@ def test_made_up_frames(tmp_path):
 
 
 @settings(max_examples=30, deadline=None)
-@given(data=st.data(), inputs=st.lists(st.binary(min_size=14, max_size=200), min_size=1, max_size=20))
-def test_replayed_frames_keep_their_bytes(tmp_path_factory, data, inputs):
+@given(data=st.data(), payloads=st.lists(st.binary(max_size=190), min_size=1, max_size=20))
+def test_replayed_frames_keep_their_bytes(tmp_path_factory, data, payloads):
+    inputs = [HEADER + payload for payload in payloads]
     folder = tmp_path_factory.mktemp("replayed")
     write_input(folder / "in.pcap", inputs)
     numbers = data.draw(st.lists(st.integers(0, len(inputs) - 1), max_size=40))
     rows = [
         (i * 10**6, 0, len(inputs[n]) + 4, n, data.draw(st.sampled_from([KEEP, VN])), 2) for i, n in enumerate(numbers)
     ]
-    write_delivered(folder / "out.pcap", deliveries(rows), TEMPLATES, EDITS, replayed=folder / "in.pcap")
+    write_delivered(folder / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, replayed=folder / "in.pcap")
     tag = bytes.fromhex("892600000003")
     expected = [
         inputs[n][:12] + (tag if row[4] == VN else b"") + inputs[n][12:] for n, row in zip(numbers, rows, strict=True)
@@ -85,37 +85,37 @@ def test_replayed_frames_keep_their_bytes(tmp_path_factory, data, inputs):
 
 def test_frames_of_a_cut_capture_keep_their_lengths(tmp_path):
     write_input(tmp_path / "in.pcap", [TAGGED + b"ab", HEADER], [1514, 60])
-    rows = [(0, 0, 1518, 0, STRIP, 2), (0, 0, 64, 1, INSERT, 2), (0, 0, 64, -1, KEEP, 2)]
-    write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, EDITS, replayed=tmp_path / "in.pcap")
+    rows = [(0, 1, 1518, 0, STRIP, 2), (0, 0, 64, 1, INSERT, 2), (0, 0, 64, -1, KEEP, 2)]
+    write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, replayed=tmp_path / "in.pcap")
     assert [wire_bytes for _, _, wire_bytes in read_back(tmp_path / "out.pcap")] == [1510, 64, 60]
 
 
 def test_ports_choose_deliveries(tmp_path):
     rows = [(i * 10**6, 0, 64 + i, -1, KEEP, i % 3) for i in range(9)]
-    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, EDITS, ports=[2, 0]) == 6
+    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, ports=[2, 0]) == 6
     assert [len(frame) for _, frame, _ in read_back(tmp_path / "out.pcap")] == [60, 62, 63, 65, 66, 68]
-    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, EDITS, ports=[]) == 0
+    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, ports=[]) == 0
 
 
 def test_many_pieces_are_one_file(tmp_path):
     rows = [(i, 0, 64 + i % 50, -1, KEEP, 2) for i in range(2 * CHUNK_FRAMES + 7)]
     pieces = (deliveries(rows[start : start + 3000]) for start in range(0, len(rows), 3000))
-    write_delivered(tmp_path / "one.pcap", deliveries(rows), TEMPLATES, EDITS)
-    write_delivered(tmp_path / "pieces.pcap", pieces, TEMPLATES, EDITS)
+    write_delivered(tmp_path / "one.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS)
+    write_delivered(tmp_path / "pieces.pcap", pieces, TEMPLATES, COPY_HEADERS)
     assert (tmp_path / "one.pcap").read_bytes() == (tmp_path / "pieces.pcap").read_bytes()
     assert len(read_back(tmp_path / "one.pcap")) == len(rows)
 
 
 def test_nothing_delivered_is_a_capture_without_frames(tmp_path):
-    assert write_delivered(tmp_path / "out.pcap", deliveries([]), TEMPLATES, EDITS) == 0
+    assert write_delivered(tmp_path / "out.pcap", deliveries([]), TEMPLATES, COPY_HEADERS) == 0
     assert (tmp_path / "out.pcap").stat().st_size == 24
 
 
 def test_a_capture_may_replace_the_one_it_was_made_from(tmp_path):
-    write_input(tmp_path / "same.pcap", [HEADER, TAGGED])
+    write_input(tmp_path / "same.pcap", [TAGGED, HEADER])
     rows = [(0, 0, 64, 1, KEEP, 2)]
-    write_delivered(tmp_path / "same.pcap", deliveries(rows), TEMPLATES, EDITS, replayed=tmp_path / "same.pcap")
-    assert [frame for _, frame, _ in read_back(tmp_path / "same.pcap")] == [TAGGED]
+    write_delivered(tmp_path / "same.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, replayed=tmp_path / "same.pcap")
+    assert [frame for _, frame, _ in read_back(tmp_path / "same.pcap")] == [HEADER]
 
 
 @pytest.mark.parametrize("inputs", [[], [HEADER]])
@@ -123,12 +123,16 @@ def test_a_capture_that_changed_is_a_failed_run(tmp_path, inputs):
     write_input(tmp_path / "in.pcap", inputs)
     with pytest.raises(RunError, match="changed while it was in use"):
         write_delivered(
-            tmp_path / "out.pcap", deliveries([(0, 0, 64, 1, 0, 2)]), TEMPLATES, EDITS, replayed=tmp_path / "in.pcap"
+            tmp_path / "out.pcap",
+            deliveries([(0, 0, 64, 1, 0, 2)]),
+            TEMPLATES,
+            COPY_HEADERS,
+            replayed=tmp_path / "in.pcap",
         )
     assert os.listdir(tmp_path) == ["in.pcap"]
 
 
 def test_a_missing_capture_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="No such file"):
-        write_delivered(tmp_path / "out.pcap", deliveries([]), TEMPLATES, EDITS, replayed=tmp_path / "in.pcap")
+        write_delivered(tmp_path / "out.pcap", deliveries([]), TEMPLATES, COPY_HEADERS, replayed=tmp_path / "in.pcap")
     assert os.listdir(tmp_path) == []

@@ -39,12 +39,13 @@ _ALIKE = Fraction(1, 10**6)
 _MOST_SHOWN = 6
 
 
-def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool = False) -> Limits:
+def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None = None) -> Limits:
     """Give the closed-form limits of a configuration, or of the one that a file's name or a shipped name stands for.
 
     Approximated: means only, no waiting; the batches are those that a saturated run settles into; holding times of
     tags and credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent bridge
-    in modes without local switching come back. Raises InputError for a workload without frames or a bad capture.
+    in modes without local switching come back; None: as `bridge` says. Raises InputError for a workload without
+    frames, or a bad capture.
     """
     config = as_config(config)
     demand = demand_of(config, adjacent_bridge_reflects)

@@ -22,6 +22,7 @@ class Way:
 
     `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
     are made, and behind them the `mirrored` ones; `wire_bytes`: what goes on the wire, None where nothing does.
+    `is_reflected`: it goes on the wire, and the bridge there sends it back to the adapter.
     """
 
     sender: int | None
@@ -29,6 +30,7 @@ class Way:
     copies: tuple[tuple[int, int], ...] = ()
     mirrored: tuple[tuple[int, int], ...] = ()
     wire_bytes: int | None = None
+    is_reflected: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
 
     `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). It passes every filter, and ends where it
-    leaves by the wire. Approximated: a mirrored copy is as long as the frame.
+    leaves by the wire, unless a bridge sends it back. Approximated: a mirrored copy is as long as the frame.
     """
     route = Router(config).route(source, target)
     if not route.stations and not route.to_wire:
@@ -65,6 +67,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         copies=tuple((_function(to), bare + _kept_tag_bytes(config, ports[to], vlan)) for to in stations),
         mirrored=tuple((_function(to), n_bytes) for to in sorted(route.mirrored, key=_function)),
         wire_bytes=_wire_bytes(config, n_bytes, bare, route) if route.to_wire else None,
+        is_reflected=route.to_wire and route.from_wire,
     )
     return LoneFrame(source, stations[0] if stations else UPLINK, frame_bytes, way)
 

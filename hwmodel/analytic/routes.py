@@ -38,18 +38,26 @@ class Route:
     mirrored: tuple[str, ...] = ()
 
 
+def reflects(config: Config) -> bool:
+    """Tell whether the bridge at the other end of the wire sends frames back to the adapter that they came from."""
+    if config.bridge is None or config.switch.mode == "veb":
+        return False
+    hairpin = config.bridge.ports["adapter"].hairpin
+    return hairpin is not False or config.bridge.kind == "controlling"
+
+
 class Router:
     """Give the route of each frame under one configuration.
 
     `adjacent_bridge_reflects`: what leaves in a mode without local switching comes back for the stations it is meant
-    for, as from a bridge with reflective relay or a port extender's controlling bridge.
+    for, as from a bridge with reflective relay or a port extender's controlling bridge; None: as `bridge` says.
     """
 
-    def __init__(self, config: Config, adjacent_bridge_reflects: bool = False) -> None:
+    def __init__(self, config: Config, adjacent_bridge_reflects: bool | None = None) -> None:
         self._config = config
         self._switch = config.switch
         self._ports = {port.name: port for port in config.switch.ports}
-        self._reflects = adjacent_bridge_reflects
+        self._reflects = reflects(config) if adjacent_bridge_reflects is None else adjacent_bridge_reflects
 
     @property
     def vm_names(self) -> tuple[str, ...]:

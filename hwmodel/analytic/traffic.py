@@ -147,7 +147,7 @@ class Demand:
         return (*found, *self.with_rate)
 
 
-def demand_of(config: Config, adjacent_bridge_reflects: bool = False) -> Demand:
+def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 
     Outside frames and, where other flows follow `load`, flows with rates stand beside the traffic sought. Sizes and

@@ -21,13 +21,16 @@ from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction, nothing
 from hwmodel.analytic.walk_reads import ReadClass, Reads
-from hwmodel.results.latency_parts import PARTS
+from hwmodel.results.latency_parts import ALL_PARTS, PARTS
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.analytic.walk_link import Action
     from hwmodel.config import Config
+
+
+HEADER_BYTES = 8 + 64  # what a bridge that cuts through waits for, the preamble counted
 
 
 @dataclass
@@ -61,10 +64,11 @@ def walk(config: Config, way: Way, read_latency_fs: int, after_edge_fs: int = 0)
     clock.at(begin_fs, Phase.TIMER, machine.post if way.sender is not None else machine.enter_switch)
     clock.run()
     parts: dict[str, int | None] = {}
-    for part in PARTS:
+    names = ALL_PARTS if way.is_reflected else PARTS
+    for part in names:
         end_fs = machine.ends_fs.get(part)
         if end_fs is None:
-            return parts | dict.fromkeys(PARTS[len(parts) :])
+            return parts | dict.fromkeys(names[len(parts) :])
         parts[part] = max(0, end_fs - begin_fs)
         begin_fs = max(begin_fs, end_fs)
     return parts
@@ -161,27 +165,60 @@ class _Machine:
     # The switch.
 
     def enter_switch(self) -> None:
-        """Let the frame, which is in, pass the pipeline and the switch core."""
+        """Let the frame, which is in, pass the switch."""
         self._end(*PARTS[: PARTS.index("switch")])
+        self._pass_switch(self._way.n_bytes, self._decided)
+
+    def _pass_switch(self, n_bytes: int, then: Action) -> None:
+        """Let a frame pass the pipeline and the switch core."""
         nic, switch = self._config.nic, self._config.switch
         decided_fs = self.clock.now_fs + (FS_PER_S // nic.max_pps if nic.max_pps is not None else 0)
         if switch.timing == "core":
             cycle_fs = core_timing.cycle_fs(switch.clock_hz)
             edge = -(-decided_fs // cycle_fs)
-            decided_fs = (edge + core_timing.alone_cycles(self._way.n_bytes, switch.bus_bits)) * cycle_fs
-        self.clock.at(decided_fs, Phase.ADAPTER, self._decided)
+            decided_fs = (edge + core_timing.alone_cycles(n_bytes, switch.bus_bits)) * cycle_fs
+        self.clock.at(decided_fs, Phase.ADAPTER, then)
 
     def _decided(self) -> None:
         self._end("switch")
+        if self._way.is_reflected:
+            self._cross_bridge()
+            return
         if not self._way.copies:
-            n_bytes = wire_bytes((self._way.wire_bytes or 0) + FCS_BYTES)
-            sent_fs = self.clock.now_fs + n_bytes * BITS_PER_BYTE * FS_PER_S // self._config.port.rate_bps
+            sent_fs = self.clock.now_fs + self._wire_fs()
             self.ends_fs |= dict.fromkeys(PARTS[PARTS.index("wire") :], sent_fs)
             return
+        self._end("wire")
+        self._take_copies()
+
+    def _wire_fs(self) -> int:
+        n_bytes = wire_bytes((self._way.wire_bytes or 0) + FCS_BYTES)
+        return int(n_bytes * BITS_PER_BYTE * FS_PER_S // self._config.port.rate_bps)
+
+    def _cross_bridge(self) -> None:
+        """Send the frame to the bridge, which is idle, and let it come back (docs/bridge.md)."""
+        bridge = self._config.bridge
+        assert bridge is not None
+        begun_fs, wire_fs = self.clock.now_fs, self._wire_fs()
+        known_fs = wire_fs
+        if bridge.forwarding == "cut_through" and self._config.port.rate_bps >= bridge.ports["outside"].rate_bps:
+            known_fs = HEADER_BYTES * BITS_PER_BYTE * FS_PER_S // self._config.port.rate_bps
+        self.ends_fs["wire"] = begun_fs + wire_fs
+        forwarded_fs = begun_fs + known_fs + bridge.propagation_fs + bridge.latency_fs
+        self.clock.at(forwarded_fs + wire_fs + bridge.propagation_fs, Phase.ADAPTER, self._come_back)
+
+    def _come_back(self) -> None:
+        self._end("bridge")
+        self._pass_switch(self._way.wire_bytes or 0, self._decided_again)
+
+    def _decided_again(self) -> None:
+        self._end("rx_switch")
+        self._take_copies()
+
+    def _take_copies(self) -> None:
         for function, n_bytes in (*self._way.copies, *self._way.mirrored):
             ring = self._rx_rings[function * self._config.nic.queues_per_vf]
             self._local.append(_Copy(ring, n_bytes, is_first=not self._local))
-        self._end("wire")
         self._move_copies()
 
     def _move_copies(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bridge import Bridge, BridgePort, PolicyEntry
 from .check_rings import rx_descriptors_in_use
 from .defaults import defaults_beside
 from .demand import Flow, Load
@@ -14,15 +15,19 @@ from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
 from .schema import json_schema
+from .servers import ServerEntry
 from .shipped import ShippedConfig, shipped_configs
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
+from .system import Server, outside_rate_bps, port_rate_bps, reflects, servers_of, stations_in_use
 from .wire_port import WirePort
 from .workload import External, SizeWeight, Workload
 
 __all__ = [
     "AclEntry",
     "AddressEntry",
+    "Bridge",
+    "BridgePort",
     "Config",
     "Credits",
     "Driver",
@@ -35,8 +40,11 @@ __all__ = [
     "Mirror",
     "Nic",
     "Pcie",
+    "PolicyEntry",
     "Port",
     "Run",
+    "Server",
+    "ServerEntry",
     "ShippedConfig",
     "SizeWeight",
     "Switch",
@@ -50,7 +58,12 @@ __all__ = [
     "json_schema",
     "load_config",
     "mirrored_tag_bytes",
+    "outside_rate_bps",
     "place_lines",
+    "port_rate_bps",
+    "reflects",
     "rx_descriptors_in_use",
+    "servers_of",
     "shipped_configs",
+    "stations_in_use",
 ]

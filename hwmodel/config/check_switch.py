@@ -20,7 +20,7 @@ def check_switch(config: Config, findings: Findings) -> None:
     check_station_names(config, findings, _named(config))
     _check_mirrors(config, findings)
     for index, entry in enumerate(config.switch.acl):
-        _check_acl_entry(entry, ("switch", "acl", index), findings)
+        check_acl_entry(entry, ("switch", "acl", index), findings)
     _check_ecid_lists(config, findings)
     _check_core(config, findings)
 
@@ -53,7 +53,8 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
             findings.add("a mirror has from (a port) or vlan, not both", (*path, "vlan"), (*path, "from"))
 
 
-def _check_acl_entry(entry: AclEntry, path: KeyPath, findings: Findings) -> None:
+def check_acl_entry(entry: AclEntry, path: KeyPath, findings: Findings) -> None:
+    """Check that an entry of an access-control list has what its action needs, and nothing else."""
     values = {"priority": entry.priority, "rate": entry.rate_bps, "burst": entry.burst_bytes}
     needed = {"priority": ("priority",), "police": ("rate", "burst")}.get(entry.action, ())
     for key, value in values.items():

@@ -10,8 +10,9 @@ from hwmodel.units import format_rate_bps
 from hwmodel.wire.ethernet import WIRE_OVERHEAD_BYTES
 
 from .document import KeyPath
-from .findings import Findings
+from .findings import Findings, Part
 from .model import Config
+from .system import Server, outside_rate_bps, port_rate_bps
 from .workload import SizeWeight
 
 _EXTERNAL = ("workload", "external", "rate")
@@ -25,21 +26,23 @@ class _Stream(NamedTuple):
     line_share: Fraction
 
 
-def check_wire(config: Config, findings: Findings) -> None:
+def check_wire(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Find outside traffic that the port cannot carry: each stream alone, bursts, and all together."""
-    port = format_rate_bps(config.port.rate_bps)
-    streams = list(_streams_from_wire(config))
+    servers = [part.server for part in parts]
+    port_bps = outside_rate_bps(config)
+    port, port_key = format_rate_bps(port_bps), "port.rate" if config.bridge is None else "bridge.ports.outside.rate"
+    streams = list(_streams_from_wire(config, servers))
     found = False
-    for stream in [*streams, *_bursts_from_wire(config)]:
+    for stream in [*streams, *_bursts_from_wire(config, servers)]:
         if stream.line_share <= 1 or stream.rate_bps is None:
             continue
         found = True
-        most_bps = int(config.port.rate_bps * _frame_share(config, stream.key))
+        most_bps = int(port_bps * _frame_share(config, stream.key))
         findings.add(
             f"{format_rate_bps(int(stream.rate_bps))} of these frames is more than a port of {port} carries: about "
             f"{most_bps // 10**6}Mbps of them, beside preamble and gap (20 B each)",
             stream.key,
-            "port.rate",
+            port_key,
             besides=_lengths_of(stream.key),
         )
     total = sum((stream.line_share for stream in streams), Fraction(0))
@@ -48,12 +51,12 @@ def check_wire(config: Config, findings: Findings) -> None:
             f"the frames from the wire, all together, take {float(100 * total):.4g} % of a port of {port}, counting "
             "each with 20 B",
             *(stream.key for stream in streams),
-            "port.rate",
+            port_key,
             besides=[key for stream in streams for key in _lengths_of(stream.key)],
         )
 
 
-def _streams_from_wire(config: Config) -> Iterator[_Stream]:
+def _streams_from_wire(config: Config, servers: Sequence[Server]) -> Iterator[_Stream]:
     """Give the streams with a rate; what saturates the line takes what the others leave."""
     workload, external = config.workload, config.workload.external
     if workload.pcap is None and workload.pattern == "flows":
@@ -62,19 +65,20 @@ def _streams_from_wire(config: Config) -> Iterator[_Stream]:
             if flow.source == "uplink" and rate_bps is not None:
                 yield _at_rate(config, ("workload", "flows", index), rate_bps)
         following = {flow.source for flow in workload.flows if flow.follows_load}
-        share = workload.shares_of(following).get("uplink", Fraction(0))
+        share = workload.shares_of(following, [server.name for server in servers]).get("uplink", Fraction(0))
         if share and workload.load.kind == "share":
-            yield _Stream(("workload", "load"), None, Fraction(repr(workload.load.share)) * share)
+            of_outside = Fraction(port_rate_bps(servers), outside_rate_bps(config))
+            yield _Stream(("workload", "load"), None, Fraction(repr(workload.load.share)) * share * of_outside)
         elif share and workload.load_bps is not None:
             yield _at_rate(config, ("workload", "load"), workload.load_bps * len(following) * share)
     if external is not None:
         yield _at_rate(config, _EXTERNAL, external.rate_bps)
 
 
-def _bursts_from_wire(config: Config) -> Iterator[_Stream]:
+def _bursts_from_wire(config: Config, servers: Sequence[Server]) -> Iterator[_Stream]:
     workload, external = config.workload, config.workload.external
     if workload.arrivals == "on_off" and workload.peak_rate_bps is not None:
-        flows = [stream for stream in _streams_from_wire(config) if stream.key != _EXTERNAL]
+        flows = [stream for stream in _streams_from_wire(config, servers) if stream.key != _EXTERNAL]
         if flows:
             yield _at_rate(config, ("workload", "peak_rate"), workload.peak_rate_bps)
     if external is not None and external.peak_rate_bps is not None:
@@ -82,7 +86,7 @@ def _bursts_from_wire(config: Config) -> Iterator[_Stream]:
 
 
 def _at_rate(config: Config, key: KeyPath, rate_bps: int | Fraction) -> _Stream:
-    line_share = Fraction(rate_bps) / config.port.rate_bps / _frame_share(config, key)
+    line_share = Fraction(rate_bps) / outside_rate_bps(config) / _frame_share(config, key)
     return _Stream(key, rate_bps, line_share)
 
 

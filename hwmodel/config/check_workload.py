@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 from hwmodel.units import format_rate_bps
 
-from .check_stations import check_station_names
+from .check_servers import check_vm_names
 from .document import KeyPath
-from .findings import Findings
+from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .model import Config
 from .station import Port
+from .system import stations_in_use
 
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
 
 
-def check_workload(config: Config, findings: Findings) -> None:
+def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the `workload` block."""
-    check_station_names(config, findings, _named(config))
+    servers = [part.server for part in parts]
+    stations = list(stations_in_use(servers))
+    check_vm_names(findings, parts, _named(config))
     _check_lengths_given_once(config, findings)
-    _check_pattern(config, findings)
-    _check_weights(config, findings)
+    _check_pattern(config, findings, len(stations))
+    _check_weights(config, findings, stations, [server.name for server in servers])
     _check_pcap(config, findings)
-    _check_max_frame(config, findings)
+    _check_max_frame(config, parts)
     _check_bursts(config, findings)
 
 
@@ -49,7 +53,7 @@ def _check_lengths_given_once(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_pattern(config: Config, findings: Findings) -> None:
+def _check_pattern(config: Config, findings: Findings, n_vfs: int) -> None:
     workload = config.workload
     if workload.pcap is not None:
         return
@@ -65,7 +69,6 @@ def _check_pattern(config: Config, findings: Findings) -> None:
             if flow.source == flow.target == "uplink":
                 findings.add("a flow from the wire to the wire does not meet the adapter", ("workload", "flows", index))
         return
-    n_vfs = len(vms_in_use(config))
     fewest = _FEWEST_VFS.get(workload.pattern, 2)
     keys = ("workload.pattern", "nic.vfs")
     if n_vfs < fewest:
@@ -97,8 +100,9 @@ def _check_no_pattern(config: Config, findings: Findings) -> None:
                          "workload.pattern")  # fmt: skip
 
 
-def _check_weights(config: Config, findings: Findings) -> None:
+def _check_weights(config: Config, findings: Findings, stations: list[str], servers: list[str]) -> None:
     workload = config.workload
+    senders = _senders(config, stations)
     if workload.pcap is not None or workload.pattern is None:
         return
     if workload.weights and workload.zipf is not None:
@@ -111,19 +115,18 @@ def _check_weights(config: Config, findings: Findings) -> None:
             key,
             "workload.load",
         )
-    elif workload.has_weights and workload.pattern == "flows" and not _senders(config):
+    elif workload.has_weights and workload.pattern == "flows" and not senders:
         findings.add(f"{key[9:]} divides what load offers, but all flows have their own rates", key, "workload.flows")
-    elif workload.weights and not workload.load.is_nothing and not workload.shares_of(_senders(config)):
+    elif workload.weights and not workload.load.is_nothing and not workload.shares_of(senders, servers):
         findings.add("nobody has a weight above 0 (load: 0 lets nobody send)", "workload.weights", "workload.pattern")
 
 
-def _senders(config: Config) -> list[str]:
+def _senders(config: Config, stations: list[str]) -> list[str]:
     """Return the ports whose frames `load` rules."""
     workload = config.workload
     if workload.pattern == "flows":
         return [flow.source for flow in workload.flows if flow.follows_load]
-    names = [port.name for port in vms_in_use(config)]
-    return [name for name in names if workload.pattern != "incast" or name != workload.incast_to]
+    return [name for name in stations if workload.pattern != "incast" or name != workload.incast_to]
 
 
 def _check_pcap(config: Config, findings: Findings) -> None:
@@ -155,30 +158,49 @@ def _check_pcap(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_max_frame(config: Config, findings: Findings) -> None:
+def _check_max_frame(config: Config, parts: Sequence[Part]) -> None:
     """Find frames that the switch would drop, every one, as OVERSIZE."""
-    senders: Sequence[Port] = vms_in_use(config)
+    senders = set(stations_in_use(part.server for part in parts))
     if config.workload.pattern == "flows":
-        sources = {flow.source for flow in config.workload.flows}
-        senders = [port for port in config.switch.ports if port.name in sources]
+        senders = {flow.source for flow in config.workload.flows}
+    every = [_Station(part, port) for part in parts for port in part.server.config.switch.ports]
     for n_bytes, path in named_lengths(config):
-        outside = path[:2] == ("workload", "external")
-        if outside:
-            enabled = [port for port in config.switch.ports if port.enabled]
-            limits = [max(enabled, key=lambda port: port.max_frame_bytes)] if enabled else []
+        if path[:2] == ("workload", "external"):
+            enabled = [station for station in every if station.port.enabled]
+            limits = [max(enabled, key=lambda station: station.port.max_frame_bytes)] if enabled else []
         else:
-            limits = list(senders)
-        short = [port for port in limits if n_bytes > port.max_frame_bytes]
+            limits = [station for station in every if station.name in senders]
+        short = [station for station in limits if n_bytes > station.port.max_frame_bytes]
         if short:
-            more = f" and {len(short) - 1} more" if len(short) > 1 else ""
-            by_default = not any(findings.has_own_value(port.name, "max_frame") for port in short)
-            entry = "all" if more and by_default else short[0].name
-            findings.add(
-                f"frames of {n_bytes} B would all drop as OVERSIZE: max_frame is {short[0].max_frame_bytes}B at "
-                f"{short[0].name}{more} (--set switch.ports.{entry}.max_frame={n_bytes}B)",
+            first, more = short[0], f" and {len(short) - 1} more" if len(short) > 1 else ""
+            first.part.findings.add(
+                f"frames of {n_bytes} B would all drop as OVERSIZE: max_frame is {first.port.max_frame_bytes}B at "
+                f"{first.name}{more} (--set {_key_of_max_frame(short)}={n_bytes}B)",
                 path,
-                *(findings.station(port.name, "max_frame") for port in short[:1]),
+                first.part.findings.station(first.port.name, "max_frame"),
             )
+
+
+class _Station(NamedTuple):
+    part: Part
+    port: Port
+
+    @property
+    def name(self) -> str:
+        return self.part.server.station(self.port.name)
+
+    @property
+    def has_own_max_frame(self) -> bool:
+        return self.part.findings.has_own_value(self.port.name, "max_frame")
+
+
+def _key_of_max_frame(short: list[_Station]) -> str:
+    """Return the key that lengthens the frames of one station, or of all where none has its own entry."""
+    by_default = not any(station.has_own_max_frame for station in short)
+    if len(short) > 1 and by_default:
+        return "switch.ports.all.max_frame"
+    server = short[0].part.server.name
+    return f"{f'servers.{server}.set.' if server else ''}switch.ports.{short[0].port.name}.max_frame"
 
 
 def _check_bursts(config: Config, findings: Findings) -> None:
@@ -209,9 +231,3 @@ def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: 
             f"{block}.{mean_key}",
             besides=["workload.flows"],
         )
-
-
-def vms_in_use(config: Config) -> list[Port]:
-    """Return the VFs in use, each once: patterns run among these."""
-    present = {f"vf{k}" for k in range(config.nic.vfs)}
-    return list({port.name: port for port in config.switch.ports if port.enabled and port.name in present}.values())

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
 from .amounts import FrameRate, Number, Rate, decimal_number, percent_text
 from .kinds import Kind, shown, suggest, wrong
-from .names import Name, port_number
+from .names import Name, port_order
 
 MAX_SHARE = 32.0  # of the port rate: a load above it is a percentage by mistake
 RATE = Rate("1Kbps", "1000Gbps")
 FRAME_RATE = FrameRate("1pps", "10Gpps")
-_PORT = Name("uplink")
+_PORT = Name("uplink", with_servers=True)
 _OF_CEILING = r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?% of ceiling"
 _WAYS = "saturate, a share like 0.8, a rate like 2Gbps or 2Mpps, or 90% of ceiling"
 
@@ -145,15 +145,15 @@ ZipfExponent = Annotated[float, Number(0, 10)]
 
 
 def sender_shares(
-    ports: Iterable[str], weights: Mapping[str, float], zipf_exponent: float | None
+    ports: Iterable[str], weights: Mapping[str, float], zipf_exponent: float | None, servers: Sequence[str] = ()
 ) -> dict[str, Fraction]:
     """Return the part of the load that each of `ports` sends; the parts add up to 1, those of nobody are left out.
 
     By `weights`, 1 where a port is not named. Or by Zipf's law, where the k-th port, in port order from 1, has the
     weight 1 / k^exponent (L. Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999, section III). An
-    empty mapping where nobody has a weight.
+    empty mapping where nobody has a weight. `servers`: their names in order, where ports have names like a.vf0.
     """
-    in_order = sorted(dict.fromkeys(ports), key=port_number)
+    in_order = sorted(dict.fromkeys(ports), key=lambda name: port_order(name, servers))
     if zipf_exponent is not None:
         weighted = {name: Fraction(rank**-zipf_exponent) for rank, name in enumerate(in_order, start=1)}
     else:

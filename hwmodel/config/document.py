@@ -57,6 +57,12 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
     spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
+    prefixes: dict[KeyPath, str] = field(default_factory=dict)  # what a server's `set` says, with its words before it
+
+    @property
+    def marks(self) -> tuple[dict[KeyPath, Any], ...]:
+        """Return all that is remembered by the path of a value, and moves or goes with it."""
+        return (self.value_places, self.key_places, self.prefixes)
 
     def place_of(self, path: KeyPath, *, key: bool = False) -> Place:
         """Return where the value at `path` stands (or its key), else the nearest thing around it that was written."""
@@ -87,10 +93,10 @@ class Document:
             self._mark((*path, step), item, place)
 
     def forget(self, path: KeyPath) -> None:
-        """Drop the places of the value at `path` and of everything in it."""
-        for places in (self.value_places, self.key_places):
-            for known in [known for known in places if known[: len(path)] == path]:
-                del places[known]
+        """Drop what is remembered of the value at `path` and of everything in it."""
+        for marks in self.marks:
+            for known in [known for known in marks if known[: len(path)] == path]:
+                del marks[known]
 
     def dotted(self, path: KeyPath) -> str:
         """Write a path as users type it: entries of a list by their name where they have one, else by position."""
@@ -102,7 +108,12 @@ class Document:
             words.append(name if isinstance(name, str) and name else str(step))
         if path[:4] in self.spread:
             words[2] = "all"
-        return ".".join(words)
+        return self.prefix_of(path) + ".".join(words)
+
+    def prefix_of(self, path: KeyPath) -> str:
+        """Return the words before a key that a server's `set` says, like `servers.a.set.`, else an empty text."""
+        lengths = range(1, len(path) + 1)
+        return next((self.prefixes[path[:length]] for length in lengths if path[:length] in self.prefixes), "")
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .document import Document, KeyPath, Problem, is_within
+from .system import Server
 
 
 @dataclass
@@ -31,11 +32,15 @@ class Findings:
         self.problems: list[Problem] = []
 
     def add(self, message: str, *keys: str | KeyPath, besides: Sequence[str | KeyPath] = ()) -> None:
-        """Report `message` at the first of `keys` that was written (else the first); `besides` are involved too."""
+        """Report `message` at the first of `keys` that was written (else the first); `besides` are involved too.
+
+        For a server, what its own `set` says comes before what the file's blocks say.
+        """
         paths = [as_path(key) for key in keys]
         if any(self._is_doubtful(path) for path in (*paths, *map(as_path, besides))):
             return
-        path = next((path for path in paths if self._document.is_written(path)), paths[0])
+        written = [path for path in paths if self._document.is_written(path)] or paths
+        path = next((path for path in written if self._document.prefix_of(path)), written[0])
         self.problems.append(Problem(self._document.place_of(path), self._document.dotted(path), message))
 
     def has_value(self, key: str) -> bool:
@@ -69,6 +74,13 @@ class Findings:
         if is_within(path, self._doubts.wrong_paths) or path in self._doubts.with_unknown_keys:
             return True
         return not self._document.is_written(path) and path[:-1] in self._doubts.with_unknown_keys
+
+
+class Part(NamedTuple):
+    """A server, and the findings about what its configuration is made from."""
+
+    server: Server
+    findings: Findings
 
 
 def as_path(key: str | KeyPath) -> KeyPath:

@@ -37,8 +37,12 @@ def mirrored_tag_bytes(config: Config) -> int:
     """
     if not config.switch.mirrors:
         return 0
-    outer = _OUTER_TAGS.get(config.switch.mode)
-    return TAG_BYTES[EtherType.C_TAG] + (TAG_BYTES[outer] if outer is not None else 0)
+    return TAG_BYTES[EtherType.C_TAG] + outer_tag_bytes(config.switch.mode)
+
+
+def outer_tag_bytes(mode: str) -> int:
+    """Return the bytes of the outer tag that frames on the wire have in a mode of the switch."""
+    return TAG_BYTES[_OUTER_TAGS[mode]] if mode in _OUTER_TAGS else 0
 
 
 def descriptors_of(config: Config, frame_bytes: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ from pydantic import ValidationError
 
 from hwmodel.errors import InputError
 
-from .checks import cross_check
+from .checks import Part, check_system, problems_of_servers
 from .document import Document, KeyPath, Place, Problem, is_within, raise_problems, read_document
-from .findings import Doubts
+from .findings import Doubts, Findings
 from .messages import complaints_from
 from .model import Config
 from .overrides import Overrides, apply_overrides, plain_data
 from .port_defaults import spread_port_defaults
 from .resolve import fill, function_names
+from .server_documents import ServerDocument, split_servers
+from .servers import ServerEntry
 from .shipped import config_path
+from .system import Server, changes_between
 
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
 
@@ -95,37 +99,74 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
             document.problems.append(Problem(document.place_of(()), "", message))
         raise_problems(document.problems)
     apply_overrides(document, overrides)
-    spread_port_defaults(document, function_names(document.data))
-    filled = replace(document, data=fill(document, base_directory))
+    apart = split_servers(document)
     problems = list(document.problems)
-    doubts = Doubts()
-    config = _validate(document, filled, base_directory, problems, doubts)
-    if config is not None:
-        problems.extend(cross_check(config, filled, doubts))
+    parts = [_part_of(one, at, base_directory) for at, one in enumerate(apart)]
+    adapters = {part.server.port: part.server.config.resolved() for part in parts}
+    made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
+    problems.extend(made.problems)
+    if made.config is None:
+        raise_problems(problems)
+    assert made.config is not None
+    config = made.config
+    findings = Findings(made.document, made.doubts)
+    check_system(config, findings, parts or [Part(Server("", config), findings)])
+    problems.extend(findings.problems)
+    problems.extend(problems_of_servers(parts, problems))
     raise_problems(problems)
-    assert config is not None
+    if parts:
+        config = config.model_copy(update={"servers": tuple(_entry_of(config, part.server) for part in parts)})
     return config
 
 
-def _validate(
-    document: Document, filled: Document, base_directory: str, problems: list[Problem], doubts: Doubts
-) -> Config | None:
-    """Return the configuration with all wrong values left out, None if that is impossible.
+@dataclass
+class _Made:
+    """What a document became: with all filled in, its configuration without wrong values, and what is wrong."""
 
-    What is wrong is added to `problems`, and to `doubts` for the checks that follow.
-    """
-    kept, data = document, filled.data
+    document: Document
+    config: Config | None
+    problems: list[Problem]
+    doubts: Doubts
+
+
+def _made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]]) -> _Made:
+    n_problems = len(document.problems)
+    spread_port_defaults(document, function_names(document.data))
+    made = _Made(replace(document, data=fill_in(document)), None, document.problems[n_problems:], Doubts())
+    _validate(document, made, fill_in)
+    return made
+
+
+def _part_of(one: ServerDocument, at: int, base_directory: str) -> Part:
+    """Return a server's part of the system; raise InputError if nothing can be made of its document."""
+    made = _made_of(one.document, partial(fill, base_directory=base_directory, server=at))
+    if made.config is None:
+        raise_problems(made.problems)
+    assert made.config is not None
+    findings = Findings(made.document, made.doubts)
+    findings.problems.extend(made.problems)
+    return Part(Server(one.name, made.config), findings)
+
+
+def _entry_of(config: Config, server: Server) -> ServerEntry:
+    return ServerEntry.model_validate({"name": server.name, "set": changes_between(config, server.config)})
+
+
+def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dict[str, Any]]) -> None:
+    """Make the configuration with all wrong values left out; none if that is impossible."""
+    kept, data = document, made.document.data
     for attempt in range(_MAX_ATTEMPTS):
         try:
-            return Config.model_validate(data)
+            made.config = Config.model_validate(data)
         except ValidationError as error:
-            found = complaints_from(error, filled)
+            found = complaints_from(error, made.document)
             if attempt == 0:
-                problems.extend(found.problems)
-            doubts.with_unknown_keys.update(found.with_unknown_keys)
-            kept = replace(kept, data=_without(kept.data, found.wrong_paths, doubts.wrong_paths))
-            data = fill(kept, base_directory)
-    return None
+                made.problems.extend(found.problems)
+            made.doubts.with_unknown_keys.update(found.with_unknown_keys)
+            kept = replace(kept, data=_without(kept.data, found.wrong_paths, made.doubts.wrong_paths))
+            data = fill_in(kept)
+        else:
+            return
 
 
 def _without(data: dict[str, Any], paths: list[KeyPath], dropped: set[KeyPath]) -> dict[str, Any]:

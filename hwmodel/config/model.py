@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
 from .block import Block, key
+from .bridge import Bridge
 from .document import KeyPath
 from .driver import Driver
 from .host import Host
+from .kinds import Listing
 from .nic import Nic
 from .pcie import Pcie
 from .run import Run
+from .servers import ServerEntry
 from .switch import Switch
 from .wire_port import WirePort
 from .workload import Workload
@@ -32,13 +35,27 @@ class Config(Block):
     driver: Driver = key({}, "The VMs' drivers: how they batch their work.")
     switch: Switch = key({}, "The embedded switch and its stations.")
     port: WirePort = key({}, "The Ethernet port to the outside.")
+    servers: Annotated[tuple[ServerEntry, ...], Listing("[{name: a}, {name: b}]")] = key(
+        [],
+        "Servers on one bridge, each with an adapter, as the blocks above say but for its own `set`: [{name: a}, "
+        "{name: b, set: {pcie.lanes: 8}}]. VMs are then called a.vf0 in workload and bridge. Without it there is one "
+        "server, which has no name.",
+    )
+    bridge: Bridge | None = key(
+        None,
+        "The bridge at the other end of the wire, as docs/bridge.md says; `bridge: {}` is one with all its defaults. "
+        "null: none, and what leaves by the wire is gone; several servers have one in any case.",
+    )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
 
     def resolved(self) -> dict[str, Any]:
-        """Return all keys as users type them, units written out; loading it gives this configuration again."""
+        """Return all keys as users type them, units written out; loading it gives this configuration again.
+
+        `servers` and `bridge` are left out where there are none. A server's `set` has all in which it differs.
+        """
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
-        return plain
+        return {name: value for name, value in plain.items() if value or name not in ("servers", "bridge")}
 
     def config_hash(self) -> str:
         """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.
@@ -60,21 +77,23 @@ def keys_of(model: type | None) -> dict[str, str]:
 
 
 def model_at(path: KeyPath) -> type[BaseModel] | None:
-    """Return the block that stands at `path`, entries of lists too; None if it is no block."""
+    """Return the block that stands at `path`, entries of lists and of mappings by name too; None if it is no block."""
     here: type[BaseModel] = Config
+    by_name = False
     for step in path:
-        if isinstance(step, int):
+        if isinstance(step, int) or by_name:
+            by_name = False
             continue
         field = here.model_fields.get(keys_of(here).get(step, ""))
         inside = block_in(field.annotation) if field is not None else None
-        if inside is None:
+        if field is None or inside is None:
             return None
-        here = inside
+        here, by_name = inside, get_origin(field.annotation) is dict
     return here
 
 
 def block_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the block that an annotation is, may be, or lists."""
+    """Return the block that an annotation is, may be, lists, or maps names to."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = (block_in(part) for part in get_args(annotation))

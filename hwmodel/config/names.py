@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from .kinds import Kind, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
+_SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
+_NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # words of their own where a server may be named
 _GROUP_BIT = 1 << 40  # the lowest bit of an address's first byte
 
 
@@ -65,31 +68,62 @@ class EtherType(Kind):
 
 
 class Name(Kind):
-    """A port's name: vf0, vf1, ..., pf, and where allowed uplink and a word for all ports."""
+    """A port's name: vf0, vf1, ..., pf, and where allowed uplink and a word for all ports, or a server's a.vf0."""
 
-    def __init__(self, *others: str) -> None:
+    def __init__(self, *others: str, with_servers: bool = False) -> None:
         self.others = others
+        self.with_servers = with_servers
 
     def parse(self, value: object) -> str:
         """Return the name; whether that port exists is checked later."""
-        if not isinstance(value, str) or (value not in self.others and not is_station_name(value)):
+        if not isinstance(value, str) or (value not in self.others and not self._is_name(value)):
             known = ", ".join(("pf, vf0, vf1 and so on", *self.others))
             raise wrong(f"{shown(value)} is not the name of a port here; {known}{self._hint(value)}")
         return value
 
     def schema(self) -> dict[str, Any]:
         """Return a text with a pattern."""
-        words = ("vf(0|[1-9][0-9]{0,4})", "pf", *self.others)
+        station = "vf(0|[1-9][0-9]{0,4})|pf"
+        words = (f"({_SERVER}[.])?({station})" if self.with_servers else station, *self.others)
         title = ", ".join(("pf", "vf0", "vf1", "...", *self.others))
-        return {"title": title, "type": "string", "pattern": f"^({'|'.join(words)})$"}
+        more = " (with servers a.vf0)" if self.with_servers else ""
+        return {"title": f"{title}{more}", "type": "string", "pattern": f"^({'|'.join(words)})$"}
+
+    def _is_name(self, value: str) -> bool:
+        server, dot, station = value.rpartition(".")
+        return is_station_name(station) and (not dot or (self.with_servers and is_server_name(server)))
 
     def _hint(self, value: object) -> str:
         if not isinstance(value, str):
             return ""
         if value == "uplink":
             return "; the wire's side of the switch has a key of its own, switch.uplink"
-        number = re.fullmatch(r"(?i)(?:vf|vm|port)[_ -]?0*([0-9]{1,4})", value)
-        return f" (did you mean vf{number[1]}?)" if number else suggest(value, self.others)
+        server = rf"(?:{_SERVER}[.])?" if self.with_servers else ""
+        number = re.fullmatch(rf"({server})(?i:vf|vm|port)[_ -]?0*([0-9]{{1,4}})", value)
+        return f" (did you mean {number[1]}vf{number[2]}?)" if number else suggest(value, self.others)
+
+
+class ServerName(Kind):
+    """A server's name, or in its place one of a few words."""
+
+    def __init__(self, what: str, *others: str) -> None:
+        self.what = what
+        self.others = others
+
+    def parse(self, value: object) -> str:
+        """Return the name."""
+        if isinstance(value, str) and (value in self.others or is_server_name(value)):
+            return value
+        if isinstance(value, str) and re.fullmatch(_SERVER, value):
+            raise wrong(f"{value} has a meaning of its own and is no name of a server")
+        raise wrong(
+            f"{shown(value)} is not the name of a {self.what}; letters, digits, - and _, a letter first, 32 at most"
+        )
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        names = ", ".join((*self.others, "a server's name"))
+        return {"title": names, "type": "string", "pattern": f"^{_SERVER}$"}
 
 
 class IdKey(Kind):
@@ -121,9 +155,21 @@ def is_station_name(text: str) -> bool:
     return text == "pf" or re.fullmatch(r"vf(0|[1-9][0-9]{0,4})", text) is not None
 
 
+def is_server_name(text: str) -> bool:
+    """Tell whether a server may be called `text`."""
+    return re.fullmatch(_SERVER, text) is not None and text not in _NO_SERVERS and not is_station_name(text)
+
+
 def port_number(name: str) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""
     return {"uplink": 0, "pf": 1}[name] if name in ("uplink", "pf") else int(name[2:]) + 2
+
+
+def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
+    """Return what ports sort by: their server's place in `servers`, if they name one, then the port's number."""
+    server, _, station = name.rpartition(".")
+    place = servers.index(server) if server in servers else len(servers)
+    return (place if server else -1), port_number(station)
 
 
 def mac_text(address: int) -> str:

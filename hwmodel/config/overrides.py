@@ -1,9 +1,11 @@
-"""Apply `--set KEY=VALUE` to a document: the value is read as strictly as a file, and errors point at the override."""
+"""Apply `--set KEY=VALUE`, or a server's `set`, to a document: as strict as a file, errors point at the change."""
 
 from __future__ import annotations
 
+import copy
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hwmodel.errors import InputError
@@ -11,6 +13,7 @@ from hwmodel.errors import InputError
 from .document import Document, KeyPath, Place, Problem, parse_document
 from .model import model_at
 
+_LISTS = (("switch", "ports"), ("servers",))  # whose entries go by their names
 Overrides = Mapping[str, object] | Iterable[str]
 
 
@@ -49,6 +52,70 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
         _apply(document, key, value.data, value, number)
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """Say where a value was written: all of it in one place, or each part of it in its own, at `path` of a document.
+
+    `prefix`: the words before its key in messages.
+    """
+
+    place: Place
+    written: Document | None = None
+    path: KeyPath = ()
+    prefix: str = ""
+
+    def inside(self, key: str) -> _Origin:
+        """Return where the value of a key in this one was written."""
+        if self.written is None:
+            return self
+        path = (*self.path, key)
+        return replace(self, place=self.written.place_of(path), path=path)
+
+    def mark(self, document: Document, path: KeyPath, value: object) -> None:
+        """Record in a document that its value at `path`, with everything in it, was written here."""
+        document.mark_written(path, value, self.place)
+        if self.prefix:
+            document.prefixes[path] = self.prefix
+        if self.written is not None:
+            own, n = self.written, len(self.path)
+            for to, of in ((document.value_places, own.value_places), (document.key_places, own.key_places)):
+                to.update({(*path, *old[n:]): place for old, place in of.items() if old[:n] == self.path})
+            document.unreadable.update((*path, *old[n:]) for old in own.unreadable if old[:n] == self.path)
+
+    def mark_made(self, document: Document, path: KeyPath) -> None:
+        """Record that there is a value at `path` because of what was written here."""
+        document.value_places[path] = document.key_places[path] = self.place
+        if self.prefix:
+            document.prefixes[path] = self.prefix
+
+
+def apply_changes(document: Document, written: Document, path: KeyPath, changes: dict[str, Any], prefix: str) -> None:
+    """Change `document` by keys with values, dotted or nested, as they stand at `path` of the document `written`.
+
+    What a command line says wins over a file, in whatever form. Problems are added to `document.problems`; `prefix`
+    stands before their keys and those of all that is wrong later.
+    """
+    leaves = list(_leaves((), changes, _Origin(written.place_of(path), written, path, prefix)))
+    seen: dict[tuple[tuple[str, ...], int], Place] = {}
+    for steps, value, origin in sorted(leaves, key=lambda leaf: leaf[2].place.source_index):
+        key = ".".join(steps)
+        first = seen.setdefault((steps, origin.place.source_index), origin.place)
+        if first is not origin.place:
+            message = f"repeated key; it stands in line {first.line} already"
+            document.problems.append(Problem(origin.place, prefix + key, message))
+        else:
+            _apply_steps(document, steps, copy.deepcopy(value), origin)
+
+
+def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
+    """Yield what changes single keys: the steps to each, its value and where it was written."""
+    if isinstance(value, dict) and (not steps or model_at(steps) is not None):
+        for key, item in value.items():
+            yield from _leaves((*steps, *key.split(".")), item, origin.inside(key))
+    else:
+        yield steps, value, origin
+
+
 def plain_data(value: object) -> Any:
     """Copy Python data into what a file could hold; other objects stay and are refused.
 
@@ -64,51 +131,53 @@ def plain_data(value: object) -> Any:
 
 
 def _apply(document: Document, key: str, value: object, origin: Document, number: int) -> None:
-    place = Place(number, 0, 0, origin.source)
-    steps = key.split(".")
+    _apply_steps(document, tuple(key.split(".")), value, _Origin(Place(number, 0, 0, origin.source)))
+
+
+def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> None:
     if not all(steps):
-        document.problems.append(Problem(place, key, "an empty word between the dots; write it like pcie.lanes=8"))
+        message = "an empty word between the dots; write it like pcie.lanes=8"
+        document.problems.append(Problem(origin.place, origin.prefix + ".".join(steps), message))
         return
     here: Any = document.data
     path: KeyPath = ()
     for step in steps[:-1]:
-        here, path = _descend(document, here, path, step, place)
+        here, path = _descend(document, here, path, step, origin)
         if here is None:
             return
-    _store(document, here, path, steps[-1], value, place)
+    _store(document, here, path, steps[-1], value, origin)
 
 
-def _descend(document: Document, here: Any, path: KeyPath, step: str, place: Place) -> tuple[Any, KeyPath]:
+def _descend(document: Document, here: Any, path: KeyPath, step: str, origin: _Origin) -> tuple[Any, KeyPath]:
     """Return what `step` leads to and its path, made if it is absent; None after a problem was recorded."""
     if isinstance(here, dict):
         path = (*path, step)
         if here.get(step) is None:
-            here[step] = [] if path == ("switch", "ports") else {}
-            document.value_places[path] = document.key_places[path] = place
+            here[step] = [] if path in _LISTS else {}
+            origin.mark_made(document, path)
         return here[step], path
     if isinstance(here, list):
         index = _index_of(here, step)
         if index is None and path == ("switch", "ports"):
             index = len(here)
             here.append({"name": step})
-            document.value_places[(*path, index)] = place
-            document.value_places[(*path, index, "name")] = place
+            origin.mark_made(document, (*path, index))
+            origin.mark_made(document, (*path, index, "name"))
         if index is not None:
             return here[index], (*path, index)
-        document.problems.append(Problem(place, _dotted(document, (*path, step)), _no_entry(here, step)))
+        _complain(document, (*path, step), _no_entry(here, step), origin)
         return None, path
-    message = f"{_dotted(document, path)} is a single value and has no key {step!r}"
-    document.problems.append(Problem(place, _dotted(document, (*path, step)), message))
+    _complain(document, (*path, step), f"{document.dotted(path)} is a single value and has no key {step!r}", origin)
     return None, path
 
 
-def _store(document: Document, here: Any, path: KeyPath, step: str, value: object, place: Place) -> None:
+def _store(document: Document, here: Any, path: KeyPath, step: str, value: object, origin: _Origin) -> None:
     """Put a value at its place; the keys of a block, or of a list's entries, go into what is there one by one."""
     if isinstance(value, dict) and _may_merge(here, path, step):
-        inside, path = _descend(document, here, path, step, place)
+        inside, path = _descend(document, here, path, step, origin)
         if inside is not None:
             for key, item in value.items():
-                _store(document, inside, path, key, item, place)
+                _store(document, inside, path, key, item, origin.inside(key))
         return
     if isinstance(here, dict):
         path = (*path, step)
@@ -116,15 +185,20 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
     elif isinstance(here, list):
         index = _index_of(here, step)
         if index is None:
-            document.problems.append(Problem(place, _dotted(document, (*path, step)), _no_entry(here, step)))
+            _complain(document, (*path, step), _no_entry(here, step), origin)
             return
         path = (*path, index)
         here[index] = value
     else:
-        message = f"{_dotted(document, path)} is a single value and has no key {step!r}"
-        document.problems.append(Problem(place, _dotted(document, (*path, step)), message))
+        message = f"{document.dotted(path)} is a single value and has no key {step!r}"
+        _complain(document, (*path, step), message, origin)
         return
-    document.mark_written(path, value, place)
+    origin.mark(document, path, value)
+
+
+def _complain(document: Document, path: KeyPath, message: str, origin: _Origin) -> None:
+    before = "" if document.prefix_of(path) else origin.prefix
+    document.problems.append(Problem(origin.place, before + document.dotted(path), message))
 
 
 def _may_merge(here: Any, path: KeyPath, step: str) -> bool:
@@ -148,10 +222,6 @@ def _no_entry(entries: list[Any], step: str) -> str:
     close = difflib.get_close_matches(step, names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else f"; it has {len(entries)} entries, counted from 0"
     return f"the list has no entry {step!r}{hint}"
-
-
-def _dotted(document: Document, path: KeyPath) -> str:
-    return document.dotted(path)
 
 
 def _shown(value: object) -> str:

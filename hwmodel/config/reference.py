@@ -16,7 +16,7 @@ _INTRODUCTION = """\
 
 <!-- Written by hwmodel.config.reference; a test keeps it current. -->
 
-A configuration is a YAML file with up to eight blocks. Every key has a default, so a file says only what matters to it;
+A configuration is a YAML file with up to ten blocks. Every key has a default, so a file says only what matters to it;
 `hwmodel check FILE` prints all keys with the values that hold. The files in `configs/` are places to start from, and
 begin with a line that lets editors complete keys and show these descriptions.
 
@@ -76,23 +76,36 @@ def reference_text() -> str:
     parts = [_INTRODUCTION]
     for _, key, field, annotation in fields(Config):
         parts.append(f"## {key}\n\n{field.description}\n")
-        parts.extend(_tables(key, annotation))
+        block = block_in(annotation)
+        assert block is not None, "a configuration is made of blocks"
+        parts.extend(_tables(key, block))
     return "\n".join([*parts, _attribute_table(), _preset_tables()])
 
 
 def _attribute_table() -> str:
     """Return the keys whose attribute in Python has another name, since it carries the unit."""
-    rows = [[f"`{key}`", f"`{attribute}`"] for key, attribute in _attributes("", Config) if key != attribute]
+    rows = [[f"`{key}`", f"`{attribute}`"] for key, attribute in _attributes(Config) if _last(key) != _last(attribute)]
     return f"{_ATTRIBUTES}\n{_table(['key', 'attribute'], rows)}"
 
 
-def _attributes(path: str, model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+def _attributes(model: type[BaseModel], path: str = "", attributes: str = "") -> Iterator[tuple[str, str]]:
     for name, key, _, annotation in fields(model):
-        yield f"{path}{key}", f"{path}{name}"
+        yield f"{path}{key}", f"{attributes}{name}"
         block = block_in(annotation)
         if block is not None:
-            entry = "[0]" if _value_text(schema_of(annotation, {})).startswith("a list") else ""
-            yield from _attributes(f"{path}{key}{entry}.", block)
+            of_key, of_attribute = _entry(_value_text(schema_of(annotation, {})))
+            yield from _attributes(block, f"{path}{key}{of_key}.", f"{attributes}{name}{of_attribute}.")
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _entry(value: str) -> tuple[str, str]:
+    """Return how an example of an entry goes on, as a key and in Python, where a value has entries that are blocks."""
+    if value.startswith("a list"):
+        return "[0]", "[0]"
+    return (".outside", '["outside"]') if value.startswith("a mapping") else ("", "")
 
 
 def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:

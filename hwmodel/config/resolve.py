@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from .bridge import ADAPTER
+from .bridge_defaults import fill_bridge
 from .document import Document
 from .model import Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
 from .presets import DEVICES, DRIVERS, Values
 
-BLOCKS = tuple(Config.model_fields)
+BLOCKS = tuple(name for name in Config.model_fields if name not in ("servers", "bridge"))
 _BASE_MAC = 0x02_00_00_00_00_00
 _DEFAULT_FRAME_BYTES = 1518
 
 
-def fill(document: Document, base_directory: str) -> dict[str, Any]:
-    """Return a copy of the document's data with every key that can be derived filled in."""
+def fill(
+    document: Document, base_directory: str, *, server: int = 0, adapters: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return a copy of the document's data with every key that can be derived filled in.
+
+    `server`: whose adapter it is, by number. `adapters`: the plain data of each server's configuration, by the name of
+    its port at the bridge; without them the document is that of the only one.
+    """
     data: dict[str, Any] = copy.deepcopy(document.data)
     for name in BLOCKS:
         if data.get(name) is None:
@@ -33,15 +42,17 @@ def fill(document: Document, base_directory: str) -> dict[str, Any]:
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", _number_of_vfs(nic))
     if isinstance(data["switch"], dict):
-        _fill_stations(data["switch"], function_names(data))
+        _fill_stations(data["switch"], function_names(data), server)
     if isinstance(workload, dict):
         _fill_workload(document, workload, base_directory)
+    if isinstance(data.get("bridge"), dict):
+        fill_bridge(data["bridge"], adapters or {ADAPTER: data})
     return data
 
 
-def default_mac(number: int) -> str:
-    """Return the address that a port has by its number, 02:00:00:00:NN:NN."""
-    return mac_text(_BASE_MAC | number & 0xFFFF)
+def default_mac(number: int, server: int = 0) -> str:
+    """Return the address that a port has by its number and its server's, 02:00:00:SS:NN:NN."""
+    return mac_text(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
 def _preset(block: Any, default: str, known: dict[str, Values] | Any) -> Values:
@@ -77,7 +88,7 @@ def function_names(data: dict[str, Any]) -> list[str]:
     return ["pf", *(f"vf{k}" for k in range(_number_of_vfs(data.get("nic"))))]
 
 
-def _fill_stations(switch: dict[str, Any], functions: list[str]) -> None:
+def _fill_stations(switch: dict[str, Any], functions: list[str], server: int) -> None:
     stations = switch.setdefault("ports", [])
     if not isinstance(stations, list):
         return
@@ -85,17 +96,17 @@ def _fill_stations(switch: dict[str, Any], functions: list[str]) -> None:
     stations.extend({"name": name} for name in functions if name not in named)
     for entry in stations:
         if isinstance(entry, dict):
-            _fill_station(entry)
+            _fill_station(entry, server)
 
 
-def _fill_station(entry: dict[str, Any]) -> None:
+def _fill_station(entry: dict[str, Any], server: int) -> None:
     name = entry.get("name")
     # Without a good name, which is reported, any number does: that the rest is missing would be no news.
     number = port_number(name) if isinstance(name, str) and is_station_name(name) else 1
     port_vlan = entry.get("port_vlan", 1)
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
-    entry.setdefault("macs", [default_mac(number)])
+    entry.setdefault("macs", [default_mac(number, server)])
     entry.setdefault("vif", number)
     entry.setdefault("ecid", number)
 

@@ -16,6 +16,7 @@ from .presets import DEVICES, DRIVERS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
+_NULL = {"type": "null"}
 
 
 def json_schema() -> Schema:
@@ -24,7 +25,9 @@ def json_schema() -> Schema:
     properties: Schema = {}
     for name, key, field, annotation in fields(Config):
         block = _described(schema_of(annotation, definitions), field.description or "")
-        properties[key] = {"anyOf": [block, {"type": "null"}], "description": block.pop("description")}
+        description = block.pop("description")
+        forms = [form for form in block.get("anyOf", [block]) if form != _NULL]
+        properties[key] = {"anyOf": [*forms, _NULL], "description": description}
         assert name == key, "the blocks have no alias"
     return {
         "$schema": DIALECT,
@@ -65,7 +68,7 @@ def schema_of(annotation: Any, definitions: Schema) -> Schema:
     if origin in (Union, UnionType):
         return {"anyOf": [schema_of(part, definitions) for part in get_args(annotation)]}
     if annotation is NoneType:
-        return {"type": "null"}
+        return dict(_NULL)
     if origin is dict:
         names, values = get_args(annotation)
         return {

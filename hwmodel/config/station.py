@@ -34,7 +34,7 @@ class Port(Block):
     macs: Annotated[tuple[MacAddress, ...], Listing("['02:00:00:00:00:02']")] = key(
         ...,
         "Addresses of the station, in all its VLANs; the first is its frames' source. With none it sends nothing.",
-        derived="02:00:00:00:NN:NN by port number (pf 1, vf0 2)",
+        derived="02:00:00:SS:NN:NN by the number of the server from 0 and of the port (pf 1, vf0 2)",
     )
     port_vlan: VlanId = key(1, "VLAN of untagged frames that the station sends.")
     vlans: VlanList = key(..., "VLANs that the station is a member of.", derived="port_vlan alone")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -13,8 +13,7 @@ from .amounts import FrameLength, Number, Share, Whole
 from .block import Block, key
 from .demand import RATE, Flow, FlowKind, Load, LoadKind, SenderWeight, ZipfExponent, sender_shares
 from .kinds import Kind, Listing, OrWord, Word, shown, wrong
-from .station import StationName
-from .switch import StationNames
+from .names import Name
 
 Pattern = Literal["pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows"]
 Arrivals = Literal["periodic", "poisson", "on_off"]
@@ -59,6 +58,8 @@ class _PathKind(Kind):
 
 Sizes = Annotated[tuple[Annotated[SizeWeight, _SizeKind()], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
 FrameBytes = Annotated[int, _FRAME]
+VmName = Annotated[str, Name(with_servers=True)]
+VmNames = Annotated[tuple[VmName, ...], Listing("[vf0, vf1]", least=1)]
 _PATTERN_WORDS = Word(
     "pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows", none_word="none"
 )
@@ -74,7 +75,7 @@ class External(Block):
         None, "Length of outside frames with FCS.", derived="the workload's own lengths, unless sizes is given"
     )
     sizes: Sizes | None = key(None, "Lengths with weights in place of frame_bytes: [[64, 7], [570, 4], [1518, 1]].")
-    to: Annotated[StationNames | Literal["all"], OrWord("all", StationNames)] = key(
+    to: Annotated[VmNames | Literal["all"], OrWord("all", VmNames)] = key(
         "all", "Stations that the frames go to, each as often: all VFs, or a list."
     )
     peak_rate_bps: Annotated[int, RATE] | None = key(
@@ -108,7 +109,7 @@ class Workload(Block):
         "(0.8), frame bits with FCS or frames for each VM (2Gbps, 2Mpps), or a share in all of what `hwmodel limits` "
         "gives as the ceiling (90% of ceiling). 0: nobody sends.",
     )
-    weights: dict[StationName, SenderWeight] = key(
+    weights: dict[VmName, SenderWeight] = key(
         {},
         "How much each VM sends beside the others, {vf0: 4, vf1: 1}; 1 where a VM is not named, 0: nothing. They "
         "divide what `load` offers in all, so not with saturate.",
@@ -141,7 +142,11 @@ class Workload(Block):
     mean_burst_frames: Annotated[float, Number(1, 10**6)] = key(
         32, "Mean number of frames in a burst of on_off arrivals.", alias="mean_burst"
     )
-    incast_to: StationName = key("vf0", "Station that all others send to with `pattern: incast`.")
+    incast_to: VmName = key(
+        "vf0",
+        "Station that all others send to with `pattern: incast`.",
+        derived="vf0, that of the first server where there are several",
+    )
     external: External | None = key(None, "Frames that arrive from the wire besides; null: none.")
 
     @property
@@ -168,6 +173,9 @@ class Workload(Block):
         """Tell whether the senders' parts of the load are said."""
         return bool(self.weights) or self.zipf is not None
 
-    def shares_of(self, ports: Iterable[str]) -> dict[str, Fraction]:
-        """Return the part of the load that each of the sending `ports` has, none where it has nothing to send."""
-        return {} if self.load.is_nothing else sender_shares(ports, self.weights, self.zipf)
+    def shares_of(self, ports: Iterable[str], servers: Sequence[str] = ()) -> dict[str, Fraction]:
+        """Return the part of the load that each of the sending `ports` has, none where it has nothing to send.
+
+        `servers`: their names in order, where ports have names like a.vf0.
+        """
+        return {} if self.load.is_nothing else sender_shares(ports, self.weights, self.zipf, servers)

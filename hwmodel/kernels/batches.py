@@ -12,18 +12,18 @@ from .journey_layout import CACHED, POSTED, REQUESTED, RUNG, SHOWN, TOLD, WRITTE
 
 
 @inlined
-def mark_rx_batch(nic, queue, position, mark):
+def mark_rx_batch(host, queue, position, mark):
     """Note that a batch of the Rx ring begins here; return the record for its stamps."""
     place = queue.first + (position & queue.mask)
-    nic.finished[place].marks |= mark
-    return nic.finished_batch[place]
+    host.finished[place].marks |= mark
+    return host.finished_batch[place]
 
 
 @inlined
-def begin_rx_batches(nic, batch, place):
+def begin_rx_batches(host, batch, place):
     """Go on to the stamps of the batches that begin with a received frame."""
-    marks = nic.finished[place].marks
-    begun = nic.finished_batch[place]
+    marks = host.finished[place].marks
+    begun = host.finished_batch[place]
     if marks & WRITTEN_BACK:
         batch.writeback_started_fs = begun.writeback_started_fs
         batch.written_back_fs = begun.written_back_fs
@@ -33,18 +33,18 @@ def begin_rx_batches(nic, batch, place):
 
 
 @inlined
-def mark_batch(nic, queue, position, mark):
+def mark_batch(host, queue, position, mark):
     """Note that a batch of the Tx ring begins here; return the record for its stamps."""
     place = queue.first + (position & queue.mask)
-    nic.post[place].marks |= mark
-    return nic.post_batch[place]
+    host.post[place].marks |= mark
+    return host.post_batch[place]
 
 
 @kernel
-def begin_batches(nic, batch, place):
+def begin_batches(host, batch, place):
     """Go on to the stamps of the batches that begin with a frame."""
-    marks = nic.post[place].marks
-    begun = nic.post_batch[place]
+    marks = host.post[place].marks
+    begun = host.post_batch[place]
     if marks & POSTED:
         batch.posted_fs = begun.posted_fs
     if marks & RUNG:

@@ -52,7 +52,7 @@ def begin_read(nic, now_fs):
     nic.reads.left_bytes = dma.n_bytes
     nic.reads.address = nic.host.buffer_offset_bytes
     if nic.pcie.has_iotlb:
-        nic.reads.address += buffer_address(nic.translation.tx_stride_bytes, dma.reads_begun, nic.limits.tx_ring)
+        nic.reads.address += buffer_address(nic.host.translation.tx_stride_bytes, dma.reads_begun, nic.limits.tx_ring)
     dma.reads_begun += 1
 
 
@@ -67,7 +67,7 @@ def issue_reads(nic, now_fs):
             if reads.left_bytes == 0:
                 return
         n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-        request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, 0, reads.address, reads.frame)
+        request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, reads.address).frame = reads.frame
         reads.left_bytes -= n_bytes
         reads.address += n_bytes
 
@@ -80,7 +80,7 @@ def issue_writes(nic, now_fs):
     while queue.tail - queue.head < 2 and (dma.does_read == 0 or dma.writes_begun < dma.reads_done):
         address = nic.host.buffer_offset_bytes
         if nic.pcie.has_iotlb:
-            address += buffer_address(nic.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
+            address += buffer_address(nic.host.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
         post_payload_write(nic, now_fs, 0, dma.n_bytes, address, dma.n_bytes)
         dma.writes_begun += 1
 
@@ -101,7 +101,7 @@ def read_arrived(nic, now_fs, number):
         dma.reads_done += 1
         latency_fs = now_fs - first.begun_fs
         observe(dma.latency, latency_fs)
-        nic.histogram[LATENCY_HISTOGRAM, bucket(latency_fs)] += 1
+        nic.ledger.histogram[LATENCY_HISTOGRAM, bucket(latency_fs)] += 1
 
 
 @kernel
@@ -125,31 +125,31 @@ def adapter_receives(nic, now_fs, sending):
 @kernel
 def handle_link(nic, now_fs):
     """Handle one event of this instant: of the first lane that has one."""
-    events = nic.events
-    if events.next_at[DOWN_DONE] == now_fs:
+    clock = nic.clock
+    if clock.next_at[DOWN_DONE] == now_fs:
         if down_has_landed(nic, now_fs):
             adapter_receives(nic, now_fs, on_wire(nic.down))
-    elif events.next_at[COMPLETION_READY] == now_fs:
-        events.next_at[COMPLETION_READY] = NEVER
-    elif events.next_at[UP_DONE] == now_fs:
+    elif clock.next_at[COMPLETION_READY] == now_fs:
+        clock.next_at[COMPLETION_READY] = NEVER
+    elif clock.next_at[UP_DONE] == now_fs:
         if up_has_landed(nic, now_fs):
             host_receives(nic, now_fs, on_wire(nic.up))
     else:
-        handle_rare_link(nic, now_fs, rare_lane(events))
+        handle_rare_link(nic, now_fs, rare_lane(clock))
 
 
 @kernel
 def handle_rare_link(nic, now_fs, lane):
     """Handle the first event of the lanes that only some links use."""
-    events = nic.events
+    clock = nic.clock
     if lane == UP_ARRIVAL:
-        host_receives(nic, now_fs, nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)])
+        host_receives(nic, now_fs, nic.up_arrivals.ring[take_first(clock, UP_ARRIVAL)])
     elif lane == DOWN_ARRIVAL:
-        adapter_receives(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
+        adapter_receives(nic, now_fs, nic.down_arrivals.ring[take_first(clock, DOWN_ARRIVAL)])
     elif lane == STORED:
-        read_arrived(nic, now_fs, take_first(events, STORED))
+        read_arrived(nic, now_fs, take_first(clock, STORED))
     else:
-        credits_returned(nic, take_first(events, CREDIT))
+        credits_returned(nic, take_first(clock, CREDIT))
 
 
 @kernel
@@ -162,16 +162,16 @@ def transfers_done(dma):
 def run_dma(state, n_transfers):
     """Move transfers until so many are complete in all; return the time of the last in femtoseconds, -1 if stuck."""
     nic = state[0]
-    events = nic.events
+    clock = nic.clock
     dma = nic.dma
-    now_fs = nic.now_fs
+    now_fs = clock.now_fs
     while transfers_done(dma) < n_transfers:
         if dma.does_read:
             issue_reads(nic, now_fs)
         if dma.does_write:
             issue_writes(nic, now_fs)
-        elsewhere_fs = first_elsewhere(events)
-        at_fs = min(elsewhere_fs, first_of_links(events))
+        elsewhere_fs = first_elsewhere(clock)
+        at_fs = min(elsewhere_fs, first_of_links(clock))
         if at_fs > now_fs:
             if could_start(nic.up):
                 start_up(nic, now_fs)
@@ -179,10 +179,10 @@ def run_dma(state, n_transfers):
                 start_down(nic, now_fs)
             if dma.does_write:
                 issue_writes(nic, now_fs)
-            at_fs = min(elsewhere_fs, first_of_links(events))
-            if at_fs == NEVER or nic.overflow:
+            at_fs = min(elsewhere_fs, first_of_links(clock))
+            if at_fs == NEVER or clock.overflow:
                 return -1
             now_fs = at_fs
         handle_link(nic, now_fs)
-    nic.now_fs = now_fs
+    clock.now_fs = now_fs
     return now_fs

@@ -110,8 +110,10 @@ def read_complete(nic, now_fs, number):
     release_tag(nic, now_fs, number)
     if nic.tags.n_free == 1:
         issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
-    in_order = nic.pcie.answers_in_order
-    nic.served[kind].n_reads += 1
+    pcie = nic.pcie
+    in_order = pcie.answers_in_order
+    served = nic.ledger.served[kind]
+    served.n_reads += 1
     if kind == PAYLOAD_READ:
         frame = nic.grants.ring[grant & nic.grants.mask]
         frame.reads_left -= 1
@@ -121,14 +123,14 @@ def read_complete(nic, now_fs, number):
             frame.link_tlps += tag.link_tlps
         if frame.reads_left == 0:
             if in_order:
-                served_in_order(nic, kind, 1, tag)
+                served_in_order(served, pcie, 1, tag)
             else:
-                served_read(nic, kind, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
+                served_read(served, pcie, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
             frame_in(nic, now_fs, grant)
     elif in_order:
-        served_in_order(nic, kind, n_descriptors, tag)
+        served_in_order(served, pcie, n_descriptors, tag)
     else:
-        served_read(nic, kind, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
+        served_read(served, pcie, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
     if kind == TX_DESCRIPTOR_READ:
         descriptors_cached(nic, now_fs, ring_queue, n_descriptors)
         fetch_tx(nic, now_fs, ring_queue)
@@ -154,7 +156,7 @@ def down_received(nic, now_fs, sending):
         nic.reads_due = 1
     else:
         nic.rx_queue[sending.queue].known += sending.n
-        change(nic.rx_ring, now_fs, -sending.n)
+        change(nic.ledger.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
     return NO_READ
@@ -175,7 +177,7 @@ def up_done(nic, now_fs):
 @kernel
 def timer(nic, now_fs):
     """Handle an entry of the side heap."""
-    kind, index = take_timer(nic.events)
+    kind, index = take_timer(nic.clock)
     if kind == CORE_TIMER:
         chunk_done(nic, now_fs, index)
     elif kind == SOURCE_TIMER:
@@ -194,12 +196,12 @@ def timer(nic, now_fs):
 @kernel
 def handle_rare(nic, now_fs):
     """Handle the first event of the lanes that only some runs use; return the read that it completes, or `NO_READ`."""
-    events = nic.events
-    lane = rare_lane(events)
+    clock = nic.clock
+    lane = rare_lane(clock)
     if lane == DOWN_ARRIVAL:
-        return down_received(nic, now_fs, nic.down_arrivals.ring[take_first(events, DOWN_ARRIVAL)])
+        return down_received(nic, now_fs, nic.down_arrivals.ring[take_first(clock, DOWN_ARRIVAL)])
     if lane == STORED:
-        return take_first(events, STORED)
+        return take_first(clock, STORED)
     if lane == PIPELINE:
         pipeline_done(nic, now_fs)
     elif lane == BUS:
@@ -211,29 +213,29 @@ def handle_rare(nic, now_fs):
     elif lane == WIRE:
         wire_done(nic, now_fs)
     elif lane == UP_ARRIVAL:
-        sending = nic.up_arrivals.ring[take_first(events, UP_ARRIVAL)]
+        sending = nic.up_arrivals.ring[take_first(clock, UP_ARRIVAL)]
         if up_received(nic, now_fs, sending):
             host_notices(nic, now_fs, sending)
     elif lane == IN_MEMORY:
-        host_notices(nic, now_fs, nic.memory_writes.ring[take_first(events, IN_MEMORY)])
+        host_notices(nic, now_fs, nic.host.memory_writes.ring[take_first(clock, IN_MEMORY)])
     else:
-        credits_returned(nic, take_first(events, CREDIT))
+        credits_returned(nic, take_first(clock, CREDIT))
     return NO_READ
 
 
 @inlined
 def handle(nic, now_fs):
     """Handle one event of this instant: of the first lane that has one."""
-    events = nic.events
+    clock = nic.clock
     completed = NO_READ
-    if events.next_at[TIMERS] == now_fs:
+    if clock.next_at[TIMERS] == now_fs:
         timer(nic, now_fs)
-    elif events.next_at[DOWN_DONE] == now_fs:
+    elif clock.next_at[DOWN_DONE] == now_fs:
         if down_has_landed(nic, now_fs):
             completed = down_received(nic, now_fs, on_wire(nic.down))
-    elif events.next_at[COMPLETION_READY] == now_fs:
-        events.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
-    elif events.next_at[UP_DONE] == now_fs:
+    elif clock.next_at[COMPLETION_READY] == now_fs:
+        clock.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
+    elif clock.next_at[UP_DONE] == now_fs:
         up_done(nic, now_fs)
     else:
         completed = handle_rare(nic, now_fs)
@@ -269,7 +271,7 @@ def settle(nic, now_fs):
     if nic.reads_due:
         nic.reads_due = 0
         issue(nic, now_fs)
-    if nic.n_hungry > 0:
+    if nic.traffic.n_hungry > 0:
         feed_hungry(nic, now_fs)
 
 
@@ -282,51 +284,64 @@ def begin_all(nic):
         begin(nic, number)
     for number in range(nic.limits.n_functions):
         hunger(nic, number)
-    nic.has_started = 1
+    nic.clock.has_started = 1
     nic.reads_due = 1
+
+
+@inlined
+def advance(nic, until_fs, n_events):
+    """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
+    clock = nic.clock
+    now_fs = clock.now_fs
+    left = n_events
+    while True:
+        if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
+            settle(nic, now_fs)
+        elsewhere_fs = first_elsewhere(clock)
+        at_fs = min(elsewhere_fs, first_of_links(clock))
+        if at_fs > now_fs:
+            if start_links(nic, now_fs):
+                if nic.moves_due:
+                    continue
+                at_fs = min(elsewhere_fs, first_of_links(clock))  # TLPs that start lead to nothing else
+            if at_fs > until_fs or left <= 0 or nic.ledger.is_stopping or nic.ledger.overflow or clock.overflow:
+                break
+            now_fs = at_fs
+        handle(nic, now_fs)
+        left -= 1
+    clock.n_events += n_events - left
+    clock.now_fs = now_fs
+    return at_fs
+
+
+@kernel
+def close_books(nic, at_fs, until_fs):
+    """Bring sums that are kept in arrears up to date: nothing happens from now up to `at_fs`."""
+    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else nic.clock.now_fs
+    catch_up(nic, has_passed_fs + 1)
+    fold(nic.ledger)
 
 
 @entry
 def run(state, until_fs, n_events):
     """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
 
-    `state` is a one-element record array of `layout.NIC`. The first call starts the machine at time 0.
+    `state` is a one-element record array of `layout.SERVER`. The first call starts the machine at time 0.
     """
     nic = state[0]
-    events = nic.events
-    now_fs = nic.now_fs
-    left = n_events
     until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
-    nic.is_stopping = 0
-    if nic.has_started == 0:
+    nic.ledger.is_stopping = 0
+    if nic.clock.has_started == 0:
         begin_all(nic)
-    while True:
-        if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
-            settle(nic, now_fs)
-        elsewhere_fs = first_elsewhere(events)
-        at_fs = min(elsewhere_fs, first_of_links(events))
-        if at_fs > now_fs:
-            if start_links(nic, now_fs):
-                if nic.moves_due:
-                    continue
-                at_fs = min(elsewhere_fs, first_of_links(events))  # TLPs that start lead to nothing else
-            if at_fs > until_fs or left <= 0 or nic.is_stopping or nic.overflow:
-                break
-            now_fs = at_fs
-        handle(nic, now_fs)
-        left -= 1
-    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.is_stopping == 0 else now_fs
-    catch_up(nic, has_passed_fs + 1)
-    fold(nic)
-    events.n_events += n_events - left
-    nic.now_fs = now_fs
-    if nic.overflow:
+    at_fs = advance(nic, until_fs, n_events)
+    close_books(nic, at_fs, until_fs)
+    if nic.clock.overflow or nic.ledger.overflow:
         return OVERFLOW
-    if nic.is_stopping:
-        return nic.is_stopping
+    if nic.ledger.is_stopping:
+        return nic.ledger.is_stopping
     if at_fs >= NEVER:
         return IDLE
     if at_fs > until_fs:
-        nic.now_fs = until_fs
+        nic.clock.now_fs = until_fs
         return DONE
     return EVENTS_SPENT

@@ -24,41 +24,41 @@ KEY_INDEX_BITS = 16
 
 
 @inlined
-def first_of_links(events):
+def first_of_links(clock):
     """Return the time of the next event of the links' own lanes."""
-    return min(events.next_at[DOWN_DONE], events.next_at[UP_DONE], events.next_at[COMPLETION_READY])
+    return min(clock.next_at[DOWN_DONE], clock.next_at[UP_DONE], clock.next_at[COMPLETION_READY])
 
 
 @inlined
-def first_elsewhere(events):
+def first_elsewhere(clock):
     """Return the time of the next event of all other lanes."""
-    return min(events.next_at[TIMERS], events.rare_at)
+    return min(clock.next_at[TIMERS], clock.rare_at)
 
 
 @kernel
-def rare_lane(events):
+def rare_lane(clock):
     """Return the first of the rare lanes that has the next of their events."""
     lane = FIRST_RARE_LANE
-    while events.next_at[lane] != events.rare_at:
+    while clock.next_at[lane] != clock.rare_at:
         lane += 1
     return lane
 
 
 @inlined
-def set_next(events, lane, at_fs):
+def set_next(clock, lane, at_fs):
     """Say when a lane's first event is; `NEVER` if it has none."""
-    events.next_at[lane] = at_fs
+    clock.next_at[lane] = at_fs
     if lane >= FIRST_RARE_LANE:
-        first_fs = events.next_at[FIRST_RARE_LANE]
+        first_fs = clock.next_at[FIRST_RARE_LANE]
         for other in range(FIRST_RARE_LANE + 1, LANES):
-            first_fs = min(first_fs, events.next_at[other])
-        events.rare_at = first_fs
+            first_fs = min(first_fs, clock.next_at[other])
+        clock.rare_at = first_fs
 
 
 @kernel
-def append(events, lane_id, at_fs, word):
+def append(clock, lane_id, at_fs, word):
     """Put an event into its lane; one that comes before the last ones (jitter) moves ahead of them."""
-    lane = events.lane[lane_id]
+    lane = clock.lane[lane_id]
     position = lane.tail
     while position > lane.head and lane.ring[(position - 1) & (LANE_CAP - 1)].at_fs > at_fs:
         lane.ring[position & (LANE_CAP - 1)] = lane.ring[(position - 1) & (LANE_CAP - 1)]
@@ -68,35 +68,37 @@ def append(events, lane_id, at_fs, word):
     entry.word = word
     lane.tail += 1
     if position == lane.head:
-        set_next(events, lane_id, at_fs)
-    return lane.tail - lane.head < LANE_CAP
+        set_next(clock, lane_id, at_fs)
+    if lane.tail - lane.head >= LANE_CAP:
+        clock.overflow = 1
 
 
 @kernel
-def take_first(events, lane_id):
+def take_first(clock, lane_id):
     """Remove a lane's first event and return its word."""
-    lane = events.lane[lane_id]
+    lane = clock.lane[lane_id]
     word = lane.ring[lane.head & (LANE_CAP - 1)].word
     lane.head += 1
     if lane.head == lane.tail:
-        set_next(events, lane_id, NEVER)
+        set_next(clock, lane_id, NEVER)
     else:
-        set_next(events, lane_id, lane.ring[lane.head & (LANE_CAP - 1)].at_fs)
+        set_next(clock, lane_id, lane.ring[lane.head & (LANE_CAP - 1)].at_fs)
     return word
 
 
 @kernel
-def set_timer(events, at_fs, kind, index):
-    """Enter a timer; those of one instant go by kind, then index, then age. Return False if the heap is full."""
+def set_timer(clock, at_fs, kind, index):
+    """Enter a timer; those of one instant go by kind, then index, then age."""
     # Interpreted, `index` may be a numpy integer of 32 bits, which would stay one.
     word = (kind << KEY_INDEX_BITS) | int(index)
-    key = (word << KEY_SEQUENCE_BITS) | (events.seq & ((1 << KEY_SEQUENCE_BITS) - 1))
-    events.seq += 1
-    if events.heap_n == HEAP_CAP:
-        return False
-    child = events.heap_n
-    events.heap_n += 1
-    heap = events.heap
+    key = (word << KEY_SEQUENCE_BITS) | (clock.seq & ((1 << KEY_SEQUENCE_BITS) - 1))
+    clock.seq += 1
+    if clock.heap_n == HEAP_CAP:
+        clock.overflow = 1
+        return
+    child = clock.heap_n
+    clock.heap_n += 1
+    heap = clock.heap
     while child > 0:
         parent = (child - 1) >> 1
         above = heap[parent]
@@ -109,20 +111,19 @@ def set_timer(events, at_fs, kind, index):
     entry = heap[child]
     entry.at_fs = at_fs
     entry.key = key
-    events.next_at[TIMERS] = heap[0].at_fs
-    return True
+    clock.next_at[TIMERS] = heap[0].at_fs
 
 
 @kernel
-def take_timer(events):
+def take_timer(clock):
     """Remove the earliest timer; return its kind and its index."""
-    heap = events.heap
+    heap = clock.heap
     word = heap[0].key >> KEY_SEQUENCE_BITS
     kind, index = word >> KEY_INDEX_BITS, word & ((1 << KEY_INDEX_BITS) - 1)
-    events.heap_n -= 1
-    n = events.heap_n
+    clock.heap_n -= 1
+    n = clock.heap_n
     if n == 0:
-        events.next_at[TIMERS] = NEVER
+        clock.next_at[TIMERS] = NEVER
         return kind, index
     at_fs = heap[n].at_fs
     key = heap[n].key
@@ -146,5 +147,5 @@ def take_timer(events):
     entry = heap[parent]
     entry.at_fs = at_fs
     entry.key = key
-    events.next_at[TIMERS] = heap[0].at_fs
+    clock.next_at[TIMERS] = heap[0].at_fs
     return kind, index

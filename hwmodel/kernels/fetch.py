@@ -34,7 +34,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
 def told(nic, now_fs, number, n):
     """Take in a Tx doorbell: the driver has posted `n` more frames."""
     queue = nic.tx_queue[number]
-    mark_batch(nic, queue, queue.told, TOLD).told_fs = now_fs
+    mark_batch(nic.host, queue, queue.told, TOLD).told_fs = now_fs
     queue.told += n
     queue.known += n
     nic.scheduler.n_told += n
@@ -48,7 +48,7 @@ def fetch_tx(nic, now_fs, number):
     while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
         n = min(queue.known, limits.fetch_batch)
         want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
-        mark_batch(nic, queue, queue.fetched, REQUESTED).requested_fs = now_fs
+        mark_batch(nic.host, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
         queue.known -= n
         queue.requested += n

@@ -16,24 +16,24 @@ NO_TASK = -1
 @kernel
 def add_task(nic, now_fs, core_number, kind, queue, n):
     """Queue work at a core: `n` frames of one ring to post or to take."""
-    core = nic.core[core_number]
+    core = nic.host.core[core_number]
     if core.last_task >= 0:
-        last = nic.task[core.last_task]
+        last = nic.host.task[core.last_task]
         if last.kind == kind and last.queue == queue:
             last.n += n
             return
-    number = nic.free_task
+    number = nic.host.free_task
     if number == NO_TASK:
-        nic.overflow = 1
+        nic.clock.overflow = 1
         return
-    task = nic.task[number]
-    nic.free_task = task.following
+    task = nic.host.task[number]
+    nic.host.free_task = task.following
     task.kind = kind
     task.queue = queue
     task.n = n
     task.following = NO_TASK
     if core.last_task >= 0:
-        nic.task[core.last_task].following = number
+        nic.host.task[core.last_task].following = number
     else:
         core.first_task = number
     core.last_task = number
@@ -47,7 +47,7 @@ def frames_to_refill(nic, queue, most):
     wanted = nic.limits.refill_batch - queue.since_refill
     n = 0
     while n < most and wanted > 0:
-        wanted -= nic.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
+        wanted -= nic.host.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
         n += 1
     return n
 
@@ -55,9 +55,9 @@ def frames_to_refill(nic, queue, most):
 @kernel
 def start_chunk(nic, now_fs, core_number):
     """Start on the first piece of work, as far as the next doorbell that it can lead to."""
-    core = nic.core[core_number]
+    core = nic.host.core[core_number]
     number = core.first_task
-    task = nic.task[number]
+    task = nic.host.task[number]
     if task.kind == POST_TASK:
         tx_queue = nic.tx_queue[task.queue]
         n = min(task.n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
@@ -78,22 +78,21 @@ def start_chunk(nic, now_fs, core_number):
         core.first_task = task.following
         if core.first_task == NO_TASK:
             core.last_task = NO_TASK
-        task.following = nic.free_task
-        nic.free_task = number
+        task.following = nic.host.free_task
+        nic.host.free_task = number
     # By function, not by core: what several cores finish at one instant goes by port number.
-    if not set_timer(nic.events, now_fs + work_fs, CORE_TIMER, function):
-        nic.overflow = 1
+    set_timer(nic.clock, now_fs + work_fs, CORE_TIMER, function)
 
 
 @kernel
 def posted(nic, now_fs, number, n, started_fs):
     """Mark frames as posted and ring the doorbell when a batch is full or nothing more is to be posted."""
     queue = nic.tx_queue[number]
-    mark_batch(nic, queue, queue.posted, POSTED).posted_fs = started_fs
+    mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = started_fs
     queue.posted += n
     n_told = queue.posted - queue.rung
     if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
-        mark_batch(nic, queue, queue.rung, RUNG).rung_fs = now_fs
+        mark_batch(nic.host, queue, queue.rung, RUNG).rung_fs = now_fs
         queue.rung = queue.posted
         ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told)
 
@@ -106,12 +105,12 @@ def taken(nic, now_fs, number, n, started_fs):
     for i in range(queue.taken, queue.taken + n):
         at_fs += nic.host.frame_time_fs
         place = queue.first + (i & queue.mask)
-        slot = nic.finished[place]
+        slot = nic.host.finished[place]
         if slot.marks != 0:
-            begin_rx_batches(nic, queue.batch, place)
+            begin_rx_batches(nic.host, queue.batch, place)
         queue.since_refill += slot.n_descriptors
         if slot.journey != UNMEASURED:
-            journey_over(nic, now_fs, slot.journey, slot, queue.batch, at_fs)
+            journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += n
     if queue.since_refill >= nic.limits.refill_batch:
         ring_doorbell(nic, now_fs, RX_DOORBELL, number, queue.since_refill)
@@ -122,7 +121,7 @@ def taken(nic, now_fs, number, n, started_fs):
 def chunk_done(nic, now_fs, function):
     """Finish what a core does for a guest, and let it start on the next."""
     core_number = nic.function[function].core
-    core = nic.core[core_number]
+    core = nic.host.core[core_number]
     if core.kind == POST_TASK:
         posted(nic, now_fs, core.queue, core.chunk, core.started_fs)
     else:

@@ -20,8 +20,8 @@ STAMPS = (*JOURNEY_STAMPS, *FINISHED_STAMPS, "taken_fs")
 PART_FIELDS = (
     "sender_wait",
     "driver_batch", "doorbell", "tx_ring", "tx_descriptor_fetch", "scheduler", "tx_room", "payload_read", "switch",
-    "wire", "rx_room", "rx_buffer", "rx_descriptor", "payload_write", "writeback_batch", "writeback",
-    "interrupt_moderation", "interrupt", "guest_queue",
+    "wire", "bridge", "rx_switch", "rx_room", "rx_buffer", "rx_descriptor", "payload_write", "writeback_batch",
+    "writeback", "interrupt_moderation", "interrupt", "guest_queue",
 )  # fmt: skip
 
 WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I32))
@@ -39,11 +39,14 @@ FINISHED = record(
     ("marks", I32),
 )  # fmt: skip
 # `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
+# Of a frame that came from a bridge: when, and when the switch had decided on it; 0 of all others.
+CROSSED = record(*ints("came_fs", "decided_fs"))
 JOURNEYS = record(
     *ints("n_used", "n_free"),
     ("entered_fs", F64), ("left_fs", F64), ("early_fs", F64), ("taken_early_fs", F64), ("lost_fs", F64),
     ("free", I32, (JOURNEY_CAP,)),
     ("slot", JOURNEY, (JOURNEY_CAP,)),
+    ("crossed", CROSSED, (JOURNEY_CAP,)),
 )  # fmt: skip
 WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY)
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", WHOLE_JOURNEY, (JOURNEY_LOG_CAP,)))

@@ -30,23 +30,23 @@ LOG_RESERVE = 1 << 16  # journeys that one instant can end at most: all that an 
 
 
 @inlined
-def begin_journey(nic):
+def begin_journey(ledger):
     """Open a journey; return its place."""
-    pool = nic.journeys
+    pool = ledger.journeys
     if pool.n_free > 0:
         pool.n_free -= 1
         return pool.free[pool.n_free]
     pool.n_used += 1  # from 1 on
     if pool.n_used == JOURNEY_CAP:
         pool.n_used -= 1
-        nic.overflow = 1
+        ledger.overflow = 1
     return pool.n_used
 
 
 @inlined
-def enter(nic, now_fs, offered_fs):
+def enter(ledger, now_fs, offered_fs):
     """Count a frame or copy in: it was offered at `offered_fs`."""
-    pool = nic.journeys
+    pool = ledger.journeys
     pool.entered_fs += float(now_fs)
     if offered_fs < now_fs:
         pool.early_fs += float(now_fs - offered_fs)
@@ -56,13 +56,13 @@ def enter(nic, now_fs, offered_fs):
 def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     """Open the journey of the frame that is picked from a Tx ring, with the stamps of the ring; return its place."""
     in_ring = queue.first + (queue.picked & queue.mask)
-    post = nic.post[in_ring]
+    post = nic.host.post[in_ring]
     batch = queue.batch
     if post.marks != 0:
-        begin_batches(nic, batch, in_ring)
+        begin_batches(nic.host, batch, in_ring)
     batch.posted_fs += nic.host.frame_time_fs  # the core posts one after the other
-    place = begin_journey(nic)
-    journey = nic.journeys.slot[place]
+    place = begin_journey(nic.ledger)
+    journey = nic.ledger.journeys.slot[place]
     journey.offered_fs = post.offered_fs
     journey.posted_fs = batch.posted_fs
     journey.rung_fs = batch.rung_fs
@@ -79,11 +79,8 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
 
 
 @kernel
-def journey_from_wire(nic, now_fs, template, index):
-    """Open the journey of a frame whose last byte has come from the wire; all before the switch took no time."""
-    place = begin_journey(nic)
-    enter(nic, now_fs, now_fs)
-    journey = nic.journeys.slot[place]
+def begin_from_wire(journey, now_fs, number, template, index):
+    """Write the stamps of a frame that comes from outside; all before the switch took no time."""
     journey.offered_fs = now_fs
     journey.posted_fs = now_fs
     journey.rung_fs = now_fs
@@ -93,38 +90,67 @@ def journey_from_wire(nic, now_fs, template, index):
     journey.chosen_fs = now_fs
     journey.picked_fs = now_fs
     journey.payload_in_fs = now_fs
-    journey.number = nic.counters.from_wire
+    journey.number = number
     journey.template = template
     journey.index = index
     journey.tx_queue = FROM_WIRE
+
+
+@kernel
+def journey_from_wire(ledger, now_fs, template, index):
+    """Open the journey of a frame whose last byte has come from the wire."""
+    place = begin_journey(ledger)
+    enter(ledger, now_fs, now_fs)
+    begin_from_wire(ledger.journeys.slot[place], now_fs, ledger.counters.from_wire, template, index)
     return place
 
 
 @kernel
-def journey_of_copy(nic, now_fs, first_place):
+def journey_from_bridge(ledger, now_fs, so_far):
+    """Go on with the journey of a frame that comes from a bridge; return its place."""
+    place = begin_journey(ledger)
+    enter(ledger, now_fs, so_far.offered_fs)
+    ledger.journeys.slot[place] = so_far
+    ledger.journeys.crossed[place].came_fs = now_fs
+    return place
+
+
+@kernel
+def journey_of_copy(ledger, now_fs, first_place):
     """Open the journey of a further copy, with the stamps of its frame so far; return its place."""
-    first = nic.journeys.slot[first_place]
-    place = begin_journey(nic)
-    enter(nic, now_fs, first.offered_fs)
-    nic.journeys.slot[place] = first
+    first = ledger.journeys.slot[first_place]
+    place = begin_journey(ledger)
+    enter(ledger, now_fs, first.offered_fs)
+    ledger.journeys.slot[place] = first
+    if ledger.crosses:
+        ledger.journeys.crossed[place] = ledger.journeys.crossed[first_place]
     return place
 
 
 @inlined
-def end_journey(nic, now_fs, place):
+def end_journey(ledger, now_fs, place):
     """Close a journey; its place is free for another."""
-    pool = nic.journeys
+    pool = ledger.journeys
+    if ledger.crosses:
+        pool.crossed[place].came_fs = 0
     pool.left_fs += float(now_fs)
     pool.free[pool.n_free] = place
     pool.n_free += 1
 
 
 @kernel
-def journey_lost(nic, now_fs, place):
+def journey_lost(ledger, now_fs, place):
     """Close the journey of a frame or copy that is dropped."""
     if place != UNMEASURED:
-        nic.journeys.lost_fs += float(now_fs - nic.journeys.slot[place].offered_fs)
-        end_journey(nic, now_fs, place)
+        ledger.journeys.lost_fs += float(now_fs - ledger.journeys.slot[place].offered_fs)
+        end_journey(ledger, now_fs, place)
+
+
+@kernel
+def journey_to_bridge(ledger, now_fs, place):
+    """Close the journey of a frame that goes on behind the wire, with the stamps that it has."""
+    ledger.journeys.lost_fs += float(now_fs - ledger.journeys.slot[place].offered_fs)
+    end_journey(ledger, now_fs, place)
 
 
 @inlined
@@ -134,16 +160,16 @@ def writeback_started_fs(finished, batch):
 
 
 @kernel
-def log_journey(nic, journey, finished, batch, taken_fs):
+def log_journey(ledger, journey, finished, batch, taken_fs):
     """Enter a journey that has come to its end into the log for the trace."""
-    log = nic.journey_log
+    log = ledger.journey_log
     if log.n == JOURNEY_LOG_CAP:
-        nic.overflow = 1
+        ledger.overflow = 1
         return
     entry = log.entry[log.n]
     log.n += 1
     if log.n > JOURNEY_LOG_CAP - LOG_RESERVE:
-        nic.is_stopping = LOG_FULL
+        ledger.is_stopping = LOG_FULL
     entry.offered_fs = journey.offered_fs
     entry.posted_fs = journey.posted_fs
     entry.rung_fs = journey.rung_fs
@@ -210,16 +236,16 @@ def add_stamps(sums, journey, finished, batch, taken_fs):
 
 
 @kernel
-def fold(nic):
+def fold(ledger):
     """Take the parts from the stamps that are added up; count their journeys."""
     # Not by `add_parts`: called with records of two types, numba takes one for the other where their first fields
     # agree, and warns of it.
-    sums, parts = nic.stamp_sums, nic.part_sums
+    sums, parts = ledger.stamp_sums, ledger.part_sums
     journey, written = sums.journey, sums.written
-    nic.sender_wait.n += sums.n
-    nic.sender_wait.sum_fs += float(journey.posted_fs - journey.offered_fs)
-    nic.to_guest.n += sums.n
-    nic.to_guest.sum_fs += float(sums.taken_fs - journey.posted_fs)
+    ledger.sender_wait.n += sums.n
+    ledger.sender_wait.sum_fs += float(journey.posted_fs - journey.offered_fs)
+    ledger.to_guest.n += sums.n
+    ledger.to_guest.sum_fs += float(sums.taken_fs - journey.posted_fs)
     parts.sender_wait += float(journey.posted_fs - journey.offered_fs)
     parts.driver_batch += float(journey.rung_fs - journey.posted_fs)
     parts.doorbell += float(journey.told_fs - journey.rung_fs)
@@ -262,40 +288,61 @@ def fold(nic):
     sums.taken_fs = 0
 
 
+@kernel
+def add_crossing(sums, crossed, sent_fs):
+    """Add what a journey spent behind the wire and in the switch on its way in, which the other parts take for room."""
+    if crossed.came_fs > 0:
+        bridge_fs = float(crossed.came_fs - sent_fs)
+        rx_switch_fs = float(crossed.decided_fs - crossed.came_fs)
+        sums.bridge += bridge_fs
+        sums.rx_switch += rx_switch_fs
+        sums.rx_room -= bridge_fs + rx_switch_fs
+
+
 @inlined
-def journey_over(nic, now_fs, place, finished, batch, taken_fs):
+def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     """Count a journey that has come to its end at `taken_fs`, of which its core tells now; add its parts; close it."""
-    journey = nic.journeys.slot[place]
+    journey = ledger.journeys.slot[place]
     sender_fs = journey.posted_fs - journey.offered_fs
     whole_fs = taken_fs - journey.posted_fs
-    if nic.to_guest.n + nic.stamp_sums.n == 0:
-        begin_extremes(nic.sender_wait, sender_fs)
-        begin_extremes(nic.to_guest, whole_fs)
-    extend_extremes(nic.sender_wait, sender_fs)
-    extend_extremes(nic.to_guest, whole_fs)
-    nic.latency_counts[bucket(sender_fs)].n_sender_wait += 1
+    if ledger.to_guest.n + ledger.stamp_sums.n == 0:
+        begin_extremes(ledger.sender_wait, sender_fs)
+        begin_extremes(ledger.to_guest, whole_fs)
+    extend_extremes(ledger.sender_wait, sender_fs)
+    extend_extremes(ledger.to_guest, whole_fs)
+    ledger.latency_counts[bucket(sender_fs)].n_sender_wait += 1
     at = bucket(whole_fs)
-    counts = nic.latency_counts[at]
+    counts = ledger.latency_counts[at]
     counts.n_to_guest += 1
     counts.to_guest_fs += float(whole_fs)
-    add_stamps(nic.stamp_sums, journey, finished, batch, taken_fs)
-    if nic.stamp_sums.n == FOLDED_AT:
-        fold(nic)
+    add_stamps(ledger.stamp_sums, journey, finished, batch, taken_fs)
+    if ledger.crosses:
+        add_crossing(ledger.part_sums, ledger.journeys.crossed[place], journey.sent_fs)
+    if ledger.stamp_sums.n == FOLDED_AT:
+        fold(ledger)
     if counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0:
-        sampled = nic.sampled_parts[at]
+        sampled = ledger.sampled_parts[at]
         sampled.n += 1
         add_parts(sampled.sums, journey, finished, batch, taken_fs)
-    nic.journeys.taken_early_fs += float(now_fs - taken_fs)
-    if nic.journey_log.enabled:
-        log_journey(nic, journey, finished, batch, taken_fs)
-    end_journey(nic, now_fs, place)
+        if ledger.crosses:
+            add_crossing(sampled.sums, ledger.journeys.crossed[place], journey.sent_fs)
+    ledger.journeys.taken_early_fs += float(now_fs - taken_fs)
+    if ledger.journey_log.enabled:
+        log_journey(ledger, journey, finished, batch, taken_fs)
+    end_journey(ledger, now_fs, place)
 
 
 @kernel
-def journey_on_wire(nic, now_fs, place):
+def journey_on_wire(ledger, now_fs, place):
     """Finish the journey of a frame that the MAC has sent: nothing behind the wire takes time."""
-    nic.journeys.slot[place].sent_fs = now_fs
-    finished, batch = nic.on_wire, nic.on_wire_batch
+    ledger.journeys.slot[place].sent_fs = now_fs
+    journey_ends_there(ledger, now_fs, place)
+
+
+@kernel
+def journey_ends_there(ledger, now_fs, place):
+    """Finish the journey of a frame that has come to somebody who takes it in no time."""
+    finished, batch = ledger.on_wire, ledger.on_wire_batch
     finished.buffered_fs = now_fs
     finished.seen_fs = now_fs
     finished.started_fs = now_fs
@@ -304,13 +351,20 @@ def journey_on_wire(nic, now_fs, place):
     batch.written_back_fs = now_fs
     batch.raised_fs = now_fs
     batch.visible_fs = now_fs
-    journey_over(nic, now_fs, place, finished, batch, now_fs)
+    journey_over(ledger, now_fs, place, finished, batch, now_fs)
 
 
 @inlined
-def stamp_switched(nic, now_fs, place, copy_kind):
+def stamp_switched(ledger, now_fs, place, copy_kind):
     """Note that the switch's decision on a frame is carried out; `sent_fs` stays so if the wire has no part in it."""
-    journey = nic.journeys.slot[place]
+    journey = ledger.journeys.slot[place]
     journey.copy_kind = copy_kind
     journey.switched_fs = now_fs
     journey.sent_fs = now_fs
+
+
+@kernel
+def stamp_switched_in(ledger, now_fs, place, copy_kind):
+    """Note that the switch's decision on a frame from a bridge is carried out."""
+    ledger.journeys.slot[place].copy_kind = copy_kind
+    ledger.journeys.crossed[place].decided_fs = now_fs

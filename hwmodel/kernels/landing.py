@@ -37,8 +37,7 @@ def return_credits(nic, now_fs, kind, data_bytes, after_drain):
         pcie.drain_busy_until_fs = taken_fs
         pcie.drain_busy_fs += drain_fs
     word = (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
-    if not append(nic.events, CREDIT, taken_fs + pcie.credit_return_fs, word):
-        nic.overflow = 1
+    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, word)
 
 
 @kernel
@@ -56,7 +55,7 @@ def reaches_host(nic, now_fs, sending):
     A write passes into memory then, which takes its data and lets its credits go.
     """
     catch_up(nic, now_fs)
-    received(nic, nic.up, nic.down)
+    received(nic.pcie, nic.up, nic.down)
     translated_fs = now_fs
     if nic.pcie.has_iotlb:
         translated_fs = translated(nic, now_fs, sending)
@@ -71,29 +70,28 @@ def reaches_host(nic, now_fs, sending):
 @inlined
 def reaches_adapter(nic, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
-    received(nic, nic.down, nic.up)
+    received(nic.pcie, nic.down, nic.up)
     if nic.pcie.has_credits and sending.kind >= RX_DESCRIPTOR_COMPLETION:
         return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
 
 
 @kernel
-def fly(nic, lane, entry, arrivals, at_fs):
+def fly(clock, lane, entry, arrivals, at_fs):
     """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
     slot = arrivals.tail & (LANE_CAP - 1)
     arrivals.tail += 1
     arrivals.ring[slot] = entry
-    if not append(nic.events, lane, at_fs, slot):
-        nic.overflow = 1
+    append(clock, lane, at_fs, slot)
 
 
 @inlined
 def up_has_landed(nic, now_fs):
     """Free the link that a TLP has left toward the host; return True if it is there at once."""
     nic.up.is_busy = 0
-    nic.events.next_at[UP_DONE] = NEVER
+    nic.clock.next_at[UP_DONE] = NEVER
     if nic.pcie.propagation_fs == 0:
         return True
-    fly(nic, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
+    fly(nic.clock, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
     return False
 
 
@@ -104,5 +102,5 @@ def down_has_landed(nic, now_fs):
         return False
     if nic.pcie.propagation_fs == 0:
         return True
-    fly(nic, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
+    fly(nic.clock, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
     return False

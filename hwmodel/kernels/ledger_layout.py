@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, RX_BATCH, SAMPLED_PARTS, STAMP_SUMS
+from .link_layout import KINDS
 from .records import F64, I32, I64, ints, record
 
 MAX_FUNCTIONS = 129  # a PF and 128 VFs
 MAX_REASONS = 64  # drop reasons
 LOG_CAP = 1 << 17
+MAX_FLOWS = 1 << 15
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
 HISTOGRAM_SHIFT = 10
@@ -24,13 +27,16 @@ LATENCY_COUNTS = record(
 
 GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
 STALL = record(*ints("since_fs", "total_fs"))
-# What work stands ready and waits for, in fields `stall_NAME`. `no_free_tag`: whether or not a read waits. Credits:
-# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
-# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
-STALLS = (
-    "tags", "no_free_tag", "posted_credits", "non_posted_credits", "completion_credits", "descriptors", "rx_ring",
-    "tx_descriptors", "tx_buffer", "rx_buffer", "rate_limit", "tx_ring",
-)  # fmt: skip
+# What work stands ready and waits for. `no_free_tag`: whether or not a read waits. Credits, in the order of
+# `layout.POSTED_CREDIT` and so on: of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors`
+# in which the ring has none to fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a
+# cache has room to ask for.
+CREDIT_KINDS = ("posted", "non_posted", "completion")
+STALLS = record(
+    *((name, STALL) for name in ("tags", "no_free_tag", *(f"{kind}_credits" for kind in CREDIT_KINDS))),
+    *((name, STALL) for name in ("descriptors", "rx_ring", "tx_descriptors", "tx_buffer", "rx_buffer", "tx_ring")),
+    ("rate_limit", STALL),
+)
 LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
 # What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
@@ -49,6 +55,8 @@ COUNTERS = record(
         "mirrored_made",
         "mirrored",
         "mirrored_dropped",
+        "sent_to_bridge",
+        "replicated",
     ),
     ("drops", I64, (MAX_REASONS,)),
     ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
@@ -57,3 +65,28 @@ COUNTERS = record(
 )
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
+# `is_stopping`: why the run is to stop behind this instant, 0 if it is not; `overflow`: a log, or the journeys, had no
+# room for one more, and the run is void. What every frame changes stands first.
+LEDGER = record(
+    # `crosses`: frames come from a bridge, and go on to it.
+    *ints("is_stopping", "overflow", "delivered_target", "crosses"),
+    ("stalls", STALLS),
+    ("tx_ring", GAUGE),
+    ("rx_ring", GAUGE),
+    ("from_doorbell", LATENCY),
+    ("sender_wait", LATENCY),
+    ("to_guest", LATENCY),
+    ("stamp_sums", STAMP_SUMS),
+    ("part_sums", PART_SUMS),
+    ("served", SERVED, (KINDS,)),
+    ("on_wire_batch", RX_BATCH),
+    ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
+    ("counters", COUNTERS),
+    ("flow", FLOW, (MAX_FLOWS,)),
+    ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
+    ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
+    ("log", DELIVERY_LOG),
+    ("journeys", JOURNEYS),
+    ("journey_log", JOURNEY_LOG),
+    ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
+)

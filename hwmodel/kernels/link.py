@@ -126,8 +126,8 @@ def start_up(nic, now_fs):
     if pcie.has_credits:
         p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
         np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
-        set_stalled(nic.stall_posted_credits, now_fs, p_waits and not p_may_go)
-        set_stalled(nic.stall_non_posted_credits, now_fs, np_waits and not np_may_go)
+        set_stalled(nic.ledger.stalls.posted_credits, now_fs, p_waits and not p_may_go)
+        set_stalled(nic.ledger.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
         p_waits = p_waits and p_may_go
         np_waits = np_waits and np_may_go
         if not (p_waits or np_waits):
@@ -144,33 +144,33 @@ def start_up(nic, now_fs):
     if send_read:
         if pcie.has_credits:
             consume(nic.credits[NON_POSTED_CREDIT], 0)
-        nic.events.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.request_bytes, 0)
+        nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.request_bytes, 0)
         return False
     if pcie.has_credits:
         consume(nic.credits[POSTED_CREDIT], p_bytes)
-    nic.events.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
+    nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
     entry = posted.ring[link.place & posted.mask]
     if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
-        served_up(nic, link, entry)
+        served_up(nic.ledger, link, entry)
     return entry.room_bytes > 0 and entry.is_last == 1
 
 
 @inlined
-def served_up(nic, link, entry):
+def served_up(ledger, link, entry):
     """Count what a frame's payload writes, or a write-back or interrupt for `entry.n` frames, took on the link.
 
     The transactions of a kind leave one behind the other, so with the end of one all that was sent is of whole ones.
     """
-    served = nic.served[entry.kind]
+    served = ledger.served[entry.kind]
     served.n += max(entry.n, 1)
     served.up_bytes = link.n_bytes[entry.kind]
     served.up_tlps = link.n_tlps[entry.kind]
 
 
 @inlined
-def served_down(nic, link, entry):
+def served_down(ledger, link, entry):
     """Count what a doorbell for `entry.n` frames or descriptors took on the link."""
-    served = nic.served[entry.kind]
+    served = ledger.served[entry.kind]
     served.n += entry.n
     served.down_bytes = link.n_bytes[entry.kind]
     served.down_tlps = link.n_tlps[entry.kind]
@@ -212,7 +212,7 @@ def send_completion(nic, now_fs):
     elif pcie.runs_on:
         link.boundary_fs = end_fs
         end_fs += rest_of_read_fs(pcie, entry.left_bytes)
-    nic.events.next_at[DOWN_DONE] = end_fs
+    nic.clock.next_at[DOWN_DONE] = end_fs
 
 
 @inlined
@@ -230,9 +230,9 @@ def pass_boundary(nic):
     """Receive a completion and send the next of the same read right behind it, after DLLPs that have become due."""
     pcie = nic.pcie
     link = nic.down
-    received(nic, link, nic.up)
+    received(nic.pcie, link, nic.up)
     entry = link.second.ring[link.second.head & link.second.mask]
-    nic.events.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
+    nic.clock.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
     if entry.is_last:
@@ -252,10 +252,10 @@ def catch_up(nic, until_fs):
 def down_is_done(nic, now_fs):
     """Tell whether the TLP that was expected to end now does; DLLPs between a read's completions put its end off."""
     catch_up(nic, now_fs)
-    if nic.events.next_at[DOWN_DONE] > now_fs:
+    if nic.clock.next_at[DOWN_DONE] > now_fs:
         return False
     nic.down.is_busy = 0
-    nic.events.next_at[DOWN_DONE] = NEVER
+    nic.clock.next_at[DOWN_DONE] = NEVER
     return True
 
 
@@ -268,35 +268,35 @@ def start_down(nic, now_fs):
     """
     link = nic.down
     pcie = nic.pcie
-    events = nic.events
+    clock = nic.clock
     posted, completions = link.first, link.second
     p_waits = posted.head != posted.tail
-    events.next_at[COMPLETION_READY] = NEVER
+    clock.next_at[COMPLETION_READY] = NEVER
     if completions.head != completions.tail:
         entry = completions.ring[completions.head & completions.mask]
         if entry.at_fs > now_fs:
             if not p_waits:
-                events.next_at[COMPLETION_READY] = entry.at_fs
+                clock.next_at[COMPLETION_READY] = entry.at_fs
         elif not p_waits or entry.at_fs < posted.ring[posted.head & posted.mask].at_fs:
             credit = nic.credits[COMPLETION_CREDIT]
             n_bytes = completion_chunk(pcie, entry)
             can_go = pcie.has_credits == 0 or can_send(credit, n_bytes)
             if pcie.has_credits:
-                set_stalled(nic.stall_completion_credits, now_fs, not can_go)
+                set_stalled(nic.ledger.stalls.completion_credits, now_fs, not can_go)
             if can_go:
                 if pcie.has_credits:
                     consume(credit, n_bytes)
                 send_completion(nic, now_fs)
                 return
     if p_waits:
-        events.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, REGISTER_BYTES)
-        served_down(nic, link, posted.ring[link.place & posted.mask])
+        clock.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, REGISTER_BYTES)
+        served_down(nic.ledger, link, posted.ring[link.place & posted.mask])
 
 
 @inlined
-def received(nic, link, opposite):
+def received(pcie, link, opposite):
     """Count a received TLP; its Ack and UpdateFC become due in the opposite direction."""
     link.received += 1
-    if link.received == nic.pcie.dllp_period:
+    if link.received == pcie.dllp_period:
         link.received = 0
         opposite.due_dllps += 1

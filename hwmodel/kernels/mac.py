@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from . import kernel
 from .events import set_next
-from .frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
+from .frame_layout import FCS_BYTES
 from .layout import LINE, LINE_CAP, NEVER, WIRE, WIRE_WAIT_HISTOGRAM
 from .measure import bucket, change, observe
+from .port_time import padded_bytes, wire_time_fs
 from .rings import entered
-
-
-@kernel
-def padded_bytes(n_bytes):
-    """Return the length of a frame on the wire, padded and with its frame check sequence."""
-    return max(n_bytes, MIN_UNPADDED_BYTES) + FCS_BYTES
-
-
-@kernel
-def wire_time_fs(mac, n_bytes):
-    """Return the time of a frame on the wire, with preamble and gap."""
-    return (padded_bytes(n_bytes) + PREAMBLE_AND_GAP_BYTES) * mac.fs_per_byte_num // mac.fs_per_byte_den
+from .wires import send_to_bridge
 
 
 @kernel
@@ -29,18 +19,20 @@ def start_sending(nic, now_fs):
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     wait_fs = now_fs - copy.entered_fs
     observe(mac.wait, wait_fs)
-    nic.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
+    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
     busy_fs = wire_time_fs(mac, copy.n_bytes)
     mac.is_sending = 1
     mac.tx_busy_fs += busy_fs
-    set_next(nic.events, WIRE, now_fs + busy_fs)
+    set_next(nic.clock, WIRE, now_fs + busy_fs)
+    if mac.has_peer:
+        send_to_bridge(nic, now_fs, busy_fs, copy)
 
 
 @kernel
 def send(nic, now_fs):
     """Take in the copy that was written at the FIFO's tail, and start on it if nothing is being sent."""
     mac = nic.mac
-    entered(nic, mac.fifo)
+    entered(nic.clock, mac.fifo)
     change(mac.waiting, now_fs, 1)
     if mac.is_sending == 0:
         start_sending(nic, now_fs)
@@ -56,7 +48,7 @@ def take_sent(nic, now_fs):
     mac.is_sending = 0
     mac.tx_bytes += padded_bytes(copy.n_bytes)
     change(mac.waiting, now_fs, -1)
-    set_next(nic.events, WIRE, NEVER)
+    set_next(nic.clock, WIRE, NEVER)
     if fifo.head != fifo.tail:
         start_sending(nic, now_fs)
     return copy
@@ -90,7 +82,7 @@ def put_on_line(nic, now_fs, source):
     mac.rx_busy_fs += busy_fs
     frame.ready_fs = line.busy_until_fs
     if line.head == line.tail:
-        set_next(nic.events, LINE, frame.ready_fs)
+        set_next(nic.clock, LINE, frame.ready_fs)
     line.tail += 1
 
 
@@ -101,6 +93,6 @@ def take_from_line(nic):
     line = mac.line
     frame = first_on_line(line)
     line.head += 1
-    set_next(nic.events, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
+    set_next(nic.clock, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
     mac.rx_bytes += padded_bytes(frame.n_bytes)
     return frame

@@ -12,6 +12,8 @@ LINE_CAP = 1 << 16
 LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
 MAC = record(
     *ints("fs_per_byte_num", "fs_per_byte_den"),
+    # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
+    *ints("has_peer", "propagation_fs"),
     *ints("is_sending", "tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
     ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
     ("wait", LATENCY),  # until a frame is sent

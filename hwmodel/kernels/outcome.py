@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .frame_layout import FCS_BYTES
-from .journeys import journey_lost, journey_on_wire
+from .journeys import (
+    journey_ends_there,
+    journey_from_bridge,
+    journey_lost,
+    journey_on_wire,
+    journey_to_bridge,
+    stamp_switched_in,
+)
 from .layout import FRAMES_REACHED, GROUP_CAP, LOG_CAP, LOG_FULL
 from .measure import bucket, observe
 
@@ -16,7 +23,7 @@ def new_group(nic, n_copies, n_mirrored):
     """Open the account of a frame with several copies, mirrored ones among them; return its number."""
     groups = nic.groups
     if groups.n_free == 0:
-        nic.overflow = 1
+        nic.clock.overflow = 1
         return 0
     groups.n_free -= 1
     number = groups.free[groups.n_free]
@@ -40,7 +47,7 @@ def close_if_settled(groups, number):
 @inlined
 def copy_settled(nic, number, is_delivered):
     """Close one copy's account; the frame is delivered with its first delivered copy, dropped when none was."""
-    counters = nic.counters
+    counters = nic.ledger.counters
     if number < 0:
         if is_delivered:
             counters.delivered += 1
@@ -59,70 +66,70 @@ def copy_settled(nic, number, is_delivered):
 
 
 @inlined
-def mirrored_settled(nic, number):
+def mirrored_settled(groups, number):
     """Close a mirrored copy's account; whatever became of it, the frame's own fate is that of its other copies."""
     if number >= 0:
-        nic.groups.slot[number].left_mirrored -= 1
-        close_if_settled(nic.groups, number)
+        groups.slot[number].left_mirrored -= 1
+        close_if_settled(groups, number)
 
 
 @kernel
 def mirrored_delivered(nic, copy_kind, group):
     """Count a mirrored copy that its guest can see."""
-    nic.counters.mirrored += 1
-    nic.counters.function_mirrored[nic.copy_kind[copy_kind].function] += 1
-    mirrored_settled(nic, group)
+    nic.ledger.counters.mirrored += 1
+    nic.ledger.counters.function_mirrored[nic.traffic.copy_kind[copy_kind].function] += 1
+    mirrored_settled(nic.groups, group)
 
 
 @kernel
 def copy_dropped(nic, now_fs, copy, reason):
     """Count a copy that is lost on its way to a guest."""
-    kind = nic.copy_kind[copy.copy_kind]
+    kind = nic.traffic.copy_kind[copy.copy_kind]
     if kind.is_mirrored:
-        nic.counters.mirrored_dropped += 1
-        nic.counters.mirrored_drops[reason] += 1
-        mirrored_settled(nic, copy.group)
+        nic.ledger.counters.mirrored_dropped += 1
+        nic.ledger.counters.mirrored_drops[reason] += 1
+        mirrored_settled(nic.groups, copy.group)
         return
-    journey_lost(nic, now_fs, copy.journey)
-    nic.counters.copies_dropped += 1
-    nic.counters.drops[reason] += 1
-    nic.counters.function_drops[kind.function, reason] += 1
+    journey_lost(nic.ledger, now_fs, copy.journey)
+    nic.ledger.counters.copies_dropped += 1
+    nic.ledger.counters.drops[reason] += 1
+    nic.ledger.counters.function_drops[kind.function, reason] += 1
     if kind.flow >= 0:
-        nic.flow[kind.flow].dropped += 1
+        nic.ledger.flow[kind.flow].dropped += 1
     copy_settled(nic, copy.group, False)
 
 
 @inlined
-def stop_if_reached(nic, flow):
+def stop_if_reached(ledger, flow):
     """End the run behind this instant if it has delivered what it was to deliver, in all or of the watched flow."""
-    if nic.counters.delivered >= nic.delivered_target or flow.delivered >= flow.stop_at:
-        nic.is_stopping = FRAMES_REACHED
+    if ledger.counters.delivered >= ledger.delivered_target or flow.delivered >= flow.stop_at:
+        ledger.is_stopping = FRAMES_REACHED
 
 
 @inlined
-def note_latency(nic, flow, now_fs, journey):
+def note_latency(ledger, flow, now_fs, journey):
     """Count a delivered copy's latency."""
     latency_fs = now_fs - journey.posted_fs
     observe(flow.latency, latency_fs)
     place = bucket(latency_fs)
-    counts = nic.latency_counts[place]
+    counts = ledger.latency_counts[place]
     counts.n_delivery += 1
     counts.delivery_fs += float(latency_fs)
     if flow.histogram >= 0:
-        nic.histogram[flow.histogram, place] += 1
+        ledger.histogram[flow.histogram, place] += 1
     from_doorbell_fs = now_fs - journey.rung_fs
-    observe(nic.from_doorbell, from_doorbell_fs)
-    nic.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1
+    observe(ledger.from_doorbell, from_doorbell_fs)
+    ledger.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1
 
 
 @inlined
-def note_delivery(nic, now_fs, copy_kind, n_bytes, journey):
+def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
     """Enter a delivery into the log that Python writes to a pcap."""
-    log = nic.log
+    log = ledger.log
     if log.enabled == 0:
         return
     if log.n == LOG_CAP:
-        nic.overflow = 1
+        ledger.overflow = 1
         return
     entry = log.entry[log.n]
     entry.at_fs = now_fs
@@ -132,18 +139,18 @@ def note_delivery(nic, now_fs, copy_kind, n_bytes, journey):
     entry.n_bytes = n_bytes
     log.n += 1
     if log.n > LOG_CAP - LOG_RESERVE:
-        nic.is_stopping = LOG_FULL
+        ledger.is_stopping = LOG_FULL
 
 
 @inlined
 def delivered_to_guest(nic, now_fs, finished):
     """Count a copy that its guest can see."""
-    kind = nic.copy_kind[finished.copy_kind]
+    kind = nic.traffic.copy_kind[finished.copy_kind]
     if kind.is_mirrored:
         mirrored_delivered(nic, finished.copy_kind, finished.group)
         return
-    counters = nic.counters
-    flow = nic.flow[kind.flow]
+    counters = nic.ledger.counters
+    flow = nic.ledger.flow[kind.flow]
     frame_bytes = finished.n_bytes + FCS_BYTES
     counters.copies_delivered += 1
     counters.vm_copies += 1
@@ -151,24 +158,54 @@ def delivered_to_guest(nic, now_fs, finished):
     flow.delivered += 1
     flow.n_bytes += frame_bytes
     copy_settled(nic, finished.group, True)
-    stop_if_reached(nic, flow)
-    journey = nic.journeys.slot[finished.journey]
-    note_latency(nic, flow, now_fs, journey)
-    note_delivery(nic, now_fs, finished.copy_kind, finished.n_bytes, journey)
+    stop_if_reached(nic.ledger, flow)
+    journey = nic.ledger.journeys.slot[finished.journey]
+    note_latency(nic.ledger, flow, now_fs, journey)
+    note_delivery(nic.ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
+
+
+@kernel
+def sent_to_bridge(nic, now_fs, copy):
+    """Count a copy that the MAC has sent to a bridge; where its frame has others it is a frame of its own from here."""
+    nic.ledger.counters.copies_delivered += 1
+    nic.ledger.counters.sent_to_bridge += 1
+    if copy.group >= 0:
+        group = nic.groups.slot[copy.group]
+        nic.ledger.counters.replicated += 1
+        group.left -= 1
+        if group.left == 0 and group.delivered == 0:
+            nic.ledger.counters.dropped += 1
+        close_if_settled(nic.groups, copy.group)
+    journey_to_bridge(nic.ledger, now_fs, copy.journey)
 
 
 @kernel
 def delivered_to_wire(nic, now_fs, copy):
     """Count a copy that the MAC has sent."""
-    counters = nic.counters
-    flow = nic.flow[nic.copy_kind[copy.copy_kind].flow]
+    counters = nic.ledger.counters
+    flow = nic.ledger.flow[nic.traffic.copy_kind[copy.copy_kind].flow]
     counters.copies_delivered += 1
     counters.delivered_to_wire += 1
     flow.delivered += 1
     flow.n_bytes += copy.n_bytes + FCS_BYTES
     copy_settled(nic, copy.group, True)
-    stop_if_reached(nic, flow)
-    journey = nic.journeys.slot[copy.journey]
-    note_latency(nic, flow, now_fs, journey)
-    note_delivery(nic, now_fs, copy.copy_kind, copy.n_bytes, journey)
-    journey_on_wire(nic, now_fs, copy.journey)
+    stop_if_reached(nic.ledger, flow)
+    journey = nic.ledger.journeys.slot[copy.journey]
+    note_latency(nic.ledger, flow, now_fs, journey)
+    note_delivery(nic.ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
+    journey_on_wire(nic.ledger, now_fs, copy.journey)
+
+
+@kernel
+def come_outside(ledger, now_fs, crossing, flow_number):
+    """Count a frame that a bridge has sent to a station outside; its template is the kind of its last copy."""
+    flow = ledger.flow[flow_number]
+    ledger.counters.delivered += 1
+    ledger.counters.delivered_to_wire += 1
+    flow.delivered += 1
+    flow.n_bytes += crossing.n_bytes + FCS_BYTES
+    note_latency(ledger, flow, now_fs, crossing.journey)
+    note_delivery(ledger, now_fs, crossing.template, crossing.n_bytes, crossing.journey)
+    place = journey_from_bridge(ledger, now_fs, crossing.journey)
+    stamp_switched_in(ledger, now_fs, place, crossing.template)
+    journey_ends_there(ledger, now_fs, place)

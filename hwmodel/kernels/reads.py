@@ -20,8 +20,8 @@ FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 
 
 @inlined
-def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, frame):
-    """Take a tag and enter the read request into NP."""
+def request(nic, now_fs, kind, ring_queue, n_bytes, address):
+    """Take a tag and enter the read request into NP; return the tag, in which a kind notes what it reads for."""
     tags = nic.tags
     tags.n_free -= 1
     number = tags.free[tags.n_free]
@@ -29,14 +29,13 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, n_descriptors, address, fram
     tag.kind = kind
     tag.queue = ring_queue
     tag.n_bytes = n_bytes
-    tag.n_descriptors = n_descriptors
     tag.address = address
-    tag.frame = frame
     tag.taken_fs = now_fs
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
-        set_stalled(nic.stall_no_free_tag, now_fs, True)
+        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
     request_read(nic, now_fs, kind, ring_queue, number)
+    return tag
 
 
 @kernel
@@ -44,9 +43,8 @@ def request_descriptors(nic, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
     fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
-    request(
-        nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.n_descriptors, fetch.address, 0
-    )
+    tag = request(nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.address)
+    tag.n_descriptors = fetch.n_descriptors
 
 
 @kernel
@@ -60,10 +58,10 @@ def issue(nic, now_fs):
         rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
         tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
-            set_stalled(nic.stall_tags, now_fs, False)
+            set_stalled(nic.ledger.stalls.tags, now_fs, False)
             return
         if nic.tags.n_free == 0:
-            set_stalled(nic.stall_tags, now_fs, True)
+            set_stalled(nic.ledger.stalls.tags, now_fs, True)
             return
         if rx_waits:
             request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
@@ -74,7 +72,7 @@ def issue(nic, now_fs):
             n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
             frame = nic.grants.ring[reads.frame & nic.grants.mask]
             frame.reads_left += 1
-            request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, 0, reads.address, reads.frame)
+            request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address).frame = reads.frame
             reads.left_bytes -= n_bytes
             reads.address += n_bytes
             if reads.left_bytes == 0:
@@ -115,28 +113,25 @@ def is_stored(nic, now_fs, number):
     stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
     nic.store_busy_fs += store_fs
-    if not append(nic.events, STORED, stored_fs, number):
-        nic.overflow = 1
+    append(nic.clock, STORED, stored_fs, number)
     return False
 
 
 @inlined
-def served_read(nic, kind, n, n_reads, down_bytes, down_tlps):
+def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
     """Count what the reads of a frame, or of `n` descriptors, took on the link."""
-    served = nic.served[kind]
     served.n += n
-    served.up_bytes += n_reads * nic.pcie.request_bytes
+    served.up_bytes += n_reads * pcie.request_bytes
     served.up_tlps += n_reads
     served.down_bytes += down_bytes
     served.down_tlps += down_tlps
 
 
 @inlined
-def served_in_order(nic, kind, n, tag):
+def served_in_order(served, pcie, n, tag):
     """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
-    served = nic.served[kind]
     served.n += n
-    served.up_bytes = served.n_reads * nic.pcie.request_bytes
+    served.up_bytes = served.n_reads * pcie.request_bytes
     served.up_tlps = served.n_reads
     served.down_bytes = tag.link_bytes
     served.down_tlps = tag.link_tlps
@@ -147,7 +142,7 @@ def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags
     if tags.n_free == 0:
-        set_stalled(nic.stall_no_free_tag, now_fs, False)
+        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, False)
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs

@@ -37,13 +37,13 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
     address = offset
     position = first_descriptor
     if nic.pcie.has_iotlb:
-        address += buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+        address += buffer_address(nic.host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     while left > in_buffer:
         post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
         if nic.pcie.has_iotlb:
             position += 1
-            address = offset + buffer_address(nic.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+            address = offset + buffer_address(nic.host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 
@@ -63,13 +63,13 @@ def start_write(nic, now_fs, copy, n_descriptors):
     queue = nic.rx_queue[number]
     first_descriptor = queue.fetched - queue.requested - queue.cached
     queue.cached -= n_descriptors
-    change(nic.rx_ring, now_fs, n_descriptors)
+    change(nic.ledger.rx_ring, now_fs, n_descriptors)
     n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     if queue.started - queue.taken > queue.mask:
-        widen_finished(nic, queue)
-    slot = nic.finished[queue.first + (queue.started & queue.mask)]
-    prefetch(nic.journeys.slot[copy.journey])
+        widen_finished(nic.host, queue)
+    slot = nic.host.finished[queue.first + (queue.started & queue.mask)]
+    prefetch(nic.ledger.journeys.slot[copy.journey])
     slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
@@ -81,8 +81,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.started_fs = now_fs
     nic.rx_head_waits_fs = -1
     queue.started += 1
-    nic.counters.rx_copies += 1
-    nic.counters.rx_descriptors += n_descriptors
+    nic.ledger.counters.rx_copies += 1
+    nic.ledger.counters.rx_descriptors += n_descriptors
     nic.rx_dma_busy = 1
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
     hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
@@ -90,11 +90,11 @@ def start_write(nic, now_fs, copy, n_descriptors):
 
 
 @inlined
-def have_descriptors(nic, now_fs):
+def have_descriptors(ledger, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    if nic.stall_descriptors.since_fs >= 0:  # the other is a part of it
-        set_stalled(nic.stall_descriptors, now_fs, False)
-        set_stalled(nic.stall_rx_ring, now_fs, False)
+    if ledger.stalls.descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(ledger.stalls.descriptors, now_fs, False)
+        set_stalled(ledger.stalls.rx_ring, now_fs, False)
 
 
 @kernel
@@ -111,10 +111,10 @@ def serve_rx_buffer(nic, now_fs):
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
             if is_fetched or nic.limits.drop_enable == 0:
-                set_stalled(nic.stall_descriptors, now_fs, nic.rx_dma_busy == 0)
+                set_stalled(nic.ledger.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
                 if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
                     nic.rx_head_waits_fs = now_fs
-                set_stalled(nic.stall_rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+                set_stalled(nic.ledger.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
                 return has_dropped
             fifo.head += 1
             nic.rx_head_waits_fs = -1
@@ -122,12 +122,12 @@ def serve_rx_buffer(nic, now_fs):
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:
-            have_descriptors(nic, now_fs)
+            have_descriptors(nic.ledger, now_fs)
             return has_dropped
         else:
             fifo.head += 1
             start_write(nic, now_fs, copy, n_needed)
-    have_descriptors(nic, now_fs)
+    have_descriptors(nic.ledger, now_fs)
     return has_dropped
 
 
@@ -144,7 +144,7 @@ def raise_interrupt(nic, now_fs, number):
 def payload_landed(nic, now_fs, number):
     """Note that the host has received the last payload TLP of a ring's next frame."""
     queue = nic.rx_queue[number]
-    nic.finished[queue.first + (queue.landed & queue.mask)].written_fs = now_fs
+    nic.host.finished[queue.first + (queue.landed & queue.mask)].written_fs = now_fs
     queue.landed += 1
 
 
@@ -158,7 +158,7 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     queue = nic.rx_queue[number]
     if n == 0:
         return
-    batch = mark_rx_batch(nic, queue, queue.written_back, WRITTEN_BACK)
+    batch = mark_rx_batch(nic.host, queue, queue.written_back, WRITTEN_BACK)
     batch.writeback_started_fs = started_fs
     batch.written_back_fs = now_fs
     queue.written_back += n
@@ -173,8 +173,7 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
         raise_interrupt(nic, now_fs, number)
     elif queue.moderation_armed == 0:
         queue.moderation_armed = 1
-        if not set_timer(nic.events, queue.moderated_until_fs, MODERATION_TIMER, number):
-            nic.overflow = 1
+        set_timer(nic.clock, queue.moderated_until_fs, MODERATION_TIMER, number)
 
 
 @kernel
@@ -193,10 +192,10 @@ def show(nic, now_fs, number, n, raised_fs):
     `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
     """
     queue = nic.rx_queue[number]
-    batch = mark_rx_batch(nic, queue, queue.visible, SHOWN)
+    batch = mark_rx_batch(nic.host, queue, queue.visible, SHOWN)
     batch.raised_fs = raised_fs
     batch.visible_fs = now_fs
     for i in range(queue.visible, queue.visible + n):
-        delivered_to_guest(nic, now_fs, nic.finished[queue.first + (i & queue.mask)])
+        delivered_to_guest(nic, now_fs, nic.host.finished[queue.first + (i & queue.mask)])
     queue.visible += n
     add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)

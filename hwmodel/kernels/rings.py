@@ -9,14 +9,14 @@ from . import kernel
 
 
 @kernel
-def widen(nic, queue):
-    """Let a ring use twice as many places; `nic.overflow` is set where it has no more.
+def widen(clock, queue):
+    """Let a ring use twice as many places; the clock's `overflow` is set where it has no more.
 
     The entry before the head moves too: a TLP on the link still belongs to it.
     """
     before = queue.mask
     if before + 1 == len(queue.ring):
-        nic.overflow = 1
+        clock.overflow = 1
         return
     queue.mask = 2 * before + 1
     for position in range(max(queue.head - 1, 0), queue.tail):
@@ -25,15 +25,15 @@ def widen(nic, queue):
 
 
 @kernel
-def entered(nic, queue):
+def entered(clock, queue):
     """Count an entry that was written at the tail, and see to it that there is a place for the next."""
     queue.tail += 1
     if queue.tail - queue.head >= queue.mask:
-        widen(nic, queue)
+        widen(clock, queue)
 
 
 @kernel
-def widen_finished(nic, queue):
+def widen_finished(host, queue):
     """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
 
     Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
@@ -43,5 +43,5 @@ def widen_finished(nic, queue):
     for position in range(queue.taken, queue.started):
         if position & queue.mask != position & before:
             place, old = queue.first + (position & queue.mask), queue.first + (position & before)
-            nic.finished[place] = nic.finished[old]
-            nic.finished_batch[place] = nic.finished_batch[old]
+            host.finished[place] = host.finished[old]
+            host.finished_batch[place] = host.finished_batch[old]

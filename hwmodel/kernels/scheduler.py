@@ -26,7 +26,7 @@ from .translation import buffer_address
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
-    mark_batch(nic, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
+    mark_batch(nic.host, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
     if queue.cached == 0 and n > 0:
         function = nic.function[queue.function]
         function.ready_queues += 1
@@ -90,7 +90,7 @@ def choose_deficit(nic, scheduler):
     while True:
         function = nic.function[number]
         queue = nic.tx_queue[next_queue(nic, function)]
-        n_bytes = nic.post[queue.first + (queue.picked & queue.mask)].n_bytes
+        n_bytes = nic.host.post[queue.first + (queue.picked & queue.mask)].n_bytes
         if n_bytes <= function.deficit_bytes:
             function.deficit_bytes -= n_bytes
             scheduler.pointer = number
@@ -133,8 +133,7 @@ def shape(nic, now_fs, number, n_bytes):
         if function.ready_queues > 0:
             nic.scheduler.n_ready -= 1
             nic.scheduler.n_shaped_waiting += 1
-        if not set_timer(nic.events, function.eligible_at_fs, SHAPER_TIMER, number):
-            nic.overflow = 1
+        set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
 
 
 @kernel
@@ -171,9 +170,11 @@ def pick(nic, now_fs):
     scheduler = nic.scheduler
     if scheduler.chosen < 0:
         is_idle = scheduler.n_ready == 0
-        set_stalled(nic.stall_rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
+        set_stalled(nic.ledger.stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
         set_stalled(
-            nic.stall_tx_descriptors, now_fs, is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_told > 0
+            nic.ledger.stalls.tx_descriptors,
+            now_fs,
+            is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_told > 0,
         )
         if scheduler.n_ready == 0:
             return
@@ -182,12 +183,12 @@ def pick(nic, now_fs):
     function = nic.function[scheduler.chosen]
     number = next_queue(nic, function)
     queue = nic.tx_queue[number]
-    post = nic.post[queue.first + (queue.picked & queue.mask)]
+    post = nic.host.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
     no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.limits.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
-    set_stalled(nic.stall_tx_buffer, now_fs, no_room)
+    set_stalled(nic.ledger.stalls.tx_buffer, now_fs, no_room)
     if no_room:
         return
     change(nic.tx_buffer, now_fs, n_bytes)
@@ -208,8 +209,8 @@ def pick(nic, now_fs):
     reads.left_bytes = n_bytes
     reads.address = nic.host.buffer_offset_bytes
     if nic.pcie.has_iotlb:
-        reads.address += buffer_address(nic.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
-    entered(nic, nic.grants)
+        reads.address += buffer_address(nic.host.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
+    entered(nic.clock, nic.grants)
     queue.picked += 1
     function.next_queue = number - function.first_queue + 1
     if function.next_queue == nic.limits.queues_per_function:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import kernel
+from .crossing_layout import CROSSING_CAP
 from .drop_reason import DropReason
 from .events import set_timer
 from .frame_layout import FCS_BYTES
@@ -23,16 +24,17 @@ from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
 from .random_stream import exponential_fs, geometric, next_u32
 from .steering import ring_of
+from .wires import outside_is_full, send_from_outside
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 
 
 @kernel
-def choice(nic, source, first, n):
+def choice(traffic, source, first, n):
     """Draw from an alias table (A. J. Walker, 1977)."""
     if n == 1:
-        return nic.choice[first].here
-    row = nic.choice[first + ((next_u32(source) * n) >> 32)]
+        return traffic.choice[first].here
+    row = traffic.choice[first + ((next_u32(source) * n) >> 32)]
     if next_u32(source) < row.threshold:
         return row.here
     return row.there
@@ -45,7 +47,7 @@ def is_closed(source):
 
 
 @kernel
-def schedule_next(nic, source):
+def schedule_next(traffic, source):
     """Advance a source to its next arrival time."""
     if source.kind == PERIODIC_SOURCE:
         source.next_at_fs += source.mean_gap_fs
@@ -59,42 +61,42 @@ def schedule_next(nic, source):
             source.next_at_fs += exponential_fs(source, source.mean_off_fs)
     elif source.kind == RECORDED_SOURCE:
         if source.next_record < source.last_record:
-            source.next_at_fs = nic.tape[source.next_record].at_fs
+            source.next_at_fs = traffic.tape[source.next_record].at_fs
         else:
             source.next_at_fs = NEVER
 
 
 @kernel
-def draw(nic, source):
+def draw(traffic, source):
     """Make the source's next frame the pending one; return False if a record has come to its end."""
     if source.kind == RECORDED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE:
         if source.next_record == source.last_record:
             return False
-        entry = nic.tape[source.next_record]
+        entry = traffic.tape[source.next_record]
         source.next_record += 1
         source.pending_template = entry.template
         source.pending_bytes = entry.frame_bytes
         source.pending_hash = entry.hash
         source.pending_record = entry.index
     else:
-        source.pending_template = choice(nic, source, source.first_target, source.n_targets)
-        source.pending_bytes = choice(nic, source, source.first_length, source.n_lengths)
-        source.pending_hash = nic.template[source.pending_template].queue_hash
+        source.pending_template = choice(traffic, source, source.first_target, source.n_targets)
+        source.pending_bytes = choice(traffic, source, source.first_length, source.n_lengths)
+        source.pending_hash = traffic.template[source.pending_template].queue_hash
         source.pending_record = -1
     source.pending = 1
     return True
 
 
 @kernel
-def next_source(nic, function, now_fs):
+def next_source(traffic, function, now_fs):
     """Return the source of a function whose frame came first and is not yet in the ring, drawn; -1 if none."""
     best = -1
     best_at_fs = now_fs + 1
     for number in range(function.first_source, function.first_source + function.n_sources):
-        source = nic.source[number]
+        source = traffic.source[number]
         at_fs = 0 if is_closed(source) else source.next_at_fs
         if at_fs < best_at_fs:
-            if source.pending == 0 and not draw(nic, source):
+            if source.pending == 0 and not draw(traffic, source):
                 continue
             best = number
             best_at_fs = at_fs
@@ -104,21 +106,20 @@ def next_source(nic, function, now_fs):
 @kernel
 def arm(nic, number):
     """Wake a source at its next arrival."""
-    source = nic.source[number]
+    source = nic.traffic.source[number]
     if source.armed == 0 and source.next_at_fs < NEVER and (source.function < 0 or not is_closed(source)):
         source.armed = 1
-        if not set_timer(nic.events, source.next_at_fs, SOURCE_TIMER, number):
-            nic.overflow = 1
+        set_timer(nic.clock, source.next_at_fs, SOURCE_TIMER, number)
 
 
 @kernel
 def reserve(nic, now_fs, number, source):
     """Take a slot of a Tx ring for the pending frame."""
     queue = nic.tx_queue[number]
-    post = nic.post[queue.first + (queue.reserved & queue.mask)]
+    post = nic.host.post[queue.first + (queue.reserved & queue.mask)]
     offered_fs = now_fs if is_closed(source) else source.next_at_fs
     post.offered_fs = offered_fs
-    enter(nic, now_fs, offered_fs)
+    enter(nic.ledger, now_fs, offered_fs)
     post.template = source.pending_template
     post.n_bytes = source.pending_bytes - FCS_BYTES
     post.hash = source.pending_hash
@@ -129,12 +130,11 @@ def reserve(nic, now_fs, number, source):
 
 
 @kernel
-def count_offered(nic, template_number):
+def count_offered(ledger, template):
     """Count a frame that a driver or the line brings."""
-    nic.counters.offered += 1
-    flow = nic.template[template_number].flow
-    if flow >= 0:
-        nic.flow[flow].offered += 1
+    ledger.counters.offered += 1
+    if template.flow >= 0:
+        ledger.flow[template.flow].offered += 1
 
 
 @kernel
@@ -145,21 +145,21 @@ def feed_guest(nic, now_fs, function_number):
     n_posts = 0
     n_reserved = 0
     last_queue = -1
-    nic.n_full -= function.is_full
+    nic.traffic.n_full -= function.is_full
     function.is_full = 0
     while True:
-        number = next_source(nic, function, now_fs)
+        number = next_source(nic.traffic, function, now_fs)
         if number < 0:
             break
-        source = nic.source[number]
-        queue_number = ring_of(nic, function, source.pending_hash)
+        source = nic.traffic.source[number]
+        queue_number = ring_of(nic.limits, function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         has_room = queue.reserved - queue.freed < limits.tx_ring - 1
         if not has_room and (is_closed(source) or not limits.drop_when_full):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
-            nic.n_full += 1
+            nic.traffic.n_full += 1
             break
-        count_offered(nic, source.pending_template)
+        count_offered(nic.ledger, nic.traffic.template[source.pending_template])
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
@@ -169,19 +169,19 @@ def feed_guest(nic, now_fs, function_number):
             n_posts += 1
             n_reserved += 1
         else:
-            nic.counters.dropped += 1
-            nic.counters.drops[TX_RING_FULL] += 1
-            nic.counters.function_drops[function_number, TX_RING_FULL] += 1
+            nic.ledger.counters.dropped += 1
+            nic.ledger.counters.drops[TX_RING_FULL] += 1
+            nic.ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
         source.pending = 0
         if not is_closed(source):
-            schedule_next(nic, source)
+            schedule_next(nic.traffic, source)
             if source.next_at_fs > now_fs:
                 arm(nic, number)
     if n_posts > 0:
         add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
-        change(nic.tx_ring, now_fs, n_reserved)
-    set_stalled(nic.stall_tx_ring, now_fs, nic.n_full > 0)
+        change(nic.ledger.tx_ring, now_fs, n_reserved)
+    set_stalled(nic.ledger.stalls.tx_ring, now_fs, nic.traffic.n_full > 0)
 
 
 @kernel
@@ -190,63 +190,94 @@ def hunger(nic, function_number):
     function = nic.function[function_number]
     if function.is_hungry == 0 and function.n_sources > 0:
         function.is_hungry = 1
-        nic.hungry[nic.n_hungry] = function_number
-        nic.n_hungry += 1
+        nic.traffic.hungry[nic.traffic.n_hungry] = function_number
+        nic.traffic.n_hungry += 1
 
 
 @kernel
 def feed_hungry(nic, now_fs):
     """Look at the sources of all functions that have new arrivals or free slots."""
     i = 0
-    while i < nic.n_hungry:
-        number = nic.hungry[i]
+    while i < nic.traffic.n_hungry:
+        number = nic.traffic.hungry[i]
         nic.function[number].is_hungry = 0
         feed_guest(nic, now_fs, number)
         i += 1
-    nic.n_hungry = 0
+    nic.traffic.n_hungry = 0
 
 
 @kernel
-def line_arrives(nic, now_fs, number):
-    """Let the outside world put a frame on the line toward the NIC."""
-    source = nic.source[number]
-    source.armed = 0
-    line = nic.mac.line
-    if line_is_full(line):  # the frame waits outside for a place
-        source.armed = 1
-        if not set_timer(nic.events, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number):
-            nic.overflow = 1
+def wait_outside(nic, number, until_fs):
+    """Let a source's frame wait outside for a place on the line."""
+    nic.traffic.source[number].armed = 1
+    set_timer(nic.clock, until_fs, SOURCE_TIMER, number)
+
+
+@kernel
+def outside_arrives(nic, now_fs, number):
+    """Let the outside world put a frame on its wire to the bridge."""
+    source = nic.traffic.source[number]
+    outside = nic.wire.outside
+    if outside_is_full(nic):
+        wait_outside(nic, number, outside.sent.ring[outside.sent.head & (CROSSING_CAP - 1)].come_fs + 1)
         return
-    if not draw(nic, source):
+    if not draw(nic.traffic, source):
         return
-    put_on_line(nic, now_fs, source)
+    count_offered(nic.ledger, nic.traffic.template[source.pending_template])
+    send_from_outside(nic, now_fs, source)
     source.pending = 0
+    go_on(nic, now_fs, number, outside.busy_until_fs)
+
+
+@kernel
+def go_on(nic, now_fs, number, line_free_fs):
+    """Set when a source outside has its next frame: where it always has one, when the line is free."""
+    source = nic.traffic.source[number]
     if is_closed(source):  # back to back
-        source.next_at_fs = line.busy_until_fs
+        source.next_at_fs = line_free_fs
     else:
-        schedule_next(nic, source)
+        schedule_next(nic.traffic, source)
         source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
     arm(nic, number)
 
 
 @kernel
+def line_arrives(nic, now_fs, number):
+    """Let the outside world put a frame on the line toward the NIC."""
+    source = nic.traffic.source[number]
+    source.armed = 0
+    if nic.mac.has_peer:
+        outside_arrives(nic, now_fs, number)
+        return
+    line = nic.mac.line
+    if line_is_full(line):  # the frame waits outside for a place
+        wait_outside(nic, number, first_on_line(line).ready_fs + 1)
+        return
+    if not draw(nic.traffic, source):
+        return
+    put_on_line(nic, now_fs, source)
+    source.pending = 0
+    go_on(nic, now_fs, number, line.busy_until_fs)
+
+
+@kernel
 def begin(nic, number):
     """Set a source's first arrival and wake it then."""
-    source = nic.source[number]
+    source = nic.traffic.source[number]
     if source.kind == POISSON_SOURCE:
         source.next_at_fs = exponential_fs(source, source.mean_gap_fs)
     elif source.kind == ON_OFF_SOURCE:
         source.next_at_fs = exponential_fs(source, source.mean_off_fs)
         source.burst_left = geometric(source, source.mean_burst_frames)
     elif source.kind == RECORDED_SOURCE:
-        schedule_next(nic, source)
+        schedule_next(nic.traffic, source)
     arm(nic, number)
 
 
 @kernel
 def source_timer(nic, now_fs, number):
     """Handle an arrival: at a guest's driver, or on the line from outside."""
-    source = nic.source[number]
+    source = nic.traffic.source[number]
     if source.function < 0:
         line_arrives(nic, now_fs, number)
     else:

@@ -6,8 +6,8 @@ from . import inlined
 
 
 @inlined
-def ring_of(nic, function, rss_hash):
+def ring_of(limits, function, rss_hash):
     """Return the number of the ring, Tx or Rx, that a hash names."""
-    if nic.limits.queues_per_function == 1:
+    if limits.queues_per_function == 1:
         return function.first_queue
-    return function.first_queue + rss_hash % nic.limits.queues_per_function
+    return function.first_queue + rss_hash % limits.queues_per_function

@@ -35,8 +35,8 @@ def ask_for_bus(nic, now_fs, frame, port):
     waiting.n_words += n_words
     bus.n_waiting += 1
     # Frames come in the order of their times: where a grant is due already, it is not later.
-    if nic.events.next_at[BUS] == NEVER:
-        set_next(nic.events, BUS, max(bus.free_fs, entry.ready_fs))
+    if nic.clock.next_at[BUS] == NEVER:
+        set_next(nic.clock, BUS, max(bus.free_fs, entry.ready_fs))
     return True
 
 
@@ -77,11 +77,11 @@ def grant_bus(nic, now_fs):
     passing = bus.passing[place]
     passing.ready_fs = now_fs + (bus.delay_cycles + n_words) * bus.cycle_fs
     if bus.head == bus.tail:
-        set_next(nic.events, PASSED, passing.ready_fs)
+        set_next(nic.clock, PASSED, passing.ready_fs)
     bus.tail += 1
     bus.busy_fs += n_words * bus.cycle_fs
     bus.free_fs = now_fs + n_words * bus.cycle_fs
-    set_next(nic.events, BUS, next_grant_fs(bus))
+    set_next(nic.clock, BUS, next_grant_fs(bus))
 
 
 @kernel
@@ -91,5 +91,5 @@ def take_passed(nic):
     place = bus.head & (PASSING_CAP - 1)
     bus.head += 1
     is_last = bus.head == bus.tail
-    set_next(nic.events, PASSED, NEVER if is_last else bus.passing[bus.head & (PASSING_CAP - 1)].ready_fs)
+    set_next(nic.clock, PASSED, NEVER if is_last else bus.passing[bus.head & (PASSING_CAP - 1)].ready_fs)
     return place

@@ -6,7 +6,15 @@ from . import inlined, kernel
 from .drop_reason import DropReason
 from .events import set_next
 from .frame_layout import FCS_BYTES
-from .journeys import UNMEASURED, journey_from_wire, journey_lost, journey_of_copy, stamp_switched
+from .journeys import (
+    UNMEASURED,
+    journey_from_bridge,
+    journey_from_wire,
+    journey_lost,
+    journey_of_copy,
+    stamp_switched,
+    stamp_switched_in,
+)
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
@@ -14,16 +22,18 @@ from .layout import (
     PIPE_CAP,
     PIPELINE,
 )
-from .mac import send, take_from_line, take_sent
+from .mac import first_on_line, send, take_from_line, take_sent
 from .measure import change, set_stalled
-from .outcome import copy_dropped, delivered_to_wire, new_group
+from .outcome import copy_dropped, delivered_to_wire, new_group, sent_to_bridge
 from .police import police
 from .port_set import UPLINK
+from .port_time import padded_bytes, wire_time_fs
 from .receive import serve_rx_buffer
 from .rings import entered
 from .sources import count_offered
 from .steering import ring_of
 from .switch_bus import ask_for_bus, take_passed
+from .wires import take_come
 
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
@@ -50,7 +60,10 @@ def wire_done(nic, now_fs):
     """Finish a copy that the MAC has sent."""
     copy = take_sent(nic, now_fs)
     release_tx_room(nic, now_fs, copy)
-    delivered_to_wire(nic, now_fs, copy)
+    if nic.mac.has_peer:
+        sent_to_bridge(nic, now_fs, copy)
+    else:
+        delivered_to_wire(nic, now_fs, copy)
 
 
 @inlined
@@ -67,7 +80,7 @@ def store_in_rx_buffer(nic, now_fs, copy):
     place = fifo.tail & fifo.mask
     fifo.ring[place] = copy
     fifo.ring[place].entered_fs = now_fs
-    entered(nic, fifo)
+    entered(nic.clock, fifo)
     change(nic.rx_buffer, now_fs, copy.n_bytes)
 
 
@@ -85,17 +98,17 @@ def move_local_copies(nic, now_fs):
             store_in_rx_buffer(nic, now_fs, copy)
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
-    set_stalled(nic.stall_rx_buffer, now_fs, fifo.head != fifo.tail)
+    set_stalled(nic.ledger.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
 
 
 @inlined
 def make_copy(nic, now_fs, frame, number, group, journey):
     """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
-    kind = nic.copy_kind[number]
+    kind = nic.traffic.copy_kind[number]
     if kind.is_mirrored:
-        nic.counters.mirrored_made += 1
+        nic.ledger.counters.mirrored_made += 1
     else:
-        nic.counters.copies_made += 1
+        nic.ledger.counters.copies_made += 1
     fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
@@ -103,18 +116,22 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     copy.copy_kind = number
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
-    stamp_switched(nic, now_fs, journey, number)
+    if frame.is_wire and nic.mac.has_peer:
+        stamp_switched_in(nic.ledger, now_fs, journey, number)
+    else:
+        stamp_switched(nic.ledger, now_fs, journey, number)
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
-    if group >= 0 and kind.flow >= 0 and nic.template[frame.template].flow < 0:  # else counted with the frame
-        nic.flow[kind.flow].offered += 1
+    if kind.counts_offered:  # else counted with the frame
+        nic.ledger.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
-        nic.counters.wire_copies += 1
+        nic.ledger.counters.wire_copies += 1
+        copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
         send(nic, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
-    copy.queue = ring_of(nic, nic.function[kind.function], rss_hash)
+    copy.queue = ring_of(nic.limits, nic.function[kind.function], rss_hash)
     if frame.is_wire == 0:
-        entered(nic, fifo)
+        entered(nic.clock, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
         store_in_rx_buffer(nic, now_fs, copy)
     else:
@@ -124,13 +141,13 @@ def make_copy(nic, now_fs, frame, number, group, journey):
 @kernel
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
-    nic.counters.dropped += 1
-    nic.counters.drops[reason] += 1
-    journey_lost(nic, now_fs, frame.journey)
+    nic.ledger.counters.dropped += 1
+    nic.ledger.counters.drops[reason] += 1
+    journey_lost(nic.ledger, now_fs, frame.journey)
     if template.flow >= 0:
-        nic.flow[template.flow].dropped += 1
+        nic.ledger.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
-        nic.counters.function_drops[template.function, reason] += 1
+        nic.ledger.counters.function_drops[template.function, reason] += 1
         if n_mirrored == 0:
             change(nic.tx_buffer, now_fs, -frame.n_bytes)
             nic.reads_due = 1
@@ -139,14 +156,14 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
 @inlined
 def switch_frame(nic, now_fs, frame):
     """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
-    template = nic.template[frame.template]
-    nic.counters.switched += 1 - frame.is_wire
+    template = nic.traffic.template[frame.template]
+    nic.ledger.counters.switched += 1 - frame.is_wire
     reason = template.reason
     first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
         n_mirrored = 0
-    elif template.policer >= 0 and not police(nic.policer[template.policer], now_fs, frame.n_bytes + FCS_BYTES):
+    elif template.policer >= 0 and not police(nic.traffic.policer[template.policer], now_fs, frame.n_bytes + FCS_BYTES):
         reason = RATE_LIMITED
         first += n_copies + n_mirrored
         n_mirrored = template.n_mirrored_refused
@@ -160,14 +177,14 @@ def switch_frame(nic, now_fs, frame):
     if n_all > 1:
         group = new_group(nic, n_copies, n_mirrored)
         if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
-            nic.overflow = 1
+            nic.clock.overflow = 1
     for number in range(first, first + n_all):
         if number >= first + n_copies:
             journey = UNMEASURED
         elif number == first:
             journey = frame.journey
         else:
-            journey = journey_of_copy(nic, now_fs, frame.journey)
+            journey = journey_of_copy(nic.ledger, now_fs, frame.journey)
         make_copy(nic, now_fs, frame, number, group, journey)
     nic.moves_due = 1
 
@@ -175,7 +192,7 @@ def switch_frame(nic, now_fs, frame):
 @kernel
 def wait_for_bus(nic, now_fs, frame):
     """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
-    template = nic.template[frame.template]
+    template = nic.traffic.template[frame.template]
     port = UPLINK if frame.is_wire else template.function + 1
     if not ask_for_bus(nic, now_fs, frame, port):
         drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
@@ -211,7 +228,7 @@ def join_pipeline(nic, now_fs, frame):
     if frame.is_wire:
         has_room = nic.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
         if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
-            drop_frame(nic, now_fs, frame, nic.template[frame.template], RX_BUFFER_FULL, 0)
+            drop_frame(nic, now_fs, frame, nic.traffic.template[frame.template], RX_BUFFER_FULL, 0)
             return
         change(nic.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs
@@ -222,7 +239,7 @@ def join_pipeline(nic, now_fs, frame):
     nic.pipeline_busy_fs += busy_fs
     waiting.ready_fs = nic.pipeline_busy_until_fs
     if nic.pipe_head == nic.pipe_tail:
-        set_next(nic.events, PIPELINE, waiting.ready_fs)
+        set_next(nic.clock, PIPELINE, waiting.ready_fs)
     nic.pipe_tail += 1
 
 
@@ -232,7 +249,7 @@ def pipeline_done(nic, now_fs):
     frame = nic.pipe[nic.pipe_head & PIPE_MASK]
     nic.pipe_head += 1
     next_fs = NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & PIPE_MASK].ready_fs
-    set_next(nic.events, PIPELINE, next_fs)
+    set_next(nic.clock, PIPELINE, next_fs)
     if frame.is_wire:
         change(nic.rx_buffer, now_fs, -frame.n_bytes)
         nic.moves_due = 1
@@ -243,7 +260,7 @@ def pipeline_done(nic, now_fs):
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grants.ring[grant & nic.grants.mask]
-    nic.journeys.slot[frame.journey].payload_in_fs = now_fs
+    nic.ledger.journeys.slot[frame.journey].payload_in_fs = now_fs
     grants = nic.grants
     while grants.head != grants.tail:
         first = grants.ring[grants.head & grants.mask]
@@ -256,10 +273,31 @@ def frame_in(nic, now_fs, grant):
 
 
 @kernel
+def frame_from_bridge(nic, now_fs):
+    """Take in a frame whose last byte has come from the bridge."""
+    crossing = take_come(nic)
+    mac = nic.mac
+    mac.rx_bytes += padded_bytes(crossing.n_bytes)
+    mac.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
+    frame = first_on_line(mac.line)
+    frame.template = crossing.template
+    frame.n_bytes = crossing.n_bytes
+    frame.hash = crossing.hash
+    frame.index = crossing.index
+    frame.is_wire = 1
+    frame.journey = journey_from_bridge(nic.ledger, now_fs, crossing.journey)
+    nic.ledger.counters.from_wire += 1
+    into_pipeline(nic, now_fs, frame)
+
+
+@kernel
 def line_done(nic, now_fs):
     """Take in a frame whose last byte has come from the wire."""
+    if nic.mac.has_peer:
+        frame_from_bridge(nic, now_fs)
+        return
     frame = take_from_line(nic)
-    frame.journey = journey_from_wire(nic, now_fs, frame.template, frame.index)
-    nic.counters.from_wire += 1
-    count_offered(nic, frame.template)
+    frame.journey = journey_from_wire(nic.ledger, now_fs, frame.template, frame.index)
+    nic.ledger.counters.from_wire += 1
+    count_offered(nic.ledger, nic.traffic.template[frame.template])
     into_pipeline(nic, now_fs, frame)

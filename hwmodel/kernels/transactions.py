@@ -24,7 +24,7 @@ def next_entry(queue, at_fs, kind, ring_queue):
 def write_entered(nic, now_fs):
     """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind."""
     queue = nic.up.first
-    entered(nic, queue)
+    entered(nic.clock, queue)
     if queue.tail - 1 > nic.up.chosen_tail:
         pass_later_kinds(nic.up, now_fs)
 
@@ -97,7 +97,7 @@ def ring_doorbell(nic, now_fs, kind, ring_queue, n):
     entry.left_bytes = REGISTER_BYTES
     entry.address = 0
     entry.n = n
-    entered(nic, nic.down.first)
+    entered(nic.clock, nic.down.first)
 
 
 @inlined
@@ -107,7 +107,7 @@ def request_read(nic, now_fs, kind, ring_queue, tag_number):
     entry.left_bytes = 0
     entry.address = 0
     entry.tag = tag_number
-    entered(nic, nic.up.second)
+    entered(nic.clock, nic.up.second)
 
 
 @inlined
@@ -119,7 +119,7 @@ def answer_read(nic, ready_fs, tag_number):
     entry.left_bytes = tag.n_bytes
     entry.address = tag.address
     entry.tag = tag_number
-    entered(nic, queue)
+    entered(nic.clock, queue)
     position = queue.tail - 1
     # A read whose first completion has left may not be overtaken any more: its entry was ready before.
     while position > queue.head and queue.ring[(position - 1) & queue.mask].at_fs > ready_fs:

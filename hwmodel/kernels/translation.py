@@ -119,10 +119,8 @@ def page_in(region, ring_queue, address):
 
 
 @kernel
-def read_translated(nic, now_fs, tag_number):
+def read_translated(cache, now_fs, tag):
     """Look up the page of a received read request; return when its translation is there."""
-    cache = nic.translation
-    tag = nic.tags.slot[tag_number]
     if tag.kind == PAYLOAD_READ:
         region = cache.tx_buffer
     elif tag.kind == RX_DESCRIPTOR_READ:
@@ -136,9 +134,9 @@ def read_translated(nic, now_fs, tag_number):
 def translated(nic, now_fs, sending):
     """Return when a received TLP can go on: a read with its translation, a write in the order of all writes too."""
     kind = sending.kind
+    cache = nic.host.translation
     if kind >= RX_DESCRIPTOR_READ:
-        return read_translated(nic, now_fs, sending.tag)
-    cache = nic.translation
+        return read_translated(cache, now_fs, nic.tags.slot[sending.tag])
     there_fs = now_fs
     if kind != RX_INTERRUPT and kind != TX_INTERRUPT:
         if kind == PAYLOAD_WRITE:
@@ -166,13 +164,12 @@ def waits_for_memory(nic, now_fs, sending, memory_fs):
         return False
     if kind == TX_WRITEBACK and limits.tx_interrupt_batch > 0:
         return False
-    lane = nic.events.lane[IN_MEMORY]
+    lane = nic.clock.lane[IN_MEMORY]
     if memory_fs == now_fs and lane.head == lane.tail:
         return False
-    writes = nic.memory_writes
+    writes = nic.host.memory_writes
     number = writes.tail & (LANE_CAP - 1)
     writes.tail += 1
     writes.ring[number] = sending
-    if not append(nic.events, IN_MEMORY, memory_fs, number):
-        nic.overflow = 1
+    append(nic.clock, IN_MEMORY, memory_fs, number)
     return True

@@ -20,11 +20,10 @@ def write_back(nic, now_fs, held):
 
 
 @inlined
-def arm_timer(nic, held):
+def arm_timer(clock, held):
     """Set the timer of the first descriptor held."""
     held.timer_armed = 1
-    if not set_timer(nic.events, held.timer_at_fs, held.timer_kind, held.queue):
-        nic.overflow = 1
+    set_timer(clock, held.timer_at_fs, held.timer_kind, held.queue)
 
 
 @inlined
@@ -37,7 +36,7 @@ def hold_for_writeback(nic, now_fs, held, n_descriptors):
     elif held.n_frames == 1 and nic.limits.writeback_timeout_fs > 0:
         held.timer_at_fs = now_fs + nic.limits.writeback_timeout_fs
         if held.timer_armed == 0:
-            arm_timer(nic, held)
+            arm_timer(nic.clock, held)
 
 
 @kernel
@@ -47,4 +46,4 @@ def writeback_expired(nic, now_fs, held):
     if held.timer_at_fs == now_fs:
         write_back(nic, now_fs, held)
     elif held.timer_at_fs < NEVER:
-        arm_timer(nic, held)
+        arm_timer(nic.clock, held)

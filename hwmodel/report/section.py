@@ -29,7 +29,7 @@ from hwmodel.report.reading import (
     stall_shares,
 )
 from hwmodel.report.svg import ORANGE, VERMILION
-from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Result
 
 MOST_FLOW_BARS = 24
@@ -146,7 +146,7 @@ def _lone_figure(result: Result, key: str) -> str:
 
 def _waterfall(key: str, parts: Mapping[str, float], axis: str, title: str) -> str:
     """Draw parts one after the other, those that take no time left out."""
-    names = [name for name in PARTS if parts.get(name, 0.0) > 0]
+    names = [name for name in ALL_PARTS if parts.get(name, 0.0) > 0]
     if not names:
         return ""
     words = [PART_WORDS[name].removeprefix("the ") for name in names]

@@ -30,7 +30,7 @@ from hwmodel.report.reading import (
     spread_rows,
     stall_shares,
 )
-from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
 
 MOST_FLOW_ROWS = 16
@@ -149,7 +149,7 @@ def parts_table(result: Result) -> Table | None:
         return None
     alone = lone_parts(result)
     columns = [("alone", alone), *measured] if alone else measured
-    names = [name for name in PARTS if any(parts.get(name) for _, parts in columns)]
+    names = [name for name in ALL_PARTS if any(parts.get(name) for _, parts in columns)]
     rows = [
         [PART_WORDS[name].removeprefix("the "), *(_part_text(parts.get(name)) for _, parts in columns)]
         for name in names

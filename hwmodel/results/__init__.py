@@ -2,6 +2,7 @@
 
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
+from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -16,7 +17,7 @@ from hwmodel.results.histogram import (
     quantile_ns,
     summarize_latency,
 )
-from hwmodel.results.latency_parts import PART_WORDS, PARTS
+from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
@@ -40,8 +41,11 @@ from hwmodel.results.result import (
     load_result,
 )
 from hwmodel.results.spread import Spread
+from hwmodel.results.system import AdapterResult, SystemResult
 
 __all__ = [
+    "ALL_PARTS",
+    "BRIDGE_PARTS",
     "CREDITS",
     "KEYS",
     "LATENCY_BUCKETS",
@@ -52,7 +56,10 @@ __all__ = [
     "RESOURCES",
     "SCHEMA_VERSION",
     "UNIT_FS",
+    "AdapterResult",
     "Bottleneck",
+    "BridgePortResult",
+    "BridgeResult",
     "CeilingFigure",
     "ClosedForm",
     "Cpu",
@@ -72,6 +79,7 @@ __all__ = [
     "Result",
     "Spread",
     "Stalls",
+    "SystemResult",
     "Totals",
     "VmResult",
     "Window",

@@ -2,7 +2,7 @@
 
 A field's JSON key is its name without a trailing underscore (`from_` is written `from`). Written floats are rounded to
 DECIMALS decimals, so that a last-bit difference between two machines does not show; a field whose metadata hold
-`verbatim` is copied as it is.
+`verbatim` is copied as it is, and one with `omit_empty` left out where it is empty or 0.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def _plain_record(record: Any, path: Path) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for field, (name, key, hint, _) in zip(dataclasses.fields(record), _fields_of(record.__class__), strict=True):
         item = getattr(record, name)
+        if field.metadata.get("omit_empty") and not item:
+            continue
         plain[key] = item if field.metadata.get("verbatim") else to_plain(item, (*path, key), hint)
     return plain
 

@@ -20,6 +20,8 @@ PART_WORDS: Mapping[str, str] = MappingProxyType(
         "payload_read": "the read of the payload",
         "switch": "the switch",
         "wire": "the wire",
+        "bridge": "the bridge and the wire behind it",
+        "rx_switch": "the receiving adapter's switch",
         "rx_room": "the wait for room in the Rx buffer",
         "rx_buffer": "the wait in the Rx buffer",
         "rx_descriptor": "the wait for an Rx descriptor",
@@ -31,4 +33,6 @@ PART_WORDS: Mapping[str, str] = MappingProxyType(
         "guest_queue": "the receiving guest's queue",
     }
 )
-PARTS = tuple(PART_WORDS)
+ALL_PARTS = tuple(PART_WORDS)
+BRIDGE_PARTS = ("bridge", "rx_switch")  # which only frames over a bridge have
+PARTS = tuple(name for name in ALL_PARTS if name not in BRIDGE_PARTS)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.errors import InputError
+from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.closed_form import ClosedForm
 from hwmodel.results.json_form import to_plain
 from hwmodel.results.relaxed import Relaxed
@@ -52,7 +53,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Count frames and copies over the whole run; `gbps` and `mpps` are of the window, None if it is too short."""
+    """Count frames and copies over the whole run; `gbps` and `mpps` are of the window, None if it is too short.
+
+    `replicated_frames`: frames that a bridge, or an adapter before it, made of one frame beside the first.
+    """
 
     offered_frames: int
     delivered_frames: int
@@ -68,6 +72,7 @@ class Totals:
     mirrored_made: int = 0
     mirrored_dropped: int = 0
     mirrored_in_flight: int = 0
+    replicated_frames: int = field(default=0, metadata={"omit_empty": True})
     gbps: float | None
     mpps: float | None
 
@@ -254,6 +259,7 @@ class Result:
     stalls_ns: Stalls
     bottleneck: Bottleneck
     utilization: Mapping[str, float] = field(default_factory=dict)
+    bridges: tuple[BridgeResult, ...] = field(default=(), metadata={"omit_empty": True})
     latency_histogram: tuple[tuple[float, int], ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -8,11 +8,13 @@ import numpy as np
 from numba import int64, typeof, types
 
 from hwmodel.kernels import compile_for, layout, quick_compilation
+from hwmodel.kernels.adjacent_layout import BRIDGE
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.frame_batch import ARRIVAL, COPY
 from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.police import BUCKET
 from hwmodel.kernels.switch_tables import TABLES
+from hwmodel.kernels.system_layout import SYSTEM
 
 
 def _array(dtype: np.dtype) -> types.Type:
@@ -22,9 +24,11 @@ def _array(dtype: np.dtype) -> types.Type:
 def signature(entry: str) -> tuple[types.Type, ...]:
     """Return the argument types of an entry point, named `module.function`."""
     if entry == "engine.run":
-        return (_array(layout.NIC), int64, int64)
+        return (_array(layout.SERVER), int64, int64)
+    if entry == "system.run_system":
+        return (_array(SYSTEM), _array(layout.SERVER), _array(BRIDGE), int64, int64)
     if entry == "dma.run_dma":
-        return (_array(layout.NIC), int64)
+        return (_array(layout.SERVER), int64)
     captured = types.Array(types.uint8, 1, "C", readonly=True)
     if entry == "frame_batch.decide_batch":
         policing = (_array(BUCKET), int64[::1])
@@ -33,6 +37,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
     frames = types.Array(types.uint8, 2, "C")
+    if entry == "templates.rewrite_headers":
+        return (frames, int64[::1], _array(HEADER), _array(DECISION), int64[::1], frames)
     return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION), _array(DECISION))
 
 

@@ -1,28 +1,34 @@
-"""The kernel's log of deliveries, as the arrays that the pcap writer takes."""
+"""The kernels' logs of deliveries, as the arrays that the pcap writer takes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from hwmodel.simulation.workload_state import FlowBook
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.delivered import Deliveries
 
 
-def take_log(nic: Any, book: FlowBook) -> Deliveries:
-    """Return what the log holds, in time order, and empty it."""
-    n = int(nic.log.n)
-    entries = nic["log"]["entry"][:n].copy()
-    nic.log.n = 0
-    copies = entries["copy_kind"]
-    sent_bytes = entries["n_bytes"] - np.array(book.delta_bytes, np.int32)[copies] + FCS_BYTES
+def take_log(ledgers: Sequence[Any], book: FlowBook) -> Deliveries:
+    """Return what the logs hold, in time order, and empty them."""
+    entries = np.concatenate([ledger["log"]["entry"][: int(ledger.log.n)] for ledger in ledgers])
+    if len(ledgers) > 1:
+        entries = entries[np.argsort(entries["at_fs"], kind="stable")]
+    for ledger in ledgers:
+        ledger.log.n = 0
+    copies, templates = entries["copy_kind"], entries["template"]
+    copy_bytes = np.array([len(header) for header in book.headers], np.int32)
+    sent_bytes = np.array(book.sent_header_bytes, np.int32)
+    # A frame has lost and won nothing but tags since it was sent.
+    frame_bytes = entries["n_bytes"] - copy_bytes[copies] + sent_bytes[templates] + FCS_BYTES
     return Deliveries(
         at_fs=entries["at_fs"],
-        template=entries["template"],
-        frame_bytes=sent_bytes.astype(np.int32),
+        template=templates,
+        frame_bytes=frame_bytes.astype(np.int32),
         record=entries["index"],
-        edit=copies,
+        copy_kind=copies,
         egress_port=np.array(book.egress_ports, np.int32)[copies],
     )

@@ -99,10 +99,10 @@ def _read_latency(config: Config, n_bytes: int) -> Latency:
     if config.host.iotlb is not None:
         _run(state, _once_round(config))
         latency.n = latency.sum_fs = 0
-        state[0]["histogram"][layout.LATENCY_HISTOGRAM] = 0
+        state[0]["ledger"]["histogram"][layout.LATENCY_HISTOGRAM] = 0
     _run(state, _done(state) + (1 if is_fixed else LATENCY_TRANSFERS))
     return summarize_latency(
-        state[0].histogram[layout.LATENCY_HISTOGRAM],
+        state[0].ledger.histogram[layout.LATENCY_HISTOGRAM],
         min_fs=int(latency.lowest_fs),
         max_fs=int(latency.highest_fs),
         sum_fs=int(latency.sum_fs),

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hwmodel.results import jain_fairness
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.window_checks import burst_frames
-from hwmodel.simulation.workload_state import FlowBook
 from hwmodel.workload import Workload
 from hwmodel.workload.traffic import UPLINK
 

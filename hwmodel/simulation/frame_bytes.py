@@ -95,7 +95,9 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
 
 
 def _uses(span: Span) -> _Uses | None:
-    delivered = span.count("copies_made") - span.count("copies_dropped")
+    # What goes on to a bridge is delivered where it comes to.
+    delivered = span.count("copies_made") - span.count("copies_dropped") - span.count("sent_to_bridge")
+    delivered += span.count("delivered_to_wire") if span.count("sent_to_bridge") else 0
     if delivered < LEAST_FRAMES or span.frames < LEAST_FRAMES:
         return None
     local = span.count("copies_made") - span.count("wire_copies") + span.count("mirrored_made")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, quantile_bucket, quantile_ns
+from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, SystemResult, quantile_bucket, quantile_ns
 from hwmodel.simulation.batch_means import Estimate, ratio_estimate
 from hwmodel.simulation.marks import Mark, Marks
+from hwmodel.simulation.measurement import OF_ALL_FLOWS
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's buc
 Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 # Latencies of the marks, and where they stand in the result.
 PLACES = {
-    "delivery": "latency_ns",
+    OF_ALL_FLOWS: "latency_ns",
     "from_doorbell": "latency_from_doorbell_ns",
     "to_guest": "latency_to_guest_ns",
     "sender_wait": "sender_wait_ns",
@@ -84,7 +86,7 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """
     if config.run.precision is None:
         return ()
-    only_outward = result.wire.tx_gbps and not result.totals.gbps
+    only_outward = not isinstance(result, SystemResult) and result.wire.tx_gbps and not result.totals.gbps
     figures = {"wire.tx_gbps": result.wire.tx_gbps} if only_outward else {"totals.gbps": result.totals.gbps}
     if result.latency_ns.count or not result.window_frames:
         figures |= {"latency_ns.mean": result.latency_ns.mean, "latency_ns.p99": result.latency_ns.p99}
@@ -119,6 +121,8 @@ def _rates(
     of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
     yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, of_bytes)
     yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, of_frames)
+    if isinstance(result, SystemResult):
+        return
     yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, least_of(wire.tx_gbps, 0.0))
     yield from rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
     yield from rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
@@ -155,14 +159,10 @@ def _of_latency(name: str, at: int) -> Callable[[Mark], float]:
 
 
 def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
-    places = {
-        "delivery": result.latency_ns,
-        "from_doorbell": result.latency_from_doorbell_ns,
-        "to_guest": result.latency_to_guest_ns,
-        "sender_wait": result.sender_wait_ns,
-        "mac.wait": result.wire.wait_ns,
-    }
-    for name, latency in places.items():
+    for name, place in PLACES.items():
+        if place.startswith("wire.") and isinstance(result, SystemResult):
+            continue
+        latency = attrgetter(place)(result)
         if not latency.count:
             continue
         counts = marks.series(_of_latency(name, 0))
@@ -170,12 +170,12 @@ def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], bur
         longest = latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = ratio_estimate(at_fs, sums, counts)
-        yield from _about(f"{PLACES[name]}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
+        yield from _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
         rows = [mark.histogram[name] for mark in marks.found]
         for percentile, per_mille, least_samples in PERCENTILES:
             figure = getattr(latency, percentile)
             if figure is not None:
-                yield from _percentile(f"{PLACES[name]}.{percentile}", figure, rows, at_fs, (per_mille, least_samples))
+                yield from _percentile(f"{place}.{percentile}", figure, rows, at_fs, (per_mille, least_samples))
 
 
 def _about(name: str, figure: float | None, found: Estimate | None, factor: float, least: float) -> Iterator[_Found]:

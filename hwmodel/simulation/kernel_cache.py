@@ -14,7 +14,9 @@ import warnings
 from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
 
 # Entry points by the module that holds them; each child compiles one.
-RUN_ENTRIES = ("engine.run", "templates.decide_templates")
+TEMPLATE_ENTRIES = ("templates.decide_templates", "templates.rewrite_headers")
+RUN_ENTRIES = ("engine.run", *TEMPLATE_ENTRIES)
+SYSTEM_ENTRIES = ("system.run_system", *TEMPLATE_ENTRIES)
 DMA_ENTRIES = ("dma.run_dma",)
 SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
 _CHILD = """

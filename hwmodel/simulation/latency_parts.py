@@ -6,9 +6,10 @@ from typing import Any
 
 from hwmodel.kernels import layout
 from hwmodel.results import (
+    ALL_PARTS,
+    BRIDGE_PARTS,
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
-    PARTS,
     Latency,
     filled_columns,
     quantile_bucket,
@@ -30,10 +31,12 @@ def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     if not times:
         return Latency(), {}
     n = int(end.latencies["to_guest"]["n"])
-    parts = {"mean": {part: end.part_sums[part] / n / FS_PER_NS for part in PARTS}}
+    has_bridge = any(end.part_sums[part] for part in BRIDGE_PARTS)
+    names = [part for part in ALL_PARTS if has_bridge or part not in BRIDGE_PARTS]
+    parts = {"mean": {part: end.part_sums[part] / n / FS_PER_NS for part in names}}
     for name, (bucket, mean_ns) in times.items():
         sums = end.sampled_parts["sums"][bucket]
-        sampled = {part: float(sums[part]) for part in PARTS}
+        sampled = {part: float(sums[part]) for part in names}
         whole = sum(sampled.values())
         parts[name] = {part: time * mean_ns / whole if whole else 0.0 for part, time in sampled.items()}
     return _summary(end.latencies["to_guest"], times, sum(parts["mean"].values())), parts

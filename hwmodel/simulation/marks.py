@@ -14,10 +14,9 @@ from hwmodel.results import filled_columns
 from hwmodel.simulation.measurement import (
     GAUGES,
     LATENCIES,
-    area_of,
+    areas_of,
     busy_and_ahead_fs,
     counts_of,
-    in_state,
     latency_of,
 )
 
@@ -72,7 +71,7 @@ class Marks:
 
     def close(self) -> None:
         """Mark the end of the window."""
-        if not self.found or self.found[-1].now_fs < int(self.nic.now_fs):
+        if not self.found or self.found[-1].now_fs < int(self.nic.clock.now_fs):
             self.found.append(self._mark())
 
     def slices(self) -> dict[str, Floats]:
@@ -93,26 +92,26 @@ class Marks:
 
     def _mark(self) -> Mark:
         nic = self.nic
-        flows = nic["flow"][: len(self.book.flows)]
+        flows = nic["ledger"]["flow"][: len(self.book.flows)]
         latencies = {name: latency_of(nic, self.book, name) for name in LATENCIES}
         bytes_to = self.book.by_target(flows["n_bytes"], self.n_functions)
         frames_to = self.book.by_target(flows["delivered"], self.n_functions)
         return Mark(
-            now_fs=int(nic.now_fs),
-            counts={name: int(nic.counters[name]) for name in COUNTS},
+            now_fs=int(nic.clock.now_fs),
+            counts={name: int(nic.ledger.counters[name]) for name in COUNTS},
             wire_tx_bytes=int(nic.mac.tx_bytes),
             wire_rx_bytes=int(nic.mac.rx_bytes),
-            up_busy_fs=busy_and_ahead_fs(nic.up, int(nic.now_fs))[0],
-            down_busy_fs=busy_and_ahead_fs(nic.down, int(nic.now_fs))[0],
+            up_busy_fs=busy_and_ahead_fs(nic.up, int(nic.clock.now_fs))[0],
+            down_busy_fs=busy_and_ahead_fs(nic.down, int(nic.clock.now_fs))[0],
             sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
             received=np.concatenate((bytes_to, frames_to)),
             latency={name: (int(one["n"]), float(one["sum_fs"])) for name, one in latencies.items()},
             histogram={name: self._row(name, one) for name, one in latencies.items()},
-            areas={name: area_of(in_state(nic, name), int(nic.now_fs)) for name in GAUGES},
+            areas=areas_of(nic, int(nic.clock.now_fs)),
         )
 
     def _row(self, name: str, latency: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.int32]]:
         if not latency["n"]:
             return 0, np.zeros(0, np.int32)
         columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
-        return columns.start, counts_of(self.nic, name)[columns].copy()
+        return columns.start, counts_of(self.nic["ledger"], name)[columns].copy()

@@ -14,13 +14,27 @@ from hwmodel.results import filled_columns
 from hwmodel.simulation.population import Population, take_population
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.workload_state import FlowBook
+    from hwmodel.simulation.flow_book import FlowBook
 
-# What is measured has the name that it has in the state, with a dot before each part of a part.
-GAUGES = ("tx_ring", "tx_buffer", "rx_buffer", "rx_ring", "mac.waiting")
+# What is measured, by its name, and where it stands in the state, with a dot before each part of a part.
+GAUGES = {
+    "tx_ring": "ledger.tx_ring",
+    "tx_buffer": "tx_buffer",
+    "rx_buffer": "rx_buffer",
+    "rx_ring": "ledger.rx_ring",
+    "mac.waiting": "mac.waiting",
+}
 # All but the counts by reason or function, which are arrays.
 COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
-LATENCIES = ("delivery", "from_doorbell", "to_guest", "sender_wait", "mac.wait")  # the first is all flows' together
+OF_ALL_FLOWS = "delivery"  # the latency that is all flows' together
+LATENCIES = {
+    OF_ALL_FLOWS: "ledger.flow",
+    "from_doorbell": "ledger.from_doorbell",
+    "to_guest": "ledger.to_guest",
+    "sender_wait": "ledger.sender_wait",
+    "mac.wait": "mac.wait",
+}
+OF_LEDGERS = tuple(name for name in LATENCIES if name not in (OF_ALL_FLOWS, "mac.wait"))
 MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
 # Servers' busy times, and until when each has work, which is in them from the moment when it comes.
 SERVERS = {
@@ -93,33 +107,41 @@ class Snapshot:
     population: Population
 
 
-def in_state(nic: Any, name: str) -> Any:
-    """Return what has this name in the state."""
-    for part in name.split("."):
+def in_state(nic: Any, path: str) -> Any:
+    """Return what stands there in the state."""
+    for part in path.split("."):
         nic = nic[part]
     return nic
 
 
+def begin_ledger(ledger: Any, book: FlowBook) -> None:
+    """Forget the latencies seen so far."""
+    flows = ledger["flow"][: len(book.flows)]
+    _forget(ledger["sampled_parts"], ledger["to_guest"])
+    delivery = _of_flows(flows)
+    _forget(ledger["latency_counts"]["delivery_fs"], delivery)
+    _forget(counts_of(ledger, "delivery"), delivery)
+    _forget(ledger["latency_counts"]["to_guest_fs"], ledger["to_guest"])
+    for name in PART_FIELDS:
+        ledger["part_sums"][name] = 0
+    for name in OF_LEDGERS:
+        _forget_latency(ledger, name, ledger[name])
+    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
+        _forget(ledger["histogram"][row], latency)
+    flows["latency"] = 0
+
+
+def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
+    _forget(counts_of(ledger, name), latency)
+    latency["n"], latency["sum_fs"] = 0, 0
+
+
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
-    flows = nic["flow"][: len(book.flows)]
-    _forget(nic["sampled_parts"], nic.to_guest)
-    delivery = latency_of(nic, book, "delivery")
-    _forget(nic["latency_counts"]["delivery_fs"], delivery)
-    _forget(counts_of(nic, "delivery"), delivery)
-    _forget(nic["latency_counts"]["to_guest_fs"], nic.to_guest)
-    for name in PART_FIELDS:
-        nic.part_sums[name] = 0
-    for name in LATENCIES[1:]:
-        latency = in_state(nic, name)
-        _forget(counts_of(nic, name), latency)
-        latency.n = 0
-        latency.sum_fs = 0
-    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
-        _forget(nic["histogram"][row], latency)
-    nic["flow"]["latency"][: len(book.flows)] = 0
-    for name in GAUGES:
-        gauge = in_state(nic, name)
+    begin_ledger(nic["ledger"], book)
+    _forget_latency(nic["ledger"], "mac.wait", nic["mac"]["wait"])
+    for path in GAUGES.values():
+        gauge = in_state(nic, path)
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
@@ -130,22 +152,26 @@ def begin_window(nic: Any, book: FlowBook) -> None:
 
 def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
-    if name != "delivery":
-        return np.array(in_state(nic, name))
+    if name != OF_ALL_FLOWS:
+        return np.array(in_state(nic, LATENCIES[name]))
+    return _of_flows(nic["ledger"]["flow"][: len(book.flows)])
+
+
+def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the latency of all flows together."""
     found = np.zeros((), layout.LATENCY)
-    flows = nic["flow"]["latency"][: len(book.flows)]
-    flows = flows[flows["n"] > 0]
-    if len(flows):
-        found["n"], found["sum_fs"] = flows["n"].sum(), flows["sum_fs"].sum()
-        found["lowest_fs"], found["highest_fs"] = flows["lowest_fs"].min(), flows["highest_fs"].max()
+    latencies = flows["latency"][flows["latency"]["n"] > 0]
+    if len(latencies):
+        found["n"], found["sum_fs"] = latencies["n"].sum(), latencies["sum_fs"].sum()
+        found["lowest_fs"], found["highest_fs"] = latencies["lowest_fs"].min(), latencies["highest_fs"].max()
     return found
 
 
-def counts_of(state: Any, name: str) -> npt.NDArray[np.int32]:
-    """Return the histogram of a latency of the state, or of what a snapshot holds of it (`vars`)."""
+def counts_of(ledger: Any, name: str) -> npt.NDArray[np.int32]:
+    """Return the histogram of a latency of the ledger, or of what a snapshot holds of it (`vars`)."""
     if name == "mac.wait":
-        return state["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
-    return state["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
+        return ledger["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+    return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
 def _forget(row: Any, latency: Any) -> None:
@@ -156,43 +182,43 @@ def _forget(row: Any, latency: Any) -> None:
 
 def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
     """Copy the sums out of the state."""
-    now_fs = int(nic.now_fs)
+    now_fs = int(nic.clock.now_fs)
     n_functions = int(nic.limits.n_functions)
     n_flows = len(book.flows)
     n_queues = int(nic.limits.n_queues)
     rx_queues = nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
-        n_events=int(nic.events.n_events),
-        counts={name: int(nic.counters[name]) for name in COUNTERS},
+        n_events=int(nic.clock.n_events),
+        counts={name: int(nic.ledger.counters[name]) for name in COUNTERS},
         servers=_servers(nic, now_fs),
-        drops=nic["counters"]["drops"].copy(),
-        function_drops=nic["counters"]["function_drops"][:n_functions].copy(),
-        mirrored_drops=nic["counters"]["mirrored_drops"].copy(),
-        function_mirrored=nic["counters"]["function_mirrored"][:n_functions].copy(),
+        drops=nic["ledger"]["counters"]["drops"].copy(),
+        function_drops=nic["ledger"]["counters"]["function_drops"][:n_functions].copy(),
+        mirrored_drops=nic["ledger"]["counters"]["mirrored_drops"].copy(),
+        function_mirrored=nic["ledger"]["counters"]["function_mirrored"][:n_functions].copy(),
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
-        areas={name: area_of(in_state(nic, name), now_fs) for name in GAUGES},
-        highest={name: int(in_state(nic, name).highest) for name in GAUGES},
-        stalls_fs={name: _stalled_fs(nic[f"stall_{name}"], now_fs) for name in layout.STALLS},
+        areas=areas_of(nic, now_fs),
+        highest={name: int(in_state(nic, path).highest) for name, path in GAUGES.items()},
+        stalls_fs={name: _stalled_fs(nic["ledger"]["stalls"][name], now_fs) for name in layout.STALLS.names or ()},
         tags_held_fs=_tags_held_fs(nic, now_fs),
-        iotlb_hits=int(nic.translation.hits),
-        iotlb_misses=int(nic.translation.misses),
+        iotlb_hits=int(nic.host.translation.hits),
+        iotlb_misses=int(nic.host.translation.misses),
         fewest_free_tags=int(nic.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
-        flows=nic["flow"][:n_flows].copy(),
-        received_bytes=book.by_target(nic["flow"]["n_bytes"][:n_flows], n_functions),
+        flows=nic["ledger"]["flow"][:n_flows].copy(),
+        received_bytes=book.by_target(nic["ledger"]["flow"]["n_bytes"][:n_flows], n_functions),
         tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
-        histogram=nic["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
+        histogram=nic["ledger"]["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={name: latency_of(nic, book, name) for name in LATENCIES},
-        latency_counts=nic["latency_counts"],
-        sampled_parts=nic["sampled_parts"],
-        part_sums={name: float(nic.part_sums[name]) for name in PART_FIELDS},
-        served=nic["served"].copy(),
+        latency_counts=nic["ledger"]["latency_counts"],
+        sampled_parts=nic["ledger"]["sampled_parts"],
+        part_sums={name: float(nic.ledger.part_sums[name]) for name in PART_FIELDS},
+        served=nic["ledger"]["served"].copy(),
         population=take_population(nic, now_fs),
     )
 
@@ -220,13 +246,13 @@ def _servers(nic: Any, now_fs: int) -> dict[str, int]:
     sums = {name: int(in_state(nic, name)) for name in (*MAC_BYTES, *SERVERS)}
     for name, until in SERVERS.items():
         sums[name] -= max(0, int(in_state(nic, until)) - now_fs)
-    ahead_fs = int(nic.events.next_at[layout.WIRE]) - now_fs if nic.mac.is_sending else 0
+    ahead_fs = int(nic.clock.next_at[layout.WIRE]) - now_fs if nic.mac.is_sending else 0
     return sums | {"mac.tx_busy_fs": int(nic.mac.tx_busy_fs) - max(0, ahead_fs)}
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
-    cores = nic["core"][: int(nic.host.n_cores)]
+    cores = nic["host"]["core"][: int(nic.host.n_cores)]
     busy_fs: Ints = cores["busy_fs"].copy()
     ends_fs = cores["started_fs"] + cores["chunk"] * int(nic.host.frame_time_fs)
     ahead_fs = np.where(cores["is_running"] != 0, np.maximum(ends_fs - now_fs, 0), 0)
@@ -239,9 +265,14 @@ def area_of(gauge: Any, now_fs: int) -> float:
     return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
 
 
+def areas_of(nic: Any, now_fs: int) -> dict[str, float]:
+    """Return the integrals of all occupancies over time up to now, by gauge."""
+    return {name: area_of(in_state(nic, path), now_fs) for name, path in GAUGES.items()}
+
+
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
     """Count the frames that are due at sources with a rate and not yet offered, by function."""
-    sources = nic["source"][: int(nic.limits.n_sources)]
+    sources = nic["traffic"]["source"][: int(nic.limits.n_sources)]
     is_late = (sources["function"] >= 0) & (sources["mean_gap_fs"] > 0) & (sources["next_at_fs"] <= now_fs)
     late = sources[is_late]
     found = np.zeros(n_functions, np.int64)

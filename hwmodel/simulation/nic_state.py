@@ -17,7 +17,7 @@ from hwmodel.wire.ethernet import FCS_BYTES
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-State = Any  # a one-element record array of layout.NIC
+State = Any  # a one-element record array of layout.SERVER
 Nic = Any  # its element
 
 ARBITRATIONS = {
@@ -36,6 +36,7 @@ TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
 RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
+FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
@@ -52,12 +53,17 @@ def ring_slots(ring: int) -> int:
 def build_state(config: Config, seed: int) -> State:
     """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
     state = layout.fresh_state()
-    nic = state[0]
+    fill_state(state[0], config, seed)
+    return state
+
+
+def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
+    """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among all."""
     _be_idle(nic)
     _fill_link(nic, config)
-    _fill_host(nic, config, seed)
+    _fill_host(nic, config, seed, server)
     _fill_limits(nic, config)
-    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = _fs_per_byte("port.rate", config.port.rate_bps)
+    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
@@ -65,22 +71,21 @@ def build_state(config: Config, seed: int) -> State:
     nic.pcie.answers_in_order = int(config.host.jitter.kind == "fixed" and nic.pcie.has_iotlb == 0)
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
-    return state
 
 
 def _be_idle(nic: Nic) -> None:
     """Say that nothing is under way and nothing is to come, where zero does not say it."""
-    nic.events.next_at[:] = layout.NEVER
-    nic.events.rare_at = layout.NEVER
+    nic.clock.next_at[:] = layout.NEVER
+    nic.clock.rare_at = layout.NEVER
     nic.down.boundary_fs = layout.NEVER
     nic.up.sends_second = 1  # so that P is the first to go in round robin
     nic.scheduler.chosen = -1
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
-    nic.delivered_target = layout.NEVER
-    nic["flow"]["stop_at"][:] = layout.NEVER
-    for name in layout.STALLS:
-        nic[f"stall_{name}"].since_fs = -1
+    nic.ledger.delivered_target = layout.NEVER
+    nic["ledger"]["flow"]["stop_at"][:] = layout.NEVER
+    for name in layout.STALLS.names or ():
+        nic["ledger"]["stalls"][name].since_fs = -1
 
 
 def _fill_link(nic: Nic, config: Config) -> None:
@@ -113,7 +118,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
     pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
-        pcie.drain_num, pcie.drain_den = _fs_per_byte("host.write_drain", config.host.write_drain_bps)
+        pcie.drain_num, pcie.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
 
 
 def _set_propagation(pcie: Any, propagation_fs: int) -> None:
@@ -128,7 +133,7 @@ def _set_propagation(pcie: Any, propagation_fs: int) -> None:
     pcie.propagation_fs = propagation_fs
 
 
-def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
+def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
     """Return a rate as an exact ratio whose products with a length stay inside 63 bits; InputError if they do not."""
     numerator, denominator = fs_per_byte(rate_bps)
     if numerator * LONGEST_BYTES >= 1 << 63:
@@ -136,7 +141,7 @@ def _fs_per_byte(key: str, rate_bps: int) -> tuple[int, int]:
     return numerator, denominator
 
 
-def _fill_host(nic: Nic, config: Config, seed: int) -> None:
+def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
     host = nic.host
     host.read_latency_fs = config.host.read_latency_fs
     host.buffer_bytes = config.host.buffer_bytes
@@ -146,7 +151,7 @@ def _fill_host(nic: Nic, config: Config, seed: int) -> None:
     jitter = config.host.jitter
     host.jitter_kind = JITTERS.index(jitter.kind)
     host.jitter_range_fs = jitter.range_fs or 0
-    host.rng[:] = random_words(seed, 0)
+    host.rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
     if jitter.bins:
         if len(jitter.bins) > len(host.jitter_fs):
             raise InputError(f"host.jitter.bins: {len(jitter.bins)} bins, at most {len(host.jitter_fs)} are supported")
@@ -178,7 +183,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
-        limits.store_num, limits.store_den = _fs_per_byte("nic.store_rate", settings.store_rate_bps)
+        limits.store_num, limits.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
     limits.n_functions = len(config.switch.ports)
@@ -209,7 +214,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         function.first_queue = number * limits.queues_per_function
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
-            function.shaper_num, function.shaper_den = _fs_per_byte(key, port.rate_limit_bps)
+            function.shaper_num, function.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
             function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause
@@ -236,7 +241,7 @@ def _fill_free_lists(nic: Nic, config: Config) -> None:
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP
     nic.groups.free[:] = np.arange(layout.GROUP_CAP)[::-1]
-    nic["task"]["following"][:] = np.arange(1, layout.TASK_CAP + 1)
-    nic["task"]["following"][-1] = -1
-    nic["core"]["first_task"][:] = -1
-    nic["core"]["last_task"][:] = -1
+    nic["host"]["task"]["following"][:] = np.arange(1, layout.TASK_CAP + 1)
+    nic["host"]["task"]["following"][-1] = -1
+    nic["host"]["core"]["first_task"][:] = -1
+    nic["host"]["core"]["last_task"][:] = -1

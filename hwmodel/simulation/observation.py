@@ -108,13 +108,18 @@ def written_share(span: Span) -> float:
 
 
 def observe_window(
-    config: Config, span: Span, utilization: Mapping[str, float], per_frame: Mapping[str, Mapping[str, float]] | None
+    config: Config,
+    span: Span,
+    utilization: Mapping[str, float],
+    per_frame: Mapping[str, Mapping[str, float]] | None,
+    *,
+    is_alone: bool = True,
 ) -> Observation:
-    """Collect the window's busy shares, waits and costs."""
+    """Collect the window's busy shares, waits and costs; of one server of several no demand is known for itself."""
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
     on_core = [p.name for p in config.switch.ports if function_of(p.number) % config.host.cores == core]
-    demand, limited = demand_use(config, span)
+    demand, limited = demand_use(config, span) if is_alone else (0.0, 0.0)
     sending = [name for name in on_core if name != "pf"] or on_core
     return Observation(
         utilizations=utilization,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,43 +14,39 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel import __version__
-from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
 from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.results import (
+    AdapterResult,
+    Bottleneck,
+    BridgeResult,
     Cpu,
     FlowResult,
     HostRun,
-    IotlbUse,
     Latency,
-    LinkBytes,
-    Pcie,
-    PcieDirection,
-    QueueDepth,
     Result,
-    Stalls,
+    SystemResult,
     Totals,
     VmResult,
     Window,
-    Wire,
-    filled_columns,
     find_bottleneck,
     merge_histogram,
     summarize_latency,
 )
+from hwmodel.simulation.adapter_figures import adapter_figures
 from hwmodel.simulation.fairness import fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
-from hwmodel.simulation.measurement import Snapshot, counts_of
+from hwmodel.simulation.latency_summary import add_histograms, latency_from, named_drops
+from hwmodel.simulation.measurement import Snapshot
 from hwmodel.simulation.nic_state import function_of
-from hwmodel.simulation.observation import observe_window, payload_headers, utilization_of
+from hwmodel.simulation.observation import observe_window, utilization_of
 from hwmodel.simulation.span import Span
-from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
+from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.simulation.flow_book import FlowBook
     from hwmodel.simulation.run import Run
-    from hwmodel.simulation.workload_state import FlowBook
     from hwmodel.workload import Workload
 
 
@@ -68,55 +64,105 @@ class MeasuredWindow:
         return Span(self.start, self.end, gives_rates=self.gives_rates)
 
 
+@dataclass(frozen=True)
+class ServerWindow:
+    """Hold the window of one of several servers, with its names; `book` knows its own ports."""
+
+    name: str
+    config: Config
+    book: FlowBook
+    window: MeasuredWindow
+
+
 def make_result(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> Result:
     """Put the result of a run together, without what its marks and the closed form say of it."""
-    start, end = window.start, window.end
     span = window.span
-    flow_rows = _flow_histograms(book, end)
-    flows = _flows(book, span, flow_rows)
-    _, counts = _latency_of(range(len(book.flows)), end)
     per_frame = frame_bytes(config, span)
-    direction = {name: _direction(config, span, name, per_frame) for name in ("up", "down")}
     utilization = utilization_of(config, span)
-    totals = _totals(span)
-    drops = _named(end.drops)
-    to_guest, parts = latency_parts(end)
     return Result(
-        config=config.resolved(),
-        config_hash=config.config_hash(),
-        seed=config.run.seed,
-        window=Window(
+        **_of_all(config, workload, book, window),
+        vms=vms_of(config, book, span),
+        **adapter_figures(config, span, per_frame),
+        bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
+        utilization=utilization,
+    )
+
+
+def make_system_result(
+    config: Config,
+    workload: Workload,
+    book: FlowBook,
+    window: MeasuredWindow,
+    parts: Sequence[ServerWindow],
+    bridge: BridgeResult,
+    bottleneck: Bottleneck | None,
+) -> SystemResult:
+    """Put the result of several servers together; `window` is of all of them, `bottleneck` the bridge's, if any."""
+    adapters = tuple(_adapter(part) for part in parts)
+    if bottleneck is None:
+        busiest = max(adapters, key=lambda adapter: adapter.bottleneck.utilization)
+        found = busiest.bottleneck
+        bottleneck = replace(
+            found, resource=f"{busiest.name}.{found.resource}", why=f"Server {busiest.name}: {found.why}"
+        )
+    return SystemResult(
+        **_of_all(config, workload, book, window),
+        vms=tuple(
+            vm
+            for part in parts
+            for vm in vms_of(part.config, book, window.span, part.window.span, prefix=f"{part.name}.")
+        ),
+        cpu=Cpu(cores_busy=sum(adapter.cpu.cores_busy for adapter in adapters)),
+        bottleneck=bottleneck,
+        adapters=adapters,
+        bridges=(bridge,),
+    )
+
+
+def _adapter(part: ServerWindow) -> AdapterResult:
+    span = part.window.span
+    per_frame = frame_bytes(part.config, span)
+    utilization = utilization_of(part.config, span)
+    figures = adapter_figures(part.config, span, per_frame)
+    sent_bytes = int((span.end.read_bytes - span.start.read_bytes).sum())
+    return AdapterResult(
+        name=part.name,
+        tx_gbps=span.gbps(sent_bytes),
+        rx_gbps=span.gbps(span.count("delivered_bytes")),
+        **figures,
+        drops=named_drops(span.end.drops),
+        bottleneck=find_bottleneck(observe_window(part.config, span, utilization, per_frame, is_alone=False)),
+        utilization=utilization,
+    )
+
+
+def _of_all(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> dict[str, Any]:
+    """Return the fields that a run of one server and one of several have alike."""
+    start, end, span = window.start, window.end, window.span
+    to_guest, parts = latency_parts(end)
+    _, counts = latency_of_flows(range(len(book.flows)), end)
+    return {
+        "config": config.resolved(),
+        "config_hash": config.config_hash(),
+        "seed": config.run.seed,
+        "window": Window(
             start_ns=start.now_fs / FS_PER_NS,
             end_ns=end.now_fs / FS_PER_NS,
             vm_frames=span.count("vm_copies"),
             wire_frames=span.count("delivered_to_wire"),
         ),
-        totals=totals,
-        vms=_vms(config, book, span),
-        flows=flows,
-        latency_ns=delivery_latency(end),
-        latency_from_doorbell_ns=_latency(end, "from_doorbell"),
-        latency_to_guest_ns=to_guest,
-        sender_wait_ns=_latency(end, "sender_wait"),
-        latency_parts_ns=parts,
-        fairness_jain=fairness(config, workload, book, span),
-        pcie=Pcie(up=direction["up"], down=direction["down"]),
-        wire=_wire(span),
-        iotlb=_iotlb(span),
-        cpu=Cpu(cores_busy=float((end.core_busy_fs - start.core_busy_fs).sum()) / span.fs),
-        drops=drops,
-        mirrored_drops=_named(end.mirrored_drops),
-        queues=_queues(config, span),
-        stalls_ns=_stalls(span),
-        bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
-        utilization=utilization,
-        latency_histogram=merge_histogram(counts),
-    )
-
-
-def _named(counts: Any) -> dict[str, int]:
-    """Return the drop counts that are not zero, by reason."""
-    return {DropReason(int(i)).name: int(counts[i]) for i in np.flatnonzero(counts)}
+        "totals": _totals(span),
+        "flows": _flows(book, span, _flow_histograms(book, end)),
+        "latency_ns": delivery_latency(end),
+        "latency_from_doorbell_ns": latency_from(end, "from_doorbell"),
+        "latency_to_guest_ns": to_guest,
+        "sender_wait_ns": latency_from(end, "sender_wait"),
+        "latency_parts_ns": parts,
+        "fairness_jain": fairness(config, workload, book, span),
+        "drops": named_drops(end.drops),
+        "mirrored_drops": named_drops(end.mirrored_drops),
+        "latency_histogram": merge_histogram(counts),
+    }
 
 
 def _totals(span: Span) -> Totals:
@@ -125,7 +171,8 @@ def _totals(span: Span) -> Totals:
         offered_frames=counts["offered"],
         delivered_frames=counts["delivered"],
         dropped_frames=counts["dropped"],
-        in_flight_frames=counts["offered"] - counts["delivered"] - counts["dropped"],
+        in_flight_frames=counts["offered"] + counts["replicated"] - counts["delivered"] - counts["dropped"],
+        replicated_frames=counts["replicated"],
         delivered_to_wire=counts["delivered_to_wire"],
         from_wire=counts["from_wire"],
         copies_made=counts["copies_made"],
@@ -141,32 +188,13 @@ def _totals(span: Span) -> Totals:
     )
 
 
-def _counts(rows: Iterable[npt.NDArray[np.int32]], min_fs: int, max_fs: int) -> npt.NDArray[np.int64]:
-    """Add up histograms. Only the columns that can be filled are read: what is read takes memory."""
-    counts = np.zeros(layout.HISTOGRAM_BUCKETS, np.int64)
-    columns = filled_columns(min_fs, max_fs, layout.HISTOGRAM_BUCKETS)
-    for row in rows:
-        counts[columns] += row[columns]
-    return counts
-
-
-def _latency(end: Snapshot, name: str) -> Latency:
-    """Summarise one histogram with its exact extremes and sum."""
-    latency = end.latencies[name]
-    if not int(latency["n"]):
-        return Latency()
-    min_fs, max_fs = int(latency["lowest_fs"]), int(latency["highest_fs"])
-    counts = _counts([counts_of(vars(end), name)], min_fs, max_fs)
-    return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latency["sum_fs"]))
-
-
 def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
     """Tell whether each flow has a histogram row of its own."""
     rows = end.flows["histogram"][: len(book.flows)]
     return len(set(rows.tolist())) == len(book.flows)
 
 
-def _latency_of(numbers: Iterable[int], end: Snapshot) -> tuple[Latency, npt.NDArray[np.int64]]:
+def latency_of_flows(numbers: Iterable[int], end: Snapshot) -> tuple[Latency, npt.NDArray[np.int64]]:
     """Summarise several flows together; give their counts too."""
     chosen = [i for i in numbers if end.flows["latency"]["n"][i] > 0]
     if not chosen:
@@ -174,7 +202,7 @@ def _latency_of(numbers: Iterable[int], end: Snapshot) -> tuple[Latency, npt.NDA
     latencies = end.flows["latency"][chosen]
     rows = sorted(set(end.flows["histogram"][chosen].tolist()))
     min_fs, max_fs = int(latencies["lowest_fs"].min()), int(latencies["highest_fs"].max())
-    counts = _counts((end.histogram[row] for row in rows), min_fs, max_fs)
+    counts = add_histograms((end.histogram[row] for row in rows), min_fs, max_fs)
     return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latencies["sum_fs"].sum())), counts
 
 
@@ -184,7 +212,7 @@ def _flows(book: FlowBook, span: Span, own_rows: bool) -> tuple[FlowResult, ...]
         first, last = span.start.flows[i], span.end.flows[i]
         if not int(last["offered"]):
             continue
-        latency = _latency_of([i], span.end)[0] if own_rows else _moments(last["latency"])
+        latency = latency_of_flows([i], span.end)[0] if own_rows else _moments(last["latency"])
         found.append(
             FlowResult(
                 from_=sender,
@@ -212,110 +240,37 @@ def _moments(latency: Any) -> Latency:
     )
 
 
-def _vms(config: Config, book: FlowBook, span: Span) -> tuple[VmResult, ...]:
+def vms_of(
+    config: Config, book: FlowBook, span: Span, own: Span | None = None, prefix: str = ""
+) -> tuple[VmResult, ...]:
+    """Say what each VM of a server sent and got; `own`: that server's window, where `span` is of several."""
+    own = span if own is None else own
     into: dict[str, list[int]] = {}
     for i, (_, target) in enumerate(book.flows):
         into.setdefault(target, []).append(i)
     found = []
     for port in config.switch.ports:
         number = function_of(port.number)
-        flows = into.get(port.name, [])
+        flows = into.get(prefix + port.name, [])
         n_bytes = sum(int(span.end.flows["n_bytes"][i] - span.start.flows["n_bytes"][i]) for i in flows)
         frames = sum(int(span.end.flows["delivered"][i] - span.start.flows["delivered"][i]) for i in flows)
-        sent = int(span.end.read_bytes[number] - span.start.read_bytes[number])
-        drops = _named(span.end.function_drops[number])
-        mirrored = int(span.end.function_mirrored[number])
+        sent = int(own.end.read_bytes[number] - own.start.read_bytes[number])
+        drops = named_drops(own.end.function_drops[number])
+        mirrored = int(own.end.function_mirrored[number])
         if port.name == "pf" and not (sent or n_bytes or drops or mirrored):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(
-                name=port.name,
+                name=prefix + port.name,
                 tx_gbps=span.gbps(sent),
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
                 drops=drops,
                 mirrored=mirrored,
-                latency_ns=_latency_of(flows, span.end)[0],
+                latency_ns=latency_of_flows(flows, span.end)[0],
             )
         )
     return tuple(found)
-
-
-def _direction(
-    config: Config, span: Span, name: str, per_frame: Mapping[str, Mapping[str, float]] | None
-) -> PcieDirection:
-    n_tlps, n_bytes, dllp_pairs = span.tlps(name)
-    rate = link_rate_of(config.pcie)
-    headers = payload_headers(config, n_tlps)
-
-    def sum_of(*kinds: int) -> int:
-        return int(n_bytes[list(kinds)].sum())
-
-    carried = float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
-    return PcieDirection(
-        utilization=span.link_share(config, name),
-        bytes=LinkBytes(
-            payload=sum_of(layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION) - headers,
-            tlp_overhead=headers,
-            read_request=sum_of(layout.PAYLOAD_READ),
-            descriptor=sum_of(
-                layout.RX_DESCRIPTOR_READ,
-                layout.TX_DESCRIPTOR_READ,
-                layout.RX_DESCRIPTOR_COMPLETION,
-                layout.TX_DESCRIPTOR_COMPLETION,
-            ),
-            writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
-            interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
-            doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL),
-            dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
-            skp=round(carried * float(rate.skp_share)),
-        ),
-        per_frame=None if per_frame is None else per_frame[name],
-    )
-
-
-def _iotlb(span: Span) -> IotlbUse:
-    hits, misses = span.iotlb()
-    return IotlbUse(hits=hits, misses=misses)
-
-
-def _wire(span: Span) -> Wire:
-    def moved(name: str) -> int:
-        return span.end.servers[name] - span.start.servers[name]
-
-    return Wire(
-        tx_gbps=span.gbps(moved("mac.tx_bytes")),
-        rx_gbps=span.gbps(moved("mac.rx_bytes")),
-        utilization=min(1.0, max(span.share(moved("mac.tx_busy_fs")), span.share(moved("mac.rx_busy_fs")))),
-        wait_ns=_latency(span.end, "mac.wait"),
-    )
-
-
-def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
-    """Give depths: of rings the mean over those of all that send (receive), of buffers in bytes, of tags in tags."""
-    tx_rings = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
-    rx_rings = max(1, span.end.n_receivers * config.nic.queues_per_vf)
-    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
-    highest = span.end.highest
-    return {
-        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / tx_rings, max=span.end.tx_ring_highest),
-        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
-        "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
-        "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
-        "wire": QueueDepth(mean=span.mean("mac.waiting"), max=highest["mac.waiting"]),
-        "tags": QueueDepth(mean=held, max=config.pcie.tags - span.end.fewest_free_tags),
-    }
-
-
-def _stalls(span: Span) -> Stalls:
-    credits = {kind: stalled_fs / FS_PER_NS for kind, stalled_fs in span.credit_stalls_fs().items()}
-    return Stalls(
-        tags=span.stalled("tags") / FS_PER_NS,
-        credits=max(credits.values()),
-        **{f"credits_{kind}": stalled for kind, stalled in credits.items()},
-        descriptors=span.stalled("descriptors") / FS_PER_NS,
-        buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
-    )
 
 
 def describe_host_run(run: Run, end: Snapshot) -> HostRun:

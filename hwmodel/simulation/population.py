@@ -31,7 +31,7 @@ def take_population(nic: Any, now_fs: int) -> Population:
     offered = [_in_rings(nic), _on_their_way(nic)]
     # As floats: a million frames that have waited for ten seconds are more than 63 bits of femtoseconds.
     ages_fs = sum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
-    pool = nic.journeys
+    pool = nic.ledger.journeys
     return Population(
         now_fs=now_fs,
         n=sum(len(times) for times in offered),
@@ -52,13 +52,13 @@ def _in_rings(nic: Any) -> Any:
     for number in np.flatnonzero(counts):
         queue = queues[number]
         at = np.arange(int(queue["picked"]), int(queue["reserved"])) & int(queue["mask"])
-        found.append(nic["post"]["offered_fs"][int(queue["first"]) + at])
+        found.append(nic["host"]["post"]["offered_fs"][int(queue["first"]) + at])
     return np.concatenate(found)
 
 
 def _on_their_way(nic: Any) -> Any:
     """Return when the frames and copies with an open journey were offered."""
-    pool = nic["journeys"]
+    pool = nic["ledger"]["journeys"]
     is_open = np.ones(int(pool["n_used"]) + 1, bool)
     is_open[0] = False
     is_open[pool["free"][: int(pool["n_free"])]] = False

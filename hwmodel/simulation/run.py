@@ -12,17 +12,17 @@ from hwmodel.analytic import Limits, ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError, Interrupted, RunError
-from hwmodel.kernels import engine, layout
+from hwmodel.kernels import layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
-from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
 from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
-from hwmodel.simulation.laws import broken_laws
+from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.marks import Marks
-from hwmodel.simulation.measurement import Snapshot, begin_window, take_snapshot
-from hwmodel.simulation.nic_state import State, build_state
-from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, make_result
+from hwmodel.simulation.measurement import Snapshot, take_snapshot
+from hwmodel.simulation.nic_state import State
+from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.trace import Tracer
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
@@ -33,7 +33,6 @@ from hwmodel.simulation.window_checks import (
     warnings_of,
     why_no_rates,
 )
-from hwmodel.simulation.workload_state import FlowBook, fill_workload
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
@@ -71,8 +70,9 @@ def simulate(
     config = as_config(config)
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
-    was_cached = kernels_are_cached()
-    fill_cache()
+    entries = entries_of(config)
+    was_cached = kernels_are_cached(entries)
+    fill_cache(entries)
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
     run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
     if trace_path is not None:
@@ -94,9 +94,9 @@ def _run_through(run: Run, pcap_path: str | None) -> None:
         for _ in run.pieces():
             pass
     else:
-        run.state[0].log.enabled = 1
-        edits, templates = run.book.edits, run.workload.templates
-        write_delivered(pcap_path, run.pieces(), templates, edits, replayed=run.workload.pcap)
+        run.machine.log_deliveries()
+        headers, templates = run.book.headers, run.workload.templates
+        write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
 
 
 class Run:
@@ -117,8 +117,9 @@ class Run:
         self.workload = workload
         self.is_replay = len(workload.records) > 0
         self.progress = progress
-        self.state: State = build_state(config, config.run.seed)
-        self.book: FlowBook = fill_workload(self.state[0], config, workload, config.run.seed)
+        self.machine = Machine(config, workload, config.run.seed)
+        self.state: State = self.machine.state
+        self.book: FlowBook = self.machine.book
         self.compile_s = compile_s
         self.tracer: Tracer | None = None
         self.wall_s = 0.0
@@ -126,12 +127,14 @@ class Run:
         self.unsteady: tuple[str, ...] = ()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
-        self.marks = Marks(self.state[0], self.book)
+        self.nic = self.machine.view()  # what is measured
+        self.marks = Marks(self.nic, self.book)
+        self.ends: list[SystemSnapshot] = []
 
     def pieces(self) -> Iterator[Deliveries]:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
         self.load_kernels()
-        nic = self.state[0]
+        nic = self.nic
         is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
             warmup = Warmup(self.config, nic)
@@ -141,12 +144,12 @@ class Run:
             self.unsteady = warmup.unsteady
         # Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
         # behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it cuts them.
-        ends_with_batches = is_automatic and not self.is_replay
+        ends_with_batches = is_automatic and not self.is_replay and self.machine.is_alone
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
-        begin_window(nic, self.book)
-        self.start = take_snapshot(nic, self.book)
+        self.machine.begin_window()
+        self.start = self.snapshot()
         self.marks.add()
         yield from self.measure(flow if ends_with_batches else None)
         self.progress(1.0, "measuring")
@@ -155,35 +158,38 @@ class Run:
     def measure(self, flow: Any) -> Iterator[Deliveries]:
         """Run through the window, longer where `run.precision` asks for it; end it behind a delivery of `flow`."""
         assert self.start is not None
-        nic, settings = self.state[0], self.config.run
-        first_frames = int(nic.counters.delivered)
+        nic, settings = self.nic, self.config.run
+        first_frames = int(nic.ledger.counters.delivered)
         frames = layout.NEVER if settings.frames is None else first_frames + settings.frames
-        until_fs = int(nic.now_fs) + settings.duration_fs
+        until_fs = int(nic.clock.now_fs) + settings.duration_fs
         if self.tracer is not None:
             self.tracer.begin_window()
         while True:
             goes_on = yield from self.to_end(until_fs, frames, flow)
             if settings.precision is None or not goes_on or self.has_precision():
                 return
-            length_fs, n_frames = int(nic.now_fs) - self.start.now_fs, int(nic.counters.delivered) - first_frames
-            n_dropped = int(nic.counters.dropped) - self.start.counts["dropped"]
+            length_fs, n_frames = (
+                int(nic.clock.now_fs) - self.start.now_fs,
+                int(nic.ledger.counters.delivered) - first_frames,
+            )
+            n_dropped = int(nic.ledger.counters.dropped) - self.start.counts["dropped"]
             if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
-            until_fs = int(nic.now_fs) + length_fs // 2
+            until_fs = int(nic.clock.now_fs) + length_fs // 2
             if settings.frames is not None:
-                frames = int(nic.counters.delivered) + max(1, n_frames // 2)
+                frames = int(nic.ledger.counters.delivered) + max(1, n_frames // 2)
 
     def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
         """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`.
 
         Returns whether anything is left to run: of a capture there is an end.
         """
-        nic = self.state[0]
-        started_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
+        nic = self.nic
+        started_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
         slice_frames = layout.NEVER if frames == layout.NEVER else max(1, (frames - delivered) // MARKS)
         while True:
-            now_fs, delivered = int(nic.now_fs), int(nic.counters.delivered)
+            now_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
             target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
@@ -194,20 +200,22 @@ class Run:
             self.marks.add()
             if status == layout.IDLE and self.is_replay:
                 return False
-            if int(nic.now_fs) >= until_fs or int(nic.counters.delivered) >= frames:
+            if int(nic.clock.now_fs) >= until_fs or int(nic.ledger.counters.delivered) >= frames:
                 return True
 
     def _share_done(self, until_fs: int, frames: int) -> float:
         """Return the share of the window that is done, by the nearer of its two goals."""
         assert self.start is not None
-        nic, first_fs, first_frames = self.state[0], self.start.now_fs, self.start.counts["delivered"]
-        by_time = (int(nic.now_fs) - first_fs) / max(1, until_fs - first_fs)
-        return min(1.0, max(by_time, (int(nic.counters.delivered) - first_frames) / max(1, frames - first_frames)))
+        nic, first_fs, first_frames = self.nic, self.start.now_fs, self.start.counts["delivered"]
+        by_time = (int(nic.clock.now_fs) - first_fs) / max(1, until_fs - first_fs)
+        return min(
+            1.0, max(by_time, (int(nic.ledger.counters.delivered) - first_frames) / max(1, frames - first_frames))
+        )
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
         assert self.start is not None
-        result, _ = self.figures(MeasuredWindow(self.start, take_snapshot(self.state[0], self.book)))
+        result, _ = self.figures(MeasuredWindow(self.start, self.snapshot(keep=False)))
         return not self.too_wide(result)
 
     def too_wide(self, result: Result) -> tuple[str, ...]:
@@ -216,19 +224,25 @@ class Run:
 
     def finish(self) -> None:
         """End the window here."""
-        self.end = take_snapshot(self.state[0], self.book)
+        self.end = self.snapshot()
         self.marks.close()
+
+    def snapshot(self, keep: bool = True) -> Snapshot:
+        """Copy what is measured; `keep`: as an end of the window, what each server and the bridge say beside it."""
+        self.machine.look(self.nic, with_histograms=True)
+        if self.machine.system is not None and keep:
+            self.ends = [*self.ends[:1], self.machine.snapshot()]
+        return take_snapshot(self.nic, self.book)
 
     def busiest_flow(self) -> Any:
         """Return the record of the flow that has delivered most, the first at a tie."""
         nic = self.state[0]
-        return nic.flow[int(nic["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())]
+        return nic.ledger.flow[int(nic["ledger"]["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())]
 
     def to_next_delivery(self, flow: Any, limit_fs: int) -> Iterator[Deliveries]:
         """Go on to the next delivery of a flow, at most for `limit_fs`."""
-        nic = self.state[0]
         flow.stop_at = int(flow.delivered) + 1
-        yield from self.advance(int(nic.now_fs) + limit_fs, layout.NEVER, what="measuring")
+        yield from self.advance(self.machine.now_fs + limit_fs, layout.NEVER, what="measuring")
         flow.stop_at = layout.NEVER
 
     def load_kernels(self) -> None:
@@ -246,35 +260,35 @@ class Run:
         self.wall_s += time.perf_counter() - started_s
         if status == layout.OVERFLOW:
             raise RunError(
-                f"a queue inside the model overflowed at {int(self.state[0].now_fs) / 1e6:.0f} ns: "
+                f"a queue inside the model overflowed at {self.machine.now_fs / 1e6:.0f} ns: "
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
         return status
 
     def kernel(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run to a time or through so many events; return why it stopped."""
-        return int(engine.run(self.state, until_fs, n_events))
+        return self.machine.advance(until_fs, n_events)
 
     def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
         """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
 
         Returns why the kernel stopped.
         """
-        nic = self.state[0]
-        nic.delivered_target = delivered
+        self.machine.stop_at(delivered)
         while True:
             status = self.call(until_fs, EVENTS_PER_CALL)
-            if nic.log.n:
-                yield take_log(nic, self.book)
+            if self.machine.has_logged():
+                yield self.machine.take_log()
             self.progress(self.done, what)
             if status == layout.IDLE and until_fs < layout.NEVER and not self.is_replay:
-                nic.now_fs = until_fs  # nothing happens any more, but time goes on
+                self.machine.now_fs = until_fs  # nothing happens any more, but time goes on
+            self.machine.look(self.nic)
             if status not in (layout.EVENTS_SPENT, layout.LOG_FULL):
                 return status
 
     def partial_result(self) -> Result | None:
         """Return the result of the window so far, None where it has not begun."""
-        if self.start is None or int(self.state[0].now_fs) <= self.start.now_fs:
+        if self.start is None or self.machine.now_fs <= self.start.now_fs:
             return None
         self.finish()
         assert self.end is not None
@@ -285,6 +299,8 @@ class Run:
 
     def closed_form(self) -> Limits | None:
         """Return what the closed form says of the configuration; None where it has nothing to say of the load."""
+        if not self.machine.is_alone:
+            return None
         try:
             return limits(self.config)
         except InputError:  # a capture of frames that all are dropped, which a run may well be made for
@@ -292,7 +308,7 @@ class Run:
 
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
-        result = make_result(self.config, self.workload, self.book, window)
+        result = self.machine.result_of(self.config, self.workload, window, self.ends)
         is_open = any(source.kind != "closed" for source in self.workload.sources)
         sureness = sureness_of(result, self.marks, burst_frames(self.config), is_open=is_open)
         return replace(result, intervals=sureness.intervals), sureness
@@ -318,7 +334,7 @@ class Run:
             closed_form=None if found is None else closed_form_of(found, steps),
             host_run=describe_host_run(self, self.end),
         )
-        violations = [*check_balance(result), *broken_laws(self.config, self.start, self.end)]
+        violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))
         return result

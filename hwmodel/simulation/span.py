@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.link import link_rate_of
 from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.ledger_layout import CREDIT_KINDS
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -67,8 +68,7 @@ class Span:
 
     def credit_stalls_fs(self) -> dict[str, int]:
         """Return for how long the first TLP of each kind lacked credits, by the kind."""
-        kinds = ("posted", "non_posted", "completion")
-        return {kind: self.stalled(f"{kind}_credits") for kind in kinds}
+        return {kind: self.stalled(f"{kind}_credits") for kind in CREDIT_KINDS}
 
     def link_share(self, config: Config, direction: str) -> float:
         """Return the share of the window in which a direction was busy: TLPs, and what an idle link sends too."""

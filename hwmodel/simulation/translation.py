@@ -28,8 +28,8 @@ def fill_translation(nic: Any, config: Config) -> None:
             f"writes of this link; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
     nic.pcie.has_iotlb = 1
-    nic.translation.n_entries = settings.entries
-    nic.translation.miss_fs = settings.miss_fs
+    nic.host.translation.n_entries = settings.entries
+    nic.host.translation.miss_fs = settings.miss_fs
     longest = max(port.max_frame_bytes for port in config.switch.ports)  # its FCS stands for a C-TAG
     place_pages(nic, tx_stride_bytes(config, longest), config.host.buffer_bytes)
 
@@ -42,7 +42,7 @@ def tx_stride_bytes(config: Config, n_bytes: int) -> int:
 
 def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
     """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart."""
-    cache, limits = nic.translation, nic.limits
+    cache, limits = nic.host.translation, nic.limits
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
     for name, ring, item_bytes in (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hwmodel.kernels import layout
-from hwmodel.simulation.measurement import GAUGES, area_of, in_state
+from hwmodel.simulation.measurement import GAUGES, areas_of
 from hwmodel.simulation.steady_state import Series, drift, truncation
 from hwmodel.units import FS_PER_NS
 
@@ -61,7 +61,7 @@ class Warmup:
         """Return the time and the number of delivered frames at which the next slice ends."""
         if self.fixed_fs is not None:
             return self.fixed_fs, layout.NEVER
-        return int(self.nic.now_fs) + self.slice_fs, int(self.nic.counters.delivered) + self.slice_frames
+        return int(self.nic.clock.now_fs) + self.slice_fs, int(self.nic.ledger.counters.delivered) + self.slice_frames
 
     def look(self) -> None:
         """Note the slice that has ended; at times, see whether all is steady."""
@@ -73,7 +73,11 @@ class Warmup:
         if n < self.next_look:
             return
         self.unsteady = unsteady_in(self.series, self.capacities)
-        if not self.unsteady or int(self.nic.counters.delivered) >= MOST_FRAMES or int(self.nic.now_fs) >= MOST_FS:
+        if (
+            not self.unsteady
+            or int(self.nic.ledger.counters.delivered) >= MOST_FRAMES
+            or int(self.nic.clock.now_fs) >= MOST_FS
+        ):
             self.is_settled = True
         elif n >= MOST_SLICES:
             self._join_slices()
@@ -111,9 +115,14 @@ class Seen(NamedTuple):
 
 def see(nic: Any) -> Seen:
     """Return the sums of this moment."""
-    now_fs = int(nic.now_fs)
-    areas = {name: area_of(in_state(nic, name), now_fs) for name in GAUGES}
-    return Seen(now_fs, int(nic.counters.delivered), int(nic.to_guest.n), float(nic.to_guest.sum_fs), areas)
+    now_fs = int(nic.clock.now_fs)
+    return Seen(
+        now_fs,
+        int(nic.ledger.counters.delivered),
+        int(nic.ledger.to_guest.n),
+        float(nic.ledger.to_guest.sum_fs),
+        areas_of(nic, now_fs),
+    )
 
 
 def capacities_of(nic: Any) -> dict[str, float]:

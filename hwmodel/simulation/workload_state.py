@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,11 @@ import numpy as np
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.kernels.forward import DECISION
-from hwmodel.kernels.parse import HEADER, OUTER_E, OUTER_VN
-from hwmodel.kernels.templates import decide_templates
+from hwmodel.simulation.decided import AdapterHeaders, Arrival
+from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic, function_of, random_words
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
-from hwmodel.wire.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, EtherType
-from hwmodel.wire.tags import NO_EDIT, ETag, RuntFrameError, TagEdit, VlanTag, VnTag, parse_header
+from hwmodel.simulation.switch_tables import port_numbers
+from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.traffic import UPLINK, FrameTemplate, Source, Workload
 
 if TYPE_CHECKING:
@@ -29,38 +27,7 @@ KINDS = {
     "on_off": layout.ON_OFF_SOURCE,
     "recorded": layout.RECORDED_SOURCE,
 }
-NOMINAL_BYTES = MIN_UNPADDED_BYTES  # of a template when it is decided; OVERSIZE is tested frame by frame
 HASH_MASK = 0x7FFFFFFF
-
-
-@dataclass
-class FlowBook:
-    """Number the flows and the copies, and keep what the kernels do not know of them: names and tag edits.
-
-    `flows` holds (from, to) by flow number; `edits` the tag edit and `egress_ports` the port by copy number.
-    """
-
-    flows: list[tuple[str, str]] = field(default_factory=list)
-    edits: list[TagEdit] = field(default_factory=list)
-    egress_ports: list[int] = field(default_factory=list)
-    delta_bytes: list[int] = field(default_factory=list)
-    port_numbers: dict[str, int] = field(default_factory=dict)
-    _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def by_target(self, of_flows: Any, n_functions: int) -> Any:
-        """Add up a figure of the flows by the port number of their target; at 0, of those without one."""
-        numbers = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
-        return np.bincount(numbers, weights=of_flows, minlength=n_functions + 1)
-
-    def flow(self, sender: str, target: str) -> int:
-        """Return the number of a flow; a new one gets the next."""
-        key = (sender, target)
-        if key not in self._numbers:
-            if len(self.flows) == layout.MAX_FLOWS:
-                raise InputError(f"workload: more than {layout.MAX_FLOWS} flows between ports")
-            self._numbers[key] = len(self.flows)
-            self.flows.append(key)
-        return self._numbers[key]
 
 
 def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> FlowBook:
@@ -68,15 +35,23 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
 
     Raises InputError where the workload or the switch's tables are larger than the state.
     """
+    check_workload(config, workload)
+    book = FlowBook(
+        port_numbers=port_numbers(config.switch),
+        sent_header_bytes=[len(template.header) for template in workload.templates],
+    )
+    _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
+    enter_sources(nic, port_numbers(config.switch), workload, seed)
+    give_histograms(nic.ledger, port_numbers(config.switch), book)
+    watch_fifos(nic, workload)
+    return book
+
+
+def check_workload(config: Config, workload: Workload) -> None:
+    """Raise InputError where the workload is larger than the state, or its frames than the adapter's buffers."""
     _check_capacities(workload)
     _check_buffers(config, workload)
     _check_rx_descriptors(config, workload)
-    book = FlowBook(port_numbers=dict(port_numbers(config.switch)))
-    _fill_templates(nic, config, workload.templates, book)
-    _fill_sources(nic, config, workload, seed)
-    _fill_histograms(nic, config, book)
-    _watch_fifos(nic, workload)
-    return book
 
 
 def _check_capacities(workload: Workload) -> None:
@@ -131,120 +106,21 @@ def _check_rx_descriptors(config: Config, workload: Workload) -> None:
         )
 
 
-def _fill_templates(nic: Nic, config: Config, templates: list[FrameTemplate], book: FlowBook) -> None:
-    for record, bucket in zip(nic.policer, build_buckets(config.switch), strict=False):
-        for name in bucket.dtype.names:
-            record[name] = bucket[name]
-    numbers = port_numbers(config.switch)
-    names = {number: name for name, number in numbers.items()}
-    headers, decisions, refused = _decide(config, templates, numbers)
-    for number, (template, header, decision) in enumerate(zip(templates, headers, decisions, strict=True)):
-        port = numbers[template.source]
-        record = nic.template[number]
-        record.function = function_of(port)
-        record.reason = decision.reason
-        record.longest_bytes = decision.longest_bytes
-        record.policer = decision.policer
-        record.queue_hash = numbers.get(template.target, 0)
-        record.first_copy = len(book.edits)
-        ports = port_list(decision.egress)
-        record.n_copies = len(ports)
-        # A copy belongs to the flow to the port that it leaves by, whatever its address: a VEPA sends all frames up.
-        target = names[ports[0]] if ports else template.target
-        record.flow = -1 if len(ports) > 1 else book.flow(template.source, target)
-        for egress in ports:
-            edit = _tag_edit(header, decision, egress)
-            _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, port)
-            nic.copy_kind[len(book.edits) - 1].flow = book.flow(template.source, names[egress])
-        record.n_mirrored = _add_mirrored(nic, book, template, header, decision, port)
-        if decision.policer >= 0:
-            record.n_mirrored_refused = _add_mirrored(nic, book, template, header, refused[number], port)
-
-
-def _add_mirrored(nic: Nic, book: FlowBook, template: FrameTemplate, header: Any, decision: Any, ingress: int) -> int:
-    """Enter a decision's mirrored copies, which belong to no flow; return how many they are."""
-    ports = port_list(decision.mirrored)
-    for egress in ports:
-        edit = _tag_edit(header, decision, egress)
-        _add_copy(nic, book, edit, len(edit.apply(template.header)) - len(template.header), egress, ingress)
-        record = nic.copy_kind[len(book.edits) - 1]
-        record.flow, record.is_mirrored = -1, 1
-    return len(ports)
-
-
-def _decide(config: Config, templates: list[FrameTemplate], numbers: dict[str, int]) -> tuple[Any, Any, Any]:
-    """Return each template's parsed header, its decision, and the decision where its policer refuses the frame."""
-    n = len(templates)
-    frames = np.zeros((n, NOMINAL_BYTES), np.uint8)
-    lengths = np.full(n, NOMINAL_BYTES, np.int64)
-    for i, template in enumerate(templates):
-        frames[i, : len(template.header)] = np.frombuffer(template.header, np.uint8)
-        if not is_complete(template.header):
-            lengths[i] = len(template.header)
-    ports = np.array([numbers[template.source] for template in templates], np.int64)
-    headers = np.zeros(n, HEADER).view(np.recarray)
-    decisions = np.zeros(n, DECISION).view(np.recarray)
-    refused = np.zeros(n, DECISION).view(np.recarray)
-    decide_templates(build_tables(config.switch), ports, frames, lengths, headers, decisions, refused)
-    return headers, decisions, refused
-
-
-def is_complete(header: bytes) -> bool:
-    """Tell whether a captured frame reaches to the type behind its last tag; only runts do not."""
-    try:
-        parse_header(header)
-    except RuntFrameError:
-        return False
-    return True
-
-
-def _add_copy(nic: Nic, book: FlowBook, edit: TagEdit, delta_bytes: int, egress: int, ingress: int) -> None:
-    number = len(book.edits)
-    if number == layout.MAX_COPY_KINDS:
-        raise InputError(f"workload: more than {layout.MAX_COPY_KINDS} kinds of copies; fewer templates or receivers")
-    record = nic.copy_kind[number]
-    record.port = egress
-    record.function = function_of(egress) if egress > 0 else 0
-    record.delta_bytes = delta_bytes
-    record.queue_hash = ingress
-    book.egress_ports.append(egress)
-    book.delta_bytes.append(delta_bytes)
-    book.edits.append(edit)
-
-
-def _tag_edit(header: Any, decision: Any, egress: int) -> TagEdit:
-    """Say how the bytes of this copy differ from the sender's."""
-    if egress in port_list(decision.verbatim):
-        return NO_EDIT
-    c_tag = None
-    if egress in port_list(decision.tagged):
-        c_tag = VlanTag(pcp=int(decision.priority), dei=int(decision.dei), vid=int(decision.vlan))
-    return TagEdit(
-        strip_outer=bool(header.outer_kind),
-        strip_c_tag=bool(header.has_c_tag),
-        insert_c_tag=c_tag,
-        insert_outer=_outer_tag(decision, egress),
+def _fill_templates(headers: AdapterHeaders, templates: list[FrameTemplate]) -> None:
+    headers.enter(
+        [
+            Arrival(number, headers.numbers[template.source], template.source, template.target, template.header)
+            for number, template in enumerate(templates)
+        ]
     )
 
 
-def _outer_tag(decision: Any, egress: int) -> Any:
-    if egress not in port_list(decision.outer_tagged):
-        return None
-    word = int(decision.outer_word)
-    if decision.outer_kind == OUTER_VN:
-        return VnTag(direction=0, pointer=0, dvif=0, looped=0, reserved=0, version=0, svif=word & 0xFFF)
-    if decision.outer_kind == OUTER_E:
-        ecid = (word & 0xFF) << 12 | word >> 16 & 0xFFF
-        first = word >> 32
-        return ETag(pcp=first >> 13, dei=first >> 12 & 1, ingress_ecid=0, reserved=0, group=0, ecid=ecid)
-    return VlanTag(pcp=word >> 13, dei=word >> 12 & 1, vid=word & 0xFFF, ethertype=EtherType.S_TAG)
-
-
-def _fill_sources(nic: Nic, config: Config, workload: Workload, seed: int) -> None:
-    numbers = port_numbers(config.switch)
-    order = sorted(range(len(workload.sources)), key=lambda i: numbers[workload.sources[i].port])
+def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed: int) -> None:
+    """Enter the sources at the ports of `numbers`, in the order of the ports, and the records that they play."""
+    own = [i for i, source in enumerate(workload.sources) if source.port in numbers]
+    order = sorted(own, key=lambda i: numbers[workload.sources[i].port])
     rows, starts = workload.records.by_source(len(workload.sources))
-    tape = nic["tape"][: len(rows)]
+    tape = nic["traffic"]["tape"][: len(rows)]
     for name, column in (
         ("at_fs", workload.records.at_fs),
         ("template", workload.records.template),
@@ -256,7 +132,7 @@ def _fill_sources(nic: Nic, config: Config, workload: Workload, seed: int) -> No
     n_choices = 0
     for number, listed in enumerate(order):
         source = workload.sources[listed]
-        record = nic.source[number]
+        record = nic.traffic.source[number]
         n_choices = _fill_source(nic, record, source, n_choices)
         record.next_record, record.last_record = starts[listed], starts[listed + 1]
         record.rng[:] = random_words(seed, 1 + listed)
@@ -287,7 +163,7 @@ def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
         n_rows = len(table.value)
         if n_choices + n_rows > layout.MAX_CHOICES:
             raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
-        rows = nic["choice"][n_choices : n_choices + n_rows]
+        rows = nic["traffic"]["choice"][n_choices : n_choices + n_rows]
         rows["threshold"] = table.threshold
         rows["here"] = table.value
         rows["there"] = table.value[table.alias]
@@ -296,22 +172,21 @@ def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
     return n_choices
 
 
-def _watch_fifos(nic: Nic, workload: Workload) -> None:
+def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
-    templates = nic["template"][: len(workload.templates)]
+    templates = nic["traffic"]["template"][: len(workload.templates)]
     refused_copies = int(templates["n_mirrored_refused"].max(initial=0))
     most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
     if most_frames * most_copies >= layout.COPY_CAP:
         nic.limits.most_copies = most_copies
 
 
-def _fill_histograms(nic: Nic, config: Config, book: FlowBook) -> None:
+def give_histograms(ledger: Any, numbers: Mapping[str, int], book: FlowBook) -> None:
     """Give each flow a latency histogram, or, where they are too many, one to each receiver."""
     room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
-    numbers = port_numbers(config.switch)
     for number, (_, target) in enumerate(book.flows):
         row = number if len(book.flows) <= room else numbers.get(target, 0)
-        nic.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
+        ledger.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row

@@ -201,30 +201,3 @@ def strip_tag(frame: bytes, ethertypes: Iterable[int]) -> bytes:
     end = TAG_OFFSET + TAG_BYTES[found]
     _type_at(frame, end)
     return frame[:TAG_OFFSET] + frame[end:]
-
-
-@dataclass(frozen=True, slots=True)
-class TagEdit:
-    """Say what becomes of a frame's tags between its arrival and one egress port, in the order of the fields.
-
-    A VLAN number is changed by stripping and inserting a C-TAG. The default changes nothing.
-    """
-
-    strip_outer: bool = False
-    strip_c_tag: bool = False
-    insert_c_tag: VlanTag | None = None
-    insert_outer: Tag | None = None
-
-    def apply(self, frame: bytes) -> bytes:
-        """Give the frame as it leaves; ValueError where a tag to strip is not there."""
-        if self.strip_outer:
-            frame = strip_tag(frame, OUTER_TAG_TYPES)
-        if self.strip_c_tag:
-            frame = strip_tag(frame, (EtherType.C_TAG,))
-        for tag in (self.insert_c_tag, self.insert_outer):
-            if tag is not None:
-                frame = insert_tag(frame, tag)
-        return frame
-
-
-NO_EDIT = TagEdit()

@@ -19,7 +19,7 @@ from hwmodel.workload.arrivals import (
     open_source,
     stagger,
 )
-from hwmodel.workload.headers import HeaderBook
+from hwmodel.workload.headers import HeaderBook, stations_of
 from hwmodel.workload.patterns import Demand, PatternError, demands
 from hwmodel.workload.replay import read_replay
 from hwmodel.workload.sizes import Sizes
@@ -138,5 +138,4 @@ def _with_tables(source: Source, stream: Demand, size_table: AliasTable, book: H
 
 def _stations(config: Config) -> Sequence[str]:
     """Name the VFs in use, in port order: patterns run among VMs, and the PF belongs to the host."""
-    ports = sorted(config.switch.ports, key=lambda port: port.number)
-    return [port.name for port in ports if port.enabled and port.name.startswith("vf")]
+    return [name for name, port in stations_of(config).items() if port.enabled and port.name.startswith("vf")]

@@ -15,7 +15,6 @@ from hwmodel.units import FS_PER_NS
 from hwmodel.wire.ethernet import FCS_BYTES, counting_payload
 from hwmodel.wire.pcap import read_blocks
 from hwmodel.wire.pcap_writer import PcapWriter
-from hwmodel.wire.tags import TagEdit
 from hwmodel.workload.traffic import FrameTemplate
 
 # Frames put together at once: some megabytes of full-size ones.
@@ -30,15 +29,15 @@ class Deliveries:
     """Hold n deliveries, in the order in which they are to be written; all arrays have shape (n,).
 
     `at_fs` int64: when the frame was delivered. `template`, `frame_bytes` int32: its header and its length with FCS, as
-    its sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `edit` int32: the
-    position of its tag edit in the list that goes with it. `egress_port` int32: the number of the port it left by.
+    its sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32:
+    the position of its header in the list that goes with it. `egress_port` int32: the number of the port it left by.
     """
 
     at_fs: I64
     template: I32
     frame_bytes: I32
     record: I32
-    edit: I32
+    copy_kind: I32
     egress_port: I32
 
     def __len__(self) -> int:
@@ -50,7 +49,7 @@ def write_delivered(
     path: str | os.PathLike[str],
     deliveries: Deliveries | Iterable[Deliveries],
     templates: Sequence[FrameTemplate],
-    edits: Sequence[TagEdit],
+    copy_headers: Sequence[bytes],
     *,
     replayed: str | os.PathLike[str] | None = None,
     ports: Collection[int] | None = None,
@@ -58,12 +57,13 @@ def write_delivered(
     """Write deliveries to a capture file, piece by piece, and return how many.
 
     A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header and bytes that count
-    0, 1, 2; either with its tag edit. Frames leave the switch unpadded and without FCS. Times are cut to nanoseconds.
-    `ports` keeps the deliveries at these egress ports alone. The file appears only when all is written. Raises
-    InputError where a file cannot be made or read, RunError where `replayed` has changed or writing fails.
+    0, 1, 2; either with the header of its copy, from `copy_headers`. Frames leave the switch unpadded and without FCS.
+    Times are cut to nanoseconds. `ports` keeps the deliveries at these egress ports alone. The file appears only when
+    all is written. Raises InputError where a file cannot be made or read, RunError where `replayed` has changed or
+    writing fails.
     """
     pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
-    with _FrameBytes(templates, edits, replayed) as frame_bytes, PcapWriter(path) as writer:
+    with _FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:
         for piece in pieces:
             kept = np.arange(len(piece))
             if ports is not None:
@@ -79,10 +79,10 @@ class _FrameBytes:
     """Give the bytes of delivered frames, from the replayed capture or made up."""
 
     def __init__(
-        self, templates: Sequence[FrameTemplate], edits: Sequence[TagEdit], replayed: str | os.PathLike[str] | None
+        self, templates: Sequence[FrameTemplate], copy_headers: Sequence[bytes], replayed: str | os.PathLike[str] | None
     ) -> None:
         self._templates = templates
-        self._edits = edits
+        self._copy_headers = copy_headers
         self._path = replayed
         self._file = -1
         self.made_up = lru_cache(maxsize=4096)(self._made_up)
@@ -102,14 +102,16 @@ class _FrameBytes:
 
     def of(self, piece: Deliveries, rows: npt.NDArray[np.intp]) -> tuple[list[bytes], list[int]]:
         """Give the bytes of some deliveries, and the lengths they had on the wire where a capture was cut."""
-        columns = (piece.record, piece.template, piece.frame_bytes, piece.edit)
+        columns = (piece.record, piece.template, piece.frame_bytes, piece.copy_kind)
         frames, original_bytes = [], []
-        for record, template, frame_bytes, edit in zip(*(column[rows].tolist() for column in columns), strict=True):
+        for record, template, frame_bytes, copy_kind in zip(
+            *(column[rows].tolist() for column in columns), strict=True
+        ):
             if record < 0:
-                frame = self.made_up(template, frame_bytes, edit)
+                frame = self.made_up(template, frame_bytes, copy_kind)
                 missing = 0
             else:
-                frame = self._edits[edit].apply(self._recorded(record))
+                frame = self._copy_headers[copy_kind] + self._recorded(record)[len(self._templates[template].header) :]
                 missing = int(self._original[record] - self._captured[record])
             frames.append(frame)
             original_bytes.append(len(frame) + missing)
@@ -123,7 +125,6 @@ class _FrameBytes:
                 return data
         raise RunError(f"{self._path}: changed while it was in use: frame {record} is no longer there")
 
-    def _made_up(self, template: int, frame_bytes: int, edit: int) -> bytes:
-        header = self._templates[template].header
-        frame = header + counting_payload(frame_bytes - FCS_BYTES - len(header))
-        return self._edits[edit].apply(frame)
+    def _made_up(self, template: int, frame_bytes: int, copy_kind: int) -> bytes:
+        payload = counting_payload(frame_bytes - FCS_BYTES - len(self._templates[template].header))
+        return self._copy_headers[copy_kind] + payload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwmodel.config.system import servers_of
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
 from hwmodel.workload.patterns import BROADCAST, MULTICAST, PatternError
@@ -11,6 +12,7 @@ from hwmodel.workload.traffic import UPLINK, FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.station import Port
 
 # Locally administered, and in no table: whoever is beyond the uplink.
 OUTSIDE_MAC = 0x02FF_0000_0001
@@ -20,6 +22,15 @@ GROUP_MAC = 0x0300_0000_0001
 DEFAULT_S_VID = 1
 
 
+def stations_of(config: Config) -> dict[str, Port]:
+    """Return the stations of all servers by their names, in the order of servers and ports."""
+    return {
+        (f"{server.name}.{port.name}" if server.name else port.name): port
+        for server in servers_of(config)
+        for port in sorted(server.config.switch.ports, key=lambda port: port.number)
+    }
+
+
 class HeaderBook:
     """Make the header of each (sender, target) once, and number it."""
 
@@ -27,11 +38,12 @@ class HeaderBook:
         self.templates: list[FrameTemplate] = []
         self._ids: dict[tuple[str, int], int] = {}
         self._switch = config.switch
-        self._ports = {port.name: port for port in config.switch.ports}
-        taken = {mac for port in config.switch.ports for mac in port.macs}
-        taken |= {entry.mac for entry in config.switch.addresses}
+        self._bridge = config.bridge
+        self._ports = stations_of(config)
+        taken = {mac for port in self._ports.values() for mac in port.macs}
+        taken |= {entry.mac for server in servers_of(config) for entry in server.config.switch.addresses}
         self._outside_mac = next(mac for mac in range(OUTSIDE_MAC, OUTSIDE_MAC + len(taken) + 1) if mac not in taken)
-        groups = {group for port in config.switch.ports if port.enabled for group in port.groups}
+        groups = {group for port in self._ports.values() if port.enabled for group in port.groups}
         self._groups = sorted(groups) or [GROUP_MAC]
 
     def template_ids(self, source: str, target: str) -> list[int]:
@@ -69,6 +81,8 @@ class HeaderBook:
     def _tags_from_uplink(self, target: str) -> list[Tag]:
         if target == UPLINK:
             raise PatternError("a flow from the uplink cannot go to the uplink")
+        if self._bridge is not None:
+            return self._tags_from_outside(target)
         mode = self._switch.mode
         is_group = target in (BROADCAST, MULTICAST)
         if is_group and mode not in ("veb", "vepa"):
@@ -88,6 +102,14 @@ class HeaderBook:
             tags.append(VlanTag(vid=port.port_vlan))
         return tags
 
+    def _tags_from_outside(self, target: str) -> list[Tag]:
+        """Return the tags of frames that come to the bridge from outside: the adapters' own are the bridge's work."""
+        assert self._bridge is not None
+        native = self._bridge.ports["outside"].native_vlan
+        vlan = native if target in (BROADCAST, MULTICAST) else self._ports[target].port_vlan
+        vlan = self._first_vlan() if vlan is None else vlan
+        return [] if vlan == native else [VlanTag(vid=vlan)]
+
     def _first_vlan(self) -> int:
-        vlan: int = next(port.port_vlan for port in self._switch.ports if port.enabled)
+        vlan: int = next(port.port_vlan for port in self._ports.values() if port.enabled)
         return vlan

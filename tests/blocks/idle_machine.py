@@ -93,7 +93,7 @@ def cache_frames(nic, queue_number, lengths):
     """Put frames of these lengths, FCS not counted, into a Tx ring, their descriptors on the chip."""
     queue = nic.tx_queue[queue_number]
     for n_bytes in lengths:
-        nic.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
+        nic.host.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
         for name in ("reserved", "posted", "rung", "fetched", "requested"):
             queue[name] += 1
     descriptors_cached(nic, 0, queue_number, len(lengths))

@@ -93,7 +93,7 @@ def test_each_transfer_has_a_latency_of_its_own():
     state = transfers(64, does_read=True, most_ahead=8)
     run_dma(state, 20)
     assert state[0].dma.latency.n == 20
-    assert state[0].histogram[layout.LATENCY_HISTOGRAM].sum() == 20
+    assert state[0].ledger.histogram[layout.LATENCY_HISTOGRAM].sum() == 20
 
 
 @pytest.mark.parametrize(("credits", "expected"), [({"ph": 1}, 200), ({"pd": 16}, 200), ({"ph": 2}, 0)])

@@ -35,7 +35,7 @@ def one_frame(n_frame_bytes, **blocks):
     """Return a machine that VF0 sends one frame to VF1 with, at START_FS."""
     workload = {"pattern": "flows", "flows": [["vf0", "vf1", "1Mbps"]], "arrivals": "periodic"}
     state, _ = loaded(workload={**workload, "frame_bytes": n_frame_bytes}, **blocks)
-    state[0].source[0].next_at_fs = START_FS
+    state[0].traffic.source[0].next_at_fs = START_FS
     return state
 
 
@@ -61,9 +61,9 @@ def test_one_frame_alone(frame_bytes, interrupt):
     data = FRAMES[frame_bytes]
     expected = time_fs(28) + time_fs(24) + READ_FS + time_fs(36) + time_fs(24) + READ_FS
     expected += tlps(20, data) + tlps(24, data) + time_fs(40) + interrupt * time_fs(28)
-    latency = state[0].flow[0].latency
+    latency = state[0].ledger.flow[0].latency
     assert (latency.n, latency.lowest_fs) == (1, expected)
-    assert state[0].from_doorbell.lowest_fs == expected  # posting takes no time here
+    assert state[0].ledger.from_doorbell.lowest_fs == expected  # posting takes no time here
 
 
 def test_propagation_adds_six_flights():
@@ -72,7 +72,7 @@ def test_propagation_adds_six_flights():
     run(state, START_FS + 10_000 * NS, MANY)
     plain = one_frame(64)
     run(plain, START_FS + 10_000 * NS, MANY)
-    assert state[0].flow[0].latency.lowest_fs - plain[0].flow[0].latency.lowest_fs == 6 * 7 * NS
+    assert state[0].ledger.flow[0].latency.lowest_fs - plain[0].ledger.flow[0].latency.lowest_fs == 6 * 7 * NS
 
 
 def test_storing_what_is_read_takes_its_time():
@@ -80,7 +80,7 @@ def test_storing_what_is_read_takes_its_time():
     state, plain = one_frame(64, nic={"store_rate": "8Gbps"}), one_frame(64)
     for each in (state, plain):
         run(each, START_FS + 10_000 * NS, MANY)
-    assert state[0].flow[0].latency.lowest_fs - plain[0].flow[0].latency.lowest_fs == 76 * NS
+    assert state[0].ledger.flow[0].latency.lowest_fs - plain[0].ledger.flow[0].latency.lowest_fs == 76 * NS
 
 
 def test_entries_of_one_frame_stand_in_the_order_of_the_document():
@@ -105,11 +105,11 @@ def test_room_in_the_rx_buffer_is_free_when_the_payload_has_left():
     while nic.rx_buffer.level == 0:
         run(state, FOREVER, 1)
     left_fs = int(nic.up.busy_until_fs)
-    assert left_fs == nic.now_fs + time_fs(84)
+    assert left_fs == nic.clock.now_fs + time_fs(84)
     run(state, left_fs - 1, MANY)
     assert (nic.rx_buffer.level, nic.rx_dma_busy) == (60, 0)
     run(state, left_fs, MANY)
-    assert (nic.rx_buffer.level, nic.counters.delivered) == (0, 0)
+    assert (nic.rx_buffer.level, nic.ledger.counters.delivered) == (0, 0)
 
 
 def test_a_tag_is_free_when_its_data_are_stored():
@@ -135,7 +135,7 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
     def note(name, lane):
         def handler(nic, _now_fs, *_):
             order.append(name)
-            nic.events.next_at[lane] = FOREVER
+            nic.clock.next_at[lane] = FOREVER
             return engine.NO_READ
 
         monkeypatch.setattr(engine, name, handler)
@@ -147,7 +147,7 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
 
     def rare(nic, _now_fs):
         order.append("rare")
-        nic.events.next_at[layout.WIRE] = nic.events.rare_at = FOREVER
+        nic.clock.next_at[layout.WIRE] = nic.clock.rare_at = FOREVER
         return engine.NO_READ
 
     monkeypatch.setattr(engine, "handle_rare", rare)
@@ -158,10 +158,10 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
 def machine_at_one_instant():
     state = build_state(config_of(), seed=1)
     nic = state[0]
-    nic.has_started = 1
+    nic.clock.has_started = 1
     for lane in (layout.TIMERS, layout.DOWN_DONE, layout.UP_DONE, layout.WIRE, layout.COMPLETION_READY):
-        nic.events.next_at[lane] = 5
-    nic.events.rare_at = 5
+        nic.clock.next_at[lane] = 5
+    nic.clock.rare_at = 5
     return state
 
 
@@ -170,7 +170,7 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     state = one_frame(64)
     nic = state[0]
     run(state, START_FS - 1, MANY)
-    request(nic, int(nic.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 1, 0, 0)
+    request(nic, int(nic.clock.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 0).n_descriptors = 1
     nic.up.second.head = nic.up.second.tail  # as if it had been sent long ago
     tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & nic.up.second.mask].tag)
     nic.rx_queue[VF0].requested += 1
@@ -185,19 +185,19 @@ def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made
     """A Tx frame's last byte and an Rx write-back arrive at once: the Rx interrupt stands before the Tx write-back."""
     state = build_state(config_of(driver={"rx_interrupt_batch": 1}), seed=1)
     nic = state[0]
-    nic.has_started = 1
-    nic.template[0].reason = 14  # the frame is dropped by decision, so that it leaves nothing in P
+    nic.clock.has_started = 1
+    nic.traffic.template[0].reason = 14  # the frame is dropped by decision, so that it leaves nothing in P
     frame = nic.grants.ring[0]
     frame.reads_left, frame.queue, frame.n_bytes, nic.grants.tail, nic.tx_buffer.level = 1, VF0, 60, 1, 60
-    nic.template[0].longest_bytes, nic.template[0].policer, nic.template[0].flow = 1514, -1, -1
-    request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0, 0, 0)
+    nic.traffic.template[0].longest_bytes, nic.traffic.template[0].policer, nic.traffic.template[0].flow = 1514, -1, -1
+    request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0).frame = 0
     nic.up.second.head = nic.up.second.tail
     answer_read(nic, 0, int(nic.up.second.ring[0].tag))
     post_descriptors(nic, 0, layout.RX_WRITEBACK, VF1, 0, 1, 1)
     start_down(nic, 0)
     start_up(nic, 0)
     for lane in (layout.DOWN_DONE, layout.UP_DONE):
-        nic.events.next_at[lane] = 100 * NS
+        nic.clock.next_at[lane] = 100 * NS
     run(state, 100 * NS, 2)
     ring = nic.up.first.ring
     assert [int(ring[i].kind) for i in range(1, nic.up.first.tail)] == [layout.RX_INTERRUPT, layout.TX_WRITEBACK]
@@ -210,17 +210,20 @@ def test_reasons_to_stop():
     state = one_frame(64)
     nic = state[0]
     assert run(state, 5000 * NS, MANY) == layout.DONE
-    assert nic.now_fs == 5000 * NS
+    assert nic.clock.now_fs == 5000 * NS
     assert run(state, FOREVER - 1, 3) == layout.EVENTS_SPENT
-    nic.delivered_target = 1
+    nic.ledger.delivered_target = 1
     assert run(state, FOREVER - 1, MANY) == layout.FRAMES_REACHED
-    assert nic.counters.delivered == 1
-    nic.delivered_target = FOREVER
-    nic.source[0].next_at_fs = FOREVER
-    nic.events.heap_n, nic.events.next_at[layout.TIMERS] = 0, FOREVER  # no more frames
+    assert nic.ledger.counters.delivered == 1
+    nic.ledger.delivered_target = FOREVER
+    nic.traffic.source[0].next_at_fs = FOREVER
+    nic.clock.heap_n, nic.clock.next_at[layout.TIMERS] = 0, FOREVER  # no more frames
     assert run(state, FOREVER, MANY) == layout.IDLE
-    nic.overflow = 1
-    assert run(state, FOREVER, MANY) == layout.OVERFLOW
+    for part in (nic.clock, nic.ledger):
+        part.overflow = 1
+        assert run(state, FOREVER, MANY) == layout.OVERFLOW
+        part.overflow = 0
+    assert run(state, FOREVER, MANY) == layout.IDLE
 
 
 def test_a_machine_without_traffic_comes_to_rest():
@@ -262,14 +265,14 @@ def test_a_run_may_be_cut_anywhere(cut):
     else:
         for until_fs in [*range(333 * NS, end_fs, 333 * NS), end_fs]:
             assert run(parts, until_fs, MANY) == layout.DONE
-    assert whole[0].counters.delivered > 10
+    assert whole[0].ledger.counters.delivered > 10
     assert str(figures(parts, book)) == str(figures(whole, book))
 
 
 def test_time_stands_still_without_time():
     state, _ = loaded(**BUSY)
     run(state, 0, MANY)
-    before = int(state[0].counters.offered)
+    before = int(state[0].ledger.counters.offered)
     run(state, 0, MANY)
-    assert (state[0].now_fs, state[0].counters.offered) == (0, before)
-    assert machine().now_fs == 0
+    assert (state[0].clock.now_fs, state[0].ledger.counters.offered) == (0, before)
+    assert machine().clock.now_fs == 0

@@ -35,7 +35,7 @@ def show(nic, now_fs, function, n, n_descriptors=1):
     """Queue the taking of frames that have become visible."""
     queue = nic.rx_queue[function]
     for _ in range(n):
-        nic.finished[queue.first + (queue.visible & queue.mask)].n_descriptors = n_descriptors
+        nic.host.finished[queue.first + (queue.visible & queue.mask)].n_descriptors = n_descriptors
         queue.visible += 1
     add_task(nic, now_fs, nic.function[function].core, TAKE, function, n)
 
@@ -43,9 +43,9 @@ def show(nic, now_fs, function, n, n_descriptors=1):
 def work(nic, until_ns=10**9):
     """Let the cores work; return the doorbells as (ns, kind, queue, how many), in order."""
     found = []
-    while nic.events.next_at[layout.TIMERS] <= until_ns * NS:
-        now_fs = int(nic.events.next_at[layout.TIMERS])
-        kind, index = take_timer(nic.events)
+    while nic.clock.next_at[layout.TIMERS] <= until_ns * NS:
+        now_fs = int(nic.clock.next_at[layout.TIMERS])
+        kind, index = take_timer(nic.clock)
         assert kind == layout.CORE_TIMER
         before = len(doorbells(nic))
         chunk_done(nic, now_fs, index)
@@ -96,7 +96,7 @@ def test_frames_are_posted_one_after_the_other_and_told_together():
     queue = nic.tx_queue[VF0]
     found = []
     for _ in range(3):
-        journey = nic.journeys.slot[journey_of_post(nic, 70 * NS, queue, VF0, 70 * NS)]
+        journey = nic.ledger.journeys.slot[journey_of_post(nic, 70 * NS, queue, VF0, 70 * NS)]
         queue.picked += 1
         found.append((journey.posted_fs // NS, journey.rung_fs // NS))
     assert found == [(25, 65), (45, 65), (65, 65)]
@@ -147,7 +147,7 @@ def test_a_core_works_first_in_first_out():
     show(nic, 0, VF1, 3)
     post(nic, 0, PF, 1)
     assert work(nic) == [(40, TX, VF0, 2), (100, RX, VF1, 3), (120, TX, PF, 1)]
-    assert [int(each) // NS for each in nic.core[0].busy_fs] == [3 * FRAME_NS, 3 * FRAME_NS]
+    assert [int(each) // NS for each in nic.host.core[0].busy_fs] == [3 * FRAME_NS, 3 * FRAME_NS]
 
 
 def test_guests_share_cores_by_their_number():
@@ -183,10 +183,10 @@ def test_tasks_are_given_back():
     nic = guests(cores=1)
 
     def free_tasks():
-        found, number = [], int(nic.free_task)
+        found, number = [], int(nic.host.free_task)
         while number >= 0 and len(found) < 20:
             found.append(number)
-            number = int(nic.task[number].following)
+            number = int(nic.host.task[number].following)
         return set(found)
 
     before = free_tasks()
@@ -194,4 +194,4 @@ def test_tasks_are_given_back():
         post(nic, 0, function, 2)
     work(nic)
     assert free_tasks() == before
-    assert (nic.core[0].first_task, nic.core[0].last_task, nic.core[0].is_running) == (-1, -1, 0)
+    assert (nic.host.core[0].first_task, nic.host.core[0].last_task, nic.host.core[0].is_running) == (-1, -1, 0)

@@ -30,7 +30,7 @@ from tests.blocks.idle_machine import NS, PORT_VF0, PORT_VF1, UPLINK, VF0, VF1, 
 
 def open_places(nic):
     """Return the places that journeys hold: all that were ever used, less those that are free."""
-    pool = nic.journeys
+    pool = nic.ledger.journeys
     free = [int(place) for place in pool.free[: pool.n_free]]
     used = set(range(1, int(pool.n_used) + 1))
     assert len(set(free)) == len(free), "a place was freed twice"
@@ -49,11 +49,15 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
     for now_fs, (step, which) in enumerate(steps):
         if step in ("pick", "line"):
             queue = nic.tx_queue[VF0]
-            place = journey_of_post(nic, 0, queue, VF0, 0) if step == "pick" else journey_from_wire(nic, now_fs, 0, -1)
+            place = (
+                journey_of_post(nic, 0, queue, VF0, 0)
+                if step == "pick"
+                else journey_from_wire(nic.ledger, now_fs, 0, -1)
+            )
         elif not still_open:
             continue
         elif step == "copy":
-            place = journey_of_copy(nic, now_fs, still_open[which % len(still_open)])
+            place = journey_of_copy(nic.ledger, now_fs, still_open[which % len(still_open)])
         else:
             place = still_open.pop(which % len(still_open))
             (journey_lost if step == "lost" else journey_on_wire)(nic, now_fs, place)
@@ -65,25 +69,25 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
         still_open.append(place)
         most = max(most, len(still_open))
         assert open_places(nic) == set(still_open)
-    assert nic.journeys.n_used == most  # no more places than were ever needed at once
-    fold(nic)
-    assert nic.to_guest.n == nic.sender_wait.n == finished
-    assert nic.overflow == 0
+    assert nic.ledger.journeys.n_used == most  # no more places than were ever needed at once
+    fold(nic.ledger)
+    assert nic.ledger.to_guest.n == nic.ledger.sender_wait.n == finished
+    assert nic.ledger.overflow == 0
 
 
 def test_nothing_is_done_for_what_is_not_measured():
     nic = machine()
-    journey_lost(nic, 5, UNMEASURED)
-    assert (nic.journeys.n_free, nic.journeys.lost_fs) == (0, 0)
+    journey_lost(nic.ledger, 5, UNMEASURED)
+    assert (nic.ledger.journeys.n_free, nic.ledger.journeys.lost_fs) == (0, 0)
 
 
 def test_too_many_journeys_are_told():
     nic = machine()
-    nic.journeys.n_used = JOURNEY_CAP - 2
-    journey_from_wire(nic, 0, 0, -1)
-    assert nic.overflow == 0
-    journey_from_wire(nic, 0, 0, -1)
-    assert nic.overflow == 1
+    nic.ledger.journeys.n_used = JOURNEY_CAP - 2
+    journey_from_wire(nic.ledger, 0, 0, -1)
+    assert nic.ledger.overflow == 0
+    journey_from_wire(nic.ledger, 0, 0, -1)
+    assert nic.ledger.overflow == 1
 
 
 # ---- Stamps ----
@@ -92,13 +96,13 @@ def test_too_many_journeys_are_told():
 def stamped(nic, place, first, last):
     """Return the stamps of a journey from one to another, in their order."""
     names = STAMPS[STAMPS.index(first) : STAMPS.index(last) + 1]
-    return [int(nic.journeys.slot[place][name]) for name in names]
+    return [int(nic.ledger.journeys.slot[place][name]) for name in names]
 
 
 def in_ring(nic, number, *names):
     """Return stamps of a frame of VF1's Rx ring."""
     queue = nic.rx_queue[VF1]
-    slot = nic.finished[queue.first + (number & queue.mask)]
+    slot = nic.host.finished[queue.first + (number & queue.mask)]
     return [int(slot[name]) for name in names]
 
 
@@ -109,7 +113,7 @@ def test_stamps_of_a_post_move_over_at_the_pick():
     pick(nic, 1)
     nic.reads.left_bytes = 0
     queue = nic.tx_queue[VF0]
-    post = nic.post[queue.first + 1]
+    post = nic.host.post[queue.first + 1]
     post.n_bytes, post.template, post.index, post.offered_fs = 60, 5, 7, 11
     queue.reserved = 2
     posted(nic, 20, VF0, 1, 19 - NS)
@@ -123,15 +127,15 @@ def test_stamps_of_a_post_move_over_at_the_pick():
     assert nic.grants.tail == 1
     nic.tx_buffer.level = 0
     pick(nic, 90)
-    journey = nic.journeys.slot[nic.grants.ring[1].journey]
+    journey = nic.ledger.journeys.slot[nic.grants.ring[1].journey]
     assert stamped(nic, nic.grants.ring[1].journey, "offered_fs", "picked_fs") == [11, 19, 20, 31, 40, 50, 70, 90]
     assert (journey.template, journey.index, journey.tx_queue, journey.number) == (5, 7, VF0, 1)
 
 
 def test_what_comes_from_the_wire_took_no_time_before():
     nic = machine()
-    place = journey_from_wire(nic, 70, 3, 9)
-    journey = nic.journeys.slot[place]
+    place = journey_from_wire(nic.ledger, 70, 3, 9)
+    journey = nic.ledger.journeys.slot[place]
     assert set(stamped(nic, place, "offered_fs", "payload_in_fs")) == {70}
     assert (journey.template, journey.index, journey.tx_queue) == (3, 9, FROM_WIRE)
 
@@ -139,9 +143,9 @@ def test_what_comes_from_the_wire_took_no_time_before():
 def switched(nic, n_copies, n_mirrored=0, reason=0):
     """Let the switch have a frame of VF0 with these copies: to the wire, to VF0, to VF1, in this order."""
     for number, port in enumerate((UPLINK, PORT_VF0, PORT_VF1)):
-        kind = nic.copy_kind[number]
+        kind = nic.traffic.copy_kind[number]
         kind.port, kind.function, kind.flow, kind.is_mirrored = port, max(0, port - 1), number, number >= n_copies
-    template = nic.template[0]
+    template = nic.traffic.template[0]
     template.function, template.first_copy, template.n_copies, template.n_mirrored = VF0, 0, n_copies, n_mirrored
     template.longest_bytes, template.policer, template.flow, template.reason = 1514, -1, -1, reason
     cache_frames(nic, VF0, [60])
@@ -169,7 +173,7 @@ def test_each_copy_of_a_group_has_a_journey_of_its_own_with_the_stamps_of_its_fr
     assert {tuple(stamped(nic, place, "offered_fs", "switched_fs")) for place in places} == {
         (0, 0, 0, 0, 0, 0, 1, 1, 2, 2)
     }
-    assert [int(nic.journeys.slot[place].copy_kind) for place in places] == [0, 1, 2]
+    assert [int(nic.ledger.journeys.slot[place].copy_kind) for place in places] == [0, 1, 2]
     assert open_places(nic) == set(places)
 
 
@@ -188,25 +192,25 @@ def test_a_dropped_frame_closes_its_journey(n_mirrored):
     nic = machine()
     switched(nic, 0, n_mirrored, DropReason.NO_DESTINATION.value)
     assert open_places(nic) == set()
-    assert nic.journeys.lost_fs == 2
+    assert nic.ledger.journeys.lost_fs == 2
 
 
 def test_copies_of_a_frame_whose_first_was_lost_keep_its_stamps():
     """From the wire, copies that find no room close their journeys at once; the next has the place, and the stamps."""
     nic = machine(nic={"rx_buffer": "64B"})
     switched(nic, 3)  # sets the kinds of copies
-    template = nic.template[0]
+    template = nic.traffic.template[0]
     template.first_copy, template.n_copies = 1, 2
     frame = nic.mac.line.ring[0]
     frame.template, frame.n_bytes, frame.is_wire, frame.index = 0, 60, 1, -1
-    frame.journey = journey_from_wire(nic, 5, 0, -1)
+    frame.journey = journey_from_wire(nic.ledger, 5, 0, -1)
     before = open_places(nic) - {int(frame.journey)}
-    nic.copy_kind[1].delta_bytes = 10  # it would just fit without
+    nic.traffic.copy_kind[1].delta_bytes = 10  # it would just fit without
     switch_frame(nic, 7, frame)
     (place,) = open_places(nic) - before
     assert stamped(nic, place, "offered_fs", "sent_fs") == [5] * 9 + [7, 7]
     assert nic.rx_fifo.ring[0].entered_fs == 7  # where it stands until its write starts
-    assert nic.journeys.lost_fs == 2
+    assert nic.ledger.journeys.lost_fs == 2
 
 
 # ---- From the Rx buffer to the guest ----
@@ -216,10 +220,10 @@ def received_by_vf1(nic, now_fs, n_bytes=60):
     fifo = nic.rx_fifo
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.n_bytes, copy.queue, copy.group, copy.copy_kind = n_bytes, VF1, -1, 0
-    copy.journey = journey_from_wire(nic, now_fs, 0, -1)
+    copy.journey = journey_from_wire(nic.ledger, now_fs, 0, -1)
     copy.entered_fs = now_fs
     for name in ("switched_fs", "sent_fs"):
-        nic.journeys.slot[copy.journey][name] = now_fs
+        nic.ledger.journeys.slot[copy.journey][name] = now_fs
     fifo.tail += 1
     serve_rx_buffer(nic, now_fs)
     return int(copy.journey)
@@ -252,15 +256,15 @@ def test_a_frame_behind_one_that_is_dropped_has_waited_for_the_engine_alone():
     nic.rx_fifo.ring[1].queue = VF0
     queue.known = queue.requested = 0
     serve_rx_buffer(nic, 40)
-    slot = nic.finished[nic.rx_queue[VF0].first]
+    slot = nic.host.finished[nic.rx_queue[VF0].first]
     assert (slot.buffered_fs, slot.seen_fs, slot.started_fs) == (15, 40, 40)
 
 
 def test_a_finished_journey_is_counted_part_by_part_and_logged():
     """Two frames, told by one write-back, which entered P before the second's payload had landed, and an interrupt."""
     nic = machine(driver={"frame_time": "10ns", "rx_interrupt_batch": 2})
-    nic.copy_kind[0].function, nic.copy_kind[0].flow = VF1, 0
-    nic.journey_log.enabled = 1
+    nic.traffic.copy_kind[0].function, nic.traffic.copy_kind[0].flow = VF1, 0
+    nic.ledger.journey_log.enabled = 1
     nic.rx_queue[VF1].cached = 2
     for at_ns in (100, 200):
         received_by_vf1(nic, at_ns * NS)
@@ -269,29 +273,29 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     payload_landed(nic, 500 * NS, VF1)
     rx_written_back(nic, 600 * NS, VF1, 2, 400 * NS)
     show(nic, 800 * NS, VF1, 2, 700 * NS)
-    core = nic.core[nic.function[VF1].core]
+    core = nic.host.core[nic.function[VF1].core]
     assert core.chunk == 1  # its batch of descriptors to post again
     chunk_done(nic, 810 * NS, VF1)
     chunk_done(nic, 820 * NS, VF1)
     assert open_places(nic) == set()
     names = STAMPS[STAMPS.index("written_fs") :]
-    found = [[int(nic.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
+    found = [[int(nic.ledger.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
-    fold(nic)
-    assert [nic.part_sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [500, 100, 300, 200, 200, 30]
-    sampled = nic.sampled_parts[bucket(710 * NS)]
+    fold(nic.ledger)
+    assert [nic.ledger.part_sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [500, 100, 300, 200, 200, 30]
+    sampled = nic.ledger.sampled_parts[bucket(710 * NS)]
     assert sampled.n == 1
     assert [sampled.sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [200, 100, 200, 100, 100, 10]
-    assert (nic.to_guest.n, nic.to_guest.sum_fs) == (2, (710 + 620) * NS)
-    counts = nic.latency_counts[bucket(620 * NS)]
+    assert (nic.ledger.to_guest.n, nic.ledger.to_guest.sum_fs) == (2, (710 + 620) * NS)
+    counts = nic.ledger.latency_counts[bucket(620 * NS)]
     assert (counts.n_to_guest, counts.to_guest_fs) == (1, 620 * NS)
 
 
 def test_a_journey_log_that_fills_stops_the_run_in_time():
     """Far enough before its end that the work of an interrupt for a whole ring still fits; what does not is told."""
     nic = machine()
-    nic.journey_log.enabled = 1
+    nic.ledger.journey_log.enabled = 1
     for n, is_stopping, overflow in ((65_537, 0, 0), (65_535, layout.LOG_FULL, 0), (0, layout.LOG_FULL, 1)):
-        nic.journey_log.n = JOURNEY_LOG_CAP - n
-        journey_on_wire(nic, 5, journey_from_wire(nic, 0, 0, -1))
-        assert (nic.is_stopping, nic.overflow) == (is_stopping, overflow)
+        nic.ledger.journey_log.n = JOURNEY_LOG_CAP - n
+        journey_on_wire(nic.ledger, 5, journey_from_wire(nic.ledger, 0, 0, -1))
+        assert (nic.ledger.is_stopping, nic.ledger.overflow) == (is_stopping, overflow)

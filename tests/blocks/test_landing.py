@@ -22,9 +22,9 @@ from tests.blocks.idle_machine import NS, machine
 
 def take_returns(nic):
     found = []
-    while nic.events.next_at[layout.CREDIT] < layout.NEVER:
-        at_fs = int(nic.events.next_at[layout.CREDIT])
-        found.append((at_fs, take_first(nic.events, layout.CREDIT)))
+    while nic.clock.next_at[layout.CREDIT] < layout.NEVER:
+        at_fs = int(nic.clock.next_at[layout.CREDIT])
+        found.append((at_fs, take_first(nic.clock, layout.CREDIT)))
     return found
 
 
@@ -67,23 +67,23 @@ def test_a_tlp_in_flight_keeps_what_it_was():
     post_descriptors(nic, 0, layout.RX_WRITEBACK, 7, 0, 2, 2)
     start_up(nic, 0)
     entry = on_wire(nic.up)
-    fly(nic, layout.UP_ARRIVAL, entry, nic.up_arrivals, 123)
+    fly(nic.clock, layout.UP_ARRIVAL, entry, nic.up_arrivals, 123)
     entry.kind = entry.queue = entry.n = 0
-    assert nic.events.next_at[layout.UP_ARRIVAL] == 123
-    flying = nic.up_arrivals.ring[take_first(nic.events, layout.UP_ARRIVAL)]
+    assert nic.clock.next_at[layout.UP_ARRIVAL] == 123
+    flying = nic.up_arrivals.ring[take_first(nic.clock, layout.UP_ARRIVAL)]
     assert (flying.kind, flying.queue, flying.n, flying.is_last) == (layout.RX_WRITEBACK, 7, 2, 1)
 
 
 def going_up(nic):
     post_descriptors(nic, 0, layout.RX_WRITEBACK, 7, 0, 2, 2)
     start_up(nic, 0)
-    return int(nic.events.next_at[layout.UP_DONE])
+    return int(nic.clock.next_at[layout.UP_DONE])
 
 
 def going_down(nic):
     ring_doorbell(nic, 0, layout.TX_DOORBELL, 3, 1)
     start_down(nic, 0)
-    return int(nic.events.next_at[layout.DOWN_DONE])
+    return int(nic.clock.next_at[layout.DOWN_DONE])
 
 
 WAYS = {
@@ -109,8 +109,8 @@ def test_a_tlp_that_has_left_frees_the_link_and_lands_after_its_flight(way, flig
     assert nic[link].is_busy
     assert bool(has_landed(nic, end_fs)) == (flight_ns == 0)
     assert not nic[link].is_busy
-    assert nic.events.next_at[done] == layout.NEVER
-    assert nic.events.next_at[arrival] == (layout.NEVER if flight_ns == 0 else end_fs + flight_ns * NS)
+    assert nic.clock.next_at[done] == layout.NEVER
+    assert nic.clock.next_at[arrival] == (layout.NEVER if flight_ns == 0 else end_fs + flight_ns * NS)
 
 
 LANDINGS = [

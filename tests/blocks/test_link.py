@@ -104,7 +104,7 @@ def test_a_busy_or_empty_link_cannot_start():
     assert could_start(nic.up)
     start_up(nic, 5)
     assert not could_start(nic.up)
-    assert nic.events.next_at[layout.UP_DONE] == nic.up.busy_until_fs == 5 + time_fs(24 + 64)
+    assert nic.clock.next_at[layout.UP_DONE] == nic.up.busy_until_fs == 5 + time_fs(24 + 64)
 
 
 # ---- Down: doorbells and completions ----
@@ -123,7 +123,7 @@ def test_an_answer_that_is_not_ready_wakes_the_idle_link_and_lets_doorbells_by()
     answer(nic, 450 * NS)
     start_down(nic, 0)
     assert nic.down.is_busy == 0
-    assert nic.events.next_at[layout.COMPLETION_READY] == 450 * NS
+    assert nic.clock.next_at[layout.COMPLETION_READY] == 450 * NS
     ring_doorbell(nic, 7)
     start_down(nic, 7)
     assert on_wire(nic.down).kind == DOORBELL
@@ -213,7 +213,7 @@ def test_the_wait_for_credits_is_a_stall():
     start_up(nic, 100)
     credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
     start_up(nic, 130)
-    assert nic.stall_posted_credits.total_fs == 30
+    assert nic.ledger.stalls.posted_credits.total_fs == 30
 
 
 def test_a_write_short_of_credits_counts_though_reads_go():
@@ -230,7 +230,7 @@ def test_a_write_short_of_credits_counts_though_reads_go():
     nic.up.is_busy = 0
     start_up(nic, 150)
     assert on_wire(nic.up).kind == WRITE
-    assert (nic.stall_posted_credits.total_fs, nic.stall_non_posted_credits.total_fs) == (50, 0)
+    assert (nic.ledger.stalls.posted_credits.total_fs, nic.ledger.stalls.non_posted_credits.total_fs) == (50, 0)
 
 
 def test_a_read_short_of_credits_counts_though_writes_go():
@@ -246,7 +246,7 @@ def test_a_read_short_of_credits_counts_though_writes_go():
         start_up(nic, now_fs)
         assert on_wire(nic.up).kind == expected
         nic.up.is_busy = 0
-    assert (nic.stall_posted_credits.total_fs, nic.stall_non_posted_credits.total_fs) == (0, 60)
+    assert (nic.ledger.stalls.posted_credits.total_fs, nic.ledger.stalls.non_posted_credits.total_fs) == (0, 60)
 
 
 def test_a_completion_short_of_credits_counts_though_doorbells_go():
@@ -258,7 +258,7 @@ def test_a_completion_short_of_credits_counts_though_doorbells_go():
     nic.down.is_busy = 0
     credits_returned(nic, layout.COMPLETION_CREDIT << 32 | 64)
     start_down(nic, 40)
-    assert nic.stall_completion_credits.total_fs == 31
+    assert nic.ledger.stalls.completion_credits.total_fs == 31
 
 
 # ---- DLLPs ----
@@ -269,14 +269,14 @@ def test_each_so_many_received_tlps_owe_a_pair_of_dllps(model, period):
     """16 B in the opposite direction, directly before its next TLP, rounded down by themselves."""
     nic = machine(pcie={"dllp_model": model})
     for _ in range(2 * period - 1):
-        received(nic, nic.up, nic.down)
+        received(nic.pcie, nic.up, nic.down)
     ring_doorbell(nic)
     start_down(nic, 0)
     pairs = (2 * period - 1) // period
     assert nic.down.dllps == pairs
     assert nic.down.busy_until_fs == pairs * time_fs(16) + time_fs(28)
     assert nic.down.busy_fs == nic.down.busy_until_fs
-    received(nic, nic.up, nic.down)
+    received(nic.pcie, nic.up, nic.down)
     nic.down.is_busy = 0
     ring_doorbell(nic)
     start_down(nic, 1000 * NS)
@@ -285,7 +285,7 @@ def test_each_so_many_received_tlps_owe_a_pair_of_dllps(model, period):
 
 def test_dllps_never_wake_an_idle_link():
     nic = machine(pcie={"dllp_model": "tlp1"})
-    received(nic, nic.up, nic.down)
+    received(nic.pcie, nic.up, nic.down)
     assert not could_start(nic.down)
     assert not could_start(nic.up)
 
@@ -294,7 +294,7 @@ def test_dllps_never_wake_an_idle_link():
 def test_other_models_owe_none(model):
     nic = machine(pcie={"dllp_model": model})
     for _ in range(9):
-        received(nic, nic.up, nic.down)
+        received(nic.pcie, nic.up, nic.down)
     ring_doorbell(nic)
     start_down(nic, 0)
     assert nic.down.dllps == 0

@@ -18,15 +18,15 @@ def watched_adapter(**blocks):
     """
     nic = adapter(**blocks)
     for number, port in enumerate((PORT_VF1, PORT_PF, PORT_PF, PORT_VF1, PORT_PF, PORT_VF1), 5):
-        kind = nic.copy_kind[number]
+        kind = nic.traffic.copy_kind[number]
         kind.port, kind.function, kind.flow, kind.is_mirrored = port, port - 1, -1, 1
-    nic.copy_kind[5].flow, nic.copy_kind[5].is_mirrored = 5, 0
+    nic.traffic.copy_kind[5].flow, nic.traffic.copy_kind[5].is_mirrored = 5, 0
     for number, first, n_copies, n_mirrored, n_refused in ((WATCHED, 5, 1, 1, 2), (DENIED, 9, 0, 2, 0)):
-        template = nic.template[number]
+        template = nic.traffic.template[number]
         template.function, template.first_copy, template.n_copies = VF0, first, n_copies
         template.n_mirrored, template.n_mirrored_refused = n_mirrored, n_refused
         template.longest_bytes, template.policer, template.flow = 1514, -1, 5
-    nic.template[DENIED].reason = NO_DESTINATION
+    nic.traffic.template[DENIED].reason = NO_DESTINATION
     return nic
 
 
@@ -34,8 +34,8 @@ def test_mirrored_copies_come_behind_the_others_and_are_counted_apart():
     nic = watched_adapter()
     switched(nic, WATCHED, 100)
     assert kinds(nic.loopback) == [5, 6]
-    assert (nic.counters.copies_made, nic.counters.mirrored_made) == (1, 1)
-    assert nic.flow[5].offered == 0  # it is counted where the frame is offered
+    assert (nic.ledger.counters.copies_made, nic.ledger.counters.mirrored_made) == (1, 1)
+    assert nic.ledger.flow[5].offered == 0  # it is counted where the frame is offered
     move_local_copies(nic, 0)
     assert (nic.rx_buffer.level, nic.tx_buffer.level) == (200, 0)
 
@@ -55,7 +55,11 @@ def test_a_dropped_frame_stays_until_its_last_mirrored_copy_has_moved():
     nic = watched_adapter(nic={"rx_buffer": "150B"})
     nic.rx_dma_busy = 1
     switched(nic, DENIED, 100)
-    assert (nic.counters.dropped, nic.counters.copies_made, nic.counters.mirrored_made) == (1, 0, 2)
+    assert (nic.ledger.counters.dropped, nic.ledger.counters.copies_made, nic.ledger.counters.mirrored_made) == (
+        1,
+        0,
+        2,
+    )
     move_local_copies(nic, 0)
     assert nic.tx_buffer.level == 100
     nic.rx_buffer.level = 0
@@ -65,27 +69,27 @@ def test_a_dropped_frame_stays_until_its_last_mirrored_copy_has_moved():
 
 def test_a_refused_frame_has_the_mirrored_copies_of_a_dropped_one():
     nic = watched_adapter(switch={"acl": [{"action": "police", "rate": "1Gbps", "burst": "100B"}]})
-    bucket = nic.policer[0]
+    bucket = nic.traffic.policer[0]
     bucket.rate_num, bucket.rate_den, bucket.burst, bucket.tokens = 1, 8 * 10**6, 100, 100
-    nic.template[WATCHED].policer = 0
+    nic.traffic.template[WATCHED].policer = 0
     switched(nic, WATCHED, 96)
     switched(nic, WATCHED, 96)
     assert kinds(nic.loopback) == [5, 6, 7, 8]
-    assert (nic.counters.drops[LIMITED], nic.counters.mirrored_made) == (1, 3)
+    assert (nic.ledger.counters.drops[LIMITED], nic.ledger.counters.mirrored_made) == (1, 3)
 
 
 def test_a_frame_that_is_too_long_is_not_mirrored():
     nic = watched_adapter()
     switched(nic, WATCHED, 1515)
     switched(nic, DENIED, 1515)
-    assert (kinds(nic.loopback), nic.counters.mirrored_made, nic.tx_buffer.level) == ([], 0, 0)
-    assert nic.counters.drops[OVERSIZE] == 2
+    assert (kinds(nic.loopback), nic.ledger.counters.mirrored_made, nic.tx_buffer.level) == ([], 0, 0)
+    assert nic.ledger.counters.drops[OVERSIZE] == 2
 
 
 def test_a_mirrored_copy_from_the_wire_is_lost_where_the_rx_buffer_is_full():
     nic = watched_adapter(nic={"rx_buffer": "150B"})
     nic.rx_dma_busy = 1
     from_line(nic, 100, template=WATCHED)
-    counters = nic.counters
+    counters = nic.ledger.counters
     assert (counters.copies_made, counters.copies_dropped, counters.dropped, counters.drops[FULL]) == (1, 0, 0, 0)
     assert (counters.mirrored_made, counters.mirrored_dropped, counters.mirrored_drops[FULL]) == (1, 1, 1)

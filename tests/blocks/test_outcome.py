@@ -19,17 +19,17 @@ FLOW = 3
 
 def adapter():
     nic = machine()
-    nic.copy_kind[0].function, nic.copy_kind[0].flow = VF1, FLOW
-    nic.flow[FLOW].histogram = layout.FIRST_FLOW_HISTOGRAM
+    nic.traffic.copy_kind[0].function, nic.traffic.copy_kind[0].flow = VF1, FLOW
+    nic.ledger.flow[FLOW].histogram = layout.FIRST_FLOW_HISTOGRAM
     return nic
 
 
 def a_copy(nic, group=-1, n_bytes=60):
     """Return a copy as both the guest's ring and the FIFOs hold it."""
-    copy = nic.finished[0]
+    copy = nic.host.finished[0]
     copy.copy_kind, copy.group, copy.n_bytes = 0, group, n_bytes
-    copy.journey = begin_journey(nic)
-    journey = nic.journeys.slot[copy.journey]
+    copy.journey = begin_journey(nic.ledger)
+    journey = nic.ledger.journeys.slot[copy.journey]
     journey.posted_fs, journey.rung_fs, journey.index, journey.template = 100 * NS, 300 * NS, 7, 5
     return copy
 
@@ -45,7 +45,7 @@ def settle(nic, fate, group=-1):
 
 
 def frames(nic):
-    return int(nic.counters.delivered), int(nic.counters.dropped)
+    return int(nic.ledger.counters.delivered), int(nic.ledger.counters.dropped)
 
 
 @pytest.mark.parametrize(("fate", "expected"), [("guest", (1, 0)), ("wire", (1, 0)), ("drop", (0, 1))])
@@ -67,11 +67,11 @@ def test_a_frame_is_delivered_with_its_first_copy_and_dropped_with_its_last(fate
         is_delivered = any(each != "drop" for each in fates[:i])
         assert frames(nic) == (int(is_delivered), int(not is_delivered and i == len(fates)))
     n_lost = fates.count("drop")
-    counters = nic.counters
+    counters = nic.ledger.counters
     assert (counters.copies_delivered, counters.copies_dropped) == (len(fates) - n_lost, n_lost)
     assert (counters.vm_copies, counters.delivered_to_wire) == (fates.count("guest"), fates.count("wire"))
     assert counters.drops[RX_BUFFER_FULL] == counters.function_drops[VF1, RX_BUFFER_FULL] == n_lost
-    assert (nic.flow[FLOW].delivered, nic.flow[FLOW].dropped) == (len(fates) - n_lost, n_lost)
+    assert (nic.ledger.flow[FLOW].delivered, nic.ledger.flow[FLOW].dropped) == (len(fates) - n_lost, n_lost)
     assert nic.groups.n_free == before  # the account is closed
 
 
@@ -80,7 +80,7 @@ def test_a_frame_is_delivered_with_its_first_copy_and_dropped_with_its_last(fate
 def test_mirrored_copies_decide_nothing(fates):
     """The frame is delivered with its one copy that arrives, whenever those come; the account stays open for all."""
     nic = adapter()
-    nic.copy_kind[1].function, nic.copy_kind[1].flow, nic.copy_kind[1].is_mirrored = VF1, -1, 1
+    nic.traffic.copy_kind[1].function, nic.traffic.copy_kind[1].flow, nic.traffic.copy_kind[1].is_mirrored = VF1, -1, 1
     before = int(nic.groups.n_free)
     group = new_group(nic, 3, 3)
     for i, fate in enumerate(fates, 1):
@@ -95,11 +95,11 @@ def test_mirrored_copies_decide_nothing(fates):
         else:
             settle(nic, fate, group)
         assert frames(nic) == (int("guest" in fates[:i]), 0)
-    counters = nic.counters
+    counters = nic.ledger.counters
     assert (counters.copies_delivered, counters.copies_dropped, counters.drops[RX_BUFFER_FULL]) == (1, 2, 2)
     assert (counters.mirrored, counters.mirrored_dropped, counters.mirrored_drops[RX_BUFFER_FULL]) == (2, 1, 1)
     assert counters.function_mirrored[VF1] == 2
-    assert (counters.vm_copies, nic.flow[FLOW].latency.n, nic.from_doorbell.n) == (1, 1, 1)
+    assert (counters.vm_copies, nic.ledger.flow[FLOW].latency.n, nic.ledger.from_doorbell.n) == (1, 1, 1)
     assert nic.groups.n_free == before
 
 
@@ -129,7 +129,7 @@ def test_too_many_open_accounts_are_told():
     nic = adapter()
     nic.groups.n_free = 0
     new_group(nic, 2, 0)
-    assert nic.overflow == 1
+    assert nic.clock.overflow == 1
 
 
 @pytest.mark.parametrize("deliver", [delivered_to_guest, delivered_to_wire])
@@ -137,59 +137,59 @@ def test_a_delivery_is_measured(deliver):
     """Posted at 100 ns, told at 300, delivered at 1000; 60 B are a frame of 64 B with its FCS."""
     nic = adapter()
     deliver(nic, 1000 * NS, a_copy(nic))
-    latency, from_doorbell = nic.flow[FLOW].latency, nic.from_doorbell
+    latency, from_doorbell = nic.ledger.flow[FLOW].latency, nic.ledger.from_doorbell
     assert (latency.n, latency.lowest_fs, latency.highest_fs, latency.sum_fs) == (1, 900 * NS, 900 * NS, 900.0 * NS)
     assert (from_doorbell.n, from_doorbell.lowest_fs) == (1, 700 * NS)
-    assert nic.histogram[layout.FIRST_FLOW_HISTOGRAM, bucket(900 * NS)] == 1
-    assert nic.latency_counts[bucket(700 * NS)].n_from_doorbell == 1
-    assert nic.flow[FLOW].n_bytes == 64
-    assert nic.counters.delivered_bytes == (64 if deliver is delivered_to_guest else 0)
+    assert nic.ledger.histogram[layout.FIRST_FLOW_HISTOGRAM, bucket(900 * NS)] == 1
+    assert nic.ledger.latency_counts[bucket(700 * NS)].n_from_doorbell == 1
+    assert nic.ledger.flow[FLOW].n_bytes == 64
+    assert nic.ledger.counters.delivered_bytes == (64 if deliver is delivered_to_guest else 0)
 
 
 def test_the_log_holds_deliveries_where_it_is_on():
     nic = adapter()
     settle(nic, "guest")
-    assert nic.log.n == 0
-    nic.log.enabled = 1
+    assert nic.ledger.log.n == 0
+    nic.ledger.log.enabled = 1
     settle(nic, "guest")
     settle(nic, "drop")
     settle(nic, "wire")
-    assert nic.log.n == 2
-    entry = nic.log.entry[0]
+    assert nic.ledger.log.n == 2
+    entry = nic.ledger.log.entry[0]
     assert (entry.at_fs, entry.index, entry.template, entry.copy_kind, entry.n_bytes) == (1000 * NS, 7, 5, 0, 60)
 
 
 def test_a_log_that_fills_stops_the_run_in_time():
     """Far enough before its end that an interrupt for a whole ring, 65535 frames, still fits; what does not is told."""
     nic = adapter()
-    nic.log.enabled = 1
-    nic.log.n = layout.LOG_CAP - 65_537
+    nic.ledger.log.enabled = 1
+    nic.ledger.log.n = layout.LOG_CAP - 65_537
     settle(nic, "guest")
-    assert nic.is_stopping == 0
-    nic.log.n = layout.LOG_CAP - 65_535
+    assert nic.ledger.is_stopping == 0
+    nic.ledger.log.n = layout.LOG_CAP - 65_535
     settle(nic, "guest")
-    assert nic.is_stopping == layout.LOG_FULL
-    assert nic.overflow == 0
-    nic.log.n = layout.LOG_CAP
+    assert nic.ledger.is_stopping == layout.LOG_FULL
+    assert nic.ledger.overflow == 0
+    nic.ledger.log.n = layout.LOG_CAP
     settle(nic, "guest")
-    assert nic.overflow == 1
+    assert nic.ledger.overflow == 1
 
 
 @pytest.mark.parametrize(("delivered", "flow_delivered"), [(3, layout.NEVER), (layout.NEVER, 3)])
 def test_a_run_stops_with_the_frame_it_was_to_deliver(delivered, flow_delivered):
     nic = adapter()
-    nic.delivered_target = delivered
-    nic.flow[FLOW].stop_at = flow_delivered
+    nic.ledger.delivered_target = delivered
+    nic.ledger.flow[FLOW].stop_at = flow_delivered
     for _ in range(2):
         settle(nic, "guest")
     settle(nic, "drop")
-    assert nic.is_stopping == 0
+    assert nic.ledger.is_stopping == 0
     settle(nic, "wire")
-    assert nic.is_stopping == layout.FRAMES_REACHED
+    assert nic.ledger.is_stopping == layout.FRAMES_REACHED
 
 
 def test_function_numbers_are_those_of_the_receiver():
     nic = adapter()
     settle(nic, "drop")
-    assert nic.counters.function_drops[VF0].sum() == 0
-    assert nic.counters.function_drops[VF1].sum() == 1
+    assert nic.ledger.counters.function_drops[VF0].sum() == 0
+    assert nic.ledger.counters.function_drops[VF1].sum() == 1

@@ -48,16 +48,16 @@ def test_with_two_tags_two_reads_go_and_the_rest_waits_its_turn():
     release_tag(nic, 30, int(waiting(nic.up.second)[1].tag))
     issue(nic, 30)
     assert read_requests(nic)[-1][:3] == (PAYLOAD, VF0, 490)
-    assert nic.stall_tags.total_fs == 30  # the 490 B waited from 0 on
+    assert nic.ledger.stalls.tags.total_fs == 30  # the 490 B waited from 0 on
     # The Tx descriptor took the first tag at once; the second came back at 30 and went at once too.
-    assert (nic.stall_no_free_tag.total_fs, nic.stall_no_free_tag.since_fs) == (30, 30)
+    assert (nic.ledger.stalls.no_free_tag.total_fs, nic.ledger.stalls.no_free_tag.since_fs) == (30, 30)
 
 
 def test_a_time_without_a_free_tag_counts_where_nobody_waits():
     nic = machine(pcie={"tags": 1})
-    request(nic, 100, PAYLOAD, VF0, 64, 0, 0, 0)
+    request(nic, 100, PAYLOAD, VF0, 64, 0)
     release_tag(nic, 160, int(waiting(nic.up.second)[0].tag))
-    assert (nic.stall_no_free_tag.total_fs, nic.stall_tags.total_fs) == (60, 0)
+    assert (nic.ledger.stalls.no_free_tag.total_fs, nic.ledger.stalls.tags.total_fs) == (60, 0)
 
 
 def test_what_stores_data_is_busy_for_their_time():
@@ -102,11 +102,11 @@ def test_the_next_frame_is_cut_only_when_the_one_before_has_all_its_tags():
 def test_a_tag_is_held_from_request_to_release():
     nic = machine(pcie={"tags": 3})
     for now_fs in (10, 20):
-        request(nic, now_fs, TX, VF0, 16, 1, 0, 0)
+        request(nic, now_fs, TX, VF0, 16, 0)
     first, second = (int(each.tag) for each in waiting(nic.up.second))
     release_tag(nic, 100, second)
     assert (nic.tags.held_fs, nic.tags.n_free, nic.tags.fewest_free) == (80, 2, 1)
-    request(nic, 110, TX, VF0, 16, 1, 0, 0)
+    request(nic, 110, TX, VF0, 16, 0)
     release_tag(nic, 200, first)
     assert nic.tags.held_fs == 80 + 190
 
@@ -114,7 +114,7 @@ def test_a_tag_is_held_from_request_to_release():
 def test_tags_in_use_are_all_different():
     nic = machine(pcie={"tags": 256})
     for _ in range(256):
-        request(nic, 0, TX, VF0, 16, 1, 0, 0)
+        request(nic, 0, TX, VF0, 16, 0)
     assert sorted(int(each.tag) for each in waiting(nic.up.second)) == list(range(256))
 
 
@@ -123,7 +123,7 @@ def test_tags_in_use_are_all_different():
 
 def test_the_host_answers_after_its_latency():
     nic = machine(host={"read_latency": "123ns"})
-    request(nic, 0, PAYLOAD, VF0, 600, 0, 0x100, 3)
+    request(nic, 0, PAYLOAD, VF0, 600, 0x100)
     host_reads(nic, 1000 * NS, int(waiting(nic.up.second)[0].tag))
     (answer,) = waiting(nic.down.second)
     assert (answer.at_fs, answer.kind, answer.left_bytes, answer.address) == (
@@ -166,7 +166,7 @@ def test_jitter_adds_to_the_latency_of_each_read_by_itself(kind):
     settings_of = {"uniform": {"range": "500ns"}, "histogram": {"bins": [["0ns", 1], ["250ns", 1], ["500ns", 1]]}}
     nic = machine(host={"read_latency": "100ns", "jitter": {"kind": kind, **settings_of[kind]}})
     for _ in range(30):
-        request(nic, 0, PAYLOAD, VF0, 64, 0, 0, 0)
+        request(nic, 0, PAYLOAD, VF0, 64, 0)
     for each in waiting(nic.up.second):
         host_reads(nic, 0, int(each.tag))
     ready = [int(each.at_fs) for each in waiting(nic.down.second)]

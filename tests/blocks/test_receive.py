@@ -30,7 +30,7 @@ def buffer(nic, n_bytes, queue=VF0):
     fifo = nic.rx_fifo
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.n_bytes, copy.queue, copy.group = n_bytes, queue, -1
-    nic.copy_kind[0].function, nic.copy_kind[0].flow = VF0, 0
+    nic.traffic.copy_kind[0].function, nic.traffic.copy_kind[0].flow = VF0, 0
     fifo.tail += 1
     nic.rx_buffer.level += n_bytes
 
@@ -49,8 +49,8 @@ def rx_fetches(nic):
 
 
 def expire(nic):
-    at_fs = int(nic.events.next_at[layout.TIMERS])
-    kind, index = take_timer(nic.events)
+    at_fs = int(nic.clock.next_at[layout.TIMERS])
+    kind, index = take_timer(nic.clock)
     if kind == layout.MODERATION_TIMER:
         moderation_expired(nic, at_fs, index)
     else:
@@ -109,7 +109,7 @@ def test_the_head_waits_for_its_descriptors_and_all_behind_it():
     nic.rx_queue[VF0].cached, nic.rx_queue[VF0].requested = 1, 0
     serve_rx_buffer(nic, 700)
     assert posted_writes(nic) == [(PAYLOAD, VF0, 60), (WRITEBACK, VF0, 16)]
-    assert (nic.stall_descriptors.total_fs, nic.stall_rx_ring.total_fs) == (700, 0)
+    assert (nic.ledger.stalls.descriptors.total_fs, nic.ledger.stalls.rx_ring.total_fs) == (700, 0)
 
 
 def test_the_wait_for_a_ring_that_has_none_is_told_from_that_for_a_fetch():
@@ -123,7 +123,7 @@ def test_the_wait_for_a_ring_that_has_none_is_told_from_that_for_a_fetch():
     serve_rx_buffer(nic, 400)
     queue.cached, queue.requested = 1, 0
     serve_rx_buffer(nic, 1000)
-    assert (nic.stall_descriptors.total_fs, nic.stall_rx_ring.total_fs) == (1000, 400)
+    assert (nic.ledger.stalls.descriptors.total_fs, nic.ledger.stalls.rx_ring.total_fs) == (1000, 400)
 
 
 def test_the_head_is_seen_to_while_the_frame_before_is_being_written():
@@ -144,9 +144,9 @@ def test_without_descriptors_a_frame_drops_or_waits(drop_enable):
     nic.rx_queue[VF1].cached = 1
     has_freed_room = serve_rx_buffer(nic, 0)
     assert bool(has_freed_room) is drop_enable
-    assert nic.counters.drops[NO_DESCRIPTOR] == drop_enable
-    assert nic.counters.function_drops[VF0, NO_DESCRIPTOR] == drop_enable
-    assert (nic.counters.copies_dropped, nic.counters.dropped) == (drop_enable, drop_enable)
+    assert nic.ledger.counters.drops[NO_DESCRIPTOR] == drop_enable
+    assert nic.ledger.counters.function_drops[VF0, NO_DESCRIPTOR] == drop_enable
+    assert (nic.ledger.counters.copies_dropped, nic.ledger.counters.dropped) == (drop_enable, drop_enable)
     assert nic.rx_buffer.level == (60 if drop_enable else 1060)
     assert posted_writes(nic) == ([(PAYLOAD, VF1, 60), (WRITEBACK, VF1, 16)] if drop_enable else [])
 
@@ -158,7 +158,7 @@ def test_a_frame_that_the_ring_can_hold_in_part_drops():
     queue.requested, queue.known = 1, 0
     buffer(nic, 1514)
     serve_rx_buffer(nic, 0)
-    assert nic.counters.drops[NO_DESCRIPTOR] == 1
+    assert nic.ledger.counters.drops[NO_DESCRIPTOR] == 1
     assert (queue.cached, queue.requested) == (1, 1)
 
 
@@ -220,7 +220,7 @@ def received_by_host(nic, *events):
     receive(nic, sum(n for _, n in events))
     nic.up.first.head = nic.up.first.tail
     for at_ns, n in events:
-        while nic.events.next_at[layout.TIMERS] <= at_ns * NS:
+        while nic.clock.next_at[layout.TIMERS] <= at_ns * NS:
             found += raised(nic, expire(nic))
         rx_written_back(nic, at_ns * NS, VF0, n, 0)
         found += raised(nic, at_ns * NS)
@@ -238,9 +238,9 @@ def test_a_polling_guest_sees_frames_with_the_write_back():
     nic = adapter()
     receive(nic, 3)
     rx_written_back(nic, 10, VF0, 2, 0)
-    assert (nic.rx_queue[VF0].visible, nic.counters.vm_copies) == (2, 2)
+    assert (nic.rx_queue[VF0].visible, nic.ledger.counters.vm_copies) == (2, 2)
     rx_written_back(nic, 20, VF0, 1, 0)
-    assert (nic.rx_queue[VF0].visible, nic.counters.vm_copies) == (3, 3)
+    assert (nic.rx_queue[VF0].visible, nic.ledger.counters.vm_copies) == (3, 3)
     assert {kind for kind, _, _ in posted_writes(nic)} == {PAYLOAD, WRITEBACK}
 
 

@@ -23,7 +23,7 @@ def test_what_is_queued_keeps_its_place_in_the_order(steps):
     for n_come, n_go in steps:
         for _ in range(n_come):
             queue.ring[queue.tail & queue.mask].address = number
-            entered(nic, queue)
+            entered(nic.clock, queue)
             expected.append(number)
             number += 1
         for _ in range(min(n_go, len(expected))):
@@ -33,7 +33,7 @@ def test_what_is_queued_keeps_its_place_in_the_order(steps):
         assert found == list(expected)
         if left_last is not None:  # a TLP may be on the link still
             assert queue.ring[(queue.head - 1) & queue.mask].address == left_last
-    assert nic.overflow == 0
+    assert nic.clock.overflow == 0
 
 
 def test_a_ring_has_no_more_places_than_it_needed():
@@ -41,11 +41,11 @@ def test_a_ring_has_no_more_places_than_it_needed():
     queue = nic.loopback
     first = int(queue.mask)
     for _ in range(1000):
-        entered(nic, queue)
+        entered(nic.clock, queue)
         queue.head += 1
     assert queue.mask == first
     for _ in range(first):
-        entered(nic, queue)
+        entered(nic.clock, queue)
     assert queue.mask == 2 * first + 1
 
 
@@ -55,13 +55,13 @@ def test_a_ring_that_cannot_grow_is_told():
     most = len(queue.ring) - 1
     queue.mask = most
     queue.tail = most - 1
-    entered(nic, queue)
-    assert (nic.overflow, queue.mask) == (1, most)
-    nic.overflow = 0
+    entered(nic.clock, queue)
+    assert (nic.clock.overflow, queue.mask) == (1, most)
+    nic.clock.overflow = 0
     queue.head = 1  # one has gone
     queue.tail -= 1
-    entered(nic, queue)
-    assert nic.overflow == 0
+    entered(nic.clock, queue)
+    assert nic.clock.overflow == 0
 
 
 @settings(max_examples=60)
@@ -69,13 +69,13 @@ def test_a_ring_that_cannot_grow_is_told():
 def test_frames_between_adapter_and_guest_keep_their_place(steps):
     nic = machine(nic={"rx_ring": 512})
     queue = nic.rx_queue[VF1]
-    before = nic.finished[queue.first - 1].copy()
+    before = nic.host.finished[queue.first - 1].copy()
     expected, number = deque(), 0
     for n_come, n_go in steps:
         for _ in range(n_come):
             if queue.started - queue.taken > queue.mask:
-                widen_finished(nic, queue)
-            nic.finished[queue.first + (queue.started & queue.mask)].n_bytes = number
+                widen_finished(nic.host, queue)
+            nic.host.finished[queue.first + (queue.started & queue.mask)].n_bytes = number
             queue.started += 1
             expected.append(number)
             number += 1
@@ -83,6 +83,6 @@ def test_frames_between_adapter_and_guest_keep_their_place(steps):
             expected.popleft()
             queue.taken += 1
         places = range(queue.taken, queue.started)
-        assert [int(nic.finished[queue.first + (i & queue.mask)].n_bytes) for i in places] == list(expected)
+        assert [int(nic.host.finished[queue.first + (i & queue.mask)].n_bytes) for i in places] == list(expected)
     assert queue.mask < 512
-    assert nic.finished[queue.first - 1] == before
+    assert nic.host.finished[queue.first - 1] == before

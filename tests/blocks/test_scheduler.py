@@ -190,7 +190,7 @@ def test_a_picked_frame_that_does_not_fit_waits_and_nothing_overtakes_it():
     assert picks(nic, now_fs=50) == []
     nic.tx_buffer.level -= 1514
     assert picks(nic, now_fs=80) == [(VF0, 1514), (VF1, 60), (PF, 60)]
-    assert nic.stall_tx_buffer.total_fs == 80
+    assert nic.ledger.stalls.tx_buffer.total_fs == 80
 
 
 def test_a_frame_that_just_fits_goes():
@@ -238,13 +238,13 @@ def test_a_rate_limit_spaces_frames_by_their_length_with_fcs():
     nic = limited("1Gbps")
     cache_frames(nic, VF0, [1514] * 3)
     assert len(picks(nic, now_fs=100)) == 1
-    assert nic.events.next_at[layout.TIMERS] == 100 + 12_144 * NS
+    assert nic.clock.next_at[layout.TIMERS] == 100 + 12_144 * NS
     assert picks(nic, now_fs=101) == []
-    assert take_timer(nic.events) == (layout.SHAPER_TIMER, VF0)
+    assert take_timer(nic.clock) == (layout.SHAPER_TIMER, VF0)
     shaper_expired(nic, VF0)
     now_fs = 100 + 12_144 * NS
     assert len(picks(nic, now_fs=now_fs)) == 1
-    assert nic.events.next_at[layout.TIMERS] == now_fs + 12_144 * NS
+    assert nic.clock.next_at[layout.TIMERS] == now_fs + 12_144 * NS
 
 
 def test_a_limited_function_lets_the_others_by():
@@ -259,11 +259,11 @@ def test_without_a_window_unused_rate_is_not_saved_up():
     nic = limited("1Gbps")
     cache_frames(nic, VF0, [1514])
     picks(nic)
-    take_timer(nic.events)
+    take_timer(nic.clock)
     shaper_expired(nic, VF0)
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=10**12)) == 1
-    assert nic.events.next_at[layout.TIMERS] == 10**12 + 12_144 * NS
+    assert nic.clock.next_at[layout.TIMERS] == 10**12 + 12_144 * NS
 
 
 def test_a_frame_that_came_late_is_made_up_for_within_the_window():
@@ -272,7 +272,7 @@ def test_a_frame_that_came_late_is_made_up_for_within_the_window():
     nic.function[VF0].eligible_at_fs = 5_000 * NS
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=6_000 * NS)) == 1
-    assert nic.events.next_at[layout.TIMERS] == 17_144 * NS
+    assert nic.clock.next_at[layout.TIMERS] == 17_144 * NS
 
 
 def test_what_is_later_than_the_window_is_lost():
@@ -280,7 +280,7 @@ def test_what_is_later_than_the_window_is_lost():
     nic.function[VF0].eligible_at_fs = 5_000 * NS
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=9_000 * NS)) == 1
-    assert nic.events.next_at[layout.TIMERS] == (9_000 - 1_600 + 12_144) * NS
+    assert nic.clock.next_at[layout.TIMERS] == (9_000 - 1_600 + 12_144) * NS
 
 
 def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():
@@ -290,7 +290,7 @@ def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():
     pick(nic, 500)
     cache_frames(nic, VF1, [60])
     picks(nic, 1, now_fs=700)
-    assert nic.stall_rate_limit.total_fs == 700
+    assert nic.ledger.stalls.rate_limit.total_fs == 700
 
 
 def test_the_wait_for_descriptors_is_a_stall_where_rings_hold_more_than_is_asked_for():
@@ -302,7 +302,7 @@ def test_the_wait_for_descriptors_is_a_stall_where_rings_hold_more_than_is_asked
     pick(nic, 100)
     cache_frames(nic, VF0, [60])
     picks(nic, 1, now_fs=300)
-    assert nic.stall_tx_descriptors.total_fs == 200
+    assert nic.ledger.stalls.tx_descriptors.total_fs == 200
 
 
 @pytest.mark.parametrize("scheduler", ["round_robin", "weighted", "deficit", "strict"])

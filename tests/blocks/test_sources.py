@@ -19,12 +19,12 @@ NO_RECORD = -1
 
 def add_source(nic, number, function, kind, targets=((0, 1),), lengths=((64, 1),), **fields):
     """Enter a source with its tables; functions without one have none."""
-    source = nic.source[number]
+    source = nic.traffic.source[number]
     source.kind, source.function, source.rng[:] = kind, function, random_words(1, 1 + number)
     for table, first, n in ((targets, "first_target", "n_targets"), (lengths, "first_length", "n_lengths")):
         built = build_alias_table(list(table))
         start = 8 * number + (4 if first == "first_length" else 0)
-        rows = nic.choice[start : start + len(built.value)]
+        rows = nic.traffic.choice[start : start + len(built.value)]
         rows["threshold"], rows["here"], rows["there"] = built.threshold, built.value, built.value[built.alias]
         source[first], source[n] = start, len(built.value)
     for name, value in fields.items():
@@ -40,8 +40,8 @@ def add_source(nic, number, function, kind, targets=((0, 1),), lengths=((64, 1),
 def adapter(**blocks):
     nic = machine(**blocks)
     for template in range(4):
-        nic.template[template].flow = template
-        nic.template[template].queue_hash = template
+        nic.traffic.template[template].flow = template
+        nic.traffic.template[template].queue_hash = template
     return nic
 
 
@@ -57,9 +57,9 @@ def arrivals(nic, n):
     """Let n source timers go off; return their times."""
     found = []
     for _ in range(n):
-        assert nic.events.next_at[layout.TIMERS] < layout.NEVER, "no source is armed any more"
-        found.append(int(nic.events.next_at[layout.TIMERS]))
-        kind, index = take_timer(nic.events)
+        assert nic.clock.next_at[layout.TIMERS] < layout.NEVER, "no source is armed any more"
+        found.append(int(nic.clock.next_at[layout.TIMERS]))
+        kind, index = take_timer(nic.clock)
         if kind == layout.SOURCE_TIMER:
             source_timer(nic, found[-1], index)
             feed_hungry(nic, found[-1])
@@ -68,7 +68,7 @@ def arrivals(nic, n):
 
 def frames_in_ring(nic, queue_number):
     queue = nic.tx_queue[queue_number]
-    posts = [nic.post[queue.first + (i & queue.mask)] for i in range(queue.freed, queue.reserved)]
+    posts = [nic.host.post[queue.first + (i & queue.mask)] for i in range(queue.freed, queue.reserved)]
     return [(int(each.template), int(each.n_bytes)) for each in posts]
 
 
@@ -83,7 +83,7 @@ def no_core(monkeypatch):
 def test_alias_draws_follow_the_weights():
     nic = adapter()
     source = add_source(nic, 0, VF0, layout.CLOSED_SOURCE, lengths=[(64, 7), (570, 4), (1518, 1)])
-    draws = [int(choice(nic, source, source.first_length, source.n_lengths)) for _ in range(6000)]
+    draws = [int(choice(nic.traffic, source, source.first_length, source.n_lengths)) for _ in range(6000)]
     for length, share in ((64, 7 / 12), (570, 4 / 12), (1518, 1 / 12)):
         assert draws.count(length) / 6000 == pytest.approx(share, abs=5 * np.sqrt(share * (1 - share) / 6000))
 
@@ -92,11 +92,11 @@ def test_an_alias_row_is_drawn_by_column_then_threshold(monkeypatch):
     """Two rows: the first half of the first word means row 0; below its threshold `here`, else `there`."""
     nic = adapter()
     source = add_source(nic, 0, VF0, layout.CLOSED_SOURCE)
-    nic.choice[0].threshold, nic.choice[0].here, nic.choice[0].there = 2**31, 10, 11
-    nic.choice[1].threshold, nic.choice[1].here, nic.choice[1].there = 2**32, 20, 21
+    nic.traffic.choice[0].threshold, nic.traffic.choice[0].here, nic.traffic.choice[0].there = 2**31, 10, 11
+    nic.traffic.choice[1].threshold, nic.traffic.choice[1].here, nic.traffic.choice[1].there = 2**32, 20, 21
     words = iter([0, 2**31 - 1, 2**31 - 1, 2**31, 2**31, 2**32 - 1])
     monkeypatch.setattr("hwmodel.kernels.sources.next_u32", lambda _source: next(words))
-    assert [choice(nic, source, 0, 2) for _ in range(3)] == [10, 11, 20]
+    assert [choice(nic.traffic, source, 0, 2) for _ in range(3)] == [10, 11, 20]
 
 
 # ---- Closed loops ----
@@ -109,13 +109,13 @@ def test_a_closed_source_keeps_the_ring_full(monkeypatch):
     add_source(nic, 0, VF0, layout.CLOSED_SOURCE, targets=[(2, 1)])
     start(nic)
     assert frames_in_ring(nic, VF0) == [(2, 60)] * 15
-    assert nic.counters.offered == nic.flow[2].offered == 15
+    assert nic.ledger.counters.offered == nic.ledger.flow[2].offered == 15
     slots_free(nic, 50 * NS, VF0, 4)
     feed_hungry(nic, 50 * NS)
-    assert nic.counters.offered == 19
+    assert nic.ledger.counters.offered == 19
     assert nic.tx_queue[VF0].reserved - nic.tx_queue[VF0].freed == 15
     assert nic.tx_queue[VF0].highest == 15
-    assert nic.tx_ring.level == 15
+    assert nic.ledger.tx_ring.level == 15
 
 
 def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
@@ -126,7 +126,7 @@ def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
     arrivals(nic, 16)  # at 0 the first; the sixteenth, at 150 ns, has no slot
     slots_free(nic, 175 * NS, VF0, 5)
     feed_hungry(nic, 175 * NS)
-    assert nic.stall_tx_ring.total_fs == 25 * NS
+    assert nic.ledger.stalls.tx_ring.total_fs == 25 * NS
 
 
 # ---- Times ----
@@ -179,7 +179,7 @@ def test_on_off_sends_bursts_at_the_peak_rate(monkeypatch):
 
 
 def tape(nic, *entries):
-    for row, entry in zip(nic.tape, entries, strict=False):
+    for row, entry in zip(nic.traffic.tape, entries, strict=False):
         row.at_fs, row.template, row.frame_bytes, row.hash, row.index = entry
 
 
@@ -192,8 +192,8 @@ def test_a_record_is_played_at_its_times_and_ends(monkeypatch):
     assert arrivals(nic, 2) == [5, 90]  # two of one time in one go
     assert frames_in_ring(nic, VF0) == [(1, 60), (2, 96), (1, 1514)]
     queue = nic.tx_queue[VF0]
-    assert [int(nic.post[queue.first + i].index) for i in range(3)] == [3, 4, 7]
-    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+    assert [int(nic.host.post[queue.first + i].index) for i in range(3)] == [3, 4, 7]
+    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
 
 
 def test_a_record_played_back_to_back_ends_too(monkeypatch):
@@ -206,7 +206,7 @@ def test_a_record_played_back_to_back_ends_too(monkeypatch):
     for _ in range(3):
         slots_free(nic, 10, VF0, 5)
         feed_hungry(nic, 10)
-    assert nic.counters.offered == 20
+    assert nic.ledger.counters.offered == 20
 
 
 def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
@@ -234,12 +234,12 @@ def test_on_full_drop_loses_frames_and_counts_them(monkeypatch):
     start(nic)
     arrivals(nic, 20)
     reason = DropReason.TX_RING_FULL.value
-    assert (nic.counters.offered, nic.counters.dropped, nic.counters.drops[reason]) == (20, 5, 5)
-    assert nic.counters.function_drops[VF0, reason] == 5
+    assert (nic.ledger.counters.offered, nic.ledger.counters.dropped, nic.ledger.counters.drops[reason]) == (20, 5, 5)
+    assert nic.ledger.counters.function_drops[VF0, reason] == 5
     slots_free(nic, 195, VF0, 1)
     feed_hungry(nic, 195)
     arrivals(nic, 1)
-    assert (nic.counters.offered, nic.counters.dropped) == (21, 5)
+    assert (nic.ledger.counters.offered, nic.ledger.counters.dropped) == (21, 5)
 
 
 def test_on_full_wait_keeps_frames_in_order(monkeypatch):
@@ -249,11 +249,11 @@ def test_on_full_wait_keeps_frames_in_order(monkeypatch):
     add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=12)
     start(nic)
     arrivals(nic, 8)  # the eighth frame, at 70, finds no slot and waits
-    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
     slots_free(nic, 500, VF0, 7)
     feed_hungry(nic, 500)
     assert [n_bytes for _, n_bytes in frames_in_ring(nic, VF0)] == list(range(67, 72))
-    assert nic.counters.offered == 12
+    assert nic.ledger.counters.offered == 12
 
 
 def test_rings_are_chosen_by_the_hash(monkeypatch):
@@ -281,7 +281,7 @@ def test_the_line_is_a_first_in_first_out_server():
     line = nic.mac.line
     ready = [int(line.ring[i].ready_fs) for i in range(line.head, line.tail)]
     assert ready == [67_200_000, 134_400_000, 567_200_000]
-    assert nic.events.next_at[layout.LINE] == 67_200_000
+    assert nic.clock.next_at[layout.LINE] == 67_200_000
     assert nic.mac.rx_busy_fs == 3 * 67_200_000
 
 
@@ -295,7 +295,7 @@ def test_a_closed_source_outside_fills_the_line():
 def test_functions_without_sources_are_left_alone():
     nic = adapter()
     hunger(nic, VF1)
-    assert nic.n_hungry == 0
+    assert nic.traffic.n_hungry == 0
 
 
 # ---- When a frame is offered ----
@@ -313,8 +313,8 @@ def test_a_frame_is_offered_when_it_comes_though_the_ring_is_full(monkeypatch):
     assert queue.reserved == 7
     slots_free(nic, 900 * NS, VF0, 1)
     feed_hungry(nic, 900 * NS)
-    assert [int(nic.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [100, 200]
-    assert (nic.journeys.entered_fs, nic.journeys.early_fs) == ((100 + 900) * NS, 700 * NS)
+    assert [int(nic.host.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [100, 200]
+    assert (nic.ledger.journeys.entered_fs, nic.ledger.journeys.early_fs) == ((100 + 900) * NS, 700 * NS)
 
 
 def test_a_saturating_source_offers_a_frame_when_a_slot_is_free(monkeypatch):
@@ -325,4 +325,4 @@ def test_a_saturating_source_offers_a_frame_when_a_slot_is_free(monkeypatch):
     queue = nic.tx_queue[VF0]
     slots_free(nic, 500 * NS, VF0, 1)
     feed_hungry(nic, 500 * NS)
-    assert [int(nic.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [0, 500]
+    assert [int(nic.host.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [0, 500]

@@ -28,7 +28,7 @@ def ask(nic, now_fs, port, n_bytes=60):
 
 
 def next_of(nic, lane):
-    at_fs = int(nic.events.next_at[lane])
+    at_fs = int(nic.clock.next_at[lane])
     return None if at_fs == layout.NEVER else at_fs / CYCLE
 
 
@@ -104,4 +104,4 @@ def test_a_frame_from_the_wire_without_room_is_dropped():
     frame.template, frame.n_bytes, frame.is_wire = 0, 9000, 1
     for _ in range(2):
         into_pipeline(nic, 5 * NS, frame)
-    assert (nic.counters.dropped, nic.counters.drops[25], nic.bus.port[UPLINK].n_words) == (1, 1, 141)
+    assert (nic.ledger.counters.dropped, nic.ledger.counters.drops[25], nic.bus.port[UPLINK].n_words) == (1, 1, 141)

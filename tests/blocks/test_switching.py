@@ -26,14 +26,14 @@ def adapter(**blocks):
     """Return a machine with templates: 0 from VF0 to VF1, 1 to the wire, 2 to wire, VF0 and VF1, 3 dropped."""
     nic = machine(**blocks)
     for number, port in enumerate((PORT_VF1, UPLINK, UPLINK, PORT_VF0, PORT_VF1)):
-        kind = nic.copy_kind[number]
+        kind = nic.traffic.copy_kind[number]
         kind.port, kind.function, kind.flow = port, max(0, port - 1), number
     for number, (first, n) in enumerate(((0, 1), (1, 1), (2, 3), (5, 0))):
-        template = nic.template[number]
+        template = nic.traffic.template[number]
         template.function, template.first_copy, template.n_copies = VF0, first, n
         template.longest_bytes, template.policer, template.flow = 1514, -1, number
-    nic.template[2].flow = -1
-    nic.template[3].reason = NO_DESTINATION
+    nic.traffic.template[2].flow = -1
+    nic.traffic.template[3].reason = NO_DESTINATION
     return nic
 
 
@@ -43,7 +43,7 @@ def granted(nic, template, n_bytes=60, is_wire=0):
     frame = nic.grants.ring[number & nic.grants.mask]
     frame.template, frame.n_bytes, frame.queue, frame.is_wire, frame.reads_left = template, n_bytes, VF0, is_wire, 1
     frame.index = -1
-    entered(nic, nic.grants)
+    entered(nic.clock, nic.grants)
     if not is_wire:
         nic.tx_buffer.level += n_bytes
     return number
@@ -92,13 +92,13 @@ def test_a_descriptor_is_done_when_its_frame_is_in_though_it_waits_for_others():
 def test_copies_are_made_in_port_order_each_with_its_own_bytes():
     """A frame to the wire and two VMs, one of which gets 4 B more for a tag."""
     nic = adapter()
-    nic.copy_kind[4].delta_bytes = 4
+    nic.traffic.copy_kind[4].delta_bytes = 4
     switched(nic, 2, 100)
     assert kinds(nic.mac.fifo) == [2]
     assert kinds(nic.loopback) == [3, 4]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(2)] == [100, 104]
-    assert nic.counters.copies_made == 3
-    assert [int(nic.flow[i].offered) for i in (2, 3, 4)] == [1, 1, 1]
+    assert nic.ledger.counters.copies_made == 3
+    assert [int(nic.ledger.flow[i].offered) for i in (2, 3, 4)] == [1, 1, 1]
     move_local_copies(nic, 0)
     assert nic.rx_buffer.level == 204
 
@@ -124,7 +124,7 @@ def test_local_copies_wait_for_room_in_the_rx_buffer_and_keep_their_order():
     nic.rx_buffer.level -= 600  # as when its payload has left
     move_local_copies(nic, 90)
     assert (nic.rx_buffer.level, nic.tx_buffer.level) == (560, 0)
-    assert nic.stall_rx_buffer.total_fs == 80
+    assert nic.ledger.stalls.rx_buffer.total_fs == 80
 
 
 def test_a_copy_that_just_fits_moves():
@@ -142,7 +142,7 @@ def test_a_drop_for_want_of_descriptors_lets_the_next_copies_move():
     for n_bytes in (600, 500, 700):
         switched(nic, 0, n_bytes)
     move_local_copies(nic, 0)
-    assert nic.counters.drops[DropReason.NO_DESCRIPTOR.value] == 3
+    assert nic.ledger.counters.drops[DropReason.NO_DESCRIPTOR.value] == 3
     assert (nic.rx_buffer.level, nic.tx_buffer.level) == (0, 0)
 
 
@@ -152,9 +152,9 @@ def test_a_drop_for_want_of_descriptors_lets_the_next_copies_move():
 def test_a_frame_without_a_copy_is_dropped_and_leaves_the_tx_buffer():
     nic = adapter()
     switched(nic, 3, 100)
-    assert (nic.counters.dropped, nic.counters.drops[NO_DESTINATION]) == (1, 1)
-    assert nic.counters.function_drops[VF0, NO_DESTINATION] == 1
-    assert (nic.counters.copies_made, nic.tx_buffer.level, nic.flow[3].dropped) == (0, 0, 1)
+    assert (nic.ledger.counters.dropped, nic.ledger.counters.drops[NO_DESTINATION]) == (1, 1)
+    assert nic.ledger.counters.function_drops[VF0, NO_DESTINATION] == 1
+    assert (nic.ledger.counters.copies_made, nic.tx_buffer.level, nic.ledger.flow[3].dropped) == (0, 0, 1)
     assert nic.reads_due
 
 
@@ -162,19 +162,19 @@ def test_a_frame_longer_than_its_port_allows_is_dropped():
     nic = adapter()
     switched(nic, 0, 1514)
     switched(nic, 0, 1515)
-    assert (nic.counters.copies_made, nic.counters.drops[OVERSIZE]) == (1, 1)
+    assert (nic.ledger.counters.copies_made, nic.ledger.counters.drops[OVERSIZE]) == (1, 1)
 
 
 def test_policed_frames_pass_while_there_are_tokens():
     """A bucket of 200 B, empty after frames of 100 B each with FCS; 1 Gb/s make 100 B in 800 ns."""
     policer = {"action": "police", "rate": "1Gbps", "burst": "200B"}
     nic = adapter(switch={"acl": [policer]})
-    bucket = nic.policer[0]
+    bucket = nic.traffic.policer[0]
     bucket.rate_num, bucket.rate_den, bucket.burst, bucket.tokens = 1, 8 * 10**6, 200, 200  # a byte in 8 ns
-    nic.template[0].policer = 0
+    nic.traffic.template[0].policer = 0
     for now_ns in (0, 0, 0, 799, 800):
         switched(nic, 0, 96, now_ns * NS)
-    assert (nic.counters.copies_made, nic.counters.drops[LIMITED]) == (3, 2)
+    assert (nic.ledger.counters.copies_made, nic.ledger.counters.drops[LIMITED]) == (3, 2)
 
 
 # ---- The wire ----
@@ -185,14 +185,14 @@ def test_the_mac_sends_one_frame_after_the_other():
     nic = adapter(port={"rate": "10Gbps"})
     switched(nic, 1, 1514, now_fs=0)
     switched(nic, 1, 20, now_fs=100 * NS)
-    assert nic.events.next_at[layout.WIRE] == 1_230_400_000
+    assert nic.clock.next_at[layout.WIRE] == 1_230_400_000
     wire_done(nic, 1_230_400_000)
-    assert nic.events.next_at[layout.WIRE] == 1_230_400_000 + 67_200_000
+    assert nic.clock.next_at[layout.WIRE] == 1_230_400_000 + 67_200_000
     wire_done(nic, 1_297_600_000)
-    assert nic.events.next_at[layout.WIRE] == layout.NEVER
+    assert nic.clock.next_at[layout.WIRE] == layout.NEVER
     assert (nic.mac.wait.n, nic.mac.wait.lowest_fs, nic.mac.wait.highest_fs) == (2, 0, 1_130_400_000)
     assert (nic.mac.tx_bytes, nic.mac.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
-    assert (nic.counters.delivered_to_wire, nic.counters.delivered, nic.tx_buffer.level) == (2, 2, 0)
+    assert (nic.ledger.counters.delivered_to_wire, nic.ledger.counters.delivered, nic.tx_buffer.level) == (2, 2, 0)
 
 
 def from_line(nic, n_bytes, template=0, now_fs=0):
@@ -209,20 +209,24 @@ def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
     nic.rx_dma_busy = 1
     for n_bytes in (600, 500, 400):
         from_line(nic, n_bytes, now_fs=70)
-    assert (nic.rx_buffer.level, nic.counters.drops[FULL], nic.tx_buffer.level) == (1000, 1, 0)
-    assert nic.counters.function_drops[VF1, FULL] == 1
-    assert (nic.counters.from_wire, nic.counters.offered, nic.counters.dropped) == (3, 3, 1)
+    assert (nic.rx_buffer.level, nic.ledger.counters.drops[FULL], nic.tx_buffer.level) == (1000, 1, 0)
+    assert nic.ledger.counters.function_drops[VF1, FULL] == 1
+    assert (nic.ledger.counters.from_wire, nic.ledger.counters.offered, nic.ledger.counters.dropped) == (3, 3, 1)
     assert nic.mac.rx_bytes == 604 + 504 + 404
-    journey = nic.journeys.slot[nic.rx_fifo.ring[0].journey]
+    journey = nic.ledger.journeys.slot[nic.rx_fifo.ring[0].journey]
     assert journey.posted_fs == journey.rung_fs == 70
 
 
 def test_a_group_frame_from_the_wire_may_lose_some_of_its_copies():
     nic = adapter(nic={"rx_buffer": "150B"})
     nic.rx_dma_busy = 1
-    nic.template[2].first_copy, nic.template[2].n_copies = 3, 2
+    nic.traffic.template[2].first_copy, nic.traffic.template[2].n_copies = 3, 2
     from_line(nic, 100, template=2)
-    assert (nic.counters.copies_made, nic.counters.copies_dropped, nic.counters.dropped) == (2, 1, 0)
+    assert (nic.ledger.counters.copies_made, nic.ledger.counters.copies_dropped, nic.ledger.counters.dropped) == (
+        2,
+        1,
+        0,
+    )
 
 
 # ---- The pipeline ----
@@ -233,16 +237,16 @@ def test_the_pipeline_is_a_first_in_first_out_server():
     nic = adapter(nic={"max_pps": 10_000_000})
     through = []
     for i, at_ns in enumerate((0, 30, 500)):
-        while nic.events.next_at[layout.PIPELINE] <= at_ns * NS:
-            through.append(int(nic.events.next_at[layout.PIPELINE]) // NS)
+        while nic.clock.next_at[layout.PIPELINE] <= at_ns * NS:
+            through.append(int(nic.clock.next_at[layout.PIPELINE]) // NS)
             pipeline_done(nic, through[-1] * NS)
         frame = nic.grants.ring[granted(nic, 0, 60 + i)]
         into_pipeline(nic, at_ns * NS, frame)
-    through.append(int(nic.events.next_at[layout.PIPELINE]) // NS)
+    through.append(int(nic.clock.next_at[layout.PIPELINE]) // NS)
     pipeline_done(nic, 600 * NS)
     assert through == [100, 200, 600]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(3)] == [60, 61, 62]
-    assert nic.events.next_at[layout.PIPELINE] == layout.NEVER
+    assert nic.clock.next_at[layout.PIPELINE] == layout.NEVER
     assert nic.pipeline_busy_fs == 300 * NS
 
 
@@ -259,7 +263,7 @@ def test_without_a_limit_the_pipeline_takes_no_time():
 def test_a_copy_goes_into_the_ring_that_its_hash_names(index, word, expected):
     """Two rings a function, VF1 has 4 and 5. A recorded frame has a hash of its own, others that of their template."""
     nic = adapter(nic={"queues_per_vf": 2})
-    nic.copy_kind[0].queue_hash = 0 if index >= 0 else word
+    nic.traffic.copy_kind[0].queue_hash = 0 if index >= 0 else word
     frame = nic.grants.ring[granted(nic, 0)]
     frame.index, frame.hash = index, word if index >= 0 else 0
     switch_frame(nic, 0, frame)

@@ -27,7 +27,7 @@ PAGES = st.one_of(st.integers(0, 8), st.integers(0, 3).map(lambda i: i * SAME_BU
 def test_the_page_looked_up_longest_ago_goes(entries, steps):
     """Against a list in order of use; some pages fall into one bucket."""
     nic = adapter(entries)
-    cache, held, now_fs, n_hits = nic.translation, [], 0, 0
+    cache, held, now_fs, n_hits = nic.host.translation, [], 0, 0
     ready_fs = {}
     for after_ns, page in steps:
         now_fs += after_ns * NS
@@ -61,11 +61,11 @@ def test_writes_pass_in_the_order_of_receipt():
     """A payload misses at 100 ns and passes at 430; its write-back hits the second time, and waits behind it."""
     nic = adapter()
     assert received(nic, layout.RX_WRITEBACK, VF1, 0) == (330, True)
-    nic.events.lane[layout.IN_MEMORY].head += 1
+    nic.clock.lane[layout.IN_MEMORY].head += 1
     assert received(nic, layout.PAYLOAD_WRITE, VF1, 350) == (680, False)  # nobody looks for it
     assert received(nic, layout.RX_WRITEBACK, VF1, 370) == (680, True)
     assert received(nic, layout.RX_WRITEBACK, VF1, 700) == (700, True)  # one is still held
-    nic.events.lane[layout.IN_MEMORY].head += 2
+    nic.clock.lane[layout.IN_MEMORY].head += 2
     assert received(nic, layout.RX_WRITEBACK, VF1, 700) == (700, False)
 
 
@@ -74,7 +74,7 @@ def test_an_interrupt_is_not_looked_up_and_waits_for_writes(kind, queue):
     nic = adapter()
     received(nic, layout.PAYLOAD_WRITE, VF0, 100)
     assert received(nic, kind, queue, 120) == (430, True)
-    assert nic.translation.hits + nic.translation.misses == 1
+    assert nic.host.translation.hits + nic.host.translation.misses == 1
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def page_of(nic, kind, queue, address):
         translated(nic, 0, nic.up.second.ring[0])
     else:
         received(nic, kind, queue, 0, address)
-    return int(nic.translation.slot[nic.translation.newest].page)
+    return int(nic.host.translation.slot[nic.host.translation.newest].page)
 
 
 def test_rings_and_buffers_have_pages_of_their_own():

@@ -30,8 +30,8 @@ def done(nic, n, now_fs=0, queue=VF0):
 
 def expire(nic):
     """Let the next timer go off; return its time."""
-    at_fs = int(nic.events.next_at[layout.TIMERS])
-    kind, index = take_timer(nic.events)
+    at_fs = int(nic.clock.next_at[layout.TIMERS])
+    kind, index = take_timer(nic.clock)
     assert kind == layout.TX_WRITEBACK_TIMER
     writeback_expired(nic, at_fs, nic.tx_queue[index].held)
     return at_fs
@@ -62,7 +62,7 @@ def test_the_timer_runs_from_the_first_that_is_held():
     done(nic, 2, 60 * NS)
     assert expire(nic) == 110 * NS
     assert posted_writes(nic) == [(WRITEBACK, VF0, 48)]
-    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
 
 
 def test_a_full_batch_makes_the_timer_idle():
@@ -83,7 +83,7 @@ def test_an_idle_timer_writes_nothing():
     done(nic, 2, 10 * NS)
     done(nic, 1, 200 * NS)
     done(nic, 1, 210 * NS)
-    while nic.events.next_at[layout.TIMERS] < layout.NEVER:
+    while nic.clock.next_at[layout.TIMERS] < layout.NEVER:
         expire(nic)
     assert posted_writes(nic) == [(WRITEBACK, VF0, 32)] * 2
 
@@ -91,7 +91,7 @@ def test_an_idle_timer_writes_nothing():
 def test_without_a_timer_a_part_batch_waits_for_ever():
     nic = adapter(8)
     done(nic, 7)
-    assert nic.events.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
 
 
 def test_write_backs_go_on_round_the_ring():
@@ -107,9 +107,9 @@ def test_write_backs_go_on_round_the_ring():
 
 def test_without_interrupts_slots_are_free_with_the_write_back():
     nic = adapter()
-    nic.tx_ring.level = 40
+    nic.ledger.tx_ring.level = 40
     tx_written_back(nic, 5, VF0, 3)
-    assert (nic.tx_queue[VF0].freed, nic.tx_ring.level) == (3, 37)
+    assert (nic.tx_queue[VF0].freed, nic.ledger.tx_ring.level) == (3, 37)
     assert posted_writes(nic) == []
 
 
@@ -132,5 +132,5 @@ def test_freed_slots_make_the_driver_look_for_frames():
     nic.function[VF1].n_sources = 1
     slots_free(nic, 5, VF1, 2)
     slots_free(nic, 5, VF1, 1)
-    assert nic.hungry[: nic.n_hungry].tolist() == [VF1]
+    assert nic.traffic.hungry[: nic.traffic.n_hungry].tolist() == [VF1]
     assert nic.tx_queue[VF1].freed == 3

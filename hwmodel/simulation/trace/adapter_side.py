@@ -8,6 +8,7 @@ import numpy as np
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.ledger_layout import CREDIT_KINDS
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
@@ -24,7 +25,7 @@ class Servers:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
-        self._bus, self._mac, self._counters = nic["bus"], nic["mac"], nic["counters"]
+        self._bus, self._mac, self._counters = nic["bus"], nic["mac"], nic["ledger"]["counters"]
         self._wire_key = (0, -1)
         self._n_piped, self._n_granted = int(nic["pipe_head"]), int(nic["bus"]["tail"])
         self._n_lines = int(self._mac["line"]["head"])
@@ -59,7 +60,7 @@ class Servers:
             self._wire_key = key
             if key[0]:
                 copy = fifo["ring"][key[1] & int(fifo["mask"])]
-                end_fs = int(self._nic["events"]["next_at"][layout.WIRE])
+                end_fs = int(self._nic["clock"]["next_at"][layout.WIRE])
                 start_fs = end_fs - self._wire_fs(int(copy["n_bytes"]))
                 self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
 
@@ -117,7 +118,8 @@ class Levels:
         self._look_at_rings(now_fs)
 
     def _look_at_credits(self, now_fs: int) -> None:
-        for name, credit in zip(("posted", "non-posted", "completion"), self._nic["credits"], strict=True):
+        for kind, credit in zip(CREDIT_KINDS, self._nic["credits"], strict=True):
+            name = kind.replace("_", "-")
             for what in ("headers", "data"):
                 limit = credit[f"{what}_limit"]
                 if limit:

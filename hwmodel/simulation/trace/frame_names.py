@@ -22,9 +22,9 @@ class FrameNames:
         self.owners = [port.name for port in config.switch.ports]
         self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
         self._nic = nic
-        self._journeys = nic["journeys"]["slot"]
-        self._pool, self._finished_log = nic["journeys"], nic["journey_log"]
-        self._finished = nic["finished"]
+        self._journeys = nic["ledger"]["journeys"]["slot"]
+        self._pool, self._finished_log = nic["ledger"]["journeys"], nic["ledger"]["journey_log"]
+        self._finished = nic["host"]["finished"]
         self._rx_queue = nic["rx_queue"]
         self._tx_queue = nic["tx_queue"]
         self._grants = nic["grants"]
@@ -86,7 +86,7 @@ class FrameNames:
 
     def receiver(self, copy_kind: int) -> str:
         """Return the port that a copy leaves by."""
-        port = int(self._nic["copy_kind"][copy_kind]["port"])
+        port = int(self._nic["traffic"]["copy_kind"][copy_kind]["port"])
         return self.owners[port - 1] if port else WIRE
 
 

@@ -104,7 +104,7 @@ def n_stamped(stamps: Sequence[int]) -> int:
 
 def under_way(nic: Any) -> Any:
     """Return the journeys that have begun and not ended, with the stamps that they have in the Rx rings."""
-    pool = nic["journeys"]
+    pool = nic["ledger"]["journeys"]
     is_open = np.ones(int(pool["n_used"]) + 1, bool)
     is_open[0] = False
     is_open[pool["free"][: int(pool["n_free"])]] = False
@@ -114,7 +114,7 @@ def under_way(nic: Any) -> Any:
     for queue in nic["rx_queue"][: int(nic["limits"]["n_queues"])]:
         for count, names in STAMPED_BY.items():
             at = np.arange(int(queue["taken"]), int(queue[count])) & int(queue["mask"])
-            slots = nic["finished"][int(queue["first"]) + at]
+            slots = nic["host"]["finished"][int(queue["first"]) + at]
             for name in names:
                 found[name][slots["journey"]] = slots[name]
         for count, (mark, names) in BATCHES.items():
@@ -128,7 +128,7 @@ def under_way(nic: Any) -> Any:
 def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[str], found: Any) -> None:
     """Give each frame of an Rx ring up to a count the stamps of its batch; the ring has those of the batch begun."""
     at = int(queue["first"]) + (np.arange(int(queue["taken"]), end) & int(queue["mask"]))
-    slots, begun = nic["finished"][at], nic["finished_batch"][at]
+    slots, begun = nic["host"]["finished"][at], nic["host"]["finished_batch"][at]
     first = np.maximum.accumulate(np.where(slots["marks"] & mark, np.arange(len(at)), -1))
     for name in names:
         found[name][slots["journey"]] = np.where(first >= 0, begun[name][first], queue["batch"][name])

@@ -93,7 +93,7 @@ class Translations:
 
     def __init__(self, nic: Any, timeline: Timeline) -> None:
         self._has_iotlb = bool(nic.pcie.has_iotlb)
-        self._cache, self._timeline = nic["translation"], timeline
+        self._cache, self._timeline = nic["host"]["translation"], timeline
         self._flying: deque[StartedTlp] = deque()
 
     def look(self, now_fs: int, started: Iterable[StartedTlp]) -> None:
@@ -121,7 +121,7 @@ class Cores:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Timeline, until_fs: int) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
-        self._cores = nic["core"][: int(nic.host.n_cores)]
+        self._cores = nic["host"]["core"][: int(nic.host.n_cores)]
         self._frame_time_fs = int(nic.host.frame_time_fs)
         self._begun = np.full((len(self._cores), 2), -1)
 

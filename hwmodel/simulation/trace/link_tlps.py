@@ -200,8 +200,8 @@ def _flying_tx_interrupts(nic: Any) -> Counter[int]:
     if nic.up.is_busy and not nic.up.sends_second:
         posted = nic.up.first
         _count_interrupt(found, posted.ring[int(nic.up.place) & int(posted.mask)])
-    for lane, ring in ((layout.UP_ARRIVAL, nic.up_arrivals.ring), (layout.IN_MEMORY, nic.memory_writes.ring)):
-        pending = nic["events"]["lane"][lane]
+    for lane, ring in ((layout.UP_ARRIVAL, nic.up_arrivals.ring), (layout.IN_MEMORY, nic.host.memory_writes.ring)):
+        pending = nic["clock"]["lane"][lane]
         for place in range(int(pending["head"]), int(pending["tail"])):
             _count_interrupt(found, ring[int(pending["ring"][place & (layout.LANE_CAP - 1)]["word"])])
     return found

@@ -42,7 +42,7 @@ class Tracer:
 
     def begin_window(self) -> None:
         """Let the window begin here."""
-        self._begin_fs = int(self._nic.now_fs) + self._start_fs
+        self._begin_fs = int(self._nic.clock.now_fs) + self._start_fs
         if self._length_fs is not None:
             self._end_fs = self._begin_fs + self._length_fs
 
@@ -51,7 +51,7 @@ class Tracer:
         if self._has_ended() or until_fs < self._begin_fs:
             return kernel(until_fs, n_events)
         if self._recording is None:
-            if self._nic.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != layout.DONE:
+            if self._nic.clock.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != layout.DONE:
                 return status
             if (status := self._begin(until_fs, kernel)) != layout.EVENTS_SPENT:
                 return status
@@ -86,17 +86,17 @@ class Tracer:
         while nic.down.boundary_fs < layout.NEVER:
             if (status := kernel(until_fs, 1)) != layout.EVENTS_SPENT:
                 return status
-        nic.journey_log.enabled = 1
-        nic.journey_log.n = 0
+        nic.ledger.journey_log.enabled = 1
+        nic.ledger.journey_log.n = 0
         self._recording = Recording(self._config, nic, self._end_fs)
         return layout.EVENTS_SPENT
 
     def _step(self, until_fs: int, kernel: Advance) -> int:
         """Step to a time or to the end of the stretch; return why the kernel stopped."""
-        recording, next_at = self._recording, self._nic["events"]["next_at"]
+        recording, next_at = self._recording, self._nic["clock"]["next_at"]
         assert recording is not None
         last_fs = min(until_fs, self._end_fs)
-        if self._nic.now_fs >= self._end_fs:  # time has gone on without events
+        if self._nic.clock.now_fs >= self._end_fs:  # time has gone on without events
             self._finish()
             return layout.EVENTS_SPENT
         while True:
@@ -104,7 +104,7 @@ class Tracer:
             status = kernel(last_fs, 1)
             if at_fs <= last_fs:
                 recording.look(at_fs)
-            if recording.is_full() or int(self._nic.now_fs) >= self._end_fs:
+            if recording.is_full() or int(self._nic.clock.now_fs) >= self._end_fs:
                 self._finish()
                 return status
             if status != layout.EVENTS_SPENT:
@@ -115,14 +115,14 @@ class Tracer:
         if self._recording is None or self._is_over:
             return
         self._is_over = True
-        now_fs = min(int(self._nic.now_fs), self._end_fs)
+        now_fs = min(int(self._nic.clock.now_fs), self._end_fs)
         if self._length_fs is not None and now_fs < self._end_fs and self._recording.is_full():
             shown_us = (now_fs - self._begin_fs) / FS_PER_US
             asked_us = self._length_fs / FS_PER_US
             self.left_out = f"a time line has room for {shown_us:.3f} us of the {asked_us:.3f} us asked for"
         self._recording.finish(now_fs)
-        self._nic.journey_log.enabled = 0
-        self._nic.journey_log.n = 0
+        self._nic.ledger.journey_log.enabled = 0
+        self._nic.ledger.journey_log.n = 0
         self._nic.pcie.runs_on = self._runs_on
 
 
@@ -132,7 +132,7 @@ class Recording:
     def __init__(self, config: Config, nic: Any, end_fs: int) -> None:
         self._nic, self.timeline = nic, Timeline()
         self.facts: dict[str, Any] = {}
-        self._start_fs = int(nic.now_fs)
+        self._start_fs = int(nic.clock.now_fs)
         names, timeline = FrameNames(config, nic), self.timeline
         self._tlps, self._reads = LinkTlps(nic, names, timeline), Reads(nic, names, timeline)
         self._servers, self._levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
@@ -156,7 +156,7 @@ class Recording:
         self._servers.look(now_fs)
         self._cores.look(self._start_fs)
         self._levels.look(now_fs)
-        log = self._nic.journey_log
+        log = self._nic.ledger.journey_log
         if log.n:
             self._parts.add(log.entry[: int(log.n)].copy(), now_fs, finished=True)
             log.n = 0

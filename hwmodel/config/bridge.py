@@ -1,0 +1,90 @@
+"""Validate the `bridge` block: the bridge at the other end of the wire, its ports, its table and its policy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .amounts import ByteCount, Duration, Rate, Whole
+from .block import Block, key
+from .kinds import Listing, OrWord, Truth, Word
+from .names import Name, ServerName
+from .station import VlanId, VlanList
+from .switch import AclEntry
+
+ADAPTER = "adapter"  # the port of the one server that has no name
+OUTSIDE = "outside"
+BridgeKind = Literal["learning", "controlling"]
+Forwarding = Literal["store_and_forward", "cut_through"]
+Sharing = Literal["port", "all"]
+PortName = Annotated[str, ServerName("port", ADAPTER, OUTSIDE)]
+
+
+class BridgePort(Block):
+    """A port of the bridge, by its name: `adapter` or the server's, and `outside`."""
+
+    rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
+        ...,
+        "Rate of the port, each way; the other end of the wire has the same.",
+        alias="rate",
+        derived="the adapter's port.rate, for outside that of the first adapter",
+    )
+    hairpin: Annotated[bool, Truth()] | None = key(
+        None,
+        "Whether a frame may go back out of the port on which it came (reflective relay); null: where the adapter "
+        "relies on it, which is in mode vepa, and in mode multichannel for S-channels of kind vepa.",
+    )
+    native_vlan: VlanId | None = key(
+        ...,
+        "VLAN of untagged frames at the port; null: they drop.",
+        derived="the adapter's switch.uplink.native_vlan, for outside 1",
+    )
+    vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
+        "all", "VLANs that the port carries: all, or a list."
+    )
+
+
+class PolicyEntry(AclEntry):
+    """A rule for frames that come to the bridge; the first that matches a frame decides. null matches everything."""
+
+    port: Annotated[str, Name("all", OUTSIDE, with_servers=True)] = key(
+        "all", "Station whose frames the rule looks at: vf0, with servers a.vf0, outside, or all."
+    )
+
+
+class Bridge(Block):
+    """The bridge at the other end of the wire."""
+
+    kind: Annotated[BridgeKind, Word("learning", "controlling")] = key(
+        "learning",
+        "Whether the bridge learns where addresses are (adapters in mode veb, vepa and multichannel), or knows each "
+        "station by its virtual interface (modes vn_tag and e_tag).",
+    )
+    ports: dict[PortName, BridgePort] = key(
+        {},
+        "Ports that differ from the defaults, by name: {outside: {rate: 40Gbps}}. There is one for each server "
+        "(`adapter` without servers), and `outside`, which leads to stations that nobody models further.",
+    )
+    latency_fs: Annotated[int, Duration("0ns", "1s")] = key(
+        "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
+    )
+    forwarding: Annotated[Forwarding, Word("store_and_forward", "cut_through")] = key(
+        "store_and_forward", "Whether a frame has come with its last byte, or (cut_through) with its first 64."
+    )
+    buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] = key(
+        "1MiB", "Room for copies that wait or are being sent; one without room drops (QUEUE_FULL).", alias="buffer"
+    )
+    sharing: Annotated[Sharing, Word("port", "all")] = key(
+        "port", "Whether each port has a buffer of this size, or all have one together."
+    )
+    propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
+        "0ns", "Time that a bit takes along a wire, each way.", alias="propagation"
+    )
+    table: Annotated[int, Whole(1, 65536)] = key(
+        8192, "Addresses that the bridge can learn; one that finds the table full is not learned."
+    )
+    ageing_fs: Annotated[int, Duration("1us", "4000s")] = key(
+        "300s", "Time after which an address that sent nothing is forgotten.", alias="ageing"
+    )
+    policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
+        [], "Access-control list for frames that come; the first entry that matches decides, else permit."
+    )

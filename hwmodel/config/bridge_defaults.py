@@ -1,0 +1,46 @@
+"""Fill in the ports of a bridge: one for each adapter, then `outside`, each with what follows from its adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .bridge import OUTSIDE
+from .switch import Uplink
+from .wire_port import WirePort
+
+Plain = Mapping[str, Any]
+
+
+def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
+    """Give the plain data of a bridge all its ports, in order, and these what follows from their adapters.
+
+    `adapters`: the plain data of each server's configuration, by the name of its port. Ports of nobody stay, last.
+    """
+    written = bridge.get("ports")
+    if written is not None and not isinstance(written, dict):
+        return
+    ports: dict[str, Any] = dict(written or {})
+    rates = {name: _value(data, WirePort.model_fields["rate_bps"].default, "port", "rate")
+             for name, data in adapters.items()}  # fmt: skip
+    rates[OUTSIDE] = next(iter(rates.values()))
+    in_order: dict[str, Any] = {}
+    for name, rate in rates.items():
+        entry = ports.pop(name, None)
+        in_order[name] = entry = {} if entry is None else entry
+        if isinstance(entry, dict):
+            native_vlan = Uplink.model_fields["native_vlan"].default
+            entry.setdefault("rate", rate)
+            entry.setdefault(
+                "native_vlan", _value(adapters.get(name, {}), native_vlan, "switch", "uplink", "native_vlan")
+            )
+    bridge["ports"] = in_order | ports
+
+
+def _value(data: Plain, default: object, *keys: str) -> Any:
+    here: Any = data
+    for key in keys:
+        if not isinstance(here, Mapping) or key not in here:
+            return default
+        here = here[key]
+    return here

@@ -1,0 +1,96 @@
+"""Check the bridge against the adapters on its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hwmodel.units import format_bytes, format_rate_bps
+
+from .bridge import OUTSIDE, Bridge
+from .check_servers import check_vm_names
+from .check_switch import check_acl_entry
+from .document import KeyPath
+from .findings import Findings, Part
+from .frame_lengths import outer_tag_bytes
+from .kinds import suggest
+from .model import Config
+
+_TAGGED_MODES = ("vn_tag", "e_tag")
+
+
+def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the `bridge` block."""
+    bridge = config.bridge
+    if bridge is None:
+        return
+    _check_wires(bridge, findings, parts)
+    if bridge.ports[OUTSIDE].hairpin:
+        findings.add(
+            "what comes from outside does not go back there; hairpin is for ports of adapters",
+            ("bridge", "ports", OUTSIDE, "hairpin"),
+        )
+    _check_kind(bridge, parts)
+    _check_buffer(bridge, parts)
+    check_vm_names(findings, parts, _named(bridge))
+    for index, entry in enumerate(bridge.policy):
+        check_acl_entry(entry, ("bridge", "policy", index), findings)
+
+
+def _named(bridge: Bridge) -> Iterator[tuple[str, KeyPath]]:
+    for index, entry in enumerate(bridge.policy):
+        yield entry.port, ("bridge", "policy", index, "port")
+
+
+def _check_wires(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -> None:
+    """Find wires with one end, and those whose ends have different rates."""
+    by_port = {part.server.port: part for part in parts}
+    for name, port in bridge.ports.items():
+        path: KeyPath = ("bridge", "ports", name)
+        part = by_port.get(name)
+        if part is None:
+            if name != OUTSIDE:
+                known = [*by_port, OUTSIDE]
+                hint = suggest(name, known) or f"; ports are {', '.join(known)}"
+                findings.add(f"no server is at this port, its wire has one end{hint}", path, besides=["servers"])
+            continue
+        rate_bps = part.server.config.port.rate_bps
+        if port.rate_bps != rate_bps:
+            whose = f"of {part.server.name}" if part.server.name else "of the adapter"
+            findings.add(
+                f"the ends of a wire have one rate, but port.rate {whose} is {format_rate_bps(rate_bps)}",
+                (*path, "rate"),
+                besides=["port.rate", "servers"],
+            )
+
+
+def _check_kind(bridge: Bridge, parts: Sequence[Part]) -> None:
+    for part in parts:
+        mode = part.server.config.switch.mode
+        whose = f"the adapter of {part.server.name}" if part.server.name else "the adapter"
+        if bridge.kind == "controlling" and mode not in _TAGGED_MODES:
+            part.findings.add(
+                f"kind: controlling needs adapters in mode vn_tag or e_tag, but {whose} is in mode {mode}",
+                "switch.mode",
+                "bridge.kind",
+            )
+        if bridge.kind == "learning" and mode in _TAGGED_MODES:
+            part.findings.add(
+                f"{whose} is in mode {mode}, which needs a bridge of kind: controlling (--set bridge.kind=controlling)",
+                "switch.mode",
+                "bridge.kind",
+            )
+
+
+def _check_buffer(bridge: Bridge, parts: Sequence[Part]) -> None:
+    for part in parts:
+        switch = part.server.config.switch
+        longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
+        n_bytes = longest.max_frame_bytes + outer_tag_bytes(switch.mode)
+        if n_bytes > bridge.buffer_bytes:
+            part.findings.add(
+                f"{format_bytes(bridge.buffer_bytes)} never holds the longest frame of "
+                f"{part.server.station(longest.name)}, {n_bytes} B with its tags",
+                "bridge.buffer",
+                part.findings.station(longest.name, "max_frame"),
+            )
+            return

@@ -1,0 +1,249 @@
+"""The bridge at the other end of the wire: it takes frames in, decides where they go, queues and sends them."""
+
+from __future__ import annotations
+
+from . import kernel
+from .adjacent_layout import DUE, LEFT, NO_WAY, NOBODY, SENT, SLOT_CAP
+from .drop_reason import DropReason
+from .events import set_timer, take_timer
+from .frame_layout import FCS_BYTES
+from .layout import NEVER, TIMERS
+from .learning import learn, port_of
+from .measure import change
+from .outcome import come_outside
+from .police import police
+from .port_time import padded_bytes, wire_time_fs
+
+NO_REASON = DropReason.NONE.value
+SAME_PORT = DropReason.SAME_PORT.value
+NO_DESTINATION = DropReason.NO_DESTINATION.value
+QUEUE_FULL = DropReason.QUEUE_FULL.value
+RATE_LIMITED = DropReason.RATE_LIMITED.value
+HEADER_BYTES = 8 + 64  # what a bridge that cuts through has of a frame, its preamble too, when it decides
+
+
+@kernel
+def wake(bridge, at_fs, kind, port_number):
+    """Set a timer of a port."""
+    set_timer(bridge.clock, at_fs, kind, port_number)
+
+
+@kernel
+def due_fs(bridge, port, crossing):
+    """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
+    if port.cuts_through:
+        header_fs = HEADER_BYTES * port.fs_per_byte_num // port.fs_per_byte_den
+        return crossing.begun_fs + header_fs + bridge.propagation_fs + bridge.latency_fs
+    return crossing.come_fs + bridge.latency_fs
+
+
+@kernel
+def take_place(bridge):
+    """Return a free place for a frame."""
+    place = bridge.first_free
+    if place != NOBODY:
+        bridge.first_free = bridge.slot[place].following
+        return place
+    place = bridge.n_used
+    if place == SLOT_CAP - 1:
+        bridge.clock.overflow = 1  # the last place is written, and nothing read from it: the run ends
+        return place
+    bridge.n_used += 1
+    return place
+
+
+@kernel
+def free_place(bridge, place):
+    """Give a frame's place back."""
+    bridge.slot[place].following = bridge.first_free
+    bridge.first_free = place
+
+
+@kernel
+def let_go(bridge, place):
+    """Note that one of those who need a frame needs it no more."""
+    slot = bridge.slot[place]
+    slot.holds -= 1
+    if slot.holds == 0:
+        free_place(bridge, place)
+
+
+@kernel
+def append(bridge, entries, place):
+    """Put a frame behind the last of a list."""
+    bridge.slot[place].following = NOBODY
+    if entries.first == NOBODY:
+        entries.first = place
+    else:
+        bridge.slot[entries.last].following = place
+    entries.last = place
+
+
+@kernel
+def pop(bridge, entries):
+    """Take the first frame out of a list; return its place."""
+    place = entries.first
+    entries.first = bridge.slot[place].following
+    return place
+
+
+@kernel
+def comes(bridge, port_number, crossing):
+    """Take in a frame on a wire; frames of one wire come in order."""
+    port = bridge.port[port_number]
+    place = take_place(bridge)
+    bridge.slot[place].crossing = crossing
+    if port.come.first == NOBODY:
+        wake(bridge, due_fs(bridge, port, crossing), DUE, port_number)
+    append(bridge, port.come, place)
+
+
+@kernel
+def start_sending(bridge, now_fs, port_number):
+    """Start on the first frame of a port's queue."""
+    port = bridge.port[port_number]
+    place = pop(bridge, port.queue)
+    slot = bridge.slot[place]
+    slot.holds = 2
+    busy_fs = wire_time_fs(port, slot.crossing.n_bytes)
+    slot.crossing.begun_fs = now_fs
+    slot.crossing.come_fs = now_fs + busy_fs + bridge.propagation_fs
+    append(bridge, port.begun, place)
+    port.sending = place
+    port.tx_busy_fs += busy_fs
+    wake(bridge, now_fs + busy_fs, SENT, port_number)
+    if port.is_outside:
+        wake(bridge, slot.crossing.come_fs, LEFT, port_number)
+
+
+@kernel
+def leaves(bridge, now_fs, port_number):
+    """Note that a frame has come to whoever is outside."""
+    place = pop(bridge, bridge.port[port_number].begun)
+    crossing = bridge.slot[place].crossing
+    come_outside(bridge.ledger, now_fs, crossing, bridge.outside_flow[crossing.template])
+    let_go(bridge, place)
+
+
+@kernel
+def sent(bridge, now_fs, port_number):
+    """Note that a port has sent a frame, and start on the next."""
+    port = bridge.port[port_number]
+    n_bytes = bridge.slot[port.sending].crossing.n_bytes
+    let_go(bridge, port.sending)
+    port.sending = NOBODY
+    port.tx_frames += 1
+    port.tx_bytes += padded_bytes(n_bytes)
+    change(port.waiting, now_fs, -n_bytes)
+    change(bridge.waiting, now_fs, -n_bytes)
+    if port.queue.first != NOBODY:
+        start_sending(bridge, now_fs, port_number)
+
+
+@kernel
+def count_drop(bridge, port_number, reason):
+    """Count a frame or copy that ends here."""
+    bridge.dropped += 1
+    bridge.drops[reason] += 1
+    bridge.port[port_number].drops[reason] += 1
+
+
+@kernel
+def enqueue(bridge, now_fs, crossing, way):
+    """Put a copy into the queue of a port, or drop it where it finds no room."""
+    port = bridge.port[way.port]
+    n_bytes = crossing.n_bytes + way.delta_bytes
+    has_room = port.waiting.level + n_bytes <= port.buffer_bytes
+    if bridge.shares_buffer:
+        has_room = bridge.waiting.level + n_bytes <= bridge.buffer_bytes
+    if not has_room:
+        count_drop(bridge, way.port, QUEUE_FULL)
+        return
+    place = take_place(bridge)
+    bridge.slot[place].crossing = crossing
+    entry = bridge.slot[place].crossing
+    entry.template = way.template
+    entry.n_bytes = n_bytes
+    logical_port = bridge.logical_port[way.logical_port]
+    logical_port.tx_frames += 1
+    logical_port.tx_bytes += n_bytes + FCS_BYTES
+    change(port.waiting, now_fs, n_bytes)
+    change(bridge.waiting, now_fs, n_bytes)
+    append(bridge, port.queue, place)
+    if port.sending == NOBODY:
+        start_sending(bridge, now_fs, way.port)
+
+
+@kernel
+def way_to(bridge, hop, logical_port):
+    """Return the number of a header's way to a logical port, `NO_WAY` if it may not go there."""
+    if hop.home_way != NO_WAY and bridge.way[hop.home_way].logical_port == logical_port:
+        return hop.home_way
+    for number in range(hop.first_way, hop.first_way + hop.n_ways):
+        if bridge.way[number].logical_port == logical_port:
+            return number
+    return NO_WAY
+
+
+@kernel
+def send_on(bridge, now_fs, crossing, hop):
+    """Put the copies of a frame into queues: to where its destination stands, or to all who may want it."""
+    logical_port = port_of(bridge, now_fs, hop.target)
+    if logical_port != NOBODY:
+        if logical_port == hop.logical_port and bridge.logical_port[logical_port].is_hairpin == 0:
+            return SAME_PORT
+        number = way_to(bridge, hop, logical_port)
+        if number == NO_WAY:
+            return NO_DESTINATION
+        enqueue(bridge, now_fs, crossing, bridge.way[number])
+        return NO_REASON
+    if hop.n_flood == 0:
+        return NO_DESTINATION
+    if hop.target != NOBODY:
+        bridge.flooded += 1
+    bridge.replicated += hop.n_flood - 1
+    for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
+        enqueue(bridge, now_fs, crossing, bridge.way[number])
+    return NO_REASON
+
+
+@kernel
+def forward(bridge, now_fs, port_number):
+    """Forward the frame of a port that is due."""
+    port = bridge.port[port_number]
+    place = pop(bridge, port.come)
+    crossing = bridge.slot[place].crossing
+    if port.come.first != NOBODY:
+        wake(bridge, due_fs(bridge, port, bridge.slot[port.come.first].crossing), DUE, port_number)
+    hop = bridge.hop[crossing.template]
+    port.rx_frames += 1
+    port.rx_bytes += padded_bytes(crossing.n_bytes)
+    bridge.logical_port[hop.logical_port].rx_frames += 1
+    bridge.forwarded += 1
+    learn(bridge, now_fs, hop.source, hop.logical_port)
+    reason = hop.reason
+    if reason == NO_REASON:
+        if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
+            reason = RATE_LIMITED
+        else:
+            reason = send_on(bridge, now_fs, crossing, hop)
+    if reason != NO_REASON:
+        count_drop(bridge, port_number, reason)
+    free_place(bridge, place)
+
+
+@kernel
+def advance_bridge(bridge, until_fs):
+    """Handle all that happens in a bridge up to a time; return when its next event is."""
+    clock = bridge.clock
+    while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
+        now_fs = clock.next_at[TIMERS]
+        kind, port_number = take_timer(clock)
+        clock.n_events += 1
+        if kind == SENT:
+            sent(bridge, now_fs, port_number)
+        elif kind == DUE:
+            forward(bridge, now_fs, port_number)
+        else:
+            leaves(bridge, now_fs, port_number)
+    return min(clock.next_at[TIMERS], NEVER)

@@ -1,0 +1,77 @@
+"""The records of the bridge at the other end of the wire, and of frames on a wire.
+
+A bridge has physical ports and, on them, logical ports: one of its own, or one for each S-channel or virtual interface.
+What it does with a header that comes in on one of them is looked up in its tables frame by frame; where the header goes
+on from there, with which tags, is known before the run (`HOP`, `WAY`).
+"""
+
+from __future__ import annotations
+
+from .clock_layout import CLOCK
+from .crossing_layout import CROSSING
+from .ledger_layout import GAUGE, LEDGER, MAX_REASONS
+from .records import I32, I64, ints, record
+from .traffic_layout import MAX_COPY_KINDS, POLICER
+
+MAX_BRIDGE_PORTS = 512
+MAX_LOGICAL_PORTS = 1 << 13
+MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
+MAX_WAYS = 1 << 23
+MAX_ADDRESSES = 1 << 16
+MAX_BRIDGE_POLICERS = 1024
+
+NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
+NO_WAY = -1
+SLOT_CAP = 1 << 20  # frames in one bridge
+
+# Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
+SENT, DUE, LEFT = range(3)
+
+# A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
+# sends it, and the other end, that is to be given it.
+SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32))
+LIST = record(*ints("first", "last"))
+
+BRIDGE_PORT = record(
+    # Parameters: the other end (`peer`: the component's number), its shortest frame's time on the wire.
+    *ints("fs_per_byte_num", "fs_per_byte_den", "peer", "peer_port", "is_outside", "cuts_through", "crossing_fs"),
+    *ints("buffer_bytes"),
+    *ints("is_sending", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs", "dropped"),
+    ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
+    ("drops", I64, (MAX_REASONS,)),
+    *ints("sending"),  # the frame's place
+    ("come", LIST),  # not yet forwarded
+    ("queue", LIST),  # not yet begun
+    ("begun", LIST),  # begun, and the other end not yet told
+)  # fmt: skip
+# What a bridge knows of a header that comes in on a logical port. `reason`: why it is dropped, whoever it is for.
+# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways in the order of the logical
+# ports: to one of them, or to all of a flood. `home_way`: that to the port behind which the target stands in the
+# configuration.
+HOP = record(
+    *ints("reason", "logical_port", "source", "target", "policer"),
+    *ints("first_way", "n_ways", "home_way", "first_flood", "n_flood"),
+)  # fmt: skip
+WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
+ADDRESS = record(*ints("logical_port", "seen_fs"))
+LOGICAL_PORT = record(*ints("port", "is_hairpin", "rx_frames", "tx_frames", "tx_bytes"))
+
+BRIDGE = record(
+    ("clock", CLOCK),
+    *ints("n_ports", "n_logical_ports", "n_addresses", "latency_fs", "propagation_fs", "learns", "table_entries"),
+    *ints("ageing_fs", "shares_buffer", "buffer_bytes"),
+    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned", "flooded", "replicated"),
+    *ints("forwarded", "dropped"),
+    *ints("n_used", "first_free"),  # places that were ever used, and the list of those that are free again
+    ("waiting", GAUGE),  # in all queues together
+    ("drops", I64, (MAX_REASONS,)),
+    ("port", BRIDGE_PORT, (MAX_BRIDGE_PORTS,)),
+    ("logical_port", LOGICAL_PORT, (MAX_LOGICAL_PORTS,)),
+    ("address", ADDRESS, (MAX_ADDRESSES,)),
+    ("policer", POLICER, (MAX_BRIDGE_POLICERS,)),
+    ("hop", HOP, (MAX_HOPS,)),
+    ("way", WAY, (MAX_WAYS,)),
+    ("slot", SLOT, (SLOT_CAP,)),
+    ("outside_flow", I32, (MAX_COPY_KINDS,)),  # of each kind of copy that goes outside
+    ("ledger", LEDGER),  # of what comes to the stations outside
+)  # fmt: skip

@@ -1,0 +1,50 @@
+"""The records of the traffic: where frames come from, and what the workload compiler fills in."""
+
+from __future__ import annotations
+
+from .ledger_layout import MAX_FUNCTIONS
+from .records import F64, I32, I64, ints, record
+
+MAX_TEMPLATES = 1 << 17  # distinct frame headers
+MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
+MAX_SOURCES = 1 << 15
+MAX_CHOICES = 1 << 18  # rows of all alias tables together
+MAX_POLICERS = 1024
+TAPE_CAP = 1 << 23  # recorded frames
+
+# Where a source's frames come from.
+CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, CLOSED_RECORDED_SOURCE = range(6)
+
+TEMPLATE = record(
+    *ints("function", "reason", "first_copy", "n_copies", "longest_bytes", "flow", "policer", "queue_hash"),
+    # Mirrored copies stand behind the others: those of a frame that its policer lets through, then those of one that
+    # it refuses.
+    *ints("n_mirrored", "n_mirrored_refused"),
+)
+# `counts_offered`: as its flow's frame, where the frame itself is in none. `next_template`: of one that leaves by the
+# wire, what it is at the bridge there.
+COPY_KIND = record(
+    *ints("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered", "next_template")
+)
+CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
+SOURCE = record(
+    *ints("kind", "function", "next_at_fs", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
+    *ints("first_target", "n_targets", "first_length", "n_lengths", "next_record", "last_record", "pending"),
+    *ints("pending_template", "pending_bytes", "pending_hash", "pending_record"),
+    ("mean_burst_frames", F64),
+    ("rng", I64, (4,)),
+)
+TAPE_ENTRY = record(("at_fs", I64), ("template", I32), ("frame_bytes", I32), ("hash", I32), ("index", I32))
+POLICER = record(*ints("rate_num", "rate_den", "burst", "tokens", "remainder", "last_fs"))
+
+# `n_full`: functions whose next frame waits for a slot of its ring. `hungry`: those to look at before the instant ends.
+TRAFFIC = record(
+    *ints("n_hungry", "n_full"),
+    ("hungry", I32, (MAX_FUNCTIONS,)),
+    ("policer", POLICER, (MAX_POLICERS,)),
+    ("source", SOURCE, (MAX_SOURCES,)),
+    ("template", TEMPLATE, (MAX_TEMPLATES,)),
+    ("copy_kind", COPY_KIND, (MAX_COPY_KINDS,)),
+    ("choice", CHOICE, (MAX_CHOICES,)),
+    ("tape", TAPE_ENTRY, (TAPE_CAP,)),
+)

@@ -1,0 +1,89 @@
+"""Frames on the wires between adapters and bridges: they come to the other end with all that is known of them."""
+
+from __future__ import annotations
+
+from . import kernel
+from .crossing_layout import CROSSING_CAP
+from .events import set_next
+from .frame_layout import FCS_BYTES
+from .journeys import begin_from_wire
+from .layout import LINE, LINE_CAP, NEVER
+from .port_time import wire_time_fs
+
+CROSSING_MASK = CROSSING_CAP - 1
+
+
+@kernel
+def place_at_tail(nic, crossings):
+    """Return the place of the next frame on a wire; the caller counts it in."""
+    if crossings.tail - crossings.head == CROSSING_CAP:
+        nic.clock.overflow = 1
+    return crossings.ring[crossings.tail & CROSSING_MASK]
+
+
+@kernel
+def send_to_bridge(nic, now_fs, busy_fs, copy):
+    """Put the frame that the MAC has begun to send on the wire to the bridge."""
+    sent = nic.wire.sent
+    crossing = place_at_tail(nic, sent)
+    sent.tail += 1
+    crossing.begun_fs = now_fs
+    crossing.come_fs = now_fs + busy_fs + nic.mac.propagation_fs
+    crossing.template = nic.traffic.copy_kind[copy.copy_kind].next_template
+    crossing.n_bytes = copy.n_bytes
+    crossing.hash = copy.queue
+    crossing.journey = nic.ledger.journeys.slot[copy.journey]
+    crossing.journey.sent_fs = now_fs + busy_fs
+    crossing.index = crossing.journey.index
+
+
+@kernel
+def outside_is_full(nic):
+    """Tell whether no more frames can wait outside: a capture may come faster than the wire for long."""
+    sent = nic.wire.outside.sent
+    return sent.tail - sent.head >= LINE_CAP
+
+
+@kernel
+def send_from_outside(nic, now_fs, source):
+    """Put a source's pending frame on the wire from outside to the bridge: a FIFO server at that port's rate."""
+    outside = nic.wire.outside
+    crossing = place_at_tail(nic, outside.sent)
+    outside.sent.tail += 1
+    outside.n_sent += 1
+    kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
+    crossing.template = kind.next_template
+    crossing.n_bytes = source.pending_bytes - FCS_BYTES
+    crossing.hash = source.pending_hash
+    crossing.index = source.pending_record
+    busy_fs = wire_time_fs(outside, crossing.n_bytes)
+    crossing.begun_fs = max(outside.busy_until_fs, now_fs)
+    outside.busy_until_fs = crossing.begun_fs + busy_fs
+    outside.busy_fs += busy_fs
+    crossing.come_fs = outside.busy_until_fs + nic.mac.propagation_fs
+    sent_fs = outside.busy_until_fs
+    begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
+    crossing.journey.switched_fs = sent_fs
+    crossing.journey.sent_fs = sent_fs
+
+
+@kernel
+def comes_to_adapter(nic, crossing):
+    """Take in a frame on the wire from the bridge; they come in order."""
+    come = nic.wire.come
+    place_at_tail(nic, come)
+    come.ring[come.tail & CROSSING_MASK] = crossing
+    if come.head == come.tail:
+        set_next(nic.clock, LINE, crossing.come_fs)
+    come.tail += 1
+
+
+@kernel
+def take_come(nic):
+    """Return the frame whose last byte has come."""
+    come = nic.wire.come
+    crossing = come.ring[come.head & CROSSING_MASK]
+    come.head += 1
+    next_fs = NEVER if come.head == come.tail else come.ring[come.head & CROSSING_MASK].come_fs
+    set_next(nic.clock, LINE, next_fs)
+    return crossing

@@ -1,0 +1,50 @@
+"""What a run found of the bridge at the other end of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgePortResult:
+    """Say what a port of the bridge carried; in is what came to the bridge by it, out what left by it.
+
+    Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
+    FCS, padding and tags.
+    """
+
+    name: str
+    in_frames: int
+    out_frames: int
+    in_gbps: float | None
+    out_gbps: float | None
+    in_utilization: float
+    out_utilization: float
+    queue_mean_bytes: float
+    queue_max_bytes: int
+    drops: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeResult:
+    """Say what a bridge did; counts are of the whole run.
+
+    `forwarded_frames`: all that it looked at. `replicated_frames`: copies that it made beside a frame's first.
+    `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that found no room among
+    them. `addresses_known`: at the end. `learned`, `moved`, `aged`, `not_learned`: changes of the table.
+    """
+
+    name: str
+    kind: str
+    forwarded_frames: int
+    replicated_frames: int
+    flooded_frames: int
+    dropped_frames: int
+    drops: Mapping[str, int]
+    addresses_known: int
+    learned: int
+    moved: int
+    aged: int
+    not_learned: int
+    ports: tuple[BridgePortResult, ...]

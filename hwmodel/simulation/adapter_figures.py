@@ -1,0 +1,106 @@
+"""What a window says of one adapter and its host: the link, the wire, the queues, what stood waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
+from hwmodel.kernels import layout
+from hwmodel.results import Cpu, IotlbUse, LinkBytes, Pcie, PcieDirection, QueueDepth, Stalls, Wire
+from hwmodel.simulation.latency_summary import latency_from
+from hwmodel.simulation.observation import payload_headers
+from hwmodel.simulation.span import Span
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+PerFrame = Mapping[str, Mapping[str, float]] | None
+
+
+def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str, Any]:
+    """Return what a result says of an adapter, by the names of its fields."""
+    return {
+        "pcie": Pcie(up=_direction(config, span, "up", per_frame), down=_direction(config, span, "down", per_frame)),
+        "wire": _wire(span),
+        "iotlb": _iotlb(span),
+        "cpu": Cpu(cores_busy=float((span.end.core_busy_fs - span.start.core_busy_fs).sum()) / span.fs),
+        "queues": _queues(config, span),
+        "stalls_ns": _stalls(span),
+    }
+
+
+def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> PcieDirection:
+    n_tlps, n_bytes, dllp_pairs = span.tlps(name)
+    rate = link_rate_of(config.pcie)
+    headers = payload_headers(config, n_tlps)
+
+    def sum_of(*kinds: int) -> int:
+        return int(n_bytes[list(kinds)].sum())
+
+    carried = float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
+    return PcieDirection(
+        utilization=span.link_share(config, name),
+        bytes=LinkBytes(
+            payload=sum_of(layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION) - headers,
+            tlp_overhead=headers,
+            read_request=sum_of(layout.PAYLOAD_READ),
+            descriptor=sum_of(
+                layout.RX_DESCRIPTOR_READ,
+                layout.TX_DESCRIPTOR_READ,
+                layout.RX_DESCRIPTOR_COMPLETION,
+                layout.TX_DESCRIPTOR_COMPLETION,
+            ),
+            writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
+            interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
+            doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL),
+            dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
+            skp=round(carried * float(rate.skp_share)),
+        ),
+        per_frame=None if per_frame is None else per_frame[name],
+    )
+
+
+def _iotlb(span: Span) -> IotlbUse:
+    hits, misses = span.iotlb()
+    return IotlbUse(hits=hits, misses=misses)
+
+
+def _wire(span: Span) -> Wire:
+    def moved(name: str) -> int:
+        return span.end.servers[name] - span.start.servers[name]
+
+    return Wire(
+        tx_gbps=span.gbps(moved("mac.tx_bytes")),
+        rx_gbps=span.gbps(moved("mac.rx_bytes")),
+        utilization=min(1.0, max(span.share(moved("mac.tx_busy_fs")), span.share(moved("mac.rx_busy_fs")))),
+        wait_ns=latency_from(span.end, "mac.wait"),
+    )
+
+
+def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
+    """Give depths: of rings the mean over those of all that send (receive), of buffers in bytes, of tags in tags."""
+    tx_rings = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
+    rx_rings = max(1, span.end.n_receivers * config.nic.queues_per_vf)
+    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
+    highest = span.end.highest
+    return {
+        "tx_ring": QueueDepth(mean=span.mean("tx_ring") / tx_rings, max=span.end.tx_ring_highest),
+        "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
+        "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
+        "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
+        "wire": QueueDepth(mean=span.mean("mac.waiting"), max=highest["mac.waiting"]),
+        "tags": QueueDepth(mean=held, max=config.pcie.tags - span.end.fewest_free_tags),
+    }
+
+
+def _stalls(span: Span) -> Stalls:
+    credits = {kind: stalled_fs / FS_PER_NS for kind, stalled_fs in span.credit_stalls_fs().items()}
+    return Stalls(
+        tags=span.stalled("tags") / FS_PER_NS,
+        credits=max(credits.values()),
+        **{f"credits_{kind}": stalled for kind, stalled in credits.items()},
+        descriptors=span.stalled("descriptors") / FS_PER_NS,
+        buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
+    )

@@ -1,0 +1,145 @@
+"""The bridge's sums at one moment, and what a window says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.layout import WIRE
+from hwmodel.results import Bottleneck
+from hwmodel.results.bridge import BridgePortResult, BridgeResult
+from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.measurement import area_of
+from hwmodel.simulation.span import Span
+
+FULL = 0.985  # busy share of a port that cannot send more
+QUEUE_FULL = DropReason.QUEUE_FULL.value
+
+
+@dataclass(frozen=True)
+class BridgeSnapshot:
+    """Hold a bridge's sums by port, int64 of that many entries, and the integrals of the queues over time."""
+
+    in_bytes: npt.NDArray[np.int64]
+    in_busy_fs: npt.NDArray[np.int64]
+    out_bytes: npt.NDArray[np.int64]
+    out_busy_fs: npt.NDArray[np.int64]
+    areas: npt.NDArray[np.float64]
+    queue_full: npt.NDArray[np.int64]
+
+
+def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
+    """Copy the sums out of a bridge's record; what its ports get is busy time at the senders' ends."""
+    ports = [record.port[number] for number in range(int(record.n_ports))]
+    outs = [int(port.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
+    return BridgeSnapshot(
+        in_bytes=np.array([int(port.rx_bytes) for port in ports], np.int64),
+        in_busy_fs=np.array([_in_busy_fs(port, servers, now_fs) for port in ports], np.int64),
+        out_bytes=np.array([int(port.tx_bytes) for port in ports], np.int64),
+        out_busy_fs=np.array(outs, np.int64),
+        areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
+        queue_full=np.array([int(port.drops[QUEUE_FULL]) for port in ports], np.int64),
+    )
+
+
+def begin_bridge_window(record: Any) -> None:
+    """Forget the largest depths seen so far."""
+    for number in range(int(record.n_ports)):
+        waiting = record.port[number].waiting
+        waiting.highest = waiting.level
+
+
+def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
+    """Return what is left of the frame that a port sends, which counts later."""
+    if int(port.sending) < 0:
+        return 0
+    crossing = record.slot[int(port.sending)].crossing
+    return max(0, int(crossing.come_fs) - int(record.propagation_fs) - now_fs)
+
+
+def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
+    peer = servers[int(port.peer)]
+    if port.is_outside:
+        outside = peer.wire.outside
+        return int(outside.busy_fs) - max(0, int(outside.busy_until_fs) - now_fs)
+    ahead_fs = int(peer.clock.next_at[WIRE]) - now_fs if peer.mac.is_sending else 0
+    return int(peer.mac.tx_busy_fs) - max(0, ahead_fs)
+
+
+def bridge_result(
+    record: Any, kind: str, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], span: Span
+) -> BridgeResult:
+    """Put together what a window, and the run so far, say of a bridge."""
+    start, end = window
+    n_gone = _gone(record, span.end.now_fs)
+    found = []
+    for port in ports:
+        at, entry = port.number, record.port[port.number]
+        found.append(
+            BridgePortResult(
+                name=port.name,
+                in_frames=int(entry.rx_frames),
+                out_frames=int(entry.tx_frames),
+                in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
+                out_gbps=span.gbps(int(end.out_bytes[at] - start.out_bytes[at])),
+                in_utilization=_share(span, start.in_busy_fs, end.in_busy_fs, at),
+                out_utilization=_share(span, start.out_busy_fs, end.out_busy_fs, at),
+                queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs,
+                queue_max_bytes=int(entry.waiting.highest),
+                drops=_named(entry.drops),
+            )
+        )
+    return BridgeResult(
+        name="bridge",
+        kind=kind,
+        forwarded_frames=int(record.forwarded),
+        replicated_frames=int(record.replicated),
+        flooded_frames=int(record.flooded),
+        dropped_frames=int(record.dropped),
+        drops=_named(record.drops),
+        addresses_known=int(record.n_known) - n_gone,
+        learned=int(record.learned),
+        moved=int(record.moved),
+        aged=int(record.aged) + n_gone,
+        not_learned=int(record.not_learned),
+        ports=tuple(found),
+    )
+
+
+def _gone(record: Any, now_fs: int) -> int:
+    """Count the addresses that have aged and that nobody has looked up since."""
+    if not record.learns:
+        return 0
+    addresses = record["address"][: int(record.n_addresses)]
+    is_known = addresses["logical_port"] >= 0
+    return int((is_known & (now_fs - addresses["seen_fs"] >= int(record.ageing_fs))).sum())
+
+
+def full_port(result: BridgeResult, window: tuple[BridgeSnapshot, BridgeSnapshot]) -> Bottleneck | None:
+    """Return the port of the bridge that sets the throughput: the one that drops most, and is busy all the time."""
+    start, end = window
+    lost = end.queue_full - start.queue_full
+    at = int(lost.argmax())
+    port = result.ports[at]
+    if not lost[at] or port.out_utilization < FULL:
+        return None
+    shown = f"{100 * port.out_utilization:.1f} %"
+    why = (
+        f"The bridge's port {port.name} is busy {shown} of the window, counting each frame with its 20 B of preamble "
+        f"and gap, and its queue drops {int(lost[at])} frames."
+    )
+    keys = (f"bridge.ports.{port.name}.rate",)
+    return Bottleneck(resource=f"bridge.{port.name}", utilization=port.out_utilization, why=why, keys=keys)
+
+
+def _share(span: Span, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], at: int) -> float:
+    return min(1.0, span.share(int(end[at] - start[at])))
+
+
+def _named(counts: Any) -> dict[str, int]:
+    return {DropReason(int(i)).name: int(counts[i]) for i in np.flatnonzero(counts)}

@@ -1,0 +1,155 @@
+"""The ports of a bridge: physical ones to adapters and outside, and the logical ports on them with their outer tags."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwmodel.simulation.decided import LIST_GROUP
+from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
+from hwmodel.workload.headers import DEFAULT_S_VID
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.bridge import Bridge
+    from hwmodel.config.switch import Switch
+
+OUTSIDE = "outside"
+ALONE = "adapter"  # the port to the one server that has no name
+ALL_VLANS = range(1, 4095)
+OUTER_TYPES = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
+# Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
+FIRST_VIF_LIST, LAST_VIF_LIST = 8192, 16383
+FIRST_LIST_ECID = 0x1000
+
+
+@dataclass(frozen=True)
+class Source:
+    """Say where a frame came from, as far as the tag of a copy tells it."""
+
+    port: int  # physical
+    logical_port: int
+    pcp: int
+    dei: int
+
+
+@dataclass(frozen=True)
+class LogicalPort:
+    """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag."""
+
+    number: int
+    port: int
+    name: str
+    mode: str
+    interface: int | None
+    is_hairpin: bool
+    native_vlan: int | None
+    vlans: Collection[int]
+    untagged: Collection[int]
+
+    def tag_for(self, source: Source, source_interface: int | None) -> Tag | None:
+        """Return the outer tag of a frame that leaves here; `source_interface` is the sender's on the same port."""
+        if self.interface is None:
+            return None
+        if self.mode == "vn_tag":
+            svif = source_interface or 0
+            return VnTag(direction=1, dvif=self.interface, looped=int(svif > 0), svif=svif)
+        if self.mode == "e_tag":
+            return ETag(source.pcp, source.dei, ingress_ecid=source_interface or 0, ecid=self.interface)
+        return VlanTag(source.pcp, source.dei, self.interface, EtherType.S_TAG)
+
+
+@dataclass
+class PhysicalPort:
+    """Hold one physical port; `server` is the number of the server at its other end, None outside.
+
+    `lists` are the lists of interfaces that the bridge has set up in the adapter, by their stations.
+    """
+
+    number: int
+    name: str
+    rate_bps: int
+    server: int | None
+    mode: str = "veb"
+    outer_types: frozenset[int] = NO_OUTER_TAG
+    logical: list[LogicalPort] = field(default_factory=list)
+    lists: dict[tuple[str, ...], int] = field(default_factory=dict)
+    taken_lists: Collection[int] = ()
+
+    @property
+    def has_interfaces(self) -> bool:
+        """Tell whether stations behind this port have virtual interfaces of their own."""
+        return self.mode in ("vn_tag", "e_tag")
+
+    def list_of(self, stations: Sequence[str]) -> int:
+        """Return the number of the list of some stations; a new one is set up."""
+        key = tuple(stations)
+        if key not in self.lists:
+            first = FIRST_VIF_LIST if self.mode == "vn_tag" else FIRST_LIST_ECID
+            free = (number for number in range(first, LAST_VIF_LIST + 1) if number not in self.taken_lists)
+            self.lists[key] = next(number for number in free if number not in self.lists.values())
+        return self.lists[key]
+
+    def list_tag(self, number: int, source: Source, source_interface: int | None) -> Tag:
+        """Return the outer tag of a copy for a list of interfaces."""
+        if self.mode == "vn_tag":
+            svif = source_interface or 0
+            return VnTag(direction=1, pointer=1, dvif=number, looped=int(svif > 0), svif=svif)
+        return ETag(source.pcp, source.dei, source_interface or 0, group=LIST_GROUP, ecid=number)
+
+
+def ports_of(bridge: Bridge, servers: Sequence[tuple[str, Config]]) -> list[PhysicalPort]:
+    """Return the ports of a bridge with their logical ports: to each server in turn, then outside."""
+    found: list[PhysicalPort] = []
+    numbers = iter(range(1 << 20))
+    for index, (name, config) in enumerate(servers):
+        settings = bridge.ports[name or ALONE]
+        switch = config.switch
+        port = PhysicalPort(index, name or ALONE, settings.rate_bps, index, switch.mode)
+        if switch.mode in OUTER_TYPES:
+            port.outer_types = frozenset({int(OUTER_TYPES[switch.mode])})
+        port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
+        prefix = f"{name}." if name else ""
+        port.logical = list(_logical_ports(port, switch, settings, prefix, numbers))
+        found.append(port)
+    settings = bridge.ports[OUTSIDE]
+    outside = PhysicalPort(len(found), OUTSIDE, settings.rate_bps, None)
+    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
+    native = [] if settings.native_vlan is None else [settings.native_vlan]
+    whole = LogicalPort(
+        next(numbers), outside.number, OUTSIDE, "veb", None, False, settings.native_vlan, vlans, native
+    )  # fmt: skip
+    outside.logical = [whole]
+    return [*found, outside]
+
+
+def _logical_ports(
+    port: PhysicalPort, switch: Switch, settings: object, prefix: str, numbers: Iterator[int]
+) -> Iterator[LogicalPort]:
+    hairpin, native = settings.hairpin, settings.native_vlan  # type: ignore[attr-defined]
+    if port.has_interfaces:
+        for station in switch.ports:
+            if not station.enabled:
+                continue
+            interface = station.vif if switch.mode == "vn_tag" else station.ecid
+            yield LogicalPort(
+                next(numbers), port.number, prefix + station.name, switch.mode, interface, False,
+                station.port_vlan, station.vlans, station.untagged,
+            )  # fmt: skip
+        return
+    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans  # type: ignore[attr-defined]
+    untagged = [] if native is None else [native]
+    channels: dict[int | None, str] = {None: switch.mode}
+    if switch.mode == "multichannel":
+        kinds = dict(switch.s_channels)
+        if any((station.s_channel or DEFAULT_S_VID) == DEFAULT_S_VID for station in switch.ports):
+            kinds.setdefault(DEFAULT_S_VID, "veb")
+        channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in sorted(kinds.items())}
+    for interface, kind in channels.items():
+        name = port.name if switch.mode != "multichannel" else f"{port.name}.{interface or DEFAULT_S_VID}"
+        is_hairpin = kind == "vepa" if hairpin is None else hairpin
+        yield LogicalPort(
+            next(numbers), port.number, name, switch.mode, interface, is_hairpin, native, vlans, untagged
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""The state of a bridge and of the wires that end at it, from a configuration and what `topology` has found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.errors import InputError
+from hwmodel.kernels import adjacent_layout, layout
+from hwmodel.kernels.adjacent import HEADER_BYTES
+from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
+from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.nic_state import Nic, rate_as_ratio
+from hwmodel.simulation.topology import Topology
+from hwmodel.simulation.workload_state import give_histograms
+from hwmodel.units import fs_per_byte
+
+if TYPE_CHECKING:
+    from hwmodel.config.bridge import Bridge
+
+BridgeRecord = Any  # an element of a record array of BRIDGE
+SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
+
+
+def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort], topology: Topology) -> None:
+    """Make a fresh record that of a bridge that has learned nothing and holds no frame."""
+    record.clock.next_at[:] = layout.NEVER
+    record.first_free = adjacent_layout.NOBODY
+    record.n_ports, record.n_logical_ports = len(ports), len(topology.logical)
+    if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
+        raise InputError(f"bridge: {len(ports)} ports, at most {adjacent_layout.MAX_BRIDGE_PORTS} are supported")
+    if len(topology.logical) > adjacent_layout.MAX_LOGICAL_PORTS:
+        most = adjacent_layout.MAX_LOGICAL_PORTS
+        raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
+    record.latency_fs, record.propagation_fs = bridge.latency_fs, bridge.propagation_fs
+    record.learns = bridge.kind == "learning"
+    record.table_entries, record.ageing_fs = bridge.table, bridge.ageing_fs
+    record.shares_buffer, record.buffer_bytes = bridge.sharing == "all", bridge.buffer_bytes
+    _fill_ports(record, bridge, ports)
+    for logical in topology.logical:
+        entry = record.logical_port[logical.number]
+        entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
+    _fill_policers(record, bridge)
+    record.ledger.crosses = 1
+    record["ledger"]["flow"]["stop_at"][: len(topology.book.flows)] = layout.NEVER
+    give_histograms(record.ledger, {}, topology.book)
+    for kind, flow in topology.outside_flows.items():
+        record.outside_flow[kind] = flow
+    _fill_hops(record, topology)
+    _fill_addresses(record, topology)
+
+
+def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort]) -> None:
+    fastest_bps = max(port.rate_bps for port in ports)
+    for port in ports:
+        entry = record.port[port.number]
+        num, den = rate_as_ratio(f"bridge.ports.{port.name}.rate", port.rate_bps)
+        entry.fs_per_byte_num, entry.fs_per_byte_den = num, den
+        entry.peer = port.server or 0
+        entry.is_outside = port.server is None
+        entry.cuts_through = bridge.forwarding == "cut_through" and port.rate_bps == fastest_bps
+        until_due_bytes = HEADER_BYTES if entry.cuts_through else SHORTEST_BYTES
+        entry.crossing_fs = until_due_bytes * num // den + bridge.propagation_fs
+        entry.buffer_bytes = bridge.buffer_bytes
+        entry.sending = adjacent_layout.NOBODY
+        for name in ("come", "queue", "begun"):
+            entry[name].first = entry[name].last = adjacent_layout.NOBODY
+
+
+def _fill_policers(record: BridgeRecord, bridge: Bridge) -> None:
+    entries = [entry for entry in bridge.policy if entry.action == "police"]
+    if len(entries) > adjacent_layout.MAX_BRIDGE_POLICERS:
+        most = adjacent_layout.MAX_BRIDGE_POLICERS
+        raise InputError(f"bridge.policy: {len(entries)} policers, at most {most} are supported")
+    for entry, bucket in zip(entries, record.policer, strict=False):
+        assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
+        bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)
+        bucket.burst = bucket.tokens = entry.burst_bytes
+
+
+def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
+    n_ways = 0
+    for entry, hop in zip(record["hop"], topology.hops, strict=False):
+        entry["reason"], entry["logical_port"] = hop.reason.value, hop.logical_port
+        entry["source"], entry["target"], entry["policer"] = hop.source, hop.target, hop.policer
+        is_shared = hop.flood == hop.ways
+        entry["first_way"], entry["n_ways"] = n_ways, len(hop.ways)
+        entry["home_way"] = n_ways + hop.home_way if hop.home_way >= 0 else adjacent_layout.NO_WAY
+        entry["first_flood"] = n_ways if is_shared else n_ways + len(hop.ways)
+        entry["n_flood"] = len(hop.flood)
+        for way in hop.ways if is_shared else [*hop.ways, *hop.flood]:
+            if n_ways == adjacent_layout.MAX_WAYS:
+                raise InputError(f"workload: more than {adjacent_layout.MAX_WAYS} ways through the bridge")
+            record["way"][n_ways] = (way.logical_port, way.port, way.template, way.delta_bytes)
+            n_ways += 1
+
+
+def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
+    """Enter the addresses: unknown to a bridge that learns, at their interfaces in one that is told."""
+    record.n_addresses = len(topology.addresses)
+    entries = record["address"][: len(topology.addresses)]
+    entries["logical_port"] = adjacent_layout.NOBODY
+    if record.learns:
+        return
+    for (mac, vlan), number in topology.addresses.items():
+        home = topology.home_of(mac, vlan)
+        if home is not None:
+            entries["logical_port"][number] = home.number
+            record.n_known += 1
+
+
+def fill_wire(nic: Nic, bridge: Bridge, outside: PhysicalPort) -> None:
+    """Let an adapter's wire end at the bridge, and the stations outside send at their port's rate."""
+    nic.mac.has_peer = nic.ledger.crosses = 1
+    nic.mac.propagation_fs = bridge.propagation_fs
+    ratio = rate_as_ratio("bridge.ports.outside.rate", outside.rate_bps)
+    nic.wire.outside.fs_per_byte_num, nic.wire.outside.fs_per_byte_den = ratio
+
+
+def fresh_bridge() -> np.ndarray:
+    """Return a one-element record array of BRIDGE, all zero."""
+    return layout.zeros(1, adjacent_layout.BRIDGE)

@@ -1,0 +1,54 @@
+"""Names of what the kernels know by number: flows, copies, and the bytes that each copy's header has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hwmodel.errors import InputError
+from hwmodel.kernels import layout
+
+
+@dataclass
+class FlowBook:
+    """Number the flows and the copies, of all servers together, and keep what the kernels do not know of them.
+
+    `flows` holds (from, to) by flow number; by copy number `headers` what a copy's header is when it leaves,
+    `egress_ports` the port by which it does; by the number of a workload's header `sent_header_bytes`, its length.
+    `port_numbers`: of one server's ports.
+    """
+
+    flows: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[bytes] = field(default_factory=list)
+    egress_ports: list[int] = field(default_factory=list)
+    sent_header_bytes: list[int] = field(default_factory=list)
+    port_numbers: Mapping[str, int] = field(default_factory=dict)
+    _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def by_target(self, of_flows: Any, n_functions: int) -> Any:
+        """Add up a figure of the flows by the port number of their target; at 0, of those without one."""
+        numbers = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
+        return np.bincount(numbers, weights=of_flows, minlength=n_functions + 1)
+
+    def flow(self, sender: str, target: str) -> int:
+        """Return the number of a flow; a new one gets the next."""
+        key = (sender, target)
+        if key not in self._numbers:
+            if len(self.flows) == layout.MAX_FLOWS:
+                raise InputError(f"workload: more than {layout.MAX_FLOWS} flows between ports")
+            self._numbers[key] = len(self.flows)
+            self.flows.append(key)
+        return self._numbers[key]
+
+    def add_copy(self, header: bytes, egress: int) -> int:
+        """Enter a kind of copy; return its number."""
+        number = len(self.headers)
+        if number == layout.MAX_COPY_KINDS:
+            most = layout.MAX_COPY_KINDS
+            raise InputError(f"workload: more than {most} kinds of copies; fewer templates or receivers")
+        self.headers.append(header)
+        self.egress_ports.append(egress)
+        return number

@@ -1,0 +1,180 @@
+"""What a run runs: one adapter alone, or servers and the bridge between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.kernels import engine, layout
+from hwmodel.results import Result
+from hwmodel.simulation.bridge_measure import (
+    BridgeSnapshot,
+    begin_bridge_window,
+    bridge_result,
+    full_port,
+    take_bridge,
+)
+from hwmodel.simulation.deliveries import take_log
+from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.laws import broken_laws
+from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
+from hwmodel.simulation.nic_state import Nic, State, build_state
+from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
+from hwmodel.simulation.system_state import SystemState, build_system
+from hwmodel.simulation.whole import Whole
+from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.workload.delivered import Deliveries
+from hwmodel.workload.traffic import Workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+@dataclass(frozen=True)
+class SystemSnapshot:
+    """Hold what each server and the bridge say at one moment."""
+
+    servers: tuple[Snapshot, ...]
+    bridge: BridgeSnapshot
+
+
+@dataclass(frozen=True)
+class Server:
+    """Hold one server of a machine: its name ("" where there is one alone), configuration, record and names."""
+
+    name: str
+    config: Config
+    nic: Nic
+    book: FlowBook
+
+    @property
+    def prefix(self) -> str:
+        """Return what stands before the names of its ports."""
+        return f"{self.name}." if self.name else ""
+
+
+def entries_of(config: Config) -> tuple[str, ...]:
+    """Return the entry points that a run of a configuration needs."""
+    return RUN_ENTRIES if config.bridge is None else SYSTEM_ENTRIES
+
+
+class Machine:
+    """Hold the state of all that a run simulates; `system` is None for one adapter alone."""
+
+    def __init__(self, config: Config, workload: Workload, seed: int) -> None:
+        self.system: SystemState | None = None
+        if config.bridge is None:
+            self.state: State = build_state(config, seed)
+            self.book = fill_workload(self.state[0], config, workload, seed)
+            self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
+            return
+        self.system = system = build_system(config, workload, seed)
+        self.state, self.book = system.servers, system.book
+        self.servers = tuple(
+            Server(name, part, nic, replace(self.book, port_numbers=adapter.numbers))
+            for name, part, nic, adapter in zip(
+                system.names, system.configs, system.servers, system.topology.adapters, strict=True
+            )
+        )
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether there is one server, whose every event a run may end behind."""
+        return len(self.servers) == 1
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time that all have come to."""
+        return int(self.servers[0].nic.clock.now_fs)
+
+    @now_fs.setter
+    def now_fs(self, now_fs: int) -> None:
+        for server in self.servers:
+            server.nic.clock.now_fs = now_fs
+
+    def view(self) -> Any:
+        """Return what is measured, all together, in the form of one server; a `Whole` is to be refreshed."""
+        if self.system is None:
+            return self.state[0]
+        return Whole([server.nic for server in self.servers], self.system.bridges[0], self.servers[0].book)
+
+    def ledgers(self) -> list[Any]:
+        """Return where deliveries are counted: at each server, and at the bridge for those outside."""
+        own = [server.nic.ledger for server in self.servers]
+        return own if self.system is None else [*own, self.system.bridges[0].ledger]
+
+    def advance(self, until_fs: int, n_events: int) -> int:
+        """Let it run to a time or through so many events; return why it stopped (`layout.DONE`, ...)."""
+        if self.system is not None:
+            return self.system.advance(until_fs, n_events)
+        return int(engine.run(self.state, until_fs, n_events))
+
+    def stop_at(self, delivered: int) -> None:
+        """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""
+        self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else layout.NEVER
+
+    def look(self, view: Any, *, with_histograms: bool = False) -> None:
+        """Let a view show what is measured now."""
+        if isinstance(view, Whole):
+            view.refresh(with_histograms=with_histograms)
+
+    def begin_window(self) -> None:
+        """Forget the latencies and the largest depths seen so far, everywhere."""
+        for server in self.servers:
+            begin_window(server.nic, server.book)
+        if self.system is not None:
+            begin_ledger(self.system.bridges[0].ledger, self.book)
+            begin_bridge_window(self.system.bridges[0])
+
+    def log_deliveries(self) -> None:
+        """Let all deliveries be logged from now on."""
+        for ledger in self.ledgers():
+            ledger.log.enabled = 1
+
+    def has_logged(self) -> bool:
+        """Tell whether there are deliveries to take."""
+        return any(ledger.log.n for ledger in self.ledgers())
+
+    def take_log(self) -> Deliveries:
+        """Return the deliveries that were logged, in time order, and empty the logs."""
+        return take_log(self.ledgers(), self.book)
+
+    def snapshot(self) -> SystemSnapshot:
+        """Copy what each server and the bridge say at this moment."""
+        assert self.system is not None
+        servers = tuple(take_snapshot(server.nic, server.book) for server in self.servers)
+        nics = [server.nic for server in self.servers]
+        return SystemSnapshot(servers, take_bridge(self.system.bridges[0], nics, self.now_fs))
+
+    def result_of(
+        self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]
+    ) -> Result:
+        """Put the result of a window together; `ends`: what servers and bridge say at its ends."""
+        if self.system is None:
+            return make_result(config, workload, self.book, window)
+        if len(ends) < 2:
+            ends = [*ends[:1], self.snapshot()]
+        bridge_ends = (ends[0].bridge, ends[1].bridge)
+        kind = config.bridge.kind if config.bridge is not None else ""
+        bridge = bridge_result(self.system.bridges[0], kind, self.system.ports, bridge_ends, window.span)
+        bottleneck = full_port(bridge, bridge_ends)
+        if self.is_alone:
+            result = make_result(config, workload, self.servers[0].book, window)
+            return replace(result, bridges=(bridge,), bottleneck=bottleneck or result.bottleneck)
+        parts = [
+            ServerWindow(server.name, server.config, server.book, MeasuredWindow(first, last, window.gives_rates))
+            for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
+        ]
+        return make_system_result(config, workload, self.book, window, parts, bridge, bottleneck)
+
+    def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
+        """Return a sentence for each law that a window breaks at one of the servers."""
+        if self.system is None:
+            return broken_laws(self.servers[0].config, start, end)
+        return [
+            f"{server.prefix}{law}"
+            for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
+            for law in broken_laws(server.config, first, last)
+        ]

@@ -1,0 +1,92 @@
+"""The state of a system at time 0: servers, the bridge between them, the headers of all that is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.config import servers_of
+from hwmodel.errors import InputError
+from hwmodel.kernels import layout
+from hwmodel.kernels.system import run_system
+from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
+from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
+from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridge, fill_wire, fresh_bridge
+from hwmodel.simulation.decided import AdapterHeaders
+from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.nic_state import State, fill_state
+from hwmodel.simulation.topology import Topology
+from hwmodel.simulation.workload_state import check_workload, enter_sources, give_histograms, watch_fifos
+from hwmodel.workload.traffic import UPLINK, Workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+WHOLE_WINDOW_FS = layout.NEVER // 4  # no bound on how far a server runs alone but what is not known yet
+
+
+@dataclass
+class SystemState:
+    """Hold the records of a system, and the names that go with them."""
+
+    names: tuple[str, ...]
+    configs: tuple[Config, ...]
+    servers: State
+    bridges: Any
+    system: Any
+    ports: list[PhysicalPort]
+    topology: Topology
+    book: FlowBook
+
+    def advance(self, until_fs: int, n_events: int) -> int:
+        """Let all run to a time or through so many events; return why they stopped."""
+        return int(run_system(self.system, self.servers, self.bridges, until_fs, n_events))
+
+
+def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
+    """Return the state of a configuration with a bridge, idle, with its workload; InputError where it has no room."""
+    bridge = config.bridge
+    assert bridge is not None
+    parts = [(part.name, part.config) for part in servers_of(config)]
+    if len(parts) > MAX_SERVERS:
+        raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
+    servers = layout.fresh_state(len(parts))
+    book = FlowBook(sent_header_bytes=[len(template.header) for template in workload.templates])
+    adapters = []
+    for index, (name, part) in enumerate(parts):
+        check_workload(part, workload)
+        fill_state(servers[index], part, seed, index)
+        prefix = f"{name}." if name else ""
+        adapters.append(AdapterHeaders(servers[index], part, book, prefix, has_peer=True))
+    ports = ports_of(bridge, parts)
+    topology = Topology(bridge, ports, adapters, book)
+    topology.enter(workload.templates)
+    for index, adapter in enumerate(adapters):
+        fill_wire(adapter.nic, bridge, ports[-1])
+        own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
+        enter_sources(adapter.nic, own, workload, seed)
+        give_histograms(adapter.nic.ledger, adapter.numbers, book)
+        watch_fifos(adapter.nic, workload)
+    book.port_numbers = adapters[0].numbers
+    bridges = fresh_bridge()
+    fill_bridge(bridges[0], bridge, ports, topology)
+    return SystemState(
+        tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
+        _system(servers, bridges[0], len(parts)), ports, topology, book,
+    )  # fmt: skip
+
+
+def _system(servers: State, bridge: Any, n_servers: int) -> Any:
+    array = layout.zeros(1, SYSTEM)
+    system = array[0]
+    system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
+    system.stops_exactly = n_servers == 1
+    for index in range(n_servers):
+        component, mac = system.server[index], servers[index].mac
+        component.bridge, component.port = 0, index
+        component.crossing_fs = int(
+            SHORTEST_BYTES * mac.fs_per_byte_num // mac.fs_per_byte_den + bridge.propagation_fs
+        )  # fmt: skip
+        component.safe_fs = -1
+    system.bridge[0].safe_fs = -1
+    return array

@@ -1,0 +1,349 @@
+"""Where each header goes, hop by hop: from the sender's adapter over the bridge to the receivers' adapters.
+
+A copy that leaves an adapter by the wire names the hop with which it comes to the bridge; each way that the bridge may
+send it names the template with which it comes to the next adapter. All of it is found before the run; which of the ways
+a frame takes, the bridge looks up frame by frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwmodel.errors import InputError
+from hwmodel.kernels import adjacent_layout, layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.port_set import UPLINK
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source
+from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
+from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.wire.ethernet import is_group_mac
+from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, VnTag, build_header, parse_header
+from hwmodel.workload.traffic import UPLINK as OUTSIDE_NAME
+from hwmodel.workload.traffic import FrameTemplate
+
+if TYPE_CHECKING:
+    from hwmodel.config.bridge import Bridge
+
+NOBODY = adjacent_layout.NOBODY
+OUTSIDE = -1  # in place of a server's number
+RESERVED_BLOCK, RESERVED_MASK = 0x0180C2000000, 0xFFFFFFFFFFF0
+UNKNOWN_INTERFACE = {
+    "vn_tag": DropReason.VNTAG_UNKNOWN_VIF,
+    "e_tag": DropReason.ETAG_UNKNOWN_ECID,
+    "multichannel": DropReason.STAG_UNKNOWN,
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """Hold one way out of the bridge: the template (outside: the flow) with which a header goes on."""
+
+    logical_port: int
+    port: int
+    template: int
+    delta_bytes: int
+
+
+@dataclass
+class Hop:
+    """Hold what the bridge does with a header on a logical port: ways to each other one, and those of a flood."""
+
+    logical_port: int
+    reason: DropReason = DropReason.NONE
+    source: int = NOBODY
+    target: int = NOBODY
+    policer: int = NOBODY
+    ways: list[Way] = field(default_factory=list)
+    home_way: int = NOBODY  # its place among `ways`
+    flood: list[Way] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Hold a header in the bridge: parsed, in its VLAN, with the tag fields that its copies leave with."""
+
+    parsed: ParsedHeader
+    vlan: int
+    pcp: int
+    dei: int
+    n_bytes: int
+    sender: str
+    target: str
+
+    def header(self, port: LogicalPort, outer: Tag | None) -> bytes:
+        """Return the bytes with which it leaves by a logical port."""
+        tags: list[Tag] = [] if outer is None else [outer]
+        if self.vlan not in port.untagged:
+            tags.append(VlanTag(self.pcp, self.dei, self.vlan))
+        return build_header(self.parsed.destination, self.parsed.source, self.parsed.ethertype, tags)
+
+
+class Topology:
+    """Find all hops of a workload's headers; `hops`, and `addresses` by their numbers, are the bridge's."""
+
+    def __init__(
+        self, bridge: Bridge, ports: Sequence[PhysicalPort], adapters: Sequence[AdapterHeaders], book: FlowBook
+    ) -> None:
+        self.bridge = bridge
+        self.ports = ports
+        self.logical = [logical for port in ports for logical in port.logical]
+        self.adapters = adapters
+        self.book = book
+        self.hops: list[Hop] = []
+        self.addresses: dict[tuple[int, int], int] = {}
+        self.homes = self._homes()
+        self.n_templates = 0
+        self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
+        self._onward: dict[tuple[int, bytes, str, str], int] = {}
+        self.outside_flows: dict[int, int] = {}  # by the kind of copy
+        self._waiting: dict[int, list[Arrival]] = {}
+
+    def enter(self, templates: Sequence[FrameTemplate]) -> None:
+        """Enter a workload's headers in all adapters and in the bridge."""
+        self.n_templates = len(templates)
+        by_server: dict[int, list[Arrival]] = {}
+        for number, template in enumerate(templates):
+            if template.source == OUTSIDE_NAME:
+                self._from_outside(number, template)
+            else:
+                server = self._server_of(template.source)
+                port = self.adapters[server].numbers[template.source]
+                by_server.setdefault(server, []).append(
+                    Arrival(
+                        number,
+                        port,
+                        template.source,
+                        template.target,
+                        template.header,
+                        is_for_group=_is_for_group(template.header),
+                    )
+                )
+        for server, arrivals in by_server.items():
+            for departure in self.adapters[server].enter(arrivals):
+                self._leaves(server, departure)
+        for server, arrivals in self._waiting.items():
+            self.adapters[server].enter(arrivals)
+
+    def _server_of(self, station: str) -> int:
+        return next(i for i, adapter in enumerate(self.adapters) if station in adapter.numbers)
+
+    def _homes(self) -> dict[int, list[tuple[int, LogicalPort]]]:
+        """Return for each station's address its VLANs and the logical port behind which it stands."""
+        found: dict[int, list[tuple[int, LogicalPort]]] = {}
+        for port in self.ports:
+            if port.server is None:
+                continue
+            for station in self.adapters[port.server].switch.ports:
+                for logical in port.logical:
+                    if _stands_behind(station, port, logical):
+                        for mac in station.macs:
+                            found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
+        return found
+
+    def _from_outside(self, number: int, template: FrameTemplate) -> None:
+        """Enter a header of a station outside: its one copy is on the wire to the bridge."""
+        nic = self.adapters[0].nic
+        outside = self.ports[-1]
+        record = nic.traffic.template[number]
+        record.n_copies = 1
+        record.policer = -1
+        record.longest_bytes = layout.NEVER
+        record.first_copy = self.book.add_copy(template.header, UPLINK)
+        is_group = _is_for_group(template.header)
+        record.flow = -1 if is_group else self.book.flow(template.source, template.target)
+        kind = nic.traffic.copy_kind[record.first_copy]
+        kind.flow = record.flow
+        kind.next_template = self._hop(outside, template.header, template.source, template.target)
+
+    def _leaves(self, server: int, departure: Departure) -> None:
+        arrival = departure.arrival
+        hop = self._hop(self.ports[server], departure.header, arrival.sender, arrival.target)
+        self.adapters[server].nic.traffic.copy_kind[departure.copy_kind].next_template = hop
+
+    def _hop(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> int:
+        """Return the number of a header's hop at a port; a new one is worked out."""
+        key = (port.number, header, sender, target)
+        if key not in self._hop_numbers:
+            if len(self.hops) == adjacent_layout.MAX_HOPS:
+                raise InputError(f"workload: more than {adjacent_layout.MAX_HOPS} headers at the bridge")
+            self._hop_numbers[key] = len(self.hops)
+            self.hops.append(self._worked_out(port, header, sender, target))
+        return self._hop_numbers[key]
+
+    def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
+        parsed = parse_header(header, port.outer_types)
+        logical = _logical_of(port, parsed.outer)
+        if logical is None:
+            return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
+        has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
+        vlan = parsed.c_tag.vid if parsed.c_tag is not None and has_vid else logical.native_vlan
+        pcp, dei = _priority_of(parsed)
+        if vlan is None or vlan not in logical.vlans:
+            return Hop(logical.number, DropReason.VLAN_MEMBER)
+        inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
+        hop = Hop(logical.number, source=self._address(parsed.source, vlan))
+        if parsed.destination & RESERVED_MASK == RESERVED_BLOCK:
+            hop.reason = DropReason.CONTROL_FRAME
+            return hop
+        inside = self._ask_policy(inside, hop)
+        if hop.reason != DropReason.NONE:
+            return hop
+        is_group = is_group_mac(parsed.destination)
+        source = Source(port.number, logical.number, inside.pcp, inside.dei)
+        if not is_group:
+            hop.target = self._address(parsed.destination, vlan)
+            hop.ways = [self._way(inside, source, each) for each in self._reachable(logical, vlan)]
+            self._look_up_home(hop, parsed.destination, vlan)
+        hop.flood = self._flood(inside, source, logical, is_group)
+        return hop
+
+    def _ask_policy(self, inside: Inside, hop: Hop) -> Inside:
+        """Apply the first entry of the bridge's policy that matches."""
+        policers = [entry for entry in self.bridge.policy if entry.action == "police"]
+        sender = "outside" if inside.sender == OUTSIDE_NAME else inside.sender
+        for entry in self.bridge.policy:
+            wanted = (
+                (entry.port, "all", sender),
+                (entry.source, None, inside.parsed.source),
+                (entry.destination, None, inside.parsed.destination),
+                (entry.vlan, None, inside.vlan),
+                (entry.ethertype, None, inside.parsed.ethertype),
+            )
+            if not all(value in (anything, own) for value, anything, own in wanted):
+                continue
+            if entry.action == "deny":
+                hop.reason = DropReason.ACL_DENY
+            elif entry.action == "police":
+                hop.policer = next(i for i, each in enumerate(policers) if each is entry)
+            elif entry.action == "priority":
+                return Inside(
+                    inside.parsed, inside.vlan, entry.priority or 0, inside.dei, inside.n_bytes, inside.sender,
+                    inside.target,
+                )  # fmt: skip
+            break
+        return inside
+
+    def _address(self, mac: int, vlan: int) -> int:
+        """Return the number of an address in a VLAN; group addresses are never learned."""
+        if is_group_mac(mac):
+            return NOBODY
+        if (mac, vlan) not in self.addresses and len(self.addresses) == adjacent_layout.MAX_ADDRESSES:
+            raise InputError(f"bridge: more than {adjacent_layout.MAX_ADDRESSES} addresses")
+        return self.addresses.setdefault((mac, vlan), len(self.addresses))
+
+    def home_of(self, mac: int, vlan: int) -> LogicalPort | None:
+        """Return the logical port behind which the configuration puts an address, None if it does not say."""
+        return next((logical for each, logical in self.homes.get(mac, ()) if each == vlan), None)
+
+    def _look_up_home(self, hop: Hop, mac: int, vlan: int) -> None:
+        home = self.home_of(mac, vlan)
+        numbers = [way.logical_port for way in hop.ways]
+        if home is not None and home.number in numbers:
+            hop.home_way = numbers.index(home.number)
+
+    def _reachable(self, own: LogicalPort, vlan: int) -> list[LogicalPort]:
+        """Return the logical ports that a frame of a VLAN may leave by."""
+        return [
+            each for each in self.logical if vlan in each.vlans and (each.number != own.number or own.is_hairpin)
+        ]  # fmt: skip
+
+    def _flood(self, inside: Inside, source: Source, own: LogicalPort, is_group: bool) -> list[Way]:
+        """Return the ways of a group's or an unknown address's copies: virtual interfaces get groups by lists alone."""
+        found: list[Way] = []
+        reachable = self._reachable(own, inside.vlan)
+        for port in self.ports:
+            if not port.has_interfaces:
+                found += [self._way(inside, source, each) for each in reachable if each.port == port.number]
+            elif is_group:
+                found += self._list_way(inside, source, own, port)
+        return found
+
+    def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
+        """Return the one way of a group to all interfaces of a port that take it, none where none does."""
+        assert port.server is not None
+        adapter = self.adapters[port.server]
+        enabled = [station for station in adapter.switch.ports if station.enabled]
+        kind = "broadcast" if inside.parsed.destination == (1 << 48) - 1 else "multicast"
+        members = [
+            logical
+            for logical, station in zip(port.logical, enabled, strict=True)
+            if inside.vlan in logical.vlans
+            and (kind in station.accept or inside.parsed.destination in station.groups or station.promiscuous)
+        ]
+        if not [each for each in members if each.number != own.number]:
+            return []
+        number = port.list_of([each.name for each in members])
+        adapter.add_list(port.mode, number, [each.name for each in members])
+        outer = port.list_tag(number, source, own.interface if own.port == port.number else None)
+        return [self._onward_way(inside, members[0], inside.header(members[0], outer))]
+
+    def _way(self, inside: Inside, source: Source, to: LogicalPort) -> Way:
+        own = self.logical[source.logical_port]
+        same = own.interface if own.port == to.port else None
+        return self._onward_way(inside, to, inside.header(to, to.tag_for(source, same)))
+
+    def _onward_way(self, inside: Inside, to: LogicalPort, header: bytes) -> Way:
+        port = self.ports[to.port]
+        delta_bytes = len(header) - inside.n_bytes
+        if port.server is None:
+            return Way(to.number, to.port, self._outside(inside, header), delta_bytes)
+        key = (port.server, header, inside.sender, inside.target)
+        if key not in self._onward:
+            number = self.n_templates
+            self.n_templates += 1
+            if self.n_templates > layout.MAX_TEMPLATES:
+                raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers on all wires together")
+            self._onward[key] = number
+            arrival = Arrival(
+                number, UPLINK, inside.sender, inside.target, header,
+                is_onward=True, is_for_group=_is_for_group(header),
+            )  # fmt: skip
+            self._waiting.setdefault(port.server, []).append(arrival)
+        return Way(to.number, to.port, self._onward[key], delta_bytes)
+
+    def _outside(self, inside: Inside, header: bytes) -> int:
+        """Return the kind of a copy that leaves for stations outside."""
+        key = (OUTSIDE, header, inside.sender, inside.target)
+        if key not in self._onward:
+            kind = self.book.add_copy(header, UPLINK)
+            self._onward[key] = kind
+            self.outside_flows[kind] = self.book.flow(inside.sender, OUTSIDE_NAME)
+        return self._onward[key]
+
+
+def _is_for_group(header: bytes) -> bool:
+    return bool(header) and bool(header[0] & 1)
+
+
+def _stands_behind(station: object, port: PhysicalPort, logical: LogicalPort) -> bool:
+    if port.mode == "vn_tag":
+        return logical.interface == station.vif  # type: ignore[attr-defined]
+    if port.mode == "e_tag":
+        return logical.interface == station.ecid  # type: ignore[attr-defined]
+    if port.mode == "multichannel":
+        channel = station.s_channel  # type: ignore[attr-defined]
+        return logical.interface == (None if channel in (None, 1) else channel)
+    return True
+
+
+def _logical_of(port: PhysicalPort, outer: Tag | None) -> LogicalPort | None:
+    """Return the logical port that a frame's outer tag names, None if there is none such."""
+    interface: int | None = None
+    if isinstance(outer, VnTag):
+        interface = outer.svif
+    elif isinstance(outer, ETag):
+        interface = outer.ecid
+    elif isinstance(outer, VlanTag):
+        interface = None if outer.vid in (0, 1) else outer.vid
+    return next((each for each in port.logical if each.interface == interface), None)
+
+
+def _priority_of(parsed: ParsedHeader) -> tuple[int, int]:
+    """Return priority and drop eligibility: the C-TAG's, else those of an S-TAG or E-TAG, else 0."""
+    if parsed.c_tag is not None:
+        return parsed.c_tag.pcp, parsed.c_tag.dei
+    if isinstance(parsed.outer, ETag | VlanTag):
+        return parsed.outer.pcp, parsed.outer.dei
+    return 0, 0

@@ -1,0 +1,127 @@
+"""Several servers and the stations outside, looked at as one: what is measured added up, in the form of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.journey_layout import PART_FIELDS
+from hwmodel.kernels.ledger_layout import LATENCY_COUNTS, LEDGER
+from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.measurement import COUNTERS, GAUGES, OF_LEDGERS, in_state
+from hwmodel.simulation.nic_state import Nic
+
+COUNTED = LATENCY_COUNTS.names or ()
+ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
+
+
+class Whole:
+    """Look at several ledgers as at that of one server; what is no ledger's is the first server's, or all together.
+
+    To be read only, and after `refresh`.
+    """
+
+    def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook) -> None:
+        self._servers = servers
+        self._bridge = bridge
+        self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
+        self._book = book
+        self._together: Any = None
+        if len(servers) > 1:
+            self._together = layout.zeros(1, layout.SERVER)[0]
+            self._fill_limits()
+        self._ledger = layout.zeros(1, LEDGER)[0]
+        self.refresh()
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "ledger":
+            return self._ledger
+        return (self._servers[0] if self._together is None else self._together)[name]
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+    def refresh(self, *, with_histograms: bool = False) -> None:
+        """Add up what stands in the ledgers now; flows' histograms only where they are asked for."""
+        into, n_flows = self._ledger, len(self._book.flows)
+        for name in COUNTERS:
+            into.counters[name] = sum(int(each.counters[name]) for each in self._ledgers)
+        for name in ("drops", "mirrored_drops"):
+            into["counters"][name][:] = sum(each["counters"][name] for each in self._ledgers)
+        into.counters.dropped += int(self._bridge.dropped)
+        into.counters.replicated += int(self._bridge.replicated)
+        into["counters"]["drops"] += self._bridge["drops"]
+        _add_flows(into, self._ledgers, n_flows)
+        for name in OF_LEDGERS:
+            _add_latencies(into[name], [each[name] for each in self._ledgers])
+        for name in COUNTED:
+            into["latency_counts"][name][:] = sum(each["latency_counts"][name] for each in self._ledgers)
+        for name in PART_FIELDS:
+            into.part_sums[name] = sum(float(each.part_sums[name]) for each in self._ledgers)
+        if with_histograms:
+            self._add_histograms(n_flows)
+        own = self._servers[0].ledger
+        if self._together is None:
+            for name in ("function_drops", "function_mirrored"):
+                into["counters"][name][:] = own["counters"][name]
+            for name in ("stalls", "tx_ring", "rx_ring", "served"):
+                into[name] = own[name]
+            into["histogram"][layout.WIRE_WAIT_HISTOGRAM] = own["histogram"][layout.WIRE_WAIT_HISTOGRAM]
+        else:
+            self._refresh_together()
+
+    def _fill_limits(self) -> None:
+        limits = self._together.limits
+        limits.n_queues = sum(int(nic.limits.n_queues) for nic in self._servers)
+        limits.n_functions = max(int(nic.limits.n_functions) for nic in self._servers)
+        for name in ROOMS[:2]:  # of a queue, for all queues to have as much as there is
+            slots = sum(int(nic.limits[name]) * int(nic.limits.n_queues) for nic in self._servers)
+            limits[name] = slots // int(limits.n_queues)
+        for name in ROOMS[2:]:
+            limits[name] = sum(int(nic.limits[name]) for nic in self._servers)
+
+    def _refresh_together(self) -> None:
+        """Add up occupancies, and the clock's events."""
+        clock = self._together.clock
+        clock.now_fs = int(self._servers[0].clock.now_fs)
+        clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
+        for path in GAUGES.values():
+            gauge = in_state(self, path)
+            gauge.area, gauge.level, gauge.highest = 0.0, 0, 0
+            gauge.since_fs = clock.now_fs
+            for nic in self._servers:
+                one = in_state(nic, path)
+                gauge.area += float(one.area) + float(one.level) * float(clock.now_fs - int(one.since_fs))
+                gauge.level += int(one.level)
+                gauge.highest += int(one.highest)
+
+    def _add_histograms(self, n_flows: int) -> None:
+        """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
+        into = self._ledger["histogram"]
+        for row in {int(each) for each in self._ledger["flow"]["histogram"][:n_flows]}:
+            into[row] = 0
+        for each in self._ledgers:
+            flows = each["flow"][:n_flows]
+            for row in {int(row) for row in flows["histogram"][flows["latency"]["n"] > 0]}:
+                into[row] += each["histogram"][row]
+
+
+def _add_flows(into: Any, ledgers: Sequence[Any], n_flows: int) -> None:
+    flows = into["flow"][:n_flows]
+    flows["histogram"] = ledgers[0]["flow"]["histogram"][:n_flows]
+    for name in ("offered", "delivered", "dropped", "n_bytes"):
+        flows[name] = sum(each["flow"][name][:n_flows] for each in ledgers)
+    _add_latencies(flows["latency"], [each["flow"]["latency"][:n_flows] for each in ledgers])
+
+
+def _add_latencies(into: Any, parts: Sequence[Any]) -> None:
+    """Add up counts, sums and extremes, of one latency or of an array of them."""
+    into["n"] = sum(each["n"] for each in parts)
+    into["sum_fs"] = sum(each["sum_fs"] for each in parts)
+    never = np.int64(layout.NEVER)
+    lowest = np.minimum.reduce([np.where(each["n"] > 0, each["lowest_fs"], never) for each in parts])
+    into["lowest_fs"] = np.where(lowest == never, 0, lowest)
+    into["highest_fs"] = np.maximum.reduce([np.where(each["n"] > 0, each["highest_fs"], 0) for each in parts])
