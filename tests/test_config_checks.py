@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import Server, check_switch, check_workload, checks, config_from_mapping
+from hwmodel.config.check_bridge import check_bridge
 from hwmodel.config.check_device import check_device
 from hwmodel.config.check_link import check_link
 from hwmodel.config.check_rings import check_rings
+from hwmodel.config.check_servers import check_servers
 from hwmodel.config.check_stations import check_stations
 from hwmodel.config.check_wire import check_wire
 from hwmodel.config.document import Document
@@ -265,7 +267,9 @@ def test_each_check_is_silent_on_the_defaults():
         findings = Findings(document, Doubts())
         check(config, findings)
         assert findings.problems == []
-    for check in (check_wire, check_workload.check_workload, checks.check_system):
+    for check in (check_wire, check_workload.check_workload, check_servers, check_bridge):
         findings = Findings(document, Doubts())
         check(config, findings, [Part(Server("", config), findings)])
         assert findings.problems == []
+    findings = Findings(document, Doubts())
+    assert checks.cross_check(config, findings, [Part(Server("", config), findings)], []) == []

@@ -214,13 +214,24 @@ ODD_KEYS = [
     "x",
     "switch.ports.vf3.macs",
     "host.iotlb.miss",
+    "servers",
+    "servers.0",
+    "servers.a.set",
+    "servers.a.set.pcie.lanes",
+    "servers.b.set.switch.ports.vf0",
+    "bridge",
+    "bridge.kind",
+    "bridge.ports.outside",
+    "bridge.ports.a.rate",
+    "bridge.policy",
 ]
+TWO_SERVERS = {"servers": [{"name": "a"}, {"name": "b", "set": {"nic.vfs": 4}}], "bridge.kind": "learning"}
 
 
-@given(st.dictionaries(st.sampled_from(KEYS + ODD_KEYS), VALUES, min_size=1, max_size=4))
-def test_any_value_for_any_key_is_taken_or_refused_in_lines(changes):
+@given(st.dictionaries(st.sampled_from(KEYS + ODD_KEYS), VALUES, min_size=1, max_size=4), st.booleans())
+def test_any_value_for_any_key_is_taken_or_refused_in_lines(changes, of_two):
     try:
-        config = load_config(DEMO, changes)
+        config = load_config(DEMO, {**(TWO_SERVERS if of_two else {}), **changes})
     except InputError as refusal:
         assert all(line.startswith(("--set ", str(DEMO))) for line in refusal.lines)
     else:

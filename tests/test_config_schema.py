@@ -107,6 +107,13 @@ REFUSED_BY_BOTH = [
     {"workload": {"frame_bytes": 63}},
     {"run": {"warmup": "soon"}},
     {"run": {"precision": 0.01}},
+    {"servers": [{"set": {}}]},
+    {"servers": [{"name": "1a"}]},
+    {"servers": [{"name": "a", "set": {"workload.load": 1}}]},
+    {"bridge": {"kind": "extender"}},
+    {"bridge": {"ports": {"a b": {}}}},
+    {"bridge": {"ports": {"outside": {"rate": "1s"}}}},
+    {"bridge": {"policy": [{"port": "uplink", "action": "deny"}]}},
     {"lanes": 8},
 ]
 
@@ -134,6 +141,10 @@ TAKEN_BY_BOTH = [
     {"switch": {"s_channels": {"10": "veb"}, "uplink": {"vlans": [1, 2], "native_vlan": None}}},
     {"host": {"iotlb": {"entries": 64, "miss": "100ns"}, "jitter": {"kind": "histogram", "bins": [["0ns", 1]]}}},
     {"switch": {"acl": [{"action": "deny", "ethertype": 2054}]}},
+    {"bridge": None, "servers": []},
+    {"bridge": {"ports": {"outside": {"rate": "40Gbps", "native_vlan": None}}, "policy": [{"action": "permit"}]}},
+    {"servers": [{"name": "a"}, {"name": "b-2", "set": {"pcie.lanes": 8, "nic": {"vfs": 4}, "host": None}}]},
+    {"servers": [{"name": "a"}], "workload": {"pattern": "flows", "flows": [["a.vf0", "uplink"], ["a.pf", "a.vf1"]]}},
 ]
 
 

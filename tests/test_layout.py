@@ -131,7 +131,7 @@ PLANTED = {
         {"kernels/link.py": "import hwmodel.units", "units.py": ""},
         {"kernels/link.py": LAZY.format("from ..wire import tags"), "wire/tags.py": ""},
         {"kernels/link.py": "import pydantic"},
-        {"config.py": "from hwmodel.kernels.layout import NIC", "kernels/layout.py": ""},
+        {"config.py": "from hwmodel.kernels.layout import SERVER", "kernels/layout.py": ""},
         {"analytic.py": LAZY.format("from hwmodel import kernels"), "kernels/__init__.py": ""},
     ],
     rules.wrong_report_imports: [
@@ -163,7 +163,7 @@ def test_right_arrows_are_not_reported(tmp_path):
         "cli/commands.py": "from hwmodel import __version__, config",
         "simulation.py": "import numba\nimport hwmodel.kernels\nfrom hwmodel import __version__",
         "kernels/__init__.py": "import numpy\nimport numba",
-        "kernels/link.py": "from . import kernel\nfrom .layout import NIC",
+        "kernels/link.py": "from . import kernel\nfrom .layout import SERVER",
         "kernels/layout.py": "",
         "config.py": "from hwmodel.units import parse\nfrom hwmodel.errors import InputError",
         "report.py": "from hwmodel.results import Result\nfrom hwmodel import units",

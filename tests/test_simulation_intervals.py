@@ -11,7 +11,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire
 from hwmodel.simulation import simulate
-from hwmodel.simulation.intervals import PLACES, sureness_of, too_wide
+from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.marks import COUNTS, Mark
 from hwmodel.simulation.measurement import GAUGES, LATENCIES
 from tests.journey_runs import bucket_of
@@ -202,7 +202,7 @@ def test_each_interval_is_of_a_figure_of_the_result_and_round_it(result):
 
 def test_all_headline_figures_have_one(result):
     rates = {"totals.gbps", "totals.mpps", "wire.tx_gbps", "pcie.up.utilization", "pcie.down.utilization"}
-    latencies = {f"{place}.{name}" for place in PLACES.values() for name in ("mean", "p50", "p99")}
+    latencies = {f"{delay.place}.{name}" for delay in LATENCIES.values() for name in ("mean", "p50", "p99")}
     assert rates | latencies <= set(result.intervals)
 
 

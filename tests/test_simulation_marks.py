@@ -56,7 +56,7 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run):
 
 @pytest.mark.parametrize("name", LATENCIES)
 def test_each_mark_has_as_many_samples_in_its_histogram(run, name):
-    row = counts_of(run.state[0], name)
+    row = counts_of(run.state[0]["ledger"], name)
     for mark in run.marks.found:
         n, sum_fs = mark.latency[name]
         first, counts = mark.histogram[name]

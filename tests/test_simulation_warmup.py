@@ -35,26 +35,31 @@ class Machine:
     """Stand for the adapter: what it does is told by the slice."""
 
     def __init__(self) -> None:
-        self.now_fs = 0
-        self.counters = SimpleNamespace(delivered=0)
-        self.to_guest = SimpleNamespace(n=0, sum_fs=0.0)
-        self.limits = SimpleNamespace(
-            tx_ring=CAPACITY, rx_ring=CAPACITY, n_queues=1, tx_buffer_bytes=CAPACITY, rx_buffer_bytes=CAPACITY
-        )
-        self.gauges = {name: SimpleNamespace(area=0.0, level=0, since_fs=0) for name in GAUGES}
+        self.clock = SimpleNamespace(now_fs=0)
+        self.ledger = SimpleNamespace(counters=SimpleNamespace(delivered=0), to_guest=SimpleNamespace(n=0, sum_fs=0.0))
+        self.limits = {
+            "tx_ring": CAPACITY,
+            "rx_ring": CAPACITY,
+            "n_queues": 1,
+            "tx_buffer_bytes": CAPACITY,
+            "rx_buffer_bytes": CAPACITY,
+        }
+        self.gauges = {
+            gauge.path.split(".")[-1]: SimpleNamespace(area=0.0, level=0, since_fs=0) for gauge in GAUGES.values()
+        }
 
     def __getitem__(self, name):
-        return {"waiting": self.gauges["mac.waiting"]} if name == "mac" else self.gauges[name]
+        return self.gauges if name in ("mac", "ledger") else self.gauges[name]
 
     def go_on(self, passed_fs, frames, latency_us=5.0, level=500.0):
         """Let time pass: so many frames, of a mean latency, with a mean depth of the Rx buffer."""
-        self.now_fs += passed_fs
-        self.counters.delivered += frames
-        self.to_guest.n += frames
-        self.to_guest.sum_fs += frames * latency_us * US
+        self.clock.now_fs += passed_fs
+        self.ledger.counters.delivered += frames
+        self.ledger.to_guest.n += frames
+        self.ledger.to_guest.sum_fs += frames * latency_us * US
         self.gauges["rx_buffer"].area += level * passed_fs
         for gauge in self.gauges.values():
-            gauge.since_fs = self.now_fs
+            gauge.since_fs = self.clock.now_fs
 
 
 def settled(course, most_slices=10 * MOST_SLICES):
@@ -63,9 +68,9 @@ def settled(course, most_slices=10 * MOST_SLICES):
     warmup = Warmup(config_of(run={"warmup": "auto"}), machine)
     for _ in range(most_slices):
         until_fs, frames = warmup.next_target()
-        rate, latency_us, level = course(machine.now_fs / US)
-        passed_fs = until_fs - machine.now_fs
-        wanted = frames - machine.counters.delivered
+        rate, latency_us, level = course(machine.clock.now_fs / US)
+        passed_fs = until_fs - machine.clock.now_fs
+        wanted = frames - machine.ledger.counters.delivered
         if rate * passed_fs > wanted * US:
             passed_fs = round(wanted / rate * US)
         machine.go_on(passed_fs, round(rate * passed_fs / US), latency_us, level)
@@ -80,7 +85,7 @@ def settled_at_us(course):
     """Return when a course has settled, and that nothing is left that has not."""
     warmup, machine = settled(course)
     assert warmup.is_over() and warmup.unsteady == ()
-    return machine.now_fs / US
+    return machine.clock.now_fs / US
 
 
 FIRST_LOOK_US = FIRST_SLICES * SLICE_FRAMES / RATE_PER_US
@@ -116,7 +121,7 @@ def test_a_relaxing_latency_is_waited_for_in_noise(seed):
 )
 def test_what_never_settles_is_named(name, course):
     warmup, machine = settled(course)
-    assert warmup.is_over() and machine.counters.delivered >= MOST_FRAMES
+    assert warmup.is_over() and machine.ledger.counters.delivered >= MOST_FRAMES
     assert warmup.unsteady == (WORDS[name],)
 
 
@@ -139,13 +144,13 @@ def test_nothing_at_all_is_steady():
 
 def test_a_slow_load_ends_by_time_in_any_case():
     warmup, machine = settled(lambda now_us: (1e-6, 5.0, now_us / 1e2))
-    assert warmup.is_over() and machine.now_fs >= MOST_FS
+    assert warmup.is_over() and machine.clock.now_fs >= MOST_FS
     assert warmup.unsteady == (WORDS["rx_buffer"],)
 
 
 def test_a_slice_ends_by_frames_or_by_time():
     machine = Machine()
-    machine.now_fs, machine.counters.delivered = 7 * US, 100
+    machine.clock.now_fs, machine.ledger.counters.delivered = 7 * US, 100
     warmup = Warmup(config_of(run={"warmup": "auto"}), machine)
     assert warmup.next_target() == (7 * US + SLICE_FS, 100 + SLICE_FRAMES)
 

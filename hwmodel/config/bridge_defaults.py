@@ -20,21 +20,18 @@ def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
     written = bridge.get("ports")
     if written is not None and not isinstance(written, dict):
         return
-    ports: dict[str, Any] = dict(written or {})
+    ports = {name: {} if entry is None else entry for name, entry in (written or {}).items()}
     rates = {name: _value(data, WirePort.model_fields["rate_bps"].default, "port", "rate")
              for name, data in adapters.items()}  # fmt: skip
-    rates[OUTSIDE] = next(iter(rates.values()))
-    in_order: dict[str, Any] = {}
-    for name, rate in rates.items():
-        entry = ports.pop(name, None)
-        in_order[name] = entry = {} if entry is None else entry
+    first_rate = next(iter(rates.values()))
+    bridge["ports"] = in_order = {name: {} for name in (*rates, OUTSIDE)} | ports
+    for name, entry in in_order.items():
         if isinstance(entry, dict):
             native_vlan = Uplink.model_fields["native_vlan"].default
-            entry.setdefault("rate", rate)
+            entry.setdefault("rate", rates.get(name, first_rate))
             entry.setdefault(
                 "native_vlan", _value(adapters.get(name, {}), native_vlan, "switch", "uplink", "native_vlan")
             )
-    bridge["ports"] = in_order | ports
 
 
 def _value(data: Plain, default: object, *keys: str) -> Any:

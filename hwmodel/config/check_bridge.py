@@ -29,11 +29,23 @@ def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> N
             "what comes from outside does not go back there; hairpin is for ports of adapters",
             ("bridge", "ports", OUTSIDE, "hairpin"),
         )
-    _check_kind(bridge, parts)
     _check_buffer(bridge, parts)
     check_vm_names(findings, parts, _named(bridge))
     for index, entry in enumerate(bridge.policy):
         check_acl_entry(entry, ("bridge", "policy", index), findings)
+
+
+def check_bridge_kind(bridge: Bridge | None, part: Part) -> None:
+    """Check that an adapter tags its frames where the bridge relies on it, and else does not."""
+    mode = part.server.config.switch.mode
+    keys = ("switch.mode", "bridge.kind")
+    if bridge is not None and bridge.kind == "controlling" and mode not in _TAGGED_MODES:
+        part.findings.add(f"kind: controlling needs switch.mode vn_tag or e_tag, but it is {mode}", *keys)
+    if bridge is not None and bridge.kind == "learning" and mode in _TAGGED_MODES:
+        part.findings.add(
+            f"mode {mode} needs a bridge of kind: controlling, but it is learning (--set bridge.kind=controlling)",
+            *keys,
+        )
 
 
 def _named(bridge: Bridge) -> Iterator[tuple[str, KeyPath]]:
@@ -60,24 +72,6 @@ def _check_wires(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -> N
                 f"the ends of a wire have one rate, but port.rate {whose} is {format_rate_bps(rate_bps)}",
                 (*path, "rate"),
                 besides=["port.rate", "servers"],
-            )
-
-
-def _check_kind(bridge: Bridge, parts: Sequence[Part]) -> None:
-    for part in parts:
-        mode = part.server.config.switch.mode
-        whose = f"the adapter of {part.server.name}" if part.server.name else "the adapter"
-        if bridge.kind == "controlling" and mode not in _TAGGED_MODES:
-            part.findings.add(
-                f"kind: controlling needs adapters in mode vn_tag or e_tag, but {whose} is in mode {mode}",
-                "switch.mode",
-                "bridge.kind",
-            )
-        if bridge.kind == "learning" and mode in _TAGGED_MODES:
-            part.findings.add(
-                f"{whose} is in mode {mode}, which needs a bridge of kind: controlling (--set bridge.kind=controlling)",
-                "switch.mode",
-                "bridge.kind",
             )
 
 

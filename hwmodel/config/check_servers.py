@@ -49,7 +49,8 @@ def _no_server(name: str, servers: list[str]) -> str:
 def _absent(name: str, part: Part) -> str:
     n_vfs, first = part.server.config.nic.vfs, part.server.station("vf0")
     last = f"{first} to {part.server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
-    return f"there is no {name}; nic.vfs is {n_vfs}, {last}"
+    whose = f" of {part.server.name}" if part.server.name else ""
+    return f"there is no {name}; nic.vfs{whose} is {n_vfs}, {last}"
 
 
 def _check_macs(parts: Sequence[Part]) -> None:

@@ -70,7 +70,7 @@ def _check_pattern(config: Config, findings: Findings, n_vfs: int) -> None:
                 findings.add("a flow from the wire to the wire does not meet the adapter", ("workload", "flows", index))
         return
     fewest = _FEWEST_VFS.get(workload.pattern, 2)
-    keys = ("workload.pattern", "nic.vfs")
+    keys = ("workload.pattern", "nic.vfs", "servers")
     if n_vfs < fewest:
         findings.add(f"pattern: {workload.pattern} needs {fewest} VFs or more in use; there are {n_vfs}", *keys,
                      besides=["switch.ports"])  # fmt: skip

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .check_bridge import check_bridge
+from .check_bridge import check_bridge, check_bridge_kind
 from .check_device import check_device
 from .check_link import check_link
 from .check_rings import check_rings
@@ -19,23 +19,27 @@ from .document import Problem
 from .findings import Findings, Part
 from .model import Config
 
-__all__ = ["Part", "check_system", "problems_of_servers"]
 
+def cross_check(config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
+    """Return all contradictions between keys, and what the parts' findings have already, without what is `known`.
 
-def check_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Add all contradictions between keys: those of a server to its part, those of the whole system to `findings`."""
+    `findings`: those of the whole system; without servers they are those of the only part too.
+    """
     for part in parts:
         for check in (check_link, check_device, check_rings, check_stations, check_switch):
             check(part.server.config, part.findings)
+        check_bridge_kind(config.bridge, part)
+    of_servers = _problems_of_servers(parts, known)
+    for part in parts:
+        part.findings.problems.clear()
     for check_all in (check_servers, check_workload, check_wire, check_bridge):
         check_all(config, findings, parts)
+    of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
+    return list(dict.fromkeys([*of_servers, *of_system]))
 
 
-def problems_of_servers(parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
-    """Return what is wrong with servers' configurations and is not `known`.
-
-    What is wrong with some of them, for what the file's own blocks say, has their name beside it.
-    """
+def _problems_of_servers(parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
+    """Return what the parts' findings are; those of some servers about the file's own blocks have a name beside."""
     lines = {problem.line for problem in known}
     found = [(part, problem) for part in parts for problem in dict.fromkeys(part.findings.problems)]
     n_servers = Counter(problem.line for _, problem in found)

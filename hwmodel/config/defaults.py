@@ -10,16 +10,33 @@ from pydantic import ValidationError
 from .document import Document
 from .model import Config
 from .resolve import fill
+from .system import changes_between
 
 
 def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the resolved configuration of the same device, driver and number of VFs, all other keys left out.
+    """Return the resolved configuration of the same device, driver, VFs, servers and kind of bridge, no more written.
 
     None where `resolved` does not say these, or says what this version does not know.
     """
     try:
         nic, driver = resolved["nic"], resolved["driver"]
-        written = {"nic": {"preset": nic["preset"], "vfs": nic["vfs"]}, "driver": {"preset": driver["preset"]}}
-        return Config.model_validate(fill(Document("defaults", data=written), ".")).resolved()
+        written: dict[str, Any] = {
+            "nic": {"preset": nic["preset"], "vfs": nic["vfs"]},
+            "driver": {"preset": driver["preset"]},
+        }
+        names = [entry["name"] for entry in resolved.get("servers", [])]
+        if names:
+            written["workload"] = {"incast_to": f"{names[0]}.vf0"}
+        base = _filled(written)
+        written["servers"] = [
+            {"name": name, "set": changes_between(base, _filled(written, server=at))} for at, name in enumerate(names)
+        ]
+        if "bridge" in resolved:
+            written["bridge"] = {"kind": resolved["bridge"]["kind"]}
+        return _filled(written, adapters=dict.fromkeys(names, base.resolved())).resolved()
     except (KeyError, TypeError, ValidationError):
         return None
+
+
+def _filled(written: dict[str, Any], **of_system: Any) -> Config:
+    return Config.model_validate(fill(Document("defaults", data=written), ".", **of_system))

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from hwmodel.errors import InputError
 
-from .checks import Part, check_system, problems_of_servers
+from .checks import cross_check
 from .document import Document, KeyPath, Place, Problem, is_within, raise_problems, read_document
-from .findings import Doubts, Findings
+from .findings import Doubts, Findings, Part
 from .messages import complaints_from
 from .model import Config
 from .overrides import Overrides, apply_overrides, plain_data
@@ -110,9 +110,7 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     assert made.config is not None
     config = made.config
     findings = Findings(made.document, made.doubts)
-    check_system(config, findings, parts or [Part(Server("", config), findings)])
-    problems.extend(findings.problems)
-    problems.extend(problems_of_servers(parts, problems))
+    problems.extend(cross_check(config, findings, parts or [Part(Server("", config), findings)], problems))
     raise_problems(problems)
     if parts:
         config = config.model_copy(update={"servers": tuple(_entry_of(config, part.server) for part in parts)})

@@ -96,6 +96,9 @@ class Name(Kind):
     def _hint(self, value: object) -> str:
         if not isinstance(value, str):
             return ""
+        same = {"uplink": "outside", "outside": "uplink"}.get(value)
+        if same in self.others:
+            return f" (did you mean {same}?)"
         if value == "uplink":
             return "; the wire's side of the switch has a key of its own, switch.uplink"
         server = rf"(?:{_SERVER}[.])?" if self.with_servers else ""

@@ -14,6 +14,7 @@ from .document import Document, KeyPath, Place, Problem, parse_document
 from .model import model_at
 
 _LISTS = (("switch", "ports"), ("servers",))  # whose entries go by their names
+_WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
 Overrides = Mapping[str, object] | Iterable[str]
 
 
@@ -54,9 +55,9 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Say where a value was written: all of it in one place, or each part of it in its own, at `path` of a document.
+    """Say where a key was written: with its value in one place, or, each part in its own, at `path` of a document.
 
-    `prefix`: the words before its key in messages.
+    `prefix`: the words before the key in messages.
     """
 
     place: Place
@@ -69,7 +70,7 @@ class _Origin:
         if self.written is None:
             return self
         path = (*self.path, key)
-        return replace(self, place=self.written.place_of(path), path=path)
+        return replace(self, place=self.written.place_of(path, key=True), path=path)
 
     def mark(self, document: Document, path: KeyPath, value: object) -> None:
         """Record in a document that its value at `path`, with everything in it, was written here."""
@@ -131,7 +132,10 @@ def plain_data(value: object) -> Any:
 
 
 def _apply(document: Document, key: str, value: object, origin: Document, number: int) -> None:
-    _apply_steps(document, tuple(key.split(".")), value, _Origin(Place(number, 0, 0, origin.source)))
+    steps = tuple(key.split("."))
+    if steps[:2] == _WEIGHTS and len(steps) > 3:
+        steps = (*_WEIGHTS, ".".join(steps[2:]))
+    _apply_steps(document, steps, value, _Origin(Place(number, 0, 0, origin.source)))
 
 
 def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> None:

@@ -46,6 +46,17 @@ without; numbers, texts and arrays of numpy are welcome there.
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
 default. `preset: null` leaves a stage out; without a device its limits are not checked either.
 
+**Several servers** stand in `servers`, each with what differs from the file's own blocks; `bridge` joins them, a
+learning one with all its defaults where it is not written. Their VMs are then called `a.vf0` in `workload` and
+`bridge`. Patterns run over the VFs of all servers, in order; a share as `load` is one of the rates of all their ports
+together. Default addresses have the server's number in them, 02:00:00:SS:NN:NN; written ones belong into a `set`.
+`--set servers.b.set.pcie.lanes=8` changes a key of one server. What is wrong in a `set` has such a key in its message;
+what is wrong in the file's own blocks for some servers alone has their names beside it.
+
+    servers: [{name: a}, {name: b, set: {pcie.lanes: 8, switch.ports.all.max_frame: 9018B}}]
+    bridge: {latency: 300ns, ports: {outside: {rate: 40Gbps}}}
+    workload: {pattern: flows, flows: [[a.vf0, b.vf3, 2Gbps], [uplink, a.vf1, 1Gbps]]}
+
 **Results** carry the resolved configuration, which is a valid file itself, and its hash: the first 16 hexadecimal
 digits of its SHA-256. A capture counts by its content there, not by its name.
 """

@@ -39,7 +39,16 @@ def split_servers(document: Document) -> list[ServerDocument]:
         document.data["bridge"] = {}
     names = [str(entry.get("name")) if isinstance(entry, dict) else "" for entry in entries]
     _fill_incast(document, names[0])
-    return [ServerDocument(name, _document_of(document, at)) for at, name in enumerate(names)]
+    common, entry_documents = _parted(document, len(entries))
+    found = []
+    for at, (name, entry) in enumerate(zip(names, entries, strict=True)):
+        own = _copied(common)
+        if isinstance(entry, dict) and isinstance(entry.get("set"), dict):
+            _change(own, entry_documents[at], at, entry["set"])
+        document.problems.extend(own.problems)
+        own.problems.clear()
+        found.append(ServerDocument(name, own))
+    return found
 
 
 def _fill_incast(document: Document, first: str) -> None:
@@ -50,32 +59,46 @@ def _fill_incast(document: Document, first: str) -> None:
         workload.setdefault("incast_to", f"{first}.vf0")
 
 
-def _document_of(document: Document, at: int) -> Document:
-    own = Document(
+def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document]]:
+    """Return what is common to all servers, and for each server the whole data with the places in its entry alone."""
+    common = Document(document.source, {name: value for name, value in document.data.items() if name not in _OF_ALL})
+    entries = [Document(document.source, document.data) for _ in range(n_servers)]
+
+    def of(path: KeyPath) -> Document:
+        is_entry = len(path) > 1 and path[0] == "servers" and isinstance(path[1], int)
+        return entries[int(path[1])] if is_entry else common
+
+    for path, place in document.value_places.items():
+        of(path).value_places[path] = place
+    for path, place in document.key_places.items():
+        of(path).key_places[path] = place
+    for path in document.unreadable:
+        of(path).unreadable.add(path)
+    return common, entries
+
+
+def _copied(document: Document) -> Document:
+    return Document(
         document.source,
-        {name: copy.deepcopy(value) for name, value in document.data.items() if name not in _OF_ALL},
+        copy.deepcopy(document.data),
         dict(document.value_places),
         dict(document.key_places),
         unreadable=set(document.unreadable),
     )
+
+
+def _change(own: Document, entry: Document, at: int, changes: dict[str, Any]) -> None:
+    """Change a server's document by its `set`, which stands in `entry`; what no server has for itself is left out."""
     path: KeyPath = ("servers", at, "set")
-    entry = document.data["servers"][at]
-    changes = entry.get("set") if isinstance(entry, dict) else None
-    if not isinstance(changes, dict):
-        return own
-    prefix = document.dotted(path)
+    prefix = entry.dotted(path)
     good: dict[str, Any] = {}
     for key, value in changes.items():
         wrong = _wrong_block(key.partition(".")[0])
         if wrong:
-            place = document.place_of((*path, key), key=True)
-            document.problems.append(Problem(place, f"{prefix}.{key}", wrong))
+            own.problems.append(Problem(entry.place_of((*path, key), key=True), f"{prefix}.{key}", wrong))
         else:
             good[key] = value
-    apply_changes(own, document, path, good, f"{prefix}.")
-    document.problems.extend(own.problems)
-    own.problems = []
-    return own
+    apply_changes(own, entry, path, good, f"{prefix}.")
 
 
 def _wrong_block(block: str) -> str:

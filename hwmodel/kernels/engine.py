@@ -292,6 +292,7 @@ def begin_all(nic):
 def advance(nic, until_fs, n_events):
     """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
     clock = nic.clock
+    ledger = nic.ledger
     now_fs = clock.now_fs
     left = n_events
     while True:
@@ -304,7 +305,7 @@ def advance(nic, until_fs, n_events):
                 if nic.moves_due:
                     continue
                 at_fs = min(elsewhere_fs, first_of_links(clock))  # TLPs that start lead to nothing else
-            if at_fs > until_fs or left <= 0 or nic.ledger.is_stopping or nic.ledger.overflow or clock.overflow:
+            if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
                 break
             now_fs = at_fs
         handle(nic, now_fs)
@@ -329,16 +330,18 @@ def run(state, until_fs, n_events):
     `state` is a one-element record array of `layout.SERVER`. The first call starts the machine at time 0.
     """
     nic = state[0]
+    clock = nic.clock
+    ledger = nic.ledger
     until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
-    nic.ledger.is_stopping = 0
-    if nic.clock.has_started == 0:
+    ledger.is_stopping = 0
+    if clock.has_started == 0:
         begin_all(nic)
     at_fs = advance(nic, until_fs, n_events)
     close_books(nic, at_fs, until_fs)
-    if nic.clock.overflow or nic.ledger.overflow:
+    if clock.overflow or ledger.overflow:
         return OVERFLOW
-    if nic.ledger.is_stopping:
-        return nic.ledger.is_stopping
+    if ledger.is_stopping:
+        return ledger.is_stopping
     if at_fs >= NEVER:
         return IDLE
     if at_fs > until_fs:

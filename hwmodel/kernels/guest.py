@@ -16,24 +16,25 @@ NO_TASK = -1
 @kernel
 def add_task(nic, now_fs, core_number, kind, queue, n):
     """Queue work at a core: `n` frames of one ring to post or to take."""
-    core = nic.host.core[core_number]
+    host = nic.host
+    core = host.core[core_number]
     if core.last_task >= 0:
-        last = nic.host.task[core.last_task]
+        last = host.task[core.last_task]
         if last.kind == kind and last.queue == queue:
             last.n += n
             return
-    number = nic.host.free_task
+    number = host.free_task
     if number == NO_TASK:
         nic.clock.overflow = 1
         return
-    task = nic.host.task[number]
-    nic.host.free_task = task.following
+    task = host.task[number]
+    host.free_task = task.following
     task.kind = kind
     task.queue = queue
     task.n = n
     task.following = NO_TASK
     if core.last_task >= 0:
-        nic.host.task[core.last_task].following = number
+        host.task[core.last_task].following = number
     else:
         core.first_task = number
     core.last_task = number
@@ -55,9 +56,10 @@ def frames_to_refill(nic, queue, most):
 @kernel
 def start_chunk(nic, now_fs, core_number):
     """Start on the first piece of work, as far as the next doorbell that it can lead to."""
-    core = nic.host.core[core_number]
+    host = nic.host
+    core = host.core[core_number]
     number = core.first_task
-    task = nic.host.task[number]
+    task = host.task[number]
     if task.kind == POST_TASK:
         tx_queue = nic.tx_queue[task.queue]
         n = min(task.n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
@@ -71,15 +73,15 @@ def start_chunk(nic, now_fs, core_number):
     core.chunk = n
     core.started_fs = now_fs
     core.is_running = 1
-    work_fs = n * nic.host.frame_time_fs
+    work_fs = n * host.frame_time_fs
     core.busy_fs[task.kind] += work_fs
     task.n -= n
     if task.n == 0:
         core.first_task = task.following
         if core.first_task == NO_TASK:
             core.last_task = NO_TASK
-        task.following = nic.host.free_task
-        nic.host.free_task = number
+        task.following = host.free_task
+        host.free_task = number
     # By function, not by core: what several cores finish at one instant goes by port number.
     set_timer(nic.clock, now_fs + work_fs, CORE_TIMER, function)
 
@@ -100,14 +102,15 @@ def posted(nic, now_fs, number, n, started_fs):
 @kernel
 def taken(nic, now_fs, number, n, started_fs):
     """Mark received frames as taken; post their descriptors again, a batch at a time."""
+    host = nic.host
     queue = nic.rx_queue[number]
     at_fs = started_fs
     for i in range(queue.taken, queue.taken + n):
-        at_fs += nic.host.frame_time_fs
+        at_fs += host.frame_time_fs
         place = queue.first + (i & queue.mask)
-        slot = nic.host.finished[place]
+        slot = host.finished[place]
         if slot.marks != 0:
-            begin_rx_batches(nic.host, queue.batch, place)
+            begin_rx_batches(host, queue.batch, place)
         queue.since_refill += slot.n_descriptors
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)

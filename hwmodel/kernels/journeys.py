@@ -55,12 +55,13 @@ def enter(ledger, now_fs, offered_fs):
 @inlined
 def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     """Open the journey of the frame that is picked from a Tx ring, with the stamps of the ring; return its place."""
+    host = nic.host
     in_ring = queue.first + (queue.picked & queue.mask)
-    post = nic.host.post[in_ring]
+    post = host.post[in_ring]
     batch = queue.batch
     if post.marks != 0:
-        begin_batches(nic.host, batch, in_ring)
-    batch.posted_fs += nic.host.frame_time_fs  # the core posts one after the other
+        begin_batches(host, batch, in_ring)
+    batch.posted_fs += host.frame_time_fs  # the core posts one after the other
     place = begin_journey(nic.ledger)
     journey = nic.ledger.journeys.slot[place]
     journey.offered_fs = post.offered_fs

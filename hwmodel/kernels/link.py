@@ -114,6 +114,7 @@ def start_up(nic, now_fs):
 
     P and NP come from independent engines: `pcie.arbitration` says which goes when both can.
     """
+    ledger = nic.ledger
     catch_up(nic, now_fs + 1)
     link = nic.up
     pcie = nic.pcie
@@ -126,8 +127,8 @@ def start_up(nic, now_fs):
     if pcie.has_credits:
         p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
         np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
-        set_stalled(nic.ledger.stalls.posted_credits, now_fs, p_waits and not p_may_go)
-        set_stalled(nic.ledger.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
+        set_stalled(ledger.stalls.posted_credits, now_fs, p_waits and not p_may_go)
+        set_stalled(ledger.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
         p_waits = p_waits and p_may_go
         np_waits = np_waits and np_may_go
         if not (p_waits or np_waits):
@@ -151,7 +152,7 @@ def start_up(nic, now_fs):
     nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
     entry = posted.ring[link.place & posted.mask]
     if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
-        served_up(nic.ledger, link, entry)
+        served_up(ledger, link, entry)
     return entry.room_bytes > 0 and entry.is_last == 1
 
 

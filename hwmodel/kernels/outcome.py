@@ -76,26 +76,28 @@ def mirrored_settled(groups, number):
 @kernel
 def mirrored_delivered(nic, copy_kind, group):
     """Count a mirrored copy that its guest can see."""
-    nic.ledger.counters.mirrored += 1
-    nic.ledger.counters.function_mirrored[nic.traffic.copy_kind[copy_kind].function] += 1
+    ledger = nic.ledger
+    ledger.counters.mirrored += 1
+    ledger.counters.function_mirrored[nic.traffic.copy_kind[copy_kind].function] += 1
     mirrored_settled(nic.groups, group)
 
 
 @kernel
 def copy_dropped(nic, now_fs, copy, reason):
     """Count a copy that is lost on its way to a guest."""
+    ledger = nic.ledger
     kind = nic.traffic.copy_kind[copy.copy_kind]
     if kind.is_mirrored:
-        nic.ledger.counters.mirrored_dropped += 1
-        nic.ledger.counters.mirrored_drops[reason] += 1
+        ledger.counters.mirrored_dropped += 1
+        ledger.counters.mirrored_drops[reason] += 1
         mirrored_settled(nic.groups, copy.group)
         return
-    journey_lost(nic.ledger, now_fs, copy.journey)
-    nic.ledger.counters.copies_dropped += 1
-    nic.ledger.counters.drops[reason] += 1
-    nic.ledger.counters.function_drops[kind.function, reason] += 1
+    journey_lost(ledger, now_fs, copy.journey)
+    ledger.counters.copies_dropped += 1
+    ledger.counters.drops[reason] += 1
+    ledger.counters.function_drops[kind.function, reason] += 1
     if kind.flow >= 0:
-        nic.ledger.flow[kind.flow].dropped += 1
+        ledger.flow[kind.flow].dropped += 1
     copy_settled(nic, copy.group, False)
 
 
@@ -145,12 +147,13 @@ def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
 @inlined
 def delivered_to_guest(nic, now_fs, finished):
     """Count a copy that its guest can see."""
+    ledger = nic.ledger
     kind = nic.traffic.copy_kind[finished.copy_kind]
     if kind.is_mirrored:
         mirrored_delivered(nic, finished.copy_kind, finished.group)
         return
-    counters = nic.ledger.counters
-    flow = nic.ledger.flow[kind.flow]
+    counters = ledger.counters
+    flow = ledger.flow[kind.flow]
     frame_bytes = finished.n_bytes + FCS_BYTES
     counters.copies_delivered += 1
     counters.vm_copies += 1
@@ -158,10 +161,10 @@ def delivered_to_guest(nic, now_fs, finished):
     flow.delivered += 1
     flow.n_bytes += frame_bytes
     copy_settled(nic, finished.group, True)
-    stop_if_reached(nic.ledger, flow)
-    journey = nic.ledger.journeys.slot[finished.journey]
-    note_latency(nic.ledger, flow, now_fs, journey)
-    note_delivery(nic.ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
+    stop_if_reached(ledger, flow)
+    journey = ledger.journeys.slot[finished.journey]
+    note_latency(ledger, flow, now_fs, journey)
+    note_delivery(ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
 
 
 @kernel
@@ -182,8 +185,9 @@ def sent_to_bridge(nic, now_fs, copy):
 @kernel
 def delivered_to_wire(nic, now_fs, copy):
     """Count a copy that the MAC has sent."""
-    counters = nic.ledger.counters
-    flow = nic.ledger.flow[nic.traffic.copy_kind[copy.copy_kind].flow]
+    ledger = nic.ledger
+    counters = ledger.counters
+    flow = ledger.flow[nic.traffic.copy_kind[copy.copy_kind].flow]
     counters.copies_delivered += 1
     counters.delivered_to_wire += 1
     flow.delivered += 1

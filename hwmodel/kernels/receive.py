@@ -31,19 +31,20 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
 
     Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
     """
-    offset = nic.host.buffer_offset_bytes
-    in_buffer = nic.host.buffer_bytes - offset
+    host = nic.host
+    offset = host.buffer_offset_bytes
+    in_buffer = host.buffer_bytes - offset
     left = n_bytes
     address = offset
     position = first_descriptor
     if nic.pcie.has_iotlb:
-        address += buffer_address(nic.host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+        address += buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     while left > in_buffer:
         post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
         if nic.pcie.has_iotlb:
             position += 1
-            address = offset + buffer_address(nic.host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+            address = offset + buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
     post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 
@@ -59,17 +60,18 @@ def descriptors_for(host, n_bytes):
 @inlined
 def start_write(nic, now_fs, copy, n_descriptors):
     """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
+    ledger = nic.ledger
     number = copy.queue
     queue = nic.rx_queue[number]
     first_descriptor = queue.fetched - queue.requested - queue.cached
     queue.cached -= n_descriptors
-    change(nic.ledger.rx_ring, now_fs, n_descriptors)
+    change(ledger.rx_ring, now_fs, n_descriptors)
     n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     if queue.started - queue.taken > queue.mask:
         widen_finished(nic.host, queue)
     slot = nic.host.finished[queue.first + (queue.started & queue.mask)]
-    prefetch(nic.ledger.journeys.slot[copy.journey])
+    prefetch(ledger.journeys.slot[copy.journey])
     slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
     slot.n_bytes = copy.n_bytes
@@ -81,8 +83,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.started_fs = now_fs
     nic.rx_head_waits_fs = -1
     queue.started += 1
-    nic.ledger.counters.rx_copies += 1
-    nic.ledger.counters.rx_descriptors += n_descriptors
+    ledger.counters.rx_copies += 1
+    ledger.counters.rx_descriptors += n_descriptors
     nic.rx_dma_busy = 1
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
     hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
@@ -103,6 +105,7 @@ def serve_rx_buffer(nic, now_fs):
 
     Descriptors are asked for while the engine still writes the frame before.
     """
+    ledger = nic.ledger
     fifo = nic.rx_fifo
     has_dropped = False
     while fifo.head != fifo.tail:
@@ -111,10 +114,10 @@ def serve_rx_buffer(nic, now_fs):
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
             if is_fetched or nic.limits.drop_enable == 0:
-                set_stalled(nic.ledger.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
+                set_stalled(ledger.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
                 if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
                     nic.rx_head_waits_fs = now_fs
-                set_stalled(nic.ledger.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+                set_stalled(ledger.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
                 return has_dropped
             fifo.head += 1
             nic.rx_head_waits_fs = -1
@@ -122,12 +125,12 @@ def serve_rx_buffer(nic, now_fs):
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:
-            have_descriptors(nic.ledger, now_fs)
+            have_descriptors(ledger, now_fs)
             return has_dropped
         else:
             fifo.head += 1
             start_write(nic, now_fs, copy, n_needed)
-    have_descriptors(nic.ledger, now_fs)
+    have_descriptors(ledger, now_fs)
     return has_dropped
 
 

@@ -167,12 +167,14 @@ def pick(nic, now_fs):
 
     A picked frame that does not fit waits, and nothing overtakes it.
     """
+    host = nic.host
     scheduler = nic.scheduler
+    stalls = nic.ledger.stalls
     if scheduler.chosen < 0:
         is_idle = scheduler.n_ready == 0
-        set_stalled(nic.ledger.stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
+        set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
         set_stalled(
-            nic.ledger.stalls.tx_descriptors,
+            stalls.tx_descriptors,
             now_fs,
             is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_told > 0,
         )
@@ -183,12 +185,12 @@ def pick(nic, now_fs):
     function = nic.function[scheduler.chosen]
     number = next_queue(nic, function)
     queue = nic.tx_queue[number]
-    post = nic.host.post[queue.first + (queue.picked & queue.mask)]
+    post = host.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
     no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.limits.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
-    set_stalled(nic.ledger.stalls.tx_buffer, now_fs, no_room)
+    set_stalled(stalls.tx_buffer, now_fs, no_room)
     if no_room:
         return
     change(nic.tx_buffer, now_fs, n_bytes)
@@ -207,9 +209,9 @@ def pick(nic, now_fs):
     reads = nic.reads
     reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
-    reads.address = nic.host.buffer_offset_bytes
+    reads.address = host.buffer_offset_bytes
     if nic.pcie.has_iotlb:
-        reads.address += buffer_address(nic.host.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
+        reads.address += buffer_address(host.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
     entered(nic.clock, nic.grants)
     queue.picked += 1
     function.next_queue = number - function.first_queue + 1

@@ -140,26 +140,28 @@ def count_offered(ledger, template):
 @kernel
 def feed_guest(nic, now_fs, function_number):
     """Queue posts for all frames that a function's sources have and its rings can take."""
+    traffic = nic.traffic
+    ledger = nic.ledger
     function = nic.function[function_number]
     limits = nic.limits
     n_posts = 0
     n_reserved = 0
     last_queue = -1
-    nic.traffic.n_full -= function.is_full
+    traffic.n_full -= function.is_full
     function.is_full = 0
     while True:
-        number = next_source(nic.traffic, function, now_fs)
+        number = next_source(traffic, function, now_fs)
         if number < 0:
             break
-        source = nic.traffic.source[number]
+        source = traffic.source[number]
         queue_number = ring_of(nic.limits, function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         has_room = queue.reserved - queue.freed < limits.tx_ring - 1
         if not has_room and (is_closed(source) or not limits.drop_when_full):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
-            nic.traffic.n_full += 1
+            traffic.n_full += 1
             break
-        count_offered(nic.ledger, nic.traffic.template[source.pending_template])
+        count_offered(ledger, traffic.template[source.pending_template])
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
@@ -169,41 +171,43 @@ def feed_guest(nic, now_fs, function_number):
             n_posts += 1
             n_reserved += 1
         else:
-            nic.ledger.counters.dropped += 1
-            nic.ledger.counters.drops[TX_RING_FULL] += 1
-            nic.ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
+            ledger.counters.dropped += 1
+            ledger.counters.drops[TX_RING_FULL] += 1
+            ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
         source.pending = 0
         if not is_closed(source):
-            schedule_next(nic.traffic, source)
+            schedule_next(traffic, source)
             if source.next_at_fs > now_fs:
                 arm(nic, number)
     if n_posts > 0:
         add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
-        change(nic.ledger.tx_ring, now_fs, n_reserved)
-    set_stalled(nic.ledger.stalls.tx_ring, now_fs, nic.traffic.n_full > 0)
+        change(ledger.tx_ring, now_fs, n_reserved)
+    set_stalled(ledger.stalls.tx_ring, now_fs, traffic.n_full > 0)
 
 
 @kernel
 def hunger(nic, function_number):
     """Note that a function's sources are to be looked at before this instant ends."""
+    traffic = nic.traffic
     function = nic.function[function_number]
     if function.is_hungry == 0 and function.n_sources > 0:
         function.is_hungry = 1
-        nic.traffic.hungry[nic.traffic.n_hungry] = function_number
-        nic.traffic.n_hungry += 1
+        traffic.hungry[traffic.n_hungry] = function_number
+        traffic.n_hungry += 1
 
 
 @kernel
 def feed_hungry(nic, now_fs):
     """Look at the sources of all functions that have new arrivals or free slots."""
+    traffic = nic.traffic
     i = 0
-    while i < nic.traffic.n_hungry:
-        number = nic.traffic.hungry[i]
+    while i < traffic.n_hungry:
+        number = traffic.hungry[i]
         nic.function[number].is_hungry = 0
         feed_guest(nic, now_fs, number)
         i += 1
-    nic.traffic.n_hungry = 0
+    traffic.n_hungry = 0
 
 
 @kernel
@@ -244,7 +248,8 @@ def go_on(nic, now_fs, number, line_free_fs):
 @kernel
 def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC."""
-    source = nic.traffic.source[number]
+    traffic = nic.traffic
+    source = traffic.source[number]
     source.armed = 0
     if nic.mac.has_peer:
         outside_arrives(nic, now_fs, number)
@@ -253,7 +258,7 @@ def line_arrives(nic, now_fs, number):
     if line_is_full(line):  # the frame waits outside for a place
         wait_outside(nic, number, first_on_line(line).ready_fs + 1)
         return
-    if not draw(nic.traffic, source):
+    if not draw(traffic, source):
         return
     put_on_line(nic, now_fs, source)
     source.pending = 0

@@ -104,11 +104,12 @@ def move_local_copies(nic, now_fs):
 @inlined
 def make_copy(nic, now_fs, frame, number, group, journey):
     """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
+    ledger = nic.ledger
     kind = nic.traffic.copy_kind[number]
     if kind.is_mirrored:
-        nic.ledger.counters.mirrored_made += 1
+        ledger.counters.mirrored_made += 1
     else:
-        nic.ledger.counters.copies_made += 1
+        ledger.counters.copies_made += 1
     fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
@@ -117,14 +118,14 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
     if frame.is_wire and nic.mac.has_peer:
-        stamp_switched_in(nic.ledger, now_fs, journey, number)
+        stamp_switched_in(ledger, now_fs, journey, number)
     else:
-        stamp_switched(nic.ledger, now_fs, journey, number)
+        stamp_switched(ledger, now_fs, journey, number)
     copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
     if kind.counts_offered:  # else counted with the frame
-        nic.ledger.flow[kind.flow].offered += 1
+        ledger.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
-        nic.ledger.counters.wire_copies += 1
+        ledger.counters.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
         send(nic, now_fs)
         return
@@ -141,13 +142,14 @@ def make_copy(nic, now_fs, frame, number, group, journey):
 @kernel
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
-    nic.ledger.counters.dropped += 1
-    nic.ledger.counters.drops[reason] += 1
-    journey_lost(nic.ledger, now_fs, frame.journey)
+    ledger = nic.ledger
+    ledger.counters.dropped += 1
+    ledger.counters.drops[reason] += 1
+    journey_lost(ledger, now_fs, frame.journey)
     if template.flow >= 0:
-        nic.ledger.flow[template.flow].dropped += 1
+        ledger.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
-        nic.ledger.counters.function_drops[template.function, reason] += 1
+        ledger.counters.function_drops[template.function, reason] += 1
         if n_mirrored == 0:
             change(nic.tx_buffer, now_fs, -frame.n_bytes)
             nic.reads_due = 1
@@ -296,8 +298,9 @@ def line_done(nic, now_fs):
     if nic.mac.has_peer:
         frame_from_bridge(nic, now_fs)
         return
+    ledger = nic.ledger
     frame = take_from_line(nic)
-    frame.journey = journey_from_wire(nic.ledger, now_fs, frame.template, frame.index)
-    nic.ledger.counters.from_wire += 1
-    count_offered(nic.ledger, nic.traffic.template[frame.template])
+    frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
+    ledger.counters.from_wire += 1
+    count_offered(ledger, nic.traffic.template[frame.template])
     into_pipeline(nic, now_fs, frame)

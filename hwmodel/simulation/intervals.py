@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, SystemResult, quantile_bucket, quantile_ns
 from hwmodel.simulation.batch_means import Estimate, ratio_estimate
 from hwmodel.simulation.marks import Mark, Marks
-from hwmodel.simulation.measurement import OF_ALL_FLOWS
+from hwmodel.simulation.measurement import LATENCIES
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -26,14 +26,6 @@ PER_MILLION = 1_000_000
 LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
 Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
-# Latencies of the marks, and where they stand in the result.
-PLACES = {
-    OF_ALL_FLOWS: "latency_ns",
-    "from_doorbell": "latency_from_doorbell_ns",
-    "to_guest": "latency_to_guest_ns",
-    "sender_wait": "sender_wait_ns",
-    "mac.wait": "wire.wait_ns",
-}
 
 
 class Sureness(NamedTuple):
@@ -159,7 +151,7 @@ def _of_latency(name: str, at: int) -> Callable[[Mark], float]:
 
 
 def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
-    for name, place in PLACES.items():
+    for name, (_, place) in LATENCIES.items():
         if place.startswith("wire.") and isinstance(result, SystemResult):
             continue
         latency = attrgetter(place)(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,25 +16,8 @@ from hwmodel.simulation.population import Population, take_population
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
-# What is measured, by its name, and where it stands in the state, with a dot before each part of a part.
-GAUGES = {
-    "tx_ring": "ledger.tx_ring",
-    "tx_buffer": "tx_buffer",
-    "rx_buffer": "rx_buffer",
-    "rx_ring": "ledger.rx_ring",
-    "mac.waiting": "mac.waiting",
-}
 # All but the counts by reason or function, which are arrays.
 COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
-OF_ALL_FLOWS = "delivery"  # the latency that is all flows' together
-LATENCIES = {
-    OF_ALL_FLOWS: "ledger.flow",
-    "from_doorbell": "ledger.from_doorbell",
-    "to_guest": "ledger.to_guest",
-    "sender_wait": "ledger.sender_wait",
-    "mac.wait": "mac.wait",
-}
-OF_LEDGERS = tuple(name for name in LATENCIES if name not in (OF_ALL_FLOWS, "mac.wait"))
 MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
 # Servers' busy times, and until when each has work, which is in them from the moment when it comes.
 SERVERS = {
@@ -46,6 +29,39 @@ SERVERS = {
 }
 
 Ints = npt.NDArray[np.int64]
+
+
+class Gauge(NamedTuple):
+    """Say of an occupancy where it stands in the state, in words what it is, and which limits' product it keeps to."""
+
+    path: str
+    words: str
+    capacity: tuple[str, ...]
+
+
+class Delay(NamedTuple):
+    """Say of a latency where it stands in the state, None if it is added up from the flows', and in the result."""
+
+    path: str | None
+    place: str
+
+
+# Rings of all functions together.
+GAUGES = {
+    "tx_ring": Gauge("ledger.tx_ring", "the Tx rings' depth", ("tx_ring", "n_queues")),
+    "tx_buffer": Gauge("tx_buffer", "the Tx buffer's depth", ("tx_buffer_bytes",)),
+    "rx_buffer": Gauge("rx_buffer", "the Rx buffer's depth", ("rx_buffer_bytes",)),
+    "rx_ring": Gauge("ledger.rx_ring", "the Rx rings' depth", ("rx_ring", "n_queues")),
+    "mac.waiting": Gauge("mac.waiting", "the queue of the wire", ("tx_ring", "n_queues")),
+}
+LATENCIES = {
+    "delivery": Delay(None, "latency_ns"),
+    "from_doorbell": Delay("ledger.from_doorbell", "latency_from_doorbell_ns"),
+    "to_guest": Delay("ledger.to_guest", "latency_to_guest_ns"),
+    "sender_wait": Delay("ledger.sender_wait", "sender_wait_ns"),
+    "mac.wait": Delay("mac.wait", "wire.wait_ns"),
+}
+OF_LEDGERS = tuple(name for name, delay in LATENCIES.items() if (delay.path or "").startswith("ledger."))
 
 
 @dataclass(frozen=True)
@@ -140,8 +156,8 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     begin_ledger(nic["ledger"], book)
     _forget_latency(nic["ledger"], "mac.wait", nic["mac"]["wait"])
-    for path in GAUGES.values():
-        gauge = in_state(nic, path)
+    for each in GAUGES.values():
+        gauge = in_state(nic, each.path)
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
@@ -152,8 +168,9 @@ def begin_window(nic: Any, book: FlowBook) -> None:
 
 def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
-    if name != OF_ALL_FLOWS:
-        return np.array(in_state(nic, LATENCIES[name]))
+    path = LATENCIES[name].path
+    if path is not None:
+        return np.array(in_state(nic, path))
     return _of_flows(nic["ledger"]["flow"][: len(book.flows)])
 
 
@@ -199,7 +216,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         up=_link(nic.up, now_fs),
         down=_link(nic.down, now_fs),
         areas=areas_of(nic, now_fs),
-        highest={name: int(in_state(nic, path).highest) for name, path in GAUGES.items()},
+        highest={name: int(in_state(nic, gauge.path).highest) for name, gauge in GAUGES.items()},
         stalls_fs={name: _stalled_fs(nic["ledger"]["stalls"][name], now_fs) for name in layout.STALLS.names or ()},
         tags_held_fs=_tags_held_fs(nic, now_fs),
         iotlb_hits=int(nic.host.translation.hits),
@@ -267,7 +284,7 @@ def area_of(gauge: Any, now_fs: int) -> float:
 
 def areas_of(nic: Any, now_fs: int) -> dict[str, float]:
     """Return the integrals of all occupancies over time up to now, by gauge."""
-    return {name: area_of(in_state(nic, path), now_fs) for name, path in GAUGES.items()}
+    return {name: area_of(in_state(nic, gauge.path), now_fs) for name, gauge in GAUGES.items()}
 
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:

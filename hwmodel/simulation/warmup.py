@@ -7,6 +7,7 @@ after that. Near saturation rings fill for much longer than any of it shows in t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -30,11 +31,7 @@ DRIFT_MATTERS = 0.02
 WORDS = {
     "rate": "the throughput",
     "latency": "the latency",
-    "tx_ring": "the Tx rings' depth",
-    "tx_buffer": "the Tx buffer's depth",
-    "rx_buffer": "the Rx buffer's depth",
-    "rx_ring": "the Rx rings' depth",
-    "mac.waiting": "the queue of the wire",
+    **{name: gauge.words for name, gauge in GAUGES.items()},
 }
 
 
@@ -128,13 +125,7 @@ def see(nic: Any) -> Seen:
 def capacities_of(nic: Any) -> dict[str, float]:
     """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
     limits = nic.limits
-    return {
-        "tx_ring": float(limits.tx_ring * limits.n_queues),
-        "tx_buffer": float(limits.tx_buffer_bytes),
-        "rx_buffer": float(limits.rx_buffer_bytes),
-        "rx_ring": float(limits.rx_ring * limits.n_queues),
-        "mac.waiting": float(limits.tx_ring * limits.n_queues),
-    }
+    return {name: float(prod(int(limits[each]) for each in gauge.capacity)) for name, gauge in GAUGES.items()}
 
 
 def drifting_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:

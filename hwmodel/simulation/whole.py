@@ -88,12 +88,12 @@ class Whole:
         clock = self._together.clock
         clock.now_fs = int(self._servers[0].clock.now_fs)
         clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
-        for path in GAUGES.values():
-            gauge = in_state(self, path)
+        for gauge_of in GAUGES.values():
+            gauge = in_state(self, gauge_of.path)
             gauge.area, gauge.level, gauge.highest = 0.0, 0, 0
             gauge.since_fs = clock.now_fs
             for nic in self._servers:
-                one = in_state(nic, path)
+                one = in_state(nic, gauge_of.path)
                 gauge.area += float(one.area) + float(one.level) * float(clock.now_fs - int(one.since_fs))
                 gauge.level += int(one.level)
                 gauge.highest += int(one.highest)

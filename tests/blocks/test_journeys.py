@@ -60,7 +60,7 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
             place = journey_of_copy(nic.ledger, now_fs, still_open[which % len(still_open)])
         else:
             place = still_open.pop(which % len(still_open))
-            (journey_lost if step == "lost" else journey_on_wire)(nic, now_fs, place)
+            (journey_lost if step == "lost" else journey_on_wire)(nic.ledger, now_fs, place)
             finished += step == "sent"
             assert open_places(nic) == set(still_open)
             continue
