@@ -45,8 +45,8 @@ def arrivals_of(servers: Iterable[Server], frames: Recorded) -> list[SystemArriv
     return [SystemArrival(at_ns * NS_FS, source, raw(source, to, n_bytes)) for at_ns, source, to, n_bytes in frames]
 
 
-def bridge_of(block: Any, outside_macs: Iterable[int] = (OUTSIDE_MAC,)) -> BridgeParameters:
-    """Translate the block `bridge`; `outside_macs`: of all stations outside, which a controlling bridge knows."""
+def bridge_of(block: Any) -> BridgeParameters:
+    """Translate the block `bridge`."""
     return BridgeParameters(
         kind=block.kind,
         ports={
@@ -66,7 +66,6 @@ def bridge_of(block: Any, outside_macs: Iterable[int] = (OUTSIDE_MAC,)) -> Bridg
         table=block.table,
         ageing_fs=block.ageing_fs,
         policy=block.policy,
-        outside_macs=frozenset(outside_macs),
     )
 
 

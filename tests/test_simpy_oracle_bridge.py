@@ -137,17 +137,15 @@ def test_cut_through(frame_bytes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outside_bps", "latency_fs", "bridge_fs"),
-    [
-        (4 * 10**10, 0, 10 * NS_FS),  # the last byte goes as it comes
-        (4 * 10**10, 2000 * NS_FS, 72 * 800_000 + 2010 * NS_FS + wire_fs(1518, 4 * 10**10) - wire_fs(1518)),
-        (10**9, 0, 72 * 800_000 + 10 * NS_FS + wire_fs(1518, 10**9) - wire_fs(1518)),
-    ],
+    ("outside_bps", "stored_bytes"),
+    [(4 * 10**10, 1538), (10**9, 72)],
+    ids=["to a faster port", "to a slower one"],
 )
-def test_cut_through_to_a_port_of_another_rate(outside_bps: int, latency_fs: int, bridge_fs: int) -> None:
+def test_a_slower_port_than_the_fastest_stores_first(outside_bps: int, stored_bytes: int) -> None:
     ports = {OUTSIDE: BridgePort(outside_bps)}
-    bridge = BridgeParameters(latency_fs=latency_fs, propagation_fs=5 * NS_FS, forwarding="cut_through", ports=ports)
-    assert alone(bridge, "a.vf0", OUTSIDE, 1518).journeys[-1].part("bridge") == bridge_fs
+    bridge = BridgeParameters(latency_fs=US_FS, propagation_fs=5 * NS_FS, forwarding="cut_through", ports=ports)
+    over_fs = stored_bytes * 800_000 + US_FS + wire_fs(1518, outside_bps) + 10 * NS_FS
+    assert alone(bridge, "a.vf0", OUTSIDE, 1518).journeys[-1].part("bridge") == over_fs - wire_fs(1518)
 
 
 def test_frames_of_one_instant_go_by_the_port_on_which_they_came() -> None:
@@ -183,7 +181,10 @@ def test_full_buffer() -> None:
     assert outcome.drops["bridge.a", "QUEUE_FULL"] == 5
     assert outcome.bridge.queue_highest_bytes["a"] == 3 * 1514
     assert outcome.bridge.ports[OUTSIDE][:2] == (10, 10 * 1518)
-    assert outcome.bridge.ports["a"][2:] == (7, 5 * 1518 + 2 * 64, 5 * wire_fs(1518) + 2 * wire_fs(64))
+    assert outcome.bridge.ports["a"][2:5] == (7, 5 * 1518 + 2 * 64, 5 * wire_fs(1518) + 2 * wire_fs(64))
+    # One is held from T on, two from 2 T, three from 3 T; from 13 T on none comes, one goes each 4 T, the last at 21 T.
+    held_bytes_fs = 1514 * (1 + 2 + 3 * 10 + 2 * 4 + 4) * wire_fs(1518, 4 * 10**10)
+    assert outcome.bridge.ports["a"].queue_area == held_bytes_fs + 2 * 60 * wire_fs(64)
 
 
 @pytest.mark.parametrize(

@@ -74,47 +74,61 @@ def test_between_channels_and_servers() -> None:
 
 
 @pytest.mark.parametrize("mode", ["vn_tag", "e_tag"])
-@pytest.mark.parametrize("kind", ["learning", "controlling"])
-def test_each_station_is_a_port(mode: str, kind: str) -> None:
-    lists: dict[str, Any] = {"vif_lists": {3: ["vf0"], 9: EVERYONE}}
+def test_each_station_is_a_port(mode: str) -> None:
+    # Groups that are configured, and are in the bridge's way: it takes the next numbers.
+    lists: dict[str, Any] = {"vif_lists": {3: ["vf0"], 8192: EVERYONE}}
     if mode == "e_tag":
-        lists = {"ecid_lists": [ecid_list(2, 0x1009, *EVERYONE)]}
-    servers = [server("a", mode=mode, **lists), server("b")]
+        lists = {"ecid_lists": [ecid_list(2, 0x1000, *EVERYONE)]}
+    stations = {"vf2": {"enabled": False}, "vf3": {"vlans": (2,), "port_vlan": 2, "untagged": (2,)}}
+    servers = [server("a", mode=mode, stations=stations, **lists), server("b", mode=mode)]
     sent = one_after_the_other(
         ("a.vf0", frame(BROADCAST, "a.vf0")),
         ("a.vf1", frame("a.vf0", "a.vf1")),
         ("b.vf0", frame(BROADCAST, "b.vf0")),
+        ("a.vf3", frame(BROADCAST, "a.vf3")),
         first_fs=FIRST_FS,
         every_fs=EVERY_FS,
     )
-    outcome = run(servers, BridgeParameters(kind=kind), *sent)
+    outcome = run(servers, BridgeParameters(kind="controlling"), *sent)
     of_b = ["b.pf", "b.vf0", "b.vf1", "b.vf2", "b.vf3"]
-    of_a = ["a.pf", "a.vf0", "a.vf1", "a.vf2", "a.vf3"]
+    of_a = ["a.pf", "a.vf0", "a.vf1"]
     assert receivers_of(outcome, "a.vf0") == sorted({*of_a, *of_b, EXT} - {"a.vf0"})
     assert receivers_of(outcome, "a.vf1") == ["a.vf0"]
     assert receivers_of(outcome, "b.vf0") == sorted({*of_a, *of_b, EXT} - {"b.vf0"})
-    # Broadcasts go to the adapter once with a list, or once for each station.
-    assert outcome.bridge.ports["a"].frames_out == (1 + 1 + 1 if kind == "controlling" else 4 + 1 + 5)
-    assert outcome.bridge.learned == (0 if kind == "controlling" else 3)
+    assert receivers_of(outcome, "a.vf3") == [EXT]  # alone in its VLAN
+    # Broadcasts go to an adapter once, with a list.
+    assert outcome.bridge.ports["a"].frames_out == 3
+    assert outcome.bridge.learned == 0
     assert outcome.drops == {}
 
 
 def test_tags_byte_by_byte() -> None:
-    vn = server("a", mode="vn_tag", vif_lists={9: EVERYONE}, stations={"vf0": {"vif": 0x123}})
-    e = server("b", mode="e_tag", ecid_lists=[ecid_list(2, 0x54321, *EVERYONE)],
-               stations={"vf0": {"ecid": 0xABCDE}})  # fmt: skip
+    vn = server("a", mode="vn_tag", vif_lists={8192: EVERYONE}, stations={"vf0": {"vif": 0x123}})
+    e = server("b", mode="e_tag", ecid_lists=[ecid_list(2, 0x1000, *EVERYONE)],
+               stations={"vf0": {"ecid": 0xABCDE}, "vf1": {"accept": ()}})  # fmt: skip
     relay = Relay(BridgeParameters(kind="controlling"), [vn, e])
     up = frame(BROADCAST, "a.vf0", 70, "892600000123")
     assert relay.relay(0, 0, up).copies == [
-        (0, frame(BROADCAST, "a.vf0", 70, "8926c0098123")),  # D, P, list 9, L, from 0x123
-        (1, frame(BROADCAST, "a.vf0", 72, "893f000023210054")),  # GRP 2, 0x54321; the ingress is elsewhere
+        (0, frame(BROADCAST, "a.vf0", 70, "8926e0018123")),  # D, P, list 8193, L, from 0x123
+        (1, frame(BROADCAST, "a.vf0", 72, "893f000010010001")),  # GRP 1, 0x1001; the ingress is elsewhere
         (2, frame(BROADCAST, "a.vf0")),
     ]
     up = frame(BROADCAST, "b.vf0", 72, "893fb0000cde00ab")  # priority 5, DEI
     assert relay.relay(0, 1, up).copies == [
-        (0, frame(BROADCAST, "b.vf0", 70, "8926c0090000")),
-        (1, frame(BROADCAST, "b.vf0", 72, "893fbcde2321ab54")),
+        (0, frame(BROADCAST, "b.vf0", 70, "8926e0010000")),
+        (1, frame(BROADCAST, "b.vf0", 72, "893fbcde1001ab01")),
         (2, frame(BROADCAST, "b.vf0")),
+    ]
+    assert [[station.station.name for station in each.members] for each in relay.ports[1].lists.values()] == [
+        ["pf", "vf0", "vf2", "vf3"]
+    ]
+    # Another list where others take a group; the sender stands in every copy towards its own port.
+    assert relay.relay(0, 2, frame(0x01005E000001, EXT)).copies[1][1][12:20].hex() == "893f000010010001"
+    assert relay.relay(0, 0, frame("a.vf1", "a.vf0", 70, "892600000123")).copies == [
+        (0, frame("a.vf1", "a.vf0", 70, "892680038123"))
+    ]
+    assert relay.relay(0, 1, frame("b.vf2", "b.vf0", 72, "893f00000cde00ab")).copies == [
+        (1, frame("b.vf2", "b.vf0", 72, "893f0cde0004ab00"))
     ]
     assert relay.relay(0, 2, frame("a.vf0", EXT)).copies == [(0, frame("a.vf0", EXT, 70, "892681230000"))]
     assert relay.relay(0, 2, frame("b.vf0", EXT)).copies == [(1, frame("b.vf0", EXT, 72, "893f00000cde00ab"))]
@@ -123,6 +137,23 @@ def test_tags_byte_by_byte() -> None:
     assert {tag: relay.relay(0, 0, frame(EXT, "a.vf0", 80, tag)).reason for tag in wrong} == wrong
     wrong = {"": "ETAG_MISSING", "893f000007770000": "ETAG_UNKNOWN_ECID"}
     assert {tag: relay.relay(0, 1, frame(EXT, "b.vf0", 80, tag)).reason for tag in wrong} == wrong
+
+
+def test_vlans_of_interfaces_are_those_of_their_stations() -> None:
+    stations = {"vf0": {"port_vlan": 5, "vlans": (1, 5), "untagged": (5,)}}
+    relay = Relay(BridgeParameters(kind="controlling"), [server("a", mode="vn_tag", stations=stations)])
+    untagged, tagged, elsewhere = (
+        frame("a.vf0", EXT, 68, tag) for tag in ("81000005", "81000001", "81000009")
+    )  # fmt: skip
+    assert relay.relay(0, 1, untagged).copies == [(0, frame("a.vf0", EXT, 70, "892680020000"))]
+    assert relay.relay(0, 1, tagged).copies == [(0, frame("a.vf0", EXT, 74, "89268002000081000001"))]
+    assert relay.relay(0, 1, elsewhere).reason == "NO_DESTINATION"
+    up = frame(EXT, "a.vf0", 70, "892600000002")
+    assert relay.relay(0, 0, up).copies == [(1, frame(EXT, "a.vf0", 68, "81000005"))]
+    assert relay.relay(0, 0, frame(EXT, "a.vf0", 74, "89260000000281000009")).reason == "VLAN_MEMBER"
+    # A list's copy looks as the first member gets it: vf0 stands behind pf, which does not know VLAN 5.
+    assert relay.relay(0, 1, frame(BROADCAST, EXT, 68, "81000005")).copies[0][1][18:20].hex() == "88b5"
+    assert relay.relay(0, 1, frame(BROADCAST, EXT, 68, "81000001")).copies[0][1][18:20].hex() == "88b5"
 
 
 def test_frames_balance_under_a_random_load() -> None:

@@ -180,16 +180,19 @@ def test_an_adapter_polices_before_the_bridge() -> None:
 
 
 def test_controlling_bridge_knows_its_stations_alone() -> None:
-    outside = mac(EXT)
-    relay = Relay(BridgeParameters(kind="controlling", outside_macs=frozenset({outside})), [server("a"), server("b")])
+    servers = [server(name, mode="vn_tag") for name in "ab"]
+    relay = Relay(BridgeParameters(kind="controlling"), servers)
 
-    def ports(number: int, raw: bytes) -> Sequence[int]:
-        return [to for to, _ in relay.relay(0, number, raw).copies]
+    def ports(number: int, to: str | int, vif: int = 1) -> Sequence[int] | str:
+        raw = frame(to, "a.vf0", 80, "" if number == 2 else f"89260000{vif:04x}")
+        relayed = relay.relay(0, number, raw)
+        return relayed.reason or [to for to, _ in relayed.copies]
 
-    assert ports(0, frame("b.vf3", "a.vf0")) == [1]
-    assert ports(0, frame(EXT, "a.vf0")) == [2]
-    assert ports(0, frame(UNKNOWN_MAC, "a.vf0")) == [0, 1, 2]
-    assert ports(2, frame(UNKNOWN_MAC, EXT)) == [0, 1]
+    assert ports(0, "b.vf3") == [1]
+    assert ports(0, EXT) == ports(0, UNKNOWN_MAC) == [2]
+    assert ports(2, "b.vf3") == [1]
+    assert ports(2, UNKNOWN_MAC) == "NO_DESTINATION"
+    assert ports(0, "a.vf0", vif=2) == "SAME_PORT"
     assert (relay.table.learned, relay.flooded) == (0, 2)
 
 
@@ -205,7 +208,8 @@ def test_policy() -> None:
     relay = Relay(BridgeParameters(policy=policy, ports=ports), [server("a"), server("b")])
 
     def reason(now_fs: int, number: int, raw: bytes) -> str | None:
-        return relay.relay(now_fs, number, raw).reason
+        station = {mac(name): name for name in ("a.vf0", "a.vf1", "b.vf0", EXT)}[int.from_bytes(raw[6:12], "big")]
+        return relay.relay(now_fs, number, raw, station).reason
 
     assert reason(0, 0, frame("b.vf0", "a.vf0")) == "ACL_DENY"
     assert relay.table.learned == 1
@@ -215,4 +219,6 @@ def test_policy() -> None:
     assert reason(0, 0, frame("b.vf1", "a.vf1", 64)) is None  # let pass before
     assert reason(27 * 10**6, 0, frame("b.vf1", "a.vf0", 64)) == "RATE_LIMITED"  # a byte each ns
     assert reason(28 * 10**6, 0, frame("b.vf1", "a.vf0", 64)) is None
-    assert relay.relay(0, 1, frame(BROADCAST, "b.vf0")).copies[-1][1][12:16].hex() == "8100c001"
+    # Who sent it counts, whatever it calls itself.
+    assert relay.relay(0, 0, frame("b.vf0", "a.vf1"), "a.vf0").reason == "ACL_DENY"
+    assert relay.relay(0, 1, frame(BROADCAST, "b.vf0"), "b.vf0").copies[-1][1][12:16].hex() == "8100c001"

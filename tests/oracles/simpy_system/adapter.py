@@ -9,6 +9,7 @@ from ..forwarding_oracle import ForwardingOracle
 from ..forwarding_oracle import Outcome as Forwarded
 from ..simpy_nic.frames import WIRE, Decision, Frame
 from .parameters import Server
+from .ports import AttachedPort, ListedSwitch
 from .relay import FCS_BYTES
 
 PF = 1
@@ -31,10 +32,10 @@ def port_number(name: str) -> int:
 class AdapterSwitch:
     """Decides by a frame's bytes; policers are asked when it does."""
 
-    def __init__(self, env: simpy.Environment, server: Server) -> None:
-        """Begin with full buckets."""
+    def __init__(self, env: simpy.Environment, server: Server, port: AttachedPort) -> None:
+        """Begin with full buckets; `port` is the bridge's, which may set up lists."""
         self._env = env
-        self._oracle = ForwardingOracle(server.switch)
+        self._oracle = ForwardingOracle(ListedSwitch(server.switch, port))
         self._buckets = [
             BucketOracle(entry.rate_bps, entry.burst_bytes) for entry in server.switch.acl if entry.action == "police"
         ]

@@ -9,7 +9,7 @@ from functools import partial
 import simpy
 
 from ..simpy_nic.frames import Copy
-from ..simpy_nic.switching import wire_fs
+from ..simpy_nic.switching import MIN_DATA_BYTES, wire_fs
 from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
 from .ledger import Ledger
 from .parameters import BridgeParameters
@@ -18,6 +18,11 @@ from .results import BridgeOutcome, PortCounts
 
 CUT_THROUGH_BYTES = 72
 """Preamble and start of frame, and the first 64 B."""
+
+
+def wire_bytes(raw: bytes) -> int:
+    """Return a frame's length on the wire: padded, with FCS."""
+    return max(len(raw), MIN_DATA_BYTES) + FCS_BYTES
 
 
 @dataclass(slots=True, eq=False)
@@ -37,10 +42,11 @@ class Port:
         self._bridge = bridge
         self.number = number
         self.name = bridge.relay.ports[number].name
-        self.rate_bps = bridge.relay.ports[number].parameters.rate_bps
+        self.rate_bps = bridge.relay.ports[number].rate_bps
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
+        self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
         """Called as a copy has come to the other end of the wire; to be set before the run."""
         sent_at = place(Phase.BRIDGE_SENDS, number)
@@ -52,9 +58,18 @@ class Port:
 
     def put(self, copy: Passing) -> None:
         """Let a copy that has room join the queue."""
-        self.held_bytes += len(copy.raw)
+        self._hold(len(copy.raw))
         self.highest_bytes = max(self.highest_bytes, self.held_bytes)
         self._line.put(copy)
+
+    def _hold(self, more_bytes: int) -> None:
+        self._area = self.area()
+        self._held_since_fs = self._env.now
+        self.held_bytes += more_bytes
+
+    def area(self) -> int:
+        """Return the integral of the queue over time until now, in byte femtoseconds."""
+        return self._area + self.held_bytes * (self._env.now - self._held_since_fs)
 
     def _begins(self, copy: Passing) -> None:
         duration_fs = self.duration_fs(copy)
@@ -64,14 +79,20 @@ class Port:
         later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:
-        self.held_bytes -= len(copy.raw)
+        self._hold(-len(copy.raw))
         self.frames_out += 1
-        self.bytes_out += len(copy.raw) + FCS_BYTES
+        self.bytes_out += wire_bytes(copy.raw)
+
+    def came_in(self, raw: bytes) -> None:
+        """Count a frame that the bridge forwards, or drops, now."""
+        self.frames_in += 1
+        self.bytes_in += wire_bytes(raw)
 
     def counts(self) -> PortCounts:
         """Return what went through until now."""
         busy_fs = self._busy_fs - max(0, self._busy_until_fs - self._env.now)
-        return PortCounts(self.frames_in, self.bytes_in, self.frames_out, self.bytes_out, busy_fs)
+        counts = self.frames_in, self.bytes_in, self.frames_out, self.bytes_out
+        return PortCounts(*counts, busy_fs, self.area())
 
 
 class Bridge:
@@ -84,7 +105,9 @@ class Bridge:
         self.relay = relay
         self._ledger = ledger
         self.ports = [Port(env, self, number) for number in range(len(relay.ports))]
+        self._fastest_bps = max(port.rate_bps for port in self.ports)
         self._buffer_highest_bytes = 0
+        self.replicated = 0
         self._at_start: Sequence[PortCounts] = ()
         self._at_end: Sequence[PortCounts] = ()
         ledger.window_opens, ledger.window_closes = self._open_window, self._close_window
@@ -93,35 +116,25 @@ class Bridge:
         """Learn that the other end of a port's wire begins with a frame."""
         raw = copy.frame.raw if copy.raw is None else copy.raw
         assert raw is not None
-        rate_bps, propagation_fs = self.ports[number].rate_bps, self.parameters.propagation_fs
-        whole_after_fs = wire_fs(len(raw), rate_bps)
-        come_after_fs = whole_after_fs
-        if self.parameters.forwarding == "cut_through":
+        rate_bps = self.ports[number].rate_bps
+        come_after_fs = wire_fs(len(raw), rate_bps)
+        # A slower port stores a frame first: no byte is then sent faster than it comes.
+        if self.parameters.forwarding == "cut_through" and rate_bps == self._fastest_bps:
             come_after_fs = CUT_THROUGH_BYTES * 8 * 10**15 // rate_bps
-        whole_at_fs = self._env.now + whole_after_fs + propagation_fs
-        come = partial(self._has_come, number, Passing(copy, raw), whole_at_fs)
-        later(self._env, come_after_fs + propagation_fs, place(Phase.BRIDGE_SENDS, number), come)
+        due_after_fs = come_after_fs + self.parameters.propagation_fs + self.parameters.latency_fs
+        forward = partial(self._forward, number, Passing(copy, raw))
+        later(self._env, due_after_fs, place(Phase.BRIDGE_FORWARDS, number), forward)
 
-    def _has_come(self, number: int, copy: Passing, whole_at_fs: int) -> None:
-        self.ports[number].frames_in += 1
-        self.ports[number].bytes_in += len(copy.raw) + FCS_BYTES
-        forward = partial(self._forward, number, copy, whole_at_fs)
-        later(self._env, self.parameters.latency_fs, place(Phase.BRIDGE_FORWARDS, number), forward)
-
-    def _forward(self, number: int, copy: Passing, whole_at_fs: int) -> None:
-        relayed = self.relay.relay(self._env.now, number, copy.raw)
+    def _forward(self, number: int, copy: Passing) -> None:
+        self.ports[number].came_in(copy.raw)
+        relayed = self.relay.relay(self._env.now, number, copy.raw, copy.origin.frame.sender)
         if relayed.reason is not None:
             self._ledger.frame_dropped(self._place(number), relayed.reason)
             return
         self._ledger.replicated += len(relayed.copies) - 1
+        self.replicated += len(relayed.copies) - 1
         for to, raw in relayed.copies:
-            out = Passing(copy.origin, raw)
-            # The last byte may go no earlier than it comes.
-            wait_fs = whole_at_fs - self.ports[to].duration_fs(out) - self._env.now
-            if wait_fs > 0:
-                later(self._env, wait_fs, place(Phase.BRIDGE_FORWARDS, number), self._queue, to, out)
-            else:
-                self._queue(to, out)
+            self._queue(to, Passing(copy.origin, raw))
 
     def _queue(self, to: int, copy: Passing) -> None:
         port = self.ports[to]
@@ -162,4 +175,6 @@ class Bridge:
             aged=table.aged,
             not_learned=table.not_learned,
             flooded=self.relay.flooded,
+            replicated=self.replicated,
+            known=len(table),
         )

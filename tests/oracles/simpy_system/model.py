@@ -41,7 +41,7 @@ class Attached:
             ),
         )
         switch = self.model.switch
-        switch.decide = AdapterSwitch(env, server).decide
+        switch.decide = AdapterSwitch(env, server, system.bridge.relay.ports[number]).decide
         switch.sending_begins = partial(system.bridge.sending_begins, number)
         system.bridge.ports[number].arrives = self._arrives
 

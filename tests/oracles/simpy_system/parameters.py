@@ -41,9 +41,7 @@ class BridgeParameters:
     table: int = 8192
     ageing_fs: int | None = None
     policy: Sequence[Any] = ()
-    """Entries shaped like those of `switch.acl`."""
-    outside_macs: frozenset[int] = frozenset()
-    """What stands in the table for the stations outside, with `kind: controlling`."""
+    """Entries shaped like those of `switch.acl`, with stations' names in the system, or `outside`."""
 
 
 @dataclass(frozen=True)

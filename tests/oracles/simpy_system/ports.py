@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from ..forwarding_oracle import ForwardingOracle
@@ -11,6 +12,9 @@ from .parameters import OUTSIDE, BridgePort, Server
 from .tags import OUTER_TYPE, S_TAG, DroppedError, Header, e_tag_down, tci_tag, vn_tag_down
 
 DEFAULT_S_VID = 1
+FIRST_LIST = {"vn_tag": 8192, "e_tag": 0x1000}
+LIST_GROUP = 1
+BROADCAST = (1 << 48) - 1
 
 
 @dataclass(frozen=True)
@@ -20,46 +24,54 @@ class LogicalPort:
     number: int
     key: int | None = None
     has_hairpin: bool = field(default=False, compare=False)
-    stations: tuple[tuple[str, frozenset[int]], ...] = field(default=(), compare=False)
-    """(name in the system, addresses) of those behind it."""
+    native_vlan: int | None = field(default=None, compare=False)
+    vlans: frozenset[int] | None = field(default=None, compare=False)
+    """None: all."""
+    untagged: frozenset[int] = field(default=frozenset(), compare=False)
+    station: Any = field(default=None, compare=False)
+    """The one station whose virtual interface it is."""
 
-    def is_from(self, name: str, source: int) -> bool:
-        """Tell whether a frame with this source address is that station's: alone here, or by its address."""
-        if len(self.stations) == 1:
-            return self.stations[0][0] == name
-        return any(name == each and source in macs for each, macs in self.stations)
+    def carries(self, vlan: int) -> bool:
+        """Tell whether frames of a VLAN may pass."""
+        return 1 <= vlan <= 4094 if self.vlans is None else vlan in self.vlans
+
+    def accepts(self, group: int) -> bool:
+        """Tell whether its station takes the frames of a group."""
+        kind = "broadcast" if group == BROADCAST else "multicast"
+        return kind in self.station.accept or group in self.station.groups or self.station.promiscuous
 
 
 @dataclass(frozen=True)
 class GroupList:
-    """A VIF list (`group` 0) or a multipoint E-CID at an adapter, with its stations' names in the system."""
+    """A list of interfaces that the bridge has set up in an adapter: a VIF list, or an E-CID with GRP."""
 
-    group: int
     number: int
-    stations: frozenset[str]
+    members: tuple[LogicalPort, ...]
+
+    @property
+    def untagged(self) -> frozenset[int]:
+        """Return the VLANs whose frames have no C-TAG: those of the first member."""
+        return self.members[0].untagged
 
 
 class AttachedPort:
-    """One port with its logical ports, in the order of their numbers."""
+    """One port with its logical ports, in their order."""
 
     def __init__(self, number: int, parameters: BridgePort, server: Server | None) -> None:
         """Work out the logical ports; without a server it is the port outside."""
         self.number = number
         self.name = server.port_name if server else OUTSIDE
-        self.parameters = parameters
+        self.rate_bps = parameters.rate_bps
         self.mode = server.switch.mode if server else None
         self.outer_type = OUTER_TYPE.get(self.mode)
-        self.logical: dict[int | None, LogicalPort] = {}
-        self.lists = list(_lists_of(server)) if server else []
-        for key, relies, stations in _interfaces(server):
-            has_hairpin = relies if parameters.hairpin is None else parameters.hairpin
-            named = tuple((server.station(each.name), frozenset(each.macs)) for each in stations) if server else ()
-            self.logical[key] = LogicalPort(number, key, has_hairpin, named)
+        self.logical = {each.key: each for each in _logical_ports(number, parameters, server)}
+        self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
+        self._configured = _configured_lists(server)
 
-    def carries(self, vlan: int | None) -> bool:
-        """Tell whether frames of a VLAN may pass."""
-        vlans = self.parameters.vlans
-        return vlan is not None and 1 <= vlan <= 4094 and (vlans is None or vlan in vlans)
+    @property
+    def has_interfaces(self) -> bool:
+        """Tell whether each station behind it has a virtual interface."""
+        return self.mode in FIRST_LIST
 
     def came_on(self, header: Header) -> LogicalPort:
         """Return the logical port that a frame's outer tag names."""
@@ -87,48 +99,85 @@ class AttachedPort:
             raise DroppedError(reason)
         return key
 
-    def list_of_all(self) -> GroupList | None:
-        """Return the first list that names each station behind this port."""
-        wanted = {name for port in self.logical.values() for name, _ in port.stations}
-        return next((each for each in self.lists if each.stations >= wanted), None)
+    def list_for(self, vlan: int, group: int, sender: LogicalPort) -> GroupList | None:
+        """Return the list of the interfaces that take a group's frames; None where nobody but the sender does."""
+        members = tuple(each for each in self.logical.values() if each.carries(vlan) and each.accepts(group))
+        if not set(members) - {sender}:
+            return None
+        if members not in self.lists:
+            taken = self._configured | {each.number for each in self.lists.values()}
+            number = FIRST_LIST[self.mode]
+            while number in taken:
+                number += 1
+            self.lists[members] = GroupList(number, members)
+        return self.lists[members]
 
     def outer_tag(self, to: LogicalPort | GroupList, sender: LogicalPort, priority: int, dei: int) -> bytes:
         """Return the outer tag of a copy that goes out here."""
-        if isinstance(to, GroupList):
-            own = sender.key if sender.number == self.number else None
-            if self.mode == "vn_tag":
-                return vn_tag_down(to.number, True, own)
-            return e_tag_down(to.number, to.group, own or 0, priority, dei)
-        if to.key is None or (self.mode == "multichannel" and to.key == DEFAULT_S_VID):
-            return b""
-        if self.mode == "multichannel":
-            return tci_tag(S_TAG, to.key, priority, dei)
-        return vn_tag_down(to.key, False, None) if self.mode == "vn_tag" else e_tag_down(to.key, 0, 0, priority, dei)
+        own = sender.key if sender.number == self.number else None
+        is_list = isinstance(to, GroupList)
+        key = to.number if isinstance(to, GroupList) else to.key
+        if self.mode == "vn_tag":
+            return vn_tag_down(key, is_list, own)
+        if self.mode == "e_tag":
+            return e_tag_down(key, LIST_GROUP if is_list else 0, own or 0, priority, dei)
+        if self.mode == "multichannel" and key != DEFAULT_S_VID:
+            return tci_tag(S_TAG, key, priority, dei)
+        return b""
 
 
-def _interfaces(server: Server | None) -> Iterator[tuple[int | None, bool, list[Any]]]:
-    """Yield (key, whether the adapter relies on a hairpin there, stations) of each logical port, by key."""
+class ListedSwitch:
+    """An adapter's configuration with the lists that the bridge has set up in it by now."""
+
+    def __init__(self, switch: Any, port: AttachedPort) -> None:
+        """Look at a configuration; `port` is the bridge's."""
+        self._switch = switch
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the configuration says."""
+        return getattr(self._switch, name)
+
+    @property
+    def vif_lists(self) -> Mapping[int, Any]:
+        """Return all VIF lists."""
+        return {**self._switch.vif_lists, **{number: names for number, names in self._set_up()}}
+
+    @property
+    def ecid_lists(self) -> list[Any]:
+        """Return all lists by E-CID."""
+        own = [SimpleNamespace(group=LIST_GROUP, ecid=number, ports=names) for number, names in self._set_up()]
+        return [*self._switch.ecid_lists, *own]
+
+    def _set_up(self) -> Iterator[tuple[int, list[str]]]:
+        for each in self._port.lists.values():
+            yield each.number, [member.station.name for member in each.members]
+
+
+def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -> Iterator[LogicalPort]:
+    """Yield the logical ports in the order in which copies go: stations as configured, channels by S-VID."""
+    own = parameters.native_vlan, parameters.vlans, frozenset({parameters.native_vlan} - {None})
     if server is None:
-        yield None, False, []
+        yield LogicalPort(number, None, False, *own)
         return
     switch = server.switch
-    stations = [each for each in switch.ports if each.enabled]
+    if switch.mode in FIRST_LIST:
+        for each in switch.ports:
+            if each.enabled:
+                key = each.vif if switch.mode == "vn_tag" else each.ecid
+                yield LogicalPort(
+                    number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each
+                )
+        return
+    relies = {None: switch.mode == "vepa"}
     if switch.mode == "multichannel":
-        for s_vid, (kind, names) in sorted(ForwardingOracle(switch).channels().items()):
-            yield s_vid, kind == "vepa", [each for each in stations if each.name in names]
-    elif switch.mode in ("vn_tag", "e_tag"):
-        key = "vif" if switch.mode == "vn_tag" else "ecid"
-        for each in sorted(stations, key=lambda station: getattr(station, key)):
-            yield getattr(each, key), False, [each]
-    else:
-        yield None, switch.mode == "vepa", stations
+        relies = {s_vid: kind == "vepa" for s_vid, (kind, _) in sorted(ForwardingOracle(switch).channels().items())}
+    for key, is_vepa in relies.items():
+        yield LogicalPort(number, key, is_vepa if parameters.hairpin is None else parameters.hairpin, *own)
 
 
-def _lists_of(server: Server) -> Iterator[GroupList]:
-    switch = server.switch
-    if switch.mode == "vn_tag":
-        for number, names in sorted(switch.vif_lists.items()):
-            yield GroupList(0, number, frozenset(map(server.station, names)))
-    elif switch.mode == "e_tag":
-        for each in switch.ecid_lists:
-            yield GroupList(each.group, each.ecid, frozenset(map(server.station, each.ports)))
+def _configured_lists(server: Server | None) -> set[int]:
+    """Return the numbers of the lists that an adapter's configuration has, whatever their GRP."""
+    if server is None:
+        return set()
+    return {*server.switch.vif_lists, *(each.ecid for each in server.switch.ecid_lists)}

@@ -35,12 +35,13 @@ class Relay:
             self.ports.append(AttachedPort(number, port, server))
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
         self._stands = {
-            address: logical
+            (vlan, address): logical
             for port in self.ports
             for logical in port.logical.values()
-            for _, macs in logical.stations
-            for address in macs
-        } | {address: self.ports[-1].logical[None] for address in parameters.outside_macs}
+            if logical.station is not None
+            for address in logical.station.macs
+            for vlan in logical.station.vlans
+        }
         self._buckets = {
             number: BucketOracle(entry.rate_bps, entry.burst_bytes)
             for number, entry in enumerate(parameters.policy)
@@ -48,29 +49,29 @@ class Relay:
         }
         self.flooded = 0
 
-    def relay(self, now_fs: int, number: int, raw: bytes) -> Relayed:
-        """Say what becomes of a frame that came in at a port."""
+    def relay(self, now_fs: int, number: int, raw: bytes, station: str = "") -> Relayed:
+        """Say what becomes of a frame that came in at a port; `station` has sent it, whatever its source address."""
         port = self.ports[number]
         header = parse(raw, port.outer_type)
         try:
             sender = port.came_on(header)
-            vlan = header.vid or port.parameters.native_vlan
-            if vlan is None or not port.carries(vlan):
+            vlan = header.vid or sender.native_vlan
+            if vlan is None or not sender.carries(vlan):
                 raise DroppedError("VLAN_MEMBER")
             if not self._is_controlling:
                 self.table.learn(now_fs, vlan, header.source, sender)
             if header.is_reserved:
                 raise DroppedError("CONTROL_FRAME")
-            priority = self._ask_policy(now_fs, sender, vlan, header)
+            priority = self._ask_policy(now_fs, station, vlan, header)
             targets = self._targets(now_fs, sender, vlan, header)
         except DroppedError as dropped:
             return Relayed([], str(dropped))
         return Relayed([self._copy(to, sender, vlan, priority, header) for to in targets])
 
-    def _ask_policy(self, now_fs: int, sender: LogicalPort, vlan: int, header: Header) -> int:
+    def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
         for number, entry in enumerate(self._parameters.policy):
-            if not self._matches(entry, sender, vlan, header):
+            if not _matches(entry, station, vlan, header):
                 continue
             if entry.action == "deny":
                 raise DroppedError("ACL_DENY")
@@ -79,19 +80,6 @@ class Relay:
             return int(entry.priority) if entry.action == "priority" else header.priority
         return header.priority
 
-    def _matches(self, entry: Any, sender: LogicalPort, vlan: int, header: Header) -> bool:
-        if entry.port == OUTSIDE:
-            is_from = sender.number == len(self.ports) - 1
-        else:
-            is_from = entry.port == "all" or sender.is_from(entry.port, header.source)
-        seen = {
-            "source": header.source,
-            "destination": header.destination,
-            "vlan": vlan,
-            "ethertype": header.ethertype,
-        }
-        return is_from and all(getattr(entry, key) in (None, value) for key, value in seen.items())
-
     def _targets(
         self, now_fs: int, sender: LogicalPort, vlan: int, header: Header
     ) -> list[tuple[AttachedPort, LogicalPort | GroupList]]:
@@ -99,23 +87,26 @@ class Relay:
         if known is not None:
             if known == sender and not sender.has_hairpin:
                 raise DroppedError("SAME_PORT")
-            if not self.ports[known.number].carries(vlan):
-                raise DroppedError("VLAN_MEMBER")
             return [(self.ports[known.number], known)]
-        targets = [each for port in self.ports if port.carries(vlan) for each in self._flood(port, sender)]
+        targets = [(port, each) for port in self.ports for each in self._flood(port, sender, vlan, header)]
         if not targets:
             raise DroppedError("NO_DESTINATION")
         self.flooded += not header.is_group
         return targets
 
     def _find(self, now_fs: int, vlan: int, address: int) -> LogicalPort | None:
-        return self._stands.get(address) if self._is_controlling else self.table.find(now_fs, vlan, address)
+        if self._is_controlling:
+            return self._stands.get((vlan, address))
+        return self.table.find(now_fs, vlan, address)
 
-    def _flood(self, port: AttachedPort, sender: LogicalPort) -> list[tuple[AttachedPort, LogicalPort | GroupList]]:
-        """Return where a frame for all goes at one port: to each logical port, or once to a list of them."""
-        left = [each for each in port.logical.values() if each != sender or sender.has_hairpin]
-        of_all = port.list_of_all() if self._is_controlling else None
-        return [(port, of_all)] if left and of_all else [(port, each) for each in left]
+    def _flood(
+        self, port: AttachedPort, sender: LogicalPort, vlan: int, header: Header
+    ) -> list[LogicalPort | GroupList]:
+        """Return where a frame for all goes at one port: to each logical port, or once to a list of interfaces."""
+        if port.has_interfaces:
+            listed = port.list_for(vlan, header.destination, sender) if header.is_group else None
+            return [] if listed is None else [listed]
+        return [each for each in port.logical.values() if each.carries(vlan) and (each != sender or each.has_hairpin)]
 
     def _copy(
         self,
@@ -127,6 +118,16 @@ class Relay:
     ) -> tuple[int, bytes]:
         port, to = target
         outer = port.outer_tag(to, sender, priority, header.dei)
-        is_native = vlan == port.parameters.native_vlan
-        c_tag = b"" if is_native else tci_tag(C_TAG, vlan, priority, header.dei)
+        c_tag = b"" if vlan in to.untagged else tci_tag(C_TAG, vlan, priority, header.dei)
         return port.number, header.raw[:12] + outer + c_tag + header.rest
+
+
+def _matches(entry: Any, station: str, vlan: int, header: Header) -> bool:
+    seen = {
+        "source": header.source,
+        "destination": header.destination,
+        "vlan": vlan,
+        "ethertype": header.ethertype,
+    }
+    is_from = entry.port in ("all", station)
+    return is_from and all(getattr(entry, key) in (None, value) for key, value in seen.items())

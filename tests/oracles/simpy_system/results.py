@@ -42,13 +42,18 @@ class Journey(NamedTuple):
 
 
 class PortCounts(NamedTuple):
-    """What went through one port of the bridge; bytes with tags and FCS, out when the last byte has left."""
+    """What went through one port of the bridge; bytes as on the wire.
+
+    In when the bridge forwards (or drops) it, out when the last byte has left.
+    """
 
     frames_in: int = 0
     bytes_in: int = 0
     frames_out: int = 0
     bytes_out: int = 0
     busy_fs: int = 0
+    queue_area: int = 0
+    """The integral over time of what waits and is being sent, in bytes without FCS times fs."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,10 @@ class BridgeOutcome:
     not_learned: int
     flooded: int
     """Frames to an unknown address that went to one port or more."""
+    replicated: int
+    """Copies beside each frame's first."""
+    known: int
+    """Addresses in the table at the end."""
 
 
 @dataclass(frozen=True)
