@@ -8,6 +8,8 @@ entries; `head` and `tail` count up for ever and are masked at the access.
 from __future__ import annotations
 
 import mmap
+import platform
+import sys
 
 import numpy as np
 
@@ -75,16 +77,20 @@ from .ledger_layout import (  # noqa: F401
 )
 from .link_layout import (  # noqa: F401
     ARRIVALS,
+    COMPLETION_CREDIT,
+    CREDIT_KINDS,
     CREDITS,
     DESCRIPTOR_BYTES,
     KINDS,
     LANE_CAP,
     LINK,
     MAX_TLP_BYTES,
+    NON_POSTED_CREDIT,
     PAYLOAD_COMPLETION,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
     PCIE,
+    POSTED_CREDIT,
     READ_TO_COMPLETION,
     REGISTER_BYTES,
     RX_DESCRIPTOR_COMPLETION,
@@ -120,7 +126,9 @@ from .traffic_layout import (  # noqa: F401
     TRAFFIC,
 )
 
-NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)  # Linux; elsewhere memory is set aside as the system sees fit
+# Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
+# sees fit for memory that is never touched.
+NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
 
 # Capacities.
 MAX_QUEUES = 1024  # Tx or Rx rings
@@ -139,9 +147,6 @@ SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = ran
 
 # Why a run stopped; the first is "reached its end".
 DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
-
-POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
-
 
 # --- the guests ------------------------------------------------------------------------------------------------
 FUNCTION = record(
@@ -229,7 +234,7 @@ SERVER = record(
     ("rx_buffer", GAUGE),
     ("scheduler", SCHEDULER),
     ("limits", LIMITS),
-    ("credits", CREDITS, (3,)),
+    ("credits", CREDITS, (len(CREDIT_KINDS),)),
     ("tags", TAGS),
     ("reads", READS),
     ("pcie", PCIE),

@@ -57,7 +57,6 @@ class AdapterHeaders:
 
     def __init__(self, nic: Nic, config: Config, book: FlowBook, prefix: str = "", *, has_peer: bool = False) -> None:
         self.nic = nic
-        self.book = book
         self.has_peer = has_peer
         self.prefix = prefix
         self.switch = config.switch
@@ -65,6 +64,7 @@ class AdapterHeaders:
         self.numbers = {
             name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
         }
+        self.book = book.of_server(self.numbers) if has_peer else book
         self.names = {number: name for name, number in self.numbers.items()}
         for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
             for name in bucket.dtype.names:

@@ -14,7 +14,7 @@ from hwmodel.kernels import layout
 
 @dataclass
 class FlowBook:
-    """Number the flows and the copies, of all servers together, and keep what the kernels do not know of them.
+    """Number the flows of all servers together and the copies of one, and keep what the kernels do not know of them.
 
     `flows` holds (from, to) by flow number; by copy number `headers` what a copy's header is when it leaves,
     `egress_ports` the port by which it does; by the number of a workload's header `sent_header_bytes`, its length.
@@ -27,6 +27,11 @@ class FlowBook:
     sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def of_server(self, port_numbers: Mapping[str, int]) -> FlowBook:
+        """Return the book of one of several servers: its own copies and ports, the flows of all."""
+        return FlowBook(self.flows, sent_header_bytes=self.sent_header_bytes, port_numbers=port_numbers,
+                        _numbers=self._numbers)  # fmt: skip
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one."""

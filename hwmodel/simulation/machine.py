@@ -73,7 +73,7 @@ class Machine:
         self.system = system = build_system(config, workload, seed)
         self.state, self.book = system.servers, system.book
         self.servers = tuple(
-            Server(name, part, nic, replace(self.book, port_numbers=adapter.numbers))
+            Server(name, part, nic, adapter.book)
             for name, part, nic, adapter in zip(
                 system.names, system.configs, system.servers, system.topology.adapters, strict=True
             )
@@ -139,7 +139,16 @@ class Machine:
 
     def take_log(self) -> Deliveries:
         """Return the deliveries that were logged, in time order, and empty the logs."""
-        return take_log(self.ledgers(), self.book)
+        return take_log(self.ledgers(), self.books())
+
+    def books(self) -> list[FlowBook]:
+        """Return the books of the copies that the ledgers count."""
+        own = [server.book for server in self.servers]
+        return own if self.system is None else [*own, self.book]
+
+    def copy_headers(self) -> list[bytes]:
+        """Return the headers of all copies, numbered as `take_log` does."""
+        return [header for book in self.books() for header in book.headers]
 
     def snapshot(self) -> SystemSnapshot:
         """Copy what each server and the bridge say at this moment."""

@@ -95,6 +95,7 @@ class Topology:
         self.addresses: dict[tuple[int, int], int] = {}
         self.homes = self._homes()
         self.n_templates = 0
+        self._n_of_server = [0] * len(adapters)
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
         self.outside_flows: dict[int, int] = {}  # by the kind of copy
@@ -103,6 +104,7 @@ class Topology:
     def enter(self, templates: Sequence[FrameTemplate]) -> None:
         """Enter a workload's headers in all adapters and in the bridge."""
         self.n_templates = len(templates)
+        self._n_of_server = [len(templates)] * len(self.adapters)
         by_server: dict[int, list[Arrival]] = {}
         for number, template in enumerate(templates):
             if template.source == OUTSIDE_NAME:
@@ -150,7 +152,7 @@ class Topology:
         record.n_copies = 1
         record.policer = -1
         record.longest_bytes = layout.NEVER
-        record.first_copy = self.book.add_copy(template.header, UPLINK)
+        record.first_copy = self.adapters[0].book.add_copy(template.header, UPLINK)
         is_group = _is_for_group(template.header)
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)
         kind = nic.traffic.copy_kind[record.first_copy]
@@ -291,10 +293,10 @@ class Topology:
             return Way(to.number, to.port, self._outside(inside, header), delta_bytes)
         key = (port.server, header, inside.sender, inside.target)
         if key not in self._onward:
-            number = self.n_templates
-            self.n_templates += 1
-            if self.n_templates > layout.MAX_TEMPLATES:
-                raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers on all wires together")
+            number = self._n_of_server[port.server]
+            self._n_of_server[port.server] += 1
+            if number == layout.MAX_TEMPLATES:
+                raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers at one server")
             self._onward[key] = number
             arrival = Arrival(
                 number, UPLINK, inside.sender, inside.target, header,
