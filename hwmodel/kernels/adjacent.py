@@ -239,6 +239,7 @@ def advance_bridge(bridge, until_fs):
     while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
         now_fs = clock.next_at[TIMERS]
         kind, port_number = take_timer(clock)
+        clock.now_fs = now_fs
         clock.n_events += 1
         if kind == SENT:
             sent(bridge, now_fs, port_number)

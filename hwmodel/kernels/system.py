@@ -12,6 +12,7 @@ from .adjacent import advance_bridge, comes, let_go, pop
 from .adjacent_layout import NOBODY
 from .engine import advance, begin_all, close_books
 from .events import first_elsewhere, first_of_links
+from .journeys import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
 from .wires import CROSSING_MASK, comes_to_adapter
 
@@ -120,6 +121,18 @@ def run_bridge(system, number, bridge, servers, until_fs):
             peer.next_fs = min(peer.next_fs, hand_down(bridge, port_number, servers[port.peer]))
 
 
+@kernel
+def end_together(system, servers, bridges):
+    """Note that nothing happens any more: all have come to where the last event of all was."""
+    now_fs = 0
+    for number in range(system.n_servers):
+        now_fs = max(now_fs, servers[number].clock.now_fs)
+    for number in range(system.n_bridges):
+        now_fs = max(now_fs, bridges[number].clock.now_fs)
+    for number in range(system.n_servers):
+        servers[number].clock.now_fs = now_fs
+
+
 @entry
 def run_system(systems, servers, bridges, until_fs, n_events):
     """Advance all servers and bridges to `until_fs`; return why they stopped (`layout.DONE`, ...).
@@ -154,8 +167,12 @@ def run_system(systems, servers, bridges, until_fs, n_events):
             if bridges[number].clock.overflow:
                 stopped = OVERFLOW
         at_fs = earliest(system)
+    if at_fs >= NEVER and stopped == 0:
+        end_together(system, servers, bridges)
     for number in range(system.n_servers):
         close_books(servers[number], system.server[number].next_fs, until_fs)
+    for number in range(system.n_bridges):
+        fold(bridges[number].ledger)
     if stopped:
         return stopped
     if at_fs >= NEVER:

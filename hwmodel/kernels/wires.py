@@ -50,7 +50,6 @@ def send_from_outside(nic, now_fs, source):
     outside = nic.wire.outside
     crossing = place_at_tail(nic, outside.sent)
     outside.sent.tail += 1
-    outside.n_sent += 1
     kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
     crossing.template = kind.next_template
     crossing.n_bytes = source.pending_bytes - FCS_BYTES
@@ -65,6 +64,7 @@ def send_from_outside(nic, now_fs, source):
     begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
     crossing.journey.switched_fs = sent_fs
     crossing.journey.sent_fs = sent_fs
+    outside.n_sent += 1
 
 
 @kernel
