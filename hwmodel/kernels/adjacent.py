@@ -175,14 +175,31 @@ def enqueue(bridge, now_fs, crossing, way):
 
 
 @kernel
+def is_to(bridge, way_number, logical_port):
+    """Tell whether a way leads to a logical port; none leads nowhere."""
+    return way_number != NO_WAY and bridge.way[way_number].logical_port == logical_port
+
+
+@kernel
 def way_to(bridge, hop, logical_port):
     """Return the number of a header's way to a logical port, `NO_WAY` if it may not go there."""
-    if hop.home_way != NO_WAY and bridge.way[hop.home_way].logical_port == logical_port:
+    if is_to(bridge, hop.home_way, logical_port):
         return hop.home_way
-    for number in range(hop.first_way, hop.first_way + hop.n_ways):
+    for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
         if bridge.way[number].logical_port == logical_port:
             return number
     return NO_WAY
+
+
+@kernel
+def flood(bridge, now_fs, crossing, hop):
+    """Put a copy of a frame into the queue of each port where somebody may want it."""
+    if hop.target != NOBODY:
+        bridge.flooded += 1
+    bridge.replicated += hop.n_flood - 1
+    for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
+        is_home = is_to(bridge, hop.home_way, bridge.way[number].logical_port)
+        enqueue(bridge, now_fs, crossing, bridge.way[hop.home_way if is_home else number])
 
 
 @kernel
@@ -196,14 +213,10 @@ def send_on(bridge, now_fs, crossing, hop):
         if number == NO_WAY:
             return NO_DESTINATION
         enqueue(bridge, now_fs, crossing, bridge.way[number])
-        return NO_REASON
-    if hop.n_flood == 0:
+    elif hop.n_flood == 0:
         return NO_DESTINATION
-    if hop.target != NOBODY:
-        bridge.flooded += 1
-    bridge.replicated += hop.n_flood - 1
-    for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
-        enqueue(bridge, now_fs, crossing, bridge.way[number])
+    else:
+        flood(bridge, now_fs, crossing, hop)
     return NO_REASON
 
 

@@ -45,12 +45,12 @@ BRIDGE_PORT = record(
     ("begun", LIST),  # begun, and the other end not yet told
 )  # fmt: skip
 # What a bridge knows of a header that comes in on a logical port. `reason`: why it is dropped, whoever it is for.
-# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways in the order of the logical
-# ports: to one of them, or to all of a flood. `home_way`: that to the port behind which the target stands in the
-# configuration.
+# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways of a flood stand in the order of
+# the logical ports, and may be those of other headers too; to the port behind which the target stands in the
+# configuration `home_way` takes their place.
 HOP = record(
     *ints("reason", "logical_port", "source", "target", "policer"),
-    *ints("first_way", "n_ways", "home_way", "first_flood", "n_flood"),
+    *ints("home_way", "first_flood", "n_flood"),
 )  # fmt: skip
 WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
 ADDRESS = record(*ints("logical_port", "seen_fs"))

@@ -9,7 +9,7 @@ from .records import F64, I32, I64, ints, record
 MAX_FUNCTIONS = 129  # a PF and 128 VFs
 MAX_REASONS = 64  # drop reasons
 LOG_CAP = 1 << 17
-MAX_FLOWS = 1 << 15
+MAX_FLOWS = 1 << 19
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
 HISTOGRAM_SHIFT = 10

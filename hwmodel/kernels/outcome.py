@@ -105,7 +105,7 @@ def copy_dropped(nic, now_fs, copy, reason):
 @inlined
 def stop_if_reached(ledger, flow):
     """End the run behind this instant if it has delivered what it was to deliver, in all or of the watched flow."""
-    if ledger.counters.delivered >= ledger.delivered_target or flow.delivered >= flow.stop_at:
+    if ledger.counters.delivered >= ledger.delivered_target or flow.delivered == flow.stop_at:
         ledger.is_stopping = FRAMES_REACHED
 
 

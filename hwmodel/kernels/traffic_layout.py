@@ -5,7 +5,7 @@ from __future__ import annotations
 from .ledger_layout import MAX_FUNCTIONS
 from .records import F64, I32, I64, ints, record
 
-MAX_TEMPLATES = 1 << 17  # distinct frame headers
+MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together

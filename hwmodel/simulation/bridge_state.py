@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,6 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
     _fill_policers(record, bridge)
     record.ledger.crosses = 1
-    record["ledger"]["flow"]["stop_at"][: len(topology.book.flows)] = layout.NEVER
     give_histograms(record.ledger, {}, topology.book)
     for kind, flow in topology.outside_flows.items():
         record.outside_flow[kind] = flow
@@ -81,20 +81,22 @@ def _fill_policers(record: BridgeRecord, bridge: Bridge) -> None:
 
 
 def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
-    n_ways = 0
+    ways: list[tuple[int, int, int, int]] = []
+    firsts: dict[int, int] = {}  # of each list of ways, by what it is
     for entry, hop in zip(record["hop"], topology.hops, strict=False):
+        if id(hop.flood) not in firsts:
+            firsts[id(hop.flood)] = len(ways)
+            ways += map(astuple, hop.flood)
         entry["reason"], entry["logical_port"] = hop.reason.value, hop.logical_port
         entry["source"], entry["target"], entry["policer"] = hop.source, hop.target, hop.policer
-        is_shared = hop.flood == hop.ways
-        entry["first_way"], entry["n_ways"] = n_ways, len(hop.ways)
-        entry["home_way"] = n_ways + hop.home_way if hop.home_way >= 0 else adjacent_layout.NO_WAY
-        entry["first_flood"] = n_ways if is_shared else n_ways + len(hop.ways)
-        entry["n_flood"] = len(hop.flood)
-        for way in hop.ways if is_shared else [*hop.ways, *hop.flood]:
-            if n_ways == adjacent_layout.MAX_WAYS:
-                raise InputError(f"workload: more than {adjacent_layout.MAX_WAYS} ways through the bridge")
-            record["way"][n_ways] = (way.logical_port, way.port, way.template, way.delta_bytes)
-            n_ways += 1
+        entry["first_flood"], entry["n_flood"] = firsts[id(hop.flood)], len(hop.flood)
+        entry["home_way"] = adjacent_layout.NO_WAY
+        if hop.home is not None:
+            entry["home_way"] = len(ways)
+            ways.append(astuple(hop.home))
+    if len(ways) > adjacent_layout.MAX_WAYS:
+        raise InputError(f"workload: more than {adjacent_layout.MAX_WAYS} ways through the bridge")
+    record["way"][: len(ways)] = np.array(ways, adjacent_layout.WAY)
 
 
 def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from hwmodel.kernels.port_set import UPLINK
 from hwmodel.kernels.templates import LONGEST_COPY_BYTES, decide_templates, rewrite_headers
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic, function_of
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
+from hwmodel.simulation.switch_tables import build_buckets, build_tables, numbers_in, port_numbers
 from hwmodel.wire.ethernet import MIN_UNPADDED_BYTES
 from hwmodel.wire.tags import RuntFrameError, parse_header
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NOMINAL_BYTES = MIN_UNPADDED_BYTES  # of a template when it is decided; OVERSIZE is tested frame by frame
 LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
 SENDER_NAMES_IT = -1  # in place of a template's flow: its copies count as offered, each in its own
+REFUSED = 2  # the set of copies that are mirrored where a policer refuses the frame
+KIND_COLUMNS = ("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered")
 
 
 @dataclass(frozen=True)
@@ -72,19 +74,47 @@ class AdapterHeaders:
 
     def enter(self, arrivals: Sequence[Arrival]) -> list[Departure]:
         """Decide headers and enter them with their copies; return what leaves by the wire."""
-        headers, decisions, refused, frames = self._decide(arrivals)
-        sets = [
-            (at, decision, which, port)
-            for at in range(len(arrivals))
-            for decision, which in self._chosen(decisions[at], refused[at])
-            for port in port_list(decision[which])
-        ]
-        copied = _rewritten(arrivals, frames, headers, sets)
-        left = iter(zip(sets, copied, strict=True))
-        found: list[Departure] = []
-        for at, arrival in enumerate(arrivals):
-            found += self._enter_one(arrival, headers[at], decisions[at], refused[at], left)
-        return found
+        decided = self._decide(arrivals)
+        copies = _copies_of(decided)
+        first_copy = len(self.book.headers)
+        copy_headers = _rewritten(arrivals, decided, copies)
+        flows = [self._flow_of(arrivals[at], ports) for at, ports in enumerate(_forwarded(len(arrivals), copies))]
+        kinds: list[tuple[int, ...]] = []
+        left: list[Departure] = []
+        for copy, header in zip(copies, copy_headers, strict=True):
+            arrival = arrivals[copy.of]
+            number = self.book.add_copy(header, copy.port)
+            leaves = copy.port == UPLINK and self.has_peer and not copy.is_mirrored
+            if leaves:
+                left.append(Departure(arrival, number, header))
+            named = copy.is_mirrored or leaves
+            flow = -1 if named else self.book.flow(arrival.sender, self.names[copy.port])
+            counts = not named and flows[copy.of] < 0 and (not arrival.is_onward or arrival.is_for_group)
+            function = function_of(copy.port) if copy.port > 0 else 0
+            delta_bytes = len(header) - len(arrival.header)
+            kinds.append((copy.port, function, delta_bytes, flow, arrival.port, copy.is_mirrored, counts))
+        _enter_columns(
+            self.nic["traffic"]["copy_kind"], slice(first_copy, first_copy + len(kinds)), KIND_COLUMNS, kinds
+        )
+        self._enter_templates(arrivals, decided, flows, copies, first_copy)
+        return left
+
+    def _enter_templates(
+        self, arrivals: Sequence[Arrival], decided: _Decided, flows: Sequence[int], copies: Sequence[_Copy], first: int
+    ) -> None:
+        """Enter what was decided of the headers themselves; `first`: the number of their first copy."""
+        into = self.nic["traffic"]["template"]
+        at = [arrival.number for arrival in arrivals]
+        for name in ("reason", "longest_bytes", "policer"):
+            into[name][at] = decided.decisions[name]
+        counts = np.zeros((3, len(arrivals)), np.int64)
+        for copy in copies:
+            counts[copy.which, copy.of] += 1
+        into["first_copy"][at] = first + np.cumsum([0, *counts.sum(axis=0)])[:-1]
+        into["n_copies"][at], into["n_mirrored"][at], into["n_mirrored_refused"][at] = counts
+        into["function"][at] = [function_of(arrival.port) for arrival in arrivals]
+        into["queue_hash"][at] = [self.numbers.get(arrival.target, 0) for arrival in arrivals]
+        into["flow"][at] = flows
 
     def add_list(self, mode: str, number: int, names: Sequence[str]) -> None:
         """Let a list of interfaces that the bridge has set up stand for some stations."""
@@ -101,13 +131,7 @@ class AdapterHeaders:
         self.switch = self.switch.model_copy(update=update)
         self.tables = build_tables(self.switch)
 
-    @staticmethod
-    def _chosen(decision: Any, refused: Any) -> list[tuple[Any, str]]:
-        """Return the sets of ports that get copies, in the order in which the copies stand."""
-        sets = [(decision, "egress"), (decision, "mirrored")]
-        return [*sets, (refused, "mirrored")] if decision.policer >= 0 else sets
-
-    def _decide(self, arrivals: Sequence[Arrival]) -> tuple[Any, Any, Any, Any]:
+    def _decide(self, arrivals: Sequence[Arrival]) -> _Decided:
         n = len(arrivals)
         frames = np.zeros((n, NOMINAL_BYTES), np.uint8)
         lengths = np.full(n, NOMINAL_BYTES, np.int64)
@@ -120,36 +144,7 @@ class AdapterHeaders:
         decisions = np.zeros(n, DECISION).view(np.recarray)
         refused = np.zeros(n, DECISION).view(np.recarray)
         decide_templates(self.tables, ports, frames, lengths, headers, decisions, refused)
-        return headers, decisions, refused, frames
-
-    def _enter_one(self, arrival: Arrival, header: Any, decision: Any, refused: Any, left: Any) -> list[Departure]:
-        """Enter one header; `left` gives its copies' headers and those of the ones behind it."""
-        record = self.nic.traffic.template[arrival.number]
-        record.function = function_of(arrival.port)
-        record.reason = decision.reason
-        record.longest_bytes = decision.longest_bytes
-        record.policer = decision.policer
-        record.queue_hash = self.numbers.get(arrival.target, 0)
-        record.first_copy = len(self.book.headers)
-        ports = port_list(decision.egress)
-        record.n_copies = len(ports)
-        record.flow = self._flow_of(arrival, ports)
-        found = []
-        for egress in ports:
-            copy_header = next(left)[1]
-            number = self._add_copy(arrival, copy_header, egress)
-            kind = self.nic.traffic.copy_kind[number]
-            kind.flow = self.book.flow(arrival.sender, self.names[egress])
-            kind.counts_offered = int(
-                record.flow == SENDER_NAMES_IT and (not arrival.is_onward or arrival.is_for_group)
-            )
-            if egress == UPLINK and self.has_peer:
-                kind.counts_offered = 0
-                found.append(Departure(arrival, number, copy_header))
-        record.n_mirrored = self._add_mirrored(arrival, decision, left)
-        if decision.policer >= 0:
-            record.n_mirrored_refused = self._add_mirrored(arrival, refused, left)
-        return found
+        return _Decided(headers, decisions, refused, frames)
 
     def _flow_of(self, arrival: Arrival, ports: Sequence[int]) -> int:
         """Return the flow that counts a frame when it is offered.
@@ -163,39 +158,68 @@ class AdapterHeaders:
             return SENDER_NAMES_IT if arrival.is_for_group else self.book.flow(arrival.sender, arrival.target)
         return self.book.flow(arrival.sender, self.names[ports[0]] if ports else arrival.target)
 
-    def _add_mirrored(self, arrival: Arrival, decision: Any, left: Any) -> int:
-        """Enter a decision's mirrored copies, which belong to no flow; return how many they are."""
-        ports = port_list(decision.mirrored)
-        for egress in ports:
-            record = self.nic.traffic.copy_kind[self._add_copy(arrival, next(left)[1], egress)]
-            record.flow, record.is_mirrored = -1, 1
-        return len(ports)
 
-    def _add_copy(self, arrival: Arrival, header: bytes, egress: int) -> int:
-        delta_bytes = len(header) - len(arrival.header)
-        number = self.book.add_copy(header, egress)
-        record = self.nic.traffic.copy_kind[number]
-        record.port = egress
-        record.function = function_of(egress) if egress > 0 else 0
-        record.delta_bytes = delta_bytes
-        record.queue_hash = arrival.port
-        return number
+class _Decided(NamedTuple):
+    """Hold what was parsed and decided of n headers, and what becomes of them if their policers refuse the frame."""
+
+    headers: Any
+    decisions: Any
+    refused: Any
+    frames: Any
 
 
-def _rewritten(
-    arrivals: Sequence[Arrival], frames: Any, headers: Any, sets: Sequence[tuple[int, Any, str, int]]
-) -> list[bytes]:
+class _Copy(NamedTuple):
+    """Hold a copy: of which header, to which of its sets (`_SETS`) it belongs, by which port it leaves."""
+
+    of: int
+    which: int
+    port: int
+
+    @property
+    def is_mirrored(self) -> bool:
+        return self.which > 0
+
+
+def _copies_of(decided: _Decided) -> list[_Copy]:
+    """Return the copies of all headers in the order in which they stand: forwarded, mirrored, mirrored if refused."""
+    egress = decided.decisions["egress"]["word"].tolist()
+    mirrored = decided.decisions["mirrored"]["word"].tolist()
+    of_refused = decided.refused["mirrored"]["word"].tolist()
+    found = []
+    for at, policer in enumerate(decided.decisions["policer"].tolist()):
+        sets = (egress[at], mirrored[at], of_refused[at]) if policer >= 0 else (egress[at], mirrored[at])
+        for which, words in enumerate(sets):
+            found += [_Copy(at, which, port) for port in numbers_in(words)]
+    return found
+
+
+def _forwarded(n: int, copies: Sequence[_Copy]) -> list[list[int]]:
+    """Return of each header the ports that it is forwarded to."""
+    found: list[list[int]] = [[] for _ in range(n)]
+    for copy in copies:
+        if copy.which == 0:
+            found[copy.of].append(copy.port)
+    return found
+
+
+def _enter_columns(into: Any, rows: Any, names: Sequence[str], values: Sequence[tuple[int, ...]]) -> None:
+    if values:
+        for name, column in zip(names, zip(*values, strict=True), strict=True):
+            into[name][rows] = column
+
+
+def _rewritten(arrivals: Sequence[Arrival], decided: _Decided, copies: Sequence[_Copy]) -> list[bytes]:
     """Return the header of each copy."""
-    if not sets:
+    if not copies:
         return []
-    decisions = np.zeros(len(sets), DECISION).view(np.recarray)
-    for i, (_, decision, _, _) in enumerate(sets):
-        decisions[i] = decision
-    at = np.array([each[0] for each in sets], np.int64)
-    ports = np.array([each[3] for each in sets], np.int64)
-    lengths = np.array([len(arrivals[number].header) for number in at], np.int64)
-    out = np.zeros((len(sets), LONGEST_COPY_BYTES), np.uint8)
-    rewrite_headers(frames[at], lengths, headers[at], decisions, ports, out)
+    at = np.array([copy.of for copy in copies], np.int64)
+    is_of_refused = np.array([copy.which == REFUSED for copy in copies])
+    decisions = decided.decisions[at]
+    decisions[is_of_refused] = decided.refused[at[is_of_refused]]
+    ports = np.array([copy.port for copy in copies], np.int64)
+    lengths = np.array([len(arrivals[number].header) for number in at.tolist()], np.int64)
+    out = np.zeros((len(copies), LONGEST_COPY_BYTES), np.uint8)
+    rewrite_headers(decided.frames[at], lengths, decided.headers[at], decisions.view(np.recarray), ports, out)
     return [row[:n].tobytes() for row, n in zip(out, lengths.tolist(), strict=True)]
 
 

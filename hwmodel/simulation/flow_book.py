@@ -27,6 +27,7 @@ class FlowBook:
     sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    _targets: Any = field(default_factory=lambda: np.zeros(0, np.int64))  # port numbers of the flows' targets
 
     def of_server(self, port_numbers: Mapping[str, int]) -> FlowBook:
         """Return the book of one of several servers: its own copies and ports, the flows of all."""
@@ -35,8 +36,9 @@ class FlowBook:
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one."""
-        numbers = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
-        return np.bincount(numbers, weights=of_flows, minlength=n_functions + 1)
+        if len(self._targets) != len(self.flows):
+            self._targets = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
+        return np.bincount(self._targets, weights=of_flows, minlength=n_functions + 1)
 
     def flow(self, sender: str, target: str) -> int:
         """Return the number of a flow; a new one gets the next."""

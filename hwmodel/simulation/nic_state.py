@@ -83,7 +83,6 @@ def _be_idle(nic: Nic) -> None:
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
     nic.ledger.delivered_target = layout.NEVER
-    nic["ledger"]["flow"]["stop_at"][:] = layout.NEVER
     for name in layout.STALLS.names or ():
         nic["ledger"]["stalls"][name].since_fs = -1
 

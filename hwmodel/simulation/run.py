@@ -243,7 +243,7 @@ class Run:
         """Go on to the next delivery of a flow, at most for `limit_fs`."""
         flow.stop_at = int(flow.delivered) + 1
         yield from self.advance(self.machine.now_fs + limit_fs, layout.NEVER, what="measuring")
-        flow.stop_at = layout.NEVER
+        flow.stop_at = 0
 
     def load_kernels(self) -> None:
         """Load the kernels, so that the clock of the run does not count it."""

@@ -83,8 +83,19 @@ def port_numbers(switch: Switch) -> dict[str, int]:
 
 def port_list(ports: Record) -> list[int]:
     """Return the port numbers in a PORT_SET record, in ascending order."""
-    bits = [int(word) for word in ports.word]
-    return [port for port in range(MAX_PORTS) if bits[port // PORTS_PER_WORD] >> port % PORTS_PER_WORD & 1]
+    return numbers_in(ports.word.tolist())
+
+
+def numbers_in(words: Sequence[int]) -> list[int]:
+    """Return the port numbers in the words of a PORT_SET, in ascending order."""
+    found = []
+    for first, word in enumerate(words):
+        bits = word
+        while bits:
+            lowest = bits & -bits
+            found.append(first * PORTS_PER_WORD + lowest.bit_length() - 1)
+            bits -= lowest
+    return found
 
 
 def build_tables(switch: Switch) -> np.recarray[Any, Any]:

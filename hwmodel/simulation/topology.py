@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
 
 NOBODY = adjacent_layout.NOBODY
+MANY_TEMPLATES = 1 << 11  # of more, the copies of floods are not told apart one by one
 OUTSIDE = -1  # in place of a server's number
 RESERVED_BLOCK, RESERVED_MASK = 0x0180C2000000, 0xFFFFFFFFFFF0
 UNKNOWN_INTERFACE = {
@@ -48,15 +49,18 @@ class Way:
 
 @dataclass
 class Hop:
-    """Hold what the bridge does with a header on a logical port: ways to each other one, and those of a flood."""
+    """Hold what the bridge does with a header on a logical port.
+
+    `home`: the way to where its target stands in the configuration; `flood`: the ways to all who may want it, which
+    hops may share. A flood takes `home` in place of its own way to that port.
+    """
 
     logical_port: int
     reason: DropReason = DropReason.NONE
     source: int = NOBODY
     target: int = NOBODY
     policer: int = NOBODY
-    ways: list[Way] = field(default_factory=list)
-    home_way: int = NOBODY  # its place among `ways`
+    home: Way | None = None
     flood: list[Way] = field(default_factory=list)
 
 
@@ -99,11 +103,15 @@ class Topology:
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
         self.outside_flows: dict[int, int] = {}  # by the kind of copy
+        self.shares_strays = False
+        self._servers_of: dict[str, int] = {}
+        self._shared_strays: dict[tuple[Source, int, str], list[Way]] = {}
         self._waiting: dict[int, list[Arrival]] = {}
 
     def enter(self, templates: Sequence[FrameTemplate]) -> None:
         """Enter a workload's headers in all adapters and in the bridge."""
         self.n_templates = len(templates)
+        self.shares_strays = len(templates) > MANY_TEMPLATES and all(map(_drops_strays, self.adapters))
         self._n_of_server = [len(templates)] * len(self.adapters)
         by_server: dict[int, list[Arrival]] = {}
         for number, template in enumerate(templates):
@@ -129,7 +137,9 @@ class Topology:
             self.adapters[server].enter(arrivals)
 
     def _server_of(self, station: str) -> int:
-        return next(i for i, adapter in enumerate(self.adapters) if station in adapter.numbers)
+        if not self._servers_of:
+            self._servers_of = {name: i for i, adapter in enumerate(self.adapters) for name in adapter.numbers}
+        return self._servers_of[station]
 
     def _homes(self) -> dict[int, list[tuple[int, LogicalPort]]]:
         """Return for each station's address its VLANs and the logical port behind which it stands."""
@@ -194,11 +204,14 @@ class Topology:
             return hop
         is_group = is_group_mac(parsed.destination)
         source = Source(port.number, logical.number, inside.pcp, inside.dei)
-        if not is_group:
-            hop.target = self._address(parsed.destination, vlan)
-            hop.ways = [self._way(inside, source, each) for each in self._reachable(logical, vlan)]
-            self._look_up_home(hop, parsed.destination, vlan)
-        hop.flood = self._flood(inside, source, logical, is_group)
+        if is_group:
+            hop.flood = self._group_ways(inside, source, logical)
+            return hop
+        hop.target = self._address(parsed.destination, vlan)
+        home = self.home_of(parsed.destination, vlan) or self.ports[-1].logical[0]
+        if vlan in home.vlans and (home.number != logical.number or logical.is_hairpin):
+            hop.home = self._way(inside, source, home)
+        hop.flood = self._strays(inside, source, logical)
         return hop
 
     def _ask_policy(self, inside: Inside, hop: Hop) -> Inside:
@@ -239,28 +252,36 @@ class Topology:
         """Return the logical port behind which the configuration puts an address, None if it does not say."""
         return next((logical for each, logical in self.homes.get(mac, ()) if each == vlan), None)
 
-    def _look_up_home(self, hop: Hop, mac: int, vlan: int) -> None:
-        home = self.home_of(mac, vlan)
-        numbers = [way.logical_port for way in hop.ways]
-        if home is not None and home.number in numbers:
-            hop.home_way = numbers.index(home.number)
-
     def _reachable(self, own: LogicalPort, vlan: int) -> list[LogicalPort]:
         """Return the logical ports that a frame of a VLAN may leave by."""
         return [
             each for each in self.logical if vlan in each.vlans and (each.number != own.number or own.is_hairpin)
         ]  # fmt: skip
 
-    def _flood(self, inside: Inside, source: Source, own: LogicalPort, is_group: bool) -> list[Way]:
-        """Return the ways of a group's or an unknown address's copies: virtual interfaces get groups by lists alone."""
+    def _group_ways(self, inside: Inside, source: Source, own: LogicalPort) -> list[Way]:
+        """Return the ways of a group's copies: virtual interfaces get them by lists alone."""
         found: list[Way] = []
         reachable = self._reachable(own, inside.vlan)
         for port in self.ports:
-            if not port.has_interfaces:
-                found += [self._way(inside, source, each) for each in reachable if each.port == port.number]
-            elif is_group:
+            if port.has_interfaces:
                 found += self._list_way(inside, source, own, port)
+            else:
+                found += [self._way(inside, source, each) for each in reachable if each.port == port.number]
         return found
+
+    def _strays(self, inside: Inside, source: Source, own: LogicalPort) -> list[Way]:
+        """Return the ways of the copies of a frame to an address that the bridge does not know.
+
+        Of many headers one stands for all of a sender: what is not for an adapter's stations drops there.
+        """
+        key = (source, inside.vlan, inside.sender)
+        if key not in self._shared_strays:
+            reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
+            ways = [self._way(inside, source, each) for each in reachable]
+            if not self.shares_strays:
+                return ways
+            self._shared_strays[key] = ways
+        return self._shared_strays[key]
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
         """Return the one way of a group to all interfaces of a port that take it, none where none does."""
@@ -313,6 +334,12 @@ class Topology:
             self._onward[key] = kind
             self.outside_flows[kind] = self.book.flow(inside.sender, OUTSIDE_NAME)
         return self._onward[key]
+
+
+def _drops_strays(adapter: AdapterHeaders) -> bool:
+    """Tell whether frames that the bridge floods, and that are for none of an adapter's stations, just drop there."""
+    switch = adapter.switch
+    return not (switch.mirrors or switch.addresses or any(each.promiscuous or each.default for each in switch.ports))
 
 
 def _is_for_group(header: bytes) -> bool:

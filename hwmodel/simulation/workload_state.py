@@ -187,6 +187,6 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
 def give_histograms(ledger: Any, numbers: Mapping[str, int], book: FlowBook) -> None:
     """Give each flow a latency histogram, or, where they are too many, one to each receiver."""
     room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
-    for number, (_, target) in enumerate(book.flows):
-        row = number if len(book.flows) <= room else numbers.get(target, 0)
-        ledger.flow[number].histogram = layout.FIRST_FLOW_HISTOGRAM + row
+    n = len(book.flows)
+    rows = range(n) if n <= room else [numbers.get(target, 0) for _, target in book.flows]
+    ledger["flow"]["histogram"][:n] = layout.FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)
