@@ -39,8 +39,11 @@ GROUPS = (BROADCAST, MULTICAST)
 DRAINED_FS = 300 * US_FS  # behind the last frame, in which all that was sent comes to its end
 LATER_FS = 10**15  # a frame that nobody sees: until then the engine's clock goes on
 
-Parts = Mapping[tuple[str, int, str], tuple[int, int, tuple[int, ...], int]]
-"""By (sender, number among its frames, receiver): offered, posted, the parts after the post, taken, all in fs."""
+Journeys = Mapping[tuple[str, int, str], list[tuple[int, int, tuple[int, ...], int]]]
+"""By (sender, number among its frames, receiver): offered, posted, the parts after the post, taken, all in fs.
+
+One for each copy: a bridge may bring back what the adapter has handed over itself.
+"""
 
 # Nothing waits for a batch, so all that was sent is seen. Times that are no whole ns keep instants apart.
 ONE_BY_ONE = {
@@ -104,7 +107,7 @@ def drawn(
 
 def config_with(*changes: Mapping[str, Any]) -> Config:
     """Return a configuration of `engine_and_oracle.BASE` with changes."""
-    merged: dict[str, Any] = dict(ONE_BY_ONE)
+    merged: dict[str, Any] = {"bridge": {}, **ONE_BY_ONE}
     for each in changes:
         merged |= each
     return config_from_mapping(BASE, merged)
@@ -184,7 +187,7 @@ class Figures:
     deliveries: list[tuple[int, str, str, int]]
     """(when, from whom, who, how long) in order."""
     latency_sums: dict[tuple[str, str], tuple[int, int]]
-    journeys: Parts
+    journeys: Journeys
     part_sums: dict[str, int]
     drops: dict[tuple[str, str], int]
     bridge: dict[str, int]
@@ -256,6 +259,7 @@ def bridge_of(block: Any) -> BridgeParameters:
         propagation_fs=block.propagation_fs,
         table=block.table,
         ageing_fs=block.ageing_fs,
+        announce=block.announce,
         policy=block.policy,
     )
 
@@ -272,7 +276,7 @@ WAY_IN = ("bridge", "rx_switch", "rx_room")
 
 
 def engine_figures(run: SystemRun, result: Result) -> Figures:
-    deliveries, journeys = [], {}
+    deliveries, journeys = [], defaultdict(list)
     for at, place in enumerate(run.places):
         for entry in run.entries(place, "log"):
             ends = run.sender(int(entry["template"])), run.receiver(at, int(entry["copy_kind"]))
@@ -280,10 +284,9 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         for entry in run.entries(place, "journey_log"):
             offered_fs, *way_fs = (int(entry[name]) for name in STAMPS)
             name = (run.sender(int(entry["template"])), int(entry["number"]), run.receiver(at, int(entry["copy_kind"])))
-            assert name not in journeys, "a copy has two journeys"
             assert (name[0] == OUTSIDE) == (entry["tx_queue"] == FROM_WIRE)
             parts_fs = tuple(end_fs - begin_fs for begin_fs, end_fs in pairwise(way_fs))
-            journeys[name] = offered_fs, way_fs[0], parts_fs, way_fs[-1]
+            journeys[name].append((offered_fs, way_fs[0], parts_fs, way_fs[-1]))
     totals, drops = result.totals, {}
     assert run.machine.system is not None
     record = run.machine.system.bridges[0]
@@ -307,7 +310,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         },
         deliveries=sorted(deliveries),
         latency_sums={name: (int(each["n"]), int(each["sum_fs"])) for name, each in flows.items() if each["n"]},
-        journeys=journeys,
+        journeys={name: sorted(ways) for name, ways in journeys.items()},
         part_sums={name: int(run.nic.ledger.part_sums[name]) for name in PART_FIELDS[1:]},
         drops=drops,
         bridge={
@@ -353,16 +356,10 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         n, sum_fs = sums.get((each.sender, each.receiver), (0, 0))
         sums[each.sender, each.receiver] = n + 1, sum_fs + each.latency_fs
     at, end = SYSTEM_PARTS.index(WAY_IN[0]), SYSTEM_PARTS.index(WAY_IN[-1]) + 1
-    journeys = {
-        each[:3]: (
-            each.offered_fs,
-            each.posted_fs,
-            (*each.parts_fs[:at], sum(each.parts_fs[at:end]), *each.parts_fs[end:]),
-            each.taken_fs,
-        )
-        for each in outcome.journeys
-    }
-    assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
+    journeys = defaultdict(list)
+    for each in outcome.journeys:
+        parts_fs = (*each.parts_fs[:at], sum(each.parts_fs[at:end]), *each.parts_fs[end:])
+        journeys[each[:3]].append((each.offered_fs, each.posted_fs, parts_fs, each.taken_fs))
     assert len(PARTS) == len(SYSTEM_PARTS) - 2
     bridge = outcome.bridge
     return Figures(
@@ -375,7 +372,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         },
         deliveries=sorted((each.at_fs, each.sender, each.receiver, each.frame_bytes) for each in outcome.deliveries),
         latency_sums=sums,
-        journeys=journeys,
+        journeys={name: sorted(ways) for name, ways in journeys.items()},
         part_sums={
             name: sum(each.parts_fs[i] for each in outcome.journeys) for i, name in enumerate(SYSTEM_PARTS)
         },
@@ -406,7 +403,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         },
         links={
             "" if name == "adapter" else name: {
-                "wire bytes out": each.wire_bytes,
+                "wire bytes out": bridge.ports[name].bytes_in,
                 "wire bytes in": bridge.ports[name].bytes_out,
                 "copies delivered": each.counts.copies_delivered,
                 "from wire": bridge.ports[name].frames_out,

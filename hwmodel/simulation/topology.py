@@ -7,7 +7,7 @@ a frame takes, the bridge looks up frame by frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,7 @@ class Topology:
         self.hops: list[Hop] = []
         self.addresses: dict[tuple[int, int], int] = {}
         self.homes = self._homes()
+        self.announced = list(self._announced()) if bridge.announce and bridge.kind == "learning" else []
         self.n_templates = 0
         self._n_of_server = [0] * len(adapters)
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
@@ -153,6 +154,16 @@ class Topology:
                         for mac in station.macs:
                             found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
         return found
+
+    def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
+        """Give the number of each address that a station has announced, in its port's VLAN, and its logical port."""
+        for port in self.ports[:-1]:
+            assert port.server is not None
+            for station in self.adapters[port.server].switch.ports:
+                vlan = station.port_vlan
+                for logical in port.logical if station.enabled else ():
+                    if _stands_behind(station, port, logical) and vlan in logical.vlans:
+                        yield from ((self._address(mac, vlan), logical) for mac in station.macs)
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""

@@ -40,6 +40,7 @@ class BridgeParameters:
     """Of each wire, that of the port `outside` among them."""
     table: int = 8192
     ageing_fs: int | None = None
+    announce: bool = False
     policy: Sequence[Any] = ()
     """Entries shaped like those of `switch.acl`, with stations' names in the system, or `outside`."""
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..bucket_oracle import BucketOracle
 from .parameters import OUTSIDE, BridgeParameters, BridgePort, Server
-from .ports import AttachedPort, GroupList, LogicalPort
+from .ports import DEFAULT_S_VID, AttachedPort, GroupList, LogicalPort
 from .table import LearningTable
 from .tags import C_TAG, DroppedError, Header, parse, tci_tag
 
@@ -34,6 +34,8 @@ class Relay:
             port = parameters.ports.get(server.port_name if server else OUTSIDE, BridgePort())
             self.ports.append(AttachedPort(number, port, server))
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
+        if parameters.announce and not self._is_controlling:
+            self._announce(servers)
         self._stands = {
             (vlan, address): logical
             for port in self.ports
@@ -48,6 +50,15 @@ class Relay:
             if entry.action == "police"
         }
         self.flooded = 0
+
+    def _announce(self, servers: Sequence[Server]) -> None:
+        """Learn each address of each enabled station, in the VLAN of its untagged frames."""
+        for port, server in zip(self.ports, servers, strict=False):
+            for station in server.switch.ports:
+                key = (station.s_channel or DEFAULT_S_VID) if port.mode == "multichannel" else None
+                if station.enabled and port.logical[key].carries(station.port_vlan):
+                    for address in station.macs:
+                        self.table.learn(0, station.port_vlan, address, port.logical[key])
 
     def relay(self, now_fs: int, number: int, raw: bytes, station: str = "") -> Relayed:
         """Say what becomes of a frame that came in at a port; `station` has sent it, whatever its source address."""
