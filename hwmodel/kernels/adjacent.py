@@ -149,21 +149,20 @@ def count_drop(bridge, port_number, reason):
 
 
 @kernel
-def enqueue(bridge, now_fs, crossing, way):
-    """Put a copy into the queue of a port, or drop it where it finds no room."""
+def enqueue(bridge, now_fs, place, way):
+    """Put a frame into the queue of a port, or drop it where it finds no room."""
     port = bridge.port[way.port]
+    crossing = bridge.slot[place].crossing
     n_bytes = crossing.n_bytes + way.delta_bytes
     has_room = port.waiting.level + n_bytes <= port.buffer_bytes
     if bridge.shares_buffer:
         has_room = bridge.waiting.level + n_bytes <= bridge.buffer_bytes
     if not has_room:
         count_drop(bridge, way.port, QUEUE_FULL)
+        free_place(bridge, place)
         return
-    place = take_place(bridge)
-    bridge.slot[place].crossing = crossing
-    entry = bridge.slot[place].crossing
-    entry.template = way.template
-    entry.n_bytes = n_bytes
+    crossing.template = way.template
+    crossing.n_bytes = n_bytes
     logical_port = bridge.logical_port[way.logical_port]
     logical_port.tx_frames += 1
     logical_port.tx_bytes += n_bytes + FCS_BYTES
@@ -192,19 +191,24 @@ def way_to(bridge, hop, logical_port):
 
 
 @kernel
-def flood(bridge, now_fs, crossing, hop):
-    """Put a copy of a frame into the queue of each port where somebody may want it."""
+def flood(bridge, now_fs, place, hop):
+    """Put a copy of a frame into the queue of each port where somebody may want it, the frame itself into the last."""
     if hop.target != NOBODY:
         bridge.flooded += 1
     bridge.replicated += hop.n_flood - 1
-    for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
+    last = hop.first_flood + hop.n_flood - 1
+    for number in range(hop.first_flood, last + 1):
+        copy = place
+        if number < last:
+            copy = take_place(bridge)
+            bridge.slot[copy].crossing = bridge.slot[place].crossing
         is_home = is_to(bridge, hop.home_way, bridge.way[number].logical_port)
-        enqueue(bridge, now_fs, crossing, bridge.way[hop.home_way if is_home else number])
+        enqueue(bridge, now_fs, copy, bridge.way[hop.home_way if is_home else number])
 
 
 @kernel
-def send_on(bridge, now_fs, crossing, hop):
-    """Put the copies of a frame into queues: to where its destination stands, or to all who may want it."""
+def send_on(bridge, now_fs, place, hop):
+    """Send a frame on to where its destination stands, or to all who may want it; else return why not."""
     logical_port = port_of(bridge, now_fs, hop.target)
     if logical_port != NOBODY:
         if logical_port == hop.logical_port and bridge.logical_port[logical_port].is_hairpin == 0:
@@ -212,11 +216,11 @@ def send_on(bridge, now_fs, crossing, hop):
         number = way_to(bridge, hop, logical_port)
         if number == NO_WAY:
             return NO_DESTINATION
-        enqueue(bridge, now_fs, crossing, bridge.way[number])
+        enqueue(bridge, now_fs, place, bridge.way[number])
     elif hop.n_flood == 0:
         return NO_DESTINATION
     else:
-        flood(bridge, now_fs, crossing, hop)
+        flood(bridge, now_fs, place, hop)
     return NO_REASON
 
 
@@ -239,10 +243,10 @@ def forward(bridge, now_fs, port_number):
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED
         else:
-            reason = send_on(bridge, now_fs, crossing, hop)
+            reason = send_on(bridge, now_fs, place, hop)
     if reason != NO_REASON:
         count_drop(bridge, port_number, reason)
-    free_place(bridge, place)
+        free_place(bridge, place)
 
 
 @kernel

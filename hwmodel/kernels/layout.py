@@ -282,5 +282,8 @@ def _begin_rings(nic: np.void) -> None:
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         nic.mac.fifo,
+        nic.wire.sent,
+        nic.wire.come,
+        nic.wire.outside.sent,
     ):
         queue["mask"] = FIRST_PLACES - 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import kernel
-from .crossing_layout import CROSSING_CAP
 from .drop_reason import DropReason
 from .events import set_timer
 from .frame_layout import FCS_BYTES
@@ -24,7 +23,7 @@ from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
 from .random_stream import exponential_fs, geometric, next_u32
 from .steering import ring_of
-from .wires import outside_is_full, send_from_outside
+from .wires import first_of, outside_is_full, send_from_outside
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 
@@ -223,7 +222,7 @@ def outside_arrives(nic, now_fs, number):
     source = nic.traffic.source[number]
     outside = nic.wire.outside
     if outside_is_full(nic):
-        wait_outside(nic, number, outside.sent.ring[outside.sent.head & (CROSSING_CAP - 1)].come_fs + 1)
+        wait_outside(nic, number, first_of(outside.sent).come_fs + 1)
         return
     if not draw(nic.traffic, source):
         return

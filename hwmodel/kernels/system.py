@@ -14,7 +14,7 @@ from .engine import advance, begin_all, close_books
 from .events import first_elsewhere, first_of_links
 from .journeys import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
-from .wires import CROSSING_MASK, comes_to_adapter
+from .wires import comes_to_adapter, first_of
 
 
 @kernel
@@ -22,7 +22,7 @@ def hand_up(nic, bridge, port_number):
     """Give a bridge what a server has begun to send to it."""
     sent = nic.wire.sent
     while sent.head != sent.tail:
-        comes(bridge, port_number, sent.ring[sent.head & CROSSING_MASK])
+        comes(bridge, port_number, first_of(sent))
         sent.head += 1
 
 
@@ -31,7 +31,7 @@ def hand_in(nic, bridge, port_number, until_fs):
     """Give a bridge what stations outside have begun to send up to a time."""
     sent = nic.wire.outside.sent
     while sent.head != sent.tail:
-        crossing = sent.ring[sent.head & CROSSING_MASK]
+        crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
             break
         comes(bridge, port_number, crossing)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from . import kernel
-from .crossing_layout import CROSSING_CAP
+from . import inlined, kernel
 from .events import set_next
 from .frame_layout import FCS_BYTES
 from .journeys import begin_from_wire
 from .layout import LINE, LINE_CAP, NEVER
 from .port_time import wire_time_fs
+from .rings import entered
 
-CROSSING_MASK = CROSSING_CAP - 1
+
+@inlined
+def first_of(crossings):
+    """Return the frame that was sent first."""
+    return crossings.ring[crossings.head & crossings.mask]
 
 
-@kernel
-def place_at_tail(nic, crossings):
-    """Return the place of the next frame on a wire; the caller counts it in."""
-    if crossings.tail - crossings.head == CROSSING_CAP:
-        nic.clock.overflow = 1
-    return crossings.ring[crossings.tail & CROSSING_MASK]
+@inlined
+def tail_of(crossings):
+    """Return the place of the next frame; it counts when it has `entered`."""
+    return crossings.ring[crossings.tail & crossings.mask]
 
 
 @kernel
 def send_to_bridge(nic, now_fs, busy_fs, copy):
     """Put the frame that the MAC has begun to send on the wire to the bridge."""
     sent = nic.wire.sent
-    crossing = place_at_tail(nic, sent)
-    sent.tail += 1
+    crossing = tail_of(sent)
     crossing.begun_fs = now_fs
     crossing.come_fs = now_fs + busy_fs + nic.mac.propagation_fs
     crossing.template = nic.traffic.copy_kind[copy.copy_kind].next_template
@@ -35,6 +36,7 @@ def send_to_bridge(nic, now_fs, busy_fs, copy):
     crossing.journey = nic.ledger.journeys.slot[copy.journey]
     crossing.journey.sent_fs = now_fs + busy_fs
     crossing.index = crossing.journey.index
+    entered(nic.clock, sent)
 
 
 @kernel
@@ -48,8 +50,7 @@ def outside_is_full(nic):
 def send_from_outside(nic, now_fs, source):
     """Put a source's pending frame on the wire from outside to the bridge: a FIFO server at that port's rate."""
     outside = nic.wire.outside
-    crossing = place_at_tail(nic, outside.sent)
-    outside.sent.tail += 1
+    crossing = tail_of(outside.sent)
     kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
     crossing.template = kind.next_template
     crossing.n_bytes = source.pending_bytes - FCS_BYTES
@@ -65,25 +66,25 @@ def send_from_outside(nic, now_fs, source):
     crossing.journey.switched_fs = sent_fs
     crossing.journey.sent_fs = sent_fs
     outside.n_sent += 1
+    entered(nic.clock, outside.sent)
 
 
 @kernel
 def comes_to_adapter(nic, crossing):
     """Take in a frame on the wire from the bridge; they come in order."""
     come = nic.wire.come
-    place_at_tail(nic, come)
-    come.ring[come.tail & CROSSING_MASK] = crossing
+    come.ring[come.tail & come.mask] = crossing
     if come.head == come.tail:
         set_next(nic.clock, LINE, crossing.come_fs)
-    come.tail += 1
+    entered(nic.clock, come)
 
 
 @kernel
 def take_come(nic):
     """Return the frame whose last byte has come."""
     come = nic.wire.come
-    crossing = come.ring[come.head & CROSSING_MASK]
+    crossing = first_of(come)
     come.head += 1
-    next_fs = NEVER if come.head == come.tail else come.ring[come.head & CROSSING_MASK].come_fs
+    next_fs = NEVER if come.head == come.tail else first_of(come).come_fs
     set_next(nic.clock, LINE, next_fs)
     return crossing
