@@ -8,7 +8,7 @@ a frame takes, the bridge looks up frame by frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NOBODY = adjacent_layout.NOBODY
 MANY_TEMPLATES = 1 << 11  # of more, the copies of floods are not told apart one by one
+NOBODYS_MAC = 0x02FF_FFFF_0000  # and those above that no station has
 OUTSIDE = -1  # in place of a server's number
 RESERVED_BLOCK, RESERVED_MASK = 0x0180C2000000, 0xFFFFFFFFFFF0
 UNKNOWN_INTERFACE = {
@@ -106,7 +107,7 @@ class Topology:
         self.outside_flows: dict[int, int] = {}  # by the kind of copy
         self.shares_strays = False
         self._servers_of: dict[str, int] = {}
-        self._shared_strays: dict[tuple[Source, int, str], list[Way]] = {}
+        self._shared_strays: dict[tuple[Source, int, str, int], list[Way]] = {}
         self._waiting: dict[int, list[Arrival]] = {}
 
     def enter(self, templates: Sequence[FrameTemplate]) -> None:
@@ -244,10 +245,7 @@ class Topology:
             elif entry.action == "police":
                 hop.policer = next(i for i, each in enumerate(policers) if each is entry)
             elif entry.action == "priority":
-                return Inside(
-                    inside.parsed, inside.vlan, entry.priority or 0, inside.dei, inside.n_bytes, inside.sender,
-                    inside.target,
-                )  # fmt: skip
+                return replace(inside, pcp=entry.priority or 0)
             break
         return inside
 
@@ -283,15 +281,17 @@ class Topology:
     def _strays(self, inside: Inside, source: Source, own: LogicalPort) -> list[Way]:
         """Return the ways of the copies of a frame to an address that the bridge does not know.
 
-        Of many headers one stands for all of a sender: what is not for an adapter's stations drops there.
+        Of many headers one stands for all of a sender, to an address that nobody has: what is not for an adapter's
+        stations drops there.
         """
-        key = (source, inside.vlan, inside.sender)
+        reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
+        if not self.shares_strays:
+            return [self._way(inside, source, each) for each in reachable]
+        key = (source, inside.vlan, inside.sender, inside.n_bytes)
         if key not in self._shared_strays:
-            reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
-            ways = [self._way(inside, source, each) for each in reachable]
-            if not self.shares_strays:
-                return ways
-            self._shared_strays[key] = ways
+            nobody = next(mac for mac in range(NOBODYS_MAC, NOBODYS_MAC + len(self.homes) + 1) if mac not in self.homes)
+            stray = replace(inside, parsed=replace(inside.parsed, destination=nobody))
+            self._shared_strays[key] = [self._way(stray, source, each) for each in reachable]
         return self._shared_strays[key]
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
