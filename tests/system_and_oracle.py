@@ -186,6 +186,8 @@ class Figures:
     totals: dict[str, int]
     deliveries: list[tuple[int, str, str, int]]
     """(when, from whom, who, how long) in order."""
+    headers: dict[tuple[str, str, str], int]
+    """How often each header has come, in hexadecimal digits, from whom to whom."""
     latency_sums: dict[tuple[str, str], tuple[int, int]]
     journeys: Journeys
     part_sums: dict[str, int]
@@ -220,17 +222,26 @@ class Both:
 
 
 def run_both(config: Config, frames: Sequence[Frame], start_fs: int = 0) -> Both:
-    """Run frames through both until all is over; the bridge's window begins at `start_fs`."""
-    stop = Stop(start_fs, frames[-1].at_fs + DRAINED_FS)
-    times = {"run.warmup": f"{start_fs // NS_FS}ns", "run.duration": f"{(stop.end_fs - start_fs) // NS_FS + 1}ns"}
-    config = config_from_mapping(config.resolved(), times)
-    stop = Stop(start_fs, start_fs + config.run.duration_fs)
+    """Run frames through both until all is over; the window begins at `start_fs`."""
     straggler = Stations(config).frame(LATER_FS, OUTSIDE, UNKNOWN, 64)
-    run = SystemRun(config, workload_of(frames, straggler))
+    end_fs = frames[-1].at_fs + DRAINED_FS
+    return compared(with_window(config, start_fs, end_fs), workload_of(frames, straggler), frames)
+
+
+def with_window(config: Config, start_fs: int, end_fs: int) -> Config:
+    """Return a configuration that is measured from one time to another, or some ps more."""
+    times = {"run.warmup": f"{start_fs // NS_FS}ns", "run.duration": f"{(end_fs - start_fs) // NS_FS + 1}ns"}
+    return config_from_mapping(config.resolved(), times)
+
+
+def compared(config: Config, workload: Workload, frames: Sequence[Frame]) -> Both:
+    """Run a workload through the engine, and the frames of it that the run takes through the SimPy model."""
+    run = SystemRun(config, workload)
     for _ in run.pieces():
         pass
     result = run.result()
-    outcome = oracle_outcome(config, frames, stop)
+    assert run.start is not None and run.end is not None
+    outcome = oracle_outcome(config, frames, Stop(run.start.now_fs, run.end.now_fs))
     return Both(run, result, engine_figures(run, result), oracle_figures(outcome))
 
 
@@ -277,10 +288,13 @@ WAY_IN = ("bridge", "rx_switch", "rx_room")
 
 def engine_figures(run: SystemRun, result: Result) -> Figures:
     deliveries, journeys = [], defaultdict(list)
+    headers: Counter[tuple[str, str, str]] = Counter()
+    books = run.machine.books()
     for at, place in enumerate(run.places):
         for entry in run.entries(place, "log"):
             ends = run.sender(int(entry["template"])), run.receiver(at, int(entry["copy_kind"]))
             deliveries.append((int(entry["at_fs"]), *ends, int(entry["n_bytes"]) + 4))
+            headers[*ends, books[at].headers[int(entry["copy_kind"])].hex()] += 1
         for entry in run.entries(place, "journey_log"):
             offered_fs, *way_fs = (int(entry[name]) for name in STAMPS)
             name = (run.sender(int(entry["template"])), int(entry["number"]), run.receiver(at, int(entry["copy_kind"])))
@@ -309,6 +323,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
             "in flight": totals.in_flight_frames,
         },
         deliveries=sorted(deliveries),
+        headers=dict(headers),
         latency_sums={name: (int(each["n"]), int(each["sum_fs"])) for name, each in flows.items() if each["n"]},
         journeys={name: sorted(ways) for name, ways in journeys.items()},
         part_sums={name: int(run.nic.ledger.part_sums[name]) for name in PART_FIELDS[1:]},
@@ -371,6 +386,13 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
             "in flight": outcome.in_flight_frames,
         },
         deliveries=sorted((each.at_fs, each.sender, each.receiver, each.frame_bytes) for each in outcome.deliveries),
+        headers=dict(
+            # All behind the header is zero, and a header is not at its end.
+            Counter(
+                (each.sender, each.receiver, raw.rstrip(b"\0").hex())
+                for each, raw in zip(outcome.deliveries, outcome.delivered_raw, strict=True)
+            )
+        ),
         latency_sums=sums,
         journeys={name: sorted(ways) for name, ways in journeys.items()},
         part_sums={

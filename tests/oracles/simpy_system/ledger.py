@@ -13,6 +13,7 @@ from ..simpy_nic.link import Direction
 from ..simpy_nic.parts import parts_between
 from ..simpy_nic.results import Meter
 from ..simpy_nic.timing import Phase, later, place
+from .relay import FCS_BYTES
 from .results import SYSTEM_PARTS, Delivery, Journey
 
 
@@ -27,6 +28,7 @@ class Ledger:
         self.offered = self.replicated = self.delivered = self.dropped = 0
         self.drops: Counter[tuple[str, str]] = Counter()
         self.deliveries: list[Delivery] = []
+        self.delivered_raw: list[bytes] = []
         self.journeys: list[Journey] = []
         self._open: dict[Frame, int] = {}
         """Of frames with copies for functions, none of them delivered yet: how many are left."""
@@ -78,17 +80,19 @@ class Ledger:
         if copy.frame in self._open:
             del self._open[copy.frame]
             self.delivered += 1
-        self._note(copy.frame, receiver, copy.frame_bytes)
+        self._note(copy.frame, receiver, copy.frame.raw if copy.raw is None else copy.raw)
 
     def came_outside(self, frame: Frame, receiver: str) -> None:
         """Count a frame that has come to a station outside."""
         self.delivered += 1
-        self._note(frame, receiver, frame.frame_bytes)
+        self._note(frame, receiver, frame.raw)
         self.journey_over(frame, frame.ends_fs, receiver)
 
-    def _note(self, frame: Frame, receiver: str, frame_bytes: int) -> None:
+    def _note(self, frame: Frame, receiver: str, raw: bytes | None) -> None:
+        assert raw is not None
         latency_fs = self._env.now - frame.began_fs
-        self.deliveries.append(Delivery(self._env.now, frame.sender, receiver, frame_bytes, latency_fs))
+        self.deliveries.append(Delivery(self._env.now, frame.sender, receiver, len(raw) + FCS_BYTES, latency_fs))
+        self.delivered_raw.append(raw)
 
     def journey_over(self, frame: Frame, ends_fs: dict[str, int], receiver: str) -> None:
         """Note a finished journey."""

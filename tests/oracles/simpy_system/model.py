@@ -191,6 +191,7 @@ class System:
             in_flight_frames=ledger.in_flight,
             drops=dict(ledger.drops),
             deliveries=ledger.deliveries,
+            delivered_raw=ledger.delivered_raw,
             journeys=ledger.journeys,
             servers={each.server.port_name: self._server_outcome(each) for each in self.attached},
             bridge=self.bridge.outcome(),

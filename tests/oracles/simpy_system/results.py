@@ -92,6 +92,8 @@ class SystemOutcome:
     drops: Mapping[tuple[str, str], int]
     """Of copies, and frames that had none, by (place, reason): a server's port name, or `bridge.` and a port's name."""
     deliveries: list[Delivery]
+    delivered_raw: list[bytes]
+    """Of each delivery the bytes without FCS."""
     journeys: list[Journey]
     servers: Mapping[str, Outcome]
     """By port name: each server for itself, what its MAC has sent counting as delivered."""
