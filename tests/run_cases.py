@@ -34,11 +34,11 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay configurations over each other, block by block; a later one wins."""
+    """Lay configurations over each other, block by block; a later one wins, and what is no block takes its place."""
     result: dict[str, Any] = {}
     for layer in layers:
         for block, values in layer.items():
-            result[block] = {**result.get(block, {}), **values}
+            result[block] = {**result.get(block, {}), **values} if isinstance(values, Mapping) else values
     return result
 
 
@@ -63,7 +63,7 @@ def result_of(*layers: Mapping[str, Any]) -> Result:
 def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:
     """Run to the end and keep each delivery."""
     run = begun(*layers)
-    run.state[0].ledger.log.enabled = 1
+    run.machine.log_deliveries()
     pieces = list(run.pieces())
     names = ("at_fs", "template", "frame_bytes", "record", "copy_kind", "egress_port")
     columns = [np.concatenate([getattr(piece, name) for piece in pieces] or [np.zeros(0, int)]) for name in names]

@@ -102,6 +102,32 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"sizes": [[64, 2], [300, 1]], "frame_bytes": None, "wire_share": 0.3,
                      "external": {"rate": "8Gbps", "frame_bytes": 1000}},
     },
+    "bridge": {
+        "nic": {"vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"}, "switch": {"mode": "vepa"},
+        "bridge": {
+            "table": 3, "ageing": "3us", "forwarding": "cut_through", "propagation": "20ns", "buffer": "6KiB",
+            "sharing": "all", "ports": {"outside": {"rate": "20Gbps"}},
+            "policy": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}],
+        },
+        "workload": {"pattern": "uniform", "load": "4Gbps", "wire_share": 0.3, "frame_bytes": 700,
+                     "external": {"rate": "6Gbps"}},
+    },
+    "servers": {
+        "servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 2, "nic.vfs": 2}},
+                    {"name": "c", "set": {"port.rate": "25Gbps"}}],
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
+        "bridge": {"announce": True, "buffer": "16KiB"},
+        "workload": {"pattern": "uniform", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
+    },
+    "interfaces": {
+        "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
+        "bridge": {"kind": "controlling"},
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
+    },
+    "capture_bridge": {
+        "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"mode": "vepa"}, "bridge": {"latency": "1us"},
+        "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
     "capture": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "untagged": []}]},
         "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
@@ -148,6 +174,7 @@ def state_digest(state: Any) -> str:
 def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
     """Run a case; return digests of its result without configuration and host, of its deliveries, of its state."""
     run, result, rows = logged(machine)
+    system = run.machine.system
     found = result.to_mapping(include_host_run=False)
     del found["config"], found["config_hash"]
     columns = (rows.at_fs, rows.egress_port, rows.frame_bytes, rows.record)
@@ -157,7 +184,7 @@ def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
         "gbps": result.totals.gbps,
         "result": hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest(),
         "deliveries": hashlib.sha256(table.tobytes()).hexdigest(),
-        "state": state_digest(run.state),
+        "state": state_digest(run.state) if system is None else state_digest(run.state) + state_digest(system.bridges),
     }
 
 

@@ -184,7 +184,7 @@ SWITCH_BUS = record(
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )
-GROUP = record(*ints("left", "left_mirrored", "left_in_tx_buffer", "delivered"))
+GROUP = record(*ints("n_copies", "left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use

@@ -56,6 +56,7 @@ def learn(bridge, now_fs, number, logical_port):
             return
         bridge.n_known += 1
         bridge.learned += 1
+        bridge.next_expiry_fs = min(bridge.next_expiry_fs, now_fs + bridge.ageing_fs)
     elif address.logical_port != logical_port:
         bridge.moved += 1
     address.logical_port = logical_port

@@ -28,6 +28,7 @@ def new_group(nic, n_copies, n_mirrored):
     groups.n_free -= 1
     number = groups.free[groups.n_free]
     group = groups.slot[number]
+    group.n_copies = n_copies
     group.left = n_copies
     group.left_mirrored = n_mirrored
     group.left_in_tx_buffer = n_copies + n_mirrored
@@ -169,15 +170,19 @@ def delivered_to_guest(nic, now_fs, finished):
 
 @kernel
 def sent_to_bridge(nic, now_fs, copy):
-    """Count a copy that the MAC has sent to a bridge; where its frame has others it is a frame of its own from here."""
+    """Count a copy that the MAC has sent to a bridge; where its frame has others it is a frame of its own from here.
+
+    Mirrored copies are no others.
+    """
     nic.ledger.counters.copies_delivered += 1
     nic.ledger.counters.sent_to_bridge += 1
     if copy.group >= 0:
         group = nic.groups.slot[copy.group]
-        nic.ledger.counters.replicated += 1
         group.left -= 1
-        if group.left == 0 and group.delivered == 0:
-            nic.ledger.counters.dropped += 1
+        if group.n_copies > 1:
+            nic.ledger.counters.replicated += 1
+            if group.left == 0 and group.delivered == 0:
+                nic.ledger.counters.dropped += 1
         close_if_settled(nic.groups, copy.group)
     journey_to_bridge(nic.ledger, now_fs, copy.journey)
 

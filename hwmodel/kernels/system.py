@@ -122,15 +122,15 @@ def run_bridge(system, number, bridge, servers, until_fs):
 
 
 @kernel
-def all_have_come_to(system, servers, bridges):
-    """Set the time of all to that of the last event of any: nothing happens any more."""
-    last_fs = 0
+def end_together(system, servers, bridges):
+    """Note that nothing happens any more: all have come to where the last event of all was."""
+    now_fs = 0
     for number in range(system.n_servers):
-        last_fs = max(last_fs, servers[number].clock.now_fs)
+        now_fs = max(now_fs, servers[number].clock.now_fs)
     for number in range(system.n_bridges):
-        last_fs = max(last_fs, bridges[number].clock.now_fs)
+        now_fs = max(now_fs, bridges[number].clock.now_fs)
     for number in range(system.n_servers):
-        servers[number].clock.now_fs = last_fs
+        servers[number].clock.now_fs = now_fs
 
 
 @entry
@@ -172,7 +172,7 @@ def run_system(systems, servers, bridges, until_fs, n_events):
                 stopped = OVERFLOW if overflow else bridge.ledger.is_stopping
         at_fs = earliest(system)
     if at_fs >= NEVER and stopped == 0:
-        all_have_come_to(system, servers, bridges)
+        end_together(system, servers, bridges)
     for number in range(system.n_servers):
         close_books(servers[number], system.server[number].next_fs, until_fs)
     for number in range(system.n_bridges):

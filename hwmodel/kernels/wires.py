@@ -51,7 +51,6 @@ def send_from_outside(nic, now_fs, source):
     """Put a source's pending frame on the wire from outside to the bridge: a FIFO server at that port's rate."""
     outside = nic.wire.outside
     crossing = tail_of(outside.sent)
-    outside.n_sent += 1
     kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
     crossing.template = kind.next_template
     crossing.n_bytes = source.pending_bytes - FCS_BYTES
@@ -66,6 +65,7 @@ def send_from_outside(nic, now_fs, source):
     begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
     crossing.journey.switched_fs = sent_fs
     crossing.journey.sent_fs = sent_fs
+    outside.n_sent += 1
     entered(nic.clock, outside.sent)
 
 

@@ -100,18 +100,23 @@ def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
 
 
 def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
-    """Enter the addresses: at their stations in a bridge that is told, or has heard them all; else they are unknown."""
+    """Enter the addresses: at their stations in a bridge that is told; one that learns knows who announced itself."""
     record.n_addresses = len(topology.addresses)
     entries = record["address"][: len(topology.addresses)]
     entries["logical_port"] = adjacent_layout.NOBODY
-    if record.learns and not topology.bridge.announce:
+    if not record.learns:
+        for (mac, vlan), number in topology.addresses.items():
+            home = topology.home_of(mac, vlan)
+            if home is not None:
+                entries["logical_port"][number] = home.number
         return
-    for (mac, vlan), number in topology.addresses.items():
-        home = topology.home_of(mac, vlan)
-        if home is not None and (record.n_known < record.table_entries or not record.learns):
-            entries["logical_port"][number] = home.number
-            record.n_known += 1
-            record.learned += int(record.learns)
+    for number, logical in topology.announced:
+        if record.n_known == record.table_entries:
+            record.not_learned += 1
+            continue
+        entries["logical_port"][number] = logical.number
+        record.n_known += 1
+        record.learned += 1
 
 
 def fill_wire(nic: Nic, bridge: Bridge, outside: PhysicalPort) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hwmodel.results import jain_fairness
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 def fairness(
-    config: Config, workload: Workload, book: FlowBook, span: Span, servers: Sequence[tuple[FlowBook, Span]] = ()
+    config: Config, workload: Workload, book: FlowBook, span: Span, backlog: Mapping[str, int]
 ) -> float | None:
     """Return Jain's index over senders; None where nothing was delivered, or the window gives no rates.
 
     Senders that keep their rings full are compared by their delivered rates; where there are none, all are compared by
     the share of their own demand that was delivered: demand that differs, and is served in full, is fair. Demand is
     what came due in the window, so that it counts too where it waits for a slot of the ring; a burst of each flow,
-    which the end of the window may cut off, does not count as refused. `servers`: names and spans of each of several.
+    which the end of the window may cut off, does not count as refused. `backlog`: what `backlog_by_sender` says, of all
+    servers.
     """
     if not span.gives_rates:
         return None
@@ -36,7 +37,7 @@ def fairness(
     delivered = _sums(book, span, "delivered")
     n_flows = Counter(sender for sender, _ in book.flows)
     shares = []
-    for name, due in _demand(book, span, servers).items():
+    for name, due in _demand(book, span, backlog).items():
         may_be_cut = burst_frames(config) * n_flows[name]
         if due > may_be_cut or delivered[name] > 0:
             shares.append(1.0 if due - delivered[name] <= may_be_cut else delivered[name] / due)
@@ -51,12 +52,12 @@ def _sums(book: FlowBook, span: Span, name: str) -> dict[str, float]:
     return sums
 
 
-def _demand(book: FlowBook, span: Span, servers: Sequence[tuple[FlowBook, Span]]) -> dict[str, float]:
+def backlog_by_sender(book: FlowBook, span: Span) -> dict[str, int]:
+    """Return how many more frames wait for a slot of a ring than when the window began, by station of one server."""
+    grown = span.end.backlog - span.start.backlog
+    return {name: int(grown[number - 1]) for name, number in book.port_numbers.items() if name != UPLINK}
+
+
+def _demand(book: FlowBook, span: Span, backlog: Mapping[str, int]) -> dict[str, float]:
     """Return the frames that came due in the window by sender: offered to a ring, or waiting for a slot of it."""
-    waiting = {
-        name: int(own_span.end.backlog[number - 1] - own_span.start.backlog[number - 1])
-        for own, own_span in servers or [(book, span)]
-        for name, number in own.port_numbers.items()
-        if name != UPLINK
-    }
-    return {name: offered + waiting.get(name, 0) for name, offered in _sums(book, span, "offered").items()}
+    return {name: offered + backlog.get(name, 0) for name, offered in _sums(book, span, "offered").items()}

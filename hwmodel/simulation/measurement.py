@@ -229,7 +229,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         received_bytes=book.by_target(nic["ledger"]["flow"]["n_bytes"][:n_flows], n_functions),
         tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        n_receivers=int((rx_queues["started"] > 0).reshape(n_functions, -1).any(axis=1).sum()),
+        n_receivers=int((rx_queues["started"] > 0).reshape(-1, int(nic.limits.queues_per_function)).any(axis=1).sum()),
         histogram=nic["ledger"]["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={name: latency_of(nic, book, name) for name in LATENCIES},
         latency_counts=nic["ledger"]["latency_counts"],

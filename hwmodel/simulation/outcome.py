@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ from hwmodel.results import (
     summarize_latency,
 )
 from hwmodel.simulation.adapter_figures import adapter_figures
-from hwmodel.simulation.fairness import fairness
+from hwmodel.simulation.fairness import backlog_by_sender, fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
 from hwmodel.simulation.latency_summary import add_histograms, latency_from, named_drops
@@ -80,7 +80,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     return Result(
-        **_of_all(config, workload, book, window),
+        **_of_all(config, workload, book, window, backlog_by_sender(book, span)),
         vms=vms_of(config, book, span),
         **adapter_figures(config, span, per_frame),
         bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
@@ -105,8 +105,9 @@ def make_system_result(
         bottleneck = replace(
             found, resource=f"{busiest.name}.{found.resource}", why=f"Server {busiest.name}: {found.why}"
         )
+    backlog = {name: n for part in parts for name, n in backlog_by_sender(part.book, part.window.span).items()}
     return SystemResult(
-        **_of_all(config, workload, book, window, [(part.book, part.window.span) for part in parts]),
+        **_of_all(config, workload, book, window, backlog),
         vms=tuple(
             vm
             for part in parts
@@ -137,13 +138,9 @@ def _adapter(part: ServerWindow) -> AdapterResult:
 
 
 def _of_all(
-    config: Config,
-    workload: Workload,
-    book: FlowBook,
-    window: MeasuredWindow,
-    servers: Sequence[tuple[FlowBook, Span]] = (),
+    config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, backlog: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the fields that a run of one server and one of several have alike; `servers`: of each of several."""
+    """Return the fields that a run of one server and one of several have alike."""
     start, end, span = window.start, window.end, window.span
     to_guest, parts = latency_parts(end)
     _, counts = latency_of_flows(range(len(book.flows)), end)
@@ -164,7 +161,7 @@ def _of_all(
         "latency_to_guest_ns": to_guest,
         "sender_wait_ns": latency_from(end, "sender_wait"),
         "latency_parts_ns": parts,
-        "fairness_jain": fairness(config, workload, book, span, servers),
+        "fairness_jain": fairness(config, workload, book, span, backlog),
         "drops": named_drops(end.drops),
         "mirrored_drops": named_drops(end.mirrored_drops),
         "latency_histogram": merge_histogram(counts),

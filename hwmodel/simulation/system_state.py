@@ -74,7 +74,8 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         enter_sources(adapter.nic, own, workload, seed)
         give_histograms(adapter.nic.ledger, adapter.numbers, book)
         watch_fifos(adapter.nic, workload)
-    book.port_numbers = adapters[0].numbers
+    if len(adapters) == 1:
+        book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge()
     fill_bridge(bridges[0], bridge, ports, topology)
     return SystemState(

@@ -7,8 +7,8 @@ a frame takes, the bridge looks up frame by frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NOBODY = adjacent_layout.NOBODY
 MANY_TEMPLATES = 1 << 11  # of more, the copies of floods are not told apart one by one
+NOBODYS_MAC = 0x02FF_FFFF_0000  # and those above that no station has
 OUTSIDE = -1  # in place of a server's number
 RESERVED_BLOCK, RESERVED_MASK = 0x0180C2000000, 0xFFFFFFFFFFF0
 UNKNOWN_INTERFACE = {
@@ -104,13 +105,14 @@ class Topology:
         self.onward_headers: list[list[bytes]] = [[] for _ in adapters]  # of what comes to each server
         self.addresses: dict[tuple[int, int], int] = {}
         self.homes = self._homes()
+        self.announced = list(self._announced()) if bridge.announce and bridge.kind == "learning" else []
         self.n_templates = 0
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
         self.outside_flows: dict[int, int] = {}  # by the kind of copy
         self.shares_strays = False
         self._servers_of: dict[str, int] = {}
-        self._shared_strays: dict[tuple[Source, int, str], list[Way]] = {}
+        self._shared_strays: dict[tuple[Source, int, str, int], list[Way]] = {}
         self._waiting: dict[int, list[Arrival]] = {}
 
     def enter(self, templates: Sequence[FrameTemplate]) -> None:
@@ -157,6 +159,16 @@ class Topology:
                         for mac in station.macs:
                             found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
         return found
+
+    def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
+        """Give the number of each address that a station has announced, in its port's VLAN, and its logical port."""
+        for port in self.ports[:-1]:
+            assert port.server is not None
+            for station in self.adapters[port.server].switch.ports:
+                vlan = station.port_vlan
+                for logical in port.logical if station.enabled else ():
+                    if stands_behind(station, port, logical) and vlan in logical.vlans:
+                        yield from ((self._address(mac, vlan), logical) for mac in station.macs)
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
@@ -238,10 +250,7 @@ class Topology:
             elif entry.action == "police":
                 hop.policer = next(i for i, each in enumerate(policers) if each is entry)
             elif entry.action == "priority":
-                return Inside(
-                    inside.parsed, inside.vlan, entry.priority or 0, inside.dei, inside.n_bytes, inside.sender,
-                    inside.target,
-                )  # fmt: skip
+                return replace(inside, pcp=entry.priority or 0)
             break
         return inside
 
@@ -277,15 +286,17 @@ class Topology:
     def _strays(self, inside: Inside, source: Source, own: LogicalPort) -> list[Way]:
         """Return the ways of the copies of a frame to an address that the bridge does not know.
 
-        Of many headers one stands for all of a sender: what is not for an adapter's stations drops there.
+        Of many headers one stands for all of a sender, to an address that nobody has: what is not for an adapter's
+        stations drops there.
         """
-        key = (source, inside.vlan, inside.sender)
+        reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
+        if not self.shares_strays:
+            return [self._way(inside, source, each) for each in reachable]
+        key = (source, inside.vlan, inside.sender, inside.n_bytes)
         if key not in self._shared_strays:
-            reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
-            ways = [self._way(inside, source, each) for each in reachable]
-            if not self.shares_strays:
-                return ways
-            self._shared_strays[key] = ways
+            nobody = next(mac for mac in range(NOBODYS_MAC, NOBODYS_MAC + len(self.homes) + 1) if mac not in self.homes)
+            stray = replace(inside, parsed=replace(inside.parsed, destination=nobody))
+            self._shared_strays[key] = [self._way(stray, source, each) for each in reachable]
         return self._shared_strays[key]
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 import simpy
 
 from .frames import WIRE, Frame
-from .timing import Delay, Phase, later, place
+from .timing import AtSwitch, Delay, Phase, later, place
 
 HEADER_BYTES = 26
 INGRESS_BYTES = 16384
@@ -55,7 +55,7 @@ class Bus:
                 yield self._comes
             grant = max(free, min(waiting[0][0] for waiting in self._waiting if waiting))
             if grant * self._cycle_fs > self._env.now:
-                yield Delay(self._env, grant * self._cycle_fs - self._env.now, place(Phase.SWITCH))
+                yield Delay(self._env, grant * self._cycle_fs - self._env.now, place(Phase.SWITCH, AtSwitch.GRANT))
             turns = [(pointer + i) % len(self._waiting) for i in range(len(self._waiting))]
             port = next(p for p in turns if self._waiting[p] and self._waiting[p][0][0] <= grant)
             frame = self._waiting[port].popleft()[1]
@@ -63,4 +63,5 @@ class Bus:
             words = self.words(frame.data_bytes)
             free = grant + words
             written_fs = (grant + 6 + more_words + words) * self._cycle_fs
-            later(self._env, written_fs - self._env.now, place(Phase.SWITCH), self._passed, frame)
+            passed_at = place(Phase.SWITCH, AtSwitch.PASSED_BUS)
+            later(self._env, written_fs - self._env.now, passed_at, self._passed, frame)

@@ -26,6 +26,12 @@ class Frame:
     copies_in_tx_buffer: int = 0
     copies_open: int = 0
     delivered: bool = False
+    raw: bytes | None = None
+    """Its bytes without FCS, where the switch decides by them."""
+    sender: str = ""
+    """Who sent it, where it may have come over a bridge."""
+    decision_part: str = "switch"
+    """The part of its way that ends with the switch's decision."""
     ends_fs: dict[str, int] = field(default_factory=dict)
     """When the parts of its way ended that all its copies share (`parts.PARTS`)."""
 
@@ -42,8 +48,36 @@ class Copy:
     frame: Frame
     destination: int
     is_mirrored: bool = False
+    raw: bytes | None = None
+    """Its bytes without FCS, where they may differ from the frame's."""
     ends_fs: dict[str, int] = field(default_factory=dict)
     """When the parts of its own way ended."""
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes that DMA moves and the buffers hold."""
+        return self.frame.data_bytes if self.raw is None else len(self.raw)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes with FCS."""
+        return self.data_bytes + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a frame: (port, bytes without FCS or None: the frame's) of each copy, in port order."""
+
+    copies: tuple[tuple[int, bytes | None], ...]
+    mirrored: tuple[tuple[int, bytes | None], ...] = ()
+    reason: str = "NO_DESTINATION"
+    """Why it is dropped if there are no copies."""
+
+
+def as_named(frame: Frame) -> Decision:
+    """Send a frame to the destinations that it names."""
+    copies = tuple((port, None) for port in frame.destinations)
+    return Decision(copies, tuple((port, None) for port in frame.mirrored_to))
 
 
 def as_destinations(destination: int | tuple[int, ...]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import count, cycle
 
 import simpy
@@ -19,15 +19,24 @@ from .switching import Switch
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
 from .translation import Iommu
 
+NewMeter = Callable[[simpy.Environment, Stop, tuple[Direction, Direction]], Meter]
+
 
 class Model:
     """The adapter, its host and its guests."""
 
-    def __init__(self, parameters: NicParameters, stop: Stop, mirrored_to: MirroredTo = nobody) -> None:
-        """Build everything; nothing has begun."""
-        self.env = env = simpy.Environment()
+    def __init__(
+        self,
+        parameters: NicParameters,
+        stop: Stop,
+        mirrored_to: MirroredTo = nobody,
+        env: simpy.Environment | None = None,
+        new_meter: NewMeter = Meter,
+    ) -> None:
+        """Build everything, in `env` if it shares one; nothing has begun."""
+        self.env = env = simpy.Environment() if env is None else env
         up, down = _link(env, parameters)
-        self.meter = Meter(env, stop, (up, down))
+        self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
         if parameters.iotlb_entries:
             up.iommu = self.iommu

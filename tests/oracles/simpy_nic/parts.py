@@ -43,10 +43,10 @@ class Journey(NamedTuple):
     taken_fs: int
 
 
-def parts_between(began_fs: int, ends_fs: Mapping[str, int]) -> tuple[int, ...]:
+def parts_between(began_fs: int, ends_fs: Mapping[str, int], names: tuple[str, ...] = PARTS) -> tuple[int, ...]:
     """Return how long each part took, of those that have an end; the others took no time."""
     parts, at_fs = [], began_fs
-    for part in PARTS:
+    for part in names:
         end_fs = ends_fs.get(part, at_fs)
         if part == "writeback_batch":
             end_fs = max(end_fs, at_fs)  # it may enter P while the payload is still on its way

@@ -73,7 +73,7 @@ class Receiver:
 
     def fits(self, copy: Copy) -> bool:
         """Tell whether the Rx buffer has room for a copy."""
-        return self.buffered_bytes + copy.frame.data_bytes <= self._parameters.rx_buffer_bytes
+        return self.buffered_bytes + copy.data_bytes <= self._parameters.rx_buffer_bytes
 
     def hold(self, n_bytes: int) -> bool:
         """Take room for a frame that is not yet switched, if there is enough."""
@@ -88,7 +88,7 @@ class Receiver:
     def accept(self, copy: Copy) -> None:
         """Take a copy into the Rx buffer."""
         copy.ends_fs["rx_room"] = self._env.now
-        self.buffered_bytes += copy.frame.data_bytes
+        self.buffered_bytes += copy.data_bytes
         self._waiting.append(copy)
         self._advance()
 
@@ -132,7 +132,7 @@ class Receiver:
     def descriptors_needed(self, copy: Copy) -> int:
         """Return the Rx descriptors that a copy takes."""
         room = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
-        return -(-copy.frame.data_bytes // room)
+        return -(-copy.data_bytes // room)
 
     def _advance(self) -> None:
         """Serve the head of the Rx buffer for as long as something can be done with it."""
@@ -156,7 +156,7 @@ class Receiver:
             if self._parameters.drop_enable:
                 self._waiting.popleft()
                 self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
-                self.buffered_bytes -= copy.frame.data_bytes
+                self.buffered_bytes -= copy.data_bytes
                 self._has_dropped = True
             return self._parameters.drop_enable
         on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
@@ -172,7 +172,7 @@ class Receiver:
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
         copy.ends_fs["rx_descriptor"] = self._env.now
         self._is_writing = True
-        pieces = self._payload_pieces(copy.frame.data_bytes, ring.next_taken)
+        pieces = self._payload_pieces(copy.data_bytes, ring.next_taken)
         ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
         transaction = Transaction(
             self._parameters.request_header_bytes,
@@ -213,7 +213,7 @@ class Receiver:
         self._advance()
 
     def _free_room(self, copy: Copy) -> None:
-        self.buffered_bytes -= copy.frame.data_bytes
+        self.buffered_bytes -= copy.data_bytes
         self.room_freed()
 
     def _writeback_landed(self, ring: RxRing, copies: list[Copy]) -> None:

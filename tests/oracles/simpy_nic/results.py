@@ -162,13 +162,13 @@ class Meter:
         self._drops[reason] += 1
         self._lose(frame)
 
-    def copies_made(self, frame: Frame, copies: int) -> None:
-        """Count a frame's copies; none at all is a drop."""
-        self._copies_made += copies
-        self._open_copies += copies
-        frame.copies_open = copies
+    def copies_made(self, frame: Frame, copies: list[Copy], reason: str) -> None:
+        """Count a frame's copies; none at all is a drop, for this reason."""
+        self._copies_made += len(copies)
+        self._open_copies += len(copies)
+        frame.copies_open = len(copies)
         if not copies:
-            self.frame_dropped(frame, "NO_DESTINATION")
+            self.frame_dropped(frame, reason)
 
     def mirrored_made(self, copies: int) -> None:
         """Count a frame's mirrored copies, which are no part of its fate."""
@@ -211,10 +211,10 @@ class Meter:
         frame, now_fs = copy.frame, self._env.now
         if copy.destination == WIRE:
             self._wire_frames += 1
-            self._wire_bytes += frame.frame_bytes
+            self._wire_bytes += copy.frame_bytes
         else:
             self._frames += 1
-            self._bytes += frame.frame_bytes
+            self._bytes += copy.frame_bytes
         latency_fs = now_fs - frame.began_fs
         self._latency.add(latency_fs)
         from_doorbell_fs = None if frame.doorbell_fs is None else now_fs - frame.doorbell_fs

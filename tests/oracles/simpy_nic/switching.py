@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 import simpy
 
 from .bus import Bus
-from .frames import WIRE, Copy, Frame
+from .frames import WIRE, Copy, Decision, Frame, as_named
 from .parameters import NicParameters
 from .receiving import Receiver
 from .results import Meter
 from .sending import Sender
-from .timing import FifoServer, Phase, place
+from .timing import AtSwitch, FifoServer, Phase, place
 
 MIN_DATA_BYTES = 60
 WIRE_OVERHEAD_BYTES = 24
 """FCS 4, preamble and start of frame 8, gap 12 (IEEE 802.3)."""
 
 
+def wire_fs(data_bytes: int, rate_bps: int) -> int:
+    """Return a frame's time on the wire, with preamble and gap."""
+    return (max(data_bytes, MIN_DATA_BYTES) + WIRE_OVERHEAD_BYTES) * 8 * 10**15 // rate_bps
+
+
 class Switch:
-    """Forwards frames to the destinations that they name."""
+    """Forwards frames to the destinations that they name, or that `decide` finds."""
 
     def __init__(self, env: simpy.Environment, parameters: NicParameters, meter: Meter, receiver: Receiver) -> None:
         """Start the pipeline, the MAC and the line; `sender` is to be set before the run."""
@@ -32,16 +39,24 @@ class Switch:
         receiver.room_freed = self._move_local_copies
         self._local: deque[Copy] = deque()
         self._received_frames = 0
+        self.decide: Callable[[Frame], Decision] = as_named
+        self.sending_begins: Callable[[Copy], None] = lambda _copy: None
+        """Told as the MAC begins with a copy: the other end of the wire."""
 
-        def at_switch(_: object) -> int:
-            return place(Phase.SWITCH)
+        def server(
+            service_fs: Callable[[Any], int],
+            order: AtSwitch,
+            done: Callable[[Any, int], None],
+            began: Callable[[Any], None] = lambda _: None,
+        ) -> FifoServer:
+            return FifoServer(env, service_fs, lambda _: place(Phase.SWITCH, order), done, began)
 
-        self._mac = FifoServer(env, lambda copy: self._wire_fs(copy.frame), at_switch, self._sent)
-        self._line = FifoServer(env, self._wire_fs, at_switch, self._received)
+        self._mac = server(self._wire_fs, AtSwitch.WIRE_HAS_SENT, self._sent, self._begins)
+        self._line = server(self._wire_fs, AtSwitch.LINE_BRINGS, self._received)
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
-            self._pipeline = FifoServer(env, lambda _: frame_fs, at_switch, self._leave_pipeline)
+            self._pipeline = server(lambda _: frame_fs, AtSwitch.PIPELINE, self._leave_pipeline)
         self._bus: Bus | None = None
         if parameters.bus_cycle_fs is not None:
             n_ports, bus_bits = len(parameters.ports) + 1, parameters.bus_bits
@@ -73,15 +88,15 @@ class Switch:
         """Let a frame arrive on the line."""
         self._line.put(frame)
 
-    def _wire_fs(self, frame: Frame) -> int:
-        n_bytes = max(frame.data_bytes, MIN_DATA_BYTES) + WIRE_OVERHEAD_BYTES
-        return n_bytes * 8 * 10**15 // self._parameters.port_rate_bps
+    def _wire_fs(self, sent: Frame | Copy) -> int:
+        return wire_fs(sent.data_bytes, self._parameters.port_rate_bps)
 
     def _forward(self, frame: Frame) -> None:
-        frame.ends_fs["switch"] = self._env.now
-        self._meter.copies_made(frame, len(frame.destinations))
-        copies = [Copy(frame, destination) for destination in frame.destinations]
-        mirrored = [Copy(frame, port, is_mirrored=True) for port in frame.mirrored_to]
+        frame.ends_fs[frame.decision_part] = self._env.now
+        decision = self.decide(frame)
+        copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
+        mirrored = [Copy(frame, port, is_mirrored=True, raw=raw) for port, raw in decision.mirrored]
+        self._meter.copies_made(frame, copies, decision.reason)
         self._meter.mirrored_made(len(mirrored))
         copies += mirrored
         if frame.source == WIRE:
@@ -111,6 +126,9 @@ class Switch:
         copy.frame.copies_in_tx_buffer -= 1
         if not copy.frame.copies_in_tx_buffer:
             self.sender.leave_buffer(copy.frame)
+
+    def _begins(self, copy: Copy) -> None:
+        self.sending_begins(copy)
 
     def _sent(self, copy: Copy, waited_fs: int) -> None:
         self._meter.mac_waited(waited_fs)

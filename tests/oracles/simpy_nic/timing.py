@@ -10,7 +10,7 @@ import simpy
 
 
 class Phase(IntEnum):
-    """Order of what happens at one instant: the sections of docs/datapath.md, then the idle links' choice."""
+    """Order of what happens at one instant: docs/datapath.md's sections, the idle links' choice, docs/bridge.md."""
 
     DRIVER = 1
     LINK = 2
@@ -19,7 +19,19 @@ class Phase(IntEnum):
     SWITCH = 5
     RECEIVING = 6
     CHOICE = 7
-    MEASURE = 8
+    BRIDGE_SENDS = 8
+    BRIDGE_FORWARDS = 9
+    MEASURE = 10
+
+
+class AtSwitch(IntEnum):
+    """Order at the switch within an instant."""
+
+    PIPELINE = 0
+    GRANT = 1
+    PASSED_BUS = 2
+    LINE_BRINGS = 3
+    WIRE_HAS_SENT = 4
 
 
 def place(phase: Phase, port: int = 0) -> int:
@@ -57,12 +69,14 @@ class FifoServer:
         service_fs: Callable[[Any], int],
         place_of: Callable[[Any], int],
         done: Callable[[Any, int], None],
+        began: Callable[[Any], None] = lambda _job: None,
     ) -> None:
-        """Start the server's process."""
+        """Start the server's process; `began(job)` is called as a job's service begins."""
         self._env = env
         self._service_fs = service_fs
         self._place_of = place_of
         self._done = done
+        self._began = began
         self._jobs = simpy.Store(env)
         env.process(self._serve())
 
@@ -74,5 +88,6 @@ class FifoServer:
         while True:
             joined_fs, job = yield self._jobs.get()
             waited_fs = self._env.now - joined_fs
+            self._began(job)
             yield Delay(self._env, self._service_fs(job), self._place_of(job))
             self._done(job, waited_fs)

@@ -1,0 +1,24 @@
+"""An independent SimPy model of several servers on one bridge, written from docs/bridge.md alone.
+
+Each server is `oracles.simpy_nic`; its adapter decides by `oracles.forwarding_oracle`, on the bytes of each frame.
+"""
+
+from .model import simulate_system
+from .parameters import OUTSIDE, BridgeParameters, BridgePort, Server, SystemArrival, SystemLoad
+from .results import SYSTEM_PARTS, BridgeOutcome, Delivery, Journey, PortCounts, SystemOutcome
+
+__all__ = [
+    "OUTSIDE",
+    "SYSTEM_PARTS",
+    "BridgeOutcome",
+    "BridgeParameters",
+    "BridgePort",
+    "Delivery",
+    "Journey",
+    "PortCounts",
+    "Server",
+    "SystemArrival",
+    "SystemLoad",
+    "SystemOutcome",
+    "simulate_system",
+]

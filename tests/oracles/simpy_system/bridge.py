@@ -1,0 +1,180 @@
+"""The bridge in time: what comes in, waits, goes out (docs/bridge.md, "What the bridge does with a frame")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import simpy
+
+from ..simpy_nic.frames import Copy
+from ..simpy_nic.switching import MIN_DATA_BYTES, wire_fs
+from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
+from .ledger import Ledger
+from .parameters import BridgeParameters
+from .relay import FCS_BYTES, Relay
+from .results import BridgeOutcome, PortCounts
+
+CUT_THROUGH_BYTES = 72
+"""Preamble and start of frame, and the first 64 B."""
+
+
+def wire_bytes(raw: bytes) -> int:
+    """Return a frame's length on the wire: padded, with FCS."""
+    return max(len(raw), MIN_DATA_BYTES) + FCS_BYTES
+
+
+@dataclass(slots=True, eq=False)
+class Passing:
+    """A copy in the bridge: what it is a copy of, and its bytes."""
+
+    origin: Copy
+    raw: bytes
+
+
+class Port:
+    """One port's line out: a queue, sent in order."""
+
+    def __init__(self, env: simpy.Environment, bridge: Bridge, number: int) -> None:
+        """Start the line."""
+        self._env = env
+        self._bridge = bridge
+        self.number = number
+        self.name = bridge.relay.ports[number].name
+        self.rate_bps = bridge.relay.ports[number].rate_bps
+        self.held_bytes = self.highest_bytes = 0
+        self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
+        self._busy_fs = self._busy_until_fs = 0
+        self._area = self._held_since_fs = 0
+        self.arrives: Callable[[Passing], None]
+        """Called as a copy has come to the other end of the wire; to be set before the run."""
+        sent_at = place(Phase.BRIDGE_SENDS, number)
+        self._line = FifoServer(env, self.duration_fs, lambda _: sent_at, self._sent, self._begins)
+
+    def duration_fs(self, copy: Passing) -> int:
+        """Return a copy's time on this port's wire."""
+        return wire_fs(len(copy.raw), self.rate_bps)
+
+    def put(self, copy: Passing) -> None:
+        """Let a copy that has room join the queue."""
+        self._hold(len(copy.raw))
+        self.highest_bytes = max(self.highest_bytes, self.held_bytes)
+        self._line.put(copy)
+
+    def _hold(self, more_bytes: int) -> None:
+        self._area = self.area()
+        self._held_since_fs = self._env.now
+        self.held_bytes += more_bytes
+
+    def area(self) -> int:
+        """Return the integral of the queue over time until now, in byte femtoseconds."""
+        return self._area + self.held_bytes * (self._env.now - self._held_since_fs)
+
+    def _begins(self, copy: Passing) -> None:
+        duration_fs = self.duration_fs(copy)
+        self._busy_fs += duration_fs
+        self._busy_until_fs = self._env.now + duration_fs
+        arrives_after_fs = duration_fs + self._bridge.parameters.propagation_fs
+        later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
+
+    def _sent(self, copy: Passing, _waited_fs: int) -> None:
+        self._hold(-len(copy.raw))
+        self.frames_out += 1
+        self.bytes_out += wire_bytes(copy.raw)
+
+    def came_in(self, raw: bytes) -> None:
+        """Count a frame that the bridge forwards, or drops, now."""
+        self.frames_in += 1
+        self.bytes_in += wire_bytes(raw)
+
+    def counts(self) -> PortCounts:
+        """Return what went through until now."""
+        busy_fs = self._busy_fs - max(0, self._busy_until_fs - self._env.now)
+        counts = self.frames_in, self.bytes_in, self.frames_out, self.bytes_out
+        return PortCounts(*counts, busy_fs, self.area())
+
+
+class Bridge:
+    """Forwards what its ports bring in."""
+
+    def __init__(self, env: simpy.Environment, parameters: BridgeParameters, relay: Relay, ledger: Ledger) -> None:
+        """Start all ports; each one's `arrives` is to be set before the run."""
+        self._env = env
+        self.parameters = parameters
+        self.relay = relay
+        self._ledger = ledger
+        self.ports = [Port(env, self, number) for number in range(len(relay.ports))]
+        self._fastest_bps = max(port.rate_bps for port in self.ports)
+        self._buffer_highest_bytes = 0
+        self.replicated = 0
+        self._at_start: Sequence[PortCounts] = ()
+        self._at_end: Sequence[PortCounts] = ()
+        ledger.window_opens, ledger.window_closes = self._open_window, self._close_window
+
+    def sending_begins(self, number: int, copy: Copy) -> None:
+        """Learn that the other end of a port's wire begins with a frame."""
+        raw = copy.frame.raw if copy.raw is None else copy.raw
+        assert raw is not None
+        rate_bps = self.ports[number].rate_bps
+        come_after_fs = wire_fs(len(raw), rate_bps)
+        # A slower port stores a frame first: no byte is then sent faster than it comes.
+        if self.parameters.forwarding == "cut_through" and rate_bps == self._fastest_bps:
+            come_after_fs = CUT_THROUGH_BYTES * 8 * 10**15 // rate_bps
+        due_after_fs = come_after_fs + self.parameters.propagation_fs + self.parameters.latency_fs
+        forward = partial(self._forward, number, Passing(copy, raw))
+        later(self._env, due_after_fs, place(Phase.BRIDGE_FORWARDS, number), forward)
+
+    def _forward(self, number: int, copy: Passing) -> None:
+        self.ports[number].came_in(copy.raw)
+        relayed = self.relay.relay(self._env.now, number, copy.raw, copy.origin.frame.sender)
+        if relayed.reason is not None:
+            self._ledger.frame_dropped(self._place(number), relayed.reason)
+            return
+        self._ledger.replicated += len(relayed.copies) - 1
+        self.replicated += len(relayed.copies) - 1
+        for to, raw in relayed.copies:
+            self._queue(to, Passing(copy.origin, raw))
+
+    def _queue(self, to: int, copy: Passing) -> None:
+        port = self.ports[to]
+        held_bytes = port.held_bytes if self.parameters.sharing == "port" else self._held_bytes()
+        if held_bytes + len(copy.raw) > self.parameters.buffer_bytes:
+            self._ledger.frame_dropped(self._place(to), "QUEUE_FULL")
+            return
+        port.put(copy)
+        self._buffer_highest_bytes = max(self._buffer_highest_bytes, self._held_bytes())
+
+    def _held_bytes(self) -> int:
+        return sum(port.held_bytes for port in self.ports)
+
+    def _place(self, number: int) -> str:
+        return f"bridge.{self.ports[number].name}"
+
+    def _open_window(self) -> None:
+        self._at_start = [port.counts() for port in self.ports]
+
+    def _close_window(self) -> None:
+        self._at_end = [port.counts() for port in self.ports]
+
+    def outcome(self) -> BridgeOutcome:
+        """Return what the bridge has done by the end of the run."""
+        table = self.relay.table
+        table.age(self._env.now)
+        pairs = zip(self.ports, self._at_start, self._at_end, strict=True)
+        return BridgeOutcome(
+            ports={port.name: port.counts() for port in self.ports},
+            window={
+                port.name: PortCounts(*(end - start for start, end in zip(starts, ends, strict=True)))
+                for port, starts, ends in pairs
+            },
+            queue_highest_bytes={port.name: port.highest_bytes for port in self.ports},
+            buffer_highest_bytes=self._buffer_highest_bytes,
+            learned=table.learned,
+            moved=table.moved,
+            aged=table.aged,
+            not_learned=table.not_learned,
+            flooded=self.relay.flooded,
+            replicated=self.replicated,
+            known=len(table),
+        )

@@ -1,0 +1,224 @@
+"""The whole system: servers, the bridge between them, the stations outside, and the loads that drive them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from functools import partial
+from itertools import count, cycle
+
+import simpy
+
+from ..simpy_nic import Outcome, Stop
+from ..simpy_nic.frames import WIRE, Copy, Frame
+from ..simpy_nic.model import Model
+from ..simpy_nic.switching import wire_fs
+from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
+from .adapter import AdapterSwitch, port_number, station_name
+from .bridge import Bridge, Passing
+from .ledger import Ledger, ServerMeter
+from .parameters import OUTSIDE, BridgeParameters, Server, SystemArrival, SystemLoad
+from .relay import FCS_BYTES, Relay
+from .results import SystemOutcome
+
+
+class Attached:
+    """A server on its port of the bridge."""
+
+    def __init__(self, system: System, number: int, server: Server) -> None:
+        """Put the server together and join its wire to the bridge."""
+        env = system.env
+        self._system = system
+        self.server = server
+        self.model = Model(
+            server.nic,
+            system.stop,
+            env=env,
+            new_meter=partial(
+                ServerMeter,
+                ledger=system.ledger,
+                where=server.port_name,
+                station_of=lambda port: server.station(station_name(port)),
+            ),
+        )
+        switch = self.model.switch
+        switch.decide = AdapterSwitch(env, server, system.bridge.relay.ports[number]).decide
+        switch.sending_begins = partial(system.bridge.sending_begins, number)
+        system.bridge.ports[number].arrives = self._arrives
+
+    def new_frame(self, station: str, raw: bytes) -> Frame:
+        """Let a station begin with a frame."""
+        port, index = port_number(station), next(self._system.indices)
+        frame = Frame(index, port, (), (), len(raw) + FCS_BYTES, raw=raw, sender=self.server.station(station))
+        self.model.meter.frame_offered(frame)
+        self._system.ledger.offered += 1
+        return frame
+
+    def new_frames(self, station: str, frames: Iterator[bytes]) -> Iterator[Frame]:
+        """Let a station begin with one frame after the other."""
+        for raw in frames:
+            yield self.new_frame(station, raw)
+
+    def _arrives(self, copy: Passing) -> None:
+        frame = arrived(copy, self._system.env.now)
+        self.model.meter.frame_offered(frame)
+        frame.offered_fs = copy.origin.frame.offered_fs
+        self.model.switch.frame_in(frame)
+
+
+class Outside:
+    """The stations outside: they send at the port's rate, one frame after the other, and take what comes."""
+
+    def __init__(self, system: System) -> None:
+        """Join the last port of the bridge."""
+        self._system = system
+        port = system.bridge.ports[-1]
+        port.arrives = self._arrives
+        self._number = 0
+        self._endless: Iterator[bytes] | None = None
+        self._line = FifoServer(
+            system.env,
+            lambda copy: wire_fs(copy.data_bytes, port.rate_bps),
+            lambda _: place(Phase.SWITCH, AtSwitch.WIRE_HAS_SENT),
+            self._sent,
+            partial(system.bridge.sending_begins, port.number),
+        )
+
+    def offer(self, raw: bytes) -> None:
+        """Send one frame, behind those that wait."""
+        frame = Frame(next(self._system.indices), WIRE, (), (), len(raw) + FCS_BYTES, raw=raw, sender=OUTSIDE)
+        frame.offered_fs = self._system.env.now
+        frame.number, self._number = self._number, self._number + 1
+        self._system.ledger.offered += 1
+        self._line.put(Copy(frame, WIRE, raw=raw))
+
+    def saturate(self, frames: Iterator[bytes]) -> None:
+        """Send one frame after the other from now on."""
+        self._endless = frames
+        self.offer(next(frames))
+
+    def _sent(self, copy: Copy, _waited_fs: int) -> None:
+        copy.frame.offered_fs = copy.frame.began_fs = self._system.env.now
+        if self._endless is not None:
+            self.offer(next(self._endless))
+
+    def _arrives(self, copy: Passing) -> None:
+        self._system.ledger.came_outside(arrived(copy, self._system.env.now), OUTSIDE)
+
+
+def arrived(copy: Passing, now_fs: int) -> Frame:
+    """Return what has come over the bridge as a frame from the wire, which remembers its way."""
+    origin = copy.origin.frame
+    return Frame(
+        index=origin.index,
+        source=WIRE,
+        destinations=(),
+        mirrored_to=(),
+        frame_bytes=len(copy.raw) + FCS_BYTES,
+        offered_fs=origin.offered_fs,
+        number=origin.number,
+        began_fs=origin.began_fs,
+        doorbell_fs=origin.doorbell_fs,
+        raw=copy.raw,
+        sender=origin.sender,
+        decision_part="rx_switch",
+        ends_fs=origin.ends_fs | copy.origin.ends_fs | {"bridge": now_fs},
+    )
+
+
+class System:
+    """Everything in one environment."""
+
+    def __init__(self, servers: Sequence[Server], bridge: BridgeParameters, stop: Stop) -> None:
+        """Build everything; nothing has begun."""
+        self.env = simpy.Environment()
+        self.stop = stop
+        self.indices = count()
+        self.ledger = Ledger(self.env, stop)
+        self.bridge = Bridge(self.env, bridge, Relay(bridge, servers), self.ledger)
+        for server, port in zip(servers, self.bridge.ports, strict=False):
+            assert server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
+        self.attached = [Attached(self, number, server) for number, server in enumerate(servers)]
+        self.outside = Outside(self)
+        self._of_station = {
+            each.server.station(station_name(port)): (each, station_name(port))
+            for each in self.attached
+            for port in each.server.nic.ports
+        }
+
+    def start(self, load: SystemLoad) -> None:
+        """Start what runs by itself, and the sources: by server, then by port, those outside last."""
+        for each in self.attached:
+            each.model.receiver.start()
+        for sender in sorted(load.saturating, key=self._order):
+            frames = cycle(load.saturating[sender])
+            if sender == OUTSIDE:
+                self.outside.saturate(frames)
+            else:
+                attached, station = self._of_station[sender]
+                attached.model.drivers[port_number(station)].saturate(attached.new_frames(station, frames))
+        self.env.process(self._replay(load))
+
+    def _order(self, sender: str) -> tuple[int, int]:
+        if sender == OUTSIDE:
+            return len(self.attached), 0
+        attached, station = self._of_station[sender]
+        return self.attached.index(attached), port_number(station)
+
+    def _replay(self, load: SystemLoad) -> Generator[simpy.Event, None, None]:
+        def moment(arrival: SystemArrival) -> tuple[int, tuple[int, int]]:
+            return arrival.at_fs, self._order(arrival.sender)
+
+        for at_fs, sender, raw in sorted(load.arrivals, key=moment):
+            if at_fs > self.env.now:
+                yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
+            if sender == OUTSIDE:
+                self.outside.offer(raw)
+            else:
+                attached, station = self._of_station[sender]
+                driver = attached.model.drivers[port_number(station)]
+                driver.offer(attached.new_frame(station, raw), load.on_full)
+
+    def outcome(self) -> SystemOutcome:
+        """Return what was measured."""
+        ledger = self.ledger
+        return SystemOutcome(
+            start_fs=ledger.start_fs,
+            end_fs=ledger.end_fs,
+            offered_frames=ledger.offered,
+            replicated_frames=ledger.replicated,
+            delivered_frames=ledger.delivered,
+            dropped_frames=ledger.dropped,
+            in_flight_frames=ledger.in_flight,
+            drops=dict(ledger.drops),
+            deliveries=ledger.deliveries,
+            delivered_raw=ledger.delivered_raw,
+            journeys=ledger.journeys,
+            servers={each.server.port_name: self._server_outcome(each) for each in self.attached},
+            bridge=self.bridge.outcome(),
+        )
+
+    def _server_outcome(self, attached: Attached) -> Outcome:
+        return attached.model.meter.outcome(attached.model.left_over)
+
+
+def simulate_system(
+    servers: Sequence[Server], bridge: BridgeParameters, load: SystemLoad, stop: Stop | None = None
+) -> SystemOutcome:
+    """Run servers on one bridge and return what was measured.
+
+    The window is from `stop.start_fs` to `stop.end_fs`, or to the end of all there is to do.
+    Raises ValueError for a load that has no end without a stop.
+    """
+    stop = stop or Stop()
+    if load.saturating and stop.end_fs is None:
+        raise ValueError("a saturating load needs a stop")
+    system = System(servers, bridge, stop)
+    system.start(load)
+    if stop.end_fs is not None:
+        system.env.run(until=system.ledger.finished)
+    else:
+        system.env.run()
+        system.ledger.close()
+        for each in system.attached:
+            each.model.meter.close()
+    return system.outcome()

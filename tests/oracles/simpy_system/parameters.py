@@ -1,0 +1,80 @@
+"""What a run of several servers on one bridge is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..simpy_nic import NicParameters
+
+OUTSIDE = "outside"
+ADAPTER = "adapter"
+"""The bridge's port to a server without a name."""
+
+
+@dataclass(frozen=True)
+class BridgePort:
+    """One port of the bridge; both ends of its wire run at its rate."""
+
+    rate_bps: int = 10**10
+    hairpin: bool | None = None
+    """Of all its logical ports; None: of those of which the adapter relies on it."""
+    native_vlan: int | None = 1
+    vlans: frozenset[int] | None = None
+    """None: all."""
+
+
+@dataclass(frozen=True)
+class BridgeParameters:
+    """The bridge; `ports` that are left out are as `BridgePort()`."""
+
+    kind: str = "learning"
+    ports: Mapping[str, BridgePort] = field(default_factory=dict)
+    """By the server's name, `adapter` without one, and `outside`."""
+    latency_fs: int = 0
+    forwarding: str = "store_and_forward"
+    buffer_bytes: int = 1 << 20
+    sharing: str = "port"
+    propagation_fs: int = 0
+    """Of each wire, that of the port `outside` among them."""
+    table: int = 8192
+    ageing_fs: int | None = None
+    announce: bool = False
+    policy: Sequence[Any] = ()
+    """Entries shaped like those of `switch.acl`, with stations' names in the system, or `outside`."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A host with its adapter; `switch` is shaped like the configuration's block."""
+
+    name: str
+    nic: NicParameters
+    switch: Any
+
+    @property
+    def port_name(self) -> str:
+        """Return the name of its port at the bridge."""
+        return self.name or ADAPTER
+
+    def station(self, name: str) -> str:
+        """Return the name that one of its stations has in the whole system."""
+        return f"{self.name}.{name}" if self.name else name
+
+
+class SystemArrival(NamedTuple):
+    """One recorded frame: who sends it, and its bytes without FCS."""
+
+    at_fs: int
+    sender: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class SystemLoad:
+    """Who sends what, bytes without FCS: `saturating` in turn for ever, `arrivals` sorted by time."""
+
+    saturating: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    arrivals: Sequence[SystemArrival] = ()
+    on_full: str = "wait"

@@ -1,0 +1,183 @@
+"""The bridge's ports as it sees them: logical ports, and the tags that tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from ..forwarding_oracle import ForwardingOracle
+from .parameters import OUTSIDE, BridgePort, Server
+from .tags import OUTER_TYPE, S_TAG, DroppedError, Header, e_tag_down, tci_tag, vn_tag_down
+
+DEFAULT_S_VID = 1
+FIRST_LIST = {"vn_tag": 8192, "e_tag": 0x1000}
+LIST_GROUP = 1
+BROADCAST = (1 << 48) - 1
+
+
+@dataclass(frozen=True)
+class LogicalPort:
+    """What a station or a channel is at the bridge: `key` is None, the S-VID, the VIF or the E-CID."""
+
+    number: int
+    key: int | None = None
+    has_hairpin: bool = field(default=False, compare=False)
+    native_vlan: int | None = field(default=None, compare=False)
+    vlans: frozenset[int] | None = field(default=None, compare=False)
+    """None: all."""
+    untagged: frozenset[int] = field(default=frozenset(), compare=False)
+    station: Any = field(default=None, compare=False)
+    """The one station whose virtual interface it is."""
+
+    def carries(self, vlan: int) -> bool:
+        """Tell whether frames of a VLAN may pass."""
+        return 1 <= vlan <= 4094 if self.vlans is None else vlan in self.vlans
+
+    def accepts(self, group: int) -> bool:
+        """Tell whether its station takes the frames of a group."""
+        kind = "broadcast" if group == BROADCAST else "multicast"
+        return kind in self.station.accept or group in self.station.groups or self.station.promiscuous
+
+
+@dataclass(frozen=True)
+class GroupList:
+    """A list of interfaces that the bridge has set up in an adapter: a VIF list, or an E-CID with GRP."""
+
+    number: int
+    members: tuple[LogicalPort, ...]
+
+    @property
+    def untagged(self) -> frozenset[int]:
+        """Return the VLANs whose frames have no C-TAG: those of the first member."""
+        return self.members[0].untagged
+
+
+class AttachedPort:
+    """One port with its logical ports, in their order."""
+
+    def __init__(self, number: int, parameters: BridgePort, server: Server | None) -> None:
+        """Work out the logical ports; without a server it is the port outside."""
+        self.number = number
+        self.name = server.port_name if server else OUTSIDE
+        self.rate_bps = parameters.rate_bps
+        self.mode = server.switch.mode if server else None
+        self.outer_type = OUTER_TYPE.get(self.mode)
+        self.logical = {each.key: each for each in _logical_ports(number, parameters, server)}
+        self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
+        self._configured = _configured_lists(server)
+
+    @property
+    def has_interfaces(self) -> bool:
+        """Tell whether each station behind it has a virtual interface."""
+        return self.mode in FIRST_LIST
+
+    def came_on(self, header: Header) -> LogicalPort:
+        """Return the logical port that a frame's outer tag names."""
+        return self.logical[self._key_of(header.outer)]
+
+    def _key_of(self, outer: int | None) -> int | None:
+        if self.mode == "multichannel":
+            return self._known(((outer or 0) & 0xFFF) or DEFAULT_S_VID, "STAG_UNKNOWN")
+        if self.mode == "vn_tag":
+            if outer is None:
+                raise DroppedError("VNTAG_MISSING")
+            if outer >> 12 & 3:
+                raise DroppedError("VNTAG_VERSION")
+            if outer >> 31:
+                raise DroppedError("VNTAG_DIRECTION")
+            return self._known(outer & 0xFFF, "VNTAG_UNKNOWN_VIF")
+        if self.mode == "e_tag":
+            if outer is None:
+                raise DroppedError("ETAG_MISSING")
+            return self._known((outer & 0xFF) << 12 | outer >> 16 & 0xFFF, "ETAG_UNKNOWN_ECID")
+        return None
+
+    def _known(self, key: int, reason: str) -> int:
+        if key not in self.logical:
+            raise DroppedError(reason)
+        return key
+
+    def list_for(self, vlan: int, group: int, sender: LogicalPort) -> GroupList | None:
+        """Return the list of the interfaces that take a group's frames; None where nobody but the sender does."""
+        members = tuple(each for each in self.logical.values() if each.carries(vlan) and each.accepts(group))
+        if not set(members) - {sender}:
+            return None
+        if members not in self.lists:
+            taken = self._configured | {each.number for each in self.lists.values()}
+            number = FIRST_LIST[self.mode]
+            while number in taken:
+                number += 1
+            self.lists[members] = GroupList(number, members)
+        return self.lists[members]
+
+    def outer_tag(self, to: LogicalPort | GroupList, sender: LogicalPort, priority: int, dei: int) -> bytes:
+        """Return the outer tag of a copy that goes out here."""
+        own = sender.key if sender.number == self.number else None
+        is_list = isinstance(to, GroupList)
+        key = to.number if isinstance(to, GroupList) else to.key
+        if self.mode == "vn_tag":
+            return vn_tag_down(key, is_list, own)
+        if self.mode == "e_tag":
+            return e_tag_down(key, LIST_GROUP if is_list else 0, own or 0, priority, dei)
+        if self.mode == "multichannel" and key != DEFAULT_S_VID:
+            return tci_tag(S_TAG, key, priority, dei)
+        return b""
+
+
+class ListedSwitch:
+    """An adapter's configuration with the lists that the bridge has set up in it by now."""
+
+    def __init__(self, switch: Any, port: AttachedPort) -> None:
+        """Look at a configuration; `port` is the bridge's."""
+        self._switch = switch
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the configuration says."""
+        return getattr(self._switch, name)
+
+    @property
+    def vif_lists(self) -> Mapping[int, Any]:
+        """Return all VIF lists."""
+        return {**self._switch.vif_lists, **{number: names for number, names in self._set_up()}}
+
+    @property
+    def ecid_lists(self) -> list[Any]:
+        """Return all lists by E-CID."""
+        own = [SimpleNamespace(group=LIST_GROUP, ecid=number, ports=names) for number, names in self._set_up()]
+        return [*self._switch.ecid_lists, *own]
+
+    def _set_up(self) -> Iterator[tuple[int, list[str]]]:
+        for each in self._port.lists.values():
+            yield each.number, [member.station.name for member in each.members]
+
+
+def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -> Iterator[LogicalPort]:
+    """Yield the logical ports in the order in which copies go: stations as configured, channels by S-VID."""
+    own = parameters.native_vlan, parameters.vlans, frozenset({parameters.native_vlan} - {None})
+    if server is None:
+        yield LogicalPort(number, None, False, *own)
+        return
+    switch = server.switch
+    if switch.mode in FIRST_LIST:
+        for each in switch.ports:
+            if each.enabled:
+                key = each.vif if switch.mode == "vn_tag" else each.ecid
+                yield LogicalPort(
+                    number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each
+                )
+        return
+    relies = {None: switch.mode == "vepa"}
+    if switch.mode == "multichannel":
+        relies = {s_vid: kind == "vepa" for s_vid, (kind, _) in sorted(ForwardingOracle(switch).channels().items())}
+    for key, is_vepa in relies.items():
+        yield LogicalPort(number, key, is_vepa if parameters.hairpin is None else parameters.hairpin, *own)
+
+
+def _configured_lists(server: Server | None) -> set[int]:
+    """Return the numbers of the lists that an adapter's configuration has, whatever their GRP."""
+    if server is None:
+        return set()
+    return {*server.switch.vif_lists, *(each.ecid for each in server.switch.ecid_lists)}
