@@ -298,9 +298,10 @@ class Result:
         """Read a result back from its JSON document.
 
         `name` stands for the file in messages. Raises InputError, a line for each problem: bad JSON, another
-        `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored.
+        `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored. A
+        document with `adapters` is a `SystemResult`.
         """
-        result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
+        result: Result = parse_result(_kind_of, text, name, SCHEMA_VERSION)
         return result
 
     def scalars(self) -> dict[str, str | int | float | None]:
@@ -318,6 +319,12 @@ class Result:
         del plain["config"]
         walk("", plain)
         return flat
+
+
+def _kind_of(document: Mapping[str, Any]) -> type[Result]:
+    from hwmodel.results.system import SystemResult  # which is made of the records here
+
+    return SystemResult if document.get("adapters") else Result
 
 
 def load_result(path: str | Path) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from hwmodel.errors import InputError
@@ -13,8 +14,13 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
 
 
-def parse_result(kind: type, text: str, name: str, schema_version: int) -> Any:
-    """Build a `kind` (the Result dataclass) from JSON text; InputError lines `name:line:column: key: problem`."""
+def parse_result(
+    kind_of: Callable[[Mapping[str, Any]], type], text: str, name: str, schema_version: int
+) -> Any:
+    """Build a result from JSON text; InputError lines `name:line:column: key: problem`.
+
+    `kind_of` tells which dataclass a document is the form of.
+    """
     try:
         plain = json.loads(text, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
@@ -29,7 +35,7 @@ def parse_result(kind: type, text: str, name: str, schema_version: int) -> Any:
         problem = Problem(("schema_version",), f"{found!r} is not known (this hwmodel reads {schema_version})")
         raise InputError(_line(name, text, problem))
     problems: list[Problem] = []
-    result = from_plain(kind, plain, (), problems)
+    result = from_plain(kind_of(plain), plain, (), problems)
     if problems:
         lines = [_line(name, text, problem) for problem in problems[:_MOST_LINES]]
         if len(problems) > _MOST_LINES:
