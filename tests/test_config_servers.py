@@ -128,7 +128,7 @@ def test_servers_from_the_command_line(overrides, lanes):
     assert {name: one.pcie.lanes for name, one in named(load("{}", overrides)).items()} == lanes
 
 
-@pytest.mark.parametrize("form", ["pcie.lanes: 4", "pcie: {lanes: 4}", "pcie: {lanes: 4}, pcie.tags: 16"])
+@pytest.mark.parametrize("form", ["pcie.lanes: 4", "pcie: {lanes: 4}", "pcie: {tags: 16}, pcie.lanes: 4"])
 def test_the_command_line_wins_over_a_set_in_any_form(form):
     text = f"servers: [{{name: a, set: {{{form}}}}}]"
     assert named(load(text, ["servers.a.set.pcie.lanes=16"]))["a"].pcie.lanes == 16
@@ -257,6 +257,10 @@ REFUSED = [
      ["c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)"]),
     ("pcie: {lanes: 3}\nservers: [{name: a}, {name: b}]",
      ["c.yaml:1:15: pcie.lanes: 3 is not one of 1, 2, 4, 8, 12, 16, 32"]),
+    ("pcie: {lanes: 3}\nservers: [{name: a}, {name: b, set: {pcie.lanes: 8}}]",
+     ["c.yaml:1:15: pcie.lanes: 3 is not one of 1, 2, 4, 8, 12, 16, 32"]),
+    ("servers: [{name: a, set: {pcie: {lanes: *four}}}]",
+     ["c.yaml:1:41: servers.0.set.pcie.lanes: aliases such as *four are not allowed; write the value out"]),
     ("switch: {ports: [{name: vf1, macs: ['02:00:00:00:00:aa']}]}\nservers: [{name: a}, {name: b}]",
      ["c.yaml:1:36: switch.ports.vf1.macs: a.vf1 and b.vf1 both have 02:00:00:00:00:aa in VLAN 1 (--set "
       "servers.b.set.switch.ports.vf1.macs=[...])"]),

@@ -85,6 +85,11 @@ class Bridge(Block):
     ageing_fs: Annotated[int, Duration("1us", "4000s")] = key(
         "300s", "Time after which an address that sent nothing is forgotten.", alias="ageing"
     )
+    announce: Annotated[bool, Truth()] = key(
+        False,
+        "Whether the stations have made their addresses known before the run, as with a gratuitous ARP: else a bridge "
+        "that learns floods all frames to one that has not sent yet.",
+    )
     policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
         [], "Access-control list for frames that come; the first entry that matches decides, else permit."
     )

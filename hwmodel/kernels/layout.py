@@ -75,16 +75,20 @@ from .ledger_layout import (  # noqa: F401
 )
 from .link_layout import (  # noqa: F401
     ARRIVALS,
+    COMPLETION_CREDIT,
+    CREDIT_KINDS,
     CREDITS,
     DESCRIPTOR_BYTES,
     KINDS,
     LANE_CAP,
     LINK,
     MAX_TLP_BYTES,
+    NON_POSTED_CREDIT,
     PAYLOAD_COMPLETION,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
     PCIE,
+    POSTED_CREDIT,
     READ_TO_COMPLETION,
     REGISTER_BYTES,
     RX_DESCRIPTOR_COMPLETION,
@@ -139,9 +143,6 @@ SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = ran
 
 # Why a run stopped; the first is "reached its end".
 DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
-
-POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(3)
-
 
 # --- the guests ------------------------------------------------------------------------------------------------
 FUNCTION = record(
@@ -229,7 +230,7 @@ SERVER = record(
     ("rx_buffer", GAUGE),
     ("scheduler", SCHEDULER),
     ("limits", LIMITS),
-    ("credits", CREDITS, (3,)),
+    ("credits", CREDITS, (len(CREDIT_KINDS),)),
     ("tags", TAGS),
     ("reads", READS),
     ("pcie", PCIE),

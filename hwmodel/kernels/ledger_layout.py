@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .journey_layout import FINISHED, JOURNEY_LOG, JOURNEYS, PART_SUMS, RX_BATCH, SAMPLED_PARTS, STAMP_SUMS
-from .link_layout import KINDS
+from .link_layout import CREDIT_KINDS, KINDS
 from .records import F64, I32, I64, ints, record
 
 MAX_FUNCTIONS = 129  # a PF and 128 VFs
@@ -27,11 +27,9 @@ LATENCY_COUNTS = record(
 
 GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
 STALL = record(*ints("since_fs", "total_fs"))
-# What work stands ready and waits for. `no_free_tag`: whether or not a read waits. Credits, in the order of
-# `layout.POSTED_CREDIT` and so on: of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors`
-# in which the ring has none to fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a
-# cache has room to ask for.
-CREDIT_KINDS = ("posted", "non_posted", "completion")
+# What work stands ready and waits for. `no_free_tag`: whether or not a read waits. Credits:
+# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
+# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
 STALLS = record(
     *((name, STALL) for name in ("tags", "no_free_tag", *(f"{kind}_credits" for kind in CREDIT_KINDS))),
     *((name, STALL) for name in ("descriptors", "rx_ring", "tx_descriptors", "tx_buffer", "rx_buffer", "tx_ring")),

@@ -27,6 +27,9 @@ TRANSACTION = record(
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
 TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
+# What credits are for, each kind apart.
+CREDIT_KINDS = ("posted", "non_posted", "completion")
+POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(len(CREDIT_KINDS))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
 LINK = record(
     *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),

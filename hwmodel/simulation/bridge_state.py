@@ -98,17 +98,18 @@ def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
 
 
 def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
-    """Enter the addresses: unknown to a bridge that learns, at their interfaces in one that is told."""
+    """Enter the addresses: at their stations in a bridge that is told, or has heard them all; else they are unknown."""
     record.n_addresses = len(topology.addresses)
     entries = record["address"][: len(topology.addresses)]
     entries["logical_port"] = adjacent_layout.NOBODY
-    if record.learns:
+    if record.learns and not topology.bridge.announce:
         return
     for (mac, vlan), number in topology.addresses.items():
         home = topology.home_of(mac, vlan)
-        if home is not None:
+        if home is not None and (record.n_known < record.table_entries or not record.learns):
             entries["logical_port"][number] = home.number
             record.n_known += 1
+            record.learned += int(record.learns)
 
 
 def fill_wire(nic: Nic, bridge: Bridge, outside: PhysicalPort) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.link import link_rate_of
 from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.ledger_layout import CREDIT_KINDS
+from hwmodel.kernels.link_layout import CREDIT_KINDS
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 

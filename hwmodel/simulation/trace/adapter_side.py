@@ -8,7 +8,7 @@ import numpy as np
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.ledger_layout import CREDIT_KINDS
+from hwmodel.kernels.link_layout import CREDIT_KINDS
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
