@@ -1,0 +1,87 @@
+"""What both reports say of the bridge at the other end of the wire, and of servers on it, before any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hwmodel.report.quantities import count_text, percent_text
+from hwmodel.results.bridge import BridgePortResult, BridgeResult
+from hwmodel.results.result import Result
+from hwmodel.results.system import AdapterResult, SystemResult
+
+OUTSIDE = "outside"
+_SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
+
+
+def outside_gbps(result: Result) -> float | None:
+    """Return what left by the ports to stations outside, 0 without a bridge; None where the window gives no rates."""
+    rates = [port.out_gbps for bridge in result.bridges for port in bridge.ports if port.name == OUTSIDE]
+    return None if None in rates else sum(rate or 0.0 for rate in rates)
+
+
+def over_bridge_gbps(result: Result) -> float | None:
+    """Return what came to the bridge, each frame once; None where the window gives no rates."""
+    rates = [port.in_gbps for bridge in result.bridges for port in bridge.ports]
+    return None if None in rates else sum(rate or 0.0 for rate in rates)
+
+
+def port_of_bottleneck(result: Result) -> str | None:
+    """Return the name of the bridge's port that is named as the limit, None where something else is."""
+    component, _, port = result.bottleneck.resource.partition(".")
+    return port if component == "bridge" else None
+
+
+def forwarding_sentence(bridge: BridgeResult) -> str:
+    """Return how many frames a bridge forwarded, for how many it did not know where to, and what copies it made."""
+    text = f"{count_text(bridge.forwarded_frames)} frames forwarded"
+    if bridge.kind == "learning":
+        share = bridge.flooded_frames / bridge.forwarded_frames if bridge.forwarded_frames else 0.0
+        shown = percent_text(share) if share >= _SHOWN_FROM or not bridge.flooded_frames else "below 0.1 %"
+        text += f", {count_text(bridge.flooded_frames)} of them ({shown}) flooded, their address unknown"
+    return f"{text}; {count_text(bridge.replicated_frames)} frames more made by copying"
+
+
+def learning_sentence(bridge: BridgeResult) -> str:
+    """Return what stands in a bridge's table at the end, and how that came to change."""
+    if bridge.kind == "controlling":
+        return "knows each station by its virtual interface, and learns nothing"
+    changes = (
+        ("had moved", bridge.moved),
+        ("aged", bridge.aged),
+        ("not learned, the table being full", bridge.not_learned),
+    )
+    changed = "".join(f", {count_text(count)} {words}" for words, count in changes if count)
+    noun = "address" if bridge.addresses_known == 1 else "addresses"
+    return f"{count_text(bridge.addresses_known)} {noun} known at the end of the run{changed}"
+
+
+def copying_words(result: Result) -> str:
+    """Return what made more frames of those offered."""
+    stations = {vm.name for vm in result.vms} | {"uplink"}
+    only_single = all(flow.to in stations or flow.to.rpartition(".")[2] == "pf" for flow in result.flows)
+    floods = any(bridge.flooded_frames for bridge in result.bridges)
+    return "made by flooding" if floods and only_single else "made by copying"
+
+
+def limit_cell(adapter: AdapterResult) -> str:
+    """Return what limits one of several servers, and how busy it is."""
+    resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
+    return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
+
+
+def core_share(utilization: Mapping[str, float]) -> float | None:
+    """Return how busy the busiest core is, None where that is not known."""
+    sides = [utilization[name] for name in ("driver.tx", "driver.rx") if name in utilization]
+    return sum(sides) if sides else None
+
+
+def setting_of(result: SystemResult, server: str, block: str, name: str) -> Any:
+    """Return a key of one server's configuration: what it sets itself, else what all have."""
+    entries = {entry.get("name"): entry.get("set", {}) for entry in result.config.get("servers") or []}
+    return entries.get(server, {}).get(f"{block}.{name}", result.config.get(block, {}).get(name))
+
+
+def ports_of(result: Result) -> list[BridgePortResult]:
+    """Return the ports of all bridges."""
+    return [port for bridge in result.bridges for port in bridge.ports]
