@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwmodel.report.quantities import count_text, percent_text
+from hwmodel.report.quantities import count_text, percent_text, three_digits
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.result import Result
 from hwmodel.results.system import AdapterResult, SystemResult
@@ -85,3 +85,17 @@ def setting_of(result: SystemResult, server: str, block: str, name: str) -> Any:
 def ports_of(result: Result) -> list[BridgePortResult]:
     """Return the ports of all bridges."""
     return [port for bridge in result.bridges for port in bridge.ports]
+
+
+def port_share(port: BridgePortResult) -> float:
+    """Return how busy a port is in its busier direction."""
+    return max(port.in_utilization, port.out_utilization)
+
+
+def port_lines(port: BridgePortResult) -> tuple[str, ...]:
+    """Return what a picture says of a port: how busy each way, and what its queue holds."""
+    return (
+        f"in {percent_text(port.in_utilization)} busy",
+        f"out {percent_text(port.out_utilization)} busy",
+        f"queue {three_digits(port.queue_mean_bytes / 1024)} KiB",
+    )
