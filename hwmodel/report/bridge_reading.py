@@ -10,26 +10,7 @@ from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.result import Result
 from hwmodel.results.system import AdapterResult, SystemResult
 
-OUTSIDE = "outside"
 _SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
-
-
-def outside_gbps(result: Result) -> float | None:
-    """Return what left by the ports to stations outside, 0 without a bridge; None where the window gives no rates."""
-    rates = [port.out_gbps for bridge in result.bridges for port in bridge.ports if port.name == OUTSIDE]
-    return None if None in rates else sum(rate or 0.0 for rate in rates)
-
-
-def over_bridge_gbps(result: Result) -> float | None:
-    """Return what came to the bridge, each frame once; None where the window gives no rates."""
-    rates = [port.in_gbps for bridge in result.bridges for port in bridge.ports]
-    return None if None in rates else sum(rate or 0.0 for rate in rates)
-
-
-def port_of_bottleneck(result: Result) -> str | None:
-    """Return the name of the bridge's port that is named as the limit, None where something else is."""
-    component, _, port = result.bottleneck.resource.partition(".")
-    return port if component == "bridge" else None
 
 
 def forwarding_sentence(bridge: BridgeResult) -> str:

@@ -53,9 +53,9 @@ _WIDE = {
     "memory": Place(206, 123, _BOX_W, 84),
     "tags": Place(412, 123, _BOX_W, 84),
     "switch": Place(824, 24, 136, 282),
-    "wire": Place(996, 119, 136, _BOX_H),
+    "wire": Place(996, 119, _BOX_W, _BOX_H),
 }
-_WIDE_SIZE = (1132.0, 306.0)
+_WIDE_SIZE = (1166.0, 306.0)
 _NARROW = {
     "driver": Place(0, 24, _BOX_W, _BOX_H),
     "tx_ring": Place(0, 138, _BOX_W, _BOX_H),
@@ -68,23 +68,23 @@ _NARROW = {
     "memory": Place(95, 242, _BOX_W, 84),
     "tags": Place(95, 442, _BOX_W, 84),
     "switch": Place(0, 652, 360, 74),
-    "wire": Place(95, 748, _BOX_W, 74),
+    "wire": Place(95, 748, _BOX_W, 84),
 }
-_NARROW_SIZE = (360.0, 822.0)
+_NARROW_SIZE = (360.0, 832.0)
 # With a bridge: its two ports below the wire, in a frame that is the bridge.
 _WIDE_BRIDGE = {
-    "wire": Place(996, 24, 136, 84),
-    "bridge": Place(988, 124, 152, 254),
-    "port0": Place(996, 148, 136, 104),
-    "port1": Place(996, 266, 136, 104),
+    "wire": Place(996, 24, _BOX_W, 84),
+    "bridge": Place(988, 124, 186, 254),
+    "port0": Place(996, 148, _BOX_W, 104),
+    "port1": Place(996, 266, _BOX_W, 104),
 }
-_WIDE_BRIDGE_SIZE = (1140.0, 378.0)
+_WIDE_BRIDGE_SIZE = (1174.0, 378.0)
 _NARROW_BRIDGE = {
-    "bridge": Place(0, 840, 360, 142),
-    "port0": Place(8, 868, 166, 104),
-    "port1": Place(186, 868, 166, 104),
+    "bridge": Place(0, 850, 360, 142),
+    "port0": Place(8, 878, 166, 104),
+    "port1": Place(186, 878, 166, 104),
 }
-_NARROW_BRIDGE_SIZE = (360.0, 982.0)
+_NARROW_BRIDGE_SIZE = (360.0, 992.0)
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
@@ -210,7 +210,7 @@ def _wire(result: Result) -> Part:
     if not (wire.tx_gbps or wire.rx_gbps or wire.utilization):
         return Part("Wire", ("no traffic",))
     rates = f"{decimals_text(wire.tx_gbps, 2)} / {decimals_text(wire.rx_gbps, 2)} Gb/s"
-    return Part("Wire, out / in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
+    return Part("Wire, out/in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
 
 
 def _bytes_line(n_bytes: float | None) -> str:

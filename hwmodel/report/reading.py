@@ -7,9 +7,10 @@ from dataclasses import fields
 from math import inf
 from typing import NamedTuple
 
-from hwmodel.report.bridge_reading import copying_words, outside_gbps, over_bridge_gbps, setting_of
+from hwmodel.report.bridge_reading import copying_words, setting_of
 from hwmodel.report.modelled import is_closed_loop
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+from hwmodel.results.bridge_rates import outside_gbps, over_bridge_gbps
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
 from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result, Stalls
 from hwmodel.results.system import SystemResult

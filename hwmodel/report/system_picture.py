@@ -21,7 +21,6 @@ _IN_A_ROW = 4
 _LONGEST_NAME = 12
 _ROW_H, _TITLE_H, _PORT_H, _GAP = 27.0, 34.0, 104.0, 18.0
 _WIDE_W, _NARROW_W = 1132.0, 360.0
-_BUFFERS = (("nic.tx_buffer", "Tx buffer", "tx_buffer"), ("nic.rx_buffer", "Rx buffer", "rx_buffer"))
 _ROW_OF = {
     "driver.tx": "busiest core",
     "driver.rx": "busiest core",
@@ -87,7 +86,7 @@ def server_shares(result: SystemResult, adapter: AdapterResult) -> dict[str, flo
 
 def _ring_fill(result: SystemResult, adapter: AdapterResult, name: str) -> float | None:
     depth, n_slots = adapter.queues.get(name), setting_of(result, adapter.name, "nic", name)
-    if depth is None or not isinstance(n_slots, int) or n_slots < 2:  # noqa: PLR2004
+    if depth is None or not isinstance(n_slots, int) or n_slots < 2:
         return None
     return min(1.0, depth.mean / (n_slots - 1))
 
@@ -141,7 +140,9 @@ def _drawing(key: str, name: str, result: SystemResult, rows: Sequence[Mapping[s
     shown = [*ports[: len(layout.servers)], *ports[len(result.adapters) :]]
     labels = short_labels([port.name for port in shown], _LONGEST_NAME)
     limit = result.bottleneck.resource
-    parts = [Part(f"Port {label}", port_lines(port), port_share(port)) for label, port in zip(labels, shown, strict=True)]
+    parts = [
+        Part(f"Port {label}", port_lines(port), port_share(port)) for label, port in zip(labels, shown, strict=True)
+    ]
     width, height = layout.size
     title = "Servers, their wires, and the bridge between them"
     pieces = [

@@ -29,9 +29,8 @@ def adapter_table(result: SystemResult) -> Table:
 
 def port_table(result: Result) -> Table:
     """Return a row for each port of the bridge."""
-    header = (
-        "port", "in, Gb/s", "out, Gb/s", "in, busy", "out, busy", "queue, mean, B", "queue, largest, B", "drops, frames",
-    )  # fmt: skip
+    rates = ("in, Gb/s", "out, Gb/s", "in, busy", "out, busy")
+    header = ("port", *rates, "queue, mean, B", "queue, largest, B", "drops, frames")
     rows = [
         [
             printable(port.name),

@@ -14,9 +14,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
 
 
-def parse_result(
-    kind_of: Callable[[Mapping[str, Any]], type], text: str, name: str, schema_version: int
-) -> Any:
+def parse_result(kind_of: Callable[[Mapping[str, Any]], type], text: str, name: str, schema_version: int) -> Any:
     """Build a result from JSON text; InputError lines `name:line:column: key: problem`.
 
     `kind_of` tells which dataclass a document is the form of.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.config import servers_of
@@ -45,7 +45,7 @@ def silent_stations(config: Config, result: Result) -> list[str]:
     return sorted(offered, key=lambda name: -offered[name])
 
 
-def _crosses(sender: str, target: str, modes: dict[str, str]) -> bool:
+def _crosses(sender: str, target: str, modes: Mapping[str, str]) -> bool:
     """Tell whether frames go over the bridge: all but those that an adapter in mode `veb` forwards itself."""
     if UPLINK in (sender, target):
         return True
