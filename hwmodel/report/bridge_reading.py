@@ -75,8 +75,9 @@ def port_share(port: BridgePortResult) -> float:
 
 def port_lines(port: BridgePortResult) -> tuple[str, ...]:
     """Return what a picture says of a port: how busy each way, and what its queue holds."""
+    n_bytes = port.queue_mean_bytes
     return (
         f"in {percent_text(port.in_utilization)} busy",
         f"out {percent_text(port.out_utilization)} busy",
-        f"queue {three_digits(port.queue_mean_bytes / 1024)} KiB",
+        f"queue {three_digits(n_bytes / 1024)} KiB" if n_bytes >= 1024 else f"queue {three_digits(n_bytes)} B",
     )

@@ -99,10 +99,9 @@ def _servers_words(config: Mapping[str, Any]) -> str:
         return ""
     listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
     own = dict.fromkeys(key for entry in config["servers"] for key in entry.get("set", {}) if not key.endswith(".macs"))
-    differs = (
-        f", but for {printable(_listed([*own][:_MOST_LISTED]))}{' and more' * (len(own) > _MOST_LISTED)}" if own else ""
-    )
-    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){differs}, each with "
+    keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
+    alike = f", alike but for {keys}" if own else ""
+    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){alike}, each with "
 
 
 def _bridge_words(config: Mapping[str, Any]) -> str:

@@ -18,7 +18,8 @@ from hwmodel.units import UnitError, parse_bytes
 
 MOST_SERVERS = 8
 _IN_A_ROW = 4
-_LONGEST_NAME = 12
+_LONGEST_NAME = 10
+_SHORT_NAME = 7  # with room for a word before it
 _ROW_H, _TITLE_H, _PORT_H, _GAP = 27.0, 34.0, 104.0, 18.0
 _WIDE_W, _NARROW_W = 1132.0, 360.0
 _ROW_OF = {
@@ -167,7 +168,7 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
     rows = [
         f'<g class="part{" limit" if is_limit else ""}">'
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="7" class="box"/>'
-        f'<text x="{left:g}" y="{y + 23:g}" class="title">Server {escape(label)}</text>'
+        f'<text x="{left:g}" y="{y + 23:g}" class="title">{escape(_named("Server", label))}</text>'
     ]
     for at, (name, share) in enumerate(shares.items()):
         base = y + _TITLE_H + _ROW_H * at + 12
@@ -181,6 +182,10 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
         )
     rows.append(f'<text x="{left:g}" y="{y + height - 11:g}" class="figure">limit: {escape(resource)}</text></g>')
     return "".join(rows)
+
+
+def _named(kind: str, label: str) -> str:
+    return f"{kind} {label}" if len(label) <= _SHORT_NAME else label
 
 
 def _description(result: SystemResult, rows: Sequence[Mapping[str, float]], parts: Sequence[Part]) -> str:
