@@ -84,4 +84,4 @@ class ShortSpan:
 
 
 def test_a_window_without_rates_has_none():
-    assert fairness(demo(), None, None, ShortSpan()) is None
+    assert fairness(demo(), None, None, ShortSpan(), {}) is None

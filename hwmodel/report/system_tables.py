@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hwmodel.report.bridge_reading import core_share, forwarding_sentence, learning_sentence, limit_cell, ports_of
+from hwmodel.report.bridge_reading import (
+    core_share,
+    flooding_sentence,
+    forwarding_sentence,
+    learning_sentence,
+    limit_cell,
+    ports_of,
+)
 from hwmodel.report.quantities import MISSING, count_text, decimals_text, percent_text, printable, three_digits
 from hwmodel.report.reading import QUEUE_UNITS, STALL_WORDS, shares_of_stalls
 from hwmodel.report.tables import Table
+from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
@@ -49,11 +57,14 @@ def port_table(result: Result) -> Table:
 
 def bridge_sentences(result: Result) -> list[str]:
     """Return what each bridge forwarded, flooded, learned and dropped."""
-    return [
-        f"Whole run: {forwarding_sentence(bridge)}. Of kind {printable(bridge.kind)}: {learning_sentence(bridge)}. "
-        f"Dropped: {_drops(bridge.drops, none='nothing')}."
-        for bridge in result.bridges
-    ]
+    return [_bridge_words(bridge) for bridge in result.bridges]
+
+
+def _bridge_words(bridge: BridgeResult) -> str:
+    flooded = f" Flooded: {flooding_sentence(bridge)}." if bridge.kind == "learning" else ""
+    learned = f"Of kind {printable(bridge.kind)}: {learning_sentence(bridge)}."
+    dropped = _drops(bridge.drops, none="nothing")
+    return f"Whole run: {forwarding_sentence(bridge)}.{flooded} {learned} Dropped: {dropped}."
 
 
 def server_queue_table(result: SystemResult) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hwmodel.report.bridge_reading import forwarding_sentence, learning_sentence, limit_cell
+from hwmodel.report.bridge_reading import flooding_sentence, forwarding_sentence, learning_sentence, limit_cell
 from hwmodel.report.quantities import MISSING, count_text, decimals_text, printable, three_digits
 from hwmodel.report.text_table import MOST_ROWS, Line, drop_words, table
 from hwmodel.results.bridge import BridgePortResult
@@ -50,6 +50,8 @@ def bridge_lines(result: Result) -> Iterable[Line]:
             yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
         yield Line("(in: from the port to the bridge, out: from the bridge; %: busy share of the window)")
         yield Line(f"Bridge, whole run: {forwarding_sentence(bridge)}")
+        if bridge.kind == "learning":
+            yield Line(f"Bridge, flooded: {flooding_sentence(bridge)}")
         yield Line(f"Bridge, {bridge.kind}: {learning_sentence(bridge)}")
         yield Line(f"Bridge, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
 

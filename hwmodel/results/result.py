@@ -301,7 +301,7 @@ class Result:
         `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored. A
         document with `adapters` is a `SystemResult`.
         """
-        result: Result = parse_result(_kind_of, text, name, SCHEMA_VERSION)
+        result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
         return result
 
     def scalars(self) -> dict[str, str | int | float | None]:
@@ -319,12 +319,6 @@ class Result:
         del plain["config"]
         walk("", plain)
         return flat
-
-
-def _kind_of(document: Mapping[str, Any]) -> type[Result]:
-    from hwmodel.results.system import SystemResult  # which is made of the records here
-
-    return SystemResult if document.get("adapters") else Result
 
 
 def load_result(path: str | Path) -> Result:
