@@ -9,8 +9,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hwmodel.errors import InputError
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
-from hwmodel.results import Bottleneck, Relaxed, Result
+from hwmodel.results import Bottleneck, Relaxed, Result, outside_gbps
 from hwmodel.simulation import fill_cache, simulate
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) 
     """Simulate a configuration and each of its relaxations; return its result with `relaxed` filled in, ranked.
 
     Where the run names several resources as equally full, all of them made larger at once are among the relaxations.
-    `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises.
+    `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises, and
+    InputError for several servers.
     """
+    if config.servers:
+        raise InputError("servers: what explain makes larger is one server's; it does not know several yet")
     relaxations = relaxations_of(config)
     result = simulate(config)
     relaxations += named_together(config, relaxations, result.bottleneck)
@@ -70,10 +74,12 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Result) -> Relaxed
 
 
 def throughput_gbps(result: Result) -> float | None:
-    """Return what VMs and the wire get together, in Gb/s of frame bits with FCS; None where the window is too short."""
-    if result.totals.gbps is None or result.wire.tx_gbps is None:
-        return None
-    return result.totals.gbps + result.wire.tx_gbps
+    """Return what VMs and the wire get together, in Gb/s of frame bits with FCS; None where the window is too short.
+
+    With a bridge at the other end of the wire: what VMs and the stations outside get.
+    """
+    outward = outside_gbps(result) if result.bridges else result.wire.tx_gbps
+    return None if result.totals.gbps is None or outward is None else result.totals.gbps + outward
 
 
 def _busiest(result: Result, resources: Sequence[str]) -> str:

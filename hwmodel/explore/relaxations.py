@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import config_from_mapping
+from hwmodel.config.bridge import ADAPTER, OUTSIDE
 from hwmodel.config.demand import FRAME_RATE
 from hwmodel.errors import InputError
 from hwmodel.results import CREDITS
@@ -245,9 +246,19 @@ def _with_load_of_its_own(config: Config) -> Config:
 
 def _port_rate(config: Config) -> Iterator[Change]:
     yield from _doubled("port.rate", "rate_bps", format_rate_bps)(config)
+    yield from _bridge_port_rate(ADAPTER)(config)  # both ends of a wire have one rate
     share = config.workload.load.share
     if share is not None:
         yield "workload.load", share, share / FACTOR  # as much in frames as before
+
+
+def _bridge_port_rate(port: str) -> Callable[[Config], Iterator[Change]]:
+    def changes(config: Config) -> Iterator[Change]:
+        if config.bridge is not None and port in config.bridge.ports:
+            rate_bps = config.bridge.ports[port].rate_bps
+            yield f"bridge.ports.{port}.rate", _rate(rate_bps), _rate(rate_bps, FACTOR)
+
+    return changes
 
 
 def _bus_clock(config: Config) -> Iterator[Change]:
@@ -279,7 +290,8 @@ _RESOURCES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Change]]], 
     (("nic.store",), _doubled("nic.store_rate", "store_rate_bps", format_rate_bps)),
     (("nic.pipeline",), _doubled("nic.max_pps")),
     (("switch.bus",), _bus_clock),
-    (("wire.tx", "wire.rx"), _port_rate),
+    (("wire.tx", "wire.rx", "bridge.adapter"), _port_rate),
+    (("bridge.outside",), _bridge_port_rate(OUTSIDE)),
     (("nic.rx_buffer",), _doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
     (("rx.descriptors",), _rx_descriptors),
     (("rx.descriptors",), _rx_prefetch),

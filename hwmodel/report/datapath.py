@@ -1,23 +1,22 @@
 """The picture of the datapath: each part of a frame's way with how busy or how full it is, drawn wide and narrow.
 
-Hand-written SVG, since it is boxes and words. Colours come from the page's style sheet, by class, so that it follows
-a dark page and print; every figure stands in it as text, so that no meaning hangs on a colour.
+With a bridge at the other end of the wire the picture goes on to its ports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from hwmodel.report.bridge_reading import port_lines, port_share, ports_of
+from hwmodel.report.diagram import Part, Place, arrow, box, frame, marker
 from hwmodel.report.modelled import link_words
-from hwmodel.report.quantities import count_text, decimals_text, percent_text, three_digits
+from hwmodel.report.quantities import count_text, decimals_text, percent_text, printable, three_digits
 from hwmodel.report.reading import frame_bytes_total
 from hwmodel.results.result import QueueDepth, Result
 from hwmodel.units import UnitError, parse_bytes
 
-BUSY_FROM, FULL_FROM = 0.5, 0.9
 _PART_OF = {
     "driver.tx": "driver",
     "driver.rx": "guest",
@@ -41,52 +40,51 @@ _PART_OF = {
 }
 
 
-class Part(NamedTuple):
-    """One part of the datapath: its title, at most two lines of figures, and its busy or full share, if it has one."""
-
-    title: str
-    lines: tuple[str, ...]
-    share: float | None = None
-
-
-class _Place(NamedTuple):
-    x: float
-    y: float
-    width: float
-    height: float
-
-
 _BOX_W, _BOX_H = 170.0, 92.0
 _WIDE = {
-    "driver": _Place(0, 24, _BOX_W, _BOX_H),
-    "tx_ring": _Place(206, 24, _BOX_W, _BOX_H),
-    "down": _Place(412, 24, _BOX_W, _BOX_H),
-    "tx_buffer": _Place(618, 24, _BOX_W, _BOX_H),
-    "guest": _Place(0, 214, _BOX_W, _BOX_H),
-    "rx_ring": _Place(206, 214, _BOX_W, _BOX_H),
-    "up": _Place(412, 214, _BOX_W, _BOX_H),
-    "rx_buffer": _Place(618, 214, _BOX_W, _BOX_H),
-    "memory": _Place(206, 123, _BOX_W, 84),
-    "tags": _Place(412, 123, _BOX_W, 84),
-    "switch": _Place(824, 24, 136, 282),
-    "wire": _Place(996, 119, 136, _BOX_H),
+    "driver": Place(0, 24, _BOX_W, _BOX_H),
+    "tx_ring": Place(206, 24, _BOX_W, _BOX_H),
+    "down": Place(412, 24, _BOX_W, _BOX_H),
+    "tx_buffer": Place(618, 24, _BOX_W, _BOX_H),
+    "guest": Place(0, 214, _BOX_W, _BOX_H),
+    "rx_ring": Place(206, 214, _BOX_W, _BOX_H),
+    "up": Place(412, 214, _BOX_W, _BOX_H),
+    "rx_buffer": Place(618, 214, _BOX_W, _BOX_H),
+    "memory": Place(206, 123, _BOX_W, 84),
+    "tags": Place(412, 123, _BOX_W, 84),
+    "switch": Place(824, 24, 136, 282),
+    "wire": Place(996, 119, _BOX_W, _BOX_H),
 }
-_WIDE_SIZE = (1132.0, 306.0)
+_WIDE_SIZE = (1166.0, 306.0)
 _NARROW = {
-    "driver": _Place(0, 24, _BOX_W, _BOX_H),
-    "tx_ring": _Place(0, 138, _BOX_W, _BOX_H),
-    "down": _Place(0, 338, _BOX_W, _BOX_H),
-    "tx_buffer": _Place(0, 538, _BOX_W, _BOX_H),
-    "guest": _Place(190, 24, _BOX_W, _BOX_H),
-    "rx_ring": _Place(190, 138, _BOX_W, _BOX_H),
-    "up": _Place(190, 338, _BOX_W, _BOX_H),
-    "rx_buffer": _Place(190, 538, _BOX_W, _BOX_H),
-    "memory": _Place(95, 242, _BOX_W, 84),
-    "tags": _Place(95, 442, _BOX_W, 84),
-    "switch": _Place(0, 652, 360, 74),
-    "wire": _Place(95, 748, _BOX_W, 74),
+    "driver": Place(0, 24, _BOX_W, _BOX_H),
+    "tx_ring": Place(0, 138, _BOX_W, _BOX_H),
+    "down": Place(0, 338, _BOX_W, _BOX_H),
+    "tx_buffer": Place(0, 538, _BOX_W, _BOX_H),
+    "guest": Place(190, 24, _BOX_W, _BOX_H),
+    "rx_ring": Place(190, 138, _BOX_W, _BOX_H),
+    "up": Place(190, 338, _BOX_W, _BOX_H),
+    "rx_buffer": Place(190, 538, _BOX_W, _BOX_H),
+    "memory": Place(95, 242, _BOX_W, 84),
+    "tags": Place(95, 442, _BOX_W, 84),
+    "switch": Place(0, 652, 360, 74),
+    "wire": Place(95, 748, _BOX_W, 84),
 }
-_NARROW_SIZE = (360.0, 822.0)
+_NARROW_SIZE = (360.0, 832.0)
+# With a bridge: its two ports below the wire, in a frame that is the bridge.
+_WIDE_BRIDGE = {
+    "wire": Place(996, 24, _BOX_W, 84),
+    "bridge": Place(988, 124, 186, 254),
+    "port0": Place(996, 148, _BOX_W, 104),
+    "port1": Place(996, 266, _BOX_W, 104),
+}
+_WIDE_BRIDGE_SIZE = (1174.0, 378.0)
+_NARROW_BRIDGE = {
+    "bridge": Place(0, 850, 360, 142),
+    "port0": Place(8, 878, 166, 104),
+    "port1": Place(186, 878, 166, 104),
+}
+_NARROW_BRIDGE_SIZE = (360.0, 992.0)
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
@@ -120,11 +118,25 @@ def datapath_figure(result: Result, key: str) -> str:
     parts = datapath_parts(result)
     limit = _PART_OF.get(result.bottleneck.resource)
     link = link_words(result.config)
+    wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
+    if result.bridges:
+        parts |= _bridge_parts(result)
+        names = {f"bridge.{port.name}": f"port{at}" for at, port in enumerate(ports_of(result))}
+        limit = names.get(result.bottleneck.resource, limit)
+        wide, narrow = (_WIDE | _WIDE_BRIDGE, _WIDE_BRIDGE_SIZE), (_NARROW | _NARROW_BRIDGE, _NARROW_BRIDGE_SIZE)
     words = _description(parts, limit)
     return "".join(
-        _drawing(f"{key}-{name}", name, places, size, parts, limit, link, words)
-        for name, places, size in (("wide", _WIDE, _WIDE_SIZE), ("narrow", _NARROW, _NARROW_SIZE))
+        _drawing(f"{key}-{name}", name, *drawn, parts, limit, link, words)
+        for name, drawn in (("wide", wide), ("narrow", narrow))
     )
+
+
+def _bridge_parts(result: Result) -> dict[str, Part]:
+    """Return the ports of the bridge at the other end of the wire, that of the adapter first."""
+    return {
+        f"port{at}": Part(f"Port {printable(port.name)}", port_lines(port), port_share(port))
+        for at, port in enumerate(ports_of(result))
+    }
 
 
 def _sum(*shares: float | None) -> float | None:
@@ -198,7 +210,7 @@ def _wire(result: Result) -> Part:
     if not (wire.tx_gbps or wire.rx_gbps or wire.utilization):
         return Part("Wire", ("no traffic",))
     rates = f"{decimals_text(wire.tx_gbps, 2)} / {decimals_text(wire.rx_gbps, 2)} Gb/s"
-    return Part("Wire, out / in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
+    return Part("Wire, out/in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
 
 
 def _bytes_line(n_bytes: float | None) -> str:
@@ -220,7 +232,7 @@ def _description(parts: Mapping[str, Part], limit: str | None) -> str:
 def _drawing(
     key: str,
     name: str,
-    places: Mapping[str, _Place],
+    places: Mapping[str, Place],
     size: tuple[float, float],
     parts: Mapping[str, Part],
     limit: str | None,
@@ -232,22 +244,25 @@ def _drawing(
     head = (
         f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {size[0] + 4:g} {size[1] + 4:g}" '
         f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
-        f'<desc id="{key}-d">{escape(words)}</desc>'
-        f'<defs><marker id="{key}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
-        'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" class="arrowhead"/></marker></defs>'
+        f'<desc id="{key}-d">{escape(words)}</desc>{marker(key)}'
     )
     arrows = "".join(
-        _arrow(places[start], places[end], f"{key}-a") for way in (_SENDING, _RECEIVING) for start, end in pairwise(way)
+        arrow(places[start], places[end], f"{key}-a") for way in (_SENDING, _RECEIVING) for start, end in pairwise(way)
     )
     wire, switch = places["wire"], places["switch"]
-    arrows += _arrow(switch, wire, f"{key}-a", both=True)
-    boxes = "".join(_box(places[part], parts[part], part == limit) for part in places)
-    return f"{head}{_captions(name, places, link)}{arrows}{boxes}</svg>\n"
+    arrows += arrow(switch, wire, f"{key}-a", both=True)
+    outline = ""
+    if "bridge" in places:
+        outline = frame(places["bridge"], "bridge")
+        arrows += arrow(wire, places["port0"], f"{key}-a", both=True)
+        arrows += arrow(places["port0"], places["port1"], f"{key}-a", both=True)
+    boxes = "".join(box(places[part], parts[part], part == limit) for part in places if part in parts)
+    return f"{head}{_captions(name, places, link)}{outline}{arrows}{boxes}</svg>\n"
 
 
-def _captions(name: str, places: Mapping[str, _Place], link: str) -> str:
+def _captions(name: str, places: Mapping[str, Place], link: str) -> str:
     """Write the words above (wide) the columns; the narrow picture has them over its two columns."""
-    words: tuple[tuple[_Place, str], ...]
+    words: tuple[tuple[Place, str], ...]
     if name == "narrow":
         words = ((places["driver"], "sending, downwards"), (places["guest"], "receiving, upwards"))
     else:
@@ -260,47 +275,3 @@ def _captions(name: str, places: Mapping[str, _Place], link: str) -> str:
     return "".join(
         f'<text x="{place.x:g}" y="{place.y - 8:g}" class="caption">{escape(text)}</text>' for place, text in words
     )
-
-
-def _arrow(start: _Place, end: _Place, marker: str, both: bool = False) -> str:
-    """Draw an arrow between the facing sides of two boxes, where the smaller one has its middle."""
-    if start.x + start.width <= end.x or end.x + end.width <= start.x:
-        forward = start.x < end.x
-        x1, x2 = (start.x + start.width, end.x) if forward else (start.x, end.x + end.width)
-        small = min(start, end, key=lambda place: place.height)
-        y1 = y2 = small.y + small.height / 2
-    else:
-        forward = start.y < end.y
-        y1, y2 = (start.y + start.height, end.y) if forward else (start.y, end.y + end.height)
-        small = min(start, end, key=lambda place: place.width)
-        x1 = x2 = small.x + small.width / 2
-    ends = f' marker-start="url(#{marker})"' if both else ""
-    return f'<path d="M{x1:g} {y1:g}L{x2:g} {y2:g}" class="arrow" marker-end="url(#{marker})"{ends}/>'
-
-
-def _box(place: _Place, part: Part, is_limit: bool) -> str:
-    x, y, width, height = place
-    left = x + 12
-    level = _level(part.share)
-    classes = f"part {level}{' limit' if is_limit else ''}"
-    rows = [f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="7" class="box"/>']
-    rows.append(f'<text x="{left:g}" y="{y + 23:g}" class="title">{escape(part.title)}</text>')
-    rows += [
-        f'<text x="{left:g}" y="{y + 43 + 18 * index:g}" class="figure">{escape(line)}</text>'
-        for index, line in enumerate(line for line in part.lines if line)
-    ]
-    if part.share is not None:
-        full = width - 24
-        filled = full * min(1.0, max(0.0, part.share))
-        top = y + height - 15
-        rows.append(f'<rect x="{left:g}" y="{top:g}" width="{full:g}" height="6" rx="3" class="rail"/>')
-        rows.append(f'<rect x="{left:g}" y="{top:g}" width="{filled:.4g}" height="6" rx="3" class="meter"/>')
-    if is_limit:
-        rows.append(f'<text x="{x + width - 10:g}" y="{y + 23:g}" class="flag">limit</text>')
-    return f'<g class="{classes}">{"".join(rows)}</g>'
-
-
-def _level(share: float | None) -> str:
-    if share is None:
-        return "unknown"
-    return "full" if share >= FULL_FROM else "busy" if share >= BUSY_FROM else "calm"

@@ -25,12 +25,14 @@ _PATTERNS = {
     "to_wire": "each VM sends {frames} to the wire",
 }
 _MOST_LISTED = 3
+_MOST_NAMED = 8
 _OF_CEILING = "of ceiling"
 
 
 def modelled_sentence(config: Mapping[str, Any]) -> str:
     """Return one sentence: adapter, link, VMs, switch, traffic, load, driver; empty if none is said."""
-    parts = [_adapter_words(config), _traffic_words(config), _driver_words(config)]
+    parts = [_servers_words(config) + _adapter_words(config), _bridge_words(config), _traffic_words(config)]
+    parts.append(_driver_words(config))
     text = "; ".join(part for part in parts if part)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
@@ -88,6 +90,26 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
         text += f" with {nic['vfs']} VF{'s' * (nic['vfs'] != 1)}"
     mode = switch.get("mode")
     return f"{text}, switched by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
+
+
+def _servers_words(config: Mapping[str, Any]) -> str:
+    """Return what stands before the words on an adapter where there are several: `2 servers (a and b), each with `."""
+    names = [printable(str(entry.get("name"))) for entry in config.get("servers") or []]
+    if not names:
+        return ""
+    listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
+    own = dict.fromkeys(key for entry in config["servers"] for key in entry.get("set", {}) if not key.endswith(".macs"))
+    keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
+    alike = f", alike but for {keys}" if own else ""
+    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){alike}, each with "
+
+
+def _bridge_words(config: Mapping[str, Any]) -> str:
+    bridge = _block(config, "bridge")
+    if not bridge:
+        return ""
+    kind = {"learning": "learns addresses", "controlling": "knows each virtual interface"}.get(str(bridge.get("kind")))
+    return f"at the other end of the wire a bridge{f' that {kind}' if kind else ''}"
 
 
 def _spaced(amount: object) -> str:

@@ -7,10 +7,13 @@ from dataclasses import fields
 from math import inf
 from typing import NamedTuple
 
+from hwmodel.report.bridge_reading import copying_words, setting_of
 from hwmodel.report.modelled import is_closed_loop
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+from hwmodel.results.bridge_rates import outside_gbps, over_bridge_gbps
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
-from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result
+from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result, Stalls
+from hwmodel.results.system import SystemResult
 
 PURPOSES = tuple(field.name for field in fields(LinkBytes))
 PURPOSE_WORDS = {
@@ -47,6 +50,7 @@ FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a s
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
 _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
+_OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
 _SENDER_WAIT_MATTERS = 0.01  # of the mean latency
 
@@ -65,23 +69,42 @@ def headline(result: Result) -> str:
 
 
 def outcome_words(result: Result) -> str:
-    """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them."""
+    """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them.
+
+    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all.
+    """
+    text = ", ".join(_outcomes_over_bridge(result) if result.bridges else _outcomes(result))
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _outcomes(result: Result) -> list[str]:
     totals, wire, intervals = result.totals, result.wire, result.intervals
     outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
     inward = totals.from_wire > 0 or bool(wire.rx_gbps)
     parts = []
     if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward:
-        to = "to VMs" if outward or inward else "VM to VM"
-        if totals.gbps is None:
-            parts.append(f"throughput {to} not measured")
-        else:
-            parts.append(f"{gbps_text(totals.gbps, intervals.get('totals.gbps'))} {to}")
-            parts.append(mpps_text(totals.mpps))
+        parts += _to_vms(result, "to VMs" if outward or inward else "VM to VM")
     if outward:
         rate = gbps_text(wire.tx_gbps, intervals.get("wire.tx_gbps"))
         parts.append("throughput to the wire not measured" if wire.tx_gbps is None else f"{rate} to the wire")
-    text = ", ".join(parts)
-    return f"{text[0].upper()}{text[1:]}"
+    return parts
+
+
+def _to_vms(result: Result, to: str) -> list[str]:
+    totals, intervals = result.totals, result.intervals
+    if totals.gbps is None:
+        return [f"throughput {to} not measured"]
+    return [f"{gbps_text(totals.gbps, intervals.get('totals.gbps'))} {to}", mpps_text(totals.mpps)]
+
+
+def _outcomes_over_bridge(result: Result) -> list[str]:
+    outside, over = outside_gbps(result), over_bridge_gbps(result)
+    parts = _to_vms(result, "to VMs") if result.totals.gbps is None or result.totals.gbps or not outside else []
+    if outside:
+        parts.append(f"{gbps_text(outside)} to stations outside")
+    if over:
+        parts[-1] += f" ({gbps_text(over)} over the bridge)"
+    return parts
 
 
 def limit_words(bottleneck: Bottleneck) -> str:
@@ -97,12 +120,14 @@ def limit_words(bottleneck: Bottleneck) -> str:
 def loss_sentence(result: Result) -> str:
     """Return what share of the frames was lost, and for which reasons; empty where it is next to none."""
     totals = result.totals
-    if totals.dropped_frames <= _LOSS_MATTERS * totals.offered_frames:
+    n_frames = totals.offered_frames + totals.replicated_frames
+    if totals.dropped_frames <= _LOSS_MATTERS * n_frames:
         return ""
     reasons = sorted(result.drops.items(), key=lambda drop: -drop[1])
     listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
-    share = percent_text(totals.dropped_frames / totals.offered_frames)
-    return f"Of the frames offered {share} were dropped{f' ({listed})' if listed else ''}."
+    share = percent_text(totals.dropped_frames / n_frames)
+    made = f" and {copying_words(result)}" if totals.replicated_frames else ""
+    return f"Of the frames offered{made} {share} were dropped{f' ({listed})' if listed else ''}."
 
 
 def latency_note(result: Result) -> str:
@@ -122,8 +147,14 @@ def sender_wait_note(result: Result) -> str:
 
 def _fills_a_tx_ring(result: Result) -> bool:
     """Tell whether a ring had no slot left, which a short capture may not come to; so where that is not known."""
-    depth, slots = result.queues.get("tx_ring"), result.config.get("nic", {}).get("tx_ring")
-    return depth is None or slots is None or depth.max >= slots - 1
+    if isinstance(result, SystemResult):
+        depths = [
+            (adapter.queues.get("tx_ring"), setting_of(result, adapter.name, "nic", "tx_ring"))
+            for adapter in result.adapters
+        ]
+    else:
+        depths = [(result.queues.get("tx_ring"), result.config.get("nic", {}).get("tx_ring"))]
+    return any(depth is None or slots is None or depth.max >= slots - 1 for depth, slots in depths)
 
 
 def _is_overloaded(result: Result) -> bool:
@@ -183,10 +214,11 @@ def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
 def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
     """Return for `up` and `down` the bytes by purpose that a frame delivered in the window costs.
 
-    Empty where the window is too short to tell (the result's warnings say so) and where nothing was delivered. Results
+    Empty where the window is too short to tell (the result's warnings say so), where nothing was delivered, and of
+    several servers, whose frames have several links. Results
     stored before `per_frame` was: the window's bytes by its frames.
     """
-    if result.window_frames <= 0:
+    if result.window_frames <= 0 or isinstance(result, SystemResult):
         return {}
     found = {}
     for name, direction in (("up", result.pcie.up), ("down", result.pcie.down)):
@@ -232,11 +264,15 @@ def _amount(n_bytes: float, total: float) -> tuple[str, str]:
 def stall_shares(result: Result) -> dict[str, float]:
     """Return the share of the window for which something stood waiting, by what it waited for.
 
-    Credits are told by kind where the result knows the kinds.
+    Credits are told by kind where the result knows the kinds. Empty of several servers, each of which waits by itself.
     """
-    duration_ns, stalls = result.window.duration_ns, result.stalls_ns
-    if duration_ns <= 0:
+    if result.window.duration_ns <= 0 or isinstance(result, SystemResult):
         return {}
+    return shares_of_stalls(result.stalls_ns, result.window.duration_ns)
+
+
+def shares_of_stalls(stalls: Stalls, duration_ns: float) -> dict[str, float]:
+    """Return the share of a time for which something of one server stood waiting, as `stall_shares` does."""
     by_kind = any(getattr(stalls, name) for name in _CREDIT_KINDS)
     left_out = ("credits",) if by_kind else _CREDIT_KINDS
     return {name: getattr(stalls, name) / duration_ns for name in STALL_WORDS if name not in left_out}
@@ -245,13 +281,15 @@ def stall_shares(result: Result) -> dict[str, float]:
 def frame_balance(result: Result) -> str:
     """Return the account of all frames of the run in one line."""
     totals = result.totals
+    made = f" + {totals.replicated_frames:,} {copying_words(result)}" if totals.replicated_frames else ""
     text = (
-        f"{totals.offered_frames:,} offered = {totals.delivered_frames:,} delivered "
+        f"{totals.offered_frames:,} offered{made} = {totals.delivered_frames:,} delivered "
         f"+ {totals.dropped_frames:,} dropped + {totals.in_flight_frames:,} in flight"
     )
+    to, come = ("delivered outside", "came to adapters over the bridge") if result.bridges else _OF_WIRE
     extras = (
-        ("to the wire", totals.delivered_to_wire),
-        ("from the wire", totals.from_wire),
+        (to, totals.delivered_to_wire),
+        (come, totals.from_wire),
         ("mirrored", totals.mirrored),
         ("mirrored copies lost", totals.mirrored_dropped),
     )

@@ -21,7 +21,8 @@ def relaxed_text(result: Result) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     unknown = "; -: its window is too short for a rate" if any(one.gain is None for one in result.relaxed) else ""
-    lines.append(f"(*: what the run itself names; Gb/s: what VMs and the wire get together{unknown})")
+    outward = "stations outside" if result.bridges else "the wire"
+    lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unknown})")
     return "\n".join(lines) + "\n"
 
 

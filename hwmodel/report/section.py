@@ -7,6 +7,7 @@ from math import inf
 from typing import Any
 
 from hwmodel.report import figures, tables
+from hwmodel.report.bridge_reading import ports_of
 from hwmodel.report.configuration import config_text
 from hwmodel.report.datapath import datapath_figure
 from hwmodel.report.falling_latency import falling_latency_sentences
@@ -29,8 +30,17 @@ from hwmodel.report.reading import (
     stall_shares,
 )
 from hwmodel.report.svg import ORANGE, VERMILION
+from hwmodel.report.system_picture import system_figure
+from hwmodel.report.system_tables import (
+    adapter_table,
+    bridge_sentences,
+    port_table,
+    server_queue_table,
+    server_wait_table,
+)
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Result
+from hwmodel.results.system import SystemResult
 
 MOST_FLOW_BARS = 24
 FIGURES = ("vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls")
@@ -58,7 +68,10 @@ def section_of(
         "link": link_rows(result),
         "colours": figures.PURPOSE_COLOURS,
         "config": config_text(result.config),
+        "bridges": bridge_sentences(result),
+        "n_servers": len(result.adapters) if isinstance(result, SystemResult) else 0,
         "tables": {
+            **_system_tables(result),
             "closed_form": tables.closed_form_table(result),
             "ceilings": tables.ceilings_table(result),
             "next_steps": tables.next_steps_table(result),
@@ -68,14 +81,26 @@ def section_of(
             "vms": tables.vm_table(result),
             "drops": tables.drop_table(result),
             "flows": tables.flow_table(result),
-            "queues": tables.queue_table(result),
-            "waits": tables.wait_table(result),
             "facts": tables.fact_table(result),
             "changed": tables.changed_table(result, defaults),
         },
-        "datapath": datapath_figure(result, f"{key}-path") if with_figures else "",
+        "datapath": _picture(result, f"{key}-path") if with_figures else "",
         "figures": _figures(result, key) if with_figures else dict.fromkeys(FIGURES, ""),
     }
+
+
+def _system_tables(result: Result) -> dict[str, tables.Table | None]:
+    """Return the tables that a bridge adds, and those that several servers have in another form."""
+    ports = port_table(result) if result.bridges else None
+    if isinstance(result, SystemResult):
+        queues, waits = server_queue_table(result), server_wait_table(result)
+        return {"adapters": adapter_table(result), "ports": ports, "queues": queues, "waits": waits}
+    queues, waits = tables.queue_table(result), tables.wait_table(result)
+    return {"adapters": None, "ports": ports, "queues": queues, "waits": waits}
+
+
+def _picture(result: Result, key: str) -> str:
+    return system_figure(result, key) if isinstance(result, SystemResult) else datapath_figure(result, key)
 
 
 def _outcome(result: Result) -> str:
@@ -164,10 +189,16 @@ def _relaxed_figure(result: Result, key: str) -> str:
 
 
 def _busy_figure(result: Result, key: str) -> str:
-    shares = {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization, **result.utilization}
-    if result.wire.utilization:
-        shares.setdefault("wire", result.wire.utilization)
-    ranked = sorted(shares, key=lambda name: -shares[name])
+    shares = {f"bridge.{port.name}": port.out_utilization for port in ports_of(result)}
+    if isinstance(result, SystemResult):
+        for adapter in result.adapters:
+            shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
+    else:
+        shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
+        shares |= result.utilization
+        if result.wire.utilization:
+            shares.setdefault("wire", result.wire.utilization)
+    ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_FLOW_BARS]
     return figures.share_bars(
         key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"
     )

@@ -32,6 +32,7 @@ from hwmodel.report.reading import (
 )
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
+from hwmodel.results.system import SystemResult
 
 MOST_FLOW_ROWS = 16
 MOST_VM_ROWS = 130
@@ -123,7 +124,7 @@ def relaxed_table(result: Result) -> Table | None:
 def latency_table(result: Result) -> Table:
     """Return the latencies, a row each, with intervals where there are some."""
     rows = latency_rows(result)
-    if result.wire.wait_ns.p50 is not None:
+    if not isinstance(result, SystemResult) and result.wire.wait_ns.p50 is not None:
         rows.append(("waiting for the wire", "wire.wait_ns", result.wire.wait_ns))
     header = ("of a frame", "min", "mean", "p50", "p99", "p99.9", "max")
     return Table(header, [_latency_row(words, result, name, latency) for words, name, latency in rows])
@@ -220,28 +221,36 @@ def wait_table(result: Result) -> Table:
 
 def fact_table(result: Result) -> Table:
     """Return the single figures of a result."""
-    window, wire, pcie = result.window, result.wire, result.pcie
+    window = result.window
     page_span = span_text(window.start_ns, window.end_ns).replace(" us", " µs")
     rows = [
         ["measured window", f"{page_span} of simulated time"],
         ["frames delivered in it", count_text(result.window_frames)],
-        ["link busy", f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}"],
         ["host cores busy with drivers", three_digits(result.cpu.cores_busy)],
     ]
     if result.fairness_jain is not None:
         rows.append(["fairness between senders (Jain, 1 is even)", f"{result.fairness_jain:.4f}"])
-    if wire.tx_gbps or wire.rx_gbps:
-        rates = f"out {gbps_text(wire.tx_gbps)}, in {gbps_text(wire.rx_gbps)}, busy {percent_text(wire.utilization)}"
-        rows.append(["wire", rates])
-    looked_up = result.iotlb.hits + result.iotlb.misses
-    if looked_up:
-        rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
+    if not isinstance(result, SystemResult):
+        rows += _adapter_facts(result)
     for name, mean, low, high, least, greatest in spread_rows(result):
         text = f"mean {mean}, 95 % from {low} to {high}; from {least} to {greatest}"
         rows.append([f"{name}, {len(result.spread[0].seeds)} seeds", text])
     alone = " (all figures but those of several seeds)" if result.spread else ""
     rows.append(["seed, configuration", f"{result.seed}, {printable(result.config_hash)}{alone}"])
     return Table(("figure", "value"), rows, texts=(0, 1))
+
+
+def _adapter_facts(result: Result) -> list[list[str]]:
+    """Return the single figures of the one adapter."""
+    wire, pcie = result.wire, result.pcie
+    rows = [["link busy", f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}"]]
+    if wire.tx_gbps or wire.rx_gbps:
+        rates = f"out {gbps_text(wire.tx_gbps)}, in {gbps_text(wire.rx_gbps)}, busy {percent_text(wire.utilization)}"
+        rows.append(["wire", rates])
+    looked_up = result.iotlb.hits + result.iotlb.misses
+    if looked_up:
+        rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
+    return rows
 
 
 def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TextIO
+from collections.abc import Iterable, Mapping
+from typing import TextIO
 
 from hwmodel.report.falling_latency import falling_latency_sentences
 from hwmodel.report.quantities import (
@@ -33,17 +33,10 @@ from hwmodel.report.reading import (
     spread_rows,
     stall_shares,
 )
+from hwmodel.report.system_text import adapter_lines, bridge_lines
+from hwmodel.report.text_table import MOST_ROWS, Line, drop_words, table
 from hwmodel.results.result import Latency, Result
-
-MOST_ROWS = 16
-_INDENT = "  "
-
-
-class Line(NamedTuple):
-    """One line of the summary and how it looks on a terminal: `answer`, `warning`, `heading` or `plain`."""
-
-    text: str
-    look: str = "plain"
+from hwmodel.results.system import SystemResult
 
 
 def summary(result: Result) -> str:
@@ -77,15 +70,25 @@ def _lines(result: Result) -> Iterable[Line]:
     rows = spread_rows(result)
     if rows:
         yield Line("")
-        yield from _table((f"{len(result.spread[0].seeds)} seeds", *SPREAD_COLUMNS), rows)
+        yield from table((f"{len(result.spread[0].seeds)} seeds", *SPREAD_COLUMNS), rows)
         yield Line(f"(all other figures are of seed {result.seed})")
         yield Line("")
-    yield Line(f"Frames, whole run: {frame_balance(result)}")
+    balance, parting, beside = frame_balance(result).partition("; " if result.bridges else "\n")
+    yield Line(f"Frames, whole run: {balance}")
+    if parting:
+        yield Line(f"({beside})")
     yield Line("")
+    if isinstance(result, SystemResult):
+        yield from adapter_lines(result)
+        yield Line("")
     yield from _vm_lines(result)
     yield Line("")
-    yield from _link_lines(result)
-    yield Line("")
+    if not isinstance(result, SystemResult):
+        yield from _link_lines(result)
+        yield Line("")
+    if result.bridges:
+        yield from bridge_lines(result)
+        yield Line("")
     yield from _loss_lines(result)
     yield from _run_lines(result)
 
@@ -126,12 +129,12 @@ def _vm_lines(result: Result) -> Iterable[Line]:
             decimals_text(vm.rx_mpps, 4),
             _microseconds(vm.latency_ns.p50),
             _microseconds(vm.latency_ns.p99),
-            _drop_words(vm.drops, none=MISSING),
+            drop_words(vm.drops, none=MISSING),
         )
         for vm in result.vms[:MOST_ROWS]
     ]
     header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
-    yield from _table(header, rows, left_columns=(0, 6))
+    yield from table(header, rows, left_columns=(0, 6))
     if len(result.vms) > MOST_ROWS:
         yield Line(f"... and {len(result.vms) - MOST_ROWS} more")
     if result.fairness_jain is not None:
@@ -148,8 +151,9 @@ def _link_lines(result: Result) -> Iterable[Line]:
     rows = link_rows(result)
     if rows:
         header = ("PCIe link, each frame", "up B", "up %", "down B", "down %")
-        yield from _table(header, [(row.words, *row.cells) for row in rows])
-        each = ", of a group frame each copy" * (result.totals.copies_delivered > result.totals.delivered_frames)
+        yield from table(header, [(row.words, *row.cells) for row in rows])
+        has_copies = result.totals.copies_delivered > result.totals.delivered_frames and not result.bridges
+        each = ", of a group frame each copy" * has_copies  # over a bridge each copy is a frame
         yield Line(f"(up: adapter to host, down: host to adapter; mean over the frames delivered in the window{each})")
     up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
     yield Line(f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)} of the window")
@@ -167,7 +171,7 @@ def _link_lines(result: Result) -> Iterable[Line]:
 
 
 def _loss_lines(result: Result) -> Iterable[Line]:
-    yield Line(f"Drops, frames, whole run: {_drop_words(result.drops, none='none')}")
+    yield Line(f"Drops, frames, whole run: {drop_words(result.drops, none='none')}")
     if result.queues:
         depths = [
             f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(name)}"
@@ -197,18 +201,3 @@ def _run_lines(result: Result) -> Iterable[Line]:
 
 def _unit_suffix(queue: str) -> str:
     return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
-
-
-def _drop_words(drops: Mapping[str, int], none: str) -> str:
-    counts = sorted(drops.items())
-    return ", ".join(f"{printable(reason)} {count_text(count)}" for reason, count in counts if count) or none
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Sequence[int] = (0,)) -> Iterable[Line]:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for index, row in enumerate((header, *rows)):
-        cells = (
-            cell.ljust(width) if column in left_columns else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield Line(_INDENT.join(cells).rstrip(), "plain" if index else "heading")

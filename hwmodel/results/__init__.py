@@ -3,6 +3,7 @@
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
+from hwmodel.results.bridge_rates import outside_gbps, over_bridge_gbps
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -90,6 +91,8 @@ __all__ = [
     "jain_fairness",
     "load_result",
     "merge_histogram",
+    "outside_gbps",
+    "over_bridge_gbps",
     "quantile_bucket",
     "quantile_ns",
     "summarize_latency",

@@ -298,7 +298,8 @@ class Result:
         """Read a result back from its JSON document.
 
         `name` stands for the file in messages. Raises InputError, a line for each problem: bad JSON, another
-        `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored.
+        `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored. A
+        document with `adapters` is a `SystemResult`.
         """
         result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
         return result

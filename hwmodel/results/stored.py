@@ -11,10 +11,15 @@ from hwmodel.results.json_form import Path, Problem, dotted, from_plain
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
+# Key -> the dataclass of the documents that have it, which says so itself: it is made of the records of the others.
+KINDS: dict[str, type] = {}
 
 
 def parse_result(kind: type, text: str, name: str, schema_version: int) -> Any:
-    """Build a `kind` (the Result dataclass) from JSON text; InputError lines `name:line:column: key: problem`."""
+    """Build a `kind` (the Result dataclass) from JSON text; InputError lines `name:line:column: key: problem`.
+
+    A document with a key of `KINDS` is built as what stands there.
+    """
     try:
         plain = json.loads(text, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
@@ -29,7 +34,7 @@ def parse_result(kind: type, text: str, name: str, schema_version: int) -> Any:
         problem = Problem(("schema_version",), f"{found!r} is not known (this hwmodel reads {schema_version})")
         raise InputError(_line(name, text, problem))
     problems: list[Problem] = []
-    result = from_plain(kind, plain, (), problems)
+    result = from_plain(next((KINDS[key] for key in KINDS if plain.get(key)), kind), plain, (), problems)
     if problems:
         lines = [_line(name, text, problem) for problem in problems[:_MOST_LINES]]
         if len(problems) > _MOST_LINES:

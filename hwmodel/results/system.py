@@ -16,6 +16,7 @@ from hwmodel.results.result import (
     Stalls,
     Wire,
 )
+from hwmodel.results.stored import KINDS
 
 __all__ = ["AdapterResult", "BridgeResult", "SystemResult"]
 
@@ -53,3 +54,6 @@ class SystemResult(Result):
     queues: Mapping[str, QueueDepth] = field(default_factory=dict)
     stalls_ns: Stalls | None = None  # type: ignore[assignment]
     adapters: tuple[AdapterResult, ...] = ()
+
+
+KINDS["adapters"] = SystemResult

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def fairness(
-    config: Config, workload: Workload, book: FlowBook, span: Span, backlog: Mapping[str, int]
+    config: Config, workload: Workload, book: FlowBook, span: Span, backlog_growth: Mapping[str, int]
 ) -> float | None:
     """Return Jain's index over senders; None where nothing was delivered, or the window gives no rates.
 
+    `backlog_growth`: by sender, how many more frames wait for a slot of its ring at the window's end than at its begin.
     Senders that keep their rings full are compared by their delivered rates; where there are none, all are compared by
     the share of their own demand that was delivered: demand that differs, and is served in full, is fair. Demand is
     what came due in the window, so that it counts too where it waits for a slot of the ring; a burst of each flow,
-    which the end of the window may cut off, does not count as refused. `backlog`: what `backlog_by_sender` says, of all
-    servers.
+    which the end of the window may cut off, does not count as refused.
     """
     if not span.gives_rates:
         return None
@@ -37,7 +37,7 @@ def fairness(
     delivered = _sums(book, span, "delivered")
     n_flows = Counter(sender for sender, _ in book.flows)
     shares = []
-    for name, due in _demand(book, span, backlog).items():
+    for name, due in _demand(book, span, backlog_growth).items():
         may_be_cut = burst_frames(config) * n_flows[name]
         if due > may_be_cut or delivered[name] > 0:
             shares.append(1.0 if due - delivered[name] <= may_be_cut else delivered[name] / due)
@@ -52,12 +52,15 @@ def _sums(book: FlowBook, span: Span, name: str) -> dict[str, float]:
     return sums
 
 
-def backlog_by_sender(book: FlowBook, span: Span) -> dict[str, int]:
-    """Return how many more frames wait for a slot of a ring than when the window began, by station of one server."""
+def backlog_growth(book: FlowBook, span: Span) -> dict[str, int]:
+    """Return how many more frames wait for a slot of a ring at the window's end, by the ports of one server."""
     grown = span.end.backlog - span.start.backlog
-    return {name: int(grown[number - 1]) for name, number in book.port_numbers.items() if name != UPLINK}
+    return {name: int(grown[number - 1]) for name, number in book.port_numbers.items() if 0 < number <= len(grown)}
 
 
-def _demand(book: FlowBook, span: Span, backlog: Mapping[str, int]) -> dict[str, float]:
+def _demand(book: FlowBook, span: Span, backlog_growth: Mapping[str, int]) -> dict[str, float]:
     """Return the frames that came due in the window by sender: offered to a ring, or waiting for a slot of it."""
-    return {name: offered + backlog.get(name, 0) for name, offered in _sums(book, span, "offered").items()}
+    return {
+        name: offered + (0 if name == UPLINK else backlog_growth[name])
+        for name, offered in _sums(book, span, "offered").items()
+    }

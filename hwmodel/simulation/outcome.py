@@ -33,7 +33,7 @@ from hwmodel.results import (
     summarize_latency,
 )
 from hwmodel.simulation.adapter_figures import adapter_figures
-from hwmodel.simulation.fairness import backlog_by_sender, fairness
+from hwmodel.simulation.fairness import backlog_growth, fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
 from hwmodel.simulation.latency_summary import add_histograms, latency_from, named_drops
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
     from hwmodel.simulation.run import Run
     from hwmodel.workload import Workload
+
+
+OFFERED_LOAD = "offered_load"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     return Result(
-        **_of_all(config, workload, book, window, backlog_by_sender(book, span)),
+        **_of_all(config, workload, book, window, backlog_growth(book, span)),
         vms=vms_of(config, book, span),
         **adapter_figures(config, span, per_frame),
         bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
@@ -99,15 +102,10 @@ def make_system_result(
 ) -> SystemResult:
     """Put the result of several servers together; `window` is of all of them, `bottleneck` the bridge's, if any."""
     adapters = tuple(_adapter(part) for part in parts)
-    if bottleneck is None:
-        busiest = max(adapters, key=lambda adapter: adapter.bottleneck.utilization)
-        found = busiest.bottleneck
-        bottleneck = replace(
-            found, resource=f"{busiest.name}.{found.resource}", why=f"Server {busiest.name}: {found.why}"
-        )
-    backlog = {name: n for part in parts for name, n in backlog_by_sender(part.book, part.window.span).items()}
+    bottleneck = bottleneck or _limit_of(adapters)
+    waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
     return SystemResult(
-        **_of_all(config, workload, book, window, backlog),
+        **_of_all(config, workload, book, window, waiting),
         vms=tuple(
             vm
             for part in parts
@@ -118,6 +116,16 @@ def make_system_result(
         adapters=adapters,
         bridges=(bridge,),
     )
+
+
+def _limit_of(adapters: Sequence[AdapterResult]) -> Bottleneck:
+    """Return what limits the busiest of the servers that have a limit; the load, where none has."""
+    limited = [adapter for adapter in adapters if adapter.bottleneck.resource != OFFERED_LOAD]
+    busiest = max(limited or adapters, key=lambda adapter: adapter.bottleneck.utilization)
+    found = busiest.bottleneck
+    if not limited:
+        return replace(found, why=f"Server {busiest.name} is the busiest. {found.why}")
+    return replace(found, resource=f"{busiest.name}.{found.resource}", why=f"Server {busiest.name}: {found.why}")
 
 
 def _adapter(part: ServerWindow) -> AdapterResult:
@@ -138,7 +146,7 @@ def _adapter(part: ServerWindow) -> AdapterResult:
 
 
 def _of_all(
-    config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, backlog: Mapping[str, int]
+    config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, waiting: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the fields that a run of one server and one of several have alike."""
     start, end, span = window.start, window.end, window.span
@@ -161,7 +169,7 @@ def _of_all(
         "latency_to_guest_ns": to_guest,
         "sender_wait_ns": latency_from(end, "sender_wait"),
         "latency_parts_ns": parts,
-        "fairness_jain": fairness(config, workload, book, span, backlog),
+        "fairness_jain": fairness(config, workload, book, span, waiting),
         "drops": named_drops(end.drops),
         "mirrored_drops": named_drops(end.mirrored_drops),
         "latency_histogram": merge_histogram(counts),

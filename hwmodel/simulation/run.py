@@ -72,6 +72,8 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
+    if trace_path is not None and config.bridge is not None:
+        raise InputError("bridge: a trace shows one adapter alone, and nothing of a bridge or of several servers")
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
     entries = entries_of(config)

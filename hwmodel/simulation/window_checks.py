@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
 from hwmodel.results import Result
+from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.span import Span
@@ -121,6 +122,7 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
             "of a moment. A longer run.duration tells more."
         )
     yield from _stuck(config, result, span)
+    yield from flooding_warnings(config, result)
 
 
 def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:

@@ -1,0 +1,86 @@
+"""What both reports say of the bridge at the other end of the wire, and of servers on it, before any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hwmodel.report.quantities import count_text, percent_text, three_digits
+from hwmodel.results.bridge import BridgePortResult, BridgeResult
+from hwmodel.results.result import Result
+from hwmodel.results.system import AdapterResult, SystemResult
+
+_SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
+
+
+def forwarding_sentence(bridge: BridgeResult) -> str:
+    """Return how many frames a bridge forwarded, and how many copies it made."""
+    copies = f"{count_text(bridge.replicated_frames)} frames more made by copying"
+    return f"{count_text(bridge.forwarded_frames)} frames forwarded, {copies}"
+
+
+def flooding_sentence(bridge: BridgeResult) -> str:
+    """Return for how many frames a bridge did not know where to, and what share of all that is."""
+    share = bridge.flooded_frames / bridge.forwarded_frames if bridge.forwarded_frames else 0.0
+    shown = percent_text(share) if share >= _SHOWN_FROM or not bridge.flooded_frames else "below 0.1 %"
+    return f"{count_text(bridge.flooded_frames)} frames ({shown} of those forwarded), their address unknown"
+
+
+def learning_sentence(bridge: BridgeResult) -> str:
+    """Return what stands in a bridge's table at the end, and how that came to change."""
+    if bridge.kind == "controlling":
+        return "knows each station by its virtual interface, and learns nothing"
+    changes = (
+        ("had moved", bridge.moved),
+        ("aged", bridge.aged),
+        ("not learned, the table being full", bridge.not_learned),
+    )
+    changed = "".join(f", {count_text(count)} {words}" for words, count in changes if count)
+    noun = "address" if bridge.addresses_known == 1 else "addresses"
+    return f"{count_text(bridge.addresses_known)} {noun} known at the end of the run{changed}"
+
+
+def copying_words(result: Result) -> str:
+    """Return what made more frames of those offered."""
+    stations = {vm.name for vm in result.vms} | {"uplink"}
+    only_single = all(flow.to in stations or flow.to.rpartition(".")[2] == "pf" for flow in result.flows)
+    floods = any(bridge.flooded_frames for bridge in result.bridges)
+    return "made by flooding" if floods and only_single else "made by copying"
+
+
+def limit_cell(adapter: AdapterResult) -> str:
+    """Return what limits one of several servers, and how busy it is."""
+    resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
+    return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
+
+
+def core_share(utilization: Mapping[str, float]) -> float | None:
+    """Return how busy the busiest core is, None where that is not known."""
+    sides = [utilization[name] for name in ("driver.tx", "driver.rx") if name in utilization]
+    return sum(sides) if sides else None
+
+
+def setting_of(result: SystemResult, server: str, block: str, name: str) -> Any:
+    """Return a key of one server's configuration: what it sets itself, else what all have."""
+    entries = {entry.get("name"): entry.get("set", {}) for entry in result.config.get("servers") or []}
+    return entries.get(server, {}).get(f"{block}.{name}", result.config.get(block, {}).get(name))
+
+
+def ports_of(result: Result) -> list[BridgePortResult]:
+    """Return the ports of all bridges."""
+    return [port for bridge in result.bridges for port in bridge.ports]
+
+
+def port_share(port: BridgePortResult) -> float:
+    """Return how busy a port is in its busier direction."""
+    return max(port.in_utilization, port.out_utilization)
+
+
+def port_lines(port: BridgePortResult) -> tuple[str, ...]:
+    """Return what a picture says of a port: how busy each way, and what its queue holds."""
+    n_bytes = port.queue_mean_bytes
+    return (
+        f"in {percent_text(port.in_utilization)} busy",
+        f"out {percent_text(port.out_utilization)} busy",
+        f"queue {three_digits(n_bytes / 1024)} KiB" if n_bytes >= 1024 else f"queue {three_digits(n_bytes)} B",
+    )

@@ -1,0 +1,73 @@
+"""What the terminal's summary says of the bridge at the other end of the wire, and of several servers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hwmodel.report.bridge_reading import flooding_sentence, forwarding_sentence, learning_sentence, limit_cell
+from hwmodel.report.quantities import MISSING, count_text, decimals_text, printable, three_digits
+from hwmodel.report.text_table import MOST_ROWS, Line, drop_words, table
+from hwmodel.results.bridge import BridgePortResult
+from hwmodel.results.result import Result
+from hwmodel.results.system import AdapterResult, SystemResult
+
+
+def adapter_lines(result: SystemResult) -> Iterable[Line]:
+    """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its limit."""
+    header = ("server", "tx Gb/s", "rx Gb/s", "PCIe up %", "down %", "wire out %", "in %", "cores", "its own limit")
+    rows = [_adapter_row(adapter) for adapter in result.adapters[:MOST_ROWS]]
+    yield from table(header, rows, left_columns=(0, len(header) - 1))
+    if len(result.adapters) > MOST_ROWS:
+        yield Line(f"... and {len(result.adapters) - MOST_ROWS} more servers")
+    yield Line("(tx, rx: of the server's VMs; %: busy share of the window; cores: kept busy by drivers)")
+
+
+def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
+    busy = adapter.utilization
+    shares = (
+        adapter.pcie.up.utilization,
+        adapter.pcie.down.utilization,
+        busy.get("wire.tx"),
+        busy.get("wire.rx"),
+    )
+    return (
+        printable(adapter.name),
+        decimals_text(adapter.tx_gbps, 3),
+        decimals_text(adapter.rx_gbps, 3),
+        *(_percent(share) for share in shares),
+        three_digits(adapter.cpu.cores_busy),
+        printable(limit_cell(adapter)),
+    )
+
+
+def bridge_lines(result: Result) -> Iterable[Line]:
+    """Give a row for each port of the bridge, then what the bridge learned and flooded."""
+    header = ("bridge port", "in Gb/s", "out Gb/s", "in %", "out %", "queue mean, B", "largest, B", "drops, frames")
+    for bridge in result.bridges:
+        rows = [_port_row(port) for port in bridge.ports[: MOST_ROWS + 1]]
+        yield from table(header, rows, left_columns=(0, len(header) - 1))
+        if len(bridge.ports) > MOST_ROWS + 1:
+            yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
+        yield Line("(in: from the port to the bridge, out: from the bridge; %: busy share of the window)")
+        yield Line(f"Bridge, whole run: {forwarding_sentence(bridge)}")
+        if bridge.kind == "learning":
+            yield Line(f"Bridge, flooded: {flooding_sentence(bridge)}")
+        yield Line(f"Bridge, {bridge.kind}: {learning_sentence(bridge)}")
+        yield Line(f"Bridge, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
+
+
+def _port_row(port: BridgePortResult) -> tuple[str, ...]:
+    return (
+        printable(port.name),
+        decimals_text(port.in_gbps, 3),
+        decimals_text(port.out_gbps, 3),
+        _percent(port.in_utilization),
+        _percent(port.out_utilization),
+        three_digits(port.queue_mean_bytes),
+        count_text(port.queue_max_bytes),
+        drop_words(port.drops, none=MISSING),
+    )
+
+
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{100 * share:.1f}"

@@ -1,0 +1,86 @@
+"""What a reader must know of a bridge that floods: whose addresses it does not know, and which key changes that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hwmodel.config import servers_of
+from hwmodel.results import BridgeResult, Result
+from hwmodel.workload.traffic import UPLINK
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+MOST_FLOODED = 0.01  # of what a bridge forwards
+MOST_NAMES = 3
+
+
+def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
+    """Yield a warning where a learning bridge floods more than 1 % of what it forwards.
+
+    It names the stations that frames go to over the bridge and that send nothing over it, those that most are sent to
+    first; where all send, what else makes a bridge forget an address or never learn it.
+    """
+    for bridge in result.bridges:
+        if bridge.kind == "learning" and bridge.flooded_frames > MOST_FLOODED * bridge.forwarded_frames:
+            share = 100 * bridge.flooded_frames / bridge.forwarded_frames
+            yield (
+                f"{_reason(config, result, bridge)}; {bridge.flooded_frames:,} frames ({share:.1f} % of those that the "
+                f"bridge forwarded) were to addresses that it did not know, and went to every port of their VLAN."
+                f"{_cure(config, result)}"
+            )
+
+
+def silent_stations(config: Config, result: Result) -> list[str]:
+    """Return the stations that frames are sent to over the bridge and that send nothing over it, the busiest first."""
+    modes = {part.name: part.config.switch.mode for part in servers_of(config)}
+    stations = {vm.name for vm in result.vms} | {UPLINK}
+    crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, modes)]
+    senders = {flow.from_ for flow in crossing}
+    offered: dict[str, int] = {}
+    for flow in crossing:
+        if flow.to in stations and flow.to not in senders:
+            offered[flow.to] = offered.get(flow.to, 0) + flow.offered
+    return sorted(offered, key=lambda name: -offered[name])
+
+
+def _crosses(sender: str, target: str, modes: Mapping[str, str]) -> bool:
+    """Tell whether frames go over the bridge: all but those that an adapter in mode `veb` forwards itself."""
+    if UPLINK in (sender, target):
+        return True
+    own = sender.rpartition(".")[0]
+    return own != target.rpartition(".")[0] or modes[own] != "veb"
+
+
+def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
+    """Say why addresses are not known, in the words before the count."""
+    silent = silent_stations(config, result)
+    if silent:
+        is_one = len(silent) == 1 and silent[0] != UPLINK
+        verb, learned = ("sends", "its address is") if is_one else ("send", "their addresses are")
+        return f"{_listed(silent)} {verb} nothing over the bridge, so that {learned} never learned"
+    if bridge.not_learned:
+        return f"The bridge's table was full (bridge.table), {bridge.not_learned:,} addresses were not learned"
+    if bridge.aged:
+        return f"Stations sent so rarely that the bridge forgot {bridge.aged:,} addresses (bridge.ageing)"
+    return "Stations had sent nothing over the bridge when frames to them came"
+
+
+def _listed(silent: Sequence[str]) -> str:
+    """Name the first of them; those outside, which have one name for all, in words."""
+    names = [name for name in silent[:MOST_NAMES] if name != UPLINK]
+    if len(silent) > MOST_NAMES:
+        names.append(f"{len(silent) - MOST_NAMES} more")
+    if UPLINK in silent[:MOST_NAMES]:
+        names.append("the stations outside")
+    text = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return text.replace("the", "The", 1) if text.startswith("the ") else text
+
+
+def _cure(config: Config, result: Result) -> str:
+    """Name the key that lets the bridge know all stations but those outside; empty where it would not help."""
+    announces = config.bridge is not None and config.bridge.announce
+    if announces or silent_stations(config, result) == [UPLINK]:
+        return ""
+    return " With bridge.announce true the servers' stations are in its table from the start."

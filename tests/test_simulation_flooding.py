@@ -1,0 +1,90 @@
+"""A bridge that floods is told of: whose addresses it cannot know, and which key helps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.results import FlowResult
+from hwmodel.simulation import simulate
+from hwmodel.simulation.flooding import flooding_warnings, silent_stations
+from tests.sample_system import sample_system
+
+TWO = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {"kind": "learning"}, "nic": {"vfs": 2}}
+
+
+def warnings_of(flows, config=None, **of_bridge):
+    result = sample_system(flows=tuple(flow(*one) for one in flows))
+    bridge = dataclasses.replace(result.bridges[0], **of_bridge)
+    stations = tuple(dataclasses.replace(result.vms[0], name=f"{name}.vf{at}") for name in "ab" for at in range(2))
+    result = dataclasses.replace(result, bridges=(bridge,), vms=stations)
+    config = config_from_mapping({**TWO, **(config or {})})
+    return list(flooding_warnings(config, result)), silent_stations(config, result)
+
+
+def flow(sender, target, offered=100):
+    return FlowResult(from_=sender, to=target, offered=offered, delivered=offered, gbps=1.0, mpps=0.1)
+
+
+def test_a_station_that_never_sends_is_named_with_the_key_that_helps():
+    warnings, silent = warnings_of([("a.vf0", "b.vf0")])
+    assert silent == ["b.vf0"]
+    assert warnings == [
+        "b.vf0 sends nothing over the bridge, so that its address is never learned; 4,000 frames (100.0 % of those "
+        "that the bridge forwarded) were to addresses that it did not know, and went to every port of their VLAN. "
+        "With bridge.announce true the servers' stations are in its table from the start."
+    ]
+
+
+def test_three_are_named_the_busiest_first_and_the_rest_counted():
+    flows = [("uplink", "b.vf0", 5), ("uplink", "b.vf1", 9), ("uplink", "a.vf0", 7), ("uplink", "a.vf1", 6)]
+    warnings, silent = warnings_of(flows)
+    assert silent == ["b.vf1", "a.vf0", "a.vf1", "b.vf0"]
+    assert warnings[0].startswith(
+        "b.vf1, a.vf0, a.vf1 and 1 more send nothing over the bridge, so that their addresses"
+    )
+
+
+def test_those_outside_are_told_in_words_and_no_key_helps():
+    warnings, silent = warnings_of([("a.vf0", "uplink")])
+    assert silent == ["uplink"]
+    assert warnings[0].startswith("The stations outside send nothing over the bridge, so that their addresses are")
+    assert "announce" not in warnings[0]
+
+
+def test_who_sends_only_inside_its_adapter_is_not_known_either():
+    flows = [("a.vf0", "b.vf0"), ("b.vf0", "b.vf1"), ("b.vf1", "b.vf0")]
+    assert warnings_of(flows)[1] == ["b.vf0"]
+    assert warnings_of(flows, {"switch": {"mode": "vepa"}})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"not_learned": 7}, "The bridge's table was full (bridge.table), 7 addresses were not learned; "),
+        ({"aged": 3}, "Stations sent so rarely that the bridge forgot 3 addresses (bridge.ageing); "),
+        ({}, "Stations had sent nothing over the bridge when frames to them came; "),
+    ],
+)
+def test_where_all_send_another_reason_is_told(counts, words):
+    warnings, silent = warnings_of([("a.vf0", "b.vf0"), ("b.vf0", "a.vf0")], **counts)
+    assert silent == [] and warnings[0].startswith(words)
+
+
+def test_little_flooding_and_a_bridge_that_knows_all_are_not_warned_of():
+    flows = [("a.vf0", "b.vf0")]
+    assert len(warnings_of(flows, flooded_frames=41)[0]) == 1  # of 4,000
+    assert warnings_of(flows, flooded_frames=40)[0] == []
+    assert warnings_of(flows, kind="controlling")[0] == []
+
+
+def test_a_run_warns_and_the_key_that_it_names_ends_it():
+    run = {"workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "1Gbps"]]}, "run": {"duration": "1ms"}}
+    silent = simulate(config_from_mapping({**TWO, **run}))
+    assert sum("b.vf0 sends nothing over the bridge" in text for text in silent.warnings) == 1
+    assert silent.bridges[0].flooded_frames == silent.bridges[0].forwarded_frames > 0
+    known = simulate(config_from_mapping({**TWO, **run, "bridge": {"kind": "learning", "announce": True}}))
+    assert known.bridges[0].flooded_frames == 0
+    assert not any("flood" in text or "bridge" in text for text in known.warnings)
