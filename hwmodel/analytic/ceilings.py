@@ -217,8 +217,8 @@ def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterato
 def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
     """Give the bytes per frame on the wire, out and in: with tags, padding, preamble and gap."""
     return (
-        traffic.to_wire * traffic.mean_wire_bytes(traffic.tag_bytes),
-        traffic.from_wire * traffic.mean_wire_bytes(traffic.back_tag_bytes),
+        traffic.to_wire * traffic.wire_bytes_with(traffic.tag_bytes),
+        traffic.from_wire * traffic.wire_bytes_with(traffic.back_tag_bytes),
     )
 
 

@@ -41,6 +41,7 @@ HopKey = tuple[object, ...]
 Interval = tuple[float, float]
 
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
+_SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
 
 
@@ -146,7 +147,8 @@ class _Problem:
             for leg in one.sent_as:
                 lost, traffic = self._can_be_lost(one, leg), leg.traffic
                 value += float(traffic.copies) * (not lost) - _TO_WIRE_TOO**2 * lost
-                value += float(traffic.to_wire) * by_wire * (not one.hops)
+                # Who can send does, though it be lost at the bridge.
+                value += float(traffic.to_wire) * (_SENT_AT_ALL if one.hops else by_wire)
             of_streams.append(_bits(one.traffic.sizes) * value)
         of_hops = []
         for leg in legs:

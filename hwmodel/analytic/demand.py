@@ -176,7 +176,7 @@ class _Reader:
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
         load = self._config.workload.load
         if load.kind == "share":
-            bits = BITS_PER_BYTE * traffic.mean_wire_bytes()
+            bits = BITS_PER_BYTE * traffic.mean_wire_bytes
             return _fraction(load.share or 0) * self._system.port_rate_bps / bits
         load_bps = self._config.workload.load_bps
         return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)

@@ -63,8 +63,13 @@ class Traffic:
         """Give the mean frame, FCS counted."""
         return sum((n_bytes * share for n_bytes, share in self.sizes), ZERO)
 
-    def mean_wire_bytes(self, tag_bytes: Fraction = ZERO) -> Fraction:
-        """Give the mean bytes on the wire of a frame with so many bytes of tags; padding, FCS, preamble, gap counted."""
+    @property
+    def mean_wire_bytes(self) -> Fraction:
+        """Give the mean bytes on the wire of a frame without added tags: padding, FCS, preamble, gap counted."""
+        return self.wire_bytes_with(ZERO)
+
+    def wire_bytes_with(self, tag_bytes: Fraction) -> Fraction:
+        """Give the mean bytes on the wire of a frame with so many bytes of tags beside its own."""
         padded = ((max(n_bytes + tag_bytes, MIN_FRAME_BYTES), share) for n_bytes, share in self.sizes)
         return sum(((n_bytes + WIRE_OVERHEAD_BYTES) * share for n_bytes, share in padded), ZERO)
 
@@ -103,6 +108,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
 
 def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
     """Give the mean frame of several traffics, each with its weight, which together are more than 0."""
+    parts = [(one, weight) for one, weight in parts if weight]
     total = sum((weight for _, weight in parts), ZERO)
     sizes: defaultdict[int, Fraction] = defaultdict(Fraction)
     for one, weight in parts:
