@@ -96,7 +96,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
-        link_name=link_name_of(first.pcie),
+        link_name=", ".join(dict.fromkeys(link_name_of(server.config.pcie) for server in system.servers)),
         raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
         up_bytes=float(sum_bytes(steps, "up")),
         down_bytes=float(sum_bytes(steps, "down")),
