@@ -2,9 +2,10 @@ from fractions import Fraction
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.analytic.ceilings import Ceiling, bus_words, link_ceilings, lowest, other_ceilings, short_name, taken
 from hwmodel.analytic.link import link_rate_of
-from hwmodel.analytic.traffic import demand_of
+from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.transactions import transactions_of
 from tests.analytic_cases import demo
 
@@ -109,8 +110,10 @@ def test_rate_limits_bind_when_all_senders_have_one():
 
 
 def test_offered_load():
-    assert mpps({"workload.load": "1Gbps"}, "offered_load") == pytest.approx(8e3 / (8 * 1518))
-    assert not any(name == "offered_load" for name, _ in ceilings({}))
+    found = limits(demo({"workload.load": "0.1Gbps"}))
+    assert found.limited_by == "offered_load"
+    assert found.mpps == pytest.approx(8e2 / (8 * 1518))
+    assert not any(one.resource == "offered_load" for one in limits(demo()).ceilings)
 
 
 def test_the_lowest_counts_and_the_first_at_a_tie():

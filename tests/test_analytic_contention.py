@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.ceilings import shared_costs
+from hwmodel.analytic.system import System
 from hwmodel.analytic.contention import carried
-from hwmodel.analytic.traffic import demand_of
+from hwmodel.analytic.demand import demand_of
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
 
@@ -41,7 +41,7 @@ def test_small_flows_get_through_whole_and_the_others_take_equal_turns():
 
 def test_the_mix_names_what_each_stream_gets():
     config = flows(["vf0", "vf1", "0.1Mpps"], ["vf2", "uplink", "0.6Mpps"], ["vf4", "vf5", None])
-    mix = carried(config, demand_of(config), lambda traffic: shared_costs(config, traffic))
+    mix = carried(System.of(config), demand_of(config))
     assert {one.name: float(rate) for one, rate in mix.carried} == pytest.approx(
         {"vf0 to vf1": 0.1 * M, "vf2 to uplink": 0.45 * M, "vf4 to vf5": 0.45 * M}, rel=1e-6
     )

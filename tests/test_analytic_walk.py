@@ -10,6 +10,7 @@ import pytest
 from hwmodel.analytic.link import link_rate
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.transactions import Tlp
+from hwmodel.analytic.system import System
 from hwmodel.analytic.walk import walk
 from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction
 from hwmodel.analytic.walk_reads import ReadClass, Reads
@@ -136,16 +137,16 @@ def test_the_first_class_of_reads_gets_the_tag_that_comes_free():
 
 def test_a_way_whole():
     config = config_from_mapping(BASE)
-    parts = walk(config, Way(sender=1, n_bytes=1514, copies=((2, 1514),)), R)
+    parts = walk(System.of(config), Way(sender=1, n_bytes=1514, copies=((2, 1514),)), lambda _: R)
     assert list(parts) == list(PARTS)
     taken = {
         "doorbell": T[28], "tx_descriptor_fetch": T[24] + R + T[36], "payload_read": T[24] + R + in_1518(),
         "payload_write": out_1518(), "writeback": T[40], "guest_queue": 20 * NS,
     }  # fmt: skip
     assert parts == dict.fromkeys(PARTS, 0) | taken
-    outward = walk(config, Way(sender=1, n_bytes=1514, wire_bytes=1520), R)
+    outward = walk(System.of(config), Way(sender=1, n_bytes=1514, wire_bytes=1520), lambda _: R)
     assert (outward["wire"], outward["payload_write"]) == (1544 * 8 * 100_000, 0)
-    inward = walk(config, Way(sender=None, n_bytes=1514, copies=((2, 1514),)), R)
+    inward = walk(System.of(config), Way(sender=None, n_bytes=1514, copies=((2, 1514),)), lambda _: R)
     assert {name: part_fs for name, part_fs in inward.items() if part_fs} == {
         name: taken[name] for name in ("payload_write", "writeback", "guest_queue")
     }
@@ -154,12 +155,12 @@ def test_a_way_whole():
 def test_an_interrupt_waits_for_the_copies_behind_the_first():
     changes = {"driver.rx_interrupt_batch": 1, "nic.vfs": 4}
     way = Way(sender=1, n_bytes=1514, copies=((0, 1514), (2, 1514)), mirrored=((3, 1514),))
-    parts = walk(config_from_mapping(BASE, changes), way, R)
+    parts = walk(System.of(config_from_mapping(BASE, changes)), way, lambda _: R)
     # The second payload and its write-back stand behind the first write-back; the third payload comes after.
     assert parts["interrupt"] == out_1518() + T[40] + T[28]
 
 
 def test_a_wait_that_is_never_over():
     config = config_from_mapping(BASE, {"nic.rx_writeback_batch": 8})
-    parts = walk(config, Way(sender=1, n_bytes=60, copies=((2, 60),)), R)
+    parts = walk(System.of(config), Way(sender=1, n_bytes=60, copies=((2, 60),)), lambda _: R)
     assert [name for name, part_fs in parts.items() if part_fs is None] == list(PARTS[PARTS.index("writeback_batch") :])

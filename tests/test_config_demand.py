@@ -11,7 +11,7 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
-from hwmodel.analytic.traffic import demand_of
+from hwmodel.analytic.demand import demand_of
 from hwmodel.config.demand import LoadKind, sender_shares
 from hwmodel.errors import InputError
 from hwmodel.workload import build_workload

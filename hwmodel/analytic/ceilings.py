@@ -8,7 +8,7 @@ upper bounds: a loaded link holds tags and credits longer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
 ZERO = Fraction(0)
@@ -55,14 +56,11 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     found = [
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
-        *_wire(config, traffic, beside),
+        *_wire(config.port.rate_bps, traffic, beside),
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
     ]
-    offered = demand.offered_frames_per_s
-    if offered is not None:
-        found.append(offered_ceiling(offered, demand.offered_by))
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
 
 
@@ -72,6 +70,27 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
         "frames that the workload offers" if resource == "offered_load" else "frames that the rate limits let through"
     )
     return Ceiling(resource, what, "frames", frames_per_s, Fraction(1))
+
+
+def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
+    """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
+    if part == system.outside:
+        return [replace(one, resource="bridge.outside") for one in found]
+    names = {} if system.bridge is None else {"wire.rx": f"bridge.{system.port_name(part)}"}
+    return [
+        replace(one, resource=names.get(one.resource, f"{system.prefix(part)}{one.resource}")) for one in found
+    ]
+
+
+def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
+    """Give what a frame takes of each resource of a component that all senders share, in a fixed order."""
+    found = outside_ceilings(system, traffic) if part == system.outside else shared_costs(system.config(part), traffic)
+    return in_system(system, part, found)
+
+
+def outside_ceilings(system: System, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
+    """Give the ceilings of the bridge's port to the stations outside: into the bridge, and out of it."""
+    return list(_wire(system.rate_bps(system.outside), traffic, beside))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
@@ -84,7 +103,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
-        *_wire(config, traffic, ()),
+        *_wire(config.port.rate_bps, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
     ]
 
@@ -186,18 +205,21 @@ def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
     return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
 
 
-def _wire(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    capacity = Fraction(config.port.rate_bps, BITS_PER_BYTE)
-    sent, received = _wire_bytes(traffic)
-    beside_bytes = [[amount * (one.frames_per_s or 0) for amount in _wire_bytes(one)] for one in beside]
+def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    capacity = Fraction(rate_bps, BITS_PER_BYTE)
+    sent, received = wire_bytes_of(traffic)
+    beside_bytes = [[amount * (one.frames_per_s or 0) for amount in wire_bytes_of(one)] for one in beside]
     for at, (resource, per_frame) in enumerate((("wire.tx", sent), ("wire.rx", received))):
-        what = f"port at {config.port.rate_bps / 1e9:g} Gb/s, frame + 20 B"
+        what = f"port at {rate_bps / 1e9:g} Gb/s, frame + 20 B"
         yield Ceiling(resource, what, "B", capacity, per_frame, sum((one[at] for one in beside_bytes), ZERO))
 
 
-def _wire_bytes(traffic: Traffic) -> tuple[Fraction, Fraction]:
-    around = traffic.mean_wire_bytes + traffic.tag_bytes
-    return traffic.to_wire * around, traffic.from_wire * around
+def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
+    """Give the bytes per frame on the wire, out and in: with tags, padding, preamble and gap."""
+    return (
+        traffic.to_wire * traffic.wire_bytes_with(traffic.tag_bytes),
+        traffic.from_wire * traffic.wire_bytes_with(traffic.back_tag_bytes),
+    )
 
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
@@ -246,9 +268,9 @@ def _pipeline(
 def bus_words(config: Config, traffic: Traffic) -> Fraction:
     """Give the mean cycles that a frame holds the switch's shared bus: whole words in each pass, no FCS.
 
-    What the adjacent bridge sends back has the tag with which it left.
+    What comes from the wire has its tags.
     """
-    bus_bits, tag_bytes = config.switch.bus_bits, int(traffic.tag_bytes)
+    bus_bits, tag_bytes = config.switch.bus_bits, int(traffic.back_tag_bytes)
     passes = ((traffic.reads, -FCS_BYTES), (traffic.from_wire, tag_bytes - FCS_BYTES))
     return sum(
         (

@@ -8,26 +8,34 @@ docs/pcie.md works the arithmetic through by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from hwmodel.analytic.ceilings import Ceiling, link_ceilings, lowest, other_ceilings, shared_costs, short_name
-from hwmodel.analytic.contention import carried
-from hwmodel.analytic.latency import (
-    frame_latency_fs,
-    frame_latency_steps,
-    frame_parts_fs,
-    round_trip_fs,
-    why_never_taken,
+from hwmodel.analytic.ceilings import (
+    Ceiling,
+    in_system,
+    link_ceilings,
+    lowest,
+    offered_ceiling,
+    other_ceilings,
+    outside_ceilings,
+    short_name,
 )
+from hwmodel.analytic.contention import carried
+from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, frame_parts_fs, round_trip_fs
+from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Limits
-from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
-from hwmodel.analytic.lone_frame import lone_frame_of
+from hwmodel.analytic.link import link_name_of, link_rate_of
+from hwmodel.analytic.lone_frame import Way, lone_frame_of
 from hwmodel.analytic.steps import sum_bytes, sum_steps
-from hwmodel.analytic.traffic import Demand, Offered, Traffic, demand_of
+from hwmodel.analytic.system import System
+from hwmodel.analytic.system_limits import hops_of, server_limits
+from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Transaction, transactions_of
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError
@@ -36,7 +44,32 @@ from hwmodel.wire.ethernet import FCS_BYTES
 
 ZERO = Fraction(0)
 _ALIKE = Fraction(1, 10**6)
-_MOST_SHOWN = 6
+
+
+class _OfPart(NamedTuple):
+    """Hold what is asked of one component."""
+
+    transactions: Sequence[Transaction]
+    ceilings: list[Ceiling]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Hold a demand with what it asks: the transactions of each server, all ceilings."""
+
+    demand: Demand
+    transactions: tuple[tuple[Transaction, ...], ...]
+    ceilings: tuple[Ceiling, ...]
+
+    @property
+    def least(self) -> Ceiling:
+        """Give the ceiling that is met first."""
+        return lowest(self.ceilings)
+
+    @property
+    def rate(self) -> Fraction:
+        """Give the frames a second at which it is met."""
+        return _rate(self.least)
 
 
 def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None = None) -> Limits:
@@ -48,41 +81,43 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     frames, or a bad capture.
     """
     config = as_config(config)
+    system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
-    link = link_rate_of(config.pcie)
     if _is_share_of_ceiling(config, demand):
-        demand = replace(demand, offered_frames_per_s=_share_of_ceiling(config, demand, link))
+        share = Fraction(repr(config.workload.load.share))
+        demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     asked = demand.sought
-    demand, transactions, ceilings = _with_its_mix(config, demand, link)
-    least = lowest(ceilings)
-    rate = _rate(least)
-    steps = sum_steps(transactions, link, rate)
-    frames_per_s, bits_per_s = _delivered(demand, rate)
+    found = _with_its_mix(system, demand)
+    first = system.config(0)
+    steps = sum_steps(found.transactions[0], link_rate_of(first.pcie), found.rate)
+    frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    has_latency = _goes_from_vm_to_vm(asked)
+    inside = _lone_inside(config, asked, longest)
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
-    first_read = min(config.pcie.max_read_request_bytes, longest - FCS_BYTES)
+    first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
-        link_name=link_name_of(config.pcie),
-        raw_gbps=float(link.raw_bps / BPS_PER_GBPS),
+        link_name=", ".join(dict.fromkeys(link_name_of(server.config.pcie) for server in system.servers)),
+        raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
         up_bytes=float(sum_bytes(steps, "up")),
         down_bytes=float(sum_bytes(steps, "down")),
         mpps=float(frames_per_s / 10**6),
         gbps=float(bits_per_s / BPS_PER_GBPS),
-        limited_by=short_name(least),
+        limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(config, asked),
-        round_trip_ns=round_trip_fs(config, first_read) / FS_PER_NS,
+        round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS,
         steps=steps,
-        frames_per_s=rate,
-        beside_per_s=sum((one.frames_per_s or ZERO for one in demand.beside), ZERO),
-        ceilings=tuple(ceilings),
-        link=link,
+        frames_per_s=found.rate,
+        beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
+        ceilings=found.ceilings,
+        link=link_rate_of(first.pcie),
         sizes=asked.sizes,
         round_trip_bytes=first_read,
-        latency_steps=frame_latency_steps(config, longest) if has_latency else (),
+        latency_steps=frame_latency_steps(config, longest, inside) if _goes_from_vm_to_vm(asked) else (),
         lone_frame=lone,
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
-        notes=(*_mix_notes(demand), *_notes(config), *(why_never_taken(config, lone.way) if lone else ())),
+        servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
+        hops=hops_of(system, found.demand, found.rate),
+        notes=notes_of(system, found.demand, found.least, lone),
     )
 
 
@@ -97,19 +132,15 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
     demand = demand_of(config)
     if not _is_share_of_ceiling(config, demand):
         return None
-    return _ceiling_of(config, demand, link_rate_of(config.pcie))
+    return _ceiling_of(System.of(config), demand)
 
 
 def _is_share_of_ceiling(config: Config, demand: Demand) -> bool:
     return config.workload.load.kind == "ceiling" and demand.offered_frames_per_s is None
 
 
-def _share_of_ceiling(config: Config, demand: Demand, link: LinkRate) -> Fraction:
-    return Fraction(repr(config.workload.load.share)) * _ceiling_of(config, demand, link)
-
-
-def _ceiling_of(config: Config, demand: Demand, link: LinkRate) -> Fraction:
-    rate = _rate(lowest(_demands_on(config, demand, link)[1]))
+def _ceiling_of(system: System, demand: Demand) -> Fraction:
+    rate = _demands_on(system, demand).rate
     if not rate:
         raise InputError("workload.load: no ceiling to take a share of; frames of given rates take all there is")
     return rate
@@ -119,23 +150,32 @@ def _rate(ceiling: Ceiling) -> Fraction:
     return ceiling.frames_per_s or ZERO
 
 
-def _demands_on(config: Config, demand: Demand, link: LinkRate) -> tuple[list[Transaction], list[Ceiling]]:
-    """Give the transactions and ceilings; interrupts by the batch, or by the timers where those let fewer through."""
-    transactions, ceilings = _demands_with(config, demand, link, None)
-    timer_per_s = _timer_interrupts_per_s(config, demand)
-    if timer_per_s is not None and _rx_interrupts_per_s(transactions, _rate(lowest(ceilings))) > timer_per_s:
-        return _demands_with(config, demand, link, timer_per_s)
-    return transactions, ceilings
+def _demands_on(system: System, demand: Demand) -> _Asked:
+    """Give what is asked; interrupts by the batch, or by the timers where those let fewer through."""
+    parts = range(system.n_parts if demand.sought.parts else 1)
+    found = [_asked_of(system, part, demand, None) for part in parts]
+    offered = demand.offered_frames_per_s
+    of_load = [] if offered is None else [offered_ceiling(offered, demand.offered_by)]
+    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
+    for part in parts[: system.outside]:
+        timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
+        if timer_per_s is not None and _rx_interrupts_per_s(found[part].transactions, rate) > timer_per_s:
+            found[part] = _asked_of(system, part, demand, timer_per_s)
+    ceilings = [*(one for part in found for one in part.ceilings), *of_load]
+    return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
 
 
-def _demands_with(
-    config: Config, demand: Demand, link: LinkRate, timer_per_s: Fraction | None
-) -> tuple[list[Transaction], list[Ceiling]]:
-    beside_timer = None if timer_per_s is None else ZERO
-    transactions = list(transactions_of(config, demand.sought, timer_per_s))
-    for one in demand.beside:
+def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
+    own = demand.at(part)
+    if part == system.outside:
+        ports = outside_ceilings(system, own.sought, own.beside)
+        return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
+    config, beside_timer = system.config(part), None if timer_per_s is None else ZERO
+    transactions = list(transactions_of(config, own.sought, timer_per_s))
+    for one in own.beside:
         transactions += transactions_of(config, one, beside_timer)
-    return transactions, [*link_ceilings(transactions, link), *other_ceilings(config, demand, transactions)]
+    found = [*link_ceilings(transactions, link_rate_of(config.pcie)), *other_ceilings(config, own, transactions)]
+    return _OfPart(transactions, in_system(system, part, found))
 
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
@@ -150,21 +190,17 @@ def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Frac
     return sum((one.per_frame * frames_per_s + one.per_s for one in transactions if one.name == "Rx interrupt"), ZERO)
 
 
-def _with_its_mix(config: Config, demand: Demand, link: LinkRate) -> tuple[Demand, list[Transaction], list[Ceiling]]:
+def _with_its_mix(system: System, demand: Demand) -> _Asked:
     """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
 
     With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo.
     """
-    as_offered = (demand, *_demands_on(config, demand, link))
+    as_offered = _demands_on(system, demand)
     if not demand.streams:
         return as_offered
-    mixed = carried(config, demand, partial(shared_costs, config))
-    at_best = (mixed, *_demands_on(config, mixed, link))
-    rate = _rate(lowest(as_offered[2]))
-    (_, offered_bits), (_, most_bits) = (
-        _delivered(one, _rate(lowest(ceilings))) for one, _, ceilings in (as_offered, at_best)
-    )
-    is_alike = rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
+    at_best = _demands_on(system, carried(system, demand))
+    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (as_offered, at_best))
+    is_alike = as_offered.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
     return as_offered if is_alike else at_best
 
 
@@ -185,44 +221,22 @@ def _goes_from_vm_to_vm(traffic: Traffic) -> bool:
     return bool(traffic.reads and traffic.copies)
 
 
+def _lone_inside(config: Config, traffic: Traffic, frame_bytes: int) -> Way | None:
+    """Give the way of the first flow's frame from a VM to a VM; None if it is taken to stay in the adapter."""
+    if traffic.first_inside is None:
+        return None
+    lone = lone_frame_of(config, *traffic.first_inside, frame_bytes)
+    return lone.way if lone is not None and lone.way.copies else None
+
+
 def _mean_latency_ns(config: Config, traffic: Traffic) -> float | None:
     if not _goes_from_vm_to_vm(traffic):
         return None
-    mean_fs = sum((share * frame_latency_fs(config, n_bytes) for n_bytes, share in traffic.sizes), ZERO)
-    return float(mean_fs / FS_PER_NS)
-
-
-def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
-    offered = stream.frames_per_s
-    return offered is None or carried_per_s < offered * (1 - _ALIKE)
-
-
-def _mix_notes(demand: Demand) -> tuple[str, ...]:
-    """Say which mix the figures are of, where it is not the one offered."""
-    parts = [(one, rate) for one, rate in demand.carried if _is_cut(one, rate)]
-    if not parts:
-        return ()
-    shown = [
-        f"{one.name} {float(rate / 10**6):.4g}"
-        + ("" if one.frames_per_s is None else f" of {float(one.frames_per_s / 10**6):.4g}")
-        for one, rate in parts[:_MOST_SHOWN]
-    ]
-    more = f", and {len(parts) - _MOST_SHOWN} more" if len(parts) > _MOST_SHOWN else ""
-    return (
-        "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
-        f"{', '.join(shown)}{more}.",
+    mean_fs = sum(
+        (
+            share * frame_latency_fs(config, n_bytes, _lone_inside(config, traffic, n_bytes))
+            for n_bytes, share in traffic.sizes
+        ),
+        ZERO,
     )
-
-
-def _notes(config: Config) -> tuple[str, ...]:
-    """Say what of the configuration the closed form leaves out or takes a case of."""
-    left_out = {
-        "frames that the access list drops or polices": bool(config.switch.acl),
-        "translation misses of the IOMMU, but for a frame alone as configured": config.host.iotlb is not None,
-        "the spread of the read latency (its mean counts)": config.host.jitter.kind != "fixed",
-    }
-    found = [f"Not counted: {what}." for what, present in left_out.items() if present]
-    if config.switch.timing == "core":
-        at_edge = "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part"
-        found.append(f"{at_edge} differs by less than a cycle.")
-    return tuple(found)
+    return float(mean_fs / FS_PER_NS)

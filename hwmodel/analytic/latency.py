@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.crossing import crossing_of
 from hwmodel.analytic.lone_frame import Way
+from hwmodel.analytic.system import System
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.analytic.walk import walk
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -97,20 +99,23 @@ def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
     return sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps if tlp.direction == direction)
 
 
-def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, ...]:
+def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None) -> tuple[LatencyStep, ...]:
     """List the steps of one frame from a VM to a VM, alone, from its post to its being visible to the receiver.
 
     Batches are 1, whatever is configured, and the frame's Rx descriptors are on the chip. Where the receiver does not
-    poll, it waits for an interrupt.
+    poll, it waits for an interrupt. `way`: None for a frame that stays in the one adapter as it is.
     """
-    interrupt = config.driver.rx_interrupt_batch or config.driver.moderation_fs
-    rules, rate, host = TlpRules.of(config), link_rate_of(config.pcie), config.host
-    n_bytes, flight_fs = frame_bytes - FCS_BYTES, config.pcie.propagation_fs
-    flight = " + propagation" if flight_fs else ""
+    system, n_bytes = System.of(config), frame_bytes - FCS_BYTES
+    way = way or Way(0, n_bytes, ((0, n_bytes),))
+    sender, receiver = system.config(way.part), system.config(way.to_part)
+    steps = [*_sending(sender, way.n_bytes), *_inside(sender, way.n_bytes)]
+    if way.back_bytes is not None:
+        steps += [*_over_the_bridge(system, way), *_inside(receiver, way.back_bytes, "of the receiver")]
+    return (*steps, *_receiving(receiver, way.copies[0][1]))
 
-    def write(name: str, tlps: Sequence[Tlp]) -> LatencyStep:
-        formula = f"{_terms(tlps)}{flight}"
-        return LatencyStep(name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, formula)
+
+def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
+    rules, flight_fs = TlpRules.of(config), config.pcie.propagation_fs
 
     def read(name: str, reads: Sequence[Sequence[Tlp]]) -> LatencyStep:
         span = _read_span(config, reads)
@@ -123,22 +128,46 @@ def frame_latency_steps(config: Config, frame_bytes: int) -> tuple[LatencyStep, 
         formula += f" + waits for {config.pcie.tags} tags" if len(reads) > config.pcie.tags else ""
         return LatencyStep(name, span.duration_fs, formula)
 
-    written = [tlp for piece in _buffers(config, n_bytes) for tlp in rules.write(host.buffer_offset_bytes, piece)]
-    steps = [
-        write("Tx doorbell", rules.write(0, REGISTER_BYTES, "down")),
-        read("Tx descriptor read", [rules.read(0, DESCRIPTOR_BYTES)]),
-        read("payload read", list(rules.reads(host.buffer_offset_bytes, n_bytes))),
-        *_inside(config, n_bytes),
-        # The write-back follows its payload at once, so their flight times overlap.
-        replace(write("payload write", written), duration_fs=_serial_fs(rate, written, "up"), formula=_terms(written)),
-        write("Rx write-back", rules.write(0, DESCRIPTOR_BYTES * len(_buffers(config, n_bytes)))),
-    ]
-    return (*steps, write("Rx interrupt", rules.write(0, REGISTER_BYTES))) if interrupt else tuple(steps)
+    yield _write(config, "Tx doorbell", rules.write(0, REGISTER_BYTES, "down"))
+    yield read("Tx descriptor read", [rules.read(0, DESCRIPTOR_BYTES)])
+    yield read("payload read", list(rules.reads(config.host.buffer_offset_bytes, n_bytes)))
 
 
-def frame_latency_fs(config: Config, frame_bytes: int) -> int:
+def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
+    rules, rate = TlpRules.of(config), link_rate_of(config.pcie)
+    buffers = _buffers(config, n_bytes)
+    written = [tlp for piece in buffers for tlp in rules.write(config.host.buffer_offset_bytes, piece)]
+    # The write-back follows its payload at once, so their flight times overlap.
+    yield LatencyStep("payload write", _serial_fs(rate, written, "up"), _terms(written))
+    yield _write(config, "Rx write-back", rules.write(0, DESCRIPTOR_BYTES * len(buffers)))
+    if config.driver.rx_interrupt_batch or config.driver.moderation_fs:
+        yield _write(config, "Rx interrupt", rules.write(0, REGISTER_BYTES))
+
+
+def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:
+    rate, flight_fs = link_rate_of(config.pcie), config.pcie.propagation_fs
+    flight = " + propagation" if flight_fs else ""
+    return LatencyStep(name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, f"{_terms(tlps)}{flight}")
+
+
+def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
+    """Give the steps from the sender's switch to the receiver's."""
+    crossing = crossing_of(system, way)
+    flight = " + propagation" if crossing.propagation_fs else ""
+
+    def wire(name: str, n_bytes: int, duration_fs: int, part: int) -> LatencyStep:
+        gbps = system.rate_bps(part) / BPS_PER_GBPS
+        formula = f"{n_bytes} B * 8 / {gbps:g} Gb/s{flight}"
+        return LatencyStep(name, duration_fs + crossing.propagation_fs, formula)
+
+    yield wire("wire to the bridge", crossing.known_bytes, crossing.known_fs, way.part)
+    yield LatencyStep("bridge", crossing.latency_fs, "bridge.latency")
+    yield wire("wire from the bridge", crossing.from_bytes, crossing.back_fs, way.to_part)
+
+
+def frame_latency_fs(config: Config, frame_bytes: int, way: Way | None = None) -> int:
     """Give the time of one frame from its post to its being visible to the receiving VM, with nothing else going on."""
-    return sum(step.duration_fs for step in frame_latency_steps(config, frame_bytes))
+    return sum(step.duration_fs for step in frame_latency_steps(config, frame_bytes, way))
 
 
 def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str, int | None]:
@@ -149,7 +178,7 @@ def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str
     that its ring fetches at the start, and in the IOMMU's cache what that has brought there. `after_edge_fs`: how long
     after a clock edge of the switch core it begins. Approximated: a random read latency enters by its mean.
     """
-    return walk(config, way, mean_read_latency_fs(config), after_edge_fs)
+    return walk(System.of(config), way, mean_read_latency_fs, after_edge_fs)
 
 
 def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
@@ -171,15 +200,15 @@ def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:
     return cut(0, n_bytes, config.host.buffer_bytes - config.host.buffer_offset_bytes)
 
 
-def _inside(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
-    """Give the steps between the link and the link: the pipeline's time for a frame, the switch core's."""
+def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencyStep]:
+    """Give the steps inside an adapter: the pipeline's time for a frame, the switch core's."""
     if config.nic.max_pps is not None:
-        yield LatencyStep("pipeline", FS_PER_S // config.nic.max_pps, "1 / max_pps")
+        yield LatencyStep(f"pipeline {whose}".rstrip(), FS_PER_S // config.nic.max_pps, "1 / max_pps")
     if config.switch.timing == "core":
         words = core_timing.words(n_bytes, config.switch.bus_bits)
         cycles = core_timing.alone_cycles(n_bytes, config.switch.bus_bits)
         duration_fs = cycles * core_timing.cycle_fs(config.switch.clock_hz)
-        yield LatencyStep("switch core", duration_fs, f"({words} words + {cycles - words}) / clock")
+        yield LatencyStep(f"switch core {whose}".rstrip(), duration_fs, f"({words} words + {cycles - words}) / clock")
 
 
 def _terms(tlps: Iterable[Tlp]) -> str:

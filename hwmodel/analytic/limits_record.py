@@ -13,6 +13,7 @@ from hwmodel.analytic.latency import LatencyStep
 from hwmodel.analytic.link import LinkRate
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.steps import Step
+from hwmodel.analytic.system_limits import HopLimits, ServerLimits
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 
@@ -24,10 +25,11 @@ class Limits:
     `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire,
     with the tags that they have there. `frames_per_s`: frames offered at the ceiling, those of a given rate beside them
     (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
-    `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, None where no frame goes
-    from a VM to a VM. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the longest frame.
+    `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, of the first flow from a
+    VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the longest frame.
     `latency_steps`: of that frame, with all batches 1. `lone_frame`: the frame whose way `latency_parts_fs` follow, the
-    longest one as the first flow's first, None where the workload names no flow.
+    longest one as the first flow's first, None where the workload names no flow. `servers`: what the link of each does,
+    where servers have names; what is of one link above is then the first one's. `hops`: the wires at a bridge.
     """
 
     link_name: str
@@ -49,6 +51,8 @@ class Limits:
     latency_steps: tuple[LatencyStep, ...] = ()
     lone_frame: LoneFrame | None = None
     find_parts_fs: Callable[[], Mapping[str, int | None]] = field(default=dict, compare=False, repr=False)
+    servers: tuple[ServerLimits, ...] = ()
+    hops: tuple[HopLimits, ...] = ()
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -77,16 +81,7 @@ class Limits:
             "limited_by": self.limited_by,
             "unloaded_latency_ns": self.unloaded_latency_ns,
             "round_trip_ns": self.round_trip_ns,
-            "steps": [
-                {
-                    "name": step.name,
-                    "direction": step.direction,
-                    "tlps": float(step.n_tlps),
-                    "bytes": float(step.n_bytes),
-                    "formula": step.formula,
-                }
-                for step in self.steps
-            ],
+            "steps": [step.to_dict() for step in self.steps],
             "offered_mpps": float(self.frames_per_s / 10**6),
             "tlp_layer_gbps": float(self.link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS),
             "ceilings": [_ceiling_dict(ceiling) for ceiling in self.ceilings],
@@ -102,7 +97,11 @@ class Limits:
             },
             "latency_to_guest_ns": self.latency_to_guest_ns,
             "notes": list(self.notes),
-        }
+        } | self._of_system()
+
+    def _of_system(self) -> dict[str, Any]:
+        named = {"servers": self.servers, "hops": self.hops}
+        return {key: [one.to_dict() for one in found] for key, found in named.items() if found}
 
 
 def _ceiling_dict(ceiling: Ceiling) -> dict[str, Any]:

@@ -19,8 +19,9 @@ _FOR_EVER = "for ever"
 
 
 def limits_text(limits: Limits) -> str:
-    """Write limits as a table: the link, the bytes step by step, the ceilings, the unloaded latency."""
-    sections = [_link_lines(limits), _step_lines(limits), _ceiling_lines(limits), _latency_lines(limits)]
+    """Write limits as tables: the link and its bytes step by step, or of several; the ceilings, wires, latencies."""
+    links = [_server_lines(limits)] if limits.servers else [_link_lines(limits), _step_lines(limits)]
+    sections = [*links, _ceiling_lines(limits), _hop_lines(limits), _latency_lines(limits)]
     if limits.notes:
         sections.append(list(limits.notes))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -51,6 +52,34 @@ def _link_lines(limits: Limits) -> list[str]:
         f"{limits.raw_gbps:.3f} Gb/s raw each way, less {' and '.join(shares)}: {usable:.3f} Gb/s, "
         f"{float(link.fs_per_byte / FS_PER_NS):.6f} ns a byte",
     ]
+
+
+def _server_lines(limits: Limits) -> list[str]:
+    """List the links with their bytes per frame; `to_dict` has the steps of each."""
+    heading = ("server", "Gb/s each way", "up B", "down B", "a frame, of all that are offered in the system")
+    rows = [
+        (
+            one.name,
+            f"{float(one.link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.3f}",
+            _number(sum_bytes(one.steps, "up")),
+            _number(sum_bytes(one.steps, "down")),
+            one.link_name,
+        )
+        for one in limits.servers
+    ]
+    return [_sizes(limits.sizes), *_table([heading, *rows], right={1, 2, 3})]
+
+
+def _hop_lines(limits: Limits) -> list[str]:
+    """List the wires at the bridge with what they carry at the ceiling."""
+    if not limits.hops:
+        return []
+    heading = ("wire", "M frames/s", "bytes", "busy", "frames with FCS and tags; busy with 20 B more for each")
+    rows = [
+        (one.wire, f"{one.frames_per_s / 10**6:.4f}", f"{one.frame_bytes:.6g}", f"{100 * one.utilization:.4g} %", "")
+        for one in limits.hops
+    ]
+    return _table([heading, *rows], right={1, 2, 3})
 
 
 def _step_lines(limits: Limits) -> list[str]:
@@ -109,7 +138,8 @@ def _latency_lines(limits: Limits) -> list[str]:
 
 def _part_lines(limits: Limits, lone: LoneFrame) -> list[str]:
     """List the parts that take time, up to the first that is never over."""
-    until = "until the receiver's core has taken it" if lone.way.copies else "until it is sent on the wire"
+    outward = "until it is sent on the wire" if lone.way.back_bytes is None else "until it is outside"
+    until = "until the receiver's core has taken it" if lone.way.copies else outward
     way = f"from {lone.source} to {lone.target}, {until}"
     rows = [(f"one frame of {lone.frame_bytes} B alone, as configured", "ns", way)]
     for part, part_fs in limits.latency_parts_fs.items():

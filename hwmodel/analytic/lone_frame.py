@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, TAG_MODES, Route, Router
+from hwmodel.analytic.paths import Paths
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, TAG_MODES
+from hwmodel.analytic.system import System
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ class Way:
 
     `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
     are made, and behind them the `mirrored` ones; `wire_bytes`: what goes on the wire, None where nothing does.
-    `is_reflected`: it goes on the wire, and the bridge there sends it back to the adapter.
+    `back_bytes`: what the bridge sends on, None for a frame that does not cross it. `part`, `to_part`: the components
+    (`System`) from which it comes and to which it goes.
     """
 
     sender: int | None
@@ -30,7 +33,9 @@ class Way:
     copies: tuple[tuple[int, int], ...] = ()
     mirrored: tuple[tuple[int, int], ...] = ()
     wire_bytes: int | None = None
-    is_reflected: bool = False
+    back_bytes: int | None = None
+    part: int = 0
+    to_part: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,25 +56,46 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
 
     `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). It passes every filter, and ends where it
-    leaves by the wire, unless a bridge sends it back. Approximated: a mirrored copy is as long as the frame.
+    leaves by the wire, unless a bridge sends it on; the bridge knows its destination. Approximated: a mirrored copy is
+    as long as the frame.
     """
-    route = Router(config).route(source, target)
-    if not route.stations and not route.to_wire:
+    system = System.of(config)
+    path = Paths(system, None).path(source, target)
+    hop = next((one for one in path.hops if one.route.stations), next(iter(path.hops), None))
+    if path.lost or not (path.route.stations or path.route.to_wire or path.route.from_wire):
         return None
-    ports = {port.name: port for port in config.switch.ports}
+    crosses = hop is not None and not path.route.stations
     n_bytes = frame_bytes - FCS_BYTES
-    bare = n_bytes - _sent_tag_bytes(config, ports, source, target)
-    vlan = _vlan(config, ports, source, target)
-    stations = sorted(route.stations, key=_function)
+    part = path.part
+    if crosses:
+        assert hop is not None
+        stations, kept = hop.route.stations, hop.kept_bytes
+        to_part, mirrored = hop.part, (*(path.route.mirrored if hop.part == part else ()), *hop.route.mirrored)
+    else:
+        stations, to_part, mirrored = path.route.stations, part, path.route.mirrored
+        kept = _kept_bytes(system.config(part), stations, source, target) if stations else ()
+    pairs = sorted(zip((_function(name) for name in stations), kept, stations, strict=True))
     way = Way(
-        sender=None if source == UPLINK else _function(source),
+        sender=None if source == UPLINK else _function(system.place(source)[1]),
         n_bytes=n_bytes,
-        copies=tuple((_function(to), bare + _kept_tag_bytes(config, ports[to], vlan)) for to in stations),
-        mirrored=tuple((_function(to), n_bytes) for to in sorted(route.mirrored, key=_function)),
-        wire_bytes=_wire_bytes(config, n_bytes, bare, route) if route.to_wire else None,
-        is_reflected=route.to_wire and route.from_wire,
+        copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
+        mirrored=tuple((_function(to), n_bytes) for to in sorted(mirrored, key=_function)),
+        wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
+        back_bytes=n_bytes + hop.route.tag_bytes if crosses and hop is not None else None,
+        part=part,
+        to_part=to_part,
     )
-    return LoneFrame(source, stations[0] if stations else UPLINK, frame_bytes, way)
+    first = system.station(to_part, pairs[0][2]) if pairs else UPLINK
+    return LoneFrame(source, first, frame_bytes, way)
+
+
+def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: str) -> tuple[int, ...]:
+    """Return the bytes of tags that each station of the sender's own adapter gets beside the frame as offered."""
+    ports = {port.name: port for port in config.switch.ports}
+    source, target = source.rpartition(".")[2], target.rpartition(".")[2]
+    bare = -_sent_tag_bytes(config, ports, source, target)
+    vlan = _vlan(config, ports, source, target)
+    return tuple(bare + _kept_tag_bytes(config, ports[to], vlan) for to in stations)
 
 
 def _function(name: str) -> int:
@@ -100,7 +126,3 @@ def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target:
 def _kept_tag_bytes(config: Config, station: Port, vlan: int) -> int:
     """Return the bytes of the tag with which a station gets a frame of a VLAN."""
     return TAG_BYTES["c"] * (config.switch.mode not in TAG_MODES and vlan not in station.untagged)
-
-
-def _wire_bytes(config: Config, n_bytes: int, bare_bytes: int, route: Route) -> int:
-    return (n_bytes if config.switch.mode in TAG_MODES else bare_bytes) + route.tag_bytes

@@ -27,7 +27,8 @@ class Route:
     """Hold what becomes of one frame.
 
     `stations`: those it is written to. `to_wire`, `from_wire`: whether it leaves by the wire, whether it comes from
-    there (a frame that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire.
+    there (a frame that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire beside the
+    frame as offered, and less than 0 where it bears less.
     `mirrored`: the stations that get mirrored copies.
     """
 
@@ -38,31 +39,19 @@ class Route:
     mirrored: tuple[str, ...] = ()
 
 
-def reflects(config: Config) -> bool:
-    """Tell whether the bridge at the other end of the wire sends frames back to the adapter that they came from."""
-    if config.bridge is None or config.switch.mode == "veb":
-        return False
-    hairpin = config.bridge.ports["adapter"].hairpin
-    return hairpin is not False or config.bridge.kind == "controlling"
-
-
 class Router:
     """Give the route of each frame under one configuration.
 
     `adjacent_bridge_reflects`: what leaves in a mode without local switching comes back for the stations it is meant
-    for, as from a bridge with reflective relay or a port extender's controlling bridge; None: as `bridge` says.
+    for, as from a bridge with reflective relay or a port extender's controlling bridge. What a configured bridge does
+    is for `paths.Paths`.
     """
 
-    def __init__(self, config: Config, adjacent_bridge_reflects: bool | None = None) -> None:
+    def __init__(self, config: Config, adjacent_bridge_reflects: bool = False) -> None:
         self._config = config
         self._switch = config.switch
         self._ports = {port.name: port for port in config.switch.ports}
-        self._reflects = reflects(config) if adjacent_bridge_reflects is None else adjacent_bridge_reflects
-
-    @property
-    def vm_names(self) -> tuple[str, ...]:
-        """Give the names of the VFs in use, in the order of their ports."""
-        return tuple(name for name, port in self._ports.items() if port.enabled and name.startswith("vf"))
+        self._reflects = adjacent_bridge_reflects
 
     def route(self, source: str, target: str) -> Route:
         """Give the route of a frame from a port to a station, "uplink", "broadcast" or "multicast"."""
@@ -99,7 +88,8 @@ class Router:
 
     def _switches_locally(self, sender: Port) -> bool:
         if self._switch.mode == "multichannel":
-            return sender.s_channel is not None and self._switch.s_channels.get(sender.s_channel) == "veb"
+            kinds = {_DEFAULT_S_CHANNEL: "veb", **self._switch.s_channels}
+            return kinds.get(_channel(sender)) == "veb"
         return self._switch.mode == "veb"
 
     def _is_local(self, sender: Port, target: str) -> bool:
@@ -114,14 +104,14 @@ class Router:
             port.enabled
             and (port.name != sender.name or sender.self_loopback)
             and sender.port_vlan in port.vlans
-            and port.s_channel == sender.s_channel
+            and _channel(port) == _channel(sender)
         )
 
     def _accepting(self, target: str, sender: Port | None) -> tuple[str, ...]:
         if target not in GROUPS:
             return (target,)
         others = self._neighbours(sender) if sender else self._in_native_vlan()
-        return tuple(port.name for port in others if port.enabled and _accepts(port, target))
+        return tuple(port.name for port in others if port.enabled and accepts(port, target))
 
     def _in_native_vlan(self) -> list[Port]:
         """Return the stations that an untagged frame from the wire may reach; all where VLANs do not decide."""
@@ -139,10 +129,16 @@ class Router:
         if mode in TAG_MODES:
             return TAG_BYTES[mode]
         tagged = sender.port_vlan != self._switch.uplink.native_vlan
-        channel = mode == "multichannel" and sender.s_channel != _DEFAULT_S_CHANNEL
-        return TAG_BYTES["c"] * tagged + TAG_BYTES["s"] * channel
+        channel = mode == "multichannel" and _channel(sender) != _DEFAULT_S_CHANNEL
+        brought = sender.admit == "tagged"  # the tag with which it was sent comes off
+        return TAG_BYTES["c"] * (tagged - brought) + TAG_BYTES["s"] * channel
 
 
-def _accepts(port: Port, group: str) -> bool:
+def _channel(port: Port) -> int:
+    return port.s_channel or _DEFAULT_S_CHANNEL
+
+
+def accepts(port: Port, group: str) -> bool:
+    """Tell whether a station gets frames for all, or for a group of its own."""
     joined = group == "multicast" and bool(port.groups)
     return group in port.accept or joined or port.promiscuous

@@ -25,6 +25,16 @@ class Step:
     n_bytes: Fraction
     formula: str
 
+    def to_dict(self) -> dict[str, str | float]:
+        """Give the JSON form."""
+        return {
+            "name": self.name,
+            "direction": self.direction,
+            "tlps": float(self.n_tlps),
+            "bytes": float(self.n_bytes),
+            "formula": self.formula,
+        }
+
 
 def sum_steps(transactions: Iterable[Transaction], rate: LinkRate, frames_per_s: Fraction) -> tuple[Step, ...]:
     """Add transactions up by name and direction, with a step for the DLLPs of each direction.

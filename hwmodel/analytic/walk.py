@@ -8,13 +8,15 @@ out other frames, and of this frame what comes behind its being taken: refills, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
+from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
+from hwmodel.analytic.crossing import crossing_of, wire_fs
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
@@ -26,11 +28,9 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.system import System
     from hwmodel.analytic.walk_link import Action
     from hwmodel.config import Config
-
-
-HEADER_BYTES = 8 + 64  # what a bridge that cuts through waits for, the preamble counted
 
 
 @dataclass
@@ -50,28 +50,56 @@ class _Copy(NamedTuple):
     is_first: bool
 
 
-def walk(config: Config, way: Way, read_latency_fs: int, after_edge_fs: int = 0) -> dict[str, int | None]:
+def walk(
+    system: System, way: Way, read_latency_fs: Callable[[Config], int], after_edge_fs: int = 0
+) -> dict[str, int | None]:
     """Return where the time of a frame goes, by the names of `PARTS`, in fs; None for a part that is never over.
 
-    Of several copies it is the first. `after_edge_fs`: how long after a clock edge of the switch core the frame is
-    posted, or received from the wire.
+    Of several copies it is the first. `read_latency_fs`: of a server. `after_edge_fs`: how long after a clock edge that
+    the switch cores of both adapters have in common the frame is posted, or received from the wire, or sent outside.
     """
-    machine = _Machine(config, way, read_latency_fs)
-    clock, cycle_fs = machine.clock, core_timing.cycle_fs(config.switch.clock_hz)
-    clock.at(0, Phase.TIMER, machine.start)
-    clock.run()
-    begin_fs = -(-clock.now_fs // cycle_fs) * cycle_fs + after_edge_fs
-    clock.at(begin_fs, Phase.TIMER, machine.post if way.sender is not None else machine.enter_switch)
-    clock.run()
+    configs = {part: system.config(part) for part in (way.part, way.to_part) if part < system.outside}
+    machines = {part: _Machine(config, way, read_latency_fs(config)) for part, config in configs.items()}
+    for machine in machines.values():
+        machine.clock.at(0, Phase.TIMER, machine.start)
+        machine.clock.run()
+    edge_fs = lcm(*(core_timing.cycle_fs(config.switch.clock_hz) for config in configs.values()))
+    quiet_fs = max(machine.clock.now_fs for machine in machines.values())
+    begin_fs = -(-quiet_fs // edge_fs) * edge_fs + after_edge_fs
+    ends_fs = _run_through(system, way, machines, begin_fs)
     parts: dict[str, int | None] = {}
-    names = ALL_PARTS if way.is_reflected else PARTS
+    names = PARTS if way.back_bytes is None else ALL_PARTS
     for part in names:
-        end_fs = machine.ends_fs.get(part)
+        end_fs = ends_fs.get(part)
         if end_fs is None:
             return parts | dict.fromkeys(names[len(parts) :])
         parts[part] = max(0, end_fs - begin_fs)
         begin_fs = max(begin_fs, end_fs)
     return parts
+
+
+def _run_through(system: System, way: Way, machines: Mapping[int, _Machine], begin_fs: int) -> dict[str, int]:
+    """Let the frame go its way; return when each part of it ended."""
+    sender, receiver = machines.get(way.part), machines.get(way.to_part)
+    ends_fs: dict[str, int] = {}
+    if way.sender is not None or way.back_bytes is None:
+        assert sender is not None
+        sender.clock.at(begin_fs, Phase.TIMER, sender.post if way.sender is not None else sender.enter_switch)
+        sender.clock.run()
+        if way.back_bytes is None:
+            return sender.ends_fs
+        ends_fs |= sender.ends_fs
+        sent_fs = ends_fs["wire"]
+    else:
+        ends_fs |= dict.fromkeys(ALL_PARTS[: ALL_PARTS.index("bridge")], begin_fs)
+        sent_fs = begin_fs
+    crossing = crossing_of(system, way)
+    come_fs = sent_fs - crossing.sent_fs + crossing.whole_fs
+    if receiver is None:
+        return ends_fs | dict.fromkeys(ALL_PARTS[ALL_PARTS.index("bridge") :], come_fs)
+    receiver.clock.at(come_fs, Phase.ADAPTER, receiver.come_from_bridge)
+    receiver.clock.run()
+    return ends_fs | {name: end_fs for name, end_fs in receiver.ends_fs.items() if name not in ends_fs}
 
 
 class _Machine:
@@ -181,35 +209,25 @@ class _Machine:
 
     def _decided(self) -> None:
         self._end("switch")
-        if self._way.is_reflected:
-            self._cross_bridge()
+        if self._way.back_bytes is not None:
+            self._end_by_wire("wire")
             return
         if not self._way.copies:
-            sent_fs = self.clock.now_fs + self._wire_fs()
-            self.ends_fs |= dict.fromkeys(PARTS[PARTS.index("wire") :], sent_fs)
+            self._end_by_wire(*PARTS[PARTS.index("wire") :])
             return
         self._end("wire")
         self._take_copies()
 
-    def _wire_fs(self) -> int:
+    def _end_by_wire(self, *parts: str) -> None:
+        """End parts when the frame has left by the wire."""
         n_bytes = wire_bytes((self._way.wire_bytes or 0) + FCS_BYTES)
-        return int(n_bytes * BITS_PER_BYTE * FS_PER_S // self._config.port.rate_bps)
+        sent_fs = self.clock.now_fs + wire_fs(n_bytes, self._config.port.rate_bps)
+        self.ends_fs |= dict.fromkeys(parts, sent_fs)
 
-    def _cross_bridge(self) -> None:
-        """Send the frame to the bridge, which is idle, and let it come back (docs/bridge.md)."""
-        bridge = self._config.bridge
-        assert bridge is not None
-        begun_fs, wire_fs = self.clock.now_fs, self._wire_fs()
-        known_fs = wire_fs
-        if bridge.forwarding == "cut_through" and self._config.port.rate_bps >= bridge.ports["outside"].rate_bps:
-            known_fs = HEADER_BYTES * BITS_PER_BYTE * FS_PER_S // self._config.port.rate_bps
-        self.ends_fs["wire"] = begun_fs + wire_fs
-        forwarded_fs = begun_fs + known_fs + bridge.propagation_fs + bridge.latency_fs
-        self.clock.at(forwarded_fs + wire_fs + bridge.propagation_fs, Phase.ADAPTER, self._come_back)
-
-    def _come_back(self) -> None:
+    def come_from_bridge(self) -> None:
+        """Take the frame in that the bridge has sent on."""
         self._end("bridge")
-        self._pass_switch(self._way.wire_bytes or 0, self._decided_again)
+        self._pass_switch(self._way.back_bytes or 0, self._decided_again)
 
     def _decided_again(self) -> None:
         self._end("rx_switch")

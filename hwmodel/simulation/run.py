@@ -309,8 +309,6 @@ class Run:
 
     def closed_form(self) -> Limits | None:
         """Return what the closed form says of the configuration; None where it has nothing to say of the load."""
-        if not self.machine.is_alone:
-            return None
         try:
             return limits(self.config)
         except InputError:  # a capture of frames that all are dropped, which a run may well be made for
@@ -337,7 +335,7 @@ class Run:
             *doubtful_intervals(result, sureness),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
-        steps = next_steps(self.config, found) if with_next_steps and found is not None else ()
+        steps = next_steps(self.config, found) if with_next_steps and found is not None and self.machine.is_alone else ()
         result = replace(
             result,
             warnings=tuple(warnings),

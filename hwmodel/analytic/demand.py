@@ -1,0 +1,301 @@
+"""What a configuration's workload asks for: its streams, each with what its frames ask of every component."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.capture import Capture, read_capture
+from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.paths import Path, Paths
+from hwmodel.analytic.routes import GROUPS, Route
+from hwmodel.analytic.streams import Stream, streams_of
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average, shares, together
+from hwmodel.config.names import port_number
+from hwmodel.errors import InputError
+from hwmodel.units import BITS_PER_BYTE
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+ZERO, ONE = Fraction(0), Fraction(1)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Hold frames from a port to a target, so many of all."""
+
+    source: str
+    target: str
+    share: Fraction
+
+
+def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
+    """Give the traffic that a configuration asks for.
+
+    Outside frames and, where other flows follow `load`, flows with rates stand beside the traffic sought. Sizes and
+    flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a workload
+    without frames.
+    """
+    return _Reader(config, adjacent_bridge_reflects).demand()
+
+
+def flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
+    """List the source and target of all that is sent."""
+    capture = _capture_of(config, system)
+    if capture is not None:
+        yield from capture.flows
+    else:
+        for stream in streams_of(config, system.vm_names):
+            yield from ((way.source, way.target) for way in _ways(config, stream))
+    external = config.workload.external
+    if external is not None:
+        yield from ((UPLINK, target) for target in (system.vm_names if external.to == "all" else external.to))
+
+
+def _capture_of(config: Config, system: System) -> Capture | None:
+    if config.workload.pcap is None:
+        return None
+    owners = {
+        mac: server.station(port.name)
+        for server in system.servers
+        for port in server.config.switch.ports
+        for mac in port.macs
+    }
+    return read_capture(config.workload.pcap, owners)
+
+
+def _ways(config: Config, stream: Stream) -> list[_Way]:
+    """Part a stream by targets, with what goes out by the wire whatever the target."""
+    by_wire = ZERO if stream.source == UPLINK else _fraction(config.workload.wire_share)
+    ways = [_Way(stream.source, target, (1 - by_wire) / len(stream.targets)) for target in stream.targets]
+    return [way for way in (*ways, _Way(stream.source, UPLINK, by_wire)) if way.share]
+
+
+class _Reader:
+    """Read the demand of one configuration."""
+
+    def __init__(self, config: Config, adjacent_bridge_reflects: bool | None) -> None:
+        self._config = config
+        self._system = System.of(config)
+        self._capture = _capture_of(config, self._system)
+        flows = dict.fromkeys(flows_of(config, self._system))
+        self._paths = Paths(self._system, flows, adjacent_bridge_reflects)
+        self._lost: dict[tuple[str, str], str] = {}
+
+    def demand(self) -> Demand:
+        """Give the demand, with what of it the bridge drops in any case."""
+        found = self._replayed(self._capture) if self._capture is not None else self._made_up()
+        return replace(found, lost=tuple((*ends, reason) for ends, reason in self._lost.items()))
+
+    def _made_up(self) -> Demand:
+        config, workload = self._config, self._config.workload
+        sizes = _workload_sizes(config)
+        outside = self._outside(sizes)
+        beside = [replace(one.traffic, frames_per_s=one.frames_per_s) for one in outside]
+        if workload.pattern is None and outside:
+            streams = tuple(outside) if outside[0].hops else ()
+            return Demand(outside[0].traffic, (), outside[0].frames_per_s, (), streams)
+        alone = [
+            (stream, self._offered(stream.name, stream.source, sizes, _ways(config, stream)))
+            for stream in streams_of(config, self._system.vm_names)
+        ]
+        if not alone:
+            raise InputError(_NOBODY)
+        with_rate = [
+            replace(one, frames_per_s=_frames_per_s(one.traffic, stream.rate_bps))
+            for stream, one in alone
+            if stream.rate_bps is not None
+        ]
+        following = [(stream, one) for stream, one in alone if stream.rate_bps is None]
+        if not following:
+            in_all = sum((one.frames_per_s or ZERO for one in with_rate), ZERO)
+            sought = average([(one.traffic, Fraction(stream.rate_bps or 0)) for stream, one in alone])
+            return Demand(sought, tuple(beside), in_all, (), (*with_rate, *outside))
+        beside += [replace(one.traffic, frames_per_s=one.frames_per_s) for one in with_rate]
+        # With `load: 0` nobody has a share; the ceiling is that of what would be sent.
+        shares_of = workload.shares_of((stream.source for stream, _ in following), self._system.server_names)
+        weights = [shares_of.get(stream.source, Fraction(not shares_of)) for stream, _ in following]
+        sought = average([(one.traffic, weight) for (_, one), weight in zip(following, weights, strict=True)])
+        offered = self._load_frames_per_s(sought, len(following))
+        parts = [
+            (part, share * weight / sum(weights))
+            for (stream, one), weight in zip(following, weights, strict=True)
+            for part, share in self._by_tx_ring(stream, one, offered is not None)
+        ]
+        return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
+
+    def _by_tx_ring(self, stream: Stream, whole: Offered, is_open: bool) -> Iterable[tuple[Offered, Fraction]]:
+        """Part a stream by the Tx rings that its frames go into, where one ring can drop frames while another has room.
+
+        Where frames wait for room instead, those of the stream's other rings wait behind them, and its mix stays.
+        """
+        if stream.source == UPLINK or not is_open or self._config.workload.on_full != "drop":
+            return [(whole, ONE)]
+        queues = self._system.config(self._system.place(stream.source)[0]).nic.queues_per_vf
+        if queues == 1:
+            return [(whole, ONE)]
+        rings: defaultdict[int, list[_Way]] = defaultdict(list)
+        for way in _ways(self._config, stream):
+            number = 0 if way.target in (*GROUPS, UPLINK) else port_number(self._system.place(way.target)[1])
+            rings[number % queues].append(way)
+        sizes = whole.traffic.sizes
+        return [
+            (self._offered(whole.name, whole.source, sizes, ways), sum((way.share for way in ways), ZERO))
+            for ways in rings.values()
+        ]
+
+    def _replayed(self, capture: Capture) -> Demand:
+        ways = [_Way(source, target, Fraction(n)) for (source, target), n in capture.flows.items()]
+        sizes = shares(capture.sizes.items())
+        timed = self._config.workload.pcap_time == "file" and capture.frames_per_s
+        sought = self._offered("capture", UPLINK, sizes, ways)
+        outside = self._outside(sizes)
+        beside = tuple(replace(one.traffic, frames_per_s=one.frames_per_s) for one in outside)
+        offered = capture.frames_per_s if timed else None
+        return Demand(sought.traffic, beside, offered, ((sought, ONE),), tuple(outside))
+
+    def _outside(self, of_workload: Sizes) -> list[Offered]:
+        external = self._config.workload.external
+        if external is None:
+            return []
+        sizes = of_workload
+        if external.sizes is not None:
+            sizes = shares(external.sizes)
+        elif external.frame_bytes is not None:
+            sizes = shares(((external.frame_bytes, 1),))
+        targets = self._system.vm_names if external.to == "all" else tuple(external.to)
+        ways = _ways(self._config, Stream(UPLINK, targets))
+        one = self._offered("outside traffic", UPLINK, sizes, ways)
+        return [replace(one, frames_per_s=_frames_per_s(one.traffic, external.rate_bps))]
+
+    def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
+        load = self._config.workload.load
+        if load.kind == "share":
+            bits = BITS_PER_BYTE * traffic.mean_wire_bytes
+            return _fraction(load.share or 0) * self._system.port_rate_bps / bits
+        load_bps = self._config.workload.load_bps
+        return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)
+
+    def _offered(self, name: str, source: str, sizes: Sizes, ways: Sequence[_Way]) -> Offered:
+        """Give a stream of some ways, in the shares that these have of each other."""
+        total = sum((way.share for way in ways), ZERO)
+        if total <= 0:
+            raise InputError(_NOBODY)
+        n_parts = self._paths.n_parts
+        sent: defaultdict[int, list[tuple[Traffic, Fraction]]] = defaultdict(list)
+        behind: dict[object, tuple[Leg, Fraction]] = {}
+        first = first_inside = None
+        for way in ways:
+            path, share = self._paths.path(way.source, way.target), way.share / total
+            if path.lost:
+                self._lost[way.source, way.target] = path.lost
+            first = first or (way.source, way.target)
+            if first_inside is None and way.source != UPLINK and _reaches_a_vm(path):
+                first_inside = way.source, way.target
+            sent[path.part].append((self._sent(sizes, way, path), share))
+            for hop in path.hops:
+                arrives = self._received(sizes, way, hop.part, hop.route)
+                leg, so_far = behind.get((hop, arrives.rx_rings), (Leg(hop.part, arrives), ZERO))
+                behind[hop, arrives.rx_rings] = leg, so_far + share
+        sent_as = tuple(Leg(part, together(sizes, pieces)) for part, pieces in sorted(sent.items()))
+        hops = tuple(behind.values())
+        traffic = whole_of(self._system, sizes, sent_as, hops) if n_parts > 1 else sent_as[0].traffic
+        traffic = replace(traffic, first=first, first_inside=first_inside)
+        return Offered(name, source, traffic, None, sent_as, hops)
+
+    def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
+        _, local = self._place(way.source)
+        route, is_from_vm = path.route, local != UPLINK
+        return Traffic(
+            sizes=sizes,
+            reads=Fraction(is_from_vm),
+            copies=Fraction(len(route.stations)),
+            to_wire=Fraction(route.to_wire),
+            from_wire=Fraction(route.from_wire),
+            tag_bytes=Fraction(route.tag_bytes * route.to_wire),
+            # What an adjacent bridge without a description of its own sends back has the tag with which it left.
+            back_tag_bytes=Fraction(route.tag_bytes * (route.to_wire and route.from_wire)),
+            mirrored=Fraction(len(route.mirrored)),
+            sent={local: ONE} if is_from_vm else {},
+            received=_by_station(route),
+            rx_rings=self._rx_rings(way.source, path.part, route),
+        )
+
+    def _received(self, sizes: Sizes, way: _Way, part: int, route: Route) -> Traffic:
+        return Traffic(
+            sizes=sizes, reads=ZERO, copies=Fraction(len(route.stations)), to_wire=ZERO, from_wire=ONE,
+            back_tag_bytes=Fraction(route.tag_bytes), mirrored=Fraction(len(route.mirrored)),
+            received=_by_station(route), rx_rings=self._rx_rings(way.source, part, route),
+        )  # fmt: skip
+
+    def _place(self, name: str) -> tuple[int, str]:
+        return self._system.place(name)
+
+    def _rx_rings(self, source: str, part: int, route: Route) -> frozenset[tuple[str, int]]:
+        """Give the rings that frames from a port come to: RSS puts those of one sender into one ring."""
+        if part == self._system.outside:
+            return frozenset()
+        queues = self._system.config(part).nic.queues_per_vf
+        local = self._place(source)[1]
+        numbers = range(queues) if self._capture else [(0 if local == UPLINK else port_number(local)) % queues]
+        return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
+
+
+def whole_of(
+    system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]
+) -> Traffic:
+    """Put the legs of frames together: what they ask of each component, and in all, by stations' names in the system."""
+    pieces = [*((leg, ONE) for leg in sent_as), *hops]
+    parts = [
+        together(sizes, [(leg.traffic, share) for leg, share in pieces if leg.part == part])
+        for part in range(system.n_parts)
+    ]
+    servers, outside = parts[: system.outside], parts[system.outside]
+    return Traffic(
+        sizes=sizes,
+        reads=sum((one.reads for one in servers), ZERO),
+        copies=sum((one.copies for one in servers), ZERO),
+        to_wire=outside.from_wire,
+        from_wire=outside.to_wire,
+        tag_bytes=outside.back_tag_bytes,
+        mirrored=sum((one.mirrored for one in servers), ZERO),
+        sent={system.station(n, name): share for n, one in enumerate(servers) for name, share in one.sent.items()},
+        received={
+            system.station(n, name): share for n, one in enumerate(servers) for name, share in one.received.items()
+        },
+        rx_rings=frozenset((system.station(n, name), ring) for n, one in enumerate(servers) for name, ring in one.rx_rings),
+        parts=tuple(parts),
+    )  # fmt: skip
+
+
+_NOBODY = "workload: nobody sends: the pattern lacks stations, or the capture has no frame for one"
+
+
+def _reaches_a_vm(path: Path) -> bool:
+    return bool(path.route.stations or any(hop.route.stations for hop in path.hops))
+
+
+def _by_station(route: Route) -> dict[str, Fraction]:
+    received: dict[str, Fraction] = {}
+    for station in (*route.stations, *route.mirrored):
+        received[station] = received.get(station, ZERO) + ONE
+    return received
+
+
+def _workload_sizes(config: Config) -> Sizes:
+    workload = config.workload
+    return shares(workload.sizes or ((workload.frame_bytes or 0, 1),))
+
+
+def _frames_per_s(traffic: Traffic, rate_bps: int | Fraction) -> Fraction:
+    return rate_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)
+
+
+def _fraction(share: float) -> Fraction:
+    # What the user typed: 0.8 is 4/5, not the nearest binary number.
+    return Fraction(repr(float(share)))

@@ -1,0 +1,77 @@
+"""The logical ports of the bridge, as docs/bridge.md ("Logical ports") has them: VLANs, outer tags, hairpin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.routes import TAG_BYTES, TAG_MODES
+from hwmodel.config import reflects
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.system import System
+    from hwmodel.config.bridge import Bridge
+    from hwmodel.config.station import Port
+
+DEFAULT_S_CHANNEL = 1
+
+
+@dataclass(frozen=True)
+class LogicalPort:
+    """Hold one logical port at the wire of component `part`.
+
+    `interface`: the station in the modes with a tag for each, the S-channel in mode multichannel, else None.
+    `tag_bytes`: of the outer tag of frames on the wire. `vlans`: None for all. `untagged`: the VLANs whose frames leave
+    without C-TAG.
+    """
+
+    part: int
+    interface: str | int | None
+    tag_bytes: int
+    is_hairpin: bool
+    native_vlan: int | None
+    vlans: frozenset[int] | None
+    untagged: frozenset[int]
+
+    def carries(self, vlan: int | None) -> bool:
+        """Tell whether frames of a VLAN pass."""
+        return vlan is not None and (self.vlans is None or vlan in self.vlans)
+
+
+def logical_ports(system: System) -> tuple[LogicalPort, ...]:
+    """List the logical ports of the bridge, in the order in which it puts copies into queues."""
+    assert system.bridge is not None
+    return tuple(one for part in range(system.n_parts) for one in _of_part(system, system.bridge, part))
+
+
+def interface_of(mode: str, station: Port) -> str | int | None:
+    """Give the interface behind which a station of an adapter stands."""
+    if mode in TAG_MODES:
+        return station.name
+    return (station.s_channel or DEFAULT_S_CHANNEL) if mode == "multichannel" else None
+
+
+def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]:
+    port = bridge.ports[system.port_name(part)]
+    native = port.native_vlan
+    vlans = None if port.vlans == "all" else frozenset(port.vlans)
+    untagged = frozenset(() if native is None else (native,))
+    if part == system.outside:
+        yield LogicalPort(part, None, 0, False, native, vlans, untagged)
+        return
+    switch = system.config(part).switch
+    if switch.mode in TAG_MODES:
+        for one in switch.ports:
+            if one.enabled:
+                yield LogicalPort(
+                    part, one.name, TAG_BYTES[switch.mode], False, one.port_vlan, frozenset(one.vlans),
+                    frozenset(one.untagged),
+                )  # fmt: skip
+    elif switch.mode == "multichannel":
+        named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_CHANNEL}
+        for channel in sorted({*switch.s_channels, *(int(one or 0) for one in named)}):
+            tag_bytes = 0 if channel == DEFAULT_S_CHANNEL else TAG_BYTES["s"]
+            yield LogicalPort(part, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
+    else:
+        yield LogicalPort(part, None, 0, reflects(port, switch), native, vlans, untagged)

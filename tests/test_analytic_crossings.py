@@ -1,0 +1,135 @@
+"""One frame alone over the bridge: each part of its time by the closed form is that of a run, to the femtosecond."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import lcm
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwmodel.analytic import core_timing, limits
+from hwmodel.analytic.latency import frame_parts_fs
+from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.kernels.journey_layout import STAMPS
+from hwmodel.kernels.journeys import FROM_WIRE
+from hwmodel.results import BRIDGE_PARTS, PARTS
+from hwmodel.simulation import Run
+from hwmodel.workload import build_workload
+from tests.one_frame import BASE
+
+UNLIKE = [
+    {"name": "a", "set": {"pcie.generation": 3, "pcie.lanes": 8, "host.read_latency": "300ns"}},
+    {"name": "b", "set": {"pcie.max_payload": "128B", "driver.frame_time": "70ns", "pcie.propagation": "3ns"}},
+]
+ONE = {"nic.vfs": 4}
+TWO = {**ONE, "servers": UNLIKE, "switch.ports.all.max_frame": "9728B"}
+CONTROLLED = {"bridge.kind": "controlling"}
+THERE, BACK = ("a.vf0", "b.vf3"), ("vf0", "vf1")
+CHANNELS = {"switch.mode": "multichannel", "switch.s_channels": {1: "vepa", 10: "vepa", 20: "veb"}}
+PORTS = [{"name": "vf0", "s_channel": 10}, {"name": "vf1", "s_channel": 10}, {"name": "vf2", "s_channel": 20}]
+VLANS = [{"name": name, "port_vlan": 10, "vlans": [10]} for name in ("vf0", "vf3")]
+CORE = {"switch.timing": "core", "servers": [
+    {"name": "a", "set": {"switch.clock": "200MHz"}}, {"name": "b", "set": {"switch.bus_bits": 64}}]}  # fmt: skip
+CASES: dict[str, tuple[dict[str, Any], tuple[str, str], int]] = {
+    "VEPA": ({**ONE, "switch.mode": "vepa", "bridge": {}}, BACK, 1518),
+    "one channel": ({**ONE, **CHANNELS, "switch.ports": PORTS, "bridge": {}}, BACK, 1518),
+    "between channels": ({**ONE, **CHANNELS, "switch.ports": PORTS, "bridge": {}}, ("vf0", "vf2"), 64),
+    "to the default channel": ({**ONE, **CHANNELS, "switch.ports": PORTS, "bridge": {}}, ("vf2", "vf3"), 64),
+    "VN-Tag": ({**ONE, **CONTROLLED, "switch.mode": "vn_tag"}, BACK, 1518),
+    "E-TAG": ({**ONE, **CONTROLLED, "switch.mode": "e_tag"}, BACK, 64),
+    "VEB": (TWO, THERE, 1518),
+    "VEB, jumbo": (TWO, THERE, 9018),
+    "VEPA, two": ({**TWO, "switch.mode": "vepa"}, THERE, 1518),
+    "VN-Tag, two": ({**TWO, **CONTROLLED, "switch.mode": "vn_tag"}, THERE, 1518),
+    "E-TAG to VN-Tag": (
+        {**TWO, **CONTROLLED, "switch.mode": "vn_tag",
+         "servers": [UNLIKE[0] | {"set": {"switch.mode": "e_tag"}}, UNLIKE[1]]}, THERE, 64,
+    ),
+    "VLAN": ({**TWO, "switch.ports": VLANS}, THERE, 64),
+    "native there": (
+        {**TWO, "switch.ports": VLANS,
+         "servers": [{"name": "a"}, {"name": "b", "set": {"switch.uplink.native_vlan": 10}}]}, THERE, 64,
+    ),
+    "far": ({**TWO, "bridge.propagation": "5us", "bridge.latency": "0ns"}, THERE, 1518),
+    "cut-through": ({**TWO, "bridge.forwarding": "cut_through"}, THERE, 1518),
+    "cut-through to a slower port": (
+        {**TWO, "bridge.forwarding": "cut_through", "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "1Gbps"}}]},
+        THERE, 1518,
+    ),
+    "no cut-through to a faster port": (
+        {**TWO, "bridge.forwarding": "cut_through", "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "40Gbps"}}]},
+        THERE, 1518,
+    ),
+    "pipelines": ({**TWO, "nic.max_pps": 3_000_000}, THERE, 64),
+    "core": ({**ONE, **CORE}, THERE, 1518),
+    "core, there and back": ({**ONE, "switch.timing": "core", "switch.mode": "vepa", "bridge": {}}, BACK, 256),
+    "from outside": ({**TWO, "bridge.ports.outside.rate": "40Gbps"}, ("uplink", "b.vf3"), 1518),
+    "from outside, VN-Tag": ({**ONE, **CONTROLLED, "switch.mode": "vn_tag"}, ("uplink", "vf1"), 64),
+    "to outside": ({**TWO, "bridge.ports.outside.rate": "1Gbps"}, ("a.vf0", "uplink"), 1518),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parts_are_those_of_a_run(name):
+    changes, ends, frame_bytes = CASES[name]
+    # From the other way the bridge learns where to send the frame, which it would flood.
+    flows = [[*ends, "1Mbps"], [*reversed(ends), "0.9Mbps"]]
+    flow = {"workload.pattern": "flows", "workload.flows": flows, "workload.frame_bytes": frame_bytes}
+    made_up = config_from_mapping(BASE, {**changes, **flow})
+    posted_fs, found = run_alone({**changes, **flow})
+    lone = limits(made_up).lone_frame
+    assert lone is not None and (lone.source, lone.target) == ends
+    edges_fs = lcm(*(core_timing.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
+    expected = frame_parts_fs(made_up, lone.way, posted_fs % edges_fs)
+    assert found == expected
+    assert expected["bridge"] > 0
+    if "core" not in name:
+        assert limits(made_up).latency_parts_fs == found
+
+
+def run_alone(changes: dict[str, Any]) -> tuple[int, dict[str, int]]:
+    """Run until the second frame of the first flow has come; return when it was posted, and its parts.
+
+    The first may meet the Rx descriptors that all rings fetch at the start; the second finds the machine idle.
+    """
+    keys = {"workload.arrivals": "periodic", "run.warmup": "15us", "run.duration": "100ms"}
+    config = config_from_mapping(BASE, {**changes, **keys})
+    run = _LoggedRun(config)
+    source = config.workload.flows[0].source
+    own = FROM_WIRE if source == "uplink" else int(source.rpartition("vf")[2]) + 1
+    n_come, crossed_fs = 0, dict.fromkeys(BRIDGE_PARTS, 0)
+    while n_come < 2:
+        before_fs, n_logged = crossed_fs, len(run.logged)
+        run.call(int(run.machine.now_fs) + 50 * 10**9, 10**6)
+        crossed_fs = {name: run.crossed_fs(name) for name in BRIDGE_PARTS}
+        n_come += any(one["tx_queue"] == own for one in run.logged[n_logged:])
+    (journey,) = run.logged[n_logged:]
+    _, *stamps_fs = (int(journey[name]) for name in STAMPS)
+    parts = dict(zip(PARTS, (end - begin for begin, end in pairwise(stamps_fs)), strict=True))
+    for name in BRIDGE_PARTS:  # which have no stamps, but sums of their own
+        parts[name] = crossed_fs[name] - before_fs[name]
+        parts["rx_room"] -= parts[name]
+    return stamps_fs[0], parts
+
+
+class _LoggedRun(Run):
+    """A run whose finished journeys are kept, of all servers and of what leaves by the bridge."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config, build_workload(config), lambda _share, _text: None)
+        self.logged: list[np.ndarray] = []
+        for ledger in self.machine.ledgers():
+            ledger.journey_log.enabled = 1
+
+    def call(self, until_fs: int, n_events: int) -> int:
+        status = super().call(until_fs, n_events)
+        for ledger in self.machine.ledgers():
+            self.logged.extend(ledger["journey_log"]["entry"][: int(ledger.journey_log.n)].copy())
+            ledger.journey_log.n = 0
+        return status
+
+    def crossed_fs(self, part: str) -> int:
+        """Return the sum of a part over all frames so far."""
+        return int(sum(float(ledger.part_sums[part]) for ledger in self.machine.ledgers()))
