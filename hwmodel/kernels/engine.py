@@ -58,6 +58,7 @@ from .link import (
     start_up,
 )
 from .measure import change
+from .processor import with_offsets
 from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
 from .receive import moderation_expired, payload_landed, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
@@ -293,7 +294,6 @@ def run(state, until_fs, n_events):
     `state` is a one-element record array of `layout.NIC`. The first call starts the machine at time 0.
     """
     nic = state[0]
-    events = nic.events
     now_fs = nic.now_fs
     left = n_events
     until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
@@ -301,6 +301,8 @@ def run(state, until_fs, n_events):
     if nic.has_started == 0:
         begin_all(nic)
     while True:
+        nic = with_offsets(nic)
+        events = nic.events
         if nic.moves_due or nic.reads_due or nic.n_hungry > 0:
             settle(nic, now_fs)
         elsewhere_fs = first_elsewhere(events)
