@@ -77,9 +77,7 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     if part == system.outside:
         return [replace(one, resource="bridge.outside") for one in found]
     names = {} if system.bridge is None else {"wire.rx": f"bridge.{system.port_name(part)}"}
-    return [
-        replace(one, resource=names.get(one.resource, f"{system.prefix(part)}{one.resource}")) for one in found
-    ]
+    return [replace(one, resource=names.get(one.resource, f"{system.prefix(part)}{one.resource}")) for one in found]
 
 
 def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:

@@ -246,9 +246,7 @@ class _Reader:
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
 
 
-def whole_of(
-    system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]
-) -> Traffic:
+def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]) -> Traffic:
     """Put the legs of frames together: what they ask of each component, and in all, by stations' names in the system."""
     pieces = [*((leg, ONE) for leg in sent_as), *hops]
     parts = [

@@ -147,7 +147,9 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:
     rate, flight_fs = link_rate_of(config.pcie), config.pcie.propagation_fs
     flight = " + propagation" if flight_fs else ""
-    return LatencyStep(name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, f"{_terms(tlps)}{flight}")
+    return LatencyStep(
+        name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, f"{_terms(tlps)}{flight}"
+    )
 
 
 def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:

@@ -16,7 +16,6 @@ Sizes = tuple[tuple[int, Fraction], ...]
 ZERO = Fraction(0)
 
 
-
 @dataclass(frozen=True)
 class Traffic:
     """Hold the mean over the frames offered; shares and counts are per frame.

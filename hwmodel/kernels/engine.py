@@ -7,13 +7,7 @@ from .events import first_elsewhere, first_of_links, rare_lane, take_first, take
 from .fetch import fetch_rx, fetch_tx, told
 from .guest import chunk_done
 from .journeys import fold
-from .landing import (
-    credits_returned,
-    down_has_landed,
-    reaches_adapter,
-    reaches_host,
-    up_has_landed,
-)
+from .landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from .layout import (
     BUS,
     COMPLETION_READY,
@@ -50,14 +44,9 @@ from .layout import (
     UP_DONE,
     WIRE,
 )  # fmt: skip
-from .link import (
-    catch_up,
-    could_start,
-    on_wire,
-    start_down,
-    start_up,
-)
+from .link import catch_up, could_start, on_wire, start_down, start_up
 from .measure import change
+from .processor import with_offsets
 from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
 from .receive import moderation_expired, payload_landed, rx_written_back, show
 from .scheduler import descriptors_cached, shaper_expired
@@ -291,11 +280,12 @@ def begin_all(nic):
 @inlined
 def advance(nic, until_fs, n_events):
     """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
-    clock = nic.clock
-    ledger = nic.ledger
-    now_fs = clock.now_fs
+    now_fs = nic.clock.now_fs
     left = n_events
     while True:
+        nic = with_offsets(nic)
+        clock = nic.clock
+        ledger = nic.ledger
         if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
             settle(nic, now_fs)
         elsewhere_fs = first_elsewhere(clock)
@@ -310,8 +300,8 @@ def advance(nic, until_fs, n_events):
             now_fs = at_fs
         handle(nic, now_fs)
         left -= 1
-    clock.n_events += n_events - left
-    clock.now_fs = now_fs
+    nic.clock.n_events += n_events - left
+    nic.clock.now_fs = now_fs
     return at_fs
 
 

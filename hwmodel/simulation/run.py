@@ -335,7 +335,9 @@ class Run:
             *doubtful_intervals(result, sureness),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
-        steps = next_steps(self.config, found) if with_next_steps and found is not None and self.machine.is_alone else ()
+        steps = (
+            next_steps(self.config, found) if with_next_steps and found is not None and self.machine.is_alone else ()
+        )
         result = replace(
             result,
             warnings=tuple(warnings),

@@ -101,16 +101,7 @@ class Whole:
                 gauge.highest += int(one.highest)
 
     def _add_histograms(self, n_flows: int) -> None:
-        """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it.
-
-        The parts of latencies too: those of the buckets that any ledger has frames in.
-        """
-        sampled = self._ledger["sampled_parts"]
-        sampled["sums"] = 0
-        for each in self._ledgers:
-            columns = np.flatnonzero(each["latency_counts"]["n_to_guest"])
-            for name in PART_FIELDS:
-                sampled["sums"][name][columns] += each["sampled_parts"]["sums"][name][columns]
+        """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
         into = self._ledger["histogram"]
         for row in {int(each) for each in self._ledger["flow"]["histogram"][:n_flows]}:
             into[row] = 0
