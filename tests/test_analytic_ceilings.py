@@ -4,8 +4,8 @@ import pytest
 
 from hwmodel.analytic import limits
 from hwmodel.analytic.ceilings import Ceiling, bus_words, link_ceilings, lowest, other_ceilings, short_name, taken
-from hwmodel.analytic.link import link_rate_of
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.link import link_rate_of
 from hwmodel.analytic.transactions import transactions_of
 from tests.analytic_cases import demo
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.system import System
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.system import System
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
 

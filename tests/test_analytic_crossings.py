@@ -24,6 +24,7 @@ UNLIKE = [
     {"name": "b", "set": {"pcie.max_payload": "128B", "driver.frame_time": "70ns", "pcie.propagation": "3ns"}},
 ]
 ONE = {"nic.vfs": 4}
+CUT_THROUGH = {"bridge.forwarding": "cut_through"}
 TWO = {**ONE, "servers": UNLIKE, "switch.ports.all.max_frame": "9728B"}
 CONTROLLED = {"bridge.kind": "controlling"}
 THERE, BACK = ("a.vf0", "b.vf3"), ("vf0", "vf1")
@@ -53,13 +54,13 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, str], int]] = {
          "servers": [{"name": "a"}, {"name": "b", "set": {"switch.uplink.native_vlan": 10}}]}, THERE, 64,
     ),
     "far": ({**TWO, "bridge.propagation": "5us", "bridge.latency": "0ns"}, THERE, 1518),
-    "cut-through": ({**TWO, "bridge.forwarding": "cut_through"}, THERE, 1518),
+    "cut-through": ({**TWO, **CUT_THROUGH}, THERE, 1518),
     "cut-through to a slower port": (
-        {**TWO, "bridge.forwarding": "cut_through", "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "1Gbps"}}]},
+        {**TWO, **CUT_THROUGH, "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "1Gbps"}}]},
         THERE, 1518,
     ),
     "no cut-through to a faster port": (
-        {**TWO, "bridge.forwarding": "cut_through", "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "40Gbps"}}]},
+        {**TWO, **CUT_THROUGH, "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "40Gbps"}}]},
         THERE, 1518,
     ),
     "pipelines": ({**TWO, "nic.max_pps": 3_000_000}, THERE, 64),

@@ -9,8 +9,8 @@ import pytest
 
 from hwmodel.analytic.link import link_rate
 from hwmodel.analytic.lone_frame import Way
-from hwmodel.analytic.transactions import Tlp
 from hwmodel.analytic.system import System
+from hwmodel.analytic.transactions import Tlp
 from hwmodel.analytic.walk import walk
 from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction
 from hwmodel.analytic.walk_reads import ReadClass, Reads

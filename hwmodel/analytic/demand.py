@@ -247,7 +247,7 @@ class _Reader:
 
 
 def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]) -> Traffic:
-    """Put the legs of frames together: what they ask of each component, and in all, by stations' names in the system."""
+    """Put the legs of frames together: what they ask of each component, and in all, by the system's station names."""
     pieces = [*((leg, ONE) for leg in sent_as), *hops]
     parts = [
         together(sizes, [(leg.traffic, share) for leg, share in pieces if leg.part == part])
@@ -266,7 +266,9 @@ def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequenc
         received={
             system.station(n, name): share for n, one in enumerate(servers) for name, share in one.received.items()
         },
-        rx_rings=frozenset((system.station(n, name), ring) for n, one in enumerate(servers) for name, ring in one.rx_rings),
+        rx_rings=frozenset(
+            (system.station(n, name), ring) for n, one in enumerate(servers) for name, ring in one.rx_rings
+        ),
         parts=tuple(parts),
     )  # fmt: skip
 

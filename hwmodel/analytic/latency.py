@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
-from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.crossing import crossing_of
+from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.tlp_cuts import cut

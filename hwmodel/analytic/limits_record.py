@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -26,7 +26,8 @@ class Limits:
     with the tags that they have there. `frames_per_s`: frames offered at the ceiling, those of a given rate beside them
     (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
     `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, of the first flow from a
-    VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the longest frame.
+    VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
+    longest frame.
     `latency_steps`: of that frame, with all batches 1. `lone_frame`: the frame whose way `latency_parts_fs` follow, the
     longest one as the first flow's first, None where the workload names no flow. `servers`: what the link of each does,
     where servers have names; what is of one link above is then the first one's. `hops`: the wires at a bridge.
@@ -100,7 +101,7 @@ class Limits:
         } | self._of_system()
 
     def _of_system(self) -> dict[str, Any]:
-        named = {"servers": self.servers, "hops": self.hops}
+        named: dict[str, Sequence[ServerLimits | HopLimits]] = {"servers": self.servers, "hops": self.hops}
         return {key: [one.to_dict() for one in found] for key, found in named.items() if found}
 
 

@@ -83,7 +83,7 @@ class Paths:
 
     def path(self, source: str, target: str) -> Path:
         """Give the path of a frame from a station, or "uplink", to a station, "uplink", "broadcast" or "multicast"."""
-        part, local = self.system.place(source)
+        part, _ = self.system.place(source)
         if self._bridge is None:
             route = self._routers[0].route(source, target)
             return Path(0, route)
@@ -234,8 +234,11 @@ class Paths:
         vlan = inside.vlan if is_tagged else switch.uplink.native_vlan
         if vlan is None or (switch.uplink.vlans != "all" and vlan not in switch.uplink.vlans):
             return ()
-        reachable = [one for one in switch.ports
-                     if one.enabled and vlan in one.vlans and interface_of(switch.mode, one) == port.interface]  # fmt: skip
+        reachable = [
+            one
+            for one in switch.ports
+            if one.enabled and vlan in one.vlans and interface_of(switch.mode, one) == port.interface
+        ]
         source = self.system.place(inside.source)
         if inside.target in GROUPS:
             own = source[1] if source[0] == port.part and self._filters_own(port) else ""

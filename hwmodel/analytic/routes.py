@@ -27,7 +27,7 @@ class Route:
     """Hold what becomes of one frame.
 
     `stations`: those it is written to. `to_wire`, `from_wire`: whether it leaves by the wire, whether it comes from
-    there (a frame that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire beside the
+    there (one that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire beside the
     frame as offered, and less than 0 where it bears less.
     `mirrored`: the stations that get mirrored copies.
     """

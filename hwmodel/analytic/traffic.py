@@ -69,7 +69,7 @@ class Traffic:
 
     def wire_bytes_with(self, tag_bytes: Fraction) -> Fraction:
         """Give the mean bytes on the wire of a frame with so many bytes of tags beside its own."""
-        padded = ((max(n_bytes + tag_bytes, MIN_FRAME_BYTES), share) for n_bytes, share in self.sizes)
+        padded = ((max(n_bytes + tag_bytes, Fraction(MIN_FRAME_BYTES)), share) for n_bytes, share in self.sizes)
         return sum(((n_bytes + WIRE_OVERHEAD_BYTES) * share for n_bytes, share in padded), ZERO)
 
 

@@ -24,7 +24,7 @@ from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction, nothing
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.results.latency_parts import ALL_PARTS, PARTS
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.units import FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import platform
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -282,7 +283,7 @@ def fresh_state(n_servers: int = 1) -> np.ndarray:
     return state
 
 
-def _begin_rings(nic: np.void) -> None:
+def _begin_rings(nic: Any) -> None:
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),

@@ -13,7 +13,8 @@ from hwmodel.workload.headers import DEFAULT_S_VID
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.bridge import Bridge
+    from hwmodel.config.bridge import Bridge, BridgePort
+    from hwmodel.config.station import Port
     from hwmodel.config.switch import Switch
 
 OUTSIDE = "outside"
@@ -126,24 +127,24 @@ def ports_of(bridge: Bridge, servers: Sequence[tuple[str, Config]]) -> list[Phys
 
 
 def _logical_ports(
-    port: PhysicalPort, switch: Switch, settings: object, prefix: str, numbers: Iterator[int]
+    port: PhysicalPort, switch: Switch, settings: BridgePort, prefix: str, numbers: Iterator[int]
 ) -> Iterator[LogicalPort]:
-    hairpin, native = settings.hairpin, settings.native_vlan  # type: ignore[attr-defined]
+    hairpin, native = settings.hairpin, settings.native_vlan
     if port.has_interfaces:
         for station in switch.ports:
             if not station.enabled:
                 continue
-            interface = station.vif if switch.mode == "vn_tag" else station.ecid
+            own = station.vif if switch.mode == "vn_tag" else station.ecid
             yield LogicalPort(
-                next(numbers), port.number, prefix + station.name, switch.mode, interface, False,
+                next(numbers), port.number, prefix + station.name, switch.mode, own, False,
                 station.port_vlan, station.vlans, station.untagged,
             )  # fmt: skip
         return
-    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans  # type: ignore[attr-defined]
+    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
     untagged = [] if native is None else [native]
     channels: dict[int | None, str] = {None: switch.mode}
     if switch.mode == "multichannel":
-        kinds = dict(switch.s_channels)
+        kinds: dict[int, str] = dict(switch.s_channels)
         if any((station.s_channel or DEFAULT_S_VID) == DEFAULT_S_VID for station in switch.ports):
             kinds.setdefault(DEFAULT_S_VID, "veb")
         channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in sorted(kinds.items())}
@@ -155,14 +156,14 @@ def _logical_ports(
         )  # fmt: skip
 
 
-def stands_behind(station: object, port: PhysicalPort, logical: LogicalPort) -> bool:
+def stands_behind(station: Port, port: PhysicalPort, logical: LogicalPort) -> bool:
     """Tell whether a station of the adapter at a port is behind one of its logical ports."""
     if port.mode == "vn_tag":
-        return logical.interface == station.vif  # type: ignore[attr-defined]
+        return logical.interface == station.vif
     if port.mode == "e_tag":
-        return logical.interface == station.ecid  # type: ignore[attr-defined]
+        return logical.interface == station.ecid
     if port.mode == "multichannel":
-        channel = station.s_channel  # type: ignore[attr-defined]
+        channel = station.s_channel
         return logical.interface == (None if channel in (None, 1) else channel)
     return True
 

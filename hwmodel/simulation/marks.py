@@ -21,7 +21,7 @@ from hwmodel.simulation.measurement import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.workload_state import FlowBook
+    from hwmodel.simulation.flow_book import FlowBook
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.demand import demand_of
 from hwmodel.kernels import layout
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
