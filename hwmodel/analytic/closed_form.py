@@ -196,12 +196,18 @@ def _with_its_mix(system: System, demand: Demand) -> _Asked:
     With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo.
     """
     as_offered = _demands_on(system, demand)
-    if not demand.streams:
+    if not (demand.streams or demand.alike) or _fits(system, as_offered):
         return as_offered
     at_best = _demands_on(system, carried(system, demand))
     (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (as_offered, at_best))
     is_alike = as_offered.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
     return as_offered if is_alike else at_best
+
+
+def _fits(system: System, asked: _Asked) -> bool:
+    """Tell whether all that is offered gets through."""
+    limits_rates = any(port.rate_limit_bps is not None for one in system.servers for port in one.config.switch.ports)
+    return asked.least.resource == "offered_load" and not limits_rates
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:

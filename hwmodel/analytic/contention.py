@@ -16,7 +16,7 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -24,13 +24,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.ceilings import core_of
-from hwmodel.analytic.demand import whole_of
+from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.linear_program import Floats, maximize
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.mix_costs import PER_S, MixCosts
-from hwmodel.analytic.mix_program import WITHOUT_END, MixProgram
+from hwmodel.analytic.mix_program import MixProgram
+from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average
-from hwmodel.units import BITS_PER_BYTE
+from hwmodel.analytic.turns import Interval, Sender, bits_of, intervals_of, rate_of, senders_of
+from hwmodel.errors import InputError
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -38,15 +40,24 @@ if TYPE_CHECKING:
 ZERO = Fraction(0)
 Landing = tuple[int, Sizes, int]  # copies of frames of some sizes, for stations of one core of a server
 HopKey = tuple[object, ...]
-Interval = tuple[float, float]
 
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
+_MOST_STREAMS_BY_SERVERS = 6000  # takes some seconds
 
 
 def carried(system: System, demand: Demand) -> Demand:
-    """Give the demand with the mix that carries most; what is offered of it only where nothing else bounds it."""
+    """Give the demand with the mix that carries most; what is offered of it only where nothing else bounds it.
+
+    Raises InputError for too many streams.
+    """
+    if demand.alike is not None:
+        return _carried_of_alike(system, demand, demand.alike)
+    n_streams, n_servers = len(demand.streams), len(system.servers)
+    if n_streams * n_servers > _MOST_STREAMS_BY_SERVERS:
+        too_many = f"{n_streams} streams of {n_servers} servers, which do not all get through and are not all alike"
+        raise InputError(f"workload: {too_many}, are too many for the closed form; `hwmodel run` says what does")
     problem = _Problem(system, demand)
     held_back: frozenset[tuple[int, int]] = frozenset()  # cores whose guests cannot take each turn, by server
     while True:
@@ -57,21 +68,19 @@ def carried(system: System, demand: Demand) -> Demand:
         held_back |= more
 
 
-@dataclass(frozen=True)
-class _Sender:
-    """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send."""
-
-    part: int
-    streams: tuple[int, ...]
-    weight: float
-    core: int
-    most: float
-    is_limited: bool
-
-    @property
-    def level(self) -> float:
-        """Give how many turns a second, by its weight, serve it in full."""
-        return self.most / self.weight
+def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
+    """Give the mix of a system of alike servers: as many times that of the folded one."""
+    n, offered = system.outside, demand.offered_frames_per_s
+    small = Demand(alike.traffic, (), None if offered is None else offered / n, ((alike, Fraction(1)),))
+    found = carried(folded(system), small)
+    most = found.offered_frames_per_s
+    return replace(
+        found,
+        sought=unfolded(system, found.sought),
+        offered_frames_per_s=None if most is None else n * most,
+        carried=tuple((replace(one, frames_per_s=offered), n * rate) for one, rate in found.carried),
+        lost=demand.lost,
+    )
 
 
 @dataclass(frozen=True)
@@ -89,8 +98,8 @@ class _Problem:
     def __init__(self, system: System, demand: Demand) -> None:
         self._system, self._demand = system, demand
         self._streams = streams = demand.streams
-        self._most = [_rate(one.frames_per_s) for one in streams]
-        self._senders = list(_senders(system, streams, self._most))
+        self._most = [rate_of(one.frames_per_s) for one in streams]
+        self._senders = list(senders_of(system, streams, self._most))
         self._costs = MixCosts(system, demand)
         hops = {self._hop_key(leg): leg for one in streams for leg, _ in one.hops}
         self._hop_numbers = {key: number for number, key in enumerate(hops)}
@@ -149,14 +158,14 @@ class _Problem:
                 value += float(traffic.copies) * (not lost) - _TO_WIRE_TOO**2 * lost
                 # Who can send does, though it be lost at the bridge.
                 value += float(traffic.to_wire) * (_SENT_AT_ALL if one.hops else by_wire)
-            of_streams.append(_bits(one.traffic.sizes) * value)
+            of_streams.append(bits_of(one.traffic.sizes) * value)
         of_hops = []
         for leg in legs:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
             by_hop = by_wire if leg.part == self._system.outside else _TO_WIRE_TOO**2
-            of_hops.append(_bits(leg.traffic.sizes) * (kept + by_hop))
+            of_hops.append(bits_of(leg.traffic.sizes) * (kept + by_hop))
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)
-        self._landing_value = np.array([_bits(sizes) for _, sizes, _ in self._landings])
+        self._landing_value = np.array([bits_of(sizes) for _, sizes, _ in self._landings])
 
     def solve(self, held_back: frozenset[tuple[int, int]]) -> _Solution:
         """Find the mix of the most value; senders on cores `held_back` may take less than their turns.
@@ -168,7 +177,7 @@ class _Problem:
             for one in self._senders
             if self._system.config(one.part).switch.scheduler != "strict" and (one.part, one.core) not in held_back
         ]
-        intervals = [_intervals(one.level for one in regular if one.part == part)
+        intervals = [intervals_of(one.level for one in regular if one.part == part)
                      for part in range(len(self._system.servers))]  # fmt: skip
         at = [0] * len(intervals)
         best = self._solve_between([each[0] for each in intervals], regular)
@@ -188,21 +197,23 @@ class _Problem:
                         best, at, improves = found, tried, len(intervals) > 1
         return best
 
-    def _solve_between(self, levels: Sequence[Interval], regular: Sequence[_Sender]) -> _Solution | None:
+    def _solve_between(self, levels: Sequence[Interval], regular: Sequence[Sender]) -> _Solution | None:
         """Solve for levels of the turns between two, where the same senders wait; None if the low ones are too high."""
         program = MixProgram(len(self._streams), len(levels), len(self._hop_numbers), len(self._landings))
-        waiting = [one for one in regular if one.level > levels[one.part][0]]
-        parts_waiting = {one.part for one in waiting}
+        waiting = {one.streams for one in regular if one.level > levels[one.part][0]}
+        parts_waiting = {one.part for one in regular if one.streams in waiting}
+        in_turn = {one.streams for one in regular}
         for part, (low, high) in enumerate(levels):
             program.bound({part: 1.0}, high - low if part in parts_waiting else 0.0)
         for sender in self._senders:
             part, low = sender.part, levels[sender.part][0]
-            if sender not in regular or (len(sender.streams) > 1 and (sender in waiting or sender.is_limited)):
+            is_waiting = sender.streams in waiting
+            if sender.streams not in in_turn or (len(sender.streams) > 1 and (is_waiting or sender.is_limited)):
                 chosen = dict.fromkeys((program.free(number, self._most[number]) for number in sender.streams), 1.0)
                 program.bound(chosen, sender.most)
                 if part in parts_waiting:
                     program.bound({**chosen, part: -sender.weight}, sender.weight * low)
-            elif sender in waiting:
+            elif is_waiting:
                 program.fix(sender.streams[0], sender.weight * low, part, sender.weight)
             else:
                 for number in sender.streams:
@@ -309,30 +320,3 @@ def _kept(got: Floats, possible: Floats) -> list[Fraction]:
         Fraction(min(1.0, n / most)).limit_denominator(10**9) if most > 0 else Fraction(1)
         for n, most in zip(got, possible, strict=True)
     ]
-
-
-def _intervals(levels: Iterator[float]) -> list[Interval]:
-    """Give the intervals between the levels at which senders are served in full."""
-    ends = sorted({0.0, *levels})
-    return [each for each in zip(ends, [*ends[1:], WITHOUT_END], strict=True) if each[0] < WITHOUT_END]
-
-
-def _senders(system: System, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[_Sender]:
-    for name in dict.fromkeys(one.source for one in streams if one.source != UPLINK):
-        part, local = system.place(name)
-        config, port = system.config(part), system.port(name)
-        numbers = tuple(number for number, one in enumerate(streams) if one.source == name)
-        asked = sum(most[number] for number in numbers)
-        limit = WITHOUT_END
-        if port.rate_limit_bps is not None:
-            limit = port.rate_limit_bps / _bits(streams[numbers[0]].traffic.sizes) / PER_S
-        weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
-        yield _Sender(part, numbers, weight, core_of(config, local), min(asked, limit), limit < asked)
-
-
-def _rate(frames_per_s: Fraction | None) -> float:
-    return WITHOUT_END if frames_per_s is None else float(frames_per_s / PER_S)
-
-
-def _bits(sizes: Sizes) -> float:
-    return float(sum((n_bytes * share for n_bytes, share in sizes), ZERO)) * BITS_PER_BYTE

@@ -9,10 +9,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.capture import Capture, read_capture
+from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.paths import Path, Paths
 from hwmodel.analytic.routes import GROUPS, Route
 from hwmodel.analytic.streams import Stream, streams_of
+from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average, shares, together
 from hwmodel.config.names import port_number
@@ -72,7 +74,8 @@ def _capture_of(config: Config, system: System) -> Capture | None:
 def _ways(config: Config, stream: Stream) -> list[_Way]:
     """Part a stream by targets, with what goes out by the wire whatever the target."""
     by_wire = ZERO if stream.source == UPLINK else _fraction(config.workload.wire_share)
-    ways = [_Way(stream.source, target, (1 - by_wire) / len(stream.targets)) for target in stream.targets]
+    share = (1 - by_wire) / len(stream.targets)
+    ways = [_Way(stream.source, target, share) for target in stream.targets]
     return [way for way in (*ways, _Way(stream.source, UPLINK, by_wire)) if way.share]
 
 
@@ -83,8 +86,7 @@ class _Reader:
         self._config = config
         self._system = System.of(config)
         self._capture = _capture_of(config, self._system)
-        flows = dict.fromkeys(flows_of(config, self._system))
-        self._paths = Paths(self._system, flows, adjacent_bridge_reflects)
+        self._paths = Paths(self._system, flows_of(config, self._system), adjacent_bridge_reflects)
         self._lost: dict[tuple[str, str], str] = {}
 
     def demand(self) -> Demand:
@@ -100,6 +102,8 @@ class _Reader:
         if workload.pattern is None and outside:
             streams = tuple(outside) if outside[0].hops else ()
             return Demand(outside[0].traffic, (), outside[0].frames_per_s, (), streams)
+        if self._paths.n_parts > 1 and is_alike_for_all(config, self._system):
+            return self._of_one_sender(sizes)
         alone = [
             (stream, self._offered(stream.name, stream.source, sizes, _ways(config, stream)))
             for stream in streams_of(config, self._system.vm_names)
@@ -128,6 +132,17 @@ class _Reader:
             for part, share in self._by_tx_ring(stream, one, offered is not None)
         ]
         return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
+
+    def _of_one_sender(self, sizes: Sizes) -> Demand:
+        """Give the demand where all senders are alike: from one of them."""
+        streams = list(streams_of(self._config, self._system.vm_names))
+        if not streams:
+            raise InputError(_NOBODY)
+        first = streams[0]
+        one = self._offered(first.name, first.source, sizes, _ways(self._config, first))
+        alike = folded_stream(self._system, one)
+        sought = unfolded(self._system, alike.traffic)
+        return Demand(sought, (), self._load_frames_per_s(sought, len(streams)), alike=alike)
 
     def _by_tx_ring(self, stream: Stream, whole: Offered, is_open: bool) -> Iterable[tuple[Offered, Fraction]]:
         """Part a stream by the Tx rings that its frames go into, where one ring can drop frames while another has room.
@@ -244,33 +259,6 @@ class _Reader:
         local = self._place(source)[1]
         numbers = range(queues) if self._capture else [(0 if local == UPLINK else port_number(local)) % queues]
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
-
-
-def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]) -> Traffic:
-    """Put the legs of frames together: what they ask of each component, and in all, by the system's station names."""
-    pieces = [*((leg, ONE) for leg in sent_as), *hops]
-    parts = [
-        together(sizes, [(leg.traffic, share) for leg, share in pieces if leg.part == part])
-        for part in range(system.n_parts)
-    ]
-    servers, outside = parts[: system.outside], parts[system.outside]
-    return Traffic(
-        sizes=sizes,
-        reads=sum((one.reads for one in servers), ZERO),
-        copies=sum((one.copies for one in servers), ZERO),
-        to_wire=outside.from_wire,
-        from_wire=outside.to_wire,
-        tag_bytes=outside.back_tag_bytes,
-        mirrored=sum((one.mirrored for one in servers), ZERO),
-        sent={system.station(n, name): share for n, one in enumerate(servers) for name, share in one.sent.items()},
-        received={
-            system.station(n, name): share for n, one in enumerate(servers) for name, share in one.received.items()
-        },
-        rx_rings=frozenset(
-            (system.station(n, name), ring) for n, one in enumerate(servers) for name, ring in one.rx_rings
-        ),
-        parts=tuple(parts),
-    )  # fmt: skip
 
 
 _NOBODY = "workload: nobody sends: the pattern lacks stations, or the capture has no frame for one"

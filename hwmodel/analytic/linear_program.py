@@ -22,10 +22,10 @@ def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
     price = np.concatenate([value, np.zeros(n_bounds + 1)])
     basis = list(range(n, n + n_bounds))
     while True:
-        entering = next((column for column in range(n + n_bounds) if price[column] > _ZERO), None)
-        if entering is None:
+        rising = np.flatnonzero(price[: n + n_bounds] > _ZERO)
+        if not rising.size:
             break
-        _pivot(table, price, basis, entering)
+        _pivot(table, price, basis, int(rising[0]))
     found = np.zeros(n + n_bounds)
     found[basis] = table[:, -1]
     return found[:n]
@@ -39,8 +39,9 @@ def _pivot(table: Floats, price: Floats, basis: list[int], entering: int) -> Non
     ratios = table[rows, -1] / table[rows, entering]
     leaving = min(rows[ratios <= ratios.min() + _ZERO], key=lambda row: basis[row])
     table[leaving] /= table[leaving, entering]
-    others = np.flatnonzero(np.abs(table[:, entering]) > 0)
-    for row in others[others != leaving]:
-        table[row] -= table[row, entering] * table[leaving]
+    others = np.flatnonzero(table[:, entering])
+    others = others[others != leaving]
+    changed = np.flatnonzero(table[leaving])
+    table[np.ix_(others, changed)] -= np.outer(table[others, entering], table[leaving, changed])
     price -= price[entering] * table[leaving]
     basis[leaving] = entering

@@ -122,11 +122,16 @@ class Paths:
         if flows is None:
             self._known |= {(UPLINK, vlan): self._ports[-1] for vlan in range(1, 4095)}
             return
+        heard: set[str] = set()
         for source, target in flows:
+            if source in heard:
+                continue
             route = self._at_sender(source, target)
             inside = self._inside(source, target, route) if route.to_wire else None
             if inside is not None:
                 self._known[source, inside.vlan] = inside.port
+                # A VM sends all its frames with one VLAN, by one port.
+                heard |= {source} - {UPLINK}
 
     def _logical(self, part: int, interface: str | int | None) -> LogicalPort | None:
         return next((one for one in self._ports if (one.part, one.interface) == (part, interface)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK
@@ -43,15 +44,19 @@ class System:
         """Count the components: servers, and with a bridge the stations outside."""
         return len(self.servers) + (self.bridge is not None)
 
-    @property
+    @cached_property
     def vm_names(self) -> tuple[str, ...]:
         """Give the names of the VFs in use, in the order of servers and ports."""
         return tuple(stations_in_use(self.servers))
 
-    @property
+    @cached_property
     def server_names(self) -> tuple[str, ...]:
         """Give the servers' names, in order."""
         return tuple(server.name for server in self.servers)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.server_names)}
 
     @property
     def port_rate_bps(self) -> int:
@@ -83,7 +88,7 @@ class System:
         if name == UPLINK:
             return self.outside, UPLINK
         server, _, local = name.rpartition(".")
-        return self.server_names.index(server), local
+        return self._numbers[server], local
 
     def station(self, part: int, local: str) -> str:
         """Give the name in the system of a server's station."""

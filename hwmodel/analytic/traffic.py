@@ -48,6 +48,11 @@ class Traffic:
     first_inside: tuple[str, str] | None = None
     parts: tuple[Traffic, ...] = ()
 
+    @property
+    def is_nothing(self) -> bool:
+        """Tell whether the frames ask nothing."""
+        return not (self.reads or self.copies or self.to_wire or self.from_wire or self.mirrored or self.received)
+
     def at(self, part: int) -> Traffic:
         """Give what the frames ask of one component, at the rate of the whole."""
         return replace(self.parts[part], frames_per_s=self.frames_per_s) if self.parts else self
@@ -86,7 +91,6 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         return sum((value(one) * weight for one, weight in parts), ZERO)
 
     to_wire, from_wire = sum_of(lambda one: one.to_wire), sum_of(lambda one: one.from_wire)
-    n_parts = max((len(one.parts) for one, _ in parts), default=0)
     return Traffic(
         sizes=sizes,
         reads=sum_of(lambda one: one.reads),
@@ -101,8 +105,25 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         sent=dict(sent),
         received=dict(received),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
-        parts=tuple(together(sizes, [(one.parts[n], weight) for one, weight in parts]) for n in range(n_parts)),
+        parts=_parts_together(sizes, parts),
     )
+
+
+def _parts_together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> tuple[Traffic, ...]:
+    """Put what is asked of each component together; most frames ask something of few of many components."""
+    n_parts = max((len(one.parts) for one, _ in parts), default=0)
+    asked: list[list[tuple[Traffic, Fraction]]] = [[] for _ in range(n_parts)]
+    for one, weight in parts:
+        for n, of_part in enumerate(one.parts):
+            if not of_part.is_nothing:
+                asked[n].append((of_part, weight))
+    nothing = nothing_of(sizes)
+    return tuple(together(sizes, pieces) if pieces else nothing for pieces in asked)
+
+
+def nothing_of(sizes: Sizes) -> Traffic:
+    """Give what frames of some sizes ask of a component that they do not come to."""
+    return Traffic(sizes, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO)
 
 
 def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
@@ -159,7 +180,8 @@ class Demand:
     at which the sought traffic is offered, None for all that gets through. `following`: the streams of the sought
     traffic with their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered,
     "offered_load" or "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`:
-    (source, target) and the reason, for frames that the bridge drops whatever the load.
+    (source, target) and the reason, for frames that the bridge drops whatever the load. `alike`: where all senders of a
+    system are alike, those of one server in the folded system (`symmetry.py`), in the place of streams.
     """
 
     sought: Traffic
@@ -170,6 +192,7 @@ class Demand:
     offered_by: str = "offered_load"
     carried: tuple[tuple[Offered, Fraction], ...] = ()
     lost: tuple[tuple[str, str, str], ...] = ()
+    alike: Offered | None = None
 
     def at(self, part: int) -> Demand:
         """Give what it asks of one component; the rate offered is that of the whole."""

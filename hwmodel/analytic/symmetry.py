@@ -1,0 +1,134 @@
+"""Systems that look the same from each sender, so that the frames of one say it all, however many there are."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.ceilings import core_of
+from hwmodel.analytic.legs import whole_of
+from hwmodel.analytic.system import OUTSIDE
+from hwmodel.analytic.traffic import Leg, Offered, Traffic, together
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.system import System
+    from hwmodel.config import Config
+    from hwmodel.config.station import Port
+
+_TO_ALL_ALIKE = ("uniform", "broadcast", "multicast", "to_wire")
+
+
+def is_alike_for_all(config: Config, system: System) -> bool:
+    """Tell whether all senders are alike, and see the same of the system.
+
+    That is: servers that differ in addresses alone, on ports of the bridge that are alike; a pattern from all to all,
+    or of pairs within the servers; nothing that names a station. Then no mix of their frames carries more than equal parts of each do: the mean of all
+    best mixes is one of equal parts, and as good.
+    """
+    workload, bridge = config.workload, system.bridge
+    if bridge is None or len(system.servers) == 1 or bridge.policy or workload.external is not None:
+        return False
+    pairs_fit = workload.pattern == "pairs" and len(system.vm_names) // len(system.servers) % 2 == 0
+    if not (workload.pattern in _TO_ALL_ALIKE or pairs_fit) or workload.has_weights:
+        return False
+    first, *others = (_without_names(server.config) for server in system.servers)
+    ports = [bridge.ports[system.port_name(part)] for part in range(system.outside)]
+    is_plain = not (first.switch.acl or first.switch.mirrors or first.switch.addresses)
+    return (
+        is_plain
+        and first.nic.queues_per_vf == 1
+        and all(one == first for one in others)
+        and all(port == ports[0] for port in ports)
+        and _stations_are_alike(system)
+    )
+
+
+def _without_names(config: Config) -> Config:
+    ports = tuple(_nameless(port) for port in config.switch.ports)
+    return config.model_copy(update={"switch": config.switch.model_copy(update={"ports": ports})})
+
+
+def _nameless(port: Port) -> Port:
+    return port.model_copy(update={"name": "", "macs": (), "vif": 1, "ecid": 1})
+
+
+def _stations_are_alike(system: System) -> bool:
+    """Tell whether the VFs in use are alike, as many on each server, and each core has as many of them."""
+    in_use = [system.place(name) for name in system.vm_names]
+    local = [sorted(name for part, name in in_use if part == each) for each in range(system.outside)]
+    loads = Counter(core_of(system.config(0), name) for name in local[0])
+    ports = [_nameless(port) for port in system.config(0).switch.ports if port.name in local[0]]
+    return (
+        all(names == local[0] for names in local)
+        and len(set(loads.values())) == 1
+        and all(port == ports[0] and port.rate_limit_bps is None for port in ports)
+    )
+
+
+def folded(system: System) -> System:
+    """Give one server for alike ones: what they send each other comes back to it, and its part of the port outside."""
+    assert system.bridge is not None
+    outside = system.bridge.ports[OUTSIDE]
+    own = outside.model_copy(update={"rate_bps": outside.rate_bps // system.outside})
+    ports = {**system.bridge.ports, OUTSIDE: own}
+    return replace(system, servers=system.servers[:1], bridge=system.bridge.model_copy(update={"ports": ports}))
+
+
+def folded_stream(system: System, one: Offered) -> Offered:
+    """Give the frames of all senders of a server, from those of one of them, in the folded system."""
+    vms = [name for part, name in map(system.place, system.vm_names) if part == 0]
+    small = folded(system)
+
+    def leg(of: Leg) -> Leg:
+        if of.part == system.outside:
+            return Leg(small.outside, of.traffic)
+        sent, received = _spread(of.traffic.sent, vms), _spread(of.traffic.received, vms)
+        rings = frozenset((name, 0) for name in received)
+        return Leg(0, replace(of.traffic, sent=sent, received=received, rx_rings=rings))
+
+    sent_as = tuple(leg(each) for each in one.sent_as)
+    hops = tuple(_joined((leg(each), share) for each, share in one.hops))
+    whole = whole_of(small, one.traffic.sizes, sent_as, hops)
+    whole = replace(whole, first=one.traffic.first, first_inside=one.traffic.first_inside)
+    return Offered("all VMs", one.source, whole, None, sent_as, hops)
+
+
+def unfolded(system: System, traffic: Traffic) -> Traffic:
+    """Give what the mean frame of all servers asks, from that of the folded system."""
+    n_servers = system.outside
+    inside, rest = traffic.parts
+    each = together(traffic.sizes, [(inside, Fraction(1, n_servers))])
+
+    def named(by_station: Mapping[str, Fraction]) -> dict[str, Fraction]:
+        return {system.station(n, name): share for n in range(n_servers) for name, share in by_station.items()}
+
+    rings = frozenset((system.station(n, name), ring) for n in range(n_servers) for name, ring in each.rx_rings)
+    rate = traffic.frames_per_s
+    return replace(
+        traffic, sent=named(each.sent), received=named(each.received), rx_rings=rings,
+        frames_per_s=None if rate is None else rate * n_servers, parts=(*(each,) * n_servers, rest),
+    )  # fmt: skip
+
+
+def _joined(hops: Iterable[tuple[Leg, Fraction]]) -> Iterable[tuple[Leg, Fraction]]:
+    """Add the shares of hops up that ask the same."""
+    found: list[tuple[Leg, Fraction]] = []
+    for leg, share in hops:
+        at = next((n for n, (other, _) in enumerate(found) if other == leg), None)
+        if at is None:
+            found.append((leg, share))
+        else:
+            found[at] = leg, found[at][1] + share
+    return found
+
+
+def _spread(by_station: Mapping[str, Fraction], vms: Sequence[str]) -> dict[str, Fraction]:
+    """Let alike VMs have equal parts of what they have in all; others keep theirs."""
+    found: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for name, share in by_station.items():
+        for to in vms if name in vms else (name,):
+            found[to] += share / (len(vms) if name in vms else 1)
+    return dict(found)
