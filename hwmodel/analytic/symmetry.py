@@ -25,8 +25,8 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     """Tell whether all senders are alike, and see the same of the system.
 
     That is: servers that differ in addresses alone, on ports of the bridge that are alike; a pattern from all to all,
-    or of pairs within the servers; nothing that names a station. Then no mix of their frames carries more than equal parts of each do: the mean of all
-    best mixes is one of equal parts, and as good.
+    or of pairs within the servers; nothing that names a station. Then no mix of their frames carries more than equal
+    parts of each do: the mean of all best mixes is one of equal parts, and as good.
     """
     workload, bridge = config.workload, system.bridge
     if bridge is None or len(system.servers) == 1 or bridge.policy or workload.external is not None:
