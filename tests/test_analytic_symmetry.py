@@ -44,7 +44,18 @@ def test_one_sender_says_what_all_together_do(monkeypatch, name, n_servers):
     assert [note for note in of_one.pop("notes") if "all VMs" not in note] == [
         note for note in of_all.pop("notes") if "s0.vf0 to" not in note
     ]
+    # Of alike servers' ports one line says that they are full, the port outside has one for each wire.
+    assert shares_outside(of_one) == shares_outside(of_all)
     assert of_one == of_all
+
+
+def shares_outside(found):
+    """Take the shares out of limits; return those of the port outside, rates to the frame a second."""
+    return [
+        (one["law"], [{key: f"{value:.6f}" for key, value in wire.items() if key != "wire"} for wire in one["wires"]])
+        for one in found.pop("full_ports", [])
+        if one["port"] == "bridge.outside"
+    ]
 
 
 def test_what_is_not_alike_is_counted_one_by_one():

@@ -32,6 +32,7 @@ from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import link_name_of, link_rate_of
 from hwmodel.analytic.lone_frame import Way, lone_frame_of
+from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.system import System
 from hwmodel.analytic.system_limits import hops_of, server_limits
@@ -87,7 +88,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
         share = Fraction(repr(config.workload.load.share))
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     asked = demand.sought
-    found = _with_its_mix(system, demand)
+    found, mix = _with_its_mix(system, demand)
     first = system.config(0)
     steps = sum_steps(found.transactions[0], link_rate_of(first.pcie), found.rate)
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
@@ -117,6 +118,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
         hops=hops_of(system, found.demand, found.rate),
+        full_ports=port_shares(config, system, mix),
         notes=notes_of(system, found.demand, found.least, lone),
     )
 
@@ -190,18 +192,20 @@ def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Frac
     return sum((one.per_frame * frames_per_s + one.per_s for one in transactions if one.name == "Rx interrupt"), ZERO)
 
 
-def _with_its_mix(system: System, demand: Demand) -> _Asked:
+def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
 
-    With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo.
+    With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo. Behind
+    it the demand with that mix in any case.
     """
     as_offered = _demands_on(system, demand)
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
-        return as_offered
-    at_best = _demands_on(system, carried(system, demand))
+        return as_offered, demand
+    mix = carried(system, demand)
+    at_best = _demands_on(system, mix)
     (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (as_offered, at_best))
     is_alike = as_offered.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
-    return as_offered if is_alike else at_best
+    return (as_offered if is_alike else at_best), mix
 
 
 def _fits(system: System, asked: _Asked) -> bool:

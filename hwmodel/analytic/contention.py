@@ -80,6 +80,7 @@ def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
         offered_frames_per_s=None if most is None else n * most,
         carried=tuple((replace(one, frames_per_s=offered), n * rate) for one, rate in found.carried),
         lost=demand.lost,
+        alike=alike,
     )
 
 

@@ -24,6 +24,7 @@ from hwmodel.units import BITS_PER_BYTE
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
+OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
@@ -185,7 +186,7 @@ class _Reader:
             sizes = shares(((external.frame_bytes, 1),))
         targets = self._system.vm_names if external.to == "all" else tuple(external.to)
         ways = _ways(self._config, Stream(UPLINK, targets))
-        one = self._offered("outside traffic", UPLINK, sizes, ways)
+        one = self._offered(OUTSIDE_TRAFFIC, UPLINK, sizes, ways)
         return [replace(one, frames_per_s=_frames_per_s(one.traffic, external.rate_bps))]
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:

@@ -52,6 +52,8 @@ def _bridge_notes(system: System, least: Ceiling) -> list[str]:
     found = []
     if least.resource.startswith("bridge."):
         found.append(f"Above that {least.resource} has no room: what is more drops there (QUEUE_FULL).")
+    if system.bridge.sharing == "all" and len(system.servers) > 1:
+        found.append("All ports of the bridge share its buffer: where one is full, frames for others drop too.")
     if any(entry.action == "police" for entry in system.bridge.policy):
         found.append("Not counted: frames that the bridge's policy polices.")
     return found

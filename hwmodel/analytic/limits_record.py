@@ -12,6 +12,7 @@ from hwmodel.analytic.ceilings import Ceiling
 from hwmodel.analytic.latency import LatencyStep
 from hwmodel.analytic.link import LinkRate
 from hwmodel.analytic.lone_frame import LoneFrame
+from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.steps import Step
 from hwmodel.analytic.system_limits import HopLimits, ServerLimits
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
@@ -31,6 +32,7 @@ class Limits:
     `latency_steps`: of that frame, with all batches 1. `lone_frame`: the frame whose way `latency_parts_fs` follow, the
     longest one as the first flow's first, None where the workload names no flow. `servers`: what the link of each does,
     where servers have names; what is of one link above is then the first one's. `hops`: the wires at a bridge.
+    `full_ports`: the bridge's ports that are asked for more than they can send, where senders do not wait.
     """
 
     link_name: str
@@ -54,6 +56,7 @@ class Limits:
     find_parts_fs: Callable[[], Mapping[str, int | None]] = field(default=dict, compare=False, repr=False)
     servers: tuple[ServerLimits, ...] = ()
     hops: tuple[HopLimits, ...] = ()
+    full_ports: tuple[PortShares, ...] = ()
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -101,7 +104,11 @@ class Limits:
         } | self._of_system()
 
     def _of_system(self) -> dict[str, Any]:
-        named: dict[str, Sequence[ServerLimits | HopLimits]] = {"servers": self.servers, "hops": self.hops}
+        named: dict[str, Sequence[ServerLimits | HopLimits | PortShares]] = {
+            "servers": self.servers,
+            "hops": self.hops,
+            "full_ports": self.full_ports,
+        }
         return {key: [one.to_dict() for one in found] for key, found in named.items() if found}
 
 

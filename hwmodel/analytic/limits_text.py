@@ -8,6 +8,7 @@ from fractions import Fraction
 from hwmodel.analytic.dma import DmaLimits
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.lone_frame import LoneFrame
+from hwmodel.analytic.port_shares import LAW_WORDS
 from hwmodel.analytic.steps import DIRECTIONS, Step, sum_bytes
 from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
@@ -21,7 +22,7 @@ _FOR_EVER = "for ever"
 def limits_text(limits: Limits) -> str:
     """Write limits as tables: the link and its bytes step by step, or of several; the ceilings, wires, latencies."""
     links = [_server_lines(limits)] if limits.servers else [_link_lines(limits), _step_lines(limits)]
-    sections = [*links, _ceiling_lines(limits), _hop_lines(limits), _latency_lines(limits)]
+    sections = [*links, _ceiling_lines(limits), _hop_lines(limits), *_full_port_lines(limits), _latency_lines(limits)]
     if limits.notes:
         sections.append(list(limits.notes))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -80,6 +81,20 @@ def _hop_lines(limits: Limits) -> list[str]:
         for one in limits.hops
     ]
     return _table([heading, *rows], right={1, 2, 3})
+
+
+def _full_port_lines(limits: Limits) -> list[list[str]]:
+    """Say of each port of the bridge that is asked for too much who gets how much of it."""
+    found = []
+    for port in limits.full_ports:
+        asked = f"{port.port} is asked for {port.arriving_mpps:.4f} M frames/s and sends {port.sent_mpps:.4f} M"
+        rows = [
+            (one.wire, f"{one.arriving_mpps:.4f}", "" if one.kept_mpps is None else f"{one.kept_mpps:.4f}")
+            for one in port.wires
+        ]
+        table = [] if not rows else _table([(f"for {port.port}", "M frames/s", "gets through"), *rows], right={1, 2})
+        found.append([f"{asked}; what finds no room drops (QUEUE_FULL). {LAW_WORDS[port.law]}", *table])
+    return found
 
 
 def _step_lines(limits: Limits) -> list[str]:

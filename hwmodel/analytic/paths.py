@@ -123,6 +123,14 @@ class Paths:
             self._known |= {(UPLINK, vlan): self._ports[-1] for vlan in range(1, 4095)}
             return
         heard: set[str] = set()
+        if self._bridge.announce:
+            for server in self.system.servers:
+                for station in server.config.switch.ports:
+                    name = server.station(station.name)
+                    inside = self._inside(name, UPLINK, Route((), True)) if station.enabled else None
+                    if inside is not None:
+                        self._known[name, inside.vlan] = inside.port
+                        heard.add(name)
         for source, target in flows:
             if source in heard:
                 continue

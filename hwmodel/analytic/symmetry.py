@@ -34,7 +34,7 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     pairs_fit = workload.pattern == "pairs" and len(system.vm_names) // len(system.servers) % 2 == 0
     if not (workload.pattern in _TO_ALL_ALIKE or pairs_fit) or workload.has_weights:
         return False
-    first, *others = (_without_names(server.config) for server in system.servers)
+    first, *others = (without_names(server.config) for server in system.servers)
     ports = [bridge.ports[system.port_name(part)] for part in range(system.outside)]
     is_plain = not (first.switch.acl or first.switch.mirrors or first.switch.addresses)
     return (
@@ -46,7 +46,8 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     )
 
 
-def _without_names(config: Config) -> Config:
+def without_names(config: Config) -> Config:
+    """Give a server's configuration without what tells its stations apart, to compare it with another's."""
     ports = tuple(_nameless(port) for port in config.switch.ports)
     return config.model_copy(update={"switch": config.switch.model_copy(update={"ports": ports})})
 
@@ -94,6 +95,17 @@ def folded_stream(system: System, one: Offered) -> Offered:
     whole = whole_of(small, one.traffic.sizes, sent_as, hops)
     whole = replace(whole, first=one.traffic.first, first_inside=one.traffic.first_inside)
     return Offered("all VMs", one.source, whole, None, sent_as, hops)
+
+
+def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) -> Iterable[tuple[Offered, Fraction]]:
+    """Give what each server sends to the stations outside, with all frames a second, from the mix of alike servers."""
+    n = system.outside
+    for one, rate in carried:
+        hops = tuple((Leg(n, leg.traffic), share) for leg, share in one.hops if leg.part == folded(system).outside)
+        for part in range(n):
+            sent_as = tuple(Leg(part, leg.traffic) for leg in one.sent_as)
+            source = system.station(part, system.place(one.source)[1])
+            yield replace(one, name=source, source=source, sent_as=sent_as, hops=hops), rate / n
 
 
 def unfolded(system: System, traffic: Traffic) -> Traffic:

@@ -1,0 +1,146 @@
+"""Shares of a full port of the bridge: the laws against a count slot by slot, the closed form against runs."""
+
+import random
+
+import pytest
+
+from hwmodel import limits, simulate
+from hwmodel.analytic.slot_sharing import kept_at_random, kept_beside_one_in_step
+from hwmodel.config import load_config
+
+FAST_LINK = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
+
+
+def sent_times(rate, n_slots, rng):
+    """Return when the frames of a wire have come that are offered at random; each takes a slot on the wire."""
+    times, offered, free = [], 0.0, 0.0
+    while free < n_slots:
+        offered += rng.expovariate(rate)
+        free = max(offered, free) + 1
+        times.append(free)
+    return times
+
+
+def counted(wires, n_slots):
+    """Return the frames a slot that get in of each wire where the port sends one at the end of each slot."""
+    come = sorted((at, wire) for wire, times in enumerate(wires) for at in times if at < n_slots)
+    got, room, slot = [0] * len(wires), 1, 0
+    for at, wire in come:
+        room, slot = room + int(at) - slot, int(at)
+        if room:
+            room -= 1
+            got[wire] += 1
+    return [n / n_slots for n in got]
+
+
+@pytest.mark.parametrize(("rates", "off"), [
+    ((0.8, 0.4), 0.01), ((0.95, 0.2), 0.01), ((0.8, 0.4, 0.4), 0.012), ((0.8, 0.8, 0.2), 0.02),
+    ((0.6, 0.6, 0.6, 0.1), 0.025), ((0.3,) * 6, 0.015),
+])  # fmt: skip
+def test_wires_at_random(rates, off):
+    rng, n_slots = random.Random(5), 400_000
+    expected = counted([sent_times(rate, n_slots, rng) for rate in rates], n_slots)
+    found = kept_at_random(rates)
+    assert found == pytest.approx(expected, rel=off)
+    assert sum(found) == pytest.approx(1, abs=2e-3)
+
+
+def test_two_wires_lose_as_many_frames_each():
+    first, second = kept_at_random((0.9, 0.3))
+    assert (0.9 - first, 0.3 - second) == pytest.approx((0.1, 0.1), abs=1e-9)
+
+
+@pytest.mark.parametrize(("period", "slot", "rates"), [
+    (4, 10, (0.2,)), (4, 10, (0.2, 0.1)), (10, 10, (0.3,)), (5, 10, (0.3,)), (1538, 1544, (0.25,)), (3, 10, (0.2, 0.3)),
+])  # fmt: skip
+def test_wires_beside_one_in_step(period, slot, rates):
+    rng, n_slots = random.Random(6), 400_000
+    # In step: there at the very begin of a slot, before all that comes in it.
+    steady = [k * period / slot for k in range(n_slots * slot // period)]
+    expected = counted([steady, *(sent_times(rate, n_slots, rng) for rate in rates)], n_slots)[1:]
+    found = kept_beside_one_in_step(period, slot, rates)
+    assert found == pytest.approx(expected, rel=0.025, abs=1e-4)
+
+
+def test_a_step_that_hardly_moves_is_left_to_a_run():
+    assert kept_beside_one_in_step(10**6 - 1, 10**6, (0.3,)) is None
+
+
+def flows(changes, *listed, names="abcd", duration="200ms"):
+    servers = [{"name": name} | ({"set": changes[name]} if name in changes else {}) for name in names]
+    return load_config("sriov_10g_gen2x4", FAST_LINK | {
+        "servers": servers, "bridge": {"announce": True}, "run.duration": duration,
+        "workload": {"pattern": "flows", "frame_bytes": 1518, "arrivals": "poisson", "flows": list(listed)},
+    } | {key: value for key, value in changes.items() if "." in key})  # fmt: skip
+
+
+OF_A, OF_B, OF_D = (f"{name}.vf0" for name in "abd")
+S_CHANNEL = {"switch.mode": "multichannel", "switch.s_channels": {20: "vepa"},
+             "switch.ports": [{"name": "vf0", "s_channel": 20}]}  # fmt: skip
+# What each server sends to c, by law and how far a run of 0.2 s may be off: it is one draw of the arrivals.
+CASES = {
+    "one floods": ({}, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0", "2Gbps"]]),
+    "its four VMs flood": ({}, "in_step", 0.001,
+                           [*([f"a.vf{k}", "c.vf0"] for k in range(4)), [OF_B, "c.vf1", "5Gbps"]]),
+    "two flood": ({}, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0", "1Gbps"]]),
+    "three flood": ({}, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0"]]),
+    "one floods, faster": ({"a": {"port.rate": "25Gbps"}}, "in_step", 0.01,
+                           [[OF_A, "c.vf0"], [OF_B, "c.vf0", "3Gbps"]]),
+    "one floods, with tags": ({"a": S_CHANNEL}, "random", 0.01, [[OF_A, "c.vf0"], [OF_B, "c.vf0", "3Gbps"]]),
+    "nearly a flood": ({}, "random", 0.01, [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "4Gbps"]]),
+    "short frames": ({"workload.frame_bytes": 256, "run.duration": "60ms"}, "random", 0.01,
+                     [[OF_A, "c.vf0", "7Gbps"], [OF_B, "c.vf0", "4Gbps"]]),
+    "from outside": ({}, "random", 0.01, [["uplink", "c.vf0", "8Gbps"], [OF_B, "c.vf0", "3Gbps"]]),
+    "two nearly flood": ({}, "random", 0.025,
+                         [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "8Gbps"], [OF_D, "c.vf0", "4Gbps"]]),
+    "one wire alone": ({"a": {"port.rate": "25Gbps"}}, "alone", 0.001, [[OF_A, "c.vf0"], [OF_B, "a.vf1", "2Gbps"]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_shares_a_full_port_so(name):
+    changes, law, off, listed = CASES[name]
+    # Beside them e and f, who have nothing to do with the port.
+    config = flows(changes, *listed, ["e.vf0", "f.vf0", "9Gbps"], ["f.vf1", "a.vf3", "1Gbps"], names="abcdef")
+    (port,) = limits(config).full_ports
+    assert (port.port, port.law) == ("bridge.c", law)
+    result = simulate(config)
+    got = dict.fromkeys((one.wire for one in port.wires), 0.0)
+    for flow in result.flows:
+        server = flow.from_.rpartition(".")[0]
+        if flow.to.startswith("c."):
+            got[f"{server}.wire.tx" if server else "bridge.outside in"] += flow.mpps
+    assert {one.wire: one.kept_mpps for one in port.wires} == pytest.approx(got, rel=off, abs=1e-6)
+    assert sum(got.values()) == pytest.approx(port.sent_mpps, rel=1e-3)
+    drops = {one.name: one.drops for one in result.bridges[0].ports}
+    assert set(drops.pop("c")) == {"QUEUE_FULL"} and not any(drops.values())
+
+
+def test_shares_are_not_said_where_the_law_is_not_known():
+    two = [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "4Gbps"]]
+    mixed = {"workload.frame_bytes": None, "workload.sizes": [[64, 1], [1518, 1]]}
+    for changes in (
+        {"bridge.sharing": "all"},
+        mixed,
+        {"workload.arrivals": "periodic"},
+        {"b": {"port.rate": "25Gbps"}},
+    ):
+        (port,) = limits(flows(changes, *two)).full_ports
+        assert port.law == "unknown" and [one.kept_mpps for one in port.wires] == [None, None]
+        assert (
+            port.arriving_mpps
+            > port.sent_mpps
+            == pytest.approx(10e3 / 8 / 1538 if "workload.sizes" not in changes else 10e3 / 8 / 811, rel=1e-6)
+        )
+
+
+def test_a_port_with_room_is_not_listed():
+    assert limits(flows({}, [OF_A, "c.vf0", "5Gbps"], [OF_B, "c.vf0", "4Gbps"])).full_ports == ()
+    assert "full_ports" not in limits(flows({}, [OF_A, "c.vf0", "5Gbps"])).to_dict()
+
+
+def test_what_is_announced_is_not_flooded():
+    # c sends nothing: without the announcement all that goes to it comes out of each port.
+    known, flooded = (limits(flows({"bridge.announce": said}, [OF_A, "c.vf0", "5Gbps"])).hops for said in (True, False))
+    assert [one.wire for one in known] == ["a.wire.tx", "bridge.c"]
+    assert [one.wire for one in flooded] == ["a.wire.tx", "bridge.b", "bridge.c", "bridge.d", "bridge.outside"]
