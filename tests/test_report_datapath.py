@@ -142,6 +142,15 @@ def test_a_frame_alone_stands_beside_the_run_and_may_never_be_over():
     assert section_of(unknown, "", "r0", with_figures=True)["figures"]["alone"] == ""
 
 
+def test_frames_for_the_wire_alone_are_compared_there():
+    result = sample_result()
+    totals = dataclasses.replace(result.totals, gbps=0.0, mpps=0.0)
+    wire = dataclasses.replace(result.wire, tx_gbps=GBPS / 2)
+    rows = tables.closed_form_table(sample_result(totals=totals, wire=wire)).rows
+    assert rows[0] == ["to the wire", "6.70 Gb/s", "at most 13.39 Gb/s", "-50.0 %"]
+    assert "frames" not in [row[0] for row in rows]
+
+
 def test_what_the_closed_form_or_a_relaxed_run_cannot_tell_is_left_open():
     closed = ClosedForm(
         link_name="", gbps=0.0, mpps=0.0, offered_mpps=0.0, limited_by="wire", up_bytes=0.0, down_bytes=0.0

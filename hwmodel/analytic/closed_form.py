@@ -8,7 +8,7 @@ docs/pcie.md works the arithmetic through by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -32,13 +32,14 @@ from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import link_name_of, link_rate_of
 from hwmodel.analytic.lone_frame import Way, lone_frame_of
+from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.system import System
 from hwmodel.analytic.system_limits import hops_of, server_limits
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Transaction, transactions_of
-from hwmodel.config import Config, as_config
+from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
@@ -119,8 +120,29 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
         hops=hops_of(system, found.demand, found.rate),
         full_ports=port_shares(config, system, mix),
-        notes=notes_of(system, found.demand, found.least, lone),
+        notes=(*_why_over_the_wire(config, system, found), *notes_of(system, found.demand, found.least, lone)),
     )
+
+
+def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterator[str]:
+    """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
+    ends = found.demand.sought.first_inside
+    is_of_wire = found.least.resource in ("wire.tx", f"bridge.{system.port_name(0)}")
+    if system.bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
+        return
+    mode = config.switch.mode
+    path = Paths(system, None).path(*ends)
+    if path.route.stations or not any(hop.part == path.part for hop in path.hops):
+        return
+    gbps = f"{float(system.rate_bps(0) / BPS_PER_GBPS):g} Gb/s"
+    why = f"In mode {mode} frames between VMs leave by the wire and come back, so that all share its {gbps} each way"
+    try:
+        inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
+    except InputError:  # what is configured for stations of this mode does not hold in that one
+        yield f"{why}."
+        return
+    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {inside.limited_by}"
+    yield f"{why}; in mode veb they would stay in the adapter: {at_most}."
 
 
 def ceiling_frames_per_s(config: Config) -> Fraction | None:

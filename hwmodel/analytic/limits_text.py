@@ -93,7 +93,7 @@ def _full_port_lines(limits: Limits) -> list[list[str]]:
             for one in port.wires
         ]
         table = [] if not rows else _table([(f"for {port.port}", "M frames/s", "gets through"), *rows], right={1, 2})
-        found.append([f"{asked}; what finds no room drops (QUEUE_FULL). {LAW_WORDS[port.law]}", *table])
+        found.append([f"{asked}; what finds no room drops (QUEUE_FULL).", LAW_WORDS[port.law], *table])
     return found
 
 

@@ -1,6 +1,6 @@
 """What the wires that feed a port of the bridge keep of it, where more comes for the port than it can send.
 
-By one of these laws (docs/bridge.md, "What is lost at a full port"):
+By one of these laws (docs/pcie.md, "A full port of the bridge"):
 
 - `alone`: one wire feeds the port, and keeps all of it.
 - `random`: wires no faster than the port, with frames at random: `slot_sharing.kept_at_random`.

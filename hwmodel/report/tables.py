@@ -30,6 +30,7 @@ from hwmodel.report.reading import (
     spread_rows,
     stall_shares,
 )
+from hwmodel.results.bridge_rates import outside_gbps
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
 from hwmodel.results.system import SystemResult
@@ -56,13 +57,18 @@ def closed_form_table(result: Result) -> Table | None:
     if closed is None:
         return None
     totals, intervals, per_frame = result.totals, result.intervals, frame_bytes_total(result)
-    rows = [
-        ["throughput", gbps_text(totals.gbps, intervals.get("totals.gbps")), f"at most {gbps_text(closed.gbps)}",
-         _off(totals.gbps, closed.gbps)],
-        ["frames", mpps_text(totals.mpps, intervals.get("totals.mpps")), f"at most {mpps_text(closed.mpps)}",
-         _off(totals.mpps, closed.mpps)],
-    ]  # fmt: skip
-    for name, n_bytes in (("up", closed.up_bytes), ("down", closed.down_bytes)):
+    by_wire = _all_by_wire_gbps(result)
+    if by_wire is None:
+        rows = [
+            ["throughput", gbps_text(totals.gbps, intervals.get("totals.gbps")), f"at most {gbps_text(closed.gbps)}",
+             _off(totals.gbps, closed.gbps)],
+            ["frames", mpps_text(totals.mpps, intervals.get("totals.mpps")), f"at most {mpps_text(closed.mpps)}",
+             _off(totals.mpps, closed.mpps)],
+        ]  # fmt: skip
+    else:
+        rows = [["to the wire", gbps_text(by_wire), f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
+    of_link = () if isinstance(result, SystemResult) else (("up", closed.up_bytes), ("down", closed.down_bytes))
+    for name, n_bytes in of_link:
         simulated = per_frame.get(name)
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
         rows.append([f"bytes a frame, {name}", shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
@@ -74,6 +80,13 @@ def closed_form_table(result: Result) -> Table | None:
     limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
     rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
+
+
+def _all_by_wire_gbps(result: Result) -> float | None:
+    """Return what left for stations outside, where nothing came to a VM, as the closed form has it then; else None."""
+    if result.totals.gbps is None or result.totals.gbps:
+        return None
+    return (outside_gbps(result) if result.bridges else result.wire.tx_gbps) or None
 
 
 def ceilings_table(result: Result) -> Table | None:

@@ -1,0 +1,68 @@
+"""What the closed form says in words of frames that cross a bridge, and of what it does not count there."""
+
+import pytest
+
+from hwmodel import limits
+from hwmodel.analytic import limits_text
+from hwmodel.config import load_config
+
+GEN3 = {"pcie.generation": 3, "pcie.lanes": 8}
+WHY = "frames between VMs leave by the wire and come back"
+
+
+def notes(**changes):
+    return limits(load_config("sriov_10g_gen2x4", changes)).notes
+
+
+@pytest.mark.parametrize(("mode", "kind", "most"), [
+    ("vepa", "learning", 9.870), ("vn_tag", "controlling", 9.832), ("e_tag", "controlling", 9.819),
+])  # fmt: skip
+def test_it_says_what_the_wire_costs_and_why(mode, kind, most):
+    found = limits(load_config("sriov_10g_gen2x4", GEN3 | {"switch.mode": mode, "bridge": {"kind": kind}}))
+    inside = limits(load_config("sriov_10g_gen2x4", GEN3))
+    assert found.gbps == pytest.approx(most, abs=6e-4) and inside.gbps == pytest.approx(52.74, abs=6e-3)
+    (why,) = (note for note in found.notes if WHY in note)
+    assert f"In mode {mode} " in why and "10 Gb/s each way" in why and "at most 52.74 Gb/s, limited by up" in why
+
+
+def test_it_says_so_where_the_wire_limits_alone():
+    bridge = {"bridge": {"kind": "learning"}}
+    for changes in (
+        bridge,  # switched in the adapter
+        bridge | {"switch.mode": "vepa", "port.rate": "100Gbps"},  # the link limits
+        bridge | {"switch.mode": "vepa", "workload.pattern": "to_wire"},  # no VM gets any
+        bridge | {"servers": [{"name": "a"}, {"name": "b"}], "workload.pattern": "uniform"},
+    ):
+        assert not any(WHY in note for note in notes(**changes))
+
+
+def test_what_does_not_hold_in_mode_veb_is_left_out():
+    channels = [{"name": f"vf{k}", "s_channel": 20} for k in range(8)]
+    found = notes(**{"switch.mode": "multichannel", "switch.s_channels": {20: "vepa"}, "switch.ports": channels,
+                     "bridge": {"kind": "learning"}})  # fmt: skip
+    assert any(WHY in note for note in found)
+
+
+def test_what_is_not_counted_is_said():
+    two = {"servers": [{"name": "a"}, {"name": "b"}], "workload.pattern": "uniform"}
+    police = {"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "16KiB"}
+    assert any("polices" in note for note in notes(**two, bridge={"policy": [police]}))
+    assert any("share its buffer" in note for note in notes(**two, bridge={"sharing": "all"}))
+    deny = {"port": "a.vf0", "action": "deny"}
+    assert any("a.vf0 to b.vf0" in note and "ACL_DENY" in note for note in notes(**two, bridge={"policy": [deny]}))
+
+
+def test_the_text_says_who_gets_how_much_of_a_full_port():
+    flows = [["a.vf0", "c.vf0"], ["b.vf0", "c.vf0", "2Gbps"]]
+    config = load_config("sriov_10g_gen2x4", GEN3 | {
+        "servers": [{"name": name} for name in "abc"], "bridge": {"announce": True},
+        "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": flows},
+    })  # fmt: skip
+    found = limits(config)
+    (port,) = found.to_dict()["full_ports"]
+    assert port["law"] == "in_step" and port["wires"][1]["kept_mpps"] == pytest.approx(0, abs=1e-9)
+    lines = limits_text(found).splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("bridge.c is asked for 0.9774 M frames/s"))
+    assert lines[at + 2].split()[:2] == ["for", "bridge.c"]
+    assert lines[at + 3].split() == ["a.wire.tx", "0.8127", "0.8127"]
+    assert lines[at + 4].split() == ["b.wire.tx", "0.1647", "0.0000"]
