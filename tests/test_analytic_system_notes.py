@@ -2,7 +2,7 @@
 
 import pytest
 
-from hwmodel import limits
+from hwmodel import limits, simulate
 from hwmodel.analytic import limits_text
 from hwmodel.config import load_config
 
@@ -46,7 +46,10 @@ def test_what_does_not_hold_in_mode_veb_is_left_out():
 def test_what_is_not_counted_is_said():
     two = {"servers": [{"name": "a"}, {"name": "b"}], "workload.pattern": "uniform"}
     police = {"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "16KiB"}
-    assert any("polices" in note for note in notes(**two, bridge={"policy": [police]}))
+    # How much a.vf0 sends over the bridge without a rate is not known.
+    assert any(
+        "Not counted: what bridge.policy[0] polices" in note for note in notes(**two, bridge={"policy": [police]})
+    )
     assert any("share its buffer" in note for note in notes(**two, bridge={"sharing": "all"}))
     deny = {"port": "a.vf0", "action": "deny"}
     assert any("a.vf0 to b.vf0" in note and "ACL_DENY" in note for note in notes(**two, bridge={"policy": [deny]}))
@@ -66,3 +69,17 @@ def test_the_text_says_who_gets_how_much_of_a_full_port():
     assert lines[at + 2].split()[:2] == ["for", "bridge.c"]
     assert lines[at + 3].split() == ["a.wire.tx", "0.8127", "0.8127"]
     assert lines[at + 4].split() == ["b.wire.tx", "0.1647", "0.0000"]
+
+
+def test_of_known_rates_policers_let_theirs_pass():
+    police = {"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "16KiB"}
+    flows = [["a.vf0", "b.vf0", "3Gbps"], ["a.vf0", "a.vf1", "2Gbps"], ["a.vf1", "b.vf0", "4Gbps"]]
+    config = load_config("sriov_10g_gen2x4", {
+        "servers": [{"name": "a"}, {"name": "b"}], "bridge": {"announce": True, "policy": [police]},
+        "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": flows}, "run.duration": "50ms",
+    })  # fmt: skip
+    found = limits(config)
+    assert found.gbps == pytest.approx(1 + 2 + 4)
+    assert any("33.3 % pass, 1 Gb/s" in note for note in found.notes)
+    flow = next(one for one in simulate(config).flows if (one.from_, one.to) == ("a.vf0", "b.vf0"))
+    assert flow.gbps == pytest.approx(1, rel=0.005)

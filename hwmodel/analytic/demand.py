@@ -89,11 +89,39 @@ class _Reader:
         self._capture = _capture_of(config, self._system)
         self._paths = Paths(self._system, flows_of(config, self._system), adjacent_bridge_reflects)
         self._lost: dict[tuple[str, str], str] = {}
+        self._passing = self._passing_policers()
 
     def demand(self) -> Demand:
         """Give the demand, with what of it the bridge drops in any case."""
         found = self._replayed(self._capture) if self._capture is not None else self._made_up()
-        return replace(found, lost=tuple((*ends, reason) for ends, reason in self._lost.items()))
+        lost = tuple((*ends, reason) for ends, reason in self._lost.items())
+        return replace(found, lost=lost, policed=tuple(self._passing.items()))
+
+    def _passing_policers(self) -> dict[int, Fraction | None]:
+        """Give what part of its frames each entry of the policy lets pass that polices; None where that is not known.
+
+        In the mean, all frames alike: bursts and the fill at the start are not looked at.
+        """
+        bridge, load_bps = self._system.bridge, self._config.workload.load_bps
+        if bridge is None or not any(entry.action == "police" for entry in bridge.policy):
+            return {}
+        external = self._config.workload.external
+        streams = [] if self._capture is not None else list(streams_of(self._config, self._system.vm_names))
+        if external is not None:
+            to = self._system.vm_names if external.to == "all" else tuple(external.to)
+            streams.append(Stream(UPLINK, to, external.rate_bps))
+        offered: dict[int, Fraction | None] = {}
+        for stream in streams:
+            own_bps = load_bps if stream.rate_bps is None and not self._config.workload.has_weights else stream.rate_bps
+            for way in _ways(self._config, stream):
+                entry = self._paths.path(way.source, way.target).policer
+                if entry is not None:
+                    so_far = offered.get(entry, ZERO)
+                    offered[entry] = None if own_bps is None or so_far is None else so_far + own_bps * way.share
+        return {
+            entry: None if bps is None else min(ONE, (bridge.policy[entry].rate_bps or 0) / bps)
+            for entry, bps in offered.items()
+        }
 
     def _made_up(self) -> Demand:
         config, workload = self._config, self._config.workload
@@ -214,10 +242,11 @@ class _Reader:
             if first_inside is None and way.source != UPLINK and _reaches_a_vm(path):
                 first_inside = way.source, way.target
             sent[path.part].append((self._sent(sizes, way, path), share))
+            passing = ONE if path.policer is None else self._passing.get(path.policer) or ONE
             for hop in path.hops:
                 arrives = self._received(sizes, way, hop.part, hop.route)
                 leg, so_far = behind.get((hop, arrives.rx_rings), (Leg(hop.part, arrives), ZERO))
-                behind[hop, arrives.rx_rings] = leg, so_far + share
+                behind[hop, arrives.rx_rings] = leg, so_far + share * passing
         sent_as = tuple(Leg(part, together(sizes, pieces)) for part, pieces in sorted(sent.items()))
         hops = tuple(behind.values())
         traffic = whole_of(self._system, sizes, sent_as, hops) if n_parts > 1 else sent_as[0].traffic

@@ -10,6 +10,7 @@ from hwmodel.analytic.latency import why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Offered
+from hwmodel.units import BPS_PER_GBPS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -26,7 +27,7 @@ _WHY_LOST = {
 
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
-    found = [*_mix_notes(demand), *_lost_notes(demand), *_bridge_notes(system, least)]
+    found = [*_mix_notes(demand), *_lost_notes(demand), *_bridge_notes(system, demand, least)]
     for server in system.servers:
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
@@ -46,7 +47,7 @@ def _lost_notes(demand: Demand) -> list[str]:
     ]
 
 
-def _bridge_notes(system: System, least: Ceiling) -> list[str]:
+def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     if system.bridge is None:
         return []
     found = []
@@ -54,8 +55,13 @@ def _bridge_notes(system: System, least: Ceiling) -> list[str]:
         found.append(f"Above that {least.resource} has no room: what is more drops there (QUEUE_FULL).")
     if system.bridge.sharing == "all" and len(system.servers) > 1:
         found.append("All ports of the bridge share its buffer: where one is full, frames for others drop too.")
-    if any(entry.action == "police" for entry in system.bridge.policy):
-        found.append("Not counted: frames that the bridge's policy polices.")
+    for entry, passing in demand.policed:
+        which = f"bridge.policy[{entry}]"
+        at = f"{float((system.bridge.policy[entry].rate_bps or 0) / BPS_PER_GBPS):g} Gb/s"
+        if passing is None:
+            found.append(f"Not counted: what {which} polices; of its frames no more than {at} pass, whatever is above.")
+        elif passing < 1:
+            found.append(f"Of the frames that {which} polices {100 * float(passing):.3g} % pass, {at} (RATE_LIMITED).")
     return found
 
 

@@ -38,13 +38,15 @@ class Hop:
 class Path:
     """Hold the way of a frame that component `part` sends: its `route` there, and behind the bridge its `hops`.
 
-    `lost`: why the bridge drops it, an empty text where it does not. Tags are counted beside the frame as offered.
+    `lost`: why the bridge drops it, an empty text where it does not. `policer`: the entry of its policy that polices
+    the frame. Tags are counted beside the frame as offered.
     """
 
     part: int
     route: Route
     hops: tuple[Hop, ...] = ()
     lost: str = ""
+    policer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Paths:
         self._bridge = system.bridge if adjacent_bridge_reflects is None else None
         self.n_parts = system.n_parts if self._bridge is not None else 1
         self._routers = [Router(server.config, bool(adjacent_bridge_reflects)) for server in system.servers]
+        self._policy = () if self._bridge is None else self._bridge.policy
         self._ports = logical_ports(system) if self._bridge is not None else ()
         # Addresses, by station and VLAN, with the logical port at which they stand; outside is UPLINK.
         self._known: dict[tuple[str, int], LogicalPort] = {}
@@ -93,11 +96,13 @@ class Paths:
         inside = self._inside(source, target, route)
         if inside is None:
             return Path(part, route, lost="VLAN_MEMBER")
-        if self._is_denied(inside):
+        entry = self._entry(inside)
+        action = "permit" if entry is None else self._policy[entry].action
+        if action == "deny":
             return Path(part, route, lost="ACL_DENY")
         ways = self._ways(inside)
         hops = tuple(self._hop(inside, port) for port in ways)
-        return Path(part, route, hops, "" if hops else self._why_none(inside))
+        return Path(part, route, hops, "" if hops else self._why_none(inside), entry if action == "police" else None)
 
     def _at_sender(self, source: str, target: str) -> Route:
         part, local = self.system.place(source)
@@ -169,10 +174,9 @@ class Paths:
     def _vlan_of(self, target: str) -> int | None:
         return None if target == UPLINK else self.system.port(target).port_vlan
 
-    def _is_denied(self, inside: _Inside) -> bool:
-        assert self._bridge is not None
-        first = next((entry for entry in self._bridge.policy if self._matches(entry, inside)), None)
-        return first is not None and first.action == "deny"
+    def _entry(self, inside: _Inside) -> int | None:
+        """Give the number of the policy's first entry that matches."""
+        return next((number for number, entry in enumerate(self._policy) if self._matches(entry, inside)), None)
 
     def _matches(self, entry: PolicyEntry, inside: _Inside) -> bool:
         sender = "outside" if inside.source == UPLINK else inside.source
