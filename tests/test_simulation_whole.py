@@ -99,7 +99,8 @@ def test_histograms_and_parts_are_added_up(two):
             ledger.part_sums[part] = (place + 1.0) * 10**at
         ledger.flow[0].latency.n, ledger.histogram[ledger.flow[0].histogram, 9] = 1, 7 * 10**at
     whole = look(two)
-    whole.refresh(with_histograms=True)
+    for _ in range(2):
+        whole.refresh(with_histograms=True)
     counts = whole.ledger.latency_counts[5]
     assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
     assert [float(whole.ledger.part_sums[part]) for part in PART_FIELDS] == [
@@ -115,7 +116,8 @@ def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
         ledger.latency_counts[40].n_to_guest = n_journeys
         ledger.sampled_parts[40].n, ledger.sampled_parts[40].sums.wire = n_sampled, sum_ns
     whole = look(two)
-    whole.refresh(with_histograms=True)
+    for _ in range(2):
+        whole.refresh(with_histograms=True)
     assert float(whole.ledger.sampled_parts[40].sums.wire) == 65.0
 
 
@@ -127,6 +129,7 @@ def test_occupancies_are_of_all_up_to_now(two):
         gauge.area, gauge.level, gauge.since_fs, gauge.highest = area, level, since_fs, highest
         server.nic.clock.now_fs, server.nic.clock.n_events = 200, 11
     whole = look(two)
+    whole.refresh()
     assert (whole.tx_buffer.area, whole.tx_buffer.level, whole.tx_buffer.highest) == (300 + 500 + 1500, 15, 19)
     assert (whole.clock.now_fs, whole.clock.n_events, whole.tx_buffer.since_fs) == (200, 22, 200)
 
