@@ -27,7 +27,7 @@ def test_the_defaults_stand_in_the_resolved_form():
     assert load("bridge: {}").resolved()["bridge"] == {
         "kind": "learning", "ports": {"adapter": PORT, "outside": PORT}, "latency": "500ns",
         "forwarding": "store_and_forward", "buffer": "1MiB", "sharing": "port", "propagation": "0ns", "table": 8192,
-        "ageing": "300s", "policy": [],
+        "ageing": "300s", "announce": False, "policy": [],
     }  # fmt: skip
 
 
