@@ -87,6 +87,7 @@ def test_looking_again_adds_nothing_twice(two):
 
 def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
     ledgers, flow = two.ledgers(), to_outside(two)
+    assert of(look(two).ledger.flow[flow].latency) == (0, 0, 0, 0)
     latency(ledgers[0].to_guest, 0, 1, 10**15, 0.0)  # of an earlier window
     latency(ledgers[1].to_guest, 3, 50, 90, 200.0)
     latency(ledgers[2].to_guest, 2, 70, 300, 370.0)
