@@ -156,3 +156,15 @@ def test_a_capture_is_counted_once_for_the_closed_form(tmp_path, monkeypatch):
     config = config_of(workload={"pattern": None, "frame_bytes": None, "pcap": str(path), "pcap_time": "asap"})
     assert simulate(config).closed_form.up_bytes > first.up_bytes + 150
     assert len(read) == 2
+
+
+def test_next_steps_of_an_adapter_whose_bridge_sends_back_are_those_of_limits_and_several_servers_have_none():
+    reflected = {"switch.mode": "vepa", "bridge": {"kind": "learning"}, "run.duration": "2ms"}
+    config = load_config("sriov_10g_gen2x4", reflected)
+    found = simulate(config, with_next_steps=True).closed_form
+    # The wire limits: a wider link carries no more, and a frame alone is quicker.
+    (lanes,) = (step for step in found.next_steps if step.key == "pcie.lanes")
+    assert lanes.gbps == pytest.approx(found.gbps) and lanes.limited_by == "wire.tx"
+    assert lanes.unloaded_latency_ns < found.unloaded_latency_ns
+    two = load_config("sriov_10g_gen2x4", {"servers": [{"name": "a"}, {"name": "b"}], "run.duration": "2ms"})
+    assert simulate(two, with_next_steps=True).closed_form.next_steps == ()

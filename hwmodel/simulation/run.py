@@ -336,7 +336,7 @@ class Run:
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         steps = (
-            next_steps(self.config, found) if with_next_steps and found is not None and self.machine.is_alone else ()
+            next_steps(self.config, found) if with_next_steps and found is not None and not self.config.servers else ()
         )
         result = replace(
             result,
