@@ -75,7 +75,8 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
     if part == system.outside:
-        return [replace(one, resource="bridge.outside") for one in found]
+        names = {"wire.tx": "bridge.outside in", "wire.rx": "bridge.outside"}
+        return [replace(one, resource=names[one.resource]) for one in found]
     names = {} if system.bridge is None else {"wire.rx": f"bridge.{system.port_name(part)}"}
     return [replace(one, resource=names.get(one.resource, f"{system.prefix(part)}{one.resource}")) for one in found]
 

@@ -1,0 +1,102 @@
+"""What is said beside the figures: which notes a demand and a configuration bring, and with which numbers."""
+
+from dataclasses import replace
+from fractions import Fraction as F
+
+import pytest
+
+from hwmodel.analytic.ceilings import Ceiling
+from hwmodel.analytic.limits_notes import notes_of
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Demand, Offered, nothing_of
+from hwmodel.config import load_config
+
+NOTHING = nothing_of(((1518, F(1)),))
+TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
+POLICE = {"action": "police", "rate": "2.5Gbps", "burst": "16KiB"}
+
+
+def ceiling(resource="pcie.up"):
+    return Ceiling(resource, "", "B", F(1), F(1))
+
+
+def notes(changes=None, least="pcie.up", **demand):
+    system = System.of(load_config("sriov_10g_gen2x4", changes or {}))
+    return notes_of(system, replace(Demand(NOTHING, (), None), **demand), ceiling(least), None)
+
+
+def stream(name, mfps):
+    return Offered(name, "vf0", NOTHING, None if mfps is None else F(mfps) * 10**6)
+
+
+def test_there_is_nothing_to_say_of_a_plain_adapter():
+    assert notes() == ()
+    assert notes(TWO) == ()
+
+
+def test_streams_that_do_not_get_through_whole_are_named():
+    carried = [(stream("vf0 to vf1", 2), F(1_500_000)), (stream("vf1 to vf2", 2), F(2_000_000)),
+               (stream("vf2 to vf3", None), F(750_000))]  # fmt: skip
+    (note,) = notes(carried=tuple(carried))
+    assert note.endswith("M frames/s: vf0 to vf1 1.5 of 2, vf2 to vf3 0.75.")
+    # What lacks less than a millionth part of it has got through.
+    assert notes(carried=((stream("vf0 to vf1", 2), F(1_999_999)),)) == ()
+    assert notes(carried=((stream("vf0 to vf1", 2), F(1_999_990)),)) != ()
+
+
+def test_a_long_list_is_cut():
+    carried = tuple((stream(f"flow {n}", 2), F(10**6)) for n in range(9))
+    (note,) = notes(carried=carried)
+    assert "flow 5 1 of 2, and 3 more." in note and "flow 6" not in note
+    lost = tuple((f"a.vf{n}", "b.vf0", "ACL_DENY") for n in range(8))
+    (note,) = notes(TWO, lost=lost)
+    assert "a.vf5 to b.vf0, and 2 more (ACL_DENY)" in note and "a.vf6" not in note
+
+
+def test_what_is_lost_is_said_by_reason():
+    lost = (("vf0", "vf1", "SAME_PORT"), ("vf2", "broadcast", "VLAN_MEMBER"), ("vf1", "vf0", "SAME_PORT"))
+    first, second = notes({"bridge": {}}, lost=lost)
+    assert "vf0 to vf1, vf1 to vf0 (SAME_PORT)" in first and "hairpin" in first
+    assert "vf2 to broadcast (VLAN_MEMBER)" in second and "VLAN" in second
+
+
+def test_a_port_that_limits_drops_the_rest():
+    (note,) = notes(TWO, least="bridge.b")
+    assert note.startswith("Above that bridge.b ") and "QUEUE_FULL" in note
+    assert notes(TWO, least="b.wire.tx") == ()
+
+
+def test_a_buffer_for_all_concerns_more_than_one_server():
+    shared = {"bridge": {"sharing": "all"}}
+    assert ["share its buffer" in note for note in notes({**TWO, **shared})] == [True]
+    assert notes(shared) == ()
+
+
+@pytest.mark.parametrize(("passing", "words"), [
+    (None, ("Not counted", "bridge.policy[1]", "2.5 Gb/s")),
+    (F(1, 3), ("bridge.policy[1]", " 33.3 % ", "2.5 Gb/s", "RATE_LIMITED")),
+    (F(1), None),
+])  # fmt: skip
+def test_what_policers_let_pass(passing, words):
+    policy = [{"port": "outside", "action": "deny"}, {"port": "a.vf0", **POLICE}]
+    found = notes({**TWO, "bridge": {"policy": policy}}, policed=((1, passing),))
+    if words is None:
+        assert found == ()
+    else:
+        (note,) = found
+        assert all(word in note for word in words)
+
+
+def test_what_a_configuration_has_and_the_figures_lack():
+    acl = [{"port": "vf0", "action": "deny"}]
+    assert ["access list" in note for note in notes({"switch.acl": acl})] == [True]
+    assert ["IOMMU" in note for note in notes({"host.iotlb": {"entries": 64, "miss": "330ns"}})] == [True]
+    assert ["clock edge" in note for note in notes({"switch.timing": "core"})] == [True]
+    jitter = {"kind": "uniform", "range": "100ns"}
+    assert ["read latency" in note for note in notes({"host.jitter": jitter})] == [True]
+
+
+def test_each_server_says_its_own():
+    servers = [{"name": "a"}, {"name": "b", "set": {"switch.timing": "core"}}]
+    (note,) = notes({"servers": servers})
+    assert note.startswith("b: ")
