@@ -145,7 +145,7 @@ REFUSED = [
     ("bridge: {ports: {a: {rate: 1Gbps}}}",
      "c.yaml:1:21: bridge.ports.a: no server is at this port, its wire has one end; ports are adapter, outside"),
     ("bridge: {ports: {vf0: {}}}",
-     "c.yaml:1:18: bridge.ports.vf0: vf0 has a meaning of its own and is no name of a server"),
+     "c.yaml:1:18: bridge.ports.vf0: vf0 has a meaning of its own and is no name of a port"),
     ("bridge: {ports: {1a: {}}}",
      "c.yaml:1:18: bridge.ports.1a: '1a' is not the name of a port; letters, digits, - and _, a letter first, 32 at "
      "most"),

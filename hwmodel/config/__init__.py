@@ -7,6 +7,7 @@ from .check_rings import rx_descriptors_in_use
 from .defaults import defaults_beside
 from .demand import Flow, Load
 from .driver import Driver
+from .extenders import Extender
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
 from .load import as_config, config_from_mapping, load_config, place_lines
@@ -32,6 +33,7 @@ __all__ = [
     "Credits",
     "Driver",
     "EcidList",
+    "Extender",
     "External",
     "Flow",
     "Host",

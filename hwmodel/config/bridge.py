@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from .amounts import ByteCount, Duration, Rate, Whole
 from .block import Block, key
+from .extenders import BRIDGE, Behind, Extender, ExtenderName, Forwarding, Sharing, way_up
 from .kinds import Listing, OrWord, Truth, Word
 from .names import Name, ServerName
 from .station import VlanId, VlanList
@@ -13,10 +14,9 @@ from .switch import AclEntry
 
 ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
+TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
 BridgeKind = Literal["learning", "controlling"]
-Forwarding = Literal["store_and_forward", "cut_through"]
-Sharing = Literal["port", "all"]
-PortName = Annotated[str, ServerName("port", ADAPTER, OUTSIDE)]
+PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE)]
 
 
 class BridgePort(Block):
@@ -41,6 +41,7 @@ class BridgePort(Block):
     vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
         "all", "VLANs that the port carries: all, or a list."
     )
+    behind: Behind = key(BRIDGE, "Whose port it is: that of the bridge, or of an extender by its name.")
 
 
 class PolicyEntry(AclEntry):
@@ -63,6 +64,11 @@ class Bridge(Block):
         {},
         "Ports that differ from the defaults, by name: {outside: {rate: 40Gbps}}. There is one for each server "
         "(`adapter` without servers), and `outside`, which leads to stations that nobody models further.",
+    )
+    extenders: dict[ExtenderName, Extender] = key(
+        {},
+        "Port extenders between the bridge, which is controlling, and adapters, by name: {fex0: {rate: 40Gbps}, fex1: "
+        "{behind: fex0}}. A port of the bridge says `behind: fex1` where its adapter is there.",
     )
     latency_fs: Annotated[int, Duration("0ns", "1s")] = key(
         "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
@@ -93,3 +99,7 @@ class Bridge(Block):
     policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
         [], "Access-control list for frames that come; the first entry that matches decides, else permit."
     )
+
+    def above(self, port: str) -> tuple[str, ...] | None:
+        """Return the extenders between a port and the bridge, the lowest first; None where they never come to it."""
+        return way_up(self.ports[port].behind, {name: each.behind for name, each in self.extenders.items()})

@@ -75,10 +75,14 @@ class Port(Block):
     )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
     vif: Annotated[int, Whole(1, 4095)] = key(
-        ..., "VIF in mode vn_tag; no two stations have the same.", derived="the port's number"
+        ...,
+        "VIF in mode vn_tag; no two stations have the same.",
+        derived="the port's number, behind an extender counted on over the servers there",
     )
     ecid: Annotated[int, Whole(1, 0xFFFFF)] = key(
-        ..., "E-CID in mode e_tag; no two stations have the same.", derived="the port's number"
+        ...,
+        "E-CID in mode e_tag; no two stations have the same.",
+        derived="the port's number, behind an extender counted on over the servers there",
     )
     s_channel: VlanId | None = key(
         None, "S-channel of the station in mode multichannel, a key of switch.s_channels; null: none."
