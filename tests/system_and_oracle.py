@@ -338,7 +338,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
             "moved": bridge.moved,
             "aged": bridge.aged,
             "not learned": bridge.not_learned,
-            "most in all queues": int(record.waiting.highest),
+            "most in all queues": int(record.box[0].waiting.highest),
         },
         ports={
             port.name: {

@@ -81,6 +81,8 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     frames, or a bad capture.
     """
     config = as_config(config)
+    if config.bridge is not None and config.bridge.extenders:
+        raise InputError("bridge.extenders: the closed form does not know port extenders; hwmodel run does")
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):

@@ -1,4 +1,7 @@
-"""The bridge at the other end of the wire: it takes frames in, decides where they go, queues and sends them."""
+"""The bridge at the other end of the wire: it takes frames in, decides where they go, queues and sends them.
+
+So do the port extenders below it, except that what they do with a header hangs on nothing that is learned.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,11 @@ def wake(bridge, at_fs, kind, port_number):
 @kernel
 def due_fs(bridge, port, crossing):
     """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
+    latency_fs = bridge.box[port.box].latency_fs
     if port.cuts_through:
         header_fs = HEADER_BYTES * port.fs_per_byte_num // port.fs_per_byte_den
-        return crossing.begun_fs + header_fs + bridge.propagation_fs + bridge.latency_fs
-    return crossing.come_fs + bridge.latency_fs
+        return crossing.begun_fs + header_fs + bridge.propagation_fs + latency_fs
+    return crossing.come_fs + latency_fs
 
 
 @kernel
@@ -116,11 +120,15 @@ def start_sending(bridge, now_fs, port_number):
     port = bridge.port[port_number]
     place = pop(bridge, port.queue)
     slot = bridge.slot[place]
-    slot.holds = 2
     busy_fs = wire_time_fs(port, slot.crossing.n_bytes)
     slot.crossing.begun_fs = now_fs
     slot.crossing.come_fs = now_fs + busy_fs + bridge.propagation_fs
-    append(bridge, port.begun, place)
+    if port.joined == NOBODY:
+        slot.holds = 2
+        append(bridge, port.begun, place)
+    else:
+        slot.holds = 1
+        comes(bridge, port.joined, slot.crossing)
     port.sending = place
     port.tx_busy_fs += busy_fs
     wake(bridge, now_fs + busy_fs, SENT, port_number)
@@ -150,7 +158,7 @@ def sent(bridge, now_fs, port_number):
     port.tx_frames += 1
     port.tx_bytes += padded_bytes(n_bytes)
     change(port.waiting, now_fs, -n_bytes)
-    change(bridge.waiting, now_fs, -n_bytes)
+    change(bridge.box[port.box].waiting, now_fs, -n_bytes)
     if port.queue.first != NOBODY:
         start_sending(bridge, now_fs, port_number)
 
@@ -169,20 +177,16 @@ def enqueue(bridge, now_fs, place, way):
     port = bridge.port[way.port]
     crossing = bridge.slot[place].crossing
     n_bytes = crossing.n_bytes + way.delta_bytes
-    has_room = port.waiting.level + n_bytes <= port.buffer_bytes
-    if bridge.shares_buffer:
-        has_room = bridge.waiting.level + n_bytes <= bridge.buffer_bytes
-    if not has_room:
+    box = bridge.box[port.box]
+    level = box.waiting.level if box.shares_buffer else port.waiting.level
+    if level + n_bytes > box.buffer_bytes:
         count_drop(bridge, way.port, QUEUE_FULL)
         free_place(bridge, place)
         return
     crossing.template = way.template
     crossing.n_bytes = n_bytes
-    logical_port = bridge.logical_port[way.logical_port]
-    logical_port.tx_frames += 1
-    logical_port.tx_bytes += n_bytes + FCS_BYTES
     change(port.waiting, now_fs, n_bytes)
-    change(bridge.waiting, now_fs, n_bytes)
+    change(box.waiting, now_fs, n_bytes)
     append(bridge, port.queue, place)
     if port.sending == NOBODY:
         start_sending(bridge, now_fs, way.port)
@@ -250,8 +254,7 @@ def forward(bridge, now_fs, port_number):
     hop = bridge.hop[crossing.template]
     port.rx_frames += 1
     port.rx_bytes += padded_bytes(crossing.n_bytes)
-    bridge.logical_port[hop.logical_port].rx_frames += 1
-    bridge.forwarded += 1
+    bridge.box[port.box].forwarded += 1
     learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
     if reason == NO_REASON:

@@ -37,9 +37,10 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
     """Copy the sums out of a bridge's record; what its ports get is busy time at the senders' ends."""
     ports = [record.port[number] for number in range(int(record.n_ports))]
     outs = [int(port.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
+    ins = [_in_busy_fs(port, servers, now_fs) if port.joined < 0 else outs[int(port.joined)] for port in ports]
     return BridgeSnapshot(
         in_bytes=np.array([int(port.rx_bytes) for port in ports], np.int64),
-        in_busy_fs=np.array([_in_busy_fs(port, servers, now_fs) for port in ports], np.int64),
+        in_busy_fs=np.array(ins, np.int64),
         out_bytes=np.array([int(port.tx_bytes) for port in ports], np.int64),
         out_busy_fs=np.array(outs, np.int64),
         areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
@@ -83,6 +84,7 @@ def bridge_result(
         found.append(
             BridgePortResult(
                 name=port.name,
+                device=port.device,
                 in_frames=int(entry.rx_frames),
                 out_frames=int(entry.tx_frames),
                 in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
@@ -97,7 +99,7 @@ def bridge_result(
     return BridgeResult(
         name="bridge",
         kind=kind,
-        forwarded_frames=int(record.forwarded),
+        forwarded_frames=int(record.box[0].forwarded),
         replicated_frames=int(record.replicated),
         flooded_frames=int(record.flooded),
         dropped_frames=int(record.dropped),
@@ -120,8 +122,10 @@ def _gone(record: Any, now_fs: int) -> int:
     return int((is_known & (now_fs - addresses["seen_fs"] >= int(record.ageing_fs))).sum())
 
 
-def full_port(result: BridgeResult, window: tuple[BridgeSnapshot, BridgeSnapshot]) -> Bottleneck | None:
-    """Return the port of the bridge that sets the throughput: the one that drops most, and is busy all the time."""
+def full_port(
+    result: BridgeResult, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot]
+) -> Bottleneck | None:
+    """Return the port of the bridge or an extender that sets the throughput: it drops most, and is always busy."""
     start, end = window
     lost = end.queue_full - start.queue_full
     at = int(lost.argmax())
@@ -130,10 +134,10 @@ def full_port(result: BridgeResult, window: tuple[BridgeSnapshot, BridgeSnapshot
         return None
     shown = f"{100 * port.out_utilization:.1f} %"
     why = (
-        f"The bridge's port {port.name} is busy {shown} of the window, counting each frame with its 20 B of preamble "
+        f"{ports[at].words} is busy {shown} of the window, counting each frame with its 20 B of preamble "
         f"and gap, and its queue drops {int(lost[at])} frames."
     )
-    keys = (f"bridge.ports.{port.name}.rate",)
+    keys = (f"{ports[at].key}.rate",)
     return Bottleneck(resource=f"bridge.{port.name}", utilization=port.out_utilization, why=why, keys=keys)
 
 

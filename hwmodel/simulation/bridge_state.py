@@ -30,15 +30,16 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     record.clock.next_at[:] = layout.NEVER
     record.first_free = adjacent_layout.NOBODY
     record.n_ports, record.n_logical_ports = len(ports), len(topology.logical)
+    record.n_outer_ports = sum(port.joined is None for port in ports)
     if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
         raise InputError(f"bridge: {len(ports)} ports, at most {adjacent_layout.MAX_BRIDGE_PORTS} are supported")
     if len(topology.logical) > adjacent_layout.MAX_LOGICAL_PORTS:
         most = adjacent_layout.MAX_LOGICAL_PORTS
         raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
-    record.latency_fs, record.propagation_fs = bridge.latency_fs, bridge.propagation_fs
+    record.propagation_fs = bridge.propagation_fs
     record.learns = bridge.kind == "learning"
     record.table_entries, record.ageing_fs = bridge.table, bridge.ageing_fs
-    record.shares_buffer, record.buffer_bytes = bridge.sharing == "all", bridge.buffer_bytes
+    _fill_boxes(record, bridge)
     _fill_ports(record, bridge, ports)
     for logical in topology.logical:
         entry = record.logical_port[logical.number]
@@ -52,18 +53,29 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     _fill_addresses(record, topology)
 
 
+def _fill_boxes(record: BridgeRecord, bridge: Bridge) -> None:
+    boxes = (bridge, *bridge.extenders.values())
+    if len(boxes) > adjacent_layout.MAX_BOXES:
+        raise InputError(f"bridge.extenders: {len(boxes) - 1}, at most {adjacent_layout.MAX_BOXES - 1} are supported")
+    record.n_boxes = len(boxes)
+    for box, entry in zip(boxes, record.box, strict=False):
+        entry.latency_fs, entry.buffer_bytes = box.latency_fs, box.buffer_bytes
+        entry.shares_buffer = box.sharing == "all"
+
+
 def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort]) -> None:
-    fastest_bps = max(port.rate_bps for port in ports)
+    forwarding = (bridge.forwarding, *(extender.forwarding for extender in bridge.extenders.values()))
+    fastest_bps = [max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(forwarding))]
     for port in ports:
         entry = record.port[port.number]
-        num, den = rate_as_ratio(f"bridge.ports.{port.name}.rate", port.rate_bps)
+        num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)
         entry.fs_per_byte_num, entry.fs_per_byte_den = num, den
         entry.peer = port.server or 0
-        entry.is_outside = port.server is None
-        entry.cuts_through = bridge.forwarding == "cut_through" and port.rate_bps == fastest_bps
+        entry.is_outside = port.server is None and port.joined is None
+        entry.box, entry.joined = port.box, adjacent_layout.NOBODY if port.joined is None else port.joined
+        entry.cuts_through = forwarding[port.box] == "cut_through" and port.rate_bps == fastest_bps[port.box]
         until_due_bytes = HEADER_BYTES if entry.cuts_through else SHORTEST_BYTES
         entry.crossing_fs = until_due_bytes * num // den + bridge.propagation_fs
-        entry.buffer_bytes = bridge.buffer_bytes
         entry.sending = adjacent_layout.NOBODY
         for name in ("come", "queue", "begun"):
             entry[name].first = entry[name].last = adjacent_layout.NOBODY

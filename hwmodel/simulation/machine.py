@@ -184,7 +184,7 @@ class Machine:
         bridge_ends = (ends[0].bridge, ends[1].bridge)
         kind = config.bridge.kind if config.bridge is not None else ""
         bridge = bridge_result(self.system.bridges[0], kind, self.system.ports, bridge_ends, window.span)
-        bottleneck = full_port(bridge, bridge_ends)
+        bottleneck = full_port(bridge, self.system.ports, bridge_ends)
         if self.is_alone:
             result = make_result(config, workload, self.servers[0].book, window)
             return replace(result, bridges=(bridge,), bottleneck=bottleneck or result.bottleneck)

@@ -1,14 +1,14 @@
 """Where each header goes, hop by hop: from the sender's adapter over the bridge to the receivers' adapters.
 
 A copy that leaves an adapter by the wire names the hop with which it comes to the bridge; each way that the bridge may
-send it names the template with which it comes to the next adapter. All of it is found before the run; which of the ways
-a frame takes, the bridge looks up frame by frame.
+send it names the template with which it comes to the next adapter. An extender between them is a hop too. All of it is
+found before the run; which of the ways a frame takes, the bridge looks up frame by frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
@@ -17,9 +17,11 @@ from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.port_set import UPLINK
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, logical_of, stands_behind
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
+from hwmodel.simulation.extenders import Extenders
 from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
 from hwmodel.wire.ethernet import is_group_mac
-from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, build_header, parse_header
+from hwmodel.wire.tags import parse_header
 from hwmodel.workload.traffic import UPLINK as OUTSIDE_NAME
 from hwmodel.workload.traffic import FrameTemplate
 
@@ -38,53 +40,6 @@ UNKNOWN_INTERFACE = {
 }
 
 
-@dataclass(frozen=True)
-class Way:
-    """Hold one way out of the bridge: the template (outside: the flow) with which a header goes on."""
-
-    logical_port: int
-    port: int
-    template: int
-    delta_bytes: int
-
-
-@dataclass
-class Hop:
-    """Hold what the bridge does with a header on a logical port.
-
-    `home`: the way to where its target stands in the configuration; `flood`: the ways to all who may want it, which
-    hops may share. A flood takes `home` in place of its own way to that port.
-    """
-
-    logical_port: int
-    reason: DropReason = DropReason.NONE
-    source: int = NOBODY
-    target: int = NOBODY
-    policer: int = NOBODY
-    home: Way | None = None
-    flood: list[Way] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Inside:
-    """Hold a header in the bridge: parsed, in its VLAN, with the tag fields that its copies leave with."""
-
-    parsed: ParsedHeader
-    vlan: int
-    pcp: int
-    dei: int
-    n_bytes: int
-    sender: str
-    target: str
-
-    def header(self, port: LogicalPort, outer: Tag | None) -> bytes:
-        """Return the bytes with which it leaves by a logical port."""
-        tags: list[Tag] = [] if outer is None else [outer]
-        if self.vlan not in port.untagged:
-            tags.append(VlanTag(self.pcp, self.dei, self.vlan))
-        return build_header(self.parsed.destination, self.parsed.source, self.parsed.ethertype, tags)
-
-
 class Topology:
     """Find all hops of a workload's headers; `hops`, and `addresses` by their numbers, are the bridge's.
 
@@ -97,7 +52,9 @@ class Topology:
     ) -> None:
         self.bridge = bridge
         self.ports = ports
-        self.logical = [logical for port in ports for logical in port.logical]
+        self.extenders = Extenders(ports)
+        self.outside = ports[len(adapters)]
+        self.logical = [logical for port in ports if port.joined is None for logical in port.logical]
         self.adapters = adapters
         self.book = book
         self.hops: list[Hop] = []
@@ -150,10 +107,9 @@ class Topology:
     def _homes(self) -> dict[int, list[tuple[int, LogicalPort]]]:
         """Return for each station's address its VLANs and the logical port behind which it stands."""
         found: dict[int, list[tuple[int, LogicalPort]]] = {}
-        for port in self.ports:
-            if port.server is None:
-                continue
-            for station in self.adapters[port.server].switch.ports:
+        for server, adapter in enumerate(self.adapters):
+            port = self.ports[server]
+            for station in adapter.switch.ports:
                 for logical in port.logical:
                     if stands_behind(station, port, logical):
                         for mac in station.macs:
@@ -162,9 +118,9 @@ class Topology:
 
     def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
         """Give the number of each address that a station has announced, in its port's VLAN, and its logical port."""
-        for port in self.ports[:-1]:
-            assert port.server is not None
-            for station in self.adapters[port.server].switch.ports:
+        for server, adapter in enumerate(self.adapters):
+            port = self.ports[server]
+            for station in adapter.switch.ports:
                 vlan = station.port_vlan
                 for logical in port.logical if station.enabled else ():
                     if stands_behind(station, port, logical) and vlan in logical.vlans:
@@ -173,7 +129,6 @@ class Topology:
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
         nic = self.adapters[0].nic
-        outside = self.ports[-1]
         record = nic.traffic.template[number]
         record.n_copies = 1
         record.policer = -1
@@ -183,7 +138,7 @@ class Topology:
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)
         kind = nic.traffic.copy_kind[record.first_copy]
         kind.flow = record.flow
-        kind.next_template = self._hop(outside, template.header, template.source, template.target)
+        kind.next_template = self._hop(self.outside, template.header, template.source, template.target)
 
     def _leaves(self, server: int, departure: Departure) -> None:
         arrival = departure.arrival
@@ -191,15 +146,24 @@ class Topology:
         self.adapters[server].nic.traffic.copy_kind[departure.copy_kind].next_template = hop
 
     def _hop(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> int:
-        """Return the number of a header's hop at a port; a new one is worked out."""
+        """Return the number of a header's hop at a port of the bridge or an extender; a new one is worked out."""
         key = (port.number, header, sender, target)
         if key not in self._hop_numbers:
             if len(self.hops) == adjacent_layout.MAX_HOPS:
                 raise InputError(f"workload: more than {adjacent_layout.MAX_HOPS} headers at the bridge")
-            self._hop_numbers[key] = len(self.hops)
-            self.hops.append(self._worked_out(port, header, sender, target))
+            number = self._hop_numbers[key] = len(self.hops)
+            self.hops.append(Hop(NOBODY))  # its place: behind it may stand those that it leads to
             self.hop_headers.append(header)
+            work_out = self._worked_out if port.box == 0 else self._passed_on
+            self.hops[number] = work_out(port, header, sender, target)
         return self._hop_numbers[key]
+
+    def _passed_on(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
+        ways = [
+            Way(NOBODY, each.number, self._beyond(each, header, sender, target), 0)
+            for each in self.extenders.ports_for(port, header)
+        ]
+        return Hop(NOBODY, flood=ways)
 
     def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         parsed = parse_header(header, port.outer_types)
@@ -208,7 +172,7 @@ class Topology:
             return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
         has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
         vlan = parsed.c_tag.vid if parsed.c_tag is not None and has_vid else logical.native_vlan
-        pcp, dei = _priority_of(parsed)
+        pcp, dei = priority_of(parsed)
         if vlan is None or vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
@@ -225,7 +189,7 @@ class Topology:
             hop.flood = self._group_ways(inside, source, logical)
             return hop
         hop.target = self._address(parsed.destination, vlan)
-        home = self.home_of(parsed.destination, vlan) or self.ports[-1].logical[0]
+        home = self.home_of(parsed.destination, vlan) or self.outside.logical[0]
         if vlan in home.vlans and (home.number != logical.number or logical.is_hairpin):
             hop.home = self._way(inside, source, home)
         hop.flood = self._strays(inside, source, logical)
@@ -277,6 +241,8 @@ class Topology:
         found: list[Way] = []
         reachable = self._reachable(own, inside.vlan)
         for port in self.ports:
+            if port.box != 0:
+                continue
             if port.has_interfaces:
                 found += self._list_way(inside, source, own, port)
             else:
@@ -301,9 +267,8 @@ class Topology:
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
         """Return the one way of a group to all interfaces of a port that take it, none where none does."""
-        assert port.server is not None
-        adapter = self.adapters[port.server]
-        enabled = [station for station in adapter.switch.ports if station.enabled]
+        adapters = [self.adapters[server] for server in port.below]
+        enabled = [station for adapter in adapters for station in adapter.switch.ports if station.enabled]
         kind = "broadcast" if inside.parsed.destination == (1 << 48) - 1 else "multicast"
         members = [
             logical
@@ -313,8 +278,10 @@ class Topology:
         ]
         if not [each for each in members if each.number != own.number]:
             return []
-        number = port.list_of([each.name for each in members])
-        adapter.add_list(port.mode, number, [each.name for each in members])
+        names = [each.name for each in members]
+        number = port.list_of(names)
+        for adapter in adapters:
+            adapter.add_list(port.mode, number, [name for name in names if name in adapter.numbers])
         outer = port.list_tag(number, source, own.interface if own.port == port.number else None)
         return [self._onward_way(inside, members[0], inside.header(members[0], outer))]
 
@@ -324,11 +291,16 @@ class Topology:
         return self._onward_way(inside, to, inside.header(to, to.tag_for(source, same)))
 
     def _onward_way(self, inside: Inside, to: LogicalPort, header: bytes) -> Way:
-        port = self.ports[to.port]
-        delta_bytes = len(header) - inside.n_bytes
+        template = self._beyond(self.ports[to.port], header, inside.sender, inside.target)
+        return Way(to.number, to.port, template, len(header) - inside.n_bytes)
+
+    def _beyond(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> int:
+        """Return what a header is behind a port's wire: a hop, an adapter's template, a kind of copy for outside."""
+        if port.joined is not None:
+            return self._hop(self.ports[port.joined], header, sender, target)
         if port.server is None:
-            return Way(to.number, to.port, self._outside(inside, header), delta_bytes)
-        key = (port.server, header, inside.sender, inside.target)
+            return self._outside(header, sender, target)
+        key = (port.server, header, sender, target)
         if key not in self._onward:
             headers = self.onward_headers[port.server]
             number = self.n_templates + len(headers)
@@ -337,19 +309,18 @@ class Topology:
                 raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers at one server")
             self._onward[key] = number
             arrival = Arrival(
-                number, UPLINK, inside.sender, inside.target, header,
-                is_onward=True, is_for_group=_is_for_group(header),
-            )  # fmt: skip
+                number, UPLINK, sender, target, header, is_onward=True, is_for_group=_is_for_group(header)
+            )
             self._waiting.setdefault(port.server, []).append(arrival)
-        return Way(to.number, to.port, self._onward[key], delta_bytes)
+        return self._onward[key]
 
-    def _outside(self, inside: Inside, header: bytes) -> int:
+    def _outside(self, header: bytes, sender: str, target: str) -> int:
         """Return the kind of a copy that leaves for stations outside."""
-        key = (OUTSIDE, header, inside.sender, inside.target)
+        key = (OUTSIDE, header, sender, target)
         if key not in self._onward:
             kind = self.book.add_copy(header, UPLINK)
             self._onward[key] = kind
-            self.outside_flows[kind] = self.book.flow(inside.sender, OUTSIDE_NAME)
+            self.outside_flows[kind] = self.book.flow(sender, OUTSIDE_NAME)
         return self._onward[key]
 
 
@@ -361,12 +332,3 @@ def _drops_strays(adapter: AdapterHeaders) -> bool:
 
 def _is_for_group(header: bytes) -> bool:
     return bool(header) and bool(header[0] & 1)
-
-
-def _priority_of(parsed: ParsedHeader) -> tuple[int, int]:
-    """Return priority and drop eligibility: the C-TAG's, else those of an S-TAG or E-TAG, else 0."""
-    if parsed.c_tag is not None:
-        return parsed.c_tag.pcp, parsed.c_tag.dei
-    if isinstance(parsed.outer, ETag | VlanTag):
-        return parsed.outer.pcp, parsed.outer.dei
-    return 0, 0
