@@ -79,7 +79,7 @@ def _check_ends(extenders: dict[str, _Behind], ports: Sequence[_Behind], finding
             example = next(each.name for each in ports)
             findings.add(
                 f"nothing is behind {name} (--set bridge.ports.{example}.behind={name})", one.path,
-                besides=["bridge.ports"],
+                besides=[(*each.path, "behind") for each in (*extenders.values(), *ports)],
             )  # fmt: skip
 
 
@@ -118,3 +118,4 @@ def _check_tags(extender: str, parts: Sequence[Part]) -> None:
                     part.findings.station(port.name, key),
                     besides=[("bridge", "extenders")],
                 )
+                break  # the others of this server are likely to be of the same mistake

@@ -17,6 +17,7 @@ from .model import Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
 from .presets import DEVICES, DRIVERS, Values
+from .station import MAX_VIF
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in ("servers", "bridge"))
 _BASE_MAC = 0x02_00_00_00_00_00
@@ -113,7 +114,8 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
-    entry.setdefault("vif", interfaces_before + number)
+    # More than there are VIFs are counted from 1 again: to be reported where stations have VIFs at all.
+    entry.setdefault("vif", (interfaces_before + number - 1) % MAX_VIF + 1)
     entry.setdefault("ecid", interfaces_before + number)
 
 
