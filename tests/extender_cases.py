@@ -1,4 +1,4 @@
-"""Servers behind port extenders, two levels deep, for tests; what each station should get, by a plain model of its own."""
+"""Servers behind port extenders, two levels deep, for tests."""
 
 from __future__ import annotations
 

@@ -47,7 +47,9 @@ def test_what_is_above_a_port():
 @pytest.mark.parametrize(("mode", "key"), [("e_tag", "ecid"), ("vn_tag", "vif")])
 def test_interfaces_behind_one_port_of_the_bridge_are_counted_on(mode, key):
     """a and c are below x, of which c one level deeper; b is at the bridge, d below another port."""
-    servers = "switch: {mode: %s}\nnic: {vfs: 1}\nservers: [{name: a, set: {nic.vfs: 3}}, {name: b}, {name: c}, {name: d}]"
+    servers = (
+        "switch: {mode: %s}\nnic: {vfs: 1}\nservers: [{name: a, set: {nic.vfs: 3}}, {name: b}, {name: c}, {name: d}]"
+    )
     config = load(of("x: {}, y: {behind: x}, z: {}", "a: {behind: x}, c: {behind: y}, d: {behind: z}",
                      servers % mode + "\n"))  # fmt: skip
     assert interfaces(config, key) == {
@@ -86,14 +88,16 @@ def test_keys_are_set_as_others():
 
 
 HERE = "c.yaml:4:"
+LOOP = "a loop, from which nothing comes to the bridge"
+TO = "and are behind one port of the bridge, that to"
+NO_NAME = "is not the name of an extender; letters, digits, - and _, a letter first, 32 at most"
 REFUSED = [
     (of("x: {behind: y}, y: {behind: x}", "a: {behind: x}"),
-     HERE + "53: bridge.extenders.x.behind: x is behind y, y is behind x: a loop, from which nothing comes to the bridge"),
+     HERE + "53: bridge.extenders.x.behind: x is behind y, y is behind x: " + LOOP),
     (of("x: {behind: x}", "a: {behind: x}"),
-     HERE + "53: bridge.extenders.x.behind: x is behind itself: a loop, from which nothing comes to the bridge"),
+     HERE + "53: bridge.extenders.x.behind: x is behind itself: " + LOOP),
     (of("w: {behind: x}, x: {behind: y}, y: {behind: z}, z: {behind: x}", "a: {behind: w}"),
-     HERE + "69: bridge.extenders.x.behind: x is behind y, y is behind z, z is behind x: a loop, from which nothing comes "
-     "to the bridge"),
+     HERE + "69: bridge.extenders.x.behind: x is behind y, y is behind z, z is behind x: " + LOOP),
     (of("fex1: {behind: fex}, fex0: {}", "a: {behind: fex1}, b: {behind: fex0}"),
      HERE + "56: bridge.extenders.fex1.behind: there is no extender fex (did you mean fex1?)"),
     (of("x: ", "a: {behind: x}, b: {behind: cabinet}"),
@@ -120,10 +124,10 @@ REFUSED = [
     (TWO + "bridge: {kind: controlling, extenders: [x]}",
      HERE + "40: bridge.extenders: a list where keys with values are expected"),
     (of("x: ", "a: {behind: 5}"),
-     HERE + "67: bridge.ports.a.behind: 5 is not the name of an extender; letters, digits, - and _, a letter first, 32 at "
-     "most"),
+     HERE + "67: bridge.ports.a.behind: 5 " + NO_NAME),
     ("bridge: {extenders: {x: {}}, ports: {adapter: {behind: x}}}",
-     "c.yaml:1:21: bridge.extenders: extenders need a bridge of kind: controlling, and adapters in mode vn_tag or e_tag"),
+     "c.yaml:1:21: bridge.extenders: extenders need a bridge of kind: controlling, and adapters in mode vn_tag or "
+     "e_tag"),
     ("switch: {mode: vn_tag}\nbridge: {extenders: {x: {}}, ports: {adapter: {behind: x}}}",
      "c.yaml:1:16: switch.mode: mode vn_tag needs a bridge of kind: controlling, but it is learning (--set "
      "bridge.kind=controlling)"),
@@ -132,12 +136,10 @@ REFUSED = [
     (of("x: ", "a: {behind: x}, b: {behind: x}", TWO.replace("{name: b}", "{name: b, set: {switch.mode: vn_tag}}")),
      "c.yaml:3:51: servers.b.set.switch.mode: all behind x have tags of one kind, but b has VN-Tags and a E-TAGs"),
     (of("x: ", "a: {behind: x}, b: {behind: x}", TWO.replace("{name: b}", "{name: b, set: {switch.ports.pf.ecid: 3}}")),
-     "c.yaml:3:60: servers.b.set.switch.ports.pf.ecid: a.vf1 and b.pf both have E-CID 3, and are behind one port of the "
-     "bridge, that to x"),
+     "c.yaml:3:60: servers.b.set.switch.ports.pf.ecid: a.vf1 and b.pf both have E-CID 3, " + TO + " x"),
     (of("y: {}, x: {behind: y}", "a: {behind: x}, b: {behind: y}",
         "switch: {mode: vn_tag, ports: [{name: vf0, vif: 99}]}\nservers: [{name: a}, {name: b}]\n# 3\n"),
-     "c.yaml:1:49: switch.ports.vf0.vif: a.vf0 and b.vf0 both have VIF 99, and are behind one port of the bridge, that to "
-     "y"),
+     "c.yaml:1:49: switch.ports.vf0.vif: a.vf0 and b.vf0 both have VIF 99, " + TO + " y"),
 ]  # fmt: skip
 
 
@@ -150,7 +152,7 @@ def test_what_cannot_be_is_one_line(text, line):
 POSSIBLE = [
     of("x: ", "a: {behind: x}, b: {behind: bridge}"),
     of("x: , y: ", "a: {behind: x}, b: {behind: y}", TWO.replace("{name: b}", "{name: b, set: {switch.mode: vn_tag}}")),
-    of("x: , y: ", "a: {behind: x}, b: {behind: y}", TWO.replace("{name: b}", "{name: b, set: {switch.ports.pf.ecid: 9}}")),
+    of("x: , y: ", "a: {behind: x}, b: {behind: y}", TWO.replace("b}", "b, set: {switch.ports.pf.ecid: 9}}")),
     "switch: {mode: vn_tag}\nbridge: {kind: controlling, extenders: {x: {}}, ports: {adapter: {behind: x}}}",
 ]  # fmt: skip
 

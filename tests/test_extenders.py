@@ -36,7 +36,11 @@ def set_of(wanted, server):
     for station in STATIONS:
         accept, has_group, vlans = wanted[f"{server}.{station}"]
         entry = f"switch.ports.{station}"
-        keys |= {f"{entry}.accept": accept, f"{entry}.groups": [GROUP_MAC] if has_group else [], f"{entry}.vlans": vlans}
+        keys |= {
+            f"{entry}.accept": accept,
+            f"{entry}.groups": [GROUP_MAC] if has_group else [],
+            f"{entry}.vlans": vlans,
+        }
     return keys
 
 
@@ -230,5 +234,3 @@ def test_an_extenders_own_buffer_is_full(sharing):
     assert ports["a"].queue_max_bytes <= 16 << 10
     assert ports["a"].drops["QUEUE_FULL"] > 0
     assert ("QUEUE_FULL" in ports["fex1.uplink"].drops) == (sharing == "all")
-
-

@@ -39,7 +39,17 @@ THREE: Mapping[str, Any] = {
     "bridge": {"latency": "100ns", "ageing": "9us", "table": 5},
     "driver.rx_interrupt_batch": 4,
 }  # fmt: skip
-SYSTEMS = {"one server": ONE, "two servers": TWO, "three servers": THREE}
+# Two levels, of which the lower cuts through; frames are short for the buffer of fex1, which all its ports share.
+EXTENDERS: Mapping[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b", "set": {"port.rate": "40Gbps"}}, {"name": "c"}],
+    "switch.mode": "e_tag",
+    "bridge": {"kind": "controlling", "latency": "130ns", "propagation": "3.3ns",
+               "extenders": {"fex0": {"rate": "7Gbps", "latency": "0ns"},
+                             "fex1": {"behind": "fex0", "rate": "40Gbps", "forwarding": "cut_through",
+                                      "buffer": "6KiB", "sharing": "all"}},
+               "ports": {"a": {"behind": "fex1"}, "b": {"behind": "fex1"}, "c": {"behind": "fex0"}}},
+}  # fmt: skip
+SYSTEMS = {"one server": ONE, "two servers": TWO, "three servers": THREE, "extenders": EXTENDERS}
 MOST_LOGGED = 4096
 WINDOWS_FS = [1, 67_200, 10**6, 10**9]
 

@@ -1,4 +1,4 @@
-"""Fill in the ports of a bridge, one for each adapter, then `outside`, and its extenders: what follows from adapters."""
+"""Fill in the ports of a bridge, one for each adapter, then `outside`, and its extenders: what adapters say of them."""
 
 from __future__ import annotations
 

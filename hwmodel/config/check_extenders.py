@@ -95,7 +95,7 @@ def _below_each_port(bridge: Bridge, parts: Sequence[Part]) -> Iterator[tuple[st
 
 def _check_tags(extender: str, parts: Sequence[Part]) -> None:
     """Check that all below a port of the bridge have tags of one kind, and no two stations one interface."""
-    modes = {part.server.config.switch.mode: part for part in reversed(parts)}
+    modes: dict[str, Part] = {part.server.config.switch.mode: part for part in reversed(parts)}
     if all(mode in modes for mode in TAG_MODES):
         vn, e = (modes[mode] for mode in TAG_MODES)
         last = max(vn, e, key=parts.index)

@@ -53,10 +53,10 @@ BOX = record(
     *ints("latency_fs", "shares_buffer", "buffer_bytes", "forwarded"),
     ("waiting", GAUGE),  # in all queues together
 )
-# What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port. `reason`: why it is dropped, whoever it is for.
-# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways of a flood stand in the order of
-# the logical ports, and may be those of other headers too; to the port behind which the target stands in the
-# configuration `home_way` takes their place.
+# What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
+# `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its VLAN, by number; a group has
+# none. Ways of a flood stand in the order of the logical ports, and may be those of other headers too; to the port
+# behind which the target stands in the configuration `home_way` takes their place. In an extender nobody is looked up.
 HOP = record(
     *ints("reason", "logical_port", "source", "target", "policer"),
     *ints("home_way", "first_flood", "n_flood"),

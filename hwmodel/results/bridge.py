@@ -34,8 +34,9 @@ class BridgeResult:
     """Say what a bridge did, with the port extenders below it; counts are of the whole run.
 
     `forwarded_frames`: all that the bridge itself looked at. `replicated_frames`: copies that it and its extenders made
-    beside a frame's first. `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that found no room among
-    them, and those of extenders. `addresses_known`: at the end. `learned`, `moved`, `aged`, `not_learned`: changes of the table.
+    beside a frame's first. `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that
+    found no room among them, and those of extenders. `addresses_known`: at the end. `learned`, `moved`, `aged`,
+    `not_learned`: changes of the table.
     """
 
     name: str

@@ -20,6 +20,7 @@ from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
+    from hwmodel.config.extenders import Extender
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
 SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
@@ -54,7 +55,7 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
 
 
 def _fill_boxes(record: BridgeRecord, bridge: Bridge) -> None:
-    boxes = (bridge, *bridge.extenders.values())
+    boxes: list[Bridge | Extender] = [bridge, *bridge.extenders.values()]
     if len(boxes) > adjacent_layout.MAX_BOXES:
         raise InputError(f"bridge.extenders: {len(boxes) - 1}, at most {adjacent_layout.MAX_BOXES - 1} are supported")
     record.n_boxes = len(boxes)
@@ -65,7 +66,9 @@ def _fill_boxes(record: BridgeRecord, bridge: Bridge) -> None:
 
 def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort]) -> None:
     forwarding = (bridge.forwarding, *(extender.forwarding for extender in bridge.extenders.values()))
-    fastest_bps = [max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(forwarding))]
+    fastest_bps = [
+        max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(forwarding))
+    ]
     for port in ports:
         entry = record.port[port.number]
         num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)

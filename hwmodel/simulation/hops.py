@@ -12,7 +12,7 @@ from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, build_header
 
 @dataclass(frozen=True)
 class Way:
-    """Hold one way out: with which template (outside: which kind of copy, to an extender: which hop) a header goes on."""
+    """Hold one way out; `template`: what the header is behind it, for an extender a hop, outside the kind of a copy."""
 
     logical_port: int
     port: int

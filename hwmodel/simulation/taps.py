@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def tap_names(config: Config) -> tuple[str, ...]:
-    """Name the ports at which a run can capture: the adapter's own, with a bridge the upper end of each of its wires."""
+    """Name the ports at which a run can capture: the adapter's own, or the upper end of each wire below a bridge."""
     return (UPLINK,) if config.bridge is None else (*config.bridge.ports, *config.bridge.extenders)
 
 
