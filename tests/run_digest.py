@@ -124,6 +124,16 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"kind": "controlling"},
         "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
     },
+    "extenders": {
+        "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "nic": {"vfs": 2}, "switch": {"mode": "vn_tag"},
+        "bridge": {
+            "kind": "controlling", "buffer": "8KiB",
+            "extenders": {"fex0": {"rate": "3Gbps", "buffer": "4KiB", "sharing": "all", "latency": "200ns"},
+                          "fex1": {"behind": "fex0", "rate": "7Gbps", "forwarding": "cut_through", "buffer": "8KiB"}},
+            "ports": {"a": {"behind": "fex1"}, "b": {"behind": "fex1"}, "c": {"behind": "fex0"}},
+        },
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
+    },
     "capture_bridge": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"mode": "vepa"}, "bridge": {"latency": "1us"},
         "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
