@@ -185,6 +185,9 @@ def enqueue(bridge, now_fs, place, way):
         return
     crossing.template = way.template
     crossing.n_bytes = n_bytes
+    logical_port = bridge.logical_port[way.logical_port]
+    logical_port.tx_frames += 1
+    logical_port.tx_bytes += n_bytes + FCS_BYTES
     change(port.waiting, now_fs, n_bytes)
     change(box.waiting, now_fs, n_bytes)
     append(bridge, port.queue, place)
@@ -254,6 +257,7 @@ def forward(bridge, now_fs, port_number):
     hop = bridge.hop[crossing.template]
     port.rx_frames += 1
     port.rx_bytes += padded_bytes(crossing.n_bytes)
+    bridge.logical_port[hop.logical_port].rx_frames += 1
     bridge.box[port.box].forwarded += 1
     learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason

@@ -2,7 +2,7 @@
 
 Bridge and extenders are boxes with physical ports. A port leads to a server, outside, or by an internal wire to a port
 of another box. On the bridge's own ports are logical ports: one of its own, or one for each S-channel or virtual
-interface.
+interface; each port of an extender has one of its own.
 What it does with a header that comes in on one of them is looked up in its tables frame by frame; where the header goes
 on from there, with which tags, is known before the run (`HOP`, `WAY`).
 """
@@ -63,7 +63,7 @@ HOP = record(
 )  # fmt: skip
 WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
 ADDRESS = record(*ints("logical_port", "seen_fs"))
-LOGICAL_PORT = record(*ints("port", "is_hairpin"))
+LOGICAL_PORT = record(*ints("port", "is_hairpin", "rx_frames", "tx_frames", "tx_bytes"))
 
 BRIDGE = record(
     ("clock", CLOCK),

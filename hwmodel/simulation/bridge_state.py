@@ -30,11 +30,11 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     """Make a fresh record that of a bridge that has learned nothing and holds no frame."""
     record.clock.next_at[:] = layout.NEVER
     record.first_free = adjacent_layout.NOBODY
-    record.n_ports, record.n_logical_ports = len(ports), len(topology.logical)
+    record.n_ports, record.n_logical_ports = len(ports), len(topology.logical) + len(topology.extenders.own)
     record.n_outer_ports = sum(port.joined is None for port in ports)
     if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
         raise InputError(f"bridge: {len(ports)} ports, at most {adjacent_layout.MAX_BRIDGE_PORTS} are supported")
-    if len(topology.logical) > adjacent_layout.MAX_LOGICAL_PORTS:
+    if record.n_logical_ports > adjacent_layout.MAX_LOGICAL_PORTS:
         most = adjacent_layout.MAX_LOGICAL_PORTS
         raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
     record.propagation_fs = bridge.propagation_fs
@@ -45,6 +45,8 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     for logical in topology.logical:
         entry = record.logical_port[logical.number]
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
+    for port_number, number in topology.extenders.own.items():
+        record.logical_port[number].port = port_number
     _fill_policers(record, bridge)
     record.ledger.crosses = 1
     give_histograms(record.ledger, {}, topology.book)

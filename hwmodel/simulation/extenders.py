@@ -9,9 +9,13 @@ from hwmodel.wire.tags import ETag, Tag, VnTag, parse_header
 
 
 class Extenders:
-    """Know the ports of all extenders below a bridge; `ports` are those of the bridge too, by their numbers."""
+    """Know the ports of all extenders below a bridge; `ports` are those of the bridge too, by their numbers.
 
-    def __init__(self, ports: Sequence[PhysicalPort]) -> None:
+    `own`: the number of the logical port that each of the extenders' ports is itself, behind those of the bridge.
+    """
+
+    def __init__(self, ports: Sequence[PhysicalPort], n_logical_ports: int) -> None:
+        self.own = {port.number: n_logical_ports + at for at, port in enumerate(each for each in ports if each.box)}
         self._ports = ports
         self._uplinks = {port.box: port for port in ports if port.is_uplink}
         self._downlinks: dict[int, list[tuple[PhysicalPort, frozenset[str]]]] = {box: [] for box in self._uplinks}

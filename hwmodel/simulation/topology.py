@@ -52,9 +52,9 @@ class Topology:
     ) -> None:
         self.bridge = bridge
         self.ports = ports
-        self.extenders = Extenders(ports)
         self.outside = ports[len(adapters)]
         self.logical = [logical for port in ports if port.joined is None for logical in port.logical]
+        self.extenders = Extenders(ports, len(self.logical))
         self.adapters = adapters
         self.book = book
         self.hops: list[Hop] = []
@@ -160,10 +160,10 @@ class Topology:
 
     def _passed_on(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         ways = [
-            Way(NOBODY, each.number, self._beyond(each, header, sender, target), 0)
+            Way(self.extenders.own[each.number], each.number, self._beyond(each, header, sender, target), 0)
             for each in self.extenders.ports_for(port, header)
         ]
-        return Hop(NOBODY, flood=ways)
+        return Hop(self.extenders.own[port.number], flood=ways)
 
     def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         parsed = parse_header(header, port.outer_types)
