@@ -19,6 +19,7 @@ from tests.oracles.simpy_system import (
     OUTSIDE,
     BridgeParameters,
     BridgePort,
+    ExtenderParameters,
     Server,
     SystemArrival,
     SystemLoad,
@@ -190,9 +191,11 @@ def bridge_of(block: Any) -> BridgeParameters:
                 hairpin=port.hairpin,
                 native_vlan=port.native_vlan,
                 vlans=None if port.vlans == "all" else frozenset(port.vlans),
+                behind=port.behind,
             )
             for name, port in block.ports.items()
         },
+        extenders={name: ExtenderParameters(**dict(one)) for name, one in block.extenders.items()},
         latency_fs=block.latency_fs,
         forwarding=block.forwarding,
         buffer_bytes=block.buffer_bytes,

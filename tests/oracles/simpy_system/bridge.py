@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,10 +11,11 @@ import simpy
 from ..simpy_nic.frames import Copy
 from ..simpy_nic.switching import MIN_DATA_BYTES, wire_fs
 from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
+from .extender_relay import ExtenderRelay
 from .ledger import Ledger
 from .parameters import BridgeParameters
 from .relay import FCS_BYTES, Relay
-from .results import BridgeOutcome, PortCounts
+from .results import PortCounts
 
 CUT_THROUGH_BYTES = 72
 """Preamble and start of frame, and the first 64 B."""
@@ -48,7 +49,9 @@ class Port:
         self._busy_fs = self._busy_until_fs = 0
         self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
-        """Called as a copy has come to the other end of the wire; to be set before the run."""
+        """Called as a copy has come to the other end of the wire; to be set before the run, or `begins`."""
+        self.begins: Callable[[Passing], None] | None = None
+        """Called in its place as a copy begins, where the other end is a port like this."""
         sent_at = place(Phase.BRIDGE_SENDS, number)
         self._line = FifoServer(env, self.duration_fs, lambda _: sent_at, self._sent, self._begins)
 
@@ -75,6 +78,9 @@ class Port:
         duration_fs = self.duration_fs(copy)
         self._busy_fs += duration_fs
         self._busy_until_fs = self._env.now + duration_fs
+        if self.begins is not None:
+            self.begins(copy)
+            return
         arrives_after_fs = duration_fs + self._bridge.parameters.propagation_fs
         later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
 
@@ -96,33 +102,37 @@ class Port:
 
 
 class Bridge:
-    """Forwards what its ports bring in."""
+    """Forwards what its ports bring in, as its relay says: a bridge, or an extender."""
 
-    def __init__(self, env: simpy.Environment, parameters: BridgeParameters, relay: Relay, ledger: Ledger) -> None:
+    def __init__(
+        self, env: simpy.Environment, parameters: BridgeParameters, relay: Relay | ExtenderRelay, ledger: Ledger
+    ) -> None:
         """Start all ports; each one's `arrives` is to be set before the run."""
         self._env = env
         self.parameters = parameters
         self.relay = relay
         self._ledger = ledger
-        self.ports = [Port(env, self, number) for number in range(len(relay.ports))]
-        self._fastest_bps = max(port.rate_bps for port in self.ports)
-        self._buffer_highest_bytes = 0
+        self.ports = {number: Port(env, self, number) for number in relay.ports}
+        self._fastest_bps = max(port.rate_bps for port in self.ports.values())
+        self.buffer_highest_bytes = 0
         self.replicated = 0
-        self._at_start: Sequence[PortCounts] = ()
-        self._at_end: Sequence[PortCounts] = ()
-        ledger.window_opens, ledger.window_closes = self._open_window, self._close_window
 
     def sending_begins(self, number: int, copy: Copy) -> None:
         """Learn that the other end of a port's wire begins with a frame."""
         raw = copy.frame.raw if copy.raw is None else copy.raw
         assert raw is not None
+        self.begins_to_come(number, Passing(copy, raw))
+
+    def begins_to_come(self, number: int, copy: Passing) -> None:
+        """Learn that a copy begins to come by a port."""
+        raw = copy.raw
         rate_bps = self.ports[number].rate_bps
         come_after_fs = wire_fs(len(raw), rate_bps)
         # A slower port stores a frame first: no byte is then sent faster than it comes.
         if self.parameters.forwarding == "cut_through" and rate_bps == self._fastest_bps:
             come_after_fs = CUT_THROUGH_BYTES * 8 * 10**15 // rate_bps
         due_after_fs = come_after_fs + self.parameters.propagation_fs + self.parameters.latency_fs
-        forward = partial(self._forward, number, Passing(copy, raw))
+        forward = partial(self._forward, number, copy)
         later(self._env, due_after_fs, place(Phase.BRIDGE_FORWARDS, number), forward)
 
     def _forward(self, number: int, copy: Passing) -> None:
@@ -143,38 +153,10 @@ class Bridge:
             self._ledger.frame_dropped(self._place(to), "QUEUE_FULL")
             return
         port.put(copy)
-        self._buffer_highest_bytes = max(self._buffer_highest_bytes, self._held_bytes())
+        self.buffer_highest_bytes = max(self.buffer_highest_bytes, self._held_bytes())
 
     def _held_bytes(self) -> int:
-        return sum(port.held_bytes for port in self.ports)
+        return sum(port.held_bytes for port in self.ports.values())
 
     def _place(self, number: int) -> str:
         return f"bridge.{self.ports[number].name}"
-
-    def _open_window(self) -> None:
-        self._at_start = [port.counts() for port in self.ports]
-
-    def _close_window(self) -> None:
-        self._at_end = [port.counts() for port in self.ports]
-
-    def outcome(self) -> BridgeOutcome:
-        """Return what the bridge has done by the end of the run."""
-        table = self.relay.table
-        table.age(self._env.now)
-        pairs = zip(self.ports, self._at_start, self._at_end, strict=True)
-        return BridgeOutcome(
-            ports={port.name: port.counts() for port in self.ports},
-            window={
-                port.name: PortCounts(*(end - start for start, end in zip(starts, ends, strict=True)))
-                for port, starts, ends in pairs
-            },
-            queue_highest_bytes={port.name: port.highest_bytes for port in self.ports},
-            buffer_highest_bytes=self._buffer_highest_bytes,
-            learned=table.learned,
-            moved=table.moved,
-            aged=table.aged,
-            not_learned=table.not_learned,
-            flooded=self.relay.flooded,
-            replicated=self.replicated,
-            known=len(table),
-        )

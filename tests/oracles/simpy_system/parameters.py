@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..simpy_nic import NicParameters
 
 OUTSIDE = "outside"
+BRIDGE = "bridge"
 ADAPTER = "adapter"
 """The bridge's port to a server without a name."""
 
@@ -23,6 +24,20 @@ class BridgePort:
     native_vlan: int | None = 1
     vlans: frozenset[int] | None = None
     """None: all."""
+    behind: str = BRIDGE
+    """Whose port it is: an extender's by its name, else the bridge's."""
+
+
+@dataclass(frozen=True)
+class ExtenderParameters:
+    """A port extender; its uplink leads to what it is `behind`, another extender or the bridge."""
+
+    rate_bps: int = 10**10
+    behind: str = BRIDGE
+    latency_fs: int = 0
+    forwarding: str = "store_and_forward"
+    buffer_bytes: int = 1 << 20
+    sharing: str = "port"
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,7 @@ class BridgeParameters:
     table: int = 8192
     ageing_fs: int | None = None
     announce: bool = False
+    extenders: Mapping[str, ExtenderParameters] = field(default_factory=dict)
     policy: Sequence[Any] = ()
     """Entries shaped like those of `switch.acl`, with stations' names in the system, or `outside`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +30,8 @@ class LogicalPort:
     untagged: frozenset[int] = field(default=frozenset(), compare=False)
     station: Any = field(default=None, compare=False)
     """The one station whose virtual interface it is."""
+    server: str = field(default="", compare=False)
+    """The name of that station's server's port."""
 
     def carries(self, vlan: int) -> bool:
         """Tell whether frames of a VLAN may pass."""
@@ -55,18 +57,28 @@ class GroupList:
 
 
 class AttachedPort:
-    """One port with its logical ports, in their order."""
+    """One port of the bridge with its logical ports, in their order."""
 
-    def __init__(self, number: int, parameters: BridgePort, server: Server | None) -> None:
-        """Work out the logical ports; without a server it is the port outside."""
+    def __init__(
+        self,
+        number: int,
+        parameters: BridgePort,
+        server: Server | None,
+        below: Mapping[str, Sequence[Server]] | None = None,
+    ) -> None:
+        """Work out the logical ports; without a server it is the port outside, or that to an extender.
+
+        `below`: that extender's name, with the servers below it.
+        """
         self.number = number
-        self.name = server.port_name if server else OUTSIDE
+        self.name = server.port_name if server else next(iter(below or {}), OUTSIDE)
         self.rate_bps = parameters.rate_bps
-        self.mode = server.switch.mode if server else None
+        servers = [server] if server else [each for ones in (below or {}).values() for each in ones]
+        self.mode = servers[0].switch.mode if servers else None
         self.outer_type = OUTER_TYPE.get(self.mode)
-        self.logical = {each.key: each for each in _logical_ports(number, parameters, server)}
+        self.logical = {each.key: each for one in servers or [None] for each in _logical_ports(number, parameters, one)}
         self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
-        self._configured = _configured_lists(server)
+        self._configured = {number for one in servers for number in _configured_lists(one)}
 
     @property
     def has_interfaces(self) -> bool:
@@ -129,9 +141,10 @@ class AttachedPort:
 class ListedSwitch:
     """An adapter's configuration with the lists that the bridge has set up in it by now."""
 
-    def __init__(self, switch: Any, port: AttachedPort) -> None:
-        """Look at a configuration; `port` is the bridge's."""
-        self._switch = switch
+    def __init__(self, server: Server, port: AttachedPort) -> None:
+        """Look at a configuration; `port` is the bridge's, which may lead to other servers too."""
+        self._switch = server.switch
+        self._server = server.port_name
         self._port = port
 
     def __getattr__(self, name: str) -> Any:
@@ -151,7 +164,9 @@ class ListedSwitch:
 
     def _set_up(self) -> Iterator[tuple[int, list[str]]]:
         for each in self._port.lists.values():
-            yield each.number, [member.station.name for member in each.members]
+            own = [member.station for member in each.members if member.server == self._server]
+            if own:
+                yield each.number, [station.name for station in own]
 
 
 def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -> Iterator[LogicalPort]:
@@ -166,8 +181,9 @@ def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -
             if each.enabled:
                 key = each.vif if switch.mode == "vn_tag" else each.ecid
                 yield LogicalPort(
-                    number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each
-                )
+                    number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each,
+                    server.port_name,
+                )  # fmt: skip
         return
     relies = {None: switch.mode == "vepa"}
     if switch.mode == "multichannel":

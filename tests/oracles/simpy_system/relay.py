@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..bucket_oracle import BucketOracle
-from .parameters import OUTSIDE, BridgeParameters, BridgePort, Server
+from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server
 from .ports import DEFAULT_S_VID, AttachedPort, GroupList, LogicalPort
 from .table import LearningTable
 from .tags import C_TAG, DroppedError, Header, parse, tci_tag
@@ -25,20 +25,30 @@ class Relay:
     """Learns, and chooses the ports of each frame's copies."""
 
     def __init__(self, parameters: BridgeParameters, servers: Sequence[Server]) -> None:
-        """Begin with an empty table; ports are numbered servers first, in their order, then outside."""
+        """Begin with an empty table.
+
+        Ports are numbered servers first, in their order, then outside, then two for each extender; these are the
+        bridge's own.
+        """
         self._parameters = parameters
         self._is_controlling = parameters.kind == "controlling"
         attached: list[Server | None] = [*servers, None]
-        self.ports = []
+        self.ports = {}
         for number, server in enumerate(attached):
             port = parameters.ports.get(server.port_name if server else OUTSIDE, BridgePort())
-            self.ports.append(AttachedPort(number, port, server))
+            if port.behind == BRIDGE:
+                self.ports[number] = AttachedPort(number, port, server)
+        for at, (name, extender) in enumerate(parameters.extenders.items()):
+            if extender.behind == BRIDGE:
+                number = len(attached) + 2 * at
+                below = [server for server in servers if name in above(parameters, server)]
+                self.ports[number] = AttachedPort(number, BridgePort(extender.rate_bps), None, {name: below})
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
         if parameters.announce and not self._is_controlling:
             self._announce(servers)
         self._stands = {
             (vlan, address): logical
-            for port in self.ports
+            for port in self.ports.values()
             for logical in port.logical.values()
             if logical.station is not None
             for address in logical.station.macs
@@ -53,7 +63,7 @@ class Relay:
 
     def _announce(self, servers: Sequence[Server]) -> None:
         """Learn each address of each enabled station, in the VLAN of its untagged frames."""
-        for port, server in zip(self.ports, servers, strict=False):
+        for port, server in zip(self.ports.values(), servers, strict=False):
             for station in server.switch.ports:
                 key = (station.s_channel or DEFAULT_S_VID) if port.mode == "multichannel" else None
                 if station.enabled and port.logical[key].carries(station.port_vlan):
@@ -99,7 +109,7 @@ class Relay:
             if known == sender and not sender.has_hairpin:
                 raise DroppedError("SAME_PORT")
             return [(self.ports[known.number], known)]
-        targets = [(port, each) for port in self.ports for each in self._flood(port, sender, vlan, header)]
+        targets = [(port, each) for port in self.ports.values() for each in self._flood(port, sender, vlan, header)]
         if not targets:
             raise DroppedError("NO_DESTINATION")
         self.flooded += not header.is_group
@@ -131,6 +141,14 @@ class Relay:
         outer = port.outer_tag(to, sender, priority, header.dei)
         c_tag = b"" if vlan in to.untagged else tci_tag(C_TAG, vlan, priority, header.dei)
         return port.number, header.raw[:12] + outer + c_tag + header.rest
+
+
+def above(parameters: BridgeParameters, server: Server) -> list[str]:
+    """Return the extenders between a server and the bridge, the lowest first."""
+    found = [parameters.ports.get(server.port_name, BridgePort()).behind]
+    while found[-1] != BRIDGE:
+        found.append(parameters.extenders[found[-1]].behind)
+    return found[:-1]
 
 
 def _matches(entry: Any, station: str, vlan: int, header: Header) -> bool:
