@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from .amounts import ByteCount, Duration, Rate, Whole
 from .block import Block, key
 from .kinds import Listing, OrWord, Truth, Word
-from .names import Name, ServerName
+from .names import IdKey, Name, ServerName
 from .station import VlanId, VlanList
 from .switch import AclEntry
 
@@ -17,6 +17,28 @@ BridgeKind = Literal["learning", "controlling"]
 Forwarding = Literal["store_and_forward", "cut_through"]
 Sharing = Literal["port", "all"]
 PortName = Annotated[str, ServerName("port", ADAPTER, OUTSIDE)]
+
+
+class ServiceLevel(Block):
+    """What an S-channel gets of a port of the bridge, towards the adapter. S-channels without an entry have weight 1."""
+
+    weight: Annotated[int, Whole(1, 65535)] = key(
+        1, "Share of the S-channel in what the port sends, in bytes (deficit round robin)."
+    )
+    rate_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+        None,
+        "Most that the port sends of the S-channel, frame bits with FCS and tags; what is more waits; null: no limit.",
+        alias="rate",
+    )
+    burst_bytes: Annotated[int, ByteCount("0B", "64MiB")] = key(
+        "16KiB", "What may go out faster than `rate` after an idle time, and makes up for waiting.", alias="burst"
+    )
+    buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] | None = key(
+        None,
+        "Most that the S-channel's queue holds, beside what `bridge.buffer` allows; null: `bridge.buffer` in equal parts "
+        "for the port's S-channels. More lets one take the room of the others.",
+        alias="buffer",
+    )
 
 
 class BridgePort(Block):
@@ -40,6 +62,16 @@ class BridgePort(Block):
     )
     vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
         "all", "VLANs that the port carries: all, or a list."
+    )
+    s_channels: dict[Annotated[int, IdKey(1, 4094)], ServiceLevel] = key(
+        {},
+        "Service levels of S-channels, towards an adapter in mode multichannel, by S-VLAN: {10: {weight: 3}, 20: {rate: "
+        "2Gbps}}. With an entry each S-channel has a queue of its own at the port; without any all have one together.",
+    )
+    translate: dict[Annotated[int, IdKey(1, 4094)], VlanId] = key(
+        {},
+        "VLANs that have another number in the bridge, by their number on the wire: {101: 10, 102: 10}. Each of them is "
+        "a logical port of its own, so that stations in one reach those in another through the bridge alone.",
     )
 
 

@@ -116,6 +116,8 @@ def _entry(value: str) -> tuple[str, str]:
     """Return how an example of an entry goes on, as a key and in Python, where a value has entries that are blocks."""
     if value.startswith("a list"):
         return "[0]", "[0]"
+    if value.startswith("a mapping of numbers"):
+        return ".10", "[10]"
     return (".outside", '["outside"]') if value.startswith("a mapping") else ("", "")
 
 

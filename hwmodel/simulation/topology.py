@@ -15,7 +15,7 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.port_set import UPLINK
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, logical_of, stands_behind
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, comes_in, place_of
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.wire.ethernet import is_group_mac
@@ -81,7 +81,7 @@ class Inside:
         """Return the bytes with which it leaves by a logical port."""
         tags: list[Tag] = [] if outer is None else [outer]
         if self.vlan not in port.untagged:
-            tags.append(VlanTag(self.pcp, self.dei, self.vlan))
+            tags.append(VlanTag(self.pcp, self.dei, port.wire_vlan or self.vlan))
         return build_header(self.parsed.destination, self.parsed.source, self.parsed.ethertype, tags)
 
 
@@ -154,10 +154,11 @@ class Topology:
             if port.server is None:
                 continue
             for station in self.adapters[port.server].switch.ports:
-                for logical in port.logical:
-                    if stands_behind(station, port, logical):
-                        for mac in station.macs:
-                            found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
+                # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+                own = sorted(station.vlans, key=lambda vlan: vlan != station.port_vlan)
+                places = [place for vlan in own if (place := place_of(station, vlan, port))]
+                for mac in station.macs:
+                    found.setdefault(mac, []).extend((vlan, logical) for logical, vlan in places)
         return found
 
     def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
@@ -165,10 +166,9 @@ class Topology:
         for port in self.ports[:-1]:
             assert port.server is not None
             for station in self.adapters[port.server].switch.ports:
-                vlan = station.port_vlan
-                for logical in port.logical if station.enabled else ():
-                    if stands_behind(station, port, logical) and vlan in logical.vlans:
-                        yield from ((self._address(mac, vlan), logical) for mac in station.macs)
+                place = place_of(station, station.port_vlan, port) if station.enabled else None
+                if place and place[1] in place[0].vlans:
+                    yield from ((self._address(mac, place[1]), place[0]) for mac in station.macs)
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
@@ -203,13 +203,12 @@ class Topology:
 
     def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         parsed = parse_header(header, port.outer_types)
-        logical = logical_of(port, parsed.outer)
-        if logical is None:
+        place = comes_in(port, parsed.outer, 0 if parsed.c_tag is None else parsed.c_tag.vid)
+        if place is None:
             return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
-        has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
-        vlan = parsed.c_tag.vid if parsed.c_tag is not None and has_vid else logical.native_vlan
+        logical, vlan = place
         pcp, dei = _priority_of(parsed)
-        if vlan is None or vlan not in logical.vlans:
+        if vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
         hop = Hop(logical.number, source=self._address(parsed.source, vlan))
