@@ -12,7 +12,7 @@ from hwmodel.config.bridge_defaults import fill_bridge
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"
-PORT = {"rate": "10Gbps", "hairpin": None, "native_vlan": 1, "vlans": "all"}
+PORT = {"rate": "10Gbps", "hairpin": None, "native_vlan": 1, "vlans": "all", "s_channels": {}, "translate": {}}
 
 
 def test_there_is_none_unless_it_is_asked_for_or_needed():
@@ -27,7 +27,7 @@ def test_the_defaults_stand_in_the_resolved_form():
     assert load("bridge: {}").resolved()["bridge"] == {
         "kind": "learning", "ports": {"adapter": PORT, "outside": PORT}, "latency": "500ns",
         "forwarding": "store_and_forward", "buffer": "1MiB", "sharing": "port", "propagation": "0ns", "table": 8192,
-        "ageing": "300s", "policy": [],
+        "ageing": "300s", "announce": False, "policy": [],
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ PortName = Annotated[str, ServerName("port", ADAPTER, OUTSIDE)]
 
 
 class ServiceLevel(Block):
-    """What an S-channel gets of a port of the bridge, towards the adapter. S-channels without an entry have weight 1."""
+    """What an S-channel gets of the bridge's port to its adapter. S-channels without an entry have the defaults."""
 
     weight: Annotated[int, Whole(1, 65535)] = key(
         1, "Share of the S-channel in what the port sends, in bytes (deficit round robin)."
@@ -35,8 +35,8 @@ class ServiceLevel(Block):
     )
     buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] | None = key(
         None,
-        "Most that the S-channel's queue holds, beside what `bridge.buffer` allows; null: `bridge.buffer` in equal parts "
-        "for the port's S-channels. More lets one take the room of the others.",
+        "Most that the S-channel's queue holds, where `bridge.buffer` has room; null: `bridge.buffer` divided by the "
+        "port's S-channels. More lets one take the room of the others.",
         alias="buffer",
     )
 
@@ -65,13 +65,13 @@ class BridgePort(Block):
     )
     s_channels: dict[Annotated[int, IdKey(1, 4094)], ServiceLevel] = key(
         {},
-        "Service levels of S-channels, towards an adapter in mode multichannel, by S-VLAN: {10: {weight: 3}, 20: {rate: "
-        "2Gbps}}. With an entry each S-channel has a queue of its own at the port; without any all have one together.",
+        "Service levels of S-channels, towards an adapter in mode multichannel, by S-VLAN: {10: {weight: 3}, 20: "
+        "{rate: 2Gbps}}. With an entry each S-channel has a queue of its own at the port, without any all have one.",
     )
     translate: dict[Annotated[int, IdKey(1, 4094)], VlanId] = key(
         {},
-        "VLANs that have another number in the bridge, by their number on the wire: {101: 10, 102: 10}. Each of them is "
-        "a logical port of its own, so that stations in one reach those in another through the bridge alone.",
+        "VLANs that have another number in the bridge, by their number on the wire: {101: 10, 102: 10}. Each of them "
+        "is a logical port of its own, so that stations in one reach those in another through the bridge alone.",
     )
 
 

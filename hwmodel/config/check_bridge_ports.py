@@ -73,7 +73,7 @@ def check_translation(port: BridgePort, name: str, part: Part | None, findings: 
     mode = part.server.config.switch.mode
     if mode not in TRANSLATING_MODES:
         findings.add(
-            f"in mode {mode} the outer tag says where a frame comes from; VLANs are translated in the modes veb and vepa",
+            f"VLANs are translated in the modes veb and vepa; in mode {mode} the outer tag names the logical port",
             path,
             besides=_OF_ADAPTER,
         )

@@ -118,7 +118,7 @@ def _entry(value: str) -> tuple[str, str]:
         return "[0]", "[0]"
     if value.startswith("a mapping of numbers"):
         return ".10", "[10]"
-    return (".outside", '["outside"]') if value.startswith("a mapping") else ("", "")
+    return (".adapter", '["adapter"]') if value.startswith("a mapping") else ("", "")
 
 
 def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:

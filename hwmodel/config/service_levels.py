@@ -5,7 +5,8 @@ from __future__ import annotations
 from .bridge import Bridge, BridgePort
 from .switch import ChannelKind, Switch
 
-DEFAULT_S_CHANNEL = 1  # whose frames have no S-TAG
+# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
+DEFAULT_S_VID = 1
 
 
 def s_channels_of(switch: Switch) -> dict[int, ChannelKind]:
@@ -14,8 +15,8 @@ def s_channels_of(switch: Switch) -> dict[int, ChannelKind]:
     The default channel is among them where it is listed or a station is in it.
     """
     kinds = dict(switch.s_channels)
-    if any(station.s_channel in (None, DEFAULT_S_CHANNEL) for station in switch.ports):
-        kinds.setdefault(DEFAULT_S_CHANNEL, "veb")
+    if any(station.s_channel in (None, DEFAULT_S_VID) for station in switch.ports):
+        kinds.setdefault(DEFAULT_S_VID, "veb")
     return dict(sorted(kinds.items()))
 
 

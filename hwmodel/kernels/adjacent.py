@@ -205,7 +205,7 @@ def count_drop(bridge, port_number, reason):
 
 @kernel
 def has_room(bridge, port, logical_port, n_bytes):
-    """Tell whether a port's buffer, or that of all, takes a copy, and where it is scheduled the logical port's queue."""
+    """Tell whether a copy finds room: in the port's buffer, or that of all, and in a queue for its S-channel."""
     level, buffer_bytes = port.waiting.level, port.buffer_bytes
     if bridge.shares_buffer:
         level, buffer_bytes = bridge.waiting.level, bridge.buffer_bytes

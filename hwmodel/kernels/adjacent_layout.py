@@ -59,8 +59,8 @@ HOP = record(
 WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
 ADDRESS = record(*ints("logical_port", "seen_fs"))
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
-# may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back until
-# `eligible_fs`.
+# may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back
+# until `eligible_fs`.
 LOGICAL_PORT = record(
     *ints("port", "is_hairpin", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "dropped"),
     *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),

@@ -7,11 +7,28 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogicalPortResult:
+    """Say what an S-channel, or a translated VLAN, of a port of the bridge carried, as the port's figures do.
+
+    Its queue is None where the logical ports of a port have one together. `dropped_frames`: copies for it without room.
+    """
+
+    name: str
+    in_frames: int
+    out_frames: int
+    in_gbps: float | None
+    out_gbps: float | None
+    queue_mean_bytes: float | None
+    queue_max_bytes: int | None
+    dropped_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgePortResult:
     """Say what a port of the bridge carried; in is what came to the bridge by it, out what left by it.
 
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
-    FCS, padding and tags.
+    FCS, padding and tags. `logical_ports`: where they have service levels, or translate VLANs; elsewhere left out.
     """
 
     name: str
@@ -24,6 +41,7 @@ class BridgePortResult:
     queue_mean_bytes: float
     queue_max_bytes: int
     drops: Mapping[str, int] = field(default_factory=dict)
+    logical_ports: tuple[LogicalPortResult, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwmodel.config import s_channels_of
+from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
 from hwmodel.simulation.decided import LIST_GROUP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
-from hwmodel.workload.headers import DEFAULT_S_VID
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -55,6 +54,11 @@ class LogicalPort:
     untagged: Collection[int]
     wire_vlan: int | None = None
 
+    @property
+    def s_vid(self) -> int:
+        """Return the VLAN of its S-channel."""
+        return self.interface or DEFAULT_S_VID
+
     def tag_for(self, source: Source, source_interface: int | None) -> Tag | None:
         """Return the outer tag of a frame that leaves here; `source_interface` is the sender's on the same port."""
         if self.interface is None:
@@ -84,6 +88,11 @@ class PhysicalPort:
     lists: dict[tuple[str, ...], int] = field(default_factory=dict)
     taken_lists: Collection[int] = ()
     is_scheduled: bool = False
+
+    @property
+    def tells_logical(self) -> bool:
+        """Tell whether its logical ports are results of their own: they have queues, or are translated VLANs."""
+        return self.is_scheduled or any(logical.wire_vlan is not None for logical in self.logical)
 
     @property
     def has_interfaces(self) -> bool:

@@ -18,7 +18,6 @@ from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import give_histograms
 from hwmodel.units import fs_per_byte
-from hwmodel.workload.headers import DEFAULT_S_VID
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
@@ -80,7 +79,7 @@ def _fill_levels(record: BridgeRecord, bridge: Bridge, topology: Topology) -> No
     longest_bytes = max(station.max_frame_bytes for station in stations) - FCS_BYTES
     for port in topology.ports:
         for logical in port.logical if port.is_scheduled else ():
-            s_vid = logical.interface or DEFAULT_S_VID
+            s_vid = logical.s_vid
             level = bridge.ports[port.name].s_channels.get(s_vid)
             entry = record.logical_port[logical.number]
             entry.queue.first = entry.queue.last = entry.following = adjacent_layout.NOBODY
