@@ -61,8 +61,10 @@ def result_of(*layers: Mapping[str, Any]) -> Result:
 
 
 def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:
-    """Run to the end and keep each delivery."""
+    """Run to the end and keep each delivery; what passes the ports of a bridge is logged too."""
     run = begun(*layers)
+    if run.machine.system is not None:
+        run.machine.system.bridges["port"]["is_tapped"] = 1
     run.machine.log_deliveries()
     pieces = list(run.pieces())
     names = ("at_fs", "template", "frame_bytes", "record", "copy_kind", "egress_port")

@@ -105,7 +105,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "bridge": {
         "nic": {"vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"}, "switch": {"mode": "vepa"},
         "bridge": {
-            "table": 3, "ageing": "3us", "forwarding": "cut_through", "propagation": "20ns", "buffer": "6KiB",
+            "table": 3, "ageing": "3us", "forwarding": "cut_through", "propagation": "20ns", "buffer": "2KiB",
             "sharing": "all", "ports": {"outside": {"rate": "20Gbps"}},
             "policy": [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3KiB"}],
         },

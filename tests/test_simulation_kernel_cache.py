@@ -72,6 +72,7 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     assert kernels_are_cached(("engine.run",))
     assert not kernels_are_cached()
     (folder / "templates.decide_templates-3.py311.1.nbc").write_text("")
+    (folder / "templates.rewrite_headers-5.py311.1.nbc").write_text("")
     assert kernels_are_cached()
     assert not kernels_are_cached(DMA_ENTRIES)
 

@@ -6,7 +6,7 @@ from . import entry, inlined, kernel
 from .events import first_elsewhere, first_of_links, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx, told
 from .guest import chunk_done
-from .journeys import fold
+from .journey_sums import fold
 from .landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from .layout import (
     BUS,

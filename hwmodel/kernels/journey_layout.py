@@ -16,7 +16,8 @@ WRITE_STAMPS = ("buffered_fs", "seen_fs", "started_fs", "written_fs")
 TOLD_STAMPS = ("writeback_started_fs", "written_back_fs", "raised_fs", "visible_fs")
 FINISHED_STAMPS = (*WRITE_STAMPS, *TOLD_STAMPS)
 STAMPS = (*JOURNEY_STAMPS, *FINISHED_STAMPS, "taken_fs")
-# The parts, each between two stamps that follow one another; the first lies before the post.
+# The parts, each between two stamps that follow one another; the first lies before the post. What a frame spends behind
+# the wire has no stamps of its own (`CROSSED` has them): in the log it lies within `rx_room`.
 PART_FIELDS = (
     "sender_wait",
     "driver_batch", "doorbell", "tx_ring", "tx_descriptor_fetch", "scheduler", "tx_room", "payload_read", "switch",

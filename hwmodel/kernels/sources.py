@@ -210,19 +210,13 @@ def feed_hungry(nic, now_fs):
 
 
 @kernel
-def wait_outside(nic, number, until_fs):
-    """Let a source's frame wait outside for a place on the line."""
-    nic.traffic.source[number].armed = 1
-    set_timer(nic.clock, until_fs, SOURCE_TIMER, number)
-
-
-@kernel
 def outside_arrives(nic, now_fs, number):
     """Let the outside world put a frame on its wire to the bridge."""
     source = nic.traffic.source[number]
     outside = nic.wire.outside
     if outside_is_full(nic):
-        wait_outside(nic, number, first_of(outside.sent).come_fs + 1)
+        source.armed = 1
+        set_timer(nic.clock, first_of(outside.sent).come_fs + 1, SOURCE_TIMER, number)
         return
     if not draw(nic.traffic, source):
         return
@@ -255,7 +249,8 @@ def line_arrives(nic, now_fs, number):
         return
     line = nic.mac.line
     if line_is_full(line):  # the frame waits outside for a place
-        wait_outside(nic, number, first_on_line(line).ready_fs + 1)
+        source.armed = 1
+        set_timer(nic.clock, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number)
         return
     if not draw(traffic, source):
         return

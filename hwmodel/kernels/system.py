@@ -12,7 +12,7 @@ from .adjacent import advance_bridge, comes, let_go, pop
 from .adjacent_layout import NOBODY
 from .engine import advance, begin_all, close_books
 from .events import first_elsewhere, first_of_links
-from .journeys import fold
+from .journey_sums import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
 from .wires import comes_to_adapter, first_of
 

@@ -78,11 +78,13 @@ class AdapterHeaders:
         copies = _copies_of(decided)
         first_copy = len(self.book.headers)
         copy_headers = _rewritten(arrivals, decided, copies)
-        flows = [self._flow_of(arrivals[at], ports) for at, ports in enumerate(_forwarded(len(arrivals), copies))]
+        forwarded = _forwarded(len(arrivals), copies)
+        flows: list[int] = []  # those of a header stand before those of its copies
         kinds: list[tuple[int, ...]] = []
         left: list[Departure] = []
         for copy, header in zip(copies, copy_headers, strict=True):
             arrival = arrivals[copy.of]
+            self._add_flows(flows, arrivals, forwarded, copy.of + 1)
             number = self.book.add_copy(header, copy.port)
             leaves = copy.port == UPLINK and self.has_peer and not copy.is_mirrored
             if leaves:
@@ -93,6 +95,7 @@ class AdapterHeaders:
             function = function_of(copy.port) if copy.port > 0 else 0
             delta_bytes = len(header) - len(arrival.header)
             kinds.append((copy.port, function, delta_bytes, flow, arrival.port, copy.is_mirrored, counts))
+        self._add_flows(flows, arrivals, forwarded, len(arrivals))
         _enter_columns(
             self.nic["traffic"]["copy_kind"], slice(first_copy, first_copy + len(kinds)), KIND_COLUMNS, kinds
         )
@@ -145,6 +148,13 @@ class AdapterHeaders:
         refused = np.zeros(n, DECISION).view(np.recarray)
         decide_templates(self.tables, ports, frames, lengths, headers, decisions, refused)
         return _Decided(headers, decisions, refused, frames)
+
+    def _add_flows(
+        self, flows: list[int], arrivals: Sequence[Arrival], forwarded: Sequence[Sequence[int]], n: int
+    ) -> None:
+        """Let the list of flows have those of the first n headers."""
+        for at in range(len(flows), n):
+            flows.append(self._flow_of(arrivals[at], forwarded[at]))
 
     def _flow_of(self, arrival: Arrival, ports: Sequence[int]) -> int:
         """Return the flow that counts a frame when it is offered.

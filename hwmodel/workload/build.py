@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.system import servers_of
+from hwmodel.config.system import port_rate_bps, servers_of
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_S
 from hwmodel.workload.alias import AliasTable, build_alias_table
@@ -91,7 +91,7 @@ def _following_load(
         return []
     if load.kind == "share":
         assert load.share is not None
-        whole_gap = gap_at_share(load.share, config.port.rate_bps, sizes)
+        whole_gap = gap_at_share(load.share, port_rate_bps(servers_of(config)), sizes)
     elif load.kind == "ceiling":
         assert load.share is not None and ceiling_per_s is not None, "what it is a share of is given"
         whole_gap = FS_PER_S / (Fraction(repr(load.share)) * ceiling_per_s)

@@ -282,10 +282,10 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     found = [[int(nic.ledger.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
     fold(nic.ledger)
-    assert [nic.ledger.part_sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [500, 100, 300, 200, 200, 30]
+    assert [nic.ledger.part_sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [500, 100, 300, 200, 200, 30]
     sampled = nic.ledger.sampled_parts[bucket(710 * NS)]
     assert sampled.n == 1
-    assert [sampled.sums[name] / NS for name in PART_FIELDS] == [0] * 13 + [200, 100, 200, 100, 100, 10]
+    assert [sampled.sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [200, 100, 200, 100, 100, 10]
     assert (nic.ledger.to_guest.n, nic.ledger.to_guest.sum_fs) == (2, (710 + 620) * NS)
     counts = nic.ledger.latency_counts[bucket(620 * NS)]
     assert (counts.n_to_guest, counts.to_guest_fs) == (1, 620 * NS)

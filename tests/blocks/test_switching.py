@@ -28,6 +28,7 @@ def adapter(**blocks):
     for number, port in enumerate((PORT_VF1, UPLINK, UPLINK, PORT_VF0, PORT_VF1)):
         kind = nic.traffic.copy_kind[number]
         kind.port, kind.function, kind.flow = port, max(0, port - 1), number
+        kind.counts_offered = number >= 2  # copies of a frame that is in no flow
     for number, (first, n) in enumerate(((0, 1), (1, 1), (2, 3), (5, 0))):
         template = nic.traffic.template[number]
         template.function, template.first_copy, template.n_copies = VF0, first, n
