@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hwmodel.simulation import bridge_state, system_state
-from tests.system_and_oracle import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, Both, run_both
+from tests.system_and_oracle import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, run_both
 from tests.test_system_against_simpy import (
     CHANNELS,
     EVERYONE,
@@ -51,7 +51,7 @@ CASES = {
         (OUTSIDE, OUTSIDE, *VFS), (*VFS, OUTSIDE), 150, 400, matters=dropped("bridge.adapter", "QUEUE_FULL", 5),
     ),
     "rates": Case(
-        {**KNOWN, LEVELS: {10: {"rate": "1.3Gbps", "burst": "2KiB"}, 20: {"rate": "700Mbps", "burst": "0B"}}},
+        {**KNOWN, LEVELS: {10: {"rate": "1.3Gbps", "burst": "2KiB"}, 20: {"rate": "930Mbps", "burst": "0B"}}},
         (OUTSIDE,), ("vf0", "vf2", "pf"), 1400, 300, matters=queued("adapter", 10_000),
     ),
     "weights and rates": Case(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
+LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
 SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
 
 
@@ -87,8 +88,9 @@ def _fill_levels(record: BridgeRecord, bridge: Bridge, topology: Topology) -> No
             entry.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
             if level is not None and level.rate_bps is not None:
                 key = f"bridge.ports.{port.name}.s_channels.{s_vid}.rate"
-                entry.shaper_num, entry.shaper_den = rate_as_ratio(key, level.rate_bps)
-                entry.burst_fs = level.burst_bytes * entry.shaper_num // entry.shaper_den
+                num, den = rate_as_ratio(key, level.rate_bps)
+                entry.shaper_num, entry.shaper_den = num, den
+                entry.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
                 entry.eligible_fs = -entry.burst_fs  # as after a long pause
 
 
