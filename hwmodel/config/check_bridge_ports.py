@@ -11,7 +11,7 @@ from .frame_lengths import outer_tag_bytes
 from .service_levels import queue_bytes, s_channels_of
 
 TRANSLATING_MODES = ("veb", "vepa")
-_OF_ADAPTER = ("switch", "servers")
+_OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
 
 
 def check_service_levels(bridge: Bridge, name: str, part: Part | None, findings: Findings) -> None:
@@ -53,7 +53,7 @@ def _check_queues(bridge: Bridge, name: str, part: Part, findings: Findings) -> 
         room_bytes = queue_bytes(bridge, port, s_channel, len(channels))
         if room_bytes < n_bytes:
             findings.add(
-                f"{format_bytes(room_bytes)} for the queue of S-channel {s_channel} never hold the longest frame of "
+                f"a queue of {format_bytes(room_bytes)} for S-channel {s_channel} never holds the longest frame of "
                 f"{part.server.station(longest.name)}, {n_bytes} B with its tags",
                 ("bridge", "ports", name, "s_channels", str(s_channel), "buffer"),
                 "bridge.buffer",
