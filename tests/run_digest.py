@@ -134,6 +134,21 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         },
         "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
     },
+    "service_levels": {
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
+        "switch": {"mode": "multichannel", "s_channels": {"10": "veb", "20": "vepa"},
+                   "ports": [{"name": "vf0", "s_channel": 10}, {"name": "vf2", "s_channel": 20}]},
+        "bridge": {"buffer": "12KiB", "ports": {"outside": {"rate": "40Gbps"}, "adapter": {"s_channels": {
+            "10": {"weight": 3}, "20": {"rate": "300Mbps", "burst": "0B"}}}}},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None,
+                     "external": {"rate": "15Gbps"}},
+    },
+    "translated": {
+        "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
+        "switch": {"ports": [{"name": f"vf{i}", "port_vlan": 101 + i} for i in range(3)]},
+        "bridge": {"ports": {"adapter": {"translate": {"101": 10, "102": 10, "103": 11}}}},
+        "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
+    },
     "capture_bridge": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"mode": "vepa"}, "bridge": {"latency": "1us"},
         "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},

@@ -12,7 +12,10 @@ from hwmodel.config.bridge_defaults import fill_bridge
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"
-PORT = {"rate": "10Gbps", "hairpin": None, "native_vlan": 1, "vlans": "all", "behind": "bridge"}
+PORT = {
+    "rate": "10Gbps", "hairpin": None, "native_vlan": 1, "vlans": "all", "behind": "bridge", "s_channels": {},
+    "translate": {},
+}  # fmt: skip
 
 
 def test_there_is_none_unless_it_is_asked_for_or_needed():

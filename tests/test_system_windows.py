@@ -49,7 +49,26 @@ EXTENDERS: Mapping[str, Any] = {
                                       "buffer": "6KiB", "sharing": "all"}},
                "ports": {"a": {"behind": "fex1"}, "b": {"behind": "fex1"}, "c": {"behind": "fex0"}}},
 }  # fmt: skip
-SYSTEMS = {"one server": ONE, "two servers": TWO, "three servers": THREE, "extenders": EXTENDERS}
+LEVELS: Mapping[str, Any] = {
+    "switch.mode": "multichannel", "switch.s_channels": {10: "veb", 20: "vepa"},
+    "switch.ports": [{"name": "vf0", "s_channel": 10}, {"name": "vf1", "s_channel": 20},
+                     {"name": "vf2", "s_channel": 20}],
+    "bridge": {"latency": "330ns", "buffer": "24KiB", "ports": {"outside": {"rate": "39.7Gbps"}, "adapter": {
+        "s_channels": {10: {"weight": 3}, 20: {"rate": "1.1Gbps", "burst": "2KiB"}}}}},
+}  # fmt: skip
+TRANSLATED: Mapping[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b", "set": {"switch.mode": "vepa"}}],
+    "switch.ports": [{"name": "vf0", "port_vlan": 101}, {"name": "vf1", "port_vlan": 102}],
+    "bridge": {"ports": {"a": {"translate": {101: 1, 102: 1}}, "b": {"translate": {101: 1}}}},
+}
+SYSTEMS = {
+    "extenders": EXTENDERS,
+    "service levels": LEVELS,
+    "translated": TRANSLATED,
+    "one server": ONE,
+    "two servers": TWO,
+    "three servers": THREE,
+}
 MOST_LOGGED = 4096
 WINDOWS_FS = [1, 67_200, 10**6, 10**9]
 

@@ -54,6 +54,11 @@ def _bridge_notes(system: System, least: Ceiling) -> list[str]:
         found.append(f"Above that {least.resource} has no room: what is more drops there (QUEUE_FULL).")
     if any(entry.action == "police" for entry in system.bridge.policy):
         found.append("Not counted: frames that the bridge's policy polices.")
+    levels = [level for port in system.bridge.ports.values() for level in port.s_channels.values()]
+    if any(level.rate_bps is not None for level in levels):
+        found.append("Not counted: the rates of S-channels at the bridge, which hold back more.")
+    if any(level.weight > 1 for level in levels):
+        found.append("Not counted: the weights of S-channels at the bridge, which say who gets what of a full port.")
     return found
 
 

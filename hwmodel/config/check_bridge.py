@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from hwmodel.units import format_bytes, format_rate_bps
 
 from .bridge import OUTSIDE, TAG_MODES, Bridge
+from .check_bridge_ports import check_service_levels, check_translation
 from .check_extenders import check_extenders
 from .check_servers import check_vm_names
 from .check_switch import check_acl_entry
@@ -54,11 +55,14 @@ def _named(bridge: Bridge) -> Iterator[tuple[str, KeyPath]]:
 
 
 def _check_wires(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -> None:
-    """Find wires with one end, and those whose ends have different rates."""
+    """Check ports against the adapters at them: wires with one end, or with ends of different rates."""
     by_port = {part.server.port: part for part in parts}
     for name, port in bridge.ports.items():
         path: KeyPath = ("bridge", "ports", name)
         part = by_port.get(name)
+        if part is not None or name == OUTSIDE:
+            check_service_levels(bridge, name, part, findings)
+            check_translation(port, name, part, findings)
         if part is None:
             if name != OUTSIDE:
                 known = [*by_port, OUTSIDE]

@@ -69,7 +69,7 @@ _ATTRIBUTES = """\
 numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), bps (bits a second), hz. These keys have
 another name than their attribute; all others have the same.
 """
-_EXAMPLES = {"ports": "outside", "extenders": "fex0"}  # of names in mappings whose entries are blocks
+_EXAMPLES = {"ports": "adapter", "extenders": "fex0"}  # of names in mappings whose entries are blocks
 # What the table of devices calls a limit, and its attribute in `presets.Device`.
 _LIMITS = {
     "most VFs": "max_vfs",
@@ -118,6 +118,8 @@ def _entry(key: str, value: str) -> tuple[str, str]:
     name = _EXAMPLES.get(key, "")
     if value.startswith("a list"):
         return "[0]", "[0]"
+    if value.startswith("a mapping of numbers"):
+        return ".10", "[10]"
     return (f".{name}", f'["{name}"]') if value.startswith("a mapping") else ("", "")
 
 

@@ -28,25 +28,29 @@ NO_WAY = -1
 SLOT_CAP = 1 << 20  # frames in one bridge
 
 # Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
-SENT, DUE, LEFT = range(3)
+SENT, RESUMED, DUE, LEFT = range(4)
 
 # A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
-# sends it, and the other end, that is to be given it.
-SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32))
+# sends it, and the other end, that is to be given it. `logical_port`: by which it leaves.
+SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32))
 LIST = record(*ints("first", "last"))
 
 BRIDGE_PORT = record(
     # Parameters: whose it is, the other end (`peer`: the component's number; `joined`: the port there if it is one of
     # this component, else `NOBODY`), the shortest frame's time on the wire.
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "joined", "is_outside", "cuts_through", "crossing_fs"),
-    *ints("is_tapped"),
+    *ints("is_tapped", "is_scheduled"),
     *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs"),
     ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
     ("drops", I64, (MAX_REASONS,)),
     *ints("sending"),  # the frame's place
     ("come", LIST),  # not yet forwarded
-    ("queue", LIST),  # not yet begun
+    ("queue", LIST),  # not yet begun; of a port that is scheduled each logical port has one
     ("begun", LIST),  # begun, and the other end not yet told
+    # Of a port that is scheduled: its logical ports with frames, in turn, and when one that its rate holds back may go
+    # on, `NEVER` if nobody waits for that.
+    ("active", LIST),
+    *ints("resumes_fs"),
 )  # fmt: skip
 # What all ports of the bridge, or of an extender, have together.
 BOX = record(
@@ -63,7 +67,16 @@ HOP = record(
 )  # fmt: skip
 WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
 ADDRESS = record(*ints("logical_port", "seen_fs"))
-LOGICAL_PORT = record(*ints("port", "is_hairpin", "rx_frames", "tx_frames", "tx_bytes"))
+# A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
+# may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back
+# until `eligible_fs`.
+LOGICAL_PORT = record(
+    *ints("port", "is_hairpin", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "dropped"),
+    *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),
+    *ints("shaper_num", "shaper_den", "burst_fs", "eligible_fs"),
+    ("waiting", GAUGE),  # as the port's
+    ("queue", LIST),
+)
 
 BRIDGE = record(
     ("clock", CLOCK),

@@ -7,13 +7,30 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogicalPortResult:
+    """Say what an S-channel, or a translated VLAN, of a port of the bridge carried, as the port's figures do.
+
+    Its queue is None where the logical ports of a port have one together. `dropped_frames`: copies for it without room.
+    """
+
+    name: str
+    in_frames: int
+    out_frames: int
+    in_gbps: float | None
+    out_gbps: float | None
+    queue_mean_bytes: float | None
+    queue_max_bytes: int | None
+    dropped_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgePortResult:
     """Say what a port of the bridge, or of an extender below it, carried; in is what came to it, out what it sent.
 
     `device`: whose port it is, `bridge` or an extender's name. A port has the name of the server or extender that it
     leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`.
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
-    FCS, padding and tags.
+    FCS, padding and tags. `logical_ports`: where they have service levels, or translate VLANs; elsewhere left out.
     """
 
     name: str
@@ -27,6 +44,7 @@ class BridgePortResult:
     queue_max_bytes: int
     device: str = "bridge"
     drops: Mapping[str, int] = field(default_factory=dict)
+    logical_ports: tuple[LogicalPortResult, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from hwmodel.kernels.layout import WIRE
 from hwmodel.results import Bottleneck
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
 from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
 
@@ -31,6 +32,7 @@ class BridgeSnapshot:
     out_busy_fs: npt.NDArray[np.int64]
     areas: npt.NDArray[np.float64]
     queue_full: npt.NDArray[np.int64]
+    logical: LogicalSnapshot
 
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
@@ -45,6 +47,7 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
         out_busy_fs=np.array(outs, np.int64),
         areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
         queue_full=np.array([int(port.drops[QUEUE_FULL]) for port in ports], np.int64),
+        logical=take_logical(record, now_fs),
     )
 
 
@@ -53,6 +56,7 @@ def begin_bridge_window(record: Any) -> None:
     for number in range(int(record.n_ports)):
         waiting = record.port[number].waiting
         waiting.highest = waiting.level
+    begin_logical_window(record)
 
 
 def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
@@ -94,6 +98,7 @@ def bridge_result(
                 queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs,
                 queue_max_bytes=int(entry.waiting.highest),
                 drops=_named(entry.drops),
+                logical_ports=logical_results(record, port, (start.logical, end.logical), span),
             )
         )
     return BridgeResult(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import TAG_MODES
 from hwmodel.config.extenders import BRIDGE
+from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
 from hwmodel.simulation.decided import LIST_GROUP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
-from hwmodel.workload.headers import DEFAULT_S_VID
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class LogicalPort:
     """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag.
 
     `port`: the bridge's own port that leads to it, over extenders or not.
+    `wire_vlan`: the VLAN on the wire that it translates, to the only one of its `vlans`; None where it translates none.
     """
 
     number: int
@@ -55,6 +56,12 @@ class LogicalPort:
     native_vlan: int | None
     vlans: Collection[int]
     untagged: Collection[int]
+    wire_vlan: int | None = None
+
+    @property
+    def s_vid(self) -> int:
+        """Return the VLAN of its S-channel."""
+        return self.interface or DEFAULT_S_VID
 
     def tag_for(self, source: Source, source_interface: int | None) -> Tag | None:
         """Return the outer tag of a frame that leaves here; `source_interface` is the sender's on the same port."""
@@ -92,6 +99,12 @@ class PhysicalPort:
     logical: list[LogicalPort] = field(default_factory=list)
     lists: dict[tuple[str, ...], int] = field(default_factory=dict)
     taken_lists: Collection[int] = ()
+    is_scheduled: bool = False
+
+    @property
+    def tells_logical(self) -> bool:
+        """Tell whether its logical ports are results of their own: they have queues, or are translated VLANs."""
+        return self.is_scheduled or any(logical.wire_vlan is not None for logical in self.logical)
 
     @property
     def has_interfaces(self) -> bool:
@@ -150,6 +163,7 @@ def ports_of(bridge: Bridge, servers: Sequence[tuple[str, Config]]) -> list[Phys
         )  # fmt: skip
         if switch.mode in OUTER_TYPES:
             port.outer_types = frozenset({int(OUTER_TYPES[switch.mode])})
+        port.is_scheduled = bool(settings.s_channels)
         port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
         prefix = f"{name}." if name else ""
         port.logical = list(_logical_ports(port, switch, settings, prefix, numbers))
@@ -210,41 +224,60 @@ def _logical_ports(
                 station.port_vlan, station.vlans, station.untagged,
             )  # fmt: skip
         return
-    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
+    carried = ALL_VLANS if settings.vlans == "all" else settings.vlans
+    vlans = [vlan for vlan in carried if vlan not in settings.translate] if settings.translate else carried
     untagged = [] if native is None else [native]
     channels: dict[int | None, str] = {None: switch.mode}
     if switch.mode == "multichannel":
-        kinds: dict[int, str] = dict(switch.s_channels)
-        if any((station.s_channel or DEFAULT_S_VID) == DEFAULT_S_VID for station in switch.ports):
-            kinds.setdefault(DEFAULT_S_VID, "veb")
-        channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in sorted(kinds.items())}
+        channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in s_channels_of(switch).items()}
     for interface, kind in channels.items():
         name = port.name if switch.mode != "multichannel" else f"{port.name}.{interface or DEFAULT_S_VID}"
         is_hairpin = kind == "vepa" if hairpin is None else hairpin
         yield LogicalPort(
             next(numbers), port.root, name, switch.mode, interface, is_hairpin, native, vlans, untagged
         )  # fmt: skip
+    for wire_vlan, vlan in sorted(settings.translate.items()):
+        yield LogicalPort(
+            next(numbers), port.root, f"{port.name}.vlan{wire_vlan}", switch.mode, None, is_hairpin, native,
+            [vlan], [vlan] if wire_vlan == native else [], wire_vlan,
+        )  # fmt: skip
 
 
-def stands_behind(station: Port, port: PhysicalPort, logical: LogicalPort) -> bool:
-    """Tell whether a station of the adapter at a port is behind one of its logical ports."""
+def place_of(station: Port, vlan: int, port: PhysicalPort) -> tuple[LogicalPort, int] | None:
+    """Return the logical port behind which a station is in a VLAN of its own, and that VLAN's number in the bridge."""
+    interface: int | None = None
     if port.mode == "vn_tag":
-        return logical.interface == station.vif
-    if port.mode == "e_tag":
-        return logical.interface == station.ecid
-    if port.mode == "multichannel":
-        channel = station.s_channel
-        return logical.interface == (None if channel in (None, 1) else channel)
-    return True
+        interface = station.vif
+    elif port.mode == "e_tag":
+        interface = station.ecid
+    elif port.mode == "multichannel":
+        interface = None if station.s_channel in (None, DEFAULT_S_VID) else station.s_channel
+    return _taken_in(port, interface, vlan)
 
 
-def logical_of(port: PhysicalPort, outer: Tag | None) -> LogicalPort | None:
-    """Return the logical port that a frame's outer tag names, None if there is none such."""
+def comes_in(port: PhysicalPort, outer: Tag | None, vid: int) -> tuple[LogicalPort, int] | None:
+    """Return the logical port on which a frame comes, and its VLAN in the bridge, by its outer tag and its VID.
+
+    A VID, and a VLAN, of 0 is none. None stands for an outer tag that names no logical port.
+    """
     interface: int | None = None
     if isinstance(outer, VnTag):
         interface = outer.svif
     elif isinstance(outer, ETag):
         interface = outer.ecid
     elif isinstance(outer, VlanTag):
-        interface = None if outer.vid in (0, 1) else outer.vid
-    return next((each for each in port.logical if each.interface == interface), None)
+        interface = None if outer.vid in (0, DEFAULT_S_VID) else outer.vid
+    return _taken_in(port, interface, vid)
+
+
+def _taken_in(port: PhysicalPort, interface: int | None, vid: int) -> tuple[LogicalPort, int] | None:
+    found = None
+    for each in port.logical:
+        if each.interface != interface:
+            continue
+        vlan = vid or each.native_vlan or 0
+        if each.wire_vlan is None:
+            found = each, vlan
+        elif each.wire_vlan == vlan:
+            return each, next(iter(each.vlans))
+    return found

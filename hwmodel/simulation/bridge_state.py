@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.config import queue_bytes
 from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.adjacent import HEADER_BYTES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hwmodel.config.extenders import Extender
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
+LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
 SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
 
 
@@ -47,6 +49,7 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
     for port_number, number in topology.extenders.own.items():
         record.logical_port[number].port = port_number
+    _fill_levels(record, bridge, topology)
     _fill_policers(record, bridge)
     record.ledger.crosses = 1
     give_histograms(record.ledger, {}, topology.book)
@@ -81,9 +84,31 @@ def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
         entry.cuts_through = forwarding[port.box] == "cut_through" and port.rate_bps == fastest_bps[port.box]
         until_due_bytes = HEADER_BYTES if entry.cuts_through else SHORTEST_BYTES
         entry.crossing_fs = until_due_bytes * num // den + bridge.propagation_fs
+        entry.is_scheduled = port.is_scheduled
+        entry.resumes_fs = layout.NEVER
         entry.sending = adjacent_layout.NOBODY
-        for name in ("come", "queue", "begun"):
+        for name in ("come", "queue", "begun", "active"):
             entry[name].first = entry[name].last = adjacent_layout.NOBODY
+
+
+def _fill_levels(record: BridgeRecord, bridge: Bridge, topology: Topology) -> None:
+    """Give the logical ports of ports that are scheduled their queues, weights and rates."""
+    stations = (station for adapter in topology.adapters for station in adapter.switch.ports)
+    longest_bytes = max(station.max_frame_bytes for station in stations) - FCS_BYTES
+    for port in topology.ports:
+        for logical in port.logical if port.is_scheduled else ():
+            s_vid = logical.s_vid
+            level = bridge.ports[port.name].s_channels.get(s_vid)
+            entry = record.logical_port[logical.number]
+            entry.queue.first = entry.queue.last = entry.following = adjacent_layout.NOBODY
+            entry.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
+            entry.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
+            if level is not None and level.rate_bps is not None:
+                key = f"bridge.ports.{port.name}.s_channels.{s_vid}.rate"
+                num, den = rate_as_ratio(key, level.rate_bps)
+                entry.shaper_num, entry.shaper_den = num, den
+                entry.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
+                entry.eligible_fs = -entry.burst_fs  # as after a long pause
 
 
 def _fill_policers(record: BridgeRecord, bridge: Bridge) -> None:

@@ -53,7 +53,7 @@ class Inside:
         """Return the bytes with which it leaves by a logical port."""
         tags: list[Tag] = [] if outer is None else [outer]
         if self.vlan not in port.untagged:
-            tags.append(VlanTag(self.pcp, self.dei, self.vlan))
+            tags.append(VlanTag(self.pcp, self.dei, port.wire_vlan or self.vlan))
         return build_header(self.parsed.destination, self.parsed.source, self.parsed.ethertype, tags)
 
 

@@ -15,7 +15,7 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.port_set import UPLINK
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, logical_of, stands_behind
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, comes_in, place_of
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.extenders import Extenders
 from hwmodel.simulation.flow_book import FlowBook
@@ -110,10 +110,11 @@ class Topology:
         for server, adapter in enumerate(self.adapters):
             port = self.ports[server]
             for station in adapter.switch.ports:
-                for logical in port.logical:
-                    if stands_behind(station, port, logical):
-                        for mac in station.macs:
-                            found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
+                # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+                own = sorted(station.vlans, key=lambda vlan: vlan != station.port_vlan)
+                places = [place for vlan in own if (place := place_of(station, vlan, port))]
+                for mac in station.macs:
+                    found.setdefault(mac, []).extend((vlan, logical) for logical, vlan in places)
         return found
 
     def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
@@ -121,10 +122,9 @@ class Topology:
         for server, adapter in enumerate(self.adapters):
             port = self.ports[server]
             for station in adapter.switch.ports:
-                vlan = station.port_vlan
-                for logical in port.logical if station.enabled else ():
-                    if stands_behind(station, port, logical) and vlan in logical.vlans:
-                        yield from ((self._address(mac, vlan), logical) for mac in station.macs)
+                place = place_of(station, station.port_vlan, port) if station.enabled else None
+                if place and place[1] in place[0].vlans:
+                    yield from ((self._address(mac, place[1]), place[0]) for mac in station.macs)
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
@@ -167,13 +167,12 @@ class Topology:
 
     def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         parsed = parse_header(header, port.outer_types)
-        logical = logical_of(port, parsed.outer)
-        if logical is None:
+        place = comes_in(port, parsed.outer, 0 if parsed.c_tag is None else parsed.c_tag.vid)
+        if place is None:
             return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
-        has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
-        vlan = parsed.c_tag.vid if parsed.c_tag is not None and has_vid else logical.native_vlan
+        logical, vlan = place
         pcp, dei = priority_of(parsed)
-        if vlan is None or vlan not in logical.vlans:
+        if vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
         hop = Hop(logical.number, source=self._address(parsed.source, vlan))

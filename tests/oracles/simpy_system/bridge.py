@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import simpy
 
+from ..service_level_oracle import ServiceLevelsOracle
 from ..simpy_nic.frames import Copy
 from ..simpy_nic.switching import MIN_DATA_BYTES, wire_fs
 from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
@@ -28,10 +30,56 @@ def wire_bytes(raw: bytes) -> int:
 
 @dataclass(slots=True, eq=False)
 class Passing:
-    """A copy in the bridge: what it is a copy of, and its bytes."""
+    """A copy in the bridge: what it is a copy of, its bytes, the logical port by which it leaves."""
 
     origin: Copy
     raw: bytes
+    key: int | None = None
+
+
+class TurnServer:
+    """Serves copies one at a time, by service levels."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        levels: ServiceLevelsOracle,
+        service_fs: Callable[[Passing], int],
+        places: tuple[int, int],
+        done: Callable[[Passing, int], None],
+        began: Callable[[Passing], None],
+    ) -> None:
+        """Begin idle; `places`: when in an instant a service ends, and when it goes on as a rate allows it again."""
+        self._env = env
+        self._levels = levels
+        self._service_fs = service_fs
+        self._ends_at, self._resumes_at = places
+        self._done = done
+        self._began = began
+        self._is_busy = False
+
+    def put(self, copy: Passing) -> None:
+        """Let a copy join its queue."""
+        self._levels.put(copy.key, len(copy.raw), copy)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._is_busy:
+            return
+        copy = self._levels.take(self._env.now)
+        if copy is not None:
+            self._is_busy = True
+            self._began(copy)
+            later(self._env, self._service_fs(copy), self._ends_at, self._ends, copy)
+            return
+        resumes_fs = self._levels.resumes_fs()
+        if resumes_fs is not None:
+            later(self._env, resumes_fs - self._env.now, self._resumes_at, self._go_on)
+
+    def _ends(self, copy: Passing) -> None:
+        self._is_busy = False
+        self._done(copy, 0)
+        self._go_on()
 
 
 class Port:
@@ -47,13 +95,22 @@ class Port:
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
+        self.out_of: Counter[int | None] = Counter()
         self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
         """Called as a copy has come to the other end of the wire; to be set before the run, or `begins`."""
         self.begins: Callable[[Passing], None] | None = None
         """Called in its place as a copy begins, where the other end is a port like this."""
         sent_at = place(Phase.BRIDGE_SENDS, number)
-        self._line = FifoServer(env, self.duration_fs, lambda _: sent_at, self._sent, self._begins)
+        levels = bridge.relay.levels_of(number)
+        self._rooms = {key: level.room_bytes for key, level in levels.items()}
+        self.held_of: Counter[int | None] = Counter()
+        if levels:
+            oracle = ServiceLevelsOracle(levels, bridge.relay.longest_bytes)
+            resumes_at = place(Phase.BRIDGE_RESUMES, number)
+            self._line = TurnServer(env, oracle, self.duration_fs, (sent_at, resumes_at), self._sent, self._begins)
+        else:
+            self._line = FifoServer(env, self.duration_fs, lambda _: sent_at, self._sent, self._begins)
 
     def duration_fs(self, copy: Passing) -> int:
         """Return a copy's time on this port's wire."""
@@ -62,8 +119,14 @@ class Port:
     def put(self, copy: Passing) -> None:
         """Let a copy that has room join the queue."""
         self._hold(len(copy.raw))
+        self.held_of[copy.key] += len(copy.raw)
         self.highest_bytes = max(self.highest_bytes, self.held_bytes)
         self._line.put(copy)
+
+    def has_room(self, copy: Passing) -> bool:
+        """Tell whether the queue of a copy's S-channel takes it."""
+        room_bytes = self._rooms.get(copy.key)
+        return room_bytes is None or self.held_of[copy.key] + len(copy.raw) <= room_bytes
 
     def _hold(self, more_bytes: int) -> None:
         self._area = self.area()
@@ -86,6 +149,8 @@ class Port:
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:
         self._hold(-len(copy.raw))
+        self.held_of[copy.key] -= len(copy.raw)
+        self.out_of[copy.key] += 1
         self.frames_out += 1
         self.bytes_out += wire_bytes(copy.raw)
 
@@ -143,13 +208,13 @@ class Bridge:
             return
         self._ledger.replicated += len(relayed.copies) - 1
         self.replicated += len(relayed.copies) - 1
-        for to, raw in relayed.copies:
-            self._queue(to, Passing(copy.origin, raw))
+        for (to, raw), key in zip(relayed.copies, relayed.keys, strict=True):
+            self._queue(to, Passing(copy.origin, raw, key))
 
     def _queue(self, to: int, copy: Passing) -> None:
         port = self.ports[to]
         held_bytes = port.held_bytes if self.parameters.sharing == "port" else self._held_bytes()
-        if held_bytes + len(copy.raw) > self.parameters.buffer_bytes:
+        if held_bytes + len(copy.raw) > self.parameters.buffer_bytes or not port.has_room(copy):
             self._ledger.frame_dropped(self._place(to), "QUEUE_FULL")
             return
         port.put(copy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..service_level_oracle import Level
 from .ports import AttachedPort
 from .relay import Relayed
 from .tags import parse
@@ -28,13 +29,17 @@ class ExtenderRelay:
         self._uplink = uplink
         self._root = root
 
+    def levels_of(self, _number: int) -> Mapping[None, Level]:
+        """Return the service levels of a port, which has none."""
+        return {}
+
     def relay(self, _now_fs: int, number: int, raw: bytes, _station: str = "") -> Relayed:
         """Say where a frame that came in at a port goes, as it is."""
         if number != self._uplink:
-            return Relayed([(self._uplink, raw)])
+            return Relayed([(self._uplink, raw)], keys=[None])
         servers = set(self._named(raw))
         to = [each for each, port in sorted(self.ports.items()) if port.servers & servers]
-        return Relayed([(each, raw) for each in to])
+        return Relayed([(each, raw) for each in to], keys=[None] * len(to))
 
     def _named(self, raw: bytes) -> Sequence[str]:
         """Return the servers for which a frame that comes down is."""

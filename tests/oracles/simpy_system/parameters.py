@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..service_level_oracle import Level
 from ..simpy_nic import NicParameters
 
 OUTSIDE = "outside"
@@ -26,6 +27,10 @@ class BridgePort:
     """None: all."""
     behind: str = BRIDGE
     """Whose port it is: an extender's by its name, else the bridge's."""
+    s_channels: Mapping[int, Level] = field(default_factory=dict)
+    """Service levels; with one or more each S-channel has a queue."""
+    translate: Mapping[int, int] = field(default_factory=dict)
+    """Of VLANs on the wire: their numbers in the bridge."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ BROADCAST = (1 << 48) - 1
 
 @dataclass(frozen=True)
 class LogicalPort:
-    """What a station or a channel is at the bridge: `key` is None, the S-VID, the VIF or the E-CID."""
+    """What a station, channel or VLAN is at the bridge: `key` is None, S-VID, VIF, E-CID or a translated VLAN."""
 
     number: int
     key: int | None = None
@@ -30,6 +30,8 @@ class LogicalPort:
     untagged: frozenset[int] = field(default=frozenset(), compare=False)
     station: Any = field(default=None, compare=False)
     """The one station whose virtual interface it is."""
+    wire_vlan: int | None = None
+    """The VLAN on the wire that it translates."""
     server: str = field(default="", compare=False)
     """The name of that station's server's port."""
 
@@ -76,6 +78,8 @@ class AttachedPort:
         servers = [server] if server else [each for ones in (below or {}).values() for each in ones]
         self.mode = servers[0].switch.mode if servers else None
         self.outer_type = OUTER_TYPE.get(self.mode)
+        self.translate = parameters.translate
+        self._native_vlan = parameters.native_vlan
         self.logical = {each.key: each for one in servers or [None] for each in _logical_ports(number, parameters, one)}
         self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
         self._configured = {number for one in servers for number in _configured_lists(one)}
@@ -87,7 +91,13 @@ class AttachedPort:
 
     def came_on(self, header: Header) -> LogicalPort:
         """Return the logical port that a frame's outer tag names."""
+        if self.translate:
+            return self.in_vlan(header.vid or self._native_vlan)
         return self.logical[self._key_of(header.outer)]
+
+    def in_vlan(self, wire_vlan: int | None) -> LogicalPort:
+        """Return the logical port of a VLAN on the wire, where VLANs are translated."""
+        return self.logical[wire_vlan if wire_vlan in self.translate else None]
 
     def _key_of(self, outer: int | None) -> int | None:
         if self.mode == "multichannel":
@@ -171,7 +181,10 @@ class ListedSwitch:
 
 def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -> Iterator[LogicalPort]:
     """Yield the logical ports in the order in which copies go: stations as configured, channels by S-VID."""
-    own = parameters.native_vlan, parameters.vlans, frozenset({parameters.native_vlan} - {None})
+    vlans = parameters.vlans
+    if parameters.translate:
+        vlans = (frozenset(range(1, 4095)) if vlans is None else vlans) - set(parameters.translate)
+    own = parameters.native_vlan, vlans, frozenset({parameters.native_vlan} - {None})
     if server is None:
         yield LogicalPort(number, None, False, *own)
         return
@@ -182,7 +195,7 @@ def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -
                 key = each.vif if switch.mode == "vn_tag" else each.ecid
                 yield LogicalPort(
                     number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each,
-                    server.port_name,
+                    server=server.port_name,
                 )  # fmt: skip
         return
     relies = {None: switch.mode == "vepa"}
@@ -190,6 +203,11 @@ def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -
         relies = {s_vid: kind == "vepa" for s_vid, (kind, _) in sorted(ForwardingOracle(switch).channels().items())}
     for key, is_vepa in relies.items():
         yield LogicalPort(number, key, is_vepa if parameters.hairpin is None else parameters.hairpin, *own)
+    for wire_vlan in sorted(parameters.translate):
+        has_hairpin = relies[None] if parameters.hairpin is None else parameters.hairpin
+        inside = frozenset({parameters.translate[wire_vlan]})
+        untagged = inside if wire_vlan == parameters.native_vlan else frozenset()
+        yield LogicalPort(number, wire_vlan, has_hairpin, parameters.native_vlan, inside, untagged, wire_vlan=wire_vlan)
 
 
 def _configured_lists(server: Server | None) -> set[int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..bucket_oracle import BucketOracle
+from ..service_level_oracle import Level
 from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server
 from .ports import DEFAULT_S_VID, AttachedPort, GroupList, LogicalPort
 from .table import LearningTable
@@ -15,10 +17,11 @@ FCS_BYTES = 4
 
 
 class Relayed(NamedTuple):
-    """(port number, bytes) of each copy, or why there is none."""
+    """(port number, bytes) of each copy and the key of its logical port, or why there is none."""
 
     copies: list[tuple[int, bytes]]
     reason: str | None = None
+    keys: Sequence[int | None] = ()
 
 
 class Relay:
@@ -60,15 +63,33 @@ class Relay:
             if entry.action == "police"
         }
         self.flooded = 0
+        self.longest_bytes = (
+            max(station.max_frame_bytes for each in servers for station in each.switch.ports) - FCS_BYTES
+        )
+
+    def levels_of(self, number: int) -> dict[int | None, Level]:
+        """Return the service levels of a port's S-channels; none where it has one queue."""
+        port = self.ports[number]
+        written = self._parameters.ports.get(port.name, BridgePort()).s_channels
+        if not written:
+            return {}
+        part_bytes = self._parameters.buffer_bytes // len(port.logical)
+        levels = {key: written.get(key, Level()) for key in port.logical}
+        return {
+            key: replace(level, room_bytes=part_bytes) if level.room_bytes is None else level
+            for key, level in levels.items()
+        }
 
     def _announce(self, servers: Sequence[Server]) -> None:
         """Learn each address of each enabled station, in the VLAN of its untagged frames."""
         for port, server in zip(self.ports.values(), servers, strict=False):
             for station in server.switch.ports:
                 key = (station.s_channel or DEFAULT_S_VID) if port.mode == "multichannel" else None
-                if station.enabled and port.logical[key].carries(station.port_vlan):
+                logical = port.in_vlan(station.port_vlan) if port.translate else port.logical[key]
+                vlan = port.translate.get(station.port_vlan, station.port_vlan)
+                if station.enabled and logical.carries(vlan):
                     for address in station.macs:
-                        self.table.learn(0, station.port_vlan, address, port.logical[key])
+                        self.table.learn(0, vlan, address, logical)
 
     def relay(self, now_fs: int, number: int, raw: bytes, station: str = "") -> Relayed:
         """Say what becomes of a frame that came in at a port; `station` has sent it, whatever its source address."""
@@ -77,6 +98,7 @@ class Relay:
         try:
             sender = port.came_on(header)
             vlan = header.vid or sender.native_vlan
+            vlan = port.translate.get(vlan, vlan)
             if vlan is None or not sender.carries(vlan):
                 raise DroppedError("VLAN_MEMBER")
             if not self._is_controlling:
@@ -87,7 +109,8 @@ class Relay:
             targets = self._targets(now_fs, sender, vlan, header)
         except DroppedError as dropped:
             return Relayed([], str(dropped))
-        return Relayed([self._copy(to, sender, vlan, priority, header) for to in targets])
+        copies = [self._copy(to, sender, vlan, priority, header) for to in targets]
+        return Relayed(copies, keys=[None if isinstance(to, GroupList) else to.key for _, to in targets])
 
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
@@ -138,8 +161,9 @@ class Relay:
         header: Header,
     ) -> tuple[int, bytes]:
         port, to = target
+        wire_vlan = None if isinstance(to, GroupList) else to.wire_vlan
         outer = port.outer_tag(to, sender, priority, header.dei)
-        c_tag = b"" if vlan in to.untagged else tci_tag(C_TAG, vlan, priority, header.dei)
+        c_tag = b"" if vlan in to.untagged else tci_tag(C_TAG, wire_vlan or vlan, priority, header.dei)
         return port.number, header.raw[:12] + outer + c_tag + header.rest
 
 
