@@ -131,7 +131,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"buffer": "12KiB", "ports": {"outside": {"rate": "40Gbps"}, "adapter": {"s_channels": {
             "10": {"weight": 3}, "20": {"rate": "300Mbps", "burst": "0B"}}}}},
         "workload": {"pattern": "uniform", "load": "1Gbps", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None,
-                     "external": {"rate": "15Gbps"}},
+                     "external": {"rate": "5Gbps"}},
     },
     "translated": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
