@@ -138,10 +138,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
         "switch": {"mode": "multichannel", "s_channels": {"10": "veb", "20": "vepa"},
                    "ports": [{"name": "vf0", "s_channel": 10}, {"name": "vf2", "s_channel": 20}]},
-        "bridge": {"buffer": "12KiB", "ports": {"outside": {"rate": "40Gbps"}, "adapter": {"s_channels": {
-            "10": {"weight": 3}, "20": {"rate": "300Mbps", "burst": "0B"}}}}},
-        "workload": {"pattern": "uniform", "load": "1Gbps", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None,
-                     "external": {"rate": "15Gbps"}},
+        "bridge": {"announce": True, "buffer": "12KiB", "ports": {"outside": {"rate": "40Gbps"}, "adapter": {
+            "s_channels": {"10": {"weight": 3}, "20": {"rate": "300Mbps", "burst": "0B"}}}}},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "sizes": [[64, 3], [1000, 1]], "frame_bytes": None,
+                     "external": {"rate": "3Gbps", "frame_bytes": 64}},
     },
     "translated": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},

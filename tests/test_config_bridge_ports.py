@@ -7,6 +7,7 @@ import json
 import pytest
 
 from hwmodel.config import Config, ServiceLevel
+from hwmodel.config.check_bridge_ports import TRANSLATING_MODES
 from tests.config_cases import complaints, load
 
 CHANNELS = "switch: {mode: multichannel, s_channels: {10: veb, 20: vepa}}\n"
@@ -62,6 +63,12 @@ POSSIBLE = [
 @pytest.mark.parametrize("text", POSSIBLE)
 def test_what_can_be_is_let_through(text):
     assert isinstance(load(text), Config)
+
+
+@pytest.mark.parametrize("mode", TRANSLATING_MODES)
+def test_modes_whose_frames_have_no_outer_tag_can_be_translated(mode):
+    config = load(f"switch: {{mode: {mode}}}\n" + ADAPTER % "translate: {101: 10}")
+    assert (config.switch.mode, len(config.bridge.ports["adapter"].translate)) == (mode, 1)
 
 
 NOT_MULTICHANNEL = "service levels are for the S-channels of mode multichannel, but switch.mode is"

@@ -110,6 +110,8 @@ def what_it_is(run: SystemRun) -> dict[str, Any]:
         for name in ("come", "queue", "begun"):
             port[name]["first"] = port[name]["last"] = 0
         port["sending"] = 0
+    for end in ("first", "last"):
+        bridge["logical_port"]["queue"][end] = 0
     return {"servers": state_digest(machine.system.servers), "bridge": state_digest(machine.system.bridges)}
 
 
