@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from hwmodel.config import Config, config_from_mapping, servers_of
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.journey_layout import PART_FIELDS, STAMPS
-from hwmodel.kernels.journeys import FROM_WIRE
 from hwmodel.results import Result
-from hwmodel.simulation import Run
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.engine_and_oracle import BASE, parameters_of
 from tests.oracles.service_level_oracle import Level
-from tests.oracles.simpy_nic import PARTS, Stop
+from tests.oracles.simpy_nic import Stop
 from tests.oracles.simpy_system import (
     OUTSIDE,
-    SYSTEM_PARTS,
     BridgeParameters,
     BridgePort,
     Server,
@@ -32,6 +26,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
+from tests.system_figures import Figures, SystemRun, engine_figures, oracle_figures
 
 NS_FS, US_FS = 10**6, 10**9
 BROADCAST, MULTICAST, UNKNOWN = "broadcast", "multicast", "unknown"
@@ -39,12 +34,6 @@ MACS = {BROADCAST: (1 << 48) - 1, MULTICAST: 0x01005E010203, UNKNOWN: 0x02AA_000
 GROUPS = (BROADCAST, MULTICAST)
 DRAINED_FS = 300 * US_FS  # behind the last frame, in which all that was sent comes to its end
 LATER_FS = 10**15  # a frame that nobody sees: until then the engine's clock goes on
-
-Journeys = Mapping[tuple[str, int, str], list[tuple[int, int, tuple[int, ...], int]]]
-"""By (sender, number among its frames, receiver): offered, posted, the parts after the post, taken, all in fs.
-
-One for each copy: a bridge may bring back what the adapter has handed over itself.
-"""
 
 # Nothing waits for a batch, so all that was sent is seen. Times that are no whole ns keep instants apart.
 ONE_BY_ONE = {
@@ -139,65 +128,6 @@ def workload_of(frames: Sequence[Frame], straggler: Frame) -> Workload:
     )
 
 
-class SystemRun(Run):
-    """A run that keeps the deliveries and finished journeys of each server, and of those outside."""
-
-    def __init__(self, config: Config, workload: Workload) -> None:
-        super().__init__(config, workload, lambda _share, _text: None)
-        self.logs: dict[str, list[np.ndarray]] = defaultdict(list)
-        for ledger in self.machine.ledgers():
-            ledger.log.enabled = ledger.journey_log.enabled = 1
-
-    @property
-    def places(self) -> list[str]:
-        """Return the names before a station's, of each ledger in turn."""
-        return [*(server.prefix for server in self.machine.servers), OUTSIDE]
-
-    def call(self, until_fs: int, n_events: int) -> int:
-        status = super().call(until_fs, n_events)
-        for place, ledger in zip(self.places, self.machine.ledgers(), strict=True):
-            for name in ("log", "journey_log"):
-                log = ledger[name]
-                self.logs[place + name].append(log["entry"][: int(log.n)].copy())
-                log.n = 0
-        return status
-
-    def entries(self, place: str, name: str) -> np.ndarray:
-        """Return all that a ledger has logged."""
-        return np.concatenate(self.logs[place + name])
-
-    def receiver(self, at: int, copy_kind: int) -> str:
-        """Return the station that a kind of copy is for, logged in a ledger."""
-        if at == len(self.machine.servers):
-            return OUTSIDE
-        server = self.machine.servers[at]
-        names = {number: name for name, number in server.book.port_numbers.items()}
-        return str(names[int(server.nic["traffic"]["copy_kind"]["port"][copy_kind])])
-
-    def sender(self, template: int) -> str:
-        """Return who sends the frames of a header."""
-        name = self.workload.templates[template].source
-        return OUTSIDE if name == UPLINK else name
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What both measure of a run; times in fs, bytes with FCS."""
-
-    totals: dict[str, int]
-    deliveries: list[tuple[int, str, str, int]]
-    """(when, from whom, who, how long) in order."""
-    headers: dict[tuple[str, str, str], int]
-    """How often each header has come, in hexadecimal digits, from whom to whom."""
-    latency_sums: dict[tuple[str, str], tuple[int, int]]
-    journeys: Journeys
-    part_sums: dict[str, int]
-    drops: dict[tuple[str, str], int]
-    bridge: dict[str, int]
-    ports: dict[str, dict[str, float]]
-    links: dict[str, dict[str, int]]
-
-
 @dataclass(frozen=True)
 class Both:
     """One load through both."""
@@ -286,154 +216,3 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop) -> SystemOu
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     return simulate_system(servers_for_oracle(config), bridge_of(config.bridge), load, stop)
-
-
-# What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
-WAY_IN = ("bridge", "rx_switch", "rx_room")
-
-
-def engine_figures(run: SystemRun, result: Result) -> Figures:
-    deliveries, journeys = [], defaultdict(list)
-    headers: Counter[tuple[str, str, str]] = Counter()
-    books = run.machine.books()
-    for at, place in enumerate(run.places):
-        for entry in run.entries(place, "log"):
-            ends = run.sender(int(entry["template"])), run.receiver(at, int(entry["copy_kind"]))
-            deliveries.append((int(entry["at_fs"]), *ends, int(entry["n_bytes"]) + 4))
-            headers[*ends, books[at].headers[int(entry["copy_kind"])].hex()] += 1
-        for entry in run.entries(place, "journey_log"):
-            offered_fs, *way_fs = (int(entry[name]) for name in STAMPS)
-            name = (run.sender(int(entry["template"])), int(entry["number"]), run.receiver(at, int(entry["copy_kind"])))
-            assert (name[0] == OUTSIDE) == (entry["tx_queue"] == FROM_WIRE)
-            parts_fs = tuple(end_fs - begin_fs for begin_fs, end_fs in pairwise(way_fs))
-            journeys[name].append((offered_fs, way_fs[0], parts_fs, way_fs[-1]))
-    totals, drops = result.totals, {}
-    assert run.machine.system is not None
-    record = run.machine.system.bridges[0]
-    for name, counts in [
-        *((server.name or "adapter", server.nic["ledger"]["counters"]["drops"]) for server in run.machine.servers),
-        *((f"bridge.{port.name}", record["port"]["drops"][port.number]) for port in run.machine.system.ports),
-    ]:
-        drops.update({(name, DropReason(int(i)).name): int(counts[i]) for i in np.flatnonzero(counts)})
-    (bridge,) = result.bridges
-    flows = {
-        (sender if sender != UPLINK else OUTSIDE, to if to != UPLINK else OUTSIDE): flow["latency"]
-        for (sender, to), flow in zip(run.book.flows, run.nic["ledger"]["flow"][: len(run.book.flows)], strict=True)
-    }
-    return Figures(
-        totals={
-            "offered": totals.offered_frames,
-            "replicated": totals.replicated_frames,
-            "delivered": totals.delivered_frames,
-            "dropped": totals.dropped_frames,
-            "in flight": totals.in_flight_frames,
-        },
-        deliveries=sorted(deliveries),
-        headers=dict(headers),
-        latency_sums={name: (int(each["n"]), int(each["sum_fs"])) for name, each in flows.items() if each["n"]},
-        journeys={name: sorted(ways) for name, ways in journeys.items()},
-        part_sums={name: int(run.nic.ledger.part_sums[name]) for name in PART_FIELDS[1:]},
-        drops=drops,
-        bridge={
-            "forwarded": bridge.forwarded_frames,
-            "replicated": bridge.replicated_frames,
-            "flooded": bridge.flooded_frames,
-            "dropped": bridge.dropped_frames,
-            "known": bridge.addresses_known,
-            "learned": bridge.learned,
-            "moved": bridge.moved,
-            "aged": bridge.aged,
-            "not learned": bridge.not_learned,
-            "most in all queues": int(record.waiting.highest),
-        },
-        ports={
-            port.name: {
-                "frames in": port.in_frames,
-                "frames out": port.out_frames,
-                "bytes in": int(run.ends[1].bridge.in_bytes[i] - run.ends[0].bridge.in_bytes[i]),
-                "bytes out": int(run.ends[1].bridge.out_bytes[i] - run.ends[0].bridge.out_bytes[i]),
-                "busy": round(port.out_utilization, 12),
-                "mean queue": round(port.queue_mean_bytes, 6),
-                "largest queue": port.queue_max_bytes,
-            }
-            for i, port in enumerate(bridge.ports)
-        },
-        links={
-            server.name: {
-                "wire bytes out": int(server.nic.mac.tx_bytes),
-                "wire bytes in": int(server.nic.mac.rx_bytes),
-                "copies delivered": int(server.nic.ledger.counters.copies_delivered),
-                "from wire": int(server.nic.ledger.counters.from_wire),
-            }
-            for server in run.machine.servers
-        },
-    )
-
-
-def oracle_figures(outcome: SystemOutcome) -> Figures:
-    length_fs = outcome.end_fs - outcome.start_fs
-    sums: dict[tuple[str, str], tuple[int, int]] = {}
-    for each in outcome.deliveries:
-        n, sum_fs = sums.get((each.sender, each.receiver), (0, 0))
-        sums[each.sender, each.receiver] = n + 1, sum_fs + each.latency_fs
-    at, end = SYSTEM_PARTS.index(WAY_IN[0]), SYSTEM_PARTS.index(WAY_IN[-1]) + 1
-    journeys = defaultdict(list)
-    for each in outcome.journeys:
-        parts_fs = (*each.parts_fs[:at], sum(each.parts_fs[at:end]), *each.parts_fs[end:])
-        journeys[each[:3]].append((each.offered_fs, each.posted_fs, parts_fs, each.taken_fs))
-    assert len(PARTS) == len(SYSTEM_PARTS) - 2
-    bridge = outcome.bridge
-    return Figures(
-        totals={
-            "offered": outcome.offered_frames,
-            "replicated": outcome.replicated_frames,
-            "delivered": outcome.delivered_frames,
-            "dropped": outcome.dropped_frames,
-            "in flight": outcome.in_flight_frames,
-        },
-        deliveries=sorted((each.at_fs, each.sender, each.receiver, each.frame_bytes) for each in outcome.deliveries),
-        headers=dict(
-            # All behind the header is zero, and a header is not at its end.
-            Counter(
-                (each.sender, each.receiver, raw.rstrip(b"\0").hex())
-                for each, raw in zip(outcome.deliveries, outcome.delivered_raw, strict=True)
-            )
-        ),
-        latency_sums=sums,
-        journeys={name: sorted(ways) for name, ways in journeys.items()},
-        part_sums={name: sum(each.parts_fs[i] for each in outcome.journeys) for i, name in enumerate(SYSTEM_PARTS)},
-        drops=dict(outcome.drops),
-        bridge={
-            "forwarded": sum(port.frames_in for port in bridge.ports.values()),
-            "replicated": bridge.replicated,
-            "flooded": bridge.flooded,
-            "dropped": sum(n for (place, _), n in outcome.drops.items() if place.startswith("bridge.")),
-            "known": bridge.known,
-            "learned": bridge.learned,
-            "moved": bridge.moved,
-            "aged": bridge.aged,
-            "not learned": bridge.not_learned,
-            "most in all queues": bridge.buffer_highest_bytes,
-        },
-        ports={
-            name: {
-                "frames in": port.frames_in,
-                "frames out": port.frames_out,
-                "bytes in": bridge.window[name].bytes_in,
-                "bytes out": bridge.window[name].bytes_out,
-                "busy": round(bridge.window[name].busy_fs / length_fs, 12),
-                "mean queue": round(bridge.window[name].queue_area / length_fs, 6),
-                "largest queue": bridge.queue_highest_bytes[name],
-            }
-            for name, port in bridge.ports.items()
-        },
-        links={
-            "" if name == "adapter" else name: {
-                "wire bytes out": bridge.ports[name].bytes_in,
-                "wire bytes in": bridge.ports[name].bytes_out,
-                "copies delivered": each.counts.copies_delivered,
-                "from wire": bridge.ports[name].frames_out,
-            }
-            for name, each in outcome.servers.items()
-        },
-    )

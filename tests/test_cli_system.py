@@ -16,7 +16,7 @@ from hwmodel.results import SystemResult, load_result
 from hwmodel.simulation import simulate
 from tests.sample_system import LINE_GBPS, reflected_result, sample_bridge, sample_port
 
-RUN = {"run": {"warmup": "1ms", "duration": "2ms"}}
+RUN = {"run": {"warmup": "1ms", "duration": "10ms"}}
 TWO = {
     "servers": [{"name": "a"}, {"name": "b"}],
     "bridge": {"kind": "learning", "announce": True},
@@ -108,6 +108,7 @@ def test_senders_of_each_server_count_for_fairness_with_what_waits_for_their_rin
     slow = {"name": "a", "set": {"pcie.lanes": 1, "pcie.generation": 1}}
     flows = [["a.vf0", "b.vf0", "8Gbps"], ["b.vf1", "a.vf1", "800Mbps"]]
     uneven = {**TWO, "servers": [slow, {"name": "b"}], "workload": {"pattern": "flows", "flows": flows}}
+    uneven["run"] = {"warmup": "1ms", "duration": "100ms"}
     found = simulate(config_from_mapping(uneven))
     got = {flow.from_: flow.gbps for flow in found.flows}
     shares = got["a.vf0"] / 8, 1.0

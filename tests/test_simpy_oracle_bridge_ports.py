@@ -104,26 +104,26 @@ def test_each_station_is_a_port(mode: str) -> None:
 
 def test_tags_byte_by_byte() -> None:
     vn = server("a", mode="vn_tag", vif_lists={8192: EVERYONE}, stations={"vf0": {"vif": 0x123}})
-    e = server("b", mode="e_tag", ecid_lists=[ecid_list(2, 0x1000, *EVERYONE)],
+    e = server("b", mode="e_tag", ecid_lists=[ecid_list(2, 0x800, *EVERYONE)],
                stations={"vf0": {"ecid": 0xABCDE}, "vf1": {"accept": ()}})  # fmt: skip
     relay = Relay(BridgeParameters(kind="controlling"), [vn, e])
     up = frame(BROADCAST, "a.vf0", 70, "892600000123")
     assert relay.relay(0, 0, up).copies == [
         (0, frame(BROADCAST, "a.vf0", 70, "8926e0018123")),  # D, P, list 8193, L, from 0x123
-        (1, frame(BROADCAST, "a.vf0", 72, "893f000010010001")),  # GRP 1, 0x1001; the ingress is elsewhere
+        (1, frame(BROADCAST, "a.vf0", 72, "893f000018010000")),  # GRP 1, 0x801; the ingress is elsewhere
         (2, frame(BROADCAST, "a.vf0")),
     ]
     up = frame(BROADCAST, "b.vf0", 72, "893fb0000cde00ab")  # priority 5, DEI
     assert relay.relay(0, 1, up).copies == [
         (0, frame(BROADCAST, "b.vf0", 70, "8926e0010000")),
-        (1, frame(BROADCAST, "b.vf0", 72, "893fbcde1001ab01")),
+        (1, frame(BROADCAST, "b.vf0", 72, "893fbcde1801ab00")),
         (2, frame(BROADCAST, "b.vf0")),
     ]
     assert [[station.station.name for station in each.members] for each in relay.ports[1].lists.values()] == [
         ["pf", "vf0", "vf2", "vf3"]
     ]
     # Another list where others take a group; the sender stands in every copy towards its own port.
-    assert relay.relay(0, 2, frame(0x01005E000001, EXT)).copies[1][1][12:20].hex() == "893f000010010001"
+    assert relay.relay(0, 2, frame(0x01005E000001, EXT)).copies[1][1][12:20].hex() == "893f000018010000"
     assert relay.relay(0, 0, frame("a.vf1", "a.vf0", 70, "892600000123")).copies == [
         (0, frame("a.vf1", "a.vf0", 70, "892680038123"))
     ]

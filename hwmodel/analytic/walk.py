@@ -1,8 +1,8 @@
 """One frame alone in an idle machine, walked from event to event over both directions of the link.
 
-The first frame of its rings, after the Rx descriptors that all rings fetch at the start have come. The walk is written
-from docs/datapath.md, apart from the kernels. A random read latency enters by its mean. Of what a run does it leaves
-out other frames, and of this frame what comes behind its being taken: refills, freed slots.
+The first frame of its rings, after the Rx descriptors that all rings fetch at the start have come. Written from
+docs/datapath.md, apart from the kernels. A random read latency enters by its mean. Left out: other frames, and what
+comes behind this one's being taken (refills, freed slots).
 """
 
 from __future__ import annotations
@@ -89,12 +89,10 @@ def _run_through(system: System, way: Way, machines: Mapping[int, _Machine], beg
         if way.back_bytes is None:
             return sender.ends_fs
         ends_fs |= sender.ends_fs
-        sent_fs = ends_fs["wire"]
     else:
         ends_fs |= dict.fromkeys(ALL_PARTS[: ALL_PARTS.index("bridge")], begin_fs)
-        sent_fs = begin_fs
     crossing = crossing_of(system, way)
-    come_fs = sent_fs - crossing.sent_fs + crossing.whole_fs
+    come_fs = ends_fs["wire"] - crossing.sent_fs + crossing.whole_fs
     if receiver is None:
         return ends_fs | dict.fromkeys(ALL_PARTS[ALL_PARTS.index("bridge") :], come_fs)
     receiver.clock.at(come_fs, Phase.ADAPTER, receiver.come_from_bridge)

@@ -16,7 +16,6 @@ from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
-from hwmodel.simulation.workload_state import give_histograms
 from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     _fill_levels(record, bridge, topology)
     _fill_policers(record, bridge)
     record.ledger.crosses = 1
-    give_histograms(record.ledger, {}, topology.book)
     for kind, flow in topology.outside_flows.items():
         record.outside_flow[kind] = flow
     _fill_hops(record, topology)

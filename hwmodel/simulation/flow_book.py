@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.workload.traffic import UPLINK as OUTSIDE
 
 
 @dataclass
@@ -33,6 +34,14 @@ class FlowBook:
         """Return the book of one of several servers: its own copies and ports, the flows of all."""
         return FlowBook(self.flows, sent_header_bytes=self.sent_header_bytes, port_numbers=port_numbers,
                         _numbers=self._numbers)  # fmt: skip
+
+    def flows_at(self, places: Iterable[str]) -> list[Any]:
+        """Return for each place the numbers of the flows that begin or end there; it is what stands before the dot."""
+        of_place: dict[str, list[int]] = {}
+        for number, ends in enumerate(self.flows):
+            for place in {name.rpartition(".")[0] if name != OUTSIDE else OUTSIDE for name in ends}:
+                of_place.setdefault(place, []).append(number)
+        return [np.array(of_place.get(place, []), np.int64) for place in places]
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one."""

@@ -108,7 +108,8 @@ class Machine:
         """Return what is measured, all together, in the form of one server; a `Whole` is to be refreshed."""
         if self.system is None:
             return self.state[0]
-        return Whole([server.nic for server in self.servers], self.system.bridges[0], self.servers[0].book)
+        nics = [server.nic for server in self.servers]
+        return Whole(nics, self.system.bridges[0], [server.name for server in self.servers], self.servers[0].book)
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
@@ -170,7 +171,7 @@ class Machine:
     def snapshot(self) -> SystemSnapshot:
         """Copy what each server and the bridge say at this moment."""
         assert self.system is not None
-        servers = tuple(take_snapshot(server.nic, server.book) for server in self.servers)
+        servers = tuple(take_snapshot(server.nic, server.book, with_flows=False) for server in self.servers)
         nics = [server.nic for server in self.servers]
         return SystemSnapshot(servers, take_bridge(self.system.bridges[0], nics, self.now_fs))
 

@@ -142,9 +142,10 @@ def begin_ledger(ledger: Any, book: FlowBook) -> None:
         ledger["part_sums"][name] = 0
     for name in OF_LEDGERS:
         _forget_latency(ledger, name, ledger[name])
-    for row, latency in zip(flows["histogram"].tolist(), flows["latency"], strict=True):
+    counted = np.flatnonzero(flows["latency"]["n"])
+    for row, latency in zip(flows["histogram"][counted].tolist(), flows["latency"][counted], strict=True):
         _forget(ledger["histogram"][row], latency)
-    flows["latency"] = 0
+    flows["latency"][counted] = np.zeros((), layout.LATENCY)
 
 
 def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
@@ -197,8 +198,8 @@ def _forget(row: Any, latency: Any) -> None:
         row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = np.zeros((), row.dtype)
 
 
-def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
-    """Copy the sums out of the state."""
+def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
+    """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
     now_fs = int(nic.clock.now_fs)
     n_functions = int(nic.limits.n_functions)
     n_flows = len(book.flows)
@@ -225,7 +226,7 @@ def take_snapshot(nic: Any, book: FlowBook) -> Snapshot:
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
-        flows=nic["ledger"]["flow"][:n_flows].copy(),
+        flows=nic["ledger"]["flow"][: n_flows if with_flows else 0].copy(),
         received_bytes=book.by_target(nic["ledger"]["flow"]["n_bytes"][:n_flows], n_functions),
         tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),

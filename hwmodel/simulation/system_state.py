@@ -16,7 +16,7 @@ from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state
 from hwmodel.simulation.topology import Topology
-from hwmodel.simulation.workload_state import check_workload, enter_sources, give_histograms, watch_fifos
+from hwmodel.simulation.workload_state import check_workload, enter_sources, histogram_rows, watch_fifos
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
@@ -72,12 +72,15 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         fill_wire(adapter.nic, bridge, ports[-1])
         own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
         enter_sources(adapter.nic, own, workload, seed)
-        give_histograms(adapter.nic.ledger, adapter.numbers, book)
         watch_fifos(adapter.nic, workload)
     if len(adapters) == 1:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge()
     fill_bridge(bridges[0], bridge, ports, topology)
+    rows = histogram_rows(book)
+    ledgers = [*(server.ledger for server in servers), bridges[0].ledger]
+    for own, ledger in zip(book.flows_at([*(name for name, _ in parts), UPLINK]), ledgers, strict=True):
+        ledger["flow"]["histogram"][own] = rows[own]
     return SystemState(
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
         _system(servers, bridges[0], len(parts)), ports, topology, book,

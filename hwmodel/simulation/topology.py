@@ -8,7 +8,7 @@ a frame takes, the bridge looks up frame by frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
@@ -18,8 +18,9 @@ from hwmodel.kernels.port_set import UPLINK
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, comes_in, place_of
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
 from hwmodel.wire.ethernet import is_group_mac
-from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, build_header, parse_header
+from hwmodel.wire.tags import parse_header
 from hwmodel.workload.traffic import UPLINK as OUTSIDE_NAME
 from hwmodel.workload.traffic import FrameTemplate
 
@@ -36,53 +37,6 @@ UNKNOWN_INTERFACE = {
     "e_tag": DropReason.ETAG_UNKNOWN_ECID,
     "multichannel": DropReason.STAG_UNKNOWN,
 }
-
-
-@dataclass(frozen=True)
-class Way:
-    """Hold one way out of the bridge: the template (outside: the flow) with which a header goes on."""
-
-    logical_port: int
-    port: int
-    template: int
-    delta_bytes: int
-
-
-@dataclass
-class Hop:
-    """Hold what the bridge does with a header on a logical port.
-
-    `home`: the way to where its target stands in the configuration; `flood`: the ways to all who may want it, which
-    hops may share. A flood takes `home` in place of its own way to that port.
-    """
-
-    logical_port: int
-    reason: DropReason = DropReason.NONE
-    source: int = NOBODY
-    target: int = NOBODY
-    policer: int = NOBODY
-    home: Way | None = None
-    flood: list[Way] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Inside:
-    """Hold a header in the bridge: parsed, in its VLAN, with the tag fields that its copies leave with."""
-
-    parsed: ParsedHeader
-    vlan: int
-    pcp: int
-    dei: int
-    n_bytes: int
-    sender: str
-    target: str
-
-    def header(self, port: LogicalPort, outer: Tag | None) -> bytes:
-        """Return the bytes with which it leaves by a logical port."""
-        tags: list[Tag] = [] if outer is None else [outer]
-        if self.vlan not in port.untagged:
-            tags.append(VlanTag(self.pcp, self.dei, port.wire_vlan or self.vlan))
-        return build_header(self.parsed.destination, self.parsed.source, self.parsed.ethertype, tags)
 
 
 class Topology:
@@ -207,7 +161,7 @@ class Topology:
         if place is None:
             return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
         logical, vlan = place
-        pcp, dei = _priority_of(parsed)
+        pcp, dei = priority_of(parsed)
         if vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
@@ -360,12 +314,3 @@ def _drops_strays(adapter: AdapterHeaders) -> bool:
 
 def _is_for_group(header: bytes) -> bool:
     return bool(header) and bool(header[0] & 1)
-
-
-def _priority_of(parsed: ParsedHeader) -> tuple[int, int]:
-    """Return priority and drop eligibility: the C-TAG's, else those of an S-TAG or E-TAG, else 0."""
-    if parsed.c_tag is not None:
-        return parsed.c_tag.pcp, parsed.c_tag.dei
-    if isinstance(parsed.outer, ETag | VlanTag):
-        return parsed.outer.pcp, parsed.outer.dei
-    return 0, 0

@@ -13,8 +13,11 @@ from hwmodel.kernels.ledger_layout import LATENCY_COUNTS, LEDGER
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.measurement import COUNTERS, GAUGES, OF_LEDGERS, in_state
 from hwmodel.simulation.nic_state import Nic
+from hwmodel.simulation.workload_state import histogram_rows
+from hwmodel.workload.traffic import UPLINK as OUTSIDE
 
 COUNTED = LATENCY_COUNTS.names or ()
+FLOW_COUNTS = ("offered", "delivered", "dropped", "n_bytes")
 ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
 
 
@@ -24,16 +27,18 @@ class Whole:
     To be read only, and after `refresh`.
     """
 
-    def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook) -> None:
+    def __init__(self, servers: Sequence[Nic], bridge: Any, names: Sequence[str], book: FlowBook) -> None:
         self._servers = servers
         self._bridge = bridge
         self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
         self._book = book
+        self._flows = book.flows_at([*names, OUTSIDE])  # a ledger counts those that begin or end at its stations
         self._together: Any = None
         if len(servers) > 1:
             self._together = layout.zeros(1, layout.SERVER)[0]
             self._fill_limits()
         self._ledger = layout.zeros(1, LEDGER)[0]
+        self._ledger["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
         self.refresh()
 
     def __getitem__(self, name: str) -> Any:
@@ -54,7 +59,7 @@ class Whole:
         into.counters.dropped += int(self._bridge.dropped)
         into.counters.replicated += int(self._bridge.replicated)
         into["counters"]["drops"] += self._bridge["drops"]
-        _add_flows(into, self._ledgers, n_flows)
+        self._add_flows(into["flow"][:n_flows])
         for name in OF_LEDGERS:
             _add_latencies(into[name], [each[name] for each in self._ledgers])
         for name in COUNTED:
@@ -73,6 +78,25 @@ class Whole:
             into["histogram"][layout.WIRE_WAIT_HISTOGRAM] = own["histogram"][layout.WIRE_WAIT_HISTOGRAM]
         else:
             self._refresh_together()
+
+    def _add_flows(self, flows: Any) -> None:
+        for name in FLOW_COUNTS:
+            flows[name] = 0
+        latency = flows["latency"]
+        for name in ("n", "sum_fs", "highest_fs"):
+            latency[name] = 0
+        latency["lowest_fs"] = layout.NEVER
+        for rows, each in zip(self._flows, self._ledgers, strict=True):
+            counted = each["flow"][rows]
+            for name in FLOW_COUNTS:
+                flows[name][rows] += counted[name]
+            seen = counted["latency"]["n"] > 0
+            one, of = counted["latency"][seen], rows[seen]
+            latency["n"][of] += one["n"]
+            latency["sum_fs"][of] += one["sum_fs"]
+            latency["lowest_fs"][of] = np.minimum(latency["lowest_fs"][of], one["lowest_fs"])
+            latency["highest_fs"][of] = np.maximum(latency["highest_fs"][of], one["highest_fs"])
+        latency["lowest_fs"][latency["n"] == 0] = 0
 
     def _fill_limits(self) -> None:
         limits = self._together.limits
@@ -122,14 +146,6 @@ def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
         each_stands_for = each["latency_counts"]["n_to_guest"][rows] / sampled["n"]
         for part in PART_FIELDS:
             whole["sums"][part][rows] += sampled["sums"][part] * each_stands_for
-
-
-def _add_flows(into: Any, ledgers: Sequence[Any], n_flows: int) -> None:
-    flows = into["flow"][:n_flows]
-    flows["histogram"] = ledgers[0]["flow"]["histogram"][:n_flows]
-    for name in ("offered", "delivered", "dropped", "n_bytes"):
-        flows[name] = sum(each["flow"][name][:n_flows] for each in ledgers)
-    _add_latencies(flows["latency"], [each["flow"]["latency"][:n_flows] for each in ledgers])
 
 
 def _add_latencies(into: Any, parts: Sequence[Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.errors import InputError
@@ -42,7 +43,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
     )
     _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
     enter_sources(nic, port_numbers(config.switch), workload, seed)
-    give_histograms(nic.ledger, port_numbers(config.switch), book)
+    nic["ledger"]["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
     watch_fifos(nic, workload)
     return book
 
@@ -184,9 +185,11 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
         nic.limits.most_copies = most_copies
 
 
-def give_histograms(ledger: Any, numbers: Mapping[str, int], book: FlowBook) -> None:
-    """Give each flow a latency histogram, or, where they are too many, one to each receiver."""
+def histogram_rows(book: FlowBook) -> npt.NDArray[np.int64]:
+    """Return the row of each flow's latency histogram: its own, or, where they are too many, one for each receiver."""
     room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
-    n = len(book.flows)
-    rows = range(n) if n <= room else [numbers.get(target, 0) for _, target in book.flows]
-    ledger["flow"]["histogram"][:n] = layout.FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)
+    rows = list(range(len(book.flows)))
+    if len(rows) > room:
+        receivers: dict[str, int] = {}
+        rows = [min(receivers.setdefault(target, len(receivers)), room - 1) for _, target in book.flows]
+    return layout.FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)

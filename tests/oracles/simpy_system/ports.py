@@ -12,7 +12,7 @@ from .parameters import OUTSIDE, BridgePort, Server
 from .tags import OUTER_TYPE, S_TAG, DroppedError, Header, e_tag_down, tci_tag, vn_tag_down
 
 DEFAULT_S_VID = 1
-FIRST_LIST = {"vn_tag": 8192, "e_tag": 0x1000}
+FIRST_LIST = {"vn_tag": 8192, "e_tag": 0x800}
 LIST_GROUP = 1
 BROADCAST = (1 << 48) - 1
 

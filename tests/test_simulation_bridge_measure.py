@@ -1,0 +1,148 @@
+"""What a window says of a bridge, against sums by hand, and which of its ports sets the throughput."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.layout import WIRE
+from hwmodel.simulation import simulate
+from hwmodel.simulation.bridge_measure import begin_bridge_window, bridge_result
+from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.span import Span
+from hwmodel.workload import build_workload
+from tests.run_cases import merged
+from tests.simulation_cases import DEFAULTS
+
+NS = 10**6
+BEGIN, END = 1000 * NS, 3000 * NS
+A, B, OUTSIDE = range(3)
+
+
+class Window:
+    """A machine of two servers, a and b, whose bridge is looked at before and after what happens within the block."""
+
+    def __init__(self, kind="learning"):
+        switch = {"mode": "vn_tag"} if kind == "controlling" else {}
+        more = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {"kind": kind}, "switch": switch}
+        config = config_from_mapping(merged(DEFAULTS, more))
+        self.kind = kind
+        self.machine = Machine(config, build_workload(config), seed=1)
+        self.bridge = self.machine.system.bridges[0]
+        self.nics = [server.nic for server in self.machine.servers]
+
+    def __enter__(self):
+        self.machine.now_fs = BEGIN
+        begin_bridge_window(self.bridge)
+        self.start = self.machine.snapshot()
+        return self
+
+    def __exit__(self, *_):
+        self.machine.now_fs = END
+        end = self.machine.snapshot()
+        span = Span(self.start.servers[0], end.servers[0])
+        ends = self.start.bridge, end.bridge
+        self.result = bridge_result(self.bridge, self.kind, self.machine.system.ports, ends, span)
+        self.ports = {port.name: port for port in self.result.ports}
+
+
+def test_counts_are_of_the_run_and_rates_of_the_window():
+    """2500 B in 2 us are 10 Gb/s."""
+    window = Window()
+    port = window.bridge.port[B]
+    port.rx_frames, port.rx_bytes, port.tx_frames, port.tx_bytes = 10, 9_999, 20, 8_888
+    with window:
+        port.rx_frames, port.rx_bytes, port.tx_frames, port.tx_bytes = 12, 9_999 + 2_500, 25, 8_888 + 500
+    found = window.ports["b"]
+    assert (found.in_frames, found.out_frames) == (12, 25)
+    assert (found.in_gbps, found.out_gbps) == (pytest.approx(10), pytest.approx(2))
+    assert list(window.ports) == ["a", "b", "outside"] and window.ports["a"].in_frames == 0
+
+
+def test_a_frame_under_way_is_in_the_busy_share_as_far_as_it_is():
+    """Whole times are counted when a frame begins: of the last 1000 ns 400 ns lie behind the window's end."""
+    window = Window()
+    with window:
+        port = window.bridge.port[OUTSIDE]
+        port.tx_busy_fs, port.sending = 1800 * NS, 0
+        window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(window.bridge.propagation_fs)
+        outside = window.nics[A].wire.outside
+        outside.busy_fs, outside.busy_until_fs = 1300 * NS, END + 300 * NS
+        mac = window.nics[B].mac
+        mac.tx_busy_fs, mac.is_sending, window.nics[B].clock.next_at[WIRE] = 900 * NS, 1, END + 400 * NS
+    assert window.ports["outside"].out_utilization == pytest.approx(0.7)
+    assert window.ports["outside"].in_utilization == pytest.approx(0.5)
+    assert window.ports["b"].in_utilization == pytest.approx(0.25)
+    assert window.ports["a"].in_utilization == window.ports["a"].out_utilization == 0
+
+
+def test_a_queue_has_the_mean_and_the_largest_of_the_window():
+    """3000 B until the window begins; in it 1500 B for 500 ns, then 400 B to its end: 675 B in the mean."""
+    window = Window()
+    gauge = window.bridge.port[A].waiting
+    gauge.area, gauge.level, gauge.since_fs, gauge.highest = 3000.0 * BEGIN, 1500, BEGIN, 3000
+    with window:
+        gauge.area += 1500.0 * 500 * NS
+        gauge.level, gauge.since_fs = 400, BEGIN + 500 * NS
+        gauge.highest = max(int(gauge.highest), 1600)
+    assert window.ports["a"].queue_mean_bytes == pytest.approx(675)
+    assert window.ports["a"].queue_max_bytes == 1600
+
+
+def test_drops_are_told_by_reason_of_the_port_and_of_all():
+    window = Window()
+    with window:
+        window.bridge.dropped = 6
+        window.bridge.drops[DropReason.QUEUE_FULL.value], window.bridge.drops[DropReason.SAME_PORT.value] = 4, 2
+        window.bridge.port[B].drops[DropReason.QUEUE_FULL.value] = 4
+        window.bridge.port[A].drops[DropReason.SAME_PORT.value] = 2
+    assert (window.result.dropped_frames, window.result.drops) == (6, {"QUEUE_FULL": 4, "SAME_PORT": 2})
+    assert {name: port.drops for name, port in window.ports.items()} == {
+        "a": {"SAME_PORT": 2}, "b": {"QUEUE_FULL": 4}, "outside": {},
+    }  # fmt: skip
+
+
+def seen(bridge, *ages_fs):
+    """Let the bridge know addresses, each last seen so long before the window's end."""
+    bridge.ageing_fs, bridge.n_addresses, bridge.n_known, bridge.aged = 700 * NS, len(ages_fs), len(ages_fs), 5
+    bridge.learned, bridge.moved, bridge.not_learned, bridge.flooded, bridge.replicated = 9, 8, 7, 6, 4
+    for number, age_fs in enumerate(ages_fs):
+        address = bridge.address[number]
+        address.logical_port, address.seen_fs = number % 2, END - age_fs
+
+
+def test_an_address_that_was_not_refreshed_for_so_long_is_gone_though_nobody_has_asked():
+    window = Window()
+    with window:
+        seen(window.bridge, 0, 699 * NS, 700 * NS, 2000 * NS)
+    result = window.result
+    assert (result.addresses_known, result.aged) == (2, 5 + 2)
+    assert (result.learned, result.moved, result.not_learned) == (9, 8, 7)
+    assert (result.flooded_frames, result.replicated_frames, result.kind) == (6, 4, "learning")
+
+
+def test_a_controlling_bridge_forgets_nobody():
+    window = Window("controlling")
+    with window:
+        seen(window.bridge, 0, 2000 * NS)
+    assert (window.result.aged, window.result.kind) == (5, "controlling")
+
+
+def test_a_full_port_that_drops_sets_the_throughput():
+    """Two servers at 10 Gb/s send to a port of 2 Gb/s: frames of 1518 B and 20 B of preamble and gap fill it."""
+    flows = [["a.vf0", "uplink"], ["b.vf0", "uplink"]]
+    config = {
+        "servers": [{"name": "a"}, {"name": "b"}], "driver": {"preset": "dpdk"},
+        "bridge": {"ports": {"outside": {"rate": "2Gbps"}}, "buffer": "64KiB"},
+        "workload": {"pattern": "flows", "flows": flows, "frame_bytes": 1518},
+        "run": {"warmup": "500us", "duration": "1ms"},
+    }  # fmt: skip
+    result = simulate(config_from_mapping(config))
+    outside = result.bridges[0].ports[-1]
+    assert outside.out_gbps == pytest.approx(2 * 1518 / 1538, rel=0.01)
+    assert outside.out_utilization == pytest.approx(1, abs=1e-3)
+    assert outside.drops["QUEUE_FULL"] > 100
+    assert 65_536 - 1514 < outside.queue_max_bytes <= 65_536
+    assert (result.bottleneck.resource, result.bottleneck.keys) == ("bridge.outside", ("bridge.ports.outside.rate",))
+    assert "port outside" in result.bottleneck.why

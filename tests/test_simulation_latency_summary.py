@@ -1,0 +1,79 @@
+"""Histograms and counts of a snapshot, summarised: against sums by hand and numpy."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.results import LATENCY_BUCKETS, Latency
+from hwmodel.simulation.latency_summary import add_histograms, latency_from, named_drops
+
+UNIT_FS = 1024
+
+
+def histogram(times_fs):
+    row = np.zeros(layout.HISTOGRAM_BUCKETS, np.int32)
+    for time_fs in times_fs:
+        row[LATENCY_BUCKETS.index(time_fs // UNIT_FS)] += 1
+    return row
+
+
+def snapshot_of(name, times_fs):
+    """Return what a snapshot holds of one latency; another one's counts stand beside it."""
+    latency = np.zeros((), layout.LATENCY)
+    if times_fs:
+        latency["n"], latency["sum_fs"] = len(times_fs), sum(times_fs)
+        latency["lowest_fs"], latency["highest_fs"] = min(times_fs), max(times_fs)
+    counts = {"n_to_guest": histogram([]), "n_delivery": histogram([10**9] * 1000)}
+    rows = np.zeros((2, layout.HISTOGRAM_BUCKETS), np.int32)
+    if name == "mac.wait":
+        rows[layout.WIRE_WAIT_HISTOGRAM] = histogram(times_fs)
+    else:
+        counts[f"n_{name}"] = histogram(times_fs)
+    return SimpleNamespace(latencies={name: latency}, latency_counts=counts, histogram=rows)
+
+
+def test_drops_have_the_names_of_their_reasons_and_none_is_named_that_did_not_occur():
+    counts = np.zeros(layout.MAX_REASONS, np.int64)
+    counts[[DropReason.QUEUE_FULL.value, DropReason.SAME_PORT.value]] = 3_000_000_000, 1
+    found = named_drops(counts)
+    assert found == {"QUEUE_FULL": 3_000_000_000, "SAME_PORT": 1}
+    assert named_drops(np.zeros(layout.MAX_REASONS, np.int64)) == {}
+
+
+def test_histograms_are_added_up_beyond_32_bits():
+    rows = [histogram([5 * UNIT_FS]) * (2**31 - 1), histogram([5 * UNIT_FS]) * (2**31 - 1), histogram([90 * UNIT_FS])]
+    counts = add_histograms(rows, 5 * UNIT_FS, 90 * UNIT_FS)
+    assert (int(counts[5]), int(counts[90]), int(counts.sum())) == (2**32 - 2, 1, 2**32 - 1)
+
+
+def test_columns_that_no_sample_can_be_in_are_not_read():
+    """A value of 300 units lies in bucket (1 + 1) * 128 + (300 >> 1) - 128 = 278."""
+    row = np.arange(layout.HISTOGRAM_BUCKETS, dtype=np.int32)
+    counts = add_histograms([row], 100 * UNIT_FS + 1023, 300 * UNIT_FS)
+    expected = np.where((row >= 100) & (row <= 278), row, 0)
+    assert (counts == expected).all()
+
+
+@pytest.mark.parametrize("name", ["mac.wait", "to_guest"])
+def test_a_latency_has_exact_extremes_and_mean_and_a_median_within_its_bucket(name):
+    times_fs = [(1000 + 37 * number % 991) * 10**6 + number for number in range(999)]
+    found = latency_from(snapshot_of(name, times_fs), name)
+    assert found.count == 999
+    assert (found.min, found.max) == (min(times_fs) / 1e6, max(times_fs) / 1e6)
+    assert found.mean == pytest.approx(sum(times_fs) / 999 / 1e6, rel=1e-12)
+    assert found.p50 == pytest.approx(sorted(times_fs)[499] / 1e6, rel=0.004)
+    assert found.p99 == pytest.approx(sorted(times_fs)[989] / 1e6, rel=0.004)
+    assert found.p999 is None  # below 1000 samples
+
+
+def test_nothing_measured_has_no_figures():
+    """Whatever extremes an earlier window left behind."""
+    snapshot = snapshot_of("to_guest", [])
+    snapshot.latencies["to_guest"]["lowest_fs"] = snapshot.latencies["to_guest"]["highest_fs"] = 10**9
+    found = latency_from(snapshot, "to_guest")
+    assert found == Latency() and found.count == 0 and found.mean is None

@@ -1,0 +1,151 @@
+"""Several ledgers looked at as one: sums, extremes and occupancies against sums of what was planted in each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.kernels import layout
+from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.kernels.journey_layout import PART_FIELDS
+from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.measurement import COUNTERS
+from hwmodel.simulation.whole import Whole
+from hwmodel.workload import build_workload
+from tests.run_cases import merged
+from tests.simulation_cases import DEFAULTS
+
+QUEUE_FULL, ACL = DropReason.QUEUE_FULL.value, DropReason.ACL_DENY.value
+
+
+def machine(*names):
+    config = config_from_mapping(merged(DEFAULTS, {"servers": [{"name": name} for name in names], "bridge": {}}))
+    return Machine(config, build_workload(config), seed=1)
+
+
+@pytest.fixture
+def two():
+    return machine("a", "b")
+
+
+def look(machine):
+    """Look at a machine as a whole."""
+    book = machine.servers[0].book
+    return Whole([server.nic for server in machine.servers], machine.system.bridges[0], book)
+
+
+def latency(record, n, lowest_fs, highest_fs, sum_fs):
+    record["n"], record["lowest_fs"], record["highest_fs"], record["sum_fs"] = n, lowest_fs, highest_fs, sum_fs
+
+
+def of(record):
+    return tuple(float(record[name]) for name in ("n", "lowest_fs", "highest_fs", "sum_fs"))
+
+
+def test_counts_are_of_all_servers_and_of_the_stations_outside(two):
+    """Each a power of another base, so that no two sums of them are one."""
+    names = [name for name in COUNTERS if name not in ("dropped", "replicated")]
+    for at, ledger in enumerate(two.ledgers()):
+        for place, name in enumerate(names):
+            ledger.counters[name] = (1 + place) * 1000**at
+    whole = look(two)
+    assert {name: int(whole.ledger.counters[name]) for name in names} == {
+        name: (1 + place) * 1_001_001 for place, name in enumerate(names)
+    }
+
+
+def test_what_the_bridge_drops_and_copies_is_in_the_totals(two):
+    """offered + replicated = delivered + dropped + in flight."""
+    bridge = two.system.bridges[0]
+    bridge.dropped, bridge.replicated, bridge.drops[QUEUE_FULL] = 40, 900, 40
+    for ledger, dropped in zip(two.ledgers(), (1, 2, 0), strict=True):
+        ledger.counters.dropped = ledger["counters"]["drops"][ACL] = dropped
+    two.ledgers()[1]["counters"]["drops"][QUEUE_FULL] = 5
+    counters = look(two).ledger.counters
+    assert (counters.dropped, counters.replicated) == (43, 900)
+    assert {int(at): int(counters.drops[at]) for at in np.flatnonzero(counters.drops)} == {ACL: 3, QUEUE_FULL: 45}
+
+
+def test_looking_again_adds_nothing_twice(two):
+    whole = look(two)
+    two.system.bridges[0].dropped = 7
+    two.ledgers()[0].counters.offered = 3
+    for _ in range(3):
+        whole.refresh(with_histograms=True)
+    assert (whole.ledger.counters.dropped, whole.ledger.counters.offered) == (7, 3)
+
+
+def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
+    ledgers = two.ledgers()
+    latency(ledgers[0].to_guest, 0, 1, 10**15, 0.0)  # of an earlier window
+    latency(ledgers[1].to_guest, 3, 50, 90, 200.0)
+    latency(ledgers[2].to_guest, 2, 70, 300, 370.0)
+    latency(ledgers[0].flow[0].latency, 1, 20, 20, 20.0)
+    latency(ledgers[2].flow[0].latency, 2, 10, 60, 70.0)
+    ledgers[0].flow[0].delivered, ledgers[2].flow[0].delivered, ledgers[1].flow[0].n_bytes = 1, 2, 1518
+    whole = look(two)
+    assert of(whole.ledger.to_guest) == (5, 50, 300, 570)
+    assert of(whole.ledger.flow[0].latency) == (3, 10, 60, 90)
+    assert (whole.ledger.flow[0].delivered, whole.ledger.flow[0].n_bytes) == (3, 1518)
+    assert of(whole.ledger.sender_wait) == (0, 0, 0, 0)
+
+
+def test_histograms_and_parts_are_added_up(two):
+    for at, ledger in enumerate(two.ledgers()):
+        counts = ledger.latency_counts[5]
+        counts.n_delivery, counts.delivery_fs = 10**at, 0.5 * 10**at
+        for place, part in enumerate(PART_FIELDS):
+            ledger.part_sums[part] = (place + 1.0) * 10**at
+        ledger.flow[0].latency.n, ledger.histogram[ledger.flow[0].histogram, 9] = 1, 7 * 10**at
+    whole = look(two)
+    whole.refresh(with_histograms=True)
+    counts = whole.ledger.latency_counts[5]
+    assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
+    assert [float(whole.ledger.part_sums[part]) for part in PART_FIELDS] == [
+        111.0 * (place + 1) for place in range(len(PART_FIELDS))
+    ]
+    assert whole.ledger.histogram[whole.ledger.flow[0].histogram, 9] == 777
+
+
+def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
+    """Of 6 journeys 2 were sampled in one ledger, of 5 one in another: 3 * 10 ns and 5 * 7 ns."""
+    ledgers = two.ledgers()
+    for ledger, n_journeys, n_sampled, sum_ns in ((ledgers[0], 6, 2, 10.0), (ledgers[2], 5, 1, 7.0)):
+        ledger.latency_counts[40].n_to_guest = n_journeys
+        ledger.sampled_parts[40].n, ledger.sampled_parts[40].sums.wire = n_sampled, sum_ns
+    whole = look(two)
+    whole.refresh(with_histograms=True)
+    assert float(whole.ledger.sampled_parts[40].sums.wire) == 65.0
+
+
+def test_occupancies_are_of_all_up_to_now(two):
+    """Until 200 fs: a holds 3 B from 0 and 5 B from 100; b 10 B from 50 on."""
+    held = (300.0, 5, 100, 9), (0.0, 10, 50, 10)
+    for server, (area, level, since_fs, highest) in zip(two.servers, held, strict=True):
+        gauge = server.nic.tx_buffer
+        gauge.area, gauge.level, gauge.since_fs, gauge.highest = area, level, since_fs, highest
+        server.nic.clock.now_fs, server.nic.clock.n_events = 200, 11
+    whole = look(two)
+    assert (whole.tx_buffer.area, whole.tx_buffer.level, whole.tx_buffer.highest) == (300 + 500 + 1500, 15, 19)
+    assert (whole.clock.now_fs, whole.clock.n_events, whole.tx_buffer.since_fs) == (200, 22, 200)
+
+
+def test_there_is_room_for_what_all_hold_together(two):
+    limits = [server.nic.limits for server in two.servers]
+    whole = look(two).limits
+    assert whole.tx_ring * whole.n_queues == sum(int(one.tx_ring * one.n_queues) for one in limits)
+    assert whole.rx_buffer_bytes == sum(int(one.rx_buffer_bytes) for one in limits) > 0
+
+
+def test_one_server_is_looked_at_itself():
+    one = machine("a")
+    nic = one.servers[0].nic
+    whole = look(one)
+    nic.tx_buffer.level, nic.clock.now_fs, nic.ledger.tx_ring.level = 44, 99, 6
+    nic.ledger.counters.offered, one.system.bridges[0].ledger.counters.delivered = 5, 2
+    nic.ledger.histogram[layout.WIRE_WAIT_HISTOGRAM, 3] = 8
+    whole.refresh()
+    assert (whole.tx_buffer.level, whole.clock.now_fs, whole.ledger.tx_ring.level) == (44, 99, 6)
+    assert (whole.ledger.counters.offered, whole.ledger.counters.delivered) == (5, 2)
+    assert whole.ledger.histogram[layout.WIRE_WAIT_HISTOGRAM, 3] == 8
