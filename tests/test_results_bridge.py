@@ -64,6 +64,7 @@ def test_no_figure_of_a_port_may_be_missing(name):
     ("name", "value"),
     [
         ("in_frames", 1.5),
+        ("queue_max_bytes", 0.5),
         ("queue_max_bytes", None),
         ("in_utilization", None),
         ("queue_mean_bytes", "much"),

@@ -25,7 +25,11 @@ class Window:
 
     def __init__(self, kind="learning"):
         switch = {"mode": "vn_tag"} if kind == "controlling" else {}
-        more = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {"kind": kind}, "switch": switch}
+        more = {
+            "servers": [{"name": "a"}, {"name": "b"}],
+            "bridge": {"kind": kind, "propagation": "80ns"},
+            "switch": switch,
+        }
         config = config_from_mapping(merged(DEFAULTS, more))
         self.kind = kind
         self.machine = Machine(config, build_workload(config), seed=1)

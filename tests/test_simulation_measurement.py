@@ -6,7 +6,7 @@ import pytest
 
 from hwmodel.kernels import engine, layout
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.measurement import begin_window, take_snapshot
+from hwmodel.simulation.measurement import LATENCIES, begin_window, in_state, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.workload_state import fill_workload
@@ -59,6 +59,16 @@ def test_tags_that_are_held_count_up_to_now(idle):
     idle.tags.n_free -= 1
     idle.tags.slot[taken].taken_fs = 380 * NS
     assert take_snapshot(idle, FlowBook()).tags_held_fs == 1120 * NS
+
+
+@pytest.mark.parametrize("name", LATENCIES)
+def test_a_latency_is_that_of_the_moment_of_its_snapshot(idle, name):
+    book = FlowBook(flows=[("vf0", "vf1")])
+    record = idle.ledger.flow[0].latency if LATENCIES[name].path is None else in_state(idle, LATENCIES[name].path)
+    record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 2, 3, 4, 7.0
+    found = take_snapshot(idle, book).latencies[name]
+    record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 3, 1, 9, 16.0
+    assert found.item() == (2, 3, 4, 7.0)
 
 
 def test_a_snapshot_does_not_change_with_the_machine():

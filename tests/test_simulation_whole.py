@@ -20,7 +20,10 @@ QUEUE_FULL, ACL = DropReason.QUEUE_FULL.value, DropReason.ACL_DENY.value
 
 
 def machine(*names):
-    config = config_from_mapping(merged(DEFAULTS, {"servers": [{"name": name} for name in names], "bridge": {}}))
+    """Return servers, the first of which sends to stations outside."""
+    workload = {"pattern": "flows", "flows": [[f"{names[0]}.vf0", "uplink"], [f"{names[0]}.vf0", f"{names[-1]}.vf1"]]}
+    servers = [{"name": name} for name in names]
+    config = config_from_mapping(merged(DEFAULTS, {"servers": servers, "bridge": {}, "workload": workload}))
     return Machine(config, build_workload(config), seed=1)
 
 
@@ -31,8 +34,14 @@ def two():
 
 def look(machine):
     """Look at a machine as a whole."""
-    book = machine.servers[0].book
-    return Whole([server.nic for server in machine.servers], machine.system.bridges[0], book)
+    view = machine.view()
+    assert isinstance(view, Whole)
+    return view
+
+
+def to_outside(machine):
+    """Return the number of the flow from the first server to the stations outside; both count it."""
+    return machine.servers[0].book.flow("a.vf0", "uplink")
 
 
 def latency(record, n, lowest_fs, highest_fs, sum_fs):
@@ -77,35 +86,53 @@ def test_looking_again_adds_nothing_twice(two):
 
 
 def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
-    ledgers = two.ledgers()
+    ledgers, flow = two.ledgers(), to_outside(two)
+    assert of(look(two).ledger.flow[flow].latency) == (0, 0, 0, 0)
     latency(ledgers[0].to_guest, 0, 1, 10**15, 0.0)  # of an earlier window
     latency(ledgers[1].to_guest, 3, 50, 90, 200.0)
     latency(ledgers[2].to_guest, 2, 70, 300, 370.0)
-    latency(ledgers[0].flow[0].latency, 1, 20, 20, 20.0)
-    latency(ledgers[2].flow[0].latency, 2, 10, 60, 70.0)
-    ledgers[0].flow[0].delivered, ledgers[2].flow[0].delivered, ledgers[1].flow[0].n_bytes = 1, 2, 1518
+    latency(ledgers[0].flow[flow].latency, 1, 20, 20, 20.0)
+    latency(ledgers[2].flow[flow].latency, 2, 10, 60, 70.0)
+    ledgers[0].flow[flow].offered, ledgers[2].flow[flow].delivered, ledgers[2].flow[flow].n_bytes = 4, 2, 1518
+    latency(ledgers[0].flow[1 - flow].latency, 0, 1, 10**15, 0.0)  # of an earlier window too
+    latency(ledgers[1].flow[1 - flow].latency, 1, 33, 33, 33.0)
     whole = look(two)
+    whole.refresh()
     assert of(whole.ledger.to_guest) == (5, 50, 300, 570)
-    assert of(whole.ledger.flow[0].latency) == (3, 10, 60, 90)
-    assert (whole.ledger.flow[0].delivered, whole.ledger.flow[0].n_bytes) == (3, 1518)
+    assert of(whole.ledger.flow[flow].latency) == (3, 10, 60, 90)
+    found = whole.ledger.flow[flow]
+    assert (found.offered, found.delivered, found.n_bytes) == (4, 2, 1518)
+    assert of(whole.ledger.flow[1 - flow].latency) == (1, 33, 33, 33)
     assert of(whole.ledger.sender_wait) == (0, 0, 0, 0)
 
 
-def test_histograms_and_parts_are_added_up(two):
+def test_latencies_by_bucket_and_their_parts_are_added_up(two):
     for at, ledger in enumerate(two.ledgers()):
         counts = ledger.latency_counts[5]
         counts.n_delivery, counts.delivery_fs = 10**at, 0.5 * 10**at
         for place, part in enumerate(PART_FIELDS):
             ledger.part_sums[part] = (place + 1.0) * 10**at
-        ledger.flow[0].latency.n, ledger.histogram[ledger.flow[0].histogram, 9] = 1, 7 * 10**at
     whole = look(two)
-    whole.refresh(with_histograms=True)
+    for _ in range(2):
+        whole.refresh(with_histograms=True)
     counts = whole.ledger.latency_counts[5]
     assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
     assert [float(whole.ledger.part_sums[part]) for part in PART_FIELDS] == [
         111.0 * (place + 1) for place in range(len(PART_FIELDS))
     ]
-    assert whole.ledger.histogram[whole.ledger.flow[0].histogram, 9] == 777
+
+
+def test_a_flow_has_the_histograms_of_both_its_ends(two):
+    ledgers, flow = two.ledgers(), to_outside(two)
+    for ledger, n in ((ledgers[0], 7), (ledgers[2], 700)):
+        own = ledger.flow[flow]
+        own.latency.n, ledger.histogram[own.histogram, 9] = n, n
+    whole = look(two)
+    for _ in range(2):
+        whole.refresh(with_histograms=True)
+    rows = [whole.ledger.flow[number].histogram for number in (flow, 1 - flow)]
+    assert [whole.ledger.histogram[row].sum() for row in rows] == [707, 0]
+    assert whole.ledger.histogram[rows[0], 9] == 707
 
 
 def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
@@ -115,7 +142,8 @@ def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
         ledger.latency_counts[40].n_to_guest = n_journeys
         ledger.sampled_parts[40].n, ledger.sampled_parts[40].sums.wire = n_sampled, sum_ns
     whole = look(two)
-    whole.refresh(with_histograms=True)
+    for _ in range(2):
+        whole.refresh(with_histograms=True)
     assert float(whole.ledger.sampled_parts[40].sums.wire) == 65.0
 
 
@@ -127,6 +155,7 @@ def test_occupancies_are_of_all_up_to_now(two):
         gauge.area, gauge.level, gauge.since_fs, gauge.highest = area, level, since_fs, highest
         server.nic.clock.now_fs, server.nic.clock.n_events = 200, 11
     whole = look(two)
+    whole.refresh()
     assert (whole.tx_buffer.area, whole.tx_buffer.level, whole.tx_buffer.highest) == (300 + 500 + 1500, 15, 19)
     assert (whole.clock.now_fs, whole.clock.n_events, whole.tx_buffer.since_fs) == (200, 22, 200)
 

@@ -36,12 +36,17 @@ class FlowBook:
                         _numbers=self._numbers)  # fmt: skip
 
     def flows_at(self, places: Iterable[str]) -> list[Any]:
-        """Return for each place the numbers of the flows that begin or end there; it is what stands before the dot."""
+        """Return for each place the numbers of the flows that begin or end there; it is what stands before the dot.
+
+        The sources of the stations outside are the first server's.
+        """
+        first, *others = places
         of_place: dict[str, list[int]] = {}
         for number, ends in enumerate(self.flows):
-            for place in {name.rpartition(".")[0] if name != OUTSIDE else OUTSIDE for name in ends}:
+            found = {name.rpartition(".")[0] if name != OUTSIDE else OUTSIDE for name in ends}
+            for place in found | ({first} if ends[0] == OUTSIDE else set()):
                 of_place.setdefault(place, []).append(number)
-        return [np.array(of_place.get(place, []), np.int64) for place in places]
+        return [np.array(of_place.get(place, []), np.int64) for place in (first, *others)]
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one."""
