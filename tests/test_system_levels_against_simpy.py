@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state
+from hwmodel.simulation import bridge_state, system_state, topology
 from tests.system_and_oracle import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, run_both
 from tests.system_cases import (
     CHANNELS,
@@ -122,6 +122,15 @@ def test_the_same_course(name: str) -> None:
     both = run_both(*frames_of(case, case.changes))
     check(both)
     assert case.matters(both), "the case does not show what it is for"
+
+
+@pytest.mark.parametrize("name", ["translated", "translated, announced", "translated at two servers, policy"])
+def test_many_headers_have_their_floods_in_common(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topology, "MANY_TEMPLATES", 0)
+    both = run_both(*frames_of(CASES[name], CASES[name].changes))
+    found = both.differences()
+    found.pop("headers", None)  # of a flood's copies to outside, which one header stands for
+    assert found == {}
 
 
 # What is done wrong, by a change of the bridge's record before the run, and which case shows it.
