@@ -5,7 +5,7 @@ from fractions import Fraction as F
 
 from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Leg, Traffic, nothing_of
+from hwmodel.analytic.traffic import Leg, nothing_of
 from hwmodel.config import load_config
 
 SIZES = ((64, F(1, 4)), (1518, F(3, 4)))
