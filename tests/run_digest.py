@@ -124,6 +124,31 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"kind": "controlling"},
         "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
     },
+    "extenders": {
+        "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "nic": {"vfs": 2}, "switch": {"mode": "vn_tag"},
+        "bridge": {
+            "kind": "controlling", "buffer": "8KiB",
+            "extenders": {"fex0": {"rate": "3Gbps", "buffer": "4KiB", "sharing": "all", "latency": "200ns"},
+                          "fex1": {"behind": "fex0", "rate": "7Gbps", "forwarding": "cut_through", "buffer": "8KiB"}},
+            "ports": {"a": {"behind": "fex1"}, "b": {"behind": "fex1"}, "c": {"behind": "fex0"}},
+        },
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
+    },
+    "service_levels": {
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
+        "switch": {"mode": "multichannel", "s_channels": {"10": "veb", "20": "vepa"},
+                   "ports": [{"name": "vf0", "s_channel": 10}, {"name": "vf2", "s_channel": 20}]},
+        "bridge": {"announce": True, "buffer": "12KiB", "ports": {"outside": {"rate": "40Gbps"}, "adapter": {
+            "s_channels": {"10": {"weight": 3}, "20": {"rate": "300Mbps", "burst": "0B"}}}}},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "sizes": [[64, 3], [1000, 1]], "frame_bytes": None,
+                     "external": {"rate": "3Gbps", "frame_bytes": 64}},
+    },
+    "translated": {
+        "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
+        "switch": {"ports": [{"name": f"vf{i}", "port_vlan": 101 + i} for i in range(3)]},
+        "bridge": {"ports": {"adapter": {"translate": {"101": 10, "102": 10, "103": 11}}}},
+        "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
+    },
     "capture_bridge": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"mode": "vepa"}, "bridge": {"latency": "1us"},
         "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},

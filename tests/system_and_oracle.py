@@ -14,11 +14,13 @@ from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.results import Result
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.engine_and_oracle import BASE, parameters_of
+from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import Stop
 from tests.oracles.simpy_system import (
     OUTSIDE,
     BridgeParameters,
     BridgePort,
+    ExtenderParameters,
     Server,
     SystemArrival,
     SystemLoad,
@@ -190,9 +192,16 @@ def bridge_of(block: Any) -> BridgeParameters:
                 hairpin=port.hairpin,
                 native_vlan=port.native_vlan,
                 vlans=None if port.vlans == "all" else frozenset(port.vlans),
+                behind=port.behind,
+                s_channels={
+                    s_vid: Level(level.weight, level.rate_bps, level.burst_bytes, level.buffer_bytes)
+                    for s_vid, level in port.s_channels.items()
+                },
+                translate=port.translate,
             )
             for name, port in block.ports.items()
         },
+        extenders={name: ExtenderParameters(**dict(one)) for name, one in block.extenders.items()},
         latency_fs=block.latency_fs,
         forwarding=block.forwarding,
         buffer_bytes=block.buffer_bytes,

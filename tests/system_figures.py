@@ -162,7 +162,7 @@ def _of_bridge(run: SystemRun, bridge: BridgeResult) -> dict[str, int]:
         "moved": bridge.moved,
         "aged": bridge.aged,
         "not learned": bridge.not_learned,
-        "most in all queues": int(record.waiting.highest),
+        "most in all queues": int(record.box[0].waiting.highest),
     }
 
 
@@ -237,7 +237,7 @@ def _ways(outcome: SystemOutcome) -> dict[Any, Any]:
 def _of_the_models_bridge(outcome: SystemOutcome) -> dict[str, int]:
     bridge = outcome.bridge
     return {
-        "forwarded": sum(port.frames_in for port in bridge.ports.values()),
+        "forwarded": bridge.forwarded,
         "replicated": bridge.replicated,
         "flooded": bridge.flooded,
         "dropped": sum(n for (place, _), n in outcome.drops.items() if place.startswith("bridge.")),

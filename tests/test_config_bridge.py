@@ -12,7 +12,10 @@ from hwmodel.config.bridge_defaults import fill_bridge
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"
-PORT = {"rate": "10Gbps", "hairpin": None, "native_vlan": 1, "vlans": "all"}
+PORT = {
+    "rate": "10Gbps", "hairpin": None, "native_vlan": 1, "vlans": "all", "behind": "bridge", "s_channels": {},
+    "translate": {},
+}  # fmt: skip
 
 
 def test_there_is_none_unless_it_is_asked_for_or_needed():
@@ -25,7 +28,7 @@ def test_there_is_none_unless_it_is_asked_for_or_needed():
 
 def test_the_defaults_stand_in_the_resolved_form():
     assert load("bridge: {}").resolved()["bridge"] == {
-        "kind": "learning", "ports": {"adapter": PORT, "outside": PORT}, "latency": "500ns",
+        "kind": "learning", "ports": {"adapter": PORT, "outside": PORT}, "extenders": {}, "latency": "500ns",
         "forwarding": "store_and_forward", "buffer": "1MiB", "sharing": "port", "propagation": "0ns", "table": 8192,
         "ageing": "300s", "announce": False, "policy": [],
     }  # fmt: skip
@@ -145,7 +148,7 @@ REFUSED = [
     ("bridge: {ports: {a: {rate: 1Gbps}}}",
      "c.yaml:1:21: bridge.ports.a: no server is at this port, its wire has one end; ports are adapter, outside"),
     ("bridge: {ports: {vf0: {}}}",
-     "c.yaml:1:18: bridge.ports.vf0: vf0 has a meaning of its own and is no name of a server"),
+     "c.yaml:1:18: bridge.ports.vf0: vf0 has a meaning of its own and is no name of a port"),
     ("bridge: {ports: {1a: {}}}",
      "c.yaml:1:18: bridge.ports.1a: '1a' is not the name of a port; letters, digits, - and _, a letter first, 32 at "
      "most"),

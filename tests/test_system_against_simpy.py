@@ -86,7 +86,7 @@ def test_made_up_frames(changes: Mapping[str, Any]) -> None:
 
 # What is done wrong, by a change of the bridge's record or of what is found before the run, and which case shows it.
 FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
-    "no latency": ("vepa, pairs", lambda bridge, _: setattr(bridge, "latency_fs", 0)),
+    "no latency": ("vepa, pairs", lambda bridge, _: setattr(bridge.box[0], "latency_fs", 0)),
     "no propagation": ("propagation", lambda bridge, _: setattr(bridge, "propagation_fs", 0)),
     "no hairpin": ("vepa, pairs", lambda bridge, _: setattr(bridge.logical_port[0], "is_hairpin", 0)),
     "nothing is learned": ("groups, two servers", lambda bridge, _: setattr(bridge, "learns", 0)),
@@ -96,8 +96,8 @@ FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
         "cut-through, a slower port", lambda bridge, _: setattr(bridge.port[1], "cuts_through", 1),
     ),
     "none cuts through": ("cut-through", lambda bridge, _: setattr(bridge.port[0], "cuts_through", 0)),
-    "a buffer for each": ("one buffer for all", lambda bridge, _: setattr(bridge, "shares_buffer", 0)),
-    "a byte less of buffer": ("two to one", lambda bridge, _: setattr(bridge.port[2], "buffer_bytes", 13_000)),
+    "a buffer for each": ("one buffer for all", lambda bridge, _: setattr(bridge.box[0], "shares_buffer", 0)),
+    "a byte less of buffer": ("two to one", lambda bridge, _: setattr(bridge.box[0], "buffer_bytes", 13_000)),
     "the policer has another rate": ("policy", lambda bridge, _: setattr(bridge.policer[0], "burst", 4096)),
     "the second policer is forgotten": ("policy", lambda bridge, _: bridge["hop"]["policer"].__imul__(-1)),
     "tags take no room": ("channels, groups", lambda bridge, _: bridge["way"]["delta_bytes"].fill(0)),

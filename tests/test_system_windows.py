@@ -39,7 +39,36 @@ THREE: Mapping[str, Any] = {
     "bridge": {"latency": "100ns", "ageing": "9us", "table": 5},
     "driver.rx_interrupt_batch": 4,
 }  # fmt: skip
-SYSTEMS = {"one server": ONE, "two servers": TWO, "three servers": THREE}
+# Two levels, of which the lower cuts through; frames are short for the buffer of fex1, which all its ports share.
+EXTENDERS: Mapping[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b", "set": {"port.rate": "40Gbps"}}, {"name": "c"}],
+    "switch.mode": "e_tag",
+    "bridge": {"kind": "controlling", "latency": "130ns", "propagation": "3.3ns",
+               "extenders": {"fex0": {"rate": "7Gbps", "latency": "0ns"},
+                             "fex1": {"behind": "fex0", "rate": "40Gbps", "forwarding": "cut_through",
+                                      "buffer": "6KiB", "sharing": "all"}},
+               "ports": {"a": {"behind": "fex1"}, "b": {"behind": "fex1"}, "c": {"behind": "fex0"}}},
+}  # fmt: skip
+LEVELS: Mapping[str, Any] = {
+    "switch.mode": "multichannel", "switch.s_channels": {10: "veb", 20: "vepa"},
+    "switch.ports": [{"name": "vf0", "s_channel": 10}, {"name": "vf1", "s_channel": 20},
+                     {"name": "vf2", "s_channel": 20}],
+    "bridge": {"latency": "330ns", "buffer": "24KiB", "ports": {"outside": {"rate": "39.7Gbps"}, "adapter": {
+        "s_channels": {10: {"weight": 3}, 20: {"rate": "1.1Gbps", "burst": "2KiB"}}}}},
+}  # fmt: skip
+TRANSLATED: Mapping[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b", "set": {"switch.mode": "vepa"}}],
+    "switch.ports": [{"name": "vf0", "port_vlan": 101}, {"name": "vf1", "port_vlan": 102}],
+    "bridge": {"ports": {"a": {"translate": {101: 1, 102: 1}}, "b": {"translate": {101: 1}}}},
+}
+SYSTEMS = {
+    "extenders": EXTENDERS,
+    "service levels": LEVELS,
+    "translated": TRANSLATED,
+    "one server": ONE,
+    "two servers": TWO,
+    "three servers": THREE,
+}
 MOST_LOGGED = 4096
 WINDOWS_FS = [1, 67_200, 10**6, 10**9]
 
@@ -81,6 +110,8 @@ def what_it_is(run: SystemRun) -> dict[str, Any]:
         for name in ("come", "queue", "begun"):
             port[name]["first"] = port[name]["last"] = 0
         port["sending"] = 0
+    for end in ("first", "last"):
+        bridge["logical_port"]["queue"][end] = 0
     return {"servers": state_digest(machine.system.servers), "bridge": state_digest(machine.system.bridges)}
 
 

@@ -80,9 +80,10 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     Approximated: means only, no waiting; the batches are those that a saturated run settles into; holding times of
     tags and credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent bridge
     in modes without local switching come back; None: as `bridge` says. Raises InputError for a workload without
-    frames, or a bad capture.
+    frames, a bad capture, and what the closed form does not know.
     """
     config = as_config(config)
+    _check_is_known(config)
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):
@@ -153,10 +154,22 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
     """
     if config.workload.load.kind != "ceiling":
         return None
+    _check_is_known(config)
     demand = demand_of(config)
     if not _is_share_of_ceiling(config, demand):
         return None
     return _ceiling_of(System.of(config), demand)
+
+
+def _check_is_known(config: Config) -> None:
+    """Refuse translated VLANs and port extenders, with which frames go other ways than the paths say."""
+    if config.bridge is not None and config.bridge.extenders:
+        raise InputError("bridge.extenders: the closed form does not know port extenders; hwmodel run does")
+    translating = [name for name, port in config.bridge.ports.items() if port.translate] if config.bridge else []
+    if translating:
+        raise InputError(
+            f"bridge.ports.{translating[0]}.translate: the closed form does not know translated VLANs; a run does"
+        )
 
 
 def _is_share_of_ceiling(config: Config, demand: Demand) -> bool:

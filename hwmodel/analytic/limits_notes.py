@@ -62,6 +62,11 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
             found.append(f"Not counted: what {which} polices; of its frames no more than {at} pass, whatever is above.")
         elif passing < 1:
             found.append(f"Of the frames that {which} polices {100 * float(passing):.3g} % pass, {at} (RATE_LIMITED).")
+    levels = [level for port in system.bridge.ports.values() for level in port.s_channels.values()]
+    if any(level.rate_bps is not None for level in levels):
+        found.append("Not counted: the rates of S-channels at the bridge, which hold back more.")
+    if any(level.weight > 1 for level in levels):
+        found.append("Not counted: the weights of S-channels at the bridge, which say who gets what of a full port.")
     return found
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .bridge import Bridge, BridgePort, PolicyEntry
+from .bridge import Bridge, BridgePort, PolicyEntry, ServiceLevel
 from .check_rings import rx_descriptors_in_use
 from .defaults import defaults_beside
 from .demand import Flow, Load
 from .driver import Driver
+from .extenders import Extender
 from .frame_lengths import descriptors_of, mirrored_tag_bytes
 from .host import Host, JitterBin
 from .load import as_config, config_from_mapping, load_config, place_lines
@@ -16,6 +17,7 @@ from .pcie import Credits, Pcie
 from .run import Run
 from .schema import json_schema
 from .servers import ServerEntry
+from .service_levels import queue_bytes, s_channels_of
 from .shipped import ShippedConfig, shipped_configs
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
@@ -32,6 +34,7 @@ __all__ = [
     "Credits",
     "Driver",
     "EcidList",
+    "Extender",
     "External",
     "Flow",
     "Host",
@@ -45,6 +48,7 @@ __all__ = [
     "Run",
     "Server",
     "ServerEntry",
+    "ServiceLevel",
     "ShippedConfig",
     "SizeWeight",
     "Switch",
@@ -61,8 +65,10 @@ __all__ = [
     "outside_rate_bps",
     "place_lines",
     "port_rate_bps",
+    "queue_bytes",
     "reflects",
     "rx_descriptors_in_use",
+    "s_channels_of",
     "servers_of",
     "shipped_configs",
     "stations_in_use",

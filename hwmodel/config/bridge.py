@@ -6,17 +6,39 @@ from typing import Annotated, Literal
 
 from .amounts import ByteCount, Duration, Rate, Whole
 from .block import Block, key
+from .extenders import BRIDGE, Behind, Extender, ExtenderName, Forwarding, Sharing, way_up
 from .kinds import Listing, OrWord, Truth, Word
-from .names import Name, ServerName
+from .names import IdKey, Name, ServerName
 from .station import VlanId, VlanList
 from .switch import AclEntry
 
 ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
+TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
 BridgeKind = Literal["learning", "controlling"]
-Forwarding = Literal["store_and_forward", "cut_through"]
-Sharing = Literal["port", "all"]
-PortName = Annotated[str, ServerName("port", ADAPTER, OUTSIDE)]
+PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE)]
+
+
+class ServiceLevel(Block):
+    """What an S-channel gets of the bridge's port to its adapter. S-channels without an entry have the defaults."""
+
+    weight: Annotated[int, Whole(1, 65535)] = key(
+        1, "Share of the S-channel in what the port sends, in bytes (deficit round robin)."
+    )
+    rate_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+        None,
+        "Most that the port sends of the S-channel, frame bits with FCS and tags; what is more waits; null: no limit.",
+        alias="rate",
+    )
+    burst_bytes: Annotated[int, ByteCount("0B", "64MiB")] = key(
+        "16KiB", "What may go out faster than `rate` after an idle time, and makes up for waiting.", alias="burst"
+    )
+    buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] | None = key(
+        None,
+        "Most that the S-channel's queue holds, where `bridge.buffer` has room; null: `bridge.buffer` divided by the "
+        "port's S-channels. More lets one take the room of the others.",
+        alias="buffer",
+    )
 
 
 class BridgePort(Block):
@@ -41,6 +63,17 @@ class BridgePort(Block):
     vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
         "all", "VLANs that the port carries: all, or a list."
     )
+    behind: Behind = key(BRIDGE, "Whose port it is: that of the bridge, or of an extender by its name.")
+    s_channels: dict[Annotated[int, IdKey(1, 4094)], ServiceLevel] = key(
+        {},
+        "Service levels of S-channels, towards an adapter in mode multichannel, by S-VLAN: {10: {weight: 3}, 20: "
+        "{rate: 2Gbps}}. With an entry each S-channel has a queue of its own at the port, without any all have one.",
+    )
+    translate: dict[Annotated[int, IdKey(1, 4094)], VlanId] = key(
+        {},
+        "VLANs that have another number in the bridge, by their number on the wire: {101: 10, 102: 10}. Each of them "
+        "is a logical port of its own, so that stations in one reach those in another through the bridge alone.",
+    )
 
 
 class PolicyEntry(AclEntry):
@@ -63,6 +96,11 @@ class Bridge(Block):
         {},
         "Ports that differ from the defaults, by name: {outside: {rate: 40Gbps}}. There is one for each server "
         "(`adapter` without servers), and `outside`, which leads to stations that nobody models further.",
+    )
+    extenders: dict[ExtenderName, Extender] = key(
+        {},
+        "Port extenders between the bridge, which is controlling, and adapters, by name: {fex0: {rate: 40Gbps}, fex1: "
+        "{behind: fex0}}. A port of the bridge says `behind: fex1` where its adapter is there.",
     )
     latency_fs: Annotated[int, Duration("0ns", "1s")] = key(
         "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
@@ -93,3 +131,7 @@ class Bridge(Block):
     policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
         [], "Access-control list for frames that come; the first entry that matches decides, else permit."
     )
+
+    def above(self, port: str) -> tuple[str, ...] | None:
+        """Return the extenders between a port and the bridge, the lowest first; None where they never come to it."""
+        return way_up(self.ports[port].behind, {name: each.behind for name, each in self.extenders.items()})

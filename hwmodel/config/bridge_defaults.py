@@ -1,4 +1,4 @@
-"""Fill in the ports of a bridge: one for each adapter, then `outside`, each with what follows from its adapter."""
+"""Fill in the ports of a bridge, one for each adapter, then `outside`, and its extenders: what adapters say of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Plain = Mapping[str, Any]
 
 
 def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
-    """Give the plain data of a bridge all its ports, in order, and these what follows from their adapters.
+    """Give the plain data of a bridge all its ports, in order, and these and extenders what follows from the adapters.
 
     `adapters`: the plain data of each server's configuration, by the name of its port. Ports of nobody stay, last.
     """
@@ -25,6 +25,12 @@ def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
              for name, data in adapters.items()}  # fmt: skip
     first_rate = next(iter(rates.values()))
     bridge["ports"] = in_order = {name: {} for name in (*rates, OUTSIDE)} | ports
+    extenders = bridge.get("extenders")
+    if isinstance(extenders, dict):
+        bridge["extenders"] = {name: {} if entry is None else entry for name, entry in extenders.items()}
+        for entry in bridge["extenders"].values():
+            if isinstance(entry, dict):
+                entry.setdefault("rate", first_rate)
     for name, entry in in_order.items():
         if isinstance(entry, dict):
             native_vlan = Uplink.model_fields["native_vlan"].default

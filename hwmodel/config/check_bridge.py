@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from hwmodel.units import format_bytes, format_rate_bps
 
-from .bridge import OUTSIDE, Bridge
+from .bridge import OUTSIDE, TAG_MODES, Bridge
+from .check_bridge_ports import check_service_levels, check_translation
+from .check_extenders import check_extenders
 from .check_servers import check_vm_names
 from .check_switch import check_acl_entry
 from .document import KeyPath
@@ -14,8 +16,6 @@ from .findings import Findings, Part
 from .frame_lengths import outer_tag_bytes
 from .kinds import suggest
 from .model import Config
-
-_TAGGED_MODES = ("vn_tag", "e_tag")
 
 
 def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -29,6 +29,7 @@ def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> N
             "what comes from outside does not go back there; hairpin is for ports of adapters",
             ("bridge", "ports", OUTSIDE, "hairpin"),
         )
+    check_extenders(bridge, findings, parts)
     _check_buffer(bridge, parts)
     check_vm_names(findings, parts, _named(bridge))
     for index, entry in enumerate(bridge.policy):
@@ -39,9 +40,9 @@ def check_bridge_kind(bridge: Bridge | None, part: Part) -> None:
     """Check that an adapter tags its frames where the bridge relies on it, and else does not."""
     mode = part.server.config.switch.mode
     keys = ("switch.mode", "bridge.kind")
-    if bridge is not None and bridge.kind == "controlling" and mode not in _TAGGED_MODES:
+    if bridge is not None and bridge.kind == "controlling" and mode not in TAG_MODES:
         part.findings.add(f"kind: controlling needs switch.mode vn_tag or e_tag, but it is {mode}", *keys)
-    if bridge is not None and bridge.kind == "learning" and mode in _TAGGED_MODES:
+    if bridge is not None and bridge.kind == "learning" and mode in TAG_MODES:
         part.findings.add(
             f"mode {mode} needs a bridge of kind: controlling, but it is learning (--set bridge.kind=controlling)",
             *keys,
@@ -54,11 +55,14 @@ def _named(bridge: Bridge) -> Iterator[tuple[str, KeyPath]]:
 
 
 def _check_wires(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -> None:
-    """Find wires with one end, and those whose ends have different rates."""
+    """Check ports against the adapters at them: wires with one end, or with ends of different rates."""
     by_port = {part.server.port: part for part in parts}
     for name, port in bridge.ports.items():
         path: KeyPath = ("bridge", "ports", name)
         part = by_port.get(name)
+        if part is not None or name == OUTSIDE:
+            check_service_levels(bridge, name, part, findings)
+            check_translation(port, name, part, findings)
         if part is None:
             if name != OUTSIDE:
                 known = [*by_port, OUTSIDE]
@@ -76,15 +80,20 @@ def _check_wires(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -> N
 
 
 def _check_buffer(bridge: Bridge, parts: Sequence[Part]) -> None:
+    """Report the first station whose longest frame finds no room in the bridge or in an extender, ever."""
     for part in parts:
         switch = part.server.config.switch
         longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
         n_bytes = longest.max_frame_bytes + outer_tag_bytes(switch.mode)
-        if n_bytes > bridge.buffer_bytes:
-            part.findings.add(
-                f"{format_bytes(bridge.buffer_bytes)} never holds the longest frame of "
-                f"{part.server.station(longest.name)}, {n_bytes} B with its tags",
-                "bridge.buffer",
-                part.findings.station(longest.name, "max_frame"),
-            )
-            return
+        above = bridge.above(part.server.port) if part.server.port in bridge.ports else ()
+        rooms: dict[KeyPath, int] = {("bridge", "buffer"): bridge.buffer_bytes}
+        rooms |= {("bridge", "extenders", name, "buffer"): bridge.extenders[name].buffer_bytes for name in above or ()}
+        for path, buffer_bytes in rooms.items():
+            if n_bytes > buffer_bytes:
+                part.findings.add(
+                    f"{format_bytes(buffer_bytes)} never holds the longest frame of "
+                    f"{part.server.station(longest.name)}, {n_bytes} B with its tags",
+                    path,
+                    part.findings.station(longest.name, "max_frame"),
+                )
+                return

@@ -15,6 +15,7 @@ from hwmodel.errors import InputError
 
 from .checks import cross_check
 from .document import Document, KeyPath, Place, Problem, is_within, raise_problems, read_document
+from .extenders import interfaces_before
 from .findings import Doubts, Findings, Part
 from .messages import complaints_from
 from .model import Config
@@ -101,7 +102,9 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     apply_overrides(document, overrides)
     apart = split_servers(document)
     problems = list(document.problems)
-    parts = [_part_of(one, at, base_directory) for at, one in enumerate(apart)]
+    n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
+    before = interfaces_before(document.data.get("bridge"), n_functions)
+    parts = [_part_of(one, at, base_directory, before[one.name]) for at, one in enumerate(apart)]
     adapters = {part.server.port: part.server.config.resolved() for part in parts}
     made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
     problems.extend(made.problems)
@@ -135,9 +138,9 @@ def _made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]]) 
     return made
 
 
-def _part_of(one: ServerDocument, at: int, base_directory: str) -> Part:
+def _part_of(one: ServerDocument, at: int, base_directory: str, n_before: int) -> Part:
     """Return a server's part of the system; raise InputError if nothing can be made of its document."""
-    made = _made_of(one.document, partial(fill, base_directory=base_directory, server=at))
+    made = _made_of(one.document, partial(fill, base_directory=base_directory, server=at, interfaces_before=n_before))
     if made.config is None:
         raise_problems(made.problems)
     assert made.config is not None

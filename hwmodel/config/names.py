@@ -118,9 +118,9 @@ class ServerName(Kind):
         if isinstance(value, str) and (value in self.others or is_server_name(value)):
             return value
         if isinstance(value, str) and re.fullmatch(_SERVER, value):
-            raise wrong(f"{value} has a meaning of its own and is no name of a server")
+            raise wrong(f"{value} has a meaning of its own and is no name of {self.what}")
         raise wrong(
-            f"{shown(value)} is not the name of a {self.what}; letters, digits, - and _, a letter first, 32 at most"
+            f"{shown(value)} is not the name of {self.what}; letters, digits, - and _, a letter first, 32 at most"
         )
 
     def schema(self) -> dict[str, Any]:

@@ -69,6 +69,7 @@ _ATTRIBUTES = """\
 numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), bps (bits a second), hz. These keys have
 another name than their attribute; all others have the same.
 """
+_EXAMPLES = {"ports": "adapter", "extenders": "fex0"}  # of names in mappings whose entries are blocks
 # What the table of devices calls a limit, and its attribute in `presets.Device`.
 _LIMITS = {
     "most VFs": "max_vfs",
@@ -104,7 +105,7 @@ def _attributes(model: type[BaseModel], path: str = "", attributes: str = "") ->
         yield f"{path}{key}", f"{attributes}{name}"
         block = block_in(annotation)
         if block is not None:
-            of_key, of_attribute = _entry(_value_text(schema_of(annotation, {})))
+            of_key, of_attribute = _entry(key, _value_text(schema_of(annotation, {})))
             yield from _attributes(block, f"{path}{key}{of_key}.", f"{attributes}{name}{of_attribute}.")
 
 
@@ -112,11 +113,14 @@ def _last(path: str) -> str:
     return path.rpartition(".")[2]
 
 
-def _entry(value: str) -> tuple[str, str]:
+def _entry(key: str, value: str) -> tuple[str, str]:
     """Return how an example of an entry goes on, as a key and in Python, where a value has entries that are blocks."""
+    name = _EXAMPLES.get(key, "")
     if value.startswith("a list"):
         return "[0]", "[0]"
-    return (".outside", '["outside"]') if value.startswith("a mapping") else ("", "")
+    if value.startswith("a mapping of numbers"):
+        return ".10", "[10]"
+    return (f".{name}", f'["{name}"]') if value.startswith("a mapping") else ("", "")
 
 
 def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:

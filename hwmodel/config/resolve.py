@@ -17,6 +17,7 @@ from .model import Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
 from .presets import DEVICES, DRIVERS, Values
+from .station import MAX_VIF
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in ("servers", "bridge"))
 _BASE_MAC = 0x02_00_00_00_00_00
@@ -24,11 +25,17 @@ _DEFAULT_FRAME_BYTES = 1518
 
 
 def fill(
-    document: Document, base_directory: str, *, server: int = 0, adapters: Mapping[str, Mapping[str, Any]] | None = None
+    document: Document,
+    base_directory: str,
+    *,
+    server: int = 0,
+    interfaces_before: int = 0,
+    adapters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return a copy of the document's data with every key that can be derived filled in.
 
-    `server`: whose adapter it is, by number. `adapters`: the plain data of each server's configuration, by the name of
+    `server`: whose adapter it is, by number. `interfaces_before`: virtual interfaces that other servers' stations have
+    below the same port of the bridge. `adapters`: the plain data of each server's configuration, by the name of
     its port at the bridge; without them the document is that of the only one.
     """
     data: dict[str, Any] = copy.deepcopy(document.data)
@@ -42,7 +49,7 @@ def fill(
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", _number_of_vfs(nic))
     if isinstance(data["switch"], dict):
-        _fill_stations(data["switch"], function_names(data), server)
+        _fill_stations(data["switch"], function_names(data), server, interfaces_before)
     if isinstance(workload, dict):
         _fill_workload(document, workload, base_directory)
     if isinstance(data.get("bridge"), dict):
@@ -88,7 +95,7 @@ def function_names(data: dict[str, Any]) -> list[str]:
     return ["pf", *(f"vf{k}" for k in range(_number_of_vfs(data.get("nic"))))]
 
 
-def _fill_stations(switch: dict[str, Any], functions: list[str], server: int) -> None:
+def _fill_stations(switch: dict[str, Any], functions: list[str], server: int, interfaces_before: int) -> None:
     stations = switch.setdefault("ports", [])
     if not isinstance(stations, list):
         return
@@ -96,10 +103,10 @@ def _fill_stations(switch: dict[str, Any], functions: list[str], server: int) ->
     stations.extend({"name": name} for name in functions if name not in named)
     for entry in stations:
         if isinstance(entry, dict):
-            _fill_station(entry, server)
+            _fill_station(entry, server, interfaces_before)
 
 
-def _fill_station(entry: dict[str, Any], server: int) -> None:
+def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) -> None:
     name = entry.get("name")
     # Without a good name, which is reported, any number does: that the rest is missing would be no news.
     number = port_number(name) if isinstance(name, str) and is_station_name(name) else 1
@@ -107,8 +114,9 @@ def _fill_station(entry: dict[str, Any], server: int) -> None:
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
-    entry.setdefault("vif", number)
-    entry.setdefault("ecid", number)
+    # More than there are VIFs are counted from 1 again: to be reported where stations have VIFs at all.
+    entry.setdefault("vif", (interfaces_before + number - 1) % MAX_VIF + 1)
+    entry.setdefault("ecid", interfaces_before + number)
 
 
 def _fill_workload(document: Document, workload: dict[str, Any], base_directory: str) -> None:

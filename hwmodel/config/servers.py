@@ -35,7 +35,7 @@ class _ChangesKind(Kind):
 class ServerEntry(Block):
     """A server with its adapter: what the file's own blocks say, but for its `set`."""
 
-    name: Annotated[str, ServerName("server")] = key(
+    name: Annotated[str, ServerName("a server")] = key(
         ..., "Name of the server; its VMs are then called a.vf0, and its port at the bridge a."
     )
     changes: Annotated[dict[str, Any], _ChangesKind()] = key(

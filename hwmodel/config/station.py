@@ -9,6 +9,7 @@ from .block import Block, key
 from .kinds import Listing, Truth, Word
 from .names import Mac, Name, port_number
 
+MAX_VIF = 4095  # svif has 12 bits
 Admit = Literal["all", "tagged", "untagged"]
 Accept = Literal["broadcast", "multicast"]
 VlanId = Annotated[int, Whole(1, 4094, what="a VLAN number")]
@@ -74,11 +75,15 @@ class Port(Block):
         None, "Most that the station may send, frame bits with FCS; null: no limit.", alias="rate_limit"
     )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
-    vif: Annotated[int, Whole(1, 4095)] = key(
-        ..., "VIF in mode vn_tag; no two stations have the same.", derived="the port's number"
+    vif: Annotated[int, Whole(1, MAX_VIF)] = key(
+        ...,
+        "VIF in mode vn_tag; no two stations have the same.",
+        derived="the port's number, behind an extender counted on over the servers there",
     )
     ecid: Annotated[int, Whole(1, 0xFFFFF)] = key(
-        ..., "E-CID in mode e_tag; no two stations have the same.", derived="the port's number"
+        ...,
+        "E-CID in mode e_tag; no two stations have the same.",
+        derived="the port's number, behind an extender counted on over the servers there",
     )
     s_channel: VlanId | None = key(
         None, "S-channel of the station in mode multichannel, a key of switch.s_channels; null: none."

@@ -68,7 +68,7 @@ def relaxations_of(config: Config) -> list[Relaxation]:
     """
     config = _with_load_of_its_own(config)
     found: list[Relaxation] = []
-    for resources, changes_of in _RESOURCES:
+    for resources, changes_of in (*_RESOURCES, *_uplinks(config)):
         if found and found[-1].resources == resources == ("offered_load",):
             continue  # the larger load has fitted
         changes = tuple(changes_of(config))
@@ -257,6 +257,21 @@ def _bridge_port_rate(port: str) -> Callable[[Config], Iterator[Change]]:
         if config.bridge is not None and port in config.bridge.ports:
             rate_bps = config.bridge.ports[port].rate_bps
             yield f"bridge.ports.{port}.rate", _rate(rate_bps), _rate(rate_bps, FACTOR)
+
+    return changes
+
+
+def _uplinks(config: Config) -> Iterator[tuple[tuple[str, ...], Callable[[Config], Iterator[Change]]]]:
+    """Give the wire of each port extender, which has one rate in both directions."""
+    for name in config.bridge.extenders if config.bridge is not None else ():
+        yield (f"bridge.{name}.uplink", f"bridge.{name}"), _uplink_rate(name)
+
+
+def _uplink_rate(extender: str) -> Callable[[Config], Iterator[Change]]:
+    def changes(config: Config) -> Iterator[Change]:
+        if config.bridge is not None:
+            rate_bps = config.bridge.extenders[extender].rate_bps
+            yield f"bridge.extenders.{extender}.rate", _rate(rate_bps), _rate(rate_bps, FACTOR)
 
     return changes
 

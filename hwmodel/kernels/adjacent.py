@@ -1,9 +1,12 @@
-"""The bridge at the other end of the wire: it takes frames in, decides where they go, queues and sends them."""
+"""The bridge at the other end of the wire: it takes frames in, decides where they go, queues and sends them.
+
+So do the port extenders below it, except that what they do with a header hangs on nothing that is learned.
+"""
 
 from __future__ import annotations
 
 from . import kernel
-from .adjacent_layout import DUE, LEFT, NO_WAY, NOBODY, SENT, SLOT_CAP
+from .adjacent_layout import DUE, LEFT, NO_WAY, NOBODY, RESUMED, SENT, SLOT_CAP
 from .drop_reason import DropReason
 from .events import set_timer, take_timer
 from .frame_layout import FCS_BYTES
@@ -13,6 +16,7 @@ from .measure import change
 from .outcome import come_outside
 from .police import police
 from .port_time import padded_bytes, wire_time_fs
+from .service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from .taps import note_passing
 
 NO_REASON = DropReason.NONE.value
@@ -32,10 +36,11 @@ def wake(bridge, at_fs, kind, port_number):
 @kernel
 def due_fs(bridge, port, crossing):
     """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
+    latency_fs = bridge.box[port.box].latency_fs
     if port.cuts_through:
         header_fs = HEADER_BYTES * port.fs_per_byte_num // port.fs_per_byte_den
-        return crossing.begun_fs + header_fs + bridge.propagation_fs + bridge.latency_fs
-    return crossing.come_fs + bridge.latency_fs
+        return crossing.begun_fs + header_fs + bridge.propagation_fs + latency_fs
+    return crossing.come_fs + latency_fs
 
 
 @kernel
@@ -111,16 +116,45 @@ def comes(bridge, port_number, crossing):
 
 
 @kernel
-def start_sending(bridge, now_fs, port_number):
-    """Start on the first frame of a port's queue."""
+def pop_in_turn(bridge, now_fs, port_number):
+    """Take the frame that is next by service levels out of its queue; if none may be sent yet, wait until one may."""
     port = bridge.port[port_number]
-    place = pop(bridge, port.queue)
+    number, previous = next_in_turn(bridge, now_fs, port)
+    if number == NOBODY:
+        first_fs = first_eligible_fs(bridge, port)
+        if first_fs < port.resumes_fs:
+            port.resumes_fs = first_fs
+            wake(bridge, first_fs, RESUMED, port_number)
+        return NOBODY
+    logical_port = bridge.logical_port[number]
+    place = pop(bridge, logical_port.queue)
+    charge(logical_port, now_fs, bridge.slot[place].crossing.n_bytes)
+    if logical_port.queue.first == NOBODY:
+        take_out(bridge, port, number, previous)
+    return place
+
+
+@kernel
+def start_sending(bridge, now_fs, port_number):
+    """Start on the next frame of a port's queue, if there is one that may be sent."""
+    port = bridge.port[port_number]
+    place = NOBODY
+    if port.is_scheduled:
+        place = pop_in_turn(bridge, now_fs, port_number)
+    elif port.queue.first != NOBODY:
+        place = pop(bridge, port.queue)
+    if place == NOBODY:
+        return
     slot = bridge.slot[place]
-    slot.holds = 2
     busy_fs = wire_time_fs(port, slot.crossing.n_bytes)
     slot.crossing.begun_fs = now_fs
     slot.crossing.come_fs = now_fs + busy_fs + bridge.propagation_fs
-    append(bridge, port.begun, place)
+    if port.joined == NOBODY:
+        slot.holds = 2
+        append(bridge, port.begun, place)
+    else:
+        slot.holds = 1
+        comes(bridge, port.joined, slot.crossing)
     port.sending = place
     port.tx_busy_fs += busy_fs
     wake(bridge, now_fs + busy_fs, SENT, port_number)
@@ -145,13 +179,27 @@ def sent(bridge, now_fs, port_number):
     n_bytes = crossing.n_bytes
     if port.is_tapped:
         passes(bridge, now_fs, port_number, 1, crossing)
+    logical_port = bridge.logical_port[bridge.slot[port.sending].logical_port]
     let_go(bridge, port.sending)
     port.sending = NOBODY
     port.tx_frames += 1
     port.tx_bytes += padded_bytes(n_bytes)
+    logical_port.tx_frames += 1
+    logical_port.tx_bytes += padded_bytes(n_bytes)
     change(port.waiting, now_fs, -n_bytes)
-    change(bridge.waiting, now_fs, -n_bytes)
-    if port.queue.first != NOBODY:
+    change(bridge.box[port.box].waiting, now_fs, -n_bytes)
+    if port.is_scheduled:
+        change(logical_port.waiting, now_fs, -n_bytes)
+    start_sending(bridge, now_fs, port_number)
+
+
+@kernel
+def resumes(bridge, now_fs, port_number):
+    """Let a port go on that the rates of its logical ports have held back, unless it sends something else by now."""
+    port = bridge.port[port_number]
+    if now_fs == port.resumes_fs:
+        port.resumes_fs = NEVER
+    if port.sending == NOBODY:
         start_sending(bridge, now_fs, port_number)
 
 
@@ -164,26 +212,38 @@ def count_drop(bridge, port_number, reason):
 
 
 @kernel
+def has_room(box, port, logical_port, n_bytes):
+    """Tell whether a copy finds room: in the port's buffer, or that of all, and in a queue for its S-channel."""
+    if port.is_scheduled and logical_port.waiting.level + n_bytes > logical_port.buffer_bytes:
+        return False
+    level = box.waiting.level if box.shares_buffer else port.waiting.level
+    return level + n_bytes <= box.buffer_bytes
+
+
+@kernel
 def enqueue(bridge, now_fs, place, way):
     """Put a frame into the queue of a port, or drop it where it finds no room."""
     port = bridge.port[way.port]
     crossing = bridge.slot[place].crossing
     n_bytes = crossing.n_bytes + way.delta_bytes
-    has_room = port.waiting.level + n_bytes <= port.buffer_bytes
-    if bridge.shares_buffer:
-        has_room = bridge.waiting.level + n_bytes <= bridge.buffer_bytes
-    if not has_room:
+    box = bridge.box[port.box]
+    logical_port = bridge.logical_port[way.logical_port]
+    if not has_room(box, port, logical_port, n_bytes):
         count_drop(bridge, way.port, QUEUE_FULL)
+        logical_port.dropped += 1
         free_place(bridge, place)
         return
     crossing.template = way.template
     crossing.n_bytes = n_bytes
-    logical_port = bridge.logical_port[way.logical_port]
-    logical_port.tx_frames += 1
-    logical_port.tx_bytes += n_bytes + FCS_BYTES
+    bridge.slot[place].logical_port = way.logical_port
     change(port.waiting, now_fs, n_bytes)
-    change(bridge.waiting, now_fs, n_bytes)
-    append(bridge, port.queue, place)
+    change(box.waiting, now_fs, n_bytes)
+    if port.is_scheduled:
+        change(logical_port.waiting, now_fs, n_bytes)
+        gets_frame(bridge, port, way.logical_port)
+        append(bridge, logical_port.queue, place)
+    else:
+        append(bridge, port.queue, place)
     if port.sending == NOBODY:
         start_sending(bridge, now_fs, way.port)
 
@@ -250,8 +310,10 @@ def forward(bridge, now_fs, port_number):
     hop = bridge.hop[crossing.template]
     port.rx_frames += 1
     port.rx_bytes += padded_bytes(crossing.n_bytes)
-    bridge.logical_port[hop.logical_port].rx_frames += 1
-    bridge.forwarded += 1
+    logical_port = bridge.logical_port[hop.logical_port]
+    logical_port.rx_frames += 1
+    logical_port.rx_bytes += padded_bytes(crossing.n_bytes)
+    bridge.box[port.box].forwarded += 1
     learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
     if reason == NO_REASON:
@@ -278,6 +340,8 @@ def advance_bridge(bridge, until_fs):
             sent(bridge, now_fs, port_number)
         elif kind == DUE:
             forward(bridge, now_fs, port_number)
+        elif kind == RESUMED:
+            resumes(bridge, now_fs, port_number)
         else:
             leaves(bridge, now_fs, port_number)
     return min(clock.next_at[TIMERS], NEVER)

@@ -1,6 +1,8 @@
-"""The records of the bridge at the other end of the wire, and of frames on a wire.
+"""The records of the bridge at the other end of the wire, with the port extenders below it.
 
-A bridge has physical ports and, on them, logical ports: one of its own, or one for each S-channel or virtual interface.
+Bridge and extenders are boxes with physical ports. A port leads to a server, outside, or by an internal wire to a port
+of another box. On the bridge's own ports are logical ports: one of its own, or one for each S-channel or virtual
+interface; each port of an extender has one of its own.
 What it does with a header that comes in on one of them is looked up in its tables frame by frame; where the header goes
 on from there, with which tags, is known before the run (`HOP`, `WAY`).
 """
@@ -13,7 +15,8 @@ from .ledger_layout import GAUGE, LEDGER, MAX_REASONS
 from .records import I32, I64, ints, record
 from .traffic_layout import MAX_COPY_KINDS, POLICER
 
-MAX_BRIDGE_PORTS = 512
+MAX_BRIDGE_PORTS = 1024
+MAX_BOXES = 256
 MAX_LOGICAL_PORTS = 1 << 13
 MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
 MAX_WAYS = 1 << 23
@@ -25,46 +28,66 @@ NO_WAY = -1
 SLOT_CAP = 1 << 20  # frames in one bridge
 
 # Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
-SENT, DUE, LEFT = range(3)
+SENT, RESUMED, DUE, LEFT = range(4)
 
 # A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
-# sends it, and the other end, that is to be given it.
-SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32))
+# sends it, and the other end, that is to be given it. `logical_port`: by which it leaves.
+SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32))
 LIST = record(*ints("first", "last"))
 
 BRIDGE_PORT = record(
-    # Parameters: the other end (`peer`: the component's number), its shortest frame's time on the wire.
-    *ints("fs_per_byte_num", "fs_per_byte_den", "peer", "peer_port", "is_outside", "cuts_through", "crossing_fs"),
-    *ints("buffer_bytes", "is_tapped"),
-    *ints("is_sending", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs", "dropped"),
+    # Parameters: whose it is, the other end (`peer`: the component's number; `joined`: the port there if it is one of
+    # this component, else `NOBODY`), the shortest frame's time on the wire.
+    *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "joined", "is_outside", "cuts_through", "crossing_fs"),
+    *ints("is_tapped", "is_scheduled"),
+    *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs"),
     ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
     ("drops", I64, (MAX_REASONS,)),
     *ints("sending"),  # the frame's place
     ("come", LIST),  # not yet forwarded
-    ("queue", LIST),  # not yet begun
+    ("queue", LIST),  # not yet begun; of a port that is scheduled each logical port has one
     ("begun", LIST),  # begun, and the other end not yet told
+    # Of a port that is scheduled: its logical ports with frames, in turn, and when one that its rate holds back may go
+    # on, `NEVER` if nobody waits for that.
+    ("active", LIST),
+    *ints("resumes_fs"),
 )  # fmt: skip
-# What a bridge knows of a header that comes in on a logical port. `reason`: why it is dropped, whoever it is for.
-# `source`, `target`: its addresses in its VLAN, by number; a group has no number. Ways of a flood stand in the order of
-# the logical ports, and may be those of other headers too; to the port behind which the target stands in the
-# configuration `home_way` takes their place.
+# What all ports of the bridge, or of an extender, have together.
+BOX = record(
+    *ints("latency_fs", "shares_buffer", "buffer_bytes", "forwarded"),
+    ("waiting", GAUGE),  # in all queues together
+)
+# What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
+# `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its VLAN, by number; a group has
+# none. Ways of a flood stand in the order of the logical ports, and may be those of other headers too; to the port
+# behind which the target stands in the configuration `home_way` takes their place. In an extender nobody is looked up.
 HOP = record(
     *ints("reason", "logical_port", "source", "target", "policer"),
     *ints("home_way", "first_flood", "n_flood"),
 )  # fmt: skip
 WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
 ADDRESS = record(*ints("logical_port", "seen_fs"))
-LOGICAL_PORT = record(*ints("port", "is_hairpin", "rx_frames", "tx_frames", "tx_bytes"))
+# A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
+# may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back
+# until `eligible_fs`.
+LOGICAL_PORT = record(
+    *ints("port", "is_hairpin", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "dropped"),
+    *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),
+    *ints("shaper_num", "shaper_den", "burst_fs", "eligible_fs"),
+    ("waiting", GAUGE),  # as the port's
+    ("queue", LIST),
+)
 
 BRIDGE = record(
     ("clock", CLOCK),
-    *ints("n_ports", "n_logical_ports", "n_addresses", "latency_fs", "propagation_fs", "learns", "table_entries"),
-    *ints("ageing_fs", "shares_buffer", "buffer_bytes"),
-    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned", "flooded", "replicated"),
-    *ints("forwarded", "dropped"),
+    # `n_outer_ports`: those that lead to servers and outside; they come first.
+    *ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports", "n_addresses", "propagation_fs"),
+    *ints("learns", "table_entries", "ageing_fs"),
+    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned", "flooded"),
+    *ints("replicated", "dropped"),  # by extenders too
     *ints("n_used", "first_free"),  # places that were ever used, and the list of those that are free again
-    ("waiting", GAUGE),  # in all queues together
     ("drops", I64, (MAX_REASONS,)),
+    ("box", BOX, (MAX_BOXES,)),  # the bridge itself, then extenders
     ("port", BRIDGE_PORT, (MAX_BRIDGE_PORTS,)),
     ("logical_port", LOGICAL_PORT, (MAX_LOGICAL_PORTS,)),
     ("address", ADDRESS, (MAX_ADDRESSES,)),

@@ -90,10 +90,10 @@ def nothing_before(system, at_fs):
 def horizon_of_bridge(system, bridge, until_fs):
     """Return how far a bridge may run: as far as all is known that its ports forward until then."""
     horizon_fs = until_fs
-    for number in range(bridge.n_ports):
+    for number in range(bridge.n_outer_ports):
         port = bridge.port[number]
         peer = system.server[port.peer]
-        horizon_fs = min(horizon_fs, peer.safe_fs + port.crossing_fs + bridge.latency_fs)
+        horizon_fs = min(horizon_fs, peer.safe_fs + port.crossing_fs + bridge.box[port.box].latency_fs)
         if system.stops_exactly:
             horizon_fs = min(horizon_fs, peer.safe_fs)
     return horizon_fs
@@ -103,7 +103,7 @@ def horizon_of_bridge(system, bridge, until_fs):
 def run_bridge(system, number, bridge, servers, until_fs):
     """Let a bridge take what was sent to it, run, and hand on what it sends."""
     component = system.bridge[number]
-    for port_number in range(bridge.n_ports):
+    for port_number in range(bridge.n_outer_ports):
         port = bridge.port[port_number]
         if port.is_outside:
             hand_in(servers[port.peer], bridge, port_number, system.server[port.peer].safe_fs)
@@ -114,7 +114,7 @@ def run_bridge(system, number, bridge, servers, until_fs):
     if component.next_fs <= horizon_fs:
         component.next_fs = advance_bridge(bridge, horizon_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
-    for port_number in range(bridge.n_ports):
+    for port_number in range(bridge.n_outer_ports):
         port = bridge.port[port_number]
         if port.is_outside == 0:
             peer = system.server[port.peer]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwmodel.report.quantities import count_text, percent_text, three_digits
+from hwmodel.report.quantities import count_text, percent_text, printable, three_digits
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.result import Result
 from hwmodel.results.system import AdapterResult, SystemResult
@@ -69,6 +69,12 @@ def setting_of(result: SystemResult, server: str, block: str, name: str) -> Any:
 def ports_of(result: Result) -> list[BridgePortResult]:
     """Return the ports of all bridges."""
     return [port for bridge in result.bridges for port in bridge.ports]
+
+
+def port_name(port: BridgePortResult) -> str:
+    """Return the name of a port, with that of the extender whose port it is."""
+    is_plain = port.device == "bridge" or port.name.startswith(f"{port.device}.")
+    return printable(port.name if is_plain else f"{port.name} ({port.device})")
 
 
 def port_share(port: BridgePortResult) -> float:

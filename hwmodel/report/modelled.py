@@ -26,6 +26,7 @@ _PATTERNS = {
 }
 _MOST_LISTED = 3
 _MOST_NAMED = 8
+_OF_EACH = (".macs", ".vif", ".ecid")  # what every server has of its own
 _OF_CEILING = "of ceiling"
 
 
@@ -98,7 +99,9 @@ def _servers_words(config: Mapping[str, Any]) -> str:
     if not names:
         return ""
     listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
-    own = dict.fromkeys(key for entry in config["servers"] for key in entry.get("set", {}) if not key.endswith(".macs"))
+    own = dict.fromkeys(
+        key for entry in config["servers"] for key in entry.get("set", {}) if not key.endswith(_OF_EACH)
+    )
     keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
     alike = f", alike but for {keys}" if own else ""
     return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){alike}, each with "
@@ -109,7 +112,10 @@ def _bridge_words(config: Mapping[str, Any]) -> str:
     if not bridge:
         return ""
     kind = {"learning": "learns addresses", "controlling": "knows each virtual interface"}.get(str(bridge.get("kind")))
-    return f"at the other end of the wire a bridge{f' that {kind}' if kind else ''}"
+    extenders = [printable(str(name)) for name in bridge.get("extenders") or {}]
+    listed = _listed(extenders) if len(extenders) <= _MOST_NAMED else f"{extenders[0]} to {extenders[-1]}"
+    over = f", with port extender{'s' * (len(extenders) != 1)} {listed} below" if extenders else ""
+    return f"at the other end of the wire a bridge{f' that {kind}' if kind else ''}{over}"
 
 
 def _spaced(amount: object) -> str:

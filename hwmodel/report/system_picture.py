@@ -137,8 +137,8 @@ def _narrow(n_servers: int, height: float) -> _Layout:
 
 def _drawing(key: str, name: str, result: SystemResult, rows: Sequence[Mapping[str, float]], layout: _Layout) -> str:
     ports = ports_of(result)
-    # Of many servers those drawn, and the stations outside, whose port is the last.
-    shown = [*ports[: len(layout.servers)], *ports[len(result.adapters) :]]
+    # Of many servers those drawn, and the stations outside; ports between extenders are in the table.
+    shown = [*ports[: len(layout.servers)], ports[len(result.adapters)]]
     labels = short_labels([port.name for port in shown], _LONGEST_NAME)
     limit = result.bottleneck.resource
     parts = [

@@ -10,6 +10,7 @@ from hwmodel.report.bridge_reading import (
     forwarding_sentence,
     learning_sentence,
     limit_cell,
+    port_name,
     ports_of,
 )
 from hwmodel.report.quantities import MISSING, count_text, decimals_text, percent_text, printable, three_digits
@@ -41,7 +42,7 @@ def port_table(result: Result) -> Table:
     header = ("port", *rates, "queue, mean, B", "queue, largest, B", "drops, frames")
     rows = [
         [
-            printable(port.name),
+            port_name(port),
             decimals_text(port.in_gbps, 3),
             decimals_text(port.out_gbps, 3),
             percent_text(port.in_utilization),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hwmodel.report.bridge_reading import flooding_sentence, forwarding_sentence, learning_sentence, limit_cell
+from hwmodel.report.bridge_reading import (
+    flooding_sentence,
+    forwarding_sentence,
+    learning_sentence,
+    limit_cell,
+    port_name,
+)
 from hwmodel.report.quantities import MISSING, count_text, decimals_text, printable, three_digits
 from hwmodel.report.text_table import MOST_ROWS, Line, drop_words, table
 from hwmodel.results.bridge import BridgePortResult
@@ -48,7 +54,8 @@ def bridge_lines(result: Result) -> Iterable[Line]:
         yield from table(header, rows, left_columns=(0, len(header) - 1))
         if len(bridge.ports) > MOST_ROWS + 1:
             yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
-        yield Line("(in: from the port to the bridge, out: from the bridge; %: busy share of the window)")
+        whose = "the bridge or extender" if any(port.device != "bridge" for port in bridge.ports) else "the bridge"
+        yield Line(f"(in: from the port to {whose}, out: from it; %: busy share of the window)")
         yield Line(f"Bridge, whole run: {forwarding_sentence(bridge)}")
         if bridge.kind == "learning":
             yield Line(f"Bridge, flooded: {flooding_sentence(bridge)}")
@@ -58,7 +65,7 @@ def bridge_lines(result: Result) -> Iterable[Line]:
 
 def _port_row(port: BridgePortResult) -> tuple[str, ...]:
     return (
-        printable(port.name),
+        port_name(port),
         decimals_text(port.in_gbps, 3),
         decimals_text(port.out_gbps, 3),
         _percent(port.in_utilization),

@@ -2,7 +2,7 @@
 
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
-from hwmodel.results.bridge import BridgePortResult, BridgeResult
+from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
 from hwmodel.results.bridge_rates import outside_gbps, over_bridge_gbps
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
@@ -71,6 +71,7 @@ __all__ = [
     "LinkBytes",
     "LinkCost",
     "LogLinearBuckets",
+    "LogicalPortResult",
     "NextStep",
     "Observation",
     "Pcie",

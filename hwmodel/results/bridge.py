@@ -7,11 +7,30 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BridgePortResult:
-    """Say what a port of the bridge carried; in is what came to the bridge by it, out what left by it.
+class LogicalPortResult:
+    """Say what an S-channel, or a translated VLAN, of a port of the bridge carried, as the port's figures do.
 
+    Its queue is None where the logical ports of a port have one together. `dropped_frames`: copies for it without room.
+    """
+
+    name: str
+    in_frames: int
+    out_frames: int
+    in_gbps: float | None
+    out_gbps: float | None
+    queue_mean_bytes: float | None
+    queue_max_bytes: int | None
+    dropped_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgePortResult:
+    """Say what a port of the bridge, or of an extender below it, carried; in is what came to it, out what it sent.
+
+    `device`: whose port it is, `bridge` or an extender's name. A port has the name of the server or extender that it
+    leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`.
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
-    FCS, padding and tags.
+    FCS, padding and tags. `logical_ports`: where they have service levels, or translate VLANs; elsewhere left out.
     """
 
     name: str
@@ -23,16 +42,19 @@ class BridgePortResult:
     out_utilization: float
     queue_mean_bytes: float
     queue_max_bytes: int
+    device: str = "bridge"
     drops: Mapping[str, int] = field(default_factory=dict)
+    logical_ports: tuple[LogicalPortResult, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeResult:
-    """Say what a bridge did; counts are of the whole run.
+    """Say what a bridge did, with the port extenders below it; counts are of the whole run.
 
-    `forwarded_frames`: all that it looked at. `replicated_frames`: copies that it made beside a frame's first.
-    `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that found no room among
-    them. `addresses_known`: at the end. `learned`, `moved`, `aged`, `not_learned`: changes of the table.
+    `forwarded_frames`: all that the bridge itself looked at. `replicated_frames`: copies that it and its extenders made
+    beside a frame's first. `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that
+    found no room among them, and those of extenders. `addresses_known`: at the end. `learned`, `moved`, `aged`,
+    `not_learned`: changes of the table.
     """
 
     name: str

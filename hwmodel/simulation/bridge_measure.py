@@ -14,6 +14,7 @@ from hwmodel.kernels.layout import WIRE
 from hwmodel.results import Bottleneck
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
 from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
 
@@ -31,19 +32,22 @@ class BridgeSnapshot:
     out_busy_fs: npt.NDArray[np.int64]
     areas: npt.NDArray[np.float64]
     queue_full: npt.NDArray[np.int64]
+    logical: LogicalSnapshot
 
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
     """Copy the sums out of a bridge's record; what its ports get is busy time at the senders' ends."""
     ports = [record.port[number] for number in range(int(record.n_ports))]
     outs = [int(port.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
+    ins = [_in_busy_fs(port, servers, now_fs) if port.joined < 0 else outs[int(port.joined)] for port in ports]
     return BridgeSnapshot(
         in_bytes=np.array([int(port.rx_bytes) for port in ports], np.int64),
-        in_busy_fs=np.array([_in_busy_fs(port, servers, now_fs) for port in ports], np.int64),
+        in_busy_fs=np.array(ins, np.int64),
         out_bytes=np.array([int(port.tx_bytes) for port in ports], np.int64),
         out_busy_fs=np.array(outs, np.int64),
         areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
         queue_full=np.array([int(port.drops[QUEUE_FULL]) for port in ports], np.int64),
+        logical=take_logical(record, now_fs),
     )
 
 
@@ -52,6 +56,7 @@ def begin_bridge_window(record: Any) -> None:
     for number in range(int(record.n_ports)):
         waiting = record.port[number].waiting
         waiting.highest = waiting.level
+    begin_logical_window(record)
 
 
 def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
@@ -83,6 +88,7 @@ def bridge_result(
         found.append(
             BridgePortResult(
                 name=port.name,
+                device=port.device,
                 in_frames=int(entry.rx_frames),
                 out_frames=int(entry.tx_frames),
                 in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
@@ -92,12 +98,13 @@ def bridge_result(
                 queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs,
                 queue_max_bytes=int(entry.waiting.highest),
                 drops=_named(entry.drops),
+                logical_ports=logical_results(record, port, (start.logical, end.logical), span),
             )
         )
     return BridgeResult(
         name="bridge",
         kind=kind,
-        forwarded_frames=int(record.forwarded),
+        forwarded_frames=int(record.box[0].forwarded),
         replicated_frames=int(record.replicated),
         flooded_frames=int(record.flooded),
         dropped_frames=int(record.dropped),
@@ -120,8 +127,10 @@ def _gone(record: Any, now_fs: int) -> int:
     return int((is_known & (now_fs - addresses["seen_fs"] >= int(record.ageing_fs))).sum())
 
 
-def full_port(result: BridgeResult, window: tuple[BridgeSnapshot, BridgeSnapshot]) -> Bottleneck | None:
-    """Return the port of the bridge that sets the throughput: the one that drops most, and is busy all the time."""
+def full_port(
+    result: BridgeResult, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot]
+) -> Bottleneck | None:
+    """Return the port of the bridge or an extender that sets the throughput: it drops most, and is always busy."""
     start, end = window
     lost = end.queue_full - start.queue_full
     at = int(lost.argmax())
@@ -130,10 +139,10 @@ def full_port(result: BridgeResult, window: tuple[BridgeSnapshot, BridgeSnapshot
         return None
     shown = f"{100 * port.out_utilization:.1f} %"
     why = (
-        f"The bridge's port {port.name} is busy {shown} of the window, counting each frame with its 20 B of preamble "
+        f"{ports[at].words} is busy {shown} of the window, counting each frame with its 20 B of preamble "
         f"and gap, and its queue drops {int(lost[at])} frames."
     )
-    keys = (f"bridge.ports.{port.name}.rate",)
+    keys = (f"{ports[at].key}.rate",)
     return Bottleneck(resource=f"bridge.{port.name}", utilization=port.out_utilization, why=why, keys=keys)
 
 

@@ -1,15 +1,18 @@
-"""The ports of a bridge: physical ones to adapters and outside, and the logical ports on them with their outer tags."""
+"""The ports of a bridge and its extenders: physical ones, and the logical ports on them with their outer tags."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwmodel.config.bridge import TAG_MODES
+from hwmodel.config.extenders import BRIDGE
+from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
 from hwmodel.simulation.decided import LIST_GROUP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
-from hwmodel.workload.headers import DEFAULT_S_VID
+from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -38,7 +41,11 @@ class Source:
 
 @dataclass(frozen=True)
 class LogicalPort:
-    """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag."""
+    """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag.
+
+    `port`: the bridge's own port that leads to it, over extenders or not.
+    `wire_vlan`: the VLAN on the wire that it translates, to the only one of its `vlans`; None where it translates none.
+    """
 
     number: int
     port: int
@@ -49,6 +56,12 @@ class LogicalPort:
     native_vlan: int | None
     vlans: Collection[int]
     untagged: Collection[int]
+    wire_vlan: int | None = None
+
+    @property
+    def s_vid(self) -> int:
+        """Return the VLAN of its S-channel."""
+        return self.interface or DEFAULT_S_VID
 
     def tag_for(self, source: Source, source_interface: int | None) -> Tag | None:
         """Return the outer tag of a frame that leaves here; `source_interface` is the sender's on the same port."""
@@ -64,25 +77,56 @@ class LogicalPort:
 
 @dataclass
 class PhysicalPort:
-    """Hold one physical port; `server` is the number of the server at its other end, None outside.
+    """Hold one physical port; `server` is the number of the server at its other end, None where there is none.
 
-    `lists` are the lists of interfaces that the bridge has set up in the adapter, by their stations.
+    `device`, `box`: whose it is by name and number, the bridge 0. `root`: the bridge's own port that leads to it.
+    `joined`: the number of the port at its other end, if that is another of these. `below`: the servers that it leads
+    to downwards, `logical`: the logical ports of these. `lists`: of a port of the bridge, the lists of interfaces that
+    it has set up in the adapters below, by their stations.
     """
 
     number: int
     name: str
     rate_bps: int
     server: int | None
+    root: int
+    device: str = BRIDGE
+    box: int = 0
+    joined: int | None = None
+    below: tuple[int, ...] = ()
     mode: str = "veb"
     outer_types: frozenset[int] = NO_OUTER_TAG
     logical: list[LogicalPort] = field(default_factory=list)
     lists: dict[tuple[str, ...], int] = field(default_factory=dict)
     taken_lists: Collection[int] = ()
+    is_scheduled: bool = False
+
+    @property
+    def tells_logical(self) -> bool:
+        """Tell whether its logical ports are results of their own: they have queues, or are translated VLANs."""
+        return self.is_scheduled or any(logical.wire_vlan is not None for logical in self.logical)
 
     @property
     def has_interfaces(self) -> bool:
         """Tell whether stations behind this port have virtual interfaces of their own."""
-        return self.mode in ("vn_tag", "e_tag")
+        return self.mode in TAG_MODES
+
+    @property
+    def key(self) -> str:
+        """Return the key of the configuration that has the rate of its wire, without `.rate`."""
+        extender = self.name.removesuffix(f".{UPLINK}")
+        return f"bridge.ports.{self.name}" if self.joined is None else f"bridge.extenders.{extender}"
+
+    @property
+    def words(self) -> str:
+        """Name it in a sentence."""
+        whose = "bridge" if self.box == 0 else f"extender {self.device}"
+        return f"The uplink of {whose}" if self.is_uplink else f"The {whose}'s port {self.name}"
+
+    @property
+    def is_uplink(self) -> bool:
+        """Tell whether the bridge is upwards from here."""
+        return self.joined is not None and not self.below
 
     def list_of(self, stations: Sequence[str]) -> int:
         """Return the number of the list of some stations; a new one is set up."""
@@ -102,28 +146,68 @@ class PhysicalPort:
 
 
 def ports_of(bridge: Bridge, servers: Sequence[tuple[str, Config]]) -> list[PhysicalPort]:
-    """Return the ports of a bridge with their logical ports: to each server in turn, then outside."""
+    """Return the ports of a bridge and its extenders with their logical ports.
+
+    First those to each server in turn, then outside, then of each extender's uplink the upper end and the lower.
+    """
+    boxes = {name: at for at, name in enumerate((BRIDGE, *bridge.extenders))}
+    roots = _roots(bridge, [name or ALONE for name, _ in servers])
     found: list[PhysicalPort] = []
     numbers = iter(range(1 << 20))
     for index, (name, config) in enumerate(servers):
         settings = bridge.ports[name or ALONE]
         switch = config.switch
-        port = PhysicalPort(index, name or ALONE, settings.rate_bps, index, switch.mode)
+        port = PhysicalPort(
+            index, name or ALONE, settings.rate_bps, index, roots[name or ALONE], settings.behind,
+            boxes[settings.behind], below=(index,), mode=switch.mode,
+        )  # fmt: skip
         if switch.mode in OUTER_TYPES:
             port.outer_types = frozenset({int(OUTER_TYPES[switch.mode])})
+        port.is_scheduled = bool(settings.s_channels)
         port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
         prefix = f"{name}." if name else ""
         port.logical = list(_logical_ports(port, switch, settings, prefix, numbers))
         found.append(port)
-    settings = bridge.ports[OUTSIDE]
-    outside = PhysicalPort(len(found), OUTSIDE, settings.rate_bps, None)
+    found.append(_outside(bridge.ports[OUTSIDE], len(found), next(numbers)))
+    for name in bridge.extenders:
+        found += _uplink(bridge, name, len(found), boxes, found[: len(servers)])
+    return found
+
+
+def _roots(bridge: Bridge, to_servers: Sequence[str]) -> dict[str, int]:
+    """Return for each port to a server the bridge's own port that leads to it."""
+    uppers = {name: len(to_servers) + 1 + 2 * at for at, name in enumerate(bridge.extenders)}
+    above = {name: bridge.above(name) for name in to_servers}
+    return {name: uppers[way[-1]] if way else at for at, (name, way) in enumerate(above.items())}
+
+
+def _outside(settings: BridgePort, number: int, logical_number: int) -> PhysicalPort:
+    outside = PhysicalPort(number, OUTSIDE, settings.rate_bps, None, number)
     vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
     native = [] if settings.native_vlan is None else [settings.native_vlan]
-    whole = LogicalPort(
-        next(numbers), outside.number, OUTSIDE, "veb", None, False, settings.native_vlan, vlans, native
+    outside.logical = [
+        LogicalPort(logical_number, number, OUTSIDE, "veb", None, False, settings.native_vlan, vlans, native)
+    ]  # fmt: skip
+    return outside
+
+
+def _uplink(
+    bridge: Bridge, name: str, number: int, boxes: Mapping[str, int], to_servers: Sequence[PhysicalPort]
+) -> tuple[PhysicalPort, PhysicalPort]:
+    """Return the two ends of an extender's uplink, the upper first, which has the name of what it leads to."""
+    extender = bridge.extenders[name]
+    below = [port for port in to_servers if name in (bridge.above(port.name) or ())]
+    upper = PhysicalPort(
+        number, name, extender.rate_bps, None, below[0].root, extender.behind, boxes[extender.behind], number + 1,
+        below=tuple(port.number for port in below), mode=below[0].mode, outer_types=below[0].outer_types,
+        logical=[logical for port in below for logical in port.logical],
+        taken_lists={taken for port in below for taken in port.taken_lists},
     )  # fmt: skip
-    outside.logical = [whole]
-    return [*found, outside]
+    lower = PhysicalPort(
+        number + 1, f"{name}.{UPLINK}", extender.rate_bps, None, upper.root, name, boxes[name], number,
+        mode=upper.mode, outer_types=upper.outer_types,
+    )  # fmt: skip
+    return upper, lower
 
 
 def _logical_ports(
@@ -136,45 +220,64 @@ def _logical_ports(
                 continue
             own = station.vif if switch.mode == "vn_tag" else station.ecid
             yield LogicalPort(
-                next(numbers), port.number, prefix + station.name, switch.mode, own, False,
+                next(numbers), port.root, prefix + station.name, switch.mode, own, False,
                 station.port_vlan, station.vlans, station.untagged,
             )  # fmt: skip
         return
-    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
+    carried = ALL_VLANS if settings.vlans == "all" else settings.vlans
+    vlans = [vlan for vlan in carried if vlan not in settings.translate] if settings.translate else carried
     untagged = [] if native is None else [native]
     channels: dict[int | None, str] = {None: switch.mode}
     if switch.mode == "multichannel":
-        kinds: dict[int, str] = dict(switch.s_channels)
-        if any((station.s_channel or DEFAULT_S_VID) == DEFAULT_S_VID for station in switch.ports):
-            kinds.setdefault(DEFAULT_S_VID, "veb")
-        channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in sorted(kinds.items())}
+        channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in s_channels_of(switch).items()}
     for interface, kind in channels.items():
         name = port.name if switch.mode != "multichannel" else f"{port.name}.{interface or DEFAULT_S_VID}"
         is_hairpin = kind == "vepa" if hairpin is None else hairpin
         yield LogicalPort(
-            next(numbers), port.number, name, switch.mode, interface, is_hairpin, native, vlans, untagged
+            next(numbers), port.root, name, switch.mode, interface, is_hairpin, native, vlans, untagged
+        )  # fmt: skip
+    for wire_vlan, vlan in sorted(settings.translate.items()):
+        yield LogicalPort(
+            next(numbers), port.root, f"{port.name}.vlan{wire_vlan}", switch.mode, None, is_hairpin, native,
+            [vlan], [vlan] if wire_vlan == native else [], wire_vlan,
         )  # fmt: skip
 
 
-def stands_behind(station: Port, port: PhysicalPort, logical: LogicalPort) -> bool:
-    """Tell whether a station of the adapter at a port is behind one of its logical ports."""
+def place_of(station: Port, vlan: int, port: PhysicalPort) -> tuple[LogicalPort, int] | None:
+    """Return the logical port behind which a station is in a VLAN of its own, and that VLAN's number in the bridge."""
+    interface: int | None = None
     if port.mode == "vn_tag":
-        return logical.interface == station.vif
-    if port.mode == "e_tag":
-        return logical.interface == station.ecid
-    if port.mode == "multichannel":
-        channel = station.s_channel
-        return logical.interface == (None if channel in (None, 1) else channel)
-    return True
+        interface = station.vif
+    elif port.mode == "e_tag":
+        interface = station.ecid
+    elif port.mode == "multichannel":
+        interface = None if station.s_channel in (None, DEFAULT_S_VID) else station.s_channel
+    return _taken_in(port, interface, vlan)
 
 
-def logical_of(port: PhysicalPort, outer: Tag | None) -> LogicalPort | None:
-    """Return the logical port that a frame's outer tag names, None if there is none such."""
+def comes_in(port: PhysicalPort, outer: Tag | None, vid: int) -> tuple[LogicalPort, int] | None:
+    """Return the logical port on which a frame comes, and its VLAN in the bridge, by its outer tag and its VID.
+
+    A VID, and a VLAN, of 0 is none. None stands for an outer tag that names no logical port.
+    """
     interface: int | None = None
     if isinstance(outer, VnTag):
         interface = outer.svif
     elif isinstance(outer, ETag):
         interface = outer.ecid
     elif isinstance(outer, VlanTag):
-        interface = None if outer.vid in (0, 1) else outer.vid
-    return next((each for each in port.logical if each.interface == interface), None)
+        interface = None if outer.vid in (0, DEFAULT_S_VID) else outer.vid
+    return _taken_in(port, interface, vid)
+
+
+def _taken_in(port: PhysicalPort, interface: int | None, vid: int) -> tuple[LogicalPort, int] | None:
+    found = None
+    for each in port.logical:
+        if each.interface != interface:
+            continue
+        vlan = vid or each.native_vlan or 0
+        if each.wire_vlan is None:
+            found = each, vlan
+        elif each.wire_vlan == vlan:
+            return each, next(iter(each.vlans))
+    return found

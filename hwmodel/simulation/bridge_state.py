@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.config import queue_bytes
 from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.adjacent import HEADER_BYTES
@@ -19,8 +20,10 @@ from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
+    from hwmodel.config.extenders import Extender
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
+LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
 SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
 
 
@@ -28,20 +31,24 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     """Make a fresh record that of a bridge that has learned nothing and holds no frame."""
     record.clock.next_at[:] = layout.NEVER
     record.first_free = adjacent_layout.NOBODY
-    record.n_ports, record.n_logical_ports = len(ports), len(topology.logical)
+    record.n_ports, record.n_logical_ports = len(ports), len(topology.logical) + len(topology.extenders.own)
+    record.n_outer_ports = sum(port.joined is None for port in ports)
     if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
         raise InputError(f"bridge: {len(ports)} ports, at most {adjacent_layout.MAX_BRIDGE_PORTS} are supported")
-    if len(topology.logical) > adjacent_layout.MAX_LOGICAL_PORTS:
+    if record.n_logical_ports > adjacent_layout.MAX_LOGICAL_PORTS:
         most = adjacent_layout.MAX_LOGICAL_PORTS
         raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
-    record.latency_fs, record.propagation_fs = bridge.latency_fs, bridge.propagation_fs
+    record.propagation_fs = bridge.propagation_fs
     record.learns = bridge.kind == "learning"
     record.table_entries, record.ageing_fs = bridge.table, bridge.ageing_fs
-    record.shares_buffer, record.buffer_bytes = bridge.sharing == "all", bridge.buffer_bytes
+    _fill_boxes(record, bridge)
     _fill_ports(record, bridge, ports)
     for logical in topology.logical:
         entry = record.logical_port[logical.number]
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
+    for port_number, number in topology.extenders.own.items():
+        record.logical_port[number].port = port_number
+    _fill_levels(record, bridge, topology)
     _fill_policers(record, bridge)
     record.ledger.crosses = 1
     for kind, flow in topology.outside_flows.items():
@@ -50,21 +57,56 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     _fill_addresses(record, topology)
 
 
+def _fill_boxes(record: BridgeRecord, bridge: Bridge) -> None:
+    boxes: list[Bridge | Extender] = [bridge, *bridge.extenders.values()]
+    if len(boxes) > adjacent_layout.MAX_BOXES:
+        raise InputError(f"bridge.extenders: {len(boxes) - 1}, at most {adjacent_layout.MAX_BOXES - 1} are supported")
+    record.n_boxes = len(boxes)
+    for box, entry in zip(boxes, record.box, strict=False):
+        entry.latency_fs, entry.buffer_bytes = box.latency_fs, box.buffer_bytes
+        entry.shares_buffer = box.sharing == "all"
+
+
 def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort]) -> None:
-    fastest_bps = max(port.rate_bps for port in ports)
+    forwarding = (bridge.forwarding, *(extender.forwarding for extender in bridge.extenders.values()))
+    fastest_bps = [
+        max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(forwarding))
+    ]
     for port in ports:
         entry = record.port[port.number]
-        num, den = rate_as_ratio(f"bridge.ports.{port.name}.rate", port.rate_bps)
+        num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)
         entry.fs_per_byte_num, entry.fs_per_byte_den = num, den
         entry.peer = port.server or 0
-        entry.is_outside = port.server is None
-        entry.cuts_through = bridge.forwarding == "cut_through" and port.rate_bps == fastest_bps
+        entry.is_outside = port.server is None and port.joined is None
+        entry.box, entry.joined = port.box, adjacent_layout.NOBODY if port.joined is None else port.joined
+        entry.cuts_through = forwarding[port.box] == "cut_through" and port.rate_bps == fastest_bps[port.box]
         until_due_bytes = HEADER_BYTES if entry.cuts_through else SHORTEST_BYTES
         entry.crossing_fs = until_due_bytes * num // den + bridge.propagation_fs
-        entry.buffer_bytes = bridge.buffer_bytes
+        entry.is_scheduled = port.is_scheduled
+        entry.resumes_fs = layout.NEVER
         entry.sending = adjacent_layout.NOBODY
-        for name in ("come", "queue", "begun"):
+        for name in ("come", "queue", "begun", "active"):
             entry[name].first = entry[name].last = adjacent_layout.NOBODY
+
+
+def _fill_levels(record: BridgeRecord, bridge: Bridge, topology: Topology) -> None:
+    """Give the logical ports of ports that are scheduled their queues, weights and rates."""
+    stations = (station for adapter in topology.adapters for station in adapter.switch.ports)
+    longest_bytes = max(station.max_frame_bytes for station in stations) - FCS_BYTES
+    for port in topology.ports:
+        for logical in port.logical if port.is_scheduled else ():
+            s_vid = logical.s_vid
+            level = bridge.ports[port.name].s_channels.get(s_vid)
+            entry = record.logical_port[logical.number]
+            entry.queue.first = entry.queue.last = entry.following = adjacent_layout.NOBODY
+            entry.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
+            entry.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
+            if level is not None and level.rate_bps is not None:
+                key = f"bridge.ports.{port.name}.s_channels.{s_vid}.rate"
+                num, den = rate_as_ratio(key, level.rate_bps)
+                entry.shaper_num, entry.shaper_den = num, den
+                entry.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
+                entry.eligible_fs = -entry.burst_fs  # as after a long pause
 
 
 def _fill_policers(record: BridgeRecord, bridge: Bridge) -> None:

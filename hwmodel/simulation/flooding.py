@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.config import servers_of
@@ -10,7 +10,7 @@ from hwmodel.results import BridgeResult, Result
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Server
 
 MOST_FLOODED = 0.01  # of what a bridge forwards
 MOST_NAMES = 3
@@ -34,9 +34,9 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
 
 def silent_stations(config: Config, result: Result) -> list[str]:
     """Return the stations that frames are sent to over the bridge and that send nothing over it, the busiest first."""
-    modes = {part.name: part.config.switch.mode for part in servers_of(config)}
+    local = {part.name for part in servers_of(config) if _forwards_itself(config, part)}
     stations = {vm.name for vm in result.vms} | {UPLINK}
-    crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, modes)]
+    crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, local)]
     senders = {flow.from_ for flow in crossing}
     offered: dict[str, int] = {}
     for flow in crossing:
@@ -45,12 +45,18 @@ def silent_stations(config: Config, result: Result) -> list[str]:
     return sorted(offered, key=lambda name: -offered[name])
 
 
-def _crosses(sender: str, target: str, modes: Mapping[str, str]) -> bool:
-    """Tell whether frames go over the bridge: all but those that an adapter in mode `veb` forwards itself."""
+def _forwards_itself(config: Config, part: Server) -> bool:
+    """Tell whether an adapter forwards frames between its stations: not where the bridge translates their VLANs."""
+    translates = config.bridge is not None and bool(config.bridge.ports[part.port].translate)
+    return part.config.switch.mode == "veb" and not translates
+
+
+def _crosses(sender: str, target: str, local: Collection[str]) -> bool:
+    """Tell whether frames go over the bridge: all but those that an adapter, one of `local`, forwards itself."""
     if UPLINK in (sender, target):
         return True
     own = sender.rpartition(".")[0]
-    return own != target.rpartition(".")[0] or modes[own] != "veb"
+    return own != target.rpartition(".")[0] or own not in local
 
 
 def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:

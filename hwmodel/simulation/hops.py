@@ -1,4 +1,4 @@
-"""What the bridge does with a header: the ways out of it, and what it looks up frame by frame."""
+"""What the bridge, or an extender, does with a header: the ways out of it, and what it looks up frame by frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, build_header
 
 @dataclass(frozen=True)
 class Way:
-    """Hold one way out: with which template (outside: which kind of copy) a header goes on."""
+    """Hold one way out; `template`: what the header is behind it, for an extender a hop, outside the kind of a copy."""
 
     logical_port: int
     port: int
@@ -22,7 +22,7 @@ class Way:
 
 @dataclass
 class Hop:
-    """Hold what the bridge does with a header on a logical port.
+    """Hold what the bridge does with a header on a logical port, or an extender at a port.
 
     `home`: the way to where its target stands in the configuration; `flood`: the ways to all who may want it, which
     hops may share. A flood takes `home` in place of its own way to that port.
@@ -53,7 +53,7 @@ class Inside:
         """Return the bytes with which it leaves by a logical port."""
         tags: list[Tag] = [] if outer is None else [outer]
         if self.vlan not in port.untagged:
-            tags.append(VlanTag(self.pcp, self.dei, self.vlan))
+            tags.append(VlanTag(self.pcp, self.dei, port.wire_vlan or self.vlan))
         return build_header(self.parsed.destination, self.parsed.source, self.parsed.ethertype, tags)
 
 

@@ -20,6 +20,7 @@ from hwmodel.simulation.deliveries import deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
+from hwmodel.simulation.logical_ports import full_level
 from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state
@@ -185,7 +186,10 @@ class Machine:
         bridge_ends = (ends[0].bridge, ends[1].bridge)
         kind = config.bridge.kind if config.bridge is not None else ""
         bridge = bridge_result(self.system.bridges[0], kind, self.system.ports, bridge_ends, window.span)
-        bottleneck = full_port(bridge, bridge_ends)
+        levels = (bridge_ends[0].logical, bridge_ends[1].logical)
+        bottleneck = full_port(bridge, self.system.ports, bridge_ends) or full_level(
+            self.system.bridges[0], self.system.ports, levels, window.span.fs
+        )
         if self.is_alone:
             result = make_result(config, workload, self.servers[0].book, window)
             return replace(result, bridges=(bridge,), bottleneck=bottleneck or result.bottleneck)

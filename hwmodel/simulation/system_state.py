@@ -69,7 +69,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     topology = Topology(bridge, ports, adapters, book)
     topology.enter(workload.templates)
     for index, adapter in enumerate(adapters):
-        fill_wire(adapter.nic, bridge, ports[-1])
+        fill_wire(adapter.nic, bridge, topology.outside)
         own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
         enter_sources(adapter.nic, own, workload, seed)
         watch_fifos(adapter.nic, workload)

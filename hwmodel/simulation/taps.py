@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def tap_names(config: Config) -> tuple[str, ...]:
-    """Name the ports at which a run can capture: those of the bridge, or the adapter's own where there is none."""
-    return (UPLINK,) if config.bridge is None else tuple(config.bridge.ports)
+    """Name the ports at which a run can capture: the adapter's own, or the upper end of each wire below a bridge."""
+    return (UPLINK,) if config.bridge is None else (*config.bridge.ports, *config.bridge.extenders)
 
 
 def check_taps(config: Config, names: Iterable[str]) -> None:
@@ -116,8 +116,11 @@ def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
     topology = machine.system.topology
     port: PhysicalPort = next(port for port in machine.system.ports if port.name == name)
     machine.system.bridges[0].port[port.number].is_tapped = 1
-    if port.server is None:
+    whose = "the bridge" if port.box == 0 else f"extender {port.device}"
+    if port.joined is not None:
+        sent = topology.hop_headers
+    elif port.server is None:
         sent = machine.book.headers
     else:
         sent = [*(template.header for template in workload.templates), *topology.onward_headers[port.server]]
-    return _Tap(name, "port of the bridge", port.number, topology.hop_headers, sent)
+    return _Tap(name, f"port of {whose}", port.number, topology.hop_headers, sent)

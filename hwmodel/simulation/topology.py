@@ -1,8 +1,8 @@
 """Where each header goes, hop by hop: from the sender's adapter over the bridge to the receivers' adapters.
 
 A copy that leaves an adapter by the wire names the hop with which it comes to the bridge; each way that the bridge may
-send it names the template with which it comes to the next adapter. All of it is found before the run; which of the ways
-a frame takes, the bridge looks up frame by frame.
+send it names the template with which it comes to the next adapter. An extender between them is a hop too. All of it is
+found before the run; which of the ways a frame takes, the bridge looks up frame by frame.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.port_set import UPLINK
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, logical_of, stands_behind
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, comes_in, place_of
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
+from hwmodel.simulation.extenders import Extenders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
 from hwmodel.wire.ethernet import is_group_mac
@@ -51,7 +52,9 @@ class Topology:
     ) -> None:
         self.bridge = bridge
         self.ports = ports
-        self.logical = [logical for port in ports for logical in port.logical]
+        self.outside = ports[len(adapters)]
+        self.logical = [logical for port in ports if port.joined is None for logical in port.logical]
+        self.extenders = Extenders(ports, len(self.logical))
         self.adapters = adapters
         self.book = book
         self.hops: list[Hop] = []
@@ -104,30 +107,28 @@ class Topology:
     def _homes(self) -> dict[int, list[tuple[int, LogicalPort]]]:
         """Return for each station's address its VLANs and the logical port behind which it stands."""
         found: dict[int, list[tuple[int, LogicalPort]]] = {}
-        for port in self.ports:
-            if port.server is None:
-                continue
-            for station in self.adapters[port.server].switch.ports:
-                for logical in port.logical:
-                    if stands_behind(station, port, logical):
-                        for mac in station.macs:
-                            found.setdefault(mac, []).extend((vlan, logical) for vlan in station.vlans)
+        for server, adapter in enumerate(self.adapters):
+            port = self.ports[server]
+            for station in adapter.switch.ports:
+                # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+                own = sorted(station.vlans, key=lambda vlan: vlan != station.port_vlan)
+                places = [place for vlan in own if (place := place_of(station, vlan, port))]
+                for mac in station.macs:
+                    found.setdefault(mac, []).extend((vlan, logical) for logical, vlan in places)
         return found
 
     def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
         """Give the number of each address that a station has announced, in its port's VLAN, and its logical port."""
-        for port in self.ports[:-1]:
-            assert port.server is not None
-            for station in self.adapters[port.server].switch.ports:
-                vlan = station.port_vlan
-                for logical in port.logical if station.enabled else ():
-                    if stands_behind(station, port, logical) and vlan in logical.vlans:
-                        yield from ((self._address(mac, vlan), logical) for mac in station.macs)
+        for server, adapter in enumerate(self.adapters):
+            port = self.ports[server]
+            for station in adapter.switch.ports:
+                place = place_of(station, station.port_vlan, port) if station.enabled else None
+                if place and place[1] in place[0].vlans:
+                    yield from ((self._address(mac, place[1]), place[0]) for mac in station.macs)
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
         nic = self.adapters[0].nic
-        outside = self.ports[-1]
         record = nic.traffic.template[number]
         record.n_copies = 1
         record.policer = -1
@@ -137,7 +138,7 @@ class Topology:
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)
         kind = nic.traffic.copy_kind[record.first_copy]
         kind.flow = record.flow
-        kind.next_template = self._hop(outside, template.header, template.source, template.target)
+        kind.next_template = self._hop(self.outside, template.header, template.source, template.target)
 
     def _leaves(self, server: int, departure: Departure) -> None:
         arrival = departure.arrival
@@ -145,25 +146,33 @@ class Topology:
         self.adapters[server].nic.traffic.copy_kind[departure.copy_kind].next_template = hop
 
     def _hop(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> int:
-        """Return the number of a header's hop at a port; a new one is worked out."""
+        """Return the number of a header's hop at a port of the bridge or an extender; a new one is worked out."""
         key = (port.number, header, sender, target)
         if key not in self._hop_numbers:
             if len(self.hops) == adjacent_layout.MAX_HOPS:
                 raise InputError(f"workload: more than {adjacent_layout.MAX_HOPS} headers at the bridge")
-            self._hop_numbers[key] = len(self.hops)
-            self.hops.append(self._worked_out(port, header, sender, target))
+            number = self._hop_numbers[key] = len(self.hops)
+            self.hops.append(Hop(NOBODY))  # its place: behind it may stand those that it leads to
             self.hop_headers.append(header)
+            work_out = self._worked_out if port.box == 0 else self._passed_on
+            self.hops[number] = work_out(port, header, sender, target)
         return self._hop_numbers[key]
+
+    def _passed_on(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
+        ways = [
+            Way(self.extenders.own[each.number], each.number, self._beyond(each, header, sender, target), 0)
+            for each in self.extenders.ports_for(port, header)
+        ]
+        return Hop(self.extenders.own[port.number], flood=ways)
 
     def _worked_out(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> Hop:
         parsed = parse_header(header, port.outer_types)
-        logical = logical_of(port, parsed.outer)
-        if logical is None:
+        place = comes_in(port, parsed.outer, 0 if parsed.c_tag is None else parsed.c_tag.vid)
+        if place is None:
             return Hop(port.logical[0].number, UNKNOWN_INTERFACE[port.mode])
-        has_vid = parsed.c_tag is not None and parsed.c_tag.vid != 0
-        vlan = parsed.c_tag.vid if parsed.c_tag is not None and has_vid else logical.native_vlan
+        logical, vlan = place
         pcp, dei = priority_of(parsed)
-        if vlan is None or vlan not in logical.vlans:
+        if vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
         hop = Hop(logical.number, source=self._address(parsed.source, vlan))
@@ -179,7 +188,7 @@ class Topology:
             hop.flood = self._group_ways(inside, source, logical)
             return hop
         hop.target = self._address(parsed.destination, vlan)
-        home = self.home_of(parsed.destination, vlan) or self.ports[-1].logical[0]
+        home = self.home_of(parsed.destination, vlan) or self.outside.logical[0]
         if vlan in home.vlans and (home.number != logical.number or logical.is_hairpin):
             hop.home = self._way(inside, source, home)
         hop.flood = self._strays(inside, source, logical)
@@ -231,6 +240,8 @@ class Topology:
         found: list[Way] = []
         reachable = self._reachable(own, inside.vlan)
         for port in self.ports:
+            if port.box != 0:
+                continue
             if port.has_interfaces:
                 found += self._list_way(inside, source, own, port)
             else:
@@ -255,9 +266,8 @@ class Topology:
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
         """Return the one way of a group to all interfaces of a port that take it, none where none does."""
-        assert port.server is not None
-        adapter = self.adapters[port.server]
-        enabled = [station for station in adapter.switch.ports if station.enabled]
+        adapters = [self.adapters[server] for server in port.below]
+        enabled = [station for adapter in adapters for station in adapter.switch.ports if station.enabled]
         kind = "broadcast" if inside.parsed.destination == (1 << 48) - 1 else "multicast"
         members = [
             logical
@@ -267,8 +277,10 @@ class Topology:
         ]
         if not [each for each in members if each.number != own.number]:
             return []
-        number = port.list_of([each.name for each in members])
-        adapter.add_list(port.mode, number, [each.name for each in members])
+        names = [each.name for each in members]
+        number = port.list_of(names)
+        for adapter in adapters:
+            adapter.add_list(port.mode, number, [name for name in names if name in adapter.numbers])
         outer = port.list_tag(number, source, own.interface if own.port == port.number else None)
         return [self._onward_way(inside, members[0], inside.header(members[0], outer))]
 
@@ -278,11 +290,16 @@ class Topology:
         return self._onward_way(inside, to, inside.header(to, to.tag_for(source, same)))
 
     def _onward_way(self, inside: Inside, to: LogicalPort, header: bytes) -> Way:
-        port = self.ports[to.port]
-        delta_bytes = len(header) - inside.n_bytes
+        template = self._beyond(self.ports[to.port], header, inside.sender, inside.target)
+        return Way(to.number, to.port, template, len(header) - inside.n_bytes)
+
+    def _beyond(self, port: PhysicalPort, header: bytes, sender: str, target: str) -> int:
+        """Return what a header is behind a port's wire: a hop, an adapter's template, a kind of copy for outside."""
+        if port.joined is not None:
+            return self._hop(self.ports[port.joined], header, sender, target)
         if port.server is None:
-            return Way(to.number, to.port, self._outside(inside, header), delta_bytes)
-        key = (port.server, header, inside.sender, inside.target)
+            return self._outside(header, sender, target)
+        key = (port.server, header, sender, target)
         if key not in self._onward:
             headers = self.onward_headers[port.server]
             number = self.n_templates + len(headers)
@@ -291,19 +308,18 @@ class Topology:
                 raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers at one server")
             self._onward[key] = number
             arrival = Arrival(
-                number, UPLINK, inside.sender, inside.target, header,
-                is_onward=True, is_for_group=_is_for_group(header),
-            )  # fmt: skip
+                number, UPLINK, sender, target, header, is_onward=True, is_for_group=_is_for_group(header)
+            )
             self._waiting.setdefault(port.server, []).append(arrival)
-        return Way(to.number, to.port, self._onward[key], delta_bytes)
+        return self._onward[key]
 
-    def _outside(self, inside: Inside, header: bytes) -> int:
+    def _outside(self, header: bytes, sender: str, target: str) -> int:
         """Return the kind of a copy that leaves for stations outside."""
-        key = (OUTSIDE, header, inside.sender, inside.target)
+        key = (OUTSIDE, header, sender, target)
         if key not in self._onward:
             kind = self.book.add_copy(header, UPLINK)
             self._onward[key] = kind
-            self.outside_flows[kind] = self.book.flow(inside.sender, OUTSIDE_NAME)
+            self.outside_flows[kind] = self.book.flow(sender, OUTSIDE_NAME)
         return self._onward[key]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwmodel.config.bridge import ADAPTER, OUTSIDE
+from hwmodel.config.service_levels import DEFAULT_S_VID
 from hwmodel.config.system import servers_of
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 OUTSIDE_MAC = 0x02FF_0000_0001
 # Locally administered group that frames go to where no port names one of its own.
 GROUP_MAC = 0x0300_0000_0001
-# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
-DEFAULT_S_VID = 1
 
 
 def stations_of(config: Config) -> dict[str, Port]:
@@ -105,11 +105,17 @@ class HeaderBook:
     def _tags_from_outside(self, target: str) -> list[Tag]:
         """Return the tags of frames that come to the bridge from outside: the adapters' own are the bridge's work."""
         assert self._bridge is not None
-        native = self._bridge.ports["outside"].native_vlan
-        vlan = native if target in (BROADCAST, MULTICAST) else self._ports[target].port_vlan
+        native = self._bridge.ports[OUTSIDE].native_vlan
+        vlan = native if target in (BROADCAST, MULTICAST) else self._vlan_outside(target)
         vlan = self._first_vlan() if vlan is None else vlan
         return [] if vlan == native else [VlanTag(vid=vlan)]
 
     def _first_vlan(self) -> int:
-        vlan: int = next(port.port_vlan for port in self._ports.values() if port.enabled)
-        return vlan
+        return next(self._vlan_outside(name) for name, port in self._ports.items() if port.enabled)
+
+    def _vlan_outside(self, station: str) -> int:
+        """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
+        vlan: int = self._ports[station].port_vlan
+        if self._bridge is None:
+            return vlan
+        return self._bridge.ports[station.rpartition(".")[0] or ADAPTER].translate.get(vlan, vlan)

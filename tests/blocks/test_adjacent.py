@@ -23,12 +23,13 @@ def bridge_of(n_ports=3, *, buffer_bytes=1 << 20, hairpins=(), cuts_through=0):
     bridge = zeros(1, BRIDGE)[0]
     bridge.clock.next_at[:] = NEVER
     bridge.first_free = NOBODY
-    bridge.n_ports = bridge.n_logical_ports = bridge.n_addresses = n_ports
-    bridge.latency_fs, bridge.learns, bridge.table_entries, bridge.ageing_fs = LATENCY, 1, 100, NEVER
+    bridge.n_ports = bridge.n_outer_ports = bridge.n_logical_ports = bridge.n_addresses = n_ports
+    bridge.learns, bridge.table_entries, bridge.ageing_fs = 1, 100, NEVER
+    bridge.n_boxes, bridge.box[0].latency_fs, bridge.box[0].buffer_bytes = 1, LATENCY, buffer_bytes
     bridge["address"]["logical_port"][:n_ports] = NOBODY
     for number in range(n_ports):
         port = bridge.port[number]
-        port.fs_per_byte_num, port.fs_per_byte_den, port.buffer_bytes, port.sending = BYTE_FS, 1, buffer_bytes, NOBODY
+        port.fs_per_byte_num, port.fs_per_byte_den, port.joined, port.sending = BYTE_FS, 1, NOBODY, NOBODY
         port.cuts_through, port.is_outside = cuts_through, number == n_ports - 1
         for name in ("come", "queue", "begun"):
             port[name].first = port[name].last = NOBODY
@@ -143,7 +144,7 @@ def test_a_port_sends_one_frame_after_the_other_and_room_is_freed_by_the_last_by
     # At each arrival behind the first the frame in front has just left: one of the two finds the room that it left.
     assert [at for at, _ in sent_by(bridge, 1)] == [LATENCY + n * WIRE for n in range(1, 5)]
     assert drops(bridge) == {"QUEUE_FULL": 2}
-    assert int(bridge.port[1].waiting.level) == int(bridge.waiting.level) == 0
+    assert int(bridge.port[1].waiting.level) == int(bridge.box[0].waiting.level) == 0
     assert int(bridge.port[1].tx_busy_fs) == 4 * WIRE
     assert int(bridge.port[1].tx_bytes) == 4 * padded_bytes(1514)
 

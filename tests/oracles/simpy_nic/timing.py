@@ -20,8 +20,9 @@ class Phase(IntEnum):
     RECEIVING = 6
     CHOICE = 7
     BRIDGE_SENDS = 8
-    BRIDGE_FORWARDS = 9
-    MEASURE = 10
+    BRIDGE_RESUMES = 9
+    BRIDGE_FORWARDS = 10
+    MEASURE = 11
 
 
 class AtSwitch(IntEnum):

@@ -4,7 +4,7 @@ Each server is `oracles.simpy_nic`; its adapter decides by `oracles.forwarding_o
 """
 
 from .model import simulate_system
-from .parameters import OUTSIDE, BridgeParameters, BridgePort, Server, SystemArrival, SystemLoad
+from .parameters import OUTSIDE, BridgeParameters, BridgePort, ExtenderParameters, Server, SystemArrival, SystemLoad
 from .results import SYSTEM_PARTS, BridgeOutcome, Delivery, Journey, PortCounts, SystemOutcome
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "BridgeParameters",
     "BridgePort",
     "Delivery",
+    "ExtenderParameters",
     "Journey",
     "PortCounts",
     "Server",

@@ -35,7 +35,7 @@ class AdapterSwitch:
     def __init__(self, env: simpy.Environment, server: Server, port: AttachedPort) -> None:
         """Begin with full buckets; `port` is the bridge's, which may set up lists."""
         self._env = env
-        self._oracle = ForwardingOracle(ListedSwitch(server.switch, port))
+        self._oracle = ForwardingOracle(ListedSwitch(server, port))
         self._buckets = [
             BucketOracle(entry.rate_bps, entry.burst_bytes) for entry in server.switch.acl if entry.action == "police"
         ]

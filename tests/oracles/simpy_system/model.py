@@ -14,11 +14,12 @@ from ..simpy_nic.model import Model
 from ..simpy_nic.switching import wire_fs
 from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
 from .adapter import AdapterSwitch, port_number, station_name
-from .bridge import Bridge, Passing
+from .bridge import Passing
 from .ledger import Ledger, ServerMeter
 from .parameters import OUTSIDE, BridgeParameters, Server, SystemArrival, SystemLoad
-from .relay import FCS_BYTES, Relay
+from .relay import FCS_BYTES
 from .results import SystemOutcome
+from .tree import Tree
 
 
 class Attached:
@@ -41,7 +42,7 @@ class Attached:
             ),
         )
         switch = self.model.switch
-        switch.decide = AdapterSwitch(env, server, system.bridge.relay.ports[number]).decide
+        switch.decide = AdapterSwitch(env, server, system.bridge.root_of(number)).decide
         switch.sending_begins = partial(system.bridge.sending_begins, number)
         system.bridge.ports[number].arrives = self._arrives
 
@@ -69,9 +70,9 @@ class Outside:
     """The stations outside: they send at the port's rate, one frame after the other, and take what comes."""
 
     def __init__(self, system: System) -> None:
-        """Join the last port of the bridge."""
+        """Join the port behind those to servers."""
         self._system = system
-        port = system.bridge.ports[-1]
+        port = system.bridge.ports[len(system.attached)]
         port.arrives = self._arrives
         self._number = 0
         self._endless: Iterator[bytes] | None = None
@@ -134,8 +135,8 @@ class System:
         self.stop = stop
         self.indices = count()
         self.ledger = Ledger(self.env, stop)
-        self.bridge = Bridge(self.env, bridge, Relay(bridge, servers), self.ledger)
-        for server, port in zip(servers, self.bridge.ports, strict=False):
+        self.bridge = Tree(self.env, bridge, servers, self.ledger)
+        for server, port in zip(servers, self.bridge.ports.values(), strict=False):
             assert server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
         self.attached = [Attached(self, number, server) for number, server in enumerate(servers)]
         self.outside = Outside(self)

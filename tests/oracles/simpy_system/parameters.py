@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..service_level_oracle import Level
 from ..simpy_nic import NicParameters
 
 OUTSIDE = "outside"
+BRIDGE = "bridge"
 ADAPTER = "adapter"
 """The bridge's port to a server without a name."""
 
@@ -23,6 +25,24 @@ class BridgePort:
     native_vlan: int | None = 1
     vlans: frozenset[int] | None = None
     """None: all."""
+    behind: str = BRIDGE
+    """Whose port it is: an extender's by its name, else the bridge's."""
+    s_channels: Mapping[int, Level] = field(default_factory=dict)
+    """Service levels; with one or more each S-channel has a queue."""
+    translate: Mapping[int, int] = field(default_factory=dict)
+    """Of VLANs on the wire: their numbers in the bridge."""
+
+
+@dataclass(frozen=True)
+class ExtenderParameters:
+    """A port extender; its uplink leads to what it is `behind`, another extender or the bridge."""
+
+    rate_bps: int = 10**10
+    behind: str = BRIDGE
+    latency_fs: int = 0
+    forwarding: str = "store_and_forward"
+    buffer_bytes: int = 1 << 20
+    sharing: str = "port"
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,7 @@ class BridgeParameters:
     table: int = 8192
     ageing_fs: int | None = None
     announce: bool = False
+    extenders: Mapping[str, ExtenderParameters] = field(default_factory=dict)
     policy: Sequence[Any] = ()
     """Entries shaped like those of `switch.acl`, with stations' names in the system, or `outside`."""
 

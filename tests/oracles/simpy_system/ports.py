@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ BROADCAST = (1 << 48) - 1
 
 @dataclass(frozen=True)
 class LogicalPort:
-    """What a station or a channel is at the bridge: `key` is None, the S-VID, the VIF or the E-CID."""
+    """What a station, channel or VLAN is at the bridge: `key` is None, S-VID, VIF, E-CID or a translated VLAN."""
 
     number: int
     key: int | None = None
@@ -30,6 +30,10 @@ class LogicalPort:
     untagged: frozenset[int] = field(default=frozenset(), compare=False)
     station: Any = field(default=None, compare=False)
     """The one station whose virtual interface it is."""
+    wire_vlan: int | None = None
+    """The VLAN on the wire that it translates."""
+    server: str = field(default="", compare=False)
+    """The name of that station's server's port."""
 
     def carries(self, vlan: int) -> bool:
         """Tell whether frames of a VLAN may pass."""
@@ -55,18 +59,30 @@ class GroupList:
 
 
 class AttachedPort:
-    """One port with its logical ports, in their order."""
+    """One port of the bridge with its logical ports, in their order."""
 
-    def __init__(self, number: int, parameters: BridgePort, server: Server | None) -> None:
-        """Work out the logical ports; without a server it is the port outside."""
+    def __init__(
+        self,
+        number: int,
+        parameters: BridgePort,
+        server: Server | None,
+        below: Mapping[str, Sequence[Server]] | None = None,
+    ) -> None:
+        """Work out the logical ports; without a server it is the port outside, or that to an extender.
+
+        `below`: that extender's name, with the servers below it.
+        """
         self.number = number
-        self.name = server.port_name if server else OUTSIDE
+        self.name = server.port_name if server else next(iter(below or {}), OUTSIDE)
         self.rate_bps = parameters.rate_bps
-        self.mode = server.switch.mode if server else None
+        servers = [server] if server else [each for ones in (below or {}).values() for each in ones]
+        self.mode = servers[0].switch.mode if servers else None
         self.outer_type = OUTER_TYPE.get(self.mode)
-        self.logical = {each.key: each for each in _logical_ports(number, parameters, server)}
+        self.translate = parameters.translate
+        self._native_vlan = parameters.native_vlan
+        self.logical = {each.key: each for one in servers or [None] for each in _logical_ports(number, parameters, one)}
         self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
-        self._configured = _configured_lists(server)
+        self._configured = {number for one in servers for number in _configured_lists(one)}
 
     @property
     def has_interfaces(self) -> bool:
@@ -75,7 +91,13 @@ class AttachedPort:
 
     def came_on(self, header: Header) -> LogicalPort:
         """Return the logical port that a frame's outer tag names."""
+        if self.translate:
+            return self.in_vlan(header.vid or self._native_vlan)
         return self.logical[self._key_of(header.outer)]
+
+    def in_vlan(self, wire_vlan: int | None) -> LogicalPort:
+        """Return the logical port of a VLAN on the wire, where VLANs are translated."""
+        return self.logical[wire_vlan if wire_vlan in self.translate else None]
 
     def _key_of(self, outer: int | None) -> int | None:
         if self.mode == "multichannel":
@@ -129,9 +151,10 @@ class AttachedPort:
 class ListedSwitch:
     """An adapter's configuration with the lists that the bridge has set up in it by now."""
 
-    def __init__(self, switch: Any, port: AttachedPort) -> None:
-        """Look at a configuration; `port` is the bridge's."""
-        self._switch = switch
+    def __init__(self, server: Server, port: AttachedPort) -> None:
+        """Look at a configuration; `port` is the bridge's, which may lead to other servers too."""
+        self._switch = server.switch
+        self._server = server.port_name
         self._port = port
 
     def __getattr__(self, name: str) -> Any:
@@ -151,12 +174,17 @@ class ListedSwitch:
 
     def _set_up(self) -> Iterator[tuple[int, list[str]]]:
         for each in self._port.lists.values():
-            yield each.number, [member.station.name for member in each.members]
+            own = [member.station for member in each.members if member.server == self._server]
+            if own:
+                yield each.number, [station.name for station in own]
 
 
 def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -> Iterator[LogicalPort]:
     """Yield the logical ports in the order in which copies go: stations as configured, channels by S-VID."""
-    own = parameters.native_vlan, parameters.vlans, frozenset({parameters.native_vlan} - {None})
+    vlans = parameters.vlans
+    if parameters.translate:
+        vlans = (frozenset(range(1, 4095)) if vlans is None else vlans) - set(parameters.translate)
+    own = parameters.native_vlan, vlans, frozenset({parameters.native_vlan} - {None})
     if server is None:
         yield LogicalPort(number, None, False, *own)
         return
@@ -166,14 +194,20 @@ def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -
             if each.enabled:
                 key = each.vif if switch.mode == "vn_tag" else each.ecid
                 yield LogicalPort(
-                    number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each
-                )
+                    number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each,
+                    server=server.port_name,
+                )  # fmt: skip
         return
     relies = {None: switch.mode == "vepa"}
     if switch.mode == "multichannel":
         relies = {s_vid: kind == "vepa" for s_vid, (kind, _) in sorted(ForwardingOracle(switch).channels().items())}
     for key, is_vepa in relies.items():
         yield LogicalPort(number, key, is_vepa if parameters.hairpin is None else parameters.hairpin, *own)
+    for wire_vlan in sorted(parameters.translate):
+        has_hairpin = relies[None] if parameters.hairpin is None else parameters.hairpin
+        inside = frozenset({parameters.translate[wire_vlan]})
+        untagged = inside if wire_vlan == parameters.native_vlan else frozenset()
+        yield LogicalPort(number, wire_vlan, has_hairpin, parameters.native_vlan, inside, untagged, wire_vlan=wire_vlan)
 
 
 def _configured_lists(server: Server | None) -> set[int]:

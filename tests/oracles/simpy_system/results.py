@@ -70,6 +70,8 @@ class BridgeOutcome:
     moved: int
     aged: int
     not_learned: int
+    forwarded: int
+    """Frames that came to the bridge itself."""
     flooded: int
     """Frames to an unknown address that went to one port or more."""
     replicated: int

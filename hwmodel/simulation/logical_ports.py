@@ -1,0 +1,104 @@
+"""What a window says of the logical ports of a bridge: S-channels with service levels, translated VLANs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.results import Bottleneck
+from hwmodel.results.bridge import LogicalPortResult
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.simulation.span import Span
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
+
+HELD_BACK = 0.985  # of its rate, from which on a rate counts as what limits
+
+
+@dataclass(frozen=True)
+class LogicalSnapshot:
+    """Hold sums by logical port, int64 of that many entries, and the integrals of the queues over time."""
+
+    in_bytes: npt.NDArray[np.int64]
+    out_bytes: npt.NDArray[np.int64]
+    dropped: npt.NDArray[np.int64]
+    areas: npt.NDArray[np.float64]
+
+
+def take_logical(record: Any, now_fs: int) -> LogicalSnapshot:
+    """Copy the sums of the logical ports out of a bridge's record."""
+    entries = record["logical_port"][: int(record.n_logical_ports)]
+    waiting = entries["waiting"]
+    return LogicalSnapshot(
+        in_bytes=entries["rx_bytes"].copy(),
+        out_bytes=entries["tx_bytes"].copy(),
+        dropped=entries["dropped"].copy(),
+        areas=waiting["area"] + waiting["level"].astype(float) * (now_fs - waiting["since_fs"]),
+    )
+
+
+def begin_logical_window(record: Any) -> None:
+    """Forget the largest depths seen so far."""
+    waiting = record["logical_port"]["waiting"]
+    waiting["highest"] = waiting["level"]
+
+
+def logical_results(
+    record: Any, port: PhysicalPort, window: tuple[LogicalSnapshot, LogicalSnapshot], span: Span
+) -> tuple[LogicalPortResult, ...]:
+    """Return what logical ports carried, where they have queues of their own or translate; elsewhere none."""
+    if not port.tells_logical:
+        return ()
+    return tuple(_result_of(record, port, logical, window, span) for logical in port.logical)
+
+
+def _result_of(
+    record: Any, port: PhysicalPort, logical: LogicalPort, window: tuple[LogicalSnapshot, LogicalSnapshot], span: Span
+) -> LogicalPortResult:
+    start, end = window
+    at, entry = logical.number, record.logical_port[logical.number]
+    has_queue = port.is_scheduled
+    return LogicalPortResult(
+        name=logical.name,
+        in_frames=int(entry.rx_frames),
+        out_frames=int(entry.tx_frames),
+        in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
+        out_gbps=span.gbps(int(end.out_bytes[at] - start.out_bytes[at])),
+        queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs if has_queue else None,
+        queue_max_bytes=int(entry.waiting.highest) if has_queue else None,
+        dropped_frames=int(entry.dropped),
+    )
+
+
+def full_level(
+    record: Any, ports: Sequence[PhysicalPort], window: tuple[LogicalSnapshot, LogicalSnapshot], span_fs: int
+) -> Bottleneck | None:
+    """Return the S-channel whose rate sets the throughput: the one that drops most, and sends what it may."""
+    start, end = window
+    lost = end.dropped - start.dropped
+    found: Bottleneck | None = None
+    most = 0
+    for port in ports:
+        for logical in port.logical if port.is_scheduled else ():
+            entry, at = record.logical_port[logical.number], logical.number
+            if not int(entry.shaper_den) or lost[at] <= most:
+                continue
+            fs_per_byte = int(entry.shaper_num) / int(entry.shaper_den)
+            share = float(end.out_bytes[at] - start.out_bytes[at]) * fs_per_byte / span_fs
+            if share >= HELD_BACK:
+                most = int(lost[at])
+                rate_bps = round(BITS_PER_BYTE * FS_PER_S / fs_per_byte)
+                found = _bottleneck_of(port, logical, min(1.0, share), rate_bps, most)
+    return found
+
+
+def _bottleneck_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Bottleneck:
+    why = (
+        f"The bridge's port {port.name} sends {100 * share:.1f} % of the {format_rate_bps(rate_bps)} that S-channel "
+        f"{logical.s_vid} may have, and its queue drops {n_lost} frames."
+    )
+    keys = (f"bridge.ports.{port.name}.s_channels.{logical.s_vid}.rate",)
+    return Bottleneck(resource=f"bridge.{logical.name}", utilization=share, why=why, keys=keys)
