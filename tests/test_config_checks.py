@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Server, check_switch, check_workload, checks, config_from_mapping
+from hwmodel.config import Server, check_switch, check_workload, checks, config_from_mapping, servers_of
 from hwmodel.config.check_bridge import check_bridge
 from hwmodel.config.check_device import check_device
+from hwmodel.config.check_extenders import check_extenders
 from hwmodel.config.check_link import check_link
 from hwmodel.config.check_rings import check_rings
 from hwmodel.config.check_servers import check_servers
@@ -273,3 +274,17 @@ def test_each_check_is_silent_on_the_defaults():
         assert findings.problems == []
     findings = Findings(document, Doubts())
     assert checks.cross_check(config, findings, [Part(Server("", config), findings)], []) == []
+
+
+def test_extenders_are_checked_below_each_port_of_the_bridge():
+    behind = {"ports": {"a": {"behind": "x"}, "b": {"behind": "x"}}, "extenders": {"x": {}}, "kind": "controlling"}
+    config = config_from_mapping(
+        {"nic": {"vfs": 1}, "switch": {"mode": "e_tag"}, "servers": [{"name": "a"}, {"name": "b"}], "bridge": behind}
+    )
+    findings = Findings(Document("c.yaml", config.resolved()), Doubts())
+    parts = [Part(server, findings) for server in servers_of(config)]
+    check_extenders(config.bridge, findings, parts)
+    assert findings.problems == []
+    # Both servers as the first one: their E-CIDs are the same, below one port.
+    check_extenders(config.bridge, findings, [parts[0], Part(Server("b", parts[0].server.config), findings)])
+    assert findings.problems and all("E-CID" in problem.message for problem in findings.problems)
