@@ -10,6 +10,7 @@ from hwmodel.results import Result
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.marks import Marks
+from hwmodel.simulation.phase_effects import phase_warnings
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.warmup import capacities_of, drifting_in
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
@@ -123,6 +124,7 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
         )
     yield from _stuck(config, result, span)
     yield from flooding_warnings(config, result)
+    yield from phase_warnings(result)
 
 
 def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:

@@ -1,0 +1,39 @@
+"""What a reader must know of a full port that frames come to in step: who comes last each time gets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hwmodel.results import Result
+
+LEAST_FRAMES = 100  # of a flow that is said to get nothing
+STARVED = 0.01  # of the rate of the flow that gets most
+MOST_NAMES = 3
+
+
+def phase_warnings(result: Result) -> Iterator[str]:
+    """Yield a warning where a port of the bridge is full and a flow loses all that it sends, others next to nothing.
+
+    Exact periods make it so (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways", 1992); clocks
+    of real ports may differ by 100 ppm from what they should be (IEEE Std 802.3, 46.3 and others).
+    """
+    port = result.bottleneck.resource
+    lost = result.drops.get("QUEUE_FULL", 0)
+    if not port.startswith("bridge.") or not lost:
+        return
+    most = max((flow.gbps or 0.0 for flow in result.flows), default=0.0)
+    starved = [
+        flow
+        for flow in result.flows
+        if flow.offered >= max(LEAST_FRAMES, 2 * flow.delivered) and flow.gbps is not None
+        and flow.gbps < STARVED * most
+    ]  # fmt: skip
+    if not starved or sum(flow.offered - flow.delivered for flow in starved) > lost + result.totals.in_flight_frames:
+        return  # something else than the full port lost them
+    named = ", ".join(f"{flow.from_} to {flow.to}" for flow in starved[:MOST_NAMES])
+    more = f" and {len(starved) - MOST_NAMES} more" if len(starved) > MOST_NAMES else ""
+    yield (
+        f"Next to nothing gets through from {named}{more}: at {port}, which is full, these frames always come just "
+        "after others that take the room, in step with them. Real clocks differ by some ppm, so that such phases move; "
+        "with rates and workload.arrivals: poisson the port is shared by chance."
+    )
