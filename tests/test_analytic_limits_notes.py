@@ -1,7 +1,7 @@
 """What is said beside the figures: which notes a demand and a configuration bring, and with which numbers."""
 
 from dataclasses import replace
-from fractions import Fraction as F
+from fractions import Fraction
 
 import pytest
 
@@ -11,13 +11,13 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Offered, nothing_of
 from hwmodel.config import load_config
 
-NOTHING = nothing_of(((1518, F(1)),))
+NOTHING = nothing_of(((1518, Fraction(1)),))
 TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
 POLICE = {"action": "police", "rate": "2.5Gbps", "burst": "16KiB"}
 
 
 def ceiling(resource="pcie.up"):
-    return Ceiling(resource, "", "B", F(1), F(1))
+    return Ceiling(resource, "", "B", Fraction(1), Fraction(1))
 
 
 def notes(changes=None, least="pcie.up", **demand):
@@ -26,7 +26,7 @@ def notes(changes=None, least="pcie.up", **demand):
 
 
 def stream(name, mfps):
-    return Offered(name, "vf0", NOTHING, None if mfps is None else F(mfps) * 10**6)
+    return Offered(name, "vf0", NOTHING, None if mfps is None else Fraction(mfps) * 10**6)
 
 
 def test_there_is_nothing_to_say_of_a_plain_adapter():
@@ -35,17 +35,17 @@ def test_there_is_nothing_to_say_of_a_plain_adapter():
 
 
 def test_streams_that_do_not_get_through_whole_are_named():
-    carried = [(stream("vf0 to vf1", 2), F(1_500_000)), (stream("vf1 to vf2", 2), F(2_000_000)),
-               (stream("vf2 to vf3", None), F(750_000))]  # fmt: skip
+    carried = [(stream("vf0 to vf1", 2), Fraction(1_500_000)), (stream("vf1 to vf2", 2), Fraction(2_000_000)),
+               (stream("vf2 to vf3", None), Fraction(750_000))]  # fmt: skip
     (note,) = notes(carried=tuple(carried))
     assert note.endswith("M frames/s: vf0 to vf1 1.5 of 2, vf2 to vf3 0.75.")
     # What lacks less than a millionth part of it has got through.
-    assert notes(carried=((stream("vf0 to vf1", 2), F(1_999_999)),)) == ()
-    assert notes(carried=((stream("vf0 to vf1", 2), F(1_999_990)),)) != ()
+    assert notes(carried=((stream("vf0 to vf1", 2), Fraction(1_999_999)),)) == ()
+    assert notes(carried=((stream("vf0 to vf1", 2), Fraction(1_999_990)),)) != ()
 
 
 def test_a_long_list_is_cut():
-    carried = tuple((stream(f"flow {n}", 2), F(10**6)) for n in range(9))
+    carried = tuple((stream(f"flow {n}", 2), Fraction(10**6)) for n in range(9))
     (note,) = notes(carried=carried)
     assert "flow 5 1 of 2, and 3 more." in note and "flow 6" not in note
     lost = tuple((f"a.vf{n}", "b.vf0", "ACL_DENY") for n in range(8))
@@ -74,8 +74,8 @@ def test_a_buffer_for_all_concerns_more_than_one_server():
 
 @pytest.mark.parametrize(("passing", "words"), [
     (None, ("Not counted", "bridge.policy[1]", "2.5 Gb/s")),
-    (F(1, 3), ("bridge.policy[1]", " 33.3 % ", "2.5 Gb/s", "RATE_LIMITED")),
-    (F(1), None),
+    (Fraction(1, 3), ("bridge.policy[1]", " 33.3 % ", "2.5 Gb/s", "RATE_LIMITED")),
+    (Fraction(1), None),
 ])  # fmt: skip
 def test_what_policers_let_pass(passing, words):
     policy = [{"port": "outside", "action": "deny"}, {"port": "a.vf0", **POLICE}]
