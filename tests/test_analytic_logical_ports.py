@@ -30,10 +30,8 @@ TAGGED = {"bridge": {"kind": "controlling"}}
     ({"switch.mode": "vepa", "bridge": {"ports": {"adapter": {"hairpin": False}}}}, [(0, None, 0, False)]),
     # The PF, which names no S-channel, is on the default one, which has no tag.
     (CHANNELS, [(0, 1, 0, False), (0, 10, 4, False), (0, 20, 4, True)]),
-    (
-        {**CHANNELS, "bridge": {"ports": {"adapter": {"hairpin": True}}}},
-        [(0, 1, 0, True), (0, 10, 4, True), (0, 20, 4, True)],
-    ),
+    ({**CHANNELS, "bridge": {"ports": {"adapter": {"hairpin": True}}}},
+     [(0, 1, 0, True), (0, 10, 4, True), (0, 20, 4, True)]),
     ({"switch.mode": "vn_tag", **TAGGED}, [(0, name, 6, False) for name in ("pf", "vf0", "vf1")]),
     ({"switch.mode": "e_tag", **TAGGED}, [(0, name, 8, False) for name in ("pf", "vf0", "vf1")]),
     ({"switch.mode": "e_tag", "switch.ports": [{"name": "vf0", "enabled": False}], **TAGGED},

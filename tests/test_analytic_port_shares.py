@@ -1,11 +1,16 @@
 """Shares of a full port of the bridge: the laws against a count slot by slot, the closed form against runs."""
 
 import random
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from hwmodel import limits, simulate
+from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.slot_sharing import kept_at_random, kept_beside_one_in_step
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Demand, Leg, Offered, nothing_of
 from hwmodel.config import load_config
 
 FAST_LINK = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
@@ -144,3 +149,101 @@ def test_what_is_announced_is_not_flooded():
     known, flooded = (limits(flows({"bridge.announce": said}, [OF_A, "c.vf0", "5Gbps"])).hops for said in (True, False))
     assert [one.wire for one in known] == ["a.wire.tx", "bridge.c"]
     assert [one.wire for one in flooded] == ["a.wire.tx", "bridge.b", "bridge.c", "bridge.d", "bridge.outside"]
+
+
+ONE = Fraction(1)
+NOTHING = nothing_of(((1518, ONE),))
+LINE_MPPS = 10e3 / 8 / 1538
+PART = {"a": 0, "b": 1, "c": 2, "uplink": 3}
+
+
+def stream(source, gbps, to=2, with_rate=True, tag_bytes=0, back_tag_bytes=0):
+    """Give frames that one VM, or the stations outside, send to a component, and how many of them get to the bridge."""
+    per_s = Fraction(gbps) * 10**9 / (8 * 1518)
+    sent = Leg(PART[source], replace(NOTHING, to_wire=ONE, tag_bytes=Fraction(tag_bytes)))
+    back = Leg(to, replace(NOTHING, from_wire=ONE, back_tag_bytes=Fraction(back_tag_bytes)))
+    name = "uplink" if source == "uplink" else f"{source}.vf0"
+    offered = Offered(f"{name} to {to}", name, NOTHING, per_s if with_rate else None, (sent,), ((back, ONE),))
+    return offered, per_s
+
+
+def shares(*carried, sharing="port", **more):
+    servers = [{"name": name} | ({"set": more.pop(name)} if name in more else {}) for name in "abc"]
+    keys = {"servers": servers, "bridge.sharing": sharing, "workload.arrivals": "poisson", **FAST_LINK, **more}
+    config = load_config("sriov_10g_gen2x4", keys)
+    return port_shares(config, System.of(config), Demand(NOTHING, (), None, carried=carried))
+
+
+FLOOD = Fraction(10 * 1518, 1538)  # Gb/s of frames that fill a wire
+
+
+def test_the_example_of_two_wires_at_random():
+    (port,) = shares(stream("a", 8), stream("b", 4))
+    assert (port.port, port.law) == ("bridge.c", "random")
+    assert (port.arriving_mpps, port.sent_mpps) == pytest.approx((12e3 / 8 / 1518, LINE_MPPS))
+    # 8 and 4 Gb/s for 9.87 keep 6.935 and 2.935: each loses half of what is too much.
+    assert [one.wire for one in port.wires] == ["a.wire.tx", "b.wire.tx"]
+    assert [8 * 1.518 * one.kept_mpps for one in port.wires] == pytest.approx([6.935, 2.935], abs=1e-3)
+    assert [8 * 1.518 * one.arriving_mpps for one in port.wires] == pytest.approx([8, 4])
+
+
+def test_one_that_floods_leaves_others_nothing_at_its_own_rate():
+    (port,) = shares(stream("a", FLOOD, with_rate=False), stream("b", 2))
+    assert port.law == "in_step"
+    assert [one.kept_mpps for one in port.wires] == pytest.approx([LINE_MPPS, 0], abs=1e-9)
+
+
+def test_a_faster_one_leaves_a_tenth():
+    flood = Fraction(25 * 1518, 1538)
+    (port,) = shares(stream("a", flood, with_rate=False), stream("b", 2), a={"port.rate": "25Gbps"})
+    first, second = (one.kept_mpps for one in port.wires)
+    # p / q = 5 / 2: (q - 1) / 2p of what comes is there before the first.
+    assert port.law == "in_step" and second == pytest.approx(0.1 * 2e3 / 8 / 1518, rel=1e-3)
+    assert first + second == pytest.approx(LINE_MPPS)
+
+
+def test_of_two_that_flood_the_first_port_is_first():
+    (port,) = shares(stream("b", FLOOD, with_rate=False), stream("a", FLOOD, with_rate=False))
+    assert port.law == "in_step"
+    assert {one.wire: one.kept_mpps for one in port.wires} == pytest.approx({"a.wire.tx": LINE_MPPS, "b.wire.tx": 0})
+
+
+def test_one_wire_alone_keeps_what_the_port_sends():
+    (port,) = shares(stream("a", 20), a={"port.rate": "25Gbps"}, sharing="all")
+    assert (port.law, [one.kept_mpps for one in port.wires]) == ("alone", pytest.approx([LINE_MPPS]))
+
+
+def test_tags_on_the_last_wire_make_it_full():
+    listed = (stream("a", 5, back_tag_bytes=8), stream("uplink", Fraction(486, 100), back_tag_bytes=8))
+    (port,) = shares(*listed)
+    # 9.86 of 9.87 Gb/s without them, of 9.819 with them.
+    assert port.sent_mpps == pytest.approx(10e3 / 8 / 1546)
+    assert [one.wire for one in port.wires] == ["a.wire.tx", "bridge.outside in"]
+    assert shares(stream("a", 5), stream("uplink", Fraction(486, 100))) == ()
+
+
+def test_what_decides_that_no_law_is_known():
+    two = stream("a", 8), stream("b", 4)
+    floods = stream("a", FLOOD, with_rate=False)
+    elsewhere = stream("a", 1, to=1, with_rate=False)
+    for changes, carried in (
+        ({"sharing": "all"}, two),
+        ({"workload.arrivals": "periodic"}, two),
+        ({}, (stream("a", 8), stream("b", 4, back_tag_bytes=4))),
+        ({}, (stream("a", FLOOD - 1, with_rate=False), elsewhere, stream("b", 4))),
+        ({"pcie.generation": 1, "pcie.lanes": 1, "nic.fetch_batch": 1}, (floods, stream("b", 2))),
+    ):
+        (port,) = (one for one in shares(*carried, **changes) if one.port == "bridge.c")
+        assert port.law == "unknown" and [one.kept_mpps for one in port.wires] == [None, None]
+
+
+def test_alike_servers_have_one_line_together():
+    config = load_config("sriov_10g_gen2x4", {"servers": [{"name": name} for name in "abc"], **FAST_LINK})
+    # Of one server in the folded system, whose port gets more than it can send.
+    here = Leg(0, replace(NOTHING, to_wire=ONE))
+    alike = Offered("all VMs", "a.vf0", NOTHING, None, (here,), ((Leg(0, replace(NOTHING, from_wire=ONE)), ONE),))
+    rate = Fraction(12 * 10**9, 8 * 1518)
+    (port,) = port_shares(config, System.of(config), Demand(NOTHING, (), None, carried=((alike, rate),), alike=alike))
+    assert (port.port, port.law, port.wires) == ("each of bridge.a to bridge.c", "unknown", ())
+    assert (port.arriving_mpps, port.sent_mpps) == pytest.approx((12e3 / 8 / 1518, LINE_MPPS))
+    assert port_shares(config, System.of(config), Demand(NOTHING, (), None)) == ()

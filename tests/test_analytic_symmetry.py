@@ -1,9 +1,22 @@
 """Systems that are alike from each sender: one sender's frames against the count of all, and how far that goes."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import pytest
 
 from hwmodel import limits
 from hwmodel.analytic import demand as demand_module
+from hwmodel.analytic.symmetry import (
+    folded,
+    folded_stream,
+    is_alike_for_all,
+    sent_outside,
+    unfolded,
+    without_names,
+)
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Leg, Offered, nothing_of
 from hwmodel.config import load_config
 from hwmodel.errors import InputError
 
@@ -81,3 +94,95 @@ def test_many_servers_take_no_longer_than_one_sender_does():
 def test_too_many_unlike_streams_are_refused():
     with pytest.raises(InputError, match="too many for the closed form"):
         limits(system(64, 8, {"workload.pattern": "ring"}))
+
+
+ONE, THIRD, HALF = Fraction(1), Fraction(1, 3), Fraction(1, 2)
+NOTHING = nothing_of(((1518, ONE),))
+UNIFORM = {"workload.pattern": "uniform"}
+
+
+def of_two_servers(changes=UNIFORM):
+    return System.of(system(2, 2, changes))
+
+
+def first_sender():
+    """Give what s0.vf0 sends to each of the three others in equal parts."""
+    own = replace(NOTHING, reads=ONE, copies=THIRD, to_wire=2 * THIRD, sent={"vf0": ONE}, received={"vf1": THIRD})
+    arrives = [replace(NOTHING, copies=ONE, from_wire=ONE, received={name: ONE}, rx_rings=frozenset({(name, 0)}))
+               for name in ("vf0", "vf1")]  # fmt: skip
+    hops = tuple((Leg(1, one), THIRD) for one in arrives)
+    traffic = replace(NOTHING, first=("s0.vf0", "s0.vf1"))
+    return Offered("s0.vf0 to 3 ports", "s0.vf0", traffic, None, (Leg(0, own),), hops)
+
+
+def test_the_folded_system_is_one_server_with_its_part_of_the_port_outside():
+    small = folded(System.of(system(3, 4, {**UNIFORM, "bridge.ports.outside.rate": "40Gbps"})))
+    assert small.server_names == ("s0",) and small.n_parts == 2
+    assert small.rate_bps(small.outside) == 40 * 10**9 // 3
+    assert small.rate_bps(0) == 10**10
+
+
+def test_the_frames_of_all_come_from_those_of_one():
+    one = folded_stream(of_two_servers(), first_sender())
+    inside, outside = one.traffic.parts
+    assert outside.is_nothing
+    # Each VM of the server sends a half of its frames and gets a half; two thirds cross the wire out, and back.
+    assert inside.sent == inside.received == {"vf0": HALF, "vf1": HALF}
+    assert (inside.reads, inside.copies, inside.to_wire, inside.from_wire) == (1, 1, 2 * THIRD, 2 * THIRD)
+    assert inside.rx_rings == {("vf0", 0), ("vf1", 0)}
+    assert one.traffic.first == ("s0.vf0", "s0.vf1")
+    # The two hops ask the same now.
+    assert [share for _, share in one.hops] == [2 * THIRD]
+
+
+def test_unfolded_each_server_has_an_equal_part():
+    two = of_two_servers()
+    small = replace(folded_stream(two, first_sender()).traffic, frames_per_s=Fraction(1000))
+    whole = unfolded(two, small)
+    quarter = Fraction(1, 4)
+    everyone = dict.fromkeys(("s0.vf0", "s0.vf1", "s1.vf0", "s1.vf1"), quarter)
+    assert whole.sent == whole.received == everyone
+    assert whole.rx_rings == {(name, 0) for name in everyone}
+    assert whole.frames_per_s == 2000
+    assert [part.reads for part in whole.parts] == [HALF, HALF, 0]
+    assert whole.parts[0] == whole.parts[1] and whole.parts[0].to_wire == THIRD
+    assert (whole.reads, whole.copies) == (1, 1)
+
+
+def test_what_goes_outside_comes_from_each_server():
+    two = of_two_servers({"workload.pattern": "to_wire"})
+    sent = Leg(0, replace(NOTHING, reads=ONE, to_wire=ONE, sent={"vf0": ONE}))
+    out = Leg(2, replace(NOTHING, from_wire=ONE))
+    one = folded_stream(two, Offered("s0.vf0 to uplink", "s0.vf0", NOTHING, None, (sent,), ((out, ONE),)))
+    # In the folded system the stations outside are number 1.
+    assert [leg.part for leg, _ in one.hops] == [1]
+    first, second = sent_outside(two, [(one, Fraction(3000))])
+    assert [(each.source, rate, each.sent_as[0].part) for each, rate in (first, second)] == [
+        ("s0.vf0", 1500, 0), ("s1.vf0", 1500, 1),
+    ]  # fmt: skip
+    assert [(leg.part, share) for leg, share in first[0].hops] == [(2, 1)]
+
+
+def test_servers_differ_in_addresses_alone():
+    one, other = (without_names(server.config) for server in of_two_servers().servers)
+    assert one == other and of_two_servers().config(0) != of_two_servers().config(1)
+    ports = [{"name": "vf0", "port_vlan": 7, "vlans": [7]}]
+    unlike = System.of(system(2, 2, UNIFORM, **{"switch.ports": ports}))
+    assert without_names(unlike.config(0)) != without_names(unlike.config(1))
+
+
+@pytest.mark.parametrize(("changes", "is_alike"), [
+    ({}, True),
+    ({"workload.external": {"to": "all", "rate": "1Gbps"}}, False),
+    ({"switch.acl": [{"port": "vf0", "action": "deny"}]}, False),
+    ({"switch.mirrors": [{"to": "pf", "from": "vf0"}]}, False),
+    ({"nic.queues_per_vf": 2}, False),
+    ({"switch.ports": [{"name": f"vf{n}", "rate_limit": "1Gbps"} for n in range(4)]}, False),
+    ({"switch.ports": [{"name": "vf1", "weight": 2}]}, False),
+    ({"switch.ports": [{"name": "pf", "promiscuous": True}]}, True),
+    ({"bridge.ports.outside.rate": "1Gbps"}, True),
+    ({"bridge.ports.s2.native_vlan": None}, False),
+])  # fmt: skip
+def test_who_sees_the_same_of_the_system(changes, is_alike):
+    config = system(3, 4, {**UNIFORM, **changes})
+    assert is_alike_for_all(config, System.of(config)) is is_alike

@@ -1,0 +1,157 @@
+"""The ways of frames over the bridge, worked out from docs/bridge.md: who gets them, with which tags, what drops."""
+
+import pytest
+
+from hwmodel.analytic.paths import Paths
+from hwmodel.analytic.system import System
+from hwmodel.config import load_config
+
+CONTROLLED = {"bridge": {"kind": "controlling"}}
+TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
+CHANNELS = {"switch.mode": "multichannel", "switch.s_channels": {10: "vepa", 20: "veb"}, "switch.ports": [
+    {"name": "vf0", "s_channel": 10}, {"name": "vf1", "s_channel": 10}, {"name": "vf2", "s_channel": 20}]}  # fmt: skip
+VLAN_10 = {"switch.ports": [{"name": "vf0", "port_vlan": 10, "vlans": [10]}]}
+
+
+def paths(changes, flows=None):
+    config = load_config("sriov_10g_gen2x4", {"nic.vfs": 3, "workload.pattern": "to_wire", "bridge": {}, **changes})
+    return Paths(System.of(config), flows)
+
+
+def way(changes, source, target, flows=None):
+    """Give what the sender's adapter sends by its wire, in tag bytes, and the hops behind the bridge."""
+    found = paths(changes, flows).path(source, target)
+    hops = [(hop.part, hop.route.stations, hop.route.tag_bytes) for hop in found.hops]
+    return (found.route.tag_bytes if found.route.to_wire else None), hops
+
+
+OUT = (1, (), 0)  # of one server
+OTHERS = ("pf", "vf1", "vf2")
+
+
+@pytest.mark.parametrize(("changes", "ends", "sent", "hops"), [
+    ({}, ("vf0", "vf1"), None, []),  # the adapter's own matter
+    ({}, ("vf0", "uplink"), 0, [OUT]),
+    ({}, ("uplink", "vf1"), 0, [(0, ("vf1",), 0)]),
+    ({}, ("vf0", "broadcast"), 0, [OUT]),  # the adapter has made its copies
+    ({"switch.mode": "vepa"}, ("vf0", "vf1"), 0, [(0, ("vf1",), 0)]),
+    ({"switch.mode": "vepa"}, ("vf0", "broadcast"), 0, [(0, OTHERS, 0), OUT]),
+    ({"switch.mode": "vepa"}, ("uplink", "broadcast"), 0, [(0, ("pf", "vf0", "vf1", "vf2"), 0)]),
+    ({"switch.mode": "vn_tag", **CONTROLLED}, ("vf0", "vf1"), 6, [(0, ("vf1",), 6)]),
+    ({"switch.mode": "e_tag", **CONTROLLED}, ("vf0", "vf1"), 8, [(0, ("vf1",), 8)]),
+    ({"switch.mode": "e_tag", **CONTROLLED}, ("vf0", "uplink"), 8, [OUT]),
+    ({"switch.mode": "e_tag", **CONTROLLED}, ("uplink", "vf1"), 0, [(0, ("vf1",), 8)]),
+    # A group goes to the port once, with a list.
+    ({"switch.mode": "vn_tag", **CONTROLLED}, ("vf0", "broadcast"), 6, [(0, OTHERS, 6), OUT]),
+    (CHANNELS, ("vf0", "vf1"), 4, [(0, ("vf1",), 4)]),
+    (CHANNELS, ("vf0", "vf2"), 4, [(0, ("vf2",), 4)]),
+    (CHANNELS, ("vf2", "pf"), 4, [(0, ("pf",), 0)]),
+    # Group copies by logical port: the default channel, 10 with its sender filtered out, 20, outside.
+    (CHANNELS, ("vf0", "broadcast"), 4, [(0, ("pf",), 0), (0, ("vf1",), 4), (0, ("vf2",), 4), OUT]),
+])  # fmt: skip
+def test_one_server(changes, ends, sent, hops):
+    if ends[0] == "uplink":
+        assert way(changes, *ends)[1] == hops
+    else:
+        assert way(changes, *ends) == (sent, hops)
+
+
+TO_B, OUT_OF_TWO = (1, ("vf0",), 0), (2, (), 0)
+
+
+@pytest.mark.parametrize(("changes", "ends", "sent", "hops"), [
+    (TWO, ("a.vf0", "b.vf0"), 0, [TO_B]),
+    (TWO, ("a.vf0", "a.vf1"), None, []),
+    (TWO, ("a.vf0", "broadcast"), 0, [(1, ("pf", "vf0", "vf1", "vf2"), 0), OUT_OF_TWO]),
+    ({**TWO, "switch.mode": "vepa"}, ("a.vf0", "a.vf1"), 0, [(0, ("vf1",), 0)]),
+    ({"servers": [{"name": "a", "set": {"switch.mode": "e_tag"}}, {"name": "b", "set": {"switch.mode": "vn_tag"}}],
+      **CONTROLLED}, ("a.vf0", "b.vf0"), 8, [(1, ("vf0",), 6)]),
+    # A VLAN that is not the native one has a C-TAG on each wire but on one whose native VLAN it is.
+    ({**TWO, **VLAN_10}, ("a.vf0", "b.vf0"), 4, [(1, ("vf0",), 4)]),
+    ({**VLAN_10, "servers": [{"name": "a"}, {"name": "b", "set": {"switch.uplink.native_vlan": 10}}]},
+     ("a.vf0", "b.vf0"), 4, [TO_B]),
+])  # fmt: skip
+def test_two_servers(changes, ends, sent, hops):
+    assert way(changes, *ends) == (sent, hops)
+
+
+def test_an_address_that_never_sent_is_flooded():
+    one_way, both = [("a.vf0", "b.vf0")], [("a.vf0", "b.vf0"), ("b.vf0", "a.vf0")]
+    three = {"servers": [{"name": name} for name in "abc"]}
+    # To all ports but its own; c's adapter has nobody for it, and its wire is taken all the same.
+    assert way(three, "a.vf0", "b.vf0", one_way)[1] == [(1, ("vf0",), 0), (2, (), 0), (3, (), 0)]
+    assert way(three, "a.vf0", "b.vf0", both)[1] == [(1, ("vf0",), 0)]
+    announced = {**three, "bridge": {"announce": True}}
+    assert way(announced, "a.vf0", "b.vf0", one_way)[1] == [(1, ("vf0",), 0)]
+    # Nobody announces stations outside.
+    assert way(announced, "a.vf0", "uplink", one_way)[1] == [(1, (), 0), (2, (), 0), (3, (), 0)]
+
+
+def test_what_stays_in_the_adapter_teaches_nothing():
+    inside = [("a.vf0", "b.vf0"), ("b.vf0", "b.vf1")]
+    assert way(TWO, "a.vf0", "b.vf0", inside)[1] == [TO_B, OUT_OF_TWO]
+
+
+def test_hairpin_floods_back_too():
+    assert way({"switch.mode": "vepa"}, "vf0", "uplink", [("vf0", "uplink")])[1] == [(0, (), 0), OUT]
+
+
+def test_a_promiscuous_station_takes_what_is_for_nobody():
+    ports = {"switch.ports": [{"name": "vf2", "promiscuous": True}]}
+    assert way({**TWO, **ports}, "a.vf0", "uplink", [("a.vf0", "uplink")])[1] == [(1, ("vf2",), 0), OUT_OF_TWO]
+
+
+@pytest.mark.parametrize(("changes", "flows", "lost", "n_hops"), [
+    ({"bridge": {"ports": {"adapter": {"hairpin": False}}}}, None, "SAME_PORT", 0),
+    ({"bridge": {"ports": {"adapter": {"hairpin": False}}}}, [("vf0", "vf1")], "", 1),  # unknown, so to outside
+    ({"bridge": {"ports": {"adapter": {"hairpin": False}, "outside": {"vlans": [2]}}}}, [("vf0", "vf1")],
+     "NO_DESTINATION", 0),
+    ({"bridge": {"ports": {"adapter": {"vlans": [2]}}}}, None, "VLAN_MEMBER", 0),
+    ({"bridge": {"ports": {"adapter": {"native_vlan": None}}}}, None, "VLAN_MEMBER", 0),
+    ({"bridge": {"policy": [{"port": "vf0", "action": "deny"}]}}, None, "ACL_DENY", 0),
+    ({"bridge": {"policy": [{"port": "vf1", "action": "deny"}, {"port": "outside", "action": "deny"}]}}, None, "", 1),
+    # VLAN_MEMBER is asked before the policy.
+    ({"bridge": {"ports": {"adapter": {"vlans": [2]}}, "policy": [{"action": "deny"}]}}, None, "VLAN_MEMBER", 0),
+])  # fmt: skip
+def test_what_the_bridge_drops(changes, flows, lost, n_hops):
+    found = paths({"switch.mode": "vepa", **changes}, flows).path("vf0", "vf1")
+    assert (found.lost, len(found.hops)) == (lost, n_hops)
+    assert found.route.to_wire and found.part == 0
+
+
+def test_the_first_entry_that_matches_decides():
+    police = {"action": "police", "rate": "1Gbps", "burst": "16KiB"}
+    policy = [{"port": "a.vf1", **police}, {"port": "a.vf0", "destination": "02:ff:00:00:00:01", "action": "deny"},
+              {"port": "a.vf0", "vlan": 1, **police}, {"action": "deny"}]  # fmt: skip
+    found = paths({**TWO, "bridge": {"policy": policy}})
+    of_first, of_second = found.path("a.vf0", "b.vf0"), found.path("a.vf1", "b.vf0")
+    assert (of_first.policer, of_second.policer) == (2, 0)
+    assert not of_first.lost and len(of_first.hops) == 1
+    assert found.path("b.vf0", "a.vf0").lost == "ACL_DENY"
+    # What does not cross the bridge is not its policy's matter.
+    assert found.path("b.vf0", "b.vf1").lost == ""
+
+
+def test_the_policy_matches_addresses():
+    system = System.of(load_config("sriov_10g_gen2x4", TWO))
+    mac = f"{system.port('b.vf0').macs[0]:012x}"
+    to_b = ":".join(mac[at : at + 2] for at in range(0, 12, 2))
+    of_destination = paths({**TWO, "bridge": {"policy": [{"destination": to_b, "action": "deny"}]}})
+    assert [of_destination.path("a.vf0", f"b.vf{n}").lost for n in (0, 1)] == ["ACL_DENY", ""]
+    of_source = paths({**TWO, "bridge": {"policy": [{"source": to_b, "action": "deny"}]}})
+    assert [of_source.path(*ends).lost for ends in (("b.vf0", "a.vf0"), ("a.vf0", "b.vf0"))] == ["ACL_DENY", ""]
+    every = paths({**TWO, "bridge": {"policy": [{"destination": "ff:ff:ff:ff:ff:ff", "action": "deny"}]}})
+    assert [every.path("a.vf0", to).lost for to in ("broadcast", "multicast")] == ["ACL_DENY", ""]
+
+
+def test_tags_that_a_station_keeps():
+    keeps = {"switch.ports": [{"name": "vf0", "port_vlan": 10, "vlans": [10], "untagged": []}]}
+    (gets_bare,) = paths({**TWO, **VLAN_10}).path("a.vf0", "b.vf0").hops
+    (gets_tagged,) = paths({**TWO, **keeps}).path("a.vf0", "b.vf0").hops
+    assert (gets_bare.kept_bytes, gets_tagged.kept_bytes) == ((0,), (4,))
+
+
+def test_without_a_bridge_the_wire_is_the_end():
+    alone = Paths(System.of(load_config("sriov_10g_gen2x4", {"switch.mode": "vepa"})), None)
+    found = alone.path("vf0", "vf1")
+    assert alone.n_parts == 1 and found.route.to_wire and not found.hops and not found.route.stations
