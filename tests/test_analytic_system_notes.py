@@ -54,9 +54,6 @@ def test_what_is_not_counted_is_said():
     channel = {"switch.mode": "multichannel", "switch.s_channels": {20: "vepa"}}
     levels = {"ports": {"a": {"s_channels": {20: {"rate": "2Gbps"}}}}}
     assert any("(s_channels)" in note for note in notes(**two, **channel, bridge=levels))
-    assert any("(translate)" in note for note in notes(**two, bridge={"ports": {"a": {"translate": {101: 10}}}}))
-    extenders = {"kind": "controlling", "extenders": {"fex0": {"rate": "40Gbps"}}, "ports": {"a": {"behind": "fex0"}}}
-    assert any("bridge.extenders" in note for note in notes(**two, **{"switch.mode": "e_tag"}, bridge=extenders))
     deny = {"port": "a.vf0", "action": "deny"}
     assert any("a.vf0 to b.vf0" in note and "ACL_DENY" in note for note in notes(**two, bridge={"policy": [deny]}))
 

@@ -55,13 +55,8 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
         found.append(f"Above that {least.resource} has no room: what is more drops there (QUEUE_FULL).")
     if system.bridge.sharing == "all" and len(system.servers) > 1:
         found.append("All ports of the bridge share its buffer: where one is full, frames for others drop too.")
-    if system.bridge.extenders:
-        found.append("Not counted: bridge.extenders. Their wires may be full first, and a frame alone takes longer.")
-    ports = system.bridge.ports.values()
-    if any(port.s_channels for port in ports):
+    if any(port.s_channels for port in system.bridge.ports.values()):
         found.append("Not counted: rates and buffers of S-channels at the bridge's ports (s_channels).")
-    if any(port.translate for port in ports):
-        found.append("Not counted: VLANs that the bridge's ports translate; frames may go other ways (translate).")
     for entry, passing in demand.policed:
         which = f"bridge.policy[{entry}]"
         at = f"{float((system.bridge.policy[entry].rate_bps or 0) / BPS_PER_GBPS):g} Gb/s"

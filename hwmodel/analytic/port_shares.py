@@ -8,8 +8,7 @@ By one of these laws (docs/pcie.md, "A full port of the bridge"):
 - `in_step`: one wire is never idle from its first frame on, all its frames are for the port, and it is as fast or
   faster; the port's slots begin with one of them: `slot_sharing.kept_beside_one_in_step`. Of several that are alike
   the first port's come first.
-- `unknown`: frames of several lengths, a buffer for all ports or several queues at one, extenders, phases that only a
-  run knows.
+- `unknown`: frames of several lengths, a buffer for all ports, several queues at one, phases that only a run knows.
 """
 
 from __future__ import annotations
@@ -143,9 +142,9 @@ def _at_port(config: Config, system: System, carried: Carried, part: int) -> Por
 
 
 def _is_one_queue(system: System, part: int) -> bool:
-    """Tell whether a port has one queue, with a buffer of its own, that wires feed without what lies in between."""
+    """Tell whether a port has one queue, with a buffer of its own."""
     bridge = system.bridge
-    if bridge is None or bridge.sharing != "port" or bridge.extenders:
+    if bridge is None or bridge.sharing != "port":
         return False
     return not bridge.ports[system.port_name(part)].s_channels
 
