@@ -8,7 +8,7 @@ By one of these laws (docs/pcie.md, "A full port of the bridge"):
 - `in_step`: one wire is never idle from its first frame on, all its frames are for the port, and it is as fast or
   faster; the port's slots begin with one of them: `slot_sharing.kept_beside_one_in_step`. Of several that are alike
   the first port's come first.
-- `unknown`: frames of several lengths, a buffer for all ports, phases that only a run knows.
+- `unknown`: frames of several lengths, a buffer for all ports, several queues at one, phases that only a run knows.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _at_port(config: Config, system: System, carried: Carried, part: int) -> Por
     lengths = {_frame_bytes(traffic, received=True) for traffic, rate in legs if rate}
     law: Law = "unknown"
     kept: Sequence[float] | None = None
-    if system.bridge is not None and system.bridge.sharing == "port" and _is_of_one_length(carried, lengths):
+    if _is_one_queue(system, part) and _is_of_one_length(carried, lengths):
         law, kept = _law(system, feeds, wire_fs(int(lengths.pop()), rate_bps), config)
     elif len(feeds) == 1:
         law, kept = "alone", [per_s / use]
@@ -139,6 +139,14 @@ def _at_port(config: Config, system: System, carried: Carried, part: int) -> Por
         for at, feed in enumerate(feeds)
     )
     return PortShares(f"bridge.{system.port_name(part)}", per_s / 1e6, per_s / use / 1e6, law, shares)
+
+
+def _is_one_queue(system: System, part: int) -> bool:
+    """Tell whether a port has one queue, with a buffer of its own."""
+    bridge = system.bridge
+    if bridge is None or bridge.sharing != "port":
+        return False
+    return not bridge.ports[system.port_name(part)].s_channels
 
 
 def _is_of_one_length(carried: Carried, lengths: set[float]) -> bool:
