@@ -7,6 +7,7 @@ import pytest
 
 from hwmodel.analytic.ceilings import Ceiling
 from hwmodel.analytic.limits_notes import notes_of
+from hwmodel.analytic.lone_frame import LoneFrame, Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Offered, nothing_of
 from hwmodel.config import load_config
@@ -100,3 +101,14 @@ def test_each_server_says_its_own():
     servers = [{"name": "a"}, {"name": "b", "set": {"switch.timing": "core"}}]
     (note,) = notes({"servers": servers})
     assert note.startswith("b: ")
+
+
+def test_a_frame_alone_that_waits_for_ever_is_said_of_its_receiver():
+    servers = [{"name": "a"}, {"name": "b", "set": {"nic.rx_writeback_batch": 4, "driver.rx_interrupt_batch": 1}}]
+    system = System.of(load_config("sriov_10g_gen2x4", {"servers": servers, "nic.writeback_timeout": None}))
+    way = Way(1, 1514, copies=((1, 1514),), wire_bytes=1514, back_bytes=1514, to_part=1)
+    demand = Demand(NOTHING, (), None)
+    (note,) = notes_of(system, demand, ceiling(), LoneFrame("a.vf0", "b.vf0", 1518, way))
+    assert "for ever: 4 descriptors" in note
+    outward = LoneFrame("a.vf0", "uplink", 1518, replace(way, copies=(), to_part=2))
+    assert notes_of(system, demand, ceiling(), outward) == ()

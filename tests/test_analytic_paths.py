@@ -155,3 +155,103 @@ def test_without_a_bridge_the_wire_is_the_end():
     alone = Paths(System.of(load_config("sriov_10g_gen2x4", {"switch.mode": "vepa"})), None)
     found = alone.path("vf0", "vf1")
     assert alone.n_parts == 1 and found.route.to_wire and not found.hops and not found.route.stations
+
+
+@pytest.mark.parametrize(("changes", "target", "hops"), [
+    # What has another VLAN than the native one of the port outside was offered with its C-TAG.
+    (VLAN_10, "b.vf0", [(1, ("vf0",), 0, (-4,))]),
+    (VLAN_10, "b.vf1", [(1, ("vf1",), 0, (0,))]),
+    ({}, "broadcast", [(0, ("pf", "vf0"), 0, (0, 0)), (1, ("pf", "vf0"), 0, (0, 0))]),
+    # Without a native VLAN there each has one; it comes off where it is native.
+    ({"bridge.ports.outside.native_vlan": None}, "b.vf0", [(1, ("vf0",), -4, (-4,))]),
+    ({"bridge.ports.outside.native_vlan": None}, "broadcast",
+     [(0, ("pf", "vf0"), -4, (-4, -4)), (1, ("pf", "vf0"), -4, (-4, -4))]),
+    ({"bridge.ports.outside.vlans": [2]}, "b.vf0", []),
+])  # fmt: skip
+def test_frames_from_outside(changes, target, hops):
+    some = {"switch.ports": [{"name": f"vf{n}", "accept": []} for n in (1, 2)]}
+    found = paths({**TWO, **some, **changes}).path("uplink", target)
+    assert [(hop.part, hop.route.stations, hop.route.tag_bytes, hop.kept_bytes) for hop in found.hops] == hops
+    assert found.part == 2 and found.lost == ("" if hops else "VLAN_MEMBER")
+    assert all((hop.route.from_wire, hop.route.to_wire) == (True, False) for hop in found.hops)
+
+
+@pytest.mark.parametrize(("changes", "to_b"), [
+    ({"switch.uplink.vlans": [1]}, ()),  # the adapter's uplink does not carry VLAN 10
+    ({"switch.uplink.vlans": [1, 10]}, ("vf0",)),
+])  # fmt: skip
+def test_the_adapter_takes_what_its_uplink_carries(changes, to_b):
+    servers = [{"name": "a"}, {"name": "b", "set": changes}]
+    (hop,) = paths({**VLAN_10, "servers": servers}).path("a.vf0", "b.vf0").hops
+    assert hop.route.stations == to_b
+
+
+def test_untagged_frames_have_the_native_vlan_of_the_adapter():
+    # The bridge sends VLAN 10 to b without a tag, whose uplink takes that for VLAN 1: vf1 is there, vf0 is not.
+    ports = [{"name": "vf0", "port_vlan": 10, "vlans": [10]}, {"name": "vf1", "promiscuous": True}]
+    unlike = {**TWO, "switch.ports": ports, "bridge.ports.b.native_vlan": 10}
+    (hop,) = paths(unlike).path("a.vf0", "b.vf0").hops
+    assert (hop.route.stations, hop.route.tag_bytes) == (("vf1",), 0)
+    (to_nobody,) = paths({**unlike, "servers": [{"name": "a"}, {"name": "b", "set": {
+        "switch.uplink.native_vlan": None}}]}).path("a.vf0", "b.vf0").hops  # fmt: skip
+    assert to_nobody.route.stations == ()
+
+
+def test_who_of_an_adapter_gets_a_group():
+    ports = [{"name": "vf1", "port_vlan": 10, "vlans": [10]}, {"name": "vf2", "enabled": False}]
+    (hop, _) = paths({**TWO, "switch.ports": ports}).path("a.vf0", "broadcast").hops
+    assert hop.route.stations == ("pf", "vf0")
+    by_list = {**TWO, "switch.mode": "vn_tag", **CONTROLLED, "switch.ports": ports}
+    found = paths(by_list).path("a.vf0", "broadcast").hops
+    assert [(one.part, one.route.stations) for one in found] == [(0, ("pf",)), (1, ("pf", "vf0")), (2, ())]
+    deaf = {**by_list, "switch.ports": [{"name": "vf1", "accept": []}]}
+    assert paths(deaf).path("a.vf0", "broadcast").hops[1].route.stations == ("pf", "vf0", "vf2")
+
+
+def test_only_its_own_adapter_in_mode_vepa_leaves_the_sender_out():
+    own, other, _ = paths({**TWO, "switch.mode": "vepa"}).path("a.vf0", "broadcast").hops
+    assert own.route.stations == OTHERS and other.route.stations == ("pf", "vf0", "vf1", "vf2")
+    hairpin = {"bridge.ports.adapter.hairpin": True}
+    assert way(hairpin, "vf0", "broadcast")[1][0] == (0, ("pf", "vf0", "vf1", "vf2"), 0)
+    assert way({**CHANNELS, **hairpin}, "vf2", "broadcast")[1][2] == (0, ("vf2",), 4)
+
+
+def test_the_default_station_takes_what_is_for_nobody():
+    ports = {"switch.ports": [{"name": "vf1", "default": True}]}
+    assert way({**TWO, **ports}, "a.vf0", "uplink", [("a.vf0", "uplink")])[1] == [(1, ("vf1",), 0), OUT_OF_TWO]
+
+
+def test_a_controlling_bridge_knows_who_never_sent():
+    assert way({"switch.mode": "e_tag", **CONTROLLED}, "vf0", "vf1", [("vf0", "vf1")])[1] == [(0, ("vf1",), 8)]
+
+
+@pytest.mark.parametrize(("entry", "denies"), [
+    ({"port": "outside"}, False), ({"vlan": 1}, True), ({"vlan": 2}, False), ({"ethertype": 0x88B5}, True),
+    ({"ethertype": 0x0800}, False), ({"destination": "ff:ff:ff:ff:ff:ff"}, False), ({"port": "a.vf0"}, True),
+])  # fmt: skip
+def test_what_entries_match(entry, denies):
+    found = paths({**TWO, "bridge": {"policy": [{**entry, "action": "deny"}]}})
+    assert (found.path("a.vf0", "b.vf0").lost == "ACL_DENY") is denies
+    of_outside = entry["port"] == "outside" if "port" in entry else denies
+    assert (found.path("uplink", "b.vf0").lost == "ACL_DENY") is of_outside
+
+
+def test_only_an_entry_that_polices_is_a_policer():
+    found = paths({**TWO, "bridge": {"policy": [{"action": "priority", "priority": 5}]}}).path("a.vf0", "b.vf0")
+    assert found.policer is None and found.hops and not found.lost
+
+
+def test_mirrors_of_what_comes_by_the_wire():
+    by_port = {**TWO, **VLAN_10, "switch.mirrors": [{"to": "pf", "from": "vf0", "direction": "egress"}]}
+    by_vlan = {**TWO, **VLAN_10, "switch.mirrors": [{"to": "pf", "vlan": 10}]}
+    for changes, to, mirrored in ((by_port, "b.vf0", ("pf",)), (by_port, "b.vf1", ()), (by_vlan, "b.vf0", ("pf",)),
+                                  (by_vlan, "b.vf1", ())):  # fmt: skip
+        (hop,) = paths(changes).path("uplink", to).hops
+        assert hop.route.mirrored == mirrored
+
+
+def test_an_assumed_bridge_reflects():
+    system = System.of(load_config("sriov_10g_gen2x4", {"switch.mode": "vepa", "bridge": {}}))
+    found = Paths(system, None, True)
+    route = found.path("vf0", "vf1").route
+    assert found.n_parts == 1 and (route.stations, route.to_wire, route.from_wire) == (("vf1",), True, True)

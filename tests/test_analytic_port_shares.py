@@ -247,3 +247,20 @@ def test_alike_servers_have_one_line_together():
     assert (port.port, port.law, port.wires) == ("each of bridge.a to bridge.c", "unknown", ())
     assert (port.arriving_mpps, port.sent_mpps) == pytest.approx((12e3 / 8 / 1518, LINE_MPPS))
     assert port_shares(config, System.of(config), Demand(NOTHING, (), None)) == ()
+
+
+def test_frames_that_are_longer_for_their_tags_slide_along_the_slots():
+    flood = Fraction(10 * 1518, 1542)
+    (port,) = shares(stream("a", flood, with_rate=False, tag_bytes=4), stream("b", 2))
+    assert port.law == "random"
+    rates = float(flood) / float(FLOOD), 2 / float(FLOOD)
+    too_much = sum(rates) - 1
+    assert [one.kept_mpps / LINE_MPPS for one in port.wires] == pytest.approx([rate - too_much / 2 for rate in rates])
+
+
+def test_floods_that_do_not_begin_together_are_left_to_a_run():
+    alike = stream("a", FLOOD, with_rate=False), stream("b", FLOOD, with_rate=False)
+    outside = stream("a", FLOOD, with_rate=False), stream("uplink", FLOOD, with_rate=False)
+    for carried, changes in ((alike, {"b": {"driver.frame_time": "30ns"}}), (outside, {}), ((*alike, alike[1]), {})):
+        (port,) = shares(*carried, **changes)
+        assert port.law == "unknown" and port.wires[0].kept_mpps is None

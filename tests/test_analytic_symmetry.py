@@ -186,3 +186,19 @@ def test_servers_differ_in_addresses_alone():
 def test_who_sees_the_same_of_the_system(changes, is_alike):
     config = system(3, 4, {**UNIFORM, **changes})
     assert is_alike_for_all(config, System.of(config)) is is_alike
+
+
+def test_one_server_alone_or_unlike_links_are_not_alike():
+    alone = load_config("sriov_10g_gen2x4", {**UNIFORM, "bridge": {}})
+    without = load_config("sriov_10g_gen2x4", UNIFORM)
+    slower = system(3, 4, UNIFORM, **{"pcie.lanes": 8})
+    addresses = system(3, 4, {**UNIFORM, "switch.addresses": [
+        {"mac": "02:00:00:00:aa:01", "vlan": 1, "ports": ["vf0"]}]})  # fmt: skip
+    assert not any(is_alike_for_all(config, System.of(config)) for config in (alone, without, slower, addresses))
+
+
+def test_a_station_that_does_not_send_keeps_its_copies():
+    own = replace(NOTHING, reads=ONE, copies=Fraction(2), sent={"vf0": ONE}, received={"pf": ONE, "vf1": ONE})
+    one = folded_stream(of_two_servers(), Offered("", "s0.vf0", NOTHING, None, (Leg(0, own),)))
+    assert one.traffic.parts[0].received == {"pf": 1, "vf0": HALF, "vf1": HALF}
+    assert unfolded(of_two_servers(), one.traffic).frames_per_s is None
