@@ -53,7 +53,7 @@ def test_what_is_not_counted_is_said():
     assert any("share its buffer" in note for note in notes(**two, bridge={"sharing": "all"}))
     channel = {"switch.mode": "multichannel", "switch.s_channels": {20: "vepa"}}
     levels = {"ports": {"a": {"s_channels": {20: {"rate": "2Gbps"}}}}}
-    assert any("(s_channels)" in note for note in notes(**two, **channel, bridge=levels))
+    assert any("the rates of S-channels at the bridge" in note for note in notes(**two, **channel, bridge=levels))
     deny = {"port": "a.vf0", "action": "deny"}
     assert any("a.vf0 to b.vf0" in note and "ACL_DENY" in note for note in notes(**two, bridge={"policy": [deny]}))
 

@@ -244,9 +244,9 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
 
 
 def _fits(system: System, asked: _Asked) -> bool:
-    """Tell whether all that is offered gets through."""
+    """Tell whether all that is offered gets through; of `load: 0` the mix is of what stands beside it."""
     limits_rates = any(port.rate_limit_bps is not None for one in system.servers for port in one.config.switch.ports)
-    return asked.least.resource == "offered_load" and not limits_rates
+    return asked.least.resource == "offered_load" and bool(asked.rate) and not limits_rates
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:

@@ -30,9 +30,10 @@ def bridge_of(levels, buffer_bytes=1 << 30):
     bridge.first_free = NOBODY
     bridge.n_ports, bridge.n_logical_ports = 2, len(levels) + 1
     bridge.table_entries, bridge.ageing_fs = 1, NEVER
+    bridge.n_outer_ports, bridge.n_boxes, bridge.box[0].buffer_bytes = 2, 1, buffer_bytes
     for number in range(2):
         port = bridge.port[number]
-        port.fs_per_byte_num, port.fs_per_byte_den, port.buffer_bytes, port.sending = BYTE_FS, 1, buffer_bytes, NOBODY
+        port.fs_per_byte_num, port.fs_per_byte_den, port.joined, port.sending = BYTE_FS, 1, NOBODY, NOBODY
         port.is_scheduled = number
         port.resumes_fs = NEVER
         for name in ("come", "queue", "begun", "active"):
@@ -172,7 +173,7 @@ def test_a_level_sends_in_order_one_frame_at_a_time(levels):
     ends = [(at + (max(arrivals[index][2], 60) + WIRE) * BYTE_FS) for at, index in found]
     assert all(end <= at for end, (at, _) in zip(ends, found[1:], strict=False))
     assert all(at >= arrivals[index][0] for at, index in found)
-    assert int(bridge.port[1].waiting.level) == int(bridge.waiting.level) == 0
+    assert int(bridge.port[1].waiting.level) == int(bridge.box[0].waiting.level) == 0
     assert all(int(each.waiting.level) == 0 for each in bridge.logical_port[: len(levels)])
     assert int(bridge.port[1].active.first) == NOBODY
 
