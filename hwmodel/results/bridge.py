@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogicalPortResult:
-    """Say what an S-channel, or a translated VLAN, of a port of the bridge carried, as the port's figures do.
+    """Say what an S-channel, a translated VLAN or a virtual interface of a port carried, as the port's figures do.
 
-    Its queue is None where the logical ports of a port have one together. `dropped_frames`: copies for it without room.
+    Behind the interfaces, `a.groups` is what went to lists of them, one frame a list. Its queue is None where the
+    logical ports of a port have one together. `dropped_frames`: copies for it without room.
     """
 
     name: str
@@ -30,7 +31,7 @@ class BridgePortResult:
     `device`: whose port it is, `bridge` or an extender's name. A port has the name of the server or extender that it
     leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`.
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
-    FCS, padding and tags. `logical_ports`: where they have service levels, or translate VLANs; elsewhere left out.
+    FCS, padding and tags. `logical_ports`: where they have service levels, translate VLANs, or are virtual interfaces.
     """
 
     name: str

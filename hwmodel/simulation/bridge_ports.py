@@ -82,7 +82,7 @@ class PhysicalPort:
     `device`, `box`: whose it is by name and number, the bridge 0. `root`: the bridge's own port that leads to it.
     `joined`: the number of the port at its other end, if that is another of these. `below`: the servers that it leads
     to downwards, `logical`: the logical ports of these. `lists`: of a port of the bridge, the lists of interfaces that
-    it has set up in the adapters below, by their stations.
+    it has set up in the adapters below, by their stations; what is sent to these counts at `groups`.
     """
 
     number: int
@@ -99,11 +99,14 @@ class PhysicalPort:
     logical: list[LogicalPort] = field(default_factory=list)
     lists: dict[tuple[str, ...], int] = field(default_factory=dict)
     taken_lists: Collection[int] = ()
+    groups: LogicalPort | None = None
     is_scheduled: bool = False
 
     @property
     def tells_logical(self) -> bool:
-        """Tell whether its logical ports are results of their own: they have queues, or are translated VLANs."""
+        """Tell whether its logical ports are results of their own: interfaces, translated VLANs, those with queues."""
+        if self.has_interfaces:
+            return self.box == 0
         return self.is_scheduled or any(logical.wire_vlan is not None for logical in self.logical)
 
     @property

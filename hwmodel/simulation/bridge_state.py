@@ -31,7 +31,7 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     """Make a fresh record that of a bridge that has learned nothing and holds no frame."""
     record.clock.next_at[:] = layout.NEVER
     record.first_free = adjacent_layout.NOBODY
-    record.n_ports, record.n_logical_ports = len(ports), len(topology.logical) + len(topology.extenders.own)
+    record.n_ports, record.n_logical_ports = len(ports), topology.n_logical_ports
     record.n_outer_ports = sum(port.joined is None for port in ports)
     if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
         raise InputError(f"bridge: {len(ports)} ports, at most {adjacent_layout.MAX_BRIDGE_PORTS} are supported")
@@ -46,6 +46,9 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     for logical in topology.logical:
         entry = record.logical_port[logical.number]
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
+    for port in ports:
+        if port.groups is not None:
+            record.logical_port[port.groups.number].port = port.number
     for port_number, number in topology.extenders.own.items():
         record.logical_port[number].port = port_number
     _fill_levels(record, bridge, topology)

@@ -1,4 +1,4 @@
-"""What a window says of the logical ports of a bridge: S-channels with service levels, translated VLANs."""
+"""What a window says of logical ports of a bridge: S-channels with service levels, translated VLANs, interfaces."""
 
 from __future__ import annotations
 
@@ -49,10 +49,11 @@ def begin_logical_window(record: Any) -> None:
 def logical_results(
     record: Any, port: PhysicalPort, window: tuple[LogicalSnapshot, LogicalSnapshot], span: Span
 ) -> tuple[LogicalPortResult, ...]:
-    """Return what logical ports carried, where they have queues of their own or translate; elsewhere none."""
+    """Return what logical ports carried, where they have queues, translate, or are interfaces; elsewhere none."""
     if not port.tells_logical:
         return ()
-    return tuple(_result_of(record, port, logical, window, span) for logical in port.logical)
+    groups = () if port.groups is None else (port.groups,)
+    return tuple(_result_of(record, port, logical, window, span) for logical in (*port.logical, *groups))
 
 
 def _result_of(

@@ -55,6 +55,12 @@ class Topology:
         self.outside = ports[len(adapters)]
         self.logical = [logical for port in ports if port.joined is None for logical in port.logical]
         self.extenders = Extenders(ports, len(self.logical))
+        self.n_logical_ports = len(self.logical) + len(self.extenders.own)
+        for port in ports:
+            if port.box == 0 and port.has_interfaces:
+                name = f"{port.name}.groups"
+                port.groups = LogicalPort(self.n_logical_ports, port.number, name, port.mode, None, False, None, (), ())
+                self.n_logical_ports += 1
         self.adapters = adapters
         self.book = book
         self.hops: list[Hop] = []
@@ -282,7 +288,10 @@ class Topology:
         for adapter in adapters:
             adapter.add_list(port.mode, number, [name for name in names if name in adapter.numbers])
         outer = port.list_tag(number, source, own.interface if own.port == port.number else None)
-        return [self._onward_way(inside, members[0], inside.header(members[0], outer))]
+        header = inside.header(members[0], outer)
+        assert port.groups is not None
+        template = self._beyond(port, header, inside.sender, inside.target)
+        return [Way(port.groups.number, port.number, template, len(header) - inside.n_bytes)]
 
     def _way(self, inside: Inside, source: Source, to: LogicalPort) -> Way:
         own = self.logical[source.logical_port]
