@@ -13,7 +13,7 @@ from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.layout import WIRE
 from hwmodel.results import Bottleneck
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
-from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
 from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
 from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
@@ -130,13 +130,17 @@ def _gone(record: Any, now_fs: int) -> int:
 def full_port(
     result: BridgeResult, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot]
 ) -> Bottleneck | None:
-    """Return the port of the bridge or an extender that sets the throughput: it drops most, and is always busy."""
+    """Return the port of the bridge or an extender that sets the throughput: it drops most, and is always busy.
+
+    The stations outside come last: what a bridge floods goes to them too, whoever it is for.
+    """
     start, end = window
     lost = end.queue_full - start.queue_full
-    at = int(lost.argmax())
-    port = result.ports[at]
-    if not lost[at] or port.out_utilization < FULL:
+    full = [at for at, port in enumerate(result.ports) if lost[at] and port.out_utilization >= FULL]
+    if not full:
         return None
+    at = max(full, key=lambda at: (result.ports[at].name != OUTSIDE, int(lost[at])))
+    port = result.ports[at]
     shown = f"{100 * port.out_utilization:.1f} %"
     why = (
         f"{ports[at].words} is busy {shown} of the window, counting each frame with its 20 B of preamble "
