@@ -239,10 +239,10 @@ def test_what_decides_that_no_law_is_known():
 
 def test_alike_servers_have_one_line_together():
     config = load_config("sriov_10g_gen2x4", {"servers": [{"name": name} for name in "abc"], **FAST_LINK})
-    # Of one server in the folded system, whose port gets more than it can send.
+    # Of the folded system, with the frames of all three servers: each port gets 12 Gb/s, more than it can send.
     here = Leg(0, replace(NOTHING, to_wire=ONE))
     alike = Offered("all VMs", "a.vf0", NOTHING, None, (here,), ((Leg(0, replace(NOTHING, from_wire=ONE)), ONE),))
-    rate = Fraction(12 * 10**9, 8 * 1518)
+    rate = 3 * Fraction(12 * 10**9, 8 * 1518)
     (port,) = port_shares(config, System.of(config), Demand(NOTHING, (), None, carried=((alike, rate),), alike=alike))
     assert (port.port, port.law, port.wires) == ("each of bridge.a to bridge.c", "unknown", ())
     assert (port.arriving_mpps, port.sent_mpps) == pytest.approx((12e3 / 8 / 1518, LINE_MPPS))

@@ -58,8 +58,31 @@ def test_one_sender_says_what_all_together_do(monkeypatch, name, n_servers):
         note for note in of_all.pop("notes") if "s0.vf0 to" not in note
     ]
     # Of alike servers' ports one line says that they are full, the port outside has one for each wire.
+    assert asked_of_each(of_one, n_servers) == asked_of_each(of_all, n_servers)
     assert shares_outside(of_one) == shares_outside(of_all)
     assert of_one == of_all
+
+
+def asked_of_each(found, n_servers):
+    """Give what each server's port is asked for and sends, whether one line says it of all or each has its own."""
+    inside = [one for one in found.get("full_ports", []) if one["port"] != "bridge.outside"]
+    times = n_servers if any(one["port"].startswith("each of") for one in inside) else 1
+    return [(f"{one['arriving_mpps']:.6f}", f"{one['sent_mpps']:.6f}") for one in inside] * times
+
+
+def test_ports_of_alike_servers_that_get_just_what_they_can_send_are_not_full():
+    # Each of 16 senders has 10 Gb/s, and so has each receiver: 13.0 M frames/s in all are 0.81 M at each port.
+    found = limits(system(16, 1, {"workload.pattern": "uniform"}))
+    assert found.mpps == pytest.approx(16 * 1e4 / 8 / 1538) and found.full_ports == ()
+
+
+def test_each_port_of_alike_servers_is_asked_for_what_the_others_flood():
+    # Each of three servers sends broadcasts of 8 Gb/s: each port gets those of the two others.
+    fast = {"pcie.generation": 3, "pcie.lanes": 8}
+    found = limits(system(3, 1, {"workload.pattern": "broadcast", "workload.load": "8Gbps", **fast}))
+    (port,) = (one for one in found.full_ports if one.port.startswith("each of"))
+    assert port.arriving_mpps == pytest.approx(2 * 8e3 / 8 / 1518)
+    assert port.sent_mpps == pytest.approx(1e4 / 8 / 1538)
 
 
 def shares_outside(found):

@@ -105,7 +105,8 @@ def port_shares(config: Config, system: System, mix: Demand) -> tuple[PortShares
 
 def _of_alike(config: Config, system: System, carried: Carried) -> tuple[PortShares, ...]:
     """Give the ports of alike servers together, whose wires are not told apart, and the port outside."""
-    inside = _at_port(config, folded(system), carried, 0)
+    of_one = [(one, rate / system.outside) for one, rate in carried]
+    inside = _at_port(config, folded(system), of_one, 0)
     outside = _at_port(config, system, list(sent_outside(system, carried)), system.outside)
     found = []
     if inside is not None:
