@@ -55,7 +55,8 @@ def library(monkeypatch) -> StandIn:
         },
         "simulation": {
             "simulate": stand_in.simulate,
-            "kernels_are_cached": lambda: stand_in.kernels_cached,
+            "entries_of": lambda config: (),
+            "kernels_are_cached": lambda entries: stand_in.kernels_cached,
             "passed_over_cache": lambda: stand_in.passed_over,
         },
         "report": {"print_summary": lambda result: print("SUMMARY"), "render_page": stand_in.render_page},

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.results import Result
 
+_COMPILES_FOR = ": some 20 s on two cores"  # benches/startup.py measures it
+
 
 def run(arguments: Namespace) -> None:
     """Simulate one configuration."""
@@ -50,8 +52,7 @@ def run(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import simulation
 
-    # Measured by benches/startup.py; see docs/benchmarks.md.
-    _announce_compilation(simulation.kernels_are_cached(), ": 15 to 18 s on two cores")
+    _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
     interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
         try:
@@ -151,7 +152,7 @@ def explain(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import explore, simulation
 
-    _announce_compilation(simulation.kernels_are_cached(), ": 15 to 18 s on two cores")
+    _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
     with progress_bar() as progress, _placing_errors(arguments):
         result = explore.explain(config, jobs=arguments.jobs or len(os.sched_getaffinity(0)), progress=progress)
     _write_result(arguments, result, _print_relaxed)

@@ -2,6 +2,7 @@
 
 from hwmodel.simulation.dma import dma
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, passed_over_cache
+from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.run import Run, simulate
 from hwmodel.simulation.seeds import simulate_seeds
 
@@ -9,6 +10,7 @@ __all__ = [
     "DMA_ENTRIES",
     "Run",
     "dma",
+    "entries_of",
     "fill_cache",
     "kernels_are_cached",
     "passed_over_cache",
