@@ -99,10 +99,10 @@ REFUSED = [
     (of("w: {behind: x}, x: {behind: y}, y: {behind: z}, z: {behind: x}", "a: {behind: w}"),
      HERE + "69: bridge.extenders.x.behind: x is behind y, y is behind z, z is behind x: " + LOOP),
     (of("fex1: {behind: fex}, fex0: {}", "a: {behind: fex1}, b: {behind: fex0}"),
-     HERE + "56: bridge.extenders.fex1.behind: there is no extender fex (did you mean fex1?)"),
+     HERE + "56: bridge.extenders.fex1.behind: there is no extender fex (did you mean fex0?)"),
     (of("x: ", "a: {behind: x}, b: {behind: cabinet}"),
-     HERE + "83: bridge.ports.b.behind: there is no extender cabinet; it is behind bridge, x"),
-    (of("", "a: {behind: x}"), HERE + "64: bridge.ports.a.behind: there is no extender x; it is behind bridge"),
+     HERE + "83: bridge.ports.b.behind: there is no extender cabinet; write one of bridge, x"),
+    (of("", "a: {behind: x}"), HERE + "64: bridge.ports.a.behind: there is no extender x; write bridge"),
     (of("a: {}", "a: {behind: a}"),
      HERE + "44: bridge.extenders.a: there is a server a already, with a port of this name"),
     (of("bridge: {}", ""), HERE + "49: bridge.extenders.bridge: bridge has a meaning of its own and is no name of an "

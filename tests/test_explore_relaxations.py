@@ -63,6 +63,24 @@ def test_each_key_is_twice_as_large_or_half_as_slow():
     }
 
 
+def test_what_the_bridge_drops_for_want_of_room_or_by_its_policy_has_its_keys():
+    found = changes_of({
+        "switch": {"mode": "multichannel", "s_channels": {10: "vepa"}},
+        "bridge": {
+            "buffer": "64KiB", "ports": {"adapter": {"s_channels": {10: {"buffer": "8KiB"}}}},
+            "policy": [{"action": "deny", "port": "vf1"}, {"action": "police", "rate": "1Gbps", "burst": "9KiB"}],
+        },
+    })  # fmt: skip
+    assert {key: change for key, change in found.items() if key.startswith("bridge") and "rate" not in key[-5:]} == {
+        "bridge.buffer": ("64KiB", "128KiB"),
+        "bridge.ports.adapter.s_channels.10.buffer": ("8KiB", "16KiB"),
+    }
+    assert found["bridge.policy.1.rate"] == ("1Gbps", "2Gbps")
+    extenders = {"extenders": {"x": {"buffer": "4KiB"}}, "ports": {"adapter": {"behind": "x"}}}
+    tree = {"switch": {"mode": "e_tag"}, "bridge": {"kind": "controlling", **extenders}}
+    assert changes_of(tree)["bridge.extenders.x.buffer"] == ("4KiB", "8KiB")
+
+
 def test_what_is_infinite_or_at_its_most_is_left_out():
     keys = changes_of({"pcie": {"lanes": 32, "generation": 3, "tags": 256}, "nic": {"preset": None}})
     assert not {"pcie.lanes", "pcie.generation", "pcie.tags", "nic.store_rate", "host.write_drain"} & set(keys)

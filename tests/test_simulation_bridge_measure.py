@@ -163,3 +163,39 @@ def test_a_port_to_servers_is_named_before_the_one_outside_that_floods_fill_too(
     dropped = {port.name: port.drops.get("QUEUE_FULL", 0) for port in result.bridges[0].ports}
     assert dropped["outside"] > dropped["c"] > 0
     assert result.bottleneck.resource == "bridge.c"
+
+
+def limit_of(flows, bridge, **more):
+    return simulate(config_from_mapping({
+        "servers": [{"name": "a"}, {"name": "b"}], "driver": {"preset": "dpdk"},
+        "bridge": {"announce": True, **bridge}, "run": {"warmup": "500us", "duration": "5ms"},
+        "workload": {"pattern": "flows", "flows": flows, "frame_bytes": 1518, **more},
+    }))  # fmt: skip
+
+
+def test_a_queue_too_short_for_what_comes_at_once_sets_the_throughput():
+    # At random 4 Gb/s of each of two wires come for a port of 10 Gb/s that keeps one frame beside the one it sends.
+    flows = [["a.vf0", "uplink", "4Gbps"], ["b.vf0", "uplink", "4Gbps"]]
+    result = limit_of(flows, {"buffer": "3036B"})
+    port = result.bridges[0].ports[-1]
+    assert port.out_utilization < 0.9 and port.drops["QUEUE_FULL"] > 0.02 * result.totals.offered_frames
+    assert (result.bottleneck.resource, result.bottleneck.keys) == ("bridge.buffer", ("bridge.buffer",))
+    assert f"busy only {100 * port.out_utilization:.1f} %" in result.bottleneck.why
+    assert "Nothing is full" not in result.bottleneck.why
+    assert limit_of(flows, {"buffer": "1MiB"}).bottleneck.resource == "offered_load"
+
+
+@pytest.mark.parametrize("servers", [True, False])
+def test_what_the_policy_polices_sets_the_throughput(servers):
+    names = ("a.vf0", "b.vf0") if servers else ("vf0", "vf1")
+    police = {"port": names[0], "action": "police", "rate": "1Gbps", "burst": "16KiB"}
+    config = {
+        "servers": [{"name": "a"}, {"name": "b"}] if servers else [],
+        "switch": {"mode": "vepa"},
+        "bridge": {"announce": True, "policy": [police]},
+        "workload": {"pattern": "flows", "flows": [[*names, "2Gbps"]]},
+        "run": {"duration": "5ms"},
+    }
+    bottleneck = simulate(config_from_mapping(config)).bottleneck
+    assert (bottleneck.resource, bottleneck.keys) == ("rate_limit", ("bridge.policy.NUMBER.rate",))
+    assert "The bridge's policy dropped" in bottleneck.why

@@ -88,3 +88,13 @@ def test_a_run_warns_and_the_key_that_it_names_ends_it():
     known = simulate(config_from_mapping({**TWO, **run, "bridge": {"kind": "learning", "announce": True}}))
     assert known.bridges[0].flooded_frames == 0
     assert not any("flood" in text or "bridge" in text for text in known.warnings)
+
+
+def test_the_cure_says_what_else_it_needs():
+    """One place in the table, and addresses that are forgotten after 1 us: announced ones fare no better."""
+    config = {
+        "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "run": {"duration": "1ms"},
+        "bridge": {"table": 1, "ageing": "1us"}, "workload": {"pattern": "ring", "load": "500Mbps"},
+    }  # fmt: skip
+    (warning,) = (each for each in simulate(config_from_mapping(config)).warnings if "announce" in each)
+    assert warning.endswith("as far as bridge.table has room and bridge.ageing lets them stay.")

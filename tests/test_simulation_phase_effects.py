@@ -45,3 +45,15 @@ def test_what_the_policy_drops_is_no_matter_of_phases():
     result = result_of(full, bridge=denied, run={"warmup": "1ms", "duration": "20ms"})
     assert result.drops.get("ACL_DENY", 0) > 0
     assert list(phase_warnings(result)) == []
+
+
+def test_long_frames_that_find_no_room_beside_short_ones_at_random_are_no_matter_of_phases():
+    # A queue of one long frame and a few short ones, which are always there: no wire is full, nothing is in step.
+    flows = [["a.vf0", "c.vf0", "3Gbps"]]
+    bridge = {"announce": True, "buffer": "1600B", "ports": {"outside": {"rate": "40Gbps"}}}
+    workload = {"pattern": "flows", "flows": flows}
+    workload["external"] = {"rate": "25Gbps", "frame_bytes": 64, "to": ["c.vf1"]}
+    result = simulate(config_from_mapping({**THREE, "bridge": bridge, "workload": workload}))
+    lost = next(flow for flow in result.flows if flow.from_ == "a.vf0")
+    assert result.bottleneck.resource == "bridge.c" and lost.offered > 1000 > 100 * lost.delivered
+    assert [each for each in result.warnings if "in step" in each] == []

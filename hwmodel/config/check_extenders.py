@@ -35,7 +35,8 @@ def check_extenders(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -
     _check_names(extenders, findings, parts)
     for one in (*extenders.values(), *ports):
         if one.behind != BRIDGE and one.behind not in extenders:
-            hint = suggest(one.behind, [*extenders, BRIDGE]) or f"; it is behind {', '.join([BRIDGE, *extenders])}"
+            known = [BRIDGE, *(name for name, each in extenders.items() if each is not one)]
+            hint = suggest(one.behind, known) or f"; write {'one of ' * (len(known) > 1)}{', '.join(known)}"
             findings.add(f"there is no extender {one.behind}{hint}", (*one.path, "behind"), one.path)
     _check_loops(extenders, findings)
     if bridge.ports[OUTSIDE].behind != BRIDGE:

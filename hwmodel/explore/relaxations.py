@@ -185,10 +185,12 @@ def _rate_limits(config: Config) -> Iterator[Change]:
             limit = port.rate_limit_bps
             key = f"switch.ports.{port.name}.rate_limit"
             yield key, format_rate_bps(limit), format_rate_bps(FACTOR * limit)
-    for index, entry in enumerate(config.switch.acl):
-        if entry.rate_bps is not None:
-            key = f"switch.acl.{index}.rate"
-            yield key, format_rate_bps(entry.rate_bps), format_rate_bps(FACTOR * entry.rate_bps)
+    policy = () if config.bridge is None else config.bridge.policy
+    for block, entries in (("switch.acl", config.switch.acl), ("bridge.policy", policy)):
+        for index, entry in enumerate(entries):
+            if entry.rate_bps is not None:
+                key = f"{block}.{index}.rate"
+                yield key, format_rate_bps(entry.rate_bps), format_rate_bps(FACTOR * entry.rate_bps)
 
 
 def _offered_load(from_wire: Fraction) -> Callable[[Config], Iterator[Change]]:
@@ -261,6 +263,20 @@ def _bridge_port_rate(port: str) -> Callable[[Config], Iterator[Change]]:
     return changes
 
 
+def _bridge_buffers(config: Config) -> Iterator[Change]:
+    """Double the room for what waits in the bridge, in its extenders and in queues of their own."""
+    if config.bridge is None:
+        return
+    rooms = {"bridge.buffer": config.bridge.buffer_bytes}
+    rooms |= {f"bridge.extenders.{name}.buffer": one.buffer_bytes for name, one in config.bridge.extenders.items()}
+    for name, port in config.bridge.ports.items():
+        for s_vid, level in port.s_channels.items():
+            if level.buffer_bytes is not None:
+                rooms[f"bridge.ports.{name}.s_channels.{s_vid}.buffer"] = level.buffer_bytes
+    for key, n_bytes in rooms.items():
+        yield key, format_bytes(n_bytes), format_bytes(FACTOR * n_bytes)
+
+
 def _uplinks(config: Config) -> Iterator[tuple[tuple[str, ...], Callable[[Config], Iterator[Change]]]]:
     """Give the wire of each port extender, which has one rate in both directions."""
     for name in config.bridge.extenders if config.bridge is not None else ():
@@ -307,6 +323,7 @@ _RESOURCES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Change]]], 
     (("switch.bus",), _bus_clock),
     (("wire.tx", "wire.rx", "bridge.adapter"), _port_rate),
     (("bridge.outside",), _bridge_port_rate(OUTSIDE)),
+    (("bridge.buffer",), _bridge_buffers),
     (("nic.rx_buffer",), _doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
     (("rx.descriptors",), _rx_descriptors),
     (("rx.descriptors",), _rx_prefetch),

@@ -19,7 +19,8 @@ from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
 
 FULL = 0.985  # busy share of a port that cannot send more
-QUEUE_FULL = DropReason.QUEUE_FULL.value
+HEAVY_LOSS = 0.02  # of the frames offered: what loses more sets the throughput
+QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class BridgeSnapshot:
     out_busy_fs: npt.NDArray[np.int64]
     areas: npt.NDArray[np.float64]
     queue_full: npt.NDArray[np.int64]
+    rate_limited: int
     logical: LogicalSnapshot
 
 
@@ -47,6 +49,7 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
         out_busy_fs=np.array(outs, np.int64),
         areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
         queue_full=np.array([int(port.drops[QUEUE_FULL]) for port in ports], np.int64),
+        rate_limited=sum(int(port.drops[RATE_LIMITED]) for port in ports),
         logical=take_logical(record, now_fs),
     )
 
@@ -144,10 +147,41 @@ def full_port(
     shown = f"{100 * port.out_utilization:.1f} %"
     why = (
         f"{ports[at].words} is busy {shown} of the window, counting each frame with its 20 B of preamble "
-        f"and gap, and its queue drops {int(lost[at])} frames."
+        f"and gap, and its queue drops {int(lost[at]):,} frames."
     )
     keys = (f"{ports[at].key}.rate",)
     return Bottleneck(resource=f"bridge.{port.name}", utilization=port.out_utilization, why=why, keys=keys)
+
+
+def policed(window: tuple[BridgeSnapshot, BridgeSnapshot], offered_frames: int) -> Bottleneck | None:
+    """Return the policers of the bridge's policy, where they drop more than 2 % of the frames offered."""
+    n_lost = window[1].rate_limited - window[0].rate_limited
+    if n_lost <= HEAVY_LOSS * offered_frames:
+        return None
+    why = f"The bridge's policy dropped {n_lost:,} of {offered_frames:,} frames, which came faster than it lets pass."
+    return Bottleneck(resource="rate_limit", utilization=0.0, why=why, keys=("bridge.policy.NUMBER.rate",))
+
+
+def short_queue(
+    result: BridgeResult, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], frames: int
+) -> Bottleneck | None:
+    """Return the port that loses most for want of room, where that is more than 2 % of the `frames` offered.
+
+    It is not always busy: what comes at once is more than its buffer holds.
+    """
+    lost = window[1].queue_full - window[0].queue_full
+    at = int(lost.argmax())
+    if lost[at] <= HEAVY_LOSS * frames:
+        return None
+    port, name = ports[at], result.ports[at].name
+    keys: tuple[str, ...] = ("bridge.buffer" if port.box == 0 else f"bridge.extenders.{port.device}.buffer",)
+    if port.is_scheduled:
+        keys += (f"bridge.ports.{name}.s_channels.NUMBER.buffer",)
+    why = (
+        f"{port.words} has no room for all that comes at once, and drops {int(lost[at]):,} of {frames:,} frames, "
+        f"though it is busy only {100 * result.ports[at].out_utilization:.1f} % of the window."
+    )
+    return Bottleneck(resource="bridge.buffer", utilization=0.0, why=why, keys=keys)
 
 
 def _share(span: Span, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], at: int) -> float:

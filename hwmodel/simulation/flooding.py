@@ -89,4 +89,10 @@ def _cure(config: Config, result: Result) -> str:
     announces = config.bridge is not None and config.bridge.announce
     if announces or silent_stations(config, result) == [UPLINK]:
         return ""
-    return " With bridge.announce true the servers' stations are in its table from the start."
+    limits = ("bridge.table has room", any(bridge.not_learned for bridge in result.bridges))
+    ageing = ("bridge.ageing lets them stay", any(bridge.aged for bridge in result.bridges))
+    unless = " and ".join(words for words, holds in (limits, ageing) if holds)
+    return (
+        " With bridge.announce true the servers' stations are in its table from the start"
+        f"{f', as far as {unless}' if unless else ''}."
+    )

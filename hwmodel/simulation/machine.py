@@ -8,12 +8,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.kernels import engine, layout
-from hwmodel.results import Result
+from hwmodel.results import Bottleneck, BridgeResult, Result
 from hwmodel.simulation.bridge_measure import (
     BridgeSnapshot,
     begin_bridge_window,
     bridge_result,
     full_port,
+    policed,
+    short_queue,
     take_bridge,
 )
 from hwmodel.simulation.deliveries import deliveries_of
@@ -24,7 +26,7 @@ from hwmodel.simulation.logical_ports import full_level
 from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state
-from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
+from hwmodel.simulation.outcome import OFFERED_LOAD, MeasuredWindow, ServerWindow, make_result, make_system_result
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
 from hwmodel.simulation.workload_state import fill_workload
@@ -186,18 +188,36 @@ class Machine:
         bridge_ends = (ends[0].bridge, ends[1].bridge)
         kind = config.bridge.kind if config.bridge is not None else ""
         bridge = bridge_result(self.system.bridges[0], kind, self.system.ports, bridge_ends, window.span)
+        ports, offered = self.system.ports, window.span.count("offered")
         levels = (bridge_ends[0].logical, bridge_ends[1].logical)
-        bottleneck = full_port(bridge, self.system.ports, bridge_ends) or full_level(
-            self.system.bridges[0], self.system.ports, levels, window.span.fs
+        limit = (
+            full_port(bridge, ports, bridge_ends)
+            or full_level(self.system.bridges[0], ports, levels, window.span.fs)
+            or policed(bridge_ends, offered)
         )
         if self.is_alone:
             result = make_result(config, workload, self.servers[0].book, window)
-            return replace(result, bridges=(bridge,), bottleneck=bottleneck or result.bottleneck)
+            result = replace(result, bridges=(bridge,), bottleneck=limit or result.bottleneck)
+        else:
+            result = self._system_result(config, workload, window, ends, bridge, limit)
+        # Next to what is full a short queue costs little; where nothing is, what it loses is no matter of the load.
+        short = short_queue(bridge, ports, bridge_ends, offered)
+        return replace(result, bottleneck=short) if short and result.bottleneck.resource == OFFERED_LOAD else result
+
+    def _system_result(
+        self,
+        config: Config,
+        workload: Workload,
+        window: MeasuredWindow,
+        ends: Sequence[SystemSnapshot],
+        bridge: BridgeResult,
+        limit: Bottleneck | None,
+    ) -> Result:
         parts = [
             ServerWindow(server.name, server.config, server.book, MeasuredWindow(first, last, window.gives_rates))
             for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
         ]
-        return make_system_result(config, workload, self.book, window, parts, bridge, bottleneck)
+        return make_system_result(config, workload, self.book, window, parts, bridge, limit)
 
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""

@@ -9,6 +9,7 @@ from hwmodel.results import Result
 LEAST_FRAMES = 100  # of a flow that is said to get nothing
 STARVED = 0.01  # of the rate of the flow that gets most
 MOST_NAMES = 3
+FULL = 0.985  # busy share of a wire whose frames come without a pause
 
 
 def phase_warnings(result: Result) -> Iterator[str]:
@@ -19,7 +20,7 @@ def phase_warnings(result: Result) -> Iterator[str]:
     """
     port = result.bottleneck.resource
     lost = result.drops.get("QUEUE_FULL", 0)
-    if not port.startswith("bridge.") or not lost:
+    if not port.startswith("bridge.") or result.bottleneck.utilization < FULL or not lost or not _has_steps(result):
         return
     most = max((flow.gbps or 0.0 for flow in result.flows), default=0.0)
     starved = [
@@ -37,3 +38,15 @@ def phase_warnings(result: Result) -> Iterator[str]:
         "after others that take the room, in step with them. Real clocks differ by some ppm, so that such phases move; "
         "with rates and workload.arrivals: poisson the port is shared by chance."
     )
+
+
+def _has_steps(result: Result) -> bool:
+    """Tell whether some frames may come at even steps: not where all come at random, and leave each wire a pause."""
+    workload = result.config["workload"]
+    external = workload["external"] or {}
+    flows = workload["flows"] if workload["pattern"] == "flows" else []
+    has_no_rate = workload["load"] == "saturate" and not (flows and all(rate is not None for _, _, rate in flows))
+    arrivals = {workload["arrivals"], external.get("arrivals", workload["arrivals"])}
+    is_random = workload["pcap"] is None and not has_no_rate and "periodic" not in arrivals
+    fullest = max(port.in_utilization or 0.0 for bridge in result.bridges for port in bridge.ports)
+    return not is_random or fullest >= FULL
