@@ -11,7 +11,7 @@ from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.config.service_levels import queue_bytes, s_channels_of
 from hwmodel.results import LogicalPortResult, Result, load_result
-from hwmodel.simulation.logical_ports import HELD_BACK
+from hwmodel.results.bottleneck import FULL
 from tests.system_and_oracle import OUTSIDE, Stations, SystemRun, config_with, drawn, with_window, workload_of
 
 CHANNELS: Mapping[str, Any] = {
@@ -123,7 +123,7 @@ def test_a_rate_alone_limits_and_is_named():
     assert level_of(result, 10).out_gbps == pytest.approx(2, rel=0.002)
     assert result.bottleneck.resource == "bridge.adapter.10"
     assert result.bottleneck.keys == ("bridge.ports.adapter.s_channels.10.rate",)
-    assert result.bottleneck.utilization >= HELD_BACK
+    assert result.bottleneck.utilization >= FULL
     assert "2Gbps" in result.bottleneck.why
     assert result.bridges[0].ports[0].out_utilization < 0.25
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import TAG_BYTES, TAG_MODES
+from hwmodel.analytic.routes import TAG_BYTES
+from hwmodel.config.bridge import TAG_MODES
 from hwmodel.config import reflects
 
 if TYPE_CHECKING:

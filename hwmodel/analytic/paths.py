@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.logical_ports import LogicalPort, interface_of, logical_ports
 from hwmodel.analytic.mirrors import UPLINK, mirrored_stations
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, TAG_MODES, Route, Router, accepts
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router, accepts
+from hwmodel.config.bridge import OUTSIDE, TAG_MODES
 from hwmodel.wire.ethernet import EtherType
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Paths:
         return next((number for number, entry in enumerate(self._policy) if self._matches(entry, inside)), None)
 
     def _matches(self, entry: PolicyEntry, inside: _Inside) -> bool:
-        sender = "outside" if inside.source == UPLINK else inside.source
+        sender = OUTSIDE if inside.source == UPLINK else inside.source
         macs = [None if name in (UPLINK, *GROUPS) else self.system.port(name).macs[:1]
                 for name in (inside.source, inside.target)]  # fmt: skip
         is_broadcast = inside.target == "broadcast" and entry.destination == (1 << 48) - 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK, mirrored_stations
+from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 GROUPS = ("broadcast", "multicast")
 TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
-TAG_MODES = ("vn_tag", "e_tag")  # the bridge above owns VLANs, and a C-TAG stays as it was
 _DEFAULT_S_CHANNEL = 1
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.legs import whole_of
-from hwmodel.analytic.system import OUTSIDE
 from hwmodel.analytic.traffic import Leg, Offered, Traffic, together
+from hwmodel.config.bridge import OUTSIDE
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.config import servers_of, stations_in_use
+from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.system import port_rate_bps
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
     from hwmodel.config.station import Port
     from hwmodel.config.system import Server
-
-OUTSIDE = "outside"
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class System:
 
     def prefix(self, part: int) -> str:
         """Give what stands before the names of a server's resources."""
-        name = self.servers[part].name
-        return f"{name}." if name else ""
+        return self.servers[part].prefix
 
     def port_name(self, part: int) -> str:
         """Give the name of the bridge's port at which a component is."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .bridge import ADAPTER, BridgePort
+from .bridge import ADAPTER, OUTSIDE, BridgePort
 from .document import Document
 from .model import Config, model_at
 from .overrides import apply_overrides
@@ -31,9 +31,14 @@ class Server:
         """Return the name of the server's port at the bridge."""
         return self.name or ADAPTER
 
+    @property
+    def prefix(self) -> str:
+        """Return what stands before the names of the server's stations in the whole system: `a.`, if it has a name."""
+        return f"{self.name}." if self.name else ""
+
     def station(self, name: str) -> str:
         """Return what the server's station is called in the whole system: a.vf0, or vf0 if the server has no name."""
-        return f"{self.name}.{name}" if self.name else name
+        return f"{self.prefix}{name}"
 
 
 def servers_of(config: Config) -> tuple[Server, ...]:
@@ -61,7 +66,7 @@ def port_rate_bps(servers: Iterable[Server]) -> int:
 
 def outside_rate_bps(config: Config) -> int:
     """Return the rate at which outside stations send: that of the bridge's port, else of the adapter's own."""
-    return config.port.rate_bps if config.bridge is None else config.bridge.ports["outside"].rate_bps
+    return config.port.rate_bps if config.bridge is None else config.bridge.ports[OUTSIDE].rate_bps
 
 
 def reflects(port: BridgePort, switch: Switch, s_channel: int | None = None) -> bool:

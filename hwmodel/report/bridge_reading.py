@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hwmodel.report.quantities import count_text, percent_text, printable, three_digits
+from hwmodel.report.quantities import (
+    MISSING,
+    count_text,
+    decimals_text,
+    drop_words,
+    percent_text,
+    printable,
+    three_digits,
+)
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.result import Result
 from hwmodel.results.system import AdapterResult, SystemResult
@@ -75,6 +83,20 @@ def port_name(port: BridgePortResult) -> str:
     """Return the name of a port, with that of the extender whose port it is."""
     is_plain = port.device == "bridge" or port.name.startswith(f"{port.device}.")
     return printable(port.name if is_plain else f"{port.name} ({port.device})")
+
+
+def port_row(port: BridgePortResult, share_text: Callable[[float], str]) -> list[str]:
+    """Return a port's cells in a table: its name, rates and busy shares in and out, its queue, its drops."""
+    return [
+        port_name(port),
+        decimals_text(port.in_gbps, 3),
+        decimals_text(port.out_gbps, 3),
+        share_text(port.in_utilization),
+        share_text(port.out_utilization),
+        three_digits(port.queue_mean_bytes),
+        count_text(port.queue_max_bytes),
+        drop_words(port.drops, none=MISSING),
+    ]
 
 
 def port_share(port: BridgePortResult) -> float:

@@ -20,12 +20,12 @@ from hwmodel.report.quantities import (
 )
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.tables import Table
+from hwmodel.results.bottleneck import FULL
 from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
 COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
-FULL_WIRE = 0.985  # busy share of a wire that carries no more
 MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
 _LONGEST_LABEL = 34
 
@@ -69,7 +69,7 @@ def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator
     best_gbps, best = max(((gbps, at) for gbps, at in inside if gbps), default=(0.0, -1))
     for result, label in zip(results, labels, strict=True):
         gbps, wire = result.totals.gbps, result.wire
-        if not _crosses_wire(result) or not gbps or best_gbps <= gbps or wire.utilization < FULL_WIRE:
+        if not _crosses_wire(result) or not gbps or best_gbps <= gbps or wire.utilization < FULL:
             continue
         yield (
             f"VMs get {gbps_text(best_gbps)} in {labels[best]} and {gbps_text(gbps)} in {label}: there every frame "

@@ -74,14 +74,21 @@ def box(place: Place, part: Part, is_limit: bool) -> str:
         for index, line in enumerate(line for line in part.lines if line)
     ]
     if part.share is not None:
-        full = width - 24
-        filled = full * min(1.0, max(0.0, part.share))
-        top = y + height - 15
-        rows.append(f'<rect x="{left:g}" y="{top:g}" width="{full:g}" height="6" rx="3" class="rail"/>')
-        rows.append(f'<rect x="{left:g}" y="{top:g}" width="{filled:.4g}" height="6" rx="3" class="meter"/>')
+        rows.append(meter(Place(left, y + height - 15, width - 24, 6), part.share))
     if is_limit:
         rows.append(f'<text x="{x + width - 10:g}" y="{y + 23:g}" class="flag">limit</text>')
     return f'<g class="{classes}">{"".join(rows)}</g>'
+
+
+def meter(place: Place, share: float) -> str:
+    """Draw a rail, filled as far as a share says."""
+    x, y, width, height = place
+    filled = width * min(1.0, max(0.0, share))
+    shape = f'height="{height:g}" rx="{height / 2:g}"'
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" {shape} class="rail"/>'
+        f'<rect x="{x:g}" y="{y:g}" width="{filled:.4g}" {shape} class="meter"/>'
+    )
 
 
 def level(share: float | None) -> str:

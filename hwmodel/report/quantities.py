@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import floor, log10
 
 MISSING = "-"
@@ -99,6 +99,12 @@ def count_text(count: int) -> str:
 def printable(text: str) -> str:
     """Return a text with control characters written out, so that a name cannot move the cursor or break a page."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def drop_words(drops: Mapping[str, int], none: str) -> str:
+    """Return how many were dropped by reason, `none` where nothing was."""
+    counts = sorted(drops.items())
+    return ", ".join(f"{printable(reason)} {count_text(count)}" for reason, count in counts if count) or none
 
 
 def _time_unit(time_ns: float) -> tuple[float, str]:

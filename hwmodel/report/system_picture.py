@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from hwmodel.report.bridge_reading import core_share, port_lines, port_share, ports_of, setting_of
-from hwmodel.report.diagram import Part, Place, arrow, box, frame, level, marker
+from hwmodel.report.diagram import Part, Place, arrow, box, frame, level, marker, meter
 from hwmodel.report.labels import short_labels
 from hwmodel.report.quantities import percent_text
 from hwmodel.results.system import AdapterResult, SystemResult
@@ -172,13 +172,11 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
     ]
     for at, (name, share) in enumerate(shares.items()):
         base = y + _TITLE_H + _ROW_H * at + 12
-        filled = (width - 24) * min(1.0, max(0.0, share))
         look = "title" if _ROW_OF.get(resource) == name else "figure"
         rows.append(
             f'<g class="{level(share)}"><text x="{left:g}" y="{base:g}" class="{look}">{name}</text>'
             f'<text x="{right:g}" y="{base:g}" class="{look} end">{percent_text(share)}</text>'
-            f'<rect x="{left:g}" y="{base + 5:g}" width="{width - 24:g}" height="5" rx="2.5" class="rail"/>'
-            f'<rect x="{left:g}" y="{base + 5:g}" width="{filled:.4g}" height="5" rx="2.5" class="meter"/></g>'
+            f"{meter(Place(left, base + 5, width - 24, 5), share)}</g>"
         )
     rows.append(f'<text x="{left:g}" y="{y + height - 11:g}" class="figure">limit: {escape(resource)}</text></g>')
     return "".join(rows)

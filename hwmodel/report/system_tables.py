@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hwmodel.report.bridge_reading import (
     core_share,
     flooding_sentence,
     forwarding_sentence,
     learning_sentence,
     limit_cell,
-    port_name,
+    port_row,
     ports_of,
 )
-from hwmodel.report.quantities import MISSING, count_text, decimals_text, percent_text, printable, three_digits
+from hwmodel.report.quantities import (
+    MISSING,
+    count_text,
+    decimals_text,
+    drop_words,
+    percent_text,
+    printable,
+    three_digits,
+)
 from hwmodel.report.reading import QUEUE_UNITS, STALL_WORDS, shares_of_stalls
 from hwmodel.report.tables import Table
 from hwmodel.results.bridge import BridgeResult
@@ -40,19 +46,7 @@ def port_table(result: Result) -> Table:
     """Return a row for each port of the bridge."""
     rates = ("in, Gb/s", "out, Gb/s", "in, busy", "out, busy")
     header = ("port", *rates, "queue, mean, B", "queue, largest, B", "drops, frames")
-    rows = [
-        [
-            port_name(port),
-            decimals_text(port.in_gbps, 3),
-            decimals_text(port.out_gbps, 3),
-            percent_text(port.in_utilization),
-            percent_text(port.out_utilization),
-            three_digits(port.queue_mean_bytes),
-            count_text(port.queue_max_bytes),
-            _drops(port.drops),
-        ]
-        for port in ports_of(result)[: MOST_SERVER_ROWS + 1]
-    ]
+    rows = [port_row(port, percent_text) for port in ports_of(result)[: MOST_SERVER_ROWS + 1]]
     return Table(header, rows, texts=(0, 7))
 
 
@@ -64,7 +58,7 @@ def bridge_sentences(result: Result) -> list[str]:
 def _bridge_words(bridge: BridgeResult) -> str:
     flooded = f" Flooded: {flooding_sentence(bridge)}." if bridge.kind == "learning" else ""
     learned = f"Of kind {printable(bridge.kind)}: {learning_sentence(bridge)}."
-    dropped = _drops(bridge.drops, none="nothing")
+    dropped = drop_words(bridge.drops, none="nothing")
     return f"Whole run: {forwarding_sentence(bridge)}.{flooded} {learned} Dropped: {dropped}."
 
 
@@ -95,7 +89,3 @@ def server_wait_table(result: SystemResult) -> Table:
 
 def _percent(share: float | None) -> str:
     return MISSING if share is None else percent_text(share)
-
-
-def _drops(drops: Mapping[str, int], none: str = MISSING) -> str:
-    return ", ".join(f"{printable(reason)} {count_text(n)}" for reason, n in sorted(drops.items()) if n) or none

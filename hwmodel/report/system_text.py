@@ -9,11 +9,10 @@ from hwmodel.report.bridge_reading import (
     forwarding_sentence,
     learning_sentence,
     limit_cell,
-    port_name,
+    port_row,
 )
-from hwmodel.report.quantities import MISSING, count_text, decimals_text, printable, three_digits
-from hwmodel.report.text_table import MOST_ROWS, Line, drop_words, table
-from hwmodel.results.bridge import BridgePortResult
+from hwmodel.report.quantities import MISSING, decimals_text, drop_words, printable, three_digits
+from hwmodel.report.text_table import MOST_ROWS, Line, table
 from hwmodel.results.result import Result
 from hwmodel.results.system import AdapterResult, SystemResult
 
@@ -50,7 +49,7 @@ def bridge_lines(result: Result) -> Iterable[Line]:
     """Give a row for each port of the bridge, then what the bridge learned and flooded."""
     header = ("bridge port", "in Gb/s", "out Gb/s", "in %", "out %", "queue mean, B", "largest, B", "drops, frames")
     for bridge in result.bridges:
-        rows = [_port_row(port) for port in bridge.ports[: MOST_ROWS + 1]]
+        rows = [port_row(port, _percent) for port in bridge.ports[: MOST_ROWS + 1]]
         yield from table(header, rows, left_columns=(0, len(header) - 1))
         if len(bridge.ports) > MOST_ROWS + 1:
             yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
@@ -61,19 +60,6 @@ def bridge_lines(result: Result) -> Iterable[Line]:
             yield Line(f"Bridge, flooded: {flooding_sentence(bridge)}")
         yield Line(f"Bridge, {bridge.kind}: {learning_sentence(bridge)}")
         yield Line(f"Bridge, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
-
-
-def _port_row(port: BridgePortResult) -> tuple[str, ...]:
-    return (
-        port_name(port),
-        decimals_text(port.in_gbps, 3),
-        decimals_text(port.out_gbps, 3),
-        _percent(port.in_utilization),
-        _percent(port.out_utilization),
-        three_digits(port.queue_mean_bytes),
-        count_text(port.queue_max_bytes),
-        drop_words(port.drops, none=MISSING),
-    )
 
 
 def _percent(share: float | None) -> str:

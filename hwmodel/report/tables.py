@@ -11,6 +11,7 @@ from hwmodel.report.quantities import (
     MISSING,
     count_text,
     decimals_text,
+    drop_words,
     gbps_text,
     mpps_text,
     page_time,
@@ -183,7 +184,7 @@ def vm_table(result: Result) -> Table:
 
 
 def _vm_row(result: Result, vm: VmResult) -> list[str]:
-    drops = ", ".join(f"{printable(reason)} {count_text(n)}" for reason, n in sorted(vm.drops.items()) if n) or MISSING
+    drops = drop_words(vm.drops, none=MISSING)
     sent, received = (result.intervals.get(f"vms.{vm.name}.{rate}") for rate in ("tx_gbps", "rx_gbps"))
     rates = [decimals_text(vm.tx_gbps, 3, sent), decimals_text(vm.rx_gbps, 3, received), decimals_text(vm.rx_mpps, 4)]
     return [printable(vm.name), *rates, page_time(vm.latency_ns.p50), page_time(vm.latency_ns.p99), drops]

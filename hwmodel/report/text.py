@@ -12,6 +12,7 @@ from hwmodel.report.quantities import (
     PLUS_MINUS,
     count_text,
     decimals_text,
+    drop_words,
     percent_text,
     printable,
     span_text,
@@ -34,7 +35,7 @@ from hwmodel.report.reading import (
     stall_shares,
 )
 from hwmodel.report.system_text import adapter_lines, bridge_lines
-from hwmodel.report.text_table import MOST_ROWS, Line, drop_words, table
+from hwmodel.report.text_table import MOST_ROWS, Line, table
 from hwmodel.results.result import Latency, Result
 from hwmodel.results.system import SystemResult
 

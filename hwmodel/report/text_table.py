@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-
-from hwmodel.report.quantities import count_text, printable
 
 MOST_ROWS = 16
 _INDENT = "  "
@@ -27,9 +25,3 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Se
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield Line(_INDENT.join(cells).rstrip(), "plain" if index else "heading")
-
-
-def drop_words(drops: Mapping[str, int], none: str) -> str:
-    """Return how many were dropped by reason, `none` where nothing was."""
-    counts = sorted(drops.items())
-    return ", ".join(f"{printable(reason)} {count_text(count)}" for reason, count in counts if count) or none

@@ -12,14 +12,14 @@ import numpy.typing as npt
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.layout import WIRE
 from hwmodel.results import Bottleneck
+from hwmodel.results.bottleneck import FULL, HEAVY_LOSS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
+from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
 from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
 
-FULL = 0.985  # busy share of a port that cannot send more
-HEAVY_LOSS = 0.02  # of the frames offered: what loses more sets the throughput
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
 
 
@@ -100,7 +100,7 @@ def bridge_result(
                 out_utilization=_share(span, start.out_busy_fs, end.out_busy_fs, at),
                 queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs,
                 queue_max_bytes=int(entry.waiting.highest),
-                drops=_named(entry.drops),
+                drops=named_drops(entry.drops),
                 logical_ports=logical_results(record, port, (start.logical, end.logical), span),
             )
         )
@@ -111,7 +111,7 @@ def bridge_result(
         replicated_frames=int(record.replicated),
         flooded_frames=int(record.flooded),
         dropped_frames=int(record.dropped),
-        drops=_named(record.drops),
+        drops=named_drops(record.drops),
         addresses_known=int(record.n_known) - n_gone,
         learned=int(record.learned),
         moved=int(record.moved),
@@ -186,7 +186,3 @@ def short_queue(
 
 def _share(span: Span, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], at: int) -> float:
     return min(1.0, span.share(int(end[at] - start[at])))
-
-
-def _named(counts: Any) -> dict[str, int]:
-    return {DropReason(int(i)).name: int(counts[i]) for i in np.flatnonzero(counts)}

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.results import Bottleneck
+from hwmodel.results.bottleneck import FULL
 from hwmodel.results.bridge import LogicalPortResult
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
-
-HELD_BACK = 0.985  # of its rate, from which on a rate counts as what limits
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def full_level(
                 continue
             fs_per_byte = int(entry.shaper_num) / int(entry.shaper_den)
             share = float(end.out_bytes[at] - start.out_bytes[at]) * fs_per_byte / span_fs
-            if share >= HELD_BACK:
+            if share >= FULL:
                 most = int(lost[at])
                 rate_bps = round(BITS_PER_BYTE * FS_PER_S / fs_per_byte)
                 found = _bottleneck_of(port, logical, min(1.0, share), rate_bps, most)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hwmodel.results import Result
+from hwmodel.results.bottleneck import FULL
 
 LEAST_FRAMES = 100  # of a flow that is said to get nothing
 STARVED = 0.01  # of the rate of the flow that gets most
 MOST_NAMES = 3
-FULL = 0.985  # busy share of a wire whose frames come without a pause
 
 
 def phase_warnings(result: Result) -> Iterator[str]:
