@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import TAG_BYTES
-from hwmodel.config.bridge import TAG_MODES
 from hwmodel.config import reflects
+from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES
-from hwmodel.config.bridge import TAG_MODES
 from hwmodel.analytic.system import System
+from hwmodel.config.bridge import TAG_MODES
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
