@@ -6,17 +6,18 @@ from typing import Annotated, Literal
 
 from .amounts import Duration, Whole
 from .block import Block, key
-from .kinds import Word
+from .kinds import Truth, Word
 
-DriverPreset = Literal["kernel", "dpdk"]
+DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
 _BATCH = Whole(1, 4096)
+_COST = Duration("0ns", "1s")
 _INTERRUPT_BATCH = Whole(0, 4096)
 
 
 class Driver(Block):
     """The driver of a VM: doorbells, refills, interrupts, and its time for a frame."""
 
-    preset: Annotated[DriverPreset | None, Word("kernel", "dpdk")] | None = key(
+    preset: Annotated[DriverPreset | None, Word("kernel", "kernel_busy_poll", "dpdk")] | None = key(
         "kernel", "Driver whose numbers stand in for keys that are not written, before the device's; null: none."
     )
     tx_doorbell_batch: Annotated[int, _BATCH] = key(
@@ -36,4 +37,31 @@ class Driver(Block):
     )
     frame_time_fs: Annotated[int, Duration("0ns", "1s")] = key(
         "20ns", "Processor time for a frame, at each end; its inverse limits a VM's frame rate.", alias="frame_time"
+    )
+    byte_time_fs: Annotated[int, _COST] = key(
+        "0ns", "Processor time for each byte of a frame, at each end: copying, checksums.", alias="byte_time"
+    )
+    doorbell_time_fs: Annotated[int, _COST] = key(
+        "0ns", "Processor time of a write to the adapter's registers, which is not cached.", alias="doorbell_time"
+    )
+    interrupt_time_fs: Annotated[int, _COST] = key(
+        "0ns", "Processor time to enter and leave an interrupt and to begin the poll.", alias="interrupt_time"
+    )
+    exit_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time of an exit to the hypervisor for each interrupt; 0ns: the processor posts interrupts to the VM.",
+        alias="exit_time",
+    )
+    wakeup_time_fs: Annotated[int, _COST] = key(
+        "0ns", "Time until a VM that has nothing to do runs again after an interrupt.", alias="wakeup_time"
+    )
+    poll_budget: Annotated[int, _BATCH] = key(64, "Received frames that a core takes before it does something else.")
+    send_burst: Annotated[int, _BATCH] = key(32, "Frames that a core posts before it does something else.")
+    mask_interrupts: Annotated[bool, Truth()] = key(
+        False,
+        "Whether a ring's interrupt is off from when it is raised until the driver has taken all frames and polls no "
+        "more (NAPI). One interrupt then tells of received and of sent frames.",
+    )
+    adaptive_moderation: Annotated[bool, Truth()] = key(
+        False, "Whether the driver adapts the time between interrupts to the load; `moderation` is where it starts."
     )

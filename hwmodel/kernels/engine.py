@@ -5,7 +5,8 @@ from __future__ import annotations
 from . import entry, inlined, kernel
 from .events import first_elsewhere, first_of_links, rare_lane, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx, told
-from .guest import chunk_done
+from .guest import piece_done
+from .interrupts import moderation_expired, unmasked
 from .journey_sums import fold
 from .landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from .layout import (
@@ -29,7 +30,7 @@ from .layout import (
     PIPELINE,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
-    RX_INTERRUPT,
+    RX_DOORBELL,
     RX_WRITEBACK,
     RX_WRITEBACK_TIMER,
     SOURCE_TIMER,
@@ -37,7 +38,6 @@ from .layout import (
     TIMERS,
     TX_DESCRIPTOR_READ,
     TX_DOORBELL,
-    TX_INTERRUPT,
     TX_WRITEBACK,
     TX_WRITEBACK_TIMER,
     UP_ARRIVAL,
@@ -48,13 +48,13 @@ from .link import catch_up, could_start, on_wire, start_down, start_up
 from .measure import change
 from .processor import with_offsets
 from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
-from .receive import moderation_expired, payload_landed, rx_written_back, show
+from .receive import interrupted, payload_landed, rx_written_back
 from .scheduler import descriptors_cached, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
 from .switch_bus import grant_bus
 from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
 from .translation import waits_for_memory
-from .transmit import descriptor_done, slots_free, tx_written_back
+from .transmit import descriptor_done, tx_written_back
 from .writeback import writeback_expired
 
 NO_READ = -1
@@ -69,13 +69,11 @@ def host_notices(nic, now_fs, sending):
             payload_landed(nic, now_fs, sending.queue)
     elif kind == RX_WRITEBACK:
         rx_written_back(nic, now_fs, sending.queue, sending.n, sending.at_fs)
-    elif kind == RX_INTERRUPT:
-        show(nic, now_fs, sending.queue, sending.n, sending.at_fs)
     elif kind == TX_WRITEBACK:
         if sending.n > 0:
             tx_written_back(nic, now_fs, sending.queue, sending.n)
-    elif kind == TX_INTERRUPT:
-        slots_free(nic, now_fs, sending.queue, sending.n)
+    else:
+        interrupted(nic, now_fs, kind, sending.queue, sending.n, sending.at_fs)
 
 
 @inlined
@@ -143,11 +141,13 @@ def down_received(nic, now_fs, sending):
         told(nic, now_fs, sending.queue, sending.n)
         fetch_tx(nic, now_fs, sending.queue)
         nic.reads_due = 1
-    else:
+    elif kind == RX_DOORBELL:
         nic.rx_queue[sending.queue].known += sending.n
         change(nic.ledger.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
+    else:
+        unmasked(nic, now_fs, sending.queue)
     return NO_READ
 
 
@@ -168,7 +168,7 @@ def timer(nic, now_fs):
     """Handle an entry of the side heap."""
     kind, index = take_timer(nic.clock)
     if kind == CORE_TIMER:
-        chunk_done(nic, now_fs, index)
+        piece_done(nic, now_fs, index)
     elif kind == SOURCE_TIMER:
         source_timer(nic, now_fs, index)
     elif kind == RX_WRITEBACK_TIMER:

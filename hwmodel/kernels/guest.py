@@ -1,45 +1,71 @@
-"""The guests' cores: posting frames, taking received ones, ringing doorbells."""
+"""The guests' cores: rings served in turns, frames posted and taken, doorbells rung, interrupts enabled again."""
 
 from __future__ import annotations
 
-from . import kernel
+from . import inlined, kernel
 from .batches import begin_rx_batches, mark_batch
 from .events import set_timer
 from .journey_layout import POSTED, RUNG
 from .journeys import UNMEASURED, journey_over
-from .layout import CORE_TIMER, POST_TASK, RX_DOORBELL, TX_DOORBELL
+from .layout import (
+    BULK_CLASS,
+    CORE_TIMER,
+    INTERRUPT_ENABLE,
+    LOWEST_CLASS,
+    MAX_QUEUES,
+    MIDDLE_CLASS,
+    POST_TASK,
+    RX_DOORBELL,
+    TAKE_TASK,
+    TX_DOORBELL,
+)
 from .transactions import ring_doorbell
 
-NO_TASK = -1
+NO_WORK = -1
+FS_PER_NS, NS_PER_US = 10**6, 1000
 
 
 @kernel
-def add_task(nic, now_fs, core_number, kind, queue, n):
-    """Queue work at a core: `n` frames of one ring to post or to take."""
+def enlist(host, core, number):
+    """Put a ring at the end of its core's list."""
+    work = host.work[number]
+    work.is_listed = 1
+    work.following = NO_WORK
+    if core.last_work == NO_WORK:
+        core.first_work = number
+    else:
+        host.work[core.last_work].following = number
+    core.last_work = number
+
+
+@kernel
+def add_work(nic, now_fs, core_number, kind, queue, n):
+    """Give a core `n` more frames of one ring to post or to take."""
     host = nic.host
     core = host.core[core_number]
-    if core.last_task >= 0:
-        last = host.task[core.last_task]
-        if last.kind == kind and last.queue == queue:
-            last.n += n
-            return
-    number = host.free_task
-    if number == NO_TASK:
-        nic.clock.overflow = 1
+    number = kind * MAX_QUEUES + queue
+    host.work[number].n += n
+    if host.work[number].is_listed:
         return
-    task = host.task[number]
-    host.free_task = task.following
-    task.kind = kind
-    task.queue = queue
-    task.n = n
-    task.following = NO_TASK
-    if core.last_task >= 0:
-        host.task[core.last_task].following = number
-    else:
-        core.first_task = number
-    core.last_task = number
+    enlist(host, core, number)
     if core.is_running == 0:
-        start_chunk(nic, now_fs, core_number)
+        begin_turn(nic, core)
+        begin_piece(nic, now_fs, core)
+
+
+@kernel
+def begin_turn(nic, core):
+    """Give the first ring of a core's list its turn."""
+    is_post = core.first_work < MAX_QUEUES
+    core.kind = POST_TASK if is_post else TAKE_TASK
+    core.queue = core.first_work - core.kind * MAX_QUEUES
+    core.turn_left = nic.limits.send_burst if is_post else nic.limits.poll_budget
+
+
+@inlined
+def frame_work_fs(host, n_bytes):
+    """Return what a frame costs a core."""
+    return host.frame_time_fs + n_bytes * host.byte_time_fs
 
 
 @kernel
@@ -54,81 +80,160 @@ def frames_to_refill(nic, queue, most):
 
 
 @kernel
-def start_chunk(nic, now_fs, core_number):
-    """Start on the first piece of work, as far as the next doorbell that it can lead to."""
-    host = nic.host
-    core = host.core[core_number]
-    number = core.first_task
-    task = host.task[number]
-    if task.kind == POST_TASK:
-        tx_queue = nic.tx_queue[task.queue]
-        n = min(task.n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
-        function = tx_queue.function
-    else:
-        rx_queue = nic.rx_queue[task.queue]
-        n = frames_to_refill(nic, rx_queue, task.n)
-        function = rx_queue.function
-    core.kind = task.kind
-    core.queue = task.queue
-    core.chunk = n
-    core.started_fs = now_fs
-    core.is_running = 1
-    work_fs = n * host.frame_time_fs
-    core.busy_fs[task.kind] += work_fs
-    task.n -= n
-    if task.n == 0:
-        core.first_task = task.following
-        if core.first_task == NO_TASK:
-            core.last_task = NO_TASK
-        task.following = host.free_task
-        host.free_task = number
-    # By function, not by core: what several cores finish at one instant goes by port number.
-    set_timer(nic.clock, now_fs + work_fs, CORE_TIMER, function)
+def bytes_to_post(host, queue, n):
+    """Return the bytes of the next frames that a ring's driver posts."""
+    n_bytes = 0
+    for i in range(queue.posted, queue.posted + n):
+        n_bytes += host.post[queue.first + (i & queue.mask)].n_bytes
+    return n_bytes
 
 
 @kernel
-def posted(nic, now_fs, number, n, started_fs):
-    """Mark frames as posted and ring the doorbell when a batch is full or nothing more is to be posted."""
-    queue = nic.tx_queue[number]
-    mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = started_fs
-    queue.posted += n
-    n_told = queue.posted - queue.rung
-    if n_told >= nic.limits.tx_doorbell_batch or queue.posted == queue.reserved:
-        mark_batch(nic.host, queue, queue.rung, RUNG).rung_fs = now_fs
-        queue.rung = queue.posted
-        ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told)
-
-
-@kernel
-def taken(nic, now_fs, number, n, started_fs):
-    """Mark received frames as taken; post their descriptors again, a batch at a time."""
-    host = nic.host
-    queue = nic.rx_queue[number]
-    at_fs = started_fs
+def bytes_to_take(host, queue, n):
+    """Return the bytes of the next frames that a ring's driver takes."""
+    n_bytes = 0
     for i in range(queue.taken, queue.taken + n):
-        at_fs += host.frame_time_fs
+        n_bytes += host.finished[queue.first + (i & queue.mask)].n_bytes
+    return n_bytes
+
+
+@kernel
+def begin_piece(nic, now_fs, core):
+    """Begin the next piece of a ring's turn, as far as the next doorbell that it can lead to."""
+    host = nic.host
+    work = host.work[core.first_work]
+    n = min(work.n, core.turn_left)
+    n_bytes = 0
+    entry_fs = 0
+    if core.kind == POST_TASK:
+        tx_queue = nic.tx_queue[core.queue]
+        n = min(n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
+        function = tx_queue.function
+        if host.byte_time_fs > 0:
+            n_bytes = bytes_to_post(host, tx_queue, n)
+    else:
+        rx_queue = nic.rx_queue[core.queue]
+        n = frames_to_refill(nic, rx_queue, n)
+        function = rx_queue.function
+        entry_fs = rx_queue.entry_fs
+        rx_queue.entry_fs = 0
+        if host.byte_time_fs > 0:
+            n_bytes = bytes_to_take(host, rx_queue, n)
+    work.n -= n
+    core.n = n
+    core.work_fs = entry_fs + n * host.frame_time_fs + n_bytes * host.byte_time_fs
+    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    core.ends_fs = core.started_fs + core.work_fs - entry_fs
+    core.busy_fs[core.kind] += core.work_fs
+    core.is_running = 1
+    # By function, not by core: what several cores finish at one instant goes by port number.
+    set_timer(nic.clock, core.ends_fs, CORE_TIMER, function)
+
+
+@kernel
+def posted(nic, now_fs, core, is_over):
+    """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
+    queue = nic.tx_queue[core.queue]
+    mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = core.started_fs
+    queue.posted += core.n
+    n_told = queue.posted - queue.rung
+    if n_told < nic.limits.tx_doorbell_batch and not is_over:
+        return False
+    mark_batch(nic.host, queue, queue.rung, RUNG).rung_fs = now_fs
+    queue.rung = queue.posted
+    ring_doorbell(nic, now_fs, TX_DOORBELL, core.queue, n_told)
+    return True
+
+
+@kernel
+def taken(nic, now_fs, core):
+    """Mark received frames as taken; post their descriptors again, a batch at a time. Return True if the bell rang."""
+    host = nic.host
+    queue = nic.rx_queue[core.queue]
+    at_fs = core.started_fs
+    for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = host.finished[place]
+        at_fs += frame_work_fs(host, slot.n_bytes)
         if slot.marks != 0:
             begin_rx_batches(host, queue.batch, place)
         queue.since_refill += slot.n_descriptors
+        queue.taken_bytes += slot.n_bytes
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
-    queue.taken += n
-    if queue.since_refill >= nic.limits.refill_batch:
-        ring_doorbell(nic, now_fs, RX_DOORBELL, number, queue.since_refill)
-        queue.since_refill = 0
+    queue.taken += core.n
+    if queue.since_refill < nic.limits.refill_batch:
+        return False
+    ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
+    queue.since_refill = 0
+    return True
 
 
 @kernel
-def chunk_done(nic, now_fs, function):
-    """Finish what a core does for a guest, and let it start on the next."""
-    core_number = nic.function[function].core
-    core = nic.host.core[core_number]
-    if core.kind == POST_TASK:
-        posted(nic, now_fs, core.queue, core.chunk, core.started_fs)
+def adapt_moderation(queue):
+    """Set the time between interrupts by the load since it was set last, as the Linux ixgbe driver does."""
+    interval_ns = queue.moderation_fs // FS_PER_NS
+    scaled_bytes = queue.taken_bytes * NS_PER_US
+    load = queue.load_class
+    if load == LOWEST_CLASS:
+        load += scaled_bytes > 10 * interval_ns
+    elif load == MIDDLE_CLASS:
+        load += (scaled_bytes > 20 * interval_ns) - (scaled_bytes <= 10 * interval_ns)
     else:
-        taken(nic, now_fs, core.queue, core.chunk, core.started_fs)
+        load -= scaled_bytes <= 20 * interval_ns
+    queue.load_class = load
+    wanted_ns = 10_000 if load == LOWEST_CLASS else 125_000 if load == BULK_CLASS else 50_000
+    queue.moderation_fs = 10 * wanted_ns * interval_ns // (9 * wanted_ns + interval_ns) * FS_PER_NS
+    queue.taken_bytes = 0
+
+
+@kernel
+def poll_over(nic, now_fs, number):
+    """Let a driver that has taken all poll no more and enable its interrupt again; return True if it does."""
+    queue = nic.rx_queue[number]
+    if queue.is_polled == 0:
+        return False
+    queue.is_polled = 0
+    if nic.limits.adapts_moderation:
+        adapt_moderation(queue)
+    ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, number, 0)
+    return True
+
+
+@kernel
+def piece_done(nic, now_fs, function):
+    """Finish a piece of a core's work for a guest, and let it begin the next."""
+    host = nic.host
+    core = host.core[nic.function[function].core]
+    number = core.first_work
+    work = host.work[number]
+    core.turn_left -= core.n
+    is_over = work.n == 0 or core.turn_left == 0
+    if core.kind == POST_TASK:
+        has_rung = posted(nic, now_fs, core, is_over)
+    else:
+        has_rung = taken(nic, now_fs, core)
+        if is_over and work.n == 0 and poll_over(nic, now_fs, core.queue):
+            has_rung = True
+    if has_rung:
+        core.free_fs = now_fs + host.doorbell_time_fs
+        core.busy_fs[core.kind] += host.doorbell_time_fs
     core.is_running = 0
-    if core.first_task != NO_TASK:
-        start_chunk(nic, now_fs, core_number)
+    if is_over:
+        turn_over(host, core, number)
+    if core.first_work != NO_WORK:
+        if is_over:
+            begin_turn(nic, core)
+        begin_piece(nic, now_fs, core)
+
+
+@kernel
+def turn_over(host, core, number):
+    """Take the first ring out of a core's list; it joins at the end if it still has work."""
+    work = host.work[number]
+    core.first_work = work.following
+    if core.first_work == NO_WORK:
+        core.last_work = NO_WORK
+    work.is_listed = 0
+    if work.n > 0:
+        enlist(host, core, number)

@@ -8,17 +8,22 @@ from .link_layout import ARRIVALS
 from .records import I32, I64, ints, record
 
 RING_POOL = 1 << 22  # slots of all Tx (or Rx) rings together: 2**21, each ring's rounded up to a power of two
-TASK_CAP = 1 << 18
+MAX_QUEUES = 1024  # Tx or Rx rings
 MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
 TRANSLATION_BUCKETS = 1 << 17
 
 # Work of a guest's core.
 POST_TASK, TAKE_TASK = range(2)
+LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation
 
-TASK = record(*ints("kind", "queue", "n", "following"))
+# What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first has its
+# turn, with `turn_left` frames to go. A piece of `n` frames takes `work_fs`, the frames from `started_fs` to `ends_fs`;
+# the next cannot begin before `free_fs` (a doorbell) and `awake_fs`.
+WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
 CORE = record(
-    *ints("first_task", "last_task", "kind", "queue", "chunk", "started_fs", "is_running"), ("busy_fs", I64, (2,))
-)
+    *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs", "is_running"),
+    *ints("free_fs", "awake_fs"), ("busy_fs", I64, (2,)),
+)  # fmt: skip
 POST = record(
     *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64)
 )  # fmt: skip
@@ -36,14 +41,14 @@ TRANSLATION = record(
 )  # fmt: skip
 HOST = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes", "frame_time_fs"),
-    *ints("n_jitter_bins", "n_cores", "free_task"),
+    *ints("n_jitter_bins", "n_cores", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
     ("rng", I64, (4,)),
     ("jitter_fs", I64, (256,)),
     ("jitter_threshold", I64, (256,)),
     ("core", CORE, (MAX_FUNCTIONS,)),
     ("memory_writes", ARRIVALS),  # received, not yet in memory
     ("translation", TRANSLATION),
-    ("task", TASK, (TASK_CAP,)),
+    ("work", WORK, (2 * MAX_QUEUES,)),
     # The rings, which lie in the host's memory.
     ("post", POST, (RING_POOL,)),
     ("post_batch", POST_BATCH, (RING_POOL,)),

@@ -16,6 +16,12 @@ def writeback_started_fs(finished, batch):
     return max(batch.writeback_started_fs, finished.written_fs)
 
 
+@inlined
+def raised_fs(batch):
+    """Return when a frame's interrupt entered P; what of that lies before its write-back's landing is that one's."""
+    return max(batch.raised_fs, batch.written_back_fs)
+
+
 @kernel
 def log_journey(ledger, journey, finished, batch, taken_fs):
     """Enter a journey that has come to its end into the log for the trace."""
@@ -49,7 +55,7 @@ def log_journey(ledger, journey, finished, batch, taken_fs):
     entry.written_fs = finished.written_fs
     entry.writeback_started_fs = writeback_started_fs(finished, batch)
     entry.written_back_fs = batch.written_back_fs
-    entry.raised_fs = batch.raised_fs
+    entry.raised_fs = raised_fs(batch)
     entry.visible_fs = batch.visible_fs
     entry.taken_fs = taken_fs
 
@@ -74,8 +80,9 @@ def add_parts(sums, journey, finished, batch, taken_fs):
     started_fs = writeback_started_fs(finished, batch)
     sums.writeback_batch += float(started_fs - finished.written_fs)
     sums.writeback += float(batch.written_back_fs - started_fs)
-    sums.interrupt_moderation += float(batch.raised_fs - batch.written_back_fs)
-    sums.interrupt += float(batch.visible_fs - batch.raised_fs)
+    told_fs = raised_fs(batch)
+    sums.interrupt_moderation += float(told_fs - batch.written_back_fs)
+    sums.interrupt += float(batch.visible_fs - told_fs)
     sums.guest_queue += float(taken_fs - batch.visible_fs)
 
 
@@ -87,7 +94,7 @@ def add_stamps(sums, journey, finished, batch, taken_fs):
     add_fields(sums.written, finished)
     sums.writeback_started_fs += writeback_started_fs(finished, batch)
     sums.written_back_fs += batch.written_back_fs
-    sums.raised_fs += batch.raised_fs
+    sums.raised_fs += raised_fs(batch)
     sums.visible_fs += batch.visible_fs
     sums.taken_fs += taken_fs
 

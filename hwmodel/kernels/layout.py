@@ -50,11 +50,14 @@ from .frame_layout import (  # noqa: F401
     GRANT_CAP,
 )
 from .host_layout import (  # noqa: F401
+    BULK_CLASS,
     HOST,
+    LOWEST_CLASS,
+    MAX_QUEUES,
+    MIDDLE_CLASS,
     POST_TASK,
     RING_POOL,
     TAKE_TASK,
-    TASK_CAP,
     TRANSLATION_BUCKETS,
 )
 from .journey_layout import POST_BATCH, RX_BATCH
@@ -82,6 +85,7 @@ from .link_layout import (  # noqa: F401
     CREDIT_KINDS,
     CREDITS,
     DESCRIPTOR_BYTES,
+    INTERRUPT_ENABLE,
     KINDS,
     LANE_CAP,
     LINK,
@@ -132,7 +136,6 @@ from .traffic_layout import (  # noqa: F401
 NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
 
 # Capacities.
-MAX_QUEUES = 1024  # Tx or Rx rings
 MAX_TAGS = 256
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
@@ -162,7 +165,7 @@ HELD = record(
 )
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
-    *ints("picked", "fetched", "counted", "freed", "highest"),
+    *ints("picked", "fetched", "counted", "written_back", "freed", "highest"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
@@ -171,8 +174,11 @@ RX_QUEUE = record(
     *ints("function", "first"),
     ("mask", U32),
     *ints("known", "requested", "cached", "fetched"),
-    *ints("started", "landed", "written_back", "visible", "taken", "counted", "since_refill", "highest"),
-    *ints("moderated_until_fs", "moderation_armed"),
+    *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
+    # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
+    # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
+    *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_armed", "moderation_fs"),
+    *ints("is_polled", "entry_fs", "load_class", "taken_bytes"),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
 )
@@ -210,6 +216,7 @@ LIMITS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
     *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
+    *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
     *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
     *ints("queues_per_function", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
 )

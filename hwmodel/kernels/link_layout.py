@@ -9,14 +9,14 @@ TLP_CAP = 1 << 16  # transactions queued in one direction and class
 LANE_CAP = 1 << 12
 
 # What a TLP or a queued transaction is for. The first five are posted, the next three non-posted, all toward the host;
-# then the doorbells and the completions that come down.
+# then the register writes and the completions that come down.
 (
     PAYLOAD_WRITE, RX_WRITEBACK, RX_INTERRUPT, TX_WRITEBACK, TX_INTERRUPT,
     RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ,
-    TX_DOORBELL, RX_DOORBELL,
+    TX_DOORBELL, RX_DOORBELL, INTERRUPT_ENABLE,
     RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
     KINDS,
-) = range(14)  # fmt: skip
+) = range(15)  # fmt: skip
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 REGISTER_BYTES = 4  # what a doorbell or an interrupt writes
 READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ

@@ -1,25 +1,25 @@
-"""From the Rx buffer to the guest: descriptors, payload writes, write-backs, interrupts, delivery."""
+"""From the Rx buffer to the guest: descriptors, payload writes, write-backs, delivery."""
 
 from __future__ import annotations
 
 from . import inlined, kernel
 from .batches import mark_rx_batch
 from .drop_reason import DropReason
-from .events import set_timer
 from .fetch import fetch_rx, fetch_rx_on_demand
-from .guest import add_task
+from .guest import add_work
 from .journey_layout import SHOWN, WRITTEN_BACK
 from .layout import (
-    MODERATION_TIMER,
     RX_INTERRUPT,
     TAKE_TASK,
+    TX_INTERRUPT,
 )
 from .measure import change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
 from .processor import prefetch
 from .rings import widen_finished
-from .transactions import post_interrupt, post_payload_write
+from .transactions import post_payload_write
 from .translation import buffer_address
+from .transmit import slots_free
 from .writeback import hold_for_writeback
 
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
@@ -135,15 +135,6 @@ def serve_rx_buffer(nic, now_fs):
 
 
 @kernel
-def raise_interrupt(nic, now_fs, number):
-    """Enter an interrupt for all frames counted."""
-    queue = nic.rx_queue[number]
-    post_interrupt(nic, now_fs, RX_INTERRUPT, number, queue.counted)
-    queue.counted = 0
-    queue.moderated_until_fs = now_fs + nic.limits.moderation_fs
-
-
-@kernel
 def payload_landed(nic, now_fs, number):
     """Note that the host has received the last payload TLP of a ring's next frame."""
     queue = nic.rx_queue[number]
@@ -153,11 +144,10 @@ def payload_landed(nic, now_fs, number):
 
 @kernel
 def rx_written_back(nic, now_fs, number, n, started_fs):
-    """Count frames whose write-back the host has received; show them, or raise an interrupt when it is due.
+    """Note frames whose write-back the host has received; a guest that polls sees them at once.
 
     The write-back entered P at `started_fs`; what of that lies before the payload's landing is the payload's time.
     """
-    limits = nic.limits
     queue = nic.rx_queue[number]
     if n == 0:
         return
@@ -165,40 +155,46 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     batch.writeback_started_fs = started_fs
     batch.written_back_fs = now_fs
     queue.written_back += n
-    if limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0:
-        show(nic, now_fs, number, n, now_fs)
-        return
-    queue.counted += n
-    if limits.moderation_fs == 0:
-        if queue.counted >= limits.rx_interrupt_batch:
-            raise_interrupt(nic, now_fs, number)
-    elif now_fs >= queue.moderated_until_fs:
-        raise_interrupt(nic, now_fs, number)
-    elif queue.moderation_armed == 0:
-        queue.moderation_armed = 1
-        set_timer(nic.clock, queue.moderated_until_fs, MODERATION_TIMER, number)
+    if nic.limits.polls or queue.is_polled:
+        show(nic, now_fs, number, now_fs)
 
 
 @kernel
-def moderation_expired(nic, now_fs, number):
-    """Raise the interrupt that the timer (EITR) held back."""
-    queue = nic.rx_queue[number]
-    queue.moderation_armed = 0
-    if queue.counted > 0:
-        raise_interrupt(nic, now_fs, number)
-
-
-@kernel
-def show(nic, now_fs, number, n, raised_fs):
-    """Make `n` frames of a ring visible to the guest: that delivers them, and its core starts to take them.
+def show(nic, now_fs, number, raised_fs):
+    """Make the frames of a ring that are written back visible: that delivers them, and the guest's core takes them.
 
     `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
     """
     queue = nic.rx_queue[number]
+    n = queue.written_back - queue.visible
+    if n == 0:
+        return
     batch = mark_rx_batch(nic.host, queue, queue.visible, SHOWN)
     batch.raised_fs = raised_fs
     batch.visible_fs = now_fs
-    for i in range(queue.visible, queue.visible + n):
+    for i in range(queue.visible, queue.written_back):
         delivered_to_guest(nic, now_fs, nic.host.finished[queue.first + (i & queue.mask)])
     queue.visible += n
-    add_task(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)
+    add_work(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)
+
+
+@kernel
+def interrupted(nic, now_fs, kind, number, n, raised_fs):
+    """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
+    host, limits = nic.host, nic.limits
+    queue = nic.rx_queue[number]
+    core_number = nic.function[queue.function].core
+    core = host.core[core_number]
+    if core.is_running == 0:
+        core.awake_fs = now_fs + host.wakeup_time_fs
+    queue.entry_fs += host.interrupt_time_fs
+    if limits.mask_interrupts:
+        queue.is_polled = 1
+        tx_queue = nic.tx_queue[number]
+        n = tx_queue.written_back - tx_queue.freed
+    if n > 0 and (limits.mask_interrupts or kind == TX_INTERRUPT):
+        slots_free(nic, now_fs, number, n)
+    if limits.mask_interrupts or kind == RX_INTERRUPT:
+        show(nic, now_fs, number, raised_fs)
+    if limits.mask_interrupts or queue.entry_fs > 0:
+        add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)

@@ -6,7 +6,7 @@ from . import kernel
 from .drop_reason import DropReason
 from .events import set_timer
 from .frame_layout import FCS_BYTES
-from .guest import add_task
+from .guest import add_work
 from .journeys import enter
 from .layout import (
     CLOSED_RECORDED_SOURCE,
@@ -164,7 +164,7 @@ def feed_guest(nic, now_fs, function_number):
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
-                add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+                add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
                 n_posts = 0
             last_queue = queue_number
             n_posts += 1
@@ -179,7 +179,7 @@ def feed_guest(nic, now_fs, function_number):
             if source.next_at_fs > now_fs:
                 arm(nic, number)
     if n_posts > 0:
-        add_task(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+        add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
         change(ledger.tx_ring, now_fs, n_reserved)
     set_stalled(ledger.stalls.tx_ring, now_fs, traffic.n_full > 0)

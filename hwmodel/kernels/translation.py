@@ -14,7 +14,6 @@ from .layout import (
     RX_WRITEBACK,
     TRANSLATION_BUCKETS,
     TX_INTERRUPT,
-    TX_WRITEBACK,
 )
 
 PAGE_SHIFT = 12  # pages of 4 KiB
@@ -153,16 +152,8 @@ def translated(nic, now_fs, sending):
 
 @kernel
 def waits_for_memory(nic, now_fs, sending, memory_fs):
-    """Hold a write that the host is to notice until it passes into memory; return False if nothing is held.
-
-    A write-back that is told by an interrupt counts for that when it is received: it is the interrupt that waits.
-    """
-    limits = nic.limits
-    kind = sending.kind
-    polls = limits.moderation_fs == 0 and limits.rx_interrupt_batch == 0
-    if kind == PAYLOAD_WRITE or (kind == RX_WRITEBACK and not polls):
-        return False
-    if kind == TX_WRITEBACK and limits.tx_interrupt_batch > 0:
+    """Hold a write that the host is to notice until it passes into memory; return False if nothing is held."""
+    if sending.kind == PAYLOAD_WRITE:
         return False
     lane = nic.clock.lane[IN_MEMORY]
     if memory_fs == now_fs and lane.head == lane.tail:

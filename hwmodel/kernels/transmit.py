@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from . import kernel
-from .layout import TX_INTERRUPT
 from .measure import change
 from .sources import hunger
-from .transactions import post_interrupt
 from .writeback import hold_for_writeback
 
 
@@ -27,13 +25,8 @@ def slots_free(nic, now_fs, number, n):
 
 @kernel
 def tx_written_back(nic, now_fs, number, n):
-    """Count descriptors whose write-back the host has received."""
-    batch = nic.limits.tx_interrupt_batch
-    if batch == 0:
-        slots_free(nic, now_fs, number, n)
-        return
+    """Note descriptors whose write-back the host has received; a driver that polls gives their slots back at once."""
     queue = nic.tx_queue[number]
-    queue.counted += n
-    if queue.counted >= batch:
-        post_interrupt(nic, now_fs, TX_INTERRUPT, number, queue.counted)
-        queue.counted = 0
+    queue.written_back += n
+    if nic.limits.tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
+        slots_free(nic, now_fs, number, queue.written_back - queue.freed)

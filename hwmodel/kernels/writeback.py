@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .events import set_timer
-from .layout import NEVER
+from .interrupts import rx_returned, tx_returned
+from .layout import NEVER, RX_WRITEBACK
 from .transactions import post_writeback
 
 
@@ -13,10 +14,15 @@ def write_back(nic, now_fs, held):
     """Write all held descriptors of a ring back, right behind what is queued."""
     n = held.n_descriptors
     post_writeback(nic, now_fs, held.kind, held.queue, held.ring_length, held.written, n, held.n_frames)
+    n_frames = held.n_frames
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0
     held.timer_at_fs = NEVER
+    if held.kind == RX_WRITEBACK:
+        rx_returned(nic, now_fs, held.queue, n_frames)
+    else:
+        tx_returned(nic, now_fs, held.queue, n_frames)
 
 
 @inlined

@@ -54,7 +54,7 @@ def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> Pc
             ),
             writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
             interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
-            doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL),
+            doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL, layout.INTERRUPT_ENABLE),
             dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),

@@ -24,10 +24,11 @@ class _Uses(NamedTuple):
     read: float
     written: float
     descriptors: float
+    delivered: int
 
 
 # Of each kind, what one unit of it serves.
-_READ, _WRITTEN, _DESCRIPTOR = _Uses._fields
+_READ, _WRITTEN, _DESCRIPTOR, _ = _Uses._fields
 SERVES = {
     layout.PAYLOAD_WRITE: _WRITTEN,
     layout.RX_WRITEBACK: _WRITTEN,
@@ -39,7 +40,9 @@ SERVES = {
     layout.PAYLOAD_READ: _READ,
     layout.TX_DOORBELL: _READ,
     layout.RX_DOORBELL: _DESCRIPTOR,
+    layout.INTERRUPT_ENABLE: _WRITTEN,
 }
+OF_INTERRUPTS = (layout.RX_INTERRUPT, layout.TX_INTERRUPT, layout.INTERRUPT_ENABLE)
 UP_PURPOSES = {
     layout.PAYLOAD_WRITE: "payload",
     layout.PAYLOAD_READ: "read_request",
@@ -56,6 +59,7 @@ DOWN_PURPOSES = {
     layout.TX_DESCRIPTOR_READ: "descriptor",
     layout.TX_DOORBELL: "doorbell",
     layout.RX_DOORBELL: "doorbell",
+    layout.INTERRUPT_ENABLE: "doorbell",
 }
 PURPOSES = ("payload", "tlp_overhead", "read_request", "descriptor", "writeback", "interrupt", "doorbell", "dllp")
 
@@ -74,6 +78,9 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
     for kind, served_by in SERVES.items():
         each = float(getattr(uses, served_by))
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
+        if config.driver.mask_interrupts and kind in OF_INTERRUPTS:
+            # A driver that polls sees most frames without an interrupt: they are of all frames together.
+            each, n, so_far = 1.0, uses.delivered, uses.delivered
         if each == 0 or so_far == 0:
             continue
         if n == 0:
@@ -106,4 +113,4 @@ def _uses(span: Span) -> _Uses | None:
     if written and not copies:
         return None
     descriptors = written * span.count("rx_descriptors") / copies if copies else 0.0
-    return _Uses(span.count("switched") / delivered, written, descriptors)
+    return _Uses(span.count("switched") / delivered, written, descriptors, delivered)

@@ -272,8 +272,8 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
     cores = nic["host"]["core"][: int(nic.host.n_cores)]
     busy_fs: Ints = cores["busy_fs"].copy()
-    ends_fs = cores["started_fs"] + cores["chunk"] * int(nic.host.frame_time_fs)
-    ahead_fs = np.where(cores["is_running"] != 0, np.maximum(ends_fs - now_fs, 0), 0)
+    left_fs = np.clip(cores["ends_fs"] - now_fs, 0, cores["work_fs"])
+    ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
     busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
     return busy_fs
 

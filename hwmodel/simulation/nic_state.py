@@ -145,7 +145,9 @@ def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
     host.read_latency_fs = config.host.read_latency_fs
     host.buffer_bytes = config.host.buffer_bytes
     host.buffer_offset_bytes = config.host.buffer_offset_bytes
-    host.frame_time_fs = config.driver.frame_time_fs
+    for name in ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs"):
+        host[name] = getattr(config.driver, name)
+    host.interrupt_time_fs = config.driver.interrupt_time_fs + config.driver.exit_time_fs
     host.n_cores = config.host.cores
     jitter = config.host.jitter
     host.jitter_kind = JITTERS.index(jitter.kind)
@@ -178,6 +180,10 @@ def _fill_limits(nic: Nic, config: Config) -> None:
         limits[name] = getattr(settings, name)
     for name in ("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"):
         limits[name] = getattr(driver, name)
+    for name in ("poll_budget", "send_burst", "mask_interrupts"):
+        limits[name] = getattr(driver, name)
+    limits.adapts_moderation = driver.adaptive_moderation
+    limits.polls = not (driver.rx_interrupt_batch or driver.moderation_fs)
     limits.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
@@ -230,6 +236,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             nic.tx_queue[queue_number].mask = ring_slots(limits.tx_ring) - 1
             nic.rx_queue[queue_number].mask = min(ring_slots(limits.rx_ring), layout.FIRST_PLACES) - 1
             nic.rx_queue[queue_number].known = limits.rx_ring - 1
+            nic.rx_queue[queue_number].moderation_fs = limits.moderation_fs
+            nic.rx_queue[queue_number].load_class = layout.MIDDLE_CLASS
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
@@ -240,7 +248,5 @@ def _fill_free_lists(nic: Nic, config: Config) -> None:
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP
     nic.groups.free[:] = np.arange(layout.GROUP_CAP)[::-1]
-    nic["host"]["task"]["following"][:] = np.arange(1, layout.TASK_CAP + 1)
-    nic["host"]["task"]["following"][-1] = -1
-    nic["host"]["core"]["first_task"][:] = -1
-    nic["host"]["core"]["last_task"][:] = -1
+    nic["host"]["core"]["first_work"][:] = -1
+    nic["host"]["core"]["last_work"][:] = -1

@@ -122,7 +122,6 @@ class Cores:
     def __init__(self, nic: Any, names: FrameNames, timeline: Timeline, until_fs: int) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
         self._cores = nic["host"]["core"][: int(nic.host.n_cores)]
-        self._frame_time_fs = int(nic.host.frame_time_fs)
         self._begun = np.full((len(self._cores), 2), -1)
 
     def look(self, from_fs: int) -> None:
@@ -135,11 +134,12 @@ class Cores:
 
     def _chunk(self, number: int, core: Any, from_fs: int) -> None:
         is_post = core["kind"] == layout.POST_TASK
-        queue, n = int(core["queue"]), int(core["chunk"])
+        queue, n = int(core["queue"]), int(core["n"])
+        work_fs = int(core["ends_fs"] - core["started_fs"]) // max(1, n)
         group = Track("Host cores", f"core {number}")
         for place, frame in enumerate(self._frames(is_post, queue, n)):
-            start_fs = int(core["started_fs"]) + place * self._frame_time_fs
-            end_fs = start_fs + self._frame_time_fs
+            start_fs = int(core["started_fs"]) + place * work_fs
+            end_fs = start_fs + work_fs
             if end_fs > from_fs and start_fs < self._until_fs:
                 name = f"{'post' if is_post else 'take'} {frame}"
                 details = {"frame": frame, "function": self._names.owner(queue)}

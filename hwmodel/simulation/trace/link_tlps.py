@@ -23,12 +23,14 @@ NAMES = {
     layout.PAYLOAD_READ: "payload read",
     layout.TX_DOORBELL: "Tx doorbell",
     layout.RX_DOORBELL: "Rx doorbell",
+    layout.INTERRUPT_ENABLE: "interrupt enable",
     layout.RX_DESCRIPTOR_COMPLETION: "Rx descriptors",
     layout.TX_DESCRIPTOR_COMPLETION: "Tx descriptors",
     layout.PAYLOAD_COMPLETION: "payload completion",
 }
 DIRECTIONS = {"up": Track("PCIe link", "up: NIC to host"), "down": Track("PCIe link", "down: host to NIC")}
 DLLPS = "Ack, UpdateFC"
+INTERRUPTS = (layout.RX_INTERRUPT, layout.TX_INTERRUPT)
 READS = (layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ)
 
 
@@ -54,6 +56,7 @@ class LinkTlps:
         self._timeline = timeline
         self._links = {direction: nic[direction] for direction in DIRECTIONS}
         self._slots = nic["tags"]["slot"]
+        self._masks = bool(nic.limits.mask_interrupts)  # then interrupts tell of no frames of their own
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
         self._pair_fs, self._propagation_fs = int(nic.pcie.dllp_fs), int(nic.pcie.propagation_fs)
         self._next = self._first_numbers()
@@ -108,7 +111,7 @@ class LinkTlps:
         names = self._names
         if tag is not None:
             return read_frames(names, self._slots[tag])
-        if kind == layout.RX_DOORBELL:
+        if kind in (layout.RX_DOORBELL, layout.INTERRUPT_ENABLE) or (self._masks and kind in INTERRUPTS):
             return []
         first = self._next[kind, queue]
         # Of a write-back that is cut where the ring wraps, the second transaction counts the frames.
@@ -165,7 +168,7 @@ class LinkTlps:
                 layout.TX_WRITEBACK: tx["picked"] - unread[number] - tx["held"]["n_frames"],
                 layout.PAYLOAD_WRITE: rx["started"],
                 layout.RX_WRITEBACK: rx["started"] - rx["held"]["n_frames"],
-                layout.RX_INTERRUPT: rx["written_back"] - rx["counted"],
+                layout.RX_INTERRUPT: rx["told"],
             }
             found |= {(kind, number): int(count) - waiting[kind, number] for kind, count in made.items()}
             found[layout.TX_INTERRUPT, number] = int(tx["freed"]) + flying[number]
