@@ -49,7 +49,7 @@ class Driver(Block):
     )
     exit_time_fs: Annotated[int, _COST] = key(
         "0ns",
-        "Processor time of an exit to the hypervisor for each interrupt; 0ns: the processor posts interrupts to the VM.",
+        "Processor time of an exit to the hypervisor for each interrupt; 0ns: interrupts are posted to the VM.",
         alias="exit_time",
     )
     wakeup_time_fs: Annotated[int, _COST] = key(

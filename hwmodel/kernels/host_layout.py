@@ -21,8 +21,8 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 # the next cannot begin before `free_fs` (a doorbell) and `awake_fs`.
 WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
 CORE = record(
-    *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs", "is_running"),
-    *ints("free_fs", "awake_fs"), ("busy_fs", I64, (2,)),
+    *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
+    *ints("is_running", "free_fs", "awake_fs"), ("busy_fs", I64, (2,)),
 )  # fmt: skip
 POST = record(
     *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64)
