@@ -65,8 +65,8 @@ def test_two_tags_hold_back_the_third_read():
 
 
 def test_propagation_counts_once_each_way():
-    # Doorbell, descriptor request and answer, payload request and answer, write with its write-back, interrupt: 7.
-    assert frame_latency_fs(demo({"pcie.propagation": "30ns"}), 64) - frame_latency_fs(demo(), 64) == 7 * 30_000_000
+    # Doorbell, descriptor request and answer, payload request and answer, write with its write-back and interrupt: 6.
+    assert frame_latency_fs(demo({"pcie.propagation": "30ns"}), 64) - frame_latency_fs(demo(), 64) == 6 * 30_000_000
 
 
 def test_storing_and_pipeline_add_their_time():

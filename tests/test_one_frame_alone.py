@@ -66,12 +66,12 @@ CASES = {
         {"pcie.max_payload": "128B", "pcie.max_read_request": "128B"}, 1518,
         to_payload() + 11 * T[148] + T[128] + 11 * T[152] + T[132] + T[40],
     ),
-    # Write-backs of sender and receiver enter P together; the interrupt is raised while the sender's is on the link.
-    "interrupt behind a Tx write-back": ({**INTERRUPT, "nic.tx_writeback_batch": 1}, 1518, ALONE + T[40] + T[28]),
+    # Write-backs of sender and receiver enter P together; the interrupt stands right behind the receiver's.
+    "interrupt before a Tx write-back": ({**INTERRUPT, "nic.tx_writeback_batch": 1}, 1518, ALONE + T[28]),
     "poll before a Tx write-back": ({"nic.tx_writeback_batch": 1}, 1518, ALONE),
     # The sender's interrupt comes after the receiver's.
     "two interrupts": (
-        {**INTERRUPT, "nic.tx_writeback_batch": 1, "driver.tx_interrupt_batch": 1}, 1518, ALONE + T[40] + T[28],
+        {**INTERRUPT, "nic.tx_writeback_batch": 1, "driver.tx_interrupt_batch": 1}, 1518, ALONE + T[28],
     ),
     # The read of another Rx descriptor takes its turn after the first TLP of the payload, or goes before or after.
     "prefetch in between": (ONE_BY_ONE, 1518, ALONE + T[24]),
@@ -93,9 +93,9 @@ CASES = {
         {"nic.rx_writeback_batch": 8, "nic.writeback_timeout": "840ns", "pcie.propagation": "30ns"}, 1518,
         ALONE - out_1518() + 840 * NS + 6 * 30 * NS,
     ),
-    # Doorbell, twice there and back, write with its write-back; and the interrupt.
+    # Doorbell, twice there and back, write with its write-back and its interrupt.
     "propagation": ({"pcie.propagation": "30ns"}, 1518, ALONE + 6 * 30 * NS),
-    "propagation, interrupt": ({"pcie.propagation": "30ns", **INTERRUPT}, 1518, ALONE + 7 * 30 * NS + T[28]),
+    "propagation, interrupt": ({"pcie.propagation": "30ns", **INTERRUPT}, 1518, ALONE + 6 * 30 * NS + T[28]),
     "32-bit addresses": (
         {"pcie.address_bits": 32, **INTERRUPT}, 1518,
         T[24] + T[20] + R + T[36] + T[20] + R + in_1518() + 5 * T[276] + T[256] + T[36] + T[24],

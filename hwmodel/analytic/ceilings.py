@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
+from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.traffic import Demand, Traffic
@@ -223,21 +224,29 @@ def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
     """Give the busiest core."""
-    frame_s = Fraction(config.driver.frame_time_fs, FS_PER_S)
     work: dict[int, list[Fraction]] = {}  # core -> sending and receiving per frame, both per second
     for one in (traffic, *beside):
+        costs_s = sending_s(config, one.sizes), taking_s(config, one.sizes)
         for side, by_station in enumerate((one.sent, one.received)):
             for station, share in by_station.items():
                 core = core_of(config, station)
                 amounts = work.setdefault(core, [ZERO] * 3)
-                amounts[2 if one.frames_per_s is not None else side] += frame_s * share * (one.frames_per_s or 1)
+                amounts[2 if one.frames_per_s is not None else side] += costs_s[side] * share * (one.frames_per_s or 1)
     rows = [
-        Ceiling("driver.tx" if sends >= takes else "driver.rx", f"core {core}, frame_time", "s", Fraction(1),
+        Ceiling("driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}", "s", Fraction(1),
                 sends + takes, per_s)
         for core, (sends, takes, per_s) in sorted(work.items()) if sends + takes
     ]  # fmt: skip
     if rows:
         yield min(rows, key=lambda row: row.frames_per_s or ZERO)
+
+
+def _work_keys(config: Config) -> str:
+    """Name what a core's work is made of, beside its time a frame."""
+    driver = config.driver
+    named = {"byte_time": driver.byte_time_fs, "doorbell_time": driver.doorbell_time_fs}
+    named["interrupt_time"] = driver.interrupt_time_fs + driver.exit_time_fs
+    return ", ".join(["frame_time", *(name for name, cost_fs in named.items() if cost_fs)])
 
 
 def core_of(config: Config, station: str) -> int:

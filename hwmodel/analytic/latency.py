@@ -139,9 +139,13 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
     written = [tlp for piece in buffers for tlp in rules.write(config.host.buffer_offset_bytes, piece)]
     # The write-back follows its payload at once, so their flight times overlap.
     yield LatencyStep("payload write", _serial_fs(rate, written, "up"), _terms(written))
-    yield _write(config, "Rx write-back", rules.write(0, DESCRIPTOR_BYTES * len(buffers)))
+    written_back = rules.write(0, DESCRIPTOR_BYTES * len(buffers))
     if config.driver.rx_interrupt_batch or config.driver.moderation_fs:
+        # The interrupt follows its write-back at once too.
+        yield LatencyStep("Rx write-back", _serial_fs(rate, written_back, "up"), _terms(written_back))
         yield _write(config, "Rx interrupt", rules.write(0, REGISTER_BYTES))
+    else:
+        yield _write(config, "Rx write-back", written_back)
 
 
 def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.ceilings import core_of, part_costs
+from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.linear_program import Floats
 from hwmodel.analytic.traffic import Demand, Leg, Sizes, Traffic
-from hwmodel.units import FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
+    from hwmodel.config import Config
 
 ZERO = Fraction(0)
 PER_S = 10**6  # rates are in millions of frames a second, so that coefficients are about 1
@@ -30,6 +31,7 @@ class MixCosts:
     def __init__(self, system: System, demand: Demand) -> None:
         self._system = system
         self._known: dict[object, Floats] = {}
+        self._work_of: dict[object, float] = {}
         nothing = replace(demand.sought, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO, mirrored=ZERO, parts=())
         self._first_row: list[int] = []
         self.n_rows = 0
@@ -56,17 +58,18 @@ class MixCosts:
         if without_copies:
             traffic = replace(traffic, copies=ZERO, received={})
         found = self._shared(leg.part, traffic).copy()
-        for by_station in (traffic.sent, traffic.received):
+        for by_station, work_s in ((traffic.sent, sending_s), (traffic.received, taking_s)):
             if by_station:
+                each = self._work(leg.part, traffic.sizes, work_s)
                 for core, share in self.by_core(leg.part, by_station).items():
-                    found[self.core_rows[leg.part, core]] += share * self._frame_time(leg.part)
+                    found[self.core_rows[leg.part, core]] += share * each
         return found
 
     def of_landing(self, part: int, sizes: Sizes, core: int) -> Floats:
         """Give the costs of a copy that lands on a core."""
         copy = Traffic(sizes, reads=ZERO, copies=Fraction(1), to_wire=ZERO, from_wire=ZERO)
         found = self._shared(part, copy).copy()
-        found[self.core_rows[part, core]] += self._frame_time(part)
+        found[self.core_rows[part, core]] += self._work(part, sizes, taking_s)
         return found
 
     def by_core(self, part: int, by_station: Mapping[str, Fraction]) -> dict[int, float]:
@@ -77,8 +80,11 @@ class MixCosts:
             found[core] = found.get(core, 0.0) + float(share)
         return found
 
-    def _frame_time(self, part: int) -> float:
-        return float(self._system.config(part).driver.frame_time_fs * PER_S / FS_PER_S)
+    def _work(self, part: int, sizes: Sizes, work_s: Callable[[Config, Sizes], Fraction]) -> float:
+        key = part, sizes, work_s
+        if key not in self._work_of:
+            self._work_of[key] = float(work_s(self._system.config(part), sizes) * PER_S)
+        return self._work_of[key]
 
     def _shared(self, part: int, traffic: Traffic) -> Floats:
         plain = replace(traffic, sent={}, received={}, rx_rings=frozenset(), parts=())

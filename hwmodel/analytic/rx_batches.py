@@ -26,7 +26,7 @@ class RxBatches:
     """Hold what a saturated run's batches come to; means are per write-back, interrupt or doorbell of one ring.
 
     `writebacks`: (descriptors, share of all write-backs) for each size of a write-back. `is_regular`: all are alike,
-    so each begins where the one before ended. `frames_per_interrupt`: 0 if the driver polls.
+    so each begins where the one before ended. `frames_per_interrupt`: 0 if the driver polls, under load or always.
     """
 
     writebacks: tuple[tuple[int, Fraction], ...]
@@ -46,7 +46,9 @@ class RxBatches:
         mean = _mean(frames)
         writebacks = first_passage(frames, batch)
         interrupt = Fraction(0)
-        if driver.moderation_fs:
+        if driver.mask_interrupts:
+            pass  # the driver polls as long as there is something to take
+        elif driver.moderation_fs:
             # A timer that never holds an interrupt back lets one through for each write-back.
             interrupt = _mean(writebacks) / mean
         elif driver.rx_interrupt_batch:

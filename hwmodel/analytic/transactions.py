@@ -144,8 +144,10 @@ class Batches:
         """Derive the batches from a configuration, none larger than its ring."""
         nic, driver = config.nic, config.driver
         tx_writeback = min(nic.tx_writeback_batch, nic.tx_ring)
-        # Frames count when their write-back has landed, so an interrupt stands for whole write-backs.
-        tx_interrupt = -(-driver.tx_interrupt_batch // tx_writeback) * tx_writeback
+        # Frames count as their write-back goes out, so an interrupt stands for whole write-backs.
+        # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
+        n_told = 0 if driver.mask_interrupts else driver.tx_interrupt_batch
+        tx_interrupt = -(-n_told // tx_writeback) * tx_writeback
         tx_free = tx_interrupt or tx_writeback
         return cls(
             fetch=min(nic.fetch_batch, nic.tx_ring),
@@ -153,7 +155,7 @@ class Batches:
             tx_writeback=tx_writeback,
             tx_interrupt=tx_interrupt,
             tx_free=tx_free,
-            tx_doorbells=-(-tx_free // driver.tx_doorbell_batch),
+            tx_doorbells=-(-tx_free // min(driver.tx_doorbell_batch, driver.send_burst)),
         )
 
 

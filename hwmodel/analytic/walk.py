@@ -21,6 +21,7 @@ from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.analytic.walk_cores import Cores
 from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction, nothing
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.results.latency_parts import ALL_PARTS, PARTS
@@ -116,7 +117,7 @@ class _Machine:
         self._rx_room = config.nic.rx_buffer_bytes
         self._is_writing = False
         self._n_reads_left = 0
-        self._core_free_fs: dict[int, int] = {}
+        self._cores = Cores(config, self.clock)
         self.ends_fs: dict[str, int] = {}
 
     def _link(self) -> tuple[Direction, Direction]:
@@ -142,11 +143,10 @@ class _Machine:
         starts = accumulate((tlp.data_bytes for tlp in tlps), initial=address)
         return ((tlp, Place(memory, start)) for tlp, start in zip(tlps, starts, strict=False))
 
-    def _write_back(self, rank: Rank, memory: tuple[str, int], n: int, told_by_interrupt: bool, then: Action) -> None:
-        """Write `n` descriptors, the first of their ring, back; what is told by an interrupt counts when received."""
+    def _write_back(self, rank: Rank, memory: tuple[str, int], n: int, then: Action) -> None:
+        """Write `n` descriptors, the first of their ring, back."""
         tlps = list(self._write(memory, 0, DESCRIPTOR_BYTES * n))
-        received, passed = (then, nothing) if told_by_interrupt else (nothing, then)
-        self._up.enter(Lane.POSTED, Transaction(tlps, rank=rank, received=received, passed=passed))
+        self._up.enter(Lane.POSTED, Transaction(tlps, rank=rank, passed=then))
 
     def _interrupt(self, rank: Rank, then: Action) -> None:
         (tlp,) = self._rules.write(0, REGISTER_BYTES)
@@ -165,6 +165,7 @@ class _Machine:
         """Ring the doorbell of the frame, whose post is done."""
         (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
         self._end("driver_batch")
+        self._cores.rang(self._sender)
         self._down.enter(Lane.POSTED, Transaction([(tlp, None)], received=self._told))
 
     def _told(self) -> None:
@@ -184,9 +185,17 @@ class _Machine:
             self.enter_switch()
 
     def _sent(self) -> None:
-        batch = self._config.driver.tx_interrupt_batch
-        then = partial(self._interrupt, Rank.TX_INTERRUPT, nothing) if batch == 1 else nothing
-        self._write_back(Rank.TX_WRITEBACK, ("Tx ring", self._sender), 1, batch > 0, then)
+        self._write_back(Rank.TX_WRITEBACK, ("Tx ring", self._sender), 1, nothing)
+        if self._config.driver.tx_interrupt_batch == 1:
+            self._interrupt(Rank.TX_INTERRUPT, self._sender_interrupted)
+
+    def _sender_interrupted(self) -> None:
+        """Let the sender's core take its interrupt; one that masked it enables it again."""
+        done_fs = self._cores.handle_interrupt(self._sender)
+        if self._config.driver.mask_interrupts:
+            (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
+            enable = partial(self._down.enter, Lane.POSTED, Transaction([(tlp, None)]))
+            self.clock.at(done_fs, Phase.TIMER, enable, self._sender)
 
     # The switch.
 
@@ -323,28 +332,19 @@ class _Machine:
 
     def _write_copy_back(self, copy: _Copy, n_descriptors: int) -> None:
         self._note(copy, "writeback_batch")
-        landed = partial(self._landed, copy)
-        memory = "Rx ring", copy.ring.number
-        self._write_back(Rank.RX_WRITEBACK, memory, n_descriptors, _has_interrupts(self._config), landed)
+        self._write_back(Rank.RX_WRITEBACK, ("Rx ring", copy.ring.number), n_descriptors, partial(self._landed, copy))
+        if self._cores.is_told_at_once:
+            self._interrupt(Rank.RX_INTERRUPT, partial(self._visible, copy))
 
     def _landed(self, copy: _Copy) -> None:
         self._note(copy, "writeback")
-        if not _has_interrupts(self._config):
+        if self._cores.polls or self._cores.is_told_at_once:
             self._note(copy, "interrupt_moderation")
+        if self._cores.polls:
             self._visible(copy)
-        elif self._config.driver.moderation_fs or self._config.driver.rx_interrupt_batch == 1:
-            self._note(copy, "interrupt_moderation")
-            self._interrupt(Rank.RX_INTERRUPT, partial(self._visible, copy))
 
     def _visible(self, copy: _Copy) -> None:
         self._note(copy, "interrupt")
-        function = copy.ring.number // self._config.nic.queues_per_vf
-        core = function % self._config.host.cores
-        free_fs = max(self.clock.now_fs, self._core_free_fs.get(core, 0)) + self._config.driver.frame_time_fs
-        self._core_free_fs[core] = free_fs
+        taken_fs = self._cores.take(copy.ring.number // self._config.nic.queues_per_vf, copy.n_bytes)
         if copy.is_first:
-            self.ends_fs["guest_queue"] = free_fs
-
-
-def _has_interrupts(config: Config) -> bool:
-    return bool(config.driver.rx_interrupt_batch or config.driver.moderation_fs)
+            self.ends_fs["guest_queue"] = taken_fs

@@ -1,0 +1,54 @@
+"""The guests' cores on the way of one frame: when they begin with what a poll or an interrupt tells them of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.walk_link import Clock
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+class Cores:
+    """Hold until when each core is busy; guest f (PF 0, VF K is K + 1) runs on core f modulo their number."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        """Begin with idle cores."""
+        self._driver, self._n, self._clock = config.driver, config.host.cores, clock
+        self._free_fs: dict[int, int] = {}
+
+    @property
+    def polls(self) -> bool:
+        """Say whether frames are seen without an interrupt."""
+        return not (self._driver.rx_interrupt_batch or self._driver.moderation_fs)
+
+    @property
+    def is_told_at_once(self) -> bool:
+        """Say whether one frame alone leads to an interrupt."""
+        return bool(self._driver.moderation_fs) or self._driver.rx_interrupt_batch == 1
+
+    def rang(self, function: int) -> None:
+        """Note that a guest's core has just written a doorbell."""
+        self._free_fs[function % self._n] = self._clock.now_fs + self._driver.doorbell_time_fs
+
+    def take(self, function: int, n_bytes: int) -> int:
+        """Let a guest take a frame that it sees now; return when it has it."""
+        begin_fs = self._begin_fs(function, is_interrupted=not self.polls)
+        return self._busy_until(function, begin_fs + self._driver.frame_time_fs + n_bytes * self._driver.byte_time_fs)
+
+    def handle_interrupt(self, function: int) -> int:
+        """Let a guest take an interrupt that tells of no frame; return when it has."""
+        return self._busy_until(function, self._begin_fs(function, is_interrupted=True))
+
+    def _busy_until(self, function: int, at_fs: int) -> int:
+        self._free_fs[function % self._n] = at_fs
+        return at_fs
+
+    def _begin_fs(self, function: int, *, is_interrupted: bool) -> int:
+        driver, now_fs = self._driver, self._clock.now_fs
+        free_fs = self._free_fs.get(function % self._n, 0)
+        if not is_interrupted:
+            return max(now_fs, free_fs)
+        woken_fs = now_fs if free_fs > now_fs else now_fs + driver.wakeup_time_fs
+        return max(woken_fs, free_fs) + driver.interrupt_time_fs + driver.exit_time_fs
