@@ -217,7 +217,7 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of all receiving rings let through."""
-    if not config.driver.moderation_fs or config.driver.mask_interrupts:
+    if not config.driver.moderation_fs or config.driver.masks:
         return None
     rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
     return Fraction(len(rings) * FS_PER_S, config.driver.moderation_fs)

@@ -46,7 +46,7 @@ class RxBatches:
         mean = _mean(frames)
         writebacks = first_passage(frames, batch)
         interrupt = Fraction(0)
-        if driver.mask_interrupts:
+        if driver.masks:
             pass  # the driver polls as long as there is something to take
         elif driver.moderation_fs:
             # A timer that never holds an interrupt back lets one through for each write-back.

@@ -146,7 +146,7 @@ class Batches:
         tx_writeback = min(nic.tx_writeback_batch, nic.tx_ring)
         # Frames count as their write-back goes out, so an interrupt stands for whole write-backs.
         # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
-        n_told = 0 if driver.mask_interrupts else driver.tx_interrupt_batch
+        n_told = 0 if driver.masks else driver.tx_interrupt_batch
         tx_interrupt = -(-n_told // tx_writeback) * tx_writeback
         tx_free = tx_interrupt or tx_writeback
         return cls(

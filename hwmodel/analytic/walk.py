@@ -192,7 +192,7 @@ class _Machine:
     def _sender_interrupted(self) -> None:
         """Let the sender's core take its interrupt; one that masked it enables it again."""
         done_fs = self._cores.handle_interrupt(self._sender)
-        if self._config.driver.mask_interrupts:
+        if self._config.driver.masks:
             (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
             enable = partial(self._down.enter, Lane.POSTED, Transaction([(tlp, None)]))
             self.clock.at(done_fs, Phase.TIMER, enable, self._sender)
@@ -338,9 +338,9 @@ class _Machine:
 
     def _landed(self, copy: _Copy) -> None:
         self._note(copy, "writeback")
-        if self._cores.polls or self._cores.is_told_at_once:
+        if self._config.driver.polls or self._cores.is_told_at_once:
             self._note(copy, "interrupt_moderation")
-        if self._cores.polls:
+        if self._config.driver.polls:
             self._visible(copy)
 
     def _visible(self, copy: _Copy) -> None:

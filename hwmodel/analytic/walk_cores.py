@@ -19,11 +19,6 @@ class Cores:
         self._free_fs: dict[int, int] = {}
 
     @property
-    def polls(self) -> bool:
-        """Say whether frames are seen without an interrupt."""
-        return not (self._driver.rx_interrupt_batch or self._driver.moderation_fs)
-
-    @property
     def is_told_at_once(self) -> bool:
         """Say whether one frame alone leads to an interrupt."""
         return bool(self._driver.moderation_fs) or self._driver.rx_interrupt_batch == 1
@@ -34,7 +29,7 @@ class Cores:
 
     def take(self, function: int, n_bytes: int) -> int:
         """Let a guest take a frame that it sees now; return when it has it."""
-        begin_fs = self._begin_fs(function, is_interrupted=not self.polls)
+        begin_fs = self._begin_fs(function, is_interrupted=not self._driver.polls)
         return self._busy_until(function, begin_fs + self._driver.frame_time_fs + n_bytes * self._driver.byte_time_fs)
 
     def handle_interrupt(self, function: int) -> int:

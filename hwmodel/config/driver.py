@@ -59,9 +59,21 @@ class Driver(Block):
     send_burst: Annotated[int, _BATCH] = key(32, "Frames that a core posts before it does something else.")
     mask_interrupts: Annotated[bool, Truth()] = key(
         False,
-        "Whether a ring's interrupt is off from when it is raised until the driver has taken all frames and polls no "
-        "more (NAPI). One interrupt then tells of received and of sent frames.",
+        "Whether a ring's interrupt, if it has one, is off from when it is raised until the driver has taken all frames "
+        "and polls no more (NAPI). One interrupt then tells of received and of sent frames.",
     )
     adaptive_moderation: Annotated[bool, Truth()] = key(
-        False, "Whether the driver adapts the time between interrupts to the load; `moderation` is where it starts."
+        False,
+        "Whether a driver that masks its interrupts adapts the time between them to the load; `moderation` is where it "
+        "starts; at 0us nothing is adapted.",
     )
+
+    @property
+    def polls(self) -> bool:
+        """Say whether the driver sees received frames without an interrupt."""
+        return not (self.rx_interrupt_batch or self.moderation_fs)
+
+    @property
+    def masks(self) -> bool:
+        """Say whether the driver has Rx interrupts, and masks them while it polls."""
+        return self.mask_interrupts and not self.polls

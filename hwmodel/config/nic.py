@@ -74,6 +74,9 @@ class Nic(Block):
     max_pps: Annotated[int, Whole(1, 10**10)] | None = key(
         None, "Frames a second that the adapter's pipeline can pass; null: unlimited."
     )
+    queue_time_fs: Annotated[int, Duration("0ns", "1ms")] = key(
+        "0ns", "Least time between two frames that the adapter takes from one Tx ring.", alias="queue_time"
+    )
     rate_limit_window_bytes: Annotated[int, ByteCount("0B", "1MiB")] = key(
         "4KiB",
         "Bytes that a limited station may make up for, at its own rate, after frames that came later than their turn.",

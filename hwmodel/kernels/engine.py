@@ -33,6 +33,7 @@ from .layout import (
     RX_DOORBELL,
     RX_WRITEBACK,
     RX_WRITEBACK_TIMER,
+    SHAPER_TIMER,
     SOURCE_TIMER,
     STORED,
     TIMERS,
@@ -49,7 +50,7 @@ from .measure import change
 from .processor import with_offsets
 from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
 from .receive import interrupted, payload_landed, rx_written_back
-from .scheduler import descriptors_cached, shaper_expired
+from .scheduler import descriptors_cached, pause_over, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
 from .switch_bus import grant_bus
 from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
@@ -178,7 +179,10 @@ def timer(nic, now_fs):
     elif kind == TX_WRITEBACK_TIMER:
         writeback_expired(nic, now_fs, nic.tx_queue[index].held)
     else:
-        shaper_expired(nic, index)
+        if kind == SHAPER_TIMER:
+            shaper_expired(nic, index)
+        else:
+            pause_over(nic, index)
         nic.reads_due = 1
 
 

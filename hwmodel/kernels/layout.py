@@ -31,6 +31,7 @@ from .clock_layout import (  # noqa: F401
     NEVER,
     PASSED,
     PIPELINE,
+    QUEUE_TIMER,
     RX_WRITEBACK_TIMER,
     SHAPER_TIMER,
     SOURCE_TIMER,
@@ -165,7 +166,7 @@ HELD = record(
 )
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
-    *ints("picked", "fetched", "counted", "written_back", "freed", "highest"),
+    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
@@ -217,7 +218,16 @@ LIMITS = record(
     *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
-    *ints("store_num", "store_den", "pipeline_fs", "tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues"),
+    *ints(
+        "store_num",
+        "store_den",
+        "pipeline_fs",
+        "queue_time_fs",
+        "tx_buffer_bytes",
+        "rx_buffer_bytes",
+        "n_functions",
+        "n_queues",
+    ),
     *ints("queues_per_function", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
 )
 

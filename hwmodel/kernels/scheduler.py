@@ -12,6 +12,7 @@ from .journeys import journey_of_post
 from .layout import (
     COPY_CAP,
     GRANT_CAP,
+    QUEUE_TIMER,
     SCHEDULE_DEFICIT,
     SCHEDULE_STRICT,
     SCHEDULE_WEIGHTED,
@@ -23,33 +24,57 @@ from .translation import buffer_address
 
 
 @kernel
+def ring_ready(nic, queue):
+    """Note that a ring can be picked from, and perhaps its function now."""
+    function = nic.function[queue.function]
+    function.ready_queues += 1
+    if function.ready_queues == 1:
+        function.deficit_bytes = nic.scheduler.quantum_bytes * function.weight
+        if function.is_shaped:
+            nic.scheduler.n_shaped_waiting += 1
+        else:
+            nic.scheduler.n_ready += 1
+
+
+@inlined
+def ring_not_ready(nic, queue):
+    """Note that a ring that was just picked from cannot be again."""
+    function = nic.function[queue.function]
+    function.ready_queues -= 1
+    if function.ready_queues == 0:
+        nic.scheduler.n_ready -= 1
+
+
+@kernel
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
     mark_batch(nic.host, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
-    if queue.cached == 0 and n > 0:
-        function = nic.function[queue.function]
-        function.ready_queues += 1
-        if function.ready_queues == 1:
-            function.deficit_bytes = nic.scheduler.quantum_bytes * function.weight
-            if function.is_shaped:
-                nic.scheduler.n_shaped_waiting += 1
-            else:
-                nic.scheduler.n_ready += 1
+    if queue.cached == 0 and n > 0 and queue.is_paused == 0:
+        ring_ready(nic, queue)
     queue.cached += n
     queue.requested -= n
 
 
 @inlined
-def descriptor_leaves(nic, number):
-    """Take one descriptor out of a ring's cache."""
+def descriptor_leaves(nic, now_fs, number):
+    """Take one descriptor out of a ring's cache; with `nic.queue_time` the next has to wait."""
     queue = nic.tx_queue[number]
     queue.cached -= 1
-    if queue.cached == 0:
-        function = nic.function[queue.function]
-        function.ready_queues -= 1
-        if function.ready_queues == 0:
-            nic.scheduler.n_ready -= 1
+    if nic.limits.queue_time_fs > 0:
+        queue.is_paused = 1
+        set_timer(nic.clock, now_fs + nic.limits.queue_time_fs, QUEUE_TIMER, number)
+    if queue.cached == 0 or queue.is_paused:
+        ring_not_ready(nic, queue)
+
+
+@kernel
+def pause_over(nic, number):
+    """Let a ring give its next frame."""
+    queue = nic.tx_queue[number]
+    queue.is_paused = 0
+    if queue.cached > 0:
+        ring_ready(nic, queue)
 
 
 @inlined
@@ -57,7 +82,7 @@ def next_queue(nic, function):
     """Return the function's next ring with a cached descriptor, round robin."""
     n = nic.limits.queues_per_function
     number = function.first_queue + function.next_queue
-    while nic.tx_queue[number].cached == 0:
+    while nic.tx_queue[number].cached == 0 or nic.tx_queue[number].is_paused:
         function.next_queue += 1
         if function.next_queue == n:
             function.next_queue = 0
@@ -217,7 +242,7 @@ def pick(nic, now_fs):
     function.next_queue = number - function.first_queue + 1
     if function.next_queue == nic.limits.queues_per_function:
         function.next_queue = 0
-    descriptor_leaves(nic, number)
+    descriptor_leaves(nic, now_fs, number)
     shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)

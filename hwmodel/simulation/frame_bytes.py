@@ -78,7 +78,7 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
     for kind, served_by in SERVES.items():
         each = float(getattr(uses, served_by))
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
-        if config.driver.mask_interrupts and kind in OF_INTERRUPTS:
+        if config.driver.masks and kind in OF_INTERRUPTS:
             # A driver that polls sees most frames without an interrupt: they are of all frames together.
             each, n, so_far = 1.0, uses.delivered, uses.delivered
         if each == 0 or so_far == 0:

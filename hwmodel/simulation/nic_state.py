@@ -180,10 +180,11 @@ def _fill_limits(nic: Nic, config: Config) -> None:
         limits[name] = getattr(settings, name)
     for name in ("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"):
         limits[name] = getattr(driver, name)
-    for name in ("poll_budget", "send_burst", "mask_interrupts"):
+    for name in ("poll_budget", "send_burst"):
         limits[name] = getattr(driver, name)
-    limits.adapts_moderation = driver.adaptive_moderation
-    limits.polls = not (driver.rx_interrupt_batch or driver.moderation_fs)
+    limits.polls = driver.polls
+    limits.mask_interrupts = driver.masks
+    limits.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
     limits.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
@@ -191,6 +192,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
         limits.store_num, limits.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
+    limits.queue_time_fs = settings.queue_time_fs
     limits.n_functions = len(config.switch.ports)
     limits.queues_per_function = settings.queues_per_vf
     limits.n_queues = limits.n_functions * limits.queues_per_function
