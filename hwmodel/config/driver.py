@@ -59,7 +59,7 @@ class Driver(Block):
     send_burst: Annotated[int, _BATCH] = key(32, "Frames that a core posts before it does something else.")
     mask_interrupts: Annotated[bool, Truth()] = key(
         False,
-        "Whether a ring's interrupt, if it has one, is off from when it is raised until the driver has taken all frames "
+        "Whether a ring's interrupt, if any, is off from when it is raised until the driver has taken all frames "
         "and polls no more (NAPI). One interrupt then tells of received and of sent frames.",
     )
     adaptive_moderation: Annotated[bool, Truth()] = key(
