@@ -21,6 +21,7 @@ _PART_OF = {
     "driver.tx": "driver",
     "driver.rx": "guest",
     "nic.tx_ring": "tx_ring",
+    "nic.queue": "tx_ring",
     "tx.descriptors": "tx_ring",
     "rate_limit": "tx_ring",
     "pcie.down": "down",

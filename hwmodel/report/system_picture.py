@@ -26,6 +26,7 @@ _ROW_OF = {
     "driver.tx": "busiest core",
     "driver.rx": "busiest core",
     "nic.tx_ring": "Tx rings",
+    "nic.queue": "Tx rings",
     "tx.descriptors": "Tx rings",
     "rate_limit": "Tx rings",
     "pcie.down": "PCIe down",

@@ -34,6 +34,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "offered_load": ("workload.load", "workload.flows", "workload.external.rate"),
     "driver.tx": ("driver.frame_time",),
     "nic.tx_ring": ("nic.tx_ring",),
+    "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
     "tx.descriptors": ("nic.descriptor_cache",),
     "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate"),
     "nic.tx_buffer": ("nic.tx_buffer",),
@@ -273,6 +274,8 @@ def _before_the_adapter(seen: Observation) -> str | None:
     server = _fullest(seen, NEARLY_FULL, *_SERVERS) or _behind_reads(seen)
     if server is not None:
         return server
+    if seen.busy("nic.queue") >= NEARLY_FULL:
+        return "nic.queue"
     if seen.wait("tx.descriptors") >= MOSTLY:
         return "tx.descriptors"
     return "wire.rx" if seen.busy("wire.rx") >= FULL else None

@@ -147,6 +147,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "driver.tx": _driver("tx"),
     "driver.rx": _driver("rx"),
     "nic.tx_ring": _tx_ring,
+    "nic.queue": _server("nic.queue", "The adapter's work on each Tx ring", ": it takes no more frames from one ring"),
     "tx.descriptors": _store(
         "tx.descriptors",
         "Nothing to send is on the chip {share} of the window, though rings hold more: a queue's descriptor cache is "

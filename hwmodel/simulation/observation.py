@@ -56,6 +56,9 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "wire.rx": span.share(servers["mac.rx_busy_fs"]),
         "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
     }
+    if config.nic.queue_time_fs:
+        n_rings = max(1, int((span.end.read_bytes > span.start.read_bytes).sum()) * config.nic.queues_per_vf)
+        shares["nic.queue"] = span.share(span.served(layout.PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = span.share(servers["store_busy_fs"])
     if config.host.write_drain_bps is not None:
