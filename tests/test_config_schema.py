@@ -202,7 +202,7 @@ def test_the_table_of_attributes_is_right():
     config, with_extenders = config_from_mapping({}, entries), config_from_mapping({}, controlling)
     text = reference_text().replace("adapter", "a")  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 44
+    assert len(table) == 78
     for key, attribute in table.items():
         held = with_extenders if "extenders" in key else config
         written = held.resolved()

@@ -266,7 +266,9 @@ def _pipeline(
     if config.nic.queue_time_fs and traffic.sent:
         station, share = max(traffic.sent.items(), key=lambda one: one[1])
         busy_s = share * config.nic.queue_time_fs / FS_PER_S
-        yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(config.nic.queues_per_vf), busy_s)
+        yield Ceiling(
+            "nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(config.nic.queues_per_vf), busy_s
+        )
     if config.nic.store_rate_bps is not None:
         capacity = Fraction(config.nic.store_rate_bps, BITS_PER_BYTE)
         yield Ceiling("nic.pipeline", "store_rate", "B", capacity, *taken(transactions, _read_bytes))

@@ -62,6 +62,14 @@ def build_parser() -> argparse.ArgumentParser:
     dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
     _takes_config(dma)
     dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
+    dma.add_argument(
+        "--window",
+        metavar="16MiB",
+        help="let transfers lie anywhere in a window of so many bytes",
+    )
+    dma.add_argument(
+        "--order", choices=("random", "cyclic"), default="random", help="in the window: drawn (default) or one by one"
+    )
 
     switch = _command(
         commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"

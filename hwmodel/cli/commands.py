@@ -167,7 +167,10 @@ def dma(arguments: Namespace) -> None:
     from hwmodel.analytic.dma import DEFAULT_SIZES
 
     _announce_compilation(simulation.kernels_are_cached(simulation.DMA_ENTRIES))
-    rows = simulation.dma(config, sizes or DEFAULT_SIZES)
+    window = None
+    if arguments.window is not None:
+        window = simulation.Window(parse_sizes(arguments.window, "--window")[0], arguments.order == "random")
+    rows = simulation.dma(config, sizes or DEFAULT_SIZES, window)
     write_json(rows, arguments.json)
     say(dma_table(rows), arguments.json)
 
@@ -268,7 +271,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
 }
 
 
-def parse_sizes(text: str) -> tuple[int, ...]:
+def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:
     """Return the byte counts in `64,1500,4KiB`; InputError with all that is wrong with them."""
     from hwmodel.units import UnitError, parse_bytes
 
@@ -281,7 +284,7 @@ def parse_sizes(text: str) -> tuple[int, ...]:
                 raise UnitError("a transfer has at least 1 B")
             sizes.append(size_bytes)
         except UnitError as error:
-            problems.append(f"--sizes {text}: {error}")
+            problems.append(f"{option} {text}: {error}")
     if problems:
         raise InputError(problems)
     return tuple(sizes)
@@ -289,12 +292,18 @@ def parse_sizes(text: str) -> tuple[int, ...]:
 
 def dma_table(rows: list[dict[str, object]]) -> str:
     """Lay out bandwidth and latency by transfer size."""
-    lines = [f"{'bytes':>7} {'read Gb/s':>10} {'write Gb/s':>10} {'both Gb/s':>10} {'read p50 ns':>12} {'p99 ns':>9}"]
+    lines = [
+        f"{'bytes':>7} {'read Gb/s':>10} {'write Gb/s':>10} {'both Gb/s':>10} {'read p50 ns':>12} {'p99 ns':>9}"
+        f" {'write, read':>12}"
+    ]
     for row in rows:
         latency = row["read_latency_ns"]
         assert isinstance(latency, Mapping)
         rates = " ".join(_figure(row[key], 10, 3) for key in ("read_gbps", "write_gbps", "both_gbps"))
-        lines.append(f"{row['bytes']:>7} {rates} {_figure(latency['p50'], 12, 1)} {_figure(latency['p99'], 9, 1)}")
+        both = row["write_read_latency_ns"]
+        assert isinstance(both, Mapping)
+        latencies = (_figure(latency["p50"], 12, 1), _figure(latency["p99"], 9, 1), _figure(both["p50"], 12, 1))
+        lines.append(f"{row['bytes']:>7} {rates} {' '.join(latencies)}")
     return "\n".join(lines)
 
 

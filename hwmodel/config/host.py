@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from .amounts import ByteCount, Duration, Rate, Whole
 from .block import Block, key
-from .kinds import Kind, Listing, Word, wrong
+from .kinds import Kind, Listing, Truth, Word, wrong
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
+HostPreset = Literal["xeon_e5_2630v4"]
+Invalidation = Literal["none", "strict", "deferred"]
 CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
@@ -61,16 +63,72 @@ class Iotlb(Block):
         "Time that a translation takes where the cache has none. Measured on hosts of 2018: 330ns.",
         alias="miss",
     )
+    walkers: Annotated[int, Whole(1, 64)] | None = key(
+        None, "Page walks under way at once; null: any number, each takes `miss`."
+    )
+    walk_lines: Annotated[int, Whole(0, 65536)] = key(
+        0, "Cache lines of the page table's last level, 8 pages each, that the walkers hold; 0: none."
+    )
+    near_miss_fs: Annotated[int, _TIME] | None = key(
+        None, "Time of a walk whose line is held; null: as `miss`.", alias="near_miss"
+    )
+    page_bytes: Annotated[int, ByteCount("4KiB", "1024MiB", power_of_two=True)] = key(
+        "4KiB", "Size of the pages that drivers map: 4KiB, or large ones of 2MiB or 1024MiB.", alias="page"
+    )
+    split: Annotated[bool, Truth()] = key(
+        False, "Each function has an equal part of the entries, so that none can evict another's; false: one for all."
+    )
+    invalidation: Annotated[Invalidation, Word("none", "strict", "deferred")] = key(
+        "none",
+        "What becomes of a buffer's pages when its driver unmaps it after use: kept (mapped once), dropped at once, or "
+        "the whole cache emptied every `flush_after` buffers.",
+    )
+    flush_after: Annotated[int, Whole(1, 65536)] = key(
+        256, "Buffers unmapped before a deferred invalidation. Linux's queue for them has 256 (IOVA_FQ_SIZE)."
+    )
+
+
+class Cache(Block):
+    """The host's last-level cache, as the adapter sees it."""
+
+    size_bytes: Annotated[int, ByteCount("64KiB", "1024MiB")] = key(
+        ..., "Its size. Buffers, or a window, that are larger are held in part.", alias="size"
+    )
+    warm: Annotated[bool, Truth()] = key(True, "Whether what the adapter reads has been touched by a core before.")
+    read_miss_fs: Annotated[int, _TIME] = key(
+        "80ns", "What a read from memory takes longer than one from the cache.", alias="read_miss"
+    )
+    io_share_percent: Annotated[int, Whole(1, 100)] = key(
+        10, "Share of the cache that writes of adapters may take (DDIO: 2 of 20 ways)."
+    )
+    write_miss_fs: Annotated[int, _TIME] = key(
+        "0ns",
+        "What a write takes longer where its line has to be given room in the adapters' share first.",
+        alias="write_miss",
+    )
 
 
 class Host(Block):
     """The host: what a read waits for, how completions are cut, where buffers lie, how many cores there are."""
 
+    preset: Annotated[HostPreset | None, Word("xeon_e5_2630v4")] | None = key(
+        None,
+        "Measured host whose numbers stand in for keys that are not written; null: none. It sets this block's "
+        "latencies, jitter and cache.",
+    )
     read_latency_fs: Annotated[int, _TIME] = key(
         "450ns",
         "Time from a read request's last byte at the host to its completions being ready. Sets the unloaded latency "
         "and, with `pcie.tags`, a ceiling for reads.",
         alias="read_latency",
+    )
+    write_latency_fs: Annotated[int, _TIME] = key(
+        "0ns",
+        "Time from a write's passing to its being in memory, where cores and reads find it.",
+        alias="write_latency",
+    )
+    remote_latency_fs: Annotated[int, _TIME] = key(
+        "0ns", "What memory on another socket than the adapter's adds to each read and write.", alias="remote_latency"
     )
     jitter: Jitter = key({}, "How the read latency varies.")
     completion_bytes: Annotated[CompletionRule, Word("mps", "rcb")] = key(
@@ -94,6 +152,7 @@ class Host(Block):
         alias="write_drain",
     )
     iotlb: Iotlb | None = key(None, "Translation cache of the IOMMU; null: none, every address translates at once.")
+    cache: Cache | None = key(None, "The last-level cache; null: `read_latency` holds for every read.")
     cores: Annotated[int, Whole(1, 1024)] = key(
         8, "Processor cores of the VMs. With fewer than VMs, VMs share them.", derived="one for each VF"
     )

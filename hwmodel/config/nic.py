@@ -14,7 +14,51 @@ MODEL_MAX_VFS = 128
 MODEL_MAX_QUEUES = 1024
 MODEL_RING_POOL = 2**21
 _BATCH = Whole(1, 4096)
+_TIME = Duration("0ns", "1ms")
 _BUFFER = ByteCount("64B", "64MiB")
+
+
+class DmaEngine(Block):
+    """One of the adapter's DMA engines: how long an operation keeps it, and how many are under way."""
+
+    operation_fs: Annotated[int, _TIME] = key("0ns", "Least time from one operation to the next.", alias="operation")
+    small_bytes: Annotated[int, ByteCount("0B", "4KiB")] = key(
+        "0B", "Operations up to here are small ones.", alias="small"
+    )
+    small_operation_fs: Annotated[int, _TIME] = key(
+        "0ns", "Time from a small operation to the next.", alias="small_operation"
+    )
+    start_fs: Annotated[int, _TIME] = key(
+        "0ns", "What an operation takes beside its pieces and bytes, if that is longer than `operation`.", alias="start"
+    )
+    piece_bytes: Annotated[int, ByteCount("16B", "4KiB")] = key("128B", "Pieces that the engine moves.", alias="piece")
+    piece_time_fs: Annotated[int, _TIME] = key("0ns", "Time of each piece begun.", alias="piece_time")
+    rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+        None, "Rate of the bytes, beside the pieces; null: no time.", alias="rate"
+    )
+    latency_fs: Annotated[int, _TIME] = key(
+        "0ns", "Time from a command to its first TLP on an idle engine; commands overlap.", alias="latency"
+    )
+    outstanding: Annotated[int, Whole(2, 4096)] = key(
+        256, "Operations under way at once. Of reads large ones count twice; `pcie.tags` holds too."
+    )
+    large_bytes: Annotated[int, ByteCount("0B", "1MiB")] = key("1MiB", "Reads beyond this count twice.", alias="large")
+
+
+class DmaEngines(Block):
+    """The engines that move data over the link: one for reads, one for writes, and what they share."""
+
+    read: DmaEngine = key({}, "The engine of reads.")
+    write: DmaEngine = key({}, "The engine of writes.")
+    shared_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+        None, "Rate of the path that reads and writes share inside the adapter; null: none.", alias="shared_rate"
+    )
+    shared_time_fs: Annotated[int, _TIME] = key(
+        "0ns", "What an operation takes of the shared path beside its bytes.", alias="shared_time"
+    )
+    shared_bytes: Annotated[int, ByteCount("16B", "1MiB")] = key(
+        "1MiB", "Of each operation so much takes time on the shared path."
+    )
 
 
 class Nic(Block):
@@ -61,6 +105,9 @@ class Nic(Block):
     )
     store_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate at which received data move into the adapter's buffer; null: at once.", alias="store_rate"
+    )
+    dma: DmaEngines | None = key(
+        None, "The DMA engines' own limits; null: none but the link's, the tags' and the buffers'."
     )
     tx_buffer_bytes: Annotated[int, _BUFFER] = key(
         "160KiB",

@@ -9,6 +9,7 @@ from .block import Block, key
 from .kinds import Truth, Word
 
 DllpModel = Literal["none", "spec", "tlp4", "tlp1", "pcie_bench"]
+Ordering = Literal["strict", "relaxed", "id_based"]
 Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
 HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 3.0, 2.6.1: at most 127 outstanding
 DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstanding, 16 B each
@@ -90,6 +91,17 @@ class Pcie(Block):
     )
     propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
         "0ns", "Time from the end of a TLP's transmission to its receipt, each way.", alias="propagation"
+    )
+    switch_hops: Annotated[int, Whole(0, 8)] = key(0, "PCIe switches between adapter and host.")
+    switch_latency_fs: Annotated[int, Duration("0ns", "1ms")] = key(
+        "150ns",
+        "What each switch adds to `propagation`, each way; data sheets of cut-through switches say 100ns to 150ns.",
+        alias="switch_latency",
+    )
+    ordering: Annotated[Ordering, Word("strict", "relaxed", "id_based")] = key(
+        "strict",
+        "What waits for the writes that the host received before: all writes and reads, all but payload writes "
+        "(relaxed ordering), or what is of the same function (ID-based ordering).",
     )
     address_bits: Annotated[int, Whole(choices=(32, 64))] = key(
         64, "Address size in requests: 64 bits make headers of 24 B with framing, 32 bits of 20 B."

@@ -16,7 +16,7 @@ from .document import Document
 from .model import Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
-from .presets import DEVICES, DRIVERS, Values
+from .presets import DEVICES, DRIVERS, HOSTS, Values
 from .station import MAX_VIF
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in ("servers", "bridge"))
@@ -44,7 +44,7 @@ def fill(
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
     driver_values = _preset(driver, "kernel", DRIVERS)
-    for values in (driver_values, _device(nic)):
+    for values in (driver_values, _device(nic), _preset(data["host"], None, HOSTS)):
         _fill_values(data, values)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", _number_of_vfs(nic))
@@ -62,13 +62,14 @@ def default_mac(number: int, server: int = 0) -> str:
     return mac_text(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
-def _preset(block: Any, default: str, known: dict[str, Values] | Any) -> Values:
+def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> Values:
     name = block.get("preset", default) if isinstance(block, dict) else default
     if isinstance(name, int):
         name = str(name)  # an unquoted 82599
     if name is None:
         return {}
-    found: Values = known.get(name, known[default]) if isinstance(name, str) else known[default]
+    of_default: Values = {} if default is None else known[default]
+    found: Values = known.get(name, of_default) if isinstance(name, str) else of_default
     return found
 
 
@@ -79,8 +80,15 @@ def _device(nic: Any) -> Values:
 def _fill_values(data: dict[str, Any], values: Values) -> None:
     for block, keys in values.items():
         if isinstance(data[block], dict):
-            for name, value in keys.items():
-                data[block].setdefault(name, value)
+            _fill_block(data[block], keys)
+
+
+def _fill_block(written: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Fill in what is not written, in inner blocks too, but for one of another kind than the values'."""
+    for name, value in values.items():
+        inner = written.setdefault(name, copy.deepcopy(value))
+        if isinstance(value, Mapping) and isinstance(inner, dict) and inner.get("kind") in (None, value.get("kind")):
+            _fill_block(inner, value)
 
 
 def _number_of_vfs(nic: Any) -> int:

@@ -10,9 +10,9 @@ HEAP_CAP = 1 << 16
 
 # Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
-# answer to a read.
+# answer to a read, UP_READY the one up for what a DMA engine has ready then.
 TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
-DOWN_ARRIVAL, STORED, PIPELINE, BUS, PASSED, LINE, WIRE, UP_ARRIVAL, IN_MEMORY, CREDIT, LANES = range(4, 15)
+DOWN_ARRIVAL, STORED, PIPELINE, BUS, PASSED, LINE, WIRE, UP_ARRIVAL, IN_MEMORY, UP_READY, CREDIT, LANES = range(4, 16)
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.

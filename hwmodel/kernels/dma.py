@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import entry, kernel
-from .events import first_elsewhere, first_of_links, rare_lane, take_first
+from .dma_engines import may_read
+from .events import first_elsewhere, first_of_links, rare_lane, set_next, take_first
 from .landing import (
     credits_returned,
     down_has_landed,
@@ -23,6 +24,7 @@ from .layout import (
     TRANSFER_CAP,
     UP_ARRIVAL,
     UP_DONE,
+    UP_READY,
 )
 from .link import (
     could_start,
@@ -31,6 +33,7 @@ from .link import (
     start_up,
 )
 from .measure import bucket, observe
+from .random_stream import next_u32
 from .reads import host_reads, is_stored, release_tag, request
 from .transactions import post_payload_write
 from .translation import buffer_address
@@ -39,20 +42,42 @@ TRANSFER_MASK = TRANSFER_CAP - 1
 
 
 @kernel
+def place(nic, transfer, stride_bytes, n_buffers):
+    """Return where a transfer's data lie: in the window, at random or in turn, else in its buffer."""
+    dma = nic.dma
+    if dma.n_places > 0:
+        at = transfer % dma.n_places
+        if dma.is_random:
+            at = next_u32(dma) * dma.n_places >> 32
+        return at * dma.unit_bytes
+    address = nic.host.buffer_offset_bytes
+    if nic.pcie.has_iotlb:
+        address += buffer_address(stride_bytes, transfer, n_buffers)
+    return address
+
+
+@kernel
 def begin_read(nic, now_fs):
     """Begin the next transfer's read if not too many are ahead of their writes."""
     dma = nic.dma
     done = dma.writes_done if dma.does_write else dma.reads_done
+    if dma.writes_first:
+        done = dma.reads_done
+        if dma.reads_begun == dma.writes_begun or nic.up.first.head != nic.up.first.tail:
+            return
     if dma.reads_begun - done >= dma.most_ahead:
         return
     transfer = dma.ring[dma.reads_begun & TRANSFER_MASK]
     transfer.left_bytes = dma.n_bytes
-    transfer.begun_fs = now_fs
     nic.reads.frame = dma.reads_begun
     nic.reads.left_bytes = dma.n_bytes
-    nic.reads.address = nic.host.buffer_offset_bytes
-    if nic.pcie.has_iotlb:
-        nic.reads.address += buffer_address(nic.host.translation.tx_stride_bytes, dma.reads_begun, nic.limits.tx_ring)
+    if dma.writes_first:  # a read of what has just been written, timed with the write
+        nic.reads.address = transfer.address
+    else:
+        transfer.begun_fs = now_fs
+        stride = nic.host.translation.tx_stride_bytes
+        transfer.address = place(nic, dma.reads_begun, stride, nic.limits.tx_ring)
+        nic.reads.address = transfer.address
     dma.reads_begun += 1
 
 
@@ -61,27 +86,44 @@ def issue_reads(nic, now_fs):
     """Let the current transfer's requests take free tags, and begin the next when it is all requested."""
     reads = nic.reads
     most = nic.pcie.max_read_request_bytes
-    while nic.tags.n_free > 0:
+    while True:
         if reads.left_bytes == 0:
             begin_read(nic, now_fs)
             if reads.left_bytes == 0:
                 return
         n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-        request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, reads.address).frame = reads.frame
+        if not may_read(nic, n_bytes):
+            return
+        tag = request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, reads.address)
+        tag.frame = reads.frame
         reads.left_bytes -= n_bytes
         reads.address += n_bytes
+        tag.ends_frame = int(reads.left_bytes == 0)
+
+
+@kernel
+def may_write(nic):
+    """Say whether the next transfer may be written: one is sent and one waits, or as many as the engine has."""
+    dma = nic.dma
+    if dma.writes_first:
+        return dma.writes_begun == dma.reads_done
+    queue = nic.up.first
+    most = max(2, nic.limits.rx_writes)
+    return queue.tail - queue.head < most and (dma.does_read == 0 or dma.writes_begun < dma.reads_done)
 
 
 @kernel
 def issue_writes(nic, now_fs):
-    """Keep a write in P: of the next transfer, once it has been read where it is a copy."""
+    """Keep writes in P: of the next transfer, once it has been read where it is a copy."""
     dma = nic.dma
-    queue = nic.up.first
-    while queue.tail - queue.head < 2 and (dma.does_read == 0 or dma.writes_begun < dma.reads_done):
-        address = nic.host.buffer_offset_bytes
-        if nic.pcie.has_iotlb:
-            address += buffer_address(nic.host.translation.rx_stride_bytes, dma.writes_begun, nic.limits.rx_ring)
-        post_payload_write(nic, now_fs, 0, dma.n_bytes, address, dma.n_bytes)
+    while may_write(nic):
+        transfer = dma.ring[dma.writes_begun & TRANSFER_MASK]
+        if dma.does_read == 0 or dma.writes_first:
+            transfer.begun_fs = now_fs
+        if dma.does_read == 0 or dma.writes_first or dma.n_places == 0:
+            stride = nic.host.translation.rx_stride_bytes
+            transfer.address = place(nic, dma.writes_begun, stride, nic.limits.rx_ring)
+        post_payload_write(nic, now_fs, 0, dma.n_bytes, transfer.address, dma.n_bytes)
         dma.writes_begun += 1
 
 
@@ -107,9 +149,9 @@ def read_arrived(nic, now_fs, number):
 @kernel
 def host_receives(nic, now_fs, sending):
     """Let the host take a TLP in."""
-    translated_fs = reaches_host(nic, now_fs, sending)
+    ready_fs = reaches_host(nic, now_fs, sending)
     if sending.kind == PAYLOAD_READ:
-        host_reads(nic, translated_fs, sending.tag)
+        host_reads(nic, ready_fs, sending.tag)
     elif sending.is_last:
         nic.dma.writes_done += 1
 
@@ -148,6 +190,8 @@ def handle_rare_link(nic, now_fs, lane):
         adapter_receives(nic, now_fs, nic.down_arrivals.ring[take_first(clock, DOWN_ARRIVAL)])
     elif lane == STORED:
         read_arrived(nic, now_fs, take_first(clock, STORED))
+    elif lane == UP_READY:
+        set_next(clock, UP_READY, NEVER)
     else:
         credits_returned(nic, take_first(clock, CREDIT))
 
@@ -155,7 +199,7 @@ def handle_rare_link(nic, now_fs, lane):
 @kernel
 def transfers_done(dma):
     """Return how many transfers are complete."""
-    return dma.writes_done if dma.does_write else dma.reads_done
+    return dma.writes_done if dma.does_write and dma.writes_first == 0 else dma.reads_done
 
 
 @entry
@@ -170,8 +214,7 @@ def run_dma(state, n_transfers):
             issue_reads(nic, now_fs)
         if dma.does_write:
             issue_writes(nic, now_fs)
-        elsewhere_fs = first_elsewhere(clock)
-        at_fs = min(elsewhere_fs, first_of_links(clock))
+        at_fs = min(first_elsewhere(clock), first_of_links(clock))
         if at_fs > now_fs:
             if could_start(nic.up):
                 start_up(nic, now_fs)
@@ -179,7 +222,7 @@ def run_dma(state, n_transfers):
                 start_down(nic, now_fs)
             if dma.does_write:
                 issue_writes(nic, now_fs)
-            at_fs = min(elsewhere_fs, first_of_links(clock))
+            at_fs = min(first_elsewhere(clock), first_of_links(clock))
             if at_fs == NEVER or clock.overflow:
                 return -1
             now_fs = at_fs

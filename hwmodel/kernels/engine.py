@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import entry, inlined, kernel
-from .events import first_elsewhere, first_of_links, rare_lane, take_first, take_timer
+from .events import first_elsewhere, first_of_links, rare_lane, set_next, take_first, take_timer
 from .fetch import fetch_rx, fetch_tx, told
 from .guest import piece_done
 from .interrupts import moderation_expired, unmasked
@@ -43,10 +43,12 @@ from .layout import (
     TX_WRITEBACK_TIMER,
     UP_ARRIVAL,
     UP_DONE,
+    UP_READY,
     WIRE,
 )  # fmt: skip
 from .link import catch_up, could_start, on_wire, start_down, start_up
 from .measure import change
+from .memory import waits_for_memory
 from .processor import with_offsets
 from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
 from .receive import interrupted, payload_landed, rx_written_back
@@ -54,7 +56,6 @@ from .scheduler import descriptors_cached, pause_over, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
 from .switch_bus import grant_bus
 from .switching import bus_passed, frame_in, line_done, move_local_copies, pipeline_done, wire_done
-from .translation import waits_for_memory
 from .transmit import descriptor_done, tx_written_back
 from .writeback import writeback_expired
 
@@ -80,13 +81,13 @@ def host_notices(nic, now_fs, sending):
 @inlined
 def up_received(nic, now_fs, sending):
     """Let the host take a TLP in; return True if the write that it ends is in memory at once."""
-    translated_fs = reaches_host(nic, now_fs, sending)
+    ready_fs = reaches_host(nic, now_fs, sending)
     if sending.is_last == 0:
         return False
     if sending.kind >= RX_DESCRIPTOR_READ:
-        host_reads(nic, translated_fs, sending.tag)
+        host_reads(nic, ready_fs, sending.tag)
         return False
-    return nic.pcie.has_iotlb == 0 or not waits_for_memory(nic, now_fs, sending, translated_fs)
+    return nic.pcie.has_memory == 0 or not waits_for_memory(nic, now_fs, sending, ready_fs)
 
 
 @inlined
@@ -211,6 +212,8 @@ def handle_rare(nic, now_fs):
             host_notices(nic, now_fs, sending)
     elif lane == IN_MEMORY:
         host_notices(nic, now_fs, nic.host.memory_writes.ring[take_first(clock, IN_MEMORY)])
+    elif lane == UP_READY:
+        set_next(clock, UP_READY, NEVER)  # it only lets the idle link look at its queues
     else:
         credits_returned(nic, take_first(clock, CREDIT))
     return NO_READ
@@ -244,6 +247,7 @@ def start_links(nic, now_fs):
     if could_start(nic.up):
         has_started = True
         if start_up(nic, now_fs):
+            nic.rx_writing = max(0, nic.rx_writing - 1)
             nic.rx_dma_busy = 0
             nic.moves_due = 1
     if could_start(nic.down):
@@ -292,13 +296,13 @@ def advance(nic, until_fs, n_events):
         ledger = nic.ledger
         if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
             settle(nic, now_fs)
-        elsewhere_fs = first_elsewhere(clock)
-        at_fs = min(elsewhere_fs, first_of_links(clock))
+        at_fs = min(first_elsewhere(clock), first_of_links(clock))
         if at_fs > now_fs:
             if start_links(nic, now_fs):
                 if nic.moves_due:
                     continue
-                at_fs = min(elsewhere_fs, first_of_links(clock))  # TLPs that start lead to nothing else
+                # TLPs that start lead to nothing else, but for a DMA engine that has the next one ready later.
+                at_fs = min(first_elsewhere(clock), first_of_links(clock))
             if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
                 break
             now_fs = at_fs

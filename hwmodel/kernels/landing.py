@@ -18,7 +18,7 @@ from .layout import (
     UP_DONE,
 )
 from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
-from .translation import translated
+from .memory import passes_fs, read_begins_fs, write_lands_fs
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
 
@@ -50,21 +50,27 @@ def credits_returned(nic, word):
 
 @inlined
 def reaches_host(nic, now_fs, sending):
-    """Count a TLP that the host has received, and send its credits back; return when its address is translated.
+    """Count a TLP that the host has received, and send its credits back.
 
-    A write passes into memory then, which takes its data and lets its credits go.
+    Return when the host begins to read, or when a write is in memory. A write's credits go when it passes.
     """
     catch_up(nic, now_fs)
     received(nic.pcie, nic.up, nic.down)
-    translated_fs = now_fs
-    if nic.pcie.has_iotlb:
-        translated_fs = translated(nic, now_fs, sending)
+    pass_fs = now_fs
+    ready_fs = now_fs
+    is_write = sending.kind < RX_DESCRIPTOR_READ
+    if nic.pcie.has_memory:
+        if is_write:
+            pass_fs = passes_fs(nic, now_fs, sending)
+            ready_fs = write_lands_fs(nic, pass_fs, sending)
+        else:
+            ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
     if nic.pcie.has_credits:
-        if sending.kind < RX_DESCRIPTOR_READ:
-            return_credits(nic, translated_fs, POSTED_CREDIT, sending.data_bytes, True)
+        if is_write:
+            return_credits(nic, pass_fs, POSTED_CREDIT, sending.data_bytes, True)
         else:
             return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
-    return translated_fs
+    return ready_fs
 
 
 @inlined

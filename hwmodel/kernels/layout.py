@@ -40,6 +40,7 @@ from .clock_layout import (  # noqa: F401
     TX_WRITEBACK_TIMER,
     UP_ARRIVAL,
     UP_DONE,
+    UP_READY,
     WIRE,
 )
 from .crossing_layout import WIRE_END
@@ -52,14 +53,23 @@ from .frame_layout import (  # noqa: F401
 )
 from .host_layout import (  # noqa: F401
     BULK_CLASS,
+    DEFERRED_UNMAP,
     HOST,
+    KEPT,
     LOWEST_CLASS,
     MAX_QUEUES,
+    MAX_TRANSLATIONS,
+    MAX_WALKERS,
     MIDDLE_CLASS,
+    NOT_WALKED,
     POST_TASK,
     RING_POOL,
+    STRICT_UNMAP,
     TAKE_TASK,
     TRANSLATION_BUCKETS,
+    WALK_CAP,
+    WALKED,
+    WALKED_IN_VAIN,
 )
 from .journey_layout import POST_BATCH, RX_BATCH
 from .ledger_layout import (  # noqa: F401
@@ -86,6 +96,8 @@ from .link_layout import (  # noqa: F401
     CREDIT_KINDS,
     CREDITS,
     DESCRIPTOR_BYTES,
+    ENGINES,
+    ID_ORDER,
     INTERRUPT_ENABLE,
     KINDS,
     LANE_CAP,
@@ -99,11 +111,13 @@ from .link_layout import (  # noqa: F401
     POSTED_CREDIT,
     READ_TO_COMPLETION,
     REGISTER_BYTES,
+    RELAXED_ORDER,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
     RX_DOORBELL,
     RX_INTERRUPT,
     RX_WRITEBACK,
+    STRICT_ORDER,
     TX_DESCRIPTOR_COMPLETION,
     TX_DESCRIPTOR_READ,
     TX_DOORBELL,
@@ -114,7 +128,7 @@ from .mac_layout import (  # noqa: F401
     LINE_CAP,
     MAC,
 )
-from .records import I32, U32, ints, record
+from .records import I32, I64, U32, ints, record
 from .traffic_layout import (  # noqa: F401
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
@@ -197,7 +211,8 @@ GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (G
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
 TAG = record(
-    *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps")
+    *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps"),
+    *ints("ends_frame"),
 )
 TAGS = record(
     *ints("n_tags", "n_free", "fewest_free", "held_fs"),
@@ -228,15 +243,18 @@ LIMITS = record(
         "n_functions",
         "n_queues",
     ),
-    *ints("queues_per_function", "n_sources", "most_copies"),  # 0: no FIFO of copies can fill
+    *ints("queues_per_function", "n_sources", "rx_writes", "most_copies"),  # 0: no FIFO of copies can fill
 )
 
 # --- what is measured ------------------------------------------------------------------------------------------
-TRANSFER = record(*ints("left_bytes", "begun_fs"))
+TRANSFER = record(*ints("left_bytes", "begun_fs", "address"))
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
 DMA = record(
     *ints("n_bytes", "does_read", "does_write", "most_ahead"),
     *ints("reads_begun", "reads_done", "writes_begun", "writes_done"),
+    # Where they lie in a window: place k is `unit_bytes` * k; none, and each lies at the start of its buffer.
+    *ints("n_places", "unit_bytes", "is_random", "writes_first"),
+    ("rng", I64, (4,)),
     ("ring", TRANSFER, (TRANSFER_CAP,)),
     ("latency", LATENCY),
 )
@@ -245,7 +263,7 @@ DMA = record(
 # at between two events stands together near the front, very large parts at the end.
 SERVER = record(
     ("clock", CLOCK),
-    *ints("moves_due", "reads_due", "done_queue", "rx_dma_busy", "rx_head_waits_fs"),
+    *ints("moves_due", "reads_due", "done_queue", "rx_dma_busy", "rx_writing", "rx_head_waits_fs"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "pipe_head", "pipe_tail"),
     *ints("pipeline_busy_fs", "store_busy_fs"),
     ("tx_buffer", GAUGE),
@@ -256,6 +274,7 @@ SERVER = record(
     ("tags", TAGS),
     ("reads", READS),
     ("pcie", PCIE),
+    ("engines", ENGINES),
     ("up", LINK),
     ("down", LINK),
     ("up_arrivals", ARRIVALS),

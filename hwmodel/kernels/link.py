@@ -7,6 +7,7 @@ many TLPs, and P and NP can still take turns TLP by TLP.
 from __future__ import annotations
 
 from . import inlined, kernel
+from .events import set_next
 from .layout import (
     BY_ARRIVAL,
     COMPLETION_CREDIT,
@@ -19,6 +20,7 @@ from .layout import (
     REGISTER_BYTES,
     ROUND_ROBIN,
     UP_DONE,
+    UP_READY,
 )
 from .measure import set_stalled
 
@@ -108,6 +110,17 @@ def could_start(link):
     return link.is_busy == 0 and (link.first.head != link.first.tail or link.second.head != link.second.tail)
 
 
+@kernel
+def is_ready(clock, queue, now_fs):
+    """Say whether a DMA engine has the head of a queue ready; if not, the idle link is to look again when it has."""
+    ready_fs = queue.ring[queue.head & queue.mask].ready_fs
+    if ready_fs <= now_fs:
+        return True
+    if ready_fs < clock.next_at[UP_READY] or clock.next_at[UP_READY] <= now_fs:
+        set_next(clock, UP_READY, ready_fs)
+    return False
+
+
 @inlined
 def start_up(nic, now_fs):
     """Choose and start the next TLP toward the host, if `could_start`; return True if it is the last of a payload.
@@ -121,6 +134,11 @@ def start_up(nic, now_fs):
     posted, reads = link.first, link.second
     p_waits = posted.head != posted.tail
     np_waits = reads.head != reads.tail
+    if pcie.has_engines:
+        p_waits = p_waits and is_ready(nic.clock, posted, now_fs)
+        np_waits = np_waits and is_ready(nic.clock, reads, now_fs)
+        if not (p_waits or np_waits):
+            return False
     p_bytes = 0
     if p_waits:
         p_bytes = write_chunk(pcie, posted.ring[posted.head & posted.mask])

@@ -22,7 +22,7 @@ REGISTER_BYTES = 4  # what a doorbell or an interrupt writes
 READ_TO_COMPLETION = RX_DESCRIPTOR_COMPLETION - RX_DESCRIPTOR_READ
 
 TRANSACTION = record(
-    *ints("at_fs", "address"),
+    *ints("at_fs", "ready_fs", "address"),
     ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
@@ -41,6 +41,18 @@ LINK = record(
     ("first", TLP_QUEUE),  # P in both directions
     ("second", TLP_QUEUE),  # NP up, CPL down
 )
+# One of the adapter's DMA engines: how long an operation keeps it (of at most `small_bytes`: `small_fs`; else the
+# longer of `operation_fs` and a start, the pieces and the bytes), its latency, and what may be outstanding in it.
+ENGINE = record(
+    *ints("operation_fs", "small_bytes", "small_fs", "start_fs", "piece_bytes", "piece_fs", "num", "den", "latency_fs"),
+    *ints("outstanding", "large_bytes", "n_used", "next_fs", "busy_fs"),
+)
+# `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
+ENGINES = record(
+    ("read", ENGINE), ("write", ENGINE),
+    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs"),
+)  # fmt: skip
+STRICT_ORDER, RELAXED_ORDER, ID_ORDER = range(3)  # `pcie.ordering`
 ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
 PCIE = record(
     *ints(
@@ -55,6 +67,9 @@ PCIE = record(
         "arbitration",
         "has_credits",
         "has_iotlb",
+        "has_memory",
+        "has_engines",
+        "ordering",
         "answers_in_order",
         "runs_on",
         "completion_shift",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import inlined, kernel
+from .dma_engines import may_read, places_of
 from .events import append
 from .layout import (
     DESCRIPTOR_BYTES,
@@ -31,11 +32,19 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, address):
     tag.n_bytes = n_bytes
     tag.address = address
     tag.taken_fs = now_fs
+    if nic.pcie.has_engines:
+        nic.engines.read.n_used += places_of(nic.engines.read, n_bytes)
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
         set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
     request_read(nic, now_fs, kind, ring_queue, number)
     return tag
+
+
+@inlined
+def fetched_bytes(fetches):
+    """Return the bytes of the descriptor read at the head of a class."""
+    return DESCRIPTOR_BYTES * fetches.ring[fetches.head & fetches.mask].n_descriptors
 
 
 @kernel
@@ -60,7 +69,13 @@ def issue(nic, now_fs):
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
             set_stalled(nic.ledger.stalls.tags, now_fs, False)
             return
-        if nic.tags.n_free == 0:
+        most = pcie.max_read_request_bytes
+        n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
+        if rx_waits:
+            n_bytes = fetched_bytes(reads.rx_fetches)
+        elif tx_waits:
+            n_bytes = fetched_bytes(reads.tx_fetches)
+        if not may_read(nic, n_bytes):
             set_stalled(nic.ledger.stalls.tags, now_fs, True)
             return
         if rx_waits:
@@ -68,12 +83,12 @@ def issue(nic, now_fs):
         elif tx_waits:
             request_descriptors(nic, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
         else:
-            most = pcie.max_read_request_bytes
-            n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
             frame = nic.grants.ring[reads.frame & nic.grants.mask]
             frame.reads_left += 1
-            request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address).frame = reads.frame
+            tag = request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address)
+            tag.frame = reads.frame
             reads.left_bytes -= n_bytes
+            tag.ends_frame = int(reads.left_bytes == 0)
             reads.address += n_bytes
             if reads.left_bytes == 0:
                 frame.reads_left -= 1  # the pick holds one, so that a frame is not in before it is all requested
@@ -92,13 +107,24 @@ def jitter(host):
     return host.jitter_fs[host.n_jitter_bins - 1]
 
 
+@kernel
+def varying_fs(host):
+    """Draw what an answer takes beyond the fixed latency: the jitter, and memory where the cache has not got it."""
+    late_fs = 0
+    if host.jitter_kind != FIXED:
+        late_fs = jitter(host)
+    if host.read_miss_fs > 0 and next_u32(host) >= host.read_hits:
+        late_fs += host.read_miss_fs
+    return late_fs
+
+
 @inlined
 def host_reads(nic, now_fs, tag_number):
     """Let the host answer a received read request: all completions are ready after its latency."""
     host = nic.host
     latency_fs = host.read_latency_fs
-    if host.jitter_kind != FIXED:
-        latency_fs += jitter(host)
+    if host.answers_vary:
+        latency_fs += varying_fs(host)
     answer_read(nic, now_fs + latency_fs, tag_number)
 
 
@@ -143,6 +169,8 @@ def release_tag(nic, now_fs, number):
     tags = nic.tags
     if tags.n_free == 0:
         set_stalled(nic.ledger.stalls.no_free_tag, now_fs, False)
+    if nic.pcie.has_engines:
+        nic.engines.read.n_used -= places_of(nic.engines.read, tags.slot[number].n_bytes)
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs

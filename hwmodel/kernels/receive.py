@@ -85,7 +85,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     queue.started += 1
     ledger.counters.rx_copies += 1
     ledger.counters.rx_descriptors += n_descriptors
-    nic.rx_dma_busy = 1
+    nic.rx_writing += 1
+    nic.rx_dma_busy = int(nic.rx_writing >= nic.limits.rx_writes)
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
     hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
     fetch_rx(nic, number)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .layout import DESCRIPTOR_BYTES, PAYLOAD_WRITE, READ_TO_COMPLETION, REGISTER_BYTES
+from .dma_engines import read_ready_fs, write_ready_fs
+from .layout import DESCRIPTOR_BYTES, PAYLOAD_WRITE, READ_TO_COMPLETION, REGISTER_BYTES, RX_INTERRUPT, TX_INTERRUPT
 from .rings import entered
 
 
@@ -22,8 +23,16 @@ def next_entry(queue, at_fs, kind, ring_queue):
 
 @inlined
 def write_entered(nic, now_fs):
-    """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind."""
+    """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind.
+
+    With DMA engines it waits there until its engine has it ready; an interrupt needs no engine.
+    """
     queue = nic.up.first
+    if nic.pcie.has_engines:
+        entry = queue.ring[queue.tail & queue.mask]
+        entry.ready_fs = now_fs
+        if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT:
+            entry.ready_fs = write_ready_fs(nic.engines, now_fs, entry.left_bytes)
     entered(nic.clock, queue)
     if queue.tail - 1 > nic.up.chosen_tail:
         pass_later_kinds(nic.up, now_fs)
@@ -107,6 +116,8 @@ def request_read(nic, now_fs, kind, ring_queue, tag_number):
     entry.left_bytes = 0
     entry.address = 0
     entry.tag = tag_number
+    if nic.pcie.has_engines:
+        entry.ready_fs = read_ready_fs(nic.engines, now_fs, nic.tags.slot[tag_number].n_bytes)
     entered(nic.clock, nic.up.second)
 
 

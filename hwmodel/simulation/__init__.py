@@ -1,6 +1,6 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
-from hwmodel.simulation.dma import dma
+from hwmodel.simulation.dma import Window, dma
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, passed_over_cache
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.run import Run, simulate
@@ -9,6 +9,7 @@ from hwmodel.simulation.seeds import simulate_seeds
 __all__ = [
     "DMA_ENTRIES",
     "Run",
+    "Window",
     "dma",
     "entries_of",
     "fill_cache",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import InputError, RunError
@@ -11,7 +11,8 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.dma import run_dma
 from hwmodel.results import Latency, summarize_latency
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache
-from hwmodel.simulation.nic_state import State, build_state
+from hwmodel.simulation.memory import set_cache_hits
+from hwmodel.simulation.nic_state import State, build_state, random_words
 from hwmodel.simulation.translation import place_pages, tx_stride_bytes
 from hwmodel.units import FS_PER_S
 
@@ -23,16 +24,32 @@ WARMUP_TRANSFERS = 2000
 WINDOW_TRANSFERS = 20_000
 LATENCY_TRANSFERS = 2000
 LARGEST_BYTES = 1 << 20
+CACHE_LINE_BYTES = 64
+TRANSFER_STREAM = 1 << 24  # of random words, beside those of servers and sources
 
 
-def dma(config: Config, sizes: Iterable[int]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Window:
+    """Hold where transfers lie: in a window of so many bytes, one place after the other, or drawn at `random`.
+
+    Places begin at multiples of the transfer size, in whole cache lines, as many as fit (at least one).
+    """
+
+    n_bytes: int
+    is_random: bool = True
+
+
+def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> list[dict[str, Any]]:
     """Measure the configured link by itself; return a row for each transfer size in bytes.
 
     `read_gbps`, `write_gbps`: transfers of one kind, as many under way as tags and credits allow. `both_gbps`: each
     transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under
-    way at a time, from the request's entering the queue to the last byte, summarised as in a run's result. Data begin
-    at `host.buffer_offset`. With `host.iotlb` transfers go round the buffers of a Tx ring (reads) and of an Rx ring
-    (writes), which begin `translation.tx_stride_bytes` apart. Raises InputError for sizes out of range.
+    way at a time, from the request's entering the queue to the last byte, summarised as in a run's result;
+    `write_read_latency_ns`: the same of a write with a read of the same place right behind it. Data begin at
+    `host.buffer_offset`, or with a `window` at its places, reads and writes in the same one, of which the last-level
+    cache holds what it has room for. Without one and with `host.iotlb` transfers go round the buffers of a Tx ring
+    (reads) and of an Rx ring (writes), which begin `translation.tx_stride_bytes` apart. Raises InputError for sizes
+    out of range.
     """
     wanted = list(sizes)
     wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
@@ -42,24 +59,35 @@ def dma(config: Config, sizes: Iterable[int]) -> list[dict[str, Any]]:
     return [
         {
             "bytes": n_bytes,
-            "read_gbps": _bandwidth_gbps(config, n_bytes, does_read=True, does_write=False),
-            "write_gbps": _bandwidth_gbps(config, n_bytes, does_read=False, does_write=True),
-            "both_gbps": _bandwidth_gbps(config, n_bytes, does_read=True, does_write=True),
-            "read_latency_ns": asdict(_read_latency(config, n_bytes)),
+            "read_gbps": bandwidth_gbps(config, n_bytes, "read", window),
+            "write_gbps": bandwidth_gbps(config, n_bytes, "write", window),
+            "both_gbps": bandwidth_gbps(config, n_bytes, "both", window),
+            "read_latency_ns": asdict(latency_ns(config, n_bytes, "read", window)),
+            "write_read_latency_ns": asdict(latency_ns(config, n_bytes, "write_read", window)),
         }
         for n_bytes in wanted
     ]
 
 
-def _machine(config: Config, n_bytes: int, *, does_read: bool, does_write: bool, most_ahead: int) -> State:
+def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, window: Window | None) -> State:
     state = build_state(config, config.run.seed)
     transfers = state[0].dma
     transfers.n_bytes = n_bytes
-    transfers.does_read, transfers.does_write = does_read, does_write
+    transfers.does_read, transfers.does_write = operation != "write", operation != "read"
+    transfers.writes_first = operation == "write_read"
     transfers.most_ahead = most_ahead
+    stride = tx_stride_bytes(config, n_bytes)
+    if window is not None:
+        transfers.unit_bytes = -(-n_bytes // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
+        transfers.n_places = max(1, window.n_bytes // int(transfers.unit_bytes))
+        transfers.is_random = window.is_random
+        transfers.rng[:] = random_words(config.run.seed, TRANSFER_STREAM)
+        set_cache_hits(state[0], config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
     if config.host.iotlb is not None:
-        stride = tx_stride_bytes(config, n_bytes)
         place_pages(state[0], stride, stride)
+        if window is not None:  # one window for reads and writes
+            translation = state[0].host.translation
+            translation.rx_buffer.first = translation.tx_buffer.first
     return state
 
 
@@ -70,11 +98,11 @@ def _run(state: State, n_transfers: int) -> int:
     return at_fs
 
 
-def _bandwidth_gbps(config: Config, n_bytes: int, *, does_read: bool, does_write: bool) -> float:
-    """Measure from one transfer's end to a later one's: the same point of the cycle."""
+def bandwidth_gbps(config: Config, n_bytes: int, operation: str, window: Window | None = None) -> float:
+    """Measure `operation` (read, write, both) from one transfer's end to a later one's: the same point of the cycle."""
     # Beyond the reads under way, a copy may have some waiting for their writes: enough to keep P from running dry.
     most_ahead = min(2 * config.pcie.tags + 16, layout.TRANSFER_CAP)
-    state = _machine(config, n_bytes, does_read=does_read, does_write=does_write, most_ahead=most_ahead)
+    state = _machine(config, n_bytes, operation, most_ahead, window)
     scale = max(1, n_bytes // 4096)
     start_fs = _run(state, max(WARMUP_TRANSFERS // scale + config.pcie.tags, _once_round(config)))
     before = _done(state)
@@ -84,7 +112,7 @@ def _bandwidth_gbps(config: Config, n_bytes: int, *, does_read: bool, does_write
 
 def _done(state: State) -> int:
     transfers = state[0].dma
-    return int(transfers.writes_done if transfers.does_write else transfers.reads_done)
+    return int(transfers.writes_done if transfers.does_write and not transfers.writes_first else transfers.reads_done)
 
 
 def _once_round(config: Config) -> int:
@@ -92,11 +120,13 @@ def _once_round(config: Config) -> int:
     return max(config.nic.tx_ring, config.nic.rx_ring) if config.host.iotlb is not None else 0
 
 
-def _read_latency(config: Config, n_bytes: int) -> Latency:
-    state = _machine(config, n_bytes, does_read=True, does_write=False, most_ahead=1)
+def latency_ns(config: Config, n_bytes: int, operation: str, window: Window | None = None) -> Latency:
+    """Measure transfers one at a time: `read`, or `write_read`, a write and a read of the same place."""
+    state = _machine(config, n_bytes, operation, 1, window)
     latency = state[0].dma.latency
-    is_fixed = config.host.jitter.kind == "fixed" and config.host.iotlb is None
-    if config.host.iotlb is not None:
+    host = config.host
+    is_fixed = host.jitter.kind == "fixed" and host.iotlb is None and host.cache is None
+    if host.iotlb is not None:
         _run(state, _once_round(config))
         latency.n = latency.sum_fs = 0
         state[0]["ledger"]["histogram"][layout.LATENCY_HISTOGRAM] = 0

@@ -10,6 +10,7 @@ from hwmodel.analytic import core_timing
 from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.simulation.memory import fill_engines, fill_memory
 from hwmodel.simulation.translation import fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 from hwmodel.wire.ethernet import FCS_BYTES
@@ -68,7 +69,8 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
     fill_translation(nic, config)
-    nic.pcie.answers_in_order = int(config.host.jitter.kind == "fixed" and nic.pcie.has_iotlb == 0)
+    fill_memory(nic, config)
+    fill_engines(nic, config)
     nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
 
@@ -106,7 +108,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
     pcie.arbitration = ARBITRATIONS[settings.arbitration]
     lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
     pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
-    _set_propagation(pcie, settings.propagation_fs)
+    _set_propagation(pcie, settings.propagation_fs + settings.switch_hops * settings.switch_latency_fs)
     pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
@@ -114,7 +116,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
         record.headers_limit, record.data_limit = headers, units
     pcie.has_credits = any(headers or units for headers, units in limits)
     # With credits or a flight time, the receipt of each completion has effects of its own.
-    pcie.runs_on = not pcie.has_credits and settings.propagation_fs == 0
+    pcie.runs_on = not pcie.has_credits and pcie.propagation_fs == 0
     pcie.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
         pcie.drain_num, pcie.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
@@ -142,7 +144,6 @@ def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
 
 def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
     host = nic.host
-    host.read_latency_fs = config.host.read_latency_fs
     host.buffer_bytes = config.host.buffer_bytes
     host.buffer_offset_bytes = config.host.buffer_offset_bytes
     for name in ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs"):

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.analytic.link import DESCRIPTOR_BYTES
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.kernels.translation import PAGE_SHIFT
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
+INVALIDATIONS = ("none", "strict", "deferred")  # in the order of layout.KEPT and those behind it
+
 
 def fill_translation(nic: Any, config: Config) -> None:
-    """Set the cache of a configuration that has one; InputError for a miss longer than a run has room for."""
+    """Set the caches of a configuration that has an IOMMU; InputError for a miss longer than a run has room for."""
     settings = config.host.iotlb
     if settings is None:
         return
@@ -28,8 +29,19 @@ def fill_translation(nic: Any, config: Config) -> None:
             f"writes of this link; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
     nic.pcie.has_iotlb = 1
-    nic.host.translation.n_entries = settings.entries
-    nic.host.translation.miss_fs = settings.miss_fs
+    translation = nic.host.translation
+    translation.miss_fs = settings.miss_fs
+    translation.near_miss_fs = settings.miss_fs if settings.near_miss_fs is None else settings.near_miss_fs
+    translation.n_walkers = settings.walkers or 0
+    translation.page_shift = settings.page_bytes.bit_length() - 1
+    translation.is_split = settings.split
+    translation.invalidation = INVALIDATIONS.index(settings.invalidation)
+    translation.flush_after = settings.flush_after
+    translation.lines.part[0].n_entries = settings.walk_lines
+    n_parts = len(config.switch.ports) if settings.split else 1
+    for number in range(n_parts):
+        part = translation.pages.part[number]
+        part.n_entries = max(1, settings.entries // n_parts)
     longest = max(port.max_frame_bytes for port in config.switch.ports)  # its FCS stands for a C-TAG
     place_pages(nic, tx_stride_bytes(config, longest), config.host.buffer_bytes)
 
@@ -52,5 +64,5 @@ def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
         ("rx_buffer", limits.rx_ring, rx_stride),
     ):
         region = cache[name]
-        region.first, region.a_ring = first, -(-int(ring) * item_bytes >> PAGE_SHIFT)
+        region.first, region.a_ring = first, -(-int(ring) * item_bytes >> int(cache.page_shift))
         first += int(region.a_ring) * int(limits.n_queues)

@@ -93,7 +93,7 @@ class Translations:
 
     def __init__(self, nic: Any, timeline: Timeline) -> None:
         self._has_iotlb = bool(nic.pcie.has_iotlb)
-        self._cache, self._timeline = nic["host"]["translation"], timeline
+        self._cache, self._order, self._timeline = nic["host"]["translation"], nic["host"]["order"], timeline
         self._flying: deque[StartedTlp] = deque()
 
     def look(self, now_fs: int, started: Iterable[StartedTlp]) -> None:
@@ -109,7 +109,7 @@ class Translations:
     def _wait(self, now_fs: int, tlp: StartedTlp) -> None:
         cache = self._cache
         is_read = tlp.kind in READS
-        until_fs = int(cache["slot"][int(cache["newest"])]["ready_fs"] if is_read else cache["last_write_fs"])
+        until_fs = int(cache["there_fs"] if is_read else self._order["passed_fs"].max())
         if until_fs > now_fs:
             ids = ("frame", "first_frame", "last_frame", "frames", "function", "tag")
             details = {name: tlp.shown.details[name] for name in ids if name in tlp.shown.details}

@@ -1,0 +1,62 @@
+"""The adapter's DMA engines (`nic.dma`): when an operation begins, how long it takes, what is outstanding."""
+
+from __future__ import annotations
+
+from . import inlined, kernel
+
+
+@kernel
+def operation_fs(engine, n_bytes):
+    """Return how long an operation keeps its engine."""
+    if n_bytes <= engine.small_bytes:
+        return engine.small_fs
+    busy_fs = engine.start_fs
+    if engine.piece_bytes > 0:
+        busy_fs += engine.piece_fs * ((n_bytes + engine.piece_bytes - 1) // engine.piece_bytes)
+    if engine.den > 0:
+        busy_fs += n_bytes * engine.num // engine.den
+    return max(engine.operation_fs, busy_fs)
+
+
+@kernel
+def begin(engines, engine, now_fs, n_bytes):
+    """Let an operation begin as soon as its engine and the shared path are free; return when."""
+    begin_fs = max(now_fs, engine.next_fs)
+    if engines.shared_den > 0:
+        begin_fs = max(begin_fs, engines.shared_next_fs)
+        shared = min(n_bytes, engines.shared_bytes)
+        engines.shared_next_fs = begin_fs + engines.shared_fs + shared * engines.shared_num // engines.shared_den
+    busy_fs = operation_fs(engine, n_bytes)
+    engine.next_fs = begin_fs + busy_fs
+    engine.busy_fs += busy_fs
+    return begin_fs
+
+
+@kernel
+def write_ready_fs(engines, now_fs, n_bytes):
+    """Begin a write; return when all of it is ready for the link."""
+    begin_fs = begin(engines, engines.write, now_fs, n_bytes)
+    return begin_fs + operation_fs(engines.write, n_bytes) + engines.write.latency_fs
+
+
+@kernel
+def read_ready_fs(engines, now_fs, n_bytes):
+    """Begin a read; return when its request is ready for the link."""
+    return begin(engines, engines.read, now_fs, n_bytes) + engines.read.latency_fs
+
+
+@inlined
+def places_of(engine, n_bytes):
+    """Return how many places a read takes among those outstanding: two where it is a large one."""
+    return 1 + int(n_bytes > engine.large_bytes)
+
+
+@inlined
+def may_read(nic, n_bytes):
+    """Say whether a read of so many bytes has a tag and, with engines, its places."""
+    if nic.tags.n_free == 0:
+        return False
+    if nic.pcie.has_engines == 0:
+        return True
+    engine = nic.engines.read
+    return engine.n_used + places_of(engine, n_bytes) <= engine.outstanding
