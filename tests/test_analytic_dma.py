@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from hwmodel.analytic import dma_limits
 from hwmodel.analytic.dma import DEFAULT_SIZES
+from hwmodel.config import load_config
+from hwmodel.simulation.dma import bandwidth_gbps
 from tests.analytic_cases import demo
 
+CALIBRATED = Path(__file__).parents[1] / "configs" / "nfp6000_xeon_e5.yaml"
 GEN3_X8 = {"pcie.generation": 3, "pcie.lanes": 8, "pcie.dllp_model": "pcie_bench", "pcie.tags": 256}
 
 # Published for Gen3 x8, MPS 256, MRRS 512 (pcie-bench, SIGCOMM 2018): bytes -> write, read, both in Gb/s.
@@ -54,3 +59,14 @@ def test_json_form():
 def test_a_transfer_has_bytes():
     with pytest.raises(ValueError, match="above zero"):
         dma_limits(demo(), [0])
+
+
+@pytest.mark.parametrize("n_bytes", [64, 192, 256, 512, 2048])
+def test_the_engines_of_the_calibrated_adapter(n_bytes):
+    """The simulation reaches the ceilings to within what jitter and the turns of two engines cost."""
+    config = load_config(CALIBRATED)
+    (found,) = dma_limits(config, [n_bytes])
+    for operation in ("read", "write", "both"):
+        ceiling = getattr(found, operation)
+        assert ceiling.limited_by.startswith(("nic.", "pcie.credits"))
+        assert 0.965 * ceiling.gbps < bandwidth_gbps(config, n_bytes, operation) < 1.001 * ceiling.gbps

@@ -15,7 +15,7 @@ from hwmodel.analytic.walk import walk
 from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.config import config_from_mapping
-from hwmodel.config.host import Iotlb
+from hwmodel.config.host import Host
 from hwmodel.results import PARTS
 from tests.one_frame import BASE, NS, R, T, in_1518, out_1518
 
@@ -108,7 +108,7 @@ def test_drained_data_bring_their_credits_back_one_after_the_other():
 
 def test_a_page_that_was_looked_up_longest_ago_is_replaced_and_writes_pass_in_order():
     clock = Clock()
-    iommu = Iommu(clock, Iotlb(entries=2, miss="330ns"))
+    iommu = Iommu(clock, Host(iotlb={"entries": 2, "miss": "330ns"}))
     first, second, third = (Place(("Tx ring", 0), 4096 * page) for page in range(3))
     assert (iommu.there_fs(first), iommu.there_fs(second), iommu.there_fs(first)) == (330 * NS,) * 3
     clock.now_fs = 1_000 * NS
@@ -117,13 +117,13 @@ def test_a_page_that_was_looked_up_longest_ago_is_replaced_and_writes_pass_in_or
     assert iommu.there_fs(first) == 1_000 * NS
     assert iommu.passes_fs(second) == 1_330 * NS
     assert iommu.passes_fs(None) == 1_330 * NS  # an interrupt, behind that write
-    assert Iommu(clock, None).there_fs(third) == 1_000 * NS
+    assert Iommu(clock, Host()).there_fs(third) == 1_000 * NS
 
 
 def test_the_first_class_of_reads_gets_the_tag_that_comes_free():
     wire = Wire()
     config = config_from_mapping(BASE, {"pcie.tags": 1})
-    reads = Reads(config, wire.clock, Iommu(wire.clock, None), (wire.up, wire.down), R)
+    reads = Reads(config, wire.clock, Iommu(wire.clock, Host()), (wire.up, wire.down), R)
 
     def ask():
         for name in ("PAYLOAD", "TX_DESCRIPTOR", "RX_DESCRIPTOR"):

@@ -28,14 +28,14 @@ def test_tx_buffers_begin_at_powers_of_two_that_hold_the_longest_frame(host, n_b
 
 def test_an_adapter_without_a_cache_has_none():
     nic = build_state(config_of(), 1)[0]
-    assert (nic.pcie.has_iotlb, nic.host.translation.n_entries) == (0, 0)
+    assert (nic.pcie.has_iotlb, nic.host.translation.pages.part[0].n_entries) == (0, 0)
 
 
 def test_the_cache_is_the_configurations():
     """Rings of 64 descriptors: a page each; 64 buffers of 2 KiB: 32 pages. A PF and two VFs."""
     nic = build_state(config_of(host=CACHE), 1)[0]
     cache = nic.host.translation
-    assert (nic.pcie.has_iotlb, cache.n_entries, cache.miss_fs) == (1, 7, 330_000_000)
+    assert (nic.pcie.has_iotlb, cache.pages.part[0].n_entries, cache.miss_fs) == (1, 7, 330_000_000)
     assert (cache.tx_stride_bytes, cache.rx_stride_bytes) == (2048, 2048)
     regions = [cache[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 1), (3, 1), (6, 32), (102, 32)]

@@ -184,7 +184,7 @@ def _credit_seconds(config: Config, rate: LinkRate, kind: Kind, counts_data: boo
             if tlp.kind != kind or (kind == "posted" and tlp.direction == "down"):
                 continue
             units = -(-tlp.data_bytes // CREDIT_DATA_BYTES) if counts_data else 1
-            loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.propagation_fs + pcie.credits.return_fs)
+            loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.flight_fs + pcie.credits.return_fs)
             if kind == "posted" and drain_bps is not None:
                 loop_fs += Fraction(tlp.data_bytes * BITS_PER_BYTE * FS_PER_S, drain_bps)
             total_fs += units * loop_fs

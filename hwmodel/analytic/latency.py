@@ -38,14 +38,17 @@ class LatencyStep:
 
 
 def mean_read_latency_fs(config: Config) -> int:
-    """Give the host's answer time with the mean of its jitter, rounded down."""
+    """Give the host's answer time with the mean of its jitter, rounded down; from memory if nothing is in the cache."""
     host, jitter = config.host, config.host.jitter
+    fixed_fs = host.read_latency_fs + host.remote_latency_fs
+    if host.cache is not None and not host.cache.warm:
+        fixed_fs += host.cache.read_miss_fs
     if jitter.kind == "uniform":
-        return int(host.read_latency_fs + (jitter.range_fs or 0) // 2)
+        return int(fixed_fs + (jitter.range_fs or 0) // 2)
     if jitter.kind == "histogram" and jitter.bins:
         total = sum(weight for _, weight in jitter.bins)
-        return int(host.read_latency_fs + sum(offset * weight for offset, weight in jitter.bins) // total)
-    return int(host.read_latency_fs)
+        return int(fixed_fs + sum(offset * weight for offset, weight in jitter.bins) // total)
+    return int(fixed_fs)
 
 
 def read_holding_fs(config: Config, tlps: Sequence[Tlp]) -> int:
@@ -76,7 +79,7 @@ def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
     Requests leave back to back while tags are free; each is answered R after its receipt, all its completions at once;
     completions follow one another in the order of the requests; received data are stored one read at a time.
     """
-    rate, flight_fs = link_rate_of(config.pcie), config.pcie.propagation_fs
+    rate, flight_fs = link_rate_of(config.pcie), config.pcie.flight_fs
     answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
     up_free_fs = down_free_fs = stored_fs = last_after_idle = 0
     end_fs: list[int] = []
@@ -115,7 +118,7 @@ def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None
 
 
 def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
-    rules, flight_fs = TlpRules.of(config), config.pcie.propagation_fs
+    rules, flight_fs = TlpRules.of(config), config.pcie.flight_fs
 
     def read(name: str, reads: Sequence[Sequence[Tlp]]) -> LatencyStep:
         span = _read_span(config, reads)
@@ -149,7 +152,7 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
 
 def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:
-    rate, flight_fs = link_rate_of(config.pcie), config.pcie.propagation_fs
+    rate, flight_fs = link_rate_of(config.pcie), config.pcie.flight_fs
     flight = " + propagation" if flight_fs else ""
     return LatencyStep(
         name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, f"{_terms(tlps)}{flight}"

@@ -107,7 +107,7 @@ class _Machine:
         self._sender = way.sender or 0
         self._rules = TlpRules.of(config)
         self.clock = Clock()
-        self._iommu = Iommu(self.clock, config.host.iotlb)
+        self._iommu = Iommu(self.clock, config.host)
         self._up, self._down = self._link()
         self._reads = Reads(config, self.clock, self._iommu, (self._up, self._down), read_latency_fs)
         n_rings = (config.nic.vfs + 1) * config.nic.queues_per_vf
@@ -127,8 +127,8 @@ class _Machine:
         reads = Credits(clock, granted.nph, 0, granted.return_fs)
         completions = Credits(clock, granted.cplh, granted.cpld, granted.return_fs)
         doorbells = Credits(clock, 0, 0, 0)
-        up = Direction(clock, rate, pcie.propagation_fs, pcie.arbitration, (writes, reads), self._iommu)
-        down = Direction(clock, rate, pcie.propagation_fs, "arrival", (doorbells, completions))
+        up = Direction(clock, rate, pcie.flight_fs, pcie.arbitration, (writes, reads), self._iommu)
+        down = Direction(clock, rate, pcie.flight_fs, "arrival", (doorbells, completions))
         up.opposite, down.opposite = down, up
         return up, down
 

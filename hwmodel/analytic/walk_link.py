@@ -1,6 +1,7 @@
 """Both directions of the link for the walk of one frame: instants, TLPs, DLLPs, arbitration, credits, translations.
 
-Written from docs/datapath.md ("Time, instants, ties", "The link", "Address translation"), apart from the kernels.
+Written from docs/datapath.md ("Time, instants, ties", "The link", "The host's memory", "Address translation"), apart
+from the kernels.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hwmodel.analytic.transactions import Tlp
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
-    from hwmodel.config.host import Iotlb
+    from hwmodel.config.host import Host
 
 PAGE_BYTES = 4096
 Action = Callable[[], None]
@@ -90,19 +91,24 @@ class Clock:
 
 
 class Iommu:
-    """The translation cache: fully associative, the page that was looked up longest ago replaced; None: no time."""
+    """The host's memory: what an address waits for its translation, and when writes pass and are in memory.
 
-    def __init__(self, clock: Clock, iotlb: Iotlb | None) -> None:
-        self._clock, self._iotlb = clock, iotlb
+    The translation cache is fully associative, the page that was looked up longest ago replaced; without `iotlb` an
+    address takes no time. Walks of one frame alone are few: walkers, and lines of the table, are not counted.
+    """
+
+    def __init__(self, clock: Clock, host: Host) -> None:
+        self._clock, self._iotlb = clock, host.iotlb
+        self._write_fs = host.write_latency_fs + host.remote_latency_fs
         self._there_fs: OrderedDict[tuple[tuple[str, int], int], int] = OrderedDict()
-        self._passed_fs = 0
+        self._passed_fs = self._landed_fs = 0
 
     def there_fs(self, place: Place | None) -> int:
         """Look a place up; return when its translation is there."""
         now_fs = self._clock.now_fs
         if self._iotlb is None or place is None:
             return now_fs
-        page = place.memory, place.address // PAGE_BYTES
+        page = place.memory, place.address // self._iotlb.page_bytes
         if page not in self._there_fs:
             if len(self._there_fs) == self._iotlb.entries:
                 self._there_fs.popitem(last=False)
@@ -110,10 +116,19 @@ class Iommu:
         self._there_fs.move_to_end(page)
         return max(now_fs, self._there_fs[page])
 
+    def begins_fs(self, place: Place) -> int:
+        """Return when a read that is received begins: with its translation, behind the writes received before it."""
+        return max(self.there_fs(place), self._landed_fs)
+
     def passes_fs(self, place: Place | None) -> int:
-        """Return when a write to a place, or an interrupt, passes into memory: behind all those before it."""
+        """Return when a write to a place, or an interrupt, passes: behind all those before it."""
         self._passed_fs = max(self._passed_fs, self.there_fs(place))
         return self._passed_fs
+
+    def lands_fs(self, passes_fs: int, place: Place | None) -> int:
+        """Return when a write that passes then is in memory; an interrupt is there when all before it are."""
+        self._landed_fs = max(self._landed_fs, passes_fs + (0 if place is None else self._write_fs))
+        return self._landed_fs
 
 
 class Credits:
@@ -248,12 +263,15 @@ class Direction:
         if ends is not None:
             ends.received()
         passed = ends.passed if ends is not None else nothing
-        passes_fs = self._iommu.passes_fs(place) if lane is Lane.POSTED and self._iommu is not None else now_fs
-        if passes_fs == now_fs:
-            self._pass(lane, tlp, passed)
-        else:
-            self._clock.at(passes_fs, Phase.UP, partial(self._pass, lane, tlp, passed))
+        passes_fs = lands_fs = now_fs
+        if lane is Lane.POSTED and self._iommu is not None:
+            passes_fs = self._iommu.passes_fs(place)
+            lands_fs = self._iommu.lands_fs(passes_fs, place)
+        self._later(passes_fs, partial(self._credits[lane].give_back, tlp))
+        self._later(lands_fs, passed)
 
-    def _pass(self, lane: Lane, tlp: Tlp, passed: Action) -> None:
-        self._credits[lane].give_back(tlp)
-        passed()
+    def _later(self, time_fs: int, action: Action) -> None:
+        if time_fs == self._clock.now_fs:
+            action()
+        else:
+            self._clock.at(time_fs, Phase.UP, action)

@@ -69,7 +69,7 @@ class Reads:
 
     def _answer(self, read: _Read) -> None:
         answer = Transaction([(tlp, None) for tlp in read.tlps[1:]], received=partial(self._store, read))
-        ready_fs = self._iommu.there_fs(read.place) + self._read_latency_fs
+        ready_fs = self._iommu.begins_fs(read.place) + self._read_latency_fs
         self._clock.at(ready_fs, Phase.DOWN, partial(self._down.enter, Lane.OTHER, answer))
 
     def _store(self, read: _Read) -> None:

@@ -111,3 +111,8 @@ class Pcie(Block):
     errors: Annotated[None, Word(none_word="none")] = key(
         "none", "Transmission errors and replays: `none` is the one choice so far."
     )
+
+    @property
+    def flight_fs(self) -> int:
+        """Return the time of flight each way: the propagation and that of the switches on the way."""
+        return self.propagation_fs + self.switch_hops * self.switch_latency_fs

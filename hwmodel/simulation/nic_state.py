@@ -108,7 +108,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
     pcie.arbitration = ARBITRATIONS[settings.arbitration]
     lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
     pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
-    _set_propagation(pcie, settings.propagation_fs + settings.switch_hops * settings.switch_latency_fs)
+    _set_propagation(pcie, settings.flight_fs)
     pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))

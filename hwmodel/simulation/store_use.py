@@ -67,7 +67,7 @@ def _share(config: Config, tlps: list[_Tlps], headers: int, data: int, drain_fs_
     by_header = by_data = 0.0
     longest = max((one.data_credits for one in tlps), default=0)
     for one in tlps:
-        loop_fs = rate.transfer_fs(round(one.link_bytes)) + pcie.propagation_fs + pcie.credits.return_fs
+        loop_fs = rate.transfer_fs(round(one.link_bytes)) + pcie.flight_fs + pcie.credits.return_fs
         held_fs = one.n * (loop_fs + one.data_bytes * drain_fs_per_byte)
         by_header += held_fs
         usable = data // longest * longest if 0 < one.data_credits == longest else data

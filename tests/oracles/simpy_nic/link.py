@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import partial
 
 import simpy
 
@@ -253,12 +254,9 @@ class Direction:
             transaction.received()
         wait_fs = 0 if transaction.memory is None else self.iommu.wait_fs(transaction.memory, address)
         takes_effect = is_last and not transaction.counts_when_received
-        self.iommu.pass_write(wait_fs, self._passes, transaction, bytes_taken, takes_effect)
-
-    def _passes(self, transaction: Transaction, bytes_taken: int, takes_effect: bool) -> None:
-        self._posted.credit.tlp_received(bytes_taken)
-        if takes_effect:
-            transaction.received()
+        passes = partial(self._posted.credit.tlp_received, bytes_taken)
+        lands = transaction.received if takes_effect else nothing
+        self.iommu.pass_write(wait_fs, transaction.memory is not None, passes, lands)
 
     def _choose(self) -> Lane | None:
         posted, other = self._posted, self._other

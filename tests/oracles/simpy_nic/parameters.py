@@ -44,6 +44,7 @@ class NicParameters:
     cores: int = 8
     iotlb_entries: int = 0
     iotlb_miss_fs: int = 0
+    write_latency_fs: int = 0
 
     # The adapter.
     vfs: int = 8

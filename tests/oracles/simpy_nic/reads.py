@@ -53,7 +53,7 @@ class Host:
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
         latency_fs = self._parameters.read_latency_fs + next(self._extra_fs)
-        latency_fs += self._iommu.wait_fs(read.memory, read.address)
+        latency_fs += self._iommu.read_wait_fs(read.memory, read.address)
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:
