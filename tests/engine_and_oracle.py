@@ -89,7 +89,6 @@ def parameters_of(config: Config) -> NicParameters:
         bus_bits=config.switch.bus_bits,
         iotlb_entries=host.iotlb.entries if host.iotlb else 0,
         iotlb_miss_fs=host.iotlb.miss_fs if host.iotlb else 0,
-        write_latency_fs=host.write_latency_fs,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
