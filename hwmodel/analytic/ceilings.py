@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.core_work import sending_s, taking_s
-from hwmodel.analytic.latency import read_holding_fs
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
@@ -61,6 +62,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
+        *_rx_fetches(config, traffic, beside),
     ]
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
 
@@ -203,6 +205,28 @@ def _read_bytes(one: Transaction) -> int:
 
 def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
     return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
+
+
+def _rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what fetches of Rx descriptors let through: where none are kept on the chip, one frame's after another's.
+
+    Else a ring has at most so many on the chip and on their way, each for a round trip.
+    """
+    nic = config.nic
+    batch = nic.rx_fetch_batch if nic.rx_prefetch else 1
+    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
+    frames = [(one.written, sum((n * share for n, share in descriptor_shares(config, one.sizes).items()), ZERO), one)
+              for one in (traffic, *beside)]  # fmt: skip
+    per_s = sum((written * per_copy * (one.frames_per_s or 0) for written, per_copy, one in frames[1:]), ZERO)
+    written, per_copy, _ = frames[0]
+    if nic.rx_prefetch == 0:
+        what, capacity = "Rx descriptors read one frame after another (rx_prefetch 0)", Fraction(1)
+        per_s = sum((written * (one.frames_per_s or 0) for written, _, one in frames[1:]), ZERO)
+        yield Ceiling("rx.descriptors", what, "s", capacity, written * fetch_s, per_s * fetch_s)
+    elif rings := traffic.rx_rings.union(*(one.rx_rings for one in beside)):
+        most = min(nic.rx_prefetch - 1 + batch, nic.descriptor_cache)
+        what, capacity = f"{most} Rx descriptors of each ring on their way", Fraction(most * len(rings))
+        yield Ceiling("rx.descriptors", what, "s", capacity, written * per_copy * fetch_s, per_s * fetch_s)
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
