@@ -224,7 +224,8 @@ def _rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> 
         per_s = sum((written * (one.frames_per_s or 0) for written, _, one in frames[1:]), ZERO)
         yield Ceiling("rx.descriptors", what, "s", capacity, written * fetch_s, per_s * fetch_s)
     elif rings := traffic.rx_rings.union(*(one.rx_rings for one in beside)):
-        most = min(nic.rx_prefetch - 1 + batch, nic.descriptor_cache)
+        # A fetch is made while fewer than rx_prefetch are there or coming, and those that come are whole batches.
+        most = min(((nic.rx_prefetch - 1) // batch + 1) * batch, nic.descriptor_cache)
         what, capacity = f"{most} Rx descriptors of each ring on their way", Fraction(most * len(rings))
         yield Ceiling("rx.descriptors", what, "s", capacity, written * per_copy * fetch_s, per_s * fetch_s)
 
