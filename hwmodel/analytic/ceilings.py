@@ -62,7 +62,8 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
-        *_rx_fetches(config, traffic, beside),
+        *_serial_rx_fetches(config, traffic, beside),
+        *_rings(config, traffic, beside),
     ]
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
 
@@ -107,6 +108,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *credit_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
+        *_serial_rx_fetches(config, traffic, ()),
     ]
 
 
@@ -207,27 +209,41 @@ def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
     return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
 
 
-def _rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give what fetches of Rx descriptors let through: where none are kept on the chip, one frame's after another's.
+def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
+    if config.nic.rx_prefetch:
+        return
+    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
+    per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
+    what = "Rx descriptors read one frame after another (rx_prefetch 0)"
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
 
-    Else a ring has at most so many on the chip and on their way, each for a round trip.
+
+def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what the rings in use let through: the busiest sender's by their own rate, Rx rings by their fetches.
+
+    A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
+    are whole batches, each for a round trip.
     """
     nic = config.nic
-    batch = nic.rx_fetch_batch if nic.rx_prefetch else 1
-    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
-    frames = [(one.written, sum((n * share for n, share in descriptor_shares(config, one.sizes).items()), ZERO), one)
-              for one in (traffic, *beside)]  # fmt: skip
-    per_s = sum((written * per_copy * (one.frames_per_s or 0) for written, per_copy, one in frames[1:]), ZERO)
-    written, per_copy, _ = frames[0]
-    if nic.rx_prefetch == 0:
-        what, capacity = "Rx descriptors read one frame after another (rx_prefetch 0)", Fraction(1)
-        per_s = sum((written * (one.frames_per_s or 0) for written, _, one in frames[1:]), ZERO)
-        yield Ceiling("rx.descriptors", what, "s", capacity, written * fetch_s, per_s * fetch_s)
-    elif rings := traffic.rx_rings.union(*(one.rx_rings for one in beside)):
-        # A fetch is made while fewer than rx_prefetch are there or coming, and those that come are whole batches.
+    if nic.queue_time_fs and traffic.sent:
+        station, share = max(traffic.sent.items(), key=lambda one: one[1])
+        busy_s = share * nic.queue_time_fs / FS_PER_S
+        yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(nic.queues_per_vf), busy_s)
+    rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
+    if nic.rx_prefetch and rings:
+        batch = nic.rx_fetch_batch
         most = min(((nic.rx_prefetch - 1) // batch + 1) * batch, nic.descriptor_cache)
-        what, capacity = f"{most} Rx descriptors of each ring on their way", Fraction(most * len(rings))
-        yield Ceiling("rx.descriptors", what, "s", capacity, written * per_copy * fetch_s, per_s * fetch_s)
+        fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
+        per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
+        what = f"{most} Rx descriptors of each ring on their way"
+        per_frame = _rx_descriptors(config, traffic) * fetch_s
+        yield Ceiling("rx.descriptors", what, "s", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
+
+
+def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
+    shares = descriptor_shares(config, traffic.sizes)
+    return traffic.written * sum((n * share for n, share in shares.items()), ZERO)
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
@@ -288,10 +304,6 @@ def _pipeline(
     if config.nic.max_pps is not None:
         capacity = Fraction(config.nic.max_pps)
         yield Ceiling("nic.pipeline", "max_pps", "frames", capacity, passes, passes_beside)
-    if config.nic.queue_time_fs and traffic.sent:
-        station, share = max(traffic.sent.items(), key=lambda one: one[1])
-        busy_s = share * config.nic.queue_time_fs / FS_PER_S
-        yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(config.nic.queues_per_vf), busy_s)
     if config.nic.store_rate_bps is not None:
         capacity = Fraction(config.nic.store_rate_bps, BITS_PER_BYTE)
         yield Ceiling("nic.pipeline", "store_rate", "B", capacity, *taken(transactions, _read_bytes))
