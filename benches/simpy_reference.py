@@ -88,7 +88,11 @@ def oracle_parameters(config: Config) -> Any:
         port_rate_bps=config.port.rate_bps, tx_doorbell_batch=driver.tx_doorbell_batch,
         refill_batch=driver.refill_batch, rx_interrupt_batch=driver.rx_interrupt_batch,
         tx_interrupt_batch=driver.tx_interrupt_batch, moderation_fs=driver.moderation_fs,
-        frame_time_fs=driver.frame_time_fs,
+        frame_time_fs=driver.frame_time_fs, byte_time_fs=driver.byte_time_fs,
+        doorbell_time_fs=driver.doorbell_time_fs, interrupt_time_fs=driver.interrupt_time_fs,
+        exit_time_fs=driver.exit_time_fs, wakeup_time_fs=driver.wakeup_time_fs, poll_budget=driver.poll_budget,
+        send_burst=driver.send_burst, mask_interrupts=driver.mask_interrupts,
+        adaptive_moderation=driver.adaptive_moderation,
     )  # fmt: skip
 
 

@@ -15,15 +15,16 @@ from .link import Direction, Rank
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
 from .timing import Phase, place
-from .writeback import HeldDescriptors, send_register_write
+from .writeback import HeldDescriptors
 
 
 class TxRing:
     """What the adapter knows of one Tx ring."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, queue: int) -> None:
         """Begin empty."""
         self.port = port
+        self.queue = queue
         self.frames: deque[Frame] = deque()
         """Told by doorbells and not yet picked, in ring order."""
         self.known = 0
@@ -32,9 +33,10 @@ class TxRing:
         self.fetch_position = 0
         self.next_picked = 0
         """The place in the ring of the frame that is picked next."""
-        self.slots_counted = 0
         self.done: HeldDescriptors
-        self.slots_free: Callable[[int], None]
+        self.descriptors_entered: Callable[[int], None]
+        """Told as a write-back enters P, and as the host has it: how many descriptors are in it."""
+        self.descriptors_landed: Callable[[int], None]
 
 
 class Sender:
@@ -54,7 +56,7 @@ class Sender:
         self._up = up
         self._arbiter = arbiter
         self._frame_in = frame_in
-        self.rings = [TxRing(port) for port in parameters.ports]
+        self.rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
         for ring in self.rings:
             ring.done = HeldDescriptors(
                 env,
@@ -64,12 +66,13 @@ class Sender:
                 timer_place=place(Phase.SENDING, ring.port),
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
-                landed=partial(self._writeback_landed, ring),
-                ring=("Tx ring", ring.port),
-                is_told_by_interrupt=bool(parameters.tx_interrupt_batch),
+                entered=lambda frames, ring=ring: ring.descriptors_entered(len(frames)),
+                landed=lambda frames, ring=ring: ring.descriptors_landed(len(frames)),
+                ring=("Tx ring", ring.port, ring.queue),
             )
         self.buffered_bytes = 0
-        self._next_ring = 0
+        self._next_function = 0
+        self._next_queue = [0] * len(parameters.ports)
         self._picked: TxRing | None = None
         self._is_picking = False
         self._reading: deque[Frame] = deque()
@@ -100,7 +103,7 @@ class Sender:
             ring.requested += count
             ring.fetch_position = (ring.fetch_position + count) % entries
             reads = [
-                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Tx ring", ring.port))
+                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Tx ring", ring.port, ring.queue))
                 for at, n_bytes in pieces
             ]
             self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
@@ -136,12 +139,17 @@ class Sender:
         self._is_picking = False
 
     def _next_with_descriptor(self) -> TxRing | None:
-        n_rings = len(self.rings)
-        for step in range(n_rings):
-            index = (self._next_ring + step) % n_rings
-            if self.rings[index].cached:
-                self._next_ring = (index + 1) % n_rings
-                return self.rings[index]
+        n_queues = self._parameters.queues_per_vf
+        n_functions = len(self._next_queue)
+        for step in range(n_functions):
+            function = (self._next_function + step) % n_functions
+            for queue_step in range(n_queues):
+                queue = (self._next_queue[function] + queue_step) % n_queues
+                ring = self.rings[function * n_queues + queue]
+                if ring.cached:
+                    self._next_function = (function + 1) % n_functions
+                    self._next_queue[function] = (queue + 1) % n_queues
+                    return ring
         return None
 
     def _read_payload(self, ring: TxRing, frame: Frame) -> None:
@@ -155,7 +163,7 @@ class Sender:
         ring.next_picked = (ring.next_picked + 1) % self._parameters.tx_ring
         pieces = cut(self._parameters.buffer_offset_bytes, frame.data_bytes, boundary)
         complete = partial(self._payload_in, ring, frame)
-        memory = "Tx buffers", ring.port
+        memory = "Tx buffers", ring.port, ring.queue
         reads = [Read(begins + address, n_bytes, complete, memory) for address, n_bytes in pieces]
         frame.reads_left = len(reads)
         self._reading.append(frame)
@@ -169,13 +177,3 @@ class Sender:
         ring.done.hold(frame)
         while self._reading and not self._reading[0].reads_left:
             self._frame_in(self._reading.popleft())
-
-    def _writeback_landed(self, ring: TxRing, frames: list[Frame]) -> None:
-        if not self._parameters.tx_interrupt_batch:
-            ring.slots_free(len(frames))
-            return
-        ring.slots_counted += len(frames)
-        if ring.slots_counted >= self._parameters.tx_interrupt_batch:
-            received = partial(ring.slots_free, ring.slots_counted)
-            ring.slots_counted = 0
-            send_register_write(self._up, self._parameters, received, Rank.TX_INTERRUPT)
