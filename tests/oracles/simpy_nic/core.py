@@ -1,4 +1,4 @@
-"""A guest's core: rings have turns, each of a burst."""
+"""A guest's core: rings have turns, each of a burst; it works in pieces."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class Task(ABC):
         """Whether a frame waits."""
 
     @abstractmethod
-    def enter_fs(self) -> int:
-        """Return what has to be done before the first frame of a turn that begins."""
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Return the frames of the next piece, no more than this, and the time before the first of them."""
 
     @abstractmethod
     def frame_fs(self) -> int:
         """Return what the next frame takes."""
 
     @abstractmethod
-    def frame_done(self) -> bool:
-        """Finish the next frame; tell whether a register was written."""
+    def frame_done(self) -> None:
+        """Finish the next frame."""
 
     @abstractmethod
-    def turn_over(self) -> bool:
-        """Finish a turn; tell whether a register was written."""
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Do what the frames of a piece lead to; tell whether a register was written."""
 
 
 class Core:
@@ -50,46 +50,45 @@ class Core:
         self._wakeup_fs = wakeup_fs
         self._list: deque[Task] = deque()
         """The first has its turn."""
-        self._begins_fs = 0
-        """No piece begins before that."""
+        self._free_fs = 0
+        """No piece begins before that: the core waits for a register write, or wakes up."""
 
     def join(self, task: Task) -> None:
         """Put a ring on the list, if it is not there."""
         if task not in self._list:
             self._list.append(task)
             if len(self._list) == 1:
-                self._begin_turn()
+                self._begin_piece(task, task.most_a_turn)
 
     def interrupt(self) -> None:
         """Wake up, if there is nothing to do."""
-        if not self._list and self._begins_fs <= self._env.now:
-            self._begins_fs = self._env.now + self._wakeup_fs
+        if not self._list and self._free_fs <= self._env.now:
+            self._free_fs = self._env.now + self._wakeup_fs
 
-    def _begin_turn(self) -> None:
-        task = self._list[0]
-        self._work(task, task.most_a_turn, task.enter_fs())
+    def _begin_piece(self, task: Task, left: int) -> None:
+        """Begin the next piece of a turn that may have so many more frames."""
+        frames, before_fs = task.begin_piece(left)
+        self._next_frame(task, frames, left - frames, max(self._free_fs - self._env.now, 0) + before_fs)
 
-    def _work(self, task: Task, left: int, before_fs: int) -> None:
-        """Do the next frame of a turn that may have so many more, and this before it."""
-        begins_fs = max(self._begins_fs, self._env.now)
-        has_frame = task.has_work
-        work_fs = before_fs + (task.frame_fs() if has_frame else 0)
-        ends_fs = begins_fs + work_fs
-        later(self._env, ends_fs - self._env.now, place(Phase.DRIVER, task.port), self._done, task, left, has_frame)
+    def _next_frame(self, task: Task, frames: int, left: int, before_fs: int) -> None:
+        """Do the next of so many frames of a piece."""
+        delay_fs = before_fs + (task.frame_fs() if frames else 0)
+        later(self._env, delay_fs, place(Phase.DRIVER, task.port), self._done, task, frames, left)
 
-    def _done(self, task: Task, left: int, has_frame: bool) -> None:
-        has_written = task.frame_done() if has_frame else False
-        left -= has_frame
-        is_over = not (task.has_work and left)
-        if is_over:
-            has_written |= task.turn_over()
-        if has_written:
-            self._begins_fs = self._env.now + self._doorbell_fs
-        if not is_over:
-            self._work(task, left, 0)
+    def _done(self, task: Task, frames: int, left: int) -> None:
+        if frames:
+            task.frame_done()
+        if frames > 1:
+            self._next_frame(task, frames - 1, left, 0)
+            return
+        is_turn_over = not (task.has_work and left)
+        if task.piece_done(is_turn_over):
+            self._free_fs = self._env.now + self._doorbell_fs
+        if not is_turn_over:
+            self._begin_piece(task, left)
             return
         self._list.popleft()
         if task.has_work:
             self._list.append(task)
         if self._list:
-            self._begin_turn()
+            self._begin_piece(self._list[0], self._list[0].most_a_turn)

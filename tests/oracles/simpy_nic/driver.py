@@ -58,10 +58,11 @@ class Posting(Task):
         """Give slots to the frames that wait."""
         while self.has_slot and (self.waiting or self.endless):
             frame = self.waiting.popleft() if self.endless is None else next(self.endless)
-            frame.number = self._frames_queued
+            frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
             self._frames_queued += 1
             self._slots_taken += 1
             self._queued.append(frame)
+        if self._queued:
             self._core.join(self)
 
     def free_slots(self, slots: int) -> None:
@@ -74,32 +75,29 @@ class Posting(Task):
         """Whether a frame waits to be posted."""
         return bool(self._queued)
 
-    def enter_fs(self) -> int:
-        """Return 0: a turn of posts needs no interrupt."""
-        return 0
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Go as far as the next doorbell."""
+        return min(len(self._queued), most, self._parameters.tx_doorbell_batch - len(self._posted)), 0
 
     def frame_fs(self) -> int:
         """Return the time of the next post."""
         return self._parameters.frame_time_fs + self._queued[0].data_bytes * self._parameters.byte_time_fs
 
-    def frame_done(self) -> bool:
-        """Post the next frame, and ring the doorbell for a whole batch."""
+    def frame_done(self) -> None:
+        """Post the next frame."""
         frame = self._queued.popleft()
         frame.began_fs = self._env.now
         self._posted.append(frame)
-        return len(self._posted) >= self._parameters.tx_doorbell_batch and self._ring_doorbell()
 
-    def turn_over(self) -> bool:
-        """Ring the doorbell for what has not been told."""
-        return self._ring_doorbell()
-
-    def _ring_doorbell(self) -> bool:
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Ring the doorbell for a whole batch, and as the turn is over."""
+        if len(self._posted) < self._parameters.tx_doorbell_batch and not is_turn_over:
+            return False
         frames, self._posted = self._posted, []
         for told in frames:
             told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
-        if frames:
-            send_register_write(self._down, self._parameters, partial(self._sender.doorbell, self._ring, frames))
-        return bool(frames)
+        send_register_write(self._down, self._parameters, partial(self._sender.doorbell, self._ring, frames))
+        return True
 
 
 class Taking(Task):
@@ -111,6 +109,7 @@ class Taking(Task):
         parameters: NicParameters,
         meter: Meter,
         down: Direction,
+        core: Core,
         receiver: Receiver,
         ring: RxRing,
     ) -> None:
@@ -120,6 +119,7 @@ class Taking(Task):
         self._parameters = parameters
         self._meter = meter
         self._down = down
+        self._core = core
         self._receiver = receiver
         self._ring = ring
         self._visible: deque[Copy] = deque()
@@ -129,9 +129,12 @@ class Taking(Task):
         self.interrupt: Interrupt
         self._adaption = Adaption()
 
-    def interrupted(self) -> None:
-        """Remember the time that an interrupt costs."""
+    def interrupted(self, copies: list[Copy]) -> None:
+        """Deliver what an interrupt tells; its time comes before the next piece, which may have no frames."""
         self._enter_fs += self._parameters.interrupt_time_fs + self._parameters.exit_time_fs
+        self.see(copies)
+        if self._enter_fs or self.is_polled:
+            self._core.join(self)
 
     def see(self, copies: list[Copy]) -> None:
         """Deliver frames that are visible now."""
@@ -139,44 +142,54 @@ class Taking(Task):
             copy.ends_fs["interrupt"] = self._env.now
             self._meter.copy_delivered(copy)
             self._visible.append(copy)
+        if copies:
+            self._core.join(self)
 
     @property
     def has_work(self) -> bool:
         """Whether a frame waits to be taken."""
         return bool(self._visible)
 
-    def enter_fs(self) -> int:
-        """Return what the interrupts since the last turn cost."""
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Go as far as the next refill, behind what the interrupts since the last piece cost."""
         enter_fs, self._enter_fs = self._enter_fs, 0
-        return enter_fs
+        frames, descriptors = 0, self._descriptors_taken
+        for copy in self._visible:
+            if frames == most or descriptors >= self._parameters.refill_batch:
+                break
+            frames += 1
+            descriptors += self._receiver.descriptors_needed(copy)
+        return frames, enter_fs
 
     def frame_fs(self) -> int:
         """Return the time to take the next frame."""
         return self._parameters.frame_time_fs + self._visible[0].data_bytes * self._parameters.byte_time_fs
 
-    def frame_done(self) -> bool:
-        """Take the next frame, and post a whole batch of descriptors again."""
+    def frame_done(self) -> None:
+        """Take the next frame."""
         copy = self._visible.popleft()
         copy.ends_fs["guest_queue"] = self._env.now
         self._meter.journey_over(copy)
         self._adaption.take(copy.data_bytes)
         self._descriptors_taken += self._receiver.descriptors_needed(copy)
-        if self._descriptors_taken < self._parameters.refill_batch:
-            return False
-        descriptors, self._descriptors_taken = self._descriptors_taken, 0
-        received = partial(self._receiver.doorbell, self._ring, descriptors)
-        send_register_write(self._down, self._parameters, received)
-        return True
 
-    def turn_over(self) -> bool:
-        """Poll no more if nothing is left."""
-        if not self.is_polled or self._visible:
-            return False
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
+        refills = self._descriptors_taken >= self._parameters.refill_batch
+        if refills:
+            descriptors, self._descriptors_taken = self._descriptors_taken, 0
+            received = partial(self._receiver.doorbell, self._ring, descriptors)
+            send_register_write(self._down, self._parameters, received)
+        unmasks = is_turn_over and self.is_polled and not self._visible
+        if unmasks:
+            self._poll_no_more()
+        return refills or unmasks
+
+    def _poll_no_more(self) -> None:
         self.is_polled = False
         if self._parameters.adaptive_moderation:
             self.interrupt.interval_fs = self._adaption.next_interval_fs(self.interrupt.interval_fs)
         send_register_write(self._down, self._parameters, self.interrupt.unmask)
-        return True
 
 
 class QueuePair:
@@ -242,20 +255,19 @@ class QueuePair:
     def _received_landed(self, copies: list[Copy]) -> None:
         self._received += copies
         if self._parameters.polls or self._taking.is_polled:
-            self._see()
+            self._taking.see(self._unseen())
 
     def _sent_landed(self, descriptors: int) -> None:
         self._sent += descriptors
         if not self._parameters.tx_interrupt_batch or self._taking.is_polled:
             self._free()
 
-    def _see(self) -> None:
+    def _unseen(self) -> list[Copy]:
+        """Return the frames that become visible now."""
         copies, self._received = self._received, []
         if not self._parameters.polls:
             self._of_received.seen(Rank.RX_INTERRUPT, len(copies))
-        self._taking.see(copies)
-        if copies:
-            self._core.join(self._taking)
+        return copies
 
     def _free(self) -> None:
         descriptors, self._sent = self._sent, 0
@@ -265,17 +277,17 @@ class QueuePair:
 
     def _tells_of_received(self, entered_fs: int) -> None:
         self._core.interrupt()
-        self._taking.interrupted()
+        is_shared = self._parameters.mask_interrupts
+        self._taking.is_polled = is_shared
         for copy in self._received:
             copy.ends_fs["interrupt_moderation"] = entered_fs
-        self._see()
-        if self._parameters.mask_interrupts:
+        self._taking.interrupted(self._unseen())
+        if is_shared:
             self._free()
-            self._taking.is_polled = True
-            self._core.join(self._taking)
 
     def _tells_of_sent(self, _entered_fs: int) -> None:
         self._core.interrupt()
+        self._taking.interrupted([])
         self._free()
 
 
@@ -300,7 +312,7 @@ class Driver:
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
             rx_ring = receiver.rings[port, tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
-            taking = Taking(env, parameters, meter, down, receiver, rx_ring)
+            taking = Taking(env, parameters, meter, down, core, receiver, rx_ring)
             QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring))
             self._postings.append(posting)
 

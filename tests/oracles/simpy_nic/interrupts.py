@@ -100,6 +100,7 @@ class Adaption:
 
     def next_interval_fs(self, interval_fs: int) -> int:
         """Return the interval that follows this one, by what was taken since the last time."""
+        interval_fs = interval_fs // NS_FS * NS_FS
         bytes_us, self._taken_bytes = self._taken_bytes * US_FS, 0
         above_10, above_20 = bytes_us > 10 * interval_fs, bytes_us > 20 * interval_fs
         if self._class == 0:

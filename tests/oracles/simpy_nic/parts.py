@@ -33,7 +33,8 @@ MAY_END_EARLY = ("writeback_batch", "interrupt_moderation")
 class Journey(NamedTuple):
     """One copy that a guest has taken or the wire has; mirrored copies have none.
 
-    `number` counts the frames of `source` that were posted, or received from the wire, from 0.
+    `number` counts the frames of `source` that were posted, or received from the wire, from 0; where it has several
+    rings, those of one of them, times the rings, and the ring's number.
     """
 
     source: int
