@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import simpy
@@ -32,7 +32,7 @@ class Posting(Task):
         sender: Sender,
         ring: TxRing,
     ) -> None:
-        """Begin with a ring that is empty."""
+        """Begin with a ring that is empty; `slots_freed` is to be set before the run."""
         super().__init__(ring.port, parameters.send_burst)
         self._env = env
         self._parameters = parameters
@@ -46,29 +46,25 @@ class Posting(Task):
         """In slots, not yet posted."""
         self._posted: list[Frame] = []
         """Posted since the last doorbell."""
-        self.waiting: deque[Frame] = deque()
-        self.endless: Iterator[Frame] | None = None
+        self.slots_freed: Callable[[], None]
 
     @property
     def has_slot(self) -> bool:
         """Whether a frame can be queued."""
         return self._slots_taken < self._parameters.tx_ring - 1
 
-    def queue_posts(self) -> None:
-        """Give slots to the frames that wait."""
-        while self.has_slot and (self.waiting or self.endless):
-            frame = self.waiting.popleft() if self.endless is None else next(self.endless)
-            frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
-            self._frames_queued += 1
-            self._slots_taken += 1
-            self._queued.append(frame)
-        if self._queued:
-            self._core.join(self)
+    def post(self, frame: Frame) -> None:
+        """Give a frame a slot."""
+        frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
+        self._frames_queued += 1
+        self._slots_taken += 1
+        self._queued.append(frame)
+        self._core.join(self)
 
     def free_slots(self, slots: int) -> None:
         """Use slots again."""
         self._slots_taken -= slots
-        self.queue_posts()
+        self.slots_freed()
 
     @property
     def has_work(self) -> bool:
@@ -224,7 +220,7 @@ class QueuePair:
             env,
             parameters,
             up,
-            place(Phase.RECEIVING, rx_ring.port),
+            place(Phase.RECEIVING, rx_ring.port, rx_ring.queue),
             of_rx | of_tx if is_shared else of_rx,
             self._tells_of_received,
             interval_fs=parameters.moderation_fs,
@@ -236,7 +232,7 @@ class QueuePair:
                 env,
                 parameters,
                 up,
-                place(Phase.SENDING, tx_ring.port),
+                place(Phase.SENDING, tx_ring.port, tx_ring.queue),
                 of_tx,
                 self._tells_of_sent,
                 interval_fs=0,
@@ -309,23 +305,36 @@ class Driver:
         self._meter = meter
         up, down = link
         self._postings: list[Posting] = []
+        self._waiting: deque[Frame] = deque()
+        """In the order in which they came; the first waits for its ring and all behind it for the first."""
+        self._endless: Iterator[Frame] | None = None
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
             rx_ring = receiver.rings[port, tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
             taking = Taking(env, parameters, meter, down, core, receiver, rx_ring)
             QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring))
+            posting.slots_freed = self._queue_posts
             self._postings.append(posting)
 
     def saturate(self, frames: Iterator[Frame]) -> None:
-        """Keep the first ring full from now on."""
-        self._postings[0].endless = frames
-        self._postings[0].queue_posts()
+        """Keep the ring full from now on, the first of several."""
+        self._endless = frames
+        self._queue_posts()
 
     def offer(self, frame: Frame, on_full: str) -> None:
         """Take an arriving frame: post it, let it wait, or drop it."""
-        posting = self._postings[frame.rss_hash % len(self._postings)]
-        if on_full == "drop" and not posting.has_slot:
+        if on_full == "drop" and not self._posting_of(frame).has_slot:
             self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
-        posting.waiting.append(frame)
-        posting.queue_posts()
+        self._waiting.append(frame)
+        self._queue_posts()
+
+    def _posting_of(self, frame: Frame) -> Posting:
+        return self._postings[frame.rss_hash % len(self._postings)]
+
+    def _queue_posts(self) -> None:
+        while self._endless is not None and self._postings[0].has_slot:
+            self._postings[0].post(next(self._endless))
+        while self._waiting and self._posting_of(self._waiting[0]).has_slot:
+            frame = self._waiting.popleft()
+            self._posting_of(frame).post(frame)

@@ -60,7 +60,7 @@ class Receiver:
                 parameters,
                 up,
                 rank=Rank.RX_WRITEBACK,
-                timer_place=place(Phase.RECEIVING, ring.port),
+                timer_place=place(Phase.RECEIVING, ring.port, ring.queue),
                 ring_entries=parameters.rx_ring,
                 batch=parameters.rx_writeback_batch,
                 entered=partial(self._writeback_entered, ring),

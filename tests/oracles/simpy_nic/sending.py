@@ -63,7 +63,7 @@ class Sender:
                 parameters,
                 up,
                 rank=Rank.TX_WRITEBACK,
-                timer_place=place(Phase.SENDING, ring.port),
+                timer_place=place(Phase.SENDING, ring.port, ring.queue),
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
                 entered=lambda frames, ring=ring: ring.descriptors_entered(len(frames)),
