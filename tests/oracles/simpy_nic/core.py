@@ -56,9 +56,12 @@ class Core:
     def join(self, task: Task) -> None:
         """Put a ring on the list, if it is not there."""
         if task not in self._list:
-            self._list.append(task)
+            self._enlist(task)
             if len(self._list) == 1:
                 self._begin_piece(task, task.most_a_turn)
+
+    def _enlist(self, task: Task) -> None:
+        self._list.append(task)
 
     def interrupt(self) -> None:
         """Wake up, if there is nothing to do."""
@@ -89,6 +92,6 @@ class Core:
             return
         self._list.popleft()
         if task.has_work:
-            self._list.append(task)
+            self._enlist(task)
         if self._list:
             self._begin_piece(self._list[0], self._list[0].most_a_turn)

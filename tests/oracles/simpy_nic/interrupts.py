@@ -83,6 +83,7 @@ class Interrupt:
 
 
 CLASSES_FS = (10_000_000_000, 50_000_000_000, 125_000_000_000)
+ABOVE_LOWEST_BYTES_US, ABOVE_MIDDLE_BYTES_US = 10, 20
 NS_FS, US_FS = 10**6, 10**9
 
 
@@ -102,12 +103,13 @@ class Adaption:
         """Return the interval that follows this one, by what was taken since the last time."""
         interval_fs = interval_fs // NS_FS * NS_FS
         bytes_us, self._taken_bytes = self._taken_bytes * US_FS, 0
-        above_10, above_20 = bytes_us > 10 * interval_fs, bytes_us > 20 * interval_fs
+        above_lowest = bytes_us > ABOVE_LOWEST_BYTES_US * interval_fs
+        above_middle = bytes_us > ABOVE_MIDDLE_BYTES_US * interval_fs
         if self._class == 0:
-            self._class = 1 if above_10 else 0
+            self._class = 1 if above_lowest else 0
         elif self._class == 1:
-            self._class = 2 if above_20 else 1 if above_10 else 0
+            self._class = 2 if above_middle else 1 if above_lowest else 0
         else:
-            self._class = 2 if above_20 else 1
+            self._class = 2 if above_middle else 1
         aim_fs = CLASSES_FS[self._class]
         return 10 * aim_fs * interval_fs // (9 * aim_fs + interval_fs) // NS_FS * NS_FS
