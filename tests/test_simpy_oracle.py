@@ -114,8 +114,7 @@ def test_moderation_delays_all_but_the_first() -> None:
     outcome = replay(undisturbed(moderation_fs=50 * US_FS), *((time, VF0, VF1, 64) for time in at))
     first, second, third, last = outcome.deliveries
     assert first.latency_fs == last.latency_fs == alone_fs(64, rx_interrupt_batch=1)
-    # The timer starts as the first interrupt enters P, with its payload and its write-back.
-    entered_fs = first.delivered_at_fs - t_fs(84) - t_fs(40) - t_fs(28)
+    entered_fs = first.delivered_at_fs - t_fs(84, 40, 28)  # with its payload and its write-back: the timer starts
     assert second.delivered_at_fs == third.delivered_at_fs == entered_fs + 50 * US_FS + t_fs(28)
 
 
