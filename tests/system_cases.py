@@ -161,7 +161,7 @@ CASES = {
         {"switch.mode": "vepa", "bridge.propagation": "53.7ns", "bridge.forwarding": "cut_through"}, EVERYONE, EVERYONE
     ),
     "a port's buffer": Case(
-        {**TWO, "switch.mode": "vepa", "bridge.buffer": "4KiB", **FAST_OUT}, MIXED, (*A[:1], *B[:1], OUTSIDE), 110, 400,
+        {**TWO, "switch.mode": "vepa", "bridge.buffer": "4KiB", **FAST_OUT}, MIXED, (*A[:1], *B[:1], OUTSIDE), 100, 400,
         matters=all_of(dropped("bridge.a", "QUEUE_FULL", 3), dropped("bridge.b", "QUEUE_FULL")),
     ),
     "one buffer for all": Case(
