@@ -62,6 +62,8 @@ def draw(seed: int, n: int = 700) -> Drawn:
     chance = random.Random(seed)
     keys = chance.sample(sorted(CHOICES), chance.randint(8, len(CHOICES)))
     changes = {key: chance.choice(CHOICES[key]) for key in keys}
+    if changes.get("driver.adaptive_moderation"):  # which needs both
+        changes |= {"driver.mask_interrupts": True, "driver.moderation": chance.choice(("9.0013us", "25us"))}
     if chance.random() < 0.25:
         sizes = [chance.choice((64, 300, 570, 1001, 1518)) for _ in range(3)]
         changes |= {"nic.queues_per_vf": 1, "run.warmup": "100us", "run.duration": "700us"}

@@ -44,7 +44,8 @@ def test_the_quick_draws_have_every_rule() -> None:
     drawn = [draw(seed).changes for seed in range(N_QUICK)]
     for key in CHOICES:
         assert len({str(changes.get(key)) for changes in drawn}) > 1, key
-    assert any(each.get("driver.mask_interrupts") and each.get("driver.adaptive_moderation") for each in drawn)
+    adaptive = ("driver.mask_interrupts", "driver.adaptive_moderation")
+    assert any(all(each.get(key) for key in adaptive) and each.get("driver.moderation", "0us") != "0us" for each in drawn)
     assert any(isinstance(draw(seed).load, Mapping) for seed in range(N_QUICK))
 
 

@@ -1,4 +1,4 @@
-"""Drivers as they are: what adapters with their presets reach, measured by others, and cores that do both of their jobs."""
+"""Drivers as they are: what adapters with their presets reach, as others measured, and cores that send and receive."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class Taking(Task):
 
     def _poll_no_more(self) -> None:
         self.is_polled = False
-        if self._parameters.adaptive_moderation:
+        if self._parameters.adaptive_moderation and self._parameters.moderation_fs:
             self.interrupt.interval_fs = self._adaption.next_interval_fs(self.interrupt.interval_fs)
         send_register_write(self._down, self._parameters, self.interrupt.unmask)
 
@@ -215,7 +215,7 @@ class QueuePair:
         """Written back and not free."""
         of_rx = {Rank.RX_INTERRUPT: 1 if parameters.moderation_fs else parameters.rx_interrupt_batch}
         of_tx = {Rank.TX_INTERRUPT: parameters.tx_interrupt_batch}
-        is_shared = parameters.mask_interrupts
+        is_shared = parameters.masks
         self._of_received = Interrupt(
             env,
             parameters,
@@ -273,7 +273,7 @@ class QueuePair:
 
     def _tells_of_received(self, entered_fs: int) -> None:
         self._core.interrupt()
-        is_shared = self._parameters.mask_interrupts
+        is_shared = self._parameters.masks
         self._taking.is_polled = is_shared
         for copy in self._received:
             copy.ends_fs["interrupt_moderation"] = entered_fs

@@ -87,6 +87,11 @@ class NicParameters:
     adaptive_moderation: bool = False
 
     @property
+    def masks(self) -> bool:
+        """Whether there are Rx interrupts, and they are masked."""
+        return self.mask_interrupts and bool(self.rx_interrupt_batch or self.moderation_fs)
+
+    @property
     def tx_buffer_distance_bytes(self) -> int:
         """How far apart the Tx buffers of a ring begin."""
         distance = self.buffer_bytes
