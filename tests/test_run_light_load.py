@@ -1,4 +1,4 @@
-"""A lightly loaded adapter takes about as long as one frame alone, whose time the closed form gives; docs/drivers.md."""
+"""A lightly loaded adapter takes about as long as one frame alone by the closed form; docs/drivers.md."""
 
 from __future__ import annotations
 
