@@ -22,8 +22,8 @@ from hwmodel.analytic.ceilings import (
     lowest,
     offered_ceiling,
     other_ceilings,
-    outside_ceilings,
     short_name,
+    wire_ceilings,
 )
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
@@ -83,7 +83,6 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     frames, a bad capture, and what the closed form does not know.
     """
     config = as_config(config)
-    _check_is_known(config)
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):
@@ -154,22 +153,10 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
     """
     if config.workload.load.kind != "ceiling":
         return None
-    _check_is_known(config)
     demand = demand_of(config)
     if not _is_share_of_ceiling(config, demand):
         return None
     return _ceiling_of(System.of(config), demand)
-
-
-def _check_is_known(config: Config) -> None:
-    """Refuse translated VLANs and port extenders, with which frames go other ways than the paths say."""
-    if config.bridge is not None and config.bridge.extenders:
-        raise InputError("bridge.extenders: the closed form does not know port extenders; hwmodel run does")
-    translating = [name for name, port in config.bridge.ports.items() if port.translate] if config.bridge else []
-    if translating:
-        raise InputError(
-            f"bridge.ports.{translating[0]}.translate: the closed form does not know translated VLANs; a run does"
-        )
 
 
 def _is_share_of_ceiling(config: Config, demand: Demand) -> bool:
@@ -204,8 +191,8 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
     own = demand.at(part)
-    if part == system.outside:
-        ports = outside_ceilings(system, own.sought, own.beside)
+    if not system.is_server(part):
+        ports = wire_ceilings(system, part, own.sought, own.beside)
         return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
     config, beside_timer = system.config(part), None if timer_per_s is None else ZERO
     transactions = list(transactions_of(config, own.sought, timer_per_s))
