@@ -86,3 +86,18 @@ def test_of_known_rates_policers_let_theirs_pass():
     assert any("33.3 % pass, 1 Gb/s" in note for note in found.notes)
     flow = next(one for one in simulate(config).flows if (one.from_, one.to) == ("a.vf0", "b.vf0"))
     assert flow.gbps == pytest.approx(1, rel=0.005)
+
+
+def test_a_full_port_that_loses_is_named_before_the_load():
+    """Two senders on each of three servers, 2 Gb/s each, send to one VM: 12 Gb/s for a port of 10."""
+    incast = {"servers": [{"name": name} for name in "abc"], "nic.vfs": 3, "bridge.announce": True, **GEN3}
+    found = limits(load_config("sriov_10g_gen2x4", incast | {
+        "workload": {"pattern": "incast", "load": "2Gbps", "arrivals": "poisson"},
+    }))  # fmt: skip
+    assert found.limited_by == "bridge.a"
+    (port,) = (hop for hop in found.hops if hop.wire == "bridge.a")
+    assert port.utilization == pytest.approx(1)
+    less = limits(load_config("sriov_10g_gen2x4", incast | {
+        "workload": {"pattern": "incast", "load": "1.5Gbps", "arrivals": "poisson"},
+    }))  # fmt: skip
+    assert less.limited_by == "offered_load"

@@ -52,7 +52,7 @@ def test_a_run_prints_stores_and_draws(document, file_of, tmp_path, capsys):
     printed = capsys.readouterr().out
     result = load_result(stored)
     assert isinstance(result, SystemResult) is ("servers" in document)
-    over = sum(port.in_gbps for port in result.bridges[0].ports)
+    over = sum(port.out_gbps for port in result.bridges[0].ports)
     assert over > 0 and f"({over:.2f} Gb/s over the bridge)" in printed.splitlines()[0]
     assert "None" not in printed
     assert "<h2>Bridge</h2>" in page.read_text(encoding="utf-8")

@@ -43,6 +43,11 @@ class Ceiling:
     per_s: Fraction = ZERO
 
     @property
+    def is_of_load(self) -> bool:
+        """Tell whether it is what is offered, and nothing that could be full."""
+        return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
+
+    @property
     def frames_per_s(self) -> Fraction | None:
         """Give the frames per second at which it is full; None where frames take nothing of it."""
         if not self.per_frame:

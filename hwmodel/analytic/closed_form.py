@@ -65,8 +65,13 @@ class _Asked:
 
     @property
     def least(self) -> Ceiling:
-        """Give the ceiling that is met first."""
-        return lowest(self.ceilings)
+        """Give the ceiling that is met first; where frames are lost, what is full is named before what is offered."""
+        least = lowest(self.ceilings)
+        if not self.demand.loses:
+            return least
+        full = [one for one in self.ceilings
+                if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
+        return lowest(full) if full else least
 
     @property
     def rate(self) -> Fraction:

@@ -45,6 +45,7 @@ Landing = tuple[int, Sizes, int]  # copies of frames of some sizes, for stations
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
+_ALIKE = 1e-6
 _MOST_STREAMS_BY_SERVERS = 6000  # takes some seconds
 
 
@@ -265,6 +266,7 @@ class _Problem:
             with_rate=(),
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
+            loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
         )
 
     def _caps(self, found: _Solution) -> list[float]:

@@ -162,8 +162,8 @@ class Paths:
         switch = self.system.config(part).switch
         interface = interface_of(switch.mode, station)
         own = [one for one in self._ports if (one.part, one.interface) == (part, interface)]
+        is_bare = switch.mode not in TAG_MODES and vlan == switch.uplink.native_vlan
         for one in sorted(own, key=lambda one: one.wire_vlan is None):
-            is_bare = switch.mode not in TAG_MODES and vlan == switch.uplink.native_vlan
             on_wire = one.native_vlan if is_bare else vlan
             if one.wire_vlan is None:
                 return (one, on_wire) if on_wire is not None and one.carries(on_wire) else None
@@ -176,10 +176,8 @@ class Paths:
         part, _ = self.system.place(source)
         if part == self.system.outside:
             port = self._ports[-1]
-            wanted = port.native_vlan if target in GROUPS else self._vlan_of(target)
-            wanted = self._vlan_of(self.system.vm_names[0]) if wanted is None else wanted
-            is_tagged, vlan = wanted != port.native_vlan, wanted
-            bare = -TAG_BYTES["c"] * is_tagged
+            vlan = (port.native_vlan if target in GROUPS else None) or self._vlan_of(target)
+            bare = -TAG_BYTES["c"] * (vlan != port.native_vlan)
             return _Inside(source, target, port, vlan, bare) if port.carries(vlan) else None
         switch, station = self.system.config(part).switch, self.system.port(source)
         entered = self._entered(part, station, station.port_vlan)
@@ -193,13 +191,12 @@ class Paths:
         bare = route.tag_bytes - found.tag_bytes - TAG_BYTES["c"] * is_tagged
         return _Inside(source, target, found, vlan, bare)
 
-    def _vlan_of(self, target: str) -> int | None:
-        """Give the VLAN in the bridge of a station's untagged frames."""
-        if target == UPLINK:
-            return None
+    def _vlan_of(self, target: str) -> int:
+        """Give the VLAN in the bridge of a station's untagged frames, for a group those of the first VM."""
         assert self._bridge is not None
-        vlan = self.system.port(target).port_vlan
-        return self._bridge.ports[self.system.port_name(self.system.place(target)[0])].translate.get(vlan, vlan)
+        name = self.system.vm_names[0] if target in (*GROUPS, UPLINK) else target
+        vlan = self.system.port(name).port_vlan
+        return self._bridge.ports[self.system.port_name(self.system.place(name)[0])].translate.get(vlan, vlan)
 
     def _entry(self, inside: _Inside) -> int | None:
         """Give the number of the policy's first entry that matches."""
@@ -281,8 +278,8 @@ class Paths:
         if isinstance(port.interface, str):
             if inside.target in GROUPS:
                 members = self._members(inside, self.system.root(port.part))
-                own = (one for one in members if one.part == port.part and one != inside.port)
-                return tuple(str(one.interface) for one in own)
+                here = (one for one in members if one.part == port.part and one != inside.port)
+                return tuple(str(one.interface) for one in here)
             return (port.interface,)
         vlan = port.on_wire(inside.vlan) if is_tagged else switch.uplink.native_vlan
         if vlan is None or (switch.uplink.vlans != "all" and vlan not in switch.uplink.vlans):

@@ -130,8 +130,8 @@ class PortFeeds:
         first, rate_bps = arrivals[0], self._system.rate_bps(wire.part)
         after = self._hop(first).after
         source = streams[first.stream][0]
-        frame_bits = float(source.sent_as[0].traffic.wire_bytes) * BITS_PER_BYTE if after is None else _bits_of(source.hops[after])
-        use = self._bits_sent(wire) / rate_bps
+        sent_bits = float(source.sent_as[0].traffic.wire_bytes) * BITS_PER_BYTE
+        frame_bits = sent_bits if after is None else _bits_of(source.hops[after])
         workload = self._config.workload
         arrivals_of = {
             workload.external.arrivals if one.name == OUTSIDE_TRAFFIC and workload.external else workload.arrivals
@@ -142,7 +142,7 @@ class PortFeeds:
             wire=wire,
             per_s=sum(one.per_s for one in arrivals),
             frame_fs=wire_fs(int(frame_bits / BITS_PER_BYTE), rate_bps),
-            use=use,
+            use=self._bits_sent(wire) / rate_bps,
             is_random=arrivals_of == {"poisson"} and is_given,
             has_no_rate=all(one.frames_per_s is None for one, _ in streams.values()),
             n_streams=len(streams),

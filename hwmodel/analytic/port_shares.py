@@ -99,8 +99,9 @@ def _followed(config: Config, system: System, carried: Carried) -> Iterator[Port
         kept = dict.fromkeys((feed.wire for feed in feeds), 1.0 if use * FULL <= 1 else 1 / use)
         if use * FULL > 1:
             shares = _at_port(config, system, port, feeds, use, _slot_bytes(carried, found.lengths(coming)))
-            of_known = zip(feeds, shares.wires, strict=True)
-            kept |= {feed.wire: one.kept_mpps / one.arriving_mpps for feed, one in of_known if one.kept_mpps is not None}
+            for feed, one in zip(feeds, shares.wires, strict=True):
+                if one.kept_mpps is not None:
+                    kept[feed.wire] = one.kept_mpps / one.arriving_mpps
             yield shares
         found.keep(coming, kept)
 

@@ -24,13 +24,14 @@ class Traffic:
     written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`,
     `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there. `mixed_bytes`,
     `mixed_back_bytes`: what these take on the wire in the mean where their tags or sizes differ, since padding is of
-    each frame; None: as sizes and tags say. `sent`, `received`: by station, mirrored copies among what is received. `rx_rings`: (station, number) of the Rx rings that get some.
-    `frames_per_s`: the rate, where it is given and not to be found; else None. `first`: source and target of the first
-    flow, `first_inside`: of the first from a VM to a VM; None where there is none.
+    each frame; None: as sizes and tags say. `sent`, `received`: by station, mirrored copies among what is received.
+    `rx_rings`: (station, number) of the Rx rings that get some. `frames_per_s`: the rate, where it is given and not to
+    be found; else None. `first`: source and target of the first flow, `first_inside`: of the first from a VM to a VM;
+    None where there is none.
 
     `parts`: with a bridge, what the same frames ask of each server, of the stations outside, for whom the wire is their
-    own, and of extenders, whose uplink it is; stations have the names of their server there. Then `to_wire` and `from_wire` of the whole count
-    frames that leave for the stations outside, and those that come from them.
+    own, and of extenders, whose uplink it is; stations have the names of their server there. Then `to_wire` and
+    `from_wire` of the whole count frames that leave for the stations outside, and those that come from them.
     """
 
     sizes: Sizes
@@ -222,7 +223,7 @@ class Demand:
     (source, target) and the reason, for frames that the bridge drops whatever the load. `policed`: entries of the
     bridge's policy that police, with the part of their frames that passes, None where that is not known. `alike`: where
     all senders of a system are alike, those of one server in the folded system (`symmetry.py`), in the place of
-    streams.
+    streams. `loses`: frames of the mix are lost behind what is full.
     """
 
     sought: Traffic
@@ -235,6 +236,7 @@ class Demand:
     lost: tuple[tuple[str, str, str], ...] = ()
     policed: tuple[tuple[int, Fraction | None], ...] = ()
     alike: Offered | None = None
+    loses: bool = False
 
     def at(self, part: int) -> Demand:
         """Give what it asks of one component; the rate offered is that of the whole."""

@@ -8,7 +8,7 @@ from .defaults import defaults_beside
 from .demand import Flow, Load
 from .driver import Driver
 from .extenders import Extender
-from .frame_lengths import descriptors_of, mirrored_tag_bytes
+from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
 from .host import Host, JitterBin
 from .load import as_config, config_from_mapping, load_config, place_lines
 from .model import Config
@@ -62,6 +62,7 @@ __all__ = [
     "json_schema",
     "load_config",
     "mirrored_tag_bytes",
+    "named_lengths",
     "outside_rate_bps",
     "place_lines",
     "port_rate_bps",

@@ -122,7 +122,7 @@ def _rate_limit(seen: Observation) -> str:
     if waited > 0:
         facts.append(f"hold frames back {percent(waited)} of the window")
     if dropped:
-        facts.append(f"dropped {dropped} of {seen.offered_frames} frames")
+        facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
     return f"The configured rate limits {' and '.join(facts)}, and no resource is full."
 
 

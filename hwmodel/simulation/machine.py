@@ -137,6 +137,10 @@ class Machine:
         if isinstance(view, Whole):
             view.refresh(with_histograms=with_histograms)
 
+    def outside_bytes(self) -> int:
+        """Return the bytes that a bridge has sent to the stations outside."""
+        return 0 if self.system is None else int(self.system.bridges[0].port[len(self.servers)].tx_bytes)
+
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
         for server in self.servers:

@@ -136,7 +136,7 @@ class Run:
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
-        self.marks = Marks(self.nic, self.book)
+        self.marks = Marks(self.nic, self.book, self.machine.outside_bytes)
         self.ends: list[SystemSnapshot] = []
 
     def pieces(self) -> Iterator[Deliveries]:
