@@ -101,3 +101,21 @@ def test_a_full_port_that_loses_is_named_before_the_load():
         "workload": {"pattern": "incast", "load": "1.5Gbps", "arrivals": "poisson"},
     }))  # fmt: skip
     assert less.limited_by == "offered_load"
+
+
+def test_what_one_vlan_would_save_is_said_of_vms_in_vlans_of_their_own():
+    stations = [{"name": f"vf{k}", "port_vlan": 101 + k, "vlans": [101 + k]} for k in range(2)]
+    bridge = {"announce": True, "ports": {"adapter": {"translate": {101: 10, 102: 10}}}}
+    found = notes(**GEN3, **{"nic.vfs": 2, "switch.ports": stations, "bridge": bridge})
+    assert any("in one VLAN they would stay in the adapter" in note for note in found)
+    assert not any("at most" in note for note in found)
+
+
+def test_a_shared_uplink_is_named_with_what_it_costs():
+    extender = {"kind": "controlling", "extenders": {"fex": {"rate": "5Gbps", "sharing": "all"}},
+                "ports": {"adapter": {"behind": "fex"}}}  # fmt: skip
+    found = limits(load_config("sriov_10g_gen2x4", GEN3 | {"switch.mode": "vn_tag", "bridge": extender}))
+    assert found.limited_by == "bridge.fex.uplink" and found.gbps == pytest.approx(5 * 1518 / 1544)
+    (why,) = (note for note in found.notes if WHY in note)
+    assert "all share the uplink of fex, with its 5 Gb/s each way" in why
+    assert any("All ports of extender fex share its buffer" in note for note in found.notes)

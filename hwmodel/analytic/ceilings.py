@@ -8,7 +8,7 @@ upper bounds: a loaded link holds tags and credits longer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 class Ceiling:
     """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
 
-    `resource` is the contract's word, `what` says it in full.
+    `resource` is the contract's word, `what` says it in full. `is_of_extender`: of the uplink of a port extender.
     """
 
     resource: str
@@ -41,6 +41,7 @@ class Ceiling:
     capacity: Fraction
     per_frame: Fraction
     per_s: Fraction = ZERO
+    is_of_extender: bool = field(default=False, kw_only=True)
 
     @property
     def is_of_load(self) -> bool:
@@ -81,7 +82,11 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
     names = {} if system.bridge is None else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
     prefix = system.prefix(part) if system.is_server(part) else ""
-    return [replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}")) for one in found]
+    is_of_extender = system.is_extender(part)
+    return [
+        replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
+        for one in found
+    ]
 
 
 def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:

@@ -71,7 +71,8 @@ class _Asked:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        return lowest(full) if full else least
+        # What an uplink shared by servers lets through may just fill a port behind it.
+        return lowest([one for one in full if one.is_of_extender] or full or [least])
 
     @property
     def rate(self) -> Fraction:
@@ -132,15 +133,21 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
 def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterator[str]:
     """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
     ends = found.demand.sought.first_inside
-    is_of_wire = found.least.resource in ("wire.tx", f"bridge.{system.port_name(0)}")
+    limit = found.least.resource
+    wires = {name: part for part in (0, *system.above(0)) for name in system.wire_names(part)} if system.bridge else {}
+    is_of_wire = limit in wires
     if system.bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
         return
-    mode = config.switch.mode
     path = Paths(system, None).path(*ends)
     if path.route.stations or not any(hop.part == path.part for hop in path.hops):
         return
-    gbps = f"{float(system.rate_bps(0) / BPS_PER_GBPS):g} Gb/s"
-    why = f"In mode {mode} frames between VMs leave by the wire and come back, so that all share its {gbps} each way"
+    gbps = f"{float(system.rate_bps(wires[limit]) / BPS_PER_GBPS):g} Gb/s"
+    whose = "its" if wires[limit] == 0 else f"the uplink of {system.port_name(wires[limit])}, with its"
+    come_back = f"leave by the wire and come back, so that all share {whose} {gbps} each way"
+    if config.switch.mode == "veb":
+        yield f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
+        return
+    why = f"In mode {config.switch.mode} frames between VMs {come_back}"
     try:
         inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # what is configured for stations of this mode does not hold in that one

@@ -17,6 +17,7 @@ from hwmodel.simulation.bridge_measure import (
     policed,
     short_queue,
     take_bridge,
+    with_busier_port,
 )
 from hwmodel.simulation.deliveries import deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
@@ -206,7 +207,9 @@ class Machine:
             result = self._system_result(config, workload, window, ends, bridge, limit)
         # Next to what is full a short queue costs little; where nothing is, what it loses is no matter of the load.
         short = short_queue(bridge, ports, bridge_ends, offered)
-        return replace(result, bottleneck=short) if short and result.bottleneck.resource == OFFERED_LOAD else result
+        if result.bottleneck.resource != OFFERED_LOAD:
+            return result
+        return replace(result, bottleneck=short or with_busier_port(result.bottleneck, bridge, ports))
 
     def _system_result(
         self,
