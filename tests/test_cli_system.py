@@ -69,7 +69,6 @@ def test_several_seeds_of_several_servers(file_of, capsys):
 @pytest.mark.parametrize(
     ("document", "argv", "words"),
     [
-        (TWO, ["explain"], "servers: what explain makes larger is one server's; it does not know several yet"),
         (TWO, ["run", "--trace", "t.json"], "bridge: a trace shows one adapter alone"),
         (REFLECTED, ["run", "--trace", "t.json"], "bridge: a trace shows one adapter alone"),
     ],

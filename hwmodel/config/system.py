@@ -36,6 +36,11 @@ class Server:
         """Return what stands before the names of the server's stations in the whole system: `a.`, if it has a name."""
         return f"{self.name}." if self.name else ""
 
+    @property
+    def set_key(self) -> str:
+        """Return the key under which the configuration has what differs in the server: `servers.a.set`."""
+        return f"servers.{self.name}.set"
+
     def station(self, name: str) -> str:
         """Return what the server's station is called in the whole system: a.vf0, or vf0 if the server has no name."""
         return f"{self.prefix}{name}"

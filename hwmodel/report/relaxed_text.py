@@ -20,7 +20,8 @@ def relaxed_text(result: Result) -> str:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    unknown = "; -: its window is too short for a rate" if any(one.gain is None for one in result.relaxed) else ""
+    is_short = any(one.gain is None and not one.failure for one in result.relaxed)
+    unknown = "; -: its window is too short for a rate" if is_short else ""
     outward = "stations outside" if result.bridges else "the wire"
     lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unknown})")
     return "\n".join(lines) + "\n"
@@ -33,6 +34,8 @@ def relaxed_sentence(result: Result) -> str:
     best = max(result.relaxed, key=_gain, default=None)
     if best is None:
         return "Nothing in this configuration can be made larger."
+    if all(each.failure for each in result.relaxed):
+        return f"No run with a resource made larger could be made. The run names {named}."
     if all(each.gain is None for each in result.relaxed):
         return f"The window is too short to give a rate (run.duration). The run names {named}."
     if _gain(best) < MATTERS:
@@ -58,7 +61,7 @@ def _row(relaxed: Relaxed) -> tuple[str, ...]:
         _share(relaxed.gain),
         MISSING if relaxed.p50_ns is None else time_text(relaxed.p50_ns),
         _share(relaxed.p50_change),
-        printable(relaxed.limited_by),
+        printable(f"failed: {relaxed.failure}" if relaxed.failure else relaxed.limited_by),
     )
 
 
