@@ -106,6 +106,7 @@ def narrow():
     return config_from_mapping({**document, "workload": flows})
 
 
+@pytest.mark.slow
 def test_twice_the_lanes_of_the_one_full_link_give_twice_the_throughput(narrow):
     found = explain(narrow)
     first = found.relaxed[0]
