@@ -16,7 +16,7 @@ ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
 TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
 BridgeKind = Literal["learning", "controlling"]
-PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE)]
+PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
 
 
 class ServiceLevel(Block):
@@ -95,7 +95,8 @@ class Bridge(Block):
     ports: dict[PortName, BridgePort] = key(
         {},
         "Ports that differ from the defaults, by name: {outside: {rate: 40Gbps}}. There is one for each server "
-        "(`adapter` without servers), and `outside`, which leads to stations that nobody models further.",
+        "(`adapter` without servers; a.x, a.y for a server's adapters), and `outside`, which leads to stations that "
+        "nobody models further.",
     )
     extenders: dict[ExtenderName, Extender] = key(
         {},

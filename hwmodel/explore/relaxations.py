@@ -27,13 +27,13 @@ __all__ = ["FACTOR", "Change", "Relaxation", "relaxations_of", "together"]
 class Relaxation:
     """Hold what makes a resource larger: the `resources` that it stands for, `changes` of keys, `config` with them.
 
-    `block`: what stands before the keys of a server that has a name, `servers.a.set.`.
+    `own_keys`: the keys that change as the server's own configuration has them.
     """
 
     resources: tuple[str, ...]
     changes: tuple[Change, ...]
     config: Config
-    block: str = ""
+    own_keys: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -49,8 +49,7 @@ class Relaxation:
         if bottleneck.resource not in self.resources:
             return False
         has_kinds = bottleneck.resource.endswith(("pcie.credits", "rx.descriptors", "rate_limit"))
-        keys = [key.removeprefix(self.block) for key, _, _ in self.changes]
-        return not has_kinds or any(_is_written(key, known) for key in keys for known in bottleneck.keys)
+        return not has_kinds or any(_is_written(key, known) for key in self.own_keys for known in bottleneck.keys)
 
 
 def relaxations_of(config: Config) -> list[Relaxation]:
@@ -61,15 +60,15 @@ def relaxations_of(config: Config) -> list[Relaxation]:
     """
     config = _with_load_of_its_own(config)
     found: list[Relaxation] = []
-    for changes in loads(config):
-        relaxed = _changed(config, changes)
+    for larger in loads(config):
+        relaxed = _changed(config, larger)
         if relaxed is not None:
-            found.append(Relaxation((OFFERED_LOAD,), tuple(changes), relaxed))
+            found.append(Relaxation((OFFERED_LOAD,), tuple(larger), relaxed))
             break
-    for resources, block, changes in _resources(config):
+    for (changes, own_keys), resources in _resources(config).items():
         relaxed = _changed(config, changes)
         if relaxed is not None:
-            found.append(Relaxation(resources, tuple(changes), relaxed, block))
+            found.append(Relaxation(resources, changes, relaxed, own_keys))
     return found
 
 
@@ -84,19 +83,25 @@ def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[
     return None if relaxed is None else Relaxation((" + ".join(resources),), changes, relaxed)
 
 
-def _resources(config: Config) -> Iterator[tuple[tuple[str, ...], str, list[Change]]]:
-    """Give each resource of servers and bridge: its names, what stands before a server's keys, the changes."""
+def _resources(config: Config) -> dict[tuple[tuple[Change, ...], tuple[str, ...]], tuple[str, ...]]:
+    """Give the names of what each change makes larger, by the changes, and the keys as the server's own has them.
+
+    What several adapters of a server share stands once, with the names that it has at each.
+    """
+    found: dict[tuple[tuple[Change, ...], tuple[str, ...]], tuple[str, ...]] = {}
     for server in servers_of(config):
-        block = f"{server.set_key}." if server.name else ""
         for names, changes_of in OF_A_SERVER:
             resources = tuple(server.station(name) for name in names)
-            changes = [(f"{block}{key}", old, new) for key, old, new in changes_of(server.config)]
+            own = list(changes_of(server.config))
+            changes = [(server.key(key), old, new) for key, old, new in own]
             if names == WIRE and changes:
                 resources += (f"bridge.{server.port}",)
                 changes += [*port_rate(config, server.port), *_load_of_faster_port(config, server)]
-            yield resources, block, changes
+            key = (tuple(changes), tuple(key for key, _, _ in own))
+            found[key] = found.get(key, ()) + resources
     for resources, changes in bridge_resources(config):
-        yield resources, "", changes
+        found[tuple(changes), tuple(key for key, _, _ in changes)] = resources
+    return found
 
 
 def _load_of_faster_port(config: Config, server: Server) -> Iterator[Change]:
@@ -119,8 +124,7 @@ def _is_written(key: str, known: str) -> bool:
 def _changed(config: Config, changes: Sequence[Change]) -> Config | None:
     if not changes:
         return None
-    preset = [f"{server.set_key}.nic.preset" for server in servers_of(config) if server.name]
-    no_devices = dict.fromkeys(["nic.preset", *preset])
+    no_devices = dict.fromkeys(["nic.preset", *(server.key("nic.preset") for server in servers_of(config))])
     try:
         return config_from_mapping(config.resolved(), no_devices | {key: new for key, _, new in changes})
     except InputError:
