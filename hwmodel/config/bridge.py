@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from .amounts import ByteCount, Duration, Rate, Whole
 from .block import Block, key
-from .extenders import BRIDGE, Behind, Extender, ExtenderName, Forwarding, Sharing, way_up
+from .box_keys import BUFFER, FORWARDING, LATENCY, SHARING, Buffer, Forwarding, Latency, Sharing
+from .extenders import BRIDGE, Behind, Extender, ExtenderName, way_up
 from .kinds import Listing, OrWord, Truth, Word
 from .names import IdKey, Name, ServerName
 from .station import VlanId, VlanList
@@ -103,18 +104,10 @@ class Bridge(Block):
         "Port extenders between the bridge, which is controlling, and adapters, by name: {fex0: {rate: 40Gbps}, fex1: "
         "{behind: fex0}}. A port of the bridge says `behind: fex1` where its adapter is there.",
     )
-    latency_fs: Annotated[int, Duration("0ns", "1s")] = key(
-        "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
-    )
-    forwarding: Annotated[Forwarding, Word("store_and_forward", "cut_through")] = key(
-        "store_and_forward", "Whether a frame has come with its last byte, or (cut_through) with its first 64."
-    )
-    buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] = key(
-        "1MiB", "Room for copies that wait or are being sent; one without room drops (QUEUE_FULL).", alias="buffer"
-    )
-    sharing: Annotated[Sharing, Word("port", "all")] = key(
-        "port", "Whether each port has a buffer of this size, or all have one together."
-    )
+    latency_fs: Latency = LATENCY
+    forwarding: Forwarding = FORWARDING
+    buffer_bytes: Buffer = BUFFER
+    sharing: Sharing = SHARING
     propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
         "0ns", "Time that a bit takes along a wire, each way.", alias="propagation"
     )
