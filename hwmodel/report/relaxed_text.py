@@ -46,6 +46,9 @@ def relaxed_sentence(result: Result) -> str:
     first = f"{best.resource} made larger ({best.change}) gains most: {_share(best.gain)} throughput"
     if own is None:
         return f"{first}. The run names {named}, which cannot be made larger here."
+    if own.gain is None:
+        why = "cannot be run" if own.failure else "has a window too short for a rate"
+        return f"{first}. The run names {named}, which made larger {why}."
     if own is best or _gain(own) >= _gain(best) - MATTERS:
         return f"{first}. The run itself names {named} too."
     if _gain(own) >= MATTERS:
