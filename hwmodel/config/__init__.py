@@ -16,7 +16,7 @@ from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
 from .schema import json_schema
-from .servers import ServerEntry
+from .servers import AdapterEntry, ServerEntry
 from .service_levels import queue_bytes, s_channels_of
 from .shipped import ShippedConfig, shipped_configs
 from .station import Port
@@ -27,6 +27,7 @@ from .workload import External, SizeWeight, Workload
 
 __all__ = [
     "AclEntry",
+    "AdapterEntry",
     "AddressEntry",
     "Bridge",
     "BridgePort",

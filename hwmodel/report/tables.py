@@ -126,7 +126,7 @@ def relaxed_table(result: Result) -> Table | None:
         [
             printable(one.resource),
             printable(one.change).replace("->", "→"),
-            gbps_text(one.gbps),
+            printable(f"failed: {one.failure}") if one.failure else gbps_text(one.gbps),
             MISSING if one.gain is None else _percent_change(one.gain),
             MISSING if one.p50_change is None else _percent_change(one.p50_change),
         ]
