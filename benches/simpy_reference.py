@@ -82,13 +82,18 @@ def oracle_parameters(config: Config) -> Any:
         buffer_offset_bytes=host.buffer_offset_bytes, cores=host.cores,
         vfs=nic.vfs, tx_ring=nic.tx_ring, rx_ring=nic.rx_ring, fetch_batch=nic.fetch_batch,
         rx_fetch_batch=nic.rx_fetch_batch, rx_prefetch=nic.rx_prefetch, descriptor_cache=nic.descriptor_cache,
-        tx_writeback_batch=nic.tx_writeback_batch, rx_writeback_batch=nic.rx_writeback_batch,
+        queue_time_fs=nic.queue_time_fs, tx_writeback_batch=nic.tx_writeback_batch,
+        rx_writeback_batch=nic.rx_writeback_batch,
         writeback_timeout_fs=nic.writeback_timeout_fs, tx_buffer_bytes=nic.tx_buffer_bytes,
         rx_buffer_bytes=nic.rx_buffer_bytes, max_pps=nic.max_pps, drop_enable=nic.drop_enable,
         port_rate_bps=config.port.rate_bps, tx_doorbell_batch=driver.tx_doorbell_batch,
         refill_batch=driver.refill_batch, rx_interrupt_batch=driver.rx_interrupt_batch,
         tx_interrupt_batch=driver.tx_interrupt_batch, moderation_fs=driver.moderation_fs,
-        frame_time_fs=driver.frame_time_fs,
+        frame_time_fs=driver.frame_time_fs, byte_time_fs=driver.byte_time_fs,
+        doorbell_time_fs=driver.doorbell_time_fs, interrupt_time_fs=driver.interrupt_time_fs,
+        exit_time_fs=driver.exit_time_fs, wakeup_time_fs=driver.wakeup_time_fs, poll_budget=driver.poll_budget,
+        send_burst=driver.send_burst, mask_interrupts=driver.mask_interrupts,
+        adaptive_moderation=driver.adaptive_moderation,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ DEMO: Mapping[str, Mapping[str, Any]] = {
         "rx_writeback_batch": 8, "writeback_timeout": None, "max_pps": None,
     },
     "driver": {
-        "preset": "kernel", "tx_doorbell_batch": 8, "refill_batch": 8, "rx_interrupt_batch": 8,
+        "preset": None, "tx_doorbell_batch": 8, "refill_batch": 8, "rx_interrupt_batch": 8,
         "tx_interrupt_batch": 8, "moderation": "0us",
     },
     "workload": {"pattern": "pairs", "frame_bytes": 1518, "load": "saturate"},

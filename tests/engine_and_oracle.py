@@ -177,7 +177,9 @@ def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, g
         assert frames[0][0] == 0, "the engine counts a capture's time from its first frame"
     write_capture(path, frames)
     config = config_from_mapping(BASE, changes)
-    run = JourneyRun(config, build_workload(config))
+    workload = build_workload(config)
+    workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
+    run = JourneyRun(config, workload)
     run.go_through()
     result = run.result()
     if isinstance(load, Mapping):
@@ -255,7 +257,7 @@ def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int],
     saturating, recorded = (load, ()) if isinstance(load, Mapping) else ({}, load)
     oracle_load = Load(
         saturating={port: [(receivers(port, to), n) for to, n in loop] for port, loop in saturating.items()},
-        arrivals=[Arrival(at_ns * NS_FS, port, receivers(port, to), n) for at_ns, port, to, n in recorded],
+        arrivals=[Arrival(at_ns * NS_FS, port, receivers(port, to), n, at_ns) for at_ns, port, to, n in recorded],
         on_full=config.workload.on_full,
         mirrored_to=partial(mirrored_to, config.switch.mirrors),
     )
@@ -288,7 +290,7 @@ def oracle_figures(outcome: Outcome) -> Figures:
     )
 
 
-def check_same_journeys(both: Both) -> None:
+def check_same_journeys(both: Both, at_least: int = 800) -> None:
     """Check that both have the same journeys: each part of each copy's way, to the femtosecond.
 
     A core's work is logged by the batch, so the engine may lack what was taken last, a batch for each guest at most.
@@ -297,4 +299,4 @@ def check_same_journeys(both: Both) -> None:
     different = {name: (way, oracle.get(name)) for name, way in engine.items() if way != oracle.get(name)}
     assert not different, next(iter(different.items()))
     assert len(oracle.keys() - engine.keys()) <= (1 + len(VFS)) * both.result.config["driver"]["refill_batch"]
-    assert len(engine) > 800
+    assert len(engine) > at_least

@@ -68,15 +68,19 @@ def stamp_columns(entries: np.ndarray) -> np.ndarray:
 
 
 def finished_journeys(run: JourneyRun) -> Journeys:
-    """Return the finished journeys of a machine with one ring for each function, by what was sent and to whom."""
+    """Return the finished journeys of a run, by what was sent and to whom.
+
+    Where functions have several rings, a frame's number is that in its ring, times the rings, and the ring's number.
+    """
     nic: Any = run.state[0]
-    assert nic.limits.queues_per_function == 1
-    entries = run.entries
-    sources = np.where(entries["tx_queue"] == FROM_WIRE, 0, entries["tx_queue"] + 1)
+    entries, n_rings = run.entries, int(nic.limits.queues_per_function)
+    is_from_wire = entries["tx_queue"] == FROM_WIRE
+    sources = np.where(is_from_wire, 0, entries["tx_queue"] // n_rings + 1)
+    numbers = np.where(is_from_wire, entries["number"], entries["number"] * n_rings + entries["tx_queue"] % n_rings)
     destinations = nic["traffic"]["copy_kind"]["port"][entries["copy_kind"]]
     stamps = stamp_columns(entries)
     found = {}
-    rows = zip(sources, entries["number"], destinations, stamps.tolist(), strict=True)
+    rows = zip(sources, numbers, destinations, stamps.tolist(), strict=True)
     for source, number, destination, (offered_fs, *way_fs) in rows:
         parts_fs = tuple(end_fs - begin_fs for begin_fs, end_fs in pairwise(way_fs))
         found[int(source), int(number), int(destination)] = offered_fs, way_fs[0], parts_fs, way_fs[-1]

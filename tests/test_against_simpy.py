@@ -119,10 +119,12 @@ SAME = {
         {"nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"}, drops("RX_BUFFER_FULL"),
     ),
     "slow guests, dropping": Case(
-        poisson(3000, 400), {"driver.frame_time": "1500.7ns", "nic.tx_ring": 256}, drops("NO_DESCRIPTOR")
+        poisson(3000, 400), {"driver.frame_time": "1500.7ns", "driver.poll_budget": 12, "nic.tx_ring": 256},
+        drops("NO_DESCRIPTOR"),
     ),
     "slow guests, waiting": Case(
-        poisson(3000, 600), {"driver.frame_time": "1500.7ns", "nic.drop_enable": False, "nic.rx_ring": 65},
+        poisson(3000, 600),
+        {"driver.frame_time": "1500.7ns", "driver.poll_budget": 5, "nic.drop_enable": False, "nic.rx_ring": 65},
         stalled("descriptors"),
     ),
     "shared cores": Case(

@@ -193,18 +193,19 @@ def test_the_table_of_attributes_is_right():
         "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
-        "bridge.ports.a.s_channels": {10: {}},
+        "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
     }  # fmt: skip
     controlling = {
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
         "bridge.ports.adapter.behind": "fex0",
     }  # fmt: skip
     config, with_extenders = config_from_mapping({}, entries), config_from_mapping({}, controlling)
-    text = reference_text().replace("adapter", "a")  # whose port is named after its server
+    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
+    text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 78
+    assert len(table) == 79
     for key, attribute in table.items():
-        held = with_extenders if "extenders" in key else config
+        held = with_extenders if "extenders" in key else with_adapters if "adapters" in key else config
         written = held.resolved()
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if isinstance(written, list) else written[step]

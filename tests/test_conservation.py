@@ -128,9 +128,14 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
         assert (link.first.head, link.second.head) == (link.first.tail, link.second.tail)
     for queue in held.tx_queues:
         assert queue.known == queue.requested == queue.cached == queue.held.n_descriptors == 0
-        assert queue.reserved - queue.freed == queue.counted < max(1, run.config.driver.tx_interrupt_batch)
+        assert queue.written_back == queue.held.written == queue.reserved
+        assert queue.reserved - queue.freed < max(1, run.config.driver.tx_interrupt_batch)
+        if not run.config.driver.mask_interrupts:
+            assert queue.reserved - queue.freed == queue.counted
     for queue in held.rx_queues:
-        assert queue.requested == queue.held.n_descriptors == queue.counted == 0
+        assert queue.requested == queue.held.n_descriptors == 0
+        assert queue.is_masked == queue.is_polled == queue.entry_fs == 0
+        assert queue.returned <= queue.told
         assert queue.taken == queue.visible == queue.started
         assert queue.known + queue.cached + queue.since_refill == run.config.nic.rx_ring - 1
 

@@ -8,14 +8,15 @@ upper bounds: a loaded link holds tags and credits longer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.core_work import sending_s, taking_s
-from hwmodel.analytic.latency import read_holding_fs
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
@@ -33,7 +34,7 @@ _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 class Ceiling:
     """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
 
-    `resource` is the contract's word, `what` says it in full.
+    `resource` is the contract's word, `what` says it in full. `is_of_extender`: of the uplink of a port extender.
     """
 
     resource: str
@@ -42,6 +43,12 @@ class Ceiling:
     capacity: Fraction
     per_frame: Fraction
     per_s: Fraction = ZERO
+    is_of_extender: bool = field(default=False, kw_only=True)
+
+    @property
+    def is_of_load(self) -> bool:
+        """Tell whether it is what is offered, and nothing that could be full."""
+        return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
 
     @property
     def frames_per_s(self) -> Fraction | None:
@@ -61,6 +68,8 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
+        *_serial_rx_fetches(config, traffic, beside),
+        *_rings(config, traffic, beside),
     ]
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
 
@@ -75,22 +84,25 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
-    if part == system.outside:
-        names = {"wire.tx": "bridge.outside in", "wire.rx": "bridge.outside"}
-        return [replace(one, resource=names[one.resource]) for one in found]
-    names = {} if system.bridge is None else {"wire.rx": f"bridge.{system.port_name(part)}"}
-    return [replace(one, resource=names.get(one.resource, f"{system.prefix(part)}{one.resource}")) for one in found]
+    names = {} if system.bridge is None else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
+    prefix = system.prefix(part) if system.is_server(part) else ""
+    is_of_extender = system.is_extender(part)
+    return [
+        replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
+        for one in found
+    ]
 
 
 def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
     """Give what a frame takes of each resource of a component that all senders share, in a fixed order."""
-    found = outside_ceilings(system, traffic) if part == system.outside else shared_costs(system.config(part), traffic)
+    is_server = system.is_server(part)
+    found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, traffic)
     return in_system(system, part, found)
 
 
-def outside_ceilings(system: System, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
-    """Give the ceilings of the bridge's port to the stations outside: into the bridge, and out of it."""
-    return list(_wire(system.rate_bps(system.outside), traffic, beside))
+def wire_ceilings(system: System, part: int, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
+    """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
+    return list(_wire(system.rate_bps(part), traffic, beside))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
@@ -105,6 +117,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *credit_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
+        *_serial_rx_fetches(config, traffic, ()),
     ]
 
 
@@ -205,6 +218,43 @@ def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
     return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
 
 
+def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
+    if config.nic.rx_prefetch:
+        return
+    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
+    per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
+    what = "Rx descriptors read one frame after another (rx_prefetch 0)"
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
+
+
+def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what the rings in use let through: the busiest sender's by their own rate, Rx rings by their fetches.
+
+    A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
+    are whole batches, each for a round trip.
+    """
+    nic = config.nic
+    if nic.queue_time_fs and traffic.sent:
+        station, share = max(traffic.sent.items(), key=lambda one: one[1])
+        busy_s = share * nic.queue_time_fs / FS_PER_S
+        yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(nic.queues_per_vf), busy_s)
+    rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
+    if nic.rx_prefetch and rings:
+        batch = nic.rx_fetch_batch
+        most = min(((nic.rx_prefetch - 1) // batch + 1) * batch, nic.descriptor_cache)
+        fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
+        per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
+        what = f"{most} Rx descriptors of each ring on their way"
+        per_frame = _rx_descriptors(config, traffic) * fetch_s
+        yield Ceiling("rx.descriptors", what, "s", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
+
+
+def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
+    shares = descriptor_shares(config, traffic.sizes)
+    return traffic.written * sum((n * share for n, share in shares.items()), ZERO)
+
+
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
     capacity = Fraction(rate_bps, BITS_PER_BYTE)
     sent, received = wire_bytes_of(traffic)
@@ -217,8 +267,8 @@ def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterato
 def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
     """Give the bytes per frame on the wire, out and in: with tags, padding, preamble and gap."""
     return (
-        traffic.to_wire * traffic.wire_bytes_with(traffic.tag_bytes),
-        traffic.from_wire * traffic.wire_bytes_with(traffic.back_tag_bytes),
+        traffic.to_wire * traffic.wire_bytes,
+        traffic.from_wire * traffic.back_wire_bytes,
     )
 
 
@@ -263,12 +313,6 @@ def _pipeline(
     if config.nic.max_pps is not None:
         capacity = Fraction(config.nic.max_pps)
         yield Ceiling("nic.pipeline", "max_pps", "frames", capacity, passes, passes_beside)
-    if config.nic.queue_time_fs and traffic.sent:
-        station, share = max(traffic.sent.items(), key=lambda one: one[1])
-        busy_s = share * config.nic.queue_time_fs / FS_PER_S
-        yield Ceiling(
-            "nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(config.nic.queues_per_vf), busy_s
-        )
     if config.nic.store_rate_bps is not None:
         capacity = Fraction(config.nic.store_rate_bps, BITS_PER_BYTE)
         yield Ceiling("nic.pipeline", "store_rate", "B", capacity, *taken(transactions, _read_bytes))

@@ -266,8 +266,11 @@ class _Machine:
         """Request batches of Rx descriptors, as many as the ring wants on the chip."""
         nic = self._config.nic
         batch = nic.rx_fetch_batch
-        while ring.coming < nic.rx_prefetch and ring.known >= batch and ring.coming + batch <= nic.descriptor_cache:
-            self._fetch(ring, batch)
+        while ring.coming < nic.rx_prefetch and ring.coming + batch <= nic.descriptor_cache:
+            n = batch - ring.next_fetched % batch
+            if ring.known < n:
+                return
+            self._fetch(ring, n)
 
     def _fetch(self, ring: _RxRing, n: int) -> None:
         n_before_wrap = min(n, self._config.nic.rx_ring - ring.next_fetched)
@@ -292,7 +295,8 @@ class _Machine:
         n_needed = min(len(self._buffers(copy.n_bytes)), nic.rx_ring - 1, nic.descriptor_cache)
         ring, on_demand = copy.ring, nic.rx_fetch_batch if nic.rx_prefetch else 1
         while ring.coming < n_needed:
-            self._fetch(ring, min(ring.known, on_demand, nic.descriptor_cache - ring.coming))
+            n = on_demand - ring.next_fetched % on_demand
+            self._fetch(ring, min(ring.known, n, nic.descriptor_cache - ring.coming))
         if ring.cached >= n_needed and not self._is_writing:
             self._in_rx_buffer.popleft()
             self._write_payload(copy, n_needed)

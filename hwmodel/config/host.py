@@ -14,6 +14,7 @@ Invalidation = Literal["none", "strict", "deferred"]
 CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
+MOST_CORES = 1024
 
 
 class JitterBin(NamedTuple):
@@ -153,6 +154,6 @@ class Host(Block):
     )
     iotlb: Iotlb | None = key(None, "Translation cache of the IOMMU; null: none, every address translates at once.")
     cache: Cache | None = key(None, "The last-level cache; null: `read_latency` holds for every read.")
-    cores: Annotated[int, Whole(1, 1024)] = key(
+    cores: Annotated[int, Whole(1, MOST_CORES)] = key(
         8, "Processor cores of the VMs. With fewer than VMs, VMs share them.", derived="one for each VF"
     )

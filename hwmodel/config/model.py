@@ -55,6 +55,9 @@ class Config(Block):
         `servers` and `bridge` are left out where there are none. A server's `set` has all in which it differs.
         """
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
+        for entry in plain["servers"]:
+            if not entry["adapters"]:
+                del entry["adapters"]
         return {name: value for name, value in plain.items() if value or name not in ("servers", "bridge")}
 
     def config_hash(self) -> str:

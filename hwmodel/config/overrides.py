@@ -14,6 +14,7 @@ from .document import Document, KeyPath, Place, Problem, parse_document
 from .model import model_at
 
 _LISTS = (("switch", "ports"), ("servers",))  # whose entries go by their names
+_PORTS = ("bridge", "ports")
 _WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
 Overrides = Mapping[str, object] | Iterable[str]
 
@@ -135,7 +136,16 @@ def _apply(document: Document, key: str, value: object, origin: Document, number
     steps = tuple(key.split("."))
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
+    if steps[:2] == _PORTS and len(steps) > 3 and _has_adapters(document, steps[2]):
+        steps = (*_PORTS, ".".join(steps[2:4]), *steps[4:])
     _apply_steps(document, steps, value, _Origin(Place(number, 0, 0, origin.source)))
+
+
+def _has_adapters(document: Document, server: str) -> bool:
+    """Tell whether a server has several adapters, so that its ports at the bridge have names with a dot."""
+    entries = document.data.get("servers") if isinstance(document.data, dict) else None
+    named = [each for each in entries or [] if isinstance(each, dict) and each.get("name") == server]
+    return any(each.get("adapters") for each in named)
 
 
 def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> None:

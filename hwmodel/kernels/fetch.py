@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import kernel
+from . import inlined, kernel
 from .batches import mark_batch
 from .journey_layout import REQUESTED, TOLD
 from .layout import DESCRIPTOR_BYTES
@@ -30,6 +30,15 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     nic.reads_due = 1
 
 
+@inlined
+def up_to_boundary(position, ring_length, batch):
+    """Return how many descriptors a fetch asks for at most: up to the next multiple of its batch in the ring.
+
+    So a fetch of fewer, for want of more, does not leave all that follow astride of their places.
+    """
+    return batch - position % ring_length % batch
+
+
 @kernel
 def told(nic, now_fs, number, n):
     """Take in a Tx doorbell: the driver has posted `n` more frames."""
@@ -46,7 +55,7 @@ def fetch_tx(nic, now_fs, number):
     limits = nic.limits
     queue = nic.tx_queue[number]
     while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
-        n = min(queue.known, limits.fetch_batch)
+        n = min(queue.known, up_to_boundary(queue.fetched, limits.tx_ring, limits.fetch_batch))
         want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
         mark_batch(nic.host, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
@@ -67,16 +76,18 @@ def want_rx(nic, number, n_descriptors):
 
 @kernel
 def fetch_rx(nic, number):
-    """Prefetch Rx descriptors: a whole batch while fewer than `rx_prefetch` are on the chip or on their way."""
+    """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way."""
     limits = nic.limits
     queue = nic.rx_queue[number]
     batch = limits.rx_fetch_batch
     while (
         queue.cached + queue.requested < limits.rx_prefetch
-        and queue.known >= batch
         and queue.cached + queue.requested + batch <= limits.descriptor_cache
     ):
-        want_rx(nic, number, batch)
+        n = up_to_boundary(queue.fetched, limits.rx_ring, batch)
+        if queue.known < n:
+            return
+        want_rx(nic, number, n)
 
 
 @kernel
@@ -92,5 +103,5 @@ def fetch_rx_on_demand(nic, number, n_needed):
     batch = limits.rx_fetch_batch if limits.rx_prefetch > 0 else 1
     while queue.cached + queue.requested < n_needed:
         room = limits.descriptor_cache - queue.cached - queue.requested
-        want_rx(nic, number, min(queue.known, batch, room))
+        want_rx(nic, number, min(queue.known, up_to_boundary(queue.fetched, limits.rx_ring, batch), room))
     return True

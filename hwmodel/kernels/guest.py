@@ -176,11 +176,14 @@ def adapt_moderation(queue):
     scaled_bytes = queue.taken_bytes * NS_PER_US
     load = queue.load_class
     if load == LOWEST_CLASS:
-        load += scaled_bytes > 10 * interval_ns
-    elif load == MIDDLE_CLASS:
-        load += (scaled_bytes > 20 * interval_ns) - (scaled_bytes <= 10 * interval_ns)
+        if scaled_bytes > 10 * interval_ns:
+            load = MIDDLE_CLASS
+    elif scaled_bytes > 20 * interval_ns:
+        load = BULK_CLASS
+    elif load == BULK_CLASS or scaled_bytes > 10 * interval_ns:
+        load = MIDDLE_CLASS
     else:
-        load -= scaled_bytes <= 20 * interval_ns
+        load = LOWEST_CLASS
     queue.load_class = load
     wanted_ns = 10_000 if load == LOWEST_CLASS else 125_000 if load == BULK_CLASS else 50_000
     queue.moderation_fs = 10 * wanted_ns * interval_ns // (9 * wanted_ns + interval_ns) * FS_PER_NS

@@ -70,7 +70,7 @@ def tx_returned(nic, now_fs, number, n):
 def has_unseen(nic, number):
     """Say whether frames or descriptors have been counted that the driver has not seen while it polled."""
     queue, batch = nic.rx_queue[number], nic.limits.tx_interrupt_batch
-    return queue.returned > queue.visible or (batch > 0 and unseen_descriptors(nic.tx_queue[number]) >= batch)
+    return queue.returned > queue.visible or (batch > 0 and unseen_descriptors(nic.tx_queue[number]) > 0)
 
 
 @kernel

@@ -186,16 +186,17 @@ def interrupted(nic, now_fs, kind, number, n, raised_fs):
     queue = nic.rx_queue[number]
     core_number = nic.function[queue.function].core
     core = host.core[core_number]
-    if core.is_running == 0:
+    if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + host.wakeup_time_fs
     queue.entry_fs += host.interrupt_time_fs
     if limits.mask_interrupts:
         queue.is_polled = 1
         tx_queue = nic.tx_queue[number]
         n = tx_queue.written_back - tx_queue.freed
-    if n > 0 and (limits.mask_interrupts or kind == TX_INTERRUPT):
-        slots_free(nic, now_fs, number, n)
+    # What it costs comes before what it leads to: the Rx ring joins the core's list first.
     if limits.mask_interrupts or kind == RX_INTERRUPT:
         show(nic, now_fs, number, raised_fs)
     if limits.mask_interrupts or queue.entry_fs > 0:
         add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
+    if n > 0 and (limits.mask_interrupts or kind == TX_INTERRUPT):
+        slots_free(nic, now_fs, number, n)

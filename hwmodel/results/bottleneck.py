@@ -229,7 +229,9 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
     # they are written in between; so do credits that hold writes back while the link is idle.
     if seen.wait("nic.rx_ring") > max(EMPTY, lacking / 2):
         return _core(seen, NEARLY_FULL) or "nic.rx_ring"
-    if lacking >= max(seen.busy("pcie.up") * seen.written_share, _held(seen)):
+    # Fetches that are always under way for a round trip let so many frames through, whatever is written in between.
+    is_bound_by_fetches = lacking > EMPTY and seen.use("rx.descriptors") >= NEARLY_FULL
+    if is_bound_by_fetches or lacking >= max(seen.busy("pcie.up") * seen.written_share, _held(seen)):
         return _behind_reads(seen) or "rx.descriptors"
     if _held(seen) > EMPTY:
         return _fullest(seen, NEARLY_FULL, "host.drain") or POSTED

@@ -9,14 +9,13 @@ import pytest
 
 from hwmodel.kernels import engine, layout
 from hwmodel.kernels.engine import run
-from hwmodel.kernels.link import start_down, start_up
 from hwmodel.kernels.reads import request
-from hwmodel.kernels.transactions import answer_read, post_descriptors
+from hwmodel.kernels.transactions import answer_read
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
-from tests.blocks.idle_machine import NS, VF0, VF1, config_of, machine, posted_writes, time_fs, waiting
+from tests.blocks.idle_machine import NS, VF0, config_of, machine, posted_writes, time_fs, waiting
 
 START_FS = 10_000 * NS  # when the descriptors fetched ahead have long come
 READ_FS = 450 * NS
@@ -179,28 +178,6 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     assert nic.down.n_tlps[layout.TX_DOORBELL] == 1
     assert nic.down.busy_until_fs == START_FS + time_fs(28)
     assert [int(each.kind) for each in waiting(nic.down.second)] == [layout.RX_DESCRIPTOR_COMPLETION]
-
-
-def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made_them():
-    """A Tx frame's last byte and an Rx write-back arrive at once: the Rx interrupt stands before the Tx write-back."""
-    state = build_state(config_of(driver={"rx_interrupt_batch": 1}), seed=1)
-    nic = state[0]
-    nic.clock.has_started = 1
-    nic.traffic.template[0].reason = 14  # the frame is dropped by decision, so that it leaves nothing in P
-    frame = nic.grants.ring[0]
-    frame.reads_left, frame.queue, frame.n_bytes, nic.grants.tail, nic.tx_buffer.level = 1, VF0, 60, 1, 60
-    nic.traffic.template[0].longest_bytes, nic.traffic.template[0].policer, nic.traffic.template[0].flow = 1514, -1, -1
-    request(nic, 0, layout.PAYLOAD_READ, VF0, 60, 0).frame = 0
-    nic.up.second.head = nic.up.second.tail
-    answer_read(nic, 0, int(nic.up.second.ring[0].tag))
-    post_descriptors(nic, 0, layout.RX_WRITEBACK, VF1, 0, 1, 1)
-    start_down(nic, 0)
-    start_up(nic, 0)
-    for lane in (layout.DOWN_DONE, layout.UP_DONE):
-        nic.clock.next_at[lane] = 100 * NS
-    run(state, 100 * NS, 2)
-    ring = nic.up.first.ring
-    assert [int(ring[i].kind) for i in range(1, nic.up.first.tail)] == [layout.RX_INTERRUPT, layout.TX_WRITEBACK]
 
 
 # ---- Why a run stops ----

@@ -1,4 +1,4 @@
-"""The guests' cores: first in, first out, a fixed time a frame; doorbells and refills by the batch."""
+"""The guests' cores: rings have turns of a burst; a time for each frame, byte and doorbell; doorbells by the batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.guest import add_task, chunk_done
+from hwmodel.kernels.guest import add_work, piece_done
 from hwmodel.kernels.journeys import journey_of_post
 from tests.blocks.idle_machine import NS, PF, VF0, VF1, doorbells, machine
 
@@ -17,27 +17,28 @@ TX, RX = layout.TX_DOORBELL, layout.RX_DOORBELL
 FRAME_NS = 20
 
 
-def guests(tx_batch=1, refill=1, cores=8, frame_time=FRAME_NS, **nic):
-    return machine(
-        nic={"tx_ring": 64, "rx_ring": 64, **nic},
-        driver={"tx_doorbell_batch": tx_batch, "refill_batch": refill, "frame_time": f"{frame_time}ns"},
-        host={"cores": cores},
-    )
+def guests(tx_batch=1, refill=1, cores=8, frame_time=FRAME_NS, **driver):
+    batches = {"tx_doorbell_batch": tx_batch, "refill_batch": refill, "frame_time": f"{frame_time}ns"}
+    return machine(nic={"tx_ring": 64, "rx_ring": 64}, driver=batches | driver, host={"cores": cores})
 
 
-def post(nic, now_fs, function, n):
+def post(nic, now_fs, function, n, n_bytes=60):
     """Queue posts as a source does: the slots are taken when the work is queued."""
-    nic.tx_queue[function].reserved += n
-    add_task(nic, now_fs, nic.function[function].core, POST, function, n)
+    queue = nic.tx_queue[function]
+    for _ in range(n):
+        nic.host.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
+        queue.reserved += 1
+    add_work(nic, now_fs, nic.function[function].core, POST, function, n)
 
 
-def show(nic, now_fs, function, n, n_descriptors=1):
+def show(nic, now_fs, function, n, n_descriptors=1, n_bytes=60):
     """Queue the taking of frames that have become visible."""
     queue = nic.rx_queue[function]
     for _ in range(n):
-        nic.host.finished[queue.first + (queue.visible & queue.mask)].n_descriptors = n_descriptors
+        slot = nic.host.finished[queue.first + (queue.visible & queue.mask)]
+        slot.n_descriptors, slot.n_bytes = n_descriptors, n_bytes
         queue.visible += 1
-    add_task(nic, now_fs, nic.function[function].core, TAKE, function, n)
+    add_work(nic, now_fs, nic.function[function].core, TAKE, function, n)
 
 
 def work(nic, until_ns=10**9):
@@ -48,7 +49,7 @@ def work(nic, until_ns=10**9):
         kind, index = take_timer(nic.clock)
         assert kind == layout.CORE_TIMER
         before = len(doorbells(nic))
-        chunk_done(nic, now_fs, index)
+        piece_done(nic, now_fs, index)
         found += [(now_fs // NS, *each) for each in doorbells(nic)[before:]]
     return found
 
@@ -72,7 +73,7 @@ def test_a_doorbell_tells_a_full_batch_or_all_there_is(n, batch, expected):
 
 
 def test_posts_that_come_while_the_core_posts_join_the_batch():
-    """Two at 0, of which the first is done at 20 ns; one more at 30 ns: the second, done at 40, is not the last."""
+    """Two at 0, one more at 30 ns: the turn is not over with the second, which is done at 40."""
     nic = guests(tx_batch=8)
     post(nic, 0, VF0, 2)
     assert work(nic, until_ns=30) == []
@@ -81,12 +82,12 @@ def test_posts_that_come_while_the_core_posts_join_the_batch():
 
 
 def test_posts_of_two_rings_have_doorbells_of_their_own():
-    """VF0 and VF1 on one core: 3 posts, then 2 and 1, in the order in which they were queued."""
+    """VF0 and VF1 on one core: 3 posts, then 2, and 1 more of the first ring, which belong to its turn."""
     nic = guests(tx_batch=2, cores=1)
     post(nic, 0, VF0, 3)
     post(nic, 0, VF1, 2)
     post(nic, 0, VF0, 1)
-    assert work(nic) == [(40, TX, VF0, 2), (100, TX, VF1, 2), (120, TX, VF0, 2)]
+    assert work(nic) == [(40, TX, VF0, 2), (80, TX, VF0, 2), (120, TX, VF1, 2)]
 
 
 def test_frames_are_posted_one_after_the_other_and_told_together():
@@ -137,10 +138,10 @@ def test_a_frame_of_several_descriptors_gives_them_all_back():
     assert work(nic) == [(40, RX, VF0, 6), (80, RX, VF0, 6)]
 
 
-# ---- The core ----
+# ---- Turns ----
 
 
-def test_a_core_works_first_in_first_out():
+def test_rings_have_their_turns_in_the_order_in_which_they_got_work():
     """One core: two posts, three frames to take, a post; a doorbell at each end of a batch."""
     nic = guests(cores=1, tx_batch=2, refill=3)
     post(nic, 0, VF0, 2)
@@ -148,6 +149,61 @@ def test_a_core_works_first_in_first_out():
     post(nic, 0, PF, 1)
     assert work(nic) == [(40, TX, VF0, 2), (100, RX, VF1, 3), (120, TX, PF, 1)]
     assert [int(each) // NS for each in nic.host.core[0].busy_fs] == [3 * FRAME_NS, 3 * FRAME_NS]
+
+
+def test_a_turn_of_posts_ends_with_its_burst_and_a_doorbell():
+    nic = guests(cores=1, tx_batch=8, send_burst=2)
+    post(nic, 0, VF0, 5)
+    post(nic, 0, VF1, 3)
+    assert work(nic) == [(40, TX, VF0, 2), (80, TX, VF1, 2), (120, TX, VF0, 2), (140, TX, VF1, 1), (160, TX, VF0, 1)]
+
+
+def test_a_turn_of_taking_ends_with_its_budget_and_no_doorbell():
+    """3 and 3 of VF0 around a post of VF1; the refill of 4 comes in the second turn, of 5 frames in all."""
+    nic = guests(cores=1, refill=4, poll_budget=3)
+    show(nic, 0, VF0, 5)
+    post(nic, 0, VF1, 1)
+    assert work(nic) == [(80, TX, VF1, 1), (100, RX, VF0, 4)]
+    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.rx_queue[VF0].taken == 5
+
+
+def test_what_comes_in_a_turn_has_the_rest_of_its_burst():
+    """Two of a burst of 3 at 0, two more at 10 ns: one of them is in the turn, the other behind VF1's."""
+    nic = guests(cores=1, tx_batch=8, send_burst=3)
+    post(nic, 0, VF0, 2)
+    post(nic, 0, VF1, 1)
+    post(nic, 10 * NS, VF0, 2)
+    assert work(nic) == [(60, TX, VF0, 3), (80, TX, VF1, 1), (100, TX, VF0, 1)]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from([PF, VF0, VF1]), st.integers(1, 5)), max_size=12),
+    st.integers(1, 6),
+    st.integers(1, 6),
+)
+def test_turns_and_doorbells_walked_frame_by_frame(pieces, burst, budget):
+    """One core, everything at 0."""
+    nic = guests(cores=1, tx_batch=3, refill=2, send_burst=burst, poll_budget=budget)
+    left = {}
+    for is_post, function, n in pieces:
+        (post if is_post else show)(nic, 0, function, n)
+        left[is_post, function] = left.get((is_post, function), 0) + n
+    in_turn, untold, at_ns, expected = list(left), dict.fromkeys(left, 0), 0, []
+    while in_turn:
+        ring = is_post, function = in_turn.pop(0)
+        kind, batch, most = (TX, 3, burst) if is_post else (RX, 2, budget)
+        n = min(most, left[ring])
+        for i in range(n):
+            at_ns += FRAME_NS
+            untold[ring] += 1
+            if untold[ring] == batch or (is_post and i == n - 1):
+                expected.append((at_ns, kind, function, untold[ring]))
+                untold[ring] = 0
+        left[ring] -= n
+        in_turn += [ring] * (left[ring] > 0)
+    assert work(nic) == expected
 
 
 def test_guests_share_cores_by_their_number():
@@ -158,40 +214,41 @@ def test_guests_share_cores_by_their_number():
     assert work(nic) == [(20, TX, PF, 1), (20, TX, VF0, 1), (40, TX, VF1, 1)]
 
 
-@settings(max_examples=40)
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([PF, VF0, VF1]), st.integers(1, 5)), max_size=12))
-def test_a_core_is_busy_for_each_frame_and_rings_for_each_batch(pieces):
-    """One core, everything at 0: walked frame by frame. A post is the last of its ring if no later piece has one."""
-    nic = guests(cores=1, tx_batch=3, refill=2)
-    for is_post, function, n in pieces:
-        (post if is_post else show)(nic, 0, function, n)
-    frames = [(is_post, function) for is_post, function, n in pieces for _ in range(n)]
-    untold, taken, expected = dict.fromkeys((PF, VF0, VF1), 0), dict.fromkeys((PF, VF0, VF1), 0), []
-    for i, (is_post, function) in enumerate(frames):
-        at_ns = (i + 1) * FRAME_NS
-        counts, kind, batch = (untold, TX, 3) if is_post else (taken, RX, 2)
-        counts[function] += 1
-        is_last = is_post and (True, function) not in frames[i + 1 :]
-        if counts[function] == batch or is_last:
-            expected.append((at_ns, kind, function, counts[function]))
-            counts[function] = 0
-    assert work(nic) == expected
-
-
-def test_tasks_are_given_back():
-    """The pool of pieces of work is as large after the work as before it."""
-    nic = guests(cores=1)
-
-    def free_tasks():
-        found, number = [], int(nic.host.free_task)
-        while number >= 0 and len(found) < 20:
-            found.append(number)
-            number = int(nic.host.task[number].following)
-        return set(found)
-
-    before = free_tasks()
+def test_a_core_without_work_has_an_empty_list():
+    nic = guests(cores=1, send_burst=1)
     for function in (PF, VF0, VF1, PF, VF0, VF1):
         post(nic, 0, function, 2)
     work(nic)
-    assert free_tasks() == before
-    assert (nic.host.core[0].first_task, nic.host.core[0].last_task, nic.host.core[0].is_running) == (-1, -1, 0)
+    core = nic.host.core[0]
+    assert (core.first_work, core.last_work, core.is_running) == (-1, -1, 0)
+    assert not nic.host["work"]["is_listed"].any()
+    assert not nic.host["work"]["n"].any()
+
+
+# ---- Costs ----
+
+
+def test_each_byte_costs_its_time_posted_or_taken():
+    """60 bytes of half a nanosecond, then 100, beside 20 ns a frame."""
+    nic = guests(cores=1, byte_time="0.5ns")
+    post(nic, 0, VF0, 1, 60)
+    show(nic, 0, VF1, 2, n_bytes=100)
+    assert work(nic) == [(50, TX, VF0, 1), (120, RX, VF1, 1), (190, RX, VF1, 1)]
+
+
+def test_the_next_piece_begins_when_the_doorbell_is_written():
+    nic = guests(cores=1, tx_batch=2, doorbell_time="100ns")
+    post(nic, 0, VF0, 3)
+    show(nic, 0, VF1, 1)
+    assert work(nic) == [(40, TX, VF0, 2), (160, TX, VF0, 1), (280, RX, VF1, 1)]
+    assert [int(each) // NS for each in nic.host.core[0].busy_fs] == [3 * 20 + 200, 20 + 100]
+
+
+def test_work_that_comes_while_a_doorbell_is_written_waits_for_it():
+    nic = guests(cores=1, doorbell_time="100ns")
+    post(nic, 0, VF0, 1)
+    assert work(nic, until_ns=50) == [(20, TX, VF0, 1)]
+    post(nic, 50 * NS, VF1, 1)
+    assert work(nic) == [(140, TX, VF1, 1)]
+    post(nic, 900 * NS, VF1, 1)
+    assert work(nic) == [(920, TX, VF1, 1)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.fetch import fetch_tx, told
-from hwmodel.kernels.guest import chunk_done, posted
+from hwmodel.kernels.guest import piece_done, posted
 from hwmodel.kernels.journey_layout import JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FIELDS, STAMPS
 from hwmodel.kernels.journeys import (
     FROM_WIRE,
@@ -116,7 +116,9 @@ def test_stamps_of_a_post_move_over_at_the_pick():
     post = nic.host.post[queue.first + 1]
     post.n_bytes, post.template, post.index, post.offered_fs = 60, 5, 7, 11
     queue.reserved = 2
-    posted(nic, 20, VF0, 1, 19 - NS)
+    core = nic.host.core[0]
+    core.queue, core.n, core.started_fs = VF0, 1, 19 - NS
+    posted(nic, 20, core, True)
     queue.known = 0
     told(nic, 30, VF0, 0)
     queue.told = 1
@@ -272,11 +274,11 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     payload_landed(nic, 300 * NS, VF1)
     payload_landed(nic, 500 * NS, VF1)
     rx_written_back(nic, 600 * NS, VF1, 2, 400 * NS)
-    show(nic, 800 * NS, VF1, 2, 700 * NS)
+    show(nic, 800 * NS, VF1, 700 * NS)
     core = nic.host.core[nic.function[VF1].core]
-    assert core.chunk == 1  # its batch of descriptors to post again
-    chunk_done(nic, 810 * NS, VF1)
-    chunk_done(nic, 820 * NS, VF1)
+    assert core.n == 1  # its batch of descriptors to post again
+    piece_done(nic, 810 * NS, VF1)
+    piece_done(nic, 820 * NS, VF1)
     assert open_places(nic) == set()
     names = STAMPS[STAMPS.index("written_fs") :]
     found = [[int(nic.ledger.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]

@@ -1,4 +1,4 @@
-"""From the Rx buffer to the guest: descriptors, payload, write-back, interrupts and their moderation."""
+"""From the Rx buffer to the guest: descriptors, payload, write-back, and what the guest sees when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.receive import moderation_expired, rx_written_back, serve_rx_buffer
+from hwmodel.kernels.receive import interrupted, rx_written_back, serve_rx_buffer
+from hwmodel.kernels.transmit import descriptor_done
 from hwmodel.kernels.writeback import writeback_expired
 from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
 
@@ -51,11 +52,8 @@ def rx_fetches(nic):
 def expire(nic):
     at_fs = int(nic.clock.next_at[layout.TIMERS])
     kind, index = take_timer(nic.clock)
-    if kind == layout.MODERATION_TIMER:
-        moderation_expired(nic, at_fs, index)
-    else:
-        assert kind == layout.RX_WRITEBACK_TIMER
-        writeback_expired(nic, at_fs, nic.rx_queue[index].held)
+    assert kind == layout.RX_WRITEBACK_TIMER
+    writeback_expired(nic, at_fs, nic.rx_queue[index].held)
     return at_fs
 
 
@@ -214,26 +212,6 @@ def test_a_full_batch_makes_the_timer_idle():
 # ---- Events ----
 
 
-def received_by_host(nic, *events):
-    """Let frames of VF0 be started, then write-backs of (ns, frames) land; return what each leaves in P, by frames."""
-    found = []
-    receive(nic, sum(n for _, n in events))
-    nic.up.first.head = nic.up.first.tail
-    for at_ns, n in events:
-        while nic.clock.next_at[layout.TIMERS] <= at_ns * NS:
-            found += raised(nic, expire(nic))
-        rx_written_back(nic, at_ns * NS, VF0, n, 0)
-        found += raised(nic, at_ns * NS)
-    return found
-
-
-def raised(nic, now_fs):
-    told = [int(each.n) for each in waiting(nic.up.first)]
-    assert {int(each.kind) for each in waiting(nic.up.first)} <= {INTERRUPT}
-    nic.up.first.head = nic.up.first.tail
-    return [(now_fs // NS, n) for n in told]
-
-
 def test_a_polling_guest_sees_frames_with_the_write_back():
     nic = adapter()
     receive(nic, 3)
@@ -244,37 +222,27 @@ def test_a_polling_guest_sees_frames_with_the_write_back():
     assert {kind for kind, _, _ in posted_writes(nic)} == {PAYLOAD, WRITEBACK}
 
 
-@pytest.mark.parametrize(
-    ("batch", "events", "expected"),
-    [
-        (1, [(10, 1), (20, 2)], [(10, 1), (20, 2)]),
-        (4, [(10, 1), (20, 2), (30, 3), (40, 3)], [(30, 6)]),
-        (4, [(10, 4), (20, 4)], [(10, 4), (20, 4)]),
-    ],
-)
-def test_an_interrupt_tells_all_frames_counted(batch, events, expected):
-    nic = adapter(cached=32, driver={"rx_interrupt_batch": batch})
-    assert received_by_host(nic, *events) == expected
-    assert nic.rx_queue[VF0].visible == 0  # not before the interrupt has landed
+def test_a_guest_with_interrupts_sees_nothing_before_them():
+    nic = adapter(driver={"rx_interrupt_batch": 4})
+    receive(nic, 3)
+    rx_written_back(nic, 10, VF0, 2, 0)
+    assert (nic.rx_queue[VF0].written_back, nic.rx_queue[VF0].visible) == (2, 0)
+    interrupted(nic, 30, INTERRUPT, VF0, 2, 20)
+    assert (nic.rx_queue[VF0].visible, nic.ledger.counters.vm_copies) == (2, 2)
 
 
-def test_moderation_tells_the_first_at_once_and_the_others_at_the_timer():
-    """EITR of 100 ns, whatever the batch: at 10; at 110 for 30 and 60; at 210 nothing waits, so 250 goes at once."""
-    nic = adapter(cached=32, driver={"moderation": "0.1us", "rx_interrupt_batch": 8})
-    found = received_by_host(nic, (10, 1), (30, 2), (60, 1), (250, 3), (349, 1), (450, 1))
-    assert found == [(10, 1), (110, 3), (250, 3), (350, 1), (450, 1)]
+def test_an_interrupt_stands_right_behind_the_write_back_that_it_tells_of():
+    nic = adapter(driver={"rx_interrupt_batch": 2})
+    for i in range(4):
+        receive(nic, 1, i)
+    one, two = (PAYLOAD, VF0, 60), (WRITEBACK, VF0, 16)
+    assert posted_writes(nic) == [one, two, one, two, (INTERRUPT, VF0, 4)] * 2
 
 
-def test_an_event_at_the_very_end_of_the_timer_goes_at_once():
-    nic = adapter(cached=32, driver={"moderation": "0.1us"})
-    assert received_by_host(nic, (10, 1), (110, 2)) == [(10, 1), (110, 2)]
-
-
-def test_each_ring_has_its_own_moderation():
-    nic = adapter(driver={"moderation": "0.1us"})
-    receive(nic, 1)
-    receive(nic, 1, queue=VF1)
-    nic.up.first.head = nic.up.first.tail
-    rx_written_back(nic, 10, VF0, 1, 0)
-    rx_written_back(nic, 20, VF1, 1, 0)
-    assert posted_writes(nic) == [(INTERRUPT, VF0, 4), (INTERRUPT, VF1, 4)]
+def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made_them():
+    """A Tx write-back and its interrupt, then a frame for a guest."""
+    nic = adapter(driver={"rx_interrupt_batch": 1, "tx_interrupt_batch": 1})
+    descriptor_done(nic, 5, VF1)
+    receive(nic, 1, 5)
+    kinds = [kind for kind, _, _ in posted_writes(nic)]
+    assert kinds == [PAYLOAD, WRITEBACK, INTERRUPT, layout.TX_WRITEBACK, layout.TX_INTERRUPT]

@@ -74,7 +74,7 @@ def frames_in_ring(nic, queue_number):
 
 def no_core(monkeypatch):
     """Take the cores out of the picture: what is posted stays in the ring."""
-    monkeypatch.setattr("hwmodel.kernels.sources.add_task", lambda *_: None)
+    monkeypatch.setattr("hwmodel.kernels.sources.add_work", lambda *_: None)
 
 
 # ---- Draws ----

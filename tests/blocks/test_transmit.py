@@ -6,6 +6,7 @@ import pytest
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_timer
+from hwmodel.kernels.receive import interrupted
 from hwmodel.kernels.transmit import descriptor_done, slots_free, tx_written_back
 from hwmodel.kernels.writeback import writeback_expired
 from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
@@ -113,18 +114,30 @@ def test_without_interrupts_slots_are_free_with_the_write_back():
     assert posted_writes(nic) == []
 
 
-@pytest.mark.parametrize(
-    ("batch", "landed", "told"), [(4, [1] * 9, [4, 4]), (4, [3, 3, 3, 3], [6, 6]), (1, [2], [2]), (8, [3, 4], [])]
-)
-def test_an_interrupt_tells_all_that_are_counted(batch, landed, told):
-    """At least a batch; what is above it goes along."""
+@pytest.mark.parametrize(("batch", "n", "told"), [(4, 9, [4, 4]), (1, 2, [1, 1]), (8, 7, [])])
+def test_an_interrupt_tells_all_that_are_counted_right_behind_its_write_back(batch, n, told):
     nic = adapter(interrupt=batch)
-    for n in landed:
-        tx_written_back(nic, 5, VF0, n)
-    assert posted_writes(nic) == [(INTERRUPT, VF0, 4)] * len(told)
-    assert [int(each.n) for each in waiting(nic.up.first)] == told
-    assert nic.tx_queue[VF0].freed == 0
-    assert nic.tx_queue[VF0].counted == sum(landed) - sum(told)
+    for i in range(n):
+        done(nic, 1, i)
+    kinds = [kind for kind, _, _ in posted_writes(nic)]
+    assert kinds == ([WRITEBACK] * batch + [INTERRUPT]) * len(told) + [WRITEBACK] * (n - sum(told))
+    assert [int(each.n) for each in waiting(nic.up.first) if each.kind == INTERRUPT] == told
+    assert nic.tx_queue[VF0].counted == n - sum(told)
+
+
+def test_an_interrupt_tells_more_than_a_batch_where_write_backs_are_longer():
+    nic = adapter(3, interrupt=4)
+    done(nic, 12)
+    assert [int(each.n) for each in waiting(nic.up.first) if each.kind == INTERRUPT] == [6, 6]
+
+
+def test_with_interrupts_slots_are_free_when_they_come():
+    nic = adapter(interrupt=4)
+    nic.ledger.tx_ring.level = 40
+    tx_written_back(nic, 5, VF0, 5)
+    assert (nic.tx_queue[VF0].written_back, nic.tx_queue[VF0].freed) == (5, 0)
+    interrupted(nic, 9, INTERRUPT, VF0, 4, 7)
+    assert (nic.tx_queue[VF0].freed, nic.ledger.tx_ring.level) == (4, 36)
 
 
 def test_freed_slots_make_the_driver_look_for_frames():

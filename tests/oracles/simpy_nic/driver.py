@@ -1,47 +1,103 @@
-"""Guests: the cores they run on, and the driver of each function."""
+"""Guests: the driver of each function, and what their cores do for its rings."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
 
 import simpy
 
+from .core import Core, Task
 from .frames import Copy, Frame
-from .link import Direction
+from .interrupts import Adaption, Interrupt
+from .link import Direction, Rank
 from .parameters import NicParameters
 from .receiving import Receiver, RxRing
 from .results import Meter
 from .sending import Sender, TxRing
-from .timing import FifoServer, Phase, place
+from .timing import Phase, place
 from .writeback import send_register_write
 
 
-class Work(NamedTuple):
-    """One piece of a core's work: a frame to post, or a copy to take."""
+class Posting(Task):
+    """Posts the frames of one Tx ring, and rings its doorbell."""
 
-    driver: Driver
-    post: Frame | None
-    take: Copy | None
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        down: Direction,
+        core: Core,
+        sender: Sender,
+        ring: TxRing,
+    ) -> None:
+        """Begin with a ring that is empty; `slots_freed` is to be set before the run."""
+        super().__init__(ring.port, parameters.send_burst)
+        self._env = env
+        self._parameters = parameters
+        self._down = down
+        self._core = core
+        self._sender = sender
+        self._ring = ring
+        self._slots_taken = 0
+        self._frames_queued = 0
+        self._queued: deque[Frame] = deque()
+        """In slots, not yet posted."""
+        self._posted: list[Frame] = []
+        """Posted since the last doorbell."""
+        self.slots_freed: Callable[[], None]
+
+    @property
+    def has_slot(self) -> bool:
+        """Whether a frame can be queued."""
+        return self._slots_taken < self._parameters.tx_ring - 1
+
+    def post(self, frame: Frame) -> None:
+        """Give a frame a slot."""
+        frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
+        self._frames_queued += 1
+        self._slots_taken += 1
+        self._queued.append(frame)
+        self._core.join(self)
+
+    def free_slots(self, slots: int) -> None:
+        """Use slots again."""
+        self._slots_taken -= slots
+        self.slots_freed()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a frame waits to be posted."""
+        return bool(self._queued)
+
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Go as far as the next doorbell."""
+        return min(len(self._queued), most, self._parameters.tx_doorbell_batch - len(self._posted)), 0
+
+    def frame_fs(self) -> int:
+        """Return the time of the next post."""
+        return self._parameters.frame_time_fs + self._queued[0].data_bytes * self._parameters.byte_time_fs
+
+    def frame_done(self) -> None:
+        """Post the next frame."""
+        frame = self._queued.popleft()
+        frame.began_fs = self._env.now
+        self._posted.append(frame)
+
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Ring the doorbell for a whole batch, and as the turn is over."""
+        if len(self._posted) < self._parameters.tx_doorbell_batch and not is_turn_over:
+            return False
+        frames, self._posted = self._posted, []
+        for told in frames:
+            told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
+        send_register_write(self._down, self._parameters, partial(self._sender.doorbell, self._ring, frames))
+        return True
 
 
-class Core(FifoServer):
-    """A core: first in, first out, `frame_time_fs` a frame."""
-
-    def __init__(self, env: simpy.Environment, frame_time_fs: int) -> None:
-        """Start the core."""
-        super().__init__(
-            env,
-            service_fs=lambda _: frame_time_fs,
-            place_of=lambda work: place(Phase.DRIVER, work.driver.port),
-            done=lambda work, _: work.driver.work_done(work),
-        )
-
-
-class Driver:
-    """The driver of one function: posts, takes, refills, rings doorbells."""
+class Taking(Task):
+    """Takes the frames of one Rx ring, and posts its descriptors again."""
 
     def __init__(
         self,
@@ -50,84 +106,235 @@ class Driver:
         meter: Meter,
         down: Direction,
         core: Core,
-        sides: tuple[tuple[Sender, TxRing], tuple[Receiver, RxRing]],
+        receiver: Receiver,
+        ring: RxRing,
     ) -> None:
-        """Serve one function's Tx and Rx rings."""
+        """Begin with nothing visible; `interrupt` is to be set before the run."""
+        super().__init__(ring.port, parameters.poll_budget)
         self._env = env
         self._parameters = parameters
         self._meter = meter
         self._down = down
         self._core = core
-        (self._sender, self._tx_ring), (self._receiver, self._rx_ring) = sides
-        self.port = self._tx_ring.port
-        self._tx_ring.slots_free = self._free_slots
-        self._rx_ring.visible = self._see
-        self._slots_taken = 0
-        self._posts_queued = 0
-        self._frames_queued = 0
-        self._posted: list[Frame] = []
-        """Posted since the last doorbell."""
-        self._waiting: deque[Frame] = deque()
-        self._endless: Iterator[Frame] | None = None
+        self._receiver = receiver
+        self._ring = ring
+        self._visible: deque[Copy] = deque()
         self._descriptors_taken = 0
+        self._enter_fs = 0
+        self.is_polled = False
+        self.interrupt: Interrupt
+        self._adaption = Adaption()
+
+    def interrupted(self, copies: list[Copy]) -> None:
+        """Deliver what an interrupt tells; its time comes before the next piece, which may have no frames."""
+        self._enter_fs += self._parameters.interrupt_time_fs + self._parameters.exit_time_fs
+        self.see(copies)
+        if self._enter_fs or self.is_polled:
+            self._core.join(self)
+
+    def see(self, copies: list[Copy]) -> None:
+        """Deliver frames that are visible now."""
+        for copy in copies:
+            copy.ends_fs["interrupt"] = self._env.now
+            self._meter.copy_delivered(copy)
+            self._visible.append(copy)
+        if copies:
+            self._core.join(self)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a frame waits to be taken."""
+        return bool(self._visible)
+
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Go as far as the next refill, behind what the interrupts since the last piece cost."""
+        enter_fs, self._enter_fs = self._enter_fs, 0
+        frames, descriptors = 0, self._descriptors_taken
+        for copy in self._visible:
+            if frames == most or descriptors >= self._parameters.refill_batch:
+                break
+            frames += 1
+            descriptors += self._receiver.descriptors_needed(copy)
+        return frames, enter_fs
+
+    def frame_fs(self) -> int:
+        """Return the time to take the next frame."""
+        return self._parameters.frame_time_fs + self._visible[0].data_bytes * self._parameters.byte_time_fs
+
+    def frame_done(self) -> None:
+        """Take the next frame."""
+        copy = self._visible.popleft()
+        copy.ends_fs["guest_queue"] = self._env.now
+        self._meter.journey_over(copy)
+        self._adaption.take(copy.data_bytes)
+        self._descriptors_taken += self._receiver.descriptors_needed(copy)
+
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
+        refills = self._descriptors_taken >= self._parameters.refill_batch
+        if refills:
+            descriptors, self._descriptors_taken = self._descriptors_taken, 0
+            received = partial(self._receiver.doorbell, self._ring, descriptors)
+            send_register_write(self._down, self._parameters, received)
+        unmasks = is_turn_over and self.is_polled and not self._visible
+        if unmasks:
+            self._poll_no_more()
+        return refills or unmasks
+
+    def _poll_no_more(self) -> None:
+        self.is_polled = False
+        if self._parameters.adaptive_moderation and self._parameters.moderation_fs:
+            self.interrupt.interval_fs = self._adaption.next_interval_fs(self.interrupt.interval_fs)
+        send_register_write(self._down, self._parameters, self.interrupt.unmask)
+
+
+class QueuePair:
+    """An Rx ring and the Tx ring of the same number: what is written back, and who tells of it."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        core: Core,
+        up: Direction,
+        posting: Posting,
+        taking: Taking,
+        rings: tuple[TxRing, RxRing],
+    ) -> None:
+        """Listen to the write-backs of both rings."""
+        self._parameters = parameters
+        self._core = core
+        self._posting = posting
+        self._taking = taking
+        tx_ring, rx_ring = rings
+        tx_ring.descriptors_entered, tx_ring.descriptors_landed = self._sent_entered, self._sent_landed
+        rx_ring.frames_entered, rx_ring.frames_landed = self._received_entered, self._received_landed
+        self._received: list[Copy] = []
+        """Written back and not visible."""
+        self._sent = 0
+        """Written back and not free."""
+        of_rx = {Rank.RX_INTERRUPT: 1 if parameters.moderation_fs else parameters.rx_interrupt_batch}
+        of_tx = {Rank.TX_INTERRUPT: parameters.tx_interrupt_batch}
+        is_shared = parameters.masks
+        self._of_received = Interrupt(
+            env,
+            parameters,
+            up,
+            place(Phase.RECEIVING, rx_ring.port, rx_ring.queue),
+            of_rx | of_tx if is_shared else of_rx,
+            self._tells_of_received,
+            interval_fs=parameters.moderation_fs,
+            masks_itself=is_shared,
+        )
+        self._of_sent = self._of_received
+        if not is_shared:
+            self._of_sent = Interrupt(
+                env,
+                parameters,
+                up,
+                place(Phase.SENDING, tx_ring.port, tx_ring.queue),
+                of_tx,
+                self._tells_of_sent,
+                interval_fs=0,
+                masks_itself=False,
+            )
+        taking.interrupt = self._of_received
+
+    def _received_entered(self, copies: list[Copy]) -> None:
+        if not self._parameters.polls:
+            self._of_received.count(Rank.RX_INTERRUPT, len(copies))
+
+    def _sent_entered(self, descriptors: int) -> None:
+        if self._parameters.tx_interrupt_batch:
+            self._of_sent.count(Rank.TX_INTERRUPT, descriptors)
+
+    def _received_landed(self, copies: list[Copy]) -> None:
+        self._received += copies
+        if self._parameters.polls or self._taking.is_polled:
+            self._taking.see(self._unseen())
+
+    def _sent_landed(self, descriptors: int) -> None:
+        self._sent += descriptors
+        if not self._parameters.tx_interrupt_batch or self._taking.is_polled:
+            self._free()
+
+    def _unseen(self) -> list[Copy]:
+        """Return the frames that become visible now."""
+        copies, self._received = self._received, []
+        if not self._parameters.polls:
+            self._of_received.seen(Rank.RX_INTERRUPT, len(copies))
+        return copies
+
+    def _free(self) -> None:
+        descriptors, self._sent = self._sent, 0
+        if self._parameters.tx_interrupt_batch:
+            self._of_sent.seen(Rank.TX_INTERRUPT, descriptors)
+        self._posting.free_slots(descriptors)
+
+    def _tells_of_received(self, entered_fs: int) -> None:
+        self._core.interrupt()
+        is_shared = self._parameters.masks
+        self._taking.is_polled = is_shared
+        for copy in self._received:
+            copy.ends_fs["interrupt_moderation"] = entered_fs
+        self._taking.interrupted(self._unseen())
+        if is_shared:
+            self._free()
+
+    def _tells_of_sent(self, _entered_fs: int) -> None:
+        self._core.interrupt()
+        self._taking.interrupted([])
+        self._free()
+
+
+class Driver:
+    """The driver of one function."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        meter: Meter,
+        link: tuple[Direction, Direction],
+        core: Core,
+        sender: Sender,
+        receiver: Receiver,
+        port: int,
+    ) -> None:
+        """Serve one function's Tx and Rx rings; `link` is up and down."""
+        self._meter = meter
+        up, down = link
+        self._postings: list[Posting] = []
+        self._waiting: deque[Frame] = deque()
+        """In the order in which they came; the first waits for its ring and all behind it for the first."""
+        self._endless: Iterator[Frame] | None = None
+        for tx_ring in [ring for ring in sender.rings if ring.port == port]:
+            rx_ring = receiver.rings[port, tx_ring.queue]
+            posting = Posting(env, parameters, down, core, sender, tx_ring)
+            taking = Taking(env, parameters, meter, down, core, receiver, rx_ring)
+            QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring))
+            posting.slots_freed = self._queue_posts
+            self._postings.append(posting)
 
     def saturate(self, frames: Iterator[Frame]) -> None:
-        """Keep the ring full from now on."""
+        """Keep the ring full from now on, the first of several."""
         self._endless = frames
         self._queue_posts()
 
     def offer(self, frame: Frame, on_full: str) -> None:
         """Take an arriving frame: post it, let it wait, or drop it."""
-        if on_full == "drop" and not self._has_slot():
+        if on_full == "drop" and not self._posting_of(frame).has_slot:
             self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
         self._waiting.append(frame)
         self._queue_posts()
 
-    def work_done(self, work: Work) -> None:
-        """Finish a piece of work of the core."""
-        if work.post is not None:
-            self._post(work.post)
-        elif work.take is not None:
-            self._take(work.take)
-
-    def _has_slot(self) -> bool:
-        return self._slots_taken < self._parameters.tx_ring - 1
+    def _posting_of(self, frame: Frame) -> Posting:
+        return self._postings[frame.rss_hash % len(self._postings)]
 
     def _queue_posts(self) -> None:
-        while self._has_slot() and (self._waiting or self._endless):
-            frame = self._waiting.popleft() if self._endless is None else next(self._endless)
-            frame.number = self._frames_queued
-            self._frames_queued += 1
-            self._slots_taken += 1
-            self._posts_queued += 1
-            self._core.put(Work(self, frame, None))
-
-    def _free_slots(self, slots: int) -> None:
-        self._slots_taken -= slots
-        self._queue_posts()
-
-    def _post(self, frame: Frame) -> None:
-        frame.began_fs = self._env.now
-        self._posts_queued -= 1
-        self._posted.append(frame)
-        if len(self._posted) >= self._parameters.tx_doorbell_batch or not self._posts_queued:
-            frames, self._posted = self._posted, []
-            for told in frames:
-                told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
-            send_register_write(self._down, self._parameters, partial(self._sender.doorbell, self._tx_ring, frames))
-
-    def _see(self, copies: list[Copy]) -> None:
-        for copy in copies:
-            copy.ends_fs["interrupt"] = self._env.now
-            self._meter.copy_delivered(copy)
-            self._core.put(Work(self, None, copy))
-
-    def _take(self, copy: Copy) -> None:
-        copy.ends_fs["guest_queue"] = self._env.now
-        self._meter.journey_over(copy)
-        self._descriptors_taken += self._receiver.descriptors_needed(copy)
-        if self._descriptors_taken >= self._parameters.refill_batch:
-            descriptors, self._descriptors_taken = self._descriptors_taken, 0
-            received = partial(self._receiver.doorbell, self._rx_ring, descriptors)
-            send_register_write(self._down, self._parameters, received)
+        while self._endless is not None and self._postings[0].has_slot:
+            self._postings[0].post(next(self._endless))
+        while self._waiting and self._posting_of(self._waiting[0]).has_slot:
+            frame = self._waiting.popleft()
+            self._posting_of(frame).post(frame)

@@ -30,6 +30,7 @@ class Frame:
     """Its bytes without FCS, where the switch decides by them."""
     sender: str = ""
     """Who sent it, where it may have come over a bridge."""
+    rss_hash: int = 0
     decision_part: str = "switch"
     """The part of its way that ends with the switch's decision."""
     ends_fs: dict[str, int] = field(default_factory=dict)

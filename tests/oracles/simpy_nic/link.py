@@ -53,6 +53,7 @@ class Transaction:
     header_bytes: int
     data_bytes: list[int]
     received: Callable[[], None]
+    """Told as its last TLP is received; of what goes to memory, as that has passed into it."""
     chosen: Callable[[], None] = nothing
     left: Callable[[], None] = nothing
     rank: Rank = Rank.PAYLOAD
@@ -63,8 +64,8 @@ class Transaction:
     """What is written: its pages; None for what is not looked up."""
     addresses: list[int] | None = None
     """Where each TLP's data begin in it."""
-    counts_when_received: bool = False
-    """Also where it has not passed into memory yet."""
+    arrived: Callable[[], None] = nothing
+    """Told of the last TLP at the far end, which memory may have yet to take."""
     tlps_chosen: int = 0
     entered_fs: int = 0
     entered_turn: int = 0
@@ -245,18 +246,18 @@ class Direction:
         self._received_tlps += 1
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
+        if is_last:
+            transaction.arrived()
         if self.iommu is None or lane is not self._posted:
             lane.credit.tlp_received(bytes_taken)
             if is_last:
                 transaction.received()
             return
-        if is_last and transaction.counts_when_received:
-            transaction.received()
         wait_fs = 0 if transaction.memory is None else self.iommu.wait_fs(transaction.memory, address)
-        takes_effect = is_last and not transaction.counts_when_received
         passes = partial(self._posted.credit.tlp_received, bytes_taken)
-        lands = transaction.received if takes_effect else nothing
-        self.iommu.pass_write(wait_fs, transaction.memory is not None, passes, lands)
+        self.iommu.pass_write(
+            wait_fs, transaction.memory is not None, passes, transaction.received if is_last else nothing
+        )
 
     def _choose(self) -> Lane | None:
         posted, other = self._posted, self._other

@@ -7,7 +7,8 @@ from itertools import count, cycle
 
 import simpy
 
-from .driver import Core, Driver
+from .core import Core
+from .driver import Driver
 from .frames import WIRE, Frame, as_destinations
 from .link import Credits, Direction
 from .parameters import Load, MirroredTo, NicParameters, Stop, nobody
@@ -45,12 +46,14 @@ class Model:
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)
-        cores = [Core(env, parameters.frame_time_fs) for _ in range(parameters.cores)]
-        self.drivers: dict[int, Driver] = {}
-        for guest, tx_ring in enumerate(self.sender.rings):
-            sides = (self.sender, tx_ring), (self.receiver, self.receiver.rings[tx_ring.port])
-            core = cores[guest % len(cores)]
-            self.drivers[tx_ring.port] = Driver(env, parameters, self.meter, down, core, sides)
+        times_fs = parameters.doorbell_time_fs, parameters.wakeup_time_fs
+        cores = [Core(env, *times_fs) for _ in range(parameters.cores)]
+        self.drivers = {
+            port: Driver(
+                env, parameters, self.meter, (up, down), cores[guest % len(cores)], self.sender, self.receiver, port
+            )
+            for guest, port in enumerate(parameters.ports)
+        }
         self._indices = count()
         self._mirrored_to = mirrored_to
 
@@ -66,19 +69,21 @@ class Model:
     def replay(self, load: Load) -> Generator[simpy.Event, None, None]:
         """Offer the recorded frames at their times, those of one instant by port."""
         in_order = sorted(enumerate(load.arrivals), key=lambda item: (item[1].at_fs, item[1].source))
-        for index, (at_fs, source, destination, frame_bytes) in in_order:
+        for index, (at_fs, source, destination, frame_bytes, rss_hash) in in_order:
             if at_fs > self.env.now:
                 yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
-            frame = self._new_frame(index, source, destination, frame_bytes)
+            frame = self._new_frame(index, source, destination, frame_bytes, rss_hash)
             if source == WIRE:
                 self.switch.from_wire(frame)
             else:
                 self.drivers[source].offer(frame, load.on_full)
 
-    def _new_frame(self, index: int, source: int, destination: int | tuple[int, ...], frame_bytes: int) -> Frame:
+    def _new_frame(
+        self, index: int, source: int, destination: int | tuple[int, ...], frame_bytes: int, rss_hash: int = 0
+    ) -> Frame:
         destinations = as_destinations(destination)
         mirrored_to = as_destinations(self._mirrored_to(source, destinations))
-        frame = Frame(index, source, destinations, mirrored_to, frame_bytes)
+        frame = Frame(index, source, destinations, mirrored_to, frame_bytes, rss_hash=rss_hash)
         self.meter.frame_offered(frame)
         return frame
 

@@ -48,12 +48,14 @@ class NicParameters:
 
     # The adapter.
     vfs: int = 8
+    queues_per_vf: int = 1
     tx_ring: int = 512
     rx_ring: int = 512
     fetch_batch: int = 8
     rx_fetch_batch: int = 8
     rx_prefetch: int = 8
     descriptor_cache: int = 64
+    queue_time_fs: int = 0
     tx_writeback_batch: int = 8
     rx_writeback_batch: int = 8
     writeback_timeout_fs: int | None = None
@@ -75,6 +77,20 @@ class NicParameters:
     tx_interrupt_batch: int = 8
     moderation_fs: int = 0
     frame_time_fs: int = 20_000_000
+    byte_time_fs: int = 0
+    doorbell_time_fs: int = 0
+    interrupt_time_fs: int = 0
+    exit_time_fs: int = 0
+    wakeup_time_fs: int = 0
+    poll_budget: int = 64
+    send_burst: int = 32
+    mask_interrupts: bool = False
+    adaptive_moderation: bool = False
+
+    @property
+    def masks(self) -> bool:
+        """Whether there are Rx interrupts, and they are masked."""
+        return self.mask_interrupts and bool(self.rx_interrupt_batch or self.moderation_fs)
 
     @property
     def tx_buffer_distance_bytes(self) -> int:
@@ -89,14 +105,23 @@ class NicParameters:
         """Port numbers of the functions: the PF is 1, VF K is K + 2; the wire is 0."""
         return range(1, self.vfs + 2)
 
+    @property
+    def polls(self) -> bool:
+        """Whether guests look for received frames all the time, without interrupts."""
+        return not self.rx_interrupt_batch and not self.moderation_fs
+
 
 class Arrival(NamedTuple):
-    """One recorded frame; port 0 is the wire, a group frame names several destinations."""
+    """One recorded frame; port 0 is the wire, a group frame names several destinations.
+
+    `rss_hash`, modulo the queues of a function, is its ring there, at the sender and at each receiver.
+    """
 
     at_fs: int
     source: int
     destination: int | tuple[int, ...]
     frame_bytes: int
+    rss_hash: int = 0
 
 
 MirroredTo = Callable[[int, tuple[int, ...]], tuple[int, ...]]

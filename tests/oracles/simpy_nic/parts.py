@@ -26,11 +26,15 @@ PARTS = (
     "guest_queue",
 )
 
+MAY_END_EARLY = ("writeback_batch", "interrupt_moderation")
+"""What these wait for may enter P while what is before them is still on its way."""
+
 
 class Journey(NamedTuple):
     """One copy that a guest has taken or the wire has; mirrored copies have none.
 
-    `number` counts the frames of `source` that were posted, or received from the wire, from 0.
+    `number` counts the frames of `source` that were posted, or received from the wire, from 0; where it has several
+    rings, those of one of them, times the rings, and the ring's number.
     """
 
     source: int
@@ -48,8 +52,8 @@ def parts_between(began_fs: int, ends_fs: Mapping[str, int], names: tuple[str, .
     parts, at_fs = [], began_fs
     for part in names:
         end_fs = ends_fs.get(part, at_fs)
-        if part == "writeback_batch":
-            end_fs = max(end_fs, at_fs)  # it may enter P while the payload is still on its way
+        if part in MAY_END_EARLY:
+            end_fs = max(end_fs, at_fs)
         assert end_fs >= at_fs, f"{part} ends before it begins"
         parts.append(end_fs - at_fs)
         at_fs = end_fs

@@ -14,26 +14,27 @@ from .link import Direction, Rank, Transaction, nothing
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
 from .results import Meter
-from .timing import Phase, later, place
-from .writeback import HeldDescriptors, send_register_write
+from .timing import Phase, place
+from .writeback import HeldDescriptors
 
 
 class RxRing:
     """What the adapter knows of one Rx ring."""
 
-    def __init__(self, port: int, posted: int) -> None:
+    def __init__(self, port: int, queue: int, posted: int) -> None:
         """Begin with the descriptors posted at the start."""
         self.port = port
+        self.queue = queue
         self.known = posted
         self.requested = 0
         self.cached = 0
         self.fetch_position = 0
         self.next_taken = 0
         """The place in the ring of the descriptor that the next frame takes first."""
-        self.events: list[Copy] = []
-        self.is_moderated = False
         self.written: HeldDescriptors
-        self.visible: Callable[[list[Copy]], None]
+        self.frames_entered: Callable[[list[Copy]], None]
+        """Told as a write-back enters P, and as the host has it: the frames in it."""
+        self.frames_landed: Callable[[list[Copy]], None]
 
 
 class Receiver:
@@ -48,20 +49,23 @@ class Receiver:
         self._meter = meter
         self._up = up
         self._arbiter = arbiter
-        self.rings = {port: RxRing(port, parameters.rx_ring - 1) for port in parameters.ports}
+        self.rings = {
+            (port, queue): RxRing(port, queue, parameters.rx_ring - 1)
+            for port in parameters.ports
+            for queue in range(parameters.queues_per_vf)
+        }
         for ring in self.rings.values():
             ring.written = HeldDescriptors(
                 env,
                 parameters,
                 up,
                 rank=Rank.RX_WRITEBACK,
-                timer_place=place(Phase.RECEIVING, ring.port),
+                timer_place=place(Phase.RECEIVING, ring.port, ring.queue),
                 ring_entries=parameters.rx_ring,
                 batch=parameters.rx_writeback_batch,
-                entered=partial(self._end, "writeback_batch"),
+                entered=partial(self._writeback_entered, ring),
                 landed=partial(self._writeback_landed, ring),
-                ring=("Rx ring", ring.port),
-                is_told_by_interrupt=bool(parameters.rx_interrupt_batch or parameters.moderation_fs),
+                ring=("Rx ring", ring.port, ring.queue),
             )
         self.buffered_bytes = 0
         self.room_freed: Callable[[], None] = nothing
@@ -107,10 +111,10 @@ class Receiver:
         batch = self._parameters.rx_fetch_batch
         while (
             ring.cached + ring.requested < self._parameters.rx_prefetch
-            and ring.known >= batch
+            and ring.known >= (count := batch - ring.fetch_position % batch)
             and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache
         ):
-            self._request(ring, batch)
+            self._request(ring, count)
 
     def _request(self, ring: RxRing, count: int) -> None:
         entries = self._parameters.rx_ring
@@ -119,7 +123,7 @@ class Receiver:
         ring.requested += count
         ring.fetch_position = (ring.fetch_position + count) % entries
         reads = [
-            Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Rx ring", ring.port))
+            Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Rx ring", ring.port, ring.queue))
             for address, n_bytes in pieces
         ]
         self._arbiter.request(ReadClass.RX_DESCRIPTOR, reads)
@@ -150,7 +154,7 @@ class Receiver:
         """Fetch what the head lacks, then write or drop it; return whether it is gone."""
         if not self._is_writing:
             copy.ends_fs.setdefault("rx_buffer", self._env.now)
-        ring = self.rings[copy.destination]
+        ring = self.rings[copy.destination, copy.frame.rss_hash % self._parameters.queues_per_vf]
         needed = self.descriptors_needed(copy)
         if ring.cached + ring.requested + ring.known < needed:
             if self._parameters.drop_enable:
@@ -162,7 +166,7 @@ class Receiver:
         on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
         while ring.cached + ring.requested < needed:
             cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
-            self._request(ring, min(ring.known, on_demand, cache_room))
+            self._request(ring, min(ring.known, on_demand - ring.fetch_position % on_demand, cache_room))
         if self._is_writing or ring.cached < needed:
             return False
         self._waiting.popleft()
@@ -178,11 +182,11 @@ class Receiver:
             self._parameters.request_header_bytes,
             [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces],
             bytes_taken=[n_bytes for _, n_bytes in pieces],
-            received=partial(self._end, "payload_write", [copy]),
-            counts_when_received=True,
+            received=nothing,
+            arrived=partial(self._end, "payload_write", [copy]),
             chosen=self._payload_chosen,
             left=partial(self._free_room, copy),
-            memory=("Rx buffers", ring.port),
+            memory=("Rx buffers", ring.port, ring.queue),
             addresses=[address for address, _ in pieces],
         )
         self._up.enter_posted(transaction)
@@ -216,27 +220,10 @@ class Receiver:
         self.buffered_bytes -= copy.data_bytes
         self.room_freed()
 
+    def _writeback_entered(self, ring: RxRing, copies: list[Copy]) -> None:
+        self._end("writeback_batch", copies)
+        ring.frames_entered(copies)
+
     def _writeback_landed(self, ring: RxRing, copies: list[Copy]) -> None:
         self._end("writeback", copies)
-        parameters = self._parameters
-        if not parameters.rx_interrupt_batch and not parameters.moderation_fs:
-            ring.visible(copies)
-            return
-        ring.events += copies
-        if parameters.moderation_fs:
-            if not ring.is_moderated:
-                self._raise_moderated(ring)
-        elif len(ring.events) >= parameters.rx_interrupt_batch:
-            self._interrupt(ring)
-
-    def _raise_moderated(self, ring: RxRing) -> None:
-        ring.is_moderated = bool(ring.events)
-        if ring.events:
-            self._interrupt(ring)
-            delay_fs = self._parameters.moderation_fs
-            later(self._env, delay_fs, place(Phase.RECEIVING, ring.port), self._raise_moderated, ring)
-
-    def _interrupt(self, ring: RxRing) -> None:
-        copies, ring.events = ring.events, []
-        self._end("interrupt_moderation", copies)
-        send_register_write(self._up, self._parameters, partial(ring.visible, copies), Rank.RX_INTERRUPT)
+        ring.frames_landed(copies)

@@ -14,16 +14,17 @@ from .frames import Frame
 from .link import Direction, Rank
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
-from .timing import Phase, place
-from .writeback import HeldDescriptors, send_register_write
+from .timing import Phase, later, place
+from .writeback import HeldDescriptors
 
 
 class TxRing:
     """What the adapter knows of one Tx ring."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, queue: int) -> None:
         """Begin empty."""
         self.port = port
+        self.queue = queue
         self.frames: deque[Frame] = deque()
         """Told by doorbells and not yet picked, in ring order."""
         self.known = 0
@@ -32,9 +33,12 @@ class TxRing:
         self.fetch_position = 0
         self.next_picked = 0
         """The place in the ring of the frame that is picked next."""
-        self.slots_counted = 0
+        self.is_paused = False
+        """A frame was picked from it less than the ring's own time ago."""
         self.done: HeldDescriptors
-        self.slots_free: Callable[[int], None]
+        self.descriptors_entered: Callable[[int], None]
+        """Told as a write-back enters P, and as the host has it: how many descriptors are in it."""
+        self.descriptors_landed: Callable[[int], None]
 
 
 class Sender:
@@ -54,22 +58,23 @@ class Sender:
         self._up = up
         self._arbiter = arbiter
         self._frame_in = frame_in
-        self.rings = [TxRing(port) for port in parameters.ports]
+        self.rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
         for ring in self.rings:
             ring.done = HeldDescriptors(
                 env,
                 parameters,
                 up,
                 rank=Rank.TX_WRITEBACK,
-                timer_place=place(Phase.SENDING, ring.port),
+                timer_place=place(Phase.SENDING, ring.port, ring.queue),
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
-                landed=partial(self._writeback_landed, ring),
-                ring=("Tx ring", ring.port),
-                is_told_by_interrupt=bool(parameters.tx_interrupt_batch),
+                entered=lambda frames, ring=ring: ring.descriptors_entered(len(frames)),
+                landed=lambda frames, ring=ring: ring.descriptors_landed(len(frames)),
+                ring=("Tx ring", ring.port, ring.queue),
             )
         self.buffered_bytes = 0
-        self._next_ring = 0
+        self._next_function = 0
+        self._next_queue = [0] * len(parameters.ports)
         self._picked: TxRing | None = None
         self._is_picking = False
         self._reading: deque[Frame] = deque()
@@ -91,7 +96,7 @@ class Sender:
     def _fetch_descriptors(self, ring: TxRing) -> None:
         batch = self._parameters.fetch_batch
         while ring.known and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache:
-            count = min(ring.known, batch)
+            count = min(ring.known, batch - ring.fetch_position % batch)
             has_asked = ring.cached + ring.requested
             self._end("tx_ring", ring, has_asked, count)
             entries = self._parameters.tx_ring
@@ -100,7 +105,7 @@ class Sender:
             ring.requested += count
             ring.fetch_position = (ring.fetch_position + count) % entries
             reads = [
-                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Tx ring", ring.port))
+                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Tx ring", ring.port, ring.queue))
                 for at, n_bytes in pieces
             ]
             self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
@@ -136,12 +141,17 @@ class Sender:
         self._is_picking = False
 
     def _next_with_descriptor(self) -> TxRing | None:
-        n_rings = len(self.rings)
-        for step in range(n_rings):
-            index = (self._next_ring + step) % n_rings
-            if self.rings[index].cached:
-                self._next_ring = (index + 1) % n_rings
-                return self.rings[index]
+        n_queues = self._parameters.queues_per_vf
+        n_functions = len(self._next_queue)
+        for step in range(n_functions):
+            function = (self._next_function + step) % n_functions
+            for queue_step in range(n_queues):
+                queue = (self._next_queue[function] + queue_step) % n_queues
+                ring = self.rings[function * n_queues + queue]
+                if ring.cached and not ring.is_paused:
+                    self._next_function = (function + 1) % n_functions
+                    self._next_queue[function] = (queue + 1) % n_queues
+                    return ring
         return None
 
     def _read_payload(self, ring: TxRing, frame: Frame) -> None:
@@ -149,17 +159,25 @@ class Sender:
         self.buffered_bytes += frame.data_bytes
         ring.cached -= 1
         ring.frames.popleft()
+        if self._parameters.queue_time_fs:
+            ring.is_paused = True
+            at = place(Phase.SENDING, ring.port, ring.queue)
+            later(self._env, self._parameters.queue_time_fs, at, self._go_on, ring)
         self._fetch_descriptors(ring)
         boundary = self._parameters.max_read_request_bytes
         begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
         ring.next_picked = (ring.next_picked + 1) % self._parameters.tx_ring
         pieces = cut(self._parameters.buffer_offset_bytes, frame.data_bytes, boundary)
         complete = partial(self._payload_in, ring, frame)
-        memory = "Tx buffers", ring.port
+        memory = "Tx buffers", ring.port, ring.queue
         reads = [Read(begins + address, n_bytes, complete, memory) for address, n_bytes in pieces]
         frame.reads_left = len(reads)
         self._reading.append(frame)
         self._arbiter.request(ReadClass.PAYLOAD, reads)
+
+    def _go_on(self, ring: TxRing) -> None:
+        ring.is_paused = False
+        self.pick()
 
     def _payload_in(self, ring: TxRing, frame: Frame) -> None:
         frame.reads_left -= 1
@@ -169,13 +187,3 @@ class Sender:
         ring.done.hold(frame)
         while self._reading and not self._reading[0].reads_left:
             self._frame_in(self._reading.popleft())
-
-    def _writeback_landed(self, ring: TxRing, frames: list[Frame]) -> None:
-        if not self._parameters.tx_interrupt_batch:
-            ring.slots_free(len(frames))
-            return
-        ring.slots_counted += len(frames)
-        if ring.slots_counted >= self._parameters.tx_interrupt_batch:
-            received = partial(ring.slots_free, ring.slots_counted)
-            ring.slots_counted = 0
-            send_register_write(self._up, self._parameters, received, Rank.TX_INTERRUPT)

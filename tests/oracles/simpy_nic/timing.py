@@ -35,9 +35,9 @@ class AtSwitch(IntEnum):
     WIRE_HAS_SENT = 4
 
 
-def place(phase: Phase, port: int = 0) -> int:
-    """Return the SimPy priority of a phase, ports in their order; SimPy's own 0 and 1 come before all of them."""
-    return phase * 256 + port
+def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
+    """Return the SimPy priority of a phase, ports and their rings in order; SimPy's own 0 and 1 come before them."""
+    return (phase * 256 + port) * 16 + ring
 
 
 class Delay(simpy.Event):

@@ -1,4 +1,4 @@
-"""Descriptors of one ring held for their write-back, and the interrupt."""
+"""Descriptors of one ring held for their write-back; writes to registers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class HeldDescriptors:
         landed: Callable[[list[Any]], None],
         entered: Callable[[list[Any]], None] = lambda _owners: None,
         ring: Hashable,
-        is_told_by_interrupt: bool,
     ) -> None:
         """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
@@ -45,7 +44,6 @@ class HeldDescriptors:
         self._landed = landed
         self._entered = entered
         self._ring = ring
-        self._is_told_by_interrupt = is_told_by_interrupt
         self._position = 0
         self._owners: list[Any] = []
         self._descriptors = 0
@@ -70,7 +68,7 @@ class HeldDescriptors:
         cut = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
         addresses, data_bytes = (list(column) for column in zip(*cut, strict=True))
         received = partial(self._landed, self._owners)
-        self._entered(self._owners)
+        owners = self._owners
         self._up.enter_posted(
             Transaction(
                 self._parameters.request_header_bytes,
@@ -80,12 +78,12 @@ class HeldDescriptors:
                 purpose=Purpose.WRITEBACK,
                 memory=self._ring,
                 addresses=addresses,
-                counts_when_received=self._is_told_by_interrupt,
             )
         )
         self._position = (self._position + self._descriptors) % self._ring_entries
         self._owners, self._descriptors = [], 0
         self._batches_sent += 1
+        self._entered(owners)
 
 
 def send_register_write(

@@ -1,0 +1,97 @@
+"""A guest's core: rings have turns, each of a burst; it works in pieces."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+
+import simpy
+
+from .timing import Phase, later, place
+
+
+class Task(ABC):
+    """What a core does for one ring."""
+
+    def __init__(self, port: int, most_a_turn: int) -> None:
+        """Work for the ring of a function, no more than so many frames a turn."""
+        self.port = port
+        self.most_a_turn = most_a_turn
+
+    @property
+    @abstractmethod
+    def has_work(self) -> bool:
+        """Whether a frame waits."""
+
+    @abstractmethod
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Return the frames of the next piece, no more than this, and the time before the first of them."""
+
+    @abstractmethod
+    def frame_fs(self) -> int:
+        """Return what the next frame takes."""
+
+    @abstractmethod
+    def frame_done(self) -> None:
+        """Finish the next frame."""
+
+    @abstractmethod
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Do what the frames of a piece lead to; tell whether a register was written."""
+
+
+class Core:
+    """Serves the rings that have work in turns."""
+
+    def __init__(self, env: simpy.Environment, doorbell_fs: int, wakeup_fs: int) -> None:
+        """Begin with nothing to do."""
+        self._env = env
+        self._doorbell_fs = doorbell_fs
+        self._wakeup_fs = wakeup_fs
+        self._list: deque[Task] = deque()
+        """The first has its turn."""
+        self._free_fs = 0
+        """No piece begins before that: the core waits for a register write, or wakes up."""
+
+    def join(self, task: Task) -> None:
+        """Put a ring on the list, if it is not there."""
+        if task not in self._list:
+            self._enlist(task)
+            if len(self._list) == 1:
+                self._begin_piece(task, task.most_a_turn)
+
+    def _enlist(self, task: Task) -> None:
+        self._list.append(task)
+
+    def interrupt(self) -> None:
+        """Wake up, if there is nothing to do."""
+        if not self._list and self._free_fs <= self._env.now:
+            self._free_fs = self._env.now + self._wakeup_fs
+
+    def _begin_piece(self, task: Task, left: int) -> None:
+        """Begin the next piece of a turn that may have so many more frames."""
+        frames, before_fs = task.begin_piece(left)
+        self._next_frame(task, frames, left - frames, max(self._free_fs - self._env.now, 0) + before_fs)
+
+    def _next_frame(self, task: Task, frames: int, left: int, before_fs: int) -> None:
+        """Do the next of so many frames of a piece."""
+        delay_fs = before_fs + (task.frame_fs() if frames else 0)
+        later(self._env, delay_fs, place(Phase.DRIVER, task.port), self._done, task, frames, left)
+
+    def _done(self, task: Task, frames: int, left: int) -> None:
+        if frames:
+            task.frame_done()
+        if frames > 1:
+            self._next_frame(task, frames - 1, left, 0)
+            return
+        is_turn_over = not (task.has_work and left)
+        if task.piece_done(is_turn_over):
+            self._free_fs = self._env.now + self._doorbell_fs
+        if not is_turn_over:
+            self._begin_piece(task, left)
+            return
+        self._list.popleft()
+        if task.has_work:
+            self._enlist(task)
+        if self._list:
+            self._begin_piece(self._list[0], self._list[0].most_a_turn)
