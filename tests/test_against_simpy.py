@@ -231,6 +231,10 @@ SAME = {
          "switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "pf", "from": "vf0"}, {"to": "pf", "from": "vf1"}]},
         lambda result: mirrored()(result) and drops("NO_DESTINATION", 500)(result),
     ),
+    "translations, writes take time": Case(
+        poisson(2500, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
+        {"host.iotlb": {"entries": 8, "miss": "330.0013ns"}, "host.write_latency": "170.0007ns"}, translations(0.4),
+    ),
     "translations, many misses": Case(
         poisson(2500, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
         {"host.iotlb": {"entries": 8, "miss": "330.0013ns"}}, translations(0.4),
