@@ -296,13 +296,16 @@ def advance(nic, until_fs, n_events):
         ledger = nic.ledger
         if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
             settle(nic, now_fs)
-        at_fs = min(first_elsewhere(clock), first_of_links(clock))
+        elsewhere_fs = first_elsewhere(clock)
+        at_fs = min(elsewhere_fs, first_of_links(clock))
         if at_fs > now_fs:
             if start_links(nic, now_fs):
                 if nic.moves_due:
                     continue
                 # TLPs that start lead to nothing else, but for a DMA engine that has the next one ready later.
-                at_fs = min(first_elsewhere(clock), first_of_links(clock))
+                if nic.pcie.has_engines:
+                    elsewhere_fs = first_elsewhere(clock)
+                at_fs = min(elsewhere_fs, first_of_links(clock))
             if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
                 break
             now_fs = at_fs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import inlined, kernel
-from .dma_engines import may_read, places_of
+from .dma_engines import has_places, places_of
 from .events import append
 from .layout import (
     DESCRIPTOR_BYTES,
@@ -56,6 +56,26 @@ def request_descriptors(nic, now_fs, fetches, kind):
     tag.n_descriptors = fetch.n_descriptors
 
 
+@inlined
+def payload_read_bytes(reads, pcie):
+    """Return the bytes of the next read of the frame that is being cut: up to the next multiple of MRRS."""
+    most = pcie.max_read_request_bytes
+    return min(reads.left_bytes, most - (reads.address & (most - 1)))
+
+
+@kernel
+def next_read_has_places(nic):
+    """Say whether the read engine has places for the read that is first in the arbiter."""
+    reads = nic.reads
+    if reads.rx_fetches.head != reads.rx_fetches.tail:
+        n_bytes = fetched_bytes(reads.rx_fetches)
+    elif reads.tx_fetches.head != reads.tx_fetches.tail:
+        n_bytes = fetched_bytes(reads.tx_fetches)
+    else:
+        n_bytes = payload_read_bytes(reads, nic.pcie)
+    return has_places(nic.engines.read, n_bytes)
+
+
 @kernel
 def issue(nic, now_fs):
     """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
@@ -69,13 +89,7 @@ def issue(nic, now_fs):
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
             set_stalled(nic.ledger.stalls.tags, now_fs, False)
             return
-        most = pcie.max_read_request_bytes
-        n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-        if rx_waits:
-            n_bytes = fetched_bytes(reads.rx_fetches)
-        elif tx_waits:
-            n_bytes = fetched_bytes(reads.tx_fetches)
-        if not may_read(nic, n_bytes):
+        if nic.tags.n_free == 0 or (pcie.has_engines and not next_read_has_places(nic)):
             set_stalled(nic.ledger.stalls.tags, now_fs, True)
             return
         if rx_waits:
@@ -83,12 +97,14 @@ def issue(nic, now_fs):
         elif tx_waits:
             request_descriptors(nic, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
         else:
+            n_bytes = payload_read_bytes(reads, pcie)
             frame = nic.grants.ring[reads.frame & nic.grants.mask]
             frame.reads_left += 1
             tag = request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address)
             tag.frame = reads.frame
             reads.left_bytes -= n_bytes
-            tag.ends_frame = int(reads.left_bytes == 0)
+            if pcie.has_iotlb:
+                tag.ends_frame = int(reads.left_bytes == 0)
             reads.address += n_bytes
             if reads.left_bytes == 0:
                 frame.reads_left -= 1  # the pick holds one, so that a frame is not in before it is all requested
