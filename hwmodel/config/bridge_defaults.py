@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .bridge import OUTSIDE
+from .bridge import OUTSIDE, Bridge
 from .switch import Uplink
 from .wire_port import WirePort
 
@@ -17,14 +17,59 @@ def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
 
     `adapters`: the plain data of each server's configuration, by the name of its port. Ports of nobody stay, last.
     """
+    ports = _ports_in(bridge)
+    if ports is not None:
+        _fill_ports(bridge, {name: {} for name in (*adapters, OUTSIDE)} | ports, adapters)
+
+
+def fill_joined(bridges: list[Any], adapters: Mapping[str, Plain]) -> None:
+    """Give the plain data of several bridges what `fill_bridge` gives to one, and to wires what either end says.
+
+    A server has a port where one is written; so has `outside`, or else the first bridge.
+    """
+    found = [(entry, ports) for entry in bridges if isinstance(entry, dict) and (ports := _ports_in(entry)) is not None]
+    if found and not any(OUTSIDE in ports for _, ports in found):
+        found[0][1][OUTSIDE] = {}
+    ends = {f"{entry.get('name')}.{name}": port for entry, ports in found for name, port in ports.items()}
+    for entry, ports in found:
+        for name, port in ports.items():
+            if isinstance(port, dict):
+                _fill_wire(entry, f"{entry.get('name')}.{name}", port, ends, _rate_of(next(iter(adapters.values()))))
+    for entry, ports in found:
+        for port in ports.values():
+            if isinstance(port, dict):
+                port.setdefault("to", None)
+        _fill_ports(entry, {name: ports[name] for name in (*adapters, OUTSIDE) if name in ports} | ports, adapters)
+
+
+def _fill_wire(entry: Plain, own: str, port: dict[str, Any], ends: Mapping[str, Any], rate: Any) -> None:
+    """Let the other end of a port's wire lead back, and both have one rate and one propagation."""
+    propagation = entry.get("propagation", Bridge.model_fields["propagation_fs"].default)
+    to = port.get("to")
+    other = ends.get(to) if isinstance(to, str) else None
+    if isinstance(other, dict) and other.setdefault("to", own) == own:
+        for key, default in (("rate", rate), ("propagation", propagation)):
+            port.setdefault(key, other.get(key, default))
+            other.setdefault(key, port[key])
+    port.setdefault("propagation", propagation)
+
+
+def _ports_in(bridge: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the ports that are written, those without keys as empty mappings; None where it is no mapping."""
     written = bridge.get("ports")
     if written is not None and not isinstance(written, dict):
-        return
-    ports = {name: {} if entry is None else entry for name, entry in (written or {}).items()}
-    rates = {name: _value(data, WirePort.model_fields["rate_bps"].default, "port", "rate")
-             for name, data in adapters.items()}  # fmt: skip
+        return None
+    return {name: {} if entry is None else entry for name, entry in (written or {}).items()}
+
+
+def _rate_of(adapter: Plain) -> Any:
+    return _value(adapter, WirePort.model_fields["rate_bps"].default, "port", "rate")
+
+
+def _fill_ports(bridge: dict[str, Any], in_order: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
+    rates = {name: _rate_of(data) for name, data in adapters.items()}
     first_rate = next(iter(rates.values()))
-    bridge["ports"] = in_order = {name: {} for name in (*rates, OUTSIDE)} | ports
+    bridge["ports"] = in_order
     extenders = bridge.get("extenders")
     if isinstance(extenders, dict):
         bridge["extenders"] = {name: {} if entry is None else entry for name, entry in extenders.items()}

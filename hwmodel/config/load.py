@@ -103,7 +103,7 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     apart = split_servers(document)
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
-    before = interfaces_before(document.data.get("bridge"), n_functions)
+    before = interfaces_before(document.data, n_functions)
     parts = [_part_of(one, at, base_directory, before[one.name]) for at, one in enumerate(apart)]
     adapters = {part.server.port: part.server.config.resolved() for part in parts}
     made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))

@@ -13,7 +13,7 @@ from hwmodel.errors import InputError
 from .document import Document, KeyPath, Place, Problem, parse_document
 from .model import model_at
 
-_LISTS = (("switch", "ports"), ("servers",))  # whose entries go by their names
+_LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
 _WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
 Overrides = Mapping[str, object] | Iterable[str]
 

@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
-from .model import Config
+from .model import OF_SYSTEM, Config
 from .names import is_server_name
 from .overrides import apply_changes
 from .servers import MAX_SERVERS, OWN_BLOCKS
-
-_OF_ALL = ("servers", "bridge")  # what no server has for itself
 
 
 class ServerDocument(NamedTuple):
@@ -35,7 +33,7 @@ def split_servers(document: Document) -> list[ServerDocument]:
         message = f"{len(entries)} servers are more than the {MAX_SERVERS} that there is room for"
         document.problems.append(Problem(document.place_of(("servers",)), "servers", message))
         return []
-    if len(entries) > 1 and document.data.get("bridge") is None:
+    if len(entries) > 1 and document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}
     names = [str(entry.get("name")) if isinstance(entry, dict) else "" for entry in entries]
     _fill_incast(document, names[0])
@@ -61,7 +59,7 @@ def _fill_incast(document: Document, first: str) -> None:
 
 def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document]]:
     """Return what is common to all servers, and for each server the whole data with the places in its entry alone."""
-    common = Document(document.source, {name: value for name, value in document.data.items() if name not in _OF_ALL})
+    common = Document(document.source, {name: value for name, value in document.data.items() if name not in OF_SYSTEM})
     entries = [Document(document.source, document.data) for _ in range(n_servers)]
 
     def of(path: KeyPath) -> Document:
