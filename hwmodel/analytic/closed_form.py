@@ -162,7 +162,9 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
 
 
 def _check_is_known(config: Config) -> None:
-    """Refuse translated VLANs and port extenders, with which frames go other ways than the paths say."""
+    """Refuse translated VLANs, port extenders and several bridges, with which frames go other ways than paths say."""
+    if config.bridges:
+        raise InputError("bridges: the closed form does not know several bridges; hwmodel run does")
     if config.bridge is not None and config.bridge.extenders:
         raise InputError("bridge.extenders: the closed form does not know port extenders; hwmodel run does")
     translating = [name for name, port in config.bridge.ports.items() if port.translate] if config.bridge else []

@@ -14,6 +14,8 @@ def outside_gbps(result: Result) -> float | None:
 
 
 def over_bridge_gbps(result: Result) -> float | None:
-    """Return what came to the bridge, each frame once; None where the window gives no rates."""
-    rates = [port.in_gbps for bridge in result.bridges for port in bridge.ports if port.device == bridge.name]
+    """Return what came to bridges from servers and outside, each frame once; None where the window gives no rates."""
+    rates = [
+        port.in_gbps for bridge in result.bridges for port in bridge.ports if port.device == bridge.name and not port.to
+    ]
     return None if None in rates else sum(rate or 0.0 for rate in rates)

@@ -10,7 +10,7 @@ from typing import Any
 
 from hwmodel.analytic import Limits, ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
-from hwmodel.config import Config, as_config
+from hwmodel.config import Config, as_config, bridges_of
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.kernels import layout
 from hwmodel.results import Result, check_balance
@@ -72,7 +72,7 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    if trace_path is not None and config.bridge is not None:
+    if trace_path is not None and bridges_of(config):
         raise InputError("bridge: a trace shows one adapter alone, and nothing of a bridge or of several servers")
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
