@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .bridge import OUTSIDE, Bridge
 from .switch import Uplink
@@ -30,27 +30,39 @@ def fill_joined(bridges: list[Any], adapters: Mapping[str, Plain]) -> None:
     found = [(entry, ports) for entry in bridges if isinstance(entry, dict) and (ports := _ports_in(entry)) is not None]
     if found and not any(OUTSIDE in ports for _, ports in found):
         found[0][1][OUTSIDE] = {}
-    ends = {f"{entry.get('name')}.{name}": port for entry, ports in found for name, port in ports.items()}
+    ends = {
+        f"{entry.get('name')}.{name}": _End(entry, port)
+        for entry, ports in found
+        for name, port in ports.items()
+        if isinstance(port, dict)
+    }
+    for name, end in ends.items():
+        to = end.port.get("to")
+        if isinstance(to, str) and to in ends:
+            ends[to].port.setdefault("to", name)
+    rate = _rate_of(next(iter(adapters.values())))
+    for name, end in ends.items():
+        _fill_wire(name, end, ends, rate)
     for entry, ports in found:
-        for name, port in ports.items():
-            if isinstance(port, dict):
-                _fill_wire(entry, f"{entry.get('name')}.{name}", port, ends, _rate_of(next(iter(adapters.values()))))
-    for entry, ports in found:
-        for port in ports.values():
-            if isinstance(port, dict):
-                port.setdefault("to", None)
         _fill_ports(entry, {name: ports[name] for name in (*adapters, OUTSIDE) if name in ports} | ports, adapters)
 
 
-def _fill_wire(entry: Plain, own: str, port: dict[str, Any], ends: Mapping[str, Any], rate: Any) -> None:
-    """Let the other end of a port's wire lead back, and both have one rate and one propagation."""
-    propagation = entry.get("propagation", Bridge.model_fields["propagation_fs"].default)
-    to = port.get("to")
+class _End(NamedTuple):
+    """The plain data of a port, and of the bridge that has it."""
+
+    bridge: Plain
+    port: dict[str, Any]
+
+
+def _fill_wire(name: str, end: _End, ends: Mapping[str, _End], rate: Any) -> None:
+    """Let both ends of a wire between bridges have one rate and one propagation; `name` is that of one end."""
+    port, to = end.port, end.port.setdefault("to", None)
+    propagation = end.bridge.get("propagation", Bridge.model_fields["propagation_fs"].default)
     other = ends.get(to) if isinstance(to, str) else None
-    if isinstance(other, dict) and other.setdefault("to", own) == own:
+    if other is not None and other.port.get("to") == name:
         for key, default in (("rate", rate), ("propagation", propagation)):
-            port.setdefault(key, other.get(key, default))
-            other.setdefault(key, port[key])
+            port.setdefault(key, other.port.get(key, default))
+            other.port.setdefault(key, port[key])
     port.setdefault("propagation", propagation)
 
 
