@@ -180,7 +180,8 @@ CASES = {
         all_of(counted("left aged"), counted("mid not learned")),
     ),
     "three, full wires": Case(
-        joined(THREE, every={"buffer": "5KiB"}, mid={"ports": {"east": {"rate": "2.3Gbps"}, "west": {"rate": "3Gbps"}}}),
+        joined(THREE, every={"buffer": "5KiB"},
+               mid={"ports": {"east": {"rate": "2.3Gbps"}, "west": {"rate": "3Gbps"}}}),
         all_of(*(dropped(port, "QUEUE_FULL", 3) for port in ("left.east", "mid.east", "mid.west", "right.west"))), 300,
     ),
     "three, the middle controls": Case(

@@ -111,6 +111,8 @@ REFUSED_BY_BOTH = [
     {"servers": [{"name": "1a"}]},
     {"servers": [{"name": "a", "set": {"workload.load": 1}}]},
     {"bridge": {"kind": "extender"}},
+    {"bridges": [{"ports": {}}, {"name": "b"}]},
+    {"bridges": [{"name": "left", "ports": {"t": {"to": "right"}}}, {"name": "right"}]},
     {"bridge": {"ports": {"a b": {}}}},
     {"bridge": {"ports": {"outside": {"rate": "1s"}}}},
     {"bridge": {"policy": [{"port": "uplink", "action": "deny"}]}},
@@ -199,12 +201,29 @@ def test_the_table_of_attributes_is_right():
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
         "bridge.ports.adapter.behind": "fex0",
     }  # fmt: skip
-    config, with_extenders = config_from_mapping({}, entries), config_from_mapping({}, controlling)
+    wire, right = {"to": "right.t"}, {"name": "right", "ports": {"t": {}, "outside": {}}}
+    channels, policy = {"s_channels": {10: {}}}, [{"action": "deny"}]
+    extended = {"extenders": {"fex0": {}}, "ports": {"a": {"behind": "fex0"}, "t": wire}}
+    joined = {
+        "servers": [{"name": "a"}], "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
+        "bridges": [{"name": "left", "ports": {"a": channels, "t": wire}, "policy": policy}, right],
+    }  # fmt: skip
+    joined_extenders = {
+        "servers": [{"name": "a"}], "switch.mode": "e_tag",
+        "bridges": [{"name": "left", "kind": "controlling", **extended}, right],
+    }  # fmt: skip
+    config, with_extenders, with_bridges, with_both = (
+        config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
+    )
     text = reference_text().replace("adapter", "a")  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 44
+    assert len(table) == 58
     for key, attribute in table.items():
-        held = with_extenders if "extenders" in key else config
+        has_extenders = "extenders" in key
+        if key.startswith("bridges"):
+            held = with_both if has_extenders else with_bridges
+        else:
+            held = with_extenders if has_extenders else config
         written = held.resolved()
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if isinstance(written, list) else written[step]
@@ -241,5 +260,5 @@ def test_texts_of_defaults():
     assert default_text(Port, "name", by_key["name"]) == ""
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
-        "pcie", "host", "nic", "driver", "switch", "port", "servers", "bridge", "workload", "run",
+        "pcie", "host", "nic", "driver", "switch", "port", "servers", "bridge", "bridges", "workload", "run",
     ]  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import bridges_of, config_from_mapping, servers_of
-from hwmodel.simulation.bridge_ports import Source, ports_of
+from hwmodel.simulation.bridge_ports import Source
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.wire.tags import ETag, VlanTag, VnTag
 
 FROM = Source(port=0, logical_port=0, pcp=5, dei=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import bridges_of, config_from_mapping, servers_of
-from hwmodel.simulation.bridge_ports import ports_of
 from hwmodel.simulation.extenders import Extenders
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.wire.tags import ETag, VnTag, build_header
 
 # bridge - far - near - {a, b}, and c behind far itself

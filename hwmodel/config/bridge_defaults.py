@@ -30,36 +30,38 @@ def fill_joined(bridges: list[Any], adapters: Mapping[str, Plain]) -> None:
     found = [(entry, ports) for entry in bridges if isinstance(entry, dict) and (ports := _ports_in(entry)) is not None]
     if found and not any(OUTSIDE in ports for _, ports in found):
         found[0][1][OUTSIDE] = {}
-    ends = {
-        f"{entry.get('name')}.{name}": _End(entry, port)
+    ends = [
+        _End(f"{entry.get('name')}.{name}", entry, port)
         for entry, ports in found
         for name, port in ports.items()
         if isinstance(port, dict)
-    }
-    for name, end in ends.items():
+    ]
+    wires = {end.name: end for end in ends if end.name.partition(".")[2] not in (*adapters, OUTSIDE)}
+    for end in wires.values():
         to = end.port.get("to")
-        if isinstance(to, str) and to in ends:
-            ends[to].port.setdefault("to", name)
+        if isinstance(to, str) and to in wires:
+            wires[to].port.setdefault("to", end.name)
     rate = _rate_of(next(iter(adapters.values())))
-    for name, end in ends.items():
-        _fill_wire(name, end, ends, rate)
+    for end in ends:
+        _fill_wire(end, wires, rate)
     for entry, ports in found:
         _fill_ports(entry, {name: ports[name] for name in (*adapters, OUTSIDE) if name in ports} | ports, adapters)
 
 
 class _End(NamedTuple):
-    """The plain data of a port, and of the bridge that has it."""
+    """A port by its name in the system, with its bridge's plain data and its own."""
 
+    name: str
     bridge: Plain
     port: dict[str, Any]
 
 
-def _fill_wire(name: str, end: _End, ends: Mapping[str, _End], rate: Any) -> None:
-    """Let both ends of a wire between bridges have one rate and one propagation; `name` is that of one end."""
+def _fill_wire(end: _End, wires: Mapping[str, _End], rate: Any) -> None:
+    """Let both ends of a wire between bridges have one rate and one propagation."""
     port, to = end.port, end.port.setdefault("to", None)
     propagation = end.bridge.get("propagation", Bridge.model_fields["propagation_fs"].default)
-    other = ends.get(to) if isinstance(to, str) else None
-    if other is not None and other.port.get("to") == name:
+    other = wires.get(to) if isinstance(to, str) else None
+    if other is not None and other.port.get("to") == end.name:
         for key, default in (("rate", rate), ("propagation", propagation)):
             port.setdefault(key, other.port.get(key, default))
             other.port.setdefault(key, port[key])

@@ -9,7 +9,7 @@ from hwmodel.units import format_bytes, format_rate_bps
 from .bridge import OUTSIDE, TAG_MODES
 from .check_bridge_ports import check_service_levels, check_translation
 from .check_extenders import check_extenders
-from .check_joined import check_joined
+from .check_joined import check_joined, check_tree, ends_of
 from .check_servers import check_vm_names
 from .check_switch import check_acl_entry
 from .document import KeyPath
@@ -23,21 +23,24 @@ from .system import NamedBridge, bridge_with, bridges_of
 
 def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the blocks `bridge` and `bridges`."""
-    check_joined(config, findings, parts)
+    n_known = len(findings.problems)
+    wires = check_joined(config, findings, parts)
+    ends = [path for bridge in bridges_of(config) for path in ends_of(bridge)] if wires is not None else None
     for bridge in bridges_of(config):
-        own = [part for part in parts if part.server.port in bridge.settings.ports]
-        _check_wires(bridge, findings, parts)
+        _check_ports(bridge, findings, parts, ends)
         outside = bridge.settings.ports.get(OUTSIDE)
         if outside is not None and outside.hairpin:
             findings.add(
                 "what comes from outside does not go back there; hairpin is for ports of adapters",
                 (*bridge.path, "ports", OUTSIDE, "hairpin"),
             )
-        check_extenders(bridge, findings, parts, own)
+        check_extenders(bridge, findings, parts)
         _check_buffer(bridge, parts)
         check_vm_names(findings, parts, _named(bridge))
         for index, entry in enumerate(bridge.settings.policy):
             check_acl_entry(entry, (*bridge.path, "policy", index), findings)
+    if wires is not None:
+        check_tree(bridges_of(config), wires, findings, is_sound=len(findings.problems) == n_known)
 
 
 def check_bridge_kind(config: Config, part: Part) -> None:
@@ -52,7 +55,8 @@ def check_bridge_kind(config: Config, part: Part) -> None:
         part.findings.add(f"kind: controlling needs switch.mode vn_tag or e_tag, but it is {mode}", *keys)
     if kind == "learning" and mode in TAG_MODES:
         part.findings.add(
-            f"mode {mode} needs a bridge of kind: controlling, but it is learning (--set {bridge.key}.kind=controlling)",
+            f"mode {mode} needs a bridge of kind: controlling, but it is learning "
+            f"(--set {bridge.key}.kind=controlling)",
             *keys,
         )
 
@@ -62,8 +66,14 @@ def _named(bridge: NamedBridge) -> Iterator[tuple[str, KeyPath]]:
         yield entry.port, (*bridge.path, "policy", index, "port")
 
 
-def _check_wires(bridge: NamedBridge, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check ports against the adapters at them: wires with one end, or with ends of different rates."""
+def _check_ports(
+    bridge: NamedBridge, findings: Findings, parts: Sequence[Part], ends: Sequence[KeyPath] | None
+) -> None:
+    """Check ports against the adapters at them: wires with one end, or with ends of different rates.
+
+    `ends`: the keys that say which bridges' ports wires join, None where one of them is wrong: then a port that leads
+    nowhere may be its other end.
+    """
     by_port = {part.server.port: part for part in parts}
     for name, port in bridge.settings.ports.items():
         path: KeyPath = (*bridge.path, "ports", name)
@@ -72,12 +82,13 @@ def _check_wires(bridge: NamedBridge, findings: Findings, parts: Sequence[Part])
             check_service_levels(bridge, name, part, findings)
             check_translation(port, path, part, findings)
         if part is None:
-            if name != OUTSIDE and name not in bridge.wires:
+            if name != OUTSIDE and name not in bridge.wires and ends is not None:
                 known = [*by_port, OUTSIDE]
                 hint = suggest(name, known) or f"; ports are {', '.join(known)}"
                 if isinstance(port, JoinedPort):
                     hint += ", and those to another bridge (to: BRIDGE.PORT)"
-                findings.add(f"no server is at this port, its wire has one end{hint}", path, besides=["servers"])
+                besides = ["servers", *ends]
+                findings.add(f"no server is at this port, its wire has one end{hint}", path, besides=besides)
             continue
         rate_bps = part.server.config.port.rate_bps
         if port.rate_bps != rate_bps:

@@ -24,12 +24,14 @@ class _Behind(NamedTuple):
     behind: str
 
 
-def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Part], own: Sequence[Part]) -> None:
-    """Check the extenders of a bridge and what stands behind them; `own`: of the servers at this bridge."""
+def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the extenders of a bridge and what stands behind them."""
     settings, path = bridge.settings, bridge.path
+    own = [part for part in parts if part.server.port in settings.ports]
     extenders = {name: _Behind(name, (*path, "extenders", name), one.behind)
                  for name, one in settings.extenders.items()}  # fmt: skip
-    ports = [_Behind(name, (*path, "ports", name), one.behind) for name, one in settings.ports.items()]
+    ports = [_Behind(name, (*path, "ports", name), one.behind) for name, one in settings.ports.items()
+             if name not in bridge.wires]  # fmt: skip
     is_tagged = any(part.server.config.switch.mode in TAG_MODES for part in own)
     if extenders and settings.kind != "controlling" and not is_tagged:
         message = "extenders need a bridge of kind: controlling, and adapters in mode vn_tag or e_tag"

@@ -17,7 +17,7 @@ from .model import Config
 from .system import NamedBridge, bridges_of
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
     """One end of a wire between bridges: the port's bridge, its name and what it says."""
 
     bridge: NamedBridge
@@ -32,18 +32,22 @@ class _End(NamedTuple):
         return (*self.bridge.path, "ports", self.port_name, *keys)
 
 
-def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check the block `bridges`."""
+Wires = Sequence[tuple[End, End]]
+
+
+def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> Wires | None:
+    """Check the block `bridges`; return the wires between bridges, None where one of them has a wrong end."""
     if not config.bridges:
-        return
+        return []
     if config.bridge is not None:
         findings.add("bridge is one without a name, and bridges lists several; write one of both", ("bridge",))
-        return
+        return None
     bridges = bridges_of(config)
     if len(bridges) == 1:
         findings.add("one bridge alone has no name; write it as bridge: {...}", ("bridges",))
-        return
-    _check_names(bridges, findings, parts)
+        return None
+    if not _have_names(bridges, findings, parts):
+        return None
     _check_places(bridges, findings, parts)
     for bridge in bridges:
         modes = [part.server.config.switch.mode for part in parts if part.server.port in bridge.settings.ports]
@@ -54,18 +58,37 @@ def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> N
             )  # fmt: skip
     ends = {end.name: end for bridge in bridges for end in _ends_at(bridge)}
     servers = {part.server.port for part in parts}
-    wires = [wire for end in ends.values() for wire in _check_end(end, ends, bridges, servers, findings)]
-    _check_tree(bridges, wires, findings)
+    wrong = [message for end in ends.values() if (message := _why_wrong(end, ends, bridges, servers))]
+    for path, message in wrong:
+        findings.add(message, path)
+    if wrong:
+        return None
+    wires = []
+    for place, end in enumerate(ends.values()):
+        if end.port.to is not None:
+            _check_settings(end, findings)
+            if place <= list(ends).index(end.port.to):
+                wires.append((end, ends[end.port.to]))
+                _check_equal(*wires[-1], findings)
+    return wires
 
 
-def _ends_at(bridge: NamedBridge) -> Iterator[_End]:
+def ends_of(bridge: NamedBridge) -> list[KeyPath]:
+    """Return the keys that say where ports lead."""
+    return [end.path("to") for end in _ends_at(bridge)]
+
+
+def _ends_at(bridge: NamedBridge) -> Iterator[End]:
     for name, port in bridge.settings.ports.items():
         if isinstance(port, JoinedPort):
-            yield _End(bridge, name, port)
+            yield End(bridge, name, port)
 
 
-def _check_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> None:
-    """Find names that two have: bridges, their extenders, servers; extenders and servers are another check's."""
+def _have_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> bool:
+    """Find names that two have: bridges, their extenders, servers; extenders and servers are another check's.
+
+    Return whether each bridge has one of its own, by which wires can be told.
+    """
     servers = {part.server.name for part in parts}
     taken: dict[str, str] = {}
     for bridge in bridges:
@@ -80,6 +103,7 @@ def _check_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequ
             if name in taken:
                 findings.add(f"there is {'an' if taken[name] == 'extender' else 'a'} {taken[name]} {name} already", own)
             taken.setdefault(name, what)
+    return len({bridge.name for bridge in bridges}) == len(bridges)
 
 
 def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> None:
@@ -99,40 +123,36 @@ def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Seq
             )  # fmt: skip
 
 
-def _check_end(
-    end: _End, ends: dict[str, _End], bridges: Sequence[NamedBridge], servers: set[str], findings: Findings
-) -> Iterator[tuple[_End, _End]]:
-    """Check what a port leads to; give its wire, at the end that stands first, if it is one between bridges."""
+def _why_wrong(
+    end: End, ends: dict[str, End], bridges: Sequence[NamedBridge], servers: set[str]
+) -> tuple[KeyPath, str] | None:
+    """Return what is wrong with where a port leads to, with the key; None where it is the other end of a wire."""
     to = end.port.to
     if to is None:
-        return
+        return None
     path = end.path("to")
     if end.port_name in (*servers, OUTSIDE):
-        whose = "the stations outside" if end.port_name == OUTSIDE else f"server {end.port_name}"
-        findings.add(f"the port {end.port_name} leads to {whose}; a wire to a bridge has a port of another name", path)
-        return
+        return path, f"the port {end.port_name} leads to {_who_is_at(end.port_name)}, and nowhere else"
     bridge_name, _, port_name = to.partition(".")
     names = [bridge.name for bridge in bridges]
     if bridge_name not in names:
-        hint = suggest(bridge_name, names) or f"; bridges are {', '.join(names)}"
-        findings.add(f"there is no bridge {bridge_name}{hint}", path)
-    elif to not in ends:
-        findings.add(
-            f"{bridge_name} has no port {port_name}, so the wire has one end (--set bridges.{bridge_name}.ports."
-            f"{port_name}={{}})", path,
-        )  # fmt: skip
-    elif port_name in (*servers, OUTSIDE):
-        findings.add(f"the port {to} leads elsewhere; a wire to a bridge has a port of another name", path)
-    elif ends[to].port.to != end.name:
-        findings.add(f"{to} leads to {ends[to].port.to}, so the wire from {end.name} has one end", path)
-    else:
-        _check_settings(end, findings)
-        if end.name == to or list(ends).index(end.name) < list(ends).index(to):
-            _check_equal(end, ends[to], findings)
-            yield end, ends[to]
+        hint = suggest(bridge_name, names) or f"; there are {', '.join(names)}"
+        return path, f"there is no bridge {bridge_name}{hint}"
+    if to not in ends:
+        key = f"bridges.{bridge_name}.ports.{port_name}"
+        return path, f"{bridge_name} has no port {port_name}, so the wire has one end (--set {key}={{}})"
+    if port_name in (*servers, OUTSIDE):
+        return path, f"{to} leads to {_who_is_at(port_name)}; a wire has a port of its own at each end"
+    if ends[to].port.to != end.name:
+        return path, f"{to} leads to {ends[to].port.to}, so the wire from {end.name} has one end"
+    return None
 
 
-def _check_settings(end: _End, findings: Findings) -> None:
+def _who_is_at(port_name: str) -> str:
+    return "the stations outside" if port_name == OUTSIDE else f"server {port_name}"
+
+
+def _check_settings(end: End, findings: Findings) -> None:
     """Find what a port to another bridge has not."""
     port = end.port
     for key, is_set, message in (
@@ -145,7 +165,7 @@ def _check_settings(end: _End, findings: Findings) -> None:
             findings.add(message, end.path(key))
 
 
-def _check_equal(one: _End, other: _End, findings: Findings) -> None:
+def _check_equal(one: End, other: End, findings: Findings) -> None:
     for key, ours, theirs, write in (
         ("rate", one.port.rate_bps, other.port.rate_bps, format_rate_bps),
         ("propagation", one.port.propagation_fs, other.port.propagation_fs, format_time_fs),
@@ -157,36 +177,47 @@ def _check_equal(one: _End, other: _End, findings: Findings) -> None:
             )  # fmt: skip
 
 
-def _check_tree(bridges: Sequence[NamedBridge], wires: Sequence[tuple[_End, _End]], findings: Findings) -> None:
-    """Check that wires join all bridges, and no two in two ways; report each loop at the wire that closes it."""
-    beyond: dict[str, list[tuple[_End, _End]]] = {bridge.name: [] for bridge in bridges}
+def check_tree(bridges: Sequence[NamedBridge], wires: Wires, findings: Findings, *, is_sound: bool) -> None:
+    """Check that wires join all bridges, and no two in two ways; report each loop at the wire that closes it.
+
+    `is_sound`: nothing else is wrong with them, so that a wire that is missed was not written.
+    """
+    beyond: dict[str, list[tuple[End, End]]] = {bridge.name: [] for bridge in bridges}
     for one, other in wires:
         way = _way_between(beyond, other.bridge.name, one.bridge.name)
         if way is not None:
-            loop = [(one, other), *way]
-            text = ", ".join(f"{here.name} to {there.name}" for here, there in loop)
-            findings.add(f"{text}: a loop, in which a flooded frame never ends", one.path("to"), other.path("to"))
-            continue
-        beyond[one.bridge.name].append((one, other))
-        beyond[other.bridge.name].append((other, one))
-    first = bridges[0]
-    for bridge in bridges:
+            is_sound = False
+            text = ", ".join(f"{here.name} to {there.name}" for here, there in [(one, other), *way])
+            findings.add(
+                f"{text}: a loop, in which a flooded frame never ends; one of its wires has to go",
+                one.path("to"), other.path("to"),
+            )  # fmt: skip
+        else:
+            beyond[one.bridge.name].append((one, other))
+            beyond[other.bridge.name].append((other, one))
+    besides = [path for bridge in bridges for path in (*ends_of(bridge), (*bridge.path, "ports"))]
+    for bridge in bridges if len(bridges) > 1 else ():
+        path: KeyPath = bridge.path
         if not bridge.settings.ports:
-            findings.add("nothing is at this bridge, neither a server nor a wire", bridge.path)
-    apart = [one for one in bridges[1:] if one.settings.ports and _way_between(beyond, first.name, one.name) is None]
-    if apart and not findings.problems:
-        findings.add(
-            f"no wire joins {apart[0].name} to {first.name} (--set bridges.{apart[0].name}.ports.NAME.to="
-            f"{first.name}.NAME, and a port NAME there)", apart[0].path,
-        )  # fmt: skip
-    for bridge in bridges:
-        if len(bridge.settings.ports) == 1 and bridge.wires and not findings.problems:
-            findings.add("nothing is at this bridge but one wire to another", (*bridge.path, "ports"))
+            is_sound = False
+            findings.add("nothing is at this bridge, neither a server nor a wire", path, besides=[(*path, "ports")])
+    for bridge in bridges[1:] if is_sound else ():
+        first = bridges[0].name
+        if _way_between(beyond, first, bridge.name) is None:
+            key = f"bridges.{bridge.name}.ports.NAME.to={first}.NAME"
+            findings.add(
+                f"no wire joins {bridge.name} to {first} (--set {key}, and a port NAME there)",
+                bridge.path, besides=besides,
+            )  # fmt: skip
+            return
+    for bridge in bridges if is_sound else ():
+        if len(bridge.settings.ports) == 1 and bridge.wires:
+            findings.add("nothing is at this bridge but one wire to another", (*bridge.path, "ports"), besides=besides)
 
 
-def _way_between(beyond: dict[str, list[tuple[_End, _End]]], start: str, end: str) -> list[tuple[_End, _End]] | None:
+def _way_between(beyond: dict[str, list[tuple[End, End]]], start: str, end: str) -> list[tuple[End, End]] | None:
     """Return the wires from one bridge to another, None where there is no way."""
-    ways: dict[str, list[tuple[_End, _End]]] = {start: []}
+    ways: dict[str, list[tuple[End, End]]] = {start: []}
     waiting = [start]
     while waiting:
         here = waiting.pop(0)

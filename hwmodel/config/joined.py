@@ -38,8 +38,8 @@ class _Named(Block):
 class JoinedBridge(Bridge, _Named):
     """One of several bridges, by its name; ports to other bridges join them in a tree."""
 
-    ports: dict[PortName, JoinedPort] = key(
+    ports: dict[PortName, JoinedPort] = key(  # type: ignore[assignment]  # blocks are frozen: a narrower value is safe
         {},
-        "Ports: to each server at this bridge by its name, `outside` at one of the bridges (the first, unless written), "
+        "Ports: to each server at this bridge by its name, `outside` at one bridge (the first, unless written), "
         "and to other bridges by names of your choice: {a: {}, trunk: {to: right.trunk, rate: 40Gbps}}.",
     )

@@ -59,7 +59,7 @@ class Config(Block):
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again.
 
-        `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all in which it differs.
+        `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
         return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}

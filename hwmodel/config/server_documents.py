@@ -59,7 +59,8 @@ def _fill_incast(document: Document, first: str) -> None:
 
 def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document]]:
     """Return what is common to all servers, and for each server the whole data with the places in its entry alone."""
-    common = Document(document.source, {name: value for name, value in document.data.items() if name not in OF_SYSTEM})
+    own = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
+    common = Document(document.source, own, whole=document.data)
     entries = [Document(document.source, document.data) for _ in range(n_servers)]
 
     def of(path: KeyPath) -> Document:
@@ -82,6 +83,7 @@ def _copied(document: Document) -> Document:
         dict(document.value_places),
         dict(document.key_places),
         unreadable=set(document.unreadable),
+        whole=document.whole,
     )
 
 

@@ -27,6 +27,10 @@ def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) 
     `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises, and
     InputError for several servers.
     """
+    if config.bridges:
+        raise InputError(
+            "bridges: what explain makes larger is one server's and one bridge's; it does not know several"
+        )
     if config.servers:
         raise InputError("servers: what explain makes larger is one server's; it does not know several yet")
     relaxations = relaxations_of(config)

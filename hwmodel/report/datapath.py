@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import port_lines, port_share, ports_of
+from hwmodel.report.bridge_reading import port_lines, port_share, ports_to
 from hwmodel.report.diagram import Part, Place, arrow, box, frame, marker
 from hwmodel.report.modelled import link_words
-from hwmodel.report.quantities import count_text, decimals_text, percent_text, printable, three_digits
+from hwmodel.report.quantities import count_text, decimals_text, percent_text, three_digits
 from hwmodel.report.reading import frame_bytes_total
 from hwmodel.results.result import QueueDepth, Result
 from hwmodel.units import UnitError, parse_bytes
@@ -85,7 +85,7 @@ _NARROW_BRIDGE = {
     "port1": Place(186, 878, 166, 104),
 }
 _NARROW_BRIDGE_SIZE = (360.0, 992.0)
-_DRAWN_PORTS = 2  # the adapter's and outside; those of extenders are in the table
+_DRAWN_PORTS = ("adapter", "outside")  # those of extenders and between bridges are in the table
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
@@ -122,7 +122,7 @@ def datapath_figure(result: Result, key: str) -> str:
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
     if result.bridges:
         parts |= _bridge_parts(result)
-        names = {f"bridge.{port.name}": f"port{at}" for at, port in enumerate(ports_of(result)[:_DRAWN_PORTS])}
+        names = {one.resource: f"port{at}" for at, one in enumerate(ports_to(result, _DRAWN_PORTS))}
         limit = names.get(result.bottleneck.resource, limit)
         wide, narrow = (_WIDE | _WIDE_BRIDGE, _WIDE_BRIDGE_SIZE), (_NARROW | _NARROW_BRIDGE, _NARROW_BRIDGE_SIZE)
     words = _description(parts, limit)
@@ -135,8 +135,8 @@ def datapath_figure(result: Result, key: str) -> str:
 def _bridge_parts(result: Result) -> dict[str, Part]:
     """Return the ports of the bridge at the other end of the wire, that of the adapter first."""
     return {
-        f"port{at}": Part(f"Port {printable(port.name)}", port_lines(port), port_share(port))
-        for at, port in enumerate(ports_of(result)[:_DRAWN_PORTS])
+        f"port{at}": Part(f"Port {one.label}", port_lines(one.port), port_share(one.port))
+        for at, one in enumerate(ports_to(result, _DRAWN_PORTS))
     }
 
 

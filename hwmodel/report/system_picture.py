@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import core_share, port_lines, port_share, ports_of, setting_of
+from hwmodel.report.bridge_reading import core_share, port_lines, port_share, ports_to, setting_of
 from hwmodel.report.diagram import Part, Place, arrow, box, frame, level, marker, meter
 from hwmodel.report.labels import short_labels
 from hwmodel.report.quantities import percent_text
@@ -136,13 +136,14 @@ def _narrow(n_servers: int, height: float) -> _Layout:
 
 
 def _drawing(key: str, name: str, result: SystemResult, rows: Sequence[Mapping[str, float]], layout: _Layout) -> str:
-    ports = ports_of(result)
     # Of many servers those drawn, and the stations outside; ports between extenders are in the table.
-    shown = [*ports[: len(layout.servers)], ports[len(result.adapters)]]
-    labels = short_labels([port.name for port in shown], _LONGEST_NAME)
+    names = [adapter.name for adapter in result.adapters[: len(layout.servers)]]
+    shown = ports_to(result, [*names, "outside"])
+    labels = short_labels([one.label.partition(" ")[0] for one in shown], _LONGEST_NAME)
     limit = result.bottleneck.resource
     parts = [
-        Part(f"Port {label}", port_lines(port), port_share(port)) for label, port in zip(labels, shown, strict=True)
+        Part(f"Port {label}", port_lines(one.port), port_share(one.port))
+        for label, one in zip(labels, shown, strict=True)
     ]
     width, height = layout.size
     title = "Servers, their wires, and the bridge between them"
@@ -156,8 +157,8 @@ def _drawing(key: str, name: str, result: SystemResult, rows: Sequence[Mapping[s
     for adapter, label, shares, place in zip(result.adapters, labels, rows, layout.servers, strict=False):
         is_limit = limit == f"{adapter.name}.{adapter.bottleneck.resource}" and adapter.bottleneck.utilization > 0
         pieces.append(_server(place, label, shares, adapter.bottleneck.resource, is_limit))
-    for port, part, place in zip(shown, parts, layout.ports, strict=True):
-        pieces.append(box(place, part, limit == f"bridge.{port.name}"))
+    for one, part, place in zip(shown, parts, layout.ports, strict=True):
+        pieces.append(box(place, part, limit == one.resource))
     return f"{''.join(pieces)}</svg>\n"
 
 

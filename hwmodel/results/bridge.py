@@ -28,7 +28,7 @@ class LogicalPortResult:
 class BridgePortResult:
     """Say what a port of a bridge, or of an extender below it, carried; in is what came to it, out what it sent.
 
-    `device`: whose port it is, the bridge's or an extender's name. A port has the name of the server or extender that it
+    `device`: whose port it is, a bridge's or an extender's name. A port has the name of the server or extender that it
     leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`. `to`: at the end of a wire between
     bridges the port at the other end, like `right.trunk`.
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
@@ -52,8 +52,9 @@ class BridgePortResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeResult:
-    """Say what a bridge, by its name (`bridge` where it has none), did, with the port extenders below it; counts are of the whole run.
+    """Say what a bridge did, with the port extenders below it; counts are of the whole run.
 
+    `name`: `bridge` where it has none.
     `forwarded_frames`: all that the bridge itself looked at. `replicated_frames`: copies that it and its extenders made
     beside a frame's first. `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that
     found no room among them, and those of extenders. `addresses_known`: at the end. `learned`, `moved`, `aged`,

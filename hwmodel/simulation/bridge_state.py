@@ -14,7 +14,6 @@ from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.adjacent import HEADER_BYTES
 from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
-from hwmodel.simulation.joined_bridges import policers_of
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
@@ -56,7 +55,7 @@ def fill_bridges(
     for port_number, number in topology.extenders.own.items():
         record.logical_port[number].port = port_number
     _fill_levels(record, topology)
-    _fill_policers(record, policers_of(bridges))
+    _fill_policers(record, topology.policies.policers)
     record.ledger.crosses = 1
     for kind, flow in topology.outside_flows.items():
         record.outside_flow[kind] = flow

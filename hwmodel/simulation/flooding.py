@@ -77,9 +77,11 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
         verb, learned = ("sends", "its address is") if is_one else ("send", "their addresses are")
         return f"{_listed(silent)} {verb} nothing over the bridge, so that {learned} never learned"
     if bridge.not_learned:
-        return f"The {_named(bridge)}'s table was full ({_key(bridge)}.table), {bridge.not_learned:,} addresses were not learned"
+        full = f"The {_named(bridge)}'s table was full ({_key(bridge)}.table)"
+        return f"{full}, {bridge.not_learned:,} addresses were not learned"
     if bridge.aged:
-        return f"Stations sent so rarely that the {_named(bridge)} forgot {bridge.aged:,} addresses ({_key(bridge)}.ageing)"
+        rarely = f"Stations sent so rarely that the {_named(bridge)} forgot"
+        return f"{rarely} {bridge.aged:,} addresses ({_key(bridge)}.ageing)"
     return "Stations had sent nothing over the bridge when frames to them came"
 
 

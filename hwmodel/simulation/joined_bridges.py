@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, comes_in
-
-if TYPE_CHECKING:
-    from hwmodel.config.bridge import Bridge, PolicyEntry
 
 
 class BridgePorts:
@@ -64,8 +60,3 @@ class BridgePorts:
             place = comes_in(far, None, 0 if vlan in out.untagged else vlan)
             if place is not None and place[1] in place[0].vlans:
                 yield from self.seen_from(*place)
-
-
-def policers_of(bridges: Sequence[Bridge]) -> list[PolicyEntry]:
-    """Return the entries with token buckets of all bridges' policies, in the order of the buckets."""
-    return [entry for bridge in bridges for entry in bridge.policy if entry.action == "police"]

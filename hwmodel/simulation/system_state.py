@@ -10,11 +10,12 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.system import run_system
 from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
-from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
+from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridges, fill_wire, fresh_bridge
 from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import check_workload, enter_sources, histogram_rows, watch_fifos
 from hwmodel.workload.traffic import UPLINK, Workload

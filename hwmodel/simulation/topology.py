@@ -20,7 +20,8 @@ from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.extenders import Extenders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
-from hwmodel.simulation.joined_bridges import BridgePorts, policers_of
+from hwmodel.simulation.joined_bridges import BridgePorts
+from hwmodel.simulation.policies import Policies
 from hwmodel.wire.ethernet import is_group_mac
 from hwmodel.wire.tags import parse_header
 from hwmodel.workload.traffic import UPLINK as OUTSIDE_NAME
@@ -60,6 +61,7 @@ class Topology:
         self.ports = ports
         self.outside = ports[len(adapters)]
         self.logical = [logical for port in ports if port.joined is None or port.to for logical in port.logical]
+        self.policies = Policies(bridges)
         self.bridge_ports = BridgePorts(ports, self.outside, self.logical)
         self.extenders = Extenders(ports, len(self.logical))
         self.n_logical_ports = len(self.logical) + len(self.extenders.own)
@@ -140,7 +142,9 @@ class Topology:
             port = self.ports[server]
             for station in adapter.switch.ports:
                 place = place_of(station, station.port_vlan, port) if station.enabled else None
-                for logical, vlan in self.bridge_ports.seen_from(*place) if place and place[1] in place[0].vlans else ():
+                if place is None or place[1] not in place[0].vlans:
+                    continue
+                for logical, vlan in self.bridge_ports.seen_from(*place):
                     bridge = self.ports[logical.port].bridge
                     if self.bridges[bridge].announce and self.bridges[bridge].kind == "learning":
                         yield from ((self._address(bridge, mac, vlan), logical) for mac in station.macs)
@@ -198,7 +202,7 @@ class Topology:
         if parsed.destination & RESERVED_MASK == RESERVED_BLOCK:
             hop.reason = DropReason.CONTROL_FRAME
             return hop
-        inside = self._ask_policy(port.bridge, inside, hop)
+        inside = self.policies.ask(port.bridge, inside, hop)
         if hop.reason != DropReason.NONE:
             return hop
         is_group = is_group_mac(parsed.destination)
@@ -212,29 +216,6 @@ class Topology:
             hop.home = self._way(inside, source, home)
         hop.flood = self._strays(inside, source, logical)
         return hop
-
-    def _ask_policy(self, bridge: int, inside: Inside, hop: Hop) -> Inside:
-        """Apply the first entry of a bridge's policy that matches; policers are those of all bridges."""
-        policers = policers_of(self.bridges)
-        sender = "outside" if inside.sender == OUTSIDE_NAME else inside.sender
-        for entry in self.bridges[bridge].policy:
-            wanted = (
-                (entry.port, "all", sender),
-                (entry.source, None, inside.parsed.source),
-                (entry.destination, None, inside.parsed.destination),
-                (entry.vlan, None, inside.vlan),
-                (entry.ethertype, None, inside.parsed.ethertype),
-            )
-            if not all(value in (anything, own) for value, anything, own in wanted):
-                continue
-            if entry.action == "deny":
-                hop.reason = DropReason.ACL_DENY
-            elif entry.action == "police":
-                hop.policer = next(i for i, each in enumerate(policers) if each is entry)
-            elif entry.action == "priority":
-                return replace(inside, pcp=entry.priority or 0)
-            break
-        return inside
 
     def _address(self, bridge: int, mac: int, vlan: int) -> int:
         """Return the number of an address in a VLAN at a bridge; group addresses are never learned."""

@@ -95,9 +95,7 @@ class Relay:
                 inside = port.translate.get(vlan, vlan)
                 self._notes(station.macs, inside, logical, vlan in station.vlans, is_heard)
 
-    def _notes(
-        self, addresses: Sequence[int], vlan: int, logical: LogicalPort, is_told: bool, is_heard: bool
-    ) -> None:
+    def _notes(self, addresses: Sequence[int], vlan: int, logical: LogicalPort, is_told: bool, is_heard: bool) -> None:
         """Note where a station's broadcast comes from, here and at all bridges that it would come to."""
         for address in addresses if is_told else ():
             self._stands.setdefault((vlan, address), logical)
