@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import bridges_of, Server, check_switch, check_workload, checks, config_from_mapping, servers_of
+from hwmodel.config import Server, bridges_of, check_switch, check_workload, checks, config_from_mapping, servers_of
 from hwmodel.config.check_bridge import check_bridge
 from hwmodel.config.check_device import check_device
 from hwmodel.config.check_extenders import check_extenders
