@@ -94,7 +94,8 @@ def test_interfaces_behind_extenders_are_counted_on_at_each_bridge_by_itself():
     behind = {"extenders": {"x": {}}, "kind": "controlling"}
     ports = ({"a": {"behind": "x"}, "b": {"behind": "x"}, "t": {"to": "right.t"}}, {"c": {"behind": "y"}, "t": {}})
     config = config_from_mapping({
-        "switch": {"mode": "e_tag"}, "nic": {"vfs": 1}, "workload": {"pattern": "uniform"}, "servers": [*SERVERS, {"name": "c"}], "bridges": [
+        "switch": {"mode": "e_tag"}, "nic": {"vfs": 1}, "workload": {"pattern": "uniform"},
+        "servers": [*SERVERS, {"name": "c"}], "bridges": [
             {"name": "left", "ports": ports[0], **behind},
             {"name": "right", "ports": ports[1], "kind": "controlling", "extenders": {"y": {}}},
         ]})  # fmt: skip

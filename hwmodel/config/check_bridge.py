@@ -87,8 +87,8 @@ def _check_ports(
                 hint = suggest(name, known) or f"; ports are {', '.join(known)}"
                 if isinstance(port, JoinedPort):
                     hint += ", and those to another bridge (to: BRIDGE.PORT)"
-                besides = ["servers", *ends]
-                findings.add(f"no server is at this port, its wire has one end{hint}", path, besides=besides)
+                message = f"no server is at this port, its wire has one end{hint}"
+                findings.add(message, path, besides=["servers", *ends])
             continue
         rate_bps = part.server.config.port.rate_bps
         if port.rate_bps != rate_bps:

@@ -26,9 +26,11 @@ class End(NamedTuple):
 
     @property
     def name(self) -> str:
+        """Return what it is called in the system: left.trunk."""
         return f"{self.bridge.name}.{self.port_name}"
 
     def path(self, *keys: str) -> KeyPath:
+        """Return the path of one of its keys, or its own."""
         return (*self.bridge.path, "ports", self.port_name, *keys)
 
 
@@ -58,9 +60,9 @@ def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> W
             )  # fmt: skip
     ends = {end.name: end for bridge in bridges for end in _ends_at(bridge)}
     servers = {part.server.port for part in parts}
-    wrong = [message for end in ends.values() if (message := _why_wrong(end, ends, bridges, servers))]
-    for path, message in wrong:
-        findings.add(message, path)
+    wrong = [one for end in ends.values() if (one := _why_wrong(end, ends, bridges, servers))]
+    for key, why in wrong:
+        findings.add(why, key)
     if wrong:
         return None
     wires = []

@@ -57,8 +57,8 @@ what is wrong in the file's own blocks for some servers alone has their names be
     bridge: {latency: 300ns, ports: {outside: {rate: 40Gbps}}}
     workload: {pattern: flows, flows: [[a.vf0, b.vf3, 2Gbps], [uplink, a.vf1, 1Gbps]]}
 
-**Several bridges** stand in `bridges`, in place of `bridge`: each with a name and that block's keys, and joined in a tree by
-wires between two of their ports. `--set bridges.left.ports.trunk.rate=40Gbps` changes a key of one
+**Several bridges** stand in `bridges`, in place of `bridge`: each with a name and that block's keys, and joined in a
+tree by wires between two of their ports. `--set bridges.left.ports.trunk.rate=40Gbps` changes a key of one
 ([more](bridge.md#several-bridges)).
 
     servers: [{name: a}, {name: b}]
