@@ -42,7 +42,7 @@ def test_the_reference_is_current():
 def test_there_are_configurations_to_start_from():
     assert {
         "sriov_10g_gen2x4.yaml", "sriov_10g_gen2x8.yaml", "sriov_40g_gen3x8.yaml", "sriov_ideal.yaml",
-        "sriov_imix.yaml", "sriov_pcap.yaml", "burst_5g.yaml", "east_west.yaml",
+        "sriov_imix.yaml", "sriov_pcap.yaml", "burst_5g.yaml", "east_west.yaml", "two_servers.yaml", "two_racks.yaml",
         "switch_bridge.yaml", "switch_vn_tag.yaml",
     } <= {path.name for path in SHIPPED}  # fmt: skip
 
