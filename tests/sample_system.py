@@ -141,3 +141,16 @@ def sample_system(*names: str, **changes: Any) -> SystemResult:
         "bridges": (bridge,),
     }
     return SystemResult(**{**values, **changes})
+
+
+def extended_system() -> SystemResult:
+    """Return five servers: a and b behind fex1, which with c is behind fex0; d and e at the bridge."""
+    behind = {"a": "fex1", "c": "fex0", "b": "fex1", "d": "bridge", "e": "bridge", "outside": "bridge",
+              "fex0": "bridge", "fex0.uplink": "fex0", "fex1": "fex0", "fex1.uplink": "fex1"}  # fmt: skip
+    ports = [
+        sample_port(name, LINE_GBPS * at / 10, 1.0, device=device) for at, (name, device) in enumerate(behind.items())
+    ]
+    limit = Bottleneck(resource="bridge.fex1.uplink", utilization=1.0, why="The uplink is full.")
+    return sample_system(
+        adapters=tuple(sample_adapter(name) for name in "acbde"), bridges=(sample_bridge(*ports),), bottleneck=limit
+    )

@@ -42,6 +42,22 @@ def switched(folder, switch, timed_frames, in_port, *options):
     return json.loads(result.read_text(encoding="utf-8")), captures
 
 
+def wire_rows(path: Path, name: str) -> list[tuple[int, str, dict[str, list[int]], int]]:
+    """Return what passed a wire: the number that a frame ends with, its direction, its tags' fields, the time in ns."""
+    fields = ["frame.interface_name", "frame.packet_flags_direction", "frame.time_epoch", "data.data", *ALL_TAG_FIELDS]
+    rows = tshark_rows(path, fields)
+    assert {row["frame.interface_name"] for row in rows} <= {name}
+    return [
+        (
+            int(row["data.data"][-2:], 16),
+            row["frame.packet_flags_direction"],
+            tshark_numbers(row),
+            round(float(row["frame.time_epoch"]) * 1e9),
+        )
+        for row in rows
+    ]
+
+
 def tshark_rows(path: Path, fields) -> list[dict[str, str]]:
     """Let tshark decode a capture; give each frame's fields as it prints them."""
     command = ["tshark", "-n", "-r", str(path), "-T", "fields"]

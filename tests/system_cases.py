@@ -22,6 +22,7 @@ from tests.system_and_oracle import (
 VFS = ("vf0", "vf1", "vf2", "vf3")
 EVERYONE = ("pf", *VFS, OUTSIDE)
 A, B, C = (tuple(f"{server}.{name}" for name in VFS) for server in "abc")
+X, Y = (tuple(f"a.{adapter}.{name}" for name in VFS) for adapter in "xy")
 TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
 THREE = {
     "servers": [
@@ -210,6 +211,13 @@ CASES = {
     "three unlike servers": Case(
         THREE, (*A, *B[:2], *C, OUTSIDE), (*A, *B[:2], *C, OUTSIDE, BROADCAST), 900, 400,
         matters=all_of(reached("a.vf0"), reached("b.vf1"), reached("c.vf3")),
+    ),
+    "two adapters of one server": Case(
+        {"servers": [{"name": "a", "set": {"host.read_latency": "390ns"}, "adapters": [
+             {"name": "x"}, {"name": "y", "set": {"pcie.lanes": 8, "switch.mode": "vepa", "port.rate": "25Gbps"}}]},
+            {"name": "b"}], "bridge.policy": [{"port": "a.y.vf2", "action": "deny"}]},
+        (*X, *Y, *B[:2], OUTSIDE), (*X, *Y, *B[:2], OUTSIDE, BROADCAST), 900, 400,
+        matters=all_of(reached("a.x.vf0"), reached("a.y.vf1"), reached("b.vf1"), dropped("bridge.a.y", "ACL_DENY")),
     ),
     "two to one": Case(
         {"servers": [{"name": name} for name in "abc"], "pcie.generation": 3, "pcie.lanes": 8,

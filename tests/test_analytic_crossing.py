@@ -23,8 +23,9 @@ def crossing(changes, to_bytes=1514, from_bytes=1514, ends=(A, B)):
 def test_a_frame_is_stored_and_sent_on():
     found = crossing({"bridge.latency": "500ns"})
     # 1518 B with FCS, 8 B of preamble and 12 B of gap: 1538 B of 0.8 ns.
-    assert (found.to_bytes, found.known_bytes, found.from_bytes) == (1538, 1538, 1538)
-    assert (found.sent_fs, found.known_fs, found.latency_fs, found.back_fs) == (
+    (bridge,) = found.stages
+    assert (found.to_bytes, bridge.known_bytes, found.from_bytes) == (1538, 1538, 1538)
+    assert (found.sent_fs, bridge.known_fs, bridge.latency_fs, found.back_fs) == (
         1_230_400_000, 1_230_400_000, 500_000_000, 1_230_400_000,
     )  # fmt: skip
     assert found.whole_fs == int(2960.8 * NS_FS)
@@ -40,7 +41,7 @@ def test_each_wire_has_its_propagation():
 @pytest.mark.parametrize(("n_bytes", "on_wire"), [(60, 84), (30, 84), (61, 85), (1518, 1542)])
 def test_short_frames_are_padded_and_tags_count(n_bytes, on_wire):
     found = crossing({}, n_bytes, n_bytes + 100)
-    assert found.to_bytes == found.known_bytes == on_wire
+    assert found.to_bytes == found.stages[0].known_bytes == on_wire
     assert found.sent_fs == on_wire * 8 * 10**5
     assert found.from_bytes == max(n_bytes + 104, 64) + 20
 
@@ -52,7 +53,7 @@ def test_the_last_wire_has_the_rate_of_the_receivers_port():
     outward = crossing({"bridge.ports.outside.rate": "1Gbps"}, ends=(A, OUTSIDE))
     assert outward.back_fs == 12_304 * NS_FS
     inward = crossing({"bridge.ports.outside.rate": "1Gbps"}, ends=(OUTSIDE, A))
-    assert (inward.known_fs, inward.back_fs) == (12_304 * NS_FS, int(1230.4 * NS_FS))
+    assert (inward.stages[0].known_fs, inward.back_fs) == (12_304 * NS_FS, int(1230.4 * NS_FS))
 
 
 @pytest.mark.parametrize(("changes", "ends", "known_bytes"), [
@@ -66,14 +67,14 @@ def test_the_last_wire_has_the_rate_of_the_receivers_port():
 ])  # fmt: skip
 def test_only_the_fastest_ports_cut_through(changes, ends, known_bytes):
     found = crossing({"bridge.forwarding": "cut_through", **changes}, ends=ends)
-    assert found.known_bytes == known_bytes
+    assert found.stages[0].known_bytes == known_bytes
     assert found.to_bytes == 1538
-    assert crossing(dict(changes), ends=ends).known_bytes == 1538
+    assert crossing(dict(changes), ends=ends).stages[0].known_bytes == 1538
 
 
 def test_cut_through_waits_for_64_bytes_and_the_preamble():
     found = crossing({"bridge.forwarding": "cut_through", "bridge.latency": "500ns"})
-    assert found.known_fs == int(57.6 * NS_FS) and found.sent_fs == int(1230.4 * NS_FS)
+    assert found.stages[0].known_fs == int(57.6 * NS_FS) and found.sent_fs == int(1230.4 * NS_FS)
     assert found.whole_fs == int((57.6 + 500 + 1230.4) * NS_FS)
 
 

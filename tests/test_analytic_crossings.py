@@ -33,7 +33,40 @@ PORTS = [{"name": "vf0", "s_channel": 10}, {"name": "vf1", "s_channel": 10}, {"n
 VLANS = [{"name": name, "port_vlan": 10, "vlans": [10]} for name in ("vf0", "vf3")]
 CORE = {"switch.timing": "core", "servers": [
     {"name": "a", "set": {"switch.clock": "200MHz"}}, {"name": "b", "set": {"switch.bus_bits": 64}}]}  # fmt: skip
+# a behind fex1, which is behind fex0; b behind fex0; c at the bridge itself.
+EXTENDED = {
+    **TWO, "switch.mode": "e_tag", "servers": [*UNLIKE, {"name": "c", "set": {"switch.mode": "vn_tag"}}],
+    "bridge": {
+        "kind": "controlling", "propagation": "7ns", "latency": "450ns",
+        "extenders": {"fex0": {"rate": "40Gbps", "latency": "300ns"}, "fex1": {"rate": "25Gbps", "behind": "fex0"}},
+        "ports": {"a": {"behind": "fex1"}, "b": {"behind": "fex0"}},
+    },
+}  # fmt: skip
+BELOW = ("a.vf0", "a.vf3")
+EXTENDERS_CUT = {"bridge.forwarding": "cut_through", "bridge.extenders.fex0.forwarding": "cut_through",
+                 "bridge.extenders.fex1.forwarding": "cut_through"}  # fmt: skip
+ONE_LEVEL = {"bridge.extenders": {"fex1": {"latency": "0ns", "rate": "1Gbps"}}, "bridge.ports.b": {}}
+IN_VLANS = [{"name": f"vf{k}", "port_vlan": 101 + k, "vlans": [101 + k]} for k in range(4)]
+TRANSLATED = {**ONE, "switch.ports": IN_VLANS,
+              "bridge": {"ports": {"adapter": {"translate": {101 + k: 10 for k in range(4)}}}}}  # fmt: skip
+TRANSLATED_TO_B = {**TWO, "switch.ports": IN_VLANS, "bridge.ports.a.translate": {101: 10},
+                   "bridge.ports.b.translate": {104: 10}}  # fmt: skip
 CASES: dict[str, tuple[dict[str, Any], tuple[str, str], int]] = {
+    "extenders, down from fex0": (EXTENDED, THERE, 1518),
+    "extenders, up": (EXTENDED, ("b.vf3", "a.vf0"), 64),
+    "extenders, there and back": (EXTENDED, BELOW, 1518),
+    "extenders, to a VN-Tag": (EXTENDED, ("a.vf0", "c.vf1"), 1518),
+    "extenders, from outside": (EXTENDED, ("uplink", "a.vf0"), 64),
+    "extenders, to outside": (EXTENDED, ("a.vf0", "uplink"), 9018),
+    "extenders cut through": ({**EXTENDED, **EXTENDERS_CUT}, BELOW, 1518),
+    "extenders cut through from a faster port": ({**EXTENDED, **EXTENDERS_CUT}, ("c.vf0", "a.vf1"), 1518),
+    "one level of extenders": ({**EXTENDED, **ONE_LEVEL}, THERE, 1518),
+    "extenders and cores": ({**EXTENDED, "switch.timing": "core"}, THERE, 1518),
+    "translated": (TRANSLATED, BACK, 1518),
+    "translated, from outside": (TRANSLATED, ("uplink", "vf1"), 64),
+    "translated, to outside": (TRANSLATED, ("vf1", "uplink"), 1518),
+    "translated, native on the wire": ({**TRANSLATED, "switch.uplink.native_vlan": 102}, BACK, 1518),
+    "translated, two": (TRANSLATED_TO_B, THERE, 1518),
     "VEPA": ({**ONE, "switch.mode": "vepa", "bridge": {}}, BACK, 1518),
     "one channel": ({**ONE, **CHANNELS, "switch.ports": PORTS, "bridge": {}}, BACK, 1518),
     "between channels": ({**ONE, **CHANNELS, "switch.ports": PORTS, "bridge": {}}, ("vf0", "vf2"), 64),

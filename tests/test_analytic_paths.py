@@ -255,3 +255,57 @@ def test_an_assumed_bridge_reflects():
     found = Paths(system, None, True)
     route = found.path("vf0", "vf1").route
     assert found.n_parts == 1 and (route.stations, route.to_wire, route.from_wire) == (("vf1",), True, True)
+
+
+def test_an_address_is_known_only_where_its_port_carries_the_vlan():
+    """b's port carries VLAN 10 alone: what is for its station's VLAN 20 is for an address that nobody knows."""
+    stations = [{"name": "vf0", "port_vlan": 20, "vlans": [10, 20]}]
+    port_of_b = {"bridge": {"ports": {"b": {"vlans": [10], "native_vlan": 10}}}}
+    found = paths({**TWO, **port_of_b, "switch.ports": stations}).path("a.vf0", "b.vf0")
+    assert [(hop.part, hop.route.stations) for hop in found.hops] == [(2, ())]
+
+
+IN_VLANS = [{"name": f"vf{k}", "port_vlan": 101 + k, "vlans": [101 + k], "accept": ["broadcast"]} for k in range(3)]
+MADE_ONE = {"switch.ports": IN_VLANS, "bridge": {"ports": {"adapter": {"translate": {101: 10, 102: 10, 103: 10}}}}}
+
+
+@pytest.mark.parametrize(("ends", "sent", "hops"), [
+    (("vf0", "vf1"), 4, [(0, ("vf1",), 4)]),
+    # By the port itself, which carries VLAN 10 too, then with the tag of each but its own.
+    (("vf0", "broadcast"), 4, [(0, (), 4), (0, ("vf1",), 4), (0, ("vf2",), 4), (1, (), 4)]),
+    (("uplink", "vf2"), None, [(0, ("vf2",), 0)]),  # comes with the tag of VLAN 10, which counts as offered
+])  # fmt: skip
+def test_translated_vlans(ends, sent, hops):
+    found = way(MADE_ONE, *ends)
+    assert found[1] == hops and sent in (None, found[0])
+
+
+def test_a_translated_vlan_is_no_vlan_of_the_port_itself():
+    """VLAN 101 of the bridge has no number on a wire where 101 stands for VLAN 10."""
+    ports = [{"name": "vf0", "port_vlan": 101, "vlans": [101]}]
+    bridge = {"bridge": {"ports": {"a": {"translate": {101: 10}}}}}
+    to_a = paths({**TWO, **bridge, "switch.ports": ports}).path("b.vf0", "a.vf0")
+    assert [(hop.part, hop.route.stations) for hop in to_a.hops] == [(2, ())]
+
+
+# a and b behind fex1, c at the bridge; all have E-TAGs.
+BELOW = {
+    "servers": [{"name": name} for name in "abc"], "switch.mode": "e_tag",
+    "bridge": {"kind": "controlling", "extenders": {"fex1": {}}, "ports": {name: {"behind": "fex1"} for name in "ab"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wants", "hops"), [
+    ({"a": ["vf0"], "b": [], "c": []}, [(3, ())]),  # nobody but the sender: it goes outside alone
+    ({"a": ["vf0"], "b": ["vf1"], "c": []}, [(0, ()), (1, ("vf1",)), (3, ())]),  # down to its sender's adapter too
+    ({"a": ["vf0", "vf1"], "b": [], "c": ["vf2"]}, [(0, ("vf1",)), (2, ("vf2",)), (3, ())]),
+    ({"a": [], "b": ["vf1"], "c": ["vf2"]}, [(1, ("vf1",)), (2, ("vf2",)), (3, ())]),
+])  # fmt: skip
+def test_groups_below_an_extender(wants, hops):
+    servers = [
+        {"name": name, "set": {f"switch.ports.{station}.accept": ["broadcast"] if station in wants[name] else []
+                               for station in ("pf", "vf0", "vf1", "vf2")}}
+        for name in "abc"
+    ]  # fmt: skip
+    found = paths({**BELOW, "servers": servers}).path("a.vf0", "broadcast")
+    assert [(hop.part, hop.route.stations) for hop in found.hops] == hops

@@ -10,7 +10,7 @@ from hwmodel import limits, simulate
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.slot_sharing import kept_at_random, kept_beside_one_in_step
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Demand, Leg, Offered, nothing_of
+from hwmodel.analytic.traffic import Demand, Leg, Offered, Onward, nothing_of
 from hwmodel.config import load_config
 
 FAST_LINK = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
@@ -163,7 +163,7 @@ def stream(source, gbps, to=2, with_rate=True, tag_bytes=0, back_tag_bytes=0):
     sent = Leg(PART[source], replace(NOTHING, to_wire=ONE, tag_bytes=Fraction(tag_bytes)))
     back = Leg(to, replace(NOTHING, from_wire=ONE, back_tag_bytes=Fraction(back_tag_bytes)))
     name = "uplink" if source == "uplink" else f"{source}.vf0"
-    offered = Offered(f"{name} to {to}", name, NOTHING, per_s if with_rate else None, (sent,), ((back, ONE),))
+    offered = Offered(f"{name} to {to}", name, NOTHING, per_s if with_rate else None, (sent,), (Onward(back, ONE),))
     return offered, per_s
 
 
@@ -241,7 +241,7 @@ def test_alike_servers_have_one_line_together():
     config = load_config("sriov_10g_gen2x4", {"servers": [{"name": name} for name in "abc"], **FAST_LINK})
     # Of the folded system, with the frames of all three servers: each port gets 12 Gb/s, more than it can send.
     here = Leg(0, replace(NOTHING, to_wire=ONE))
-    alike = Offered("all VMs", "a.vf0", NOTHING, None, (here,), ((Leg(0, replace(NOTHING, from_wire=ONE)), ONE),))
+    alike = Offered("all VMs", "a.vf0", NOTHING, None, (here,), (Onward(Leg(0, replace(NOTHING, from_wire=ONE)), ONE),))
     rate = 3 * Fraction(12 * 10**9, 8 * 1518)
     (port,) = port_shares(config, System.of(config), Demand(NOTHING, (), None, carried=((alike, rate),), alike=alike))
     assert (port.port, port.law, port.wires) == ("each of bridge.a to bridge.c", "unknown", ())

@@ -16,7 +16,7 @@ from hwmodel.analytic.symmetry import (
     without_names,
 )
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Leg, Offered, nothing_of
+from hwmodel.analytic.traffic import Leg, Offered, Onward, nothing_of
 from hwmodel.config import load_config
 from hwmodel.errors import InputError
 
@@ -133,7 +133,7 @@ def first_sender():
     own = replace(NOTHING, reads=ONE, copies=THIRD, to_wire=2 * THIRD, sent={"vf0": ONE}, received={"vf1": THIRD})
     arrives = [replace(NOTHING, copies=ONE, from_wire=ONE, received={name: ONE}, rx_rings=frozenset({(name, 0)}))
                for name in ("vf0", "vf1")]  # fmt: skip
-    hops = tuple((Leg(1, one), THIRD) for one in arrives)
+    hops = tuple(Onward(Leg(1, one), THIRD) for one in arrives)
     traffic = replace(NOTHING, first=("s0.vf0", "s0.vf1"))
     return Offered("s0.vf0 to 3 ports", "s0.vf0", traffic, None, (Leg(0, own),), hops)
 
@@ -155,7 +155,7 @@ def test_the_frames_of_all_come_from_those_of_one():
     assert inside.rx_rings == {("vf0", 0), ("vf1", 0)}
     assert one.traffic.first == ("s0.vf0", "s0.vf1")
     # The two hops ask the same now.
-    assert [share for _, share in one.hops] == [2 * THIRD]
+    assert [hop.share for hop in one.hops] == [2 * THIRD]
 
 
 def test_unfolded_each_server_has_an_equal_part():
@@ -176,14 +176,14 @@ def test_what_goes_outside_comes_from_each_server():
     two = of_two_servers({"workload.pattern": "to_wire"})
     sent = Leg(0, replace(NOTHING, reads=ONE, to_wire=ONE, sent={"vf0": ONE}))
     out = Leg(2, replace(NOTHING, from_wire=ONE))
-    one = folded_stream(two, Offered("s0.vf0 to uplink", "s0.vf0", NOTHING, None, (sent,), ((out, ONE),)))
+    one = folded_stream(two, Offered("s0.vf0 to uplink", "s0.vf0", NOTHING, None, (sent,), (Onward(out, ONE),)))
     # In the folded system the stations outside are number 1.
-    assert [leg.part for leg, _ in one.hops] == [1]
+    assert [hop.leg.part for hop in one.hops] == [1]
     first, second = sent_outside(two, [(one, Fraction(3000))])
     assert [(each.source, rate, each.sent_as[0].part) for each, rate in (first, second)] == [
         ("s0.vf0", 1500, 0), ("s1.vf0", 1500, 1),
     ]  # fmt: skip
-    assert [(leg.part, share) for leg, share in first[0].hops] == [(2, 1)]
+    assert [(hop.leg.part, hop.share) for hop in first[0].hops] == [(2, 1)]
 
 
 def test_servers_differ_in_addresses_alone():

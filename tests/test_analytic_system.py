@@ -37,15 +37,16 @@ def test_a_crossing_is_two_wires_and_the_bridge():
     to_b = lone_frame_of(config, "a.vf0", "b.vf1", 1518).way
     found = crossing_of(System.of(config), to_b)
     assert (found.to_bytes, found.from_bytes) == (1538, 1538)
-    assert (found.sent_fs, found.known_fs, found.latency_fs, found.back_fs) == (
+    (bridge,) = found.stages
+    assert (found.sent_fs, bridge.known_fs, bridge.latency_fs, found.back_fs) == (
         1_230_400_000, 1_230_400_000, 500_000_000, 492_160_000,
     )  # fmt: skip
     assert found.whole_fs == 1_230_400_000 + 500_000_000 + 492_160_000
     # Only from the fastest ports does the bridge cut through: 72 B at 25 Gb/s.
     cutting = two(**{"bridge": {"forwarding": "cut_through"}})
     back = lone_frame_of(cutting, "b.vf1", "a.vf0", 1518).way
-    assert crossing_of(System.of(cutting), back).known_fs == wire_fs(72, 25 * 10**9) == 23_040_000
-    assert crossing_of(System.of(cutting), to_b).known_fs == 1_230_400_000
+    assert crossing_of(System.of(cutting), back).stages[0].known_fs == wire_fs(72, 25 * 10**9) == 23_040_000
+    assert crossing_of(System.of(cutting), to_b).stages[0].known_fs == 1_230_400_000
 
 
 def test_logical_ports_by_mode():

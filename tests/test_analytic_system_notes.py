@@ -86,3 +86,36 @@ def test_of_known_rates_policers_let_theirs_pass():
     assert any("33.3 % pass, 1 Gb/s" in note for note in found.notes)
     flow = next(one for one in simulate(config).flows if (one.from_, one.to) == ("a.vf0", "b.vf0"))
     assert flow.gbps == pytest.approx(1, rel=0.005)
+
+
+def test_a_full_port_that_loses_is_named_before_the_load():
+    """Two senders on each of three servers, 2 Gb/s each, send to one VM: 12 Gb/s for a port of 10."""
+    incast = {"servers": [{"name": name} for name in "abc"], "nic.vfs": 3, "bridge.announce": True, **GEN3}
+    found = limits(load_config("sriov_10g_gen2x4", incast | {
+        "workload": {"pattern": "incast", "load": "2Gbps", "arrivals": "poisson"},
+    }))  # fmt: skip
+    assert found.limited_by == "bridge.a"
+    (port,) = (hop for hop in found.hops if hop.wire == "bridge.a")
+    assert port.utilization == pytest.approx(1)
+    less = limits(load_config("sriov_10g_gen2x4", incast | {
+        "workload": {"pattern": "incast", "load": "1.5Gbps", "arrivals": "poisson"},
+    }))  # fmt: skip
+    assert less.limited_by == "offered_load"
+
+
+def test_what_one_vlan_would_save_is_said_of_vms_in_vlans_of_their_own():
+    stations = [{"name": f"vf{k}", "port_vlan": 101 + k, "vlans": [101 + k]} for k in range(2)]
+    bridge = {"announce": True, "ports": {"adapter": {"translate": {101: 10, 102: 10}}}}
+    found = notes(**GEN3, **{"nic.vfs": 2, "switch.ports": stations, "bridge": bridge})
+    assert any("in one VLAN they would stay in the adapter" in note for note in found)
+    assert not any("at most" in note for note in found)
+
+
+def test_a_shared_uplink_is_named_with_what_it_costs():
+    extender = {"kind": "controlling", "extenders": {"fex": {"rate": "5Gbps", "sharing": "all"}},
+                "ports": {"adapter": {"behind": "fex"}}}  # fmt: skip
+    found = limits(load_config("sriov_10g_gen2x4", GEN3 | {"switch.mode": "vn_tag", "bridge": extender}))
+    assert found.limited_by == "bridge.fex.uplink" and found.gbps == pytest.approx(5 * 1518 / 1544)
+    (why,) = (note for note in found.notes if WHY in note)
+    assert "all share the uplink of fex, with its 5 Gb/s each way" in why
+    assert any("All ports of extender fex share its buffer" in note for note in found.notes)

@@ -20,7 +20,7 @@ ALONE = {
     "nic": {"vfs": 2},
     "bridge": {**BRIDGE, "ports": {"adapter": {"behind": "fex1"}}},
     "workload": {"pattern": "pairs", "load": "4Gbps", "arrivals": "periodic"},
-    "run": {"warmup": "3ms", "duration": "4ms"},
+    "run": {"warmup": "3ms", "duration": "40ms"},
 }
 TWO = {
     **ALONE,
@@ -44,9 +44,11 @@ def test_a_run_prints_stores_and_draws(document, tmp_path, capsys):
         assert f"\n{name}  " in printed
         assert f">{name}<" in drawn
     assert "with port extenders fex0 and fex1 below" in drawn
-    over = sum(port.in_gbps for port in result.bridges[0].ports if port.device == "bridge")
+    over = sum(port.out_gbps for port in result.bridges[0].ports if port.device == "bridge")
     assert f"({over:.2f} Gb/s over the bridge)" in printed
-    assert result.closed_form is None
+    closed = result.closed_form
+    assert closed is not None and closed.gbps == pytest.approx(result.totals.gbps, rel=2e-3)
+    assert closed.limited_by == "bridge.fex0.uplink"
 
 
 def test_servers_behind_one_port_are_alike_though_their_interfaces_differ():

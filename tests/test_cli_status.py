@@ -6,6 +6,7 @@ import json
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from hwmodel.cli import main
@@ -194,3 +195,14 @@ def test_a_page_without_its_packages_is_refused_before_the_run(library, tmp_path
 def test_a_defect_to_leave_out_needs_a_published_model(library, capsys):
     assert main(["limits", "c.yaml", "--without-defect"]) == 2
     assert "--published" in capsys.readouterr().err
+
+
+def test_what_memory_lacks_is_said_in_one_line_without_the_fields_of_an_array(library, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("HWMODEL_DEBUG", raising=False)
+    with pytest.raises(MemoryError) as of_numpy:
+        np.zeros(1 << 52, np.dtype([(f"field_{at}", np.int64) for at in range(50)]))
+    assert "field_49" in str(of_numpy.value)
+    library.failure = of_numpy.value
+    assert main(["run", str(tmp_path / "c.yaml")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("hwmodel: out of memory: 1.56 EiB at once are more than there is; ") and len(line) < 150

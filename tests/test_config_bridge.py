@@ -185,6 +185,9 @@ REFUSED = [
      "servers: [{name: a}, {name: b, set: {switch.ports.vf0.ecid: 3}}]",
      "c.yaml:3:61: servers.b.set.switch.ports.vf0.ecid: vf0 and vf1 both have E-CID 3; unless written it is the port's "
      "number"),
+    (POLICY % "action: police, rate: 1Gbps, burst: 1KiB",
+     "c.yaml:1:56: bridge.policy.0.burst: a bucket of 1KiB never has the tokens for a frame of the workload, 1518 B or "
+     "more: nothing would pass (write 2KiB or more)"),
     (POLICY % "action: police, rate: 1Gbps", "c.yaml:1:28: bridge.policy.0.action: action: police needs burst"),
     (POLICY % "action: deny, rate: 1Gbps",
      "c.yaml:1:40: bridge.policy.0.rate: rate is for action: police, but action is deny"),

@@ -138,6 +138,9 @@ CONTRADICTIONS = [
     ("switch: {acl: [{port: vf9, action: deny}]}",
      "c.yaml:1:23: switch.acl.0.port: there is no vf9; nic.vfs is 8, vf0 to vf7"),
     ("switch: {acl: [{action: priority}]}", "c.yaml:1:25: switch.acl.0.action: action: priority needs priority"),
+    ("switch: {acl: [{action: police, rate: 1Gbps, burst: 64B}]}\nworkload: {sizes: [[128, 1], [1518, 1]]}",
+     "c.yaml:1:53: switch.acl.0.burst: a bucket of 64B never has the tokens for a frame of the workload, 128 B or "
+     "more: nothing would pass (write 2KiB or more)"),
     ("switch: {acl: [{action: police, rate: 1Gbps}]}", "c.yaml:1:25: switch.acl.0.action: action: police needs burst"),
     ("switch: {acl: [{action: deny, priority: 3}]}",
      "c.yaml:1:41: switch.acl.0.priority: priority is for action: priority, but action is deny"),
@@ -198,6 +201,7 @@ POSSIBLE = [
     "switch: {ports: [{name: vf1, vlans: [10, 20]}], uplink: {vlans: [10, 20]}}",
     "switch: {ports: [{name: vf3, vif: 2}, {name: vf0, vif: 5}]}",
     "switch: {mirrors: [{to: vf1, vlan: 3}, {to: vf1, from: uplink, direction: egress}]}",
+    "switch: {acl: [{action: police, rate: 1Gbps, burst: 64B}]}\nworkload: {sizes: [[64, 1], [1518, 1]]}",
     "switch: {acl: [{action: police, rate: 1Gbps, burst: 64KiB}, {port: vf0, ethertype: 0x0806, action: deny}]}",
     "switch: {timing: core}\nnic: {vfs: 15}\nworkload: {pattern: ring}",
     "switch: {mode: multichannel, s_channels: {10: veb}, ports: [{name: vf1, s_channel: 10}]}",

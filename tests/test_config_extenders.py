@@ -160,14 +160,3 @@ POSSIBLE = [
 @pytest.mark.parametrize("text", POSSIBLE)
 def test_what_can_be_is_let_through(text):
     assert load(text).bridge.extenders
-
-
-def test_the_closed_form_says_that_it_does_not_know_them(tmp_path, capsys):
-    from hwmodel.cli import main
-
-    path = tmp_path / "c.yaml"
-    path.write_text(POSSIBLE[0], encoding="utf-8")
-    assert load_config(path).bridge.extenders
-    assert main(["limits", str(path)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "bridge.extenders: the closed form does not know port extenders; hwmodel run does" in line

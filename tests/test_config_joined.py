@@ -195,12 +195,12 @@ def test_the_check_gives_the_wires():
     assert check_joined(config_from_mapping({"bridge": {}}), findings, parts) == []
 
 
-@pytest.mark.parametrize("command", ["limits", "explain"])
-def test_what_is_not_known_yet_is_one_plain_line(command, tmp_path, capsys):
+@pytest.mark.parametrize("arguments", [["limits"], ["run", "--set", "workload.load=50%"]])
+def test_what_the_closed_form_does_not_know_is_one_plain_line(arguments, tmp_path, capsys):
     from hwmodel.cli import main
 
     path = tmp_path / "c.yaml"
     path.write_text(text(), encoding="utf-8")
-    assert main([command, str(path)]) == 2
+    assert main([*arguments, str(path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "bridges: " in line
+    assert "bridges: the closed form does not know several bridges" in line

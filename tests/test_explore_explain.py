@@ -90,6 +90,9 @@ def test_an_interrupt_ends_the_processes(monkeypatch):
         ((relaxed(), relaxed("pcie.tags", 0.1, is_bottleneck=True)), "which gains +10.0 %: it limits, but not alone"),
         ((relaxed(), relaxed("pcie.tags", 0.0, is_bottleneck=True)), "what gains most is the answer"),
         ((relaxed(),), "which cannot be made larger here"),
+        ((relaxed("a"), relaxed(gain=None, is_bottleneck=True)), "which made larger has a window too short for a rate"),
+        ((relaxed("a"), relaxed(gain=None, is_bottleneck=True, failure="x")), "which made larger cannot be run."),
+        ((relaxed(gain=None, failure="x"),), "No run with a resource made larger could be made."),
     ],
 )  # fmt: skip
 def test_the_sentence_says_what_gains_most_and_whether_the_run_agrees(found, expected):

@@ -73,6 +73,7 @@ def test_what_the_bridge_drops_for_want_of_room_or_by_its_policy_has_its_keys():
     })  # fmt: skip
     assert {key: change for key, change in found.items() if key.startswith("bridge") and "rate" not in key[-5:]} == {
         "bridge.buffer": ("64KiB", "128KiB"),
+        "bridge.latency": ("500ns", "250ns"),
         "bridge.ports.adapter.s_channels.10.buffer": ("8KiB", "16KiB"),
     }
     assert found["bridge.policy.1.rate"] == ("1Gbps", "2Gbps")

@@ -8,7 +8,7 @@ from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate
 from tests.run_cases import BATCHES_OF_ONE, merged, write_capture
-from tests.switch_cases import ALL_TAG_FIELDS, tshark_numbers, tshark_rows
+from tests.switch_cases import wire_rows
 from tests.system_and_oracle import BROADCAST, OUTSIDE, Stations
 from tests.test_run_wire_captures import IN, OUT, c_tag, e_tag, tags_of, vn_tag
 
@@ -54,21 +54,7 @@ def hops_of(folder, mode, ways):
     names = ["a", "b", "c", "outside", "lower", "upper"]
     paths = {name: str(folder / f"{name}.pcapng") for name in names}
     simulate(config, pcap_hops=paths)
-    fields = ["frame.interface_name", "frame.packet_flags_direction", "frame.time_epoch", "data.data", *ALL_TAG_FIELDS]
-    found = {}
-    for name, path in paths.items():
-        rows = tshark_rows(path, fields)
-        assert {row["frame.interface_name"] for row in rows} <= {name}
-        found[name] = [
-            (
-                int(row["data.data"][-2:], 16),
-                row["frame.packet_flags_direction"],
-                tshark_numbers(row),
-                round(float(row["frame.time_epoch"]) * 1e9),
-            )
-            for row in rows
-        ]
-    return found
+    return {name: wire_rows(path, name) for name, path in paths.items()}
 
 
 WAYS = [

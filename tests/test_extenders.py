@@ -234,3 +234,11 @@ def test_an_extenders_own_buffer_is_full(sharing):
     assert ports["a"].queue_max_bytes <= 16 << 10
     assert ports["a"].drops["QUEUE_FULL"] > 0
     assert ("QUEUE_FULL" in ports["fex1.uplink"].drops) == (sharing == "all")
+
+
+def test_where_nothing_is_full_the_uplink_that_is_busiest_is_told():
+    """4 Gb/s of each of two servers are 81.5 % of the uplink that they share, and 40.7 % of their own wires."""
+    result = loaded([["a.vf0", "c.vf0", "4Gbps"], ["b.vf0", "uplink", "4Gbps"]], {"workload": {"arrivals": "periodic"}})
+    assert result.bottleneck.resource == "offered_load"
+    assert result.bottleneck.utilization == pytest.approx(8 * 1546 / 1518 / 10, rel=0.02)
+    assert "The uplink of extender fex1 is busier: 81." in result.bottleneck.why

@@ -12,6 +12,7 @@ from hwmodel.report import file_labels, html, render_page
 from hwmodel.results import QueueDepth, Stalls
 from tests import chromium
 from tests.sample_result import many_vfs_result, sample_config, sample_relaxed, sample_result, unmeasured_result
+from tests.sample_system import extended_system
 
 pytestmark = pytest.mark.skipif(
     chromium.COMMAND is None, reason="no Chromium: Debian has it as a package, Ubuntu as a snap alone"
@@ -69,6 +70,15 @@ def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comp
     assert {name: frame["found"] for name, frame in seen.frames.items()} == {name: [] for name in frames}
     assert seen.frames["one-1280"]["drawings"] == ["wide"]
     assert seen.frames["one-400"]["drawings"] == ["narrow"]
+
+
+def test_the_picture_of_extenders_fits_a_desk_and_a_telephone(tmp_path):
+    """The tables of a system scroll in their places where a page is narrow."""
+    text = render_page([extended_system()])
+    seen = chromium.lay_out({str(width): (text, width) for width in (1280, 400)}, tmp_path)
+    assert seen.console == [] and seen.frames["1280"]["found"] == []
+    assert all(found.startswith("scrolls: ") for found in seen.frames["400"]["found"])
+    assert [seen.frames[width]["drawings"] for width in ("1280", "400")] == [["wide"], ["narrow"]]
 
 
 def test_what_is_too_wide_or_forbidden_is_found(page, tmp_path):

@@ -9,17 +9,26 @@ from xml.etree import ElementTree
 import pytest
 
 from hwmodel.report import render_page
-from hwmodel.report.bridge_reading import port_lines, port_share
+from hwmodel.report.bridge_reading import port_lines, port_share, ports_of
 from hwmodel.report.comparison import bridge_remarks
 from hwmodel.report.datapath import datapath_figure
 from hwmodel.report.diagram import Part, Place, box, level
 from hwmodel.report.modelled import modelled_sentence
 from hwmodel.report.section import section_of
+from hwmodel.report.system_layout import Tree, narrow_layout, wide_layout
 from hwmodel.report.system_picture import server_shares, system_figure
 from hwmodel.report.system_tables import adapter_table, port_table, server_queue_table, server_wait_table
 from hwmodel.results import Bottleneck, QueueDepth, Wire
 from tests.sample_result import WINDOW_NS, sample_result
-from tests.sample_system import LINE_GBPS, reflected_result, sample_adapter, sample_port, sample_system
+from tests.sample_system import (
+    LINE_GBPS,
+    extended_system,
+    reflected_result,
+    sample_adapter,
+    sample_bridge,
+    sample_port,
+    sample_system,
+)
 
 
 def drawings(figure: str) -> list[ElementTree.Element]:
@@ -180,3 +189,47 @@ def test_the_first_sentence_names_servers_and_the_bridge():
     config = {**sample_system().config, "servers": [{"name": "a", "set": {}}, own]}
     assert modelled_sentence(config).startswith("2 servers (a and b), alike but for pcie.lanes, each with an")
     assert "bridge that" not in modelled_sentence(sample_result().config)
+
+
+def test_extenders_stand_between_servers_and_bridge():
+    result = extended_system()
+    tree = Tree(ports_of(result), [adapter.name for adapter in result.adapters])
+    assert tree.servers == ["a", "b", "c", "d"]  # who is behind one extender side by side; of five four
+    assert tree.devices() == ["fex1", "fex0", "bridge"]
+    assert tree.below("fex0") == ["c", "fex1"] and tree.spanned("fex0") == ["a", "b", "c"]
+    wide = wide_layout(tree, 300)
+    tops = [wide.devices[name].y for name in ("fex1", "fex0", "bridge")]
+    assert tops == sorted(tops) and tops[0] > 300
+    for device, place in wide.devices.items():
+        for name in (*tree.below(device), "outside" if device == "bridge" else f"{device}.uplink"):
+            port = wide.ports[name]
+            assert place.x <= port.x and port.x + port.width <= place.x + place.width
+            assert place.y < port.y and port.y + port.height < place.y + place.height
+    assert len(wide.arrows) == 6  # of each server and each uplink
+    assert list(narrow_layout(tree, 300).devices) == ["fex1", "fex0", "bridge"]
+
+
+def test_each_extender_is_drawn_with_its_links_and_its_limit():
+    for drawing in drawings(system_figure(extended_system(), "k")):
+        words = words_of(drawing)
+        assert {"extender fex0", "extender fex1", "Port fex1", "in 60.0 % busy"} <= set(words)
+        assert words.count("Uplink") == 2 and "Server e" not in words
+        assert [found[0] for found in limits_of(drawing)] == ["Uplink"]
+        (description,) = drawing.iter("desc")
+        assert "Uplink of fex1: in 90.0 % busy" in (description.text or "")
+
+
+def test_one_adapters_extenders_follow_its_wire():
+    behind = {"adapter": "fex1", "outside": "bridge", "fex0": "bridge", "fex0.uplink": "fex0", "fex1": "fex0",
+              "fex1.uplink": "fex1"}  # fmt: skip
+    ports = [sample_port(name, LINE_GBPS / 2, 1.0, device=device) for name, device in behind.items()]
+    limit = Bottleneck(resource="bridge.fex0", utilization=1.0, why="The port is full.")
+    result = reflected_result(bridges=(sample_bridge(*ports),), bottleneck=limit)
+    for drawing in drawings(datapath_figure(result, "k")):
+        words = words_of(drawing)
+        captions = [word for word in words if word.startswith("extender") or word == "bridge"]
+        assert captions == ["extender fex1", "extender fex0", "bridge"]
+        assert [word for word in words if word.startswith(("Port", "Uplink"))] == [
+            "Port adapter", "Uplink", "Port fex1", "Uplink", "Port fex0", "Port outside",
+        ]  # fmt: skip
+        assert [found[0] for found in limits_of(drawing)] == ["Port fex0"]

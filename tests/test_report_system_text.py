@@ -30,7 +30,7 @@ def test_what_comes_back_over_the_bridge_is_told_as_a_part_of_what_is_delivered(
 
 
 def test_stations_outside_are_told_by_what_the_port_to_them_sent():
-    ports = sample_port("adapter", 9.0, 8.0), sample_port("outside", 0.5, 1.5)
+    ports = sample_port("adapter", 9.5, 8.0), sample_port("outside", 0.5, 1.5)
     text = headline(reflected_result(bridges=(sample_bridge(*ports),)))
     assert text.startswith("9.87 Gb/s to VMs, 0.81 Mpps, 1.50 Gb/s to stations outside (9.50 Gb/s over the bridge)")
     totals = dataclasses.replace(reflected_result().totals, gbps=0.0, mpps=0.0)

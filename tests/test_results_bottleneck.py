@@ -316,7 +316,7 @@ def test_the_sentence_on_the_load_names_the_busiest_resource_and_the_bursts():
     text = why({"pcie.up": 0.61, "pcie.down": 0.5}, open_load=True, drops={"TX_RING_FULL": 7, "ACL_DENY": 90})
     assert text == (
         "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, pcie.up, is busy "
-        "61.0 % of the window. 7 of 10000 frames met a full queue in a burst."
+        "61.0 % of the window. 7 of 10,000 frames met a full queue in a burst."
     )
 
 
@@ -324,4 +324,4 @@ def test_the_sentence_on_a_rate_limit_says_what_it_did():
     assert why({}, {"rate_limit": 0.9}) == (
         "The configured rate limits hold frames back 90.0 % of the window, and no resource is full."
     )
-    assert "dropped 500 of 10000 frames" in why({}, drops={"RATE_LIMITED": 500})
+    assert "dropped 500 of 10,000 frames" in why({}, drops={"RATE_LIMITED": 500})

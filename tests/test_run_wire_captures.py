@@ -11,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.kernels import layout
 from hwmodel.simulation import simulate
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, merged, read_capture, write_capture
-from tests.switch_cases import ALL_TAG_FIELDS, tshark_numbers, tshark_rows
+from tests.switch_cases import wire_rows
 
 IN, OUT = "0x00000001", "0x00000002"  # to the port, from it, as epb_flags have it
 BASE = merged(BATCHES_OF_ONE, {"nic": {"vfs": 3}, "workload": {}, "run": {"warmup": "auto", "duration": "1ms"}})
@@ -34,21 +34,9 @@ def hops_of(folder, machine, frames, gap_ns=20_000):
     names = ["uplink"] if config.bridge is None else list(config.bridge.ports)
     paths = {name: str(folder / f"{name}.pcapng") for name in names}
     simulate(config, pcap_path=str(folder / "got.pcap"), pcap_hops=paths)
-    fields = ["frame.interface_name", "frame.packet_flags_direction", "frame.time_epoch", "data.data", *ALL_TAG_FIELDS]
-    found = {}
-    for name, path in paths.items():
-        rows = tshark_rows(path, fields)
-        assert {row["frame.interface_name"] for row in rows} <= {name}
-        found[name] = [
-            (
-                int(row["data.data"][-2:], 16),
-                row["frame.packet_flags_direction"],
-                {field: numbers for field, numbers in tshark_numbers(row).items()},
-                round(float(row["frame.time_epoch"]) * 1e9),
-            )
-            for row in rows
-        ]
-        times = [at_ns for *_, at_ns in found[name]]
+    found = {name: wire_rows(path, name) for name, path in paths.items()}
+    for rows in found.values():
+        times = [at_ns for *_, at_ns in rows]
         assert times == sorted(times)
     return found
 

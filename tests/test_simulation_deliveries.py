@@ -10,7 +10,7 @@ from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.ledger_layout import DELIVERY_LOG
 from hwmodel.simulation import simulate
-from hwmodel.simulation.deliveries import deliveries_of
+from hwmodel.simulation.deliveries import copy_kinds_of, deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.machine import Machine
@@ -105,7 +105,7 @@ def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
     """The first copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
     log = log_of((50, -1, 1, 1, 104), (60, 3, 0, 0, 60))
     book = FlowBook(egress_ports=[2, 3], headers=[bytes(14), bytes(18)], sent_header_bytes=[14, 14])
-    taken = deliveries_of(MergedLog([log]).take(60), [book])
+    taken = deliveries_of(MergedLog([log]).take(60), copy_kinds_of([book]))
     assert taken.at_fs.tolist() == [50, 60]
     assert taken.record.tolist() == [-1, 3]
     assert taken.template.tolist() == [1, 0]

@@ -98,3 +98,17 @@ def test_the_cure_says_what_else_it_needs():
     }  # fmt: skip
     (warning,) = (each for each in simulate(config_from_mapping(config)).warnings if "announce" in each)
     assert warning.endswith("as far as bridge.table has room and bridge.ageing lets them stay.")
+
+
+def test_stations_in_other_vlans_than_their_senders_are_named():
+    """vf0 and vf1 of a are in VLAN 10 of the bridge, b.vf0 in 20: there their addresses are unknown."""
+    vlans = {name: {"port_vlan": vlan, "vlans": [vlan]} for name, vlan in (("vf0", 101), ("vf1", 10))}
+    servers = [
+        {"name": "a", "set": {f"switch.ports.{name}": keys for name, keys in vlans.items()}},
+        {"name": "b", "set": {"switch.ports.vf0": {"port_vlan": 20, "vlans": [20]}}},
+    ]
+    own = {"servers": servers, "bridge": {"announce": True, "ports": {"a": {"translate": {101: 10}}}}}
+    (inside,), _ = warnings_of([("a.vf0", "a.vf1")], own)
+    assert "in other VLANs" not in inside
+    (warning,), _ = warnings_of([("b.vf0", "a.vf0"), ("a.vf0", "a.vf1")], own)
+    assert warning.startswith("a.vf0 is in other VLANs of the bridge than some who send there; ")

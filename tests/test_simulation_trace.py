@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections import defaultdict
-from dataclasses import dataclass
 
 import pytest
 
 from hwmodel.analytic.latency import frame_latency_steps
 from hwmodel.analytic.link import link_rate_of
-from hwmodel.config import Config, config_from_mapping
-from hwmodel.results import Result
+from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate, trace
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.trace.adapter_side import DROPS
@@ -21,23 +17,12 @@ from hwmodel.simulation.trace.frame_names import MIRRORED, real
 from hwmodel.simulation.trace.frame_parts import PARTS, n_stamped
 from hwmodel.simulation.trace.host_side import IOMMU
 from hwmodel.simulation.trace.link_tlps import DLLPS, NAMES
+from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
-from hwmodel.simulation.trace.tracer import MOST_TLPS
+from hwmodel.simulation.trace.tracer import Tracer
 from hwmodel.units import FS_PER_NS, FS_PER_US
 from hwmodel.wire.pcap_writer import PcapWriter
-from tests.perfetto_reader import Reader
-
-# Of each slice: its number, group, row, name, start, length and depth. `frame` is one of its arguments.
-SLICES = """
-    SELECT slice.id, process.name AS g, thread.name AS t, slice.name, ts, dur, depth FROM slice
-    JOIN thread_track ON track_id = thread_track.id JOIN thread USING (utid) JOIN process USING (upid)
-    WHERE category IS NULL OR category != 'none' ORDER BY ts, slice.id
-"""
-ARROWS = "SELECT trace_id, slice_out, slice_in FROM flow ORDER BY id"
-COUNTERS = (
-    "SELECT name, MIN(value), MAX(value), COUNT(*) FROM counter JOIN counter_track ON track_id = counter_track.id"
-)
-FAULTS = "SELECT name, value FROM stats WHERE severity IN ('error', 'data_loss') AND value > 0"
+from tests.trace_cases import COUNTERS, check_document, trace_of
 
 SATURATED = {
     "nic": {"vfs": 2, "tx_ring": 64},
@@ -56,41 +41,6 @@ ALL_STATIONS = {
 }
 
 
-@dataclass
-class Traced:
-    config: Config
-    result: Result
-    document: dict
-    reader: Reader
-    slices: list
-    arguments: dict
-
-    def of(self, group: str, row: str = "") -> list:
-        return [one for one in self.slices if one[1] == group and one[2].startswith(row)]
-
-    def steps(self) -> dict[int, list[tuple[int, str]]]:
-        """Return for each arrow the start and name of its slices, in the arrow's order."""
-        by_id = {one[0]: one for one in self.slices}
-        links = defaultdict(list)
-        for arrow, source, target in self.reader.rows(ARROWS):
-            links[arrow].append((by_id[source], by_id[target]))
-        for pairs in links.values():
-            assert all(a[1][0] == b[0][0] for a, b in itertools.pairwise(pairs))
-        return {arrow: [pairs[0][0], *(target for _, target in pairs)] for arrow, pairs in links.items()}
-
-
-def trace_of(folder, config: Config, **stretch: int) -> Traced:
-    path = folder / "trace.json"
-    result = simulate(config, trace_path=str(path), **stretch)
-    reader = Reader(trace=str(path))
-    arguments: dict[int, dict] = defaultdict(dict)
-    query = "SELECT slice.id, key, int_value, string_value, real_value FROM slice JOIN args USING (arg_set_id)"
-    for number, key, whole, text, real_value in reader.rows(query):
-        value = whole if whole is not None else text if text is not None else real_value
-        arguments[number][key.removeprefix("args.")] = value
-    return Traced(config, result, json.loads(path.read_text()), reader, reader.rows(SLICES), arguments)
-
-
 @pytest.fixture(scope="module", params=["saturated", "all stations"])
 def traced(request, tmp_path_factory):
     keys = {"saturated": SATURATED, "all stations": ALL_STATIONS}[request.param]
@@ -99,23 +49,12 @@ def traced(request, tmp_path_factory):
     found.reader.close()
 
 
-def test_the_processor_takes_every_event(traced):
-    assert traced.reader.rows(FAULTS) == []
-    events = traced.document["traceEvents"]
-    assert len(traced.slices) == sum(event["ph"] in "Xi" for event in events)
+def test_the_processor_takes_every_event_and_rows_have_one_slice_at_a_time(traced):
+    check_document(traced)
 
 
 def test_the_run_is_the_same_with_and_without_a_trace(traced):
     assert traced.result.to_json(include_host_run=False) == simulate(traced.config).to_json(include_host_run=False)
-
-
-def test_rows_have_one_slice_at_a_time(traced):
-    rows = defaultdict(list)
-    for _, group, row, _, start, length, depth in traced.slices:
-        assert depth <= (1 if group == "PCIe reads" else 0)  # there, the parts of a read lie within it
-        if depth == 0:
-            rows[group, row].append((start, start + length))
-    assert all(end <= start for spans in rows.values() for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 def test_tlps_take_their_bytes_and_add_up_to_the_links_counters(traced):
@@ -275,9 +214,13 @@ def test_what_is_dropped_has_the_ids_of_its_frames(tmp_path, changes, reason):
     assert len(set(ids) & named) > 10 and not set(ids) & taken
 
 
+def one_server(config):
+    return trace.Stage((trace.TracedServer("", config, build_state(config, 1)[0]),))
+
+
 def test_a_run_that_ends_before_the_trace_begins_leaves_a_document_that_says_so():
     config = config_from_mapping(SATURATED)
-    document = json.loads(trace.Tracer(config, build_state(config, 1)[0], start_fs=1).to_json())
+    document = json.loads(Tracer(one_server(config), start_fs=1).to_json())
     assert "before the time line began" in document["otherData"]["ended_early"] and document["traceEvents"] == []
 
 

@@ -165,3 +165,18 @@ def test_stops_at_any_time(system: tuple[Config, Any, dict[str, Any]]) -> None:
     run.kernel = in_pieces  # type: ignore[method-assign]
     found = found_by(run)
     assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def test_what_waits_for_the_line_outside_is_sent_though_nothing_else_happens() -> None:
+    """Where calls end while the rest of a burst waits, and what came first is dropped, no event is left."""
+    config = config_with({"bridge": {"forwarding": "cut_through", "latency": "0ns", "policy": [{"action": "deny"}]}})
+    stations = Stations(config)
+    burst = [stations.frame(US_FS + at, OUTSIDE, "vf0", 1518) for at in range(20)]
+    run = SystemRun(config, workload_of(burst, stations.frame(LATER_FS, OUTSIDE, UNKNOWN, 64)))
+    assert run.machine.system is not None
+    wire_fs = 1538 * 8 * 10**5  # at 10 Gb/s
+    for at_fs in range(0, US_FS + 20 * wire_fs, wire_fs // 4):
+        assert run.kernel(at_fs, layout.NEVER) == layout.DONE
+        n_come = sum(US_FS + k * wire_fs + 72 * 8 * 10**5 <= at_fs for k in range(len(burst)))
+        assert int(run.machine.system.bridges[0].box[0].forwarded) == n_come, at_fs
+    assert n_come == len(burst)

@@ -8,7 +8,7 @@ upper bounds: a loaded link holds tags and credits longer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 class Ceiling:
     """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
 
-    `resource` is the contract's word, `what` says it in full.
+    `resource` is the contract's word, `what` says it in full. `is_of_extender`: of the uplink of a port extender.
     """
 
     resource: str
@@ -41,6 +41,12 @@ class Ceiling:
     capacity: Fraction
     per_frame: Fraction
     per_s: Fraction = ZERO
+    is_of_extender: bool = field(default=False, kw_only=True)
+
+    @property
+    def is_of_load(self) -> bool:
+        """Tell whether it is what is offered, and nothing that could be full."""
+        return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
 
     @property
     def frames_per_s(self) -> Fraction | None:
@@ -74,22 +80,25 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
-    if part == system.outside:
-        names = {"wire.tx": "bridge.outside in", "wire.rx": "bridge.outside"}
-        return [replace(one, resource=names[one.resource]) for one in found]
-    names = {} if system.bridge is None else {"wire.rx": f"bridge.{system.port_name(part)}"}
-    return [replace(one, resource=names.get(one.resource, f"{system.prefix(part)}{one.resource}")) for one in found]
+    names = {} if system.bridge is None else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
+    prefix = system.prefix(part) if system.is_server(part) else ""
+    is_of_extender = system.is_extender(part)
+    return [
+        replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
+        for one in found
+    ]
 
 
 def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
     """Give what a frame takes of each resource of a component that all senders share, in a fixed order."""
-    found = outside_ceilings(system, traffic) if part == system.outside else shared_costs(system.config(part), traffic)
+    is_server = system.is_server(part)
+    found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, traffic)
     return in_system(system, part, found)
 
 
-def outside_ceilings(system: System, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
-    """Give the ceilings of the bridge's port to the stations outside: into the bridge, and out of it."""
-    return list(_wire(system.rate_bps(system.outside), traffic, beside))
+def wire_ceilings(system: System, part: int, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
+    """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
+    return list(_wire(system.rate_bps(part), traffic, beside))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
@@ -216,8 +225,8 @@ def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterato
 def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
     """Give the bytes per frame on the wire, out and in: with tags, padding, preamble and gap."""
     return (
-        traffic.to_wire * traffic.wire_bytes_with(traffic.tag_bytes),
-        traffic.from_wire * traffic.wire_bytes_with(traffic.back_tag_bytes),
+        traffic.to_wire * traffic.wire_bytes,
+        traffic.from_wire * traffic.back_wire_bytes,
     )
 
 

@@ -22,8 +22,8 @@ from hwmodel.analytic.ceilings import (
     lowest,
     offered_ceiling,
     other_ceilings,
-    outside_ceilings,
     short_name,
+    wire_ceilings,
 )
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
@@ -65,8 +65,14 @@ class _Asked:
 
     @property
     def least(self) -> Ceiling:
-        """Give the ceiling that is met first."""
-        return lowest(self.ceilings)
+        """Give the ceiling that is met first; where frames are lost, what is full is named before what is offered."""
+        least = lowest(self.ceilings)
+        if not self.demand.loses:
+            return least
+        full = [one for one in self.ceilings
+                if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
+        # What an uplink shared by servers lets through may just fill a port behind it.
+        return lowest([one for one in full if one.is_of_extender] or full or [least])
 
     @property
     def rate(self) -> Fraction:
@@ -83,7 +89,6 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     frames, a bad capture, and what the closed form does not know.
     """
     config = as_config(config)
-    _check_is_known(config)
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):
@@ -128,15 +133,21 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
 def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterator[str]:
     """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
     ends = found.demand.sought.first_inside
-    is_of_wire = found.least.resource in ("wire.tx", f"bridge.{system.port_name(0)}")
+    limit = found.least.resource
+    wires = {name: part for part in (0, *system.above(0)) for name in system.wire_names(part)} if system.bridge else {}
+    is_of_wire = limit in wires
     if system.bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
         return
-    mode = config.switch.mode
     path = Paths(system, None).path(*ends)
     if path.route.stations or not any(hop.part == path.part for hop in path.hops):
         return
-    gbps = f"{float(system.rate_bps(0) / BPS_PER_GBPS):g} Gb/s"
-    why = f"In mode {mode} frames between VMs leave by the wire and come back, so that all share its {gbps} each way"
+    gbps = f"{float(system.rate_bps(wires[limit]) / BPS_PER_GBPS):g} Gb/s"
+    whose = "its" if wires[limit] == 0 else f"the uplink of {system.port_name(wires[limit])}, with its"
+    come_back = f"leave by the wire and come back, so that all share {whose} {gbps} each way"
+    if config.switch.mode == "veb":
+        yield f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
+        return
+    why = f"In mode {config.switch.mode} frames between VMs {come_back}"
     try:
         inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # what is configured for stations of this mode does not hold in that one
@@ -154,24 +165,10 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
     """
     if config.workload.load.kind != "ceiling":
         return None
-    _check_is_known(config)
     demand = demand_of(config)
     if not _is_share_of_ceiling(config, demand):
         return None
     return _ceiling_of(System.of(config), demand)
-
-
-def _check_is_known(config: Config) -> None:
-    """Refuse translated VLANs, port extenders and several bridges, with which frames go other ways than paths say."""
-    if config.bridges:
-        raise InputError("bridges: the closed form does not know several bridges; hwmodel run does")
-    if config.bridge is not None and config.bridge.extenders:
-        raise InputError("bridge.extenders: the closed form does not know port extenders; hwmodel run does")
-    translating = [name for name, port in config.bridge.ports.items() if port.translate] if config.bridge else []
-    if translating:
-        raise InputError(
-            f"bridge.ports.{translating[0]}.translate: the closed form does not know translated VLANs; a run does"
-        )
 
 
 def _is_share_of_ceiling(config: Config, demand: Demand) -> bool:
@@ -206,8 +203,8 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
     own = demand.at(part)
-    if part == system.outside:
-        ports = outside_ceilings(system, own.sought, own.beside)
+    if not system.is_server(part):
+        ports = wire_ceilings(system, part, own.sought, own.beside)
         return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
     config, beside_timer = system.config(part), None if timer_per_s is None else ZERO
     transactions = list(transactions_of(config, own.sought, timer_per_s))

@@ -6,7 +6,8 @@ Frames of streams that differ are not carried in proportion to what is offered. 
   weight; one that offers less than that gets through whole.
 - A core or a rate limit holds back those that it serves, and nobody else.
 - Frames from the wire do not wait for a turn: as much of them gets in as there is room for, down to nothing.
-- Behind the wire nobody waits: what a port of the bridge has no room for is lost.
+- Behind the wire nobody waits: what a port of the bridge or of an extender has no room for is lost, and has taken the
+  wires before it.
 - Copies can be lost behind the switch, those of frames from the wire, and all where `drop_enable` is on: what is lost
   is not written to memory, so there is the more room for others.
 
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.ceilings import core_of
+from hwmodel.analytic.hop_table import HopTable
 from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.linear_program import Floats, maximize
 from hwmodel.analytic.mirrors import UPLINK
@@ -39,11 +41,11 @@ if TYPE_CHECKING:
 
 ZERO = Fraction(0)
 Landing = tuple[int, Sizes, int]  # copies of frames of some sizes, for stations of one core of a server
-HopKey = tuple[object, ...]
 
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
+_ALIKE = 1e-6
 _MOST_STREAMS_BY_SERVERS = 6000  # takes some seconds
 
 
@@ -102,17 +104,11 @@ class _Problem:
         self._most = [rate_of(one.frames_per_s) for one in streams]
         self._senders = list(senders_of(system, streams, self._most))
         self._costs = MixCosts(system, demand)
-        hops = {self._hop_key(leg): leg for one in streams for leg, _ in one.hops}
-        self._hop_numbers = {key: number for number, key in enumerate(hops)}
-        legs = list(hops.values())
+        self._hops = HopTable(system, self._costs, streams)
+        legs = self._hops.legs
         stream_landings = [self._landings_of_stream(one) for one in streams]
         hop_landings = [self._landings_of(leg, is_lossy=True) for leg in legs]
         self._landings: list[Landing] = sorted({key for found in (*stream_landings, *hop_landings) for key in found})
-        n, n_hops = len(streams), len(legs)
-        self._takes_hop = np.zeros((n_hops, n))
-        for number, one in enumerate(streams):
-            for leg, share in one.hops:
-                self._takes_hop[self._hop_numbers[self._hop_key(leg)], number] += float(share)
         self._stream_lands = _matrix(self._landings, stream_landings)
         self._hop_lands = _matrix(self._landings, hop_landings)
         self._of_streams = self._costs.columns(
@@ -122,14 +118,9 @@ class _Problem:
         self._of_landings = self._costs.columns(self._costs.of_landing(*key) for key in self._landings)
         self._values(legs)
 
-    def _hop_key(self, leg: Leg) -> HopKey:
-        one = leg.traffic
-        cores = {} if leg.part == self._system.outside else self._costs.by_core(leg.part, one.received)
-        return leg.part, one.sizes, one.back_tag_bytes, one.copies, one.mirrored, tuple(sorted(cores.items()))
-
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
         """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
-        if leg.part == self._system.outside:
+        if not self._system.is_server(leg.part):
             return False
         drops = self._system.config(leg.part).nic.drop_enable
         return not leg.traffic.mirrored and (drops or (stream.source == UPLINK and not stream.hops))
@@ -142,7 +133,7 @@ class _Problem:
 
     def _landings_of(self, leg: Leg, is_lossy: bool) -> dict[Landing, float]:
         """Give the copies of a frame that can be lost, by where they land."""
-        if not is_lossy or leg.traffic.mirrored or leg.part == self._system.outside:
+        if not is_lossy or leg.traffic.mirrored or not self._system.is_server(leg.part):
             return {}
         cores = self._costs.by_core(leg.part, leg.traffic.received)
         return {(leg.part, leg.traffic.sizes, core): share for core, share in cores.items()}
@@ -163,7 +154,9 @@ class _Problem:
         of_hops = []
         for leg in legs:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
-            by_hop = by_wire if leg.part == self._system.outside else _TO_WIRE_TOO**2
+            # What an extender has room for goes on, though it be lost behind it.
+            by_uplink = _SENT_AT_ALL if self._system.is_extender(leg.part) else _TO_WIRE_TOO**2
+            by_hop = by_wire if leg.part == self._system.outside else by_uplink
             of_hops.append(bits_of(leg.traffic.sizes) * (kept + by_hop))
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)
         self._landing_value = np.array([bits_of(sizes) for _, sizes, _ in self._landings])
@@ -200,7 +193,7 @@ class _Problem:
 
     def _solve_between(self, levels: Sequence[Interval], regular: Sequence[Sender]) -> _Solution | None:
         """Solve for levels of the turns between two, where the same senders wait; None if the low ones are too high."""
-        program = MixProgram(len(self._streams), len(levels), len(self._hop_numbers), len(self._landings))
+        program = MixProgram(len(self._streams), len(levels), len(self._hops.legs), len(self._landings))
         waiting = {one.streams for one in regular if one.level > levels[one.part][0]}
         parts_waiting = {one.part for one in regular if one.streams in waiting}
         in_turn = {one.streams for one in regular}
@@ -231,13 +224,13 @@ class _Problem:
         uses = np.vstack(
             [
                 self._of_streams @ by_variable + self._of_hops @ hops + self._of_landings @ landings,
-                hops - self._takes_hop @ by_variable,
+                hops - self._hops.asked(by_variable, hops),
                 landings - self._stream_lands @ by_variable - self._hop_lands @ hops,
                 own,
             ]
         )
         room = np.concatenate(
-            [1 - self._of_streams @ constant, self._takes_hop @ constant, self._stream_lands @ constant, own_room]
+            [1 - self._of_streams @ constant, self._hops.takes @ constant, self._stream_lands @ constant, own_room]
         )
         value = self._stream_value @ by_variable + self._hop_value @ hops + self._landing_value @ landings
         found = maximize(value, uses, room)
@@ -251,13 +244,13 @@ class _Problem:
 
     def demand_of(self, found: _Solution) -> Demand:
         """Give the demand whose mix is the one found: frames of the workload's sizes together, others beside them."""
-        kept_hops = _kept(found.passed, self._takes_hop @ found.rates)
+        kept_hops = _kept(found.passed, self._hops.asked(found.rates, found.passed))
         kept = _kept(found.landed, self._stream_lands @ found.rates + self._hop_lands @ found.passed)
         rates = [Fraction(round(rate * PER_S * 1000), 1000) for rate in found.rates]
         by_landing = dict(zip(self._landings, kept, strict=True))
         parts = [
-            (self._with_losses(one, kept_hops, by_landing), rate)
-            for one, rate in zip(self._streams, rates, strict=True)
+            (self._with_losses(one, self._hops.shares_left(number, kept_hops), by_landing), rate)
+            for number, (one, rate) in enumerate(zip(self._streams, rates, strict=True))
             if rate
         ]
         sizes = self._demand.sought.sizes
@@ -275,6 +268,7 @@ class _Problem:
             with_rate=(),
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
+            loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
         )
 
     def _caps(self, found: _Solution) -> list[float]:
@@ -286,22 +280,22 @@ class _Problem:
                     caps[number] = min(caps[number], found.rates[number])
         return caps
 
-    def _with_losses(self, stream: Offered, kept_hops: Sequence[Fraction], kept: dict[Landing, Fraction]) -> Traffic:
+    def _with_losses(self, stream: Offered, shares: Sequence[Fraction], kept: dict[Landing, Fraction]) -> Traffic:
         sent_as = [
             Leg(leg.part, self._landed(leg, kept)) if self._can_be_lost(stream, leg) else leg for leg in stream.sent_as
         ]
         if not stream.traffic.parts:
             return replace(sent_as[0].traffic, first=stream.traffic.first, first_inside=stream.traffic.first_inside)
         hops = [
-            (Leg(leg.part, self._landed(leg, kept)), share * kept_hops[self._hop_numbers[self._hop_key(leg)]])
-            for leg, share in stream.hops
+            (Leg(hop.leg.part, self._landed(hop.leg, kept)), share)
+            for hop, share in zip(stream.hops, shares, strict=True)
         ]
         whole = whole_of(self._system, stream.traffic.sizes, sent_as, hops)
         return replace(whole, first=stream.traffic.first, first_inside=stream.traffic.first_inside)
 
     def _landed(self, leg: Leg, kept: dict[Landing, Fraction]) -> Traffic:
         traffic = leg.traffic
-        if leg.part == self._system.outside or traffic.mirrored:
+        if not self._system.is_server(leg.part) or traffic.mirrored:
             return traffic
         config = self._system.config(leg.part)
         received = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.capture import Capture, read_capture
 from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.onward import OnwardHops
 from hwmodel.analytic.paths import Path, Paths
 from hwmodel.analytic.routes import GROUPS, Route
 from hwmodel.analytic.streams import Stream, streams_of
@@ -232,7 +233,7 @@ class _Reader:
             raise InputError(_NOBODY)
         n_parts = self._paths.n_parts
         sent: defaultdict[int, list[tuple[Traffic, Fraction]]] = defaultdict(list)
-        behind: dict[object, tuple[Leg, Fraction]] = {}
+        onward = OnwardHops(self._system, sizes)
         first = first_inside = None
         for way in ways:
             path, share = self._paths.path(way.source, way.target), way.share / total
@@ -243,13 +244,13 @@ class _Reader:
                 first_inside = way.source, way.target
             sent[path.part].append((self._sent(sizes, way, path), share))
             passing = ONE if path.policer is None else self._passing.get(path.policer) or ONE
-            for hop in path.hops:
-                arrives = self._received(sizes, way, hop.part, hop.route)
-                leg, so_far = behind.get((hop, arrives.rx_rings), (Leg(hop.part, arrives), ZERO))
-                behind[hop, arrives.rx_rings] = leg, so_far + share * passing
+            if n_parts > 1:
+                arrives = [Leg(hop.part, self._received(sizes, way, hop.part, hop.route)) for hop in path.hops]
+                onward.add(path, arrives, share, passing)
         sent_as = tuple(Leg(part, together(sizes, pieces)) for part, pieces in sorted(sent.items()))
-        hops = tuple(behind.values())
-        traffic = whole_of(self._system, sizes, sent_as, hops) if n_parts > 1 else sent_as[0].traffic
+        hops = onward.all()
+        pairs = [(hop.leg, hop.share) for hop in hops]
+        traffic = whole_of(self._system, sizes, sent_as, pairs) if n_parts > 1 else sent_as[0].traffic
         traffic = replace(traffic, first=first, first_inside=first_inside)
         return Offered(name, source, traffic, None, sent_as, hops)
 

@@ -157,14 +157,20 @@ def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
     crossing = crossing_of(system, way)
     flight = " + propagation" if crossing.propagation_fs else ""
 
-    def wire(name: str, n_bytes: int, duration_fs: int, part: int) -> LatencyStep:
-        gbps = system.rate_bps(part) / BPS_PER_GBPS
-        formula = f"{n_bytes} B * 8 / {gbps:g} Gb/s{flight}"
+    def wire(name: str, n_bytes: int, duration_fs: int, rate_bps: int) -> LatencyStep:
+        formula = f"{n_bytes} B * 8 / {rate_bps / BPS_PER_GBPS:g} Gb/s{flight}"
         return LatencyStep(name, duration_fs + crossing.propagation_fs, formula)
 
-    yield wire("wire to the bridge", crossing.known_bytes, crossing.known_fs, way.part)
-    yield LatencyStep("bridge", crossing.latency_fs, "bridge.latency")
-    yield wire("wire from the bridge", crossing.from_bytes, crossing.back_fs, way.to_part)
+    last = "bridge"
+    for stage in crossing.stages:
+        is_bridge = stage.name == "bridge"
+        last = "bridge" if is_bridge else f"extender {stage.name}"
+        to = "the bridge" if is_bridge else last
+        yield wire(f"wire to {to}", stage.known_bytes, stage.known_fs, stage.rate_bps)
+        key = "bridge.latency" if is_bridge else f"bridge.extenders.{stage.name}.latency"
+        yield LatencyStep(last, stage.latency_fs, key)
+    from_what = "the bridge" if last == "bridge" else last
+    yield wire(f"wire from {from_what}", crossing.from_bytes, crossing.back_fs, system.rate_bps(way.to_part))
 
 
 def frame_latency_fs(config: Config, frame_bytes: int, way: Way | None = None) -> int:

@@ -23,7 +23,7 @@ def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequenc
     parts = [nothing_of(sizes)] * system.n_parts
     for part, pieces in asked.items():
         parts[part] = together(sizes, pieces)
-    numbered = [(part, parts[part]) for part in sorted(asked) if part != system.outside]
+    numbered = [(part, parts[part]) for part in sorted(asked) if system.is_server(part)]
     servers, outside = [one for _, one in numbered], parts[system.outside]
     return Traffic(
         sizes=sizes,
@@ -32,6 +32,7 @@ def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequenc
         to_wire=outside.from_wire,
         from_wire=outside.to_wire,
         tag_bytes=outside.back_tag_bytes,
+        mixed_bytes=outside.mixed_back_bytes,
         mirrored=sum((one.mirrored for one in servers), ZERO),
         sent={system.station(n, name): share for n, one in numbered for name, share in one.sent.items()},
         received={

@@ -55,6 +55,11 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
         found.append(f"Above that {least.resource} has no room: what is more drops there (QUEUE_FULL).")
     if system.bridge.sharing == "all" and len(system.servers) > 1:
         found.append("All ports of the bridge share its buffer: where one is full, frames for others drop too.")
+    for name, extender in system.bridge.extenders.items():
+        if extender.sharing == "all":
+            found.append(
+                f"All ports of extender {name} share its buffer: where one is full, frames for others drop too."
+            )
     for entry, passing in demand.policed:
         which = f"bridge.policy[{entry}]"
         at = f"{float((system.bridge.policy[entry].rate_bps or 0) / BPS_PER_GBPS):g} Gb/s"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hwmodel.config.station import Port
 
 DEFAULT_S_CHANNEL = 1
+_ALL_VLANS = frozenset(range(1, 4095))
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class LogicalPort:
     """Hold one logical port at the wire of component `part`.
 
     `interface`: the station in the modes with a tag for each, the S-channel in mode multichannel, else None.
-    `tag_bytes`: of the outer tag of frames on the wire. `vlans`: None for all. `untagged`: the VLANs whose frames leave
-    without C-TAG.
+    `tag_bytes`: of the outer tag of frames on the wire. `vlans`: in the bridge, None for all. `untagged`: those whose
+    frames leave without C-TAG. `wire_vlan`: what the only one of `vlans` is on the wire, where it is translated.
     """
 
     part: int
@@ -34,6 +35,11 @@ class LogicalPort:
     native_vlan: int | None
     vlans: frozenset[int] | None
     untagged: frozenset[int]
+    wire_vlan: int | None = None
+
+    def on_wire(self, vlan: int) -> int:
+        """Give the number on the wire of a VLAN of the bridge."""
+        return vlan if self.wire_vlan is None else self.wire_vlan
 
     def carries(self, vlan: int | None) -> bool:
         """Tell whether frames of a VLAN pass."""
@@ -43,7 +49,7 @@ class LogicalPort:
 def logical_ports(system: System) -> tuple[LogicalPort, ...]:
     """List the logical ports of the bridge, in the order in which it puts copies into queues."""
     assert system.bridge is not None
-    return tuple(one for part in range(system.n_parts) for one in _of_part(system, system.bridge, part))
+    return tuple(one for part in range(system.outside + 1) for one in _of_part(system, system.bridge, part))
 
 
 def interface_of(mode: str, station: Port) -> str | int | None:
@@ -75,4 +81,11 @@ def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]
             tag_bytes = 0 if channel == DEFAULT_S_CHANNEL else TAG_BYTES["s"]
             yield LogicalPort(part, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
     else:
-        yield LogicalPort(part, None, 0, reflects(port, switch), native, vlans, untagged)
+        is_hairpin = reflects(port, switch)
+        others = vlans if not port.translate else (_ALL_VLANS if vlans is None else vlans) - frozenset(port.translate)
+        yield LogicalPort(part, None, 0, is_hairpin, native, others, untagged)
+        for wire_vlan, vlan in sorted(port.translate.items()):
+            own = frozenset((vlan,))
+            yield LogicalPort(
+                part, None, 0, is_hairpin, native, own, own if wire_vlan == native else frozenset(), wire_vlan
+            )

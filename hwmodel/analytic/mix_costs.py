@@ -39,8 +39,8 @@ class MixCosts:
         used = {
             (leg.part, core_of(system.config(leg.part), name))
             for one in demand.streams
-            for leg in (*one.sent_as, *(leg for leg, _ in one.hops))
-            if leg.part != system.outside
+            for leg in (*one.sent_as, *(hop.leg for hop in one.hops))
+            if system.is_server(leg.part)
             for name in (*leg.traffic.sent, *leg.traffic.received)
         }
         self.core_rows = {core: self.n_rows + row for row, core in enumerate(sorted(used))}
@@ -84,7 +84,7 @@ class MixCosts:
         plain = replace(traffic, sent={}, received={}, rx_rings=frozenset(), parts=())
         key = (
             part, plain.sizes, plain.reads, plain.copies, plain.to_wire, plain.from_wire, plain.tag_bytes,
-            plain.back_tag_bytes, plain.mirrored,
+            plain.back_tag_bytes, plain.mixed_bytes, plain.mixed_back_bytes, plain.mirrored,
         )  # fmt: skip
         if key not in self._known:
             first, costs = self._first_row[part], part_costs(self._system, part, plain)

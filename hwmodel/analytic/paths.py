@@ -19,13 +19,14 @@ from hwmodel.wire.ethernet import EtherType
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config.bridge import PolicyEntry
+    from hwmodel.config.station import Port
 
 _MADE_UP = EtherType.LOCAL_EXPERIMENT_1
 
 
 @dataclass(frozen=True)
 class Hop:
-    """Hold a frame's copy on a wire from the bridge to component `part`, and what becomes of it there.
+    """Hold a frame's copy that the bridge sends to component `part`, over its extenders, and what becomes of it there.
 
     `kept_bytes`: the tags with which each station of the route gets it.
     """
@@ -80,6 +81,11 @@ class Paths:
         self._routers = [Router(server.config, bool(adjacent_bridge_reflects)) for server in system.servers]
         self._policy = () if self._bridge is None else self._bridge.policy
         self._ports = logical_ports(system) if self._bridge is not None else ()
+        self._stations = {
+            (part, station.name): station
+            for part, server in enumerate(system.servers)
+            for station in server.config.switch.ports
+        }
         # Addresses, by station and VLAN, with the logical port at which they stand; outside is UPLINK.
         self._known: dict[tuple[str, int], LogicalPort] = {}
         if self._bridge is not None:
@@ -119,10 +125,11 @@ class Paths:
         if flows is None or self._bridge.kind == "controlling":
             for part, server in enumerate(self.system.servers):
                 for station in server.config.switch.ports:
-                    port = self._logical(part, interface_of(server.config.switch.mode, station))
-                    if port is not None:
-                        name = server.station(station.name)
-                        self._known |= {(name, vlan): port for vlan in station.vlans}
+                    # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+                    for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
+                        entered = self._entered(part, station, vlan)
+                        if entered is not None:
+                            self._known[server.station(station.name), entered[1]] = entered[0]
         if self._bridge.kind == "controlling":
             return
         if flows is None:
@@ -147,33 +154,49 @@ class Paths:
                 # A VM sends all its frames with one VLAN, by one port.
                 heard |= {source} - {UPLINK}
 
-    def _logical(self, part: int, interface: str | int | None) -> LogicalPort | None:
-        return next((one for one in self._ports if (one.part, one.interface) == (part, interface)), None)
+    def _entered(self, part: int, station: Port, vlan: int) -> tuple[LogicalPort, int] | None:
+        """Give where frames of a station come in that are in one of its VLANs, and their VLAN in the bridge.
+
+        None where its port does not carry them.
+        """
+        switch = self.system.config(part).switch
+        interface = interface_of(switch.mode, station)
+        own = [one for one in self._ports if (one.part, one.interface) == (part, interface)]
+        is_bare = switch.mode not in TAG_MODES and vlan == switch.uplink.native_vlan
+        for one in sorted(own, key=lambda one: one.wire_vlan is None):
+            on_wire = one.native_vlan if is_bare else vlan
+            if one.wire_vlan is None:
+                return (one, on_wire) if on_wire is not None and one.carries(on_wire) else None
+            if one.wire_vlan == on_wire:
+                return one, next(iter(one.vlans or ()))
+        return None
 
     def _inside(self, source: str, target: str, route: Route) -> _Inside | None:
         """Give a frame as it is in the bridge; None where its port does not carry its VLAN."""
         part, _ = self.system.place(source)
         if part == self.system.outside:
             port = self._ports[-1]
-            wanted = port.native_vlan if target in GROUPS else self._vlan_of(target)
-            wanted = self.system.port(self.system.vm_names[0]).port_vlan if wanted is None else wanted
-            is_tagged, vlan = wanted != port.native_vlan, wanted
-            bare = -TAG_BYTES["c"] * is_tagged
+            vlan = (port.native_vlan if target in GROUPS else None) or self._vlan_of(target)
+            bare = -TAG_BYTES["c"] * (vlan != port.native_vlan)
             return _Inside(source, target, port, vlan, bare) if port.carries(vlan) else None
         switch, station = self.system.config(part).switch, self.system.port(source)
-        found = self._logical(part, interface_of(switch.mode, station))
-        if found is None:
+        entered = self._entered(part, station, station.port_vlan)
+        if entered is None:
             return None
+        found, vlan = entered
         if switch.mode in TAG_MODES:
             is_tagged = station.admit == "tagged"
         else:
             is_tagged = station.port_vlan != switch.uplink.native_vlan
-        on_wire = station.port_vlan if is_tagged else found.native_vlan
         bare = route.tag_bytes - found.tag_bytes - TAG_BYTES["c"] * is_tagged
-        return _Inside(source, target, found, on_wire, bare) if on_wire and found.carries(on_wire) else None
+        return _Inside(source, target, found, vlan, bare)
 
-    def _vlan_of(self, target: str) -> int | None:
-        return None if target == UPLINK else self.system.port(target).port_vlan
+    def _vlan_of(self, target: str) -> int:
+        """Give the VLAN in the bridge of a station's untagged frames, for a group those of the first VM."""
+        assert self._bridge is not None
+        name = self.system.vm_names[0] if target in (*GROUPS, UPLINK) else target
+        vlan = self.system.port(name).port_vlan
+        return self._bridge.ports[self.system.port_name(self.system.place(name)[0])].translate.get(vlan, vlan)
 
     def _entry(self, inside: _Inside) -> int | None:
         """Give the number of the policy's first entry that matches."""
@@ -193,7 +216,7 @@ class Paths:
         )
 
     def _ways(self, inside: _Inside) -> list[LogicalPort]:
-        """Give the logical ports by which a frame leaves, of those behind a list of interfaces the first."""
+        """Give the logical ports by which a frame leaves, of those behind a list of interfaces one for each adapter."""
         may_go = [one for one in self._ports
                   if one.carries(inside.vlan) and (one != inside.port or one.is_hairpin)]  # fmt: skip
         if inside.target not in GROUPS:
@@ -202,26 +225,33 @@ class Paths:
                 return [known] if known in may_go else []
             return [one for one in may_go if not isinstance(one.interface, str)]
         found = [one for one in may_go if not isinstance(one.interface, str)]
-        for part in dict.fromkeys(one.part for one in self._ports if isinstance(one.interface, str)):
-            found += self._members(inside, part)[:1]
+        for root in dict.fromkeys(self.system.root(one.part) for one in self._ports if isinstance(one.interface, str)):
+            members = self._members(inside, root)
+            # One list for all below a port of the bridge, the sender's interface among them: it goes down to there.
+            if any(one != inside.port for one in members):
+                found += {one.part: one for one in reversed(members)}.values()
         return sorted(found, key=self._ports.index)
 
-    def _members(self, inside: _Inside, part: int) -> list[LogicalPort]:
-        """Give the interfaces of an adapter that are on the list of a group, the sender's aside."""
-        stations = {one.name: one for one in self.system.config(part).switch.ports}
+    def _members(self, inside: _Inside, root: int) -> list[LogicalPort]:
+        """Give the interfaces below a port of the bridge that are on the list of a group."""
         return [
             one
             for one in self._ports
-            if one.part == part and one != inside.port and one.carries(inside.vlan)
-            and accepts(stations[str(one.interface)], inside.target)
+            if isinstance(one.interface, str) and self.system.root(one.part) == root and one.carries(inside.vlan)
+            and accepts(self._station(one), inside.target)
         ]  # fmt: skip
+
+    def _station(self, port: LogicalPort) -> Port:
+        return self._stations[port.part, str(port.interface)]
 
     def _why_none(self, inside: _Inside) -> str:
         known = self._known.get((inside.target, inside.vlan))
         return "SAME_PORT" if known == inside.port else "NO_DESTINATION"
 
     def _hop(self, inside: _Inside, port: LogicalPort) -> Hop:
-        is_tagged = inside.vlan not in port.untagged
+        is_of_list = inside.target in GROUPS and isinstance(port.interface, str)
+        decides = self._members(inside, self.system.root(port.part))[0] if is_of_list else port
+        is_tagged = inside.vlan not in decides.untagged
         tag_bytes = inside.bare_bytes + port.tag_bytes + TAG_BYTES["c"] * is_tagged
         if port.part == self.system.outside:
             return Hop(port.part, Route((), False, True, tag_bytes))
@@ -239,7 +269,7 @@ class Paths:
         if isinstance(port.interface, str):
             return is_tagged
         switch = self.system.config(port.part).switch
-        vlan = inside.vlan if is_tagged else switch.uplink.native_vlan
+        vlan = port.on_wire(inside.vlan) if is_tagged else switch.uplink.native_vlan
         return all(vlan not in one.untagged for one in switch.ports if one.name == name)
 
     def _arrives(self, inside: _Inside, port: LogicalPort, is_tagged: bool) -> tuple[str, ...]:
@@ -247,9 +277,11 @@ class Paths:
         switch = self.system.config(port.part).switch
         if isinstance(port.interface, str):
             if inside.target in GROUPS:
-                return tuple(str(one.interface) for one in self._members(inside, port.part))
+                members = self._members(inside, self.system.root(port.part))
+                here = (one for one in members if one.part == port.part and one != inside.port)
+                return tuple(str(one.interface) for one in here)
             return (port.interface,)
-        vlan = inside.vlan if is_tagged else switch.uplink.native_vlan
+        vlan = port.on_wire(inside.vlan) if is_tagged else switch.uplink.native_vlan
         if vlan is None or (switch.uplink.vlans != "all" and vlan not in switch.uplink.vlans):
             return ()
         reachable = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.legs import whole_of
-from hwmodel.analytic.traffic import Leg, Offered, Traffic, together
+from hwmodel.analytic.traffic import Leg, Offered, Onward, Traffic, together
 from hwmodel.config.bridge import OUTSIDE
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     parts of each do: the mean of all best mixes is one of equal parts, and as good.
     """
     workload, bridge = config.workload, system.bridge
-    if bridge is None or len(system.servers) == 1 or bridge.policy or workload.external is not None:
+    if bridge is None or len(system.servers) == 1 or bridge.policy or bridge.extenders:
+        return False
+    if workload.external is not None:
         return False
     pairs_fit = workload.pattern == "pairs" and len(system.vm_names) // len(system.servers) % 2 == 0
     if not (workload.pattern in _TO_ALL_ALIKE or pairs_fit) or workload.has_weights:
@@ -91,17 +93,18 @@ def folded_stream(system: System, one: Offered) -> Offered:
         return Leg(0, replace(of.traffic, sent=sent, received=received, rx_rings=rings))
 
     sent_as = tuple(leg(each) for each in one.sent_as)
-    hops = tuple(_joined((leg(each), share) for each, share in one.hops))
+    hops = list(_joined((leg(each.leg), each.share) for each in one.hops))
     whole = whole_of(small, one.traffic.sizes, sent_as, hops)
     whole = replace(whole, first=one.traffic.first, first_inside=one.traffic.first_inside)
-    return Offered("all VMs", one.source, whole, None, sent_as, hops)
+    return Offered("all VMs", one.source, whole, None, sent_as, tuple(Onward(*each) for each in hops))
 
 
 def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) -> Iterable[tuple[Offered, Fraction]]:
     """Give what each server sends to the stations outside, with all frames a second, from the mix of alike servers."""
     n = system.outside
     for one, rate in carried:
-        hops = tuple((Leg(n, leg.traffic), share) for leg, share in one.hops if leg.part == folded(system).outside)
+        hops = tuple(replace(hop, leg=Leg(n, hop.leg.traffic))
+                     for hop in one.hops if hop.leg.part == folded(system).outside)  # fmt: skip
         for part in range(n):
             sent_as = tuple(Leg(part, leg.traffic) for leg in one.sent_as)
             source = system.station(part, system.place(one.source)[1])

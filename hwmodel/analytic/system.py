@@ -1,4 +1,4 @@
-"""The components whose loads the closed form adds up: each server with its adapter, and the stations outside."""
+"""The components whose loads the closed form adds up: servers with their adapters, the stations outside, extenders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.config import servers_of, stations_in_use
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.extenders import way_up
 from hwmodel.config.system import port_rate_bps
+from hwmodel.errors import InputError
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 class System:
     """Hold the servers, by number, and the bridge at the other end of their wires, None where there is none.
 
-    Behind the servers the stations outside have a number too, where there is a bridge.
+    Behind the servers the stations outside have a number too, where there is a bridge, and then its port extenders,
+    each with the wire that is its uplink.
     """
 
     servers: tuple[Server, ...]
@@ -30,7 +33,9 @@ class System:
 
     @classmethod
     def of(cls, config: Config) -> System:
-        """Take a configuration apart."""
+        """Take a configuration apart; raise InputError for several bridges, which the closed form does not know."""
+        if config.bridges:
+            raise InputError("bridges: the closed form does not know several bridges; hwmodel run does")
         return cls(servers_of(config), config.bridge)
 
     @property
@@ -40,8 +45,47 @@ class System:
 
     @property
     def n_parts(self) -> int:
-        """Count the components: servers, and with a bridge the stations outside."""
-        return len(self.servers) + (self.bridge is not None)
+        """Count the components: servers, and with a bridge the stations outside and the extenders."""
+        return len(self.servers) + (self.bridge is not None) + len(self.extender_names)
+
+    @cached_property
+    def extender_names(self) -> tuple[str, ...]:
+        """Give the names of the extenders, in the order of their numbers."""
+        return () if self.bridge is None else tuple(self.bridge.extenders)
+
+    def is_server(self, part: int) -> bool:
+        """Tell whether a component is a server, with a configuration of its own."""
+        return part < self.outside
+
+    def is_extender(self, part: int) -> bool:
+        """Tell whether a component is the uplink of an extender."""
+        return part > self.outside
+
+    @cached_property
+    def _above(self) -> tuple[tuple[int, ...], ...]:
+        if self.bridge is None:
+            return ((),) * self.n_parts
+        parents = {name: one.behind for name, one in self.bridge.extenders.items()}
+        behind = [self.bridge.ports[self.port_name(part)].behind for part in range(self.outside + 1)]
+        found = [way_up(one, parents) for one in (*behind, *parents.values())]
+        return tuple(tuple(self._part_of(name) for name in one or ()) for one in found)
+
+    def _part_of(self, extender: str) -> int:
+        return self.outside + 1 + self.extender_names.index(extender)
+
+    def above(self, part: int) -> tuple[int, ...]:
+        """Give the extenders between a component and the bridge, the lowest first."""
+        return self._above[part]
+
+    def root(self, part: int) -> int:
+        """Give the component whose wire is at the bridge itself, on the way to this one."""
+        return (part, *self.above(part))[-1]
+
+    def rates_at_bps(self, extender: int | None) -> list[int]:
+        """Give the rates of all ports of an extender, by its number, or of the bridge itself (None)."""
+        own = [] if extender is None else [extender]
+        below = [part for part in range(self.n_parts) if list(self.above(part)[:1]) == own]
+        return [self.rate_bps(part) for part in (*own, *below)]
 
     @cached_property
     def vm_names(self) -> tuple[str, ...]:
@@ -71,15 +115,25 @@ class System:
         return self.servers[part].prefix
 
     def port_name(self, part: int) -> str:
-        """Give the name of the bridge's port at which a component is."""
+        """Give the name of the port at the upper end of a component's wire."""
+        if self.is_extender(part):
+            return self.extender_names[part - self.outside - 1]
         return OUTSIDE if part == self.outside else self.servers[part].port
 
+    def wire_names(self, part: int) -> tuple[str, str]:
+        """Give the names of a component's wire as a resource: towards the bridge, and from it."""
+        port = f"bridge.{self.port_name(part)}"
+        if self.is_server(part):
+            return f"{self.prefix(part)}wire.tx", port
+        return f"{port}.{UPLINK}" if self.is_extender(part) else f"{port} in", port
+
     def rate_bps(self, part: int) -> int:
-        """Give the rate of the wire between a component and the bridge."""
-        if part == self.outside:
-            assert self.bridge is not None
-            return int(self.bridge.ports[OUTSIDE].rate_bps)
-        return int(self.config(part).port.rate_bps)
+        """Give the rate of a component's wire."""
+        if self.is_server(part):
+            return int(self.config(part).port.rate_bps)
+        assert self.bridge is not None
+        name = self.port_name(part)
+        return int((self.bridge.extenders[name] if self.is_extender(part) else self.bridge.ports[name]).rate_bps)
 
     def place(self, name: str) -> tuple[int, str]:
         """Give the server of a station and what it is called there; "uplink" is with the stations outside."""

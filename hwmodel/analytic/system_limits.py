@@ -43,6 +43,8 @@ class ServerLimits:
 class HopLimits:
     """Hold one direction of a wire at the ceiling; `wire` is `a.wire.tx` towards the bridge, `bridge.a` from it.
 
+    Of an extender's uplink: `bridge.fex1.uplink` towards the bridge, `bridge.fex1` from it.
+
     `frames_per_s`: on it. `frame_bytes`: of the mean frame there, with FCS, tags, padding; preamble and gap not.
     `utilization`: of its time.
     """
@@ -78,11 +80,9 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
         return ()
     found = []
     for part in range(system.n_parts):
-        port = f"bridge.{system.port_name(part)}"
-        names = (f"{port} in", port) if part == system.outside else (f"{system.prefix(part)}wire.tx", port)
         pieces = [(one.at(part), one.frames_per_s or ZERO) for one in demand.beside]
         pieces.append((demand.sought.at(part), frames_per_s))
-        for at, wire in enumerate(names):
+        for at, wire in enumerate(system.wire_names(part)):
             frames = sum(((one.to_wire, one.from_wire)[at] * rate for one, rate in pieces), ZERO)
             n_bytes = sum((wire_bytes_of(one)[at] * rate for one, rate in pieces), ZERO)
             if frames:

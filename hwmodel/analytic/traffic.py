@@ -22,14 +22,16 @@ class Traffic:
 
     `sizes`: (frame_bytes, share), the shares add up to 1. `reads`: frames read from a VM's memory. `copies`: copies
     written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`,
-    `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there. `sent`, `received`:
-    by station, mirrored copies among what is received. `rx_rings`: (station, number) of the Rx rings that get some.
-    `frames_per_s`: the rate, where it is given and not to be found; else None. `first`: source and target of the first
-    flow, `first_inside`: of the first from a VM to a VM; None where there is none.
+    `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there. `mixed_bytes`,
+    `mixed_back_bytes`: what these take on the wire in the mean where their tags or sizes differ, since padding is of
+    each frame; None: as sizes and tags say. `sent`, `received`: by station, mirrored copies among what is received.
+    `rx_rings`: (station, number) of the Rx rings that get some. `frames_per_s`: the rate, where it is given and not to
+    be found; else None. `first`: source and target of the first flow, `first_inside`: of the first from a VM to a VM;
+    None where there is none.
 
-    `parts`: with a bridge, what the same frames ask of each server and, last, of the stations outside, for whom the
-    wire is their own; stations have the names of their server there. Then `to_wire` and `from_wire` of the whole count
-    frames that leave for the stations outside, and those that come from them.
+    `parts`: with a bridge, what the same frames ask of each server, of the stations outside, for whom the wire is their
+    own, and of extenders, whose uplink it is; stations have the names of their server there. Then `to_wire` and
+    `from_wire` of the whole count frames that leave for the stations outside, and those that come from them.
     """
 
     sizes: Sizes
@@ -39,6 +41,8 @@ class Traffic:
     from_wire: Fraction
     tag_bytes: Fraction = ZERO
     back_tag_bytes: Fraction = ZERO
+    mixed_bytes: Fraction | None = None
+    mixed_back_bytes: Fraction | None = None
     mirrored: Fraction = ZERO
     sent: Mapping[str, Fraction] = field(default_factory=dict)
     received: Mapping[str, Fraction] = field(default_factory=dict)
@@ -72,6 +76,16 @@ class Traffic:
         """Give the mean bytes on the wire of a frame without added tags: padding, FCS, preamble, gap counted."""
         return self.wire_bytes_with(ZERO)
 
+    @property
+    def wire_bytes(self) -> Fraction:
+        """Give the mean bytes on the wire of a frame sent there, with tags, padding, FCS, preamble and gap."""
+        return self.wire_bytes_with(self.tag_bytes) if self.mixed_bytes is None else self.mixed_bytes
+
+    @property
+    def back_wire_bytes(self) -> Fraction:
+        """Give the same of a frame that comes from the wire."""
+        return self.wire_bytes_with(self.back_tag_bytes) if self.mixed_back_bytes is None else self.mixed_back_bytes
+
     def wire_bytes_with(self, tag_bytes: Fraction) -> Fraction:
         """Give the mean bytes on the wire of a frame with so many bytes of tags beside its own."""
         padded = ((max(n_bytes + tag_bytes, Fraction(MIN_FRAME_BYTES)), share) for n_bytes, share in self.sizes)
@@ -101,12 +115,25 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         first_inside=next((one.first_inside for one, _ in parts if one.first_inside), None),
         tag_bytes=sum_of(lambda one: one.to_wire * one.tag_bytes) / to_wire if to_wire else ZERO,
         back_tag_bytes=sum_of(lambda one: one.from_wire * one.back_tag_bytes) / from_wire if from_wire else ZERO,
+        mixed_bytes=_mixed(
+            [(one.sizes, one.tag_bytes, one.mixed_bytes) for one, _ in parts if one.to_wire],
+            lambda: sum_of(lambda one: one.to_wire * one.wire_bytes) / to_wire,
+        ),
+        mixed_back_bytes=_mixed(
+            [(one.sizes, one.back_tag_bytes, one.mixed_back_bytes) for one, _ in parts if one.from_wire],
+            lambda: sum_of(lambda one: one.from_wire * one.back_wire_bytes) / from_wire,
+        ),
         mirrored=sum_of(lambda one: one.mirrored),
         sent=dict(sent),
         received=dict(received),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
     )
+
+
+def _mixed(kinds: Sequence[tuple[Sizes, Fraction, Fraction | None]], mean: Callable[[], Fraction]) -> Fraction | None:
+    """Give the mean where frames are of several kinds; a kind: sizes, tag bytes, and what a mix takes already."""
+    return mean() if any(kind != kinds[0] or kind[-1] is not None for kind in kinds) else None
 
 
 def _parts_together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> tuple[Traffic, ...]:
@@ -157,11 +184,24 @@ class Leg:
 
 
 @dataclass(frozen=True)
+class Onward:
+    """Hold a hop of frames that have left their adapter, over one wire: how many of all take it, and after which.
+
+    `share`: of the stream's frames, as long as none is lost. `after`: the number of the hop before, in the stream's
+    list, without which there is none; None for the first, which follow the adapter's own wire.
+    """
+
+    leg: Leg
+    share: Fraction
+    after: int | None = None
+
+
+@dataclass(frozen=True)
 class Offered:
     """Hold what enters by one port with one rule: its mean frame, and its rate, None for all that gets through.
 
     `name`: how a reader would call it. `sent_as`: what its frames ask for until they leave their adapter, and `hops`:
-    behind the bridge, with how many of its frames take each; the traffic is both together.
+    from there on, over extenders and the bridge; the traffic is both together.
     """
 
     name: str
@@ -169,7 +209,7 @@ class Offered:
     traffic: Traffic
     frames_per_s: Fraction | None
     sent_as: tuple[Leg, ...] = ()
-    hops: tuple[tuple[Leg, Fraction], ...] = ()
+    hops: tuple[Onward, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,7 +223,7 @@ class Demand:
     (source, target) and the reason, for frames that the bridge drops whatever the load. `policed`: entries of the
     bridge's policy that police, with the part of their frames that passes, None where that is not known. `alike`: where
     all senders of a system are alike, those of one server in the folded system (`symmetry.py`), in the place of
-    streams.
+    streams. `loses`: frames of the mix are lost behind what is full.
     """
 
     sought: Traffic
@@ -196,6 +236,7 @@ class Demand:
     lost: tuple[tuple[str, str, str], ...] = ()
     policed: tuple[tuple[int, Fraction | None], ...] = ()
     alike: Offered | None = None
+    loses: bool = False
 
     def at(self, part: int) -> Demand:
         """Give what it asks of one component; the rate offered is that of the whole."""

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -53,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (RunError, OSError, MemoryError) as error:
         if debug:
             raise
-        _complain(f"hwmodel: {str(error) or type(error).__name__}")
+        said = _no_memory(error) if isinstance(error, MemoryError) else str(error)
+        _complain(f"hwmodel: {said or type(error).__name__}")
         if not _flushes(sys.stdout):  # a full disk behind it: as above
             _send_stdout_nowhere()
         status = RUN_FAILED
@@ -66,6 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         status = RUN_FAILED
     return status
+
+
+def _no_memory(error: MemoryError) -> str:
+    """Say that memory is short; numpy knows of how much, and goes on to describe all of the array's fields."""
+    wanted = re.match(r"Unable to allocate ([\d.]+ \w+)", str(error))
+    how_much = f": {wanted[1]} at once are more than there is" if wanted else ""
+    return f"out of memory{how_much}; fewer servers, VFs or queues, and shorter rings, take less"
 
 
 def _run_command(argv: Sequence[str] | None) -> int:

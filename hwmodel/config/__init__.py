@@ -8,7 +8,7 @@ from .defaults import defaults_beside
 from .demand import Flow, Load
 from .driver import Driver
 from .extenders import Extender
-from .frame_lengths import descriptors_of, mirrored_tag_bytes
+from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
 from .host import Host, JitterBin
 from .joined import JoinedBridge, JoinedPort
 from .load import as_config, config_from_mapping, load_config, place_lines
@@ -17,7 +17,7 @@ from .nic import Nic
 from .pcie import Credits, Pcie
 from .run import Run
 from .schema import json_schema
-from .servers import ServerEntry
+from .servers import AdapterEntry, ServerEntry
 from .service_levels import queue_bytes, s_channels_of
 from .shipped import ShippedConfig, shipped_configs
 from .station import Port
@@ -38,6 +38,7 @@ from .workload import External, SizeWeight, Workload
 
 __all__ = [
     "AclEntry",
+    "AdapterEntry",
     "AddressEntry",
     "Bridge",
     "BridgePort",
@@ -78,6 +79,7 @@ __all__ = [
     "json_schema",
     "load_config",
     "mirrored_tag_bytes",
+    "named_lengths",
     "outside_rate_bps",
     "place_lines",
     "port_rate_bps",

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from .amounts import ByteCount, Duration, Rate, Whole
 from .block import Block, key
-from .extenders import BRIDGE, Behind, Extender, ExtenderName, Forwarding, Sharing, way_up
+from .box_keys import BUFFER, FORWARDING, LATENCY, SHARING, Buffer, Forwarding, Latency, Sharing
+from .extenders import BRIDGE, Behind, Extender, ExtenderName, way_up
 from .kinds import Listing, OrWord, Truth, Word
 from .names import IdKey, Name, ServerName
 from .station import VlanId, VlanList
@@ -16,7 +17,7 @@ ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
 TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
 BridgeKind = Literal["learning", "controlling"]
-PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE)]
+PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
 
 
 class ServiceLevel(Block):
@@ -95,25 +96,18 @@ class Bridge(Block):
     ports: dict[PortName, BridgePort] = key(
         {},
         "Ports that differ from the defaults, by name: {outside: {rate: 40Gbps}}. There is one for each server "
-        "(`adapter` without servers), and `outside`, which leads to stations that nobody models further.",
+        "(`adapter` without servers; a.x, a.y for a server's adapters), and `outside`, which leads to stations that "
+        "nobody models further.",
     )
     extenders: dict[ExtenderName, Extender] = key(
         {},
         "Port extenders between the bridge, which is controlling, and adapters, by name: {fex0: {rate: 40Gbps}, fex1: "
         "{behind: fex0}}. A port of the bridge says `behind: fex1` where its adapter is there.",
     )
-    latency_fs: Annotated[int, Duration("0ns", "1s")] = key(
-        "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
-    )
-    forwarding: Annotated[Forwarding, Word("store_and_forward", "cut_through")] = key(
-        "store_and_forward", "Whether a frame has come with its last byte, or (cut_through) with its first 64."
-    )
-    buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] = key(
-        "1MiB", "Room for copies that wait or are being sent; one without room drops (QUEUE_FULL).", alias="buffer"
-    )
-    sharing: Annotated[Sharing, Word("port", "all")] = key(
-        "port", "Whether each port has a buffer of this size, or all have one together."
-    )
+    latency_fs: Latency = LATENCY
+    forwarding: Forwarding = FORWARDING
+    buffer_bytes: Buffer = BUFFER
+    sharing: Sharing = SHARING
     propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
         "0ns", "Time that a bit takes along a wire, each way.", alias="propagation"
     )

@@ -91,7 +91,7 @@ def _have_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Seque
 
     Return whether each bridge has one of its own, by which wires can be told.
     """
-    servers = {part.server.name for part in parts}
+    servers = {part.server.host for part in parts}
     taken: dict[str, str] = {}
     for bridge in bridges:
         path: KeyPath = (*bridge.path, "name")

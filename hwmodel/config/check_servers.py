@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from .document import KeyPath
 from .findings import Findings, Part
@@ -12,14 +13,35 @@ from .names import mac_text
 
 
 def check_servers(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check that no two servers have a name, and no two of their stations an address in a VLAN."""
+    """Check that no two servers have a name, each VM a core, and no two of all stations an address in a VLAN."""
     seen: set[str] = set()
     for index, entry in enumerate(config.servers):
         if entry.name in seen:
             findings.add(f"there is a server {entry.name} already", ("servers", index, "name"))
         seen.add(entry.name)
-    if len(seen) == len(parts):
+        own: set[str] = set()
+        for place, adapter in enumerate(entry.adapters):
+            if adapter.name in own:
+                path = ("servers", index, "adapters", place, "name")
+                findings.add(f"server {entry.name} has an adapter {adapter.name} already", path)
+            own.add(adapter.name)
+    if len({part.server.name for part in parts}) == len(parts):
         _check_macs(parts)
+        _check_cores(parts)
+
+
+def _check_cores(parts: Sequence[Part]) -> None:
+    """Report servers with several adapters that have fewer cores than VMs: a core serves those of one adapter."""
+    for host, group in groupby(parts, key=lambda part: part.server.host):
+        of_host = list(group)
+        n_cores, n_vms = of_host[0].server.config.host.cores, sum(part.server.config.nic.vfs for part in of_host)
+        if len(of_host) > 1 and n_cores < n_vms:
+            of_host[0].findings.add(
+                f"{n_cores} cores for the {n_vms} VMs of all adapters of {host}; where a server has several adapters, "
+                "each VM needs a core of its own",
+                "host.cores",
+                besides=["nic.vfs"],
+            )
 
 
 def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tuple[str, KeyPath]]) -> None:
@@ -31,13 +53,17 @@ def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tu
             continue
         part = by_name.get(server)
         if part is None:
-            findings.add(_no_server(name, list(by_name)), path, besides=["servers"])
+            lists = [("servers", at, "adapters") for at in range(len(parts))]
+            findings.add(_no_server(name, list(by_name)), path, besides=["servers", *lists])
         elif station != "pf" and int(station[2:]) >= part.server.config.nic.vfs:
             part.findings.add(_absent(name, part), path, besides=["nic.vfs"])
 
 
 def _no_server(name: str, servers: list[str]) -> str:
     server, _, station = name.rpartition(".")
+    adapters = [each for each in servers if server and each.startswith(f"{server}.")]
+    if adapters:
+        return f"{server} has adapters, and each has a {station} of its own (did you mean {adapters[0]}.{station}?)"
     if servers == [""]:
         return f"there is no server {server}; without servers it is {station} (did you mean {station}?)"
     if not server:
@@ -65,7 +91,7 @@ def _check_macs(parts: Sequence[Part]) -> None:
                         name = part.server.station(port.name)
                         part.findings.add(
                             f"{other_name} and {name} both have {mac_text(mac)} in VLAN {min(vlans & other_vlans)} "
-                            f"(--set servers.{part.server.name}.set.switch.ports.{port.name}.macs=[...])",
+                            f"(--set {part.server.key(f'switch.ports.{port.name}.macs')}=[...])",
                             part.findings.station(port.name, "macs"),
                             besides=[part.findings.station(port.name, "vlans")],
                         )

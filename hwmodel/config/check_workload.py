@@ -199,8 +199,7 @@ def _key_of_max_frame(short: list[_Station]) -> str:
     by_default = not any(station.has_own_max_frame for station in short)
     if len(short) > 1 and by_default:
         return "switch.ports.all.max_frame"
-    server = short[0].part.server.name
-    return f"{f'servers.{server}.set.' if server else ''}switch.ports.{short[0].port.name}.max_frame"
+    return short[0].part.server.key(f"switch.ports.{short[0].port.name}.max_frame")
 
 
 def _check_bursts(config: Config, findings: Findings) -> None:

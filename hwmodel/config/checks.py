@@ -9,6 +9,7 @@ from dataclasses import replace
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_device import check_device
 from .check_link import check_link
+from .check_policers import check_policers
 from .check_rings import check_rings
 from .check_servers import check_servers
 from .check_stations import check_stations
@@ -32,7 +33,7 @@ def cross_check(config: Config, findings: Findings, parts: Sequence[Part], known
     of_servers = _problems_of_servers(parts, known)
     for part in parts:
         part.findings.problems.clear()
-    for check_all in (check_servers, check_workload, check_wire, check_bridge):
+    for check_all in (check_servers, check_workload, check_wire, check_bridge, check_policers):
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
     return list(dict.fromkeys([*of_servers, *of_system]))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from .amounts import ByteCount, Duration, Rate
+from .amounts import Rate
 from .block import Block, key
-from .kinds import Word
+from .box_keys import BUFFER, FORWARDING, LATENCY, SHARING, Buffer, Forwarding, Latency, Sharing
 from .names import ServerName
 
 BRIDGE = "bridge"  # what stands at the top, where extenders and ports are named
-Forwarding = Literal["store_and_forward", "cut_through"]
-Sharing = Literal["port", "all"]
 ExtenderName = Annotated[str, ServerName("an extender")]
 Behind = Annotated[str, ServerName("an extender", BRIDGE)]
 
@@ -27,18 +25,10 @@ class Extender(Block):
         derived="port.rate of the first adapter",
     )
     behind: Behind = key(BRIDGE, "What the uplink leads to: bridge, or another extender.")
-    latency_fs: Annotated[int, Duration("0ns", "1s")] = key(
-        "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
-    )
-    forwarding: Annotated[Forwarding, Word("store_and_forward", "cut_through")] = key(
-        "store_and_forward", "Whether a frame has come with its last byte, or (cut_through) with its first 64."
-    )
-    buffer_bytes: Annotated[int, ByteCount("64B", "1024MiB")] = key(
-        "1MiB", "Room for copies that wait or are being sent; one without room drops (QUEUE_FULL).", alias="buffer"
-    )
-    sharing: Annotated[Sharing, Word("port", "all")] = key(
-        "port", "Whether each port has a buffer of this size, or all have one together."
-    )
+    latency_fs: Latency = LATENCY
+    forwarding: Forwarding = FORWARDING
+    buffer_bytes: Buffer = BUFFER
+    sharing: Sharing = SHARING
 
 
 def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ JitterKind = Literal["fixed", "uniform", "histogram"]
 CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
+MOST_CORES = 1024
 
 
 class JitterBin(NamedTuple):
@@ -94,6 +95,6 @@ class Host(Block):
         alias="write_drain",
     )
     iotlb: Iotlb | None = key(None, "Translation cache of the IOMMU; null: none, every address translates at once.")
-    cores: Annotated[int, Whole(1, 1024)] = key(
+    cores: Annotated[int, Whole(1, MOST_CORES)] = key(
         8, "Processor cores of the VMs. With fewer than VMs, VMs share them.", derived="one for each VF"
     )

@@ -23,9 +23,8 @@ from .overrides import Overrides, apply_overrides, plain_data
 from .port_defaults import spread_port_defaults
 from .resolve import fill, function_names
 from .server_documents import ServerDocument, split_servers
-from .servers import ServerEntry
 from .shipped import config_path
-from .system import Server, changes_between
+from .system import Server, entries_of
 
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
 
@@ -104,7 +103,9 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
     before = interfaces_before(document.data, n_functions)
-    parts = [_part_of(one, at, base_directory, before[one.name]) for at, one in enumerate(apart)]
+    n_vfs = {one.name: n_functions[one.name] - 1 for one in apart}
+    beside = {one.name: sum(n_vfs[other] for other in one.beside) for one in apart}
+    parts = [_part_of(one, at, base_directory, before[one.name], beside[one.name]) for at, one in enumerate(apart)]
     adapters = {part.server.port: part.server.config.resolved() for part in parts}
     made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
     problems.extend(made.problems)
@@ -116,7 +117,7 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     problems.extend(cross_check(config, findings, parts or [Part(Server("", config), findings)], problems))
     raise_problems(problems)
     if parts:
-        config = config.model_copy(update={"servers": tuple(_entry_of(config, part.server) for part in parts)})
+        config = config.model_copy(update={"servers": entries_of(config, (part.server for part in parts))})
     return config
 
 
@@ -138,19 +139,16 @@ def _made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]]) 
     return made
 
 
-def _part_of(one: ServerDocument, at: int, base_directory: str, n_before: int) -> Part:
+def _part_of(one: ServerDocument, at: int, base_directory: str, n_before: int, vfs_beside: int) -> Part:
     """Return a server's part of the system; raise InputError if nothing can be made of its document."""
-    made = _made_of(one.document, partial(fill, base_directory=base_directory, server=at, interfaces_before=n_before))
+    of_system: dict[str, Any] = {"server": at, "interfaces_before": n_before, "vfs_beside": vfs_beside}
+    made = _made_of(one.document, partial(fill, base_directory=base_directory, **of_system))
     if made.config is None:
         raise_problems(made.problems)
     assert made.config is not None
     findings = Findings(made.document, made.doubts)
     findings.problems.extend(made.problems)
     return Part(Server(one.name, made.config), findings)
-
-
-def _entry_of(config: Config, server: Server) -> ServerEntry:
-    return ServerEntry.model_validate({"name": server.name, "set": changes_between(config, server.config)})
 
 
 def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dict[str, Any]]) -> None:

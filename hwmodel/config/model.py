@@ -62,6 +62,9 @@ class Config(Block):
         `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
+        for entry in plain["servers"]:
+            if not entry["adapters"]:
+                del entry["adapters"]
         return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
 
     def config_hash(self) -> str:

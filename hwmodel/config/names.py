@@ -10,6 +10,7 @@ from .kinds import Kind, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
+_PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # words of their own where a server may be named
 _GROUP_BIT = 1 << 40  # the lowest bit of an address's first byte
 
@@ -68,7 +69,10 @@ class EtherType(Kind):
 
 
 class Name(Kind):
-    """A port's name: vf0, vf1, ..., pf, and where allowed uplink and a word for all ports, or a server's a.vf0."""
+    """A port's name: vf0, vf1, ..., pf, and where allowed uplink and a word for all ports, or a server's a.vf0.
+
+    One of a server's several adapters has a.x.vf0.
+    """
 
     def __init__(self, *others: str, with_servers: bool = False) -> None:
         self.others = others
@@ -84,14 +88,14 @@ class Name(Kind):
     def schema(self) -> dict[str, Any]:
         """Return a text with a pattern."""
         station = "vf(0|[1-9][0-9]{0,4})|pf"
-        words = (f"({_SERVER}[.])?({station})" if self.with_servers else station, *self.others)
+        words = (f"({_PARTS}[.])?({station})" if self.with_servers else station, *self.others)
         title = ", ".join(("pf", "vf0", "vf1", "...", *self.others))
         more = " (with servers a.vf0)" if self.with_servers else ""
         return {"title": f"{title}{more}", "type": "string", "pattern": f"^({'|'.join(words)})$"}
 
     def _is_name(self, value: str) -> bool:
         server, dot, station = value.rpartition(".")
-        return is_station_name(station) and (not dot or (self.with_servers and is_server_name(server)))
+        return is_station_name(station) and (not dot or (self.with_servers and is_part_name(server)))
 
     def _hint(self, value: object) -> str:
         if not isinstance(value, str):
@@ -101,21 +105,23 @@ class Name(Kind):
             return f" (did you mean {same}?)"
         if value == "uplink":
             return "; the wire's side of the switch has a key of its own, switch.uplink"
-        server = rf"(?:{_SERVER}[.])?" if self.with_servers else ""
+        server = rf"(?:{_SERVER}[.]){{0,2}}" if self.with_servers else ""
         number = re.fullmatch(rf"({server})(?i:vf|vm|port)[_ -]?0*([0-9]{{1,4}})", value)
         return f" (did you mean {number[1]}vf{number[2]}?)" if number else suggest(value, self.others)
 
 
 class ServerName(Kind):
-    """A server's name, or in its place one of a few words."""
+    """A server's name, or in its place one of a few words; `with_adapters`: or that of a server's adapter, a.x."""
 
-    def __init__(self, what: str, *others: str) -> None:
+    def __init__(self, what: str, *others: str, with_adapters: bool = False) -> None:
         self.what = what
         self.others = others
+        self.with_adapters = with_adapters
 
     def parse(self, value: object) -> str:
         """Return the name."""
-        if isinstance(value, str) and (value in self.others or is_server_name(value)):
+        is_name = is_part_name if self.with_adapters else is_server_name
+        if isinstance(value, str) and (value in self.others or is_name(value)):
             return value
         if isinstance(value, str) and re.fullmatch(_SERVER, value):
             raise wrong(f"{value} has a meaning of its own and is no name of {self.what}")
@@ -126,7 +132,8 @@ class ServerName(Kind):
     def schema(self) -> dict[str, Any]:
         """Return a text with a pattern."""
         names = ", ".join((*self.others, "a server's name"))
-        return {"title": names, "type": "string", "pattern": f"^{_SERVER}$"}
+        pattern = _PARTS if self.with_adapters else _SERVER
+        return {"title": names, "type": "string", "pattern": f"^{pattern}$"}
 
 
 class PortOfBridge(Kind):
@@ -175,6 +182,12 @@ def is_station_name(text: str) -> bool:
 def is_server_name(text: str) -> bool:
     """Tell whether a server may be called `text`."""
     return re.fullmatch(_SERVER, text) is not None and text not in _NO_SERVERS and not is_station_name(text)
+
+
+def is_part_name(text: str) -> bool:
+    """Tell whether `text` could be the name of a server, or of one of its adapters: a, a.x."""
+    names = text.split(".")
+    return len(names) <= 2 and all(map(is_server_name, names))
 
 
 def port_number(name: str) -> int:

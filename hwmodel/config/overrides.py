@@ -135,7 +135,24 @@ def _apply(document: Document, key: str, value: object, origin: Document, number
     steps = tuple(key.split("."))
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
+    at = _ports_at(steps)
+    if at and len(steps) > at + 1 and _has_adapters(document, steps[at]):
+        steps = (*steps[:at], ".".join(steps[at : at + 2]), *steps[at + 2 :])
     _apply_steps(document, steps, value, _Origin(Place(number, 0, 0, origin.source)))
+
+
+def _ports_at(steps: tuple[str, ...]) -> int:
+    """Return which step of a key names a port of a bridge, 0 where none does."""
+    if steps[:2] == ("bridge", "ports"):
+        return 2
+    return 3 if steps[:1] == ("bridges",) and steps[2:3] == ("ports",) else 0
+
+
+def _has_adapters(document: Document, server: str) -> bool:
+    """Tell whether a server has several adapters, so that its ports at the bridge have names with a dot."""
+    entries = document.data.get("servers") if isinstance(document.data, dict) else None
+    named = [each for each in entries or [] if isinstance(each, dict) and each.get("name") == server]
+    return any(each.get("adapters") for each in named)
 
 
 def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> None:

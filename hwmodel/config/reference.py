@@ -50,8 +50,9 @@ default. `preset: null` leaves a stage out; without a device its limits are not 
 learning one with all its defaults where it is not written. Their VMs are then called `a.vf0` in `workload` and
 `bridge`. Patterns run over the VFs of all servers, in order; a share as `load` is one of the rates of all their ports
 together. Default addresses have the server's number in them, 02:00:00:SS:NN:NN; written ones belong into a `set`.
-`--set servers.b.set.pcie.lanes=8` changes a key of one server. What is wrong in a `set` has such a key in its message;
-what is wrong in the file's own blocks for some servers alone has their names beside it.
+`--set servers.b.set.pcie.lanes=8` changes a key of one server. Several `adapters` of a server are called `a.x`, their
+VMs `a.x.vf0`; `--set servers.a.adapters.x.set.pcie.lanes=8` changes a key of one. What is wrong in a `set` has such a
+key in its message; what is wrong in the file's own blocks for some servers alone has their names beside it.
 
     servers: [{name: a}, {name: b, set: {pcie.lanes: 8, switch.ports.all.max_frame: 9018B}}]
     bridge: {latency: 300ns, ports: {outside: {rate: 40Gbps}}}

@@ -13,6 +13,7 @@ from typing import Any
 from .bridge import ADAPTER
 from .bridge_defaults import fill_bridge, fill_joined
 from .document import Document
+from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
@@ -30,13 +31,15 @@ def fill(
     *,
     server: int = 0,
     interfaces_before: int = 0,
+    vfs_beside: int = 0,
     adapters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return a copy of the document's data with every key that can be derived filled in.
 
     `server`: whose adapter it is, by number. `interfaces_before`: virtual interfaces that other servers' stations have
-    below the same port of the bridge. `adapters`: the plain data of each server's configuration, by the name of
-    its port at the bridge; without them the document is that of the only one.
+    below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `adapters`: the plain
+    data of each server's configuration, by the name of its port at the bridge; without them the document is that of
+    the only one.
     """
     data: dict[str, Any] = copy.deepcopy(document.data)
     for name in BLOCKS:
@@ -47,7 +50,7 @@ def fill(
     for values in (driver_values, _device(nic)):
         _fill_values(data, values)
     if isinstance(data["host"], dict):
-        data["host"].setdefault("cores", _number_of_vfs(nic))
+        data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
     if isinstance(data["switch"], dict):
         _fill_stations(data["switch"], function_names(data), server, interfaces_before)
     if isinstance(workload, dict):

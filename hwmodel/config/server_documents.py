@@ -8,20 +8,32 @@ from typing import Any, NamedTuple
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
 from .model import OF_SYSTEM, Config
-from .names import is_server_name
+from .names import is_part_name
 from .overrides import apply_changes
-from .servers import MAX_SERVERS, OWN_BLOCKS
+from .servers import ADAPTER_BLOCKS, MAX_SERVERS, OWN_BLOCKS, adapter_name
 
 
 class ServerDocument(NamedTuple):
-    """What a server's configuration is made from, under its name."""
+    """What a server's configuration is made from, or that of one of its adapters, under its name in the system.
+
+    `beside`: the names of the server's other adapters.
+    """
 
     name: str
     document: Document
+    beside: tuple[str, ...] = ()
+
+
+class _Part(NamedTuple):
+    """Where a server, or one of its adapters, has its name and what it changes."""
+
+    name: str
+    beside: tuple[str, ...]
+    sets: tuple[tuple[KeyPath, Any, tuple[str, ...]], ...]  # each with the blocks that it may change
 
 
 def split_servers(document: Document) -> list[ServerDocument]:
-    """Return a document for each server that a document lists, none where it lists none.
+    """Return a document for each server that a document lists, or for each of its adapters; none where it lists none.
 
     What follows from there being servers is filled into `document`: the bridge, and whom `incast_to` names. What is
     wrong with the list itself is for the validation that comes; problems with the keys in a `set` are added.
@@ -29,31 +41,52 @@ def split_servers(document: Document) -> list[ServerDocument]:
     entries = document.data.get("servers")
     if not isinstance(entries, list) or not entries:
         return []
-    if len(entries) > MAX_SERVERS:
-        message = f"{len(entries)} servers are more than the {MAX_SERVERS} that there is room for"
+    parts = [part for at, entry in enumerate(entries) for part in _parts_of(at, entry)]
+    if len(parts) > MAX_SERVERS:
+        message = f"{len(parts)} servers are more than the {MAX_SERVERS} that there is room for"
         document.problems.append(Problem(document.place_of(("servers",)), "servers", message))
         return []
-    if len(entries) > 1 and document.data.get("bridge") is None and not document.data.get("bridges"):
+    if len(parts) > 1 and document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}
-    names = [str(entry.get("name")) if isinstance(entry, dict) else "" for entry in entries]
-    _fill_incast(document, names[0])
+    _fill_incast(document, parts[0].name)
     common, entry_documents = _parted(document, len(entries))
     found = []
-    for at, (name, entry) in enumerate(zip(names, entries, strict=True)):
+    for part in parts:
         own = _copied(common)
-        if isinstance(entry, dict) and isinstance(entry.get("set"), dict):
-            _change(own, entry_documents[at], at, entry["set"])
-        document.problems.extend(own.problems)
+        for path, changes, blocks in part.sets:
+            if isinstance(changes, dict):
+                _change(own, entry_documents[int(path[1])], path, changes, blocks)
+        document.problems.extend(problem for problem in own.problems if problem not in document.problems)
         own.problems.clear()
-        found.append(ServerDocument(name, own))
+        found.append(ServerDocument(part.name, own, part.beside))
     return found
+
+
+def _parts_of(at: int, entry: Any) -> list[_Part]:
+    """Return an entry of `servers` as one part, or as one for each of its adapters."""
+    if not isinstance(entry, dict):
+        return [_Part("", (), ())]
+    name, path = str(entry.get("name")), ("servers", at)
+    own = ((*path, "set"), entry.get("set"), OWN_BLOCKS)
+    listed = entry.get("adapters")
+    if not isinstance(listed, list) or not listed:
+        return [_Part(name, (), (own,))]
+    adapters = [each if isinstance(each, dict) else {} for each in listed]
+    names = [adapter_name(name, str(each.get("name"))) for each in adapters]
+    return [
+        _Part(
+            names[k], (*names[:k], *names[k + 1 :]),
+            (own, ((*path, "adapters", k, "set"), each.get("set"), ADAPTER_BLOCKS)),
+        )
+        for k, each in enumerate(adapters)
+    ]  # fmt: skip
 
 
 def _fill_incast(document: Document, first: str) -> None:
     if document.data.get("workload") is None:
         document.data["workload"] = {}
     workload = document.data["workload"]
-    if isinstance(workload, dict) and is_server_name(first):
+    if isinstance(workload, dict) and is_part_name(first):
         workload.setdefault("incast_to", f"{first}.vf0")
 
 
@@ -87,13 +120,12 @@ def _copied(document: Document) -> Document:
     )
 
 
-def _change(own: Document, entry: Document, at: int, changes: dict[str, Any]) -> None:
-    """Change a server's document by its `set`, which stands in `entry`; what no server has for itself is left out."""
-    path: KeyPath = ("servers", at, "set")
+def _change(own: Document, entry: Document, path: KeyPath, changes: dict[str, Any], blocks: tuple[str, ...]) -> None:
+    """Change a server's document by a `set`, which stands in `entry`; what is not its own is left out."""
     prefix = entry.dotted(path)
     good: dict[str, Any] = {}
     for key, value in changes.items():
-        wrong = _wrong_block(key.partition(".")[0])
+        wrong = _wrong_block(key.partition(".")[0], blocks)
         if wrong:
             own.problems.append(Problem(entry.place_of((*path, key), key=True), f"{prefix}.{key}", wrong))
         else:
@@ -101,9 +133,12 @@ def _change(own: Document, entry: Document, at: int, changes: dict[str, Any]) ->
     apply_changes(own, entry, path, good, f"{prefix}.")
 
 
-def _wrong_block(block: str) -> str:
-    if block in OWN_BLOCKS:
+def _wrong_block(block: str, blocks: tuple[str, ...]) -> str:
+    if block in blocks:
         return ""
+    who = f"{'a server' if blocks == OWN_BLOCKS else 'an adapter'} has its own {', '.join(blocks)}"
+    if block in OWN_BLOCKS:
+        return f"{block} is that of the server, for all its adapters; {who}"
     if block in Config.model_fields:
-        return f"{block} is that of the whole system; a server has its own {', '.join(OWN_BLOCKS)}"
-    return f"unknown key{suggest(block, OWN_BLOCKS)}; a server has its own {', '.join(OWN_BLOCKS)}"
+        return f"{block} is that of the whole system; {who}"
+    return f"unknown key{suggest(block, blocks)}; {who}"

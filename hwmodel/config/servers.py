@@ -1,19 +1,23 @@
-"""Validate `servers`: a name for each, and in which keys it differs from the blocks of the file."""
+"""Validate `servers`: a name for each, in which keys it differs from the blocks of the file, and its adapters."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from .block import Block, key
-from .kinds import Kind, shown, wrong
+from .kinds import Kind, Listing, shown, wrong
 from .names import ServerName
 
 MAX_SERVERS = 256  # a byte of the stations' default addresses is the server's
-OWN_BLOCKS = ("pcie", "host", "nic", "driver", "switch", "port")  # what `set` may change
+ADAPTER_BLOCKS = ("pcie", "nic", "driver", "switch", "port")  # what an adapter's `set` may change
+OWN_BLOCKS = ("pcie", "host", "nic", "driver", "switch", "port")  # what a server's may
 
 
 class _ChangesKind(Kind):
     """Keys with values, dotted or nested; what they are worth is checked in the server's own configuration."""
+
+    def __init__(self, blocks: tuple[str, ...]) -> None:
+        self.blocks = blocks
 
     def parse(self, value: object) -> dict[str, Any]:
         if value is None:
@@ -23,13 +27,26 @@ class _ChangesKind(Kind):
         return dict(value)
 
     def schema(self) -> dict[str, Any]:
-        blocks = "|".join(OWN_BLOCKS)
+        blocks = "|".join(self.blocks)
         return {
-            "title": f"keys of {', '.join(OWN_BLOCKS)} with values, dotted or nested",
+            "title": f"keys of {', '.join(self.blocks)} with values, dotted or nested",
             "type": ["object", "null"],
             "patternProperties": {rf"^({blocks})(\..+)?$": {}},
             "additionalProperties": False,
         }
+
+
+class AdapterEntry(Block):
+    """One of a server's several adapters: what the server's `set` leaves of the file's own blocks, but for its own."""
+
+    name: Annotated[str, ServerName("an adapter")] = key(
+        ..., "Name of the adapter; the VMs of x in server a are called a.x.vf0, and its port at the bridge a.x."
+    )
+    changes: Annotated[dict[str, Any], _ChangesKind(ADAPTER_BLOCKS)] = key(
+        {},
+        "Keys in which the adapter differs, like those of a server; what is of `host` is the server's.",
+        alias="set",
+    )
 
 
 class ServerEntry(Block):
@@ -38,9 +55,19 @@ class ServerEntry(Block):
     name: Annotated[str, ServerName("a server")] = key(
         ..., "Name of the server; its VMs are then called a.vf0, and its port at the bridge a."
     )
-    changes: Annotated[dict[str, Any], _ChangesKind()] = key(
+    changes: Annotated[dict[str, Any], _ChangesKind(OWN_BLOCKS)] = key(
         {},
         "Keys in which the server differs, like --set: {pcie.lanes: 8, nic.vfs: 16}, or nested. Keys of workload, run, "
         "servers and bridge are those of the whole system.",
         alias="set",
     )
+    adapters: Annotated[tuple[AdapterEntry, ...], Listing("[{name: x}, {name: y}]")] = key(
+        [],
+        "Several adapters of the server, each with VMs, a root port and a link of its own: [{name: x}, {name: y, set: "
+        "{pcie.lanes: 8}}]. Without it there is one, which has no name.",
+    )
+
+
+def adapter_name(server: str, adapter: str) -> str:
+    """Return what one of a server's several adapters is called in the system."""
+    return f"{server}.{adapter}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,17 @@ from .extenders import BRIDGE
 from .joined import JoinedPort
 from .model import Config, model_at
 from .overrides import apply_overrides
-from .servers import OWN_BLOCKS, ServerEntry
+from .servers import ADAPTER_BLOCKS, OWN_BLOCKS, ServerEntry, adapter_name
 from .station import Port
 from .switch import Switch
 
 
 @dataclass(frozen=True)
 class Server:
-    """A host with its adapter.
+    """A host with its adapter, or one of the several adapters of a host, with its VMs.
 
-    `name`: an empty text for the one that has none. `config`: all that holds for this server, with the workload and run
-    of the whole system, and without `servers` and `bridge`.
+    `name`: an empty text for the one that has none; a.x for adapter x of server a. `config`: all that holds for it,
+    with the workload and run of the whole system, and without `servers` and `bridge`.
     """
 
     name: str
@@ -37,6 +37,19 @@ class Server:
     def prefix(self) -> str:
         """Return what stands before the names of the server's stations in the whole system: `a.`, if it has a name."""
         return f"{self.name}." if self.name else ""
+
+    @property
+    def host(self) -> str:
+        """Return the name of the host, which several adapters may share."""
+        return self.name.partition(".")[0]
+
+    def key(self, key: str) -> str:
+        """Return where the system's configuration has a key of the server's: `servers.a.set.pcie.lanes`."""
+        if not self.name:
+            return key
+        _, has_adapters, adapter = self.name.partition(".")
+        is_own = has_adapters and key.partition(".")[0] in ADAPTER_BLOCKS
+        return f"servers.{self.host}.{f'adapters.{adapter}.' if is_own else ''}set.{key}"
 
     def station(self, name: str) -> str:
         """Return what the server's station is called in the whole system: a.vf0, or vf0 if the server has no name."""
@@ -98,7 +111,42 @@ def servers_of(config: Config) -> tuple[Server, ...]:
     alone = config.model_copy(update={"servers": (), "bridge": None, "bridges": ()})
     if not config.servers:
         return (Server("", alone),)
-    return tuple(Server(entry.name, _changed(alone, entry)) for entry in config.servers)
+    return tuple(
+        Server(name, _changed(alone, name, changes)) for entry in config.servers for name, changes in _parts_of(entry)
+    )
+
+
+def entries_of(config: Config, servers: Iterable[Server]) -> tuple[ServerEntry, ...]:
+    """Return the entries of `servers` that say all in which servers differ from the file's own blocks."""
+    changes = {server.name: changes_between(config, server.config) for server in servers}
+    return tuple(_entry_of(entry, changes) for entry in config.servers)
+
+
+def _entry_of(entry: ServerEntry, changes: Mapping[str, dict[str, Any]]) -> ServerEntry:
+    if not entry.adapters:
+        return ServerEntry.model_validate({"name": entry.name, "set": changes[entry.name]})
+    names = {adapter.name: adapter_name(entry.name, adapter.name) for adapter in entry.adapters}
+    first, *_ = names.values()
+    return ServerEntry.model_validate({
+        "name": entry.name,
+        "set": {key: value for key, value in changes[first].items() if not _is_of_adapter(key)},
+        "adapters": [
+            {"name": name, "set": {key: value for key, value in changes[full].items() if _is_of_adapter(key)}}
+            for name, full in names.items()
+        ],
+    })  # fmt: skip
+
+
+def _is_of_adapter(key: str) -> bool:
+    return key.partition(".")[0] in ADAPTER_BLOCKS
+
+
+def _parts_of(entry: ServerEntry) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each adapter of a server by its name in the system, with the keys in which it differs."""
+    if not entry.adapters:
+        yield entry.name, entry.changes
+    for adapter in entry.adapters:
+        yield adapter_name(entry.name, adapter.name), entry.changes | adapter.changes
 
 
 def stations_in_use(servers: Iterable[Server]) -> dict[str, Port]:
@@ -162,9 +210,9 @@ def _names(entries: list[Mapping[str, Any]]) -> list[str]:
     return [entry["name"] for entry in entries]
 
 
-def _changed(base: Config, entry: ServerEntry) -> Config:
-    if not entry.changes:
+def _changed(base: Config, name: str, changes: dict[str, Any]) -> Config:
+    if not changes:
         return base
-    document = Document(f"servers.{entry.name}", base.resolved())
-    apply_overrides(document, entry.changes)
+    document = Document(f"servers.{name}", base.resolved())
+    apply_overrides(document, changes)
     return Config.model_validate(document.data)

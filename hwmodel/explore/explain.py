@@ -9,34 +9,29 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwmodel.errors import InputError
+from hwmodel.errors import InputError, RunError
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
-from hwmodel.results import Bottleneck, Relaxed, Result, outside_gbps
-from hwmodel.simulation import fill_cache, simulate
+from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
+from hwmodel.simulation import entries_of, fill_cache, simulate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 Progress = Callable[[float, str], None]
+Outcome = Result | str  # a string says why a run failed
 
 
 def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) -> Result:
     """Simulate a configuration and each of its relaxations; return its result with `relaxed` filled in, ranked.
 
     Where the run names several resources as equally full, all of them made larger at once are among the relaxations.
-    `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises, and
-    InputError for several servers.
+    `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises for the
+    configuration itself; a relaxation that cannot be run says so, behind the others.
     """
-    if config.bridges:
-        raise InputError(
-            "bridges: what explain makes larger is one server's and one bridge's; it does not know several"
-        )
-    if config.servers:
-        raise InputError("servers: what explain makes larger is one server's; it does not know several yet")
     relaxations = relaxations_of(config)
     result = simulate(config)
     relaxations += named_together(config, relaxations, result.bottleneck)
-    others: list[Result | None] = [None] * len(relaxations)
+    others: list[Outcome | None] = [None] * len(relaxations)
     configs = [relaxation.config for relaxation in relaxations]
     runs = _one_by_one(configs) if jobs <= 1 else _side_by_side(configs, jobs)
     for n_done, (number, other) in enumerate(runs, start=2):
@@ -61,12 +56,15 @@ def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck
     return [] if both is None else [both]
 
 
-def relaxed_of(result: Result, relaxation: Relaxation, other: Result) -> Relaxed:
-    """Compare a run with one resource made larger with the run as it is."""
-    gbps, p50_ns = throughput_gbps(other), other.latency_ns.p50
+def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxed:
+    """Compare a run with one resource made larger, or why there is none, with the run as it is."""
     is_named = relaxation.is_of(result.bottleneck)
+    resource = result.bottleneck.resource if is_named else _busiest(result, relaxation.resources)
+    if isinstance(other, str):
+        return Relaxed(resource=resource, change=relaxation.text, is_bottleneck=is_named, failure=other)
+    gbps, p50_ns = throughput_gbps(other), other.latency_ns.p50
     return Relaxed(
-        resource=result.bottleneck.resource if is_named else _busiest(result, relaxation.resources),
+        resource=resource,
         change=relaxation.text,
         gbps=gbps,
         gain=_change(throughput_gbps(result), gbps),
@@ -88,31 +86,42 @@ def throughput_gbps(result: Result) -> float | None:
 
 def _busiest(result: Result, resources: Sequence[str]) -> str:
     """Return the busier of two that one key makes larger, such as the directions of the link."""
-    return max(resources, key=lambda name: result.utilization.get(name, 0.0))
+    busy = dict(result.utilization)
+    for adapter in result.adapters if isinstance(result, SystemResult) else ():
+        busy |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
+    return max(resources, key=lambda name: busy.get(name, 0.0))
 
 
 def _change(before: float | None, after: float | None) -> float | None:
     return None if not before or after is None else after / before - 1
 
 
-def _rank(relaxed: Relaxed) -> tuple[float, bool, float]:
-    """Put the greatest gain, in tenths of a percent, first; of equal ones the named, then the fastest."""
-    return -round(relaxed.gain or 0.0, 3), not relaxed.is_bottleneck, relaxed.p50_change or 0.0
+def _rank(relaxed: Relaxed) -> tuple[bool, float, bool, float]:
+    """Put failures last, the greatest gain in tenths of a percent first; of equal ones the named, then the fastest."""
+    return bool(relaxed.failure), -round(relaxed.gain or 0.0, 3), not relaxed.is_bottleneck, relaxed.p50_change or 0.0
 
 
-def _one_by_one(configs: Sequence[Config]) -> Iterator[tuple[int, Result]]:
+def _outcome(config: Config) -> Outcome:
+    """Simulate a relaxation; return why, where it cannot be run."""
+    try:
+        return simulate(config)
+    except (InputError, RunError) as error:
+        return " ".join(str(error).split())
+
+
+def _one_by_one(configs: Sequence[Config]) -> Iterator[tuple[int, Outcome]]:
     for number, config in enumerate(configs):
-        yield number, simulate(config)
+        yield number, _outcome(config)
 
 
-def _side_by_side(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Result]]:
-    fill_cache()  # once here, rather than in each process
+def _side_by_side(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Outcome]]:
+    fill_cache(entries_of(configs[0]))  # once here, rather than in each process
     others = set(multiprocessing.active_children())
     # Spawned: the parent may have threads, such as a progress bar's, and a fork would inherit their locks.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(configs)), context, _leave_interrupts_to_the_parent)
     try:
-        number_of = {pool.submit(simulate, config): number for number, config in enumerate(configs)}
+        number_of = {pool.submit(_outcome, config): number for number, config in enumerate(configs)}
         for future in as_completed(number_of):
             yield number_of[future], future.result()
     except BaseException:

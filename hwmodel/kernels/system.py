@@ -28,14 +28,15 @@ def hand_up(nic, bridge, port_number):
 
 @kernel
 def hand_in(nic, bridge, port_number, until_fs):
-    """Give a bridge what stations outside have begun to send up to a time."""
+    """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
     sent = nic.wire.outside.sent
     while sent.head != sent.tail:
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
-            break
+            return crossing.begun_fs
         comes(bridge, port_number, crossing)
         sent.head += 1
+    return NEVER
 
 
 @kernel
@@ -103,16 +104,18 @@ def horizon_of_bridge(system, bridge, until_fs):
 def run_bridge(system, number, bridge, servers, until_fs):
     """Let a bridge take what was sent to it, run, and hand on what it sends."""
     component = system.bridge[number]
+    waiting_fs = NEVER  # for the line outside, with no event of its own
     for port_number in range(bridge.n_outer_ports):
         port = bridge.port[port_number]
         if port.is_outside:
-            hand_in(servers[port.peer], bridge, port_number, system.server[port.peer].safe_fs)
+            waiting_fs = hand_in(servers[port.peer], bridge, port_number, system.server[port.peer].safe_fs)
         else:
             hand_up(servers[port.peer], bridge, port_number)
     horizon_fs = horizon_of_bridge(system, bridge, until_fs)
     component.next_fs = bridge.clock.next_at[TIMERS]
     if component.next_fs <= horizon_fs:
         component.next_fs = advance_bridge(bridge, horizon_fs)
+    component.next_fs = min(component.next_fs, waiting_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
     for port_number in range(bridge.n_outer_ports):
         port = bridge.port[port_number]

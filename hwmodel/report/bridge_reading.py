@@ -71,8 +71,19 @@ def core_share(utilization: Mapping[str, float]) -> float | None:
 
 def setting_of(result: SystemResult, server: str, block: str, name: str) -> Any:
     """Return a key of one server's configuration: what it sets itself, else what all have."""
-    entries = {entry.get("name"): entry.get("set", {}) for entry in result.config.get("servers") or []}
-    return entries.get(server, {}).get(f"{block}.{name}", result.config.get(block, {}).get(name))
+    changes: Mapping[str, Any] = dict(servers_in(result.config)).get(server, {})
+    return changes.get(f"{block}.{name}", result.config.get(block, {}).get(name))
+
+
+def servers_in(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the servers of a stored configuration by name, or each of their adapters, with what differs in each."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for entry in config.get("servers") or []:
+        name, own, adapters = str(entry.get("name")), entry.get("set", {}), entry.get("adapters") or []
+        found += [(f"{name}.{each.get('name')}", own | each.get("set", {})) for each in adapters]
+        if not adapters:
+            found.append((name, own))
+    return found
 
 
 class NamedPort(NamedTuple):

@@ -1,19 +1,20 @@
 """The picture of the datapath: each part of a frame's way with how busy or how full it is, drawn wide and narrow.
 
-With a bridge at the other end of the wire the picture goes on to its ports.
+With a bridge at the other end of the wire the picture goes on to its ports, over port extenders if there are some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import port_lines, port_share, ports_to
+from hwmodel.report.bridge_reading import NamedPort, port_lines, port_share, ports_of
 from hwmodel.report.diagram import Part, Place, arrow, box, frame, marker
 from hwmodel.report.modelled import link_words
-from hwmodel.report.quantities import count_text, decimals_text, percent_text, three_digits
+from hwmodel.report.quantities import count_text, decimals_text, percent_text, printable, three_digits
 from hwmodel.report.reading import frame_bytes_total
+from hwmodel.report.system_layout import OUTSIDE, is_uplink
 from hwmodel.results.result import QueueDepth, Result
 from hwmodel.units import UnitError, parse_bytes
 
@@ -71,21 +72,11 @@ _NARROW = {
     "wire": Place(95, 748, _BOX_W, 84),
 }
 _NARROW_SIZE = (360.0, 832.0)
-# With a bridge: its two ports below the wire, in a frame that is the bridge.
-_WIDE_BRIDGE = {
-    "wire": Place(996, 24, _BOX_W, 84),
-    "bridge": Place(988, 124, 186, 254),
-    "port0": Place(996, 148, _BOX_W, 104),
-    "port1": Place(996, 266, _BOX_W, 104),
-}
-_WIDE_BRIDGE_SIZE = (1174.0, 378.0)
-_NARROW_BRIDGE = {
-    "bridge": Place(0, 850, 360, 142),
-    "port0": Place(8, 878, 166, 104),
-    "port1": Place(186, 878, 166, 104),
-}
-_NARROW_BRIDGE_SIZE = (360.0, 992.0)
-_DRAWN_PORTS = ("adapter", "outside")  # those of extenders and between bridges are in the table
+# With a bridge: its two ports below the wire, in a frame that is the bridge. Behind extenders these come first, from
+# right to left below the adapter or one below the other; of more than four the lowest four are drawn.
+_WIDE_FRAME = Place(988, 124, 186, 254)
+_FRAME_STEP_W, _NARROW_STEP_H = 206.0, 164.0
+_MOST_EXTENDERS = 4
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
@@ -120,24 +111,69 @@ def datapath_figure(result: Result, key: str) -> str:
     limit = _PART_OF.get(result.bottleneck.resource)
     link = link_words(result.config)
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
-    if result.bridges:
-        parts |= _bridge_parts(result)
-        names = {one.resource: f"port{at}" for at, one in enumerate(ports_to(result, _DRAWN_PORTS))}
+    boxes = _boxes(result)
+    if boxes:
+        drawn_ports = [one for _, own in boxes for one in own]
+        parts |= {
+            f"port{at}": Part(_port_title(one), port_lines(one.port), port_share(one.port))
+            for at, one in enumerate(drawn_ports)
+        }
+        names = {one.resource: f"port{at}" for at, one in enumerate(drawn_ports)}
         limit = names.get(result.bottleneck.resource, limit)
-        wide, narrow = (_WIDE | _WIDE_BRIDGE, _WIDE_BRIDGE_SIZE), (_NARROW | _NARROW_BRIDGE, _NARROW_BRIDGE_SIZE)
+        wide, narrow = _wide_with(len(boxes)), _narrow_with(len(boxes))
     words = _description(parts, limit)
+    captions = [name for name, _ in boxes]
     return "".join(
-        _drawing(f"{key}-{name}", name, *drawn, parts, limit, link, words)
+        _drawing(f"{key}-{name}", name, *drawn, parts, limit, link, words, captions)
         for name, drawn in (("wide", wide), ("narrow", narrow))
     )
 
 
-def _bridge_parts(result: Result) -> dict[str, Part]:
-    """Return the ports of the bridge at the other end of the wire, that of the adapter first."""
-    return {
-        f"port{at}": Part(f"Port {one.label}", port_lines(one.port), port_share(one.port))
-        for at, one in enumerate(ports_to(result, _DRAWN_PORTS))
-    }
+def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:
+    """Return what a frame passes from the adapter on: extenders and the bridge, with the port below and that above.
+
+    Several bridges are one box, from the port to the adapter to that outside; the others are in the table.
+    """
+    ports = {one.port.name: one for one in ports_of(result) if not one.port.to}
+    if not ports:
+        return []
+    devices = {one.port.device for one in ports.values()}
+    others = {OUTSIDE, *devices, *(f"{device}.uplink" for device in devices)}
+    below = next(one for name, one in ports.items() if name not in others)
+    found = []
+    while f"{below.port.device}.uplink" in ports:
+        device = below.port.device
+        found.append((f"extender {printable(device)}", (below, ports[f"{device}.uplink"])))
+        below = ports[device]
+    caption = "bridges" if len(result.bridges) > 1 else "bridge"
+    return [*found[:_MOST_EXTENDERS], (caption, (below, ports[OUTSIDE]))]
+
+
+def _port_title(one: NamedPort) -> str:
+    return "Uplink" if is_uplink(one.port) else f"Port {one.label.partition(' ')[0]}"
+
+
+def _wide_with(n_boxes: int) -> tuple[dict[str, Place], tuple[float, float]]:
+    """Return the wide picture with the bridge beside the adapter, or with extenders below it."""
+    places = _WIDE | {"wire": Place(996, 24, _BOX_W, 84)}
+    for at in range(n_boxes):
+        x, y, width, height = _WIDE_FRAME
+        x, y = x - at * _FRAME_STEP_W, y if n_boxes == 1 else _WIDE_SIZE[1] + 34
+        places[f"frame{at}"] = Place(x, y, width, height)
+        places[f"port{2 * at}"] = Place(x + 8, y + 24, _BOX_W, 104)
+        places[f"port{2 * at + 1}"] = Place(x + 8, y + 142, _BOX_W, 104)
+    return places, (1174.0, places["frame0"].y + _WIDE_FRAME.height)
+
+
+def _narrow_with(n_boxes: int) -> tuple[dict[str, Place], tuple[float, float]]:
+    """Return the narrow picture with extenders and the bridge below the wire."""
+    places = dict(_NARROW)
+    for at in range(n_boxes):
+        y = 850 + at * _NARROW_STEP_H
+        places[f"frame{at}"] = Place(0, y, 360, 142)
+        places[f"port{2 * at}"] = Place(8, y + 28, 166, 104)
+        places[f"port{2 * at + 1}"] = Place(186, y + 28, 166, 104)
+    return places, (360.0, places[f"frame{n_boxes - 1}"].y + 142)
 
 
 def _sum(*shares: float | None) -> float | None:
@@ -239,6 +275,7 @@ def _drawing(
     limit: str | None,
     link: str,
     words: str,
+    captions: Sequence[str],
 ) -> str:
     tag = f"{escape(link)} link" if link else "the link"
     title = f"The way of a frame, from driver to guest, over {tag}"
@@ -252,11 +289,15 @@ def _drawing(
     )
     wire, switch = places["wire"], places["switch"]
     arrows += arrow(switch, wire, f"{key}-a", both=True)
-    outline = ""
-    if "bridge" in places:
-        outline = frame(places["bridge"], "bridge")
-        arrows += arrow(wire, places["port0"], f"{key}-a", both=True)
-        arrows += arrow(places["port0"], places["port1"], f"{key}-a", both=True)
+    outline = "".join(frame(places[f"frame{at}"], escape(caption)) for at, caption in enumerate(captions))
+    if captions:
+        # To a frame with a long caption, which the arrow would cross, no farther than its edge.
+        first = places["port0" if len(captions) == 1 else "frame0"]
+        arrows += arrow(wire, first, f"{key}-a", both=True)
+    for at in range(len(captions)):
+        arrows += arrow(places[f"port{2 * at}"], places[f"port{2 * at + 1}"], f"{key}-a", both=True)
+        if at:
+            arrows += arrow(places[f"frame{at - 1}"], places[f"frame{at}"], f"{key}-a", both=True)
     boxes = "".join(box(places[part], parts[part], part == limit) for part in places if part in parts)
     return f"{head}{_captions(name, places, link)}{outline}{arrows}{boxes}</svg>\n"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from hwmodel.report.bridge_reading import servers_in
 from hwmodel.report.quantities import printable, three_digits
 
 _MODES = {
@@ -99,12 +100,12 @@ def _servers_words(config: Mapping[str, Any]) -> str:
     if not names:
         return ""
     listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
-    own = dict.fromkeys(
-        key for entry in config["servers"] for key in entry.get("set", {}) if not key.endswith(_OF_EACH)
-    )
+    parts = servers_in(config)
+    own = dict.fromkeys(key for _, changes in parts for key in changes if not key.endswith(_OF_EACH))
     keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
     alike = f", alike but for {keys}" if own else ""
-    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){alike}, each with "
+    several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""
+    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){several}{alike}, each with "
 
 
 def _bridge_words(config: Mapping[str, Any]) -> str:

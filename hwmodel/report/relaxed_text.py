@@ -20,7 +20,8 @@ def relaxed_text(result: Result) -> str:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    unknown = "; -: its window is too short for a rate" if any(one.gain is None for one in result.relaxed) else ""
+    is_short = any(one.gain is None and not one.failure for one in result.relaxed)
+    unknown = "; -: its window is too short for a rate" if is_short else ""
     outward = "stations outside" if result.bridges else "the wire"
     lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unknown})")
     return "\n".join(lines) + "\n"
@@ -33,6 +34,8 @@ def relaxed_sentence(result: Result) -> str:
     best = max(result.relaxed, key=_gain, default=None)
     if best is None:
         return "Nothing in this configuration can be made larger."
+    if all(each.failure for each in result.relaxed):
+        return f"No run with a resource made larger could be made. The run names {named}."
     if all(each.gain is None for each in result.relaxed):
         return f"The window is too short to give a rate (run.duration). The run names {named}."
     if _gain(best) < MATTERS:
@@ -43,6 +46,9 @@ def relaxed_sentence(result: Result) -> str:
     first = f"{best.resource} made larger ({best.change}) gains most: {_share(best.gain)} throughput"
     if own is None:
         return f"{first}. The run names {named}, which cannot be made larger here."
+    if own.gain is None:
+        why = "cannot be run" if own.failure else "has a window too short for a rate"
+        return f"{first}. The run names {named}, which made larger {why}."
     if own is best or _gain(own) >= _gain(best) - MATTERS:
         return f"{first}. The run itself names {named} too."
     if _gain(own) >= MATTERS:
@@ -58,7 +64,7 @@ def _row(relaxed: Relaxed) -> tuple[str, ...]:
         _share(relaxed.gain),
         MISSING if relaxed.p50_ns is None else time_text(relaxed.p50_ns),
         _share(relaxed.p50_change),
-        printable(relaxed.limited_by),
+        printable(f"failed: {relaxed.failure}" if relaxed.failure else relaxed.limited_by),
     )
 
 

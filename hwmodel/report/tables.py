@@ -31,7 +31,7 @@ from hwmodel.report.reading import (
     spread_rows,
     stall_shares,
 )
-from hwmodel.results.bridge_rates import outside_gbps
+from hwmodel.results.bridge_rates import outside_gbps, outside_rate
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
 from hwmodel.results.system import SystemResult
@@ -67,7 +67,9 @@ def closed_form_table(result: Result) -> Table | None:
              _off(totals.mpps, closed.mpps)],
         ]  # fmt: skip
     else:
-        rows = [["to the wire", gbps_text(by_wire), f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
+        interval = intervals.get(outside_rate(result) if result.bridges else "wire.tx_gbps")
+        wire_rate = gbps_text(by_wire, interval)
+        rows = [["to the wire", wire_rate, f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
     of_link = () if isinstance(result, SystemResult) else (("up", closed.up_bytes), ("down", closed.down_bytes))
     for name, n_bytes in of_link:
         simulated = per_frame.get(name)
@@ -124,7 +126,7 @@ def relaxed_table(result: Result) -> Table | None:
         [
             printable(one.resource),
             printable(one.change).replace("->", "→"),
-            gbps_text(one.gbps),
+            printable(f"failed: {one.failure}") if one.failure else gbps_text(one.gbps),
             MISSING if one.gain is None else _percent_change(one.gain),
             MISSING if one.p50_change is None else _percent_change(one.p50_change),
         ]

@@ -3,7 +3,7 @@
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.results.bridge_rates import outside_gbps, over_bridge_gbps
+from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps, throughput
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -93,8 +93,10 @@ __all__ = [
     "load_result",
     "merge_histogram",
     "outside_gbps",
+    "outside_rate",
     "over_bridge_gbps",
     "quantile_bucket",
     "quantile_ns",
     "summarize_latency",
+    "throughput",
 ]

@@ -122,7 +122,7 @@ def _rate_limit(seen: Observation) -> str:
     if waited > 0:
         facts.append(f"hold frames back {percent(waited)} of the window")
     if dropped:
-        facts.append(f"dropped {dropped} of {seen.offered_frames} frames")
+        facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
     return f"The configured rate limits {' and '.join(facts)}, and no resource is full."
 
 
@@ -134,7 +134,7 @@ def _offered_load(seen: Observation) -> str:
         return "Nothing is full: hardly any frame was offered in the window."
     dropped = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
     lost = sum(seen.drops.get(reason, 0) for reason in dropped)
-    aside = f" {lost} of {seen.offered_frames} frames met a full queue in a burst." if lost else ""
+    aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
     return (
         "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "
         f"{busiest}, is busy {percent(seen.busy(busiest))} of the window.{aside}"

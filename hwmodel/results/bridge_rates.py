@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from hwmodel.results.result import Result
+from hwmodel.results.system import SystemResult
 
 OUTSIDE = "outside"
+
+
+def outside_rate(result: Result) -> str:
+    """Name the rate to stations outside, as its interval is named: after the bridge at which they are."""
+    at = next(bridge.name for bridge in result.bridges if any(port.name == OUTSIDE for port in bridge.ports))
+    return f"bridges.{at}.ports.{OUTSIDE}.out_gbps"
 
 
 def outside_gbps(result: Result) -> float | None:
@@ -14,8 +21,25 @@ def outside_gbps(result: Result) -> float | None:
 
 
 def over_bridge_gbps(result: Result) -> float | None:
-    """Return what came to bridges from servers and outside, each frame once; None where the window gives no rates."""
+    """Return what bridges sent on, each copy of a frame; None where the window gives no rates.
+
+    What one bridge sends to another counts where that one sends it on.
+    """
     rates = [
-        port.in_gbps for bridge in result.bridges for port in bridge.ports if port.device == bridge.name and not port.to
+        port.out_gbps
+        for bridge in result.bridges
+        for port in bridge.ports
+        if port.device == bridge.name and not port.to
     ]
     return None if None in rates else sum(rate or 0.0 for rate in rates)
+
+
+def throughput(result: Result) -> tuple[str, float | None]:
+    """Return the rate that says most of a run, by its name: to VMs, or where nothing comes to one, outward."""
+    if result.totals.gbps != 0:
+        return "totals.gbps", result.totals.gbps
+    outside = outside_gbps(result)
+    if outside:
+        return outside_rate(result), outside
+    wire = None if isinstance(result, SystemResult) else result.wire.tx_gbps
+    return ("wire.tx_gbps", wire) if wire and not result.bridges else ("totals.gbps", result.totals.gbps)

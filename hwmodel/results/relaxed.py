@@ -12,7 +12,8 @@ class Relaxed:
     `change` says the key, its value and the larger one (`pcie.lanes: 4 -> 8`). `gbps` and `p50_ns` are of the relaxed
     run; `gain` is the share by which its throughput is higher, `p50_change` the share by which the median latency
     is higher (negative: lower), None where one of the two runs has none. `limited_by`: what the relaxed run
-    names as its bottleneck. `is_bottleneck`: this is the resource that the run itself names.
+    names as its bottleneck. `is_bottleneck`: this is the resource that the run itself names. `failure`: why the relaxed
+    run could not be made; then it has no figures.
     """
 
     resource: str
@@ -23,3 +24,4 @@ class Relaxed:
     p50_change: float | None = None
     limited_by: str = ""
     is_bottleneck: bool = False
+    failure: str = ""

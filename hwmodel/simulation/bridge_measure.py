@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
 
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
+_ROUNDING = 1e-3  # of a share: a server's port at the bridge is a wire that the server counts too
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,17 @@ def short_queue(
         f"though it is busy only {100 * results[at].out_utilization:.1f} % of the window."
     )
     return Bottleneck(resource=f"{port.owner.name}.buffer", utilization=0.0, why=why, keys=keys)
+
+
+def with_busier_port(
+    found: Bottleneck, results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort]
+) -> Bottleneck:
+    """Return what the load sets by itself, with the port that is busier than all that a server has, if one is."""
+    one, port = max(zip(results, ports, strict=True), key=lambda pair: pair[0].out_utilization)
+    if one.out_utilization <= found.utilization + _ROUNDING:
+        return found
+    why = f"{found.why} {port.words} is busier: {100 * one.out_utilization:.1f} % of the window."
+    return replace(found, utilization=one.out_utilization, why=why)
 
 
 def _share(span: Span, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], at: int) -> float:

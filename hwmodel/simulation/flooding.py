@@ -54,6 +54,29 @@ def silent_stations(config: Config, result: Result) -> list[str]:
     return sorted(offered, key=lambda name: -offered[name])
 
 
+def stations_elsewhere(config: Config, result: Result) -> list[str]:
+    """Return the stations that others send to over the bridge from a VLAN in which they are not, in their order.
+
+    None where wires between bridges lead from one VLAN to another, as they do with two native VLANs.
+    """
+    wires = [port for bridge in bridges_of(config) for port in bridge.wires.values()]
+    if len({port.native_vlan for port in wires}) > 1:
+        return []
+    own, reached = {}, {}
+    for part in servers_of(config):
+        bridge = bridge_with(config, part.port)
+        translate = {} if bridge is None else bridge.settings.ports[part.port].translate
+        for station in part.config.switch.ports:
+            name = part.station(station.name)
+            own[name] = translate.get(station.port_vlan, station.port_vlan)
+            reached[name] = {translate.get(vlan, vlan) for vlan in station.vlans}
+    found = {
+        flow.to for flow in result.flows
+        if flow.offered and flow.from_ in own and flow.to in own and own[flow.from_] not in reached[flow.to]
+    }  # fmt: skip
+    return [name for name in own if name in found]
+
+
 def _forwards_itself(config: Config, part: Server) -> bool:
     """Tell whether an adapter forwards frames between its stations: not where the bridge translates their VLANs."""
     bridge = bridge_with(config, part.port)
@@ -71,6 +94,10 @@ def _crosses(sender: str, target: str, local: Collection[str]) -> bool:
 
 def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
     """Say why addresses are not known, in the words before the count."""
+    strangers = stations_elsewhere(config, result)
+    if strangers:
+        verb = "is" if len(strangers) == 1 else "are"
+        return f"{_listed(strangers)} {verb} in other VLANs of the bridge than some who send there"
     silent = silent_stations(config, result)
     if silent:
         is_one = len(silent) == 1 and silent[0] != UPLINK

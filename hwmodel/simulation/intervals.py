@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Result, SystemResult, quantile_bucket, quantile_ns
+from hwmodel.results import (
+    LEAST_SAMPLES_P99,
+    LEAST_SAMPLES_P999,
+    Result,
+    SystemResult,
+    outside_gbps,
+    outside_rate,
+    quantile_bucket,
+    quantile_ns,
+    throughput,
+)
 from hwmodel.simulation.batch_means import Estimate, ratio_estimate
 from hwmodel.simulation.marks import Mark, Marks
 from hwmodel.simulation.measurement import LATENCIES
@@ -78,8 +88,7 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """
     if config.run.precision is None:
         return ()
-    only_outward = not isinstance(result, SystemResult) and result.wire.tx_gbps and not result.totals.gbps
-    figures = {"wire.tx_gbps": result.wire.tx_gbps} if only_outward else {"totals.gbps": result.totals.gbps}
+    figures = dict([throughput(result)])
     if result.latency_ns.count or not result.window_frames:
         figures |= {"latency_ns.mean": result.latency_ns.mean, "latency_ns.p99": result.latency_ns.p99}
     found = []
@@ -113,6 +122,10 @@ def _rates(
     of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
     yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, of_bytes)
     yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, of_frames)
+    outside = outside_gbps(result)
+    if outside:
+        least = least_of(outside, 0.0)
+        yield from rate(outside_rate(result), outside, lambda mark: mark.outside_bytes, GBPS, least)
     if isinstance(result, SystemResult):
         return
     yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, least_of(wire.tx_gbps, 0.0))

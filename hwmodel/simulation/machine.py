@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from hwmodel.simulation.bridge_measure import (
     port_results,
     short_queue,
     take_bridge,
+    with_busier_port,
 )
-from hwmodel.simulation.deliveries import deliveries_of
+from hwmodel.simulation.deliveries import CopyKinds, copy_kinds_of, deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
@@ -113,7 +115,7 @@ class Machine:
         if self.system is None:
             return self.state[0]
         nics = [server.nic for server in self.servers]
-        return Whole(nics, self.system.bridges[0], [server.name for server in self.servers], self.servers[0].book)
+        return Whole(nics, self.system.bridges[0], self.book, self.system.counted)
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
@@ -139,6 +141,10 @@ class Machine:
         if isinstance(view, Whole):
             view.refresh(with_histograms=with_histograms)
 
+    def outside_bytes(self) -> int:
+        """Return the bytes that a bridge has sent to the stations outside."""
+        return 0 if self.system is None else int(self.system.bridges[0].port[len(self.servers)].tx_bytes)
+
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
         for server in self.servers:
@@ -161,7 +167,11 @@ class Machine:
 
         Those later than `settled_fs` are held back: others may have to stand before them.
         """
-        return deliveries_of(self._log.take(self.settled_fs), self.books())
+        return deliveries_of(self._log.take(self.settled_fs), self._copy_kinds)
+
+    @cached_property
+    def _copy_kinds(self) -> CopyKinds:
+        return copy_kinds_of(self.books())
 
     def books(self) -> list[FlowBook]:
         """Return the books of the copies that the ledgers count."""
@@ -204,7 +214,9 @@ class Machine:
             result = self._system_result(config, workload, window, ends, bridges, limit)
         # Next to what is full a short queue costs little; where nothing is, what it loses is no matter of the load.
         short = short_queue(found, ports, bridge_ends, offered)
-        return replace(result, bottleneck=short) if short and result.bottleneck.resource == OFFERED_LOAD else result
+        if result.bottleneck.resource != OFFERED_LOAD:
+            return result
+        return replace(result, bottleneck=short or with_busier_port(result.bottleneck, found, ports))
 
     def _system_result(
         self,

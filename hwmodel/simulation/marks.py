@@ -47,13 +47,15 @@ class Mark:
     latency: dict[str, tuple[int, float]]
     histogram: dict[str, tuple[int, npt.NDArray[np.int32]]]
     areas: dict[str, float]
+    outside_bytes: int = 0
 
 
 class Marks:
     """Collect the marks of one run, as many as are useful however long it lasts."""
 
-    def __init__(self, nic: Any, book: FlowBook) -> None:
+    def __init__(self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0) -> None:
         self.nic = nic
+        self.outside_bytes = outside_bytes
         self.n_functions = int(nic.limits.n_functions)
         self.book = book
         self.found: list[Mark] = []
@@ -108,6 +110,7 @@ class Marks:
             latency={name: (int(one["n"]), float(one["sum_fs"])) for name, one in latencies.items()},
             histogram={name: self._row(name, one) for name, one in latencies.items()},
             areas=areas_of(nic, int(nic.clock.now_fs)),
+            outside_bytes=self.outside_bytes(),
         )
 
     def _row(self, name: str, latency: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.int32]]:

@@ -125,7 +125,12 @@ def _limit_of(adapters: Sequence[AdapterResult]) -> Bottleneck:
     found = busiest.bottleneck
     if not limited:
         return replace(found, why=f"Server {busiest.name} is the busiest. {found.why}")
-    return replace(found, resource=f"{busiest.name}.{found.resource}", why=f"Server {busiest.name}: {found.why}")
+    return replace(
+        found,
+        resource=f"{busiest.name}.{found.resource}",
+        why=f"Server {busiest.name}: {found.why}",
+        also=tuple(f"{busiest.name}.{each}" for each in found.also),
+    )
 
 
 def _adapter(part: ServerWindow) -> AdapterResult:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hwmodel.analytic import Limits, ceiling_frames_per_s, limits
 from hwmodel.atomic_file import write_atomically
-from hwmodel.config import Config, as_config, bridges_of
+from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.kernels import layout
 from hwmodel.results import Result, check_balance
@@ -25,7 +25,7 @@ from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
-from hwmodel.simulation.trace import Tracer
+from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
     burst_frames,
@@ -72,8 +72,6 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    if trace_path is not None and bridges_of(config):
-        raise InputError("bridge: a trace shows one adapter alone, and nothing of a bridge or of several servers")
     workload = build_workload(config, ceiling_frames_per_s(config))
     started_s = time.perf_counter()
     entries = entries_of(config)
@@ -82,7 +80,7 @@ def simulate(
     compile_s = 0.0 if was_cached else time.perf_counter() - started_s
     run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
     if trace_path is not None:
-        run.tracer = Tracer(config, run.state[0], trace_start_fs or 0, trace_length_fs)
+        run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
     try:
         _run_through(run, pcap_path, pcap_hops or {})
     except KeyboardInterrupt:
@@ -136,7 +134,7 @@ class Run:
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
-        self.marks = Marks(self.nic, self.book)
+        self.marks = Marks(self.nic, self.book, self.machine.outside_bytes)
         self.ends: list[SystemSnapshot] = []
 
     def pieces(self) -> Iterator[Deliveries]:

@@ -17,7 +17,7 @@ from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state
 from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.topology import Topology
-from hwmodel.simulation.workload_state import check_workload, enter_sources, histogram_rows, watch_fifos
+from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class SystemState:
     ports: list[PhysicalPort]
     topology: Topology
     book: FlowBook
+    counted: Counted
 
     @property
     def safe_fs(self) -> int:
@@ -78,13 +79,13 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge()
     fill_bridges(bridges[0], settings, ports, topology)
-    rows = histogram_rows(book)
+    counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
     ledgers = [*(server.ledger for server in servers), bridges[0].ledger]
-    for own, ledger in zip(book.flows_at([*(name for name, _ in parts), UPLINK]), ledgers, strict=True):
-        ledger["flow"]["histogram"][own] = rows[own]
+    for flows, ledger in zip(counted.flows, ledgers, strict=True):
+        ledger["flow"]["histogram"][flows] = counted.rows[flows]
     return SystemState(
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
-        _system(servers, len(parts)), ports, topology, book,
+        _system(servers, len(parts)), ports, topology, book, counted,
     )  # fmt: skip
 
 

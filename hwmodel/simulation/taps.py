@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.config import bridges_of
 from hwmodel.errors import InputError
@@ -62,6 +64,11 @@ class _Tap:
     came: Sequence[bytes]
     sent: Sequence[bytes]
 
+    @cached_property
+    def header_bytes(self) -> npt.NDArray[np.int32]:
+        """Return the headers' lengths: of what comes, then of what is sent."""
+        return np.array([len(header) for header in (*self.came, *self.sent)], np.int32)
+
 
 class Taps:
     """Write what passes some ports of a machine's wires to files, while the machine runs within the `with` block.
@@ -108,12 +115,11 @@ class Taps:
 
     def _passings(self, tap: _Tap, entries: Any) -> Passings:
         headers = entries["header"] + np.where(entries["is_sent"], len(tap.came), 0).astype(np.int32)
-        header_bytes = np.array([len(header) for header in (*tap.came, *tap.sent)], np.int32)
         sent_bytes = self._sent_header_bytes[entries["template"]]
         return Passings(
             at_fs=entries["at_fs"],
             template=entries["template"],
-            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes[headers], sent_bytes),
+            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], tap.header_bytes[headers], sent_bytes),
             record=entries["index"],
             copy_kind=headers,
             is_sent=entries["is_sent"],

@@ -11,10 +11,9 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.kernels.ledger_layout import LATENCY_COUNTS, LEDGER
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.measurement import COUNTERS, GAUGES, OF_LEDGERS, in_state
+from hwmodel.simulation.measurement import COUNTERS, GAUGES, OF_LEDGERS, area_of, in_state
 from hwmodel.simulation.nic_state import Nic
-from hwmodel.simulation.workload_state import histogram_rows
-from hwmodel.workload.traffic import UPLINK as OUTSIDE
+from hwmodel.simulation.workload_state import Counted
 
 COUNTED = LATENCY_COUNTS.names or ()
 FLOW_COUNTS = ("offered", "delivered", "dropped", "n_bytes")
@@ -27,18 +26,18 @@ class Whole:
     To be read only, and after `refresh`.
     """
 
-    def __init__(self, servers: Sequence[Nic], bridge: Any, names: Sequence[str], book: FlowBook) -> None:
+    def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook, counted: Counted) -> None:
         self._servers = servers
         self._bridge = bridge
         self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
         self._book = book
-        self._flows = book.flows_at([*names, OUTSIDE])  # a ledger counts those that begin or end at its stations
+        self._flows = counted.flows  # a ledger counts those that begin or end at its stations
         self._together: Any = None
         if len(servers) > 1:
             self._together = layout.zeros(1, layout.SERVER)[0]
             self._fill_limits()
         self._ledger = layout.zeros(1, LEDGER)[0]
-        self._ledger["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
+        self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
         self.refresh()
 
     def __getitem__(self, name: str) -> Any:
@@ -121,7 +120,7 @@ class Whole:
             gauge.since_fs = clock.now_fs
             for nic in self._servers:
                 one = in_state(nic, gauge_of.path)
-                gauge.area += float(one.area) + float(one.level) * float(clock.now_fs - int(one.since_fs))
+                gauge.area += area_of(one, int(clock.now_fs))
                 gauge.level += int(one.level)
                 gauge.highest += int(one.highest)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
-from hwmodel.results import Result
+from hwmodel.results import Result, throughput
+from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.marks import Marks
@@ -47,9 +48,9 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
     if span.frames < least:
         one, many = ("copy", "copies") if span.frames > span.count("delivered") else ("frame", "frames")
         return (
-            f"The window holds {span.frames} {one if span.frames == 1 else many}, too few for rates: frames become "
+            f"The window holds {span.frames:,} {one if span.frames == 1 else many}, too few for rates: frames become "
             f"visible in bursts of up to {burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes "
-            f"{least} {many} or more ({_more_time(config)})."
+            f"{least:,} {many} or more ({_more_time(config)})."
         )
     return None if found is None else _why_not_of_the_load(config, span, found)
 
@@ -71,7 +72,7 @@ def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | Non
             is_chance = is_offered and _is_random(config)
             reason = "by chance, the load being random" if is_chance else "by the bursts at its ends"
             return (
-                f"The window of {span.frames} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} "
+                f"The window of {span.frames:,} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} "
                 f"than the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates "
                 f"({_more_time(config)})."
             )
@@ -124,6 +125,7 @@ def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unstea
         )
     yield from _stuck(config, result, span)
     yield from flooding_warnings(config, result)
+    yield from drop_warnings(config, result)
     yield from phase_warnings(result)
 
 
@@ -134,7 +136,7 @@ def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
     tail make much of the mean. What is told of a figure once is not told twice.
     """
     headline = {
-        "totals.gbps": result.totals.gbps,
+        **dict([throughput(result)]),
         "latency_ns.mean": result.latency_ns.mean,
         "latency_ns.p50": result.latency_ns.p50,
         "latency_ns.p99": result.latency_ns.p99,
@@ -175,7 +177,7 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
     """Warn of frames that wait for a batch which only later frames fill."""
     offered = span.end.counts["offered"]
     if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
-        words = "1 frame was offered and not" if offered == 1 else f"{offered} frames were offered and none was"
+        words = "1 frame was offered and not" if offered == 1 else f"{offered:,} frames were offered and none was"
         yield f"{words} delivered: {_batches(config)}"
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -183,6 +183,16 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
     if most_frames * most_copies >= layout.COPY_CAP:
         nic.limits.most_copies = most_copies
+
+
+class Counted(NamedTuple):
+    """Hold what the ledgers of a system count: for each of them the numbers of its `flows`.
+
+    `rows`: by the number of a flow the row of its latency histogram.
+    """
+
+    flows: list[npt.NDArray[np.int64]]
+    rows: npt.NDArray[np.int64]
 
 
 def histogram_rows(book: FlowBook) -> npt.NDArray[np.int64]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from struct import Struct
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.atomic_file import AtomicFile
+from hwmodel.wire.frame_file import FrameFile
 from hwmodel.wire.pcap import LINK_TYPE_ETHERNET, LONGEST_FRAME_BYTES, NANOSECOND_MAGIC, RECORD_HEADER_BYTES, VERSION
 
 NS_PER_S = 1_000_000_000
@@ -23,31 +22,11 @@ def file_header() -> bytes:
     return Struct("<I2H8x2I").pack(NANOSECOND_MAGIC, *VERSION, LONGEST_FRAME_BYTES, LINK_TYPE_ETHERNET)
 
 
-class PcapWriter:
-    """Write frames to a capture file that appears under its name only when the `with` block ends well.
-
-    Errors are those of `AtomicFile`.
-    """
+class PcapWriter(FrameFile):
+    """Write frames to a classic capture file; see `FrameFile`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.n_frames = 0
-        self._atomic = AtomicFile(path)
-
-    def __enter__(self) -> PcapWriter:
-        """Begin the file with its header."""
-        self._atomic.__enter__()
-        self._atomic.write(file_header())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Finish the file, or remove it where an exception passes."""
-        self._atomic.__exit__(kind, error, trace)
-
-    def flush(self) -> None:
-        """Hand what was written to the system; see `AtomicFile.flush`."""
-        self._atomic.flush()
+        super().__init__(path, file_header())
 
     def write(self, at_ns: int, frame: bytes, original_bytes: int | None = None) -> None:
         """Append one frame; `original_bytes` is its length on the wire where `frame` is only its beginning."""
@@ -78,5 +57,4 @@ class PcapWriter:
         parts: list[bytes] = []
         for index, frame in enumerate(frames):
             parts += (headers[RECORD_HEADER_BYTES * index : RECORD_HEADER_BYTES * (index + 1)], frame)
-        self._atomic.write(b"".join(parts))
-        self.n_frames += len(frames)
+        self._append(parts, len(frames))

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from struct import Struct
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.atomic_file import AtomicFile
+from hwmodel.wire.frame_file import FrameFile
 from hwmodel.wire.pcap import LINK_TYPE_ETHERNET, LONGEST_FRAME_BYTES
 
 SECTION_HEADER, INTERFACE_DESCRIPTION, ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
@@ -55,28 +54,11 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-class PcapngWriter:
-    """Write the frames of one interface to a file that appears only when the `with` block ends well.
-
-    Errors are those of `AtomicFile`.
-    """
+class PcapngWriter(FrameFile):
+    """Write the frames of one interface to a pcapng file; see `FrameFile`."""
 
     def __init__(self, path: str | os.PathLike[str], name: str, description: str) -> None:
-        self.n_frames = 0
-        self._atomic = AtomicFile(path)
-        self._interface = interface_description(name, description)
-
-    def __enter__(self) -> PcapngWriter:
-        """Begin the file with its section and interface."""
-        self._atomic.__enter__()
-        self._atomic.write(section_header() + self._interface)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Finish the file, or remove it where an exception passes."""
-        self._atomic.__exit__(kind, error, trace)
+        super().__init__(path, section_header() + interface_description(name, description))
 
     def write_block(
         self,
@@ -101,5 +83,4 @@ class PcapngWriter:
             head = (ENHANCED_PACKET, n_bytes, 0, at >> 32, at & 0xFFFFFFFF, len(frame), original)
             direction = OUTBOUND if outbound else INBOUND
             parts += (_PACKET.pack(*head), data, _FLAGS.pack(EPB_FLAGS, 4, direction, 0, n_bytes))
-        self._atomic.write(b"".join(parts))
-        self.n_frames += len(frames)
+        self._append(parts, len(frames))

@@ -9,8 +9,9 @@ import numpy as np
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.link_layout import CREDIT_KINDS
+from hwmodel.simulation.trace.arrivals import Arrivals
 from hwmodel.simulation.trace.frame_names import FrameNames, real
-from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
+from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 PIPELINE = Track("Switch", "pipeline")
@@ -23,13 +24,14 @@ WIRE_IN = Track("Wire", "in")
 class Servers:
     """Show what each server inside the adapter works on; each serves one frame at a time."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
         self._bus, self._mac, self._counters = nic["bus"], nic["mac"], nic["ledger"]["counters"]
         self._wire_key = (0, -1)
         self._n_piped, self._n_granted = int(nic["pipe_head"]), int(nic["bus"]["tail"])
         self._n_lines = int(self._mac["line"]["head"])
-        self._drops = self._dropped()
+        self._drops, self._n_gone = self._dropped(), self._gone()
+        self.arrivals = Arrivals(nic)
 
     def look(self, now_fs: int) -> None:
         """Note what left the pipeline or came from the wire, what bus and wire have begun, what is lost."""
@@ -43,6 +45,9 @@ class Servers:
             frame = self._bus["passing"][self._n_granted & (layout.PASSING_CAP - 1)]
             self._serve(BUS, self._names.at(int(frame["journey"])), now_fs, int(self._bus["free_fs"]), frame)
             self._n_granted += 1
+        for crossing in self.arrivals.look(now_fs, self._names):
+            start_fs = now_fs - self._wire_fs(int(crossing["n_bytes"]))
+            self._serve(WIRE_IN, self._names.of_journey(crossing["journey"]), start_fs, now_fs, crossing)
         line = self._mac["line"]
         while self._n_lines < line["head"]:
             frame = line["ring"][self._n_lines & (layout.LINE_CAP - 1)]
@@ -74,17 +79,22 @@ class Servers:
 
     def _look_for_drops(self, now_fs: int) -> None:
         """Mark what was dropped, with its ids: a frame that found its Tx ring full, or a mirrored copy, has none."""
-        dropped = self._dropped()
+        dropped, n_gone = self._dropped(), self._gone()
+        has_gone, self._n_gone = n_gone > self._n_gone, n_gone
         if (dropped == self._drops).all():
             return
         more = dropped - self._drops
         own = more[0].copy()
         own[DropReason.TX_RING_FULL] = 0
-        lost = self._names.lost(int(own.sum())) if np.count_nonzero(own) == 1 else []
+        # What has gone to the bridge in this instant has left its place too.
+        lost = self._names.lost(int(own.sum())) if np.count_nonzero(own) == 1 and not has_gone else []
         for reason in np.flatnonzero(more.sum(axis=0)).tolist():
             details = {"frames": int(more[:, reason].sum())} | (shown(lost) if own[reason] else {})
             self._timeline.mark(DROPS, f"dropped: {DropReason(reason).name}", now_fs, details)
         self._drops = dropped
+
+    def _gone(self) -> int:
+        return int(self._counters["sent_to_bridge"])
 
     def _dropped(self) -> Any:
         """Return the drops by reason: of frames and copies, and of mirrored copies."""
@@ -94,7 +104,7 @@ class Servers:
 class Levels:
     """Show the depths of queues and the tags and credits in use, each beside its capacity."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._timeline, self._names = nic, timeline, names
         n = int(nic.limits.n_queues)
         self._tx, self._rx, self._limits = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["limits"]

@@ -1,23 +1,33 @@
-"""The id of each frame, the same on all tracks: its Tx ring and its number there, or its number from the wire."""
+"""The id of each frame, the same on all tracks: its Tx ring and its number there, or its number from the wire.
+
+Of several servers the ring has its server's name before it, and what no server sends is from outside.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from hwmodel.kernels.adjacent_layout import NOBODY
 from hwmodel.kernels.layout import DESCRIPTOR_BYTES
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
+from hwmodel.simulation.trace.stage import Stage, TracedServer
 
 MIRRORED = "mirrored copy"
 WIRE = "wire"
+OUTSIDE = "outside"  # beyond the bridge
 
 
 class FrameNames:
-    """Name the frames that the state holds: `vf0.0/17` is number 17, from 0, of the first Tx ring of vf0."""
+    """Name the frames that a server holds: `vf0.0/17` is number 17, from 0, of the first Tx ring of vf0.
 
-    def __init__(self, config: Config, nic: Any) -> None:
+    `all_names`: those of all servers; whose frame it is says its template, by `senders`, where there is a bridge.
+    """
+
+    def __init__(self, server: TracedServer, all_names: Sequence[FrameNames] = (), senders: Sequence[int] = ()) -> None:
+        config, nic = server.config, server.nic
+        self.number = len(all_names)
+        self.prefix = server.prefix
+        self._all, self._senders = all_names, senders
         self.queues_per_vf = config.nic.queues_per_vf
         self.owners = [port.name for port in config.switch.ports]
         self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
@@ -34,8 +44,8 @@ class FrameNames:
         return self.owners[ring_queue // self.queues_per_vf]
 
     def ring(self, ring_queue: int) -> str:
-        """Return a ring's name."""
-        return f"{self.owner(ring_queue)}.{ring_queue % self.queues_per_vf}"
+        """Return a ring's name in the whole system."""
+        return f"{self.prefix}{self.owner(ring_queue)}.{ring_queue % self.queues_per_vf}"
 
     def posted(self, ring_queue: int, number: int) -> str:
         """Return the id of a frame of a Tx ring."""
@@ -44,7 +54,18 @@ class FrameNames:
     def of_journey(self, journey: Any) -> str:
         """Return the id of a journey's frame."""
         ring_queue, number = int(journey["tx_queue"]), int(journey["number"])
-        return self.posted(ring_queue, number) if ring_queue >= 0 else f"{WIRE}/{number}"
+        if ring_queue < 0:
+            return f"{OUTSIDE if self._senders else WIRE}/{number}"
+        home = self.home_of(journey)
+        assert home is not None, "it has a Tx ring"
+        return home.posted(ring_queue, number)
+
+    def home_of(self, journey: Any) -> FrameNames | None:
+        """Return the names of the server that sent a frame; None for those outside, behind a bridge."""
+        if not self._senders:
+            return self
+        sender = self._senders[int(journey["template"])]
+        return None if sender == NOBODY else self._all[sender]
 
     def at(self, place: int) -> str:
         """Return the id of the frame whose journey has a place in the state; place 0 is all mirrored copies'."""
@@ -88,6 +109,14 @@ class FrameNames:
         """Return the port that a copy leaves by."""
         port = int(self._nic["traffic"]["copy_kind"][copy_kind]["port"])
         return self.owners[port - 1] if port else WIRE
+
+
+def names_of(stage: Stage) -> list[FrameNames]:
+    """Return the names of each server's frames."""
+    found: list[FrameNames] = []
+    for server in stage.servers:
+        found.append(FrameNames(server, found, stage.senders))
+    return found
 
 
 def real(frames: list[str]) -> list[str]:

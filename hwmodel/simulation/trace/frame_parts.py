@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hwmodel.kernels.journey_layout import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
-from hwmodel.simulation.trace.frame_names import WIRE, FrameNames
-from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
+from hwmodel.simulation.trace.arrivals import Arrivals
+from hwmodel.simulation.trace.frame_names import OUTSIDE, WIRE, FrameNames
+from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 from hwmodel.units import FS_PER_NS
 
 # Each part ends with a stamp and begins with the one before. Those of SENDER and RECEIVER stand in the guest's group.
@@ -42,55 +44,126 @@ BATCHES = {
     "written_back": (WRITTEN_BACK, ("writeback_started_fs", "written_back_fs")),
     "visible": (SHOWN, ("raised_fs", "visible_fs")),
 }
-PICKED, PAYLOAD_IN, SWITCHED, STARTED = (
-    STAMPS.index(f"{name}_fs") for name in ("picked", "payload_in", "switched", "started")
-)
+PICKED, SWITCHED, SENT = (STAMPS.index(f"{name}_fs") for name in ("picked", "switched", "sent"))
+OVER = len(STAMPS)  # in place of a stamp's number: between two servers
+
+
+class Leg(NamedTuple):
+    """Hold a part of a frame's way, which ends with stamp `place`; `end_fs` is None where it is not over."""
+
+    place: int
+    start_fs: int
+    end_fs: int | None
+    group: str
+    title: str
+    timeline: Rows
+
+
+@dataclass(frozen=True)
+class View:
+    """Hold what shows a server's frames: their names, its rows of the time line, what came to it from a bridge."""
+
+    names: FrameNames
+    timeline: Rows
+    arrivals: Arrivals
 
 
 class FrameParts:
-    """Show the parts of journeys that lie in a stretch of time."""
+    """Show the parts of journeys that lie in a stretch of time, each where the frame is then.
 
-    def __init__(self, names: FrameNames, timeline: Timeline, start_fs: int) -> None:
-        self._names, self._timeline, self._start_fs = names, timeline, start_fs
+    `over`: the group of tracks for what is on its way over bridges; empty where there is none.
+    """
+
+    def __init__(self, views: Sequence[View], timeline: Rows, start_fs: int, *, over: str = "") -> None:
+        self._views, self._timeline, self._start_fs, self._over = views, timeline, start_fs, over
         self._shown: set[tuple[str, int]] = set()
         self.n_frames = 0
 
-    def add(self, journeys: Iterable[Any], end_fs: int, *, finished: bool) -> None:
-        """Show journeys: those that have come to their end, or that are under way at `end_fs`."""
-        for journey in journeys:
-            stamps = [int(journey[name]) for name in STAMPS]
-            self._show(journey, stamps, len(stamps) if finished else n_stamped(stamps), end_fs)
+    def add(self, journeys: Iterable[Any], end_fs: int, *, finished: bool, there: View | None) -> None:
+        """Show journeys: those that have come to their end, or that are under way at `end_fs`.
 
-    def _show(self, journey: Any, stamps: Sequence[int], n: int, end_fs: int) -> None:
-        name = self._names.of_journey(journey)
-        sender = name.partition("/")[0].partition(".")[0]
+        `there`: the server that they are at; None for what is in the bridge, or has come to stations outside.
+        """
+        for journey in journeys:
+            stamps = [int(journey[name]) for name in STAMPS if name in journey.dtype.names]
+            stamps += [0] * (len(STAMPS) - len(stamps))
+            n = len(stamps) if finished else n_stamped(stamps) if there is not None else SENT + 1
+            self._show(journey, stamps, n, end_fs, there)
+
+    def _show(self, journey: Any, stamps: Sequence[int], n: int, end_fs: int, there: View | None) -> None:
+        name = self._views[0].names.of_journey(journey)
+        home = self._home_of(journey)
+        sender = name.partition("/")[0] if home is None or journey["tx_queue"] < 0 else self._sender(home, journey)
+        over = bool(self._over) and (home is None or (n > SENT and stamps[SENT] > stamps[SWITCHED]))
         details: dict[str, Any] = {"frame": name, "from": sender}
-        receiver = self._names.receiver(int(journey["copy_kind"])) if n > SWITCHED else ""
+        receiver = self._receiver(journey, n, there, over=over)
         if receiver:
-            details["to"] = receiver
-        homes = {SENDER: f"Guest {sender}", RECEIVER: f"Guest {receiver}"}
+            details["to"] = ("" if there is None else there.names.prefix) + receiver
         self.n_frames += 1
-        for place in range(1, min(n + 1, len(stamps))):
-            is_over = place < n
-            start_fs, part_end_fs = stamps[place - 1], stamps[place] if is_over else end_fs
-            shown_fs = max(start_fs, self._start_fs)
+        for leg in self._legs(name, stamps, n, home, there, over=over):
+            part_end_fs = end_fs if leg.end_fs is None else leg.end_fs
+            shown_fs = max(leg.start_fs, self._start_fs)
             # The switch is on every frame's way, also where it takes no time.
-            if part_end_fs < shown_fs or (part_end_fs == shown_fs and (place != SWITCHED or not is_over)):
+            is_switch = leg.place == SWITCHED and leg.end_fs is not None
+            if part_end_fs < shown_fs or (part_end_fs == shown_fs and not is_switch):
                 continue
-            group, title = PARTS[STAMPS[place]]
-            if group == SENDER and sender == WIRE:
+            if leg.group == SENDER and sender == WIRE:
                 continue
-            more = {"whole_ns": (part_end_fs - start_fs) / FS_PER_NS} if is_over else {"unfinished": True}
-            if not is_over and place == SWITCHED + 1:
-                continue  # it is not known yet which way it goes
-            if place <= SWITCHED:  # the copies of a frame have come so far as one
-                if (name, place) in self._shown:
+            more = (
+                {"unfinished": True} if leg.end_fs is None else {"whole_ns": (part_end_fs - leg.start_fs) / FS_PER_NS}
+            )
+            if leg.place <= (SENT if over else SWITCHED):  # the copies of a frame have come so far as one
+                if (name, leg.place) in self._shown:
                     continue
-                self._shown.add((name, place))
-            track = Track(homes.get(group, group), title)
-            arrows = [name] if place == SWITCHED and start_fs >= self._start_fs else []
-            rank = 0 if place == SWITCHED else 1  # what follows may begin at the same instant
-            self._timeline.add_overlapping(Slice(track, name, shown_fs, part_end_fs, details | more, arrows, rank))
+                self._shown.add((name, leg.place))
+            guest = sender if leg.group == SENDER else receiver
+            if home is not None and leg.group == SENDER:
+                guest = guest.removeprefix(home.names.prefix)
+            group = f"Guest {guest}" if leg.group in (SENDER, RECEIVER) else leg.group
+            arrows = [name] if leg.place == SWITCHED and leg.start_fs >= self._start_fs else []
+            rank = 0 if leg.place == SWITCHED else 1  # what follows may begin at the same instant
+            track = Track(group, leg.title)
+            leg.timeline.add_overlapping(Slice(track, name, shown_fs, part_end_fs, details | more, arrows, rank))
+
+    def _legs(
+        self, name: str, stamps: Sequence[int], n: int, home: View | None, there: View | None, *, over: bool
+    ) -> Iterator[Leg]:
+        """Give the parts of a frame's way so far; the last has no end where the frame is under way."""
+        for place in range(1, min(n + 1, len(stamps))):
+            group, title = PARTS[STAMPS[place]]
+            start_fs, end_fs = stamps[place - 1], stamps[place] if place < n else None
+            if place <= SENT:
+                if home is not None and (end_fs is not None or place != SENT):  # it is not known yet which way it goes
+                    yield Leg(place, start_fs, end_fs, group, title, home.timeline)
+                continue
+            if place == SENT + 1 and over:
+                arrival = None if there is None else there.arrivals.of(name)
+                came_fs = end_fs if there is None else None if arrival is None else arrival.came_fs
+                if there is None or arrival is not None:
+                    yield Leg(OVER, start_fs, came_fs, self._over, "frames on their way over it", self._timeline)
+                if there is None or arrival is None:
+                    continue
+                yield Leg(OVER, arrival.came_fs, arrival.decided_fs, SWITCH, "switch of what comes", there.timeline)
+                if arrival.decided_fs is None:
+                    return
+                start_fs = arrival.decided_fs
+            if there is not None:
+                yield Leg(place, start_fs, end_fs, group, title, there.timeline)
+
+    def _home_of(self, journey: Any) -> View | None:
+        home = self._views[0].names.home_of(journey)
+        return None if home is None else self._views[home.number]
+
+    def _sender(self, home: View, journey: Any) -> str:
+        return home.names.prefix + home.names.owner(int(journey["tx_queue"]))
+
+    def _receiver(self, journey: Any, n: int, there: View | None, *, over: bool) -> str:
+        """Return who gets a frame, as far as it is known: its own server's name for a station, or outside."""
+        if there is None:
+            return OUTSIDE if n == len(STAMPS) else ""
+        if n <= SWITCHED or (over and n == SENT + 1):
+            return ""
+        return there.names.receiver(int(journey["copy_kind"]))
 
 
 def n_stamped(stamps: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from hwmodel.kernels import layout
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import NAMES, READS, StartedTlp, read_frames
-from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
+from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
 IOMMU = Track("Host memory", "IOMMU: waits for translation")
 
@@ -31,7 +31,7 @@ class _Read:
 class Reads:
     """Show each read on the track of its tag, from taking the tag to giving it back."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._tags, self._names, self._timeline = nic["tags"], names, timeline
         self._requests = nic["up"]["second"]
         self._n = int(nic.tags.n_tags)
@@ -91,7 +91,7 @@ class Reads:
 class Translations:
     """Show the TLPs that wait for the IOMMU; it translates any number at once, and writes pass in order."""
 
-    def __init__(self, nic: Any, timeline: Timeline) -> None:
+    def __init__(self, nic: Any, timeline: Rows) -> None:
         self._has_iotlb = bool(nic.pcie.has_iotlb)
         self._cache, self._timeline = nic["host"]["translation"], timeline
         self._flying: deque[StartedTlp] = deque()
@@ -119,7 +119,7 @@ class Translations:
 class Cores:
     """Show what each of the host's cores does for its guests, frame by frame."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline, until_fs: int) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
         self._cores = nic["host"]["core"][: int(nic.host.n_cores)]
         self._frame_time_fs = int(nic.host.frame_time_fs)

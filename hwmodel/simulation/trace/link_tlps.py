@@ -10,7 +10,7 @@ from typing import Any
 from hwmodel.analytic.link import DLLP_BYTES
 from hwmodel.kernels import layout
 from hwmodel.simulation.trace.frame_names import FrameNames, real
-from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
+from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
 NAMES = {
     layout.PAYLOAD_WRITE: "payload write",
@@ -48,7 +48,7 @@ class StartedTlp:
 class LinkTlps:
     """Recognise the TLPs that start in each instant, of which there is one of each direction at most."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic = nic
         self._names = names
         self._timeline = timeline

@@ -163,6 +163,41 @@ class Timeline:
         return (*first, int(lane[:-1]) if lane else 0)
 
 
+class Section:
+    """Take what is for one server, in groups of its own: `prefix` stands before their names."""
+
+    def __init__(self, whole: Timeline, prefix: str) -> None:
+        self._whole, self._prefix = whole, prefix
+
+    def _own(self, track: Track) -> Track:
+        return Track(f"{self._prefix}{track.group}", track.name)
+
+    def add(self, one: Slice) -> Slice:
+        """Add a slice."""
+        one.track = self._own(one.track)
+        return self._whole.add(one)
+
+    def add_overlapping(self, one: Slice) -> None:
+        """Add a slice that may overlap others."""
+        one.track = self._own(one.track)
+        self._whole.add_overlapping(one)
+
+    def mark(self, track: Track, name: str, at_fs: int, details: dict[str, Any]) -> None:
+        """Add an instant."""
+        self._whole.mark(self._own(track), name, at_fs, details)
+
+    def count(self, track: Track, unit: str, at_fs: int, value: int) -> None:
+        """Set a counter."""
+        self._whole.count(self._own(track), unit, at_fs, value)
+
+    def place(self, track: Track) -> tuple[int, int]:
+        """Return a track's process and thread numbers."""
+        return self._whole.place(self._own(track))
+
+
+Rows = Timeline | Section
+
+
 def _merged(slices: Iterable[Slice]) -> Iterator[Slice]:
     """Put slices of the same time into one, which tells what they have in common and how many frames they are."""
     alike: defaultdict[tuple[int, int, bool], list[Slice]] = defaultdict(list)

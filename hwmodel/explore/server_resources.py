@@ -1,0 +1,160 @@
+"""What makes each resource of one server larger: keys of its adapter, link and host, each with a larger value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.results import CREDITS
+from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+FACTOR = 2
+_LANES = (1, 2, 4, 8, 12, 16, 32)
+_MOST_TAGS, _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 256, 127, 2047
+_LEAST_PREFETCH = 8
+
+Change = tuple[str, Any, Any]  # a dotted key, its value and the larger one, as users write them
+ChangesOf = Callable[["Config"], Iterator[Change]]
+
+
+WIRE = ("wire.tx", "wire.rx")
+
+
+def _lanes(config: Config) -> Iterator[Change]:
+    pcie = config.pcie
+    wider = [lanes for lanes in _LANES if lanes >= FACTOR * pcie.lanes]
+    if wider:
+        yield "pcie.lanes", pcie.lanes, wider[0]
+    elif pcie.generation < 3:
+        yield "pcie.generation", pcie.generation, pcie.generation + 1
+
+
+def _tags(config: Config) -> Iterator[Change]:
+    if config.pcie.tags < _MOST_TAGS:
+        yield "pcie.tags", config.pcie.tags, min(_MOST_TAGS, FACTOR * config.pcie.tags)
+
+
+def _credits(*names: str) -> ChangesOf:
+    def changes(config: Config) -> Iterator[Change]:
+        for name in names:
+            granted = getattr(config.pcie.credits, name)
+            most = _MOST_HEADER_CREDITS if name.endswith("h") else _MOST_DATA_CREDITS
+            if 0 < granted < most:
+                yield f"pcie.credits.{name}", granted, min(most, FACTOR * granted)
+
+    return changes
+
+
+def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = lambda value: value) -> ChangesOf:
+    """Double a key; nothing where it is null. `attribute`: its name in the configuration, if it is another."""
+
+    def changes(config: Config) -> Iterator[Change]:
+        block, _, name = key.partition(".")
+        value = getattr(getattr(config, block), attribute or name)
+        if value:
+            yield key, write(value), write(FACTOR * value)
+
+    return changes
+
+
+def _halved_time(key: str, attribute: str) -> ChangesOf:
+    def changes(config: Config) -> Iterator[Change]:
+        block = key.partition(".")[0]
+        value = getattr(getattr(config, block), attribute)
+        if value:
+            yield key, format_time_fs(value), format_time_fs(value // FACTOR)
+
+    return changes
+
+
+def _halved_batches(*keys: str) -> ChangesOf:
+    def changes(config: Config) -> Iterator[Change]:
+        for key in keys:
+            block, _, name = key.partition(".")
+            batch = getattr(getattr(config, block), name)
+            if batch > 1:
+                yield key, batch, batch // FACTOR
+
+    return changes
+
+
+def _rx_descriptors(config: Config) -> Iterator[Change]:
+    yield "nic.rx_ring", config.nic.rx_ring, FACTOR * config.nic.rx_ring
+
+
+def _rx_prefetch(config: Config) -> Iterator[Change]:
+    nic = config.nic
+    prefetch = max(FACTOR * nic.rx_prefetch, _LEAST_PREFETCH)
+    yield "nic.rx_prefetch", nic.rx_prefetch, prefetch
+    yield "nic.descriptor_cache", nic.descriptor_cache, FACTOR * max(nic.descriptor_cache, prefetch)
+
+
+def _tx_fetch(config: Config) -> Iterator[Change]:
+    nic = config.nic
+    yield "nic.descriptor_cache", nic.descriptor_cache, FACTOR * nic.descriptor_cache
+
+
+def _cores(config: Config) -> Iterator[Change]:
+    if config.host.cores < config.nic.vfs:
+        yield "host.cores", config.host.cores, FACTOR * config.host.cores
+
+
+def _rate_limits(config: Config) -> Iterator[Change]:
+    limits = {f"switch.ports.{port.name}.rate_limit": port.rate_limit_bps for port in config.switch.ports}
+    limits |= {f"switch.acl.{index}.rate": entry.rate_bps for index, entry in enumerate(config.switch.acl)}
+    yield from doubled_rates(limits)
+
+
+def doubled_rates(rates_bps: Mapping[str, int | None]) -> Iterator[Change]:
+    """Double rates, by their keys; those that are None are no limits."""
+    for key, rate_bps in rates_bps.items():
+        if rate_bps is not None:
+            yield key, format_rate_bps(rate_bps), format_rate_bps(FACTOR * rate_bps)
+
+
+def _bus_clock(config: Config) -> Iterator[Change]:
+    if config.switch.timing == "core":
+        yield from doubled("switch.clock", "clock_hz", format_frequency_hz)(config)
+
+
+def _iotlb(config: Config) -> Iterator[Change]:
+    if config.host.iotlb is not None:
+        yield "host.iotlb.entries", config.host.iotlb.entries, FACTOR * config.host.iotlb.entries
+
+
+def _frame_time(config: Config) -> Iterator[Change]:
+    return _halved_time("driver.frame_time", "frame_time_fs")(config)
+
+
+# In the order of the datapath.
+OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
+    (("driver.tx", "driver.rx"), _frame_time),
+    (("host.cores",), _cores),
+    (("nic.tx_ring",), doubled("nic.tx_ring")),
+    (("tx.descriptors",), _tx_fetch),
+    (("rate_limit",), _rate_limits),
+    (("nic.tx_buffer",), doubled("nic.tx_buffer", "tx_buffer_bytes", format_bytes)),
+    (("pcie.tags",), _tags),
+    ((CREDITS,), _credits("nph", "npd")),
+    (("pcie.up", "pcie.down"), _lanes),
+    ((CREDITS,), _credits("cplh", "cpld")),
+    (("nic.store",), doubled("nic.store_rate", "store_rate_bps", format_rate_bps)),
+    (("nic.pipeline",), doubled("nic.max_pps")),
+    (("switch.bus",), _bus_clock),
+    (WIRE, doubled("port.rate", "rate_bps", format_rate_bps)),
+    (("nic.rx_buffer",), doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
+    (("rx.descriptors",), _rx_descriptors),
+    (("rx.descriptors",), _rx_prefetch),
+    ((CREDITS,), _credits("ph", "pd")),
+    (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
+    (("host.read_latency",), _halved_time("host.read_latency", "read_latency_fs")),
+    (("host.iotlb",), _iotlb),
+    (("driver.moderation",), _halved_time("driver.moderation", "moderation_fs")),
+    (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),
+    (("interrupt batches",), _halved_batches("driver.tx_interrupt_batch", "driver.rx_interrupt_batch")),
+    (("pcie.max_payload",), doubled("pcie.max_payload", "max_payload_bytes", format_bytes)),
+    (("pcie.max_read_request",), doubled("pcie.max_read_request", "max_read_request_bytes", format_bytes)),
+)

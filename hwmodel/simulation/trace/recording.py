@@ -1,0 +1,120 @@
+"""What happens in each instant of a stretch, at every server and in the bridge, noted on one time line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hwmodel.simulation.trace.adapter_side import Levels, Servers
+from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
+from hwmodel.simulation.trace.frame_names import FrameNames, names_of
+from hwmodel.simulation.trace.frame_parts import FrameParts, View, under_way
+from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
+from hwmodel.simulation.trace.link_tlps import LinkTlps
+from hwmodel.simulation.trace.stage import Stage, TracedServer
+from hwmodel.simulation.trace.timeline import Rows, Section, Timeline
+from hwmodel.units import FS_PER_NS
+
+MOST_TLPS = 20_000
+MOST_INSTANTS = 200_000  # where little goes over the link and much happens beside it
+
+
+class ServerRecording:
+    """Note what happens at one server; `view` shows its frames."""
+
+    def __init__(self, server: TracedServer, names: FrameNames, timeline: Rows, start_fs: int, end_fs: int) -> None:
+        nic = server.nic
+        self.prefix, self.nic, self._start_fs = server.prefix, nic, start_fs
+        self.tlps, self.reads = LinkTlps(nic, names, timeline), Reads(nic, names, timeline)
+        self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
+        self._cores = Cores(nic, names, timeline, end_fs)
+        self._translations = Translations(nic, timeline)
+        self.view = View(names, timeline, self._servers.arrivals)
+        self._sums = _link_bytes(nic)
+
+    def look(self, now_fs: int) -> None:
+        """Note what has happened in this instant."""
+        started = list(self.tlps.look())
+        self.reads.look(now_fs, started)
+        self._translations.look(now_fs, started)
+        self._servers.look(now_fs)
+        self._cores.look(self._start_fs)
+        self.levels.look(now_fs)
+
+    def link_bytes(self) -> dict[str, int]:
+        """Return the bytes in each direction of the link since the recording began."""
+        return {f"{self.prefix}{name}": after - self._sums[name] for name, after in _link_bytes(self.nic).items()}
+
+
+class Recording:
+    """Note what happens in each instant of a stretch that begins now."""
+
+    def __init__(self, stage: Stage, end_fs: int) -> None:
+        self._stage, self.timeline = stage, Timeline()
+        self.facts: dict[str, Any] = {}
+        self._start_fs = stage.now_fs
+        all_names = names_of(stage)
+        self._servers = [
+            ServerRecording(server, names, _rows_of(server, self.timeline), self._start_fs, end_fs)
+            for server, names in zip(stage.servers, all_names, strict=True)
+        ]
+        views = [each.view for each in self._servers]
+        self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
+        self._bridge: BridgePorts | None = None
+        if stage.bridge is not None:
+            outside = stage.servers[0].nic["wire"]["outside"]
+            self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
+        self._n_events = np.full(len(stage.nics), -1)
+        self._n_instants = 0
+        self.look(self._start_fs)
+
+    def is_full(self) -> bool:
+        """Tell whether there is enough for one file."""
+        return self._n_tlps() >= MOST_TLPS or self._n_instants >= MOST_INSTANTS
+
+    def look(self, now_fs: int) -> None:
+        """Note what has happened in this instant."""
+        self._n_instants += 1
+        n_events = np.array([int(nic.clock.n_events) for nic in self._stage.nics])
+        for number in np.flatnonzero(n_events != self._n_events).tolist():
+            self._servers[number].look(now_fs)
+        self._n_events = n_events
+        if self._bridge is not None:
+            self._bridge.look(now_fs)
+        views: list[View | None] = [each.view for each in self._servers]
+        for ledger, there in zip(self._stage.ledgers, [*views, None], strict=False):
+            log = ledger.journey_log
+            if log.n:
+                self._parts.add(log.entry[: int(log.n)].copy(), now_fs, finished=True, there=there)
+                log.n = 0
+
+    def finish(self, now_fs: int) -> None:
+        """Note what is under way at the end, and what the document says of itself."""
+        for each in self._servers:
+            self._parts.add(under_way(each.nic), now_fs, finished=False, there=each.view)
+            each.reads.finish(now_fs)
+            each.tlps.finish()
+        if self._bridge is not None:
+            self._parts.add(self._bridge.under_way(), now_fs, finished=False, there=None)
+        self.facts = {
+            "start_ns": self._start_fs // FS_PER_NS,
+            "end_ns": now_fs // FS_PER_NS,
+            "tlps": self._n_tlps(),
+            "frames": self._parts.n_frames,
+            "link_bytes": {name: n for each in self._servers for name, n in each.link_bytes().items()},
+            "capacities": {
+                f"{each.prefix}{name}": n for each in self._servers for name, n in each.levels.capacities.items()
+            },
+        }
+
+    def _n_tlps(self) -> int:
+        return sum(each.tlps.n_tlps for each in self._servers)
+
+
+def _rows_of(server: TracedServer, timeline: Timeline) -> Rows:
+    return Section(timeline, f"{server.name}: ") if server.name else timeline
+
+
+def _link_bytes(nic: Any) -> dict[str, int]:
+    return {name: int(nic[name]["n_bytes"].sum()) for name in ("up", "down")}

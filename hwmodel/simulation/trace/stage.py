@@ -1,0 +1,99 @@
+"""What a trace looks at: servers and the bridge between them, and how to come to the next instant of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.config.system import Server as Named
+from hwmodel.kernels import layout
+from hwmodel.kernels.adjacent_layout import NOBODY
+from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.workload.traffic import UPLINK
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.machine import Machine
+    from hwmodel.workload import Workload
+
+# Moves the machine to a time, by at most so many events; returns the kernel's status.
+Advance = Callable[[int, int], int]
+
+
+@dataclass(frozen=True)
+class TracedServer:
+    """Hold a server's name, empty where it has none, with its configuration and its record."""
+
+    name: str
+    config: Config
+    nic: Any
+
+    @property
+    def prefix(self) -> str:
+        """Return what stands before the names of its stations."""
+        return Named(self.name, self.config).prefix
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Hold the servers; the bridge's record and its ports, None and none where there is no bridge.
+
+    `senders`: for each template of the workload the number of the server whose station sends it, `NOBODY` for those
+    outside; empty where there is no bridge, and one server sends all.
+    """
+
+    servers: tuple[TracedServer, ...]
+    system: Any = None
+    bridge: Any = None
+    ports: Sequence[PhysicalPort] = ()
+    senders: tuple[int, ...] = ()
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time that all have come to."""
+        return int(self.servers[0].nic.clock.now_fs)
+
+    def next_fs(self) -> int:
+        """Return when the next thing happens, in whatever server or in the bridge; `NEVER` if nothing does."""
+        if self.bridge is None:
+            return int(self.servers[0].nic["clock"]["next_at"].min())
+        system = self.system[0]
+        at_fs = min(
+            int(system["server"]["next_fs"][: len(self.servers)].min()),
+            int(system["bridge"]["next_fs"][: int(system.n_bridges)].min()),
+        )
+        is_amid = any(nic.moves_due or nic.reads_due or nic.traffic.n_hungry for nic in self.nics)
+        return min(at_fs, self.now_fs) if is_amid else at_fs
+
+    def step(self, limit_fs: int, kernel: Advance) -> int:
+        """Let all of the next instant happen, if it is not behind `limit_fs`; return the kernel's status."""
+        if self.bridge is None:
+            return kernel(limit_fs, 1)
+        at_fs = self.next_fs()
+        status = kernel(min(limit_fs, at_fs), layout.NEVER)
+        return layout.EVENTS_SPENT if status == layout.DONE and at_fs <= limit_fs else status
+
+    @property
+    def ledgers(self) -> list[Any]:
+        """Return where journeys end: at the servers, then at the bridge for stations outside."""
+        own = [nic.ledger for nic in self.nics]
+        return own if self.bridge is None else [*own, self.bridge.ledger]
+
+    @property
+    def nics(self) -> list[Any]:
+        """Return the servers' records."""
+        return [server.nic for server in self.servers]
+
+
+def stage_of(machine: Machine, workload: Workload) -> Stage:
+    """Return what a trace of a machine looks at."""
+    servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
+    if machine.system is None:
+        return Stage(servers)
+    at = {name: number for number, each in enumerate(machine.system.topology.adapters) for name in each.numbers}
+    at[UPLINK] = NOBODY
+    return Stage(
+        servers, machine.system.system, machine.system.bridges[0], machine.system.ports,
+        tuple(at[template.source] for template in workload.templates),
+    )  # fmt: skip

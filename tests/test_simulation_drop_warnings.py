@@ -1,0 +1,60 @@
+"""Drops that no load makes are told of: frames that a bridge may not send back, bursts shorter than frames."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.simulation import simulate
+from hwmodel.simulation.drop_warnings import drop_warnings
+from tests.sample_system import reflected_result
+
+REFLECTED = {
+    "switch": {"mode": "vepa"},
+    "nic": {"vfs": 2},
+    "bridge": {"announce": True, "ports": {"adapter": {"hairpin": False}}},
+    "run": {"warmup": "100us", "duration": "300us"},
+}
+POLICE = {"action": "police", "rate": "1Gbps", "burst": "1000B"}
+TWO_SIZES = {"workload": {"pattern": "pairs", "sizes": [[64, 3], [1518, 1]]}}
+
+
+def test_frames_that_may_not_come_back_are_told_with_the_key():
+    (found,) = (text for text in simulate(config_from_mapping(REFLECTED)).warnings if "SAME_PORT" in text)
+    assert "bridge.ports.adapter.hairpin is false" in found and "in mode vepa" in found
+
+
+@pytest.mark.parametrize("changes", [
+    {"switch": {"mode": "veb"}},  # whose VMs need no bridge
+    {"bridge": {}},
+], ids=["veb", "hairpin by default"])  # fmt: skip
+def test_who_does_not_rely_on_it_is_told_nothing(changes):
+    lost = {"SAME_PORT": 500}
+    result = reflected_result()
+    result = dataclasses.replace(result, bridges=(dataclasses.replace(result.bridges[0], drops=lost),))
+    assert any("SAME_PORT" in text for text in drop_warnings(config_from_mapping(REFLECTED), result))
+    assert not list(drop_warnings(config_from_mapping({**REFLECTED, **changes}), result))
+
+
+@pytest.mark.parametrize(("blocks", "name"), [
+    ({"switch": {"acl": [{"action": "deny", "port": "vf1"}, POLICE]}}, "switch.acl[1]"),
+    ({"bridge": {"policy": [POLICE]}}, "bridge.policy[0]"),
+    ({"servers": [{"name": "a"}, {"name": "b", "set": {"switch.acl": [POLICE]}}]}, "b.switch.acl[0]"),
+])  # fmt: skip
+def test_a_bucket_without_room_for_some_frames_is_named(blocks, name):
+    result = dataclasses.replace(reflected_result(), drops={"RATE_LIMITED": 9})
+    (found,) = drop_warnings(config_from_mapping({**TWO_SIZES, **blocks}), result)
+    assert found.startswith(f"{name}.burst is 1,000 B: frames of 1,518 B never find so many tokens")
+    enough = {"workload": {"pattern": "pairs", "frame_bytes": 64}}
+    assert not list(drop_warnings(config_from_mapping({**blocks, **enough}), result))
+
+
+def test_all_such_frames_drop_and_shorter_ones_pass():
+    run = {"run": {"warmup": "100us", "duration": "2ms"}, "nic": {"vfs": 2}, "switch": {"acl": [POLICE]}}
+    load = {"workload": {**TWO_SIZES["workload"], "load": "0.5Gbps", "arrivals": "periodic"}}
+    result = simulate(config_from_mapping({**run, **load}))
+    share = result.drops["RATE_LIMITED"] / result.totals.offered_frames
+    assert share == pytest.approx(0.25, abs=0.05)  # each fourth frame is long
+    assert any("1,518 B never find" in text for text in result.warnings)
