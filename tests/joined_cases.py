@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hwmodel.config import servers_of
 from tests.extender_cases import merged
 from tests.system_and_oracle import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Frame, Stations, config_with, drawn
 
@@ -15,6 +16,14 @@ TWO = {
     "left": {"ports": {"a": {}, "b": {}, "trunk": {"to": "right.trunk"}}},
     "right": {"ports": {"c": {}, "trunk": {}, "outside": {}}},
 }  # fmt: skip
+# Two adapters of server a, each at a bridge of its own.
+ADAPTERS = {
+    "left": {"ports": {"a.x": {}, "b": {}, "trunk": {"to": "right.trunk"}}},
+    "right": {"ports": {"c": {}, "a.y": {}, "trunk": {}, "outside": {}}},
+}  # fmt: skip
+WITH_ADAPTERS = [
+    {"name": "a", "adapters": [{"name": "x"}, {"name": "y", "set": {"pcie.lanes": 8}}]}, {"name": "b"}, {"name": "c"},
+]  # fmt: skip
 # The stations outside at an end; what joins the bridges in the middle of three.
 THREE = {
     "left": {"ports": {"a": {}, "b": {}, "outside": {}, "east": {"to": "mid.west"}}},
@@ -33,7 +42,7 @@ def joined(bridges: Mapping[str, Any], *changes: Mapping[str, Any], **each: Any)
 
 
 def everyone(config: Any) -> list[str]:
-    return [f"{server.name}.{name}" for server in config.servers for name in VFS] + [OUTSIDE]
+    return [f"{server.name}.{name}" for server in servers_of(config) for name in VFS] + [OUTSIDE]
 
 
 class Case(NamedTuple):
@@ -168,6 +177,17 @@ CASES = {
                left={"extenders": {"fex0": {"rate": "25Gbps"}}, "ports": {"a": {"behind": "fex0"}}},
                right={"extenders": {"fex1": {"latency": "133ns"}, "fex2": {"behind": "fex1"}},
                       "ports": {"c": {"behind": "fex2"}}}),
+        all_of(counted("left replicated"), counted("right replicated")), 900, groups=4,
+    ),
+    "adapters of one server": Case(
+        joined(ADAPTERS, {"servers": WITH_ADAPTERS}, right={"ports": {"a.y": {"propagation": "21.3ns"}}}),
+        all_of(counted("left flooded"), counted("right flooded")), groups=2,
+    ),
+    "adapters of one server behind extenders": Case(
+        joined(ADAPTERS, {"servers": WITH_ADAPTERS, "switch.mode": "vn_tag"}, every={"kind": "controlling"},
+               left={"extenders": {"fex0": {"rate": "5Gbps"}},
+                     "ports": {"a.x": {"behind": "fex0"}, "b": {"behind": "fex0"}}},
+               right={"extenders": {"fex1": {}}, "ports": {"a.y": {"behind": "fex1"}}}),
         all_of(counted("left replicated"), counted("right replicated")), 900, groups=4,
     ),
     "three": Case(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hwmodel.config import load_config, servers_of
+from hwmodel.config import servers_of
 from hwmodel.config.extenders import interfaces_before, way_up
 from tests.config_cases import complaints, load
 

@@ -195,7 +195,7 @@ def test_the_check_gives_the_wires():
     assert check_joined(config_from_mapping({"bridge": {}}), findings, parts) == []
 
 
-@pytest.mark.parametrize("arguments", [["limits"], ["run", "--set", "workload.load=50%"]])
+@pytest.mark.parametrize("arguments", [["limits"], ["run", "--set", "workload.load=50% of ceiling"]])
 def test_what_the_closed_form_does_not_know_is_one_plain_line(arguments, tmp_path, capsys):
     from hwmodel.cli import main
 
