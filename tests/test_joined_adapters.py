@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,8 +13,11 @@ from hwmodel.errors import InputError
 from hwmodel.explore import relaxations_of
 from hwmodel.explore.bridge_resources import bridge_resources
 from hwmodel.report import render_page, summary
+from hwmodel.report.bridge_reading import NamedPort
+from hwmodel.report.system_layout import BRIDGE, Tree, narrow_layout, wide_layout
 from hwmodel.results import Bottleneck, over_bridge_gbps
 from hwmodel.simulation import simulate
+from hwmodel.simulation.flooding import stations_elsewhere
 from tests.run_cases import merged
 
 SLOW = {"pcie.lanes": 2, "nic.vfs": 3}
@@ -134,6 +139,45 @@ def test_each_bridge_has_resources_of_its_own():
     assert [each.text for each in relaxations_of(config) if each.is_of(named)] == [
         "bridges.left.policy.0.rate: 2Gbps -> 4Gbps"
     ]
+
+
+@pytest.mark.parametrize("has_extenders", [False, True])
+@pytest.mark.parametrize("n_servers", [1, 3, 4, 7])
+def test_no_two_boxes_of_the_picture_cover_each_other(n_servers, has_extenders):
+    names = [f"s{at}" for at in range(n_servers)]
+    devices = dict.fromkeys(names, "left")
+    if has_extenders:
+        devices |= {name: "fex" for name in names[:2]} | {"fex": "left", "fex.uplink": "fex"}
+    ports = [NamedPort(name, f"left.{name}", SimpleNamespace(name=name, device=device, to=""))
+             for name, device in {**devices, "outside": "left"}.items()]  # fmt: skip
+    for end in ("left.one", "left.two", "left.three", "right.one", "right.two", "right.three"):
+        ports.append(NamedPort(end, end, SimpleNamespace(name=end.partition(".")[2], device=end[:5], to="other.end")))
+    tree = Tree(ports, names)
+    for layout in (wide_layout(tree, 200.0), narrow_layout(tree, 200.0)):
+        boxes = [*layout.ports.values(), *layout.servers.values()]
+        assert len(layout.ports) == len(tree.servers) + 1 + 6 + 2 * has_extenders
+        for one, other in combinations(boxes, 2):
+            apart_x = one.x + one.width <= other.x or other.x + other.width <= one.x
+            assert apart_x or one.y + one.height <= other.y or other.y + other.height <= one.y
+        bridge = layout.devices[BRIDGE]
+        for end in tree.ends:
+            place = layout.ports[end]
+            assert bridge.y < place.y and place.y + place.height <= bridge.y + bridge.height
+            assert place.x + place.width <= bridge.x + bridge.width
+        assert all(box.y + box.height <= layout.size[1] and box.x + box.width <= layout.size[0] for box in boxes)
+
+
+def test_stations_in_other_vlans_are_told_where_all_wires_keep_the_numbers():
+    def strangers(native_vlan):
+        document = merged(TOGETHER, {"switch": {"ports": [{"name": "vf0", "port_vlan": 5}]}})
+        document["bridges"] = racks("a.x", "a.y")
+        document["bridges"][1]["ports"]["trunk"] = {"native_vlan": native_vlan}
+        document["workload"] = {"pattern": "flows", "flows": [["a.x.vf0", "b.vf1", "1Gbps"]]}
+        config = config_from_mapping(document | {"run": {"warmup": "0ns", "duration": "50us"}})
+        return stations_elsewhere(config, simulate(config))
+
+    assert strangers(1) == ["b.vf1"]
+    assert strangers(5) == []  # from 1 to 5, and back
 
 
 def test_the_picture_has_extenders_below_joined_bridges():

@@ -23,11 +23,13 @@ def drop_warnings(config: Config, result: Result) -> Iterator[str]:
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
     """Name the ports whose adapters rely on the bridge to send frames back, and that may not."""
-    for named, bridge in zip(bridges_of(config), result.bridges, strict=True):
-        lost, ports = bridge.drops.get("SAME_PORT", 0), named.settings.ports
+    by_name = {one.name: one for one in bridges_of(config)}
+    for bridge in result.bridges:
+        named = by_name.get(bridge.name)
+        lost, ports = bridge.drops.get("SAME_PORT", 0), {} if named is None else named.settings.ports
         own = [one for one in servers_of(config) if one.port in ports]
         relying = [one for one in own if ports[one.port].hairpin is False and _relies(one)]
-        if not relying or lost <= MATTERS * bridge.forwarded_frames:
+        if named is None or not relying or lost <= MATTERS * bridge.forwarded_frames:
             continue
         keys = " and ".join(f"{named.key}.ports.{one.port}.hairpin" for one in relying)
         is_one = len(relying) == 1
