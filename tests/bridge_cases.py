@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,8 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
+from tests.oracles.simpy_system.layout import Layout
+from tests.oracles.simpy_system.relay import Relay
 
 NS_FS, US_FS = 10**6, 10**9
 GEN2_X4 = (500_000 * 1538, 1534)
@@ -101,6 +103,15 @@ def server(
         named = {"name": each, "macs": (mac(whole),), "vif": number, "ecid": number}
         ports.append(SimpleNamespace(**(STATION | flags | named | dict(own.get(each, {})))))
     return Server(name, parameters or nic(), SimpleNamespace(mode=mode, ports=tuple(ports), **(SWITCH | switch)))
+
+
+def relay_of(parameters: BridgeParameters, servers: Sequence[Server]) -> Relay:
+    """Return what the only bridge decides by, told of all stations."""
+    layout = Layout([parameters], servers)
+    relay = Relay(parameters, layout)
+    for number, server in enumerate(servers):
+        relay.introduce(server, number)
+    return relay
 
 
 def ecid_list(group: int, ecid: int, *ports: str) -> SimpleNamespace:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.config import Config, config_from_mapping, servers_of
+from hwmodel.config import Config, JoinedPort, NamedBridge, bridges_of, config_from_mapping, servers_of
 from hwmodel.results import Result
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.engine_and_oracle import BASE, parameters_of
@@ -182,9 +182,11 @@ def servers_for_oracle(config: Config) -> list[Server]:
     return [Server(each.name, parameters_of(each.config), each.config.switch) for each in servers_of(config)]
 
 
-def bridge_of(block: Any) -> BridgeParameters:
-    """Translate the block `bridge`."""
+def bridge_of(named: NamedBridge) -> BridgeParameters:
+    """Translate the block `bridge`, or an entry of `bridges`."""
+    block = named.settings
     return BridgeParameters(
+        name=named.name,
         kind=block.kind,
         ports={
             name: BridgePort(
@@ -198,6 +200,8 @@ def bridge_of(block: Any) -> BridgeParameters:
                     for s_vid, level in port.s_channels.items()
                 },
                 translate=port.translate,
+                to=port.to if isinstance(port, JoinedPort) else None,
+                propagation_fs=port.propagation_fs if isinstance(port, JoinedPort) else None,
             )
             for name, port in block.ports.items()
         },
@@ -218,4 +222,4 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop) -> SystemOu
     """Run frames through the SimPy model."""
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
-    return simulate_system(servers_for_oracle(config), bridge_of(config.bridge), load, stop)
+    return simulate_system(servers_for_oracle(config), [bridge_of(each) for each in bridges_of(config)], load, stop)

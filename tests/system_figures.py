@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.workload.traffic import UPLINK, Workload
 from tests.oracles.simpy_nic import PARTS
-from tests.oracles.simpy_system import OUTSIDE, SYSTEM_PARTS, SystemOutcome
+from tests.oracles.simpy_system import OUTSIDE, SYSTEM_PARTS, BridgeOutcome, SystemOutcome
 
 Delivery = tuple[int, str, str, int]
 Journeys = Mapping[tuple[str, int, str], list[tuple[int, int, tuple[int, ...], int]]]
@@ -94,7 +94,6 @@ WAY_IN = ("bridge", "rx_switch", "rx_room")
 def engine_figures(run: SystemRun, result: Result) -> Figures:
     deliveries, headers, journeys = _logged(run)
     totals = result.totals
-    (bridge,) = result.bridges
     flows = {
         (sender if sender != UPLINK else OUTSIDE, to if to != UPLINK else OUTSIDE): flow["latency"]
         for (sender, to), flow in zip(run.book.flows, run.nic["ledger"]["flow"][: len(run.book.flows)], strict=True)
@@ -113,8 +112,8 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         journeys={name: sorted(ways) for name, ways in journeys.items()},
         part_sums={name: int(run.nic.ledger.part_sums[name]) for name in PART_FIELDS[1:]},
         drops=_drops(run),
-        bridge=_of_bridge(run, bridge),
-        ports=_of_ports(run, bridge),
+        bridge=_of_bridges(run, result.bridges),
+        ports=_of_ports(run, result.bridges),
         links=_of_links(run),
     )
 
@@ -143,15 +142,22 @@ def _drops(run: SystemRun) -> dict[tuple[str, str], int]:
     record = run.machine.system.bridges[0]
     for name, counts in [
         *((server.name or "adapter", server.nic["ledger"]["counters"]["drops"]) for server in run.machine.servers),
-        *((f"bridge.{port.name}", record["port"]["drops"][port.number]) for port in run.machine.system.ports),
+        *((port.resource, record["port"]["drops"][port.number]) for port in run.machine.system.ports),
     ]:
         drops.update({(name, DropReason(int(i)).name): int(counts[i]) for i in np.flatnonzero(counts)})
     return drops
 
 
-def _of_bridge(run: SystemRun, bridge: BridgeResult) -> dict[str, int]:
+def _of_bridges(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, int]:
     assert run.machine.system is not None
-    record = run.machine.system.bridges[0]
+    boxes = run.machine.system.bridges[0].box
+    if len(bridges) == 1:
+        return _of_bridge(bridges[0], boxes[0])
+    found = ((bridge.name, _of_bridge(bridge, box)) for bridge, box in zip(bridges, boxes, strict=False))
+    return {f"{name} {what}": n for name, counts in found for what, n in counts.items()}
+
+
+def _of_bridge(bridge: BridgeResult, box: Any) -> dict[str, int]:
     return {
         "forwarded": bridge.forwarded_frames,
         "replicated": bridge.replicated_frames,
@@ -162,13 +168,15 @@ def _of_bridge(run: SystemRun, bridge: BridgeResult) -> dict[str, int]:
         "moved": bridge.moved,
         "aged": bridge.aged,
         "not learned": bridge.not_learned,
-        "most in all queues": int(record.box[0].waiting.highest),
+        "most in all queues": int(box.waiting.highest),
     }
 
 
-def _of_ports(run: SystemRun, bridge: BridgeResult) -> dict[str, dict[str, float]]:
+def _of_ports(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, dict[str, float]]:
+    assert run.machine.system is not None
+    told = {(bridge.name, port.name): port for bridge in bridges for port in bridge.ports}
     return {
-        port.name: {
+        port.name if len(bridges) == 1 else f"{bridge}.{port.name}": {
             "frames in": port.in_frames,
             "frames out": port.out_frames,
             "bytes in": int(run.ends[1].bridge.in_bytes[i] - run.ends[0].bridge.in_bytes[i]),
@@ -177,7 +185,9 @@ def _of_ports(run: SystemRun, bridge: BridgeResult) -> dict[str, dict[str, float
             "mean queue": round(port.queue_mean_bytes, 6),
             "largest queue": port.queue_max_bytes,
         }
-        for i, port in enumerate(bridge.ports)
+        for i, (bridge, port) in enumerate(
+            (each.owner.name, told[each.owner.name, each.name]) for each in run.machine.system.ports
+        )
     }
 
 
@@ -218,7 +228,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         journeys={name: sorted(ways) for name, ways in _ways(outcome).items()},
         part_sums={name: sum(each.parts_fs[i] for each in outcome.journeys) for i, name in enumerate(SYSTEM_PARTS)},
         drops=dict(outcome.drops),
-        bridge=_of_the_models_bridge(outcome),
+        bridge=_of_the_models_bridges(outcome),
         ports=_of_the_models_ports(outcome),
         links=_of_the_models_links(outcome),
     )
@@ -234,13 +244,19 @@ def _ways(outcome: SystemOutcome) -> dict[Any, Any]:
     return journeys
 
 
-def _of_the_models_bridge(outcome: SystemOutcome) -> dict[str, int]:
-    bridge = outcome.bridge
+def _of_the_models_bridges(outcome: SystemOutcome) -> dict[str, int]:
+    found = {name: _of_the_models_bridge(outcome, name, bridge) for name, bridge in outcome.bridges.items()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return {f"{name} {what}": n for name, counts in found.items() for what, n in counts.items()}
+
+
+def _of_the_models_bridge(outcome: SystemOutcome, name: str, bridge: BridgeOutcome) -> dict[str, int]:
     return {
         "forwarded": bridge.forwarded,
         "replicated": bridge.replicated,
         "flooded": bridge.flooded,
-        "dropped": sum(n for (place, _), n in outcome.drops.items() if place.startswith("bridge.")),
+        "dropped": sum(n for (place, _), n in outcome.drops.items() if place.startswith(f"{name}.")),
         "known": bridge.known,
         "learned": bridge.learned,
         "moved": bridge.moved,
@@ -251,9 +267,9 @@ def _of_the_models_bridge(outcome: SystemOutcome) -> dict[str, int]:
 
 
 def _of_the_models_ports(outcome: SystemOutcome) -> dict[str, dict[str, float]]:
-    bridge, length_fs = outcome.bridge, outcome.end_fs - outcome.start_fs
+    length_fs = outcome.end_fs - outcome.start_fs
     return {
-        name: {
+        name if len(outcome.bridges) == 1 else f"{of}.{name}": {
             "frames in": port.frames_in,
             "frames out": port.frames_out,
             "bytes in": bridge.window[name].bytes_in,
@@ -262,18 +278,19 @@ def _of_the_models_ports(outcome: SystemOutcome) -> dict[str, dict[str, float]]:
             "mean queue": round(bridge.window[name].queue_area / length_fs, 6),
             "largest queue": bridge.queue_highest_bytes[name],
         }
+        for of, bridge in outcome.bridges.items()
         for name, port in bridge.ports.items()
     }
 
 
 def _of_the_models_links(outcome: SystemOutcome) -> dict[str, dict[str, int]]:
-    bridge = outcome.bridge
+    ports = {name: port for bridge in outcome.bridges.values() for name, port in bridge.ports.items()}
     return {
         "" if name == "adapter" else name: {
-            "wire bytes out": bridge.ports[name].bytes_in,
-            "wire bytes in": bridge.ports[name].bytes_out,
+            "wire bytes out": ports[name].bytes_in,
+            "wire bytes in": ports[name].bytes_out,
             "copies delivered": each.counts.copies_delivered,
-            "from wire": bridge.ports[name].frames_out,
+            "from wire": ports[name].frames_out,
         }
         for name, each in outcome.servers.items()
     }

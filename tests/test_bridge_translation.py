@@ -10,9 +10,10 @@ import pytest
 
 from hwmodel import InputError, limits, simulate
 from hwmodel.analytic import ceiling_frames_per_s
-from hwmodel.config import config_from_mapping
-from hwmodel.simulation.bridge_ports import comes_in, place_of, ports_of
+from hwmodel.config import bridges_of, config_from_mapping
+from hwmodel.simulation.bridge_ports import comes_in, place_of
 from hwmodel.simulation.flooding import silent_stations
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.workload.headers import HeaderBook
 from tests.system_and_oracle import (
     BROADCAST,
@@ -235,8 +236,7 @@ def test_the_closed_form_refuses_what_it_does_not_know():
 
 def test_places_of_stations_and_frames():
     config = config_from_mapping(MADE_UP)
-    assert config.bridge is not None
-    port, outside = ports_of(config.bridge, [("", config)])
+    port, outside = ports_of(bridges_of(config), [("", config)])
     names = {each.name: each for each in port.logical}
     stations = {station.name: station for station in config.switch.ports}
     assert place_of(stations["vf1"], 102, port) == (names["adapter.vlan102"], 10)

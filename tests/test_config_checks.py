@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Server, check_switch, check_workload, checks, config_from_mapping, servers_of
+from hwmodel.config import Server, bridges_of, check_switch, check_workload, checks, config_from_mapping, servers_of
 from hwmodel.config.check_bridge import check_bridge
 from hwmodel.config.check_device import check_device
 from hwmodel.config.check_extenders import check_extenders
@@ -287,8 +287,8 @@ def test_extenders_are_checked_below_each_port_of_the_bridge():
     )
     findings = Findings(Document("c.yaml", config.resolved()), Doubts())
     parts = [Part(server, findings) for server in servers_of(config)]
-    check_extenders(config.bridge, findings, parts)
+    check_extenders(*bridges_of(config), findings, parts)
     assert findings.problems == []
     # Both servers as the first one: their E-CIDs are the same, below one port.
-    check_extenders(config.bridge, findings, [parts[0], Part(Server("b", parts[0].server.config), findings)])
+    check_extenders(*bridges_of(config), findings, [parts[0], Part(Server("b", parts[0].server.config), findings)])
     assert findings.problems and all("E-CID" in problem.message for problem in findings.problems)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hwmodel.config import load_config, servers_of
+from hwmodel.config import servers_of
 from hwmodel.config.extenders import interfaces_before, way_up
 from tests.config_cases import complaints, load
 
@@ -77,7 +77,7 @@ def test_a_written_interface_stays():
     ],
 )  # fmt: skip
 def test_wrong_data_count_nothing(bridge):
-    assert interfaces_before(bridge, {"a": 3, "b": 4}) == {"a": 0, "b": 0}
+    assert interfaces_before({"bridge": bridge}, {"a": 3, "b": 4}) == {"a": 0, "b": 0}
 
 
 def test_keys_are_set_as_others():
@@ -160,14 +160,3 @@ POSSIBLE = [
 @pytest.mark.parametrize("text", POSSIBLE)
 def test_what_can_be_is_let_through(text):
     assert load(text).bridge.extenders
-
-
-def test_the_closed_form_says_that_it_does_not_know_them(tmp_path, capsys):
-    from hwmodel.cli import main
-
-    path = tmp_path / "c.yaml"
-    path.write_text(POSSIBLE[0], encoding="utf-8")
-    assert load_config(path).bridge.extenders
-    assert main(["limits", str(path)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "bridge.extenders: the closed form does not know port extenders; hwmodel run does" in line

@@ -42,7 +42,7 @@ def test_the_reference_is_current():
 def test_there_are_configurations_to_start_from():
     assert {
         "sriov_10g_gen2x4.yaml", "sriov_10g_gen2x8.yaml", "sriov_40g_gen3x8.yaml", "sriov_ideal.yaml",
-        "sriov_imix.yaml", "sriov_pcap.yaml", "burst_5g.yaml", "east_west.yaml",
+        "sriov_imix.yaml", "sriov_pcap.yaml", "burst_5g.yaml", "east_west.yaml", "two_servers.yaml", "two_racks.yaml",
         "switch_bridge.yaml", "switch_vn_tag.yaml",
     } <= {path.name for path in SHIPPED}  # fmt: skip
 
@@ -111,6 +111,8 @@ REFUSED_BY_BOTH = [
     {"servers": [{"name": "1a"}]},
     {"servers": [{"name": "a", "set": {"workload.load": 1}}]},
     {"bridge": {"kind": "extender"}},
+    {"bridges": [{"ports": {}}, {"name": "b"}]},
+    {"bridges": [{"name": "left", "ports": {"t": {"to": "right"}}}, {"name": "right"}]},
     {"bridge": {"ports": {"a b": {}}}},
     {"bridge": {"ports": {"outside": {"rate": "1s"}}}},
     {"bridge": {"policy": [{"port": "uplink", "action": "deny"}]}},
@@ -199,13 +201,30 @@ def test_the_table_of_attributes_is_right():
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
         "bridge.ports.adapter.behind": "fex0",
     }  # fmt: skip
-    config, with_extenders = config_from_mapping({}, entries), config_from_mapping({}, controlling)
+    wire, right = {"to": "right.t"}, {"name": "right", "ports": {"t": {}, "outside": {}}}
+    channels, policy = {"s_channels": {10: {}}}, [{"action": "deny"}]
+    extended = {"extenders": {"fex0": {}}, "ports": {"a": {"behind": "fex0"}, "t": wire}}
+    joined = {
+        "servers": [{"name": "a"}], "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
+        "bridges": [{"name": "left", "ports": {"a": channels, "t": wire}, "policy": policy}, right],
+    }  # fmt: skip
+    joined_extenders = {
+        "servers": [{"name": "a"}], "switch.mode": "e_tag",
+        "bridges": [{"name": "left", "kind": "controlling", **extended}, right],
+    }  # fmt: skip
+    config, with_extenders, with_bridges, with_both = (
+        config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
+    )
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 79
+    assert len(table) == 93
     for key, attribute in table.items():
-        held = with_extenders if "extenders" in key else with_adapters if "adapters" in key else config
+        has_extenders = "extenders" in key
+        if key.startswith("bridges"):
+            held = with_both if has_extenders else with_bridges
+        else:
+            held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
         written = held.resolved()
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if isinstance(written, list) else written[step]
@@ -242,5 +261,5 @@ def test_texts_of_defaults():
     assert default_text(Port, "name", by_key["name"]) == ""
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
-        "pcie", "host", "nic", "driver", "switch", "port", "servers", "bridge", "workload", "run",
+        "pcie", "host", "nic", "driver", "switch", "port", "servers", "bridge", "bridges", "workload", "run",
     ]  # fmt: skip

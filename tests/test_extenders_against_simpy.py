@@ -115,6 +115,6 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
         fill(record, bridge, ports, found)
         plant(record, SimpleNamespace(hops=()))
 
-    fill = bridge_state.fill_bridge
-    monkeypatch.setattr(system_state, "fill_bridge", filled)
+    fill = bridge_state.fill_bridges
+    monkeypatch.setattr(system_state, "fill_bridges", filled)
     assert run_case(name).differences()

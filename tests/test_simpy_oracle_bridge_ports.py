@@ -16,11 +16,11 @@ from tests.bridge_cases import (
     frame,
     one_after_the_other,
     receivers_of,
+    relay_of,
     run,
     server,
 )
 from tests.oracles.simpy_system import OUTSIDE, BridgeParameters
-from tests.oracles.simpy_system.relay import Relay
 
 EXT = OUTSIDE
 EVERY_FS = 100 * US_FS
@@ -35,7 +35,7 @@ CHANNELS: dict[str, Any] = {
 
 
 def test_s_channels_are_ports() -> None:
-    relay = Relay(BridgeParameters(), [server(**CHANNELS)])
+    relay = relay_of(BridgeParameters(), [server(**CHANNELS)])
     plain = frame(UNKNOWN_MAC, "vf0")
 
     def tagged(s_vid: int, priority: int = 0) -> bytes:
@@ -106,7 +106,7 @@ def test_tags_byte_by_byte() -> None:
     vn = server("a", mode="vn_tag", vif_lists={8192: EVERYONE}, stations={"vf0": {"vif": 0x123}})
     e = server("b", mode="e_tag", ecid_lists=[ecid_list(2, 0x800, *EVERYONE)],
                stations={"vf0": {"ecid": 0xABCDE}, "vf1": {"accept": ()}})  # fmt: skip
-    relay = Relay(BridgeParameters(kind="controlling"), [vn, e])
+    relay = relay_of(BridgeParameters(kind="controlling"), [vn, e])
     up = frame(BROADCAST, "a.vf0", 70, "892600000123")
     assert relay.relay(0, 0, up).copies == [
         (0, frame(BROADCAST, "a.vf0", 70, "8926e0018123")),  # D, P, list 8193, L, from 0x123
@@ -141,7 +141,7 @@ def test_tags_byte_by_byte() -> None:
 
 def test_vlans_of_interfaces_are_those_of_their_stations() -> None:
     stations = {"vf0": {"port_vlan": 5, "vlans": (1, 5), "untagged": (5,)}}
-    relay = Relay(BridgeParameters(kind="controlling"), [server("a", mode="vn_tag", stations=stations)])
+    relay = relay_of(BridgeParameters(kind="controlling"), [server("a", mode="vn_tag", stations=stations)])
     untagged, tagged, elsewhere = (
         frame("a.vf0", EXT, 68, tag) for tag in ("81000005", "81000001", "81000009")
     )  # fmt: skip

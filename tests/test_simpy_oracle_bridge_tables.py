@@ -16,11 +16,11 @@ from tests.bridge_cases import (
     frame,
     mac,
     one_after_the_other,
+    relay_of,
     run,
     server,
 )
 from tests.oracles.simpy_system import OUTSIDE, BridgeParameters, BridgePort, SystemOutcome
-from tests.oracles.simpy_system.relay import Relay
 
 EXT = OUTSIDE
 EVERY_FS = 100 * US_FS
@@ -107,7 +107,7 @@ def test_addresses_age_where_nobody_asks_for_them() -> None:
 
 
 def test_an_entry_is_gone_when_its_age_is_full() -> None:
-    relay = Relay(BridgeParameters(ageing_fs=1000), [server("a"), server("b")])
+    relay = relay_of(BridgeParameters(ageing_fs=1000), [server("a"), server("b")])
 
     def ports(now_fs: int, number: int, raw: bytes) -> list[int]:
         return [to for to, _ in relay.relay(now_fs, number, raw).copies]
@@ -128,7 +128,7 @@ def test_an_entry_is_gone_when_its_age_is_full() -> None:
 
 
 def test_full_table() -> None:
-    relay = Relay(BridgeParameters(table=1, ageing_fs=1000), [server("a"), server("b")])
+    relay = relay_of(BridgeParameters(table=1, ageing_fs=1000), [server("a"), server("b")])
     relay.relay(0, 0, frame(EXT, "a.vf0"))
     relay.relay(10, 1, frame(EXT, "b.vf0"))
     relay.relay(20, 1, frame(EXT, "b.vf0"))
@@ -142,7 +142,7 @@ def test_full_table() -> None:
 
 def test_same_address_in_two_vlans() -> None:
     ports = {"a": BridgePort(native_vlan=1), "b": BridgePort(native_vlan=2, vlans=frozenset({2, 3}))}
-    relay = Relay(BridgeParameters(ports=ports), [server("a"), server("b")])
+    relay = relay_of(BridgeParameters(ports=ports), [server("a"), server("b")])
     assert [to for to, _ in relay.relay(0, 0, frame("b.vf0", "a.vf0")).copies] == [0, 2]  # b is not in VLAN 1
     assert relay.relay(0, 1, frame("a.vf0", "b.vf0")).copies == [
         (0, frame("a.vf0", "b.vf0", 68, "81000002")),
@@ -156,13 +156,13 @@ def test_same_address_in_two_vlans() -> None:
         (0, frame("a.vf0", "b.vf0", 68, "8100e002"))
     ]
     assert relay.relay(0, 1, frame("a.vf0", "b.vf0", 68, "81000004")).reason == "VLAN_MEMBER"
-    none = Relay(BridgeParameters(ports={"a": BridgePort(native_vlan=None)}), [server("a")])
+    none = relay_of(BridgeParameters(ports={"a": BridgePort(native_vlan=None)}), [server("a")])
     assert none.relay(0, 0, frame("a.vf1", "a.vf0")).reason == "VLAN_MEMBER"
     assert none.table.learned == 0
 
 
 def test_reserved_addresses_and_frames_for_nobody() -> None:
-    relay = Relay(BridgeParameters(ports={OUTSIDE: BridgePort(vlans=frozenset({7}))}), [server("a", mode="veb")])
+    relay = relay_of(BridgeParameters(ports={OUTSIDE: BridgePort(vlans=frozenset({7}))}), [server("a", mode="veb")])
     for last in range(16):
         assert relay.relay(0, 0, frame(0x0180C2000000 | last, "a.vf0")).reason == "CONTROL_FRAME"
     assert relay.relay(0, 0, frame(0x0180C2000010, "a.vf0")).reason == "NO_DESTINATION"
@@ -181,7 +181,7 @@ def test_an_adapter_polices_before_the_bridge() -> None:
 
 def test_controlling_bridge_knows_its_stations_alone() -> None:
     servers = [server(name, mode="vn_tag") for name in "ab"]
-    relay = Relay(BridgeParameters(kind="controlling"), servers)
+    relay = relay_of(BridgeParameters(kind="controlling"), servers)
 
     def ports(number: int, to: str | int, vif: int = 1) -> Sequence[int] | str:
         raw = frame(to, "a.vf0", 80, "" if number == 2 else f"89260000{vif:04x}")
@@ -205,7 +205,7 @@ def test_policy() -> None:
         entry("police", rate_bps=8 * 10**9, burst_bytes=100),
     ]
     ports = {OUTSIDE: BridgePort(native_vlan=5)}
-    relay = Relay(BridgeParameters(policy=policy, ports=ports), [server("a"), server("b")])
+    relay = relay_of(BridgeParameters(policy=policy, ports=ports), [server("a"), server("b")])
 
     def reason(now_fs: int, number: int, raw: bytes) -> str | None:
         station = {mac(name): name for name in ("a.vf0", "a.vf1", "b.vf0", EXT)}[int.from_bytes(raw[6:12], "big")]

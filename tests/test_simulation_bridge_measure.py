@@ -8,7 +8,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.layout import WIRE
 from hwmodel.simulation import simulate
-from hwmodel.simulation.bridge_measure import begin_bridge_window, bridge_result
+from hwmodel.simulation.bridge_measure import begin_bridge_window, bridge_results, port_results
 from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
@@ -47,7 +47,9 @@ class Window:
         end = self.machine.snapshot()
         span = Span(self.start.servers[0], end.servers[0])
         ends = self.start.bridge, end.bridge
-        self.result = bridge_result(self.bridge, self.kind, self.machine.system.ports, ends, span)
+        ports = self.machine.system.ports
+        found = port_results(self.bridge, ports, ends, span)
+        (self.result,) = bridge_results(self.bridge, ports, found, END)
         self.ports = {port.name: port for port in self.result.ports}
 
 
@@ -70,7 +72,7 @@ def test_a_frame_under_way_is_in_the_busy_share_as_far_as_it_is():
     with window:
         port = window.bridge.port[OUTSIDE]
         port.tx_busy_fs, port.sending = 1800 * NS, 0
-        window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(window.bridge.propagation_fs)
+        window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(port.propagation_fs)
         outside = window.nics[A].wire.outside
         outside.busy_fs, outside.busy_until_fs = 1300 * NS, END + 300 * NS
         mac = window.nics[B].mac
@@ -97,8 +99,9 @@ def test_a_queue_has_the_mean_and_the_largest_of_the_window():
 def test_drops_are_told_by_reason_of_the_port_and_of_all():
     window = Window()
     with window:
-        window.bridge.dropped = 6
-        window.bridge.drops[DropReason.QUEUE_FULL.value], window.bridge.drops[DropReason.SAME_PORT.value] = 4, 2
+        window.bridge.box[0].dropped = 6
+        drops = window.bridge.box[0].drops
+        drops[DropReason.QUEUE_FULL.value], drops[DropReason.SAME_PORT.value] = 4, 2
         window.bridge.port[B].drops[DropReason.QUEUE_FULL.value] = 4
         window.bridge.port[A].drops[DropReason.SAME_PORT.value] = 2
     assert (window.result.dropped_frames, window.result.drops) == (6, {"QUEUE_FULL": 4, "SAME_PORT": 2})
@@ -109,8 +112,9 @@ def test_drops_are_told_by_reason_of_the_port_and_of_all():
 
 def seen(bridge, *ages_fs):
     """Let the bridge know addresses, each last seen so long before the window's end."""
-    bridge.ageing_fs, bridge.n_addresses, bridge.n_known, bridge.aged = 700 * NS, len(ages_fs), len(ages_fs), 5
-    bridge.learned, bridge.moved, bridge.not_learned, bridge.flooded, bridge.replicated = 9, 8, 7, 6, 4
+    box = bridge.box[0]
+    box.ageing_fs, bridge.n_addresses, box.n_known, box.aged = 700 * NS, len(ages_fs), len(ages_fs), 5
+    box.learned, box.moved, box.not_learned, box.flooded, box.replicated = 9, 8, 7, 6, 4
     for number, age_fs in enumerate(ages_fs):
         address = bridge.address[number]
         address.logical_port, address.seen_fs = number % 2, END - age_fs

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import config_from_mapping, servers_of
-from hwmodel.simulation.bridge_ports import Source, ports_of
+from hwmodel.config import bridges_of, config_from_mapping, servers_of
+from hwmodel.simulation.bridge_ports import Source
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.wire.tags import ETag, VlanTag, VnTag
 
 FROM = Source(port=0, logical_port=0, pcp=5, dei=1)
@@ -15,7 +16,7 @@ TAGGING = {"vn_tag": "vif", "e_tag": "ecid"}
 def ports(switch=None, bridge=None, **more):
     blocks = {"nic": {"vfs": 2}, "switch": switch or {}, "bridge": bridge or {}, **more}
     config = config_from_mapping(blocks)
-    return ports_of(config.bridge, [(part.name, part.config) for part in servers_of(config)])
+    return ports_of(bridges_of(config), [(part.name, part.config) for part in servers_of(config)])
 
 
 def tagging(mode, **switch):

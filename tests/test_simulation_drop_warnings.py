@@ -26,6 +26,20 @@ def test_frames_that_may_not_come_back_are_told_with_the_key():
     assert "bridge.ports.adapter.hairpin is false" in found and "in mode vepa" in found
 
 
+def test_of_several_bridges_it_is_told_of_the_one_at_which_they_drop():
+    racks = [
+        {"name": "left", "announce": True, "ports": {"a": {"hairpin": False}, "t": {"to": "right.t"}}},
+        {"name": "right", "announce": True, "ports": {"b": {"hairpin": False}, "t": {}}},
+    ]
+    system = {
+        "servers": [{"name": "a"}, {"name": "b"}], "switch": {"mode": "vepa"}, "nic": {"vfs": 2}, "bridges": racks,
+        "workload": {"pattern": "flows", "flows": [["b.vf0", "b.vf1", "1Gbps"], ["b.vf1", "a.vf0", "1Gbps"]]},
+        "run": REFLECTED["run"],
+    }  # fmt: skip
+    (found,) = (text for text in simulate(config_from_mapping(system)).warnings if "SAME_PORT" in text)
+    assert "frames at bridge right were" in found and "bridges.right.ports.b.hairpin is false" in found
+
+
 @pytest.mark.parametrize("changes", [
     {"switch": {"mode": "veb"}},  # whose VMs need no bridge
     {"bridge": {}},
@@ -41,6 +55,10 @@ def test_who_does_not_rely_on_it_is_told_nothing(changes):
 @pytest.mark.parametrize(("blocks", "name"), [
     ({"switch": {"acl": [{"action": "deny", "port": "vf1"}, POLICE]}}, "switch.acl[1]"),
     ({"bridge": {"policy": [POLICE]}}, "bridge.policy[0]"),
+    ({"servers": [{"name": "a"}, {"name": "b"}], "bridges": [
+        {"name": "left", "ports": {"a": {}, "t": {"to": "right.t"}}},
+        {"name": "right", "ports": {"b": {}, "t": {}}, "policy": [POLICE]},
+    ]}, "bridges.right.policy[0]"),
     ({"servers": [{"name": "a"}, {"name": "b", "set": {"switch.acl": [POLICE]}}]}, "b.switch.acl[0]"),
 ])  # fmt: skip
 def test_a_bucket_without_room_for_some_frames_is_named(blocks, name):

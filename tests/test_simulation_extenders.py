@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import config_from_mapping, servers_of
-from hwmodel.simulation.bridge_ports import ports_of
+from hwmodel.config import bridges_of, config_from_mapping, servers_of
 from hwmodel.simulation.extenders import Extenders
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.wire.tags import ETag, VnTag, build_header
 
 # bridge - far - near - {a, b}, and c behind far itself
@@ -34,8 +34,8 @@ def tree(request):
     """Return the ports by name, the extenders, and a tag by station or list."""
     config = config_from_mapping({**TREE, "switch": {"mode": request.param}})
     parts = [(server.name, server.config) for server in servers_of(config)]
-    ports = ports_of(config.bridge, parts)
-    n_logical = sum(len(port.logical) for port in ports if port.box == 0)
+    ports = ports_of(bridges_of(config), parts)
+    n_logical = sum(len(port.logical) for port in ports if not port.is_of_extender)
     key, tag, as_list = ("ecid", e_tag, {"group": 1}) if request.param == "e_tag" else ("vif", vn_tag, {"pointer": 1})
     numbers = {
         server.station(one.name): getattr(one, key)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.results import OUTSIDE_RATE, Latency, VmResult, Wire, outside_gbps
+from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
 from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.marks import COUNTS, Mark
@@ -291,9 +291,9 @@ def test_what_leaves_over_a_bridge_has_an_interval_as_what_leaves_by_a_wire_has(
     bursts = {"pattern": "to_wire", "arrivals": "on_off", "load": "2Gbps", "peak_rate": "8Gbps", "mean_burst": 40}
     blocks = {"workload": bursts, "nic": {"vfs": 2}, "run": {"warmup": "200us", "duration": "20ms"}}
     by_wire, over_bridge = (simulate(config_of(**blocks, **more)) for more in ({}, {"bridge": {}}))
-    low, high = over_bridge.intervals[OUTSIDE_RATE]
+    low, high = over_bridge.intervals[outside_rate(over_bridge)]
     assert low < outside_gbps(over_bridge) < high
     own_low, own_high = by_wire.intervals["wire.tx_gbps"]
     assert high - low == pytest.approx(own_high - own_low, rel=0.5)
     asks = config_of(**{**blocks, "bridge": {}, "run": {**blocks["run"], "precision": "1%"}})
-    assert too_wide(asks, over_bridge)[0] == OUTSIDE_RATE
+    assert too_wide(asks, over_bridge)[0] == outside_rate(over_bridge)

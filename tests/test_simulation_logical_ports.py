@@ -19,7 +19,8 @@ def named(sent, dropped, fs_per_byte=(FS_PER_BYTE,) * 3):
     nothing = np.zeros(3, np.int64)
     start = LogicalSnapshot(nothing, nothing, nothing, np.zeros(3))
     end = LogicalSnapshot(nothing, np.array(sent), np.array(dropped), np.zeros(3))
-    ports = [SimpleNamespace(name="a", logical=logical, is_scheduled=True)]
+    owner = SimpleNamespace(name="bridge")
+    ports = [SimpleNamespace(logical=logical, is_scheduled=True, key="bridge.ports.a", words="Its port a", owner=owner)]
     return full_level(SimpleNamespace(logical_port=entries), ports, (start, end), SPAN_FS)
 
 

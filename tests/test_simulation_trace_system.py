@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import bridges_of, config_from_mapping
 from hwmodel.kernels import layout
 from hwmodel.simulation import simulate
 from hwmodel.simulation.machine import Machine
@@ -51,7 +51,24 @@ EXTENDED = {
     "workload": {"pattern": "flows", "frame_bytes": 700, "flows": [["a.vf0", "b.vf0", "2Gbps"]]},
     "run": {"warmup": "20us", "duration": "60us"},
 }  # fmt: skip
-SYSTEMS = {"two": TWO, "reflected": REFLECTED, "extended": EXTENDED}
+# The wire between the bridges is slower than what comes for it; an extender below one of them.
+RACKS = {
+    "servers": [{"name": "a"}, {"name": "b", "set": {"switch.mode": "e_tag"}}],
+    "bridges": [
+        {"name": "left", "announce": True, "buffer": "4KiB", "propagation": "35ns",
+         "ports": {"a": {}, "trunk": {"to": "right.trunk", "rate": "3Gbps", "propagation": "90ns"}}},
+        {"name": "right", "kind": "controlling", "extenders": {"x": {"rate": "25Gbps"}},
+         "ports": {"b": {"behind": "x"}, "trunk": {}, "outside": {"propagation": "20ns"}}},
+    ],
+    "nic": {"vfs": 2},
+    "workload": {
+        "pattern": "flows",
+        "frame_bytes": 700,
+        "flows": [["a.vf0", "b.vf0", "4Gbps"], ["b.vf1", "a.vf1", "2Gbps"], ["uplink", "a.vf0", "500Mbps"]],
+    },
+    "run": {"warmup": "0ns", "duration": "60us"},
+}  # fmt: skip
+SYSTEMS = {"two": TWO, "reflected": REFLECTED, "extended": EXTENDED, "racks": RACKS}
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
@@ -78,14 +95,14 @@ def test_the_run_is_the_same_with_and_without_a_trace(each):
 
 def test_a_port_of_the_bridge_shows_each_frame_that_it_sends_at_its_rate(each):
     n_shown = 0
-    for port in each.result.bridges[0].ports:
+    named = bridges_of(each.config)
+    for bridge, port in ((one, port) for one, found in zip(named, each.result.bridges, strict=True)
+                         for port in found.ports):  # fmt: skip
         uplink = port.name.removesuffix(".uplink")
-        rate_bps = (
-            each.config.bridge.extenders[uplink].rate_bps
-            if uplink in each.config.bridge.extenders
-            else each.config.bridge.ports[port.name].rate_bps
-        )
-        group = BRIDGE if port.device == "bridge" else f"Extender {port.device}"
+        extenders = bridge.settings.extenders
+        rate_bps = extenders[uplink].rate_bps if uplink in extenders else bridge.settings.ports[port.name].rate_bps
+        whose = BRIDGE if len(named) == 1 else f"{BRIDGE} {bridge.name}"
+        group = whose if port.device == bridge.name else f"Extender {port.device}"
         shown = each.of(group, f"{port.name}: out")
         for one in shown:
             assert one[5] == pytest.approx((each.arguments[one[0]]["bytes"] + 20) * 8e9 / rate_bps, abs=1)
@@ -132,6 +149,18 @@ def test_ids_are_those_of_the_senders_wherever_a_frame_is(two):
     assert {who for group, who in senders if group == BRIDGE} == {"a.vf1.0", "b.vf0.0", OUTSIDE}
 
 
+def test_of_several_bridges_each_has_groups_of_its_own(tmp_path):
+    traced = trace_of(tmp_path, config_from_mapping(RACKS))
+    groups = {one[1] for one in traced.slices if not one[1].startswith(("a: ", "b: "))}
+    assert groups == {f"{BRIDGE} left", f"{BRIDGE} right", f"{BRIDGE}s", "Extender x"}
+    left, _ = traced.result.bridges
+    lost = [one for one in traced.of(f"{BRIDGE} left", "trunk: drops") if one[3] == "dropped: QUEUE_FULL"]
+    assert sum(traced.arguments[one[0]]["frames"] for one in lost) == left.drops["QUEUE_FULL"] > 3
+    assert len(traced.of(f"{BRIDGE} right", "from outside")) > 3
+    assert not traced.of(f"{BRIDGE} right", "trunk: drops")
+    traced.reader.close()
+
+
 def test_arrows_lead_from_one_guest_over_the_bridge_to_the_other(two):
     whole = re.compile(
         "Tx doorbell>Tx descriptors>payload read>payload completion>(FRAME>){4,5}payload write>Rx write-back>"
@@ -145,10 +174,21 @@ def test_arrows_lead_from_one_guest_over_the_bridge_to_the_other(two):
     assert n_whole > 5
 
 
-def test_the_parts_of_one_frame_follow_one_another_from_the_post_to_the_guest(tmp_path):
+WIRE_NS = 1538 * 8 / 10  # of the frame, at 10 Gb/s
+ONE_BRIDGE = {"bridge": {"announce": True, "propagation": "40ns", "latency": "300ns"}}
+TWO_BRIDGES = {"bridges": [
+    {"name": "left", "announce": True, "propagation": "40ns", "latency": "300ns",
+     "ports": {"a": {}, "t": {"to": "right.t", "rate": "5Gbps", "propagation": "70ns"}}},
+    {"name": "right", "announce": True, "propagation": "25ns", "latency": "200ns", "ports": {"b": {}, "t": {}}},
+]}  # fmt: skip
+OVER_NS = [(ONE_BRIDGE, 40 + 300 + WIRE_NS + 40), (TWO_BRIDGES, 40 + 300 + 2 * WIRE_NS + 70 + 200 + WIRE_NS + 25)]
+
+
+@pytest.mark.parametrize(("bridges", "over_ns"), OVER_NS)
+def test_the_parts_of_one_frame_follow_one_another_from_the_post_to_the_guest(bridges, over_ns, tmp_path):
     keys = {
+        **bridges,
         "servers": [{"name": "a"}, {"name": "b", "set": {"nic.max_pps": 2_000_000}}],
-        "bridge": {"announce": True, "propagation": "40ns", "latency": "300ns"},
         "pcie": BATCHES_OF_ONE.get("pcie", {}), "nic": {**BATCHES_OF_ONE["nic"], "vfs": 2},
         "driver": {**BATCHES_OF_ONE["driver"], "frame_time": "20ns"},
         "run": {"warmup": "0ns", "duration": "60us"},
@@ -168,9 +208,8 @@ def test_the_parts_of_one_frame_follow_one_another_from_the_post_to_the_guest(tm
     places = [f"{group.partition(':')[0]}/{row}" for *_, group, row in exact]
     assert places[-1] == "b/waits for the guest" and places[0].startswith("a/")
     by_row = {row: whole for *_, whole, _, row in exact}
-    wire_ns = 1538 * 8 / 10
-    assert by_row["waits for the wire, and is sent"] == pytest.approx(wire_ns, abs=1e-3)
-    assert by_row["frames on their way over it"] == pytest.approx(wire_ns + 2 * 40 + 300, abs=1e-3)
+    assert by_row["waits for the wire, and is sent"] == pytest.approx(WIRE_NS, abs=1e-3)
+    assert by_row["frames on their way over it"] == pytest.approx(over_ns, abs=1e-3)
     assert by_row["switch of what comes"] == pytest.approx(500, abs=1e-3)
     details = {traced.arguments[one[0]]["to"] for one in shown if one[1].startswith("b:")}
     assert details == {"b.vf0"} and {traced.arguments[one[0]]["from"] for one in shown} == {"a.vf0"}

@@ -67,7 +67,8 @@ def test_counts_are_of_all_servers_and_of_the_stations_outside(two):
 def test_what_the_bridge_drops_and_copies_is_in_the_totals(two):
     """offered + replicated = delivered + dropped + in flight."""
     bridge = two.system.bridges[0]
-    bridge.dropped, bridge.replicated, bridge.drops[QUEUE_FULL] = 40, 900, 40
+    box = bridge.box[0]
+    box.dropped, box.replicated, box.drops[QUEUE_FULL] = 40, 900, 40
     for ledger, dropped in zip(two.ledgers(), (1, 2, 0), strict=True):
         ledger.counters.dropped = ledger["counters"]["drops"][ACL] = dropped
     two.ledgers()[1]["counters"]["drops"][QUEUE_FULL] = 5
@@ -78,7 +79,7 @@ def test_what_the_bridge_drops_and_copies_is_in_the_totals(two):
 
 def test_looking_again_adds_nothing_twice(two):
     whole = look(two)
-    two.system.bridges[0].dropped = 7
+    two.system.bridges[0].box[0].dropped = 7
     two.ledgers()[0].counters.offered = 3
     for _ in range(3):
         whole.refresh(with_histograms=True)

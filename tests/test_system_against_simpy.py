@@ -87,11 +87,11 @@ def test_made_up_frames(changes: Mapping[str, Any]) -> None:
 # What is done wrong, by a change of the bridge's record or of what is found before the run, and which case shows it.
 FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
     "no latency": ("vepa, pairs", lambda bridge, _: setattr(bridge.box[0], "latency_fs", 0)),
-    "no propagation": ("propagation", lambda bridge, _: setattr(bridge, "propagation_fs", 0)),
+    "no propagation": ("propagation", lambda bridge, _: bridge["port"]["propagation_fs"].fill(0)),
     "no hairpin": ("vepa, pairs", lambda bridge, _: setattr(bridge.logical_port[0], "is_hairpin", 0)),
-    "nothing is learned": ("groups, two servers", lambda bridge, _: setattr(bridge, "learns", 0)),
-    "one entry more": ("a table of 2", lambda bridge, _: setattr(bridge, "table_entries", 3)),
-    "ages later": ("ageing", lambda bridge, _: setattr(bridge, "ageing_fs", 6 * US_FS)),
+    "nothing is learned": ("groups, two servers", lambda bridge, _: setattr(bridge.box[0], "learns", 0)),
+    "one entry more": ("a table of 2", lambda bridge, _: setattr(bridge.box[0], "table_entries", 3)),
+    "ages later": ("ageing", lambda bridge, _: setattr(bridge.box[0], "ageing_fs", 6 * US_FS)),
     "all ports cut through": (
         "cut-through, a slower port", lambda bridge, _: setattr(bridge.port[1], "cuts_through", 1),
     ),
@@ -119,11 +119,11 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
 
     def filled(record: Any, bridge: Any, ports: Any, found: Any) -> None:
         plant(record, found)  # before, for what is looked up in it
-        bridge_state.fill_bridge(record, bridge, ports, found)
+        bridge_state.fill_bridges(record, bridge, ports, found)
         plant(record, topology_of_nothing)
 
     topology_of_nothing = type("Nothing", (), {"hops": ()})
-    monkeypatch.setattr(system_state, "fill_bridge", filled)
+    monkeypatch.setattr(system_state, "fill_bridges", filled)
     try:
         both = run_both(*frames_of(CASES[name], CASES[name].changes))
     except ValueError as error:

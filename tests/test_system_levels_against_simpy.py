@@ -153,12 +153,12 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
     name, plant = FAULTS[fault]
 
     def filled(record: Any, bridge: Any, ports: Any, found: Any) -> None:
-        bridge_state.fill_bridge(record, bridge, ports, found)
+        bridge_state.fill_bridges(record, bridge, ports, found)
         for port in record.port[: int(record.n_ports)]:
             for end in ("first", "last"):
                 port["queue"][end] = -1
         plant(record)
 
-    monkeypatch.setattr(system_state, "fill_bridge", filled)
+    monkeypatch.setattr(system_state, "fill_bridges", filled)
     case = replace(CASES[name])
     assert run_both(*frames_of(case, case.changes)).differences() != {}

@@ -11,6 +11,7 @@ from hwmodel.config import servers_of, stations_in_use
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.extenders import way_up
 from hwmodel.config.system import port_rate_bps
+from hwmodel.errors import InputError
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -32,7 +33,9 @@ class System:
 
     @classmethod
     def of(cls, config: Config) -> System:
-        """Take a configuration apart."""
+        """Take a configuration apart; raise InputError for several bridges, which the closed form does not know."""
+        if config.bridges:
+            raise InputError("bridges: the closed form does not know several bridges; hwmodel run does")
         return cls(servers_of(config), config.bridge)
 
     @property

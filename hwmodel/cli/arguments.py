@@ -146,8 +146,8 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         default=[],
         dest="pcap_hops",
         metavar="NAME=FILE",
-        help="write what passes a wire, both ways, as pcapng: uplink=up.pcapng, with a bridge adapter=, outside= or "
-        "the server's name; may be given again",
+        help="write what passes a wire, both ways, as pcapng: uplink=up.pcapng, with a bridge adapter=, outside=, "
+        "the server's or extender's name, between bridges left.trunk=; may be given again",
     )
     run.add_argument("--trace", metavar="FILE", help="write a time line of the window's begin, for trace viewers")
     run.add_argument(

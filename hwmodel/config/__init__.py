@@ -10,6 +10,7 @@ from .driver import Driver
 from .extenders import Extender
 from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
 from .host import Host, JitterBin
+from .joined import JoinedBridge, JoinedPort
 from .load import as_config, config_from_mapping, load_config, place_lines
 from .model import Config
 from .nic import Nic
@@ -21,7 +22,17 @@ from .service_levels import queue_bytes, s_channels_of
 from .shipped import ShippedConfig, shipped_configs
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
-from .system import Server, outside_rate_bps, port_rate_bps, reflects, servers_of, stations_in_use
+from .system import (
+    NamedBridge,
+    Server,
+    bridge_with,
+    bridges_of,
+    outside_rate_bps,
+    port_rate_bps,
+    reflects,
+    servers_of,
+    stations_in_use,
+)
 from .wire_port import WirePort
 from .workload import External, SizeWeight, Workload
 
@@ -40,8 +51,11 @@ __all__ = [
     "Flow",
     "Host",
     "JitterBin",
+    "JoinedBridge",
+    "JoinedPort",
     "Load",
     "Mirror",
+    "NamedBridge",
     "Nic",
     "Pcie",
     "PolicyEntry",
@@ -57,6 +71,8 @@ __all__ = [
     "WirePort",
     "Workload",
     "as_config",
+    "bridge_with",
+    "bridges_of",
     "config_from_mapping",
     "defaults_beside",
     "descriptors_of",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from hwmodel.units import format_bytes
 
-from .bridge import Bridge, BridgePort
+from .bridge import BridgePort
 from .document import KeyPath
 from .findings import Findings, Part
 from .frame_lengths import outer_tag_bytes
 from .service_levels import queue_bytes, s_channels_of
+from .system import NamedBridge
 
 TRANSLATING_MODES = ("veb", "vepa")
 _OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
 
 
-def check_service_levels(bridge: Bridge, name: str, part: Part | None, findings: Findings) -> None:
+def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, findings: Findings) -> None:
     """Check the service levels of a port; `part`: of the server at it, None outside."""
-    port = bridge.ports[name]
-    path: KeyPath = ("bridge", "ports", name, "s_channels")
+    port = bridge.settings.ports[name]
+    path: KeyPath = (*bridge.path, "ports", name, "s_channels")
     if not port.s_channels:
         return
     if part is None:
@@ -43,28 +44,28 @@ def check_service_levels(bridge: Bridge, name: str, part: Part | None, findings:
     _check_queues(bridge, name, part, findings)
 
 
-def _check_queues(bridge: Bridge, name: str, part: Part, findings: Findings) -> None:
+def _check_queues(bridge: NamedBridge, name: str, part: Part, findings: Findings) -> None:
     """Find queues that never hold the longest frame."""
-    port, switch = bridge.ports[name], part.server.config.switch
+    port, switch = bridge.settings.ports[name], part.server.config.switch
     channels = s_channels_of(switch)
     longest = max(switch.ports, key=lambda station: station.max_frame_bytes)
     n_bytes = longest.max_frame_bytes + outer_tag_bytes(switch.mode)
     for s_channel in channels:
-        room_bytes = queue_bytes(bridge, port, s_channel, len(channels))
+        room_bytes = queue_bytes(bridge.settings, port, s_channel, len(channels))
         if room_bytes < n_bytes:
             findings.add(
                 f"a queue of {format_bytes(room_bytes)} for S-channel {s_channel} never holds the longest frame of "
                 f"{part.server.station(longest.name)}, {n_bytes} B with its tags",
-                ("bridge", "ports", name, "s_channels", str(s_channel), "buffer"),
-                "bridge.buffer",
+                (*bridge.path, "ports", name, "s_channels", str(s_channel), "buffer"),
+                (*bridge.path, "buffer"),
                 besides=_OF_ADAPTER,
             )
             return
 
 
-def check_translation(port: BridgePort, name: str, part: Part | None, findings: Findings) -> None:
+def check_translation(port: BridgePort, path: KeyPath, part: Part | None, findings: Findings) -> None:
     """Check the VLANs that a port translates; `part`: of the server at it, None outside."""
-    path: KeyPath = ("bridge", "ports", name, "translate")
+    path = (*path, "translate")
     if not port.translate:
         return
     if part is None:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from .bridge import OUTSIDE, TAG_MODES, Bridge
+from .bridge import OUTSIDE, TAG_MODES
 from .document import KeyPath
 from .extenders import BRIDGE
 from .findings import Findings, Part
 from .kinds import suggest
+from .system import NamedBridge
 
 _INTERFACES = {"vn_tag": ("vif", "VIF"), "e_tag": ("ecid", "E-CID")}
 
@@ -23,15 +24,18 @@ class _Behind(NamedTuple):
     behind: str
 
 
-def check_extenders(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -> None:
+def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the extenders of a bridge and what stands behind them."""
-    extenders = {name: _Behind(name, ("bridge", "extenders", name), one.behind)
-                 for name, one in bridge.extenders.items()}  # fmt: skip
-    ports = [_Behind(name, ("bridge", "ports", name), one.behind) for name, one in bridge.ports.items()]
-    is_tagged = any(part.server.config.switch.mode in TAG_MODES for part in parts)
-    if extenders and bridge.kind != "controlling" and not is_tagged:
+    settings, path = bridge.settings, bridge.path
+    own = [part for part in parts if part.server.port in settings.ports]
+    extenders = {name: _Behind(name, (*path, "extenders", name), one.behind)
+                 for name, one in settings.extenders.items()}  # fmt: skip
+    ports = [_Behind(name, (*path, "ports", name), one.behind) for name, one in settings.ports.items()
+             if name not in bridge.wires]  # fmt: skip
+    is_tagged = any(part.server.config.switch.mode in TAG_MODES for part in own)
+    if extenders and settings.kind != "controlling" and not is_tagged:
         message = "extenders need a bridge of kind: controlling, and adapters in mode vn_tag or e_tag"
-        findings.add(message, ("bridge", "extenders"), besides=["bridge.kind"])
+        findings.add(message, (*path, "extenders"), besides=[(*path, "kind")])
     _check_names(extenders, findings, parts)
     for one in (*extenders.values(), *ports):
         if one.behind != BRIDGE and one.behind not in extenders:
@@ -39,11 +43,12 @@ def check_extenders(bridge: Bridge, findings: Findings, parts: Sequence[Part]) -
             hint = suggest(one.behind, known) or f"; write {'one of ' * (len(known) > 1)}{', '.join(known)}"
             findings.add(f"there is no extender {one.behind}{hint}", (*one.path, "behind"), one.path)
     _check_loops(extenders, findings)
-    if bridge.ports[OUTSIDE].behind != BRIDGE:
-        findings.add("the stations outside are at the bridge itself", ("bridge", "ports", OUTSIDE, "behind"))
-    _check_ends(extenders, ports, findings)
-    for below in _below_each_port(bridge, parts):
-        _check_tags(*below)
+    outside = settings.ports.get(OUTSIDE)
+    if outside is not None and outside.behind != BRIDGE:
+        findings.add("the stations outside are at the bridge itself", (*path, "ports", OUTSIDE, "behind"))
+    _check_ends(bridge, extenders, ports, findings)
+    for below in _below_each_port(bridge, own):
+        _check_tags(bridge, *below)
 
 
 def _check_names(extenders: dict[str, _Behind], findings: Findings, parts: Sequence[Part]) -> None:
@@ -72,29 +77,31 @@ def _check_loops(extenders: dict[str, _Behind], findings: Findings) -> None:
         done.update(way)
 
 
-def _check_ends(extenders: dict[str, _Behind], ports: Sequence[_Behind], findings: Findings) -> None:
+def _check_ends(
+    bridge: NamedBridge, extenders: dict[str, _Behind], ports: Sequence[_Behind], findings: Findings
+) -> None:
     """Find extenders with nothing behind them."""
     in_use = {one.behind for one in (*extenders.values(), *ports)}
     for name, one in extenders.items():
         if name not in in_use:
-            example = next(each.name for each in ports)
+            example = next((each.name for each in ports), "NAME")
             findings.add(
-                f"nothing is behind {name} (--set bridge.ports.{example}.behind={name})", one.path,
+                f"nothing is behind {name} (--set {bridge.key}.ports.{example}.behind={name})", one.path,
                 besides=[(*each.path, "behind") for each in (*extenders.values(), *ports)],
             )  # fmt: skip
 
 
-def _below_each_port(bridge: Bridge, parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
+def _below_each_port(bridge: NamedBridge, parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
     """Give for each port of the bridge that leads to an extender that extender and the servers below it."""
     below: dict[str, list[Part]] = {}
     for part in parts:
-        above = bridge.above(part.server.port) if part.server.port in bridge.ports else None
+        above = bridge.settings.above(part.server.port)
         if above:
             below.setdefault(above[-1], []).append(part)
     yield from below.items()
 
 
-def _check_tags(extender: str, parts: Sequence[Part]) -> None:
+def _check_tags(bridge: NamedBridge, extender: str, parts: Sequence[Part]) -> None:
     """Check that all below a port of the bridge have tags of one kind, and no two stations one interface."""
     modes: dict[str, Part] = {part.server.config.switch.mode: part for part in reversed(parts)}
     if all(mode in modes for mode in TAG_MODES):
@@ -117,6 +124,6 @@ def _check_tags(extender: str, parts: Sequence[Part]) -> None:
                     f"{other_name} and {own} both have {name} {number}, and are behind one port of the bridge, that to "
                     f"{extender}",
                     part.findings.station(port.name, key),
-                    besides=[("bridge", "extenders")],
+                    besides=[(*bridge.path, "extenders")],
                 )
                 break  # the others of this server are likely to be of the same mistake

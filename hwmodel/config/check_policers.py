@@ -13,6 +13,7 @@ from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .model import Config
 from .switch import AclEntry
+from .system import bridges_of
 
 
 def check_policers(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -24,8 +25,7 @@ def check_policers(config: Config, findings: Findings, parts: Sequence[Part]) ->
     lists: list[tuple[Findings, KeyPath, Sequence[AclEntry]]] = [
         (part.findings, ("switch", "acl"), part.server.config.switch.acl) for part in parts
     ]
-    if config.bridge is not None:
-        lists.append((findings, ("bridge", "policy"), config.bridge.policy))
+    lists += [(findings, (*bridge.path, "policy"), bridge.settings.policy) for bridge in bridges_of(config)]
     for own, path, entries in lists:
         for at, entry in enumerate(entries):
             # On its way a frame may lose its C-TAG.

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from hwmodel.units import format_rate_bps
 from hwmodel.wire.ethernet import WIRE_OVERHEAD_BYTES
 
+from .bridge import OUTSIDE
 from .document import KeyPath
 from .findings import Findings, Part
 from .model import Config
-from .system import Server, outside_rate_bps, port_rate_bps
+from .system import Server, bridge_with, outside_rate_bps, port_rate_bps
 from .workload import SizeWeight
 
 _EXTERNAL = ("workload", "external", "rate")
@@ -30,7 +31,9 @@ def check_wire(config: Config, findings: Findings, parts: Sequence[Part]) -> Non
     """Find outside traffic that the port cannot carry: each stream alone, bursts, and all together."""
     servers = [part.server for part in parts]
     port_bps = outside_rate_bps(config)
-    port, port_key = format_rate_bps(port_bps), "port.rate" if config.bridge is None else "bridge.ports.outside.rate"
+    bridge = bridge_with(config, OUTSIDE)
+    port = format_rate_bps(port_bps)
+    port_key: str | KeyPath = "port.rate" if bridge is None else (*bridge.path, "ports", OUTSIDE, "rate")
     streams = list(_streams_from_wire(config, servers))
     found = False
     for stream in [*streams, *_bursts_from_wire(config, servers)]:

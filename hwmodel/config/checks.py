@@ -29,7 +29,7 @@ def cross_check(config: Config, findings: Findings, parts: Sequence[Part], known
     for part in parts:
         for check in (check_link, check_device, check_rings, check_stations, check_switch):
             check(part.server.config, part.findings)
-        check_bridge_kind(config.bridge, part)
+        check_bridge_kind(config, part)
     of_servers = _problems_of_servers(parts, known)
     for part in parts:
         part.findings.problems.clear()

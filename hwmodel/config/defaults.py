@@ -15,7 +15,7 @@ from .system import Server, entries_of
 
 
 def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the resolved configuration of the same device, driver, VFs, servers and kind of bridge, no more written.
+    """Return the resolved configuration of the same device, driver, VFs, servers and kinds of bridges, no more written.
 
     None where `resolved` does not say these, or says what this version does not know.
     """
@@ -38,9 +38,17 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
         written["servers"] = [entry.model_dump(by_alias=True) for entry in listed]
         if "bridge" in resolved:
             written["bridge"] = {"kind": resolved["bridge"]["kind"]}
+        if "bridges" in resolved:
+            written["bridges"] = [_bare_bridge(entry) for entry in resolved["bridges"]]
         return _filled(written, adapters=dict.fromkeys(beside, base.resolved())).resolved()
     except (KeyError, TypeError, ValidationError):
         return None
+
+
+def _bare_bridge(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one of several bridges with its kind, and with what its ports lead to."""
+    ports = {name: {"to": port["to"]} for name, port in entry["ports"].items()}
+    return {"name": entry["name"], "kind": entry["kind"], "ports": ports}
 
 
 def _filled(written: dict[str, Any], **of_system: Any) -> Config:

@@ -58,6 +58,7 @@ class Document:
     unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
     spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
     prefixes: dict[KeyPath, str] = field(default_factory=dict)  # what a server's `set` says, with its words before it
+    whole: Any = None  # of a server's document the data of the whole system, for names of what is not in its own
 
     @property
     def marks(self) -> tuple[dict[KeyPath, Any], ...]:
@@ -101,7 +102,7 @@ class Document:
     def dotted(self, path: KeyPath) -> str:
         """Write a path as users type it: entries of a list by their name where they have one, else by position."""
         words: list[str] = []
-        here = self.data
+        here = self.data if _child(self.data, path[0]) is not None else self.whole
         for step in path:
             here = _child(here, step)
             name = here.get("name") if isinstance(step, int) and isinstance(here, dict) else None

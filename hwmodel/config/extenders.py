@@ -45,12 +45,20 @@ def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def interfaces_before(bridge: Any, n_functions: Mapping[str, int]) -> dict[str, int]:
-    """Count for each port, by name, the stations of those listed before it below the same port of the bridge.
+def interfaces_before(data: Mapping[str, Any], n_functions: Mapping[str, int]) -> dict[str, int]:
+    """Count for each port, by name, the stations of those listed before it below the same port of a bridge.
 
-    `bridge`: its plain data, right or not. `n_functions`: the stations at each port. Virtual interfaces are counted on
-    from there, so that no two have one number in the same tag's range; 0 for ports of the bridge itself.
+    `data`: the plain data of the configuration, right or not. `n_functions`: the stations at each port. Virtual
+    interfaces are counted on from there, so that no two have one number in the same tag's range; 0 for ports of a
+    bridge itself.
     """
+    joined = data.get("bridges")
+    bridges = [data.get(BRIDGE), *(joined if isinstance(joined, list) else [])]
+    before = [_before_at(bridge, n_functions) for bridge in bridges]
+    return {name: max(one[name] for one in before) for name in n_functions}
+
+
+def _before_at(bridge: Any, n_functions: Mapping[str, int]) -> dict[str, int]:
     parents, behind = _plain_parents(bridge, "extenders"), _plain_parents(bridge, "ports")
     n_before: dict[str, int] = {}
     found = {}

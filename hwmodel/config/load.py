@@ -102,7 +102,7 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     apart = split_servers(document)
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
-    before = interfaces_before(document.data.get("bridge"), n_functions)
+    before = interfaces_before(document.data, n_functions)
     n_vfs = {one.name: n_functions[one.name] - 1 for one in apart}
     beside = {one.name: sum(n_vfs[other] for other in one.beside) for one in apart}
     parts = [_part_of(one, at, base_directory, before[one.name], beside[one.name]) for at, one in enumerate(apart)]

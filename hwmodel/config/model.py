@@ -14,6 +14,7 @@ from .bridge import Bridge
 from .document import KeyPath
 from .driver import Driver
 from .host import Host
+from .joined import JoinedBridge
 from .kinds import Listing
 from .nic import Nic
 from .pcie import Pcie
@@ -24,6 +25,7 @@ from .wire_port import WirePort
 from .workload import Workload
 
 HASH_DIGITS = 16
+OF_SYSTEM = ("servers", "bridge", "bridges")  # what no server has for itself
 
 
 class Config(Block):
@@ -46,19 +48,24 @@ class Config(Block):
         "The bridge at the other end of the wire, as docs/bridge.md says; `bridge: {}` is one with all its defaults. "
         "null: none, and what leaves by the wire is gone; several servers have one in any case.",
     )
+    bridges: Annotated[tuple[JoinedBridge, ...], Listing("[{name: left}, {name: right}]")] = key(
+        [],
+        "Several bridges in place of one, joined by wires: [{name: left, ports: {a: {}, trunk: {to: right.trunk}}}, "
+        "{name: right, ports: {b: {}, trunk: {}}}]. Each has the keys of `bridge`.",
+    )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
 
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again.
 
-        `servers` and `bridge` are left out where there are none. A server's `set` has all in which it differs.
+        `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
         plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
         for entry in plain["servers"]:
             if not entry["adapters"]:
                 del entry["adapters"]
-        return {name: value for name, value in plain.items() if value or name not in ("servers", "bridge")}
+        return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
 
     def config_hash(self) -> str:
         """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.

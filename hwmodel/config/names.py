@@ -136,6 +136,20 @@ class ServerName(Kind):
         return {"title": names, "type": "string", "pattern": f"^{pattern}$"}
 
 
+class PortOfBridge(Kind):
+    """A port of one of several bridges, typed like right.trunk."""
+
+    def parse(self, value: object) -> str:
+        """Return the name; whether there is that port is checked later."""
+        if not isinstance(value, str) or not re.fullmatch(rf"{_SERVER}[.]{_SERVER}", value):
+            raise wrong(f"{shown(value)} is not a port of a bridge; write it like right.trunk")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        return {"title": "BRIDGE.PORT", "type": "string", "pattern": f"^{_SERVER}[.]{_SERVER}$"}
+
+
 class IdKey(Kind):
     """A number as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
 

@@ -13,8 +13,7 @@ from hwmodel.errors import InputError
 from .document import Document, KeyPath, Place, Problem, parse_document
 from .model import model_at
 
-_LISTS = (("switch", "ports"), ("servers",))  # whose entries go by their names
-_PORTS = ("bridge", "ports")
+_LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
 _WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
 Overrides = Mapping[str, object] | Iterable[str]
 
@@ -136,9 +135,17 @@ def _apply(document: Document, key: str, value: object, origin: Document, number
     steps = tuple(key.split("."))
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
-    if steps[:2] == _PORTS and len(steps) > 3 and _has_adapters(document, steps[2]):
-        steps = (*_PORTS, ".".join(steps[2:4]), *steps[4:])
+    at = _ports_at(steps)
+    if at and len(steps) > at + 1 and _has_adapters(document, steps[at]):
+        steps = (*steps[:at], ".".join(steps[at : at + 2]), *steps[at + 2 :])
     _apply_steps(document, steps, value, _Origin(Place(number, 0, 0, origin.source)))
+
+
+def _ports_at(steps: tuple[str, ...]) -> int:
+    """Return which step of a key names a port of a bridge, 0 where none does."""
+    if steps[:2] == ("bridge", "ports"):
+        return 2
+    return 3 if steps[:1] == ("bridges",) and steps[2:3] == ("ports",) else 0
 
 
 def _has_adapters(document: Document, server: str) -> bool:

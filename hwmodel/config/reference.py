@@ -58,6 +58,15 @@ key in its message; what is wrong in the file's own blocks for some servers alon
     bridge: {latency: 300ns, ports: {outside: {rate: 40Gbps}}}
     workload: {pattern: flows, flows: [[a.vf0, b.vf3, 2Gbps], [uplink, a.vf1, 1Gbps]]}
 
+**Several bridges** stand in `bridges`, in place of `bridge`: each with a name and that block's keys, and joined in a
+tree by wires between two of their ports. `--set bridges.left.ports.trunk.rate=40Gbps` changes a key of one
+([more](bridge.md#several-bridges)).
+
+    servers: [{name: a}, {name: b}]
+    bridges:
+      - {name: left, ports: {a: {}, trunk: {to: right.trunk, rate: 2.5Gbps, propagation: 1us}}}
+      - {name: right, ports: {b: {}, trunk: {}}}
+
 **Results** carry the resolved configuration, which is a valid file itself, and its hash: the first 16 hexadecimal
 digits of its SHA-256. A capture counts by its content there, not by its name.
 """

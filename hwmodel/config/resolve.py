@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from .bridge import ADAPTER
-from .bridge_defaults import fill_bridge
+from .bridge_defaults import fill_bridge, fill_joined
 from .document import Document
 from .host import MOST_CORES
-from .model import Config
+from .model import OF_SYSTEM, Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
 from .presets import DEVICES, DRIVERS, HOSTS, Values
 from .station import MAX_VIF
 
-BLOCKS = tuple(name for name in Config.model_fields if name not in ("servers", "bridge"))
+BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _DEFAULT_FRAME_BYTES = 1518
 
@@ -57,6 +57,8 @@ def fill(
         _fill_workload(document, workload, base_directory)
     if isinstance(data.get("bridge"), dict):
         fill_bridge(data["bridge"], adapters or {ADAPTER: data})
+    if isinstance(data.get("bridges"), list):
+        fill_joined(data["bridges"], adapters or {ADAPTER: data})
     return data
 
 

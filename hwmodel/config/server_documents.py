@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
-from .model import Config
+from .model import OF_SYSTEM, Config
 from .names import is_part_name
 from .overrides import apply_changes
 from .servers import ADAPTER_BLOCKS, MAX_SERVERS, OWN_BLOCKS, adapter_name
-
-_OF_ALL = ("servers", "bridge")  # what no server has for itself
 
 
 class ServerDocument(NamedTuple):
@@ -48,7 +46,7 @@ def split_servers(document: Document) -> list[ServerDocument]:
         message = f"{len(parts)} servers are more than the {MAX_SERVERS} that there is room for"
         document.problems.append(Problem(document.place_of(("servers",)), "servers", message))
         return []
-    if len(parts) > 1 and document.data.get("bridge") is None:
+    if len(parts) > 1 and document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}
     _fill_incast(document, parts[0].name)
     common, entry_documents = _parted(document, len(entries))
@@ -94,7 +92,8 @@ def _fill_incast(document: Document, first: str) -> None:
 
 def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document]]:
     """Return what is common to all servers, and for each server the whole data with the places in its entry alone."""
-    common = Document(document.source, {name: value for name, value in document.data.items() if name not in _OF_ALL})
+    own = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
+    common = Document(document.source, own, whole=document.data)
     entries = [Document(document.source, document.data) for _ in range(n_servers)]
 
     def of(path: KeyPath) -> Document:
@@ -117,6 +116,7 @@ def _copied(document: Document) -> Document:
         dict(document.value_places),
         dict(document.key_places),
         unreadable=set(document.unreadable),
+        whole=document.whole,
     )
 
 

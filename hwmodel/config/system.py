@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .bridge import ADAPTER, OUTSIDE, BridgePort
-from .document import Document
+from .bridge import ADAPTER, OUTSIDE, Bridge, BridgePort
+from .document import Document, KeyPath
+from .extenders import BRIDGE
+from .joined import JoinedPort
 from .model import Config, model_at
 from .overrides import apply_overrides
 from .servers import ADAPTER_BLOCKS, OWN_BLOCKS, ServerEntry, adapter_name
@@ -54,9 +56,59 @@ class Server:
         return f"{self.prefix}{name}"
 
 
+@dataclass(frozen=True)
+class NamedBridge:
+    """A bridge at the other end of the wires of some servers.
+
+    `name`: "bridge" for the one that has none. `path`: where its settings stand in the configuration.
+    """
+
+    name: str
+    settings: Bridge
+    path: KeyPath
+
+    @property
+    def is_joined(self) -> bool:
+        """Tell whether it is one of several."""
+        return len(self.path) > 1
+
+    @property
+    def key(self) -> str:
+        """Return the key of its settings as users type it."""
+        return f"bridges.{self.name}" if self.is_joined else BRIDGE
+
+    @property
+    def words(self) -> str:
+        """Name it in a sentence."""
+        return f"bridge {self.name}" if self.is_joined else "the bridge"
+
+    @property
+    def wires(self) -> dict[str, JoinedPort]:
+        """Return its ports to other bridges, by their names."""
+        ports = self.settings.ports.items()
+        return {name: port for name, port in ports if isinstance(port, JoinedPort) and port.to is not None}
+
+    def propagation_fs(self, port: str) -> int:
+        """Return the propagation of the wire at a port."""
+        own = self.settings.ports[port]
+        return own.propagation_fs if isinstance(own, JoinedPort) else self.settings.propagation_fs
+
+
+def bridges_of(config: Config) -> tuple[NamedBridge, ...]:
+    """Return the bridges of a configuration, in order; none where there is none."""
+    if config.bridge is not None:
+        return (NamedBridge(BRIDGE, config.bridge, ("bridge",)),)
+    return tuple(NamedBridge(one.name, one, ("bridges", at)) for at, one in enumerate(config.bridges))
+
+
+def bridge_with(config: Config, port: str) -> NamedBridge | None:
+    """Return the bridge that has a port of this name, None where none has; ports to servers and outside are unique."""
+    return next((bridge for bridge in bridges_of(config) if port in bridge.settings.ports), None)
+
+
 def servers_of(config: Config) -> tuple[Server, ...]:
     """Return the servers of a configuration in order; the only one has no name where `servers` lists none."""
-    alone = config.model_copy(update={"servers": (), "bridge": None})
+    alone = config.model_copy(update={"servers": (), "bridge": None, "bridges": ()})
     if not config.servers:
         return (Server("", alone),)
     return tuple(
@@ -114,7 +166,8 @@ def port_rate_bps(servers: Iterable[Server]) -> int:
 
 def outside_rate_bps(config: Config) -> int:
     """Return the rate at which outside stations send: that of the bridge's port, else of the adapter's own."""
-    return config.port.rate_bps if config.bridge is None else config.bridge.ports[OUTSIDE].rate_bps
+    bridge = bridge_with(config, OUTSIDE)
+    return config.port.rate_bps if bridge is None else bridge.settings.ports[OUTSIDE].rate_bps
 
 
 def reflects(port: BridgePort, switch: Switch, s_channel: int | None = None) -> bool:

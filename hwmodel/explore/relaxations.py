@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
-from hwmodel.config import config_from_mapping, port_rate_bps, servers_of
+from hwmodel.config import bridge_with, config_from_mapping, port_rate_bps, servers_of
 from hwmodel.errors import InputError
 from hwmodel.explore.bridge_resources import bridge_resources, port_rate
 from hwmodel.explore.load_resources import OFFERED_LOAD, loads
@@ -95,7 +95,8 @@ def _resources(config: Config) -> dict[tuple[tuple[Change, ...], tuple[str, ...]
             own = list(changes_of(server.config))
             changes = [(server.key(key), old, new) for key, old, new in own]
             if names == WIRE and changes:
-                resources += (f"bridge.{server.port}",)
+                bridge = bridge_with(config, server.port)
+                resources += () if bridge is None else (f"{bridge.name}.{server.port}",)
                 changes += [*port_rate(config, server.port), *_load_of_faster_port(config, server)]
             key = (tuple(changes), tuple(key for key, _, _ in own))
             found[key] = found.get(key, ()) + resources

@@ -1,6 +1,6 @@
-"""The bridge at the other end of the wire: it takes frames in, decides where they go, queues and sends them.
+"""The bridges at the other ends of the wires: they take frames in, decide where they go, queue and send them.
 
-So do the port extenders below it, except that what they do with a header hangs on nothing that is learned.
+So do the port extenders below them, except that what they do with a header hangs on nothing that is learned.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def due_fs(bridge, port, crossing):
     latency_fs = bridge.box[port.box].latency_fs
     if port.cuts_through:
         header_fs = HEADER_BYTES * port.fs_per_byte_num // port.fs_per_byte_den
-        return crossing.begun_fs + header_fs + bridge.propagation_fs + latency_fs
+        return crossing.begun_fs + header_fs + port.propagation_fs + latency_fs
     return crossing.come_fs + latency_fs
 
 
@@ -148,7 +148,7 @@ def start_sending(bridge, now_fs, port_number):
     slot = bridge.slot[place]
     busy_fs = wire_time_fs(port, slot.crossing.n_bytes)
     slot.crossing.begun_fs = now_fs
-    slot.crossing.come_fs = now_fs + busy_fs + bridge.propagation_fs
+    slot.crossing.come_fs = now_fs + busy_fs + port.propagation_fs
     if port.joined == NOBODY:
         slot.holds = 2
         append(bridge, port.begun, place)
@@ -206,9 +206,11 @@ def resumes(bridge, now_fs, port_number):
 @kernel
 def count_drop(bridge, port_number, reason):
     """Count a frame or copy that ends here."""
-    bridge.dropped += 1
-    bridge.drops[reason] += 1
-    bridge.port[port_number].drops[reason] += 1
+    port = bridge.port[port_number]
+    box = bridge.box[port.box]
+    box.dropped += 1
+    box.drops[reason] += 1
+    port.drops[reason] += 1
 
 
 @kernel
@@ -266,11 +268,11 @@ def way_to(bridge, hop, logical_port):
 
 
 @kernel
-def flood(bridge, now_fs, place, hop):
+def flood(bridge, box, now_fs, place, hop):
     """Put a copy of a frame into the queue of each port where somebody may want it, the frame itself into the last."""
     if hop.target != NOBODY:
-        bridge.flooded += 1
-    bridge.replicated += hop.n_flood - 1
+        box.flooded += 1
+    box.replicated += hop.n_flood - 1
     last = hop.first_flood + hop.n_flood - 1
     for number in range(hop.first_flood, last + 1):
         copy = place
@@ -282,7 +284,7 @@ def flood(bridge, now_fs, place, hop):
 
 
 @kernel
-def send_on(bridge, now_fs, place, hop):
+def send_on(bridge, box, now_fs, place, hop):
     """Send a frame on to where its destination stands, or to all who may want it; else return why not."""
     logical_port = port_of(bridge, now_fs, hop.target)
     if logical_port != NOBODY:
@@ -295,7 +297,7 @@ def send_on(bridge, now_fs, place, hop):
     elif hop.n_flood == 0:
         return NO_DESTINATION
     else:
-        flood(bridge, now_fs, place, hop)
+        flood(bridge, box, now_fs, place, hop)
     return NO_REASON
 
 
@@ -313,14 +315,15 @@ def forward(bridge, now_fs, port_number):
     logical_port = bridge.logical_port[hop.logical_port]
     logical_port.rx_frames += 1
     logical_port.rx_bytes += padded_bytes(crossing.n_bytes)
-    bridge.box[port.box].forwarded += 1
+    box = bridge.box[port.box]
+    box.forwarded += 1
     learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED
         else:
-            reason = send_on(bridge, now_fs, place, hop)
+            reason = send_on(bridge, box, now_fs, place, hop)
     if reason != NO_REASON:
         count_drop(bridge, port_number, reason)
         free_place(bridge, place)
@@ -328,7 +331,7 @@ def forward(bridge, now_fs, port_number):
 
 @kernel
 def advance_bridge(bridge, until_fs):
-    """Handle all that happens in a bridge up to a time; return when its next event is."""
+    """Handle all that happens in bridges joined by wires up to a time; return when their next event is."""
     clock = bridge.clock
     while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
         now_fs = clock.next_at[TIMERS]

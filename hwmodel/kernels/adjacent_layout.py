@@ -1,7 +1,7 @@
-"""The records of the bridge at the other end of the wire, with the port extenders below it.
+"""The records of the bridges at the other ends of the wires, with the port extenders below them.
 
-Bridge and extenders are boxes with physical ports. A port leads to a server, outside, or by an internal wire to a port
-of another box. On the bridge's own ports are logical ports: one of its own, or one for each S-channel or virtual
+Bridges and extenders are boxes with physical ports. A port leads to a server, outside, or by an internal wire to a port
+of another box. On a bridge's own ports are logical ports: one of its own, or one for each S-channel or virtual
 interface; each port of an extender has one of its own.
 What it does with a header that comes in on one of them is looked up in its tables frame by frame; where the header goes
 on from there, with which tags, is known before the run (`HOP`, `WAY`).
@@ -39,7 +39,7 @@ BRIDGE_PORT = record(
     # Parameters: whose it is, the other end (`peer`: the component's number; `joined`: the port there if it is one of
     # this component, else `NOBODY`), the shortest frame's time on the wire.
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "joined", "is_outside", "cuts_through", "crossing_fs"),
-    *ints("is_tapped", "is_scheduled"),
+    *ints("propagation_fs", "is_tapped", "is_scheduled"),
     *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs"),
     ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
     ("drops", I64, (MAX_REASONS,)),
@@ -52,10 +52,13 @@ BRIDGE_PORT = record(
     ("active", LIST),
     *ints("resumes_fs"),
 )  # fmt: skip
-# What all ports of the bridge, or of an extender, have together.
+# What all ports of a bridge, or of an extender, have together; an extender has no table.
 BOX = record(
-    *ints("latency_fs", "shares_buffer", "buffer_bytes", "forwarded"),
+    *ints("latency_fs", "shares_buffer", "buffer_bytes", "forwarded", "flooded", "replicated", "dropped"),
+    *ints("learns", "table_entries", "ageing_fs"),
+    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned"),
     ("waiting", GAUGE),  # in all queues together
+    ("drops", I64, (MAX_REASONS,)),
 )
 # What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
 # `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its VLAN, by number; a group has
@@ -66,7 +69,7 @@ HOP = record(
     *ints("home_way", "first_flood", "n_flood"),
 )  # fmt: skip
 WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
-ADDRESS = record(*ints("logical_port", "seen_fs"))
+ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
 # may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back
 # until `eligible_fs`.
@@ -81,13 +84,9 @@ LOGICAL_PORT = record(
 BRIDGE = record(
     ("clock", CLOCK),
     # `n_outer_ports`: those that lead to servers and outside; they come first.
-    *ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports", "n_addresses", "propagation_fs"),
-    *ints("learns", "table_entries", "ageing_fs"),
-    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned", "flooded"),
-    *ints("replicated", "dropped"),  # by extenders too
+    *ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports", "n_addresses"),
     *ints("n_used", "first_free"),  # places that were ever used, and the list of those that are free again
-    ("drops", I64, (MAX_REASONS,)),
-    ("box", BOX, (MAX_BOXES,)),  # the bridge itself, then extenders
+    ("box", BOX, (MAX_BOXES,)),  # bridges, then extenders
     ("port", BRIDGE_PORT, (MAX_BRIDGE_PORTS,)),
     ("logical_port", LOGICAL_PORT, (MAX_LOGICAL_PORTS,)),
     ("address", ADDRESS, (MAX_ADDRESSES,)),

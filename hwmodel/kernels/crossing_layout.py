@@ -17,6 +17,9 @@ CROSSING = record(
 # `mask`: of the places in use (`rings.widen`), of which one stays free.
 CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", CROSSING, (2 * CROSSING_CAP,)))
 # The stations outside, as far as they send: one after the other at their port's rate.
-OUTSIDE = record(*ints("fs_per_byte_num", "fs_per_byte_den", "busy_until_fs", "busy_fs", "n_sent"), ("sent", CROSSINGS))
+OUTSIDE = record(
+    *ints("fs_per_byte_num", "fs_per_byte_den", "propagation_fs", "busy_until_fs", "busy_fs", "n_sent"),
+    ("sent", CROSSINGS),
+)
 # An adapter's end of the wire to a bridge: what it has begun to send, and what comes.
 WIRE_END = record(("sent", CROSSINGS), ("come", CROSSINGS), ("outside", OUTSIDE))

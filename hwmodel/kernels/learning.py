@@ -8,57 +8,61 @@ from .layout import NEVER
 
 
 @kernel
-def has_aged(bridge, now_fs, address):
+def has_aged(box, now_fs, address):
     """Tell whether an entry was not refreshed for too long."""
-    return now_fs - address.seen_fs >= bridge.ageing_fs
+    return now_fs - address.seen_fs >= box.ageing_fs
 
 
 @kernel
-def forget(bridge, address):
-    """Take an address out of the table."""
+def forget(box, address):
+    """Take an address out of its bridge's table."""
     address.logical_port = NOBODY
-    bridge.n_known -= 1
-    bridge.aged += 1
+    box.n_known -= 1
+    box.aged += 1
 
 
 @kernel
-def make_room(bridge, now_fs):
+def make_room(bridge, now_fs, box_number):
     """Take what has aged out of a full table; return True if that made room.
 
     The table is looked through only when something can have aged since it was last.
     """
-    if now_fs < bridge.next_expiry_fs:
+    box = bridge.box[box_number]
+    if now_fs < box.next_expiry_fs:
         return False
     next_fs = NEVER
     for number in range(bridge.n_addresses):
         address = bridge.address[number]
-        if address.logical_port == NOBODY:
+        if address.box != box_number or address.logical_port == NOBODY:
             continue
-        if has_aged(bridge, now_fs, address):
-            forget(bridge, address)
+        if has_aged(box, now_fs, address):
+            forget(box, address)
         else:
-            next_fs = min(next_fs, address.seen_fs + bridge.ageing_fs)
-    bridge.next_expiry_fs = next_fs
-    return bridge.n_known < bridge.table_entries
+            next_fs = min(next_fs, address.seen_fs + box.ageing_fs)
+    box.next_expiry_fs = next_fs
+    return box.n_known < box.table_entries
 
 
 @kernel
 def learn(bridge, now_fs, number, logical_port):
     """Note that a source address sends from a logical port."""
-    if number == NOBODY or bridge.learns == 0:
+    if number == NOBODY:
         return
     address = bridge.address[number]
-    if address.logical_port != NOBODY and has_aged(bridge, now_fs, address):
-        forget(bridge, address)
+    box = bridge.box[address.box]
+    if box.learns == 0:
+        return
+    if address.logical_port != NOBODY and has_aged(box, now_fs, address):
+        forget(box, address)
     if address.logical_port == NOBODY:
-        if bridge.n_known >= bridge.table_entries and not make_room(bridge, now_fs):
-            bridge.not_learned += 1
+        if box.n_known >= box.table_entries and not make_room(bridge, now_fs, address.box):
+            box.not_learned += 1
             return
-        bridge.n_known += 1
-        bridge.learned += 1
-        bridge.next_expiry_fs = min(bridge.next_expiry_fs, now_fs + bridge.ageing_fs)
+        box.n_known += 1
+        box.learned += 1
+        box.next_expiry_fs = min(box.next_expiry_fs, now_fs + box.ageing_fs)
     elif address.logical_port != logical_port:
-        bridge.moved += 1
+        box.moved += 1
     address.logical_port = logical_port
     address.seen_fs = now_fs
 
@@ -69,6 +73,7 @@ def port_of(bridge, now_fs, number):
     if number == NOBODY:
         return NOBODY
     address = bridge.address[number]
-    if address.logical_port != NOBODY and bridge.learns and has_aged(bridge, now_fs, address):
-        forget(bridge, address)
+    box = bridge.box[address.box]
+    if address.logical_port != NOBODY and box.learns and has_aged(box, now_fs, address):
+        forget(box, address)
     return address.logical_port

@@ -60,7 +60,7 @@ def send_from_outside(nic, now_fs, source):
     crossing.begun_fs = max(outside.busy_until_fs, now_fs)
     outside.busy_until_fs = crossing.begun_fs + busy_fs
     outside.busy_fs += busy_fs
-    crossing.come_fs = outside.busy_until_fs + nic.mac.propagation_fs
+    crossing.come_fs = outside.busy_until_fs + outside.propagation_fs
     sent_fs = outside.busy_until_fs
     begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
     crossing.journey.switched_fs = sent_fs

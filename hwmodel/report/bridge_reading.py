@@ -1,9 +1,9 @@
-"""What both reports say of the bridge at the other end of the wire, and of servers on it, before any layout."""
+"""What both reports say of bridges at the other ends of wires, and of servers on them, before any layout."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from hwmodel.report.quantities import (
     MISSING,
@@ -18,6 +18,7 @@ from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.results.result import Result
 from hwmodel.results.system import AdapterResult, SystemResult
 
+NO_NAME = "bridge"  # what the bridge is called that has no name
 _SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
 
 
@@ -85,21 +86,49 @@ def servers_in(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]
     return found
 
 
-def ports_of(result: Result) -> list[BridgePortResult]:
+class NamedPort(NamedTuple):
+    """Hold a port of a bridge or an extender: what it is called in tables, and as a resource."""
+
+    label: str
+    resource: str
+    port: BridgePortResult
+
+
+def ports_of(result: Result) -> list[NamedPort]:
     """Return the ports of all bridges."""
-    return [port for bridge in result.bridges for port in bridge.ports]
+    return [one for bridge in result.bridges for one in ports_at(bridge)]
 
 
-def port_name(port: BridgePortResult) -> str:
-    """Return the name of a port, with that of the extender whose port it is."""
-    is_plain = port.device == "bridge" or port.name.startswith(f"{port.device}.")
-    return printable(port.name if is_plain else f"{port.name} ({port.device})")
+def ports_at(bridge: BridgeResult) -> list[NamedPort]:
+    """Return the ports of a bridge and its extenders.
+
+    One of an extender has that one's name behind it, one of a bridge with a name that one's before it.
+    """
+    return [NamedPort(_label(bridge, port), f"{bridge.name}.{port.name}", port) for port in bridge.ports]
 
 
-def port_row(port: BridgePortResult, share_text: Callable[[float], str]) -> list[str]:
+def _label(bridge: BridgeResult, port: BridgePortResult) -> str:
+    if port.device != bridge.name:
+        return printable(port.name if port.name.startswith(f"{port.device}.") else f"{port.name} ({port.device})")
+    return printable(port.name if bridge.name == NO_NAME else f"{bridge.name}.{port.name}")
+
+
+def ports_to(result: Result, names: Collection[str]) -> list[NamedPort]:
+    """Return the ports that lead to some servers, `adapter` or `outside`, by their names there, in this order."""
+    found = {one.port.name: one for one in ports_of(result) if not one.port.to}
+    return [found[name] for name in names if name in found]
+
+
+def bridge_words(bridge: BridgeResult) -> str:
+    """Return what begins a line on a bridge."""
+    return "Bridge" if bridge.name == NO_NAME else printable(f"Bridge {bridge.name}")
+
+
+def port_row(named: NamedPort, share_text: Callable[[float], str]) -> list[str]:
     """Return a port's cells in a table: its name, rates and busy shares in and out, its queue, its drops."""
+    port = named.port
     return [
-        port_name(port),
+        named.label,
         decimals_text(port.in_gbps, 3),
         decimals_text(port.out_gbps, 3),
         share_text(port.in_utilization),

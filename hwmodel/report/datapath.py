@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import port_lines, port_share, ports_of
+from hwmodel.report.bridge_reading import NamedPort, port_lines, port_share, ports_of
 from hwmodel.report.diagram import Part, Place, arrow, box, frame, marker
 from hwmodel.report.modelled import link_words
 from hwmodel.report.quantities import count_text, decimals_text, percent_text, printable, three_digits
 from hwmodel.report.reading import frame_bytes_total
-from hwmodel.results.bridge import BridgePortResult
+from hwmodel.report.system_layout import OUTSIDE, is_uplink
 from hwmodel.results.result import QueueDepth, Result
 from hwmodel.units import UnitError, parse_bytes
 
@@ -114,12 +114,12 @@ def datapath_figure(result: Result, key: str) -> str:
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
     boxes = _boxes(result)
     if boxes:
-        drawn_ports = [port for _, own in boxes for port in own]
+        drawn_ports = [one for _, own in boxes for one in own]
         parts |= {
-            f"port{at}": Part(_port_title(port), port_lines(port), port_share(port))
-            for at, port in enumerate(drawn_ports)
+            f"port{at}": Part(_port_title(one), port_lines(one.port), port_share(one.port))
+            for at, one in enumerate(drawn_ports)
         }
-        names = {f"bridge.{port.name}": f"port{at}" for at, port in enumerate(drawn_ports)}
+        names = {one.resource: f"port{at}" for at, one in enumerate(drawn_ports)}
         limit = names.get(result.bottleneck.resource, limit)
         wide, narrow = _wide_with(len(boxes)), _narrow_with(len(boxes))
     words = _description(parts, limit)
@@ -130,21 +130,28 @@ def datapath_figure(result: Result, key: str) -> str:
     )
 
 
-def _boxes(result: Result) -> list[tuple[str, tuple[BridgePortResult, BridgePortResult]]]:
-    """Return what a frame passes from the adapter on: extenders and the bridge, with the port below and that above."""
-    ports = {port.name: port for port in ports_of(result)}
+def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:
+    """Return what a frame passes from the adapter on: extenders and the bridge, with the port below and that above.
+
+    Several bridges are one box, from the port to the adapter to that outside; the others are in the table.
+    """
+    ports = {one.port.name: one for one in ports_of(result) if not one.port.to}
     if not ports:
         return []
-    below = next(iter(ports.values()))
+    devices = {one.port.device for one in ports.values()}
+    others = {OUTSIDE, *devices, *(f"{device}.uplink" for device in devices)}
+    below = next(one for name, one in ports.items() if name not in others)
     found = []
-    while f"{below.device}.uplink" in ports:
-        found.append((f"extender {printable(below.device)}", (below, ports[f"{below.device}.uplink"])))
-        below = ports[below.device]
-    return [*found[:_MOST_EXTENDERS], ("bridge", (below, ports["outside"]))]
+    while f"{below.port.device}.uplink" in ports:
+        device = below.port.device
+        found.append((f"extender {printable(device)}", (below, ports[f"{device}.uplink"])))
+        below = ports[device]
+    caption = "bridges" if len(result.bridges) > 1 else "bridge"
+    return [*found[:_MOST_EXTENDERS], (caption, (below, ports[OUTSIDE]))]
 
 
-def _port_title(port: BridgePortResult) -> str:
-    return "Uplink" if port.name == f"{port.device}.uplink" else f"Port {printable(port.name)}"
+def _port_title(one: NamedPort) -> str:
+    return "Uplink" if is_uplink(one.port) else f"Port {one.label.partition(' ')[0]}"
 
 
 def _wide_with(n_boxes: int) -> tuple[dict[str, Place], tuple[float, float]]:

@@ -109,7 +109,10 @@ def _servers_words(config: Mapping[str, Any]) -> str:
 
 
 def _bridge_words(config: Mapping[str, Any]) -> str:
-    bridge = _block(config, "bridge")
+    bridge, joined = _block(config, "bridge"), config.get("bridges")
+    if isinstance(joined, list) and joined:
+        names = _listed([printable(str(entry.get("name"))) for entry in joined[:_MOST_NAMED]])
+        return f"at the other ends of the wires {len(joined)} bridges joined with each other ({names})"
     if not bridge:
         return ""
     kind = {"learning": "learns addresses", "controlling": "knows each virtual interface"}.get(str(bridge.get("kind")))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hwmodel.report.bridge_reading import copying_words, setting_of
 from hwmodel.report.modelled import is_closed_loop
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
-from hwmodel.results.bridge_rates import OUTSIDE_RATE, outside_gbps, over_bridge_gbps
+from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
 from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result, Stalls
 from hwmodel.results.system import SystemResult
@@ -101,7 +101,7 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
     outside, over = outside_gbps(result), over_bridge_gbps(result)
     parts = _to_vms(result, "to VMs") if result.totals.gbps is None or result.totals.gbps or not outside else []
     if outside:
-        parts.append(f"{gbps_text(outside, result.intervals.get(OUTSIDE_RATE))} to stations outside")
+        parts.append(f"{gbps_text(outside, result.intervals.get(outside_rate(result)))} to stations outside")
     if over:
         parts[-1] += f" ({gbps_text(over)} over the bridge)"
     return parts

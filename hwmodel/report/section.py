@@ -189,7 +189,7 @@ def _relaxed_figure(result: Result, key: str) -> str:
 
 
 def _busy_figure(result: Result, key: str) -> str:
-    shares = {f"bridge.{port.name}": port.out_utilization for port in ports_of(result)}
+    shares = {one.resource: one.port.out_utilization for one in ports_of(result)}
     if isinstance(result, SystemResult):
         for adapter in result.adapters:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}

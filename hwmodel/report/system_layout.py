@@ -1,24 +1,26 @@
-"""Where servers, extenders, the bridge and their ports stand in the picture of a system, wide and narrow."""
+"""Where servers, extenders, bridges and their ports stand in the picture of a system, wide and narrow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from hwmodel.report.bridge_reading import NamedPort
 from hwmodel.report.diagram import Place
 from hwmodel.results.bridge import BridgePortResult
 
 MOST_SERVERS = 8
 MOST_BESIDE = 4  # in a row; with extenders there is one row
+MOST_ENDS = 10  # of wires between bridges
 OUTSIDE, BRIDGE = "outside", "bridge"
 PORT_H, GAP = 104.0, 18.0
 WIDE_W, NARROW_W = 1132.0, 360.0
-_CAPTION_H = 24.0
+_CAPTION_H, _ROW_GAP = 24.0, 12.0
 
 
 @dataclass
 class Layout:
-    """Hold where what stands, by name; `arrows` lead both ways."""
+    """Hold where what stands, by name, ports as `port_key` names them; `arrows` lead both ways."""
 
     size: tuple[float, float] = (0.0, 0.0)
     servers: dict[str, Place] = field(default_factory=dict)
@@ -28,11 +30,18 @@ class Layout:
 
 
 class Tree:
-    """Know what stands below the bridge and its extenders, of the servers that are drawn; `ports` are all there are."""
+    """Know what stands below the bridge and its extenders, of the servers that are drawn; `named` are all ports.
 
-    def __init__(self, ports: Sequence[BridgePortResult], servers: Sequence[str]) -> None:
-        self._above = {port.name: port.device for port in ports if not is_uplink(port)}
+    Several bridges are drawn as one, with the ends of the wires between them, `ends`, as many as are drawn.
+    """
+
+    def __init__(self, named: Sequence[NamedPort], servers: Sequence[str]) -> None:
+        self.ends = [port_key(one) for one in named if one.port.to][:MOST_ENDS]
+        ports = [one.port for one in named if not one.port.to]
         self.extenders = [port.device for port in ports if is_uplink(port)]
+        self._above = {
+            port.name: port.device if port.device in self.extenders else BRIDGE for port in ports if not is_uplink(port)
+        }
         most = MOST_BESIDE if self.extenders else MOST_SERVERS
         self._ports = [port.name for port in ports if not is_uplink(port) and port.name != OUTSIDE]
         drawn = set(servers[:most])
@@ -76,29 +85,49 @@ def is_uplink(port: BridgePortResult) -> bool:
     return port.name == f"{port.device}.uplink"
 
 
+def port_key(one: NamedPort) -> str:
+    """Return what a port is called in a layout: after whom it leads to, or at a wire between bridges with its own."""
+    return one.resource if one.port.to else one.port.name
+
+
 def wide_layout(tree: Tree, height: float) -> Layout:
     """Place the picture for a page that is wide."""
     return _wide_tree(tree, height) if tree.extenders else _wide_rows(tree, height)
 
 
 def _wide_rows(tree: Tree, height: float) -> Layout:
-    """Place up to four servers above the bridge and the rest below it, each beside its port; outside at the right."""
+    """Place up to four servers above the bridge and the rest below it, each beside its port; outside at the right.
+
+    The ends of wires between bridges stand in the middle.
+    """
     found, n_servers = Layout(), len(tree.servers)
     n_columns = min(n_servers, MOST_BESIDE)
     width = (WIDE_W - n_columns * GAP) / (n_columns + 1)
     below = n_servers > MOST_BESIDE
     top = height + 34
-    bridge = found.devices[BRIDGE] = Place(0, top, WIDE_W, 34 + PORT_H + (PORT_H + 12 if below else 0))
+    ends_h = _place_ends(found, tree, n_columns + 1, top + _CAPTION_H + PORT_H + _ROW_GAP)
+    bridge_h = 34 + PORT_H + ends_h + (PORT_H + _ROW_GAP if below else 0)
+    bridge = found.devices[BRIDGE] = Place(0, top, WIDE_W, bridge_h)
     bottom = top + bridge.height + 34
     for at, name in enumerate(tree.servers):
         row, column = divmod(at, MOST_BESIDE)
         x = column * (width + GAP)
         found.servers[name] = Place(x, bottom if row else 0, width, height)
-        found.ports[name] = Place(x + 10, top + _CAPTION_H + row * (PORT_H + 12), width - 20, PORT_H)
+        found.ports[name] = Place(x + 10, top + _CAPTION_H + row * (PORT_H + _ROW_GAP + ends_h), width - 20, PORT_H)
         found.arrows.append((found.servers[name], found.ports[name]))
     found.ports[OUTSIDE] = Place(n_columns * (width + GAP) + 10, top + _CAPTION_H, width - 20, PORT_H)
     found.size = (WIDE_W, bottom + height if below else top + bridge.height)
     return found
+
+
+def _place_ends(found: Layout, tree: Tree, n_columns: int, top: float) -> float:
+    """Place the ends of wires between bridges in rows from `top` on; return the height of these."""
+    width = (WIDE_W - (n_columns - 1) * GAP) / n_columns
+    for at, name in enumerate(tree.ends):
+        row, column = divmod(at, n_columns)
+        x, y = column * (width + GAP) + 10, top + row * (PORT_H + _ROW_GAP)
+        found.ports[name] = Place(x, y, width - 20, PORT_H)
+    return -(-len(tree.ends) // n_columns) * (PORT_H + _ROW_GAP)
 
 
 def _wide_tree(tree: Tree, height: float) -> Layout:
@@ -112,12 +141,13 @@ def _wide_tree(tree: Tree, height: float) -> Layout:
     frame_h = _CAPTION_H + 2 * (PORT_H + 10)
     tops = {level: height + 34 + row * (frame_h + 34) for row, level in enumerate(levels)}
     top = height + 34 + len(levels) * (frame_h + 34)
+    bridge_h = 34 + PORT_H + _place_ends(found, tree, n_columns + 1, top + _CAPTION_H + PORT_H + _ROW_GAP)
     for device in tree.devices():
         is_bridge = device == BRIDGE
         columns = [found.servers[name] for name in tree.spanned(device)]
         x, right = columns[0].x, columns[-1].x + width
         y = top if is_bridge else tops[len(tree.way_up(device))]
-        found.devices[device] = Place(0, y, WIDE_W, 34 + PORT_H) if is_bridge else Place(x, y, right - x, frame_h)
+        found.devices[device] = Place(0, y, WIDE_W, bridge_h) if is_bridge else Place(x, y, right - x, frame_h)
         for name in tree.below(device):
             behind = [found.servers[one] for one in tree.spanned(name)]
             middle = (behind[0].x + behind[-1].x + width) / 2
@@ -128,7 +158,7 @@ def _wide_tree(tree: Tree, height: float) -> Layout:
             below = y + _CAPTION_H + PORT_H + 10
             found.ports[f"{device}.uplink"] = Place((x + right) / 2 - width / 2 + 10, below, width - 20, PORT_H)
     found.ports[OUTSIDE] = Place(n_columns * (width + GAP) + 10, top + _CAPTION_H, width - 20, PORT_H)
-    found.size = (WIDE_W, top + 34 + PORT_H)
+    found.size = (WIDE_W, top + bridge_h)
     return found
 
 
@@ -141,8 +171,8 @@ def narrow_layout(tree: Tree, height: float) -> Layout:
     rows = (len(names) + 1) // 2
     top = rows * (height + 12) + 22
     for device in tree.devices():
-        last = OUTSIDE if device == BRIDGE else f"{device}.uplink"
-        own = [*tree.below(device), last]
+        last = [OUTSIDE, *tree.ends] if device == BRIDGE else [f"{device}.uplink"]
+        own = [*tree.below(device), *last]
         for at, name in enumerate(own):
             y = top + _CAPTION_H + at // 2 * (PORT_H + 10)
             found.ports[name] = Place(8 + at % 2 * (width - 2), y, width - 10, PORT_H)

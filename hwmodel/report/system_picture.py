@@ -1,4 +1,4 @@
-"""The picture of several servers: each as a box with its parts on the way of a frame, between them the bridge.
+"""The picture of several servers: each as a box with its parts on the way of a frame, between them the bridges.
 
 Drawn wide and narrow; a part is coloured by how busy or how full it is, as in the picture of one datapath.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import core_share, port_lines, port_share, ports_of, setting_of
+from hwmodel.report.bridge_reading import NamedPort, core_share, port_lines, port_share, ports_of, setting_of
 from hwmodel.report.diagram import Part, Place, arrow, box, frame, level, marker, meter
 from hwmodel.report.labels import short_labels
 from hwmodel.report.quantities import percent_text
-from hwmodel.report.system_layout import BRIDGE, Layout, Tree, is_uplink, narrow_layout, wide_layout
+from hwmodel.report.system_layout import BRIDGE, Layout, Tree, is_uplink, narrow_layout, port_key, wide_layout
 from hwmodel.results.system import AdapterResult, SystemResult
 from hwmodel.units import UnitError, parse_bytes
 
 _LONGEST_NAME = 10
+_LONGEST_JOINED = 13  # with the name of one of several bridges before it
 _SHORT_NAME = 7  # with room for a word before it
 _ROW_H, _TITLE_H = 27.0, 34.0
 _ROW_OF = {
@@ -91,26 +92,23 @@ def _buffer_fill(result: SystemResult, adapter: AdapterResult, name: str) -> flo
 
 
 def _drawing(key: str, name: str, result: SystemResult, rows: Mapping[str, Mapping[str, float]], layout: Layout) -> str:
-    shown = [port for port in ports_of(result) if port.name in layout.ports]
-    others = [port.name for port in shown if not is_uplink(port)]
-    labels = dict(zip(others, short_labels(others, _LONGEST_NAME), strict=True))
+    shown = {port_key(one): one for one in ports_of(result) if port_key(one) in layout.ports}
+    names = [own for own, one in shown.items() if not one.port.to and not is_uplink(one.port)]
+    labels = dict(zip(names, short_labels(names, _LONGEST_NAME), strict=True))
     limit = result.bottleneck.resource
-    parts = {
-        port.name: Part(
-            "Uplink" if is_uplink(port) else f"Port {labels[port.name]}", port_lines(port), port_share(port)
-        )
-        for port in shown
-    }
+    titles = _port_titles(shown, labels, has_several=len(result.bridges) > 1)
+    parts = {own: Part(titles[own], port_lines(one.port), port_share(one.port)) for own, one in shown.items()}
     width, height = layout.size
+    bridges = "bridges" if len(result.bridges) > 1 else "bridge"
     extended = ", port extenders," if len(layout.devices) > 1 else ""
-    title = f"Servers, their wires,{extended} and the bridge between them"
+    title = f"Servers, their wires,{extended} and the {bridges} between them"
     pieces = [
         f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {width + 4:g} {height + 4:g}" '
         f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
         f'<desc id="{key}-d">{escape(_description(result, rows, parts))}</desc>{marker(key)}',
     ]
     for device, place in layout.devices.items():
-        pieces.append(frame(place, "bridge" if device == BRIDGE else escape(f"extender {labels[device]}")))
+        pieces.append(frame(place, bridges if device == BRIDGE else escape(f"extender {labels[device]}")))
     pieces += [arrow(start, end, f"{key}-a", both=True) for start, end in layout.arrows]
     for adapter in result.adapters:
         if adapter.name in layout.servers:
@@ -119,8 +117,17 @@ def _drawing(key: str, name: str, result: SystemResult, rows: Mapping[str, Mappi
             place = layout.servers[adapter.name]
             pieces.append(_server(place, labels[adapter.name], rows[adapter.name], own.resource, is_limit))
     for port_name, part in parts.items():
-        pieces.append(box(layout.ports[port_name], part, limit == f"bridge.{port_name}"))
+        pieces.append(box(layout.ports[port_name], part, limit == shown[port_name].resource))
     return f"{''.join(pieces)}</svg>\n"
+
+
+def _port_titles(shown: Mapping[str, NamedPort], labels: Mapping[str, str], *, has_several: bool) -> dict[str, str]:
+    """Return what ports are called in the picture; of several bridges each is named before its ports."""
+    named = {own: one for own, one in shown.items() if not is_uplink(one.port)}
+    if has_several:
+        full = [one.label.partition(" ")[0] for one in named.values()]
+        labels = dict(zip(named, short_labels(full, _LONGEST_JOINED), strict=True))
+    return {own: f"Port {labels[own]}" if own in named else "Uplink" for own in shown}
 
 
 def _server(place: Place, label: str, shares: Mapping[str, float], resource: str, is_limit: bool) -> str:

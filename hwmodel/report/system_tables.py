@@ -1,8 +1,10 @@
-"""The tables of the page on the bridge at the other end of the wire, and on several servers."""
+"""The tables of the page on bridges at the other ends of wires, and on several servers."""
 
 from __future__ import annotations
 
 from hwmodel.report.bridge_reading import (
+    NO_NAME,
+    bridge_words,
     core_share,
     flooding_sentence,
     forwarding_sentence,
@@ -43,7 +45,7 @@ def adapter_table(result: SystemResult) -> Table:
 
 
 def port_table(result: Result) -> Table:
-    """Return a row for each port of the bridge."""
+    """Return a row for each port of all bridges and extenders."""
     rates = ("in, Gb/s", "out, Gb/s", "in, busy", "out, busy")
     header = ("port", *rates, "queue, mean, B", "queue, largest, B", "drops, frames")
     rows = [port_row(port, percent_text) for port in ports_of(result)[: MOST_SERVER_ROWS + 1]]
@@ -59,7 +61,8 @@ def _bridge_words(bridge: BridgeResult) -> str:
     flooded = f" Flooded: {flooding_sentence(bridge)}." if bridge.kind == "learning" else ""
     learned = f"Of kind {printable(bridge.kind)}: {learning_sentence(bridge)}."
     dropped = drop_words(bridge.drops, none="nothing")
-    return f"Whole run: {forwarding_sentence(bridge)}.{flooded} {learned} Dropped: {dropped}."
+    begin = "Whole run" if bridge.name == NO_NAME else f"{bridge_words(bridge)}, whole run"
+    return f"{begin}: {forwarding_sentence(bridge)}.{flooded} {learned} Dropped: {dropped}."
 
 
 def server_queue_table(result: SystemResult) -> Table:

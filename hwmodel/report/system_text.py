@@ -1,15 +1,17 @@
-"""What the terminal's summary says of the bridge at the other end of the wire, and of several servers on it."""
+"""What the terminal's summary says of bridges at the other ends of wires, and of several servers on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from hwmodel.report.bridge_reading import (
+    bridge_words,
     flooding_sentence,
     forwarding_sentence,
     learning_sentence,
     limit_cell,
     port_row,
+    ports_at,
 )
 from hwmodel.report.quantities import MISSING, decimals_text, drop_words, printable, three_digits
 from hwmodel.report.text_table import MOST_ROWS, Line, table
@@ -46,20 +48,21 @@ def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
 
 
 def bridge_lines(result: Result) -> Iterable[Line]:
-    """Give a row for each port of the bridge, then what the bridge learned and flooded."""
+    """Give a row for each port of a bridge, then what that bridge learned and flooded; so for each bridge."""
     header = ("bridge port", "in Gb/s", "out Gb/s", "in %", "out %", "queue mean, B", "largest, B", "drops, frames")
     for bridge in result.bridges:
-        rows = [port_row(port, _percent) for port in bridge.ports[: MOST_ROWS + 1]]
+        rows = [port_row(port, _percent) for port in ports_at(bridge)[: MOST_ROWS + 1]]
         yield from table(header, rows, left_columns=(0, len(header) - 1))
         if len(bridge.ports) > MOST_ROWS + 1:
             yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
-        whose = "the bridge or extender" if any(port.device != "bridge" for port in bridge.ports) else "the bridge"
+        name = bridge_words(bridge)
+        whose = "the bridge or extender" if any(port.device != bridge.name for port in bridge.ports) else "the bridge"
         yield Line(f"(in: from the port to {whose}, out: from it; %: busy share of the window)")
-        yield Line(f"Bridge, whole run: {forwarding_sentence(bridge)}")
+        yield Line(f"{name}, whole run: {forwarding_sentence(bridge)}")
         if bridge.kind == "learning":
-            yield Line(f"Bridge, flooded: {flooding_sentence(bridge)}")
-        yield Line(f"Bridge, {bridge.kind}: {learning_sentence(bridge)}")
-        yield Line(f"Bridge, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
+            yield Line(f"{name}, flooded: {flooding_sentence(bridge)}")
+        yield Line(f"{name}, {bridge.kind}: {learning_sentence(bridge)}")
+        yield Line(f"{name}, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
 
 
 def _percent(share: float | None) -> str:

@@ -31,7 +31,7 @@ from hwmodel.report.reading import (
     spread_rows,
     stall_shares,
 )
-from hwmodel.results.bridge_rates import OUTSIDE_RATE, outside_gbps
+from hwmodel.results.bridge_rates import outside_gbps, outside_rate
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
 from hwmodel.results.system import SystemResult
@@ -67,7 +67,7 @@ def closed_form_table(result: Result) -> Table | None:
              _off(totals.mpps, closed.mpps)],
         ]  # fmt: skip
     else:
-        interval = intervals.get(OUTSIDE_RATE if result.bridges else "wire.tx_gbps")
+        interval = intervals.get(outside_rate(result) if result.bridges else "wire.tx_gbps")
         wire_rate = gbps_text(by_wire, interval)
         rows = [["to the wire", wire_rate, f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
     of_link = () if isinstance(result, SystemResult) else (("up", closed.up_bytes), ("down", closed.down_bytes))

@@ -3,7 +3,7 @@
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.results.bridge_rates import OUTSIDE_RATE, outside_gbps, over_bridge_gbps, throughput
+from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps, throughput
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -52,7 +52,6 @@ __all__ = [
     "LATENCY_BUCKETS",
     "LEAST_SAMPLES_P99",
     "LEAST_SAMPLES_P999",
-    "OUTSIDE_RATE",
     "PARTS",
     "PART_WORDS",
     "RESOURCES",
@@ -94,6 +93,7 @@ __all__ = [
     "load_result",
     "merge_histogram",
     "outside_gbps",
+    "outside_rate",
     "over_bridge_gbps",
     "quantile_bucket",
     "quantile_ns",

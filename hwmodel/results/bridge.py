@@ -26,10 +26,11 @@ class LogicalPortResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgePortResult:
-    """Say what a port of the bridge, or of an extender below it, carried; in is what came to it, out what it sent.
+    """Say what a port of a bridge, or of an extender below it, carried; in is what came to it, out what it sent.
 
-    `device`: whose port it is, `bridge` or an extender's name. A port has the name of the server or extender that it
-    leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`.
+    `device`: whose port it is, a bridge's or an extender's name. A port has the name of the server or extender that it
+    leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`. `to`: at the end of a wire between
+    bridges the port at the other end, like `right.trunk`.
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
     FCS, padding and tags. `logical_ports`: where they have service levels, translate VLANs, or are virtual interfaces.
     """
@@ -44,6 +45,7 @@ class BridgePortResult:
     queue_mean_bytes: float
     queue_max_bytes: int
     device: str = "bridge"
+    to: str = field(default="", metadata={"omit_empty": True})
     drops: Mapping[str, int] = field(default_factory=dict)
     logical_ports: tuple[LogicalPortResult, ...] = field(default=(), metadata={"omit_empty": True})
 
@@ -52,6 +54,7 @@ class BridgePortResult:
 class BridgeResult:
     """Say what a bridge did, with the port extenders below it; counts are of the whole run.
 
+    `name`: `bridge` where it has none.
     `forwarded_frames`: all that the bridge itself looked at. `replicated_frames`: copies that it and its extenders made
     beside a frame's first. `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that
     found no room among them, and those of extenders. `addresses_known`: at the end. `learned`, `moved`, `aged`,

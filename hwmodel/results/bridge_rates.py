@@ -6,7 +6,12 @@ from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
 OUTSIDE = "outside"
-OUTSIDE_RATE = f"bridges.bridge.ports.{OUTSIDE}.out_gbps"  # by this name it has an interval
+
+
+def outside_rate(result: Result) -> str:
+    """Name the rate to stations outside, as its interval is named: after the bridge at which they are."""
+    at = next(bridge.name for bridge in result.bridges if any(port.name == OUTSIDE for port in bridge.ports))
+    return f"bridges.{at}.ports.{OUTSIDE}.out_gbps"
 
 
 def outside_gbps(result: Result) -> float | None:
@@ -16,8 +21,16 @@ def outside_gbps(result: Result) -> float | None:
 
 
 def over_bridge_gbps(result: Result) -> float | None:
-    """Return what the bridge sent on, each copy of a frame; None where the window gives no rates."""
-    rates = [port.out_gbps for bridge in result.bridges for port in bridge.ports if port.device == bridge.name]
+    """Return what bridges sent on, each copy of a frame; None where the window gives no rates.
+
+    What one bridge sends to another counts where that one sends it on.
+    """
+    rates = [
+        port.out_gbps
+        for bridge in result.bridges
+        for port in bridge.ports
+        if port.device == bridge.name and not port.to
+    ]
     return None if None in rates else sum(rate or 0.0 for rate in rates)
 
 
@@ -27,6 +40,6 @@ def throughput(result: Result) -> tuple[str, float | None]:
         return "totals.gbps", result.totals.gbps
     outside = outside_gbps(result)
     if outside:
-        return OUTSIDE_RATE, outside
+        return outside_rate(result), outside
     wire = None if isinstance(result, SystemResult) else result.wire.tx_gbps
     return ("wire.tx_gbps", wire) if wire and not result.bridges else ("totals.gbps", result.totals.gbps)

@@ -1,4 +1,4 @@
-"""The bridge's sums at one moment, and what a window says of it."""
+"""The bridges' sums at one moment, and what a window says of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROUNDING = 1e-3  # of a share: a server's port at the bridge is a wire that the
 
 @dataclass(frozen=True)
 class BridgeSnapshot:
-    """Hold a bridge's sums by port, int64 of that many entries, and the integrals of the queues over time."""
+    """Hold the bridges' sums by port, int64 of that many entries, and the integrals of the queues over time."""
 
     in_bytes: npt.NDArray[np.int64]
     in_busy_fs: npt.NDArray[np.int64]
@@ -34,12 +34,12 @@ class BridgeSnapshot:
     out_busy_fs: npt.NDArray[np.int64]
     areas: npt.NDArray[np.float64]
     queue_full: npt.NDArray[np.int64]
-    rate_limited: int
+    rate_limited: npt.NDArray[np.int64]
     logical: LogicalSnapshot
 
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
-    """Copy the sums out of a bridge's record; what its ports get is busy time at the senders' ends."""
+    """Copy the sums out of the bridges' record; what its ports get is busy time at the senders' ends."""
     ports = [record.port[number] for number in range(int(record.n_ports))]
     outs = [int(port.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
     ins = [_in_busy_fs(port, servers, now_fs) if port.joined < 0 else outs[int(port.joined)] for port in ports]
@@ -50,7 +50,7 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
         out_busy_fs=np.array(outs, np.int64),
         areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
         queue_full=np.array([int(port.drops[QUEUE_FULL]) for port in ports], np.int64),
-        rate_limited=sum(int(port.drops[RATE_LIMITED]) for port in ports),
+        rate_limited=np.array([int(port.drops[RATE_LIMITED]) for port in ports], np.int64),
         logical=take_logical(record, now_fs),
     )
 
@@ -68,7 +68,7 @@ def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
     if int(port.sending) < 0:
         return 0
     crossing = record.slot[int(port.sending)].crossing
-    return max(0, int(crossing.come_fs) - int(record.propagation_fs) - now_fs)
+    return max(0, int(crossing.come_fs) - int(port.propagation_fs) - now_fs)
 
 
 def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
@@ -80,12 +80,11 @@ def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
     return int(peer.mac.tx_busy_fs) - max(0, ahead_fs)
 
 
-def bridge_result(
-    record: Any, kind: str, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], span: Span
-) -> BridgeResult:
-    """Put together what a window, and the run so far, say of a bridge."""
+def port_results(
+    record: Any, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], span: Span
+) -> list[BridgePortResult]:
+    """Put together what a window, and the run so far, say of the ports of all bridges and extenders."""
     start, end = window
-    n_gone = _gone(record, span.end.now_fs)
     found = []
     for port in ports:
         at, entry = port.number, record.port[port.number]
@@ -93,6 +92,7 @@ def bridge_result(
             BridgePortResult(
                 name=port.name,
                 device=port.device,
+                to=port.to,
                 in_frames=int(entry.rx_frames),
                 out_frames=int(entry.tx_frames),
                 in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
@@ -105,66 +105,92 @@ def bridge_result(
                 logical_ports=logical_results(record, port, (start.logical, end.logical), span),
             )
         )
-    return BridgeResult(
-        name="bridge",
-        kind=kind,
-        forwarded_frames=int(record.box[0].forwarded),
-        replicated_frames=int(record.replicated),
-        flooded_frames=int(record.flooded),
-        dropped_frames=int(record.dropped),
-        drops=named_drops(record.drops),
-        addresses_known=int(record.n_known) - n_gone,
-        learned=int(record.learned),
-        moved=int(record.moved),
-        aged=int(record.aged) + n_gone,
-        not_learned=int(record.not_learned),
-        ports=tuple(found),
-    )
+    return found
 
 
-def _gone(record: Any, now_fs: int) -> int:
-    """Count the addresses that have aged and that nobody has looked up since."""
-    if not record.learns:
+def bridge_results(
+    record: Any, ports: Sequence[PhysicalPort], found: Sequence[BridgePortResult], now_fs: int
+) -> tuple[BridgeResult, ...]:
+    """Put together what the run so far says of each bridge; `found`: the results of all ports."""
+    owners = {port.bridge: port.owner for port in ports}
+    results = []
+    for number, owner in sorted(owners.items()):
+        own = [at for at, port in enumerate(ports) if port.bridge == number]
+        boxes = record["box"][sorted({ports[at].box for at in own})]
+        box = record.box[number]
+        n_gone = _gone(record, number, now_fs)
+        results.append(
+            BridgeResult(
+                name=owner.name,
+                kind=owner.settings.kind,
+                forwarded_frames=int(box.forwarded),
+                replicated_frames=int(boxes["replicated"].sum()),
+                flooded_frames=int(box.flooded),
+                dropped_frames=int(boxes["dropped"].sum()),
+                drops=named_drops(boxes["drops"].sum(axis=0)),
+                addresses_known=int(box.n_known) - n_gone,
+                learned=int(box.learned),
+                moved=int(box.moved),
+                aged=int(box.aged) + n_gone,
+                not_learned=int(box.not_learned),
+                ports=tuple(found[at] for at in own),
+            )
+        )
+    return tuple(results)
+
+
+def _gone(record: Any, number: int, now_fs: int) -> int:
+    """Count the addresses of a bridge that have aged and that nobody has looked up since."""
+    box = record.box[number]
+    if not box.learns:
         return 0
     addresses = record["address"][: int(record.n_addresses)]
-    is_known = addresses["logical_port"] >= 0
-    return int((is_known & (now_fs - addresses["seen_fs"] >= int(record.ageing_fs))).sum())
+    is_known = (addresses["box"] == number) & (addresses["logical_port"] >= 0)
+    return int((is_known & (now_fs - addresses["seen_fs"] >= int(box.ageing_fs))).sum())
 
 
 def full_port(
-    result: BridgeResult, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot]
+    results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot]
 ) -> Bottleneck | None:
-    """Return the port of the bridge or an extender that sets the throughput: it drops most, and is always busy.
+    """Return the port of a bridge or an extender that sets the throughput: it drops most, and is always busy.
 
     The stations outside come last: what a bridge floods goes to them too, whoever it is for.
     """
     start, end = window
     lost = end.queue_full - start.queue_full
-    full = [at for at, port in enumerate(result.ports) if lost[at] and port.out_utilization >= FULL]
+    full = [at for at, port in enumerate(results) if lost[at] and port.out_utilization >= FULL]
     if not full:
         return None
-    at = max(full, key=lambda at: (result.ports[at].name != OUTSIDE, int(lost[at])))
-    port = result.ports[at]
+    at = max(full, key=lambda at: (results[at].name != OUTSIDE, int(lost[at])))
+    port = results[at]
     shown = f"{100 * port.out_utilization:.1f} %"
     why = (
         f"{ports[at].words} is busy {shown} of the window, counting each frame with its 20 B of preamble "
         f"and gap, and its queue drops {int(lost[at]):,} frames."
     )
     keys = (f"{ports[at].key}.rate",)
-    return Bottleneck(resource=f"bridge.{port.name}", utilization=port.out_utilization, why=why, keys=keys)
+    return Bottleneck(resource=ports[at].resource, utilization=port.out_utilization, why=why, keys=keys)
 
 
-def policed(window: tuple[BridgeSnapshot, BridgeSnapshot], offered_frames: int) -> Bottleneck | None:
-    """Return the policers of the bridge's policy, where they drop more than 2 % of the frames offered."""
-    n_lost = window[1].rate_limited - window[0].rate_limited
+def policed(
+    ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], offered_frames: int
+) -> Bottleneck | None:
+    """Return the policers of the bridges' policies, where they drop more than 2 % of the frames offered."""
+    lost = window[1].rate_limited - window[0].rate_limited
+    n_lost = int(lost.sum())
     if n_lost <= HEAVY_LOSS * offered_frames:
         return None
-    why = f"The bridge's policy dropped {n_lost:,} of {offered_frames:,} frames, which came faster than it lets pass."
-    return Bottleneck(resource="rate_limit", utilization=0.0, why=why, keys=("bridge.policy.NUMBER.rate",))
+    owner = ports[int(lost.argmax())].owner
+    whose = f"{owner.words[0].upper()}{owner.words[1:]}"
+    why = f"{whose}'s policy dropped {n_lost:,} of {offered_frames:,} frames, which came faster than it lets pass."
+    return Bottleneck(resource="rate_limit", utilization=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
 
 
 def short_queue(
-    result: BridgeResult, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], frames: int
+    results: Sequence[BridgePortResult],
+    ports: Sequence[PhysicalPort],
+    window: tuple[BridgeSnapshot, BridgeSnapshot],
+    frames: int,
 ) -> Bottleneck | None:
     """Return the port that loses most for want of room, where that is more than 2 % of the `frames` offered.
 
@@ -174,20 +200,23 @@ def short_queue(
     at = int(lost.argmax())
     if lost[at] <= HEAVY_LOSS * frames:
         return None
-    port, name = ports[at], result.ports[at].name
-    keys: tuple[str, ...] = ("bridge.buffer" if port.box == 0 else f"bridge.extenders.{port.device}.buffer",)
+    port = ports[at]
+    whose = f"{port.owner.key}.extenders.{port.device}" if port.is_of_extender else port.owner.key
+    keys: tuple[str, ...] = (f"{whose}.buffer",)
     if port.is_scheduled:
-        keys += (f"bridge.ports.{name}.s_channels.NUMBER.buffer",)
+        keys += (f"{port.key}.s_channels.NUMBER.buffer",)
     why = (
         f"{port.words} has no room for all that comes at once, and drops {int(lost[at]):,} of {frames:,} frames, "
-        f"though it is busy only {100 * result.ports[at].out_utilization:.1f} % of the window."
+        f"though it is busy only {100 * results[at].out_utilization:.1f} % of the window."
     )
-    return Bottleneck(resource="bridge.buffer", utilization=0.0, why=why, keys=keys)
+    return Bottleneck(resource=f"{port.owner.name}.buffer", utilization=0.0, why=why, keys=keys)
 
 
-def with_busier_port(found: Bottleneck, result: BridgeResult, ports: Sequence[PhysicalPort]) -> Bottleneck:
+def with_busier_port(
+    found: Bottleneck, results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort]
+) -> Bottleneck:
     """Return what the load sets by itself, with the port that is busier than all that a server has, if one is."""
-    one, port = max(zip(result.ports, ports, strict=True), key=lambda pair: pair[0].out_utilization)
+    one, port = max(zip(results, ports, strict=True), key=lambda pair: pair[0].out_utilization)
     if one.out_utilization <= found.utilization + _ROUNDING:
         return found
     why = f"{found.why} {port.words} is busier: {100 * one.out_utilization:.1f} % of the window."

@@ -1,13 +1,12 @@
-"""The ports of a bridge and its extenders: physical ones, and the logical ports on them with their outer tags."""
+"""A port of a bridge or an extender, and the logical ports on it with their outer tags."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import TAG_MODES
-from hwmodel.config.extenders import BRIDGE
 from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
 from hwmodel.simulation.decided import LIST_GROUP
 from hwmodel.wire.ethernet import EtherType
@@ -15,13 +14,12 @@ from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.bridge import Bridge, BridgePort
+    from hwmodel.config import NamedBridge
+    from hwmodel.config.bridge import BridgePort
     from hwmodel.config.station import Port
     from hwmodel.config.switch import Switch
 
 OUTSIDE = "outside"
-ALONE = "adapter"  # the port to the one server that has no name
 ALL_VLANS = range(1, 4095)
 OUTER_TYPES = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
 # Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
@@ -79,20 +77,26 @@ class LogicalPort:
 class PhysicalPort:
     """Hold one physical port; `server` is the number of the server at its other end, None where there is none.
 
-    `device`, `box`: whose it is by name and number, the bridge 0. `root`: the bridge's own port that leads to it.
-    `joined`: the number of the port at its other end, if that is another of these. `below`: the servers that it leads
-    to downwards, `logical`: the logical ports of these. `lists`: of a port of the bridge, the lists of interfaces that
-    it has set up in the adapters below, by their stations; what is sent to these counts at `groups`.
+    `owner`, `bridge`: the bridge whose it is, or whose extender's, and its number. `device`, `box`: whose it is by name
+    and number, those of bridges before those of extenders. `root`: the bridge's own port that leads to it.
+    `joined`: the number of the port at its other end, if that is another of these; `to`: its name, if that is another
+    bridge's. `below`: the servers that it leads to downwards, `logical`: the logical ports of these. `lists`: of a port
+    of a bridge, the lists of interfaces that it has set up in the adapters below, by their stations; what is sent to
+    these counts at `groups`.
     """
 
     number: int
     name: str
     rate_bps: int
+    propagation_fs: int
     server: int | None
     root: int
-    device: str = BRIDGE
-    box: int = 0
+    owner: NamedBridge
+    bridge: int
+    device: str
+    box: int
     joined: int | None = None
+    to: str = ""
     below: tuple[int, ...] = ()
     mode: str = "veb"
     outer_types: frozenset[int] = NO_OUTER_TAG
@@ -106,8 +110,23 @@ class PhysicalPort:
     def tells_logical(self) -> bool:
         """Tell whether its logical ports are results of their own: interfaces, translated VLANs, those with queues."""
         if self.has_interfaces:
-            return self.box == 0
+            return not self.is_of_extender
         return self.is_scheduled or any(logical.wire_vlan is not None for logical in self.logical)
+
+    @property
+    def is_of_extender(self) -> bool:
+        """Tell whether it is an extender's, and not the bridge's own."""
+        return self.device != self.owner.name
+
+    @property
+    def resource(self) -> str:
+        """Return what it is called as a resource."""
+        return f"{self.owner.name}.{self.name}"
+
+    @property
+    def wire(self) -> str:
+        """Return what its wire is called in the whole system: two bridges may each have a port of one name."""
+        return self.resource if self.to else self.name
 
     @property
     def has_interfaces(self) -> bool:
@@ -117,19 +136,21 @@ class PhysicalPort:
     @property
     def key(self) -> str:
         """Return the key of the configuration that has the rate of its wire, without `.rate`."""
-        extender = self.name.removesuffix(f".{UPLINK}")
-        return f"bridge.ports.{self.name}" if self.joined is None else f"bridge.extenders.{extender}"
+        if self.joined is None or self.to:
+            return f"{self.owner.key}.ports.{self.name}"
+        return f"{self.owner.key}.extenders.{self.name.removesuffix(f'.{UPLINK}')}"
 
     @property
     def words(self) -> str:
         """Name it in a sentence."""
-        whose = "bridge" if self.box == 0 else f"extender {self.device}"
-        return f"The uplink of {whose}" if self.is_uplink else f"The {whose}'s port {self.name}"
+        whose = f"the extender {self.device}" if self.is_of_extender else self.owner.words
+        text = f"the uplink of extender {self.device}" if self.is_uplink else f"{whose}'s port {self.name}"
+        return text[0].upper() + text[1:]
 
     @property
     def is_uplink(self) -> bool:
-        """Tell whether the bridge is upwards from here."""
-        return self.joined is not None and not self.below
+        """Tell whether it is an extender's, and the bridge is upwards from here."""
+        return self.joined is not None and not self.below and not self.to
 
     def list_of(self, stations: Sequence[str]) -> int:
         """Return the number of the list of some stations; a new one is set up."""
@@ -148,74 +169,10 @@ class PhysicalPort:
         return ETag(source.pcp, source.dei, source_interface or 0, group=LIST_GROUP, ecid=number)
 
 
-def ports_of(bridge: Bridge, servers: Sequence[tuple[str, Config]]) -> list[PhysicalPort]:
-    """Return the ports of a bridge and its extenders with their logical ports.
-
-    First those to each server in turn, then outside, then of each extender's uplink the upper end and the lower.
-    """
-    boxes = {name: at for at, name in enumerate((BRIDGE, *bridge.extenders))}
-    roots = _roots(bridge, [name or ALONE for name, _ in servers])
-    found: list[PhysicalPort] = []
-    numbers = iter(range(1 << 20))
-    for index, (name, config) in enumerate(servers):
-        settings = bridge.ports[name or ALONE]
-        switch = config.switch
-        port = PhysicalPort(
-            index, name or ALONE, settings.rate_bps, index, roots[name or ALONE], settings.behind,
-            boxes[settings.behind], below=(index,), mode=switch.mode,
-        )  # fmt: skip
-        if switch.mode in OUTER_TYPES:
-            port.outer_types = frozenset({int(OUTER_TYPES[switch.mode])})
-        port.is_scheduled = bool(settings.s_channels)
-        port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
-        prefix = f"{name}." if name else ""
-        port.logical = list(_logical_ports(port, switch, settings, prefix, numbers))
-        found.append(port)
-    found.append(_outside(bridge.ports[OUTSIDE], len(found), next(numbers)))
-    for name in bridge.extenders:
-        found += _uplink(bridge, name, len(found), boxes, found[: len(servers)])
-    return found
-
-
-def _roots(bridge: Bridge, to_servers: Sequence[str]) -> dict[str, int]:
-    """Return for each port to a server the bridge's own port that leads to it."""
-    uppers = {name: len(to_servers) + 1 + 2 * at for at, name in enumerate(bridge.extenders)}
-    above = {name: bridge.above(name) for name in to_servers}
-    return {name: uppers[way[-1]] if way else at for at, (name, way) in enumerate(above.items())}
-
-
-def _outside(settings: BridgePort, number: int, logical_number: int) -> PhysicalPort:
-    outside = PhysicalPort(number, OUTSIDE, settings.rate_bps, None, number)
-    vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
-    native = [] if settings.native_vlan is None else [settings.native_vlan]
-    outside.logical = [
-        LogicalPort(logical_number, number, OUTSIDE, "veb", None, False, settings.native_vlan, vlans, native)
-    ]  # fmt: skip
-    return outside
-
-
-def _uplink(
-    bridge: Bridge, name: str, number: int, boxes: Mapping[str, int], to_servers: Sequence[PhysicalPort]
-) -> tuple[PhysicalPort, PhysicalPort]:
-    """Return the two ends of an extender's uplink, the upper first, which has the name of what it leads to."""
-    extender = bridge.extenders[name]
-    below = [port for port in to_servers if name in (bridge.above(port.name) or ())]
-    upper = PhysicalPort(
-        number, name, extender.rate_bps, None, below[0].root, extender.behind, boxes[extender.behind], number + 1,
-        below=tuple(port.number for port in below), mode=below[0].mode, outer_types=below[0].outer_types,
-        logical=[logical for port in below for logical in port.logical],
-        taken_lists={taken for port in below for taken in port.taken_lists},
-    )  # fmt: skip
-    lower = PhysicalPort(
-        number + 1, f"{name}.{UPLINK}", extender.rate_bps, None, upper.root, name, boxes[name], number,
-        mode=upper.mode, outer_types=upper.outer_types,
-    )  # fmt: skip
-    return upper, lower
-
-
-def _logical_ports(
+def logical_ports(
     port: PhysicalPort, switch: Switch, settings: BridgePort, prefix: str, numbers: Iterator[int]
 ) -> Iterator[LogicalPort]:
+    """Give the logical ports of a port to an adapter in order, numbered on; `prefix`: before its stations' names."""
     hairpin, native = settings.hairpin, settings.native_vlan
     if port.has_interfaces:
         for station in switch.ports:

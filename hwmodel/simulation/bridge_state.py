@@ -1,4 +1,4 @@
-"""The state of a bridge and of the wires that end at it, from a configuration and what `topology` has found."""
+"""The state of bridges and of the wires that end at them, from a configuration and what `topology` has found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
-    from hwmodel.config.bridge import Bridge
+    from hwmodel.config.bridge import Bridge, PolicyEntry
     from hwmodel.config.extenders import Extender
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
@@ -27,8 +27,10 @@ LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
 SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
 
 
-def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort], topology: Topology) -> None:
-    """Make a fresh record that of a bridge that has learned nothing and holds no frame."""
+def fill_bridges(
+    record: BridgeRecord, bridges: Sequence[Bridge], ports: Sequence[PhysicalPort], topology: Topology
+) -> None:
+    """Make a fresh record that of bridges, joined by wires, that have learned nothing and hold no frame."""
     record.clock.next_at[:] = layout.NEVER
     record.first_free = adjacent_layout.NOBODY
     record.n_ports, record.n_logical_ports = len(ports), topology.n_logical_ports
@@ -38,11 +40,12 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     if record.n_logical_ports > adjacent_layout.MAX_LOGICAL_PORTS:
         most = adjacent_layout.MAX_LOGICAL_PORTS
         raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
-    record.propagation_fs = bridge.propagation_fs
-    record.learns = bridge.kind == "learning"
-    record.table_entries, record.ageing_fs = bridge.table, bridge.ageing_fs
-    _fill_boxes(record, bridge)
-    _fill_ports(record, bridge, ports)
+    boxes: list[Bridge | Extender] = [*bridges, *(one for bridge in bridges for one in bridge.extenders.values())]
+    _fill_boxes(record, boxes)
+    for bridge, box in zip(bridges, record.box, strict=False):
+        box.learns = bridge.kind == "learning"
+        box.table_entries, box.ageing_fs = bridge.table, bridge.ageing_fs
+    _fill_ports(record, boxes, ports)
     for logical in topology.logical:
         entry = record.logical_port[logical.number]
         entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
@@ -51,8 +54,8 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
             record.logical_port[port.groups.number].port = port.number
     for port_number, number in topology.extenders.own.items():
         record.logical_port[number].port = port_number
-    _fill_levels(record, bridge, topology)
-    _fill_policers(record, bridge)
+    _fill_levels(record, topology)
+    _fill_policers(record, topology.policies.policers)
     record.ledger.crosses = 1
     for kind, flow in topology.outside_flows.items():
         record.outside_flow[kind] = flow
@@ -60,21 +63,18 @@ def fill_bridge(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
     _fill_addresses(record, topology)
 
 
-def _fill_boxes(record: BridgeRecord, bridge: Bridge) -> None:
-    boxes: list[Bridge | Extender] = [bridge, *bridge.extenders.values()]
+def _fill_boxes(record: BridgeRecord, boxes: Sequence[Bridge | Extender]) -> None:
     if len(boxes) > adjacent_layout.MAX_BOXES:
-        raise InputError(f"bridge.extenders: {len(boxes) - 1}, at most {adjacent_layout.MAX_BOXES - 1} are supported")
+        most = adjacent_layout.MAX_BOXES
+        raise InputError(f"bridge: {len(boxes)} bridges and extenders, at most {most} are supported")
     record.n_boxes = len(boxes)
     for box, entry in zip(boxes, record.box, strict=False):
         entry.latency_fs, entry.buffer_bytes = box.latency_fs, box.buffer_bytes
         entry.shares_buffer = box.sharing == "all"
 
 
-def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPort]) -> None:
-    forwarding = (bridge.forwarding, *(extender.forwarding for extender in bridge.extenders.values()))
-    fastest_bps = [
-        max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(forwarding))
-    ]
+def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports: Sequence[PhysicalPort]) -> None:
+    fastest_bps = [max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(boxes))]
     for port in ports:
         entry = record.port[port.number]
         num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)
@@ -82,9 +82,10 @@ def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
         entry.peer = port.server or 0
         entry.is_outside = port.server is None and port.joined is None
         entry.box, entry.joined = port.box, adjacent_layout.NOBODY if port.joined is None else port.joined
-        entry.cuts_through = forwarding[port.box] == "cut_through" and port.rate_bps == fastest_bps[port.box]
+        entry.cuts_through = boxes[port.box].forwarding == "cut_through" and port.rate_bps == fastest_bps[port.box]
         until_due_bytes = HEADER_BYTES if entry.cuts_through else SHORTEST_BYTES
-        entry.crossing_fs = until_due_bytes * num // den + bridge.propagation_fs
+        entry.crossing_fs = until_due_bytes * num // den + port.propagation_fs
+        entry.propagation_fs = port.propagation_fs
         entry.is_scheduled = port.is_scheduled
         entry.resumes_fs = layout.NEVER
         entry.sending = adjacent_layout.NOBODY
@@ -92,11 +93,12 @@ def _fill_ports(record: BridgeRecord, bridge: Bridge, ports: Sequence[PhysicalPo
             entry[name].first = entry[name].last = adjacent_layout.NOBODY
 
 
-def _fill_levels(record: BridgeRecord, bridge: Bridge, topology: Topology) -> None:
+def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
     """Give the logical ports of ports that are scheduled their queues, weights and rates."""
     stations = (station for adapter in topology.adapters for station in adapter.switch.ports)
     longest_bytes = max(station.max_frame_bytes for station in stations) - FCS_BYTES
     for port in topology.ports:
+        bridge = topology.bridges[port.bridge]
         for logical in port.logical if port.is_scheduled else ():
             s_vid = logical.s_vid
             level = bridge.ports[port.name].s_channels.get(s_vid)
@@ -105,15 +107,14 @@ def _fill_levels(record: BridgeRecord, bridge: Bridge, topology: Topology) -> No
             entry.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
             entry.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
             if level is not None and level.rate_bps is not None:
-                key = f"bridge.ports.{port.name}.s_channels.{s_vid}.rate"
+                key = f"{port.key}.s_channels.{s_vid}.rate"
                 num, den = rate_as_ratio(key, level.rate_bps)
                 entry.shaper_num, entry.shaper_den = num, den
                 entry.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
                 entry.eligible_fs = -entry.burst_fs  # as after a long pause
 
 
-def _fill_policers(record: BridgeRecord, bridge: Bridge) -> None:
-    entries = [entry for entry in bridge.policy if entry.action == "police"]
+def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None:
     if len(entries) > adjacent_layout.MAX_BRIDGE_POLICERS:
         most = adjacent_layout.MAX_BRIDGE_POLICERS
         raise InputError(f"bridge.policy: {len(entries)} policers, at most {most} are supported")
@@ -147,26 +148,27 @@ def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
     record.n_addresses = len(topology.addresses)
     entries = record["address"][: len(topology.addresses)]
     entries["logical_port"] = adjacent_layout.NOBODY
-    if not record.learns:
-        for (mac, vlan), number in topology.addresses.items():
-            home = topology.home_of(mac, vlan)
-            if home is not None:
-                entries["logical_port"][number] = home.number
-        return
+    for (bridge, mac, vlan), number in topology.addresses.items():
+        entries["box"][number] = bridge
+        home = None if record.box[bridge].learns else topology.home_of(bridge, mac, vlan)
+        if home is not None:
+            entries["logical_port"][number] = home.number
     for number, logical in topology.announced:
-        if record.n_known == record.table_entries:
-            record.not_learned += 1
+        box = record.box[int(entries["box"][number])]
+        if box.n_known == box.table_entries:
+            box.not_learned += 1
             continue
         entries["logical_port"][number] = logical.number
-        record.n_known += 1
-        record.learned += 1
+        box.n_known += 1
+        box.learned += 1
 
 
-def fill_wire(nic: Nic, bridge: Bridge, outside: PhysicalPort) -> None:
-    """Let an adapter's wire end at the bridge, and the stations outside send at their port's rate."""
+def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
+    """Let an adapter's wire end at a bridge's port, and the stations outside send at their port's rate."""
     nic.mac.has_peer = nic.ledger.crosses = 1
-    nic.mac.propagation_fs = bridge.propagation_fs
-    ratio = rate_as_ratio("bridge.ports.outside.rate", outside.rate_bps)
+    nic.mac.propagation_fs = port.propagation_fs
+    nic.wire.outside.propagation_fs = outside.propagation_fs
+    ratio = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
     nic.wire.outside.fs_per_byte_num, nic.wire.outside.fs_per_byte_den = ratio
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.config import named_lengths, servers_of
+from hwmodel.config import bridges_of, named_lengths, servers_of
 from hwmodel.results import Result
 
 if TYPE_CHECKING:
@@ -23,20 +23,22 @@ def drop_warnings(config: Config, result: Result) -> Iterator[str]:
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
     """Name the ports whose adapters rely on the bridge to send frames back, and that may not."""
-    (bridge,) = result.bridges or (None,)
-    lost = 0 if bridge is None else bridge.drops.get("SAME_PORT", 0)
-    if bridge is None or config.bridge is None or lost <= MATTERS * bridge.forwarded_frames:
-        return
-    relying = [one for one in servers_of(config) if config.bridge.ports[one.port].hairpin is False and _relies(one)]
-    if not relying:
-        return
-    keys = " and ".join(f"bridge.ports.{one.port}.hairpin" for one in relying)
-    is_one = len(relying) == 1
-    yield (
-        f"{lost:,} of {bridge.forwarded_frames:,} frames at the bridge were for stations behind the port on which they "
-        f"came, and dropped (SAME_PORT): {keys} {'is' if is_one else 'are'} false, but in mode "
-        f"{relying[0].config.switch.mode} frames between the VMs of an adapter come back from the bridge or not at all."
-    )
+    by_name = {one.name: one for one in bridges_of(config)}
+    for bridge in result.bridges:
+        named = by_name.get(bridge.name)
+        lost, ports = bridge.drops.get("SAME_PORT", 0), {} if named is None else named.settings.ports
+        own = [one for one in servers_of(config) if one.port in ports]
+        relying = [one for one in own if ports[one.port].hairpin is False and _relies(one)]
+        if named is None or not relying or lost <= MATTERS * bridge.forwarded_frames:
+            continue
+        keys = " and ".join(f"{named.key}.ports.{one.port}.hairpin" for one in relying)
+        is_one = len(relying) == 1
+        yield (
+            f"{lost:,} of {bridge.forwarded_frames:,} frames at {named.words} were for stations behind the port on "
+            f"which they came, and dropped (SAME_PORT): {keys} {'is' if is_one else 'are'} false, but in mode "
+            f"{relying[0].config.switch.mode} frames between the VMs of an adapter come back from the bridge or not at "
+            "all."
+        )
 
 
 def _relies(server: Server) -> bool:
@@ -61,8 +63,9 @@ def _short_bursts(config: Config, result: Result) -> Iterator[str]:
 
 
 def _policers(config: Config) -> Iterator[tuple[str, AclEntry]]:
-    bridge = config.bridge
-    lists: list[tuple[str, Sequence[AclEntry]]] = [("bridge.policy", bridge.policy)] if bridge is not None else []
+    lists: list[tuple[str, Sequence[AclEntry]]] = [
+        (f"{bridge.key}.policy", bridge.settings.policy) for bridge in bridges_of(config)
+    ]
     lists += [(f"{server.prefix}switch.acl", server.config.switch.acl) for server in servers_of(config)]
     for name, entries in lists:
         yield from ((f"{name}[{at}]", entry) for at, entry in enumerate(entries) if entry.action == "police")

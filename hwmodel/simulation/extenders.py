@@ -9,18 +9,19 @@ from hwmodel.wire.tags import ETag, Tag, VnTag, parse_header
 
 
 class Extenders:
-    """Know the ports of all extenders below a bridge; `ports` are those of the bridge too, by their numbers.
+    """Know the ports of all extenders below bridges; `ports` are those of the bridges too, by their numbers.
 
-    `own`: the number of the logical port that each of the extenders' ports is itself, behind those of the bridge.
+    `own`: the number of the logical port that each of the extenders' ports is itself, behind those of the bridges.
     """
 
     def __init__(self, ports: Sequence[PhysicalPort], n_logical_ports: int) -> None:
-        self.own = {port.number: n_logical_ports + at for at, port in enumerate(each for each in ports if each.box)}
+        own = [port for port in ports if port.is_of_extender]
+        self.own = {port.number: n_logical_ports + at for at, port in enumerate(own)}
         self._ports = ports
         self._uplinks = {port.box: port for port in ports if port.is_uplink}
         self._downlinks: dict[int, list[tuple[PhysicalPort, frozenset[str]]]] = {box: [] for box in self._uplinks}
-        for port in ports:
-            if port.box and port.below:
+        for port in own:
+            if port.below:
                 self._downlinks[port.box].append((port, frozenset(logical.name for logical in port.logical)))
 
     def ports_for(self, port: PhysicalPort, header: bytes) -> list[PhysicalPort]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.config import servers_of
+from hwmodel.config import bridge_with, bridges_of, servers_of
+from hwmodel.config.extenders import BRIDGE
 from hwmodel.results import BridgeResult, Result
 from hwmodel.workload.traffic import UPLINK
 
@@ -27,9 +28,17 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
             share = 100 * bridge.flooded_frames / bridge.forwarded_frames
             yield (
                 f"{_reason(config, result, bridge)}; {bridge.flooded_frames:,} frames ({share:.1f} % of those that the "
-                f"bridge forwarded) were to addresses that it did not know, and went to every port of their VLAN."
-                f"{_cure(config, result)}"
+                f"{_named(bridge)} forwarded) were to addresses that it did not know, and went to every port of their "
+                f"VLAN.{_cure(config, result, bridge)}"
             )
+
+
+def _named(bridge: BridgeResult) -> str:
+    return "bridge" if bridge.name == BRIDGE else f"bridge {bridge.name}"
+
+
+def _key(bridge: BridgeResult) -> str:
+    return bridge.name if bridge.name == BRIDGE else f"bridges.{bridge.name}"
 
 
 def silent_stations(config: Config, result: Result) -> list[str]:
@@ -46,10 +55,17 @@ def silent_stations(config: Config, result: Result) -> list[str]:
 
 
 def stations_elsewhere(config: Config, result: Result) -> list[str]:
-    """Return the stations that others send to over the bridge from a VLAN in which they are not, in their order."""
+    """Return the stations that others send to over the bridge from a VLAN in which they are not, in their order.
+
+    None where wires between bridges lead from one VLAN to another, as they do with two native VLANs.
+    """
+    wires = [port for bridge in bridges_of(config) for port in bridge.wires.values()]
+    if len({port.native_vlan for port in wires}) > 1:
+        return []
     own, reached = {}, {}
     for part in servers_of(config):
-        translate = {} if config.bridge is None else config.bridge.ports[part.port].translate
+        bridge = bridge_with(config, part.port)
+        translate = {} if bridge is None else bridge.settings.ports[part.port].translate
         for station in part.config.switch.ports:
             name = part.station(station.name)
             own[name] = translate.get(station.port_vlan, station.port_vlan)
@@ -63,7 +79,8 @@ def stations_elsewhere(config: Config, result: Result) -> list[str]:
 
 def _forwards_itself(config: Config, part: Server) -> bool:
     """Tell whether an adapter forwards frames between its stations: not where the bridge translates their VLANs."""
-    translates = config.bridge is not None and bool(config.bridge.ports[part.port].translate)
+    bridge = bridge_with(config, part.port)
+    translates = bridge is not None and bool(bridge.settings.ports[part.port].translate)
     return part.config.switch.mode == "veb" and not translates
 
 
@@ -87,9 +104,11 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
         verb, learned = ("sends", "its address is") if is_one else ("send", "their addresses are")
         return f"{_listed(silent)} {verb} nothing over the bridge, so that {learned} never learned"
     if bridge.not_learned:
-        return f"The bridge's table was full (bridge.table), {bridge.not_learned:,} addresses were not learned"
+        full = f"The {_named(bridge)}'s table was full ({_key(bridge)}.table)"
+        return f"{full}, {bridge.not_learned:,} addresses were not learned"
     if bridge.aged:
-        return f"Stations sent so rarely that the bridge forgot {bridge.aged:,} addresses (bridge.ageing)"
+        rarely = f"Stations sent so rarely that the {_named(bridge)} forgot"
+        return f"{rarely} {bridge.aged:,} addresses ({_key(bridge)}.ageing)"
     return "Stations had sent nothing over the bridge when frames to them came"
 
 
@@ -104,15 +123,16 @@ def _listed(silent: Sequence[str]) -> str:
     return text.replace("the", "The", 1) if text.startswith("the ") else text
 
 
-def _cure(config: Config, result: Result) -> str:
+def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
     """Name the key that lets the bridge know all stations but those outside; empty where it would not help."""
-    announces = config.bridge is not None and config.bridge.announce
-    if announces or silent_stations(config, result) == [UPLINK]:
+    announces = {one.name: one.settings.announce for one in bridges_of(config)}
+    if announces[bridge.name] or silent_stations(config, result) == [UPLINK]:
         return ""
-    limits = ("bridge.table has room", any(bridge.not_learned for bridge in result.bridges))
-    ageing = ("bridge.ageing lets them stay", any(bridge.aged for bridge in result.bridges))
+    key = _key(bridge)
+    limits = (f"{key}.table has room", bridge.not_learned)
+    ageing = (f"{key}.ageing lets them stay", bridge.aged)
     unless = " and ".join(words for words, holds in (limits, ageing) if holds)
     return (
-        " With bridge.announce true the servers' stations are in its table from the start"
+        f" With {key}.announce true the servers' stations are in its table from the start"
         f"{f', as far as {unless}' if unless else ''}."
     )

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from hwmodel.results import (
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
-    OUTSIDE_RATE,
     Result,
     SystemResult,
     outside_gbps,
+    outside_rate,
     quantile_bucket,
     quantile_ns,
     throughput,
@@ -125,7 +125,7 @@ def _rates(
     outside = outside_gbps(result)
     if outside:
         least = least_of(outside, 0.0)
-        yield from rate(OUTSIDE_RATE, outside, lambda mark: mark.outside_bytes, GBPS, least)
+        yield from rate(outside_rate(result), outside, lambda mark: mark.outside_bytes, GBPS, least)
     if isinstance(result, SystemResult):
         return
     yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, least_of(wire.tx_gbps, 0.0))

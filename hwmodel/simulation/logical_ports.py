@@ -97,8 +97,8 @@ def full_level(
 
 def _bottleneck_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Bottleneck:
     why = (
-        f"The bridge's port {port.name} sends {100 * share:.1f} % of the {format_rate_bps(rate_bps)} that S-channel "
+        f"{port.words} sends {100 * share:.1f} % of the {format_rate_bps(rate_bps)} that S-channel "
         f"{logical.s_vid} may have, and its queue drops {n_lost:,} frames."
     )
-    keys = (f"bridge.ports.{port.name}.s_channels.{logical.s_vid}.rate",)
-    return Bottleneck(resource=f"bridge.{logical.name}", utilization=share, why=why, keys=keys)
+    keys = (f"{port.key}.s_channels.{logical.s_vid}.rate",)
+    return Bottleneck(resource=f"{port.owner.name}.{logical.name}", utilization=share, why=why, keys=keys)

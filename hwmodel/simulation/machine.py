@@ -1,4 +1,4 @@
-"""What a run runs: one adapter alone, or servers and the bridge between them."""
+"""What a run runs: one adapter alone, or servers and the bridges between them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.config import bridges_of
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Bottleneck, BridgeResult, Result
 from hwmodel.simulation.bridge_measure import (
     BridgeSnapshot,
     begin_bridge_window,
-    bridge_result,
+    bridge_results,
     full_port,
     policed,
+    port_results,
     short_queue,
     take_bridge,
     with_busier_port,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SystemSnapshot:
-    """Hold what each server and the bridge say at one moment."""
+    """Hold what each server and the bridges say at one moment."""
 
     servers: tuple[Snapshot, ...]
     bridge: BridgeSnapshot
@@ -64,7 +66,7 @@ class Server:
 
 def entries_of(config: Config) -> tuple[str, ...]:
     """Return the entry points that a run of a configuration needs."""
-    return RUN_ENTRIES if config.bridge is None else SYSTEM_ENTRIES
+    return SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES
 
 
 class Machine:
@@ -76,7 +78,7 @@ class Machine:
     def __init__(self, config: Config, workload: Workload, seed: int) -> None:
         self.system: SystemState | None = None
         self.settled_fs = 0
-        if config.bridge is None:
+        if not bridges_of(config):
             self.state: State = build_state(config, seed)
             self.book = fill_workload(self.state[0], config, workload, seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
@@ -196,25 +198,25 @@ class Machine:
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)
-        kind = config.bridge.kind if config.bridge is not None else ""
-        bridge = bridge_result(self.system.bridges[0], kind, self.system.ports, bridge_ends, window.span)
-        ports, offered = self.system.ports, window.span.count("offered")
+        record, ports, offered = self.system.bridges[0], self.system.ports, window.span.count("offered")
+        found = port_results(record, ports, bridge_ends, window.span)
+        bridges = bridge_results(record, ports, found, window.span.end.now_fs)
         levels = (bridge_ends[0].logical, bridge_ends[1].logical)
         limit = (
-            full_port(bridge, ports, bridge_ends)
-            or full_level(self.system.bridges[0], ports, levels, window.span.fs)
-            or policed(bridge_ends, offered)
+            full_port(found, ports, bridge_ends)
+            or full_level(record, ports, levels, window.span.fs)
+            or policed(ports, bridge_ends, offered)
         )
         if self.is_alone:
             result = make_result(config, workload, self.servers[0].book, window)
-            result = replace(result, bridges=(bridge,), bottleneck=limit or result.bottleneck)
+            result = replace(result, bridges=bridges, bottleneck=limit or result.bottleneck)
         else:
-            result = self._system_result(config, workload, window, ends, bridge, limit)
+            result = self._system_result(config, workload, window, ends, bridges, limit)
         # Next to what is full a short queue costs little; where nothing is, what it loses is no matter of the load.
-        short = short_queue(bridge, ports, bridge_ends, offered)
+        short = short_queue(found, ports, bridge_ends, offered)
         if result.bottleneck.resource != OFFERED_LOAD:
             return result
-        return replace(result, bottleneck=short or with_busier_port(result.bottleneck, bridge, ports))
+        return replace(result, bottleneck=short or with_busier_port(result.bottleneck, found, ports))
 
     def _system_result(
         self,
@@ -222,14 +224,14 @@ class Machine:
         workload: Workload,
         window: MeasuredWindow,
         ends: Sequence[SystemSnapshot],
-        bridge: BridgeResult,
+        bridges: tuple[BridgeResult, ...],
         limit: Bottleneck | None,
     ) -> Result:
         parts = [
             ServerWindow(server.name, server.config, server.book, MeasuredWindow(first, last, window.gives_rates))
             for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
         ]
-        return make_system_result(config, workload, self.book, window, parts, bridge, limit)
+        return make_system_result(config, workload, self.book, window, parts, bridges, limit)
 
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""

@@ -97,7 +97,7 @@ def make_system_result(
     book: FlowBook,
     window: MeasuredWindow,
     parts: Sequence[ServerWindow],
-    bridge: BridgeResult,
+    bridges: tuple[BridgeResult, ...],
     bottleneck: Bottleneck | None,
 ) -> SystemResult:
     """Put the result of several servers together; `window` is of all of them, `bottleneck` the bridge's, if any."""
@@ -114,7 +114,7 @@ def make_system_result(
         cpu=Cpu(cores_busy=sum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=bottleneck,
         adapters=adapters,
-        bridges=(bridge,),
+        bridges=bridges,
     )
 
 

@@ -1,20 +1,21 @@
-"""The state of a system at time 0: servers, the bridge between them, the headers of all that is sent."""
+"""The state of a system at time 0: servers, the bridges between them, the headers of all that is sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import servers_of
+from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
 from hwmodel.kernels.system import run_system
 from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
-from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
-from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridge, fill_wire, fresh_bridge
+from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridges, fill_wire, fresh_bridge
 from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state
+from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos
 from hwmodel.workload.traffic import UPLINK, Workload
@@ -27,7 +28,7 @@ WHOLE_WINDOW_FS = layout.NEVER // 4  # no bound on how far a server runs alone b
 
 @dataclass
 class SystemState:
-    """Hold the records of a system, and the names that go with them."""
+    """Hold the records of a system, and the names that go with them; all bridges, joined by wires, are one record."""
 
     names: tuple[str, ...]
     configs: tuple[Config, ...]
@@ -53,8 +54,8 @@ class SystemState:
 
 def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     """Return the state of a configuration with a bridge, idle, with its workload; InputError where it has no room."""
-    bridge = config.bridge
-    assert bridge is not None
+    named = bridges_of(config)
+    settings = [bridge.settings for bridge in named]
     parts = [(part.name, part.config) for part in servers_of(config)]
     if len(parts) > MAX_SERVERS:
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
@@ -66,29 +67,29 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         fill_state(servers[index], part, seed, index)
         prefix = f"{name}." if name else ""
         adapters.append(AdapterHeaders(servers[index], part, book, prefix, has_peer=True))
-    ports = ports_of(bridge, parts)
-    topology = Topology(bridge, ports, adapters, book)
+    ports = ports_of(named, parts)
+    topology = Topology(settings, ports, adapters, book)
     topology.enter(workload.templates)
     for index, adapter in enumerate(adapters):
-        fill_wire(adapter.nic, bridge, topology.outside)
+        fill_wire(adapter.nic, ports[index], topology.outside)
         own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
         enter_sources(adapter.nic, own, workload, seed)
         watch_fifos(adapter.nic, workload)
     if len(adapters) == 1:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge()
-    fill_bridge(bridges[0], bridge, ports, topology)
+    fill_bridges(bridges[0], settings, ports, topology)
     counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
     ledgers = [*(server.ledger for server in servers), bridges[0].ledger]
     for flows, ledger in zip(counted.flows, ledgers, strict=True):
         ledger["flow"]["histogram"][flows] = counted.rows[flows]
     return SystemState(
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
-        _system(servers, bridges[0], len(parts)), ports, topology, book, counted,
+        _system(servers, len(parts)), ports, topology, book, counted,
     )  # fmt: skip
 
 
-def _system(servers: State, bridge: Any, n_servers: int) -> Any:
+def _system(servers: State, n_servers: int) -> Any:
     array = layout.zeros(1, SYSTEM)
     system = array[0]
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
@@ -97,7 +98,7 @@ def _system(servers: State, bridge: Any, n_servers: int) -> Any:
         component, mac = system.server[index], servers[index].mac
         component.bridge, component.port = 0, index
         component.crossing_fs = int(
-            SHORTEST_BYTES * mac.fs_per_byte_num // mac.fs_per_byte_den + bridge.propagation_fs
+            SHORTEST_BYTES * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs
         )  # fmt: skip
         component.safe_fs = -1
     system.bridge[0].safe_fs = -1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config import bridges_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.deliveries import frame_bytes_as_sent
@@ -24,8 +25,21 @@ if TYPE_CHECKING:
 
 
 def tap_names(config: Config) -> tuple[str, ...]:
-    """Name the ports at which a run can capture: the adapter's own, or the upper end of each wire below a bridge."""
-    return (UPLINK,) if config.bridge is None else (*config.bridge.ports, *config.bridge.extenders)
+    """Name the ports at which a run can capture: the adapter's own, or the bridge's end of each wire.
+
+    Of wires to extenders that is the upper end; those between bridges have a name for each end.
+    """
+    bridges = bridges_of(config)
+    if not bridges:
+        return (UPLINK,)
+    return tuple(
+        name
+        for bridge in bridges
+        for name in (
+            *(f"{bridge.name}.{port}" if port in bridge.wires else port for port in bridge.settings.ports),
+            *bridge.settings.extenders,
+        )
+    )
 
 
 def check_taps(config: Config, names: Iterable[str]) -> None:
@@ -120,9 +134,9 @@ def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
         came = [template.header for template in workload.templates]
         return _Tap(name, "port of the adapter", 0, came, machine.book.headers)
     topology = machine.system.topology
-    port: PhysicalPort = next(port for port in machine.system.ports if port.name == name)
+    port: PhysicalPort = next(port for port in machine.system.ports if port.wire == name)
     machine.system.bridges[0].port[port.number].is_tapped = 1
-    whose = "the bridge" if port.box == 0 else f"extender {port.device}"
+    whose = f"extender {port.device}" if port.is_of_extender else port.owner.words
     if port.joined is not None:
         sent = topology.hop_headers
     elif port.server is None:

@@ -1,8 +1,8 @@
-"""Where each header goes, hop by hop: from the sender's adapter over the bridge to the receivers' adapters.
+"""Where each header goes, hop by hop: from the sender's adapter over bridges to the receivers' adapters.
 
-A copy that leaves an adapter by the wire names the hop with which it comes to the bridge; each way that the bridge may
-send it names the template with which it comes to the next adapter. An extender between them is a hop too. All of it is
-found before the run; which of the ways a frame takes, the bridge looks up frame by frame.
+A copy that leaves an adapter by the wire names the hop with which it comes to its bridge; each way that the bridge may
+send it names the hop with which it comes to the next bridge, or the template at the next adapter. An extender between
+them is a hop too. All of it is found before the run; which of the ways a frame takes, bridges look up frame by frame.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.extenders import Extenders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
+from hwmodel.simulation.joined_bridges import BridgePorts
+from hwmodel.simulation.policies import Policies
 from hwmodel.wire.ethernet import is_group_mac
 from hwmodel.wire.tags import parse_header
 from hwmodel.workload.traffic import UPLINK as OUTSIDE_NAME
@@ -41,23 +43,30 @@ UNKNOWN_INTERFACE = {
 
 
 class Topology:
-    """Find all hops of a workload's headers; `hops`, and `addresses` by their numbers, are the bridge's.
+    """Find all hops of a workload's headers; `hops` are those of all bridges.
 
-    `hop_headers`, `template_headers`: the bytes of a header that comes to the bridge, by its hop, and of one that goes
-    on to an adapter, by its template there.
+    `addresses`: those in the bridges' tables, by bridge, MAC and VLAN, with their numbers. `hop_headers`,
+    `onward_headers`: the bytes of a header that comes to a bridge, by its hop, and of one that goes on to an adapter,
+    by its template there.
     """
 
     def __init__(
-        self, bridge: Bridge, ports: Sequence[PhysicalPort], adapters: Sequence[AdapterHeaders], book: FlowBook
+        self,
+        bridges: Sequence[Bridge],
+        ports: Sequence[PhysicalPort],
+        adapters: Sequence[AdapterHeaders],
+        book: FlowBook,
     ) -> None:
-        self.bridge = bridge
+        self.bridges = bridges
         self.ports = ports
         self.outside = ports[len(adapters)]
-        self.logical = [logical for port in ports if port.joined is None for logical in port.logical]
+        self.logical = [logical for port in ports if port.joined is None or port.to for logical in port.logical]
+        self.policies = Policies(bridges)
+        self.bridge_ports = BridgePorts(ports, self.outside, self.logical)
         self.extenders = Extenders(ports, len(self.logical))
         self.n_logical_ports = len(self.logical) + len(self.extenders.own)
         for port in ports:
-            if port.box == 0 and port.has_interfaces:
+            if not port.is_of_extender and port.has_interfaces:
                 name = f"{port.name}.groups"
                 port.groups = LogicalPort(self.n_logical_ports, port.number, name, port.mode, None, False, None, (), ())
                 self.n_logical_ports += 1
@@ -66,9 +75,9 @@ class Topology:
         self.hops: list[Hop] = []
         self.hop_headers: list[bytes] = []
         self.onward_headers: list[list[bytes]] = [[] for _ in adapters]  # of what comes to each server
-        self.addresses: dict[tuple[int, int], int] = {}
+        self.addresses: dict[tuple[int, int, int], int] = {}
         self.homes = self._homes()
-        self.announced = list(self._announced()) if bridge.announce and bridge.kind == "learning" else []
+        self.announced = list(self._announced()) if any(one.announce for one in bridges) else []
         self.n_templates = 0
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
@@ -111,7 +120,7 @@ class Topology:
         return self._servers_of[station]
 
     def _homes(self) -> dict[int, list[tuple[int, LogicalPort]]]:
-        """Return for each station's address its VLANs and the logical port behind which it stands."""
+        """Return for each station's address its VLANs at each bridge and the logical port behind which it stands."""
         found: dict[int, list[tuple[int, LogicalPort]]] = {}
         for server, adapter in enumerate(self.adapters):
             port = self.ports[server]
@@ -119,18 +128,26 @@ class Topology:
                 # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
                 own = sorted(station.vlans, key=lambda vlan: vlan != station.port_vlan)
                 places = [place for vlan in own if (place := place_of(station, vlan, port))]
+                seen = [(vlan, logical) for place in places for logical, vlan in self.bridge_ports.seen_from(*place)]
                 for mac in station.macs:
-                    found.setdefault(mac, []).extend((vlan, logical) for logical, vlan in places)
+                    found.setdefault(mac, []).extend(seen)
         return found
 
     def _announced(self) -> Iterator[tuple[int, LogicalPort]]:
-        """Give the number of each address that a station has announced, in its port's VLAN, and its logical port."""
+        """Give the number of each address that a station has announced, in its port's VLAN, and its logical port.
+
+        At each bridge that has heard it there.
+        """
         for server, adapter in enumerate(self.adapters):
             port = self.ports[server]
             for station in adapter.switch.ports:
                 place = place_of(station, station.port_vlan, port) if station.enabled else None
-                if place and place[1] in place[0].vlans:
-                    yield from ((self._address(mac, place[1]), place[0]) for mac in station.macs)
+                if place is None or place[1] not in place[0].vlans:
+                    continue
+                for logical, vlan in self.bridge_ports.seen_from(*place):
+                    bridge = self.ports[logical.port].bridge
+                    if self.bridges[bridge].announce and self.bridges[bridge].kind == "learning":
+                        yield from ((self._address(bridge, mac, vlan), logical) for mac in station.macs)
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
@@ -160,7 +177,7 @@ class Topology:
             number = self._hop_numbers[key] = len(self.hops)
             self.hops.append(Hop(NOBODY))  # its place: behind it may stand those that it leads to
             self.hop_headers.append(header)
-            work_out = self._worked_out if port.box == 0 else self._passed_on
+            work_out = self._passed_on if port.is_of_extender else self._worked_out
             self.hops[number] = work_out(port, header, sender, target)
         return self._hop_numbers[key]
 
@@ -181,11 +198,11 @@ class Topology:
         if vlan not in logical.vlans:
             return Hop(logical.number, DropReason.VLAN_MEMBER)
         inside = Inside(parsed, vlan, pcp, dei, len(header), sender, target)
-        hop = Hop(logical.number, source=self._address(parsed.source, vlan))
+        hop = Hop(logical.number, source=self._address(port.bridge, parsed.source, vlan))
         if parsed.destination & RESERVED_MASK == RESERVED_BLOCK:
             hop.reason = DropReason.CONTROL_FRAME
             return hop
-        inside = self._ask_policy(inside, hop)
+        inside = self.policies.ask(port.bridge, inside, hop)
         if hop.reason != DropReason.NONE:
             return hop
         is_group = is_group_mac(parsed.destination)
@@ -193,61 +210,39 @@ class Topology:
         if is_group:
             hop.flood = self._group_ways(inside, source, logical)
             return hop
-        hop.target = self._address(parsed.destination, vlan)
-        home = self.home_of(parsed.destination, vlan) or self.outside.logical[0]
+        hop.target = self._address(port.bridge, parsed.destination, vlan)
+        home = self.home_of(port.bridge, parsed.destination, vlan) or self.bridge_ports.way_out[port.bridge]
         if vlan in home.vlans and (home.number != logical.number or logical.is_hairpin):
             hop.home = self._way(inside, source, home)
         hop.flood = self._strays(inside, source, logical)
         return hop
 
-    def _ask_policy(self, inside: Inside, hop: Hop) -> Inside:
-        """Apply the first entry of the bridge's policy that matches."""
-        policers = [entry for entry in self.bridge.policy if entry.action == "police"]
-        sender = "outside" if inside.sender == OUTSIDE_NAME else inside.sender
-        for entry in self.bridge.policy:
-            wanted = (
-                (entry.port, "all", sender),
-                (entry.source, None, inside.parsed.source),
-                (entry.destination, None, inside.parsed.destination),
-                (entry.vlan, None, inside.vlan),
-                (entry.ethertype, None, inside.parsed.ethertype),
-            )
-            if not all(value in (anything, own) for value, anything, own in wanted):
-                continue
-            if entry.action == "deny":
-                hop.reason = DropReason.ACL_DENY
-            elif entry.action == "police":
-                hop.policer = next(i for i, each in enumerate(policers) if each is entry)
-            elif entry.action == "priority":
-                return replace(inside, pcp=entry.priority or 0)
-            break
-        return inside
-
-    def _address(self, mac: int, vlan: int) -> int:
-        """Return the number of an address in a VLAN; group addresses are never learned."""
+    def _address(self, bridge: int, mac: int, vlan: int) -> int:
+        """Return the number of an address in a VLAN at a bridge; group addresses are never learned."""
         if is_group_mac(mac):
             return NOBODY
-        if (mac, vlan) not in self.addresses and len(self.addresses) == adjacent_layout.MAX_ADDRESSES:
+        if (bridge, mac, vlan) not in self.addresses and len(self.addresses) == adjacent_layout.MAX_ADDRESSES:
             raise InputError(f"bridge: more than {adjacent_layout.MAX_ADDRESSES} addresses")
-        return self.addresses.setdefault((mac, vlan), len(self.addresses))
+        return self.addresses.setdefault((bridge, mac, vlan), len(self.addresses))
 
-    def home_of(self, mac: int, vlan: int) -> LogicalPort | None:
-        """Return the logical port behind which the configuration puts an address, None if it does not say."""
-        return next((logical for each, logical in self.homes.get(mac, ()) if each == vlan), None)
+    def home_of(self, bridge: int, mac: int, vlan: int) -> LogicalPort | None:
+        """Return a bridge's logical port behind which the configuration puts an address, None if it does not say."""
+        homes = self.homes.get(mac, ())
+        return next((one for each, one in homes if each == vlan and self.ports[one.port].bridge == bridge), None)
 
     def _reachable(self, own: LogicalPort, vlan: int) -> list[LogicalPort]:
         """Return the logical ports that a frame of a VLAN may leave by."""
         return [
-            each for each in self.logical if vlan in each.vlans and (each.number != own.number or own.is_hairpin)
-        ]  # fmt: skip
+            each
+            for each in self.bridge_ports.logical_beside(own)
+            if vlan in each.vlans and (each.number != own.number or own.is_hairpin)
+        ]
 
     def _group_ways(self, inside: Inside, source: Source, own: LogicalPort) -> list[Way]:
         """Return the ways of a group's copies: virtual interfaces get them by lists alone."""
         found: list[Way] = []
         reachable = self._reachable(own, inside.vlan)
-        for port in self.ports:
-            if port.box != 0:
-                continue
+        for port in self.bridge_ports.beside(own):
             if port.has_interfaces:
                 found += self._list_way(inside, source, own, port)
             else:
@@ -258,17 +253,25 @@ class Topology:
         """Return the ways of the copies of a frame to an address that the bridge does not know.
 
         Of many headers one stands for all of a sender, to an address that nobody has: what is not for an adapter's
-        stations drops there.
+        stations drops there. Another bridge may know the address, so each header has its own way there.
         """
         reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
+        bridge = self.ports[own.port].bridge
+        if self.bridges[bridge].kind == "controlling":
+            reachable = [each for each in reachable if each is self.bridge_ports.way_out[bridge]]
         if not self.shares_strays:
             return [self._way(inside, source, each) for each in reachable]
         key = (source, inside.vlan, inside.sender, inside.n_bytes)
+        to_adapters = [each for each in reachable if not self.ports[each.port].to]
         if key not in self._shared_strays:
             nobody = next(mac for mac in range(NOBODYS_MAC, NOBODYS_MAC + len(self.homes) + 1) if mac not in self.homes)
             stray = replace(inside, parsed=replace(inside.parsed, destination=nobody))
-            self._shared_strays[key] = [self._way(stray, source, each) for each in reachable]
-        return self._shared_strays[key]
+            self._shared_strays[key] = [self._way(stray, source, each) for each in to_adapters]
+        shared = self._shared_strays[key]
+        if len(to_adapters) == len(reachable):
+            return shared
+        # In the order of the ports, in which those to servers and outside stand before wires.
+        return [*shared, *(self._way(inside, source, each) for each in reachable[len(to_adapters) :])]
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
         """Return the one way of a group to all interfaces of a port that take it, none where none does."""

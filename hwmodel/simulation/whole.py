@@ -55,9 +55,10 @@ class Whole:
             into.counters[name] = sum(int(each.counters[name]) for each in self._ledgers)
         for name in ("drops", "mirrored_drops"):
             into["counters"][name][:] = sum(each["counters"][name] for each in self._ledgers)
-        into.counters.dropped += int(self._bridge.dropped)
-        into.counters.replicated += int(self._bridge.replicated)
-        into["counters"]["drops"] += self._bridge["drops"]
+        boxes = self._bridge["box"][: int(self._bridge.n_boxes)]
+        into.counters.dropped += int(boxes["dropped"].sum())
+        into.counters.replicated += int(boxes["replicated"].sum())
+        into["counters"]["drops"] += boxes["drops"].sum(axis=0)
         self._add_flows(into["flow"][:n_flows])
         for name in OF_LEDGERS:
             _add_latencies(into[name], [each[name] for each in self._ledgers])

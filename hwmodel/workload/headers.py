@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import ADAPTER, OUTSIDE
 from hwmodel.config.service_levels import DEFAULT_S_VID
-from hwmodel.config.system import servers_of
+from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
 from hwmodel.workload.patterns import BROADCAST, MULTICAST, PatternError
@@ -38,7 +38,12 @@ class HeaderBook:
         self.templates: list[FrameTemplate] = []
         self._ids: dict[tuple[str, int], int] = {}
         self._switch = config.switch
-        self._bridge = config.bridge
+        outside = bridge_with(config, OUTSIDE)
+        self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
+        at_bridges = {server.port: bridge_with(config, server.port) for server in servers_of(config)}
+        self._translated = {
+            name: bridge.settings.ports[name].translate for name, bridge in at_bridges.items() if bridge is not None
+        }
         self._ports = stations_of(config)
         taken = {mac for port in self._ports.values() for mac in port.macs}
         taken |= {entry.mac for server in servers_of(config) for entry in server.config.switch.addresses}
@@ -81,7 +86,7 @@ class HeaderBook:
     def _tags_from_uplink(self, target: str) -> list[Tag]:
         if target == UPLINK:
             raise PatternError("a flow from the uplink cannot go to the uplink")
-        if self._bridge is not None:
+        if self._outside is not None:
             return self._tags_from_outside(target)
         mode = self._switch.mode
         is_group = target in (BROADCAST, MULTICAST)
@@ -104,8 +109,8 @@ class HeaderBook:
 
     def _tags_from_outside(self, target: str) -> list[Tag]:
         """Return the tags of frames that come to the bridge from outside: the adapters' own are the bridge's work."""
-        assert self._bridge is not None
-        native = self._bridge.ports[OUTSIDE].native_vlan
+        assert self._outside is not None
+        native = self._outside.native_vlan
         vlan = native if target in (BROADCAST, MULTICAST) else self._vlan_outside(target)
         vlan = self._first_vlan() if vlan is None else vlan
         return [] if vlan == native else [VlanTag(vid=vlan)]
@@ -116,6 +121,4 @@ class HeaderBook:
     def _vlan_outside(self, station: str) -> int:
         """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
         vlan: int = self._ports[station].port_vlan
-        if self._bridge is None:
-            return vlan
-        return self._bridge.ports[station.rpartition(".")[0] or ADAPTER].translate.get(vlan, vlan)
+        return self._translated.get(station.rpartition(".")[0] or ADAPTER, {}).get(vlan, vlan)

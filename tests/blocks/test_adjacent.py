@@ -24,7 +24,7 @@ def bridge_of(n_ports=3, *, buffer_bytes=1 << 20, hairpins=(), cuts_through=0):
     bridge.clock.next_at[:] = NEVER
     bridge.first_free = NOBODY
     bridge.n_ports = bridge.n_outer_ports = bridge.n_logical_ports = bridge.n_addresses = n_ports
-    bridge.learns, bridge.table_entries, bridge.ageing_fs = 1, 100, NEVER
+    bridge.box[0].learns, bridge.box[0].table_entries, bridge.box[0].ageing_fs = 1, 100, NEVER
     bridge.n_boxes, bridge.box[0].latency_fs, bridge.box[0].buffer_bytes = 1, LATENCY, buffer_bytes
     bridge["address"]["logical_port"][:n_ports] = NOBODY
     for number in range(n_ports):
@@ -70,7 +70,7 @@ def sent_by(bridge, number):
 
 
 def drops(bridge):
-    return {DropReason(int(i)).name: int(bridge.drops[i]) for i in np.flatnonzero(bridge.drops)}
+    return {DropReason(int(i)).name: int(bridge.box[0].drops[i]) for i in np.flatnonzero(bridge.box[0].drops)}
 
 
 def know(bridge, *numbers):
@@ -102,7 +102,7 @@ def test_an_unknown_address_is_flooded_but_never_back():
     frame(bridge, 0, 1)
     advance_bridge(bridge, WIRE + LATENCY)
     assert [sent_by(bridge, number) for number in range(3)] == [[], [(WIRE + LATENCY, 1)], [(WIRE + LATENCY, 2)]]
-    assert (int(bridge.flooded), int(bridge.replicated)) == (1, 1)
+    assert (int(bridge.box[0].flooded), int(bridge.box[0].replicated)) == (1, 1)
 
 
 def test_a_group_is_no_flood_and_with_hairpin_goes_back_too():
@@ -110,7 +110,7 @@ def test_a_group_is_no_flood_and_with_hairpin_goes_back_too():
     frame(bridge, 0, NOBODY)
     advance_bridge(bridge, WIRE + LATENCY)
     assert [len(sent_by(bridge, number)) for number in range(3)] == [1, 1, 1]
-    assert (int(bridge.flooded), int(bridge.replicated)) == (0, 2)
+    assert (int(bridge.box[0].flooded), int(bridge.box[0].replicated)) == (0, 2)
 
 
 @pytest.mark.parametrize(("hairpins", "found"), [((), {"SAME_PORT": 1}), ((0,), {})])

@@ -15,13 +15,14 @@ AGEING = 100
 
 def table(n_addresses=4, entries=4, *, learns=1):
     bridge = zeros(1, BRIDGE)[0]
-    bridge.n_addresses, bridge.table_entries, bridge.ageing_fs, bridge.learns = n_addresses, entries, AGEING, learns
+    box = bridge.box[0]
+    bridge.n_addresses, box.table_entries, box.ageing_fs, box.learns = n_addresses, entries, AGEING, learns
     bridge["address"]["logical_port"][:n_addresses] = NOBODY
     return bridge
 
 
 def counts(bridge):
-    return {name: int(bridge[name]) for name in ("n_known", "learned", "moved", "aged", "not_learned")}
+    return {name: int(bridge.box[0][name]) for name in ("n_known", "learned", "moved", "aged", "not_learned")}
 
 
 def test_an_address_is_known_from_its_first_frame_until_it_has_aged():
@@ -40,7 +41,7 @@ def test_an_address_moves_with_its_station():
     learn(bridge, 0, 2, 1)
     learn(bridge, 1, 2, 3)
     assert port_of(bridge, 2, 2) == 3
-    assert (int(bridge.learned), int(bridge.moved), int(bridge.n_known)) == (1, 1, 1)
+    assert (int(bridge.box[0].learned), int(bridge.box[0].moved), int(bridge.box[0].n_known)) == (1, 1, 1)
 
 
 def test_a_full_table_learns_again_when_something_has_aged():
@@ -78,4 +79,4 @@ def test_against_a_dictionary(steps):
                 known[address] = port, now
             else:
                 lost += 1
-    assert int(bridge.not_learned) == lost
+    assert int(bridge.box[0].not_learned) == lost

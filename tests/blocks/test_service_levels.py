@@ -29,7 +29,7 @@ def bridge_of(levels, buffer_bytes=1 << 30):
     bridge.clock.next_at[:] = NEVER
     bridge.first_free = NOBODY
     bridge.n_ports, bridge.n_logical_ports = 2, len(levels) + 1
-    bridge.table_entries, bridge.ageing_fs = 1, NEVER
+    bridge.box[0].table_entries, bridge.box[0].ageing_fs = 1, NEVER
     bridge.n_outer_ports, bridge.n_boxes, bridge.box[0].buffer_bytes = 2, 1, buffer_bytes
     for number in range(2):
         port = bridge.port[number]
@@ -226,7 +226,7 @@ def test_each_level_has_its_own_room():
     found, bridge = sent_by(levels, arrivals, buffer_bytes=4100)
     assert sorted(index for _, index in found) == [0, 1, 4, 7]
     assert [int(bridge.logical_port[number].dropped) for number in range(2)] == [4, 2]
-    assert int(bridge.port[1].drops[DropReason.QUEUE_FULL.value]) == int(bridge.dropped) == 6
+    assert int(bridge.port[1].drops[DropReason.QUEUE_FULL.value]) == int(bridge.box[0].dropped) == 6
     assert int(bridge.logical_port[0].waiting.highest) == 2 * 1514 + 60
 
 

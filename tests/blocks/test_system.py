@@ -59,9 +59,10 @@ def counted(system, name):
 
 def test_a_frame_from_outside_is_at_each_server_when_its_wires_and_the_bridge_say_and_not_before(system):
     assert system.advance(AT_BRIDGE - 1, NEVER) == DONE
-    assert (system.bridges[0].box[0].forwarded, system.bridges[0].flooded) == (0, 0)
+    box = system.bridges[0].box[0]
+    assert (box.forwarded, box.flooded) == (0, 0)
     assert system.advance(AT_BRIDGE, NEVER) == DONE
-    assert (system.bridges[0].box[0].forwarded, system.bridges[0].flooded, system.bridges[0].replicated) == (1, 1, 1)
+    assert (box.forwarded, box.flooded, box.replicated) == (1, 1, 1)
     assert system.advance(AT_SERVER - 1, NEVER) == DONE
     assert (received(system), counted(system, "from_wire")) == ([0, 0], 0)
     assert system.advance(AT_SERVER, NEVER) in (DONE, IDLE)

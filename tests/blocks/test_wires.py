@@ -26,6 +26,7 @@ def adapter():
     nic = machine()
     nic.mac.has_peer, nic.mac.propagation_fs = 1, PROPAGATION
     nic.wire.outside.fs_per_byte_num, nic.wire.outside.fs_per_byte_den = BYTE_FS, 1
+    nic.wire.outside.propagation_fs = PROPAGATION
     for number in range(3):
         nic.traffic.template[number].first_copy = 2 - number
         nic.traffic.copy_kind[number].next_template = 102 - number

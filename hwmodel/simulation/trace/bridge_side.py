@@ -1,4 +1,4 @@
-"""What the ports of the bridge and its extenders do: each frame sent, their queues, and what is dropped there."""
+"""What the ports of bridges and their extenders do: each frame sent, their queues, and what is dropped there."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import numpy as np
 
 from hwmodel.kernels.adjacent_layout import NOBODY
 from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
 from hwmodel.simulation.trace.frame_names import FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 from hwmodel.wire.ethernet import FCS_BYTES
 
 BRIDGE = "Bridge"
-OUTSIDE_IN = Track(BRIDGE, "from outside")
 
 
 class BridgePorts:
-    """Show each port of a bridge: what it sends on a row, its queue as a counter, drops as instants."""
+    """Show each port of bridges and extenders: what it sends on a row, its queue as a counter, drops as instants."""
 
     def __init__(
         self, bridge: Any, ports: Sequence[PhysicalPort], outside: Any, names: FrameNames, timeline: Rows
     ) -> None:
         self._bridge, self._names, self._timeline = bridge, names, timeline
-        self._propagation_fs = int(bridge.propagation_fs)
         self._ports = bridge["port"][: len(ports)]
         self._tracks = [Track(_group(port), f"{port.name}: out") for port in ports]
         self._drop_tracks = [Track(_group(port), f"{port.name}: drops") for port in ports]
         self._queues = [self._queue(number, port) for number, port in enumerate(ports)]
         self._begun_fs = np.full(len(ports), -1)
         self._drops = self._ports["drops"].copy()
-        self._outside = outside
+        outside_port = next(port for port in ports if port.name == OUTSIDE)
+        self._outside, self._outside_number = outside, outside_port.number
+        self._outside_track = Track(_group(outside_port), "from outside")
         self._n_outside = int(outside["sent"]["head"])
         self.capacities: dict[str, int] = {}
 
@@ -42,13 +42,14 @@ class BridgePorts:
             crossing = self._bridge["slot"][int(self._ports[number]["sending"])]["crossing"]
             if crossing["begun_fs"] != self._begun_fs[number]:
                 self._begun_fs[number] = crossing["begun_fs"]
-                self._send(self._tracks[number], crossing)
+                self._send(number, self._tracks[number], crossing)
         for number, level in enumerate(self._ports["waiting"]["level"].tolist()):
             self._timeline.count(self._queues[number], "B", now_fs, level)
         self._look_for_drops(now_fs)
         sent = self._outside["sent"]
         while self._n_outside < sent["head"]:
-            self._send(OUTSIDE_IN, sent["ring"][self._n_outside & int(sent["mask"])])
+            crossing = sent["ring"][self._n_outside & int(sent["mask"])]
+            self._send(self._outside_number, self._outside_track, crossing)
             self._n_outside += 1
 
     def under_way(self) -> Iterator[Any]:
@@ -68,8 +69,10 @@ class BridgePorts:
             yield slot["crossing"]["journey"]
             place = int(slot["following"])
 
-    def _send(self, track: Track, crossing: Any) -> None:
-        name, end_fs = self._names.of_journey(crossing["journey"]), int(crossing["come_fs"]) - self._propagation_fs
+    def _send(self, number: int, track: Track, crossing: Any) -> None:
+        """Show a frame on the wire at a port, whichever end sends it."""
+        name = self._names.of_journey(crossing["journey"])
+        end_fs = int(crossing["come_fs"]) - int(self._ports[number]["propagation_fs"])
         details = {"frame": name, "bytes": int(crossing["n_bytes"]) + FCS_BYTES}
         self._timeline.add(Slice(track, name, int(crossing["begun_fs"]), end_fs, details, [name]))
 
@@ -89,5 +92,13 @@ class BridgePorts:
         return Track(_group(port), f"{port.name}: queue, of {int(box.buffer_bytes)}")
 
 
+def group_of_all(ports: Sequence[PhysicalPort]) -> str:
+    """Return the group of what is not at one port: of the bridge, or of all; empty where there is none."""
+    n_bridges = len({port.bridge for port in ports})
+    return "" if not n_bridges else BRIDGE if n_bridges == 1 else f"{BRIDGE}s"
+
+
 def _group(port: PhysicalPort) -> str:
-    return BRIDGE if port.box == 0 else f"Extender {port.device}"
+    if port.is_of_extender:
+        return f"Extender {port.device}"
+    return f"{BRIDGE} {port.device}" if port.owner.is_joined else BRIDGE

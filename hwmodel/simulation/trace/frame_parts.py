@@ -10,7 +10,6 @@ import numpy as np
 
 from hwmodel.kernels.journey_layout import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.simulation.trace.arrivals import Arrivals
-from hwmodel.simulation.trace.bridge_side import BRIDGE
 from hwmodel.simulation.trace.frame_names import OUTSIDE, WIRE, FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 from hwmodel.units import FS_PER_NS
@@ -70,10 +69,13 @@ class View:
 
 
 class FrameParts:
-    """Show the parts of journeys that lie in a stretch of time, each where the frame is then."""
+    """Show the parts of journeys that lie in a stretch of time, each where the frame is then.
 
-    def __init__(self, views: Sequence[View], timeline: Rows, start_fs: int, *, crosses: bool = False) -> None:
-        self._views, self._timeline, self._start_fs, self._crosses = views, timeline, start_fs, crosses
+    `over`: the group of tracks for what is on its way over bridges; empty where there is none.
+    """
+
+    def __init__(self, views: Sequence[View], timeline: Rows, start_fs: int, *, over: str = "") -> None:
+        self._views, self._timeline, self._start_fs, self._over = views, timeline, start_fs, over
         self._shown: set[tuple[str, int]] = set()
         self.n_frames = 0
 
@@ -92,7 +94,7 @@ class FrameParts:
         name = self._views[0].names.of_journey(journey)
         home = self._home_of(journey)
         sender = name.partition("/")[0] if home is None or journey["tx_queue"] < 0 else self._sender(home, journey)
-        over = self._crosses and (home is None or (n > SENT and stamps[SENT] > stamps[SWITCHED]))
+        over = bool(self._over) and (home is None or (n > SENT and stamps[SENT] > stamps[SWITCHED]))
         details: dict[str, Any] = {"frame": name, "from": sender}
         receiver = self._receiver(journey, n, there, over=over)
         if receiver:
@@ -138,7 +140,7 @@ class FrameParts:
                 arrival = None if there is None else there.arrivals.of(name)
                 came_fs = end_fs if there is None else None if arrival is None else arrival.came_fs
                 if there is None or arrival is not None:
-                    yield Leg(OVER, start_fs, came_fs, BRIDGE, "frames on their way over it", self._timeline)
+                    yield Leg(OVER, start_fs, came_fs, self._over, "frames on their way over it", self._timeline)
                 if there is None or arrival is None:
                     continue
                 yield Leg(OVER, arrival.came_fs, arrival.decided_fs, SWITCH, "switch of what comes", there.timeline)

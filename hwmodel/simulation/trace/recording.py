@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hwmodel.simulation.trace.adapter_side import Levels, Servers
-from hwmodel.simulation.trace.bridge_side import BridgePorts
+from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
 from hwmodel.simulation.trace.frame_names import FrameNames, names_of
 from hwmodel.simulation.trace.frame_parts import FrameParts, View, under_way
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
@@ -60,7 +60,7 @@ class Recording:
             for server, names in zip(stage.servers, all_names, strict=True)
         ]
         views = [each.view for each in self._servers]
-        self._parts = FrameParts(views, self.timeline, self._start_fs, crosses=stage.bridge is not None)
+        self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
         self._bridge: BridgePorts | None = None
         if stage.bridge is not None:
             outside = stage.servers[0].nic["wire"]["outside"]

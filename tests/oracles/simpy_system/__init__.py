@@ -1,4 +1,4 @@
-"""An independent SimPy model of several servers on one bridge, written from docs/bridge.md alone.
+"""An independent SimPy model of servers on a bridge or several joined ones, written from docs/bridge.md alone.
 
 Each server is `oracles.simpy_nic`; its adapter decides by `oracles.forwarding_oracle`, on the bytes of each frame.
 """

@@ -92,6 +92,7 @@ class Port:
         self.number = number
         self.name = bridge.relay.ports[number].name
         self.rate_bps = bridge.relay.ports[number].rate_bps
+        self._propagation_fs = bridge.relay.ports[number].propagation_fs
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
@@ -144,7 +145,7 @@ class Port:
         if self.begins is not None:
             self.begins(copy)
             return
-        arrives_after_fs = duration_fs + self._bridge.parameters.propagation_fs
+        arrives_after_fs = duration_fs + self._propagation_fs
         later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:
@@ -196,7 +197,7 @@ class Bridge:
         # A slower port stores a frame first: no byte is then sent faster than it comes.
         if self.parameters.forwarding == "cut_through" and rate_bps == self._fastest_bps:
             come_after_fs = CUT_THROUGH_BYTES * 8 * 10**15 // rate_bps
-        due_after_fs = come_after_fs + self.parameters.propagation_fs + self.parameters.latency_fs
+        due_after_fs = come_after_fs + self.relay.ports[number].propagation_fs + self.parameters.latency_fs
         forward = partial(self._forward, number, copy)
         later(self._env, due_after_fs, place(Phase.BRIDGE_FORWARDS, number), forward)
 
@@ -224,4 +225,4 @@ class Bridge:
         return sum(port.held_bytes for port in self.ports.values())
 
     def _place(self, number: int) -> str:
-        return f"bridge.{self.ports[number].name}"
+        return f"{self.parameters.name}.{self.ports[number].name}"

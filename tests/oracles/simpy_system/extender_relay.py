@@ -16,6 +16,7 @@ class ExtenderPort(NamedTuple):
 
     name: str
     rate_bps: int
+    propagation_fs: int
     servers: frozenset[str]
     """Those below it; none below the lower end of an uplink."""
 

@@ -1,4 +1,4 @@
-"""The whole system: servers, the bridge between them, the stations outside, and the loads that drive them."""
+"""The whole system: servers, the bridges between them, the stations outside, and the loads that drive them."""
 
 from __future__ import annotations
 
@@ -129,13 +129,13 @@ def arrived(copy: Passing, now_fs: int) -> Frame:
 class System:
     """Everything in one environment."""
 
-    def __init__(self, servers: Sequence[Server], bridge: BridgeParameters, stop: Stop) -> None:
+    def __init__(self, servers: Sequence[Server], bridges: Sequence[BridgeParameters], stop: Stop) -> None:
         """Build everything; nothing has begun."""
         self.env = simpy.Environment()
         self.stop = stop
         self.indices = count()
         self.ledger = Ledger(self.env, stop)
-        self.bridge = Tree(self.env, bridge, servers, self.ledger)
+        self.bridge = Tree(self.env, bridges, servers, self.ledger)
         for server, port in zip(servers, self.bridge.ports.values(), strict=False):
             assert server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
         self.attached = [Attached(self, number, server) for number, server in enumerate(servers)]
@@ -195,7 +195,7 @@ class System:
             delivered_raw=ledger.delivered_raw,
             journeys=ledger.journeys,
             servers={each.server.port_name: self._server_outcome(each) for each in self.attached},
-            bridge=self.bridge.outcome(),
+            bridges=self.bridge.outcomes(),
         )
 
     def _server_outcome(self, attached: Attached) -> Outcome:
@@ -203,9 +203,12 @@ class System:
 
 
 def simulate_system(
-    servers: Sequence[Server], bridge: BridgeParameters, load: SystemLoad, stop: Stop | None = None
+    servers: Sequence[Server],
+    bridges: BridgeParameters | Sequence[BridgeParameters],
+    load: SystemLoad,
+    stop: Stop | None = None,
 ) -> SystemOutcome:
-    """Run servers on one bridge and return what was measured.
+    """Run servers on a bridge, or on several that wires join, and return what was measured.
 
     The window is from `stop.start_fs` to `stop.end_fs`, or to the end of all there is to do.
     Raises ValueError for a load that has no end without a stop.
@@ -213,7 +216,7 @@ def simulate_system(
     stop = stop or Stop()
     if load.saturating and stop.end_fs is None:
         raise ValueError("a saturating load needs a stop")
-    system = System(servers, bridge, stop)
+    system = System(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges, stop)
     system.start(load)
     if stop.end_fs is not None:
         system.env.run(until=system.ledger.finished)

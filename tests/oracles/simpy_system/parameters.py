@@ -31,6 +31,10 @@ class BridgePort:
     """Service levels; with one or more each S-channel has a queue."""
     translate: Mapping[int, int] = field(default_factory=dict)
     """Of VLANs on the wire: their numbers in the bridge."""
+    to: str | None = None
+    """The port of another bridge at the other end of the wire, `right.trunk`; written at one end or both."""
+    propagation_fs: int | None = None
+    """Of its wire; None: as the bridge's."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,10 @@ class ExtenderParameters:
 class BridgeParameters:
     """The bridge; `ports` that are left out are as `BridgePort()`."""
 
+    name: str = BRIDGE
     kind: str = "learning"
     ports: Mapping[str, BridgePort] = field(default_factory=dict)
-    """By the server's name, `adapter` without one, and `outside`."""
+    """By the server's name, `adapter` without one, `outside`, and of wires to other bridges by a name of their own."""
     latency_fs: int = 0
     forwarding: str = "store_and_forward"
     buffer_bytes: int = 1 << 20

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..forwarding_oracle import ForwardingOracle
-from .parameters import OUTSIDE, BridgePort, Server
+from .parameters import BridgePort, Server
 from .tags import OUTER_TYPE, S_TAG, DroppedError, Header, e_tag_down, tci_tag, vn_tag_down
 
 DEFAULT_S_VID = 1
@@ -65,17 +65,16 @@ class AttachedPort:
         self,
         number: int,
         parameters: BridgePort,
-        server: Server | None,
-        below: Mapping[str, Sequence[Server]] | None = None,
+        name: str,
+        servers: Sequence[Server] = (),
+        propagation_fs: int = 0,
     ) -> None:
-        """Work out the logical ports; without a server it is the port outside, or that to an extender.
-
-        `below`: that extender's name, with the servers below it.
-        """
+        """Work out the logical ports; `servers`: those at it, or below it where it leads to an extender."""
         self.number = number
-        self.name = server.port_name if server else next(iter(below or {}), OUTSIDE)
+        self.name = name
         self.rate_bps = parameters.rate_bps
-        servers = [server] if server else [each for ones in (below or {}).values() for each in ones]
+        own_fs = parameters.propagation_fs
+        self.propagation_fs = propagation_fs if own_fs is None else own_fs
         self.mode = servers[0].switch.mode if servers else None
         self.outer_type = OUTER_TYPE.get(self.mode)
         self.translate = parameters.translate

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..bucket_oracle import BucketOracle
 from ..service_level_oracle import Level
+from .layout import Layout
 from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server
 from .ports import DEFAULT_S_VID, AttachedPort, GroupList, LogicalPort
 from .table import LearningTable
@@ -27,36 +28,32 @@ class Relayed(NamedTuple):
 class Relay:
     """Learns, and chooses the ports of each frame's copies."""
 
-    def __init__(self, parameters: BridgeParameters, servers: Sequence[Server]) -> None:
-        """Begin with an empty table.
-
-        Ports are numbered servers first, in their order, then outside, then two for each extender; these are the
-        bridge's own.
-        """
+    def __init__(self, parameters: BridgeParameters, layout: Layout) -> None:
+        """Begin with an empty table, joined to no other bridge; the ports are the bridge's own, not its extenders'."""
         self._parameters = parameters
         self._is_controlling = parameters.kind == "controlling"
-        attached: list[Server | None] = [*servers, None]
-        self.ports = {}
-        for number, server in enumerate(attached):
-            port = parameters.ports.get(server.port_name if server else OUTSIDE, BridgePort())
+        self._way_out = layout.way_out[parameters.name]
+        servers = layout.servers_of(parameters.name)
+        far_fs = parameters.propagation_fs
+        self.ports: dict[int, AttachedPort] = {}
+        for number, server in servers:
+            port = parameters.ports.get(server.port_name, BridgePort())
             if port.behind == BRIDGE:
-                self.ports[number] = AttachedPort(number, port, server)
-        for at, (name, extender) in enumerate(parameters.extenders.items()):
+                self.ports[number] = AttachedPort(number, port, server.port_name, [server], far_fs)
+        plain = {layout.outside: OUTSIDE} if layout.has_outside(parameters.name) else {}
+        plain |= {number: name for number, (bridge, name) in layout.wires.items() if bridge == parameters.name}
+        for number, name in plain.items():
+            port = parameters.ports.get(name, BridgePort())
+            self.ports[number] = AttachedPort(number, port, name, [], far_fs)
+        for name, extender in parameters.extenders.items():
             if extender.behind == BRIDGE:
-                number = len(attached) + 2 * at
-                below = [server for server in servers if name in above(parameters, server)]
-                self.ports[number] = AttachedPort(number, BridgePort(extender.rate_bps), None, {name: below})
+                number = layout.uppers[name]
+                below = [server for _, server in servers if name in layout.above(server)]
+                self.ports[number] = AttachedPort(number, BridgePort(extender.rate_bps), name, below, far_fs)
+        self.peers: dict[int, tuple[Relay, AttachedPort]] = {}
+        """Of each wire to another bridge, by the port's number: that bridge and the port there; set before the run."""
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
-        if parameters.announce and not self._is_controlling:
-            self._announce(servers)
-        self._stands = {
-            (vlan, address): logical
-            for port in self.ports.values()
-            for logical in port.logical.values()
-            if logical.station is not None
-            for address in logical.station.macs
-            for vlan in logical.station.vlans
-        }
+        self._stands: dict[tuple[int, int], LogicalPort] = {}
         self._buckets = {
             number: BucketOracle(entry.rate_bps, entry.burst_bytes)
             for number, entry in enumerate(parameters.policy)
@@ -64,7 +61,7 @@ class Relay:
         }
         self.flooded = 0
         self.longest_bytes = (
-            max(station.max_frame_bytes for each in servers for station in each.switch.ports) - FCS_BYTES
+            max(station.max_frame_bytes for each in layout.servers for station in each.switch.ports) - FCS_BYTES
         )
 
     def levels_of(self, number: int) -> dict[int | None, Level]:
@@ -80,16 +77,41 @@ class Relay:
             for key, level in levels.items()
         }
 
-    def _announce(self, servers: Sequence[Server]) -> None:
-        """Learn each address of each enabled station, in the VLAN of its untagged frames."""
-        for port, server in zip(self.ports.values(), servers, strict=False):
-            for station in server.switch.ports:
+    def introduce(self, server: Server, number: int) -> None:
+        """Tell bridges that are told where a server's stations are, and let those that `announce` hear them.
+
+        `number`: of this bridge's own port that leads there.
+        """
+        port = self.ports[number]
+        for station in server.switch.ports:
+            for vlan in (station.port_vlan, *(each for each in station.vlans if each != station.port_vlan)):
                 key = (station.s_channel or DEFAULT_S_VID) if port.mode == "multichannel" else None
-                logical = port.in_vlan(station.port_vlan) if port.translate else port.logical[key]
-                vlan = port.translate.get(station.port_vlan, station.port_vlan)
-                if station.enabled and logical.carries(vlan):
-                    for address in station.macs:
-                        self.table.learn(0, vlan, address, logical)
+                if port.has_interfaces:
+                    key = station.vif if port.mode == "vn_tag" else station.ecid
+                if key not in port.logical:
+                    continue
+                logical = port.in_vlan(vlan) if port.translate else port.logical[key]
+                is_heard = station.enabled and vlan == station.port_vlan
+                inside = port.translate.get(vlan, vlan)
+                self._notes(station.macs, inside, logical, vlan in station.vlans, is_heard)
+
+    def _notes(self, addresses: Sequence[int], vlan: int, logical: LogicalPort, is_told: bool, is_heard: bool) -> None:
+        """Note where a station's broadcast comes from, here and at all bridges that it would come to."""
+        for address in addresses if is_told else ():
+            self._stands.setdefault((vlan, address), logical)
+        if not logical.carries(vlan):
+            return
+        if is_heard and self._parameters.announce and not self._is_controlling:
+            for address in addresses:
+                self.table.learn(0, vlan, address, logical)
+        for number, (relay, far) in self.peers.items():
+            out = self.ports[number].logical[None]
+            if number == logical.number or not out.carries(vlan):
+                continue
+            far_logical = far.logical[None]
+            far_vlan = far_logical.native_vlan if vlan in out.untagged else vlan
+            if far_vlan is not None and far_logical.carries(far_vlan):
+                relay._notes(addresses, far_vlan, far_logical, is_told, is_heard)
 
     def relay(self, now_fs: int, number: int, raw: bytes, station: str = "") -> Relayed:
         """Say what becomes of a frame that came in at a port; `station` has sent it, whatever its source address."""
@@ -150,6 +172,8 @@ class Relay:
         if port.has_interfaces:
             listed = port.list_for(vlan, header.destination, sender) if header.is_group else None
             return [] if listed is None else [listed]
+        if self._is_controlling and not header.is_group and port.number != self._way_out:
+            return []
         return [each for each in port.logical.values() if each.carries(vlan) and (each != sender or each.has_hairpin)]
 
     def _copy(
@@ -165,14 +189,6 @@ class Relay:
         outer = port.outer_tag(to, sender, priority, header.dei)
         c_tag = b"" if vlan in to.untagged else tci_tag(C_TAG, wire_vlan or vlan, priority, header.dei)
         return port.number, header.raw[:12] + outer + c_tag + header.rest
-
-
-def above(parameters: BridgeParameters, server: Server) -> list[str]:
-    """Return the extenders between a server and the bridge, the lowest first."""
-    found = [parameters.ports.get(server.port_name, BridgePort()).behind]
-    while found[-1] != BRIDGE:
-        found.append(parameters.extenders[found[-1]].behind)
-    return found[:-1]
 
 
 def _matches(entry: Any, station: str, vlan: int, header: Header) -> bool:

@@ -92,14 +92,20 @@ class SystemOutcome:
     dropped_frames: int
     in_flight_frames: int
     drops: Mapping[tuple[str, str], int]
-    """Of copies, and frames that had none, by (place, reason): a server's port name, or `bridge.` and a port's name."""
+    """Of copies, and frames that had none, by (place, reason): a server's port name, or `bridge.a`, a bridge's port."""
     deliveries: list[Delivery]
     delivered_raw: list[bytes]
     """Of each delivery the bytes without FCS."""
     journeys: list[Journey]
     servers: Mapping[str, Outcome]
     """By port name: each server for itself, what its MAC has sent counting as delivered."""
-    bridge: BridgeOutcome
+    bridges: Mapping[str, BridgeOutcome]
+
+    @property
+    def bridge(self) -> BridgeOutcome:
+        """Return the only bridge's."""
+        (only,) = self.bridges.values()
+        return only
 
     def in_window(self, sender: str | None = None, receiver: str | None = None) -> list[Delivery]:
         """Return the deliveries of the window, of one sender or receiver if it is named."""

@@ -1,8 +1,8 @@
-"""The bridge and the port extenders below it, joined by their wires."""
+"""Bridges and the port extenders below them, joined by their wires."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,58 +11,80 @@ import simpy
 from ..simpy_nic.frames import Copy
 from .bridge import Bridge
 from .extender_relay import ExtenderPort, ExtenderRelay
+from .layout import Layout
 from .ledger import Ledger
-from .parameters import BRIDGE, BridgeParameters, BridgePort, Server
+from .parameters import BridgeParameters, BridgePort, Server
 from .ports import AttachedPort
-from .relay import Relay, above
+from .relay import Relay
 from .results import BridgeOutcome, PortCounts
 
 
 class Tree:
-    """The bridge with all extenders; `ports` are those of all, by their numbers."""
+    """All bridges with all extenders; `ports` are those of all, by their numbers."""
 
     def __init__(
-        self, env: simpy.Environment, parameters: BridgeParameters, servers: Sequence[Server], ledger: Ledger
+        self,
+        env: simpy.Environment,
+        bridges: Sequence[BridgeParameters],
+        servers: Sequence[Server],
+        ledger: Ledger,
     ) -> None:
-        """Build the bridge and the extenders; `arrives` of each port to a server and outside is to be set."""
+        """Build bridges and extenders; `arrives` of each port to a server and outside is to be set."""
         self._env = env
-        self.relay = Relay(parameters, servers)
-        self._boxes = {BRIDGE: Bridge(env, parameters, self.relay, ledger)}
-        self._roots = [self._root(parameters, number, server) for number, server in enumerate(servers)]
-        names = list(parameters.extenders)
-        uppers = {name: len(servers) + 1 + 2 * at for at, name in enumerate(names)}
-        for name, extender in parameters.extenders.items():
-            below = frozenset(each.port_name for each in servers if name in above(parameters, each))
-            ports = {uppers[name] + 1: ExtenderPort(f"{name}.uplink", extender.rate_bps, frozenset())}
-            for number, server in enumerate(servers):
-                port = parameters.ports.get(server.port_name, BridgePort())
-                if port.behind == name:
-                    ports[number] = ExtenderPort(server.port_name, port.rate_bps, frozenset((server.port_name,)))
-            for other, one in parameters.extenders.items():
-                if one.behind == name:
-                    under = frozenset(each.port_name for each in servers if other in above(parameters, each))
-                    ports[uppers[other]] = ExtenderPort(other, one.rate_bps, under)
-            root = next(self._roots[at] for at, server in enumerate(servers) if server.port_name in below)
-            own = replace(
-                parameters, latency_fs=extender.latency_fs, forwarding=extender.forwarding,
-                buffer_bytes=extender.buffer_bytes, sharing=extender.sharing,
-            )  # fmt: skip
-            relay = ExtenderRelay(ports, uppers[name] + 1, root)
-            self._boxes[name] = Bridge(env, own, relay, ledger)
+        self._layout = layout = Layout(bridges, servers)
+        self.relays = {each.name: Relay(each, layout) for each in bridges}
+        self._boxes: dict[str, Bridge] = {}
+        self._bridge_of: dict[int, str] = {}
+        self._roots: dict[int, AttachedPort] = {}
+        for each in bridges:
+            own = {each.name: Bridge(env, each, self.relays[each.name], ledger)}
+            for number, server in layout.servers_of(each.name):
+                self._roots[number] = self._root(each, number, server)
+            own |= {name: Bridge(env, *self._extender(each, name), ledger) for name in each.extenders}
+            self._boxes |= own
+            self._bridge_of |= {number: each.name for box in own.values() for number in box.ports}
         self._box_of = {number: box for box in self._boxes.values() for number in box.ports}
         self.ports = {number: self._box_of[number].ports[number] for number in sorted(self._box_of)}
-        for upper in uppers.values():
-            for number, other in ((upper, upper + 1), (upper + 1, upper)):
-                self.ports[number].begins = partial(self._box_of[other].begins_to_come, other)
-        self._at_start: Sequence[PortCounts] = ()
-        self._at_end: Sequence[PortCounts] = ()
+        uplinks = [(upper, upper + 1) for upper in layout.uppers.values()]
+        for number, other in [*layout.far_end.items(), *uplinks, *(pair[::-1] for pair in uplinks)]:
+            self.ports[number].begins = partial(self._box_of[other].begins_to_come, other)
+        for number, other in layout.far_end.items():
+            far = self.relays[layout.wires[other][0]]
+            self.relays[layout.wires[number][0]].peers[number] = far, far.ports[other]
+        for number, server in enumerate(servers):
+            self.relays[self._bridge_of[number]].introduce(server, self._roots[number].number)
+        self._at_start: Mapping[int, PortCounts] = {}
+        self._at_end: Mapping[int, PortCounts] = {}
         ledger.window_opens, ledger.window_closes = self._open_window, self._close_window
 
-    def _root(self, parameters: BridgeParameters, number: int, server: Server) -> AttachedPort:
-        way = above(parameters, server)
-        if not way:
-            return self.relay.ports[number]
-        return next(port for port in self.relay.ports.values() if port.name == way[-1])
+    def _extender(self, bridge: BridgeParameters, name: str) -> tuple[BridgeParameters, ExtenderRelay]:
+        """Return what an extender is like, and what it decides by."""
+        layout, far_fs, extender = self._layout, bridge.propagation_fs, bridge.extenders[name]
+        servers = layout.servers_of(bridge.name)
+
+        def below(other: str) -> frozenset[str]:
+            return frozenset(each.port_name for _, each in servers if other in layout.above(each))
+
+        uplink = layout.uppers[name] + 1
+        ports = {uplink: ExtenderPort(f"{name}.uplink", extender.rate_bps, far_fs, frozenset())}
+        for number, server in servers:
+            port = bridge.ports.get(server.port_name, BridgePort())
+            if port.behind == name:
+                own_fs = far_fs if port.propagation_fs is None else port.propagation_fs
+                ports[number] = ExtenderPort(server.port_name, port.rate_bps, own_fs, frozenset((server.port_name,)))
+        for other, one in bridge.extenders.items():
+            if one.behind == name:
+                ports[layout.uppers[other]] = ExtenderPort(other, one.rate_bps, far_fs, below(other))
+        root = next(self._roots[number] for number, server in servers if server.port_name in below(name))
+        own = replace(
+            bridge, latency_fs=extender.latency_fs, forwarding=extender.forwarding,
+            buffer_bytes=extender.buffer_bytes, sharing=extender.sharing,
+        )  # fmt: skip
+        return own, ExtenderRelay(ports, uplink, root)
+
+    def _root(self, bridge: BridgeParameters, number: int, server: Server) -> AttachedPort:
+        way = self._layout.above(server)
+        return self.relays[bridge.name].ports[self._layout.uppers[way[-1]] if way else number]
 
     def root_of(self, number: int) -> AttachedPort:
         """Return the bridge's own port that leads to a server."""
@@ -73,30 +95,37 @@ class Tree:
         self._box_of[number].sending_begins(number, copy)
 
     def _open_window(self) -> None:
-        self._at_start = [port.counts() for port in self.ports.values()]
+        self._at_start = {number: port.counts() for number, port in self.ports.items()}
 
     def _close_window(self) -> None:
-        self._at_end = [port.counts() for port in self.ports.values()]
+        self._at_end = {number: port.counts() for number, port in self.ports.items()}
 
-    def outcome(self) -> BridgeOutcome:
-        """Return what bridge and extenders have done by the end of the run."""
-        table, bridge = self.relay.table, self._boxes[BRIDGE]
+    def outcomes(self) -> dict[str, BridgeOutcome]:
+        """Return what each bridge and its extenders have done by the end of the run."""
+        return {name: self._outcome(name) for name in self.relays}
+
+    def _outcome(self, name: str) -> BridgeOutcome:
+        relay, bridge = self.relays[name], self._boxes[name]
+        table = relay.table
         table.age(self._env.now)
-        pairs = zip(self.ports.values(), self._at_start, self._at_end, strict=True)
+        ports = {number: port for number, port in self.ports.items() if self._bridge_of[number] == name}
+        boxes = {id(self._box_of[number]): self._box_of[number] for number in ports}
         return BridgeOutcome(
-            ports={port.name: port.counts() for port in self.ports.values()},
+            ports={port.name: port.counts() for port in ports.values()},
             window={
-                port.name: PortCounts(*(end - start for start, end in zip(starts, ends, strict=True)))
-                for port, starts, ends in pairs
+                port.name: PortCounts(
+                    *(end - start for start, end in zip(self._at_start[number], self._at_end[number], strict=True))
+                )
+                for number, port in ports.items()
             },
-            queue_highest_bytes={port.name: port.highest_bytes for port in self.ports.values()},
+            queue_highest_bytes={port.name: port.highest_bytes for port in ports.values()},
             buffer_highest_bytes=bridge.buffer_highest_bytes,
             learned=table.learned,
             moved=table.moved,
             aged=table.aged,
             not_learned=table.not_learned,
             forwarded=sum(port.frames_in for port in bridge.ports.values()),
-            flooded=self.relay.flooded,
-            replicated=sum(box.replicated for box in self._boxes.values()),
+            flooded=relay.flooded,
+            replicated=sum(box.replicated for box in boxes.values()),
             known=len(table),
         )

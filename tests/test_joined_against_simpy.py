@@ -1,0 +1,95 @@
+"""Bridges joined by wires in the engine and in the SimPy model: the same frames, and every figure the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hwmodel.simulation import bridge_state, system_state, topology
+from tests.joined_cases import CASES, Case, drawn_system
+from tests.system_and_oracle import Both, run_both
+
+
+def run_case(name: str) -> Both:
+    return run_both(CASES[name].config, CASES[name].frames())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_course(name: str) -> None:
+    both = run_case(name)
+    assert both.differences() == {}
+    assert both.engine.totals["in flight"] == 0
+    assert CASES[name].matters(both), "the case does not show what it is for"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_drawn_systems(seed: int) -> None:
+    case = Case(drawn_system(seed), lambda _: True, (300, 700, 1500)[seed % 3], 250, ("", "", "81006005"), 2)
+    both = run_both(case.config, case.frames())
+    assert both.differences() == {}
+    assert both.engine.totals["in flight"] == 0
+
+
+@pytest.mark.parametrize("name", ["two, as they are", "three", "tables of two"])
+def test_many_headers_have_their_floods_in_common(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topology, "MANY_TEMPLATES", 0)
+    found = run_case(name).differences()
+    found.pop("headers", None)  # of a flood's copies to outside, which one header stands for
+    assert found == {}
+
+
+def at_box(number: int, name: str, value: int) -> Callable[[Any, Any], object]:
+    return lambda bridge, _: setattr(bridge.box[number], name, value)
+
+
+# What is done wrong, by a change of the bridges' record or of what is found before the run, and which case shows it.
+# Ports of the two bridges: a, b, c, outside, left.trunk, right.trunk.
+FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+    "the wire has no length": (
+        "a slow wire, far", lambda bridge, _: [setattr(bridge.port[at], "propagation_fs", 0) for at in (4, 5)],
+    ),
+    "the second bridge has no latency": ("two, as they are", at_box(1, "latency_fs", 0)),
+    "the second learns nothing": ("two, as they are", at_box(1, "learns", 0)),
+    "the first table is the second's": ("tables of two", at_box(0, "table_entries", 3)),
+    "the first ages as the second": ("tables of two", at_box(0, "ageing_fs", 300 * 10**15)),
+    "all addresses in one table": ("tables of two", lambda bridge, _: bridge["address"]["box"].fill(0)),
+    "the second has the first's buffer": (
+        "buffers for all ports", lambda bridge, _: bridge["port"]["box"][:6].fill(0),
+    ),
+    "the wire leads back": ("two, as they are", lambda bridge, _: setattr(bridge.port[4], "joined", 4)),
+    "cut through at the slower port": (
+        "a fast wire, cut through", lambda bridge, _: setattr(bridge.port[0], "cuts_through", 1),
+    ),
+    "the second's policer is the first's": (
+        "policies", lambda bridge, _: bridge["hop"]["policer"].clip(max=0, out=bridge["hop"]["policer"]),
+    ),
+    "a flood misses the wire": (
+        "three", lambda _, found: [hop.flood.pop() for hop in found.hops if len(hop.flood) > 1],
+    ),
+    "copies in another order": (
+        "buffers for all ports", lambda _, found: [hop.flood.reverse() for hop in found.hops if len(hop.flood) > 1],
+    ),
+    "nobody was heard": ("one announced", lambda _, found: found.announced.clear()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, plant = FAULTS[fault]
+
+    def filled(record: Any, bridges: Any, ports: Any, found: Any) -> None:
+        plant(record, found)  # before, for what is looked up in it
+        fill(record, bridges, ports, found)
+        plant(record, SimpleNamespace(hops=(), announced=[]))
+
+    fill = bridge_state.fill_bridges
+    monkeypatch.setattr(system_state, "fill_bridges", filled)
+    try:
+        both = run_case(name)
+    except ValueError as error:
+        assert "cannot be negative" in str(error)
+    else:
+        assert both.differences()
