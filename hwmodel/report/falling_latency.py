@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hwmodel.report.modelled import is_closed_loop
+from hwmodel.report.modelled import is_closed_loop, is_some_time
 from hwmodel.results.result import Result
 
 MATTERS = 0.05  # of the median; what is less cannot make it fall by more
-NO_TIME = "0"  # its digits, in whatever unit a configuration writes it
 
 
 def falling_latency_sentences(result: Result) -> Iterator[str]:
@@ -67,8 +66,9 @@ def _write_backs(config: Mapping[str, Any]) -> str:
 
 def _interrupts(config: Mapping[str, Any]) -> str:
     timer = _value(config, "driver", "moderation")
-    if timer and str(timer).strip("fpnums") != NO_TIME:
-        return f"driver.moderation {timer}"
+    if timer and is_some_time(str(timer)):
+        adapts = _value(config, "driver", "mask_interrupts") and _value(config, "driver", "adaptive_moderation")
+        return f"driver.moderation {timer}{', which adapts to the load' if adapts else ''}"
     return f"driver.rx_interrupt_batch {_value(config, 'driver', 'rx_interrupt_batch')} without driver.moderation"
 
 
