@@ -92,8 +92,9 @@ def test_the_batch_or_timer_is_named(parts, blocks, words):
 
 def test_no_moderation_is_none_in_whatever_unit_the_configuration_has_it():
     """A resolved configuration writes the default as 0ns, a file may have 0us."""
+    of_no_preset = config_from_mapping({"driver": {"preset": None}}).resolved()["driver"]
     blocks = {
-        "driver": {"rx_interrupt_batch": 16, "moderation": config_from_mapping({}).resolved()["driver"]["moderation"]}
+        "driver": {"rx_interrupt_batch": 16, "moderation": of_no_preset["moderation"]}
     }
     (text,) = falling_latency_sentences(
         result_with(parts={"interrupt_moderation": 700.0, "payload_read": 300.0}, **blocks)

@@ -106,7 +106,9 @@ def test_what_jumbo_frames_cost_beyond_full_batches():
     # By hand, where the closed form counts full batches. Four VMs share the link, and each sends a frame every 21.5 us,
     # so the write-back timer of 64 us finds four Tx descriptors held, not eight; and of 32 frames that one interrupt
     # frees the driver tells the first alone, which is read alone: five reads of descriptors for 32 frames, not four.
-    config = load_config(CONFIGS / "sriov_jumbo.yaml", {"run.frames": 4000, "run.duration": "1s"})
+    by_32 = {f"driver.{name}": 32 for name in ("refill_batch", "rx_interrupt_batch", "tx_interrupt_batch")}
+    driver = {"driver.preset": None, "driver.tx_doorbell_batch": 1, **by_32, "nic.fetch_batch": 8}
+    config = load_config(CONFIGS / "sriov_jumbo.yaml", {**driver, "run.frames": 4000, "run.duration": "1s"})
     full = {step.name: float(step.n_bytes) for step in limits(config).steps}
     result = simulate(config)
     up, down = result.pcie.up.per_frame, result.pcie.down.per_frame
