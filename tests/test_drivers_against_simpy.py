@@ -45,7 +45,9 @@ def test_the_quick_draws_have_every_rule() -> None:
     for key in CHOICES:
         assert len({str(changes.get(key)) for changes in drawn}) > 1, key
     adaptive = ("driver.mask_interrupts", "driver.adaptive_moderation")
-    assert any(all(each.get(key) for key in adaptive) and each.get("driver.moderation", "0us") != "0us" for each in drawn)
+    assert any(
+        all(each.get(key) for key in adaptive) and each.get("driver.moderation", "0us") != "0us" for each in drawn
+    )
     assert any(isinstance(draw(seed).load, Mapping) for seed in range(N_QUICK))
 
 

@@ -260,10 +260,15 @@ def test_a_trace_that_begins_behind_the_window_says_so(tmp_path):
     assert said == [f"{where}: the run ended before the time line began"]
 
 
+BY_32 = {
+    "driver.preset": None, "driver.refill_batch": 32, "driver.rx_interrupt_batch": 32, "driver.tx_interrupt_batch": 32,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"driver.frame_time": "400ns", "nic.rx_ring": 64, "driver.tx_doorbell_batch": 32}, "NO_DESCRIPTOR"),
+        ({**BY_32, "driver.frame_time": "400ns", "nic.rx_ring": 64, "driver.tx_doorbell_batch": 32}, "NO_DESCRIPTOR"),
         ({"switch.acl": [{"port": "vf0", "action": "deny"}]}, "ACL_DENY"),
     ],
 )
