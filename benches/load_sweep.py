@@ -28,9 +28,12 @@ NAMES = ("sriov_10g_gen2x4", "sriov_40g_gen3x8", "sriov_imix", "sriov_ideal")
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "as it is": {},
     "write-back timer": {"nic.rx_writeback_batch": 8, "nic.writeback_timeout": "64us"},
-    "moderation": {"nic.rx_writeback_batch": 1, "driver.moderation": "50us"},
-    "none": {"nic.rx_writeback_batch": 1, "driver.rx_interrupt_batch": 1, "driver.tx_doorbell_batch": 1},
-}
+    "moderation": {"nic.rx_writeback_batch": 1, "driver.moderation": "50us", "driver.adaptive_moderation": False},
+    "none": {
+        "nic.rx_writeback_batch": 1, "driver.rx_interrupt_batch": 1, "driver.tx_doorbell_batch": 1,
+        "driver.moderation": "0us",
+    },
+}  # fmt: skip
 MOST_FALL = 0.05
 DURATION = "10ms"
 HEADS = ("configuration", "driver", "batches", "arrivals", "falls", "told", "deepest", "at load", "")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 
 def some(**choices):
     """Return a strategy for a block: some of these keys, each with one of its values."""
     return st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in choices.items()})
+
+
+def within_device(nic: dict[str, Any]) -> dict[str, Any]:
+    """Keep a device's least ring, and its fetches within the cache that was drawn."""
+    kept = {**nic, "rx_ring": max(64, nic.get("rx_ring", 64))}
+    if "descriptor_cache" in nic:
+        kept.setdefault("fetch_batch", min(32, nic["descriptor_cache"]))
+    return kept
 
 
 PCIE = some(
@@ -41,13 +51,14 @@ HOST = some(
     iotlb=[{"entries": 3, "miss": "330ns"}, {"entries": 64, "miss": "2us"}],
     cores=[1, 3],
 )
+
 NIC = some(
     preset=["82576", "82599", "X550", "XL710"],
     vfs=[2, 4, 6],
     queues_per_vf=[1, 2],
     tx_ring=[64, 100, 512],
     rx_ring=[16, 64, 100],
-    fetch_batch=[1, 5, 8],
+    fetch_batch=[1, 5, 8, 16],
     rx_fetch_batch=[1, 5, 8],
     rx_prefetch=[0, 8, 13],
     tx_writeback_batch=[1, 8],
@@ -58,8 +69,9 @@ NIC = some(
     tx_buffer=["2KiB", "16KiB"],
     rx_buffer=["2KiB", "16KiB"],
     max_pps=[1_000_000],
+    queue_time=["78ns"],
     drop_enable=[False, True],
-).map(lambda nic: {**nic, "rx_ring": max(64, nic.get("rx_ring", 64))} if "preset" in nic else {"preset": None, **nic})
+).map(lambda nic: within_device(nic) if "preset" in nic else {"preset": None, **nic})
 DRIVER = some(
     tx_doorbell_batch=[1, 8],
     refill_batch=[1, 8],
@@ -67,6 +79,15 @@ DRIVER = some(
     tx_interrupt_batch=[0, 1, 8],
     moderation=["0us", "3us"],
     frame_time=["0ns", "20ns", "700ns", "4us"],
+    byte_time=["0.1ns"],
+    doorbell_time=["100ns"],
+    interrupt_time=["1us"],
+    exit_time=["2us"],
+    wakeup_time=["3us"],
+    poll_budget=[1, 64],
+    send_burst=[1, 32],
+    mask_interrupts=[False, True],
+    adaptive_moderation=[False, True],
 ).map(lambda driver: {"preset": None, "rx_interrupt_batch": 0, **driver})
 PORTS = st.lists(
     st.fixed_dictionaries(

@@ -37,9 +37,11 @@ def result_with(p50=1000.0, parts=None, warnings=(), **config):
         (Case("sriov_10g_gen2x4", "dpdk", "as it is", "poisson"), (0.2, 0.4), 1),
         # A frame waits 64 us at the most until eight come sooner; without batches nothing waits for others.
         (Case("sriov_imix", "dpdk", "write-back timer", "poisson"), (0.05, 0.6), 1),
-        (Case("sriov_imix", "kernel", "none", "poisson"), (0.05, 0.6), 0),
+        (Case("sriov_imix", "dpdk", "none", "poisson"), (0.05, 0.6), 0),
         # Eight senders with one period: at 30 % their frames meet, at 40 % others do.
-        (Case("sriov_imix", "kernel", "none", "periodic"), (0.3, 0.4), 1),
+        (Case("sriov_imix", "dpdk", "none", "periodic"), (0.3, 0.4), 1),
+        # A guest that has nothing to do sleeps: 4.8 us of the median are waking it and its interrupt, until it is busy.
+        (Case("sriov_imix", "kernel", "none", "poisson"), (0.05, 0.6), 1),
     ],
 )
 def test_a_fall_of_the_median_is_told(case, loads, n_falls):
@@ -92,13 +94,30 @@ def test_the_batch_or_timer_is_named(parts, blocks, words):
 
 def test_no_moderation_is_none_in_whatever_unit_the_configuration_has_it():
     """A resolved configuration writes the default as 0ns, a file may have 0us."""
-    blocks = {
-        "driver": {"rx_interrupt_batch": 16, "moderation": config_from_mapping({}).resolved()["driver"]["moderation"]}
-    }
+    of_no_preset = config_from_mapping({"driver": {"preset": None}}).resolved()["driver"]
+    blocks = {"driver": {"rx_interrupt_batch": 16, "moderation": of_no_preset["moderation"]}}
     (text,) = falling_latency_sentences(
         result_with(parts={"interrupt_moderation": 700.0, "payload_read": 300.0}, **blocks)
     )
     assert text.endswith("driver.rx_interrupt_batch 16 without driver.moderation.")
+
+
+@pytest.mark.parametrize(
+    ("driver", "at_the_guest", "words"),
+    [
+        ({"wakeup_time": "3us", "interrupt_time": "1us"}, 4800.0, ": driver.wakeup_time 3us and driver.interrupt_time"),
+        ({"interrupt_time": "1us", "exit_time": "500ns"}, 2000.0, "work: driver.interrupt_time 1us and driver.exit"),
+        ({"wakeup_time": "3us"}, 900.0, None),  # most frames find their core awake
+        ({"interrupt_time": "400ns"}, 900.0, None),  # less than a twentieth
+        ({"wakeup_time": "3us", "rx_interrupt_batch": 0}, 4800.0, None),  # polls
+    ],
+)
+def test_a_core_that_is_woken_is_named(driver, at_the_guest, words):
+    driver = {"moderation": "0us", "rx_interrupt_batch": 1, **driver}
+    parts = {"payload_read": 10_000.0 - at_the_guest, "guest_queue": at_the_guest}
+    found = list(falling_latency_sentences(result_with(parts=parts, driver=driver)))
+    assert len(found) == (words is not None)
+    assert words is None or re.search(words, found[0])
 
 
 def test_a_batch_that_a_higher_load_cannot_fill_sooner_is_not_told():

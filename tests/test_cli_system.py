@@ -29,7 +29,7 @@ REFLECTED = {
     "bridge": {"kind": "learning"},
     "switch": {"mode": "vepa"},
     "nic": {"vfs": 2},
-    "driver": {"rx_interrupt_batch": 4},
+    "driver": {"preset": None, "rx_interrupt_batch": 4},  # an ample core
     "workload": {"pattern": "pairs", "load": "saturate"},
     **RUN,
 }

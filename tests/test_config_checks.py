@@ -61,7 +61,7 @@ CONTRADICTIONS = [
      "c.yaml:1:33: nic.rx_prefetch: nic.rx_prefetch 64 never comes together: nic.rx_ring 64 holds at most 63"),
     ("nic: {rx_ring: 64, rx_fetch_batch: 24}\ndriver: {refill_batch: 48}",
      "c.yaml:1:16: nic.rx_ring: a ring of 64 can stop for ever: rx_writeback_batch and rx_interrupt_batch and "
-     "refill_batch and rx_fetch_batch hold back up to 63 of its 63 descriptors, and the next step needs 24; 88 "
+     "refill_batch and rx_fetch_batch hold back up to 47 of its 63 descriptors, and the next step needs 24; 72 "
      "or more are enough"),
     ("nic: {fetch_batch: 65}",
      "c.yaml:1:20: nic.fetch_batch: nic.fetch_batch 65 does not fit into nic.descriptor_cache 64"),
@@ -73,7 +73,7 @@ CONTRADICTIONS = [
      "c.yaml:1:18: nic.rx_buffer: 1KiB does not hold a frame of 1025 B"),
     # 1514 B in buffers of 192 B are eight; 4 B more for a tag are the ninth.
     ("host: {buffer_bytes: 256B, buffer_offset: 76B}\n"
-     "nic: {descriptor_cache: 8}\nswitch: {ports: [{name: vf0, untagged: []}]}",
+     "nic: {descriptor_cache: 8, fetch_batch: 8}\nswitch: {ports: [{name: vf0, untagged: []}]}",
      "c.yaml:1:22: host.buffer_bytes: a frame of 1518 B takes 9 Rx descriptors, one for each 180 B of a buffer "
      "(host.buffer_bytes less host.buffer_offset); nic.descriptor_cache 8 holds at most 8"),
     ("nic: {preset: null, rx_ring: 12, rx_prefetch: 1, rx_fetch_batch: 1}\n"

@@ -67,7 +67,7 @@ ONE_WRONG_VALUE = [
      "c.yaml:1:16: switch.mode: 'VN-Tag' is not one of veb, vepa, vn_tag, e_tag, multichannel (did you mean vn_tag?)"),
     ("nic: {preset: 8259}",
      "c.yaml:1:15: nic.preset: '8259' is not one of 82576, 82599, X540, X550, XL710 (did you mean 82599?)"),
-    ("driver: {preset: linux}", "c.yaml:1:18: driver.preset: 'linux' is not one of kernel, dpdk"),
+    ("driver: {preset: linux}", "c.yaml:1:18: driver.preset: 'linux' is not one of kernel, kernel_busy_poll, dpdk"),
     ("pcie: {errors: 1e-12}", "c.yaml:1:16: pcie.errors: 1e-12 is not none"),
     ("pcie: {ecrc: on}", "c.yaml:1:14: pcie.ecrc: 'on' is neither true nor false (did you mean true, without quotes?)"),
     ("pcie: {ecrc: 0}", "c.yaml:1:14: pcie.ecrc: 0 is neither true nor false"),

@@ -48,8 +48,9 @@ def batches(config):
 
 
 def test_the_drivers_batches():
-    assert batches(config_from_mapping({})) == (1, 8, 8, 8, 1, 32, 32, 32)
-    assert batches(config_from_mapping({"driver": {"preset": "dpdk"}})) == (32, 8, 8, 8, 1, 32, 0, 0)
+    assert batches(config_from_mapping({})) == (1, 32, 8, 8, 1, 16, 1, 8)
+    assert batches(config_from_mapping({"driver": {"preset": "kernel_busy_poll"}})) == (1, 32, 8, 8, 1, 16, 0, 0)
+    assert batches(config_from_mapping({"driver": {"preset": "dpdk"}})) == (32, 32, 8, 8, 1, 32, 0, 0)
     assert batches(config_from_mapping({"driver": {"preset": None}, "nic": {"preset": None}})) == (
         8, 8, 8, 8, 1, 8, 8, 8,
     )  # fmt: skip
@@ -71,7 +72,7 @@ def test_the_user_wins_over_presets():
 def test_the_driver_wins_over_the_device(monkeypatch):
     monkeypatch.setitem(DRIVERS["kernel"]["nic"], "tx_writeback_batch", 16)
     config = config_from_mapping({"driver": {"preset": "kernel"}})
-    assert (config.nic.tx_writeback_batch, config.driver.refill_batch) == (16, 32)
+    assert (config.nic.tx_writeback_batch, config.driver.refill_batch) == (16, 16)
     assert config_from_mapping({"driver": {"preset": "dpdk"}}).nic.tx_writeback_batch == 8
 
 

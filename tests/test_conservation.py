@@ -130,7 +130,7 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
         assert queue.known == queue.requested == queue.cached == queue.held.n_descriptors == 0
         assert queue.written_back == queue.held.written == queue.reserved
         assert queue.reserved - queue.freed < max(1, run.config.driver.tx_interrupt_batch)
-        if not run.config.driver.mask_interrupts:
+        if not run.config.driver.masks:
             assert queue.reserved - queue.freed == queue.counted
     for queue in held.rx_queues:
         assert queue.requested == queue.held.n_descriptors == 0

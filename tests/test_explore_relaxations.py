@@ -14,7 +14,7 @@ EVERYTHING = {
     "pcie": {"lanes": 4, "tags": 8, "credits": {"ph": 8, "pd": 64, "nph": 4, "cplh": 100, "cpld": 64}},
     "host": {"write_drain": "9Gbps", "iotlb": {"entries": 64, "miss": "330ns"}, "cores": 2},
     "nic": {"vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us"},
-    "driver": {"moderation": "10us", "frame_time": "30ns"},
+    "driver": {"moderation": "10us", "frame_time": "30ns", "rx_interrupt_batch": 32, "tx_interrupt_batch": 32},
     "switch": {"timing": "core", "ports": [{"name": "vf0", "rate_limit": "1Gbps"}],
                "acl": [{"port": "vf1", "action": "police", "rate": "100Mbps", "burst": "4KiB"}]},
     "workload": {"load": "2Gbps", "external": {"rate": "4Gbps"}},
@@ -42,6 +42,7 @@ def test_each_key_is_twice_as_large_or_half_as_slow():
         "pcie.credits.cplh": (100, 127),  # at most
         "pcie.credits.cpld": (64, 128),
         "nic.store_rate": ("9Gbps", "18Gbps"),
+        "nic.queue_time": ("78ns", "39ns"),
         "nic.max_pps": (1_000_000, 2_000_000),
         "switch.clock": ("156.25MHz", "312.5MHz"),
         "port.rate": ("10Gbps", "20Gbps"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.config import load_config
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.report.modelled import default_label, is_closed_loop, load_words, modelled_sentence
 from hwmodel.report.reading import latency_note
 from tests.sample_result import sample_result
@@ -22,7 +22,7 @@ def test_a_shipped_configuration_is_described_whole():
     resolved = load_config(CONFIGS / "sriov_10g_gen2x4.yaml").resolved()
     assert modelled_sentence(resolved) == (
         "An 82599 adapter on PCIe Gen2 x4 (MPS 256 B) with 8 VFs, switched by its own bridge (VEB); VMs in pairs send "
-        "1518 B frames to each other, as fast as their Tx rings take them (load: saturate); kernel driver with an "
+        "1518 B frames to each other, as fast as their Tx rings take them (load: saturate); a driver with an "
         "interrupt every 8 frames."
     )
     assert default_label(resolved) == "an 82599 adapter, PCIe Gen2 x4, 8 VFs"
@@ -64,6 +64,29 @@ def test_every_shipped_configuration_is_one_sentence(path):
 )  # fmt: skip
 def test_the_traffic_in_words(workload, words):
     assert sentence(**workload) == words
+
+
+@pytest.mark.parametrize(
+    ("driver", "words"),
+    [
+        # As an interface takes interrupts: `ethtool -c` of a Linux driver adapts them, DPDK has none.
+        ({"preset": "kernel"},
+         "Kernel driver with interrupts at intervals adapted to the load (50us at first), none while it polls (NAPI)."),
+        ({"preset": "kernel", "adaptive_moderation": False},
+         "Kernel driver with interrupts at most every 50us, none while it polls (NAPI)."),
+        ({"preset": "kernel", "moderation": "0us"},
+         "Kernel driver with an interrupt for each frame, none while it polls (NAPI)."),
+        ({"preset": "kernel", "mask_interrupts": False}, "Kernel driver with interrupts at most every 50us."),
+        ({"preset": "kernel_busy_poll"}, "Kernel busy poll driver that polls."),
+        ({"preset": "dpdk"}, "Dpdk driver that polls."),
+        ({"preset": None}, "A driver with an interrupt every 8 frames."),
+        ({"preset": None, "moderation": "0.5us"}, "A driver with interrupts at most every 500ns."),
+        ({"preset": None, "rx_interrupt_batch": 0, "mask_interrupts": True}, "A driver that polls."),
+    ],
+)  # fmt: skip
+def test_the_driver_in_words(driver, words):
+    resolved = config_from_mapping({"driver": driver}).resolved()
+    assert modelled_sentence({"driver": resolved["driver"]}) == words
 
 
 def test_a_load_that_is_not_known_here_is_quoted():

@@ -104,20 +104,23 @@ def test_a_jumbo_frame_has_its_own_payload():
 
 def test_what_jumbo_frames_cost_beyond_full_batches():
     # By hand, where the closed form counts full batches. Four VMs share the link, and each sends a frame every 21.5 us,
-    # so the write-back timer of 64 us finds four Tx descriptors held, not eight; and of 32 frames that one interrupt
-    # frees the driver tells the first alone, which is read alone: five reads of descriptors for 32 frames, not four.
-    config = load_config(CONFIGS / "sriov_jumbo.yaml", {"run.frames": 4000, "run.duration": "1s"})
+    # so a write-back timer of 70 us finds four Tx descriptors held, not eight. Reads of descriptors are whole batches:
+    # the first frame, told and read alone, leaves a batch of seven, and those behind it begin at multiples of eight.
+    by_32 = {f"driver.{name}": 32 for name in ("refill_batch", "rx_interrupt_batch", "tx_interrupt_batch")}
+    driver = {"driver.preset": None, "driver.tx_doorbell_batch": 1, **by_32}
+    nic = {"nic.fetch_batch": 8, "nic.writeback_timeout": "70us"}
+    config = load_config(CONFIGS / "sriov_jumbo.yaml", {**driver, **nic, "run.frames": 4000, "run.duration": "1s"})
     full = {step.name: float(step.n_bytes) for step in limits(config).steps}
     result = simulate(config)
     up, down = result.pcie.up.per_frame, result.pcie.down.per_frame
     four, eight = (24 + 4 * 16) / 4, (24 + 8 * 16) / 8
     assert (full["Tx write-back"], full["Tx descriptor read request"]) == (eight, 24 / 8)
     assert up["writeback"] == pytest.approx(full["Rx write-back"] + four, abs=0.05)
-    assert up["descriptor"] == pytest.approx(full["Rx descriptor read request"] + 24 * 5 / 32, abs=0.05)
-    assert down["descriptor"] == pytest.approx(full["Rx descriptor read completion"] + 16 + 20 * 5 / 32, abs=0.05)
-    more_tlps = {"up": 1 / 4 - 1 / 8 + 1 / 32, "down": 1 / 32}
-    assert down["dllp"] == pytest.approx(full["Acks and UpdateFCs for TLPs up"] + 4 * more_tlps["up"], abs=0.05)
-    assert up["dllp"] == pytest.approx(full["Acks and UpdateFCs for TLPs down"] + 4 * more_tlps["down"], abs=0.05)
+    assert up["descriptor"] == pytest.approx(full["Rx descriptor read request"] + 24 / 8, abs=0.05)
+    assert down["descriptor"] == pytest.approx(full["Rx descriptor read completion"] + 16 + 20 / 8, abs=0.05)
+    more_tlps_up = 1 / 4 - 1 / 8
+    assert down["dllp"] == pytest.approx(full["Acks and UpdateFCs for TLPs up"] + 4 * more_tlps_up, abs=0.05)
+    assert up["dllp"] == pytest.approx(full["Acks and UpdateFCs for TLPs down"], abs=0.05)
 
 
 def test_a_light_load_with_timers_costs_what_chance_lets_its_frames_share():

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.crossing import crossing_of, wire_fs
-from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
+from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.analytic.walk_cores import Cores
-from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction, nothing
+from hwmodel.analytic.walk_link import Clock, Iommu, Lane, Phase, Place, Rank, Transaction, both_directions, nothing
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.results.latency_parts import ALL_PARTS, PARTS
 from hwmodel.units import FS_PER_S
@@ -108,7 +108,7 @@ class _Machine:
         self._rules = TlpRules.of(config)
         self.clock = Clock()
         self._iommu = Iommu(self.clock, config.host)
-        self._up, self._down = self._link()
+        self._up, self._down = both_directions(config, self.clock, self._iommu)
         self._reads = Reads(config, self.clock, self._iommu, (self._up, self._down), read_latency_fs)
         n_rings = (config.nic.vfs + 1) * config.nic.queues_per_vf
         self._rx_rings = [_RxRing(number, config.nic.rx_ring - 1) for number in range(n_rings)]
@@ -119,18 +119,6 @@ class _Machine:
         self._n_reads_left = 0
         self._cores = Cores(config, self.clock)
         self.ends_fs: dict[str, int] = {}
-
-    def _link(self) -> tuple[Direction, Direction]:
-        pcie, clock = self._config.pcie, self.clock
-        granted, rate = pcie.credits, link_rate_of(pcie)
-        writes = Credits(clock, granted.ph, granted.pd, granted.return_fs, self._config.host.write_drain_bps)
-        reads = Credits(clock, granted.nph, 0, granted.return_fs)
-        completions = Credits(clock, granted.cplh, granted.cpld, granted.return_fs)
-        doorbells = Credits(clock, 0, 0, 0)
-        up = Direction(clock, rate, pcie.flight_fs, pcie.arbitration, (writes, reads), self._iommu)
-        down = Direction(clock, rate, pcie.flight_fs, "arrival", (doorbells, completions))
-        up.opposite, down.opposite = down, up
-        return up, down
 
     def _end(self, *parts: str) -> None:
         for part in parts:

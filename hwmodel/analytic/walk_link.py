@@ -16,11 +16,12 @@ from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, DLLP_BYTES, LinkRate
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.transactions import Tlp
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
+    from hwmodel.config import Config
     from hwmodel.config.host import Host
 
 PAGE_BYTES = 4096
@@ -275,3 +276,15 @@ class Direction:
             action()
         else:
             self._clock.at(time_fs, Phase.UP, action)
+
+
+def both_directions(config: Config, clock: Clock, iommu: Iommu) -> tuple[Direction, Direction]:
+    """Return the idle link of a configuration: up, whose posted writes pass the IOMMU, and down."""
+    granted, rate, flight_fs = config.pcie.credits, link_rate_of(config.pcie), config.pcie.flight_fs
+    writes = Credits(clock, granted.ph, granted.pd, granted.return_fs, config.host.write_drain_bps)
+    reads = Credits(clock, granted.nph, 0, granted.return_fs)
+    completions = Credits(clock, granted.cplh, granted.cpld, granted.return_fs)
+    up = Direction(clock, rate, flight_fs, config.pcie.arbitration, (writes, reads), iommu)
+    down = Direction(clock, rate, flight_fs, "arrival", (Credits(clock, 0, 0, 0), completions))
+    up.opposite, down.opposite = down, up
+    return up, down

@@ -122,7 +122,9 @@ class Nic(Block):
         None, "Frames a second that the adapter's pipeline can pass; null: unlimited."
     )
     queue_time_fs: Annotated[int, Duration("0ns", "1ms")] = key(
-        "0ns", "Least time between two frames that the adapter takes from one Tx ring.", alias="queue_time"
+        "0ns",
+        "Time that the adapter needs for each frame of one Tx ring, which may be ahead by descriptor_cache frames.",
+        alias="queue_time",
     )
     rate_limit_window_bytes: Annotated[int, ByteCount("0B", "1MiB")] = key(
         "4KiB",

@@ -180,7 +180,7 @@ HELD = record(
 )
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
-    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused"),
+    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
@@ -225,7 +225,7 @@ READS = record(
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER = record(
     *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"),
-    *ints("n_told"),
+    *ints("n_told", "n_paused"),
 )
 
 LIMITS = record(
@@ -238,6 +238,7 @@ LIMITS = record(
         "store_den",
         "pipeline_fs",
         "queue_time_fs",
+        "ahead_fs",  # by how much a ring may be ahead of its pace
         "tx_buffer_bytes",
         "rx_buffer_bytes",
         "n_functions",

@@ -58,12 +58,15 @@ def descriptors_cached(nic, now_fs, number, n):
 
 @inlined
 def descriptor_leaves(nic, now_fs, number):
-    """Take one descriptor out of a ring's cache; with `nic.queue_time` the next has to wait."""
+    """Take one descriptor out of a ring's cache; one that is too far ahead of its pace has to wait for the next."""
     queue = nic.tx_queue[number]
     queue.cached -= 1
     if nic.limits.queue_time_fs > 0:
-        queue.is_paused = 1
-        set_timer(nic.clock, now_fs + nic.limits.queue_time_fs, QUEUE_TIMER, number)
+        queue.pace_fs = max(queue.pace_fs, now_fs) + nic.limits.queue_time_fs
+        if queue.pace_fs - nic.limits.ahead_fs > now_fs:
+            queue.is_paused = 1
+            nic.scheduler.n_paused += 1
+            set_timer(nic.clock, queue.pace_fs - nic.limits.ahead_fs, QUEUE_TIMER, number)
     if queue.cached == 0 or queue.is_paused:
         ring_not_ready(nic, queue)
 
@@ -73,6 +76,7 @@ def pause_over(nic, number):
     """Let a ring give its next frame."""
     queue = nic.tx_queue[number]
     queue.is_paused = 0
+    nic.scheduler.n_paused -= 1
     if queue.cached > 0:
         ring_ready(nic, queue)
 
@@ -201,7 +205,7 @@ def pick(nic, now_fs):
         set_stalled(
             stalls.tx_descriptors,
             now_fs,
-            is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_told > 0,
+            is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_paused == 0 and scheduler.n_told > 0,
         )
         if scheduler.n_ready == 0:
             return

@@ -1,15 +1,16 @@
-"""What lets a latency fall as the load rises: batches that more frames fill sooner, their timers, senders in step."""
+"""What lets a latency fall as the load rises: batches that more frames fill sooner, sleep, senders in step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hwmodel.report.modelled import is_closed_loop
+from hwmodel.report.modelled import is_closed_loop, is_some_time
 from hwmodel.results.result import Result
+from hwmodel.units import FS_PER_NS, parse_time_fs
 
+_COSTS = ("wakeup_time", "interrupt_time", "exit_time")  # of an interrupt
 MATTERS = 0.05  # of the median; what is less cannot make it fall by more
-NO_TIME = "0"  # its digits, in whatever unit a configuration writes it
 
 
 def falling_latency_sentences(result: Result) -> Iterator[str]:
@@ -21,6 +22,7 @@ def falling_latency_sentences(result: Result) -> Iterator[str]:
     """
     if result.bottleneck.resource == "offered_load" and not is_closed_loop(result.config):
         yield from _batches(result)
+        yield from _awakened(result)
         yield from _in_step(result)
 
 
@@ -35,6 +37,20 @@ def _batches(result: Result) -> Iterator[str]:
         f"Of the median frame's latency {share} is waiting for batches, which end when later frames fill them or a "
         f"timer runs out, so it falls as the load rises: {' and '.join(words)}."
     )
+
+
+def _awakened(result: Result) -> Iterator[str]:
+    """Tell where the median frame's core sleeps until its interrupt; one that is busy need not be woken."""
+    driver, parts = result.config.get("driver", {}), result.latency_parts_ns.get("p50", {})
+    costs = [key for key in _COSTS if is_some_time(str(driver.get(key, "0ns")))]
+    told_ns = sum(parse_time_fs(driver[key]) for key in costs) / FS_PER_NS
+    has_interrupts = driver.get("rx_interrupt_batch") != 0 or is_some_time(str(driver.get("moderation", "0ns")))
+    if has_interrupts and parts.get("guest_queue", 0) >= told_ns > MATTERS * sum(parts.values()):
+        words = " and ".join(f"driver.{key} {driver[key]}" for key in costs)
+        yield (
+            f"The median frame finds its VM's core without work: {words} "
+            "are in its latency, and not in that of frames that find it busy, so it falls as the load rises."
+        )
 
 
 def _batch_waits_ns(parts: Mapping[str, float]) -> dict[str, float]:
@@ -67,8 +83,9 @@ def _write_backs(config: Mapping[str, Any]) -> str:
 
 def _interrupts(config: Mapping[str, Any]) -> str:
     timer = _value(config, "driver", "moderation")
-    if timer and str(timer).strip("fpnums") != NO_TIME:
-        return f"driver.moderation {timer}"
+    if timer and is_some_time(str(timer)):
+        adapts = _value(config, "driver", "mask_interrupts") and _value(config, "driver", "adaptive_moderation")
+        return f"driver.moderation {timer}{', which adapts to the load' if adapts else ''}"
     return f"driver.rx_interrupt_batch {_value(config, 'driver', 'rx_interrupt_batch')} without driver.moderation"
 
 

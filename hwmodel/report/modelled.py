@@ -80,6 +80,11 @@ def frame_words(workload: Mapping[str, Any]) -> str:
     return f"{n_bytes} B frames" if n_bytes is not None else "frames"
 
 
+def is_some_time(amount: str) -> bool:
+    """Say whether a time, as a configuration writes it, is more than none: `0us` and `0.0 ns` are none."""
+    return bool(amount.strip("fpnums 0."))
+
+
 def _adapter_words(config: Mapping[str, Any]) -> str:
     pcie, nic, switch = _block(config, "pcie"), _block(config, "nic"), _block(config, "switch")
     adapter, link = _preset_words(nic), link_words(config)
@@ -210,14 +215,21 @@ def _driver_words(config: Mapping[str, Any]) -> str:
     if "preset" not in driver:
         return ""
     preset = driver["preset"]
-    name = "driver without preset" if preset is None else f"{printable(str(preset))} driver"
+    name = "a driver" if preset is None else f"{printable(str(preset)).replace('_', ' ')} driver"
     batch = driver.get("rx_interrupt_batch")
     if batch is None:
-        return name
+        return "" if preset is None else name
     moderation = str(driver.get("moderation", "0ns"))
-    if not moderation.startswith("0"):
-        return f"{name} with interrupts at most every {printable(moderation)}"
-    return f"{name} that polls" if batch == 0 else f"{name} with an interrupt every {batch} frames"
+    is_moderated, masks = is_some_time(moderation), bool(driver.get("mask_interrupts"))
+    if not (is_moderated or batch):
+        return f"{name} that polls"
+    if not is_moderated:
+        words = f"an interrupt {'for each frame' if batch == 1 else f'every {batch} frames'}"
+    elif masks and driver.get("adaptive_moderation"):
+        words = f"interrupts at intervals adapted to the load ({printable(moderation)} at first)"
+    else:
+        words = f"interrupts at most every {printable(moderation)}"
+    return f"{name} with {words}{', none while it polls (NAPI)' if masks else ''}"
 
 
 def _flows(workload: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

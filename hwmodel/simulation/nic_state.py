@@ -194,6 +194,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     if settings.max_pps is not None:
         limits.pipeline_fs = FS_PER_S // settings.max_pps
     limits.queue_time_fs = settings.queue_time_fs
+    limits.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
     limits.n_functions = len(config.switch.ports)
     limits.queues_per_function = settings.queues_per_vf
     limits.n_queues = limits.n_functions * limits.queues_per_function

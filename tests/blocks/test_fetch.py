@@ -74,6 +74,49 @@ def test_cached_and_requested_descriptors_take_room():
     assert tx_counts(nic.reads.tx_fetches) == [8, 8]
 
 
+@pytest.mark.parametrize(
+    ("fetched", "known", "expected"),
+    [
+        (0, 20, [8, 8, 4]),
+        (20, 20, [4, 8, 8]),  # a part batch is made up for, so that those behind it lie in their places
+        (23, 1, [1]),
+        (23, 2, [1, 1]),
+        (60, 8, [4, 4]),  # the ring's end is a multiple too
+        (RING + 5, 12, [3, 8, 1]),
+    ],
+)
+def test_tx_fetches_end_at_multiples_of_their_batch(fetched, known, expected):
+    nic = tx_machine(8, known=known)
+    nic.tx_queue[VF0].fetched = fetched
+    fetch_tx(nic, 0, VF0)
+    assert tx_counts(nic.reads.tx_fetches) == expected
+
+
+def test_a_ring_that_is_no_multiple_of_the_batch_begins_anew_at_its_start():
+    """A ring of 20: 16 to 20, then across the end as far as the 24th, cut there; the next begins at 4 of the ring."""
+    nic = machine(nic={"tx_ring": 20, "fetch_batch": 8})
+    nic.tx_queue[VF0].fetched, nic.tx_queue[VF0].known = 16, 16
+    fetch_tx(nic, 0, VF0)
+    assert fetches(nic.reads.tx_fetches) == [(VF0, 16, 4), (VF0, 0, 4), (VF0, 4, 4), (VF0, 8, 4)]
+
+
+@pytest.mark.parametrize(("fetched", "known", "expected"), [(4, 3, []), (4, 4, [4]), (4, 12, [4, 8]), (4, 11, [4])])
+def test_rx_prefetch_goes_on_at_the_next_multiple(fetched, known, expected):
+    nic = rx_machine(8, 32)
+    queue = nic.rx_queue[VF0]
+    queue.fetched, queue.known = fetched, known
+    fetch_rx(nic, VF0)
+    assert tx_counts(nic.reads.rx_fetches) == expected
+
+
+def test_rx_on_demand_stops_at_the_multiple_too():
+    nic = rx_machine(8, 8)
+    queue = nic.rx_queue[VF0]
+    queue.fetched, queue.known = 6, 40
+    assert fetch_rx_on_demand(nic, VF0, 3)
+    assert tx_counts(nic.reads.rx_fetches) == [2, 8]
+
+
 def test_tx_positions_go_on_round_the_ring():
     nic = tx_machine(8)
     for _ in range(9):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,39 +117,54 @@ class Translations:
 
 
 class Cores:
-    """Show what each of the host's cores does for its guests, frame by frame."""
+    """Show what each of the host's cores does for its guests: interrupts, each frame, writes to registers."""
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
         self._cores = nic["host"]["core"][: int(nic.host.n_cores)]
         self._begun = np.full((len(self._cores), 2), -1)
+        self._free_fs = self._cores["free_fs"].copy()
 
     def look(self, from_fs: int) -> None:
-        """Note the chunks of work that cores have begun; what of them is done before `from_fs` is left out."""
+        """Note what cores have begun; what of it is done before `from_fs` is left out."""
+        for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
+            end_fs = int(self._cores[number]["free_fs"])
+            self._add(number, from_fs, "register write", end_fs - int(self._nic.host.doorbell_time_fs), end_fs)
+        self._free_fs = self._cores["free_fs"].copy()
         begun = np.stack([np.where(self._cores["is_running"], self._cores["started_fs"], -1), self._cores["queue"]], 1)
         changed = np.flatnonzero((begun != self._begun).any(axis=1) & (begun[:, 0] >= 0))
         self._begun = begun
         for number in changed.tolist():
-            self._chunk(number, self._cores[number], from_fs)
+            self._piece(number, self._cores[number], from_fs)
 
-    def _chunk(self, number: int, core: Any, from_fs: int) -> None:
+    def _piece(self, number: int, core: Any, from_fs: int) -> None:
         is_post = core["kind"] == layout.POST_TASK
-        queue, n = int(core["queue"]), int(core["n"])
-        work_fs = int(core["ends_fs"] - core["started_fs"]) // max(1, n)
-        group = Track("Host cores", f"core {number}")
-        for place, frame in enumerate(self._frames(is_post, queue, n)):
-            start_fs = int(core["started_fs"]) + place * work_fs
-            end_fs = start_fs + work_fs
-            if end_fs > from_fs and start_fs < self._until_fs:
-                name = f"{'post' if is_post else 'take'} {frame}"
-                details = {"frame": frame, "function": self._names.owner(queue)}
-                arrows = [] if is_post else real([frame])
-                self._timeline.add(Slice(group, name, start_fs, end_fs, details, arrows))
+        ring = int(core["queue"])
+        function = self._names.owner(ring)
+        start_fs = int(core["started_fs"])
+        entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
+        self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})
+        for frame, n_bytes in self._frames(is_post, ring, int(core["n"])):
+            end_fs = start_fs + int(self._nic.host.frame_time_fs) + n_bytes * int(self._nic.host.byte_time_fs)
+            name, arrows = f"{'post' if is_post else 'take'} {frame}", [] if is_post else real([frame])
+            self._add(number, from_fs, name, start_fs, end_fs, {"frame": frame, "function": function}, arrows)
+            start_fs = end_fs
 
-    def _frames(self, is_post: bool, queue: int, n: int) -> Iterator[str]:
-        if not is_post:
-            yield from self._names.received(queue, int(self._nic["rx_queue"][queue]["taken"]), n)
-            return
-        first = int(self._nic["tx_queue"][queue]["posted"])
-        for posted in range(first, first + n):
-            yield self._names.posted(queue, posted)
+    def _add(
+        self, number: int, from_fs: int, name: str, start_fs: int, end_fs: int,
+        details: dict[str, Any] | None = None, arrows: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        takes_no_time = start_fs == end_fs and not arrows
+        if end_fs > from_fs and start_fs < self._until_fs and not takes_no_time:
+            track = Track("Host cores", f"core {number}")
+            self._timeline.add(Slice(track, name, start_fs, end_fs, details or {}, list(arrows)))
+
+    def _frames(self, is_post: bool, ring: int, n: int) -> Iterator[tuple[str, int]]:
+        """Give the ids and bytes of the next frames of a ring."""
+        queue = self._nic["tx_queue" if is_post else "rx_queue"][ring]
+        first = int(queue["posted" if is_post else "taken"])
+        posted = (self._names.posted(ring, number) for number in range(first, first + n))
+        names = posted if is_post else self._names.received(ring, first, n)
+        held = self._nic["host"]["post" if is_post else "finished"]
+        for number, name in enumerate(names, first):
+            yield name, int(held[int(queue["first"]) + (number & int(queue["mask"]))]["n_bytes"])

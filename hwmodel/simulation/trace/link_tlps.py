@@ -56,7 +56,7 @@ class LinkTlps:
         self._timeline = timeline
         self._links = {direction: nic[direction] for direction in DIRECTIONS}
         self._slots = nic["tags"]["slot"]
-        self._masks = bool(nic.limits.mask_interrupts)  # then interrupts tell of no frames of their own
+        self._masks = bool(nic.limits.mask_interrupts)
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
         self._pair_fs, self._propagation_fs = int(nic.pcie.dllp_fs), int(nic.pcie.propagation_fs)
         self._next = self._first_numbers()
@@ -111,8 +111,12 @@ class LinkTlps:
         names = self._names
         if tag is not None:
             return read_frames(names, self._slots[tag])
-        if kind in (layout.RX_DOORBELL, layout.INTERRUPT_ENABLE) or (self._masks and kind in INTERRUPTS):
+        if kind in (layout.RX_DOORBELL, layout.INTERRUPT_ENABLE):
             return []
+        if self._masks and kind in INTERRUPTS:
+            # One for both rings, of the frames that no poll has shown; none is raised until the host has received it.
+            n, told = int(entry["n"]), int(self._nic["rx_queue"][queue]["told"])
+            return list(names.received(queue, told - n, n))
         first = self._next[kind, queue]
         # Of a write-back that is cut where the ring wraps, the second transaction counts the frames.
         n = 1 if kind == layout.PAYLOAD_WRITE else int(entry["n"]) or self._counted_behind(kind, queue)
@@ -133,6 +137,7 @@ class LinkTlps:
             self._last_completion.update(dict.fromkeys(frames, one))
         elif is_last and kind in (
             layout.TX_DOORBELL, layout.TX_DESCRIPTOR_COMPLETION, layout.RX_WRITEBACK, layout.RX_INTERRUPT,
+            *(INTERRUPTS if self._masks else ()),
         ):  # fmt: skip
             one.frames += frames
 

@@ -34,7 +34,9 @@ class TxRing:
         self.next_picked = 0
         """The place in the ring of the frame that is picked next."""
         self.is_paused = False
-        """A frame was picked from it less than the ring's own time ago."""
+        """It is ahead of its pace by as much as it may be."""
+        self.pace_fs = 0
+        """When its frames would have been picked, one after the other."""
         self.done: HeldDescriptors
         self.descriptors_entered: Callable[[int], None]
         """Told as a write-back enters P, and as the host has it: how many descriptors are in it."""
@@ -160,9 +162,7 @@ class Sender:
         ring.cached -= 1
         ring.frames.popleft()
         if self._parameters.queue_time_fs:
-            ring.is_paused = True
-            at = place(Phase.SENDING, ring.port, ring.queue)
-            later(self._env, self._parameters.queue_time_fs, at, self._go_on, ring)
+            self._keep_pace(ring)
         self._fetch_descriptors(ring)
         boundary = self._parameters.max_read_request_bytes
         begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
@@ -174,6 +174,14 @@ class Sender:
         frame.reads_left = len(reads)
         self._reading.append(frame)
         self._arbiter.request(ReadClass.PAYLOAD, reads)
+
+    def _keep_pace(self, ring: TxRing) -> None:
+        each_fs, now_fs = self._parameters.queue_time_fs, self._env.now
+        ring.pace_fs = max(ring.pace_fs, now_fs) + each_fs
+        wait_fs = ring.pace_fs - (self._parameters.descriptor_cache - 1) * each_fs - now_fs
+        if wait_fs > 0:
+            ring.is_paused = True
+            later(self._env, wait_fs, place(Phase.SENDING, ring.port, ring.queue), self._go_on, ring)
 
     def _go_on(self, ring: TxRing) -> None:
         ring.is_paused = False
