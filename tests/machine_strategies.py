@@ -16,7 +16,9 @@ def within_device(nic: dict[str, Any]) -> dict[str, Any]:
     """Keep a device's least ring, and its fetches within the cache that was drawn."""
     kept = {**nic, "rx_ring": max(64, nic.get("rx_ring", 64))}
     if "descriptor_cache" in nic:
-        kept.setdefault("fetch_batch", min(32, nic["descriptor_cache"]))
+        # A device's own are 32 at most.
+        cache = nic["descriptor_cache"]
+        kept = {"fetch_batch": min(32, cache), "rx_fetch_batch": 8, "rx_prefetch": min(8, cache), **kept}
     return kept
 
 
