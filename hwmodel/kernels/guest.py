@@ -211,19 +211,20 @@ def piece_done(nic, now_fs, function):
     number = core.first_work
     work = host.work[number]
     core.turn_left -= core.n
-    is_over = work.n == 0 or core.turn_left == 0
+    has_more = work.n > 0 or (core.kind == TAKE_TASK and nic.rx_queue[core.queue].entry_fs > 0)
+    is_over = not has_more or core.turn_left == 0
     if core.kind == POST_TASK:
         has_rung = posted(nic, now_fs, core, is_over)
     else:
         has_rung = taken(nic, now_fs, core)
-        if is_over and work.n == 0 and poll_over(nic, now_fs, core.queue):
+        if not has_more and poll_over(nic, now_fs, core.queue):
             has_rung = True
     if has_rung:
         core.free_fs = now_fs + host.doorbell_time_fs
         core.busy_fs[core.kind] += host.doorbell_time_fs
     core.is_running = 0
     if is_over:
-        turn_over(host, core, number)
+        turn_over(host, core, number, has_more)
     if core.first_work != NO_WORK:
         if is_over:
             begin_turn(nic, core)
@@ -231,12 +232,12 @@ def piece_done(nic, now_fs, function):
 
 
 @kernel
-def turn_over(host, core, number):
-    """Take the first ring out of a core's list; it joins at the end if it still has work."""
+def turn_over(host, core, number, has_more):
+    """Take the first ring out of a core's list; it joins at the end if it still has work, or an interrupt to take."""
     work = host.work[number]
     core.first_work = work.following
     if core.first_work == NO_WORK:
         core.last_work = NO_WORK
     work.is_listed = 0
-    if work.n > 0:
+    if has_more:
         enlist(host, core, number)

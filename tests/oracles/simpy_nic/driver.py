@@ -143,8 +143,8 @@ class Taking(Task):
 
     @property
     def has_work(self) -> bool:
-        """Whether a frame waits to be taken."""
-        return bool(self._visible)
+        """Whether a frame waits to be taken, or an interrupt has not had its time yet."""
+        return bool(self._visible) or self._enter_fs > 0
 
     def begin_piece(self, most: int) -> tuple[int, int]:
         """Go as far as the next refill, behind what the interrupts since the last piece cost."""
@@ -176,7 +176,7 @@ class Taking(Task):
             descriptors, self._descriptors_taken = self._descriptors_taken, 0
             received = partial(self._receiver.doorbell, self._ring, descriptors)
             send_register_write(self._down, self._parameters, received)
-        unmasks = is_turn_over and self.is_polled and not self._visible
+        unmasks = is_turn_over and self.is_polled and not self.has_work
         if unmasks:
             self._poll_no_more()
         return refills or unmasks
