@@ -187,6 +187,8 @@ def with_jumbo_frames(machine, workload, lengths, buffer_bytes, ring):
     vfs = machine["nic"].get("vfs", {"82576": 6}.get(machine["nic"]["preset"], 8))
     stations = ["pf", *(f"vf{k}" for k in range(vfs))]
     switch["ports"] = [{"name": name, **named.get(name, {}), "max_frame": "9018B"} for name in stations]
+    if "acl" in switch:  # a bucket holds a frame
+        switch["acl"] = [{**entry, **({"burst": "16KiB"} if "burst" in entry else {})} for entry in switch["acl"]]
     nic = {"rx_ring": ring, "descriptor_cache": 64, "tx_buffer": "16KiB", "rx_buffer": "10KiB"}
     workload = {key: value for key, value in workload.items() if key not in ("frame_bytes", "sizes")}
     return merged(machine, {"nic": nic, "host": {"buffer_bytes": buffer_bytes}}) | {

@@ -44,32 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     check = _command(commands, "check", "validate, and print the resolved configuration")
     _takes_config(check)
 
-    limits = _command(commands, "limits", "the closed form, without simulation: bytes, ceiling, unloaded latency")
-    _takes_config(limits)
-    limits.add_argument(
-        "--published",
-        choices=("simple", "kernel", "dpdk"),
-        help="the figures of the published pcie-bench model of this link and frame size instead",
-    )
-    limits.add_argument(
-        "--without-defect",
-        action="store_true",
-        help="with --published: leave out the defect of the published model",
-    )
-
+    _add_limits(commands)
     _add_explain(commands)
 
-    dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
-    _takes_config(dma)
-    dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
-    dma.add_argument(
-        "--window",
-        metavar="16MiB",
-        help="let transfers lie anywhere in a window of so many bytes",
-    )
-    dma.add_argument(
-        "--order", choices=("random", "cyclic"), default="random", help="in the window: drawn (default) or one by one"
-    )
+    _add_dma(commands)
 
     switch = _command(
         commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
@@ -94,6 +72,35 @@ def build_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
     _command(commands, "schema", "the JSON schema of configurations, for editors")
     return parser
+
+
+def _add_limits(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    limits = _command(commands, "limits", "the closed form, without simulation: bytes, ceiling, unloaded latency")
+    _takes_config(limits)
+    limits.add_argument(
+        "--published",
+        choices=("simple", "kernel", "dpdk"),
+        help="the figures of the published pcie-bench model of this link and frame size instead",
+    )
+    limits.add_argument(
+        "--without-defect",
+        action="store_true",
+        help="with --published: leave out the defect of the published model",
+    )
+
+
+def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
+    _takes_config(dma)
+    dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
+    dma.add_argument(
+        "--window",
+        metavar="16MiB",
+        help="let transfers lie anywhere in a window of so many bytes",
+    )
+    dma.add_argument(
+        "--order", choices=("random", "cyclic"), default="random", help="in the window: drawn (default) or one by one"
+    )
 
 
 def _seed(text: str) -> int:

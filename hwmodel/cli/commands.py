@@ -292,16 +292,12 @@ def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:
 
 def dma_table(rows: list[dict[str, object]]) -> str:
     """Lay out bandwidth and latency by transfer size."""
-    lines = [
-        f"{'bytes':>7} {'read Gb/s':>10} {'write Gb/s':>10} {'both Gb/s':>10} {'read p50 ns':>12} {'p99 ns':>9}"
-        f" {'write, read':>12}"
-    ]
+    rates = f"{'bytes':>7} {'read Gb/s':>10} {'write Gb/s':>10} {'both Gb/s':>10}"
+    lines = [f"{rates} {'read p50 ns':>12} {'p99 ns':>9} {'write, read':>12}"]
     for row in rows:
-        latency = row["read_latency_ns"]
-        assert isinstance(latency, Mapping)
+        latency, both = row["read_latency_ns"], row["write_read_latency_ns"]
+        assert isinstance(latency, Mapping) and isinstance(both, Mapping)
         rates = " ".join(_figure(row[key], 10, 3) for key in ("read_gbps", "write_gbps", "both_gbps"))
-        both = row["write_read_latency_ns"]
-        assert isinstance(both, Mapping)
         latencies = (_figure(latency["p50"], 12, 1), _figure(latency["p99"], 9, 1), _figure(both["p50"], 12, 1))
         lines.append(f"{row['bytes']:>7} {rates} {' '.join(latencies)}")
     return "\n".join(lines)

@@ -179,12 +179,10 @@ def timer(nic, now_fs):
         moderation_expired(nic, now_fs, index)
     elif kind == TX_WRITEBACK_TIMER:
         writeback_expired(nic, now_fs, nic.tx_queue[index].held)
+    elif kind == SHAPER_TIMER:
+        shaper_expired(nic, index)
     else:
-        if kind == SHAPER_TIMER:
-            shaper_expired(nic, index)
-        else:
-            pause_over(nic, index)
-        nic.reads_due = 1
+        pause_over(nic, index)
 
 
 @kernel

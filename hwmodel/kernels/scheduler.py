@@ -77,6 +77,7 @@ def pause_over(nic, number):
     queue = nic.tx_queue[number]
     queue.is_paused = 0
     nic.scheduler.n_paused -= 1
+    nic.reads_due = 1
     if queue.cached > 0:
         ring_ready(nic, queue)
 
@@ -170,6 +171,7 @@ def shaper_expired(nic, number):
     """Let a rate-limited function send again."""
     function = nic.function[number]
     function.is_shaped = 0
+    nic.reads_due = 1
     if function.ready_queues > 0:
         nic.scheduler.n_ready += 1
         nic.scheduler.n_shaped_waiting -= 1

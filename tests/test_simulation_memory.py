@@ -1,0 +1,42 @@
+"""What of the last-level cache's hits, of orders and of engines a machine is given: by hand from the configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.kernels import layout
+from hwmodel.simulation.memory import ORDERINGS, set_cache_hits
+from hwmodel.simulation.nic_state import build_state
+
+CACHE = {"size": "1MiB", "read_miss": "80ns", "write_miss": "60ns", "io_share_percent": 10}
+
+
+def nic_of(**host):
+    return build_state(config_from_mapping({"host": host}), seed=1)[0]
+
+
+def test_an_ideal_host_asks_for_nothing():
+    nic = nic_of()
+    assert not (nic.pcie.has_memory or nic.pcie.has_engines or nic.host.answers_vary)
+    assert nic.pcie.answers_in_order
+
+
+def test_another_socket_is_farther_for_reads_and_writes():
+    host = nic_of(read_latency="400ns", write_latency="50ns", remote_latency="100ns").host
+    assert (host.read_latency_fs, host.write_latency_fs) == (500_000_000, 150_000_000)
+
+
+@pytest.mark.parametrize("name", ["strict", "relaxed", "id_based"])
+def test_orders_have_their_numbers(name):
+    config = config_from_mapping({"pcie": {"ordering": name}})
+    assert build_state(config, seed=1)[0].pcie.ordering == ORDERINGS[name]
+    assert ORDERINGS["strict"] == layout.STRICT_ORDER
+
+
+def test_a_window_hits_by_its_share_of_the_cache():
+    config = config_from_mapping({"host": {"cache": CACHE}})
+    nic = build_state(config, seed=1)[0]
+    set_cache_hits(nic, config, read_bytes=4 << 20, written_bytes=1 << 20)
+    assert nic.host.read_hits == 2**30  # 1 of 4 MiB
+    assert nic.host.write_hits == pytest.approx(0.1 * 2**32, rel=1e-5)  # a tenth of the ways
