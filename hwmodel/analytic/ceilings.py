@@ -247,7 +247,7 @@ def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Itera
         per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         what = f"{most} Rx descriptors of each ring on their way"
         per_frame = _rx_descriptors(config, traffic) * fetch_s
-        yield Ceiling("rx.descriptors", what, "s", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
+        yield Ceiling("rx.descriptors", what, "descriptors", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
 
 
 def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
