@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,6 +13,7 @@ from .document import Document, KeyPath, Problem, is_within
 from .kinds import shown, suggest
 from .model import Config, keys_of, model_at
 
+_ALIKE = 0.7  # a key less like what was typed is a worse guess than one of that very name in another block
 _MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
 # What people call a key elsewhere, and where it stands here.
 SYNONYMS: Mapping[str, str] = {
@@ -86,9 +88,11 @@ def _key_hint(path: KeyPath) -> str:
     elif synonym:
         return f" (did you mean {synonym}?)"
     hint = suggest(word, siblings)
-    if hint:
+    if hint and get_close_matches(lower, siblings, cutoff=_ALIKE):
         return hint
     for block, field in Config.model_fields.items():
         if block != here and isinstance(field.annotation, type) and lower in keys_of(field.annotation):
             return f" (did you mean {block}.{lower}?)"
+    if hint:
+        return hint
     return f"; known here: {', '.join(siblings)}" if siblings else ""
