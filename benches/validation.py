@@ -80,7 +80,7 @@ def page() -> str:
 def main(arguments: Sequence[str]) -> None:
     """Write the page, or print it."""
     text = page()
-    if "--print" in arguments:
+    if {"--print", "--quick"} & set(arguments):
         sys.stdout.write(text)
     else:
         PAGE.write_text(text, encoding="utf-8")

@@ -124,6 +124,24 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"kind": "controlling"},
         "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
     },
+    "memory": {
+        "pcie": {"generation": 3, "lanes": 8, "ordering": "id_based"},
+        "host": {
+            "write_latency": "50ns",
+            "iotlb": {"entries": 6, "miss": "300ns", "walkers": 2, "walk_lines": 2, "near_miss": "200ns",
+                      "invalidation": "deferred", "flush_after": 8},
+            "cache": {"size": "64KiB", "write_miss": "60ns"},
+        },
+        "nic": {
+            "preset": None, "vfs": 2, "queue_time": "78ns", "descriptor_cache": 8, "rx_prefetch": 8,
+            "dma": {"read": {"operation": "20ns", "start": "8ns", "rate": "60Gbps", "latency": "60ns", "outstanding": 4,
+                             "large": "128B"},
+                    "write": {"start": "7ns", "piece": "128B", "piece_time": "10ns", "latency": "100ns"},
+                    "shared_rate": "90Gbps", "shared_bytes": "1KiB"},
+        },
+        "driver": {"preset": "dpdk"},
+        "workload": {"frame_bytes": 300},
+    },
     "extenders": {
         "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "nic": {"vfs": 2}, "switch": {"mode": "vn_tag"},
         "bridge": {

@@ -65,6 +65,11 @@ def startup_prints(lines):
     assert [line.split()[-1] in ("PASS", "above") for line in lines[1:]] == [False, False, False, True, True]
 
 
+def validation_prints(lines):
+    assert lines[0] == "# The model beside measurements"
+    assert sum(line.startswith("| published model") for line in lines) == 3
+
+
 def switch_core_prints(lines):
     assert [line.split("  ")[0] for line in lines[1:]] == [load.name for load in LOADS]
     assert all(line.split()[-1] in ("PASS", "below") for line in lines[1:])
@@ -121,6 +126,7 @@ PRINTS = {
     "startup": startup_prints,
     "steadiness": steadiness_prints,
     "switch_core": switch_core_prints,
+    "validation": validation_prints,
 }
 
 

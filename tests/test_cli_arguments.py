@@ -110,10 +110,12 @@ def test_wrong_transfer_sizes_are_all_reported(text, n_problems):
 
 def test_dma_table_lines_up_and_shows_missing_figures():
     latency = {"p50": 600.125, "p99": None}
+    of_both = {"p50": 810.25, "p99": 900.0}
     rows = [
-        {"bytes": size, "read_gbps": 1.5, "write_gbps": 12.0, "both_gbps": None, "read_latency_ns": latency}
+        {"bytes": size, "read_gbps": 1.5, "write_gbps": 12.0, "both_gbps": None, "read_latency_ns": latency,
+         "write_read_latency_ns": of_both}
         for size in (64, 1048576)
-    ]
+    ]  # fmt: skip
     lines = commands.dma_table(rows).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert lines[1].split() == ["64", "1.500", "12.000", "-", "600.1", "-"]
+    assert lines[1].split() == ["64", "1.500", "12.000", "-", "600.1", "-", "810.2"]

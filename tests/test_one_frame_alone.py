@@ -59,7 +59,7 @@ CASES = {
     # Three descriptors are on the chip; there is room for two more, and those that the frame lacks are two.
     "jumbo, a cache of five": (
         {**SMALL_BUFFERS, "nic.rx_prefetch": 3, "nic.rx_fetch_batch": 3, "nic.descriptor_cache": 5}, 9018,
-        JUMBO + T[104] + T[24] + R + T[52] + T[24],  # and a prefetch takes its turn in between
+        JUMBO + T[104] + T[24] + R + T[52] + 2 * T[24],  # two prefetches take turns: one descriptor up to 6, then three
     ),
     # 1514 B are 11 * 128 B and 106 (108) B.
     "small payloads and requests": (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import entry, kernel
-from .dma_engines import may_read
+from . import entry, inlined, kernel
+from .dma_engines import has_places
 from .events import first_elsewhere, first_of_links, rare_lane, set_next, take_first
 from .landing import (
     credits_returned,
@@ -54,6 +54,12 @@ def place(nic, transfer, stride_bytes, n_buffers):
     if nic.pcie.has_iotlb:
         address += buffer_address(stride_bytes, transfer, n_buffers)
     return address
+
+
+@inlined
+def may_read(nic, n_bytes):
+    """Say whether a read of so many bytes has a tag and, with engines, its places."""
+    return nic.tags.n_free > 0 and (nic.pcie.has_engines == 0 or has_places(nic.engines.read, n_bytes))
 
 
 @kernel

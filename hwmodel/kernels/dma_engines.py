@@ -55,9 +55,3 @@ def places_of(engine, n_bytes):
 def has_places(engine, n_bytes):
     """Say whether a read engine has the places that a read of so many bytes takes."""
     return engine.n_used + places_of(engine, n_bytes) <= engine.outstanding
-
-
-@inlined
-def may_read(nic, n_bytes):
-    """Say whether a read of so many bytes has a tag and, with engines, its places."""
-    return nic.tags.n_free > 0 and (nic.pcie.has_engines == 0 or has_places(nic.engines.read, n_bytes))

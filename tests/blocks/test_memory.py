@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.kernels import layout
-from hwmodel.kernels.dma_engines import may_read, read_ready_fs, write_ready_fs
+from hwmodel.kernels.dma import may_read
+from hwmodel.kernels.dma_engines import read_ready_fs, write_ready_fs
 from hwmodel.kernels.memory import passes_fs, read_begins_fs, write_lands_fs
 from hwmodel.kernels.translation import look_up
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
