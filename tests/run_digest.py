@@ -133,7 +133,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             "cache": {"size": "64KiB", "write_miss": "60ns"},
         },
         "nic": {
-            "preset": None, "vfs": 2, "queue_time": "78ns", "descriptor_cache": 8, "rx_prefetch": 8,
+            "preset": None, "vfs": 2, "queue_time": "4us", "descriptor_cache": 8, "rx_prefetch": 8,
             "dma": {"read": {"operation": "20ns", "start": "8ns", "rate": "60Gbps", "latency": "60ns", "outstanding": 4,
                              "large": "128B"},
                     "write": {"start": "7ns", "piece": "128B", "piece_time": "10ns", "latency": "100ns"},

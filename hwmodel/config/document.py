@@ -102,7 +102,7 @@ class Document:
     def dotted(self, path: KeyPath) -> str:
         """Write a path as users type it: entries of a list by their name where they have one, else by position."""
         words: list[str] = []
-        here = self.data if _child(self.data, path[0]) is not None else self.whole
+        here = self.data if path and _child(self.data, path[0]) is not None else self.whole
         for step in path:
             here = _child(here, step)
             name = here.get("name") if isinstance(step, int) and isinstance(here, dict) else None
