@@ -30,6 +30,14 @@ Parts = dict[str, int | None]
 
 UPLINK_PORT = 0
 POSTED_NS = 10_000_137  # all Rx descriptors have come by then, with one tag and the slowest host too
+ENGINES: list[dict[str, Any]] = [
+    {"read": {"latency": "66ns", "operation": "23.5ns"}, "write": {"latency": "185ns", "start": "7.3ns"}},
+    {
+        "read": {"small": "64B", "small_operation": "14.9ns", "rate": "61.5Gbps", "outstanding": 2, "large": "192B"},
+        "write": {"piece": "128B", "piece_time": "10.7ns", "rate": "166Gbps", "outstanding": 2},
+        "shared_rate": "20Gbps", "shared_time": "2.25ns", "shared_bytes": "1KiB",
+    },
+]  # fmt: skip
 CHOICES: Mapping[str, list[Any]] = {
     "pcie.generation": [1, 2, 3],
     "pcie.lanes": [1, 2, 4, 8, 16],
@@ -57,7 +65,13 @@ CHOICES: Mapping[str, list[Any]] = {
         None,
         None,
         *({"entries": n, "miss": miss} for n, miss in ((1, "330ns"), (3, "2us"), (64, "100ns"))),
+        {"entries": 12, "miss": "330ns", "split": True},
+        {"entries": 64, "miss": "330ns", "walkers": 6},
     ],
+    "host.write_latency": ["0ns", "50ns", "1us"],
+    "host.remote_latency": ["0ns", "100ns"],
+    "pcie.switch_hops": [0, 1],
+    "pcie.ordering": ["strict", "relaxed", "id_based"],
     "host.cores": [1, 2, 3],
     "nic.vfs": [2, 3, 8],
     "nic.queues_per_vf": [1, 1, 2, 4],
@@ -70,6 +84,7 @@ CHOICES: Mapping[str, list[Any]] = {
     "nic.rx_writeback_batch": [1, 1, 2, 4, 8],
     "nic.writeback_timeout": [None, "50ns", "400ns", "1500ns", "5us", "64us"],
     "nic.descriptor_cache": [40, 48, 64],
+    "nic.dma": [None, None, *ENGINES],
     "nic.store_rate": [None, "2Gbps", "8Gbps", "80Gbps"],
     "nic.max_pps": [None, 1_000_000, 37_000_000],
     "nic.tx_buffer": ["10KiB", "160KiB"],

@@ -3,7 +3,8 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.ceilings import Ceiling, bus_words, link_ceilings, lowest, other_ceilings, short_name, taken
+from hwmodel.analytic.ceiling import Ceiling, lowest, short_name, taken
+from hwmodel.analytic.ceilings import bus_words, link_ceilings, other_ceilings
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.link import link_rate_of
 from hwmodel.analytic.transactions import transactions_of

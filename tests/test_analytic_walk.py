@@ -7,12 +7,15 @@ from functools import partial
 
 import pytest
 
+from hwmodel.analytic.dma_engines import Engines
 from hwmodel.analytic.link import link_rate
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import Tlp
 from hwmodel.analytic.walk import walk
-from hwmodel.analytic.walk_link import Clock, Credits, Direction, Iommu, Lane, Phase, Place, Rank, Transaction
+from hwmodel.analytic.walk_clock import Clock, Phase
+from hwmodel.analytic.walk_link import Credits, Direction, Lane, Rank, Transaction
+from hwmodel.analytic.walk_memory import Memory, Place, Writes
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.config import config_from_mapping
 from hwmodel.config.host import Host
@@ -108,22 +111,22 @@ def test_drained_data_bring_their_credits_back_one_after_the_other():
 
 def test_a_page_that_was_looked_up_longest_ago_is_replaced_and_writes_pass_in_order():
     clock = Clock()
-    iommu = Iommu(clock, Host(iotlb={"entries": 2, "miss": "330ns"}))
+    memory = Memory(clock, Host(iotlb={"entries": 2, "miss": "330ns"}))
     first, second, third = (Place(("Tx ring", 0), 4096 * page) for page in range(3))
-    assert (iommu.there_fs(first), iommu.there_fs(second), iommu.there_fs(first)) == (330 * NS,) * 3
+    assert (memory.there_fs(first), memory.there_fs(second), memory.there_fs(first)) == (330 * NS,) * 3
     clock.now_fs = 1_000 * NS
-    assert iommu.there_fs(first) == 1_000 * NS
-    assert iommu.there_fs(third) == 1_330 * NS  # in the place of the second
-    assert iommu.there_fs(first) == 1_000 * NS
-    assert iommu.passes_fs(second) == 1_330 * NS
-    assert iommu.passes_fs(None) == 1_330 * NS  # an interrupt, behind that write
-    assert Iommu(clock, Host()).there_fs(third) == 1_000 * NS
+    assert memory.there_fs(first) == 1_000 * NS
+    assert memory.there_fs(third) == 1_330 * NS  # in the place of the second
+    assert memory.there_fs(first) == 1_000 * NS
+    assert memory.passes_fs(second, Writes(0)) == 1_330 * NS
+    assert memory.passes_fs(None, Writes(0)) == 1_330 * NS  # an interrupt, behind that write
+    assert Memory(clock, Host()).there_fs(third) == 1_000 * NS
 
 
 def test_the_first_class_of_reads_gets_the_tag_that_comes_free():
     wire = Wire()
     config = config_from_mapping(BASE, {"pcie.tags": 1})
-    reads = Reads(config, wire.clock, Iommu(wire.clock, Host()), (wire.up, wire.down), R)
+    reads = Reads(config, wire.clock, Memory(wire.clock, Host()), Engines(None), (wire.up, wire.down), R)
 
     def ask():
         for name in ("PAYLOAD", "TX_DESCRIPTOR", "RX_DESCRIPTOR"):

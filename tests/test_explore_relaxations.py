@@ -10,10 +10,16 @@ from hwmodel.explore.relaxations import relaxations_of, together
 from hwmodel.results import KEYS, Bottleneck
 from tests.run_cases import merged
 
+ENGINES = {
+    "read": {"operation": "20ns", "small_operation": "10ns", "rate": "60Gbps", "outstanding": 35},
+    "write": {"start": "8ns", "piece_time": "10ns", "rate": "160Gbps"},
+    "shared_rate": "90Gbps", "shared_time": "4ns",
+}  # fmt: skip
 EVERYTHING = {
     "pcie": {"lanes": 4, "tags": 8, "credits": {"ph": 8, "pd": 64, "nph": 4, "cplh": 100, "cpld": 64}},
-    "host": {"write_drain": "9Gbps", "iotlb": {"entries": 64, "miss": "330ns"}, "cores": 2},
-    "nic": {"vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us"},
+    "host": {"write_drain": "9Gbps", "iotlb": {"entries": 64, "miss": "330ns", "walkers": 6}, "cores": 2},
+    "nic": {"vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us",
+            "dma": ENGINES},
     "driver": {"moderation": "10us", "frame_time": "30ns", "rx_interrupt_batch": 32, "tx_interrupt_batch": 32},
     "switch": {"timing": "core", "ports": [{"name": "vf0", "rate_limit": "1Gbps"}],
                "acl": [{"port": "vf1", "action": "police", "rate": "100Mbps", "burst": "4KiB"}]},
@@ -55,6 +61,16 @@ def test_each_key_is_twice_as_large_or_half_as_slow():
         "host.write_drain": ("9Gbps", "18Gbps"),
         "host.read_latency": ("450ns", "225ns"),
         "host.iotlb.entries": (64, 128),
+        "host.iotlb.walkers": (6, 12),
+        "nic.dma.read.outstanding": (35, 70),
+        "nic.dma.read.operation": ("20ns", "10ns"),
+        "nic.dma.read.small_operation": ("10ns", "5ns"),
+        "nic.dma.read.rate": ("60Gbps", "120Gbps"),
+        "nic.dma.write.start": ("8ns", "4ns"),
+        "nic.dma.write.piece_time": ("10ns", "5ns"),
+        "nic.dma.write.rate": ("160Gbps", "320Gbps"),
+        "nic.dma.shared_rate": ("90Gbps", "180Gbps"),
+        "nic.dma.shared_time": ("4ns", "2ns"),
         "driver.moderation": ("10us", "5us"),
         "nic.tx_writeback_batch": (8, 4),
         "driver.tx_interrupt_batch": (32, 16),

@@ -8,12 +8,14 @@ upper bounds: a loaded link holds tags and credits longer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
+from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
+from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.rx_batches import descriptor_shares
@@ -27,35 +29,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 ZERO = Fraction(0)
-_SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
-
-    `resource` is the contract's word, `what` says it in full. `is_of_extender`: of the uplink of a port extender.
-    """
-
-    resource: str
-    what: str
-    unit: str
-    capacity: Fraction
-    per_frame: Fraction
-    per_s: Fraction = ZERO
-    is_of_extender: bool = field(default=False, kw_only=True)
-
-    @property
-    def is_of_load(self) -> bool:
-        """Tell whether it is what is offered, and nothing that could be full."""
-        return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
-
-    @property
-    def frames_per_s(self) -> Fraction | None:
-        """Give the frames per second at which it is full; None where frames take nothing of it."""
-        if not self.per_frame:
-            return None
-        return max(ZERO, self.capacity - self.per_s) / self.per_frame
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
@@ -64,6 +37,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     found = [
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
+        *engine_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, beside),
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
@@ -115,6 +89,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
+        *engine_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
         *_serial_rx_fetches(config, traffic, ()),
@@ -136,22 +111,6 @@ def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ce
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
     return ceiling("up", "down"), ceiling("down", "up")
-
-
-def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:
-    """Give the ceiling at the lowest frame rate, the first at a tie; ValueError if none limits."""
-    return min((ceiling for ceiling in ceilings if ceiling.per_frame), key=lambda ceiling: ceiling.frames_per_s or ZERO)
-
-
-def short_name(ceiling: Ceiling) -> str:
-    """Give "up" or "down" for the link's directions, else the resource's own name."""
-    return _SHORT_NAMES.get(ceiling.resource, ceiling.resource)
-
-
-def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:
-    """Sum what transactions take, per frame and per second."""
-    per_frame = sum((one.per_frame * of_one(one) for one in transactions), ZERO)
-    return per_frame, sum((one.per_s * of_one(one) for one in transactions), ZERO)
 
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

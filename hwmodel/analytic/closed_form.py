@@ -15,14 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.ceilings import (
-    Ceiling,
     in_system,
     link_ceilings,
-    lowest,
     offered_ceiling,
     other_ceilings,
-    short_name,
     wire_ceilings,
 )
 from hwmodel.analytic.contention import carried

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from hwmodel.analytic.ceilings import Ceiling, credit_ceilings, link_ceilings, lowest, short_name, tag_ceilings
-from hwmodel.analytic.latency import read_holding_fs, transfer_read_fs
+from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
+from hwmodel.analytic.ceilings import credit_ceilings, link_ceilings, tag_ceilings
+from hwmodel.analytic.engine_ceilings import engine_ceilings
+from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.link import link_rate_of
 from hwmodel.analytic.transactions import TlpRules, Transaction
-from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.nic import DmaEngine, DmaEngines
 
 Operation = Literal["read", "write", "both"]
 DEFAULT_SIZES = (64, 128, 256, 512, 1024, 1500, 2048, 4096)
@@ -74,8 +75,6 @@ def _limits_of(config: Config, n_bytes: int) -> DmaLimits:
     if n_bytes <= 0:
         raise ValueError(f"a transfer of {n_bytes} bytes: a size is above zero")
     read_fs = transfer_read_fs(config, config.host.buffer_offset_bytes, n_bytes)
-    if config.nic.dma is not None:
-        read_fs += config.nic.dma.read.latency_fs
     read, write, both = (_ceiling(config, n_bytes, operation) for operation in ("read", "write", "both"))
     return DmaLimits(n_bytes, read, write, both, read_fs / FS_PER_NS)
 
@@ -85,7 +84,8 @@ def _ceiling(config: Config, n_bytes: int, operation: str) -> DmaCeiling:
     transactions = list(_transfer(config, n_bytes, operation))
     on_link = link_ceilings(transactions, link)
     ceilings = [*on_link, *tag_ceilings(config, transactions), *credit_ceilings(config, transactions)]
-    ceilings += [*_engines(config, transactions, n_bytes), *_store(config, transactions)]
+    ceilings += [one for one in engine_ceilings(config, transactions) if one.per_frame]
+    ceilings += _store(config, transactions)
     least = lowest(ceilings)
 
     def gbps(ceiling: Ceiling) -> float:
@@ -95,49 +95,6 @@ def _ceiling(config: Config, n_bytes: int, operation: str) -> DmaCeiling:
         float(sum(one.per_frame for one in on_link if one.resource == name)) for name in ("pcie.up", "pcie.down")
     )
     return DmaCeiling(gbps(least), gbps(lowest(on_link)), up_bytes, down_bytes, short_name(least), tuple(ceilings))
-
-
-def _engines(config: Config, transactions: Sequence[Transaction], n_bytes: int) -> Iterator[Ceiling]:
-    """Give what the DMA engines, what is outstanding in them and the path that they share allow."""
-    settings = config.nic.dma
-    if settings is None:
-        return
-    reads = [one for one in transactions if one.name == "read"]
-    n_writes = len(transactions) - len(reads)
-    read_sizes = [sum(tlp.data_bytes for tlp in one.tlps) for one in reads]
-    one_s = Fraction(1)
-    if reads:
-        busy_fs = sum(operation_fs(settings.read, n) for n in read_sizes)
-        yield Ceiling("nic.dma.read", "the engine of reads", "s", one_s, Fraction(busy_fs, FS_PER_S))
-        held_fs = sum(
-            (1 + (n > settings.read.large_bytes)) * (read_holding_fs(config, one.tlps) + settings.read.latency_fs)
-            for n, one in zip(read_sizes, reads, strict=True)
-        )
-        capacity = Fraction(settings.read.outstanding)
-        yield Ceiling("nic.dma.read", "reads outstanding", "places", capacity, Fraction(held_fs, FS_PER_S))
-    if n_writes:
-        busy_fs = operation_fs(settings.write, n_bytes)
-        yield Ceiling("nic.dma.write", "the engine of writes", "s", one_s, Fraction(busy_fs, FS_PER_S))
-    if settings.shared_rate_bps is not None:
-        sizes = [*read_sizes, *[n_bytes] * n_writes]
-        busy_s = sum((_shared_s(settings, n) for n in sizes), Fraction(0))
-        yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", one_s, busy_s)
-
-
-def _shared_s(settings: DmaEngines, n_bytes: int) -> Fraction:
-    moved_bits = min(n_bytes, settings.shared_bytes) * BITS_PER_BYTE
-    assert settings.shared_rate_bps is not None
-    return Fraction(settings.shared_time_fs, FS_PER_S) + Fraction(moved_bits, settings.shared_rate_bps)
-
-
-def operation_fs(engine: DmaEngine, n_bytes: int) -> int:
-    """Give the time in fs for which an operation keeps its engine."""
-    if n_bytes <= engine.small_bytes:
-        return engine.small_operation_fs
-    busy_fs = engine.start_fs + engine.piece_time_fs * -(-n_bytes // engine.piece_bytes)
-    if engine.rate_bps is not None:
-        busy_fs += n_bytes * BITS_PER_BYTE * FS_PER_S // engine.rate_bps
-    return max(engine.operation_fs, busy_fs)
 
 
 def _store(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.crossing import crossing_of
+from hwmodel.analytic.dma_engines import Engines
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.system import System
@@ -76,23 +77,25 @@ class _ReadSpan(NamedTuple):
 def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
     """Give the time until the last of some reads, ready at once, is in.
 
-    Requests leave back to back while tags are free; each is answered R after its receipt, all its completions at once;
-    completions follow one another in the order of the requests; received data are stored one read at a time.
+    Requests leave back to back while tags are free, with `nic.dma` as their engine has them ready; each is answered R
+    after its receipt, all its completions at once; completions follow one another in the order of the requests;
+    received data are stored one read at a time.
     """
     rate, flight_fs = link_rate_of(config.pcie), config.pcie.flight_fs
     answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
     up_free_fs = down_free_fs = stored_fs = last_after_idle = 0
+    engines = Engines(config.nic.dma)
     end_fs: list[int] = []
     for number, tlps in enumerate(reads):
+        n_bytes = sum(tlp.data_bytes for tlp in tlps)
         tag_free_fs = end_fs[number - tags] if number >= tags else 0
-        up_free_fs = max(up_free_fs, tag_free_fs) + _serial_fs(rate, tlps, "up")
+        up_free_fs = max(up_free_fs, engines.read_ready_fs(tag_free_fs, n_bytes)) + _serial_fs(rate, tlps, "up")
         ready_fs = up_free_fs + flight_fs + answer_fs
         if ready_fs >= down_free_fs:
             last_after_idle, down_free_fs = number, ready_fs
         down_free_fs += _serial_fs(rate, tlps, "down")
         in_fs = down_free_fs + flight_fs
         if store_bps is not None:
-            n_bytes = sum(tlp.data_bytes for tlp in tlps)
             in_fs = stored_fs = max(in_fs, stored_fs) + n_bytes * BITS_PER_BYTE * FS_PER_S // store_bps
         end_fs.append(in_fs)
     return _ReadSpan(end_fs[-1] if end_fs else 0, last_after_idle)
@@ -127,6 +130,7 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
         completions = [tlp for one in reads[span.last_after_idle :] for tlp in one[1:]]
         formula = f"{_terms(requests)} + R + {_terms(completions)}"
         formula += " + 2 propagation" if flight_fs else ""
+        formula += " + read engine" if config.nic.dma is not None else ""
         formula += " + store" if config.nic.store_rate_bps is not None else ""
         formula += f" + waits for {config.pcie.tags} tags" if len(reads) > config.pcie.tags else ""
         return LatencyStep(name, span.duration_fs, formula)
@@ -137,18 +141,34 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
 
 def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
-    rules, rate = TlpRules.of(config), link_rate_of(config.pcie)
-    buffers = _buffers(config, n_bytes)
+    """Give the payload write, the write-back behind it, and where the receiver does not poll the interrupt behind that.
+
+    Each follows what is before it at once, so their flight times overlap; what is seen is in memory.
+    """
+    rules, rate, engines = TlpRules.of(config), link_rate_of(config.pcie), Engines(config.nic.dma)
+    buffers, end_fs = _buffers(config, n_bytes), 0
+    for piece in buffers:
+        serial_fs = _serial_fs(rate, rules.write(config.host.buffer_offset_bytes, piece), "up")
+        end_fs = max(end_fs, engines.write_ready_fs(0, piece)) + serial_fs
+    payload_fs, back_bytes = end_fs, DESCRIPTOR_BYTES * len(buffers)
+    written_back = rules.write(0, back_bytes)
+    end_fs = max(end_fs, engines.write_ready_fs(0, back_bytes)) + _serial_fs(rate, written_back, "up")
     written = [tlp for piece in buffers for tlp in rules.write(config.host.buffer_offset_bytes, piece)]
-    # The write-back follows its payload at once, so their flight times overlap.
-    yield LatencyStep("payload write", _serial_fs(rate, written, "up"), _terms(written))
-    written_back = rules.write(0, DESCRIPTOR_BYTES * len(buffers))
-    if config.driver.rx_interrupt_batch or config.driver.moderation_fs:
-        # The interrupt follows its write-back at once too.
-        yield LatencyStep("Rx write-back", _serial_fs(rate, written_back, "up"), _terms(written_back))
-        yield _write(config, "Rx interrupt", rules.write(0, REGISTER_BYTES))
-    else:
-        yield _write(config, "Rx write-back", written_back)
+    of_engine = " + write engine" if config.nic.dma is not None else ""
+    yield LatencyStep("payload write", payload_fs, _terms(written) + of_engine)
+    landing_fs, landing = config.host.write_latency_fs + config.host.remote_latency_fs, ""
+    if landing_fs:
+        landing = " + write latency"
+    flight_fs, flight = config.pcie.flight_fs, " + propagation" if config.pcie.flight_fs else ""
+    back = _terms(written_back) + of_engine
+    if not (config.driver.rx_interrupt_batch or config.driver.moderation_fs):
+        yield LatencyStep("Rx write-back", end_fs - payload_fs + flight_fs + landing_fs, f"{back}{flight}{landing}")
+        return
+    yield LatencyStep("Rx write-back", end_fs - payload_fs, back)
+    interrupt = rules.write(0, REGISTER_BYTES)
+    interrupt_fs = max(_serial_fs(rate, interrupt, "up"), landing_fs)
+    told = f"max({_terms(interrupt)}, write latency)" if landing else _terms(interrupt)
+    yield LatencyStep("Rx interrupt", interrupt_fs + flight_fs, f"{told}{flight}")
 
 
 def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceilings import Ceiling
+from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.system import System

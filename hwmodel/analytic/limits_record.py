@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from hwmodel.analytic.ceilings import Ceiling
+from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import LatencyStep
 from hwmodel.analytic.link import LinkRate
 from hwmodel.analytic.lone_frame import LoneFrame

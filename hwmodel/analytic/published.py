@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hwmodel.analytic.ceilings import Ceiling, lowest, short_name
+from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import (
     DESCRIPTOR_BYTES,

@@ -64,6 +64,12 @@ class Transaction:
         """Tell whether it holds a tag."""
         return any(tlp.kind == "non_posted" for tlp in self.tlps)
 
+    @property
+    def is_dma_write(self) -> bool:
+        """Tell whether it writes memory: an interrupt, though a posted write, does not."""
+        posted = all(tlp.kind == "posted" and tlp.direction == "up" for tlp in self.tlps)
+        return posted and not self.name.endswith("interrupt")
+
     def link_bytes(self, direction: Direction) -> int:
         """Sum its bytes in one direction."""
         return sum(tlp.link_bytes for tlp in self.tlps if tlp.direction == direction)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.walk_link import Clock
+from hwmodel.analytic.walk_clock import Clock
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

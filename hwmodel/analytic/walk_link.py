@@ -1,40 +1,27 @@
-"""Both directions of the link for the walk of one frame: instants, TLPs, DLLPs, arbitration, credits, translations.
+"""Both directions of the link for the walk of one frame: TLPs, DLLPs, arbitration, credits.
 
-Written from docs/datapath.md ("Time, instants, ties", "The link", "The host's memory", "Address translation"), apart
-from the kernels.
+Written from docs/datapath.md ("The link"), apart from the kernels.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from heapq import heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.transactions import Tlp
+from hwmodel.analytic.walk_clock import Action, Clock, Phase, nothing
+from hwmodel.analytic.walk_memory import Memory, Place, Writes
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.host import Host
-
-PAGE_BYTES = 4096
-Action = Callable[[], None]
-
-
-class Phase(IntEnum):
-    """The order of what happens at one instant; the choice of the idle links comes behind all of it."""
-
-    TIMER = 0
-    DOWN = 1
-    UP = 2
-    ADAPTER = 3
 
 
 class Rank(IntEnum):
@@ -52,84 +39,6 @@ class Lane(IntEnum):
 
     POSTED = 0
     OTHER = 1
-
-
-class Place(NamedTuple):
-    """Where a TLP reads or writes: a ring or the buffers of one, and the address in it."""
-
-    memory: tuple[str, int]
-    address: int
-
-
-def nothing() -> None:
-    """Stand for what nobody waits for."""
-
-
-class Clock:
-    """Hold the events to come, by time, then phase, then port, then order of entry."""
-
-    def __init__(self) -> None:
-        self.now_fs = 0
-        self.turn = 0
-        self.links: list[Direction] = []
-        self._events: list[tuple[int, int, int, int, Action]] = []
-        self._n_entered = 0
-
-    def at(self, time_fs: int, phase: Phase, action: Action, port: int = 0) -> None:
-        """Let an action take place at a time in fs; `port` is the order of the timers of one instant."""
-        self._n_entered += 1
-        heappush(self._events, (time_fs, phase, port, self._n_entered, action))
-
-    def run(self) -> None:
-        """Go on until nothing is to come; idle links choose when all else of an instant is over."""
-        while self._events:
-            self.now_fs = self._events[0][0]
-            while self._events and self._events[0][0] == self.now_fs:
-                heappop(self._events)[-1]()
-            self.turn += 1
-            for link in self.links:
-                link.choose()
-
-
-class Iommu:
-    """The host's memory: what an address waits for its translation, and when writes pass and are in memory.
-
-    The translation cache is fully associative, the page that was looked up longest ago replaced; without `iotlb` an
-    address takes no time. Walks of one frame alone are few: walkers, and lines of the table, are not counted.
-    """
-
-    def __init__(self, clock: Clock, host: Host) -> None:
-        self._clock, self._iotlb = clock, host.iotlb
-        self._write_fs = host.write_latency_fs + host.remote_latency_fs
-        self._there_fs: OrderedDict[tuple[tuple[str, int], int], int] = OrderedDict()
-        self._passed_fs = self._landed_fs = 0
-
-    def there_fs(self, place: Place | None) -> int:
-        """Look a place up; return when its translation is there."""
-        now_fs = self._clock.now_fs
-        if self._iotlb is None or place is None:
-            return now_fs
-        page = place.memory, place.address // self._iotlb.page_bytes
-        if page not in self._there_fs:
-            if len(self._there_fs) == self._iotlb.entries:
-                self._there_fs.popitem(last=False)
-            self._there_fs[page] = now_fs + self._iotlb.miss_fs
-        self._there_fs.move_to_end(page)
-        return max(now_fs, self._there_fs[page])
-
-    def begins_fs(self, place: Place) -> int:
-        """Return when a read that is received begins: with its translation, behind the writes received before it."""
-        return max(self.there_fs(place), self._landed_fs)
-
-    def passes_fs(self, place: Place | None) -> int:
-        """Return when a write to a place, or an interrupt, passes: behind all those before it."""
-        self._passed_fs = max(self._passed_fs, self.there_fs(place))
-        return self._passed_fs
-
-    def lands_fs(self, passes_fs: int, place: Place | None) -> int:
-        """Return when a write that passes then is in memory; an interrupt is there when all before it are."""
-        self._landed_fs = max(self._landed_fs, passes_fs + (0 if place is None else self._write_fs))
-        return self._landed_fs
 
 
 class Credits:
@@ -172,6 +81,7 @@ class Transaction:
     """TLPs that enter their queue together, each with the place it is for (None: none is looked up).
 
     What follows on the last of them: `chosen` for transmission, `left` the sender, `received`, `passed` into memory.
+    `ready_fs`: when a DMA engine has it ready.
     """
 
     tlps: Sequence[tuple[Tlp, Place | None]]
@@ -180,6 +90,8 @@ class Transaction:
     chosen: Action = nothing
     left: Action = nothing
     rank: Rank = Rank.PAYLOAD
+    function: int = 0
+    ready_fs: int = 0
     entered: tuple[int, int, int] = (0, 0, 0)
     n_chosen: int = 0
 
@@ -194,11 +106,11 @@ class Direction:
         flight_fs: int,
         arbitration: str,
         credits: tuple[Credits, Credits],
-        iommu: Iommu | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._clock, self._rate, self._flight_fs = clock, rate, flight_fs
-        self._arbitration, self._credits, self._iommu = arbitration, credits, iommu
-        self._arrives_in = Phase.DOWN if iommu is None else Phase.UP
+        self._arbitration, self._credits, self._memory = arbitration, credits, memory
+        self._arrives_in = Phase.DOWN if memory is None else Phase.UP
         self._queues: tuple[deque[Transaction], deque[Transaction]] = deque(), deque()
         self._went_last, self._is_busy = Lane.OTHER, False
         self._n_received = self.dllp_pairs_due = 0
@@ -212,6 +124,8 @@ class Direction:
             insort(self._queues[lane], transaction, key=lambda one: one.entered)
         else:
             self._queues[lane].append(transaction)
+        if transaction.ready_fs > self._clock.now_fs:
+            self._clock.at(transaction.ready_fs, Phase.ADAPTER, nothing)  # an idle link looks again then
 
     def choose(self) -> None:
         """Begin to send the next TLP if the direction is idle, the DLLPs that are due before it."""
@@ -228,7 +142,7 @@ class Direction:
         end_fs = now_fs + self._rate.transfer_fs(tlp.link_bytes)
         end_fs += self.dllp_pairs_due * self._rate.transfer_fs(2 * DLLP_BYTES)
         self.dllp_pairs_due = 0
-        self._clock.at(end_fs, self._arrives_in, partial(self._sent, lane, tlp, place, one if is_last else None))
+        self._clock.at(end_fs, self._arrives_in, partial(self._sent, lane, tlp, place, one, is_last))
         if is_last:
             queue.popleft()
             one.chosen()
@@ -244,32 +158,32 @@ class Direction:
         return Lane.OTHER if self._arbitration == "reads_first" else Lane.POSTED
 
     def _may_go(self, lane: Lane, one: Transaction) -> bool:
-        return self._credits[lane].cover(one.tlps[one.n_chosen][0])
+        return one.ready_fs <= self._clock.now_fs and self._credits[lane].cover(one.tlps[one.n_chosen][0])
 
-    def _sent(self, lane: Lane, tlp: Tlp, place: Place | None, ends: Transaction | None) -> None:
+    def _sent(self, lane: Lane, tlp: Tlp, place: Place | None, one: Transaction, is_last: bool) -> None:
         self._is_busy = False
-        if ends is not None:
-            ends.left()
+        if is_last:
+            one.left()
         if not self._flight_fs:
-            self._receive(lane, tlp, place, ends)
+            self._receive(lane, tlp, place, one, is_last)
             return
-        receive = partial(self._receive, lane, tlp, place, ends)
+        receive = partial(self._receive, lane, tlp, place, one, is_last)
         self._clock.at(self._clock.now_fs + self._flight_fs, self._arrives_in, receive)
 
-    def _receive(self, lane: Lane, tlp: Tlp, place: Place | None, ends: Transaction | None) -> None:
+    def _receive(self, lane: Lane, tlp: Tlp, place: Place | None, one: Transaction, is_last: bool) -> None:
         self._n_received += 1
         period, now_fs = self._rate.tlps_per_dllp_pair, self._clock.now_fs
         if period and self._n_received % period == 0:
             self.opposite.dllp_pairs_due += 1
-        if ends is not None:
-            ends.received()
-        passed = ends.passed if ends is not None else nothing
+        if is_last:
+            one.received()
         passes_fs = lands_fs = now_fs
-        if lane is Lane.POSTED and self._iommu is not None:
-            passes_fs = self._iommu.passes_fs(place)
-            lands_fs = self._iommu.lands_fs(passes_fs, place)
+        if lane is Lane.POSTED and self._memory is not None:
+            whose = Writes(one.function, is_payload=one.rank is Rank.PAYLOAD)
+            passes_fs = self._memory.passes_fs(place, whose)
+            lands_fs = self._memory.lands_fs(passes_fs, place, whose)
         self._later(passes_fs, partial(self._credits[lane].give_back, tlp))
-        self._later(lands_fs, passed)
+        self._later(lands_fs, one.passed if is_last else nothing)
 
     def _later(self, time_fs: int, action: Action) -> None:
         if time_fs == self._clock.now_fs:
@@ -278,13 +192,13 @@ class Direction:
             self._clock.at(time_fs, Phase.UP, action)
 
 
-def both_directions(config: Config, clock: Clock, iommu: Iommu) -> tuple[Direction, Direction]:
-    """Return the idle link of a configuration: up, whose posted writes pass the IOMMU, and down."""
+def both_directions(config: Config, clock: Clock, memory: Memory) -> tuple[Direction, Direction]:
+    """Return the idle link of a configuration: up, whose posted writes pass into memory, and down."""
     granted, rate, flight_fs = config.pcie.credits, link_rate_of(config.pcie), config.pcie.flight_fs
     writes = Credits(clock, granted.ph, granted.pd, granted.return_fs, config.host.write_drain_bps)
     reads = Credits(clock, granted.nph, 0, granted.return_fs)
     completions = Credits(clock, granted.cplh, granted.cpld, granted.return_fs)
-    up = Direction(clock, rate, flight_fs, config.pcie.arbitration, (writes, reads), iommu)
+    up = Direction(clock, rate, flight_fs, config.pcie.arbitration, (writes, reads), memory)
     down = Direction(clock, rate, flight_fs, "arrival", (Credits(clock, 0, 0, 0), completions))
     up.opposite, down.opposite = down, up
     return up, down

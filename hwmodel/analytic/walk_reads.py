@@ -11,8 +11,11 @@ from enum import IntEnum
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.analytic.dma_engines import Engines, places_of
 from hwmodel.analytic.transactions import Tlp, TlpRules
-from hwmodel.analytic.walk_link import Action, Clock, Direction, Iommu, Lane, Phase, Place, Transaction
+from hwmodel.analytic.walk_clock import Action, Clock, Phase
+from hwmodel.analytic.walk_link import Direction, Lane, Transaction
+from hwmodel.analytic.walk_memory import Memory, Place
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
@@ -38,11 +41,20 @@ class Reads:
     """Reads that wait for a tag, by class, and what becomes of those that have one."""
 
     def __init__(
-        self, config: Config, clock: Clock, iommu: Iommu, links: tuple[Direction, Direction], read_latency_fs: int
+        self,
+        config: Config,
+        clock: Clock,
+        memory: Memory,
+        engines: Engines,
+        links: tuple[Direction, Direction],
+        read_latency_fs: int,
     ) -> None:
         rules = TlpRules.of(config)
         self._cut = lru_cache(lambda address, n_bytes: tuple(rules.reads(address, n_bytes)))
-        self._clock, self._iommu = clock, iommu
+        self._clock, self._memory, self._engines = clock, memory, engines
+        self._engine = None if config.nic.dma is None else config.nic.dma.read
+        self._places_free = 0 if self._engine is None else self._engine.outstanding
+        self._queues_per_function = config.nic.queues_per_vf
         self._read_latency_fs = read_latency_fs
         self._up, self._down = links
         self._tags_free, self._store_bps, self._stored_fs = config.pcie.tags, config.nic.store_rate_bps, 0
@@ -57,19 +69,29 @@ class Reads:
             n_read = sum(tlp.data_bytes for tlp in tlps)
             self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
             address += n_read
-        self._grant()
+        self._clock.at(self._clock.now_fs, Phase.READS, self._grant)
         return len(reads)
 
     def _grant(self) -> None:
         while self._tags_free and (queue := next(filter(None, self._waiting), None)):
+            read = queue[0]
+            if self._places(read) > self._places_free:
+                return
+            queue.popleft()
             self._tags_free -= 1
-            read = queue.popleft()
-            request = Transaction([(read.tlps[0], read.place)], received=partial(self._answer, read))
-            self._up.enter(Lane.OTHER, request)
+            self._places_free -= self._places(read)
+            ready_fs = self._engines.read_ready_fs(self._clock.now_fs, read.n_bytes)
+            request = [(read.tlps[0], read.place)]
+            self._up.enter(Lane.OTHER, Transaction(request, received=partial(self._answer, read), ready_fs=ready_fs))
+
+    def _places(self, read: _Read) -> int:
+        """Return how many of the engine's places a read takes; none without an engine."""
+        return 0 if self._engine is None else places_of(self._engine, read.n_bytes)
 
     def _answer(self, read: _Read) -> None:
         answer = Transaction([(tlp, None) for tlp in read.tlps[1:]], received=partial(self._store, read))
-        ready_fs = self._iommu.begins_fs(read.place) + self._read_latency_fs
+        function = read.place.memory[1] // self._queues_per_function
+        ready_fs = self._memory.begins_fs(read.place, function) + self._read_latency_fs
         self._clock.at(ready_fs, Phase.DOWN, partial(self._down.enter, Lane.OTHER, answer))
 
     def _store(self, read: _Read) -> None:
@@ -82,5 +104,6 @@ class Reads:
 
     def _complete(self, read: _Read) -> None:
         self._tags_free += 1
+        self._places_free += self._places(read)
         self._grant()
         read.done()

@@ -15,6 +15,7 @@ FACTOR = 2
 _LANES = (1, 2, 4, 8, 12, 16, 32)
 _MOST_TAGS, _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 256, 127, 2047
 _LEAST_PREFETCH = 8
+_MOST_WALKERS = 64
 
 Change = tuple[str, Any, Any]  # a dotted key, its value and the larger one, as users write them
 ChangesOf = Callable[["Config"], Iterator[Change]]
@@ -125,6 +126,43 @@ def _iotlb(config: Config) -> Iterator[Change]:
         yield "host.iotlb.entries", config.host.iotlb.entries, FACTOR * config.host.iotlb.entries
 
 
+def _walkers(config: Config) -> Iterator[Change]:
+    if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
+        walkers = config.host.iotlb.walkers
+        yield "host.iotlb.walkers", walkers, min(_MOST_WALKERS, FACTOR * walkers)
+
+
+def _read_places(config: Config) -> Iterator[Change]:
+    if config.nic.dma is not None:
+        key = "nic.dma.read.outstanding"
+        yield key, config.nic.dma.read.outstanding, FACTOR * config.nic.dma.read.outstanding
+
+
+def _faster_engine(name: str) -> ChangesOf:
+    """Let an engine do everything in half the time."""
+
+    def changes(config: Config) -> Iterator[Change]:
+        if config.nic.dma is None:
+            return
+        engine, block = getattr(config.nic.dma, name), f"nic.dma.{name}"
+        for key in ("operation", "small_operation", "start", "piece_time"):
+            duration_fs = getattr(engine, f"{key}_fs")
+            if duration_fs:
+                yield f"{block}.{key}", format_time_fs(duration_fs), format_time_fs(duration_fs // FACTOR)
+        yield from doubled_rates({f"{block}.rate": engine.rate_bps})
+
+    return changes
+
+
+def _faster_shared_path(config: Config) -> Iterator[Change]:
+    dma = config.nic.dma
+    if dma is not None and dma.shared_rate_bps is not None:
+        yield from doubled_rates({"nic.dma.shared_rate": dma.shared_rate_bps})
+        if dma.shared_time_fs:
+            halved = format_time_fs(dma.shared_time_fs // FACTOR)
+            yield "nic.dma.shared_time", format_time_fs(dma.shared_time_fs), halved
+
+
 def _frame_time(config: Config) -> Iterator[Change]:
     return _halved_time("driver.frame_time", "frame_time_fs")(config)
 
@@ -139,6 +177,9 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("rate_limit",), _rate_limits),
     (("nic.tx_buffer",), doubled("nic.tx_buffer", "tx_buffer_bytes", format_bytes)),
     (("pcie.tags",), _tags),
+    (("nic.dma.places",), _read_places),
+    (("nic.dma.read",), _faster_engine("read")),
+    (("nic.dma.shared",), _faster_shared_path),
     ((CREDITS,), _credits("nph", "npd")),
     (("pcie.up", "pcie.down"), _lanes),
     ((CREDITS,), _credits("cplh", "cpld")),
@@ -149,6 +190,8 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("nic.rx_buffer",), doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
     (("rx.descriptors",), _rx_descriptors),
     (("rx.descriptors",), _rx_prefetch),
+    (("nic.dma.write",), _faster_engine("write")),
+    (("host.walkers",), _walkers),
     ((CREDITS,), _credits("ph", "pd")),
     (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
     (("host.read_latency",), _halved_time("host.read_latency", "read_latency_fs")),

@@ -23,9 +23,12 @@ def begin(engines, engine, now_fs, n_bytes):
     """Let an operation begin as soon as its engine and the shared path are free; return when."""
     begin_fs = max(now_fs, engine.next_fs)
     if engines.shared_den > 0:
-        begin_fs = max(begin_fs, engines.shared_next_fs)
+        shared_begin_fs = max(now_fs, engines.shared_next_fs)
         shared = min(n_bytes, engines.shared_bytes)
-        engines.shared_next_fs = begin_fs + engines.shared_fs + shared * engines.shared_num // engines.shared_den
+        shared_fs = engines.shared_fs + shared * engines.shared_num // engines.shared_den
+        engines.shared_next_fs = shared_begin_fs + shared_fs
+        engines.shared_busy_fs += shared_fs
+        begin_fs = max(begin_fs, shared_begin_fs)
     busy_fs = operation_fs(engine, n_bytes)
     engine.next_fs = begin_fs + busy_fs
     engine.busy_fs += busy_fs

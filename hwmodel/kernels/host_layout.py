@@ -49,7 +49,8 @@ KEPT, STRICT_UNMAP, DEFERRED_UNMAP = range(3)  # `host.iotlb.invalidation`
 # `there_fs`: when the translation looked up last is there.
 TRANSLATION = record(
     *ints("miss_fs", "near_miss_fs", "n_walkers", "page_shift", "is_split", "invalidation", "flush_after"),
-    *ints("n_unmapped", "hits", "misses", "near_misses", "there_fs", "tx_stride_bytes", "rx_stride_bytes"),
+    *ints("n_unmapped", "hits", "misses", "near_misses", "walks_busy_fs", "there_fs"),
+    *ints("tx_stride_bytes", "rx_stride_bytes"),
     ("tx_ring", PAGE_REGION), ("rx_ring", PAGE_REGION), ("tx_buffer", PAGE_REGION), ("rx_buffer", PAGE_REGION),
     ("walker_free_fs", I64, (MAX_WALKERS,)),
     *ints("walks_head", "walks_tail"),

@@ -31,7 +31,7 @@ STALL = record(*ints("since_fs", "total_fs"))
 # of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
 # fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
 STALLS = record(
-    *((name, STALL) for name in ("tags", "no_free_tag", *(f"{kind}_credits" for kind in CREDIT_KINDS))),
+    *((name, STALL) for name in ("tags", "no_free_tag", "read_places", *(f"{kind}_credits" for kind in CREDIT_KINDS))),
     *((name, STALL) for name in ("descriptors", "rx_ring", "tx_descriptors", "tx_buffer", "rx_buffer", "tx_ring")),
     ("rate_limit", STALL),
 )

@@ -50,7 +50,7 @@ ENGINE = record(
 # `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
 ENGINES = record(
     ("read", ENGINE), ("write", ENGINE),
-    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs"),
+    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs", "shared_busy_fs"),
 )  # fmt: skip
 STRICT_ORDER, RELAXED_ORDER, ID_ORDER = range(3)  # `pcie.ordering`
 ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))

@@ -77,6 +77,16 @@ def next_read_has_places(nic):
 
 
 @kernel
+def waits_for_places(nic, now_fs):
+    """Note whether the first read waits for places of its engine, though a tag is free; return whether it does."""
+    waits = not next_read_has_places(nic)
+    set_stalled(nic.ledger.stalls.read_places, now_fs, waits)
+    if waits:
+        set_stalled(nic.ledger.stalls.tags, now_fs, False)
+    return waits
+
+
+@kernel
 def issue(nic, now_fs):
     """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
     reads = nic.reads
@@ -88,9 +98,13 @@ def issue(nic, now_fs):
         tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
             set_stalled(nic.ledger.stalls.tags, now_fs, False)
+            if pcie.has_engines:
+                set_stalled(nic.ledger.stalls.read_places, now_fs, False)
             return
-        if nic.tags.n_free == 0 or (pcie.has_engines and not next_read_has_places(nic)):
+        if nic.tags.n_free == 0:
             set_stalled(nic.ledger.stalls.tags, now_fs, True)
+            return
+        if pcie.has_engines and waits_for_places(nic, now_fs):
             return
         if rx_waits:
             request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)

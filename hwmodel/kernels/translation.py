@@ -151,6 +151,7 @@ def walk(translation, now_fs, page):
         if free_fs[other] < free_fs[walker]:
             walker = other
     free_fs[walker] = max(now_fs, free_fs[walker]) + walk_fs
+    translation.walks_busy_fs += walk_fs
     return free_fs[walker]
 
 

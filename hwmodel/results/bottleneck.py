@@ -39,6 +39,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate"),
     "nic.tx_buffer": ("nic.tx_buffer",),
     "pcie.tags": ("pcie.tags",),
+    "nic.dma.places": ("nic.dma.read.outstanding",),
+    "nic.dma.read": ("nic.dma.read.operation", "nic.dma.read.rate"),
+    "nic.dma.shared": ("nic.dma.shared_rate",),
     NON_POSTED: ("pcie.credits.nph",),
     "pcie.down": ("pcie.lanes", "pcie.generation"),
     COMPLETION: ("pcie.credits.cplh", "pcie.credits.cpld"),
@@ -49,6 +52,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "wire.rx": ("port.rate",),
     "nic.rx_ring": ("nic.rx_ring",),
     "rx.descriptors": ("nic.rx_prefetch", "nic.descriptor_cache"),
+    "nic.dma.write": ("nic.dma.write.operation", "nic.dma.write.rate"),
+    "host.walkers": ("host.iotlb.walkers",),
     "pcie.up": ("pcie.lanes", "pcie.generation"),
     POSTED: ("pcie.credits.ph", "pcie.credits.pd"),
     "host.drain": ("host.write_drain",),
@@ -57,12 +62,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 # Servers that a frame meets, and the stores whose always being waited for says that more is offered than gets through.
-_SERVERS = ("pcie.up", "pcie.down", "nic.store", "switch.bus", "nic.pipeline", "wire.tx")
+_ENGINES = ("nic.dma.read", "nic.dma.write", "nic.dma.shared", "host.walkers")
+_SERVERS = ("pcie.up", "pcie.down", "nic.store", *_ENGINES, "switch.bus", "nic.pipeline", "wire.tx")
 _BEHIND_TX_BUFFER = ("switch.bus", "nic.pipeline", "wire.tx")
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
-    "pcie.tags", POSTED, NON_POSTED, COMPLETION, "rx.descriptors", "tx.descriptors", "nic.tx_buffer", "nic.rx_buffer",
-    "rate_limit",
+    "pcie.tags", "nic.dma.places", POSTED, NON_POSTED, COMPLETION, "rx.descriptors", "tx.descriptors",
+    "nic.tx_buffer", "nic.rx_buffer", "rate_limit",
 )  # fmt: skip
 
 
@@ -235,7 +241,7 @@ def _behind_rx_buffer(seen: Observation) -> str | None:
         return _behind_reads(seen) or "rx.descriptors"
     if _held(seen) > EMPTY:
         return _fullest(seen, NEARLY_FULL, "host.drain") or POSTED
-    return "pcie.up"
+    return _fullest(seen, NEARLY_FULL, "nic.dma.write", "nic.dma.shared", "host.walkers") or "pcie.up"
 
 
 def _behind_tx_buffer(seen: Observation) -> str | None:
@@ -255,13 +261,15 @@ def _behind_tags(seen: Observation) -> str | None:
 
     While rate limits hold all frames back no read waits: where they do so for long, tags are no limit.
     """
+    if seen.wait("nic.dma.places") >= MOSTLY:
+        return _fullest(seen, NEARLY_FULL, *_ENGINES) or _behind_reads(seen) or "nic.dma.places"
     if seen.wait("pcie.tags") < MOSTLY:
         return None
     if seen.wait("rate_limit") > IDLE:
         return "rate_limit"
     # What is closer to its own limit than tags to theirs: were they held for no longer than on an idle machine, fewer
     # would do. Posted credits are behind reads too, which go up between the writes.
-    closest = max(("pcie.down", "pcie.up", "nic.store", *_CREDITS), key=seen.use)
+    closest = max(("pcie.down", "pcie.up", "nic.store", *_ENGINES, *_CREDITS), key=seen.use)
     closer = closest if seen.use(closest) > max(CLOSE, seen.use("pcie.tags")) else None
     return closer or _behind_reads(seen) or "pcie.tags"
 
@@ -322,5 +330,5 @@ def _behind_reads(seen: Observation) -> str | None:
 
 
 def _behind_reads_shares(seen: Observation) -> dict[str, float]:
-    shares = {server: seen.busy(server) for server in ("pcie.down", "pcie.up", "nic.store")}
+    shares = {server: seen.busy(server) for server in ("pcie.down", "pcie.up", "nic.store", *_ENGINES)}
     return shares | {kind: max(seen.wait(kind), seen.use(kind)) for kind in (COMPLETION, NON_POSTED)}

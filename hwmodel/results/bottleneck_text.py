@@ -175,6 +175,14 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     ),
     "pcie.up": _link("pcie.up", "toward"),
     "pcie.down": _link("pcie.down", "from"),
+    "nic.dma.places": _store(
+        "nic.dma.places",
+        "The next read waits for a place among those outstanding in the read engine {share} of the window.",
+    ),
+    "nic.dma.read": _server("nic.dma.read", "The adapter's DMA engine for reads"),
+    "nic.dma.write": _server("nic.dma.write", "The adapter's DMA engine for writes"),
+    "nic.dma.shared": _server("nic.dma.shared", "The path inside the adapter that reads and writes share"),
+    "host.walkers": _server("host.walkers", "The IOMMU's page walks", ": all walkers are at work"),
     "nic.store": _server("nic.store", "What moves received data into the adapter's buffer"),
     "nic.pipeline": _server(
         "nic.pipeline", "The adapter's packet pipeline", ": it takes no more frames a second, whatever their length"

@@ -26,6 +26,9 @@ SERVERS = {
     "store_busy_fs": "store_busy_until_fs",
     "pcie.drain_busy_fs": "pcie.drain_busy_until_fs",
     "bus.busy_fs": "bus.free_fs",
+    "engines.read.busy_fs": "engines.read.next_fs",
+    "engines.write.busy_fs": "engines.write.next_fs",
+    "engines.shared_busy_fs": "engines.shared_next_fs",
 }
 
 Ints = npt.NDArray[np.int64]
@@ -265,7 +268,12 @@ def _servers(nic: Any, now_fs: int) -> dict[str, int]:
     for name, until in SERVERS.items():
         sums[name] -= max(0, int(in_state(nic, until)) - now_fs)
     ahead_fs = int(nic.clock.next_at[layout.WIRE]) - now_fs if nic.mac.is_sending else 0
-    return sums | {"mac.tx_busy_fs": int(nic.mac.tx_busy_fs) - max(0, ahead_fs)}
+    walks = nic.host.translation
+    walks_ahead_fs = int(np.maximum(walks.walker_free_fs - now_fs, 0).sum())
+    return sums | {
+        "mac.tx_busy_fs": int(nic.mac.tx_busy_fs) - max(0, ahead_fs),
+        "walks_busy_fs": int(walks.walks_busy_fs) - walks_ahead_fs,
+    }
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:

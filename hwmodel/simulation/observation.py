@@ -21,6 +21,7 @@ NEARLY = 0.95  # as busy as the busiest core
 # What work waited for, by the names of the observation, and the stall that counts it.
 _WAITS = {
     "pcie.tags": "tags",
+    "nic.dma.places": "read_places",
     "rx.descriptors": "descriptors",
     "nic.rx_ring": "rx_ring",
     "tx.descriptors": "tx_descriptors",
@@ -61,6 +62,12 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         shares["nic.queue"] = span.share(span.served(layout.PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = span.share(servers["store_busy_fs"])
+    if config.nic.dma is not None:
+        shares["nic.dma.read"] = span.share(servers["engines.read.busy_fs"])
+        shares["nic.dma.write"] = span.share(servers["engines.write.busy_fs"])
+        shares["nic.dma.shared"] = span.share(servers["engines.shared_busy_fs"])
+    if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
+        shares["host.walkers"] = span.share(servers["walks_busy_fs"] // config.host.iotlb.walkers)
     if config.host.write_drain_bps is not None:
         shares["host.drain"] = span.share(servers["pcie.drain_busy_fs"])
     if config.switch.timing == "core":

@@ -1,0 +1,136 @@
+"""The DMA engines and the host's memory in closed form: by hand, and beside runs that the engines limit."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from hwmodel.analytic import limits
+from hwmodel.analytic.dma_engines import Engines, operation_fs, places_of, shared_fs
+from hwmodel.analytic.engine_ceilings import engine_ceilings
+from hwmodel.analytic.transactions import TlpRules, Transaction
+from hwmodel.analytic.walk_clock import Clock
+from hwmodel.analytic.walk_machine import Machine
+from hwmodel.analytic.walk_memory import Memory, Place, Writes
+from hwmodel.config import config_from_mapping, load_config
+from hwmodel.config.host import Host
+from hwmodel.config.nic import DmaEngines
+from hwmodel.simulation import simulate
+
+NS = 10**6
+ENGINES = {
+    "read": {"operation": "20ns", "small": "64B", "small_operation": "15ns", "latency": "66ns", "large": "192B"},
+    "write": {"start": "7ns", "piece": "128B", "piece_time": "10ns", "rate": "80Gbps", "latency": "185ns"},
+    "shared_rate": "80Gbps", "shared_time": "2ns", "shared_bytes": "1KiB",
+}  # fmt: skip
+SETTINGS = DmaEngines(**ENGINES)
+
+
+def test_how_long_an_operation_keeps_its_engine():
+    assert operation_fs(SETTINGS.read, 64) == 15 * NS
+    assert operation_fs(SETTINGS.read, 65) == 20 * NS
+    assert operation_fs(SETTINGS.write, 300) == (7 + 3 * 10 + 30) * NS  # 0.1 ns a byte
+    assert shared_fs(SETTINGS, 300) == (2 + 30) * NS
+    assert shared_fs(SETTINGS, 4096) == int((2 + 102.4) * NS)
+    assert (places_of(SETTINGS.read, 192), places_of(SETTINGS.read, 193)) == (1, 2)
+
+
+def test_operations_take_the_shared_path_in_turn_and_then_their_engine():
+    engines = Engines(SETTINGS)
+    assert engines.write_ready_fs(0, 300) == (67 + 185) * NS
+    assert engines.read_ready_fs(0, 300) == (32 + 66) * NS  # the write has the shared path for 32 ns
+    assert engines.write_ready_fs(0, 300) == (67 + 67 + 185) * NS  # its engine is free later than the path
+    assert engines.read_ready_fs(100 * NS, 300) == (100 + 66) * NS  # what waits for its engine holds no path
+    assert Engines(None).read_ready_fs(5, 300) == Engines(None).write_ready_fs(5, 300) == 5
+
+
+def test_what_transactions_take_of_the_engines():
+    config = config_from_mapping({"nic": {"preset": None, "dma": ENGINES}})
+    rules, once, none = TlpRules.of(config), Fraction(1), Fraction(0)
+    transactions = [
+        Transaction("payload read", Fraction(3), none, rules.read(0, 128)),
+        Transaction("payload write", once, none, rules.write(0, 300)),
+        Transaction("Rx interrupt", once, none, rules.write(0, 4)),
+        Transaction("Tx doorbell", once, none, rules.write(0, 4, "down")),
+    ]
+    found = {(one.resource, one.unit): one.per_frame for one in engine_ceilings(config, transactions)}
+    assert found["nic.dma.read", "s"] == Fraction(3 * 20, 10**9)
+    assert found["nic.dma.write", "s"] == Fraction(67, 10**9)
+    assert found["nic.dma.shared", "s"] == Fraction(1, 10**9) * (3 * (2 + Fraction(128, 10)) + 32)
+    assert list(engine_ceilings(config_from_mapping({}), transactions)) == []
+
+
+@pytest.mark.parametrize(
+    ("ordering", "interrupt_of_same", "interrupt_of_other", "payload_behind"),
+    [("strict", 350, 350, 350), ("relaxed", 350, 350, 50), ("id_based", 350, 0, 350)],
+)
+def test_who_waits_for_writes_before_it(ordering, interrupt_of_same, interrupt_of_other, payload_behind):
+    """The first write misses for 300 ns; each write takes 50 ns to be in memory."""
+    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns"}, write_latency="50ns"), ordering, 2)
+    first, held = Place(("Rx buffers", 0), 0), Place(("Rx ring", 0), 0)
+    memory._there_fs[0][held.memory, 0] = 0
+
+    def landed_ns(place, whose):
+        return memory.lands_fs(memory.passes_fs(place, whose), place, whose) / NS
+
+    assert landed_ns(first, Writes(0)) == 350
+    assert landed_ns(held, Writes(0, is_payload=True)) == payload_behind
+    assert landed_ns(None, Writes(1)) == interrupt_of_other
+    assert landed_ns(None, Writes(0)) == interrupt_of_same
+
+
+def test_a_split_cache_has_a_part_for_each_function():
+    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "split": True}), n_functions=2)
+    pages = [Place(("Tx buffers", 0), 4096 * number) for number in range(3)]
+    for page in pages:
+        memory.there_fs(page, 0)
+    memory._clock.now_fs = 1000 * NS
+    assert memory.there_fs(pages[0], 0) == 1300 * NS  # the third took its place
+    assert memory.there_fs(pages[0], 1) == 1300 * NS  # another function's part has never had it
+
+
+def test_one_machine_comes_to_rest():
+    config = load_config("nfp6000_xeon_e5")
+    lone = limits(config).lone_frame
+    machine = Machine(config, lone.way, 450 * NS)
+    machine.start()
+    machine.clock.run()
+    assert machine.clock.now_fs > 450 * NS
+    assert machine.ends_fs == {}
+
+
+@pytest.mark.parametrize(
+    ("frame_bytes", "changes", "resource"),
+    [
+        (64, {}, "nic.dma.write"),
+        (512, {}, "nic.dma.shared"),
+        (512, {"nic.dma.shared_rate": None, "nic.dma.read.rate": "20Gbps"}, "nic.dma.read"),
+    ],
+)
+def test_a_run_reaches_what_the_engines_let_through(frame_bytes, changes, resource):
+    keys = {
+        "driver.preset": None, "nic.vfs": 8, "host.cores": 16, "run.duration": "1ms",
+        "workload.frame_bytes": frame_bytes,
+    }  # fmt: skip
+    config = load_config("nfp6000_xeon_e5", keys | changes)
+    found, result = limits(config), simulate(config)
+    assert (found.limited_by, result.bottleneck.resource) == (resource, resource)
+    assert result.totals.gbps == pytest.approx(found.gbps, rel=2e-3)
+
+
+def test_few_places_for_reads_are_named():
+    keys = {"driver.preset": None, "host.cores": 4, "run.duration": "200us", "nic.dma.read.outstanding": 2}
+    result = simulate(load_config("nfp6000_xeon_e5", keys))
+    assert result.bottleneck.resource == "nic.dma.places"
+    assert result.bottleneck.keys == ("nic.dma.read.outstanding",)
+
+
+def test_page_walkers_are_named():
+    keys = {
+        "pcie.lanes": 16, "pcie.generation": 3, "nic.vfs": 8, "host.cores": 16, "workload.frame_bytes": 64,
+        "host.iotlb": {"entries": 16, "miss": "330ns", "walkers": 1}, "run.duration": "200us",
+    }  # fmt: skip
+    result = simulate(load_config("sriov_ideal", keys))
+    assert result.bottleneck.resource == "host.walkers"
+    assert result.utilization["host.walkers"] == pytest.approx(1.0, abs=0.01)
