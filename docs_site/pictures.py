@@ -1,7 +1,7 @@
 """Draw the pictures of docs/pictures: boxes in rows with arrows, as SVG that is readable on light and on dark ground.
 
-`python -m docs_site.pictures` writes them; a test keeps them current. Lines and words have the colour of the text around
-them, `currentColor`, and fills are a hint of it.
+`python -m docs_site.pictures` writes them; a test keeps them current. Lines and words have the colour of the text
+around them, `currentColor`, and fills are a hint of it.
 """
 
 from __future__ import annotations
@@ -48,31 +48,26 @@ class Box:
             for at, (kind, row) in enumerate(rows)
         )
         kind = "box file" if self.is_file else "box"
-        return (
-            f'<rect class="{kind}" x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}" rx="6"/>{words}'
-        )
+        size = f'width="{self.width}" height="{self.height}" rx="6"'
+        return f'<rect class="{kind}" x="{self.x}" y="{self.y}" {size}/>{words}'
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """An arrow along points; `words` stand at a place beside it."""
+    """An arrow along points."""
 
     points: Sequence[tuple[float, float]]
-    words: str = ""
-    at: tuple[float, float] = (0, 0)
 
     def drawn(self) -> str:
-        """Return the line, its head, its words."""
+        """Return the line and its head."""
         (x0, y0), (x, y) = self.points[-2:]
         length = max(abs(x - x0), abs(y - y0)) or 1
         along_x, along_y = (x - x0) / length * 8, (y - y0) / length * 8
         back_x, back_y = x - along_x, y - along_y
-        head = (
-            f"{x:g},{y:g} {back_x - along_y / 2:g},{back_y + along_x / 2:g} {back_x + along_y / 2:g},{back_y - along_x / 2:g}"
-        )
+        corners = ((x, y), (back_x - along_y / 2, back_y + along_x / 2), (back_x + along_y / 2, back_y - along_x / 2))
+        head = " ".join(f"{corner_x:g},{corner_y:g}" for corner_x, corner_y in corners)
         way = " ".join(f"{one_x:g},{one_y:g}" for one_x, one_y in (*self.points[:-1], (back_x, back_y)))
-        text = f'<text x="{self.at[0]:g}" y="{self.at[1]:g}">{escape(self.words)}</text>' if self.words else ""
-        return f'<polyline class="way" points="{way}"/><polygon class="head" points="{head}"/>{text}'
+        return f'<polyline class="way" points="{way}"/><polygon class="head" points="{head}"/>'
 
 
 def picture(width: int, height: int, title: str, parts: Sequence[Box | Arrow]) -> str:

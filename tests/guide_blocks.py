@@ -1,4 +1,4 @@
-"""The blocks of a guide page that a reader can try: files, commands with what they print, Python with what it prints."""
+"""The blocks of a guide page that a reader can try: files, commands and Python, each with what it prints."""
 
 from __future__ import annotations
 

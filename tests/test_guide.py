@@ -17,6 +17,7 @@ PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
 OTHER_COMMANDS = {"test_your_core"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_shows_what_comes_out(page, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,9 @@ def limits_html(limits: Limits) -> str:
     """Return the ceiling in a sentence, the table of all ceilings, and the notes, as HTML that needs nothing else."""
     heading, *rows = ceiling_rows(limits)
     lone_ns = limits.unloaded_latency_ns
-    lone = "" if lone_ns is None else f"A frame alone takes {lone_ns:,.1f} ns from post to delivery, all batches 1."
+    lone = (
+        "" if lone_ns is None else f"With all batches 1, a frame alone takes {lone_ns:,.1f} ns from post to delivery."
+    )
     return fragment(
         paragraph(ceiling_sentence(limits), is_answer=True),
         paragraph(f"{subject_line(limits)}."),

@@ -34,15 +34,14 @@ def result_html(result: Result) -> str:
         for words, name, latency in latency_rows(result)
     ]
     sentences = [result.bottleneck.why, loss_sentence(result), *(f"Warning: {one}" for one in result.warnings)]
-    note = latency_note(result)
-    if of_latency and note:
-        sentences.append(f"{note[0].upper()}{note[1:]}.")
-    sentences += [largest_part_sentence(result), f"Frames, whole run: {frame_balance(result)}.", _busy_sentence(result)]
+    note = latency_note(result) if of_latency else ""
+    sentences += [f"Frames, whole run: {frame_balance(result)}.", _busy_sentence(result)]
     n_more = len(result.vms) - MOST_ROWS
     return fragment(
         paragraph(headline(result), is_answer=True),
         *(paragraph(sentence) for sentence in sentences),
         table(_LATENCY_COLUMNS, of_latency) if of_latency else "",
+        paragraph(" ".join(filter(None, (f"Latency: {note}." if note else "", largest_part_sentence(result))))),
         table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6)),
         paragraph(f"... and {n_more} more VMs" if n_more > 0 else ""),
         *_relaxed_parts(result),
