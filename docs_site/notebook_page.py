@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class NotebookPage:
                 parts.append(cell.source)
             else:
                 parts.append(f"```python\n{cell.source}\n```")
-                parts += [page.shown(output, path.stem) for output in cell.outputs]
+                parts += [page.shown(output, path.stem) for output in with_streams_joined(cell.outputs)]
         title, rest = parts[1], parts[2:]
         page.files[cls.name_of(path.name)] = "\n\n".join([title, parts[0], *rest]) + "\n"
         return page
@@ -57,6 +58,18 @@ class NotebookPage:
         if "text/html" in data:
             return f'<div class="cell" markdown="0">{data["text/html"]}</div>'
         return fenced(data["text/plain"])
+
+
+def with_streams_joined(outputs: Sequence[Any]) -> list[Any]:
+    """Return what a cell shows with all that it prints in one piece, where the first of it stands."""
+    joined: list[Any] = []
+    for output in outputs:
+        before = [one for one in joined if one.output_type == output.output_type == "stream"]
+        if before:
+            before[0].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def fenced(text: str) -> str:
