@@ -46,14 +46,22 @@ class Tags(HTMLParser):
             self.fetched.append(found[FETCHED[tag]] or "")
 
 
+def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """Build a site as `make docs` does."""
+    options = re.search(r"mkdocs (build .*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert options is not None
+    command = [sys.executable, "-m", "mkdocs", *options[1].split(), "--config-file", str(config)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    command += ["--site-dir", str(site)]
+    return subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=300)
+
+
 @pytest.mark.slow
 def test_the_site_builds_stands_alone_and_has_every_public_name(tmp_path):
     """One test, because the site is built once; the notebook runs in the build."""
     site = tmp_path / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
-    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = build(ROOT / "mkdocs.yml", site)
+    assert done.returncode == 0, done.stderr
 
     pages = {path.relative_to(site).as_posix(): Tags(path.read_text("utf-8")) for path in site.rglob("*.html")}
     assert {"index.html", "architecture.html", "guide/first_run.html", "first_study.html"} <= set(pages)
@@ -71,6 +79,17 @@ def test_the_site_builds_stands_alone_and_has_every_public_name(tmp_path):
         asked, console = chromium.open_site(site, sorted(pages), tmp_path)
         assert {f"/{name}" for name in pages} <= set(asked)
         assert len(console) == 1 and chromium.PLANTED in console[0], console
+
+
+@pytest.mark.parametrize("fault", ["[x](no_page.md)", "[x](index.md#no-anchor)", "[x](/absolute.md)", None])
+def test_a_link_that_leads_nowhere_fails_the_build(fault, tmp_path):
+    """By the settings of the site, without what takes it time."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(f"# Page\n\n{fault}\n", encoding="utf-8")
+    settings = f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: docs\nhooks: []\nplugins: []\nnav: [index.md]\n"
+    (tmp_path / "mkdocs.yml").write_text(settings + "theme: {name: mkdocs}\nextra_css: []\n", encoding="utf-8")
+    done = build(tmp_path / "mkdocs.yml", tmp_path / "site")
+    assert (done.returncode == 0) == (fault is None), done.stderr
 
 
 def public_names() -> list[str]:
