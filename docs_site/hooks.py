@@ -26,7 +26,7 @@ NOTEBOOK = "first_study.ipynb"
 # Where the site keeps what pages link to outside of docs/: configurations, for example.
 OUTSIDE = "repository"
 _LINK = re.compile(r"(\]\()([^)#\s]+)")
-_PICTURE = re.compile(r"!\[[^\]]*\]\(([^)#\s]+\.svg)\)\{\.inline\}")
+_PICTURE = re.compile(r"!\[[^\]]*\]\((pictures/[^)#\s]+\.svg)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

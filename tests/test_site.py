@@ -13,9 +13,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_output
 
 import hwmodel
-from docs_site.notebook_page import NotebookPage, fenced
+from docs_site import hooks
+from docs_site.notebook_page import NotebookPage, fenced, with_streams_joined
 from docs_site.pictures import FOLDER, PICTURES
 from hwmodel.cli.arguments import build_parser
 from hwmodel.cli.reference import reference_text
@@ -144,9 +146,32 @@ def test_the_notebook_is_stored_without_what_it_shows():
     assert code and all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
 
 
-def test_what_a_cell_shows_becomes_markdown():
+def test_texts_lose_the_colours_of_a_terminal():
     assert fenced("a\x1b[31mb\x1b[0m\n") == "```text\nab\n```"
     assert NotebookPage.name_of("study.ipynb") == "study.md"
+
+
+def test_links_out_of_the_pages_are_found_and_moved():
+    text = "[a](../configs/x.yaml) [b](bridge.md#ports) [c](https://example.org/../y) [d](../../README.md)"
+    assert list(hooks.outside_targets("loads.md", text)) == ["configs/x.yaml", "../README.md"]
+    assert list(hooks.outside_targets("guide/loads.md", text)) == ["README.md"]
+    assert hooks.change_links(text, lambda target: f"<{target}>").count("<") == 3
+    assert hooks.relative("repository/configs/x.yaml", "guide/loads.md") == "../repository/configs/x.yaml"
+    assert hooks.relative("first_study.md", "index.md") == "first_study.md"
+
+
+def test_what_cells_show_becomes_markdown():
+    page = NotebookPage()
+    picture = new_output("display_data", {"image/svg+xml": "<svg/>", "text/plain": "a figure"})
+    assert page.shown(picture, "study") == "![What the cell draws](study_1.svg)"
+    assert page.shown(picture, "study") == "![What the cell draws](study_2.svg)"
+    assert page.files == {"study_1.svg": "<svg/>", "study_2.svg": "<svg/>"}
+    assert "<b>x</b>" in page.shown(new_output("execute_result", {"text/html": "<b>x</b>", "text/plain": "x"}), "study")
+    assert page.shown(new_output("execute_result", {"text/plain": "x"}), "study") == fenced("x")
+    printed = [new_output("stream", text="a\n"), picture, new_output("stream", text="b\n")]
+    joined = with_streams_joined(printed)
+    assert [one.output_type for one in joined] == ["stream", "display_data"]
+    assert page.shown(joined[0], "study") == "```text\na\nb\n```"
 
 
 def worst_and_median(kinds: tuple[str, ...]) -> tuple[float, float]:

@@ -81,7 +81,7 @@ class Limits:
         return limits_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form: the contract's keys, then the ceilings, the latency's steps and parts, the notes."""
+        """Give the JSON form: the ceiling and its sums, all ceilings, the latency's steps and parts, the notes."""
         return {
             "raw_gbps": self.raw_gbps,
             "up_bytes": self.up_bytes,
