@@ -16,15 +16,16 @@ EXAMPLES ?= repository
 LENGTHS ?=
 COVERAGE_TESTS := $(addprefix cocotb_tests/test_,equivalence.py registers.py counters.py switch_control.py)
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
-PYTHON_FILES := hwmodel tests rtl cocotb_tests $(wildcard benches)
+PYTHON_FILES := hwmodel tests rtl cocotb_tests docs_site $(wildcard benches)
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-is-set-up
+DOCS_STAMP := .venv/.docs-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench registers proofs synth \
-	versions clean distclean moved
+.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench docs registers proofs \
+	synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
 	@mkdir -p out
@@ -78,6 +79,11 @@ lint: $(TEST_STAMP)
 bench: $(TEST_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python -m "benches.$$(basename "$$bench" .py)" || exit 1; done
 
+# The documentation as a site that needs no network. Strict: a link that leads nowhere fails (with --quiet it would not).
+docs: $(DOCS_STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The documentation is in out/site/index.html."
+
 registers: $(RUN_STAMP)
 	$(BIN)/python rtl/generate_registers.py
 
@@ -107,12 +113,16 @@ $(RUN_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/setup-venv report
 	@touch $@
 
+$(DOCS_STAMP): pyproject.toml constraints.txt $(MOVED)
+	@scripts/setup-venv report,docs
+	@touch $@ $(RUN_STAMP)
+
 $(TEST_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES)
-	@scripts/setup-venv dev,report
-	@touch $@ $(RUN_STAMP)
+	@scripts/setup-venv dev,report,docs
+	@touch $@ $(RUN_STAMP) $(DOCS_STAMP)
 
 $(HDL_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES) $(HDL_PACKAGES)
-	@scripts/setup-venv dev,report,hdl
-	@touch $@ $(TEST_STAMP) $(RUN_STAMP)
+	@scripts/setup-venv dev,report,docs,hdl
+	@touch $@ $(TEST_STAMP) $(RUN_STAMP) $(DOCS_STAMP)

@@ -11,33 +11,42 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwmodel.analytic import limits
-    from hwmodel.config import load_config
+    from hwmodel.config import Config, load_config
     from hwmodel.errors import InputError, Interrupted, RunError
-    from hwmodel.results import Result
+    from hwmodel.explore import explain
+    from hwmodel.results import Result, SystemResult, load_result
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
 __version__ = "0.1.0"
 __all__ = [
+    "Config",
     "InputError",
     "Interrupted",
     "Result",
     "RunError",
+    "SystemResult",
     "__version__",
+    "explain",
     "forward_frames",
     "limits",
     "load_config",
+    "load_result",
     "simulate",
 ]
 
 _MODULE_OF = {
+    "Config": "hwmodel.config",
     "InputError": "hwmodel.errors",
     "Interrupted": "hwmodel.errors",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
+    "SystemResult": "hwmodel.results",
+    "explain": "hwmodel.explore",
     "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
+    "load_result": "hwmodel.results",
     "simulate": "hwmodel.simulation",
 }
 

@@ -6,13 +6,18 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape, unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 COMMAND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PLANTED = "http://outside.test/planted.png"
 _OPTIONS = (
     "--headless",
     "--no-sandbox",
@@ -110,6 +115,32 @@ def print_page(page: str, folder: Path) -> list[Sheet]:
         ]
         sheets.append(Sheet(float(sheet.get("width", "0")), float(sheet.get("height", "0")), words))
     return sheets
+
+
+def open_site(site: Path, pages: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
+    """Open pages of a site from a server; return the paths that were asked for, and what the console says.
+
+    The server forbids whatever is not its own, so the console names each thing that a page wants from elsewhere. The
+    page that holds the others wants `PLANTED`.
+    """
+    asked: list[str] = []
+
+    class Server(SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            self.send_header("Content-Security-Policy", "default-src 'self' 'unsafe-inline' data: blob:")
+            super().end_headers()
+
+        def log_message(self, *_said: object) -> None:
+            asked.append(urlsplit(self.path).path)
+
+    frames = "".join(f'<iframe width=1200 height=900 src="{page}"></iframe>' for page in pages)
+    holder = f'<!DOCTYPE html><link rel=icon href="data:,"><body><img src="{PLANTED}">{frames}'
+    (site / "all_pages.html").write_text(holder, encoding="utf-8")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = _run(folder, "--dump-dom", f"http://127.0.0.1:{server.server_port}/all_pages.html")
+        server.shutdown()
+    return asked, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,10 +8,12 @@ import inspect
 import pytest
 
 import hwmodel
+from tests.sample_result import sample_result
+from tests.sample_system import extended_system
 
 PUBLIC = {
-    "InputError", "Interrupted", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config",
-    "simulate",
+    "Config", "InputError", "Interrupted", "Result", "RunError", "SystemResult", "__version__", "explain",
+    "forward_frames", "limits", "load_config", "load_result", "simulate",
 }  # fmt: skip
 
 
@@ -56,7 +58,7 @@ def test_a_file_s_name_is_as_good_as_its_configuration(tmp_path):
     assert hwmodel.limits(path) == hwmodel.limits(config) != hwmodel.limits("sriov_ideal")
 
 
-@pytest.mark.parametrize("function", [hwmodel.simulate, hwmodel.limits])
+@pytest.mark.parametrize("function", [hwmodel.simulate, hwmodel.limits, hwmodel.explain])
 def test_what_is_no_configuration_is_said(function):
     with pytest.raises(hwmodel.InputError, match=r"no_such\.yaml: no such file"):
         function("no_such.yaml")
@@ -64,3 +66,19 @@ def test_what_is_no_configuration_is_said(function):
         function({"pcie": {"lanes": 4}})
     with pytest.raises(hwmodel.InputError, match=r"a list is no configuration; it comes from hwmodel.load_config"):
         function([])
+
+
+def test_what_a_file_holds_of_a_result_comes_back(tmp_path):
+    """One adapter's and several servers', each as the class that was written; floats to the digits written."""
+    for result in (sample_result(), extended_system()):
+        path = tmp_path / "result.json"
+        path.write_text(result.to_json(), encoding="utf-8")
+        for name in (path, str(path)):
+            found = hwmodel.load_result(name)
+            assert found.to_json() == result.to_json() and type(found) is type(result)
+    assert isinstance(found, hwmodel.SystemResult) and issubclass(hwmodel.SystemResult, hwmodel.Result)
+
+
+def test_a_result_that_is_none_is_said(tmp_path):
+    with pytest.raises(hwmodel.InputError, match=r"no_such\.json: cannot be read"):
+        hwmodel.load_result(tmp_path / "no_such.json")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hwmodel.cli import main
 from hwmodel.cli.arguments import build_parser
 from hwmodel.config import load_config
 
@@ -36,6 +37,14 @@ def test_what_commands_set_goes_with_their_file(line, tmp_path, monkeypatch):
 def test_the_readme_has_commands_and_targets():
     assert any(line.startswith("hwmodel run ") for line in SHELL_LINES)
     assert {"make demo", "make test"} <= {" ".join(line.split()[:2]) for line in SHELL_LINES}
+
+
+def test_the_demonstration_prints_what_is_shown(capfd):
+    """All but the line about the run itself, its seconds and memory; `make demo` runs this configuration."""
+    shown = re.search(r"<!-- output of make demo -->\n```text\n(.*?)```", TEXT, re.DOTALL)
+    main(["run", str(ROOT / "configs" / "sriov_10g_gen2x4.yaml")])
+    printed = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("Run: ")]
+    assert printed == [line for line in shown[1].splitlines() if not line.startswith("Run: ")]
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", TEXT))))

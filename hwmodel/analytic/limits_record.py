@@ -74,8 +74,14 @@ class Limits:
         finished_fs = [part_fs for part_fs in parts_fs if part_fs is not None]
         return sum(finished_fs) / FS_PER_NS if parts_fs and len(finished_fs) == len(parts_fs) else None
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the ceiling in a sentence, then each resource with what a frame takes of it."""
+        from hwmodel.analytic.limits_html import limits_html
+
+        return limits_html(self)
+
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form: the contract's keys, then the ceilings, the latency's steps and parts, the notes."""
+        """Give the JSON form: the ceiling and its sums, all ceilings, the latency's steps and parts, the notes."""
         return {
             "raw_gbps": self.raw_gbps,
             "up_bytes": self.up_bytes,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from hwmodel.analytic.dma import DmaLimits
-from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import LAW_WORDS
 from hwmodel.analytic.steps import DIRECTIONS, Step, sum_bytes
 from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.limits_record import Limits
 
 _MANY_SIZES = 4
 _INDENT = "  "
@@ -49,7 +52,7 @@ def _link_lines(limits: Limits) -> list[str]:
     shares += [f"DLLPs {_percent(link.dllp_share)}"] if link.dllp_share else []
     usable = float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS)
     return [
-        f"{limits.link_name}; {_sizes(limits.sizes)}",
+        subject_line(limits),
         f"{limits.raw_gbps:.3f} Gb/s raw each way, less {' and '.join(shares)}: {usable:.3f} Gb/s, "
         f"{float(link.fs_per_byte / FS_PER_NS):.6f} ns a byte",
     ]
@@ -68,7 +71,7 @@ def _server_lines(limits: Limits) -> list[str]:
         )
         for one in limits.servers
     ]
-    return [_sizes(limits.sizes), *_table([heading, *rows], right={1, 2, 3})]
+    return [subject_line(limits), *_table([heading, *rows], right={1, 2, 3})]
 
 
 def _hop_lines(limits: Limits) -> list[str]:
@@ -108,7 +111,8 @@ def _step_lines(limits: Limits) -> list[str]:
     return [*table[: len(lines[0])], "", *table[len(lines[0]) :]]
 
 
-def _ceiling_lines(limits: Limits) -> list[str]:
+def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
+    """Return the table of the ceilings, its heading first: what a frame takes of each resource, and of how much."""
     heading = ("ceiling", "a frame takes", "of, each second", "M frames/s", "")
     rows = [
         (
@@ -120,15 +124,28 @@ def _ceiling_lines(limits: Limits) -> list[str]:
         )
         for ceiling in limits.ceilings
     ]
+    return [heading, *rows]
+
+
+def ceiling_sentence(limits: Limits) -> str:
+    """Say how much is offered and delivered at the ceiling, and what limits it."""
     beside = limits.beside_per_s
     are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
-    result = (
+    return (
         f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
         + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
         + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
         f"limited by {limits.limited_by}."
     )
-    return [*_table([heading, *rows], right={1, 2, 3}), result]
+
+
+def subject_line(limits: Limits) -> str:
+    """Name the link, or of several servers none, and the sizes of the frames."""
+    return _sizes(limits.sizes) if limits.servers else f"{limits.link_name}; {_sizes(limits.sizes)}"
+
+
+def _ceiling_lines(limits: Limits) -> list[str]:
+    return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits)]
 
 
 def _latency_lines(limits: Limits) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hwmodel.report.quantities import MISSING, gbps_text, printable, time_text
 from hwmodel.results import Relaxed, Result
 
+RELAXED_COLUMNS = ("made larger", "", "Gb/s", "gain", "p50", "change", "then limited by")
 MATTERS = 0.02  # a gain below it could be the ends of the window
 
 
 def relaxed_text(result: Result) -> str:
     """Return the answer and the table, plain text that ends with a newline."""
-    rows: list[tuple[str, ...]] = [("made larger", "", "Gb/s", "gain", "p50", "change", "then limited by")]
-    rows += [_row(relaxed) for relaxed in result.relaxed]
+    rows = [RELAXED_COLUMNS, *relaxed_rows(result)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [relaxed_sentence(result), ""]
     for row in rows:
@@ -25,6 +25,11 @@ def relaxed_text(result: Result) -> str:
     outward = "stations outside" if result.bridges else "the wire"
     lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unknown})")
     return "\n".join(lines) + "\n"
+
+
+def relaxed_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row of RELAXED_COLUMNS for each resource made larger."""
+    return [_row(relaxed) for relaxed in result.relaxed]
 
 
 def relaxed_sentence(result: Result) -> str:

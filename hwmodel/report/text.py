@@ -39,6 +39,8 @@ from hwmodel.report.text_table import MOST_ROWS, Line, table
 from hwmodel.results.result import Latency, Result
 from hwmodel.results.system import SystemResult
 
+VM_COLUMNS = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
+
 
 def summary(result: Result) -> str:
     """Return the summary as plain ASCII text (names apart) that ends with a newline; the same on every machine."""
@@ -121,8 +123,9 @@ def _ascii(figure: str) -> str:
     return figure.replace(PLUS_MINUS, " +/- ")
 
 
-def _vm_lines(result: Result) -> Iterable[Line]:
-    rows = [
+def vm_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row of VM_COLUMNS for each VM, the first MOST_ROWS of them."""
+    return [
         (
             printable(vm.name),
             decimals_text(vm.tx_gbps, 3),
@@ -134,8 +137,10 @@ def _vm_lines(result: Result) -> Iterable[Line]:
         )
         for vm in result.vms[:MOST_ROWS]
     ]
-    header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
-    yield from table(header, rows, left_columns=(0, 6))
+
+
+def _vm_lines(result: Result) -> Iterable[Line]:
+    yield from table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6))
     if len(result.vms) > MOST_ROWS:
         yield Line(f"... and {len(result.vms) - MOST_ROWS} more")
     if result.fairness_jain is not None:

@@ -304,6 +304,12 @@ class Result:
         result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
         return result
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the result: the answer, its reason, latencies, VMs; needs no extra."""
+        from hwmodel.report.notebook import result_html  # above this block: tests/layout_rules.py says why
+
+        return result_html(self)
+
     def scalars(self) -> dict[str, str | int | float | None]:
         """Return the single figures by dotted name (`totals.gbps`): no lists, no configuration, no `host_run`."""
         flat: dict[str, str | int | float | None] = {}

@@ -7,27 +7,27 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
 from hwmodel.simulation import entries_of, fill_cache, simulate
 
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 Progress = Callable[[float, str], None]
 Outcome = Result | str  # a string says why a run failed
 
 
-def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) -> Result:
+def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | None = None) -> Result:
     """Simulate a configuration and each of its relaxations; return its result with `relaxed` filled in, ranked.
 
-    Where the run names several resources as equally full, all of them made larger at once are among the relaxations.
+    `config` may be a file's name or a shipped one, as for `simulate`. Where the run names several resources as equally
+    full, all of them made larger at once are among the relaxations.
     `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises for the
     configuration itself; a relaxation that cannot be run says so, behind the others.
     """
+    config = as_config(config)
     relaxations = relaxations_of(config)
     result = simulate(config)
     relaxations += named_together(config, relaxations, result.bottleneck)
