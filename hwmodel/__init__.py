@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from hwmodel.analytic import limits
     from hwmodel.config import load_config
     from hwmodel.errors import InputError, Interrupted, RunError
+    from hwmodel.explore.sweep import load_sweep, sweep
     from hwmodel.results import Result
+    from hwmodel.results.sweep_table import SweepResult
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
@@ -23,11 +25,14 @@ __all__ = [
     "Interrupted",
     "Result",
     "RunError",
+    "SweepResult",
     "__version__",
     "forward_frames",
     "limits",
     "load_config",
+    "load_sweep",
     "simulate",
+    "sweep",
 ]
 
 _MODULE_OF = {
@@ -35,10 +40,13 @@ _MODULE_OF = {
     "Interrupted": "hwmodel.errors",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
+    "SweepResult": "hwmodel.results.sweep_table",
     "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
+    "load_sweep": "hwmodel.explore.sweep",
     "simulate": "hwmodel.simulation",
+    "sweep": "hwmodel.explore.sweep",
 }
 
 

@@ -43,6 +43,11 @@ PACKAGE_USERS = {
     "shtab": {"cli"},
     "jinja2": {"report"},
     "matplotlib": {"report"},
+    # Optional: a sweep's table as a frame, as Parquet, and its runs on many machines.
+    "pandas": {"results"},
+    "polars": {"results"},
+    "pyarrow": {"explore"},
+    "distributed": {"explore"},
 }
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
 MAX_FILE_LINES = 350

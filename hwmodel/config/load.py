@@ -99,6 +99,26 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
             document.problems.append(Problem(document.place_of(()), "", message))
         raise_problems(document.problems)
     apply_overrides(document, overrides)
+    examined = examine(document, base_directory)
+    raise_problems([*examined.problems, *examined.contradictions])
+    assert examined.config is not None
+    return examined.config
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What became of a document: its configuration, where one could be made, and what is wrong.
+
+    `problems`: of single keys and values. `contradictions`: between values that each could stand.
+    """
+
+    config: Config | None
+    problems: list[Problem]
+    contradictions: list[Problem]
+
+
+def examine(document: Document, base_directory: str) -> Examined:
+    """Make the configuration of a document whose data is a mapping, which is used up by it; find all that is wrong."""
     apart = split_servers(document)
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
@@ -109,16 +129,16 @@ def _load(document: Document, overrides: Overrides | None, base_directory: str) 
     adapters = {part.server.port: part.server.config.resolved() for part in parts}
     made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
     problems.extend(made.problems)
-    if made.config is None:
-        raise_problems(problems)
-    assert made.config is not None
     config = made.config
+    if config is None:
+        return Examined(None, problems, [])
     findings = Findings(made.document, made.doubts)
-    problems.extend(cross_check(config, findings, parts or [Part(Server("", config), findings)], problems))
-    raise_problems(problems)
+    of_values = {(problem.place, problem.key) for part in parts for problem in part.findings.problems}
+    found = cross_check(config, findings, parts or [Part(Server("", config), findings)], problems)
     if parts:
         config = config.model_copy(update={"servers": entries_of(config, (part.server for part in parts))})
-    return config
+    problems += [problem for problem in found if (problem.place, problem.key) in of_values]
+    return Examined(config, problems, [problem for problem in found if (problem.place, problem.key) not in of_values])
 
 
 @dataclass
