@@ -73,7 +73,7 @@ def run_sweep(
                 outcomes = stack.enter_context(closing(_outcomes(plan, pending, jobs, scheduler)))
                 _record_all(ledger, outcomes, len(pending), progress, say)
         except KeyboardInterrupt:
-            write_tables(ledger, folder)
+            write_tables(ledger, folder, say)
             counts = ledger.count()
             raise Interrupted(
                 said=f"{counts['done'] + counts['failed']:,} of {len(plan.points):,} runs are finished and kept in "
@@ -137,14 +137,17 @@ def _announcement(plan: Plan, n_pending: int) -> str:
 def _outcomes(
     plan: Plan, numbers: list[int], jobs: int | None, scheduler: str | None
 ) -> Generator[Outcome, None, None]:
-    if scheduler is not None:
-        raise InputError("--scheduler: not yet")
-    n_jobs = min(jobs or len(os.sched_getaffinity(0)), len(numbers))
     work = PointRun(plan.variants)
     tasks = (Task(number, plan.changes_of(number)) for number in numbers)
+    if scheduler is not None:
+        from .on_dask import outcomes_on_dask
+
+        yield from outcomes_on_dask(work, tasks, scheduler)
+        return
     if jobs == 1:
         yield from map(work, tasks)
         return
+    n_jobs = min(jobs or len(os.sched_getaffinity(0)), len(numbers))
     with closing(work_through(work, tasks, n_jobs)) as finished:
         for one in finished:
             yield Outcome(numbers[one.number], "", one.lost, "") if one.lost else one.value

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
+import itertools
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +27,27 @@ from hwmodel.results.sweep_table import (
 from .ledger import NAME, Ledger
 
 CSV_NAME, PARQUET_NAME = "results.csv", "results.parquet"
+_ROWS_AT_ONCE = 2000
 Note = Callable[[str], None]
+Kinds = Mapping[str, set[type]]
 
 
-def write_tables(ledger: Ledger, folder: Path, say: Note | None = None) -> tuple[Path, ...]:
-    """Write the tables, each whole or not at all; return the files, the ledger's among them."""
+def write_tables(ledger: Ledger, folder: Path, say: Note) -> tuple[Path, ...]:
+    """Write the tables, each whole or not at all; return the files, the ledger's among them.
+
+    The rows are read from the ledger twice, so that a long sweep needs no room for all of them. Parquet needs pyarrow;
+    without it `say` gets a line.
+    """
     keys = [key for key, _ in ledger.about()["axes"]]
-    names = _figure_names(ledger)
-    path = folder / CSV_NAME
-    with AtomicFile(path) as file:
-        line = _csv_line([*IDENTITY, *keys, *names])
-        file.write(line)
-        for row in _rows(ledger, keys):
-            file.write(_csv_line([row.config_hash, row.seed, row.status, row.error, *row.axes.values(),
-                                  *(row.figures.get(name) for name in names)]))  # fmt: skip
-    return (path, ledger.path)
-
-
-def _csv_line(values: list[Any]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow([_csv_cell(value) for value in values])
-    return text.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _csv_cell(value: Any) -> Any:
-    value = cell(value)
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
+    kinds = _kinds_of_columns(ledger, keys)
+    files = [folder / CSV_NAME]
+    _write_csv(files[0], kinds, _lines(ledger, keys, kinds))
+    if importlib.util.find_spec("pyarrow") is None:
+        say("results.parquet needs pyarrow: pip install 'hwmodel[frames]'; the same command then adds it")
+    else:
+        files.append(folder / PARQUET_NAME)
+        _write_parquet(files[1], kinds, _lines(ledger, keys, kinds))
+    return (*files, ledger.path)
 
 
 def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> SweepResult:
@@ -66,7 +63,6 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
         about = ledger.about()
         ledger.model_version = ledger.latest_version()
         keys = [key for key, _ in about["axes"]]
-        rows = tuple(_rows(ledger, keys, only))
         return SweepResult(
             name=about["name"],
             folder=str(folder),
@@ -77,20 +73,12 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
             config=about["config"],
             axes=tuple(SweepAxis(key=key, values=_each_once(values)) for key, values in about["axes"]),
             n_seeds=about["n_seeds"],
-            rows=rows,
+            rows=tuple(_rows(ledger, keys, only)),
         )
 
 
 def _each_once(values: list[Any]) -> tuple[Any, ...]:
     return tuple({json.dumps(value): value for value in values}.values())
-
-
-def _figure_names(ledger: Ledger) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for row in ledger.rows():
-        if row.figures:
-            found.update(dict.fromkeys(json.loads(row.figures)))
-    return figure_order(found)
 
 
 def _rows(ledger: Ledger, keys: list[str], only: Collection[str] | None = None) -> Iterator[SweepRow]:
@@ -110,3 +98,93 @@ def _rows(ledger: Ledger, keys: list[str], only: Collection[str] | None = None) 
             axes=dict(zip(keys, json.loads(row.axes), strict=True)),
             figures=Figures(at, tuple(figures.values())),
         )
+
+
+def _kinds_of_columns(ledger: Ledger, keys: Sequence[str]) -> Kinds:
+    """Return the columns in order, each with the types of what stands in it."""
+    identity: dict[str, set[type]] = {name: {int if name == "seed" else str} for name in IDENTITY}
+    axes: dict[str, set[type]] = {key: set() for key in keys}
+    figures: dict[str, set[type]] = {}
+    for row in ledger.rows():
+        for key, value in zip(keys, json.loads(row.axes), strict=True):
+            axes[key].add(type(cell(value)))
+        for name, value in json.loads(row.figures).items() if row.figures else ():
+            figures.setdefault(name, set()).add(type(value))
+    return {**identity, **axes, **{name: figures[name] for name in figure_order(figures)}}
+
+
+def _lines(ledger: Ledger, keys: list[str], columns: Kinds) -> Iterator[list[Scalar]]:
+    names = list(columns)[len(IDENTITY) + len(keys) :]
+    for row in _rows(ledger, keys):
+        axes = (cell(value) for value in row.axes.values())
+        yield [row.config_hash, row.seed, row.status, row.error, *axes, *(row.figures.get(name) for name in names)]
+
+
+def _write_csv(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
+    with AtomicFile(path) as file:
+        while piece := list(itertools.islice(lines, _ROWS_AT_ONCE)):
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            if columns:
+                writer.writerow(columns)
+                columns = {}
+            writer.writerows([_csv_cell(value) for value in line] for line in piece)
+            file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _csv_cell(value: Scalar) -> Scalar:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _write_parquet(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
+    """Write typed columns: whole numbers, decimal numbers, truth values; text where an axis has several kinds."""
+    import pyarrow
+    import pyarrow.parquet
+
+    types = {"int": pyarrow.int64(), "float": pyarrow.float64(), "bool": pyarrow.bool_(), "str": pyarrow.string()}
+    kinds = [_kind(found) for found in columns.values()]
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in zip(columns, kinds, strict=True)])
+    with AtomicFile(path) as file, pyarrow.parquet.ParquetWriter(_Sink(file), schema) as writer:
+        while piece := list(itertools.islice(lines, _ROWS_AT_ONCE)):
+            values = zip(zip(*piece, strict=True), kinds, schema.types, strict=True)
+            arrays = [pyarrow.array([_of_kind(each, kind) for each in column], type_) for column, kind, type_ in values]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+
+
+def _kind(found: set[type]) -> str:
+    """Return the one type that holds all of these; nothing at all is a figure that was never known."""
+    known = found - {type(None)}
+    if len(known) == 1:
+        return known.pop().__name__
+    return "float" if known <= {int, float} else "str"
+
+
+def _of_kind(value: Scalar, kind: str) -> Scalar:
+    if value is None:
+        return None
+    if kind == "float":
+        return float(value)
+    return str(_csv_cell(value)) if kind == "str" else value
+
+
+class _Sink(io.RawIOBase):
+    """What pyarrow writes to: an atomic file."""
+
+    def __init__(self, file: AtomicFile) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were written."""
+        return self._at
+
+    def write(self, data: Any) -> int:
+        """Append bytes."""
+        self._file.write(bytes(data))
+        self._at += len(data)
+        return len(data)
