@@ -23,8 +23,10 @@ from hwmodel.errors import RunError
 ATTEMPTS = 3  # of an item whose process is killed
 _AHEAD = 4  # items that a process has before it, so that it never waits for its parent
 _MOST_FAILED_STARTS = 3
+# Ctrl-C, which a terminal sends to all, is the parent's to act on; from the first line, imports take a second.
 _CHILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = {path!r}
 from hwmodel.explore.worker_process import serve
 serve({fd})

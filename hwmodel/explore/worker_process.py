@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -15,7 +14,6 @@ _LOOKS_EVERY_S = 1.0
 
 def serve(descriptor: int) -> None:
     """Answer each item that comes through the pipe with (number, value, exception), until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to act on
     connection = Connection(descriptor)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:

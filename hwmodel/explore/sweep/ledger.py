@@ -211,9 +211,11 @@ class Ledger:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise RunError(f"{self.path}: another program keeps the ledger locked") from None
-            if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                full = "the disk is full" if error.sqlite_errorcode == sqlite3.SQLITE_FULL else f"{error}; full?"
                 raise RunError(
-                    f"{self.path}: the disk is full; what is finished is kept, and the same command goes on from there"
+                    f"{self.path}: cannot be written: {full}; what is finished is kept, and the same command goes on "
+                    "from there"
                 ) from None
             raise (InputError if opening else RunError)(f"{self.path}: cannot be used: {error}") from None
         except sqlite3.DatabaseError as error:

@@ -12,7 +12,7 @@ from hwmodel.units import UnitError
 from .quantities import Quantity, exact, plain
 
 MOST_VALUES = 1_000_000
-_KEYS = ("from", "to", "step", "steps", "times")
+RANGE_KEYS = ("from", "to", "step", "steps", "times")
 _HOW = "a range is {from: 1, to: 8, step: 1}, with steps: 8 values evenly apart, or with times: 2 doubled each time"
 
 
@@ -29,9 +29,13 @@ def values_of_range(written: Mapping[str, Any]) -> list[Any]:
 
     Exact: {from: 0.1, to: 1, step: 0.1} has ten values, and {from: 64B, to: 1KiB, times: 2} five.
     """
+    if not any(key in RANGE_KEYS for key in written):
+        raise RangeError(
+            f"neither a list of values nor a range; inner keys are written with dots, like a.b: [1]; {_HOW}"
+        )
     for key in written:
-        if key not in _KEYS:
-            raise RangeError(f"unknown key{suggest(key, _KEYS)}; {_HOW}", key)
+        if key not in RANGE_KEYS:
+            raise RangeError(f"unknown key{suggest(key, RANGE_KEYS)}; {_HOW}", key)
     for key in ("from", "to"):
         if key not in written:
             raise RangeError(f"{key} is missing; {_HOW}")

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.explore.processes import work_through
+from hwmodel.results.sweep_table import PENDING
 from hwmodel.simulation import entries_of, fill_cache, model_version
 
 from .folder_lock import locked_folder
 from .ledger import NAME, Ledger, Outcome
 from .plan import Plan, plan_sweep
 from .point_run import PointRun, Task
-from .tables import write_tables
+from .tables import CSV_NAME, write_tables
 
 Progress = Callable[[float, str], None]
 Note = Callable[[str], None]
@@ -59,29 +60,31 @@ def run_sweep(
     say = note or (lambda _line: None)
     plan = plan_sweep(source, overrides, any_number=any_number)
     folder = Path(out)
-    with ExitStack() as stack:
-        stack.enter_context(locked_folder(folder))
-        ledger = stack.enter_context(_opened(plan, folder, say))
+    with locked_folder(folder), _opened(plan, folder, say) as ledger:
         if retry_failed:
             ledger.forget_failures()
         pending = ledger.pending()
         say(_announcement(plan, len(pending)))
+        if pending and plan.doubtful:
+            more = f", and {len(plan.doubtful) - 1} more like this" if len(plan.doubtful) > 1 else ""
+            say(f"some runs will fail: {plan.doubtful[0]}{more}")
         started_s = time.monotonic()
         try:
             if pending:
                 fill_cache(entries_of(plan.config))
-                outcomes = stack.enter_context(closing(_outcomes(plan, pending, jobs, scheduler)))
-                _record_all(ledger, outcomes, len(pending), progress, say)
+                with closing(_outcomes(plan, pending, jobs, scheduler)) as outcomes:
+                    _record_all(ledger, outcomes, len(pending), progress, say)
         except KeyboardInterrupt:
             write_tables(ledger, folder, say)
-            counts = ledger.count()
-            raise Interrupted(
-                said=f"{counts['done'] + counts['failed']:,} of {len(plan.points):,} runs are finished and kept in "
-                f"{folder}; the same command makes the rest"
-            ) from None
+            raise Interrupted(said=_kept(plan, ledger, folder)) from None
         wall_s = time.monotonic() - started_s
-        files = write_tables(ledger, folder, say)
-        return SweepDone(plan, folder, ledger.count(), files, len(pending), wall_s)
+        return SweepDone(plan, folder, ledger.count(), write_tables(ledger, folder, say), len(pending), wall_s)
+
+
+def _kept(plan: Plan, ledger: Ledger, folder: Path) -> str:
+    n_finished = len(plan.points) - ledger.count()[PENDING]
+    kept = f"{n_finished:,} of {len(plan.points):,} runs are finished and kept in {folder}"
+    return f"{kept}; the same command makes the rest"
 
 
 def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
@@ -90,6 +93,8 @@ def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
     ledger = Ledger(folder / NAME, version)
     try:
         if ledger.is_new():
+            if (folder / CSV_NAME).exists():
+                raise InputError(f"{folder}: --out: holds a {CSV_NAME} of something else; name another folder")
             ledger.create(_about(plan))
         ledger.check()
         about = ledger.about()

@@ -13,7 +13,7 @@ from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.overrides import plain_data
 
 from .quantities import identity
-from .ranges import RangeError, values_of_range
+from .ranges import RANGE_KEYS, RangeError, values_of_range
 from .where import WhereError, compile_where
 
 KEYS = ("base", "set", "grid", "zip", "list", "seeds", "where")
@@ -100,7 +100,7 @@ def _check_keys(reading: _Reading) -> None:
             reading.complain((key,), f"unknown key{hint}", at_key=True)
     if "base" not in data:
         reading.complain((), "base is missing: the configuration that the points vary")
-    elif not isinstance(data["base"], str | dict) or not data["base"]:
+    elif not isinstance(data["base"], str | dict):
         reading.complain(("base",), f"{shown(data['base'])} is neither the name of a configuration nor one")
     if not isinstance(data.get("set", {}), dict):
         reading.complain(("set",), f"{shown(data['set'])} where keys with values are expected")
@@ -151,7 +151,8 @@ def _values(reading: _Reading, path: tuple[str, str], written: Any) -> list[Any]
         try:
             return values_of_range(written)
         except RangeError as error:
-            reading.complain((*path, error.key) if error.key else path, str(error), at_key=error.key not in written)
+            at = (*path, error.key) if error.key else path
+            reading.complain(at, str(error), at_key=bool(error.key) and error.key not in RANGE_KEYS)
             return None
     if not isinstance(written, list):
         reading.complain(path, f"{shown(written)} is no list of values; write it like [{shown(written)}]")
@@ -212,9 +213,12 @@ def _check_repeats(reading: _Reading, group: tuple[Axis, ...]) -> None:
         first = seen.setdefault(tuple(map(identity, values)), number)
         if first != number:
             words = ", ".join(f"{axis.key} {shown(value)}" for axis, value in zip(group, values, strict=True))
-            place, name = group[0].places[number], group[0].prefix + (group[0].key if len(group) == 1 else str(number))
             message = f"{words} is there already, as number {first + 1} of {len(group[0].values)}"
-            reading.document.problems.append(Problem(place, name, message))
+            if group[0].prefix == "list.":
+                reading.complain(("list", number), message)
+            else:
+                problem = Problem(group[0].places[number], group[0].prefix + group[0].key, message)
+                reading.document.problems.append(problem)
 
 
 def _dotted_keys(written: Any, before: str = "") -> set[str]:
