@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,11 @@ def instead_of_a_run(config: Config) -> Result:
     """Return a result made up from the configuration; runs of four lanes with an even seed fail."""
     if config.pcie.lanes == 4 and config.run.seed % 2 == 0:
         raise RunError("four lanes and an even seed")
-    totals = {"gbps": config.pcie.lanes + config.workload.frame_bytes / 1000, "mpps": config.run.seed / 7}
-    result = sample_result()
-    plain = result.to_mapping()
-    plain["totals"] |= totals
-    import json
+    result = _sample()
+    gbps = config.pcie.lanes + config.workload.frame_bytes / 1000
+    return replace(result, totals=replace(result.totals, gbps=gbps, mpps=config.run.seed / 7))
 
-    return Result.from_json(json.dumps(plain))
+
+@functools.cache
+def _sample() -> Result:
+    return sample_result()

@@ -66,7 +66,7 @@ def test_what_differs_tells_sweeps_apart(tmp_path):
         {**sweep, "base": {"nic": {"vfs": 2}}},
         {**sweep, "grid": {"pcie.lanes": [2, 1]}},
         {**sweep, "zip": {"nic.vfs": [2]}},
-        {**sweep, "set": {"nic.vfs": 2}},
+        {**sweep, "set": {"nic.vfs": 6}},
         {**sweep, "seeds": 2},
         {**sweep, "where": "pcie.lanes > 0"},
     ]
@@ -110,7 +110,7 @@ BAD = {
     "base: base.yaml\ngrid: {pcie.lanes: {from: 1, to: 8}}": ["2:20: grid.pcie.lanes: one of step, steps"],
     "base: base.yaml\nzip: {pcie.lanes: [1, 2], nic.vfs: [2]}": ["2:27: zip.nic.vfs: it has 1 values"],
     "base: base.yaml\nlist: [{pcie.lanes: 1}, {nic.vfs: 2}]": ["2:25: list.1: all points have the same keys"],
-    "base: base.yaml\nlist: [{nic.vfs: 1, pcie.lanes: 1}, {pcie.lanes: 1, nic.vfs: 1}]": ["2:38: list.1: "],
+    "base: base.yaml\nlist: [{nic.vfs: 1, pcie.lanes: 1}, {pcie.lanes: 1, nic.vfs: 1}]": ["2:37: list.1: "],
     "base: base.yaml\nlist: []": ["2:7: list: a list is no list of points"],
     "base: base.yaml\nlist: [3]": ["2:8: list.0: 3 is no point"],
     "base: base.yaml\ngrid: {nic.vfs: [2]}\nzip: {nic.vfs: [3]}": ["3:7: zip.nic.vfs: it varies in grid already"],

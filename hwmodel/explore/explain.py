@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.processes import work_through
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
+from hwmodel.processes import work_through
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
 from hwmodel.simulation import entries_of, fill_cache, simulate
 

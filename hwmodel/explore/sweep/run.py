@@ -13,7 +13,7 @@ from typing import Any
 
 from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
-from hwmodel.explore.processes import work_through
+from hwmodel.processes import work_through
 from hwmodel.results.sweep_table import PENDING
 from hwmodel.simulation import entries_of, fill_cache, model_version
 
@@ -90,11 +90,11 @@ def _kept(plan: Plan, ledger: Ledger, folder: Path) -> str:
 def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
     """Return the sweep's ledger, new or as it was left, with a row for each run."""
     version = model_version()
+    if (folder / CSV_NAME).exists() and not (folder / NAME).exists():
+        raise InputError(f"{folder}: --out: holds a {CSV_NAME} of something else; name another folder")
     ledger = Ledger(folder / NAME, version)
     try:
         if ledger.is_new():
-            if (folder / CSV_NAME).exists():
-                raise InputError(f"{folder}: --out: holds a {CSV_NAME} of something else; name another folder")
             ledger.create(_about(plan))
         ledger.check()
         about = ledger.about()

@@ -1,6 +1,6 @@
 """Processes that work through a list, of which any may be killed without the loss of more than what it was doing.
 
-Each is a fresh interpreter (`worker_process`), so neither threads nor an unguarded main script are inherited, and has
+Each is a fresh interpreter (`serve`), so neither threads nor an unguarded main script are inherited, and has
 its own pipe. It is given a few items ahead and answers one by one, so it is known which item was under way when it
 died: that one is tried again, the others simply go elsewhere.
 """
@@ -28,7 +28,7 @@ _CHILD = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = {path!r}
-from hwmodel.explore.worker_process import serve
+from hwmodel.processes.serve import serve
 serve({fd})
 """
 

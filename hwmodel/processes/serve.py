@@ -1,4 +1,4 @@
-"""What a process of `processes` does: take items from its pipe, answer each, end with its parent."""
+"""What a process of the pool does: take items from its pipe, answer each, end with its parent."""
 
 from __future__ import annotations
 
