@@ -10,8 +10,8 @@ import pytest
 import hwmodel
 
 PUBLIC = {
-    "InputError", "Interrupted", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config",
-    "simulate",
+    "InputError", "Interrupted", "Result", "RunError", "SweepResult", "__version__", "forward_frames", "limits",
+    "load_config", "load_sweep", "simulate", "sweep",
 }  # fmt: skip
 
 

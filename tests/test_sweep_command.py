@@ -112,7 +112,7 @@ def test_the_summary_names_the_best_by_the_mean_of_seeds():
     text = sweep_text(found(rows, n_seeds=2), ["x.csv"], 1.0, 4)
     assert "Most throughput: 3.00 Gb/s with a.b=1us; limited by pcie.up, wire.tx" in text
     assert "Least latency: p99 4.00 us with a.b=1us" in text
-    assert "Limited by: pcie.up in 2 runs, wire.tx in 1 run" in text
+    assert "Limited by: pcie.up in 2 runs, wire.tx in 1 run\n" in text
     assert text.splitlines()[-1] == "Results: x.csv"
     assert set(SWEEP_SUMMARY_FIGURES) == {"totals.gbps", "latency_ns.p99", "bottleneck.resource"}
     assert sweep_command.__module__ == "hwmodel.cli.sweep_command"

@@ -110,33 +110,24 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def test_the_number_of_processes_does_not_matter_nor_a_killed_one(whole, tmp_path):
-    with command(whole / "sweep.yaml", tmp_path / "out") as sweep:
-        wait_until(lambda: n_finished(tmp_path / "out") >= 2 or sweep.poll() is not None)
-        for child in children_of(sweep.pid)[:1]:
-            os.kill(child, signal.SIGKILL)
-        said, _ = sweep.communicate()
-    assert sweep.returncode == 0 and f"{N_RUNS} of {N_RUNS} runs done" in said
-    assert same_results(tmp_path / "out", whole / "out")
-
-
-def test_a_killed_command_goes_on_and_ctrl_c_keeps_what_is_finished(whole, tmp_path):
-    for number, least in ((signal.SIGKILL, 2), (signal.SIGINT, 5)):
-        with command(whole / "sweep.yaml", tmp_path / "out") as sweep:
-            wait_until(lambda: n_finished(tmp_path / "out") >= least or sweep.poll() is not None)  # noqa: B023
-            sweep.send_signal(number)
-            _, complaint = sweep.communicate()
-        if number == signal.SIGINT:
-            assert sweep.returncode == 130 and "the same command makes the rest" in complaint
-            assert complaint.count("Traceback") == 0
-            rows = load_sweep(tmp_path / "out").rows
-            assert (tmp_path / "out" / "results.csv").read_text().count(",done,") == len(
-                [row for row in rows if row.status == "done"]
-            )
-    with command(whole / "sweep.yaml", tmp_path / "out") as sweep:
+def test_killed_processes_commands_and_ctrl_c_change_nothing(whole, tmp_path):
+    out = tmp_path / "out"
+    with command(whole / "sweep.yaml", out) as sweep:
+        wait_until(lambda: n_finished(out) >= 1 or sweep.poll() is not None)
+        os.kill(children_of(sweep.pid)[0], signal.SIGKILL)
+        wait_until(lambda: n_finished(out) >= 4 or sweep.poll() is not None)
+        sweep.kill()
+    with command(whole / "sweep.yaml", out) as sweep:
+        wait_until(lambda: n_finished(out) >= 7 or sweep.poll() is not None)
+        sweep.send_signal(signal.SIGINT)
+        _, complaint = sweep.communicate()
+    assert sweep.returncode == 130 and "the same command makes the rest" in complaint and "Traceback" not in complaint
+    n_done = len(load_sweep(out).with_status("done"))
+    assert n_done >= 7 and (out / "results.csv").read_text().count(",done,") == n_done
+    with command(whole / "sweep.yaml", out) as sweep:
         said, complaint = sweep.communicate()
-    assert sweep.returncode == 0 and "finished already" in complaint
-    assert same_results(tmp_path / "out", whole / "out")
+    assert sweep.returncode == 0 and f"{N_RUNS} of {N_RUNS} runs done" in said and "finished already" in complaint
+    assert same_results(out, whole / "out")
 
 
 def test_the_order_of_the_points_does_not_matter(whole, tmp_path):

@@ -54,7 +54,7 @@ def _mean(rows: Sequence[SweepRow], name: str) -> float | None:
 
 def _limits(rows: Sequence[SweepRow], with_numbers: bool = False) -> str:
     found = Counter(str(row.figures.get(LIMIT)) for row in rows)
-    return ", ".join(f"{name} in {n:,} runs" if with_numbers else name for name, n in found.most_common())
+    return ", ".join(f"{name} in {n:,} run{'s' * (n > 1)}" if with_numbers else name for name, n in found.most_common())
 
 
 def _point(row: SweepRow) -> str:
