@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 
 from hwmodel.errors import InputError
 
-from .document import Document, KeyPath, Place, Problem, parse_document
+from .document import Document, KeyPath, Place, Problem, copied_data, parse_document
 from .model import model_at
 
 _LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
@@ -105,7 +104,7 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
             message = f"repeated key; it stands in line {first.line} already"
             document.problems.append(Problem(origin.place, prefix + key, message))
         else:
-            _apply_steps(document, steps, copy.deepcopy(value), origin)
+            _apply_steps(document, steps, copied_data(value), origin)
 
 
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
@@ -148,7 +147,7 @@ class Change:
 def apply_change(document: Document, change: Change) -> None:
     """Change one key of `document`; what is wrong with it, now or in the validation, is placed where it was written."""
     origin = _Origin(change.value_place, prefix=change.prefix)
-    path = _apply_steps(document, _steps_of(document, change.key), copy.deepcopy(change.value), origin)
+    path = _apply_steps(document, _steps_of(document, change.key), copied_data(change.value), origin)
     if path is not None:
         document.key_places[path] = change.key_place
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hwmodel.config import Config
+from hwmodel.config import Config, read_base
+from hwmodel.config.base_document import BaseDocument, base_inside
 from hwmodel.config.document import Document, Problem, raise_problems
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.config.run import MAX_SEED
-from hwmodel.config.variants import Variants, part_of
 from hwmodel.errors import InputError
 
 from .points import Points, capture_path, points_of
@@ -35,7 +35,7 @@ class Plan:
 
     sweep: SweepFile
     points: Points
-    variants: Variants
+    base: BaseDocument
     config: Config
     first_seed: int
     sweep_hash: str
@@ -70,23 +70,20 @@ def plan_sweep(
     """
     sweep = read_sweep(source)
     _refuse_overridden_axes(sweep, overrides)
-    variants = _base_of(sweep).changed(_with_whole_capture(sweep), "set", overrides)
-    if not isinstance(variants.document.data, dict):
-        place = variants.document.place_of(())
-        raise InputError(f"{place}: a configuration is made of keys and values, like pcie: {{lanes: 8}}")
+    base = _base_of(sweep).changed(_with_whole_capture(sweep), "set", overrides)
     points = points_of(sweep, most=None if any_number else ASKS_ABOVE)
-    first_seed = _first_seed(variants.document)
-    plan = Plan(sweep, points, variants, Config.model_construct(), first_seed, _hash_of(sweep, variants), ())
+    first_seed = _first_seed(base.data)
+    plan = Plan(sweep, points, base, Config.model_construct(), first_seed, _hash_of(sweep, base), ())
     config, doubtful = _check(plan)
     return replace(plan, config=config, doubtful=doubtful)
 
 
-def _base_of(sweep: SweepFile) -> Variants:
+def _base_of(sweep: SweepFile) -> BaseDocument:
     if not isinstance(sweep.base, str):
-        return Variants(part_of(sweep.document, "base"), sweep.directory)
+        return base_inside(sweep.document, "base", sweep.directory)
     beside = Path(sweep.directory) / sweep.base
     try:
-        return Variants.of_file(beside if beside.exists() else Path(sweep.base))
+        return read_base(beside if beside.exists() else Path(sweep.base))
     except InputError as error:
         if any(":" in line.partition(": ")[0] for line in error.lines):
             raise  # of the base's own lines
@@ -115,8 +112,8 @@ def _refuse_overridden_axes(sweep: SweepFile, overrides: Overrides | None) -> No
         raise InputError(problems)
 
 
-def _first_seed(document: Document) -> int:
-    run = document.data.get("run")
+def _first_seed(data: Mapping[str, Any]) -> int:
+    run = data.get("run")
     seed = run.get("seed") if isinstance(run, dict) else None
     return seed if isinstance(seed, int) and 0 <= seed <= MAX_SEED else 1
 
@@ -131,7 +128,7 @@ def _check(plan: Plan) -> tuple[Config, tuple[str, ...]]:
     wrong: list[Problem] = []
     contradictory: dict[str, Problem] = {}
     for number in _representatives(plan):
-        found = plan.variants.examine(plan.changes_of(number))
+        found = plan.base.examine(plan.changes_of(number))
         wrong += found.problems
         contradictory |= {problem.line: problem for problem in found.contradictions}
         if config is None and not (found.problems or found.contradictions):
@@ -160,24 +157,24 @@ def _representatives(plan: Plan) -> Iterator[int]:
             return
 
 
-def _hash_of(sweep: SweepFile, variants: Variants) -> str:
+def _hash_of(sweep: SweepFile, base: BaseDocument) -> str:
     """Return what tells this sweep from another: its base, what it sets, its axes, its condition and seeds."""
     data: dict[str, Any] = {
-        "base": variants.document.data,
+        "base": base.data,
         "axes": [[[axis.key, list(axis.values)] for axis in group] for group in sweep.groups],
         "where": sweep.where,
         "seeds": sweep.n_seeds,
-        "captures": [_content_hash(path) for path in _captures(sweep, variants)],
+        "captures": [_content_hash(path) for path in _captures(sweep, base)],
     }
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:HASH_DIGITS]
 
 
-def _captures(sweep: SweepFile, variants: Variants) -> Iterator[str]:
-    workload = variants.document.data.get("workload")
+def _captures(sweep: SweepFile, base: BaseDocument) -> Iterator[str]:
+    workload = base.data.get("workload")
     named = workload.get("pcap") if isinstance(workload, dict) else None
     if isinstance(named, str):
-        yield os.path.join(variants.base_directory, named)
+        yield os.path.join(base.directory, named)
     for axis in sweep.axes:
         if axis.key == CAPTURE:
             yield from (capture_path(sweep, value) for value in axis.values if isinstance(value, str))

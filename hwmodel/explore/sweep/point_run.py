@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hwmodel.config.base_document import BaseDocument
 from hwmodel.config.overrides import Change
-from hwmodel.config.variants import Variants
 from hwmodel.errors import InputError, RunError
 from hwmodel.results import Result
 from hwmodel.results.sweep_table import Scalar
@@ -33,14 +33,14 @@ class Task(NamedTuple):
 class PointRun:
     """Make runs around one base, in any process."""
 
-    variants: Variants
+    base: BaseDocument
 
     def __call__(self, task: Task) -> Outcome:
         """Simulate one run. Whatever goes wrong with it is its outcome, not the sweep's end."""
         number, config_hash = task.number, ""
         try:
             with _ONE_AT_A_TIME:
-                config = self.variants.load(task.changes)
+                config = self.base.with_changes(task.changes)
                 config_hash = config.config_hash()
                 result = simulate(config)
         except (InputError, RunError) as error:

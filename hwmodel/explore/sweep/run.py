@@ -118,7 +118,7 @@ def _about(plan: Plan) -> dict[str, Any]:
         "sweep_hash": plan.sweep_hash,
         "name": plan.sweep.name,
         "source": plan.sweep.document.data,
-        "base": plan.variants.document.data,
+        "base": plan.base.data,
         "config": plan.config.resolved(),
         "axes": [[axis.key, list(axis.values)] for axis in plan.sweep.axes],
         "n_seeds": plan.sweep.n_seeds,
@@ -142,7 +142,7 @@ def _announcement(plan: Plan, n_pending: int) -> str:
 def _outcomes(
     plan: Plan, numbers: list[int], jobs: int | None, scheduler: str | None
 ) -> Generator[Outcome, None, None]:
-    work = PointRun(plan.variants)
+    work = PointRun(plan.base)
     tasks = (Task(number, plan.changes_of(number)) for number in numbers)
     if scheduler is not None:
         from .on_dask import outcomes_on_dask
