@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from hwmodel.config import Config, load_config
     from hwmodel.errors import InputError, Interrupted, RunError
     from hwmodel.explore import explain
+    from hwmodel.explore.sweep import load_sweep, sweep
     from hwmodel.results import Result, SystemResult, load_result
+    from hwmodel.results.sweep_table import SweepResult
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
@@ -25,6 +27,7 @@ __all__ = [
     "Interrupted",
     "Result",
     "RunError",
+    "SweepResult",
     "SystemResult",
     "__version__",
     "explain",
@@ -32,7 +35,9 @@ __all__ = [
     "limits",
     "load_config",
     "load_result",
+    "load_sweep",
     "simulate",
+    "sweep",
 ]
 
 _MODULE_OF = {
@@ -41,13 +46,16 @@ _MODULE_OF = {
     "Interrupted": "hwmodel.errors",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
+    "SweepResult": "hwmodel.results.sweep_table",
     "SystemResult": "hwmodel.results",
     "explain": "hwmodel.explore",
     "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
     "load_result": "hwmodel.results",
+    "load_sweep": "hwmodel.explore.sweep",
     "simulate": "hwmodel.simulation",
+    "sweep": "hwmodel.explore.sweep",
 }
 
 

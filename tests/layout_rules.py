@@ -25,6 +25,7 @@ LAYERS = {
     "wire": 1,
     "units": 0,
     "atomic_file": 0,
+    "processes": 0,
     "errors": -1,
 }
 NUMBA_BLOCKS = {"kernels", "simulation", "switch_frames"}
@@ -33,7 +34,7 @@ REPORT_SEES = {"report", "results", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
-    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "errors"},
+    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "processes", "errors"},
     "numba": NUMBA_BLOCKS,
     "llvmlite": {"kernels"},
     "pydantic": {"config"},
@@ -43,6 +44,11 @@ PACKAGE_USERS = {
     "shtab": {"cli"},
     "jinja2": {"report"},
     "matplotlib": {"report"},
+    # Optional: a sweep's table as a frame, as Parquet, and its runs on many machines.
+    "pandas": {"results"},
+    "polars": {"results"},
+    "pyarrow": {"explore"},
+    "distributed": {"explore"},
 }
 # The one module that lies above those that import it, and no cycle because they do so only when a notebook shows a
 # record of `results`: it asks the object itself for its HTML (`_repr_html_`), so the record has to reach the block that

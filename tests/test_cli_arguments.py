@@ -9,7 +9,7 @@ from hwmodel.cli import commands, main
 from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError
 
-COMMANDS = ["run", "check", "limits", "explain", "dma", "switch", "report", "configs", "completion", "schema"]
+COMMANDS = ["run", "check", "limits", "explain", "sweep", "dma", "switch", "report", "configs", "completion", "schema"]
 
 
 def exit_status(argv: list[str]) -> object:

@@ -12,8 +12,8 @@ from tests.sample_result import sample_result
 from tests.sample_system import extended_system
 
 PUBLIC = {
-    "Config", "InputError", "Interrupted", "Result", "RunError", "SystemResult", "__version__", "explain",
-    "forward_frames", "limits", "load_config", "load_result", "simulate",
+    "Config", "InputError", "Interrupted", "Result", "RunError", "SweepResult", "SystemResult", "__version__",
+    "explain", "forward_frames", "limits", "load_config", "load_result", "load_sweep", "simulate", "sweep",
 }  # fmt: skip
 
 
@@ -62,8 +62,8 @@ def test_a_file_s_name_is_as_good_as_its_configuration(tmp_path):
 def test_what_is_no_configuration_is_said(function):
     with pytest.raises(hwmodel.InputError, match=r"no_such\.yaml: no such file"):
         function("no_such.yaml")
-    with pytest.raises(hwmodel.InputError, match=r"a dict is no configuration; .*config_from_mapping makes one"):
-        function({"pcie": {"lanes": 4}})
+    with pytest.raises(hwmodel.InputError, match=r"configuration: pcie\.lanes: "):
+        function({"pcie": {"lanes": 5}})
     with pytest.raises(hwmodel.InputError, match=r"a list is no configuration; it comes from hwmodel.load_config"):
         function([])
 

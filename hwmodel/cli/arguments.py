@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_limits(commands)
     _add_explain(commands)
+    _add_sweep(commands)
 
     _add_dma(commands)
 
@@ -173,6 +174,19 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     explain.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
 
 
+def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
+    sweep.add_argument("sweep", metavar="SWEEP", help="a file that says what varies around which configuration")
+    _takes_overrides(sweep)
+    sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
+    sweep.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, like tcp://host:8786, to use instead"
+    )
+    sweep.add_argument("--retry-failed", action="store_true", help="make the runs that failed once more")
+    sweep.add_argument("--yes", action="store_true", help="begin even with more than 100,000 runs")
+
+
 def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
@@ -185,6 +199,10 @@ def _takes_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", metavar="CONFIG", help="a configuration file (YAML), or a name that `hwmodel configs` lists"
     )
+    _takes_overrides(parser)
+
+
+def _takes_overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         action="append",

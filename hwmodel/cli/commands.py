@@ -25,6 +25,7 @@ from hwmodel.cli.outputs import (
     write_text,
 )
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.sweep_command import sweep
 from hwmodel.errors import InputError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -257,11 +258,12 @@ def schema(arguments: Namespace) -> None:
     write_json(schema_text(), STDOUT if arguments.json is None else arguments.json)
 
 
-COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
+COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {
     "run": run,
     "check": check,
     "limits": limits,
     "explain": explain,
+    "sweep": sweep,
     "dma": dma,
     "switch": switch,
     "report": report,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
+from hwmodel.processes import work_through
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
 from hwmodel.simulation import entries_of, fill_cache, simulate
 
@@ -33,11 +32,11 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     relaxations += named_together(config, relaxations, result.bottleneck)
     others: list[Outcome | None] = [None] * len(relaxations)
     configs = [relaxation.config for relaxation in relaxations]
-    runs = _one_by_one(configs) if jobs <= 1 else _side_by_side(configs, jobs)
-    for n_done, (number, other) in enumerate(runs, start=2):
-        others[number] = other
-        if progress is not None:
-            progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
+    with closing(_one_by_one(configs) if jobs <= 1 else _side_by_side(configs, jobs)) as runs:
+        for n_done, (number, other) in enumerate(runs, start=2):
+            others[number] = other
+            if progress is not None:
+                progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
     found = [
         relaxed_of(result, relaxation, other)
         for relaxation, other in zip(relaxations, others, strict=True)
@@ -109,28 +108,13 @@ def _outcome(config: Config) -> Outcome:
         return " ".join(str(error).split())
 
 
-def _one_by_one(configs: Sequence[Config]) -> Iterator[tuple[int, Outcome]]:
+def _one_by_one(configs: Sequence[Config]) -> Generator[tuple[int, Outcome], None, None]:
     for number, config in enumerate(configs):
         yield number, _outcome(config)
 
 
-def _side_by_side(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Outcome]]:
+def _side_by_side(configs: Sequence[Config], jobs: int) -> Generator[tuple[int, Outcome], None, None]:
     fill_cache(entries_of(configs[0]))  # once here, rather than in each process
-    others = set(multiprocessing.active_children())
-    # Spawned: the parent may have threads, such as a progress bar's, and a fork would inherit their locks.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(configs)), context, _leave_interrupts_to_the_parent)
-    try:
-        number_of = {pool.submit(_outcome, config): number for number, config in enumerate(configs)}
-        for future in as_completed(number_of):
-            yield number_of[future], future.result()
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()  # what is under way would be waited for
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with closing(work_through(_outcome, configs, min(jobs, len(configs)))) as finished:
+        for one in finished:
+            yield one.number, one.lost or one.value

@@ -3,14 +3,17 @@
 from hwmodel.report.html import render_page, write_page
 from hwmodel.report.labels import file_labels
 from hwmodel.report.relaxed_text import relaxed_sentence, relaxed_text
+from hwmodel.report.sweep_text import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.text import print_summary, summary
 
 __all__ = [
+    "SWEEP_SUMMARY_FIGURES",
     "file_labels",
     "print_summary",
     "relaxed_sentence",
     "relaxed_text",
     "render_page",
     "summary",
+    "sweep_text",
     "write_page",
 ]
