@@ -3,16 +3,20 @@
 from hwmodel.report.html import render_page, write_page
 from hwmodel.report.labels import file_labels
 from hwmodel.report.relaxed_text import relaxed_sentence, relaxed_text
+from hwmodel.report.sweep.page import render_sweep_page
+from hwmodel.report.sweep.points import SWEEP_PAGE_FIGURES
 from hwmodel.report.sweep_text import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.text import print_summary, summary
 
 __all__ = [
+    "SWEEP_PAGE_FIGURES",
     "SWEEP_SUMMARY_FIGURES",
     "file_labels",
     "print_summary",
     "relaxed_sentence",
     "relaxed_text",
     "render_page",
+    "render_sweep_page",
     "summary",
     "sweep_text",
     "write_page",
