@@ -10,7 +10,7 @@ from hwmodel.report.quantities import count_text, gbps_text, mpps_text, page_tim
 
 from .axes import SweptAxis
 from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
-from .points import MPPS, P99, Point
+from .points import LOAD, MPPS, P99, Point
 from .reading import Reading, listed, point_words
 
 _MOST_NAMED_VALUES = 4
@@ -51,7 +51,8 @@ def answer_sentence(reading: Reading) -> str:
     """Return the answer: the best point, what limits it, and the knee along the axis that changes most."""
     best = reading.best
     if best is None:
-        return "No run is done." if reading.failed or not reading.points else "No run is done yet."
+        error = next((point.error for point in reading.failed), "")
+        return printable(f"No run is done; the first that failed: {error}.") if error else "No run is done yet."
     if not reading.is_measured():
         return "No point gave a throughput or a latency: their windows are too short."
     return printable(f"{_best_words(reading, best)}{_knee_clause(reading)}.")
@@ -130,12 +131,16 @@ def _knee_clause(reading: Reading) -> str:
 
 
 def _all_knees(reading: Reading) -> list[str]:
-    return [words for axis in reading.axes if (words := knee_words(reading, axis))]
+    """Return how the throughput goes along each numeric axis: first the adapter's and host's, which one can choose."""
+    axes = sorted(reading.axes, key=lambda axis: axis.key.startswith(LOAD))
+    return [words for axis in axes if (words := knee_words(reading, axis))]
 
 
 def _sides(below: Sequence[Point], above: Sequence[Point], all_limit: str) -> str:
-    one, other = _common_limit(below), _common_limit(above)
-    return all_limit if one == other else f"below it {one} limits, above it {other}"
+    (one, other), (is_one, is_other) = zip(*map(_common_limit, (below, above)), strict=True)
+    if one == other:
+        return all_limit if is_one and is_other else f"{one} limits most points on both sides"
+    return f"below it {'' if is_one else 'mostly '}{one} limits, above it {'' if is_other else 'mostly '}{other}"
 
 
 def _limit_words(points: Sequence[Point]) -> str:
@@ -145,12 +150,10 @@ def _limit_words(points: Sequence[Point]) -> str:
     return f"limits along it: {', then '.join(names)}"
 
 
-def _common_limit(points: Sequence[Point]) -> str:
-    """Return what limits these points; of several the most frequent, and that it is not the only one."""
+def _common_limit(points: Sequence[Point]) -> tuple[str, bool]:
+    """Return what limits most of these points, and whether it limits all of them."""
     found = Counter(point.limit for point in points if point.limit).most_common()
-    if not found:
-        return "nothing that is known"
-    return found[0][0] if len(found) == 1 else f"mostly {found[0][0]}"
+    return (found[0][0], len(found) == 1) if found else ("nothing that is known", True)
 
 
 def _least_latency(reading: Reading) -> Iterator[str]:

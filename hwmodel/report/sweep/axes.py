@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from hwmodel.report.configuration import value_text
@@ -35,7 +36,7 @@ class SweptAxis:
         """Return the key with its unit."""
         return f"{self.key}, {self.unit}" if self.unit else self.key
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Return the values as text."""
         return [value_text(value) for value in self.values]
@@ -59,13 +60,13 @@ def swept_axes(sweep: SweepResult, points: Sequence[Point], throughput: str) -> 
 def cut(points: Iterable[Point], held: Mapping[str, Any]) -> list[Point]:
     """Return the points that have these values."""
     wanted = {key: identity(value) for key, value in held.items()}
-    return [point for point in points if all(identity(point.axes[key]) == one for key, one in wanted.items())]
+    return [point for point in points if all(point.places[key] == one for key, one in wanted.items())]
 
 
 def along(axis: SweptAxis, points: Iterable[Point]) -> list[Point]:
     """Return points in the order of an axis."""
     place = {identity(value): at for at, value in enumerate(axis.values)}
-    return sorted(points, key=lambda point: place[identity(point.axes[axis.key])])
+    return sorted(points, key=lambda point: place[point.places[axis.key]])
 
 
 def evenly(values: Sequence[Any], most: int, also: Any = None) -> list[Any]:
@@ -102,7 +103,7 @@ def _with(axis: SweptAxis, effect: float | None = None, in_step: tuple[str, ...]
 
 
 def _go_in_step(one: str, other: str, points: Sequence[Point]) -> bool:
-    pairs = {(identity(point.axes[one]), identity(point.axes[other])) for point in points}
+    pairs = {(point.places[one], point.places[other]) for point in points}
     return len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs})
 
 
@@ -112,6 +113,6 @@ def _effect(key: str, name: str, points: Sequence[Point]) -> float:
     for point in points:
         value = point.value(name)
         if value is not None:
-            values.setdefault(identity(point.axes[key]), []).append(value)
+            values.setdefault(point.places[key], []).append(value)
     means = [sum(each) / len(each) for each in values.values()]
     return (max(means) - min(means)) / max(means) if means and max(means) > 0 else 0.0

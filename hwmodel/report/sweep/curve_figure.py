@@ -22,7 +22,8 @@ _MOST_NAMES = 24
 _LONGEST_NAME = 18
 _BARS_UP_TO = 24  # points of a line; with more, the intervals are a band
 _LOG_IF_UNEVEN = 3  # the widest gap between two values, in narrowest gaps
-_LOG_LATENCY_FROM = 20
+_MARKS_OF_MANY = 12  # about so many marks on a line of more points than that
+_LOG_FROM_RATIO = 20
 
 
 class CurveAxis(NamedTuple):
@@ -47,9 +48,19 @@ class DrawnLine(NamedTuple):
 
 
 def curve_figure(
-    key: str, axis: CurveAxis, lines: Sequence[DrawnLine], label: str, title: str, legend: str, closed_words: str
+    key: str,
+    axis: CurveAxis,
+    lines: Sequence[DrawnLine],
+    label: str,
+    title: str,
+    legend: str,
+    closed_words: str,
+    may_be_log: bool,
 ) -> str:
-    """Draw lines over an axis, the closed form dashed in each line's colour; at most six lines."""
+    """Draw lines over an axis, the closed form dashed in each line's colour; at most six lines.
+
+    `may_be_log`: figures over a factor of twenty are on a logarithmic scale, else from zero.
+    """
     from matplotlib.figure import Figure
 
     with drawing_style(key):
@@ -63,7 +74,7 @@ def curve_figure(
             _number_axis(axes, sorted({at for line in lines for at in line.at}))
         else:
             _name_axis(axes, axis.names, rotated)
-        _value_axis(axes, lines)
+        _value_axis(axes, lines, may_be_log)
         axes.set_xlabel(axis.label)
         axes.set_ylabel(label)
         if legend or any(has_closed):
@@ -79,7 +90,8 @@ def _draw(axes: Axes, line: DrawnLine, number: int, joined: bool) -> bool:
     xs, ys = [at for at, _ in known], [one.value for _, one in known]
     style = f"{mark}-" if joined else mark
     name = _legend_label(line.name) if line.name else None
-    axes.plot(xs, ys, style, color=colour, linewidth=1.4, markersize=4 if len(xs) <= _BARS_UP_TO else 2, label=name)
+    every = 1 if len(xs) <= _BARS_UP_TO else len(xs) // _MARKS_OF_MANY
+    axes.plot(xs, ys, style, color=colour, linewidth=1.4, markersize=4, markevery=every, label=name)
     ranged = [(at, one.value, *one.interval) for at, one in known if one.interval is not None]
     if ranged and joined and len(ranged) > _BARS_UP_TO:
         at, _, low, high = zip(*ranged, strict=True)
@@ -112,18 +124,18 @@ def _number_axis(axes: Axes, values: Sequence[float]) -> None:
 
 def _name_axis(axes: Axes, names: Sequence[str], rotated: bool) -> None:
     step = -(-len(names) // _MOST_NAMES)
-    shown = short_labels(names, _LONGEST_NAME)
-    axes.set_xticks(range(0, len(names), step), shown[::step], rotation=90 if rotated else 0)
+    shown = short_labels(names[::step], _LONGEST_NAME)
+    axes.set_xticks(range(0, len(names), step), shown, rotation=90 if rotated else 0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(axis="x", visible=False)
 
 
-def _value_axis(axes: Axes, lines: Sequence[DrawnLine]) -> None:
+def _value_axis(axes: Axes, lines: Sequence[DrawnLine], may_be_log: bool) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     measured = [one.value for line in lines for one in line.estimates if one is not None]
     drawn = [*measured, *(y for line in lines for y in line.closed if y is not None)]
-    if drawn and min(drawn) > 0 and max(drawn) > _LOG_LATENCY_FROM * min(drawn):
+    if may_be_log and drawn and min(drawn) > 0 and max(drawn) > _LOG_FROM_RATIO * min(drawn):
         axes.set_yscale("log")
         axes.set_ylim(min(drawn) * 0.7, max(drawn) * 1.5)
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if max(drawn) < 1e4 * min(drawn) else (1.0,)))

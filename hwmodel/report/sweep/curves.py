@@ -102,14 +102,14 @@ def _thinned(axis: SweptAxis, points: list[Point], best: Point) -> list[Point]:
     if len(wanted) == len(points):
         return points
     kept = set(map(identity, wanted))
-    return [point for point in points if identity(point.axes[axis.key]) in kept]
+    return [point for point in points if point.places[axis.key] in kept]
 
 
 def _group(reading: Reading, axis: SweptAxis, lines_axis: SweptAxis | None, key: str) -> CurveGroup:
     cuts = _cuts(reading, axis, lines_axis)
     places = axis.numbers if axis.numbers is not None else range(len(axis.values))
     place = {identity(value): float(at) for value, at in zip(axis.values, places, strict=True)}
-    lines = [_Line(name, [place[identity(point.axes[axis.key])] for point in points], points) for name, points in cuts]
+    lines = [_Line(name, [place[point.places[axis.key]] for point in points], points) for name, points in cuts]
     names = None if axis.numbers is not None else tuple(axis.names)
     keys = [lines_axis.key, axis.key] if lines_axis else [axis.key]
     legend = lines_axis.label if lines_axis else ""
@@ -149,7 +149,7 @@ def _drawings(reading: Reading, bundle: _Bundle, key: str) -> Iterator[Drawing]:
         title = f"{quantity.words[0].upper()}{quantity.words[1:]} {bundle.by}"
         label, closed = f"{quantity.words}, {unit}", quantity.closed_words
         drawn = [line.scaled(divisor) for line in lines]
-        svg = curve_figure(f"{key}-{number}", bundle.scale, drawn, label, title, bundle.legend, closed)
+        svg = curve_figure(f"{key}-{number}", bundle.scale, drawn, label, title, bundle.legend, closed, unit != "Gb/s")
         yield drawing(svg, title, _rows(bundle, quantity, lines), f"{reading.sweep.name} {quantity.words} {bundle.by}")
 
 

@@ -13,7 +13,7 @@ from hwmodel.results.sweep_table import cell
 
 from .axes import cut
 from .downloads import Drawing, drawing
-from .points import P99, Point
+from .points import LOAD, P99, Point
 from .reading import Reading, assignments, point_words
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LANE_GTPS = {1: 2.5, 2: 5.0, 3: 8.0}  # transfers of a lane by generation (PCI Express Base Specification)
 LANES, GENERATION = "pcie.lanes", "pcie.generation"
-_LOAD, _LOAD_RATE = "workload.", "workload.load"
+_LOAD_RATE = "workload.load"
 _MOST_FRONT_ROWS = 24
 _VECTORS_UP_TO = 400  # points; with more of them all but the front are one image
 
@@ -52,7 +52,7 @@ def trade_off(reading: Reading) -> Front | None:
         return None
     rates = {link_gtps(reading, point) for point in reading.done} - {None}
     by_link = len(rates) > 1
-    load = [axis.key for axis in reading.axes if axis.key.startswith(_LOAD) and (by_link or axis.key != _LOAD_RATE)]
+    load = [axis.key for axis in reading.axes if axis.key.startswith(LOAD) and (by_link or axis.key != _LOAD_RATE)]
     held = {key: reading.best.axes[key] for key in load}
     weighed = "The cost is the link: lanes times transfers a second of a lane, by generation."
     if not by_link:

@@ -97,8 +97,8 @@ def _map(
         name = FAILURE if point.status == FAILED else point.limit
         data.append([*(cell(point.axes[one]) for one in axis_keys), point.limit, point.status])
         if name:
-            row = rows[identity(point.axes[upward.key])] if upward else 0
-            cells[row, columns[identity(point.axes[across.key])]] = name
+            row = rows[point.places[upward.key]] if upward else 0
+            cells[row, columns[point.places[across.key]]] = name
     title = "What limits the throughput" + (f", {held}" if held else "")
     svg = _figure(key, cells, across, upward, keys, title)
     return drawing(svg, title, data, f"{reading.sweep.name} limits {held}")
@@ -142,15 +142,15 @@ def _letters(axes: Axes, cells: dict[tuple[int, int], str], keys: dict[str, Key]
         if row % row_step == row_step // 2 and column % column_step == column_step // 2:
             one = keys[name]
             ink = "#ffffff" if one.colour in _DARK else "#000000"
-            axes.text(column, row, one.letter, ha="center", va="center", color=ink, fontsize=8)
+            text = axes.text(column, row, one.letter, ha="center", va="center", color=ink, fontsize=8)
+            text.set_in_layout(False)  # inside in any case, and hundreds of them take seconds to lay out
 
 
 def _ticks(axes: Axes, across: SweptAxis, upward: SweptAxis | None) -> None:
     for axis, ticks, rotation in ((across, axes.xaxis, 90), (upward, axes.yaxis, 0)):
-        names = short_labels(axis.names, _LONGEST_NAME) if axis else []
-        step = -(-len(names) // _MOST_TICKS) or 1
-        turned = rotation if sum(map(len, names[::step])) > 40 else 0
-        ticks.set_ticks(list(range(len(names)))[::step], names[::step], rotation=turned)
+        places = range(0, len(axis.values), -(-len(axis.values) // _MOST_TICKS)) if axis else range(0)
+        names = short_labels([axis.names[at] for at in places] if axis else [], _LONGEST_NAME)
+        ticks.set_ticks(list(places), names, rotation=rotation if sum(map(len, names)) > 40 else 0)
     axes.grid(visible=False)
     axes.set_xlabel(across.key)
     axes.set_ylabel(upward.key if upward else "")

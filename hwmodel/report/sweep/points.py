@@ -17,6 +17,7 @@ GBPS, MPPS, TO_WIRE = "totals.gbps", "totals.mpps", "wire.tx_gbps"
 P50, P99, LIMIT, DROPPED = "latency_ns.p50", "latency_ns.p99", "bottleneck.resource", "totals.dropped_frames"
 CLOSED_GBPS, CLOSED_MPPS, CLOSED_ALONE = "closed_form.gbps", "closed_form.mpps", "closed_form.unloaded_latency_ns"
 SEED = "run.seed"
+LOAD = "workload."  # begins the keys that say what is offered, which the adapter's owner does not choose
 _WITH_INTERVALS = (GBPS, MPPS, TO_WIRE, P50, P99)
 # All that the page needs of a run; a large sweep need not be read with more.
 SWEEP_PAGE_FIGURES = (
@@ -49,6 +50,11 @@ class Point:
 
     axes: Mapping[str, Any]
     runs: tuple[SweepRow, ...]
+
+    @cached_property
+    def places(self) -> Mapping[str, str]:
+        """Return the identity of each value, by key."""
+        return {key: identity(value) for key, value in self.axes.items()}
 
     @cached_property
     def done(self) -> tuple[SweepRow, ...]:
