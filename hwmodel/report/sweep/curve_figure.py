@@ -20,6 +20,7 @@ _MARKS = ("o", "s", "^", "D", "v", "P")
 _MOST_TICKS = 8
 _MOST_NAMES = 24
 _LONGEST_NAME = 18
+_LEGEND_LETTERS = 66  # of three columns beside each other
 _BARS_UP_TO = 24  # points of a line; with more, the intervals are a band
 _LOG_IF_UNEVEN = 3  # the widest gap between two values, in narrowest gaps
 _MARKS_OF_MANY = 12  # about so many marks on a line of more points than that
@@ -78,7 +79,9 @@ def curve_figure(
         axes.set_xlabel(axis.label)
         axes.set_ylabel(label)
         if legend or any(has_closed):
-            figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8, title=legend or None,
+            labels = axes.get_legend_handles_labels()[1]
+            columns = 3 if 3 * max(map(len, labels)) <= _LEGEND_LETTERS else 2
+            figure.legend(loc="outside upper center", ncols=columns, frameon=False, fontsize=8, title=legend or None,
                           title_fontsize=8, handlelength=1.8, columnspacing=1.2)  # fmt: skip
         return svg_element(figure, key, title)
 

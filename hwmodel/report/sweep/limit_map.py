@@ -38,6 +38,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DARK = {BLUE, GREEN, VERMILION}  # on which white reads better than black
 _MOST_LETTERS, _MOST_TICKS = 24, 16
 _LONGEST_NAME = 14
+_LETTERS_ACROSS, _LETTER_IN = 40, 0.08  # of all names beside each other, and how long each is
 
 
 class Key(NamedTuple):
@@ -114,13 +115,20 @@ def _figure(
     n_rows, n_columns = len(upward.values) if upward else 1, len(across.values)
     shown = [keys[name] for name in keys if name in set(cells.values())]
     with drawing_style(key):
-        height_in = 0.9 + min(3.2, 0.34 * n_rows) + 0.2 * -(-len(shown) // 3)
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        (places, names), (rows, row_names) = _ticks(across), _ticks(upward)
+        turned = sum(map(len, names)) > _LETTERS_ACROSS
+        rows_in = max(min(3.2, 0.34 * n_rows), _LETTER_IN * len(upward.key if upward else ""))
+        labels_in = _LETTER_IN * max(map(len, names)) if turned else 0.2
+        figure = Figure(figsize=(WIDTH_IN, 0.7 + rows_in + labels_in + 0.2 * -(-len(shown) // 3)), layout="constrained")
         axes = figure.add_subplot()
         colours = [[_rgba(keys, cells.get((row, column))) for column in range(n_columns)] for row in range(n_rows)]
         axes.imshow(colours, aspect="auto", interpolation="none", origin="lower")
         _letters(axes, cells, keys, n_rows, n_columns)
-        _ticks(axes, across, upward)
+        axes.set_xticks(places, names, rotation=90 if turned else 0)
+        axes.set_yticks(rows, row_names)
+        axes.grid(visible=False)
+        axes.set_xlabel(across.key)
+        axes.set_ylabel(upward.key if upward else "")
         handles = [Patch(facecolor=one.colour, edgecolor="#777777", linewidth=0.5) for one in shown]
         words = [f"{one.letter}  {name}" for one, name in
                  zip(shown, short_labels([one.name for one in shown], 22), strict=True)]  # fmt: skip
@@ -146,11 +154,7 @@ def _letters(axes: Axes, cells: dict[tuple[int, int], str], keys: dict[str, Key]
             text.set_in_layout(False)  # inside in any case, and hundreds of them take seconds to lay out
 
 
-def _ticks(axes: Axes, across: SweptAxis, upward: SweptAxis | None) -> None:
-    for axis, ticks, rotation in ((across, axes.xaxis, 90), (upward, axes.yaxis, 0)):
-        places = range(0, len(axis.values), -(-len(axis.values) // _MOST_TICKS)) if axis else range(0)
-        names = short_labels([axis.names[at] for at in places] if axis else [], _LONGEST_NAME)
-        ticks.set_ticks(list(places), names, rotation=rotation if sum(map(len, names)) > 40 else 0)
-    axes.grid(visible=False)
-    axes.set_xlabel(across.key)
-    axes.set_ylabel(upward.key if upward else "")
+def _ticks(axis: SweptAxis | None) -> tuple[list[int], list[str]]:
+    """Return where names stand along an axis, not too many of them, and the names."""
+    places = range(0, len(axis.values), -(-len(axis.values) // _MOST_TICKS)) if axis else range(0)
+    return list(places), short_labels([axis.names[at] for at in places] if axis else [], _LONGEST_NAME)

@@ -3,7 +3,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
   const key = (row, at) => {
     const cell = row.cells[at];
-    if (!cell) return null;
+    if (!cell || cell.colSpan > 1) return null;
     const text = cell.dataset.sort ?? cell.textContent.trim().replace(/,/g, "");
     const number = Number.parseFloat(text);
     return /^[-+]?[\d.]/.test(text) && !Number.isNaN(number) ? number : text === "-" || text === "" ? null : text;
