@@ -150,8 +150,9 @@ def short_name(ceiling: Ceiling) -> str:
 
 def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:
     """Sum what transactions take, per frame and per second."""
-    per_frame = sum((one.per_frame * of_one(one) for one in transactions), ZERO)
-    return per_frame, sum((one.per_s * of_one(one) for one in transactions), ZERO)
+    amounts = [(one, of_one(one)) for one in transactions]
+    per_frame = sum((one.per_frame * amount for one, amount in amounts if one.per_frame and amount), ZERO)
+    return per_frame, sum((one.per_s * amount for one, amount in amounts if one.per_s and amount), ZERO)
 
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

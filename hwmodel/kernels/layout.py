@@ -304,9 +304,9 @@ def zeros(n: int, dtype: np.dtype) -> np.ndarray:
     One alone lies in large pages, where the system has them, which is quicker; several would take too much memory.
     """
     if n == 1:
-        return np.zeros(1, dtype).view(np.recarray)
+        return np.zeros(1, dtype)
     memory = mmap.mmap(-1, max(1, n) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
-    return np.frombuffer(memory, dtype, count=n).view(np.recarray)
+    return np.frombuffer(memory, dtype, count=n)
 
 
 def fresh_state(n_servers: int = 1) -> np.ndarray:

@@ -143,9 +143,9 @@ class AdapterHeaders:
             if not is_complete(arrival.header):
                 lengths[i] = len(arrival.header)
         ports = np.array([arrival.port for arrival in arrivals], np.int64)
-        headers = np.zeros(n, HEADER).view(np.recarray)
-        decisions = np.zeros(n, DECISION).view(np.recarray)
-        refused = np.zeros(n, DECISION).view(np.recarray)
+        headers = np.zeros(n, HEADER)
+        decisions = np.zeros(n, DECISION)
+        refused = np.zeros(n, DECISION)
         decide_templates(self.tables, ports, frames, lengths, headers, decisions, refused)
         return _Decided(headers, decisions, refused, frames)
 
@@ -229,7 +229,7 @@ def _rewritten(arrivals: Sequence[Arrival], decided: _Decided, copies: Sequence[
     ports = np.array([copy.port for copy in copies], np.int64)
     lengths = np.array([len(arrivals[number].header) for number in at.tolist()], np.int64)
     out = np.zeros((len(copies), LONGEST_COPY_BYTES), np.uint8)
-    rewrite_headers(decided.frames[at], lengths, decided.headers[at], decisions.view(np.recarray), ports, out)
+    rewrite_headers(decided.frames[at], lengths, decided.headers[at], decisions, ports, out)
     return [row[:n].tobytes() for row, n in zip(out, lengths.tolist(), strict=True)]
 
 
