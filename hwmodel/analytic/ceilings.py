@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
@@ -50,7 +51,7 @@ class Ceiling:
         """Tell whether it is what is offered, and nothing that could be full."""
         return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
 
-    @property
+    @cached_property
     def frames_per_s(self) -> Fraction | None:
         """Give the frames per second at which it is full; None where frames take nothing of it."""
         if not self.per_frame:
@@ -129,10 +130,13 @@ def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[C
 def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
+    dllp_bytes = link.dllp_bytes_per_tlp
+
     def ceiling(direction: Direction, other: Direction) -> Ceiling:
-        amounts = taken(
-            transactions, lambda one: one.link_bytes(direction) + link.dllp_bytes_per_tlp * one.n_tlps(other)
-        )
+        def link_bytes(one: Transaction) -> Fraction | int:
+            return one.link_bytes(direction) + (dllp_bytes * one.n_tlps(other) if dllp_bytes else 0)
+
+        amounts = taken(transactions, link_bytes)
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
     return ceiling("up", "down"), ceiling("down", "up")
