@@ -33,10 +33,12 @@ class Clocks:
         self._since_s = time.process_time()
 
     def enter(self, stage: str) -> None:
+        """Let a stage's clock run in place of the one that runs."""
         self._turn()
         self._within.append(stage)
 
     def leave(self) -> None:
+        """Let the clock run again that ran before."""
         self._turn()
         self._within.pop()
 
