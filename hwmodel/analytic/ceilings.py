@@ -130,16 +130,11 @@ def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[C
 def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
-    dllp_bytes = link.dllp_bytes_per_tlp
-
-    def ceiling(direction: Direction, other: Direction) -> Ceiling:
-        def link_bytes(one: Transaction) -> Fraction | int:
-            return one.link_bytes(direction) + (dllp_bytes * one.n_tlps(other) if dllp_bytes else 0)
-
-        amounts = taken(transactions, link_bytes)
+    def ceiling(direction: Direction) -> Ceiling:
+        amounts = taken(transactions, lambda one: one.bytes_with_dllps(direction, link.dllp_bytes_per_tlp))
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
-    return ceiling("up", "down"), ceiling("down", "up")
+    return ceiling("up"), ceiling("down")
 
 
 def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:

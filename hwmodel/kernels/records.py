@@ -22,7 +22,7 @@ def record(*fields: tuple[Any, ...]) -> np.dtype:
     for name, *_ in fields:
         if name == "plain" or hasattr(np.recarray, name) or hasattr(np.record, name):
             raise ValueError(f"record field {name!r} shadows an ndarray attribute")
-    plain = np.dtype([(name, _plain(kind), *shape) for name, kind, *shape in fields], align=True)
+    plain: Any = np.dtype([(name, _plain(kind), *shape) for name, kind, *shape in fields], align=True)
     places: Any = {
         "names": plain.names,
         "formats": [(kind, *shape) if shape else kind for _, kind, *shape in fields],

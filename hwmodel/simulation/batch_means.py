@@ -125,7 +125,7 @@ def _deviations(
     """Return by how much batches deviate from the window's ratio, a row each, and which rows have enough below."""
     numerators = np.diff(np.take(above, chosen, axis=1), axis=1)
     denominators = np.diff(np.take(below, chosen, axis=1), axis=1)
-    is_known = (denominators >= least_below[:, None]).all(axis=1)
+    is_known: npt.NDArray[np.bool_] = np.all(denominators >= least_below[:, None], axis=1)
     denominators = np.where(is_known[:, None], denominators, 1.0)  # what is not known is not looked at
     ratio = numerators.sum(axis=1) / denominators.sum(axis=1)
     return (numerators - denominators * ratio[:, None]) / denominators.mean(axis=1)[:, None], is_known
@@ -143,6 +143,7 @@ def _widened(deviations: Floats) -> Iterator[_Cut]:
     correlation = np.clip((found + 1 / n) / (1 - 3 / n), 0.0, MOST_CORRELATED)
     half_width = np.where(has_any, of_independent * np.sqrt((1 + correlation) / (1 - correlation)), 0.0)
     is_chance = ~has_any | (found <= NEIGHBOURS * sqrt((n - 2) / (n * n - 1)) - 1 / n)
-    is_exact = ~deviations.any(axis=1)
-    columns = (half_width, of_independent, is_chance, is_exact)
-    yield from (_Cut(*row, n) for row in zip(*(column.tolist() for column in columns), strict=True))
+    is_exact = ~np.any(deviations, axis=1)
+    columns = (half_width.tolist(), of_independent.tolist(), is_chance.tolist(), np.asarray(is_exact).tolist())
+    for half, independent, chance, exact in zip(*columns, strict=True):
+        yield _Cut(half, independent, chance, exact, n)

@@ -222,7 +222,7 @@ class _Histograms:
         """Return for each mark how many samples lie below a column."""
         ends = self._start + np.clip(column - self._first, 0, self._length)
         counted = self._below[ends] - self._below[self._start]
-        return (counted - counted[0]).astype(np.float64)
+        return np.asarray(counted - counted[0], np.float64)
 
 
 def _percentile(name: str, figure: float, histograms: _Histograms, per_mille: int, least_samples: int) -> _Wanted:

@@ -17,7 +17,7 @@ from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
-from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
+from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
@@ -45,7 +45,6 @@ EVENTS_PER_CALL = 2_000_000
 MARKS = 80  # of a window: twice as many as the most batches of an interval
 LONGEST_BURST_FS = 1_000_000 * FS_PER_NS  # a window begins behind a delivery where one comes within 1 ms
 LONGEST_FOR_PRECISION = 1000  # times `run.duration`
-_IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 
 
 def simulate(
@@ -74,7 +73,7 @@ def simulate(
     config = as_config(config)
     check_taps(config, pcap_hops or {})
     workload = build_workload(config, ceiling_frames_per_s(config))
-    compile_s = _have_kernels(entries_of(config))
+    compile_s = have_kernels(entries_of(config))
     run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
@@ -88,17 +87,6 @@ def simulate(
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
     return run.result(with_next_steps)
-
-
-def _have_kernels(entries: tuple[str, ...]) -> float:
-    """Compile the entries that are neither on disk nor in this process; return the seconds that it took."""
-    if entries in _IN_PROCESS:
-        return 0.0
-    started_s = time.perf_counter()
-    was_cached = kernels_are_cached(entries)
-    fill_cache(entries)
-    _IN_PROCESS.add(entries)
-    return 0.0 if was_cached else time.perf_counter() - started_s
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
