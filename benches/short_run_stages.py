@@ -1,7 +1,5 @@
 """The stages of short runs in one warm process, as JSON: started by `benches.short_runs`, with a checkout of its own.
 
-    python short_run_stages.py '[["sriov_ideal", {"run.frames": 1000}, "run.seed"]]' 40
-
 Only what every checkout has is used: its functions are wrapped by clocks of the process's own time. What a stage calls
 of another one counts there alone.
 """
@@ -95,14 +93,14 @@ def stages_of(name: str, overrides: dict[str, Any], n_points: int, axis: str, cl
     return {stage: statistics.median(values[WARM:]) for stage, values in found.items()}
 
 
-def main() -> None:
+def measure() -> None:
+    """Measure the points of the first argument, each as often as the second says; print a mapping of each.
+
+    A point is the configuration's name, its overrides and the key in which its repetitions differ.
+    """
     points, n_points = json.loads(sys.argv[1]), int(sys.argv[2])
     for name, overrides, _ in points:
         hwmodel.simulate(hwmodel.load_config(name, overrides))  # compiles and loads the kernels
     clocks = Clocks()
     wrap(clocks)
     json.dump([stages_of(name, overrides, n_points, axis, clocks) for name, overrides, axis in points], sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

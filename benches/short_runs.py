@@ -39,6 +39,7 @@ POINTS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "1518 B, distinct": ("sriov_10g_gen2x4", SHORT, DISTINCT),
     "63 VFs, distinct": ("sriov_10g_gen2x4", {**SHORT, **MANY}, DISTINCT),
 }
+_MEASURE = "from short_run_stages import measure; measure()"
 HEADS = ("a point, ms", *STAGES, "in all", "beside kernels", "required", "")
 BESIDE_KERNELS = Requirement(10, at_least=False)
 JUDGED = ("1518 B, 8 VFs", "64 B, 8 VFs", "ideal adapter", "1518 B, distinct")  # one adapter of a few VFs
@@ -47,15 +48,15 @@ JUDGED = ("1518 B, 8 VFs", "64 B, 8 VFs", "ideal adapter", "1518 B, distinct")  
 def stages(checkout: Path, n_points: int) -> list[dict[str, float]]:
     """Measure the points in a fresh process of a checkout; RuntimeError with what it wrote if it fails."""
     done = subprocess.run(
-        [sys.executable, str(HERE / "short_run_stages.py"), json.dumps(list(POINTS.values())), str(n_points)],
+        [sys.executable, "-c", _MEASURE, json.dumps(list(POINTS.values())), str(n_points)],
         cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(checkout), str(HERE)))},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"short_run_stages.py ended with {done.returncode}: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"{checkout}: the process ended with {done.returncode}: {done.stderr}")
     found: list[dict[str, float]] = json.loads(done.stdout)
     return found
 
