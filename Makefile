@@ -109,10 +109,10 @@ $(RUN_STAMP): pyproject.toml constraints.txt $(MOVED)
 
 $(TEST_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES)
-	@scripts/setup-venv dev,report
+	@scripts/setup-venv dev,report,cluster,frames
 	@touch $@ $(RUN_STAMP)
 
 $(HDL_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES) $(HDL_PACKAGES)
-	@scripts/setup-venv dev,report,hdl
+	@scripts/setup-venv dev,report,cluster,frames,hdl
 	@touch $@ $(TEST_STAMP) $(RUN_STAMP)
