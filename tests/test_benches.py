@@ -127,6 +127,16 @@ def steadiness_prints(lines):
     assert len(sums) == 2 * (1 + len(steadiness.FIGURES)) and wholes
 
 
+def sweep_prints(lines):
+    assert lines[0].split()[:3] == ["a", "sweep", "runs"]
+    assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [
+        False,
+        *4 * [True],
+        False,
+        *3 * [True],
+    ]
+
+
 PRINTS = {
     "bottleneck": bottleneck_prints,
     "cosim": cosim_prints,
@@ -137,6 +147,7 @@ PRINTS = {
     "short_runs": short_runs_prints,
     "startup": startup_prints,
     "steadiness": steadiness_prints,
+    "sweep": sweep_prints,
     "switch_core": switch_core_prints,
     "validation": validation_prints,
 }

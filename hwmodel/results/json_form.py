@@ -14,7 +14,7 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 DECIMALS = 9
@@ -61,7 +61,7 @@ def to_plain(value: Any, path: Path = (), kind: Any = Any) -> Any:
             raise ValueError(f"{dotted(path)}: {value} is no result; None stands for a figure without meaning")
         return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
     if dataclasses.is_dataclass(value):
-        return _plain_record(value, path)
+        return plain_record(value, path)
     arguments = typing.get_args(kind)
     if isinstance(value, Mapping):
         inner = arguments[1] if arguments else Any
@@ -72,11 +72,12 @@ def to_plain(value: Any, path: Path = (), kind: Any = Any) -> Any:
     raise ValueError(f"{dotted(path)}: a {type(value).__name__} cannot be written as JSON")
 
 
-def _plain_record(record: Any, path: Path) -> dict[str, Any]:
+def plain_record(record: Any, path: Path = (), left_out: Collection[str] = ()) -> dict[str, Any]:
+    """Return a dataclass as `to_plain` does, without the attributes `left_out`."""
     plain: dict[str, Any] = {}
     for name, key, hint, _, metadata in _fields_of(record.__class__):
         item = getattr(record, name)
-        if metadata.get("omit_empty") and not item:
+        if name in left_out or (metadata.get("omit_empty") and not item):
             continue
         plain[key] = item if metadata.get("verbatim") else to_plain(item, (*path, key), hint)
     return plain
