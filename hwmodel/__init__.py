@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from hwmodel.analytic import limits
     from hwmodel.config import load_config
     from hwmodel.errors import InputError, Interrupted, RunError
-    from hwmodel.results import Result
+    from hwmodel.explore import size
+    from hwmodel.results import Result, SizingResult
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
@@ -23,11 +24,13 @@ __all__ = [
     "Interrupted",
     "Result",
     "RunError",
+    "SizingResult",
     "__version__",
     "forward_frames",
     "limits",
     "load_config",
     "simulate",
+    "size",
 ]
 
 _MODULE_OF = {
@@ -35,10 +38,12 @@ _MODULE_OF = {
     "Interrupted": "hwmodel.errors",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
+    "SizingResult": "hwmodel.results",
     "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
     "simulate": "hwmodel.simulation",
+    "size": "hwmodel.explore",
 }
 
 

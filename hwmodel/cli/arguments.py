@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_limits(commands)
     _add_explain(commands)
+    _add_size(commands)
 
     _add_dma(commands)
 
@@ -173,6 +174,13 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     explain.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
 
 
+def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    size = _command(commands, "size", "the cheapest lanes, queues, rings that meet a target")
+    size.add_argument("sizing", metavar="SIZING", help="a sizing file (YAML): base, target, knobs with their costs")
+    _takes_overrides(size)
+    size.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+
+
 def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
@@ -185,6 +193,10 @@ def _takes_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", metavar="CONFIG", help="a configuration file (YAML), or a name that `hwmodel configs` lists"
     )
+    _takes_overrides(parser)
+
+
+def _takes_overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         action="append",

@@ -25,6 +25,7 @@ from hwmodel.cli.outputs import (
     write_text,
 )
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.size_command import size
 from hwmodel.errors import InputError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -262,6 +263,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "check": check,
     "limits": limits,
     "explain": explain,
+    "size": size,
     "dma": dma,
     "switch": switch,
     "report": report,

@@ -37,13 +37,26 @@ def load_config(path: str | Path, overrides: Overrides | None = None) -> Config:
     problem.
     """
     path = config_path(path)
+    return config_of_document(_nonempty_document(path), overrides, str(path.parent))
+
+
+def base_document(path: str | Path) -> tuple[Document, str]:
+    """Read the configuration file at `path`, or the shipped one of that name, and say in which folder it stands.
+
+    For `config_of_document`, once changed. Raises InputError if it cannot be read or is empty.
+    """
+    path = config_path(path)
+    return _nonempty_document(path), str(path.parent)
+
+
+def _nonempty_document(path: Path) -> Document:
     document = read_document(path)
     if document.data is None and not document.problems:
         document.problems.append(
             Problem(document.place_of(()), "", "the file is empty; `{}` is the shortest configuration")
         )
         raise_problems(document.problems)
-    return _load(document, overrides, str(path.parent))
+    return document
 
 
 def as_config(given: object) -> Config:
@@ -70,7 +83,7 @@ def config_from_mapping(
     """
     document = Document("configuration", data=plain_data(mapping))
     document.mark_written((), document.data, Place(0, 0, 0, document.source))
-    return _load(document, overrides, str(base_directory))
+    return config_of_document(document, overrides, str(base_directory))
 
 
 def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
@@ -92,7 +105,8 @@ def _placed(document: Document, line: str) -> str:
     return Problem(document.place_of(path), key, message).line
 
 
-def _load(document: Document, overrides: Overrides | None, base_directory: str) -> Config:
+def config_of_document(document: Document, overrides: Overrides | None, base_directory: str) -> Config:
+    """Build the configuration that a document describes, which is changed on the way; InputError lines for problems."""
     if not isinstance(document.data, dict):
         if () not in document.unreadable:
             message = "a configuration is made of keys and values, like pcie: {lanes: 8}"

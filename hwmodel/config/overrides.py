@@ -108,6 +108,14 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
             _apply_steps(document, steps, copy.deepcopy(value), origin)
 
 
+def apply_value(document: Document, key: str, value: object, place: Place, prefix: str) -> None:
+    """Change one key of `document`, in place: a value that was written at `place` of another file.
+
+    Problems are added to `document.problems`; `prefix` stands before their keys and those of all that is wrong later.
+    """
+    _apply_steps(document, _steps_of(document, key), copy.deepcopy(value), _Origin(place, prefix=prefix))
+
+
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
     """Yield what changes single keys: the steps to each, its value and where it was written."""
     if isinstance(value, dict) and (not steps or model_at(steps) is not None):
@@ -132,13 +140,18 @@ def plain_data(value: object) -> Any:
 
 
 def _apply(document: Document, key: str, value: object, origin: Document, number: int) -> None:
+    _apply_steps(document, _steps_of(document, key), value, _Origin(Place(number, 0, 0, origin.source)))
+
+
+def _steps_of(document: Document, key: str) -> tuple[str, ...]:
+    """Return the steps that a dotted key takes; names of stations and ports may have dots themselves."""
     steps = tuple(key.split("."))
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
     at = _ports_at(steps)
     if at and len(steps) > at + 1 and _has_adapters(document, steps[at]):
         steps = (*steps[:at], ".".join(steps[at : at + 2]), *steps[at + 2 :])
-    _apply_steps(document, steps, value, _Origin(Place(number, 0, 0, origin.source)))
+    return steps
 
 
 def _ports_at(steps: tuple[str, ...]) -> int:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwmodel.errors import InputError, RunError
+from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
-from hwmodel.simulation import entries_of, fill_cache, simulate
+from hwmodel.simulation import simulate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 Progress = Callable[[float, str], None]
-Outcome = Result | str  # a string says why a run failed
 
 
 def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) -> Result:
@@ -33,8 +29,7 @@ def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) 
     relaxations += named_together(config, relaxations, result.bottleneck)
     others: list[Outcome | None] = [None] * len(relaxations)
     configs = [relaxation.config for relaxation in relaxations]
-    runs = _one_by_one(configs) if jobs <= 1 else _side_by_side(configs, jobs)
-    for n_done, (number, other) in enumerate(runs, start=2):
+    for n_done, (number, other) in enumerate(outcomes_of(configs, jobs), start=2):
         others[number] = other
         if progress is not None:
             progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
@@ -99,38 +94,3 @@ def _change(before: float | None, after: float | None) -> float | None:
 def _rank(relaxed: Relaxed) -> tuple[bool, float, bool, float]:
     """Put failures last, the greatest gain in tenths of a percent first; of equal ones the named, then the fastest."""
     return bool(relaxed.failure), -round(relaxed.gain or 0.0, 3), not relaxed.is_bottleneck, relaxed.p50_change or 0.0
-
-
-def _outcome(config: Config) -> Outcome:
-    """Simulate a relaxation; return why, where it cannot be run."""
-    try:
-        return simulate(config)
-    except (InputError, RunError) as error:
-        return " ".join(str(error).split())
-
-
-def _one_by_one(configs: Sequence[Config]) -> Iterator[tuple[int, Outcome]]:
-    for number, config in enumerate(configs):
-        yield number, _outcome(config)
-
-
-def _side_by_side(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Outcome]]:
-    fill_cache(entries_of(configs[0]))  # once here, rather than in each process
-    others = set(multiprocessing.active_children())
-    # Spawned: the parent may have threads, such as a progress bar's, and a fork would inherit their locks.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(configs)), context, _leave_interrupts_to_the_parent)
-    try:
-        number_of = {pool.submit(_outcome, config): number for number, config in enumerate(configs)}
-        for future in as_completed(number_of):
-            yield number_of[future], future.result()
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()  # what is under way would be waited for
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

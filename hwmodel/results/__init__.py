@@ -41,6 +41,7 @@ from hwmodel.results.result import (
     Wire,
     load_result,
 )
+from hwmodel.results.sizing import Choice, KnobStep, SizingResult, TargetFigure
 from hwmodel.results.spread import Spread
 from hwmodel.results.system import AdapterResult, SystemResult
 
@@ -62,11 +63,13 @@ __all__ = [
     "BridgePortResult",
     "BridgeResult",
     "CeilingFigure",
+    "Choice",
     "ClosedForm",
     "Cpu",
     "FlowResult",
     "HostRun",
     "IotlbUse",
+    "KnobStep",
     "Latency",
     "LinkBytes",
     "LinkCost",
@@ -79,9 +82,11 @@ __all__ = [
     "QueueDepth",
     "Relaxed",
     "Result",
+    "SizingResult",
     "Spread",
     "Stalls",
     "SystemResult",
+    "TargetFigure",
     "Totals",
     "VmResult",
     "Window",
