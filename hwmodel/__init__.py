@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from hwmodel.analytic import limits
     from hwmodel.config import load_config
     from hwmodel.errors import InputError, Interrupted, RunError
-    from hwmodel.explore import size
-    from hwmodel.results import Result, SizingResult
+    from hwmodel.explore import search_loads, size
+    from hwmodel.results import LoadSearch, Result, SizingResult
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "InputError",
     "Interrupted",
+    "LoadSearch",
     "Result",
     "RunError",
     "SizingResult",
@@ -29,6 +30,7 @@ __all__ = [
     "forward_frames",
     "limits",
     "load_config",
+    "search_loads",
     "simulate",
     "size",
 ]
@@ -36,12 +38,14 @@ __all__ = [
 _MODULE_OF = {
     "InputError": "hwmodel.errors",
     "Interrupted": "hwmodel.errors",
+    "LoadSearch": "hwmodel.results",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
     "SizingResult": "hwmodel.results",
     "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
+    "search_loads": "hwmodel.explore",
     "simulate": "hwmodel.simulation",
     "size": "hwmodel.explore",
 }

@@ -25,6 +25,7 @@ from hwmodel.cli.outputs import (
     write_text,
 )
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.search_command import search
 from hwmodel.cli.size_command import size
 from hwmodel.errors import InputError, Interrupted, RunError
 
@@ -264,6 +265,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
     "limits": limits,
     "explain": explain,
     "size": size,
+    "search": search,
     "dma": dma,
     "switch": switch,
     "report": report,

@@ -3,6 +3,7 @@
 from hwmodel.explore.explain import explain, named_together, relaxed_of, throughput_gbps
 from hwmodel.explore.outcomes import outcomes_of
 from hwmodel.explore.relaxations import Relaxation, relaxations_of
+from hwmodel.explore.search import search_loads
 from hwmodel.explore.sizing import size
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "outcomes_of",
     "relaxations_of",
     "relaxed_of",
+    "search_loads",
     "size",
     "throughput_gbps",
 ]

@@ -19,6 +19,7 @@ from hwmodel.results.histogram import (
     summarize_latency,
 )
 from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
+from hwmodel.results.load_search import LoadSearch, LoadTrial
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
@@ -73,6 +74,8 @@ __all__ = [
     "Latency",
     "LinkBytes",
     "LinkCost",
+    "LoadSearch",
+    "LoadTrial",
     "LogLinearBuckets",
     "LogicalPortResult",
     "NextStep",
