@@ -112,7 +112,7 @@ def _base_of(study: StudyDocument, base: Any) -> tuple[Document, str]:
         document = Document(study.document.source, data=copy.deepcopy(base))
         for to, of in zip(document.marks, study.document.marks, strict=True):
             to.update({path[1:]: mark for path, mark in of.items() if path[:1] == ("base",)})
-        document.prefixes[()] = "base."
+        document.prefixes.update({(key,): "base." for key in base})
         return document, study.directory
     if not isinstance(base, str):
         raise InputError(

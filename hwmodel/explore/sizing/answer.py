@@ -13,7 +13,7 @@ from hwmodel.explore.sizing.targets import Target
 from hwmodel.results import Choice, KnobStep, TargetFigure
 
 _MOST_CHEAPER = 3
-_MOST_FOR_RUNNER_UP = 4  # simulations
+_MOST_FOR_RUNNER_UP = 8  # simulations
 
 
 class Describer:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 # Buffers are not among the ceilings (docs/pcie.md): they set how bursts are borne. Of rings batches take a part.
-OUTSIDE_THE_CLOSED_FORM = frozenset(("nic.tx_buffer", "nic.rx_buffer", "switch.queue_bytes", "nic.writeback_timeout"))
+OUTSIDE_THE_CLOSED_FORM = frozenset((
+    "nic.tx_buffer", "nic.rx_buffer", "switch.queue_bytes", "nic.writeback_timeout", "nic.drop_enable",
+    "pcie.arbitration", "workload.on_full",
+))  # fmt: skip
 # Patterns whose frames all take the way of the first one.
 _ALIKE = ("pairs", "ring", "uniform")
 # A frame among others may save an interrupt or a doorbell of its own; a bound that is nearer than that is no bound.

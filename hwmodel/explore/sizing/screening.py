@@ -9,8 +9,8 @@ from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, Bounds, bound
 from hwmodel.explore.sizing.sizing_file import Sizing
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
 
-# Each takes some 20 ms; what is left is asked one by one before it would be simulated.
-MOST_AT_ONCE = 3000
+# Each takes some 15 ms; what is left is asked one by one before it would be simulated.
+MOST_AT_ONCE = 300
 
 
 @dataclass

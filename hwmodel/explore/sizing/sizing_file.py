@@ -225,10 +225,11 @@ def _checked(study: StudyDocument, variants: Variants, knobs: Sequence[_Raw]) ->
     """Build the base, and the base with each value of each knob; raise InputError for what others cannot cure."""
     base: Config | None = None
     wrong: list[str] = []
+    of_base: list[str] = []
     try:
         base = variants.config()
-    except InputError as error:
-        wrong += error.lines
+    except InputError as error:  # which the knobs may cure
+        of_base = error.lines
     ends = [[one.changes[end] for one in knobs] for end in (0, -1)]
     for number, one in enumerate(knobs):
         said: set[str] = set()
@@ -247,7 +248,7 @@ def _checked(study: StudyDocument, variants: Variants, knobs: Sequence[_Raw]) ->
                 wrong += [line for line in lines if _message(line) not in said]
                 said.update(map(_message, lines))
     if wrong or base is None:
-        lines = [problem.line for problem in study.problems] + wrong
+        lines = [problem.line for problem in study.problems] + wrong + (of_base if base is None else [])
         raise InputError(sorted(dict.fromkeys(lines), key=_place))
     return base
 
