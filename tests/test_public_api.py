@@ -10,8 +10,8 @@ import pytest
 import hwmodel
 
 PUBLIC = {
-    "InputError", "Interrupted", "Result", "RunError", "__version__", "forward_frames", "limits", "load_config",
-    "simulate",
+    "InputError", "Interrupted", "LoadSearch", "Result", "RunError", "SizingResult", "__version__", "forward_frames",
+    "limits", "load_config", "search_loads", "simulate", "size",
 }  # fmt: skip
 
 

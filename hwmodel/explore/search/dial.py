@@ -31,7 +31,8 @@ class Dial:
 
     `beside_per_s`: frames of flows with rates of their own, which stay what they are. `n_sources`: streams of frames.
     `in_step`: frames of one stream after which all batches begin anew. `room_frames`: what buffers and descriptor
-    caches on the chip hold. `limited_by`: the closed form's lowest ceiling.
+    caches on the chip hold. `burst_frames`: of one stream that become visible at once. `limited_by`: the closed form's
+    lowest ceiling.
     """
 
     config: Config
@@ -41,6 +42,7 @@ class Dial:
     n_sources: int
     in_step: int
     room_frames: int = 0
+    burst_frames: int = 1
     arrivals: str = "periodic"
     turns_wire: bool = False
     limited_by: str = ""
@@ -100,19 +102,18 @@ def dial_of(config: Config, arrivals: str = "periodic") -> Dial:
     limited_by = lowest(one for one in found.ceilings if not one.is_of_load).resource
     return Dial(
         full, reference, _MOST_OF_CEILING, found.beside_per_s, n_sources, in_step, _room_frames(full, n_sources),
-        arrivals, limited_by=limited_by,
+        _burst_frames(config), arrivals, limited_by=limited_by,
     )  # fmt: skip
 
 
 def _of_the_wire(config: Config, arrivals: str) -> Dial:
-    if config.workload.external is None:
-        raise InputError("workload: nobody sends, so there is no load to turn")
     found = limits(config)
     line_per_s = Fraction(config.port.rate_bps, BITS_PER_BYTE) / _mean_wire_bytes(config)
     least = lowest(one for one in found.ceilings if not one.is_of_load)
     reference = min(least.frames_per_s or line_per_s, line_per_s)
     return Dial(
-        config, reference, line_per_s / reference, Fraction(0), 1, _in_step(config), _room_frames(config, 0), arrivals,
+        config, reference, line_per_s / reference, Fraction(0), 1, _in_step(config), _room_frames(config, 0),
+        _burst_frames(config), arrivals,
         turns_wire=True, limited_by=least.resource,
     )  # fmt: skip
 
@@ -123,6 +124,10 @@ def _in_step(config: Config) -> int:
     batches = (driver.tx_doorbell_batch, driver.refill_batch, driver.rx_interrupt_batch, nic.rx_writeback_batch)
     together = lcm(*(max(1, batch) for batch in batches))
     return together if together <= _MOST_IN_STEP else max(batches)
+
+
+def _burst_frames(config: Config) -> int:
+    return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
 
 
 def _room_frames(config: Config, n_sources: int) -> int:

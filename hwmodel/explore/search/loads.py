@@ -47,8 +47,8 @@ class Loads:
 
     @property
     def frames(self) -> int:
-        """Return how many frames a window holds at first: one of each sender is a quarter of the precision."""
-        wanted = int(4 * (self.dial.n_sources + 2) / self.precision)
+        """Return how many frames a window holds at first: a burst for each sender is a quarter of the precision."""
+        wanted = int(4 * (self.dial.n_sources * self.dial.burst_frames + 2) / self.precision)
         return min(max(LEAST_FRAMES, wanted), MOST_FRAMES)
 
     def trial(self, share: Fraction, loss: float = 0.0) -> LoadTrial:

@@ -19,18 +19,20 @@ _MOST_FOR_RUNNER_UP = 8  # simulations
 class Describer:
     """Describe candidates of a finished search, and run those beside the answer that were not run yet."""
 
-    def __init__(self, search: Cheapest, capacity: Mapping[str, float] | None = None) -> None:
+    def __init__(self, search: Cheapest) -> None:
         self._search = search
         self._space, self._screening, self._trials = search.space, search.screening, search.trials
         self._targets = self._trials.sizing.targets
-        self._capacity = capacity or {}
 
     def knobs(self, candidate: Candidate) -> dict[str, Any]:
         """Return the values of a candidate's knobs."""
         return {knob.key: knob.values[at] for knob, at in zip(self._space.knobs, candidate, strict=True)}
 
-    def choice(self, candidate: Candidate, capacity: Mapping[str, float] | None = None) -> Choice:
-        """Say what is known of a candidate: by its runs, else by the closed form, else nothing."""
+    def choice(self, candidate: Candidate, capacity: Mapping[str, Estimate] | None = None) -> Choice:
+        """Say what is known of a candidate: by its runs, else by the closed form, else nothing.
+
+        `capacity`: what it gives where senders send all they can; the margins of rates are then those.
+        """
         bare = Choice(knobs=self.knobs(candidate), cost=float(self._space.cost[candidate]), is_met=None, source="none")
         trial = self._trials.known.get(candidate)
         if trial is not None and trial.failure:
@@ -113,11 +115,12 @@ class Describer:
         margins = [one.margin for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
         return min(margins, default=None)
 
-    def _figure(self, target: Target, found: Estimate, capacity: float | None) -> TargetFigure:
+    def _figure(self, target: Target, found: Estimate, capacity: Estimate | None) -> TargetFigure:
         low = high = margin = None
         if found.mean is not None:
             low, high = found.mean - found.half, found.mean + found.half
-            margin = target.margin(found.mean if capacity is None else capacity)
+            most = found.mean if capacity is None or capacity.mean is None else capacity.mean
+            margin = target.margin(most)
             if not target.is_least:
                 low = max(low, 0.0)
         return TargetFigure(

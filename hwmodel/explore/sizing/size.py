@@ -9,7 +9,7 @@ from typing import Any
 from hwmodel.config.overrides import Overrides
 from hwmodel.explore.outcomes import outcomes_of
 from hwmodel.explore.sizing.answer import Describer
-from hwmodel.explore.sizing.certainty import at_least
+from hwmodel.explore.sizing.certainty import Estimate, at_least
 from hwmodel.explore.sizing.cheapest import Cheapest
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
@@ -54,7 +54,7 @@ def answer(
 def _of_best(search: Cheapest, best: Candidate) -> SizingResult:
     trials, describer = search.trials, Describer(search)
     sizing = trials.sizing
-    most: dict[str, float] = {}
+    most: dict[str, Estimate] = {}
     if sizing.offers_target and trials.left > 0:
         most = capacity(sizing.targets, trials.saturated(best))
     steps = describer.steps(best)
@@ -67,7 +67,11 @@ def _of_best(search: Cheapest, best: Candidate) -> SizingResult:
         search.failed[cheapest] = True
     runner_up = describer.runner_up(best)
     found = describer.choice(best, most)
-    estimates = trials.estimates(trials.known[best])
+    # That all came which was offered says little of how sure it is; what more would have come says it.
+    estimates = [
+        most.get(target.metric, one)
+        for target, one in zip(sizing.targets, trials.estimates(trials.known[best]), strict=True)
+    ]
     return _result(
         search,
         describer,

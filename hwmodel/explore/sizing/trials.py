@@ -186,12 +186,12 @@ def offered_load(sizing: Sizing, candidate: Candidate) -> Change:
     return _change("workload.load", f"{max(1000, ceil(wanted - Fraction(1, 1000)))}bps")
 
 
-def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, float]:
-    """Return what a saturated run delivers, by target."""
+def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, Estimate]:
+    """Return what a saturated run delivers, by target, where it gives a figure."""
     if not isinstance(outcome, Result):
         return {}
-    found = {target.metric: measured(target, outcome).figure for target in targets if target.is_least}
-    return {metric: figure for metric, figure in found.items() if figure is not None}
+    found = {target.metric: estimate(target, [measured(target, outcome)]) for target in targets if target.is_least}
+    return {metric: one for metric, one in found.items() if one.mean is not None}
 
 
 def _change(key: str, value: object) -> Change:
