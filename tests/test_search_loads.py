@@ -13,7 +13,7 @@ from hwmodel.cli.arguments import SEARCHES
 from hwmodel.cli.search_command import search
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.search import KINDS
+from hwmodel.explore import search as of_loads
 from hwmodel.explore.search.dial import Dial, dial_of
 from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.load_search import search_loads
@@ -143,7 +143,7 @@ def test_what_is_asked_for_wrongly_is_said():
     for kind, more in (("latencies", {}), ("zero_loss", {"precision": 0}), ("partial_drop", {"loss": 1})):
         with pytest.raises(InputError):
             search_loads(config, kind, **more)
-    assert KINDS == SEARCHES
+    assert of_loads.KINDS == SEARCHES
 
 
 FOUND = LoadSearch(

@@ -12,6 +12,7 @@ import pytest
 from hwmodel.cli import main
 from hwmodel.cli.size_command import size as size_command
 from hwmodel.config import config_from_mapping
+from hwmodel.explore import sizing as of_sizing
 from hwmodel.explore.outcomes import outcomes_of
 from hwmodel.explore.sizing import read_sizing
 from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, bounds_of
@@ -210,6 +211,7 @@ def test_the_document_has_the_fixed_names_first():
     assert document["best"] == {"pcie.lanes": 4}
     assert {"best", "cost", "runner_up", "margin", "simulations", "confidence"} <= set(document)
     assert Record is SizingResult
+    assert of_sizing.size is size
 
 
 @pytest.fixture

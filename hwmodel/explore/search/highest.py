@@ -24,7 +24,7 @@ class Bracket:
 def highest(loads: Loads, loss: float = 0.0) -> Bracket:
     """Find the highest load at which no more than `loss` of the frames is lost.
 
-    The load is taken to be the worse the higher it is, as in RFC 2544 and RFC 9971. The first two loads stand close on
+    The loss is taken to rise with the load. The first two loads stand close on
     both sides of where the closed form puts the answer: ceiling / (1 - loss).
     """
     width = Fraction(loads.precision).limit_denominator(10**6)
