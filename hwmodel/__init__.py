@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from hwmodel.config import load_config
     from hwmodel.errors import InputError, Interrupted, RunError
     from hwmodel.explore import search_loads, size
+    from hwmodel.explore.sweep import load_sweep, sweep
     from hwmodel.results import LoadSearch, Result, SizingResult
+    from hwmodel.results.sweep_table import SweepResult
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
 
@@ -26,13 +28,16 @@ __all__ = [
     "Result",
     "RunError",
     "SizingResult",
+    "SweepResult",
     "__version__",
     "forward_frames",
     "limits",
     "load_config",
+    "load_sweep",
     "search_loads",
     "simulate",
     "size",
+    "sweep",
 ]
 
 _MODULE_OF = {
@@ -42,12 +47,15 @@ _MODULE_OF = {
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
     "SizingResult": "hwmodel.results",
+    "SweepResult": "hwmodel.results.sweep_table",
     "forward_frames": "hwmodel.switch_frames",
     "limits": "hwmodel.analytic",
     "load_config": "hwmodel.config",
+    "load_sweep": "hwmodel.explore.sweep",
     "search_loads": "hwmodel.explore",
     "simulate": "hwmodel.simulation",
     "size": "hwmodel.explore",
+    "sweep": "hwmodel.explore.sweep",
 }
 
 

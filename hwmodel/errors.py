@@ -26,9 +26,10 @@ class Interrupted(KeyboardInterrupt):
     """Report a run that was stopped by Ctrl-C or SIGTERM; exit status 130.
 
     `result` holds the figures of the window up to then (a `results.Result`, with a warning that it is partial), None
-    where the window had not begun.
+    where the window had not begun. `said`: what was kept, in words, where that is not a result.
     """
 
-    def __init__(self, result: Any = None) -> None:
+    def __init__(self, result: Any = None, said: str = "") -> None:
         self.result = result
+        self.said = said
         super().__init__()

@@ -25,6 +25,7 @@ LAYERS = {
     "wire": 1,
     "units": 0,
     "atomic_file": 0,
+    "processes": 0,
     "errors": -1,
 }
 NUMBA_BLOCKS = {"kernels", "simulation", "switch_frames"}
@@ -33,7 +34,7 @@ REPORT_SEES = {"report", "results", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
-    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "errors"},
+    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "processes", "errors"},
     "numba": NUMBA_BLOCKS,
     "llvmlite": {"kernels"},
     "pydantic": {"config"},
@@ -44,6 +45,11 @@ PACKAGE_USERS = {
     "optuna": {"explore"},  # guesses where a search has nothing monotone to go by
     "jinja2": {"report"},
     "matplotlib": {"report"},
+    # Optional: a sweep's table as a frame, as Parquet, and its runs on many machines.
+    "pandas": {"results"},
+    "polars": {"results"},
+    "pyarrow": {"explore"},
+    "distributed": {"explore"},
 }
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
 MAX_FILE_LINES = 350

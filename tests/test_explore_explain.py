@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
-import sys
 
 import pytest
 
@@ -12,6 +10,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain, named_together, relaxations_of, relaxed_of
 from hwmodel.report import relaxed_sentence, relaxed_text
 from hwmodel.results import Bottleneck, Relaxed
+from tests.process_tree import children_of_this_process
 from tests.run_cases import POLLED, merged
 from tests.sample_result import sample_result
 
@@ -48,7 +47,7 @@ def test_processes_change_nothing_but_the_time(narrow):
     again = explain(config_from_mapping(NARROW), jobs=2, progress=lambda share, _text: seen.append(share))
     assert again == narrow
     assert seen == sorted(seen) and seen[-1] == 1
-    assert multiprocessing.active_children() == []
+    assert children_of_this_process() == []
 
 
 def test_what_is_equally_full_is_made_larger_at_once_too():
@@ -70,14 +69,13 @@ def test_a_run_without_a_rate_has_no_gain():
     assert (found.gbps, found.gain) == (None, None)
 
 
-def test_an_interrupt_ends_the_processes(monkeypatch):
-    def interrupted(_futures):
+def test_an_interrupt_ends_the_processes():
+    def interrupted(_share, _text):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules[explain.__module__], "as_completed", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        explain(config_from_mapping(NARROW), jobs=2)
-    assert multiprocessing.active_children() == []
+        explain(config_from_mapping(NARROW), jobs=2, progress=interrupted)
+    assert children_of_this_process() == []
 
 
 @pytest.mark.parametrize(

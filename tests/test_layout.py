@@ -89,7 +89,8 @@ def test_data_files_are_packaged():
 
 def test_outside_packages_are_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = " ".join([*project["dependencies"], *project["optional-dependencies"]["report"]]).lower()
+    of_product = (project["optional-dependencies"][extra] for extra in ("report", "cluster", "frames"))
+    declared = " ".join([*project["dependencies"], *(each for extra in of_product for each in extra)]).lower()
     distributions = {"yaml": "pyyaml", "pydantic_core": "pydantic"}
     assert [name for name in rules.PACKAGE_USERS if distributions.get(name, name) not in declared] == []
 

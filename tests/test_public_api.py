@@ -10,8 +10,8 @@ import pytest
 import hwmodel
 
 PUBLIC = {
-    "InputError", "Interrupted", "LoadSearch", "Result", "RunError", "SizingResult", "__version__", "forward_frames",
-    "limits", "load_config", "search_loads", "simulate", "size",
+    "InputError", "Interrupted", "LoadSearch", "Result", "RunError", "SizingResult", "SweepResult", "__version__",
+    "forward_frames", "limits", "load_config", "load_sweep", "search_loads", "simulate", "size", "sweep",
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_a_file_s_name_is_as_good_as_its_configuration(tmp_path):
 def test_what_is_no_configuration_is_said(function):
     with pytest.raises(hwmodel.InputError, match=r"no_such\.yaml: no such file"):
         function("no_such.yaml")
-    with pytest.raises(hwmodel.InputError, match=r"a dict is no configuration; .*config_from_mapping makes one"):
-        function({"pcie": {"lanes": 4}})
+    with pytest.raises(hwmodel.InputError, match=r"configuration: pcie\.lanes: "):
+        function({"pcie": {"lanes": 5}})
     with pytest.raises(hwmodel.InputError, match=r"a list is no configuration; it comes from hwmodel.load_config"):
         function([])

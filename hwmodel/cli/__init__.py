@@ -17,14 +17,15 @@ from typing import TextIO
 from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError, Interrupted, RunError
 
-DONE, RUN_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, RUN_FAILED, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0: done; 1: the run failed; 2: bad input, one line each on stderr; 130: interrupted, by Ctrl-C or SIGTERM. `argv`
-    defaults to the process's arguments. Shows the traceback of a failure where the environment holds HWMODEL_DEBUG=1.
+    0: done; 1: the run failed; 2: bad input, one line each on stderr; 3: a sweep in which runs failed; 130:
+    interrupted, by Ctrl-C or SIGTERM. `argv` defaults to the process's arguments. Shows the traceback of a failure
+    where the environment holds HWMODEL_DEBUG=1.
     """
     _open_closed_streams()
     _never_fail_on_a_character()
@@ -39,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as error:
         measured = error.result is not None
         _complain(
-            "hwmodel: interrupted; the figures are those of the part that was measured"
+            f"hwmodel: interrupted; {error.said}"
+            if error.said
+            else "hwmodel: interrupted; the figures are those of the part that was measured"
             if measured
             else "hwmodel: interrupted before anything was measured; no result was written"
         )
@@ -87,8 +90,8 @@ def _run_command(argv: Sequence[str] | None) -> int:
         # Only now: with `--help` no command's imports are paid for.
         from hwmodel.cli import commands
 
-        commands.COMMANDS[arguments.command](arguments)
-    return DONE
+        status = commands.COMMANDS[arguments.command](arguments)
+    return DONE if status is None else status
 
 
 @contextlib.contextmanager

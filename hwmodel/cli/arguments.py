@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_limits(commands)
     _add_explain(commands)
+    _add_sweep(commands)
     _add_size(commands)
     _add_search(commands)
 
@@ -203,6 +204,19 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     _takes_config(explain)
     explain.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     explain.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+
+
+def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
+    sweep.add_argument("sweep", metavar="SWEEP", help="a file that says what varies around which configuration")
+    _takes_overrides(sweep)
+    sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
+    sweep.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, like tcp://host:8786, to use instead"
+    )
+    sweep.add_argument("--retry-failed", action="store_true", help="make the runs that failed once more")
+    sweep.add_argument("--yes", action="store_true", help="begin even with more than 100,000 runs")
 
 
 def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:

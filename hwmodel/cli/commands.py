@@ -28,6 +28,7 @@ from hwmodel.cli.outputs import (
 from hwmodel.cli.progress import progress_bar
 from hwmodel.cli.search_command import search
 from hwmodel.cli.size_command import size
+from hwmodel.cli.sweep_command import sweep
 from hwmodel.errors import InputError, Interrupted, RunError
 
 if TYPE_CHECKING:
@@ -260,11 +261,12 @@ def schema(arguments: Namespace) -> None:
     write_json(schema_text(), STDOUT if arguments.json is None else arguments.json)
 
 
-COMMANDS: Mapping[str, Callable[[Namespace], None]] = {
+COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {
     "run": run,
     "check": check,
     "limits": limits,
     "explain": explain,
+    "sweep": sweep,
     "size": size,
     "search": search,
     "dma": dma,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .base_document import BaseDocument, read_base
 from .bridge import Bridge, BridgePort, PolicyEntry, ServiceLevel
 from .check_rings import rx_descriptors_in_use
 from .defaults import defaults_beside
@@ -40,6 +41,7 @@ __all__ = [
     "AclEntry",
     "AdapterEntry",
     "AddressEntry",
+    "BaseDocument",
     "Bridge",
     "BridgePort",
     "Config",
@@ -84,6 +86,7 @@ __all__ = [
     "place_lines",
     "port_rate_bps",
     "queue_bytes",
+    "read_base",
     "reflects",
     "rx_descriptors_in_use",
     "s_channels_of",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,19 @@ class Document:
             if path[:length] in self.value_places:
                 return self.value_places[path[:length]]
         return Place(0, 1, 1, self.source)
+
+    def copied(self) -> Document:
+        """Return a document that can be changed without this one."""
+        return replace(
+            self,
+            data=copied_data(self.data),
+            value_places=dict(self.value_places),
+            key_places=dict(self.key_places),
+            problems=list(self.problems),
+            unreadable=set(self.unreadable),
+            spread=set(self.spread),
+            prefixes=dict(self.prefixes),
+        )
 
     def is_written(self, path: KeyPath) -> bool:
         """Tell whether the user wrote a value at `path`."""
@@ -185,6 +198,15 @@ def parse_document(content: bytes | str, source: str, source_index: int = 0) -> 
         return document
     raise_problems(document.problems)
     raise AssertionError("a problem was recorded above")
+
+
+def copied_data(value: Any) -> Any:
+    """Return a copy of plain data; what is neither mapping nor list is never changed, and stays the same object."""
+    if isinstance(value, dict):
+        return {key: copied_data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied_data(item) for item in value]
+    return value
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:

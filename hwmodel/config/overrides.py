@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 
 from hwmodel.errors import InputError
 
-from .document import Document, KeyPath, Place, Problem, parse_document
+from .document import Document, KeyPath, Place, Problem, copied_data, parse_document
 from .model import model_at
 
 _LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
@@ -105,15 +104,7 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
             message = f"repeated key; it stands in line {first.line} already"
             document.problems.append(Problem(origin.place, prefix + key, message))
         else:
-            _apply_steps(document, steps, copy.deepcopy(value), origin)
-
-
-def apply_value(document: Document, key: str, value: object, place: Place, prefix: str) -> None:
-    """Change one key of `document`, in place: a value that was written at `place` of another file.
-
-    Problems are added to `document.problems`; `prefix` stands before their keys and those of all that is wrong later.
-    """
-    _apply_steps(document, _steps_of(document, key), copy.deepcopy(value), _Origin(place, prefix=prefix))
+            _apply_steps(document, steps, copied_data(value), origin)
 
 
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
@@ -139,12 +130,34 @@ def plain_data(value: object) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class Change:
+    """Hold one value that a key is to have, with where both were written.
+
+    `prefix`: the words before the key in messages.
+    """
+
+    key: str
+    value: Any
+    key_place: Place
+    value_place: Place
+    prefix: str = ""
+
+
+def apply_change(document: Document, change: Change) -> None:
+    """Change one key of `document`; what is wrong with it, now or in the validation, is placed where it was written."""
+    origin = _Origin(change.value_place, prefix=change.prefix)
+    path = _apply_steps(document, _steps_of(document, change.key), copied_data(change.value), origin)
+    if path is not None:
+        document.key_places[path] = change.key_place
+
+
 def _apply(document: Document, key: str, value: object, origin: Document, number: int) -> None:
     _apply_steps(document, _steps_of(document, key), value, _Origin(Place(number, 0, 0, origin.source)))
 
 
 def _steps_of(document: Document, key: str) -> tuple[str, ...]:
-    """Return the steps that a dotted key takes; names of stations and ports may have dots themselves."""
+    """Split a dotted key where no name with a dot in it stands."""
     steps = tuple(key.split("."))
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
@@ -168,18 +181,19 @@ def _has_adapters(document: Document, server: str) -> bool:
     return any(each.get("adapters") for each in named)
 
 
-def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> None:
+def _apply_steps(document: Document, steps: tuple[str, ...], value: object, origin: _Origin) -> KeyPath | None:
+    """Change the key at `steps`; return its path, None where it could not be reached."""
     if not all(steps):
         message = "an empty word between the dots; write it like pcie.lanes=8"
         document.problems.append(Problem(origin.place, origin.prefix + ".".join(steps), message))
-        return
+        return None
     here: Any = document.data
     path: KeyPath = ()
     for step in steps[:-1]:
         here, path = _descend(document, here, path, step, origin)
         if here is None:
-            return
-    _store(document, here, path, steps[-1], value, origin)
+            return None
+    return _store(document, here, path, steps[-1], value, origin)
 
 
 def _descend(document: Document, here: Any, path: KeyPath, step: str, origin: _Origin) -> tuple[Any, KeyPath]:
@@ -205,14 +219,17 @@ def _descend(document: Document, here: Any, path: KeyPath, step: str, origin: _O
     return None, path
 
 
-def _store(document: Document, here: Any, path: KeyPath, step: str, value: object, origin: _Origin) -> None:
-    """Put a value at its place; the keys of a block, or of a list's entries, go into what is there one by one."""
+def _store(document: Document, here: Any, path: KeyPath, step: str, value: object, origin: _Origin) -> KeyPath | None:
+    """Put a value at its place, and return its path, None where there is no such place.
+
+    The keys of a block, or of a list's entries, go into what is there one by one.
+    """
     if isinstance(value, dict) and _may_merge(here, path, step):
         inside, path = _descend(document, here, path, step, origin)
         if inside is not None:
             for key, item in value.items():
                 _store(document, inside, path, key, item, origin.inside(key))
-        return
+        return None if inside is None else path
     if isinstance(here, dict):
         path = (*path, step)
         here[step] = value
@@ -220,14 +237,15 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
         index = _index_of(here, step)
         if index is None:
             _complain(document, (*path, step), _no_entry(here, step), origin)
-            return
+            return None
         path = (*path, index)
         here[index] = value
     else:
         message = f"{document.dotted(path)} is a single value and has no key {step!r}"
         _complain(document, (*path, step), message, origin)
-        return
+        return None
     origin.mark(document, path, value)
+    return path
 
 
 def _complain(document: Document, path: KeyPath, message: str, origin: _Origin) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from .document import Document, KeyPath, Problem
+from .document import Document, KeyPath, Problem, copied_data
 
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
@@ -65,7 +64,7 @@ def _position(path: KeyPath) -> int:
 
 def _give(document: Document, path: KeyPath, entry: dict[str, Any], value: object, marks: _Marks) -> None:
     key = str(path[-1])
-    entry[key] = copy.deepcopy(value)
+    entry[key] = copied_data(value)
     for known, taken in zip(document.marks, marks, strict=True):
         known.update({(*path, *inside[1:]): mark for inside, mark in taken.items() if inside[:1] == (key,)})
     document.spread.add(path)

@@ -41,7 +41,9 @@ A block given whole changes only the keys that it names: `--set 'pcie={lanes: 4,
 `tags`. So does an entry of a list, by its name or position: `--set 'switch.ports={vf0: {weight: 2}}'`. Anything else
 takes the place of what was there: lists written as lists, and tables such as `switch.s_channels`. `--set pcie=null`
 goes back to the defaults. `load_config(path, {"pcie": {"lanes": 4}})` in Python does the same, with dotted keys or
-without; numbers, texts and arrays of numpy are welcome there.
+without; numbers, texts and arrays of numpy are welcome there. In place of the path it takes a mapping,
+`load_config({"pcie": {"lanes": 4}})`. For many changes of one file, `base = hwmodel.config.read_base(path)` reads it
+once, and `base.with_overrides({"pcie.lanes": 8})` gives one configuration after another.
 
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
 default. `preset: null` leaves a stage out; without a device its limits are not checked either.

@@ -5,14 +5,13 @@ Works on the plain data of a document before validation, so that each value, who
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from .bridge import ADAPTER
 from .bridge_defaults import fill_bridge, fill_joined
-from .document import Document
+from .document import Document, copied_data
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
 from .names import is_station_name, mac_text, port_number
@@ -41,7 +40,7 @@ def fill(
     data of each server's configuration, by the name of its port at the bridge; without them the document is that of
     the only one.
     """
-    data: dict[str, Any] = copy.deepcopy(document.data)
+    data: dict[str, Any] = copied_data(document.data)
     for name in BLOCKS:
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
@@ -91,7 +90,7 @@ def _fill_values(data: dict[str, Any], values: Values) -> None:
 def _fill_block(written: dict[str, Any], values: Mapping[str, Any]) -> None:
     """Fill in what is not written, in inner blocks too, but for one of another kind than the values'."""
     for name, value in values.items():
-        inner = written.setdefault(name, copy.deepcopy(value))
+        inner = written.setdefault(name, copied_data(value))
         if isinstance(value, Mapping) and isinstance(inner, dict) and inner.get("kind") in (None, value.get("kind")):
             _fill_block(inner, value)
 

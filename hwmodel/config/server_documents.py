@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, NamedTuple
 
 from .document import Document, KeyPath, Problem
@@ -52,7 +51,7 @@ def split_servers(document: Document) -> list[ServerDocument]:
     common, entry_documents = _parted(document, len(entries))
     found = []
     for part in parts:
-        own = _copied(common)
+        own = common.copied()
         for path, changes, blocks in part.sets:
             if isinstance(changes, dict):
                 _change(own, entry_documents[int(path[1])], path, changes, blocks)
@@ -107,17 +106,6 @@ def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document
     for path in document.unreadable:
         of(path).unreadable.add(path)
     return common, entries
-
-
-def _copied(document: Document) -> Document:
-    return Document(
-        document.source,
-        copy.deepcopy(document.data),
-        dict(document.value_places),
-        dict(document.key_places),
-        unreadable=set(document.unreadable),
-        whole=document.whole,
-    )
 
 
 def _change(own: Document, entry: Document, path: KeyPath, changes: dict[str, Any], blocks: tuple[str, ...]) -> None:

@@ -1,45 +1,18 @@
-"""Configurations that another file makes of a base: its `set` first, `--set` over that, single keys at last."""
+"""Files that speak of a base configuration: read strictly, with what is wrong kept for its place."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hwmodel.errors import InputError
 
+from .base_document import BaseDocument, base_inside, read_base
 from .document import Document, KeyPath, Place, Problem, read_document
 from .kinds import shown
-from .load import base_document, config_of_document
-from .model import Config
-from .overrides import Overrides, apply_changes, apply_overrides, apply_value, plain_data
-
-
-@dataclass(frozen=True)
-class Change:
-    """Hold a key's other value, where it was written, and the words that stand before the key in messages."""
-
-    key: str
-    value: Any
-    place: Place
-    prefix: str = ""
-
-
-@dataclass(frozen=True)
-class Variants:
-    """Make configurations of one base, each with some keys changed."""
-
-    document: Document
-    directory: str
-
-    def config(self, changes: Iterable[Change] = ()) -> Config:
-        """Build the configuration with these changes; InputError lines say what is wrong, and where it was written."""
-        document = _copy(self.document)
-        for change in changes:
-            apply_value(document, change.key, change.value, change.place, change.prefix)
-        return config_of_document(document, None, self.directory)
+from .overrides import Overrides, plain_data
 
 
 @dataclass
@@ -83,7 +56,7 @@ def read_study(given: str | Path | Mapping[str, Any], what: str) -> StudyDocumen
     return study
 
 
-def variants_of(study: StudyDocument, overrides: Overrides | None = None) -> Variants | None:
+def base_of(study: StudyDocument, overrides: Overrides | None = None) -> BaseDocument | None:
     """Read what `base` and `set` of a study say; None after a problem was recorded.
 
     `base` is a file, relative to the study's own, a shipped configuration's name, or a configuration itself.
@@ -92,44 +65,24 @@ def variants_of(study: StudyDocument, overrides: Overrides | None = None) -> Var
     if base is None:
         study.complain(("base",), "this key is missing; it names the configuration to start from")
         return None
-    try:
-        document, directory = _base_of(study, base)
-    except InputError as error:
-        # A file that cannot be read is a problem of the name; what is wrong in it has its own places.
-        study.problems.extend(Problem(study.document.place_of(("base",)), "base", line) for line in error.lines)
-        return None
     changes = study.document.data.get("set")
     if changes is not None and not isinstance(changes, dict):
         study.complain(("set",), f"{shown(changes)} where keys with values are expected, like pcie.lanes: 8")
-    elif changes:
-        apply_changes(document, study.document, ("set",), changes, "set.")
-    apply_overrides(document, overrides)
-    return Variants(document, directory)
+    try:
+        return _read_base(study, base).changed(study.document, "set", overrides)
+    except InputError as error:
+        # A file that cannot be read is a problem of the name; what is wrong in it has its own places.
+        place = study.document.place_of(("base",))
+        study.problems.extend(Problem(place, "base", line) for line in error.lines)
+        return None
 
 
-def _base_of(study: StudyDocument, base: Any) -> tuple[Document, str]:
+def _read_base(study: StudyDocument, base: Any) -> BaseDocument:
     if isinstance(base, dict):
-        document = Document(study.document.source, data=copy.deepcopy(base))
-        for to, of in zip(document.marks, study.document.marks, strict=True):
-            to.update({path[1:]: mark for path, mark in of.items() if path[:1] == ("base",)})
-        document.prefixes.update({(key,): "base." for key in base})
-        return document, study.directory
+        return base_inside(study.document, "base", study.directory)
     if not isinstance(base, str):
         raise InputError(
             f"{shown(base)} is no configuration; write its file's name, or one that `hwmodel configs` lists"
         )
     beside = Path(study.directory) / base
-    return base_document(beside if beside.exists() else base)
-
-
-def _copy(document: Document) -> Document:
-    return replace(
-        document,
-        data=copy.deepcopy(document.data),
-        value_places=dict(document.value_places),
-        key_places=dict(document.key_places),
-        problems=list(document.problems),
-        unreadable=set(document.unreadable),
-        spread=set(document.spread),
-        prefixes=dict(document.prefixes),
-    )
+    return read_base(beside if beside.exists() else base)

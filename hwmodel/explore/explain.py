@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,11 @@ def explain(config: Config, *, jobs: int = 1, progress: Progress | None = None) 
     relaxations += named_together(config, relaxations, result.bottleneck)
     others: list[Outcome | None] = [None] * len(relaxations)
     configs = [relaxation.config for relaxation in relaxations]
-    for n_done, (number, other) in enumerate(outcomes_of(configs, jobs), start=2):
-        others[number] = other
-        if progress is not None:
-            progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
+    with closing(outcomes_of(configs, jobs)) as runs:
+        for n_done, (number, other) in enumerate(runs, start=2):
+            others[number] = other
+            if progress is not None:
+                progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
     found = [
         relaxed_of(result, relaxation, other)
         for relaxation, other in zip(relaxations, others, strict=True)

@@ -5,9 +5,11 @@ from hwmodel.report.labels import file_labels
 from hwmodel.report.relaxed_text import relaxed_sentence, relaxed_text
 from hwmodel.report.search_text import search_sentence, search_text
 from hwmodel.report.sizing_text import sizing_sentence, sizing_text
+from hwmodel.report.sweep_text import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.text import print_summary, summary
 
 __all__ = [
+    "SWEEP_SUMMARY_FIGURES",
     "file_labels",
     "print_summary",
     "relaxed_sentence",
@@ -18,5 +20,6 @@ __all__ = [
     "sizing_sentence",
     "sizing_text",
     "summary",
+    "sweep_text",
     "write_page",
 ]

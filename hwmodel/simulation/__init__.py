@@ -3,6 +3,7 @@
 from hwmodel.simulation.dma import Window, dma
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, passed_over_cache
 from hwmodel.simulation.machine import entries_of
+from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.run import Run, simulate
 from hwmodel.simulation.seeds import simulate_seeds
 
@@ -14,6 +15,7 @@ __all__ = [
     "entries_of",
     "fill_cache",
     "kernels_are_cached",
+    "model_version",
     "passed_over_cache",
     "simulate",
     "simulate_seeds",

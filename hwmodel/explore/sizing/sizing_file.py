@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.config import Config
+from hwmodel.config.base_document import BaseDocument
 from hwmodel.config.document import KeyPath, raise_problems
 from hwmodel.config.kinds import shown, suggest
-from hwmodel.config.overrides import Overrides
-from hwmodel.config.studies import Change, StudyDocument, Variants, read_study, variants_of
+from hwmodel.config.overrides import Change, Overrides
+from hwmodel.config.studies import StudyDocument, base_of, read_study
 from hwmodel.errors import InputError
 from hwmodel.explore.sizing.knobs import MOST_VALUES, Knob, costs_per_unit, magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
@@ -38,7 +39,7 @@ class Sizing:
     rate asked for.
     """
 
-    variants: Variants
+    base: BaseDocument
     targets: tuple[Target, ...]
     knobs: tuple[Knob, ...]
     repeats: int
@@ -48,7 +49,7 @@ class Sizing:
     def config(self, candidate: Sequence[int], more: Sequence[Change] = ()) -> Config:
         """Build the configuration that a candidate, a position in each knob's values, stands for."""
         of_knobs = [changes[at] for changes, at in zip(self.changes, candidate, strict=True)]
-        return self.variants.config([*of_knobs, *more])
+        return self.base.with_changes([*of_knobs, *more])
 
 
 def read_sizing(given: str | Path | Mapping[str, Any], overrides: Overrides | None = None) -> Sizing:
@@ -66,21 +67,21 @@ def read_sizing(given: str | Path | Mapping[str, Any], overrides: Overrides | No
         _knob(study, key, value) for key, value in _mapping(study, "knobs", "pcie.lanes: {values: [1, 2, 4], cost: 4}")
     ]
     repeats = _repeats(study, data.get("repeats", 3))
-    variants = variants_of(study, overrides)
+    document = base_of(study, overrides)
     raw = [part for part in parts if part is not None]
     n_candidates = math.prod(len(one.values) for one in raw)
     if n_candidates > MOST_CANDIDATES:
         study.complain(("knobs",), f"{n_candidates:,} configurations are too many; {MOST_CANDIDATES:,} at most")
     _check_overridden(study, raw, overrides)
-    base = _checked(study, variants, raw) if variants is not None else None
+    base = _checked(study, document, raw) if document is not None else None
     raise_problems(study.problems)
-    assert variants is not None and base is not None
+    assert document is not None and base is not None
     saturates = base.workload.load.kind == "saturate" and base.workload.pcap is None
     offers_target = saturates and any(t.is_least for t in targets) and not all(t.is_least for t in targets)
     is_open = offers_target or not saturates
     knobs = [Knob(one.key, one.values, one.costs, monotone_of(one.key, one.values, one.monotone, is_open=is_open))
              for one in raw]  # fmt: skip
-    return Sizing(variants, tuple(targets), tuple(knobs), repeats, offers_target, tuple(one.changes for one in raw))
+    return Sizing(document, tuple(targets), tuple(knobs), repeats, offers_target, tuple(one.changes for one in raw))
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,8 @@ def _knob(study: StudyDocument, key: str, written: Any) -> _Raw | None:
     costs = _costs(study, path, written, values) if len(study.problems) == n_problems else ()
     if len(study.problems) > n_problems:
         return None
-    changes = [
-        Change(key, value, study.document.place_of((*at, number)), "knobs.") for number, value in enumerate(values)
-    ]
+    key_place, places = study.document.place_of(path, key=True), study.document.place_of
+    changes = [Change(key, value, key_place, places((*at, number)), "knobs.") for number, value in enumerate(values)]
     order = list(range(len(values)))
     numbers = [magnitude(value) for value in values]
     if monotone == "auto" and None not in numbers:
@@ -221,13 +221,13 @@ def _check_overridden(study: StudyDocument, knobs: Sequence[_Raw], overrides: Ov
             study.complain(("knobs", one.key), "stands in set too; one of them says what it is", at_key=True)
 
 
-def _checked(study: StudyDocument, variants: Variants, knobs: Sequence[_Raw]) -> Config:
+def _checked(study: StudyDocument, document: BaseDocument, knobs: Sequence[_Raw]) -> Config:
     """Build the base, and the base with each value of each knob; raise InputError for what others cannot cure."""
     base: Config | None = None
     wrong: list[str] = []
     of_base: list[str] = []
     try:
-        base = variants.config()
+        base = document.with_changes(())
     except InputError as error:  # which the knobs may cure
         of_base = error.lines
     ends = [[one.changes[end] for one in knobs] for end in (0, -1)]
@@ -238,7 +238,7 @@ def _checked(study: StudyDocument, variants: Variants, knobs: Sequence[_Raw]) ->
             for others in ([], *ends):
                 beside = [other for at, other in enumerate(others) if at != number]
                 try:
-                    found = variants.config([*beside, change])
+                    found = document.with_changes([*beside, change])
                 except InputError as error:
                     lines = lines or error.lines
                     continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import limits
 from hwmodel.config.document import Place
-from hwmodel.config.studies import Change
+from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError
 from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.explore.sizing.certainty import Estimate, estimate
@@ -195,4 +195,4 @@ def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, Estimate]
 
 
 def _change(key: str, value: object) -> Change:
-    return Change(key, value, _SEARCH)
+    return Change(key, value, _SEARCH, _SEARCH)

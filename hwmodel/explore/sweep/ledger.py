@@ -1,0 +1,228 @@
+"""The ledger of a sweep: a SQLite file with a row for each run, from which whatever was killed goes on."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hwmodel.errors import InputError, RunError
+from hwmodel.results.sweep_table import DONE, FAILED, PENDING
+
+NAME = "ledger.sqlite"
+SCHEMA = 1
+_APPLICATION = 0x68775357  # marks the file as a sweep's, in SQLite's own header
+_TABLES = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE points (
+    number INTEGER NOT NULL,      -- in the order of the sweep's file, from 0
+    model_version TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    axes TEXT NOT NULL,           -- JSON: the axes' values, in their order
+    status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'done', 'failed')),
+    config_hash TEXT NOT NULL DEFAULT '',  -- empty until the configuration was made
+    error TEXT NOT NULL DEFAULT '',
+    figures TEXT,                 -- JSON: scalars by dotted name
+    PRIMARY KEY (model_version, number)
+);
+CREATE INDEX by_configuration ON points (config_hash, model_version, seed);
+"""
+
+
+class Outcome(NamedTuple):
+    """What became of one run: `figures` is the JSON text of its scalars, empty where it failed."""
+
+    number: int
+    config_hash: str
+    error: str
+    figures: str
+
+    @property
+    def status(self) -> str:
+        """Return done or failed."""
+        return FAILED if self.error else DONE
+
+
+class Row(NamedTuple):
+    """One row as it stands in the ledger."""
+
+    number: int
+    seed: int
+    axes: str
+    status: str
+    config_hash: str
+    error: str
+    figures: str | None
+
+
+class Ledger:
+    """Hold an open ledger; use it in a `with` block.
+
+    Commits are whole: a process that is killed loses at most the run that was not written. Raises InputError for what
+    is no ledger of this sweep, RunError where it cannot be written (a full disk), and loses nothing by either.
+    """
+
+    def __init__(self, path: Path, model_version: str, *, writable: bool = True) -> None:
+        self.path = path
+        self.model_version = model_version
+        self._is_writable = False
+        with self._in_words(opening=True):
+            target = path if writable else f"{path.absolute().as_uri()}?mode=ro"
+            self._database = sqlite3.connect(target, isolation_level=None, uri=not writable)
+
+    def __enter__(self) -> Ledger:
+        """Return the ledger."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file; what was not committed is rolled back. Where nobody else reads, one file is left."""
+        if self._is_writable:
+            with suppress(sqlite3.Error):
+                self._database.execute("PRAGMA journal_mode = DELETE")
+        self._database.close()
+
+    def create(self, about: Mapping[str, Any]) -> None:
+        """Make the tables of a new ledger, with what it says of its sweep: all of it or nothing."""
+        with self._in_words(), self._transaction():
+            for statement in _TABLES.split(";\n"):
+                self._database.execute(statement)
+            pairs = ((key, json.dumps(value)) for key, value in about.items())
+            self._database.executemany("INSERT INTO about VALUES (?, ?)", pairs)
+            self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def prepare_to_write(self) -> None:
+        """Let readers look while rows are written, and commits wait for no disk: a killed process loses none."""
+        with self._in_words():
+            self._is_writable = True
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+
+    def is_new(self) -> bool:
+        """Tell whether nothing was ever written; also after a kill while the ledger was being made."""
+        with self._in_words(opening=True):
+            n_tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            return bool(n_tables == 0 and self._database.execute("PRAGMA application_id").fetchone()[0] == 0)
+
+    def check(self) -> None:
+        """Raise InputError where the file is not whole, is something else, or of a newer hwmodel."""
+        with self._in_words(opening=True):
+            application = self._database.execute("PRAGMA application_id").fetchone()[0]
+            schema = self._database.execute("PRAGMA user_version").fetchone()[0]
+            if application != _APPLICATION:
+                raise InputError(f"{self.path}: is no ledger of a sweep; name another folder")
+            if schema > SCHEMA:
+                raise InputError(
+                    f"{self.path}: is a ledger of a newer hwmodel (its form is {schema}, this one knows {SCHEMA}); "
+                    "nothing was changed in it"
+                )
+            said = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if said != "ok":
+            raise self._damaged(said)
+
+    def about(self) -> dict[str, Any]:
+        """Return what the ledger says of its sweep."""
+        with self._in_words(opening=True):
+            return {key: json.loads(value) for key, value in self._database.execute("SELECT key, value FROM about")}
+
+    def add_points(self, rows: Iterable[tuple[int, int, str]]) -> None:
+        """Add each run (number, seed, axes as JSON) of this model that is not there yet."""
+        with self._in_words(), self._transaction():
+            self._database.executemany(
+                "INSERT OR IGNORE INTO points (number, seed, axes, model_version) VALUES (?, ?, ?, ?)",
+                ((*row, self.model_version) for row in rows),
+            )
+
+    def count(self) -> dict[str, int]:
+        """Return how many runs of this model have each status."""
+        query = "SELECT status, count(*) FROM points WHERE model_version = ? GROUP BY status"
+        with self._in_words():
+            found = dict(self._database.execute(query, (self.model_version,)).fetchall())
+        return {status: found.get(status, 0) for status in (DONE, FAILED, PENDING)}
+
+    def latest_version(self) -> str:
+        """Return the version of the model whose runs were added last; empty where there are none."""
+        with self._in_words(opening=True):
+            found = self._database.execute("SELECT model_version FROM points ORDER BY rowid DESC LIMIT 1").fetchone()
+        return "" if found is None else str(found[0])
+
+    def other_versions(self) -> dict[str, int]:
+        """Return how many finished runs the ledger has of other versions of the model."""
+        query = "SELECT model_version, count(*) FROM points WHERE model_version != ? AND status = 'done' GROUP BY 1"
+        with self._in_words():
+            return dict(self._database.execute(query, (self.model_version,)).fetchall())
+
+    def forget_failures(self) -> None:
+        """Make the failed runs pending again."""
+        with self._in_words(), self._transaction():
+            self._database.execute(
+                "UPDATE points SET status = 'pending', error = '', config_hash = '' "
+                "WHERE model_version = ? AND status = 'failed'",
+                (self.model_version,),
+            )
+
+    def pending(self) -> list[int]:
+        """Return the numbers of the runs that are missing, in order."""
+        query = "SELECT number FROM points WHERE model_version = ? AND status = 'pending' ORDER BY number"
+        with self._in_words():
+            return [number for (number,) in self._database.execute(query, (self.model_version,))]
+
+    def record(self, outcomes: Iterable[Outcome]) -> None:
+        """Write what became of some runs, all or none."""
+        rows = [
+            (one.status, one.config_hash, one.error, one.figures or None, self.model_version, one.number)
+            for one in outcomes
+        ]
+        with self._in_words(), self._transaction():
+            self._database.executemany(
+                "UPDATE points SET status = ?, config_hash = ?, error = ?, figures = ? "
+                "WHERE model_version = ? AND number = ?",
+                rows,
+            )
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all runs of this model in order."""
+        query = (
+            "SELECT number, seed, axes, status, config_hash, error, figures FROM points "
+            "WHERE model_version = ? ORDER BY number"
+        )
+        with self._in_words(opening=True):
+            yield from map(Row._make, self._database.execute(query, (self.model_version,)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _in_words(self, opening: bool = False) -> Iterator[None]:
+        """Turn what SQLite says into one line."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise RunError(f"{self.path}: another program keeps the ledger locked") from None
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                full = "the disk is full" if error.sqlite_errorcode == sqlite3.SQLITE_FULL else f"{error}; full?"
+                raise RunError(
+                    f"{self.path}: cannot be written: {full}; what is finished is kept, and the same command goes on "
+                    "from there"
+                ) from None
+            raise (InputError if opening else RunError)(f"{self.path}: cannot be used: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from None
+        except json.JSONDecodeError as error:
+            raise self._damaged(str(error)) from None
+
+    def _damaged(self, said: str) -> InputError:
+        said = " ".join(said.split())
+        return InputError(f"{self.path}: is damaged ({said}); it was left as it is: name another folder")

@@ -1,0 +1,119 @@
+"""A sweep's runs on the workers of a Dask scheduler: one machine or a cluster, whatever started them.
+
+Points go out in pieces of about half a second, since a task costs the scheduler some milliseconds. A worker that dies
+is Dask's to replace: what it was doing is done again elsewhere. Where workers die of a piece again and again, its
+points are tried once more one at a time, with nothing else under way, so that only the one at fault fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.errors import InputError, RunError
+from hwmodel.simulation import model_version
+
+from .ledger import Outcome
+from .point_run import PointRun, Task
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_CONNECTS_FOR = "10s"
+_PIECE_S, _MOST_IN_PIECE = 0.5, 64
+_LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: a cluster that grows with its load has to see some
+
+
+def outcomes_on_dask(work: PointRun, tasks: Iterator[Task], address: str) -> Generator[Outcome, None, None]:
+    """Yield what became of each run, as the workers finish.
+
+    `address`: of a scheduler, or the name of the file that it wrote. Raises InputError where none answers, RunError
+    where its workers cannot run this model, or the scheduler goes away; then all that was yielded stands.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RunError("--scheduler needs Dask: pip install 'hwmodel[cluster]'") from None
+    where = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
+    try:
+        client = Client(**where, timeout=_CONNECTS_FOR, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"--scheduler {address}: no scheduler answers there ({said})") from None
+    with client:
+        yield from _Pieces(client, work, tasks).outcomes()
+
+
+class _Pieces:
+    """The pieces that are under way at a scheduler."""
+
+    def __init__(self, client: Client, work: PointRun, tasks: Iterator[Task]) -> None:
+        from distributed import as_completed
+
+        self._client = client
+        self._work = work
+        self._tasks = tasks
+        self._under_way: dict[Future, Sequence[Task]] = {}
+        self._finished = as_completed(loop=client.loop)
+        self._suspects: deque[Task] = deque()
+        self._point_s: float | None = None
+
+    def outcomes(self) -> Generator[Outcome, None, None]:
+        """Yield outcomes until no run is left."""
+        try:
+            self._submit_more()
+            while self._under_way:
+                future = next(self._finished)
+                yield from self._result(future, self._under_way.pop(future))
+                self._submit_more()
+        finally:
+            self._client.cancel(list(self._under_way))
+
+    def _submit_more(self) -> None:
+        n_threads = sum(self._client.nthreads().values())
+        while len(self._under_way) < max(_LEAST_UNDER_WAY, _PER_THREAD * n_threads):
+            piece = list(itertools.islice(self._tasks, self._piece_length()))
+            if not piece:
+                break
+            self._submit(piece)
+        if not self._under_way and self._suspects:
+            self._submit([self._suspects.popleft()])
+
+    def _piece_length(self) -> int:
+        return 1 if self._point_s is None else min(_MOST_IN_PIECE, max(1, round(_PIECE_S / self._point_s)))
+
+    def _submit(self, piece: Sequence[Task]) -> None:
+        future = self._client.submit(run_piece, self._work, piece, pure=False)
+        self._under_way[future] = piece
+        self._finished.add(future)
+
+    def _result(self, future: Future, piece: Sequence[Task]) -> Iterator[Outcome]:
+        from distributed import KilledWorker
+
+        if future.status != "finished":
+            error: Any = future.exception() if future.status == "error" else None
+            if not isinstance(error, KilledWorker):
+                raise RunError(
+                    f"the Dask scheduler gave no result ({error or future.status}); what is finished is kept"
+                )
+            if len(piece) > 1 or self._under_way:
+                self._suspects.extend(piece)
+            else:
+                yield Outcome(piece[0].number, "", "Dask gave it up: the workers that ran it ended; out of memory?", "")
+            return
+        version, duration_s, outcomes = future.result()
+        if version != model_version():
+            raise RunError(f"a Dask worker has another model, {version}; this one is {model_version()}")
+        self._point_s = duration_s / len(piece)
+        yield from outcomes
+
+
+def run_piece(work: PointRun, piece: Sequence[Task]) -> tuple[str, float, list[Outcome]]:
+    """Make some runs one after the other; return the model's version here, the time they took, what became of them."""
+    started_s = time.perf_counter()
+    outcomes = [work(task) for task in piece]
+    return model_version(), time.perf_counter() - started_s, outcomes

@@ -1,0 +1,179 @@
+"""Run a sweep: plan it, open its ledger, have what is missing made, write the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hwmodel.config.overrides import Overrides
+from hwmodel.errors import InputError, Interrupted
+from hwmodel.processes import work_through
+from hwmodel.results.sweep_table import PENDING
+from hwmodel.simulation import entries_of, fill_cache, model_version
+
+from .folder_lock import locked_folder
+from .ledger import NAME, Ledger, Outcome
+from .plan import Plan, plan_sweep
+from .point_run import PointRun, Task
+from .tables import CSV_NAME, write_tables
+
+Progress = Callable[[float, str], None]
+Note = Callable[[str], None]
+_TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # how much is watched before it is said how long all will take
+
+
+@dataclass(frozen=True)
+class SweepDone:
+    """Say how a sweep ended: what its ledger holds, the files that were written, what it took."""
+
+    plan: Plan
+    folder: Path
+    counts: Mapping[str, int]
+    files: tuple[Path, ...]
+    n_run: int
+    wall_s: float
+
+
+def run_sweep(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str],
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    overrides: Overrides | None = None,
+    retry_failed: bool = False,
+    any_number: bool = False,
+    progress: Progress | None = None,
+    note: Note | None = None,
+) -> SweepDone:
+    """Run what is missing of a sweep in the folder `out`, and write its tables there.
+
+    Raises InputError for a sweep that cannot be, a folder that is not its own; RunError where the ledger cannot be
+    written; Interrupted on Ctrl-C, when what is finished is in the tables.
+    """
+    say = note or (lambda _line: None)
+    plan = plan_sweep(source, overrides, any_number=any_number)
+    folder = Path(out)
+    with locked_folder(folder), _opened(plan, folder, say) as ledger:
+        if retry_failed:
+            ledger.forget_failures()
+        pending = ledger.pending()
+        say(_announcement(plan, len(pending)))
+        if pending and plan.doubtful:
+            more = f", and {len(plan.doubtful) - 1} more like this" if len(plan.doubtful) > 1 else ""
+            say(f"some runs will fail: {plan.doubtful[0]}{more}")
+        started_s = time.monotonic()
+        try:
+            if pending:
+                fill_cache(entries_of(plan.config))
+                with closing(_outcomes(plan, pending, jobs, scheduler)) as outcomes:
+                    _record_all(ledger, outcomes, len(pending), progress, say)
+        except KeyboardInterrupt:
+            write_tables(ledger, folder, say)
+            raise Interrupted(said=_kept(plan, ledger, folder)) from None
+        wall_s = time.monotonic() - started_s
+        return SweepDone(plan, folder, ledger.count(), write_tables(ledger, folder, say), len(pending), wall_s)
+
+
+def _kept(plan: Plan, ledger: Ledger, folder: Path) -> str:
+    n_finished = len(plan.points) - ledger.count()[PENDING]
+    kept = f"{n_finished:,} of {len(plan.points):,} runs are finished and kept in {folder}"
+    return f"{kept}; the same command makes the rest"
+
+
+def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
+    """Return the sweep's ledger, new or as it was left, with a row for each run."""
+    version = model_version()
+    if (folder / CSV_NAME).exists() and not (folder / NAME).exists():
+        raise InputError(f"{folder}: --out: holds a {CSV_NAME} of something else; name another folder")
+    ledger = Ledger(folder / NAME, version)
+    try:
+        if ledger.is_new():
+            ledger.create(_about(plan))
+        ledger.check()
+        about = ledger.about()
+        if about.get("sweep_hash") != plan.sweep_hash:
+            name = about.get("name")
+            raise InputError(f"{folder}: --out: holds the results of another sweep ({name}); name another folder")
+        ledger.prepare_to_write()
+        n_points = sum(ledger.count().values())
+        if n_points < len(plan.points):
+            ledger.add_points(_rows(plan))
+            for other, n_done in ledger.other_versions().items():
+                say(f"{folder}: {n_done:,} runs of another model ({other}) stay in the ledger; all are made again")
+    except BaseException:
+        ledger.__exit__()
+        raise
+    return ledger
+
+
+def _about(plan: Plan) -> dict[str, Any]:
+    return {
+        "sweep_hash": plan.sweep_hash,
+        "name": plan.sweep.name,
+        "source": plan.sweep.document.data,
+        "base": plan.base.data,
+        "config": plan.config.resolved(),
+        "axes": [[axis.key, list(axis.values)] for axis in plan.sweep.axes],
+        "n_seeds": plan.sweep.n_seeds,
+    }
+
+
+def _rows(plan: Plan) -> Iterator[tuple[int, int, str]]:
+    for number in range(len(plan.points)):
+        axes = json.dumps(plan.axes_of(number), separators=(",", ":"), ensure_ascii=False)
+        yield number, plan.seed_of(number), axes
+
+
+def _announcement(plan: Plan, n_pending: int) -> str:
+    n_all = len(plan.points)
+    by_axis = [f"{len(axis.values)} {axis.key}" for axis in plan.sweep.axes]
+    seeds = [f"{plan.sweep.n_seeds} seeds"] if plan.sweep.n_seeds > 1 else []
+    text = f"{plan.sweep.name}: {n_all:,} runs ({', '.join([*by_axis, *seeds])})"
+    return text if n_pending == n_all else f"{text}, {n_all - n_pending:,} of them finished already"
+
+
+def _outcomes(
+    plan: Plan, numbers: list[int], jobs: int | None, scheduler: str | None
+) -> Generator[Outcome, None, None]:
+    work = PointRun(plan.base)
+    tasks = (Task(number, plan.changes_of(number)) for number in numbers)
+    if scheduler is not None:
+        from .on_dask import outcomes_on_dask
+
+        yield from outcomes_on_dask(work, tasks, scheduler)
+        return
+    if jobs == 1:
+        yield from map(work, tasks)
+        return
+    n_jobs = min(jobs or len(os.sched_getaffinity(0)), len(numbers))
+    with closing(work_through(work, tasks, n_jobs)) as finished:
+        for one in finished:
+            yield Outcome(numbers[one.number], "", one.lost, "") if one.lost else one.value
+
+
+def _record_all(ledger: Ledger, outcomes: Iterable[Outcome], n_all: int, progress: Progress | None, say: Note) -> None:
+    started_s, is_timed = time.monotonic(), False
+    for n_done, outcome in enumerate(outcomes, start=1):
+        ledger.record([outcome])
+        taken_s = time.monotonic() - started_s
+        if not is_timed and n_done >= _TIMED_RUNS and taken_s >= _TIMED_AFTER_S and n_done < n_all:
+            is_timed = True
+            say(f"about {duration_text(taken_s / n_done * (n_all - n_done))} to go")
+        if progress is not None:
+            progress(n_done / n_all, f"run {n_done:,} of {n_all:,}")
+
+
+def duration_text(duration_s: float) -> str:
+    """Write a rough duration as people say it."""
+    if duration_s < 90:
+        return f"{max(1, round(duration_s))} s"
+    if duration_s < 5400:
+        return f"{round(duration_s / 60)} min"
+    return f"{duration_s / 3600:.1f} h"

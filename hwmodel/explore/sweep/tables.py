@@ -1,0 +1,190 @@
+"""The tables of a sweep, from its ledger: results.csv, results.parquet, and the record that Python gets."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import itertools
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hwmodel.atomic_file import AtomicFile
+from hwmodel.errors import InputError
+from hwmodel.results.sweep_table import (
+    IDENTITY,
+    Figures,
+    Scalar,
+    SweepAxis,
+    SweepResult,
+    SweepRow,
+    cell,
+    figure_order,
+)
+
+from .ledger import NAME, Ledger
+
+CSV_NAME, PARQUET_NAME = "results.csv", "results.parquet"
+_ROWS_AT_ONCE = 2000
+Note = Callable[[str], None]
+Kinds = Mapping[str, set[type]]
+
+
+def write_tables(ledger: Ledger, folder: Path, say: Note) -> tuple[Path, ...]:
+    """Write the tables, each whole or not at all; return the files, the ledger's among them.
+
+    The rows are read from the ledger twice, so that a long sweep needs no room for all of them. Parquet needs pyarrow;
+    without it `say` gets a line.
+    """
+    keys = [key for key, _ in ledger.about()["axes"]]
+    kinds = _kinds_of_columns(ledger, keys)
+    files = [folder / CSV_NAME]
+    _write_csv(files[0], kinds, _lines(ledger, keys, kinds))
+    if importlib.util.find_spec("pyarrow") is None:
+        say("results.parquet needs pyarrow: pip install 'hwmodel[frames]'; the same command then adds it")
+    else:
+        files.append(folder / PARQUET_NAME)
+        _write_parquet(files[1], kinds, _lines(ledger, keys, kinds))
+    return (*files, ledger.path)
+
+
+def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> SweepResult:
+    """Read what a sweep has found so far from its folder; `only`: the figures that are wanted, all by default.
+
+    Raises InputError where the folder has no ledger, or one that cannot be read.
+    """
+    path = Path(folder) / NAME
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a sweep's folder has one")
+    with Ledger(path, "", writable=False) as ledger:
+        ledger.check()
+        about = ledger.about()
+        ledger.model_version = ledger.latest_version()
+        keys = [key for key, _ in about["axes"]]
+        return SweepResult(
+            name=about["name"],
+            folder=str(folder),
+            sweep_hash=about["sweep_hash"],
+            model_version=ledger.model_version,
+            source=about["source"],
+            base=about["base"],
+            config=about["config"],
+            axes=tuple(SweepAxis(key=key, values=_each_once(values)) for key, values in about["axes"]),
+            n_seeds=about["n_seeds"],
+            rows=tuple(_rows(ledger, keys, only)),
+        )
+
+
+def _each_once(values: list[Any]) -> tuple[Any, ...]:
+    return tuple({json.dumps(value): value for value in values}.values())
+
+
+def _rows(ledger: Ledger, keys: list[str], only: Collection[str] | None = None) -> Iterator[SweepRow]:
+    shapes: dict[tuple[str, ...], Mapping[str, int]] = {}
+    for row in ledger.rows():
+        figures: Mapping[str, Scalar] = json.loads(row.figures) if row.figures else {}
+        if only is not None:
+            figures = {name: value for name, value in figures.items() if name in only}
+        names = tuple(figures)
+        at = shapes.setdefault(names, {name: number for number, name in enumerate(names)})
+        yield SweepRow(
+            number=row.number,
+            config_hash=row.config_hash,
+            seed=row.seed,
+            status=row.status,
+            error=row.error,
+            axes=dict(zip(keys, json.loads(row.axes), strict=True)),
+            figures=Figures(at, tuple(figures.values())),
+        )
+
+
+def _kinds_of_columns(ledger: Ledger, keys: Sequence[str]) -> Kinds:
+    """Return the columns in order, each with the types of what stands in it."""
+    identity: dict[str, set[type]] = {name: {int if name == "seed" else str} for name in IDENTITY}
+    axes: dict[str, set[type]] = {key: set() for key in keys}
+    figures: dict[str, set[type]] = {}
+    for row in ledger.rows():
+        for key, value in zip(keys, json.loads(row.axes), strict=True):
+            axes[key].add(type(cell(value)))
+        for name, value in json.loads(row.figures).items() if row.figures else ():
+            figures.setdefault(name, set()).add(type(value))
+    return {**identity, **axes, **{name: figures[name] for name in figure_order(figures)}}
+
+
+def _lines(ledger: Ledger, keys: list[str], columns: Kinds) -> Iterator[list[Scalar]]:
+    names = list(columns)[len(IDENTITY) + len(keys) :]
+    for row in _rows(ledger, keys):
+        axes = (cell(value) for value in row.axes.values())
+        yield [row.config_hash, row.seed, row.status, row.error, *axes, *(row.figures.get(name) for name in names)]
+
+
+def _write_csv(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
+    with AtomicFile(path) as file:
+        while piece := list(itertools.islice(lines, _ROWS_AT_ONCE)):
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            if columns:
+                writer.writerow(columns)
+                columns = {}
+            writer.writerows([_csv_cell(value) for value in line] for line in piece)
+            file.write(text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _csv_cell(value: Scalar) -> Scalar:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _write_parquet(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
+    """Write typed columns: whole numbers, decimal numbers, truth values; text where an axis has several kinds."""
+    import pyarrow
+    import pyarrow.parquet
+
+    types = {"int": pyarrow.int64(), "float": pyarrow.float64(), "bool": pyarrow.bool_(), "str": pyarrow.string()}
+    kinds = [_kind(found) for found in columns.values()]
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in zip(columns, kinds, strict=True)])
+    with AtomicFile(path) as file, pyarrow.parquet.ParquetWriter(_Sink(file), schema) as writer:
+        while piece := list(itertools.islice(lines, _ROWS_AT_ONCE)):
+            values = zip(zip(*piece, strict=True), kinds, schema.types, strict=True)
+            arrays = [pyarrow.array([_of_kind(each, kind) for each in column], type_) for column, kind, type_ in values]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+
+
+def _kind(found: set[type]) -> str:
+    """Return the one type that holds all of these; nothing at all is a figure that was never known."""
+    known = found - {type(None)}
+    if len(known) == 1:
+        return known.pop().__name__
+    return "float" if known <= {int, float} else "str"
+
+
+def _of_kind(value: Scalar, kind: str) -> Scalar:
+    if value is None:
+        return None
+    if kind == "float":
+        return float(value)
+    return str(_csv_cell(value)) if kind == "str" else value
+
+
+class _Sink(io.RawIOBase):
+    """What pyarrow writes to: an atomic file."""
+
+    def __init__(self, file: AtomicFile) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were written."""
+        return self._at
+
+    def write(self, data: Any) -> int:
+        """Append bytes."""
+        self._file.write(bytes(data))
+        self._at += len(data)
+        return len(data)

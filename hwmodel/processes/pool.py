@@ -1,0 +1,180 @@
+"""Processes that work through a list, of which any may be killed without the loss of more than what it was doing.
+
+Each is a fresh interpreter (`serve`), so neither threads nor an unguarded main script are inherited, and has
+its own pipe. It is given a few items ahead and answers one by one, so it is known which item was under way when it
+died: that one is tried again, the others simply go elsewhere.
+"""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, NamedTuple
+
+from hwmodel.errors import RunError
+
+ATTEMPTS = 3  # of an item whose process is killed
+_AHEAD = 4  # items that a process has before it, so that it never waits for its parent
+_MOST_FAILED_STARTS = 3
+# Ctrl-C, which a terminal sends to all, is the parent's to act on; from the first line, imports take a second.
+_CHILD = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = {path!r}
+from hwmodel.processes.serve import serve
+serve({fd})
+"""
+
+
+class Done(NamedTuple):
+    """What became of an item: its value, or why there is none."""
+
+    number: int
+    value: Any
+    lost: str = ""
+
+
+@dataclass
+class _Process:
+    child: subprocess.Popen[bytes]
+    connection: Connection
+    items: deque[tuple[int, Any]] = field(default_factory=deque)
+    is_ready: bool = False
+
+
+def work_through(
+    function: Callable[[Any], Any], items: Iterable[Any], jobs: int, *, attempts: int = ATTEMPTS
+) -> Generator[Done, None, None]:
+    """Call `function`, which can be pickled, with each item in one of `jobs` processes; yield outcomes as they come.
+
+    An item whose process is killed is tried again, `attempts` times in all; then its outcome says so in `lost`. What
+    `function` raises is raised here. Processes end with the generator, and when this process does, however it ends.
+    """
+    pool = _Pool(pickle.dumps(function), enumerate(items), attempts)
+    try:
+        yield from pool.run(jobs)
+    finally:
+        pool.close()
+
+
+class _Pool:
+    def __init__(self, work: bytes, items: Iterator[tuple[int, Any]], attempts: int) -> None:
+        self._work = work
+        self._items = items
+        self._again: deque[tuple[int, Any]] = deque()  # what a killed process leaves
+        self._n_lost: dict[int, int] = {}
+        self._attempts = attempts
+        self._processes: list[_Process] = []
+        self._n_failed_starts = 0
+
+    def run(self, jobs: int) -> Iterator[Done]:
+        """Yield outcomes until no item is left."""
+        while True:
+            self._fill(jobs)
+            if not self._processes:
+                return
+            ready = wait([process.connection for process in self._processes])
+            for process in [process for process in self._processes if process.connection in ready]:
+                yield from self._hear(process)
+
+    def close(self) -> None:
+        """End all processes at once."""
+        for process in self._processes:
+            process.connection.close()
+            process.child.kill()
+        for process in self._processes:
+            process.child.wait()
+        self._processes.clear()
+
+    def _next_item(self) -> tuple[int, Any] | None:
+        return self._again.popleft() if self._again else next(self._items, None)
+
+    def _fill(self, jobs: int) -> None:
+        """Give every process something to do; start those that are missing, end those for which there is nothing."""
+        for process in list(self._processes):
+            self._feed(process)
+        while len(self._processes) < jobs and (item := self._next_item()) is not None:
+            process = self._start()
+            self._processes.append(process)
+            self._send(process, item)
+        for process in [process for process in self._processes if not process.items]:
+            self._end(process)
+
+    def _feed(self, process: _Process) -> None:
+        ahead = _AHEAD if process.is_ready else 1
+        while len(process.items) < ahead and (item := self._next_item()) is not None:
+            if not self._send(process, item):
+                return
+
+    def _send(self, process: _Process, item: tuple[int, Any]) -> bool:
+        process.items.append(item)
+        try:
+            process.connection.send(item)
+        except OSError:
+            return False  # it is gone; `_hear` finds out, with what it still said
+        return True
+
+    def _start(self) -> _Process:
+        ours, theirs = socket.socketpair()
+        code = _CHILD.format(path=sys.path, fd=theirs.fileno())
+        try:
+            child = subprocess.Popen([sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        except OSError as error:
+            ours.close()
+            raise RunError(f"no process can be started: {error.strerror or error}") from None
+        finally:
+            theirs.close()
+        process = _Process(child, Connection(ours.detach()))
+        with suppress(OSError):  # where it is gone already, `_hear` finds out
+            process.connection.send_bytes(self._work)
+        return process
+
+    def _end(self, process: _Process) -> None:
+        process.connection.close()
+        process.child.wait()
+        self._processes.remove(process)
+
+    def _hear(self, process: _Process) -> Iterator[Done]:
+        """Yield what a process says; where it is gone, see to what it was doing."""
+        try:
+            said = process.connection.recv()
+        except (EOFError, OSError):
+            yield from self._bury(process)
+            return
+        if said is None:
+            process.is_ready, self._n_failed_starts = True, 0
+            return
+        number, value, error = said
+        process.items.popleft()
+        if error is not None:
+            raise error
+        yield Done(number, value)
+
+    def _bury(self, process: _Process) -> Iterator[Done]:
+        process.connection.close()
+        process.child.kill()
+        status = process.child.wait()
+        self._processes.remove(process)
+        if not process.is_ready:
+            self._n_failed_starts += 1
+            if self._n_failed_starts >= _MOST_FAILED_STARTS:
+                raise RunError(f"processes end before they begin to work ({_how(status)})")
+        elif process.items:
+            number, item = process.items.popleft()
+            self._n_lost[number] = n_lost = self._n_lost.get(number, 0) + 1
+            if n_lost < self._attempts:
+                self._again.append((number, item))
+            else:
+                yield Done(number, None, f"its process ended {n_lost} times while it ran ({_how(status)})")
+        self._again.extendleft(reversed(process.items))
+
+
+def _how(status: int) -> str:
+    return f"killed by signal {-status}; out of memory?" if status < 0 else f"exit status {status}"

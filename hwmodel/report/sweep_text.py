@@ -1,0 +1,101 @@
+"""What a sweep found, for the terminal: the best points, what limits how often, what failed and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from hwmodel.results.sweep_table import DONE, FAILED, SweepResult, SweepRow, cell
+
+GBPS, LATENCY, LIMIT = "totals.gbps", "latency_ns.p99", "bottleneck.resource"
+SWEEP_SUMMARY_FIGURES = (GBPS, LATENCY, LIMIT)
+_MOST_ROWS, _MOST_FAILURES = 24, 8
+_COLUMNS = (("Gb/s", GBPS), ("p99 us", LATENCY), ("limited by", LIMIT))
+
+
+def sweep_text(sweep: SweepResult, files: Sequence[str], wall_s: float, n_run: int) -> str:
+    """Return the summary: counts, best points, a table of a small sweep, failures with reasons, where the files are."""
+    lines = [_counts(sweep, wall_s, n_run), *_best(sweep)]
+    if len(sweep.rows) <= _MOST_ROWS:
+        lines += ["", *_table(sweep)]
+    return "\n".join([*lines, *_failures(sweep), "", f"Results: {', '.join(files)}"])
+
+
+def _counts(sweep: SweepResult, wall_s: float, n_run: int) -> str:
+    n_failed = len(sweep.with_status(FAILED))
+    n_done = len(sweep.with_status(DONE))
+    failed = f", {n_failed:,} failed" if n_failed else ""
+    now = f"{n_run:,} of them now, in {wall_s:.1f} s" if n_run else "nothing was missing"
+    return f"{sweep.name}: {n_done:,} of {len(sweep.rows):,} runs done{failed}; {now}"
+
+
+def _best(sweep: SweepResult) -> Iterator[str]:
+    """Yield the point with most throughput and that with least latency, by the mean over its seeds."""
+    groups: dict[str, list[SweepRow]] = {}
+    for row in sweep.with_status(DONE):
+        groups.setdefault(repr({**row.axes, "run.seed": None} if sweep.n_seeds > 1 else row.axes), []).append(row)
+    words: tuple[tuple[str, str, Callable[[float], str], Callable[..., list[SweepRow]]], ...] = (
+        ("Most throughput", GBPS, lambda value: f"{value:,.2f} Gb/s", max),
+        ("Least latency", LATENCY, lambda value: f"p99 {value / 1e3:,.2f} us", min),
+    )
+    for what, name, shown, best in words:
+        known = [rows for rows in groups.values() if _mean(rows, name) is not None]
+        if known:
+            rows = best(known, key=lambda rows: _mean(rows, name) or 0.0)
+            yield f"{what}: {shown(_mean(rows, name) or 0.0)} with {_point(rows[0])}; limited by {_limits(rows)}"
+    if len(groups) > 1:
+        yield f"Limited by: {_limits(sweep.with_status(DONE), with_numbers=True)}"
+
+
+def _mean(rows: Sequence[SweepRow], name: str) -> float | None:
+    values = [value for row in rows if isinstance(value := row.figures.get(name), int | float)]
+    return sum(values) / len(values) if values else None
+
+
+def _limits(rows: Sequence[SweepRow], with_numbers: bool = False) -> str:
+    found = Counter(str(row.figures.get(LIMIT)) for row in rows)
+    return ", ".join(f"{name} in {n:,} run{'s' * (n > 1)}" if with_numbers else name for name, n in found.most_common())
+
+
+def _point(row: SweepRow) -> str:
+    return ", ".join(f"{key}={cell(value)}" for key, value in row.axes.items()) or f"seed {row.seed}"
+
+
+def _table(sweep: SweepResult) -> list[str]:
+    keys = [axis.key for axis in sweep.axes]
+    seeds = ["seed"] if sweep.n_seeds > 1 or not keys else []
+    rows = [[*keys, *seeds, *(title for title, _ in _COLUMNS)]]
+    for row in sweep.rows:
+        point = [_cell(row.axes[key]) for key in keys] + ([str(row.seed)] if seeds else [])
+        rows.append(point + ([_figure(row.figures, name) for _, name in _COLUMNS] if row.figures else [row.status]))
+    widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(len(rows[0]))]
+    last = len(widths) - 1
+    return [
+        "  ".join(f"{text:<{width}}" if at == last else f"{text:>{width}}" for at, (text, width) in
+                  enumerate(zip(row, widths, strict=False))).rstrip()
+        for row in rows
+    ]  # fmt: skip
+
+
+def _cell(value: object) -> str:
+    text = "null" if value is None else str(cell(value))
+    return text if len(text) <= 30 else text[:27] + "..."
+
+
+def _figure(figures: Mapping[str, object], name: str) -> str:
+    value = figures.get(name)
+    if isinstance(value, int | float):
+        return f"{value / 1e3:,.2f}" if name == LATENCY else f"{value:,.3f}"
+    return "-" if value is None else str(value)
+
+
+def _failures(sweep: SweepResult) -> Iterator[str]:
+    failed = sweep.with_status(FAILED)
+    if failed:
+        yield ""
+        yield "Failed (--retry-failed makes them again):"
+    for row in failed[:_MOST_FAILURES]:
+        seed = f", seed {row.seed}" if sweep.n_seeds > 1 else ""
+        yield f"  {_point(row)}{seed}: {row.error}"
+    if len(failed) > _MOST_FAILURES:
+        yield f"  and {len(failed) - _MOST_FAILURES:,} more, in the column error of the table"

@@ -1,0 +1,135 @@
+"""Processes that work through a list: what is killed is tried again, and nobody else pays for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from hwmodel.errors import RunError
+from hwmodel.processes import work_through
+from hwmodel.processes.serve import serve
+from tests.process_tree import children_of_this_process
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Square:
+    """Square a number; kill the own process at some, at the first try or always."""
+
+    def __init__(self, folder: Path, once: tuple[int, ...] = (), always: tuple[int, ...] = ()) -> None:
+        self.folder, self.once, self.always = folder, once, always
+
+    def __call__(self, number: int) -> int:
+        mark = self.folder / f"{number}-{time.monotonic_ns()}"
+        is_first = not list(self.folder.glob(f"{number}-*"))
+        mark.touch()
+        if number in self.always or (number in self.once and is_first):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number < 0:
+            raise ValueError("of the test")
+        return number * number
+
+    def n_tries(self, number: int) -> int:
+        return len(list(self.folder.glob(f"{number}-*")))
+
+
+def test_a_killed_process_costs_nothing_but_its_own_try(tmp_path):
+    square = Square(tmp_path, once=(0, 7), always=(11,))
+    found = sorted(work_through(square, range(20), 2))
+    assert [done.number for done in found] == list(range(20))
+    assert [(done.value, done.lost) for done in found if done.number != 11] == [
+        (k * k, "") for k in range(20) if k != 11
+    ]
+    assert found[11].value is None
+    assert found[11].lost == "its process ended 3 times while it ran (killed by signal 9; out of memory?)"
+    assert [square.n_tries(k) for k in range(20)] == [{0: 2, 7: 2, 11: 3}.get(k, 1) for k in range(20)]
+    assert children_of_this_process() == []
+
+
+def test_a_process_killed_from_outside_loses_only_what_it_was_doing():
+    found = []
+    with contextlib.closing(work_through(abs, range(-2000, 0), 2)) as finished:
+        for done in finished:
+            found.append(done)
+            if len(found) in (50, 500):
+                os.kill(children_of_this_process()[0], signal.SIGKILL)
+    assert sorted((done.number, done.value) for done in found) == [(k, 2000 - k) for k in range(2000)]
+
+
+def test_an_exception_comes_out_and_ends_the_processes(tmp_path):
+    with pytest.raises(ValueError, match="of the test"):
+        list(work_through(Square(tmp_path), [1, -1, 2], 1))
+    assert children_of_this_process() == []
+
+
+def test_processes_that_never_begin_are_a_line(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(RunError, match=r"processes end before they begin to work \(exit status 1\)"):
+        list(work_through(abs, [1, 2], 2))
+
+
+def test_a_script_without_a_guard_is_not_run_again_and_a_killed_parent_takes_its_processes_along(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+            import time
+            from hwmodel.processes import work_through
+            print("begins", flush=True)
+            next(work_through(abs, [-1], 1))
+            list(work_through(time.sleep, [0, 60], 1))
+        """),
+        encoding="utf-8",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "begins\n"
+        until_s = time.monotonic() + 60
+        while not (sleepers := _children(parent.pid)) and time.monotonic() < until_s:
+            time.sleep(0.1)
+        time.sleep(1)
+        sleepers = _children(parent.pid)
+        parent.kill()
+        assert parent.stdout.read() == ""
+    until_s = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in sleepers) and time.monotonic() < until_s:
+        time.sleep(0.1)
+    assert len(sleepers) == 1 and not Path(f"/proc/{sleepers[0]}/cmdline").exists()
+
+
+def _children(pid):
+    from tests.process_tree import children_of
+
+    return children_of(pid)
+
+
+def test_a_process_ends_when_its_pipe_is_closed():
+    import socket
+    from multiprocessing.connection import Connection
+
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours.detach())
+    import pickle
+
+    connection.send_bytes(pickle.dumps(abs))
+    connection.send((3, -7))
+    connection.send((4, "no number"))
+    import threading
+
+    thread = threading.Thread(target=serve, args=(theirs.detach(),))
+    thread.start()
+    assert connection.recv() is None
+    assert connection.recv() == (3, 7, None)
+    number, value, error = connection.recv()
+    assert (number, value, type(error)) == (4, None, TypeError)
+    connection.close()
+    thread.join(timeout=30)
+    assert not thread.is_alive()

@@ -1,0 +1,142 @@
+"""`hwmodel sweep`: what it prints, what it leaves, and its exit statuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hwmodel.cli import main
+from hwmodel.cli.sweep_command import sweep as sweep_command
+from hwmodel.explore.sweep import point_run
+from hwmodel.explore.sweep import run as run_module
+from hwmodel.report import SWEEP_SUMMARY_FIGURES, sweep_text
+from hwmodel.results.sweep_table import SweepAxis, SweepResult, SweepRow
+from tests.sweep_cases import instead_of_a_run, written
+
+TEXT = "base: base.yaml\ngrid: {pcie.lanes: [1, 2, 4]}\nseeds: 2\n"
+
+
+@pytest.fixture(autouse=True)
+def _made_up_runs(monkeypatch):
+    monkeypatch.setattr(point_run, "simulate", instead_of_a_run)
+    monkeypatch.setattr(run_module, "fill_cache", lambda entries: None)
+
+
+def test_a_sweep_with_failures_ends_with_3_and_says_them(tmp_path, capsys):
+    sweep, out = written(tmp_path, TEXT), tmp_path / "new" / "out"
+    assert main(["sweep", str(sweep), "--out", str(out), "--jobs", "1"]) == 3
+    said, noted = capsys.readouterr()
+    assert noted == "sweep.yaml: 6 runs (3 pcie.lanes, 2 seeds)\n"
+    assert said.startswith("sweep.yaml: 5 of 6 runs done, 1 failed; 6 of them now, in ")
+    assert "Most throughput: 5.52 Gb/s with pcie.lanes=4; limited by pcie.up\n" in said
+    assert "  pcie.lanes=4, seed 2: four lanes and an even seed\n" in said
+    assert f"Results: {out}/results.csv, {out}/results.parquet, {out}/ledger.sqlite\n" in said
+    assert main(["sweep", str(sweep), "--out", str(out), "--jobs", "1"]) == 3
+    assert "nothing was missing" in capsys.readouterr().out
+
+
+def test_all_done_is_0_and_json_goes_to_stdout_alone(tmp_path, capsys):
+    sweep = written(tmp_path, TEXT)
+    arguments = ["sweep", str(sweep), "--out", str(tmp_path / "out"), "--set", "run.seed=1", "--jobs", "1"]
+    assert main([*arguments, "--json", "-", "--set", "nic.rx_ring=64"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert [point["status"] for point in found["points"]] == ["done"] * 5 + ["failed"]
+    assert found["points"][0]["figures"]["totals.gbps"] == 2.518
+    assert found["axes"] == [{"key": "pcie.lanes", "values": [1, 2, 4]}]
+    assert found["base"]["nic"]["rx_ring"] == 64
+    few = written(tmp_path, "base: base.yaml\ngrid: {pcie.lanes: [1, 2]}\n", "few.yaml")
+    assert main(["sweep", str(few), "--out", str(tmp_path / "few"), "--jobs", "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bad.yaml", "--out", "out"], "bad.yaml:2:8: grid.pcie.lans: unknown key (did you mean lanes?)"),
+        (["none.yaml", "--out", "out"], "none.yaml: no such file"),
+        (["many.yaml", "--out", "out"], "many.yaml:1:1: 1,000,000 runs; --yes lets more than 100,000 begin"),
+        (["sweep.yaml", "--out", "out", "--jobs", "2", "--scheduler", "tcp://x:1"], "--jobs: not with --scheduler"),
+        (["sweep.yaml", "--out", "base.yaml"], "base.yaml: --out: cannot be used: File exists"),
+        (["sweep.yaml", "--out", "out", "--json", "sweep.yaml"], "sweep.yaml: --json: is sweep.yaml too"),
+    ],
+)
+def test_a_bad_sweep_is_a_line_and_leaves_nothing(arguments, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, TEXT)
+    written(tmp_path, "base: base.yaml\ngrid: {pcie.lans: [1]}\n", "bad.yaml")
+    axis = "{from: 1, to: 1000, step: 1}"
+    written(tmp_path, f"base: base.yaml\ngrid: {{nic.rx_ring: {axis}, nic.tx_ring: {axis}}}\n", "many.yaml")
+    assert main(["sweep", *arguments]) == 2
+    out, complaint = capsys.readouterr()
+    assert out == "" and complaint.count("\n") == 1 and complaint.startswith(said)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_is_not_there_is_a_line(tmp_path, capsys):
+    pytest.importorskip("distributed")
+    sweep = written(tmp_path, TEXT)
+    assert main(["sweep", str(sweep), "--out", str(tmp_path / "out"), "--scheduler", "nonsense://x"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("--scheduler nonsense://x: no scheduler answers there")
+
+
+def found(rows, **more):
+    base = {
+        "name": "s.yaml",
+        "folder": "",
+        "sweep_hash": "",
+        "model_version": "",
+        "source": {},
+        "base": {},
+        "config": {},
+    }
+    return SweepResult(
+        **(base | {"n_seeds": 1, "axes": (SweepAxis(key="a.b", values=("1us", "2us")),), "rows": rows} | more)
+    )
+
+
+def row(number, status="done", seed=1, **figures):
+    values = {name.replace("__", "."): value for name, value in figures.items()}
+    return SweepRow(
+        number=number, config_hash="", seed=seed, status=status, error="why" if status == "failed" else "",
+        axes={"a.b": f"{number + 1}us"}, figures=values,
+    )  # fmt: skip
+
+
+def test_the_summary_names_the_best_by_the_mean_of_seeds():
+    rows = (
+        row(0, totals__gbps=1.0, latency_ns__p99=3000.0, bottleneck__resource="pcie.up"),
+        row(0, seed=2, totals__gbps=5.0, latency_ns__p99=5000.0, bottleneck__resource="wire.tx"),
+        row(1, totals__gbps=2.0, latency_ns__p99=None, bottleneck__resource="pcie.up"),
+        row(1, "failed", seed=2),
+    )
+    text = sweep_text(found(rows, n_seeds=2), ["x.csv"], 1.0, 4)
+    assert "Most throughput: 3.00 Gb/s with a.b=1us; limited by pcie.up, wire.tx" in text
+    assert "Least latency: p99 4.00 us with a.b=1us" in text
+    assert "Limited by: pcie.up in 2 runs, wire.tx in 1 run\n" in text
+    assert text.splitlines()[-1] == "Results: x.csv"
+    assert set(SWEEP_SUMMARY_FIGURES) == {"totals.gbps", "latency_ns.p99", "bottleneck.resource"}
+    assert sweep_command.__module__ == "hwmodel.cli.sweep_command"
+
+
+def test_the_summary_of_many_failures_names_a_few():
+    text = sweep_text(found(tuple(row(number, "failed") for number in range(40))), [], 1.0, 40)
+    assert text.count(": why") == 8 and "and 32 more, in the column error" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "numbers"),
+    [
+        (("256B", "1KiB"), "B", (256, 1024)),
+        (("1us", "500ns"), "ns", (1000, 500)),
+        (("500Mbps", "2Gbps"), "Gbps", (0.5, 2)),
+        ((1, 2.5), "", (1, 2.5)),
+        (("1us", 2), "", None),
+        ((None, 2), "", None),
+        (("auto",), "", None),
+        ((True, False), "", None),
+        ((), "", None),
+    ],
+)
+def test_axes_are_numbers_where_they_can_be(values, unit, numbers):
+    axis = SweepAxis(key="a", values=values)
+    assert (axis.unit, axis.numbers) == (unit, numbers)

@@ -1,0 +1,241 @@
+"""The ledger of a sweep: it goes on where it was, refuses what is not its own in one line, and loses nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+
+import pytest
+
+import hwmodel
+from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.explore.sweep import ledger as ledger_module
+from hwmodel.explore.sweep import load_sweep, point_run, run_sweep
+from hwmodel.explore.sweep import run as run_module
+from hwmodel.explore.sweep.folder_lock import locked_folder
+from tests.sweep_cases import N_RUNS, SWEEP, instead_of_a_run
+
+
+@pytest.fixture(autouse=True)
+def runs(monkeypatch):
+    """Make runs up; return a list that gets the configurations that were run, in order."""
+    made = []
+
+    def simulate(config):
+        made.append((config.pcie.lanes, config.workload.frame_bytes, config.run.seed))
+        return instead_of_a_run(config)
+
+    monkeypatch.setattr(point_run, "simulate", simulate)
+    monkeypatch.setattr(run_module, "fill_cache", lambda entries: None)
+    return made
+
+
+def go(folder, source=SWEEP, **options):
+    return run_sweep(source, folder, jobs=1, **options)
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in ("results.csv", "results.parquet")}
+
+
+def test_a_row_for_each_run_in_the_order_of_the_points(tmp_path, runs):
+    done = go(tmp_path / "a")
+    assert (done.n_run, dict(done.counts)) == (N_RUNS, {"done": 10, "failed": 2, "pending": 0})
+    expected = [(lanes, size, seed) for lanes in (1, 2, 4) for size in (64, 128) for seed in (1, 2)]
+    assert runs == expected
+    with (tmp_path / "a" / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:8] == [
+        "config_hash", "seed", "status", "error", "pcie.lanes", "workload.frame_bytes", "totals.offered_frames",
+        "totals.delivered_frames",
+    ]  # fmt: skip
+    assert [tuple(int(row[k]) for k in ("pcie.lanes", "workload.frame_bytes", "seed")) for row in rows] == expected
+    for row, (lanes, size, seed) in zip(rows, expected, strict=True):
+        failed = lanes == 4 and seed == 2
+        assert row["status"] == ("failed" if failed else "done")
+        assert row["error"] == ("four lanes and an even seed" if failed else "")
+        assert row["totals.gbps"] == ("" if failed else str(round(lanes + size / 1000, 9)))
+        assert len(row["config_hash"]) == 16
+    assert len({row["config_hash"] for row in rows}) == N_RUNS
+
+
+def test_the_record_has_what_the_table_has(tmp_path):
+    go(tmp_path / "a")
+    found = load_sweep(tmp_path / "a")
+    assert [axis.key for axis in found.axes] == ["pcie.lanes", "workload.frame_bytes"]
+    assert (len(found.rows), found.n_seeds, len(found.with_status("failed"))) == (N_RUNS, 2, 2)
+    assert found.rows[0].figures["totals.gbps"] == 1.064
+    assert found.rows[0].config_hash == hwmodel.load_sweep(tmp_path / "a").rows[0].config_hash
+    few = load_sweep(tmp_path / "a", ["totals.gbps"])
+    assert [dict(row.figures) for row in few.rows[:2]] == [{"totals.gbps": 1.064}] * 2
+    assert json.loads(json.dumps(found.to_mapping()))["points"][0]["axes"] == {
+        "pcie.lanes": 1,
+        "workload.frame_bytes": 64,
+    }
+
+
+def test_frames_and_parquet_hold_the_same(tmp_path):
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pytest.importorskip("pyarrow")
+    go(tmp_path / "a")
+    found = load_sweep(tmp_path / "a")
+    frame = found.to_pandas()
+    assert frame["totals.gbps"].dropna().tolist() == [row.figures["totals.gbps"] for row in found.with_status("done")]
+    stored = pandas.read_parquet(tmp_path / "a" / "results.parquet")
+    assert list(stored.columns) == list(frame.columns) == found.to_polars().columns
+    assert stored["pcie.lanes"].dtype == "int64" and stored["totals.gbps"].dtype == "float64"
+    assert stored["totals.gbps"].equals(frame["totals.gbps"].astype(float))
+    assert found.to_polars()["seed"].to_list() == stored["seed"].tolist()
+    assert isinstance(found.to_polars(), polars.DataFrame)
+
+
+def test_only_what_is_missing_is_run_and_failures_on_demand(tmp_path, runs):
+    go(tmp_path / "a")
+    before = contents(tmp_path / "a")
+    runs.clear()
+    assert go(tmp_path / "a").n_run == 0 and runs == []
+    assert go(tmp_path / "a", retry_failed=True).n_run == 2
+    assert runs == [(4, 64, 2), (4, 128, 2)]
+    assert contents(tmp_path / "a") == before
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_rest_follows(tmp_path, runs, monkeypatch):
+    go(tmp_path / "whole")
+    runs.clear()
+
+    def interrupted(config):
+        if len(runs) == 5:
+            raise KeyboardInterrupt
+        runs.append(config)
+        return instead_of_a_run(config)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted) as caught:
+        patch.setattr(point_run, "simulate", interrupted)
+        go(tmp_path / "a")
+    assert "5 of 12 runs are finished and kept" in caught.value.said
+    assert (tmp_path / "a" / "results.csv").read_text().count(",pending,") == 7
+    runs.clear()
+    assert go(tmp_path / "a").n_run == 7 == len(runs)
+    assert contents(tmp_path / "a") == contents(tmp_path / "whole")
+
+
+def test_a_full_disk_is_a_line_and_loses_nothing(tmp_path, monkeypatch):
+    go(tmp_path / "whole")
+    plain = ledger_module.Ledger.prepare_to_write
+
+    def with_little_room(ledger):
+        plain(ledger)
+        pages = ledger._database.execute("PRAGMA page_count").fetchone()[0]
+        ledger._database.execute(f"PRAGMA max_page_count = {pages + 10}")
+
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="the disk is full; what is finished is kept"):
+        patch.setattr(ledger_module.Ledger, "prepare_to_write", with_little_room)
+        go(tmp_path / "a")
+    n_kept = len(load_sweep(tmp_path / "a").with_status("done"))
+    assert 0 < n_kept < 10
+    assert go(tmp_path / "a").n_run == N_RUNS - n_kept
+    assert contents(tmp_path / "a") == contents(tmp_path / "whole")
+
+
+def broken(path):
+    content = bytearray(path.read_bytes())
+    content[200 : len(content) // 2] = bytes(len(content) // 2 - 200)
+    path.write_bytes(content)
+
+
+def of_a_newer_schema(path):
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 7")
+    database.close()
+
+
+def of_something_else(path):
+    path.unlink()
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE x (y)")
+    database.close()
+
+
+REFUSED = [
+    (broken, "is damaged"),
+    (lambda path: path.write_bytes(b"not a database at all, but a text of some length" * 100), "is damaged"),
+    (lambda path: path.write_bytes(path.read_bytes()[:5000]), "is damaged"),
+    (of_a_newer_schema, "is a ledger of a newer hwmodel (its form is 7, this one knows 1)"),
+    (of_something_else, "is no ledger of a sweep"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), REFUSED)
+def test_a_ledger_that_cannot_be_used_is_a_line_and_stays_as_it_is(spoil, said, tmp_path):
+    go(tmp_path)
+    path = tmp_path / "ledger.sqlite"
+    spoil(path)
+    before = (path.read_bytes(), contents(tmp_path))
+    for use in (lambda: go(tmp_path), lambda: load_sweep(tmp_path)):
+        with pytest.raises(InputError) as caught:
+            use()
+        assert len(caught.value.lines) == 1 and caught.value.lines[0].startswith(f"{path}: {said}")
+    assert (path.read_bytes(), contents(tmp_path)) == before
+
+
+def test_another_sweeps_folder_is_refused(tmp_path, runs):
+    go(tmp_path)
+    before = contents(tmp_path)
+    runs.clear()
+    with pytest.raises(InputError, match="holds the results of another sweep"):
+        go(tmp_path, SWEEP | {"seeds": 3})
+    assert runs == [] and contents(tmp_path) == before
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "results.csv").write_text("somebody's\n")
+    with pytest.raises(InputError, match=r"holds a results.csv of something else"):
+        go(other)
+    assert (other / "results.csv").read_text() == "somebody's\n"
+    with pytest.raises(InputError, match="cannot be used: Not a directory"):
+        go(other / "results.csv" / "x")
+    with pytest.raises(InputError, match="no such file; a sweep's folder has one"):
+        load_sweep(other)
+
+
+def test_two_sweeps_cannot_share_a_folder_at_once(tmp_path):
+    with locked_folder(tmp_path), pytest.raises(InputError, match="another sweep is at work in this folder"):
+        go(tmp_path)
+    go(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ledger.sqlite", "results.csv", "results.parquet"]
+
+
+def test_another_model_makes_its_own_runs_and_keeps_the_others(tmp_path, runs, monkeypatch):
+    go(tmp_path)
+    before = contents(tmp_path)
+    runs.clear()
+    lines = []
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "model_version", lambda: "9.9.9+other")
+        assert go(tmp_path, note=lines.append).n_run == N_RUNS == len(runs)
+    assert load_sweep(tmp_path).model_version == "9.9.9+other"
+    assert any("10 runs of another model" in line for line in lines)
+    runs.clear()
+    assert go(tmp_path).n_run == 0 and runs == []
+    assert contents(tmp_path) == before
+
+
+def test_a_fault_is_that_rows_error(tmp_path, monkeypatch):
+    def faulty(config):
+        if config.pcie.lanes == 2:
+            raise ZeroDivisionError("of the test")
+        return instead_of_a_run(config)
+
+    monkeypatch.setattr(point_run, "simulate", faulty)
+    go(tmp_path)
+    errors = {row.error for row in load_sweep(tmp_path).rows if row.axes["pcie.lanes"] == 2}
+    assert errors == {"a fault in hwmodel: ZeroDivisionError: of the test"}
+
+
+def test_what_cannot_be_made_is_a_failed_row(tmp_path):
+    done = go(tmp_path, {"base": {}, "grid": {"nic.vfs": [8, 64]}})
+    rows = load_sweep(tmp_path).rows
+    assert (dict(done.counts), rows[1].config_hash) == ({"done": 1, "failed": 1, "pending": 0}, "")
+    assert rows[1].error.endswith(
+        "grid.nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)"
+    )
