@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from hwmodel.cli.outputs import check_outputs, say, write_json
 from hwmodel.cli.progress import progress_bar
-from hwmodel.errors import InputError
+from hwmodel.errors import InputError, Interrupted
 
 # OPTION -> the kinds of search that it is for.
 _ONLY_FOR = {
@@ -46,6 +46,8 @@ def search(arguments: Namespace) -> None:
                 progress=progress,
                 **{name: value for name, value in given.items() if value is not None},
             )
+        except Interrupted:  # what one of the runs had measured by then answers nothing
+            raise KeyboardInterrupt from None
         except InputError as error:
             raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
     write_json(found.to_json(), arguments.json)

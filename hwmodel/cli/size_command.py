@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from hwmodel.cli.outputs import check_outputs, say, write_json
 from hwmodel.cli.progress import progress_bar
-from hwmodel.errors import RunError
+from hwmodel.errors import Interrupted, RunError
 
 
 def size(arguments: Namespace) -> None:
@@ -18,7 +18,10 @@ def size(arguments: Namespace) -> None:
 
     jobs = arguments.jobs or len(os.sched_getaffinity(0))
     with progress_bar() as progress:
-        result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
+        try:
+            result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
+        except Interrupted:  # what one of the runs had measured by then answers nothing
+            raise KeyboardInterrupt from None
     write_json(result.to_json(), arguments.json)
     say(sizing_text(result), arguments.json)
     if result.best is None:

@@ -23,7 +23,10 @@ def sizing_text(result: SizingResult) -> str:
     shown = result.answer or result.nearest
     if shown is not None:
         lines += ["", *_targets(shown)]
-        if shown.why:
+        if result.first_to_give:
+            what = f"The first thing to give: {printable(result.first_to_give)}"
+            lines.append(f"{what}, with all that senders can send. {printable(result.first_to_give_why)}")
+        elif shown.why:
             lines.append(f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}")
     if result.offered:
         lines.append(f"Run at the load asked for: {result.offered} of each VM in place of saturate.")

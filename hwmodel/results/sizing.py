@@ -65,7 +65,8 @@ class SizingResult:
     all targets, by the spread over seeds and the runs' own intervals. `is_cheapest`: every cheaper configuration is
     ruled out; else `n_untested` of them are not. `answer`: what `best` gives; where none meets, what comes `nearest`.
     `cheaper`: the dearest of those that are cheaper and fail. `steps`: one knob of the best, or nearest, changed.
-    `offered`: the load that was put in the place of saturating senders. `config`: that of `best`, resolved.
+    `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
+    limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
     """
 
     schema_version: int = 1
@@ -89,6 +90,8 @@ class SizingResult:
     cheaper: tuple[Choice, ...] = ()
     steps: tuple[KnobStep, ...] = ()
     offered: str = ""
+    first_to_give: str = ""
+    first_to_give_why: str = ""
     warnings: tuple[str, ...] = ()
     config: Mapping[str, Any] | None = field(default=None, metadata={"verbatim": True})
 

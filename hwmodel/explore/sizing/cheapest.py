@@ -26,7 +26,6 @@ class Cheapest:
 
     def find(self) -> Candidate | None:
         """Return the cheapest that meets with all seeds together; None where none was found."""
-        self.screening.all_at_once()
         while True:
             best = self._cheapest_of_one_seed()
             if best is None:
@@ -68,6 +67,10 @@ class Cheapest:
             alive = self.alive(best)
             if not alive.any() or self.trials.left <= self._reserve:
                 return best
+            self.screening.find_cheapest(alive)
+            alive = self.alive(best)
+            if not alive.any():
+                continue
             candidate = self._next(alive)
             if self.screening.ask(candidate):
                 (trial,) = self.trials.run([candidate])

@@ -35,12 +35,19 @@ class Screening:
             axis for axis, knob in enumerate(self.space.knobs) if knob.key in OUTSIDE_THE_CLOSED_FORM
         )
 
-    def all_at_once(self, most: int = MOST_AT_ONCE) -> None:
-        """Ask until every candidate is ruled out or not, or so many times."""
+    def find_cheapest(self, alive: Flags, most: int = MOST_AT_ONCE) -> None:
+        """Ask until it is known which of some candidates is the cheapest that is left, or so many times.
+
+        What costs more than one that is left need not be asked about for that.
+        """
         for _ in range(most):
-            if not self.unknown.any():
+            left = alive & ~(self.missed | self.invalid)
+            known = left & ~self.unknown
+            cheapest = self.space.rank[known].min() if known.any() else len(self.space)
+            open_ones = left & self.unknown & (self.space.rank < cheapest)
+            if not open_ones.any():
                 return
-            self.ask(self.space.middle(self.unknown))
+            self.ask(self.space.middle(open_ones))
 
     def ask(self, candidate: Candidate) -> bool:
         """Tell whether the closed form leaves a candidate in the running, and mark what follows for others."""

@@ -15,7 +15,7 @@ from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
 from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, Simulator, Trials, capacity, offered_load
-from hwmodel.results import Choice, SizingResult
+from hwmodel.results import Choice, Result, SizingResult
 
 Progress = Callable[[float, str], None]
 _MOST_NEAR = 3  # runs that look for what comes nearest, where the closed form leaves nothing
@@ -55,8 +55,11 @@ def _of_best(search: Cheapest, best: Candidate) -> SizingResult:
     trials, describer = search.trials, Describer(search)
     sizing = trials.sizing
     most: dict[str, Estimate] = {}
+    limit = trials.known[best].bottleneck if sizing.saturates else None
     if sizing.offers_target and trials.left > 0:
-        most = capacity(sizing.targets, trials.saturated(best))
+        saturated = trials.saturated(best)
+        most = capacity(sizing.targets, saturated)
+        limit = saturated.bottleneck if isinstance(saturated, Result) else None
     steps = describer.steps(best)
     # A neighbour may have met that is cheaper still: what was not monotone after all.
     cheapest = search.space.cheapest(search.passed())
@@ -85,6 +88,8 @@ def _of_best(search: Cheapest, best: Candidate) -> SizingResult:
         cheaper=describer.cheaper(best),
         steps=steps,
         offered=_offered(sizing, best),
+        first_to_give="" if limit is None else limit.resource,
+        first_to_give_why="" if limit is None else limit.why,
         warnings=trials.known[best].warnings,
         config=trials.config(best).resolved(),
     )

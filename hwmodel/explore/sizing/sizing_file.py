@@ -36,7 +36,7 @@ class Sizing:
     """Hold what is asked: the base with its knobs, the targets, and how many seeds the answer is run with.
 
     `offers_target`: the base saturates, and a bound of latency or loss has a meaning only at a load: that of the
-    rate asked for.
+    rate asked for. `saturates`: the base does, and is run so.
     """
 
     base: BaseDocument
@@ -44,6 +44,7 @@ class Sizing:
     knobs: tuple[Knob, ...]
     repeats: int
     offers_target: bool
+    saturates: bool
     changes: tuple[tuple[Change, ...], ...]  # of each knob, a change for each value
 
     def config(self, candidate: Sequence[int], more: Sequence[Change] = ()) -> Config:
@@ -81,7 +82,15 @@ def read_sizing(given: str | Path | Mapping[str, Any], overrides: Overrides | No
     is_open = offers_target or not saturates
     knobs = [Knob(one.key, one.values, one.costs, monotone_of(one.key, one.values, one.monotone, is_open=is_open))
              for one in raw]  # fmt: skip
-    return Sizing(document, tuple(targets), tuple(knobs), repeats, offers_target, tuple(one.changes for one in raw))
+    return Sizing(
+        document,
+        tuple(targets),
+        tuple(knobs),
+        repeats,
+        offers_target,
+        saturates and not offers_target,
+        tuple(one.changes for one in raw),
+    )
 
 
 @dataclass(frozen=True)
