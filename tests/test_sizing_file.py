@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from hwmodel.config.studies import base_of, read_study
@@ -10,6 +12,7 @@ from hwmodel.explore.sizing import read_sizing
 from hwmodel.explore.sizing.knobs import costs_per_unit, magnitude, monotone_of
 from hwmodel.explore.sizing.sizing_file import MOST_CANDIDATES
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
+from tests.config_cases import ROOT
 
 GOOD = """\
 base: base.yaml
@@ -211,3 +214,12 @@ def test_margins_are_shares_of_the_bound():
     assert Target("gbps", 10).margin(12) == pytest.approx(0.2)
     assert Target("p99", 100).margin(150) == pytest.approx(-0.5)
     assert Target("loss", 0).margin(0.01) == pytest.approx(-0.01)
+
+
+def test_the_page_quotes_the_study_and_its_answer():
+    study = ROOT / "configs" / "studies" / "size_16_vms.yaml"
+    page = (ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{study.read_text(encoding='utf-8')}```" in page
+    sizing = read_sizing(study)
+    assert f"Of {math.prod(map(len, sizing.knobs))} configurations ruled out" in page
+    assert sizing.config((2, 0, 0, 0, 2)).nic.rx_writeback_batch == 8

@@ -15,7 +15,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.explore import sizing as of_sizing
 from hwmodel.explore.outcomes import outcomes_of
 from hwmodel.explore.sizing import read_sizing
-from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, bounds_of
+from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, bounds_of
 from hwmodel.explore.sizing.certainty import at_least, estimate, student_t_below, student_t_quantile
 from hwmodel.explore.sizing.knobs import Knob
 from hwmodel.explore.sizing.screening import Screening
@@ -82,6 +82,17 @@ def test_the_most_telling_of_a_chain_is_its_middle():
     assert space.most_telling(everyone, frozenset())[1] == 1
 
 
+@pytest.mark.parametrize("key", sorted(OUTSIDE_THE_FLOOR - OUTSIDE_THE_CLOSED_FORM))
+def test_what_is_said_to_be_outside_the_floor_does_not_change_it(key):
+    values = {"nic.tx_ring": 128, "nic.rx_ring": 128, "nic.descriptor_cache": 40, "nic.queues_per_vf": 2}
+    for base in ({}, {"driver": {"preset": "dpdk"}, "nic": {"preset": None}}, {"pcie": {"lanes": 1, "tags": 2}}):
+        before, after = (
+            bounds_of(config_from_mapping(base, more), [Target("p99", 1)]).figures["p99"]
+            for more in ({"nic.preset": None}, {"nic.preset": None, key: values.get(key, 4)})
+        )
+        assert before == after
+
+
 @pytest.mark.parametrize("key", sorted(OUTSIDE_THE_CLOSED_FORM))
 def test_what_is_said_to_be_outside_the_closed_form_does_not_change_it(key):
     values = {
@@ -106,7 +117,7 @@ def test_screening_rules_out_what_asking_each_would(seed):
             "base": SMALL,
             "target": {"gbps": draw.uniform(3, 12), "p50": f"{draw.randint(1200, 3000)}ns"},
             "knobs": {"pcie.lanes": [1, 2, 4], "pcie.tags": [2, 8], "pcie.max_payload": ["128B", "256B"],
-                      "nic.rx_buffer": ["8KiB", "16KiB"]},
+                      "nic.rx_buffer": ["8KiB", "16KiB"], "nic.fetch_batch": [1, 8]},
         }
     )  # fmt: skip
     screening = Screening(sizing, Space(sizing.knobs))
@@ -114,14 +125,14 @@ def test_screening_rules_out_what_asking_each_would(seed):
     screening.find_cheapest(everyone)
     expected = [
         one
-        for one in screening.space.by_rank(everyone, 24)
+        for one in screening.space.by_rank(everyone, 48)
         if not bounds_of(sizing.config(one), sizing.targets).missed(sizing.targets)
     ]
     assert screening.space.cheapest(~screening.missed) == next(iter(expected), None)
-    assert len(screening.known) < 24
+    assert len(screening.known) < 24  # of 48
     for candidate in everyone_of(screening):
         screening.ask(candidate)
-    for candidate in itertools.product(range(3), range(2), range(2), range(2)):
+    for candidate in everyone_of(screening):
         by_itself = bounds_of(sizing.config(candidate), sizing.targets).missed(sizing.targets)
         assert screening.missed[candidate] == bool(by_itself)
     assert not screening.unknown.any()

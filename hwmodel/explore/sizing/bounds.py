@@ -18,6 +18,11 @@ OUTSIDE_THE_CLOSED_FORM = frozenset((
     "nic.tx_buffer", "nic.rx_buffer", "switch.queue_bytes", "nic.writeback_timeout", "nic.drop_enable",
     "pcie.arbitration", "workload.on_full",
 ))  # fmt: skip
+# The frame alone has all batches 1, and the rings to itself.
+OUTSIDE_THE_FLOOR = OUTSIDE_THE_CLOSED_FORM | {
+    "nic.tx_ring", "nic.rx_ring", "nic.descriptor_cache", "nic.queues_per_vf", "nic.fetch_batch", "nic.rx_fetch_batch",
+    "nic.tx_writeback_batch", "nic.rx_writeback_batch", "driver.tx_doorbell_batch", "driver.refill_batch",
+}  # fmt: skip
 # Patterns whose frames all take the way of the first one.
 _ALIKE = ("pairs", "ring", "uniform")
 # A frame among others may save an interrupt or a doorbell of its own; a bound that is nearer than that is no bound.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from hwmodel.errors import InputError
-from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, Bounds, bounds_of
+from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, Bounds, bounds_of
 from hwmodel.explore.sizing.sizing_file import Sizing
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
+from hwmodel.explore.sizing.targets import LATENCIES
 
 # Each takes some 15 ms; what is left is asked one by one before it would be simulated.
 MOST_AT_ONCE = 300
@@ -31,9 +33,8 @@ class Screening:
 
     def __post_init__(self) -> None:
         self.missed, self.invalid, self.unknown = self.space.flags(), self.space.flags(), ~self.space.flags()
-        self._free = frozenset(
-            axis for axis, knob in enumerate(self.space.knobs) if knob.key in OUTSIDE_THE_CLOSED_FORM
-        )
+        self._free = self._axes_of(OUTSIDE_THE_CLOSED_FORM)
+        self._free_of_latency = self._axes_of(OUTSIDE_THE_FLOOR)
 
     def find_cheapest(self, alive: Flags, most: int = MOST_AT_ONCE) -> None:
         """Ask until it is known which of some candidates is the cheapest that is left, or so many times.
@@ -78,8 +79,15 @@ class Screening:
             return
         missed = bounds.missed(self.sizing.targets)
         for metric in missed:
-            beside = self.space.no_better(candidate, self.space.axes([metric]), self._free)
+            free = self._free_of_latency if metric in LATENCIES else self._free
+            beside = self.space.no_better(candidate, self.space.axes([metric]), free)
             self.missed[beside], self.unknown[beside] = True, False
         if not missed:
-            metrics = [target.metric for target in self.sizing.targets if target.metric in bounds.figures]
-            self.unknown[self.space.no_worse(candidate, self.space.axes(metrics), self._free)] = False
+            metrics = {target.metric for target in self.sizing.targets if target.metric in bounds.figures}
+            axes = self.space.axes(metrics)
+            if metrics & set(LATENCIES):
+                axes |= self.space.axes(metrics - set(LATENCIES)) & self._free_of_latency
+            self.unknown[self.space.no_worse(candidate, axes, self._free)] = False
+
+    def _axes_of(self, keys: Set[str]) -> frozenset[int]:
+        return frozenset(axis for axis, knob in enumerate(self.space.knobs) if knob.key in keys)
