@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CONNECTS_FOR = "10s"
 _PIECE_S, _MOST_IN_PIECE = 0.5, 64
+_MOST_LOST = 100
 _LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: a cluster that grows with its load has to see some
 
 
@@ -61,6 +62,7 @@ class _Pieces:
         self._finished = as_completed(loop=client.loop)
         self._suspects: deque[Task] = deque()
         self._point_s: float | None = None
+        self._n_lost = 0  # one after the other
 
     def outcomes(self) -> Generator[Outcome, None, None]:
         """Yield outcomes until no run is left."""
@@ -94,17 +96,20 @@ class _Pieces:
     def _result(self, future: Future, piece: Sequence[Task]) -> Iterator[Outcome]:
         from distributed import KilledWorker
 
-        if future.status != "finished":
-            error: Any = future.exception() if future.status == "error" else None
-            if not isinstance(error, KilledWorker):
-                raise RunError(
-                    f"the Dask scheduler gave no result ({error or future.status}); what is finished is kept"
-                )
+        error: Any = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
             if len(piece) > 1 or self._under_way:
                 self._suspects.extend(piece)
             else:
                 yield Outcome(piece[0].number, "", "Dask gave it up: the workers that ran it ended; out of memory?", "")
             return
+        if future.status in ("lost", "cancelled") and self._client.status == "running" and self._n_lost < _MOST_LOST:
+            self._n_lost += 1  # a worker died with what it had finished before anybody fetched it
+            self._submit(piece)
+            return
+        if future.status != "finished":
+            raise RunError(f"the Dask scheduler gave no result ({error or future.status}); what is finished is kept")
+        self._n_lost = 0
         version, duration_s, outcomes = future.result()
         if version != model_version():
             raise RunError(f"a Dask worker has another model, {version}; this one is {model_version()}")
