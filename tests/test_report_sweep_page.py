@@ -13,10 +13,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hwmodel.cli import main
+from hwmodel.cli import main, report_command
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_PAGE_FIGURES, render_sweep_page
+from hwmodel.report import sweep as parts
+from hwmodel.report.svg import ORANGE
+from hwmodel.report.sweep.curve_figure import CurveAxis, DrawnLine, curve_figure
+from hwmodel.report.sweep.downloads import csv_text, file_name, svg_file
+from hwmodel.report.sweep.points import Estimate
 from hwmodel.results.sweep_table import SweepResult
 from tests import chromium
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep
@@ -129,6 +134,43 @@ def test_ten_thousand_points_are_a_page_of_a_few_megabytes():
     assert float(at["totals.gbps"]) == pytest.approx(figures_of(3, 79)["totals.gbps"])
 
 
+def test_of_many_points_the_best_are_in_the_table(monkeypatch, sweep):
+    monkeypatch.setattr(parts.rows, "MOST_ROWS", 4)
+    table = parts.rows.point_table(parts.reading.read_sweep_result(sweep))
+    # The three with most throughput are those of 8 and 4 lanes at 1518 B, and of 8 lanes at 256 B; point 2 failed.
+    assert [row.cells[0].text for row in table.rows] == ["2", "8", "10", "11"] and table.marked == 3
+    assert table.note.startswith("A figure is the mean over the seeds")
+    assert "Of 12 points those 4 with most throughput, or that failed first, are shown." in table.note
+
+
+def test_a_figure_has_its_lines_their_marks_and_intervals():
+    """Of a line of 48 points twelve have a mark; of two points each has a bar, a name with an underscore stands too."""
+    few = DrawnLine("_few", [1.0, 64.0], [Estimate(1.0, 0.9, 1.2), Estimate(2.0)], [1.1, None])
+    many = DrawnLine("many", [float(x) for x in range(1, 49)], [Estimate(1.0, 0.5, 1.5)] * 48, [None] * 48)
+    svg = curve_figure("k", CurveAxis("lanes", None), [few, many], "Gb/s", "t", "size", "ceiling", True)
+    words = [word.strip() for word in re.findall(r">([^<>]+)</text>", svg)]
+    assert {"_few", "many", "ceiling", "size", "lanes", "Gb/s"} <= set(words)
+    assert len(re.findall(rf"<use[^>]*fill: {ORANGE}", svg)) == 12 + 1 + 1  # in the legend, and the band
+    assert len(re.findall(r"fill-opacity: 0.25|opacity: 0.25", svg)) == 1  # the band of the many
+
+
+def test_files_have_names_and_texts_that_everyone_reads():
+    assert file_name("../a b/ü.yaml x.svg") == "a_b_yaml_x.svg" and file_name("<>.csv") == "sweep.csv"
+    assert csv_text([("a", "b,c"), (None, 'x"y')]) == 'a,"b,c"\n,"x""y"\n'
+    root = ElementTree.fromstring(svg_file('<svg viewBox="0 0 12.5 6"><use xlink:href="#a"/></svg>'))
+    assert (root.get("width"), root.get("height")) == ("12.5pt", "6pt")
+
+
+def test_a_notebook_shows_the_answer_and_the_best_points(sweep):
+    tree = ElementTree.fromstring(sweep._repr_html_())
+    assert (tree[0][0].tag, "Most throughput: 30.3" in (tree[0][0].text or "")) == ("strong", True)
+    rows = [[cell.text for cell in row] for row in tree.iter("tr")]
+    assert rows[0] == ["point", LANES, FRAME, "Gb/s", "Mpps", "p50, µs", "p99, µs", "closed form, Gb/s", "limited by"]
+    assert len(rows) == 12 and rows[1][:3] == ["11", "8", "1518"]
+    failed = ElementTree.fromstring(sample_sweep(failures=dict.fromkeys(range(4), HOSTILE[0]))._repr_html_())
+    assert "No run is done" in (tree_text := "".join(failed.itertext())) and HOSTILE[0] in tree_text
+
+
 @pytest.fixture
 def made_up_runs(monkeypatch):
     monkeypatch.setattr(point_run, "simulate", instead_of_a_run)
@@ -170,6 +212,13 @@ def test_a_page_needs_no_more_than_the_figures_it_names(sweep, text):
         for row in sweep.rows
     )
     assert render_sweep_page(replace(sweep, rows=rows)) == text
+
+
+def test_a_missing_package_is_told_before_anything_runs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(report_command.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else name)
+    source, out = written(tmp_path, "base: base.yaml\ngrid: {pcie.lanes: [1, 2]}\n"), tmp_path / "out"
+    assert main(["sweep", str(source), "--out", str(out), "--report", str(tmp_path / "p.html")]) == 1
+    assert "the page needs matplotlib: pip install 'hwmodel[report]'" in capsys.readouterr().err and not out.exists()
 
 
 @pytest.mark.skipif(chromium.COMMAND is None, reason="no Chromium")

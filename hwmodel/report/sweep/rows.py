@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
 from hwmodel.report.quantities import MISSING, decimals_text, half_width_of, printable, spread_text, three_digits
+from hwmodel.report.tables import Table
 from hwmodel.results.sweep_table import DONE, FAILED, cell
 
 from .downloads import Download, csv_text, download
@@ -45,18 +46,22 @@ class PointTable(NamedTuple):
 
 def point_table(reading: Reading) -> PointTable:
     """Return the points in their order; of many those with most throughput, and the first that failed."""
-    axes = _axes_shown(reading)
+    columns = _columns(reading)
     shown = _shown(reading)
-    with_drops = any(point.value(DROPPED) for point in reading.done)
-    figures = ["Gb/s", "Mpps", "p50, µs", "p99, µs", *(["dropped, frames"] if with_drops else [])]
-    figures += ["closed form, Gb/s", "limited by"]
-    header = ("point", *axes, *figures)
-    texts = [at for at, key in enumerate(header[1:], start=1) if key == "limited by" or _is_text(reading, key)]
-    rows = [_row(reading, number, point, axes, with_drops) for number, point in shown]
+    rows = [_row(reading, number, point, columns) for number, point in shown]
     marked = next((at for at, (_, point) in enumerate(shown) if point is reading.best), -1)
     name = f"{reading.sweep.name} points.csv"
     file = download("all points as CSV", name, "text/csv;charset=utf-8", csv_text(all_rows(reading)))
-    return PointTable(header, tuple(texts), tuple(rows), len(figures), marked, _note(reading, len(shown)), file)
+    header, texts = columns.header, columns.texts
+    return PointTable(header, texts, tuple(rows), columns.n_figures, marked, _note(reading, len(shown)), file)
+
+
+def best_rows(reading: Reading, most: int) -> Table:
+    """Return the points with most throughput, at most so many, as a table of texts."""
+    columns = _columns(reading)
+    numbered = [(number, point) for number, point in enumerate(reading.points) if point.status == DONE]
+    rows = [_row(reading, number, point, columns) for number, point in _by_throughput(reading, numbered)[:most]]
+    return Table(columns.header, [[one.text for one in row.cells] for row in rows], columns.texts)
 
 
 def all_rows(reading: Reading) -> list[list[Any]]:
@@ -76,6 +81,28 @@ def all_rows(reading: Reading) -> list[list[Any]]:
     return rows
 
 
+class _Columns(NamedTuple):
+    """The table's columns: keys of axes, what came out, which of all hold no numbers."""
+
+    header: tuple[str, ...]
+    axes: list[str]
+    with_drops: bool
+    texts: tuple[int, ...]
+
+    @property
+    def n_figures(self) -> int:
+        return len(self.header) - 1 - len(self.axes)
+
+
+def _columns(reading: Reading) -> _Columns:
+    axes = _axes_shown(reading)
+    with_drops = any(point.value(DROPPED) for point in reading.done)
+    figures = ["Gb/s", "Mpps", "p50, µs", "p99, µs", *(["dropped, frames"] if with_drops else [])]
+    header = ("point", *axes, *figures, "closed form, Gb/s", "limited by")
+    texts = [at for at, key in enumerate(axes, start=1) if _is_text(reading, key)]
+    return _Columns(header, axes, with_drops, (*texts, len(header) - 1))
+
+
 def _axes_shown(reading: Reading) -> list[str]:
     """Return the keys that vary, in the order of the sweep's file."""
     varying = {key for axis in reading.axes for key in (axis.key, *axis.in_step)}
@@ -92,19 +119,23 @@ def _shown(reading: Reading) -> list[tuple[int, Point]]:
         return numbered
     failed = [(number, point) for number, point in numbered if point.status == FAILED][:MOST_FAILED_ROWS]
     done = [(number, point) for number, point in numbered if point.status == DONE]
-    done.sort(key=lambda pair: -(pair[1].value(reading.throughput) or 0.0))
-    return sorted([*done[: MOST_ROWS - len(failed)], *failed], key=lambda pair: pair[0])
+    best = _by_throughput(reading, done)[: MOST_ROWS - len(failed)]
+    return sorted([*best, *failed], key=lambda pair: pair[0])
 
 
-def _row(reading: Reading, number: int, point: Point, axes: list[str], with_drops: bool) -> Row:
-    cells = [Cell(str(number)), *(_axis_cell(reading, key, point.axes.get(key)) for key in axes)]
+def _by_throughput(reading: Reading, numbered: list[tuple[int, Point]]) -> list[tuple[int, Point]]:
+    return sorted(numbered, key=lambda pair: -(pair[1].value(reading.throughput) or 0.0))
+
+
+def _row(reading: Reading, number: int, point: Point, columns: _Columns) -> Row:
+    cells = [Cell(str(number)), *(_axis_cell(reading, key, point.axes.get(key)) for key in columns.axes)]
     n_failed = sum(run.status == FAILED for run in point.runs)
     some = f" ({n_failed} of {len(point.runs)} runs failed: {point.error})" if n_failed else ""
     if not point.done:
         return Row(tuple(cells), point.status, printable(point.error))
     cells += [_figure(point, reading.throughput, 2), _figure(point, MPPS, 3)]
     cells += [_figure(point, name, None, _NS_IN_US) for name in (P50, P99)]
-    if with_drops:
+    if columns.with_drops:
         cells.append(Cell(f"{point.value(DROPPED) or 0.0:,.0f}"))
     closed = point.value(CLOSED_GBPS)
     cells += [Cell(decimals_text(closed, 2)), Cell(printable(point.limit + some))]
