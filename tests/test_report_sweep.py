@@ -58,6 +58,16 @@ def test_the_answer_names_the_best_point_the_knee_and_both_sides():
     assert more_sentences(reading) == ["Of 5 points, what limits: nic.pipeline in 3 and pcie.up in 2."]
 
 
+def test_sentences_of_further_axes_begin_as_sentences_do():
+    """At 8 lanes (32 Gb/s) the adapter's 10 Mpps are the limit up to 300 B: 32e9 / (8 * 400 B) = 10 Mpps."""
+    sweep = sample_sweep({LANES: (4, 8), FRAME: (64, 128, 256, 512, 1024, 2048, 4096)})
+    # 4096 B give 32 * 4096 / 4196 = 31.24 Gb/s, 2048 B 30.51 (98 %), 1024 B 29.15 (93 %): the knee is at 2048.
+    assert more_sentences(read_sweep_result(sweep))[0] == (
+        "The knee of workload.frame_bytes is at 2048: larger values add at most 2.4 %; "
+        "below it mostly nic.pipeline limits, above it pcie.up."
+    )
+
+
 def test_a_curve_that_still_rises_has_no_knee():
     reading = read_sweep_result(sample_sweep())
     assert answer_sentence(reading).endswith(
@@ -69,7 +79,7 @@ def test_a_curve_that_still_rises_has_no_knee():
 def test_the_load_is_no_knob_so_its_knee_comes_later():
     reading = read_sweep_result(sample_sweep({FRAME: (64, 1518), LANES: (1, 2, 4, 8)}))
     assert "8; pcie.up limits it; pcie.lanes has no knee" in answer_sentence(reading).replace("1518; ", "8; ")
-    assert more_sentences(reading)[0].startswith("Workload.frame_bytes has no knee")
+    assert more_sentences(reading)[0].startswith("workload.frame_bytes has no knee")
     # Least latency: 3 * (2000 / 8 + 64) ns; 5.12 Gb/s as above.
     assert "Least latency: p99 942 ± 31 ns, at 5.12 Gb/s, with workload.frame_bytes=64 and pcie.lanes=8" in " ".join(
         more_sentences(reading)

@@ -60,7 +60,7 @@ def answer_sentence(reading: Reading) -> str:
 
 def more_sentences(reading: Reading) -> list[str]:
     """Return what comes behind the answer: the knees along other axes, the least latency, what limits how often."""
-    sentences = [f"{words[0].upper()}{words[1:]}." for words in _all_knees(reading)[1:_MOST_KNEES]]
+    sentences = [f"{_begun(words)}." for words in _all_knees(reading)[1:_MOST_KNEES]]
     return [printable(sentence) for sentence in (*sentences, *_least_latency(reading), *_limit_shares(reading))]
 
 
@@ -128,6 +128,11 @@ def _best_words(reading: Reading, best: Point) -> str:
 
 def _knee_clause(reading: Reading) -> str:
     return "".join(f"; {words}" for words in _all_knees(reading)[:1])
+
+
+def _begun(words: str) -> str:
+    """Return words as a sentence begins; a key keeps its first letter."""
+    return f"{words[0].upper()}{words[1:]}" if words.startswith(("the ", "along ")) else words
 
 
 def _all_knees(reading: Reading) -> list[str]:

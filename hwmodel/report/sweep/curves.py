@@ -158,8 +158,9 @@ def _rows(bundle: _Bundle, quantity: Quantity, lines: Sequence[DrawnLine]) -> It
     yield [*bundle.keys, name, f"{name}.low", f"{name}.high", quantity.closed]
     for line, drawn in zip(bundle.lines, lines, strict=True):
         for point, estimate, closed in zip(line.points, drawn.estimates, drawn.closed, strict=True):
-            if estimate is not None:
-                yield [*(cell(point.axes[key]) for key in bundle.keys), *estimate, closed]
+            if estimate is not None or closed is not None:
+                figures = estimate or (None, None, None)
+                yield [*(cell(point.axes[key]) for key in bundle.keys), *figures, closed]
 
 
 def _note(
