@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import csv
+import gzip
 import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+_PLAIN_UP_TO_BYTES = 256 << 10
 _NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
@@ -42,9 +44,16 @@ def drawing(svg: str, caption: str, rows: Iterable[Sequence[object]], name: str,
 
 
 def download(words: str, name: str, media_type: str, text: str) -> Download:
-    """Return a link that saves a text as a file."""
-    content = base64.b64encode(text.encode("utf-8", "backslashreplace")).decode("ascii")
-    return Download(words, file_name(name), f"data:{media_type};base64,{content}")
+    """Return a link that saves a text as a file, a long one compressed by gzip."""
+    data, saved = text.encode("utf-8", "backslashreplace"), file_name(name)
+    if len(data) > _PLAIN_UP_TO_BYTES:
+        data, saved, media_type, words = (
+            gzip.compress(data, mtime=0),
+            f"{saved}.gz",
+            "application/gzip",
+            f"{words}, gzip",
+        )
+    return Download(words, saved, f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}")
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
