@@ -7,6 +7,7 @@ import pytest
 
 from hwmodel import limits
 from hwmodel.analytic import demand as demand_module
+from hwmodel.analytic import recent
 from hwmodel.analytic.symmetry import (
     folded,
     folded_stream,
@@ -52,6 +53,7 @@ def test_one_sender_says_what_all_together_do(monkeypatch, name, n_servers):
     of_one = limits(config).to_dict()
     assert seen and all(seen)
     monkeypatch.setattr(demand_module, "is_alike_for_all", lambda *_: False)
+    recent.forget()
     of_all = limits(config).to_dict()
     # The note of what is not carried has a line for each sender, or one for all.
     assert [note for note in of_one.pop("notes") if "all VMs" not in note] == [

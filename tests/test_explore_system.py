@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore import explain, relaxations_of
+from hwmodel.explore import explain, outcomes, relaxations_of
 from hwmodel.explore.bridge_resources import bridge_resources
 from hwmodel.explore.load_resources import loads
 from hwmodel.explore.server_resources import OF_A_SERVER
@@ -121,7 +121,8 @@ def test_twice_the_lanes_of_the_one_full_link_give_twice_the_throughput(narrow):
 def test_a_relaxed_run_that_fails_is_a_line_and_the_others_go_on(error, narrow, monkeypatch):
     explaining = sys.modules[explain.__module__]
     result = explaining.simulate(narrow)
-    monkeypatch.setattr(explaining, "simulate", lambda _config: result)
+    for module in (explaining, outcomes):
+        monkeypatch.setattr(module, "simulate", lambda _config: result)
     whole = explain(narrow)
 
     def failing(config):
@@ -129,7 +130,7 @@ def test_a_relaxed_run_that_fails_is_a_line_and_the_others_go_on(error, narrow, 
             raise error
         return result
 
-    monkeypatch.setattr(explaining, "simulate", failing)
+    monkeypatch.setattr(outcomes, "simulate", failing)
     found = explain(narrow)
     assert len(found.relaxed) == len(whole.relaxed)
     last = found.relaxed[-1]

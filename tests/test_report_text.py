@@ -306,4 +306,6 @@ def test_times_have_intervals_in_their_own_unit():
 def test_what_the_package_offers_is_there():
     import hwmodel.report
 
-    assert all(callable(getattr(hwmodel.report, name)) for name in hwmodel.report.__all__)
+    constants = {"SWEEP_PAGE_FIGURES", "SWEEP_SUMMARY_FIGURES"}
+    for name in hwmodel.report.__all__:
+        assert callable(getattr(hwmodel.report, name)) != (name in constants)

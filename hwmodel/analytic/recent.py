@@ -28,6 +28,14 @@ class _Content:
 
 
 _latest: list[_Content] = []  # a run asks several times of one and the same configuration
+_memories: list[Callable[[], None]] = []
+
+
+def forget() -> None:
+    """Forget everything: for whoever changes the closed form itself."""
+    _latest.clear()
+    for clear in _memories:
+        clear()
 
 
 def _content_of(config: Config) -> _Content:
@@ -48,6 +56,8 @@ def remembered(function: Callable[..., Found]) -> Callable[..., Found]:
     @lru_cache(maxsize=MOST_REMEMBERED)
     def of_content(content: _Content, *others: Any) -> Found:
         return function(content.config, *others)
+
+    _memories.append(of_content.cache_clear)
 
     @wraps(function)
     def recalled(config: Config, *others: Any) -> Found:

@@ -74,7 +74,7 @@ def examine(document: Document, base_directory: str) -> Examined:
     findings = Findings(made.document, made.doubts)
     of_values = {(problem.place, problem.key) for part in parts for problem in part.findings.problems}
     found = cross_check(config, findings, parts or [Part(Server("", config), findings)], problems)
-    if parts:
+    if parts and not problems and not found:
         config = config.model_copy(update={"servers": entries_of(config, (part.server for part in parts))})
     problems += [problem for problem in found if (problem.place, problem.key) in of_values]
     return Examined(config, problems, [problem for problem in found if (problem.place, problem.key) not in of_values])
