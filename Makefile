@@ -24,7 +24,7 @@ DOCS_STAMP := .venv/.docs-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench docs registers proofs \
+.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench bench-report docs registers proofs \
 	synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
@@ -78,6 +78,12 @@ lint: $(TEST_STAMP)
 
 bench: $(TEST_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python -m "benches.$$(basename "$$bench" .py)" || exit 1; done
+
+# The VM-to-VM table in docs/, and the pages of the studies with `make bench-report STUDIES="lanes tags"` or STUDIES=all.
+STUDIES ?=
+bench-report: $(TEST_STAMP)
+	$(BIN)/python -m benches.vm_to_vm
+	$(if $(STUDIES),$(BIN)/python -m benches.studies $(filter-out all,$(STUDIES)))
 
 # The documentation as a site that needs no network. Strict: a link that leads nowhere fails (with --quiet it would not).
 docs: $(DOCS_STAMP)

@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote")
     report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
 
-    _command(commands, "configs", "the configurations that come with hwmodel, which CONFIG may name")
+    _command(commands, "configs", "the configurations and studies that come with hwmodel, to be named")
     completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
     completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
     _command(commands, "schema", "the JSON schema of configurations, for editors")
@@ -176,7 +176,10 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 
 def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
-    sweep.add_argument("sweep", metavar="SWEEP", help="a file that says what varies around which configuration")
+    what = (
+        "a file that says what varies around which configuration, or the name of a study that `hwmodel configs` lists"
+    )
+    sweep.add_argument("sweep", metavar="SWEEP", help=what)
     _takes_overrides(sweep)
     sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
     sweep.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
