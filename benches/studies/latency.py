@@ -1,0 +1,106 @@
+"""The study of latency against load, for each driver: percentiles from post to the receiving guest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benches.markdown import markdown_table, with_interval
+from benches.studies.study import GBPS, Metric, Study, by_line, listed, number, plain
+from benches.sweep_rows import THROUGHPUT, Row
+
+LATENCY = "latency_to_guest_ns"
+PERCENTILES = {"p50": "p50", "p99": "p99", "p999": "p99.9"}
+NS_PER_US = 1e3
+
+
+def us(row: Row, percentile: str) -> float:
+    """Return a percentile in microseconds."""
+    return float(row[f"{LATENCY}.{percentile}"]) / NS_PER_US
+
+
+def _metric(percentile: str) -> Metric:
+    return Metric(lambda row: us(row, percentile), PERCENTILES[percentile], "us", 1, is_log=True)
+
+
+def knee_load(of_driver: Sequence[Row]) -> float:
+    """Return the highest load up to which p99.9 stays within twice that of half load, in per cent of the ceiling."""
+    half = next(us(row, "p999") for row in of_driver if number(row["workload.load"]) == 50)
+    best = 50.0
+    for row in of_driver:
+        load = number(row["workload.load"])
+        if load > 50 and us(row, "p999") > 2 * half:
+            break
+        best = max(best, load)
+    return best
+
+
+def latency_found(rows: Sequence[Row]) -> str:
+    """Give p50 and p99.9 at half load and the knee of each driver."""
+    parts = []
+    for driver, of_driver in by_line(rows, LATENCIES).items():
+        half = next(row for row in of_driver if number(row["workload.load"]) == 50)
+        parts.append(
+            f"`{driver}` {us(half, 'p50'):.1f} us (p99.9 {us(half, 'p999'):.1f} us, within twice that up to a load of {plain(knee_load(of_driver))} %)"
+        )
+    return f"The median at half load is {listed(parts)}."
+
+
+def _falling(rows: Sequence[Row]) -> str:
+    """Tell where a median is lower than at a lower load."""
+    parts = []
+    for driver, of_driver in by_line(rows, LATENCIES).items():
+        top = max(of_driver[:-1], key=lambda row: us(row, "p50") if number(row["workload.load"]) < 85 else 0)
+        after = of_driver[of_driver.index(top) + 1 :]
+        low = min(after, key=lambda row: us(row, "p50"))
+        if us(low, "p50") < 0.95 * us(top, "p50"):
+            parts.append(
+                f"`{driver}` falls from {us(top, 'p50'):.1f} us at {number(top['workload.load']):.0f} % to {us(low, 'p50'):.1f} us at "
+                f"{number(low['workload.load']):.0f} %"
+            )
+    if not parts:
+        return "No median falls as the load rises."
+    return f"The median does not only rise: {listed(parts)}, since more frames share an interrupt that moderation holds back."
+
+
+def latency_tables(rows: Sequence[Row]) -> list[str]:
+    """Lay out a table for each driver."""
+    lines = ["Latency from post to the receiving guest, us ± half the 95 % interval; load in per cent of the driver's ceiling."]
+    for driver, of_driver in by_line(rows, LATENCIES).items():
+        table = []
+        for row in of_driver:
+            cells = [f"{number(row['workload.load']):.0f}", f"{row[GBPS]:.2f}"]
+            for percentile in PERCENTILES:
+                ends = (row[f"intervals.{LATENCY}.{percentile}.{end}"] for end in ("low", "high"))
+                low, high = (None if end is None else end / NS_PER_US for end in ends)
+                cells.append(with_interval(us(row, percentile), low, high, 1))
+            table.append(cells)
+        heads = ["load, %", "Gb/s", *(f"{shown}, us" for shown in PERCENTILES.values())]
+        lines += ["", f"### `{driver}`", "", *markdown_table(heads, table)]
+    return lines
+
+
+LATENCIES = Study(
+    name="latency",
+    title="Latency against load, by driver",
+    x="workload.load",
+    x_label="load, % of ceiling",
+    lines="driver.preset",
+    line_label="driver",
+    found=latency_found,
+    by_hand=_falling,
+    tables=latency_tables,
+    figures=(
+        *THROUGHPUT,
+        *(f"{LATENCY}.{percentile}" for percentile in PERCENTILES),
+        *(f"intervals.{LATENCY}.{percentile}.{end}" for percentile in PERCENTILES for end in ("low", "high")),
+    ),
+    metric=_metric("p50"),
+    more_metrics={percentile: _metric(percentile) for percentile in ("p99", "p999")},
+    x_is_log=False,
+    says_what_limits=False,
+    about=(
+        "Eight VMs in pairs, 512 B, Poisson arrivals, an 82599 on PCIe Gen2 x4, a core for each VM. The ceiling is the closed form's, which for `kernel` and "
+        "`kernel_busy_poll` is 3 % above what a saturated run reaches ([why](../vm_to_vm.md#where-the-closed-form-lies-outside)): their 95 % is 98 % of that."
+    ),
+)
+ALL = (LATENCIES,)
