@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,9 @@ def stale_rows(name: str, numbers: Iterable[int]) -> list[str]:
 
 
 def spread_numbers(n_rows: int, n_wanted: int) -> list[int]:
-    """Return numbers of rows in steps that meet all values of axes of few values: the step has no factor in common."""
+    """Return some numbers of rows in steps; step and number of rows have no factor in common, so that axes are met."""
     step = max(1, n_rows // n_wanted)
-    while step > 1 and any(step % factor == 0 and n_rows % factor == 0 for factor in (2, 3, 5, 7)):
+    while gcd(step, n_rows) > 1:
         step += 1
     return list(range(0, n_rows, step))
 

@@ -1,8 +1,8 @@
 """Write the pages of the studies, docs/studies; or check that they are current.
 
-    python -m benches.studies [NAME...] [--jobs N]    runs them (all), writes CSV, page and picture of each
-    python -m benches.studies [NAME...] --page        writes pages and pictures from the CSV files, runs nothing
-    python -m benches.studies [NAME...] --check [N]   runs about N points of each again (3); status 1 where any differs
+python -m benches.studies [NAME...] [--jobs N]    runs them (all), writes CSV, page and picture of each
+python -m benches.studies [NAME...] --page        writes pages and pictures from the CSV files, runs nothing
+python -m benches.studies [NAME...] --check [N]   runs about N points of each again (3); status 1 where any differs
 """
 
 from __future__ import annotations

@@ -24,14 +24,16 @@ def fairness_found(rows: Sequence[Row]) -> str:
         if all(row[JAIN] >= FAIR for row in rows if number(row["workload.load"]) <= number(load))
     )  # fmt: skip
     return (
-        f"All get their share up to a load of {fair_to:.0f} % of the ceiling however skewed they are; beyond, taking turns serves the small senders whole and cuts the "
-        f"large ones, and Jain's index of the shares delivered falls below {FAIR} at {listed(parts)}, to {worst[JAIN]:.2f} at least "
+        f"All get their share up to a load of {fair_to:.0f} % of the ceiling however skewed they are; beyond, "
+        "taking turns serves the small senders whole and cuts the "
+        f"large ones, and Jain's index of the shares delivered falls below {FAIR} at {listed(parts)}, to "
+        f"{worst[JAIN]:.2f} at least "
         f"({number(worst['workload.load']):.0f} %, s = {plain(worst['workload.zipf'])})."
     )
 
 
 def fair_shares(weights: Sequence[float], load: float) -> list[float]:
-    """Return what share of its demand each gets where a capacity of 1 is filled in turns, the demands adding to `load`."""
+    """Return what share of its demand each gets where turns fill a capacity of 1 and the demands add to `load`."""
     demands = [load * weight / sum(weights) for weight in weights]
     level, left, n_left = 0.0, 1.0, len(demands)
     for demand in sorted(demands):
@@ -64,8 +66,10 @@ FAIRNESS = Study(
     x_is_log=False,
     says_what_limits=False,
     about=(
-        "Sixteen VMs in pairs, 512 B, on PCIe Gen2 x4 with DPDK. The index is of the share of its own demand that each VM got: demand that differs and is served in full is "
-        "fair. In brackets and dashed: turns of one frame as a fluid (max-min), in which nobody gets more than it offers and what the small leave goes to the large."
+        "Sixteen VMs in pairs, 512 B, on PCIe Gen2 x4 with DPDK. The index is of the share of its own demand "
+        "that each VM got: demand that differs and is served in full is "
+        "fair. In brackets and dashed: turns of one frame as a fluid (max-min), in which nobody gets more than "
+        "it offers and what the small leave goes to the large."
     ),
 )
 ALL = (FAIRNESS,)

@@ -30,10 +30,11 @@ def index_page() -> str:
         "",
         "<!-- Written by `python -m benches.studies`; a test keeps it current. -->",
         "",
-        "Questions that come up with every adapter, each a sweep that comes with hwmodel: `hwmodel sweep lanes --out out/lanes` runs one anywhere, "
+        "Questions that come up with every adapter, each a sweep that comes with hwmodel: `hwmodel sweep lanes "
+        "--out out/lanes` runs one anywhere, "
         "`hwmodel configs` lists them. The sentences are computed from the figures beside them.",
         "",
-        *markdown_table(["study", "what it found"], table),
+        *markdown_table(["study", "what it found"], table, n_left=2),
         "",
         "[The VM-to-VM table](../vm_to_vm.md) is made in the same way.",
     ]

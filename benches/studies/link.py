@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from benches.studies.study import GBPS, Metric, Study, by_line, knee, listed, number, plain
 from benches.sweep_rows import THROUGHPUT, Row, config_of
@@ -20,10 +21,12 @@ def payload_found(rows: Sequence[Row]) -> str:
     usual_payload, usual_request = 256.0, 512.0
     by_payload = [of_longest[payload, usual_request] for payload in payloads]
     by_request = [of_longest[usual_payload, request] for request in requests]
-    gains = listed([f"{100 * (b / a - 1):.1f} %" for a, b in zip(by_payload, by_payload[1:], strict=False)])
+    gains = listed([f"{100 * (b / a - 1):.1f} %" for a, b in pairwise(by_payload)])
     return (
-        f"For frames of {longest:,} B each doubling of the maximum payload from {plain(payloads[0])} B gives {gains} (read requests of "
-        f"{plain(usual_request)} B); the knee, 95 % of the most, is at {plain(knee(payloads, by_payload))} B of payload and "
+        f"For frames of {longest:,} B each doubling of the maximum payload from {plain(payloads[0])} B gives "
+        f"{gains} (read requests of "
+        f"{plain(usual_request)} B); the knee, 95 % of the most, is at {plain(knee(payloads, by_payload))} B of "
+        "payload and "
         f"{plain(knee(requests, by_request))} B of a read request."
     )
 
@@ -39,7 +42,8 @@ def payload_tables(rows: Sequence[Row]) -> list[str]:
         payloads, requests = list(dict.fromkeys(key[0] for key in at)), list(dict.fromkeys(key[1] for key in at))
         table = [[request, *(at[payload, request] for payload in payloads)] for request in requests]
         lines += [
-            f"Frames of {size:,} B: throughput, Gb/s ± half the 95 % interval, closed form in brackets; across: maximum payload.", "",
+            f"Frames of {size:,} B: throughput, Gb/s ± half the 95 % interval, closed form in brackets; across: "
+            "maximum payload.", "",
             *markdown_table(["read request", *payloads], table), "",
         ]  # fmt: skip
     return lines[:-1]
@@ -55,7 +59,8 @@ PAYLOAD = Study(
     found=payload_found,
     tables=payload_tables,
     about=(
-        "Eight VMs in pairs on PCIe Gen3 x8 with ample tags, rings, buffers and cores: what is lost are headers alone. A frame of 512 B is one read request "
+        "Eight VMs in pairs on PCIe Gen3 x8 with ample tags, rings, buffers and cores: what is lost are headers "
+        "alone. A frame of 512 B is one read request "
         "and one write at 512 B of either, so that more gives it nothing."
     ),
 )
@@ -79,7 +84,8 @@ def tags_by_hand(rows: Sequence[Row]) -> str:
         under_way = 1.25 * mpps * number(latency) / 1e3
         parts.append(f"1.25 * {mpps:.1f} M/s * {number(latency):,.0f} ns = {under_way:.1f}")
     return (
-        "By hand, for 64 B: a frame takes one read of its payload and, in batches of 8, a quarter of a read of descriptors, so that "
+        "By hand, for 64 B: a frame takes one read of its payload and, in batches of 8, a quarter of a read of "
+        "descriptors, so that "
         f"{listed(parts)} reads are under way, and some more for the way over the link."
     )
 
@@ -93,7 +99,11 @@ TAGS = Study(
     line_label="frame, read latency of the host",
     found=tags_found,
     by_hand=tags_by_hand,
-    about="Eight VMs in pairs on PCIe Gen3 x8, MRRS 512 B. Only reads need tags: payloads and descriptors to send, descriptors to receive into.",
+    about=(
+        "Eight VMs in pairs on PCIe Gen3 x8, MRRS 512 B. Only reads need tags: payloads and descriptors to send, "
+        "descriptors to "
+        "receive into. The closed form holds a tag for a round trip over an idle link; behind other TLPs it is longer."
+    ),
 )
 
 
@@ -111,7 +121,8 @@ def credits_by_hand(rows: Sequence[Row]) -> str:
     mpps = max(row["closed_form.gbps"] for row in rows) * 1e3 / 8 / 1518
     parts = [f"{6.5 * mpps * number(line) / 1e3:.1f} in {number(line):,.0f} ns" for line in by_line(rows, CREDITS)]
     return (
-        f"By hand: a frame takes 6.5 writes (six of payload, and in batches of 8 two write-backs and two interrupts); {mpps:.2f} Mpps of them are "
+        "By hand: a frame takes 6.5 writes (six of payload, and in batches of 8 two write-backs and two "
+        f"interrupts); {mpps:.2f} Mpps of them are "
         f"{listed(parts)}, and some more while a write and its UpdateFC are on their way."
     )
 
@@ -124,7 +135,11 @@ CREDITS = Study(
     lines="pcie.credits.return",
     line_label="time of their return",
     found=credits_found,
-    about="Eight VMs in pairs on PCIe Gen3 x8, 1,518 B, MPS 256 B. `return` is the time from a write's arrival until its credits are free again.",
+    by_hand=credits_by_hand,
+    about=(
+        "Eight VMs in pairs on PCIe Gen3 x8, 1,518 B, MPS 256 B. `return` is the time from a write's arrival "
+        "until its credits are free again."
+    ),
 )
 
 
@@ -157,7 +172,8 @@ def iotlb_found(rows: Sequence[Row]) -> str:
         per_vm.append(at / vms)
     least, most = min(row[GBPS] for row in rows), max(row[GBPS] for row in rows)
     return (
-        f"The cache reaches with {listed(parts)}, {plain(min(per_vm))} to {plain(max(per_vm))} a VM; below, page walks limit, down to "
+        f"The cache reaches with {listed(parts)}, {plain(min(per_vm))} to {plain(max(per_vm))} a VM; below, page "
+        "walks limit, down to "
         f"{least:.1f} of {most:.1f} Gb/s."
     )
 
@@ -168,9 +184,12 @@ def iotlb_by_hand(rows: Sequence[Row]) -> str:
     config = config_of("iotlb", row.number)
     pages = (config.nic.rx_ring * config.host.buffer_bytes * 2 + config.nic.rx_ring * 16 * 2) // 4096
     return (
-        f"By hand: a VM has {config.nic.rx_ring} Rx and {config.nic.tx_ring} Tx buffers of 2 KiB, half a page each, and its rings, {pages} pages "
-        f"or so. Six walks in 300 ns are 20 M a second; {misses_a_frame(row):.2f} misses a frame (8 VMs, 256 entries) then allow "
-        f"{20 / misses_a_frame(row):.2f} Mpps, {20 / misses_a_frame(row) * 0.512:.2f} Gb/s. The closed form above is of this kind, with the run's own misses."
+        f"By hand: a VM has {config.nic.rx_ring} Rx and {config.nic.tx_ring} Tx buffers of 2 KiB, half a page "
+        f"each, and its rings, {pages} pages "
+        f"or so. Six walks in 300 ns are 20 M a second; {misses_a_frame(row):.2f} misses a frame (8 VMs, 256 "
+        "entries) then allow "
+        f"{20 / misses_a_frame(row):.2f} Mpps, {20 / misses_a_frame(row) * 0.512:.2f} Gb/s. The closed form above "
+        "is of this kind, with the run's own misses."
     )
 
 
@@ -185,6 +204,9 @@ IOTLB = Study(
     by_hand=iotlb_by_hand,
     figures=(*THROUGHPUT, MISSES, "iotlb.hits", VM_FRAMES),
     metric=Metric(lambda row: float(row[GBPS]), "throughput", "Gb/s", 2, GBPS, with_walks),
-    about="Frames of 64 B on PCIe Gen3 x8, pages of 4 KiB, rings of 128; an IOMMU that takes 300 ns for a miss, six at a time.",
+    about=(
+        "Frames of 64 B on PCIe Gen3 x8, pages of 4 KiB, rings of 128; an IOMMU that takes 300 ns for a miss, "
+        "six at a time."
+    ),
 )
 ALL = (PAYLOAD, TAGS, CREDITS, IOTLB)

@@ -51,7 +51,10 @@ def _table(study: Study, rows: Sequence[Row]) -> Iterator[str]:
     ]
     closed = ", closed form in brackets" if study.metric.closed else ""
     interval = " ± half the 95 % interval" if study.metric.interval else ""
-    yield f"{study.metric.words[0].upper()}{study.metric.words[1:]}, {study.metric.unit}{interval}{closed}; across: {study.line_label}."
+    yield (
+        f"{study.metric.words[0].upper()}{study.metric.words[1:]}, {study.metric.unit}{interval}{closed}; across: "
+        f"{study.line_label}."
+    )
     yield ""
     yield from markdown_table([study.x_label, *map(_shown, lines)], table)
 
@@ -64,6 +67,9 @@ def _limits(study: Study, rows: Sequence[Row]) -> str:
     """Say which resource limits where, as the runs name it."""
     if not study.says_what_limits:
         return ""
+    named = {row["bottleneck.resource"] for row in rows}
+    if len(named) == 1:
+        return f"`{named.pop()}` limits everywhere."
     parts = []
     for line, of_line in by_line(rows, study).items():
         stretches: list[list[Any]] = []
@@ -88,8 +94,10 @@ def _deviation(study: Study, rows: Sequence[Row]) -> str:
     off = 100 * (metric.read(worst) / metric.closed(worst) - 1)
     n_near = sum(abs(metric.read(row) / metric.closed(row) - 1) <= 0.02 for row in rows)
     return (
-        f"The closed form lies in the interval of {n_within} of {len(known)} runs and within 2 % of {n_near} of {len(rows)}; farthest off, "
-        f"{off:+.1f} %, is the run at {study.x_label} {_shown(worst[study.x])}, {study.line_label} {_shown(line_of(worst, study))}."
+        f"The closed form lies in the interval of {n_within} of {len(known)} runs and within 2 % of {n_near} of "
+        f"{len(rows)}; farthest off, "
+        f"{off:+.1f} %, is the run at {study.x_label} {_shown(worst[study.x])}, {study.line_label} "
+        f"{_shown(line_of(worst, study))}."
     )
 
 

@@ -22,8 +22,10 @@ def lanes_found(rows: Sequence[Row]) -> str:
     kept = f"; at {listed(never)} the link limits up to x{max(row['pcie.lanes'] for row in rows)}" if never else ""
     resources = sorted({row["bottleneck.resource"] for row in rows} - {"pcie.up", "pcie.down"})
     names = listed([f"`{name}`" for name in resources])
-    return f"The knee, from which on {names} limits and not the link, is at {listed(parts)}{kept}." if parts else (
-        f"The link limits everywhere, up to x{max(row['pcie.lanes'] for row in rows)}."
+    return (
+        f"The knee, from which on {names} limits and not the link, is at {listed(parts)}{kept}."
+        if parts
+        else (f"The link limits everywhere, up to x{max(row['pcie.lanes'] for row in rows)}.")
     )
 
 
@@ -62,7 +64,8 @@ def vms_by_hand(rows: Sequence[Row]) -> str:
     """Divide the link's frames by a queue's."""
     most = max(row["closed_form.gbps"] for row in rows) * 1e3 / 512
     return (
-        f"By hand: a queue passes a frame in 78 ns, 12.82 Mpps; the link carries {most:.2f} Mpps, so {most / 12.82:.1f} busy queues fill "
+        f"By hand: a queue passes a frame in 78 ns, 12.82 Mpps; the link carries {most:.2f} Mpps, so "
+        f"{most / 12.82:.1f} busy queues fill "
         "it. A VM with one peer keeps one queue busy, whatever it has: with two VMs a second queue changes nothing."
     )
 
@@ -77,7 +80,8 @@ VMS = Study(
     found=vms_found,
     by_hand=vms_by_hand,
     about=(
-        "Frames of 64 B, each VM to all others, an 82599's pace of a Tx queue (78 ns a frame) on PCIe Gen3 x8; ample cores, batches of 8."
+        "Frames of 64 B, each VM to all others, an 82599's pace of a Tx queue (78 ns a frame) on PCIe Gen3 x8; "
+        "ample cores, batches of 8."
     ),
 )
 
@@ -101,7 +105,8 @@ BATCHES = Study(
     line_label="frame, B",
     found=batches_found,
     about=(
-        "One batch for all: descriptor reads, write-backs, doorbells, refills and both interrupts. Eight VMs in pairs on PCIe Gen2 x4, ample cores: the link "
+        "One batch for all: descriptor reads, write-backs, doorbells, refills and both interrupts. Eight VMs in "
+        "pairs on PCIe Gen2 x4, ample cores: the link "
         "alone limits, and batches save bytes on it. What they cost in latency under a low load is not in this picture."
     ),
 )  # fmt: skip

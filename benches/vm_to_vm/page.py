@@ -15,25 +15,7 @@ ADAPTER, DRIVERS = "vm_to_vm", "vm_to_vm_drivers"
 COLUMNS = (*THROUGHPUT, "totals.mpps", "totals.dropped_frames", *notes.FIGURES)
 LINKS = (GEN2_X4, GEN2_X8, GEN3_X4, GEN3_X8)
 DRIVER_NAMES = ("kernel", "kernel_busy_poll", "dpdk")
-_INTRODUCTION = """\
-# VM to VM: the table of an adapter
-
-<!-- Written by `python -m benches.vm_to_vm` from docs/studies/{adapter}.csv and {drivers}.csv; a test keeps it current. -->
-
-Throughput between virtual machines through the adapter's own switch, under a saturating load, in **Gb/s of frame bits with
-FCS** (64 B to 9,018 B). No frame leaves by the wire. {n_cells} runs, {n_within} of which hold the closed form within their 95 % interval; for the other
-{n_outside} it is [derived below](#where-the-closed-form-lies-outside) what the run did otherwise.
-
-![Throughput by frame size on four links: simulated, closed form, published](pictures/vm_to_vm.svg)
-
-- **Adapter**: an 82599's functions, buffers (160 KiB to send, 512 KiB to receive), 32 tags and pace of a Tx queue (78 ns a frame), on each of
-  four links; its own link is Gen2 x8. MPS 256 B, MRRS 512 B, read latency of the host 450 ns, `tlp4` DLLPs, receive buffers of 16 KiB,
-  `max_frame` 9,018 B.
-- **Drivers**: the first four tables are a designer's: cores are ample (`driver.preset: null`, a core for each VM, 20 ns a frame and side) and all batches
-  are 8, so that adapter and link alone limit. [What drivers make of it](#what-drivers-make-of-it) is a user's.
-- **VMs**: each sends to the next and the last to the first, all Tx rings full. `1` is one sender: vf0 sends to vf1, which sends nothing.
-- **±** is half the 95 % interval. A run here has settled, so it is one batch of eight in the {frames:,} frames and no more.
-"""
+HEAD = ROOT / "benches" / "vm_to_vm" / "head.md"  # what was run, in words
 
 
 def page() -> str:
@@ -42,7 +24,7 @@ def page() -> str:
     n_within = sum(map(notes.is_within, [*adapter, *drivers]))
     n_cells = len(adapter) + len(drivers)
     lines = [
-        _INTRODUCTION.format(
+        HEAD.read_text(encoding="utf-8").format(
             adapter=ADAPTER, drivers=DRIVERS, n_cells=n_cells, n_within=n_within, n_outside=n_cells - n_within,
             frames=plan_of(ADAPTER).config.run.frames,
         ),
@@ -119,8 +101,10 @@ def _sources() -> Iterator[str]:
 def _of_drivers(rows: Sequence[Row]) -> Iterator[str]:
     yield from ("", "## What drivers make of it", "")
     yield (
-        "Eight VMs, a core each, everything that a driver sets as its preset has it: batches, interrupts, the time of a frame "
-        "([drivers](drivers.md)). Simulated, with half the 95 % interval, and the closed form below it; \\* where that lies outside."
+        "Eight VMs, a core each, everything that a driver sets as its preset has it: batches, interrupts, the "
+        "time of a frame "
+        "([drivers](drivers.md)). Simulated, with half the 95 % interval, and the closed form below it; \\* "
+        "where that lies outside."
     )
     sizes = sorted({row["workload.frame_bytes"] for row in rows})
     for driver in DRIVER_NAMES:
@@ -138,9 +122,12 @@ def _of_drivers(rows: Sequence[Row]) -> Iterator[str]:
 def _outside(adapter: Sequence[Row], drivers: Sequence[Row]) -> Iterator[str]:
     yield from ("", "## Where the closed form lies outside", "")
     yield (
-        "Of each such cell: what the run counted and the closed form does not assume, and the closed form with it, which then lies within the "
-        "interval. More bytes of write-backs: a timer (`nic.writeback_timeout`) sends them before a batch is full, where the frames of one VM are far "
-        "apart; the closed form counts full ones. Interrupts: it counts none of a driver that masks them and polls, and under a full load there are some."
+        "Of each such cell: what the run counted and the closed form does not assume, and the closed form with "
+        "it, which then lies within the "
+        "interval. More bytes of write-backs: a timer (`nic.writeback_timeout`) sends them before a batch is "
+        "full, where the frames of one VM are far "
+        "apart; the closed form counts full ones. Interrupts: it counts none of a driver that masks them and "
+        "polls, and under a full load there are some."
     )
     table = []
     for name, rows in ((ADAPTER, adapter), (DRIVERS, drivers)):
@@ -170,11 +157,15 @@ def _outside(adapter: Sequence[Row], drivers: Sequence[Row]) -> Iterator[str]:
 
 def _reproduce() -> Iterator[str]:
     yield from ("", "## Again", "")
-    yield "`make bench-report` runs both sweeps and writes this page; `python -m benches.vm_to_vm --check` runs a sample of cells again"
+    yield (
+        "`make bench-report` runs both sweeps and writes this page; `python -m benches.vm_to_vm --check` runs a "
+        "sample of cells again"
+    )
     yield "and compares every digit. The sweeps, with their configurations, are"
     for name in (ADAPTER, DRIVERS):
         plan = plan_of(name)
         yield (
-            f"[`{name}`](../configs/studies/{name}.yaml) ({len(plan.points)} runs of {plan.config.run.frames:,} frames, "
+            f"[`{name}`](../configs/studies/{name}.yaml) ({len(plan.points)} runs of {plan.config.run.frames:,} "
+            "frames, "
             f"hash `{plan.sweep_hash}`, figures in [CSV](studies/{name}.csv)){' and' if name == ADAPTER else '.'}"
         )

@@ -13,13 +13,15 @@ NIC_SOURCE = "pcie-bench (SIGCOMM 2018)"
 NIC_DRIVERS = ("simple", "kernel", "dpdk")
 SOURCES = {
     "a": (
-        "**measured**, but no frames: DMA copies of that size (read, then written) by an NFP-6000 in a Xeon E5-2630 v4, "
+        "**measured**, but no frames: DMA copies of that size (read, then written) by an NFP-6000 in a Xeon "
+        "E5-2630 v4, "
         "warm, Gb/s each way (pcie-bench, data set of SIGCOMM 2018). It has no descriptors, doorbells or interrupts, "
         "and limits of its own: [beside the model](validation.md)"
     ),
     "b": (
         "a published **model**, not a measurement: NIC that sends and receives, simple / kernel / DPDK driver, "
-        "bits of DMA (frame less 4 B) each way (pcie-bench, SIGCOMM 2018). A frame from VM to VM is one sent and one received"
+        "bits of DMA (frame less 4 B) each way (pcie-bench, SIGCOMM 2018). A frame from VM to VM is one sent and "
+        "one received"
     ),
     "c": (
         "**measured**: an 82599 sends 12 to 13 Mpps from one Tx queue, 64 B, on the wire. The model's "
@@ -27,7 +29,8 @@ SOURCES = {
     ),
     "d": "**an estimate** of an engineer: two VFs of an 82599 in a slot of eight lanes; no frame size is given",
     "e": (
-        "**a statement** in a book's chapter on server virtualization: PCIe limits traffic between VMs through a 10GbE NIC "
+        "**a statement** in a book's chapter on server virtualization: PCIe limits traffic between VMs through a "
+        "10GbE NIC "
         "to around 14; no frame size is given"
     ),
 }

@@ -93,6 +93,6 @@ __all__ = [
     "servers_of",
     "shipped_configs",
     "shipped_studies",
-    "study_path",
     "stations_in_use",
+    "study_path",
 ]
