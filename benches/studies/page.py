@@ -121,6 +121,7 @@ def draw(study: Study, rows: Sequence[Row]) -> None:
                 axes.set_xticks(ticks, [plain(tick) for tick in ticks])
             if metric.is_log:
                 axes.set_yscale("log")
+                axes.yaxis.set_major_formatter(lambda value, _: plain(value))
             else:
                 axes.set_ylim(bottom=0)
             axes.set_xlabel(study.x_label)
