@@ -127,10 +127,10 @@ $(DOCS_STAMP): pyproject.toml constraints.txt $(MOVED)
 
 $(TEST_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES)
-	@scripts/setup-venv dev,report,docs
+	@scripts/setup-venv dev,report,docs,cluster,frames
 	@touch $@ $(RUN_STAMP) $(DOCS_STAMP)
 
 $(HDL_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES) $(HDL_PACKAGES)
-	@scripts/setup-venv dev,report,docs,hdl
+	@scripts/setup-venv dev,report,docs,cluster,frames,hdl
 	@touch $@ $(TEST_STAMP) $(RUN_STAMP) $(DOCS_STAMP)

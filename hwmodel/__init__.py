@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from hwmodel.analytic import limits
     from hwmodel.config import Config, load_config
     from hwmodel.errors import InputError, Interrupted, RunError
-    from hwmodel.explore import explain
+    from hwmodel.explore import explain, search_loads, size
     from hwmodel.explore.sweep import load_sweep, sweep
-    from hwmodel.results import Result, SystemResult, load_result
+    from hwmodel.results import LoadSearch, Result, SizingResult, SystemResult, load_result
     from hwmodel.results.sweep_table import SweepResult
     from hwmodel.simulation import simulate
     from hwmodel.switch_frames import forward_frames
@@ -25,8 +25,10 @@ __all__ = [
     "Config",
     "InputError",
     "Interrupted",
+    "LoadSearch",
     "Result",
     "RunError",
+    "SizingResult",
     "SweepResult",
     "SystemResult",
     "__version__",
@@ -36,7 +38,9 @@ __all__ = [
     "load_config",
     "load_result",
     "load_sweep",
+    "search_loads",
     "simulate",
+    "size",
     "sweep",
 ]
 
@@ -44,8 +48,10 @@ _MODULE_OF = {
     "Config": "hwmodel.config",
     "InputError": "hwmodel.errors",
     "Interrupted": "hwmodel.errors",
+    "LoadSearch": "hwmodel.results",
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
+    "SizingResult": "hwmodel.results",
     "SweepResult": "hwmodel.results.sweep_table",
     "SystemResult": "hwmodel.results",
     "explain": "hwmodel.explore",
@@ -54,7 +60,9 @@ _MODULE_OF = {
     "load_config": "hwmodel.config",
     "load_result": "hwmodel.results",
     "load_sweep": "hwmodel.explore.sweep",
+    "search_loads": "hwmodel.explore",
     "simulate": "hwmodel.simulation",
+    "size": "hwmodel.explore",
     "sweep": "hwmodel.explore.sweep",
 }
 

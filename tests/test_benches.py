@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benches import cosim, coverage, pcie, startup, steadiness
+from benches import cosim, coverage, pcie, short_runs, startup, steadiness
 from benches.comparison import Requirement, Spread, figure_text, in_turn, ratios, spread, table
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
@@ -65,6 +65,17 @@ def startup_prints(lines):
     assert [line.split()[-1] in ("PASS", "above") for line in lines[1:]] == [False, False, False, True, True]
 
 
+def short_runs_prints(lines):
+    *lines, summary = lines
+    assert [line.split("  ")[0] for line in lines[1:]] == list(short_runs.POINTS)
+    for line in lines[1:]:
+        cells = re.split(r"  +", line.strip())[1:]
+        *stages, total, beside = map(float, cells[: len(short_runs.STAGES) + 2])
+        assert total == pytest.approx(sum(stages), rel=0.02)
+        assert beside == pytest.approx(total - stages[short_runs.STAGES.index("kernels")], rel=0.02)
+    assert re.fullmatch(r"The median of all points is [\d.]+ ms\.", summary)
+
+
 def validation_prints(lines):
     assert lines[0] == "# The model beside measurements"
     assert sum(line.startswith("| published model") for line in lines) == 3
@@ -116,6 +127,16 @@ def steadiness_prints(lines):
     assert len(sums) == 2 * (1 + len(steadiness.FIGURES)) and wholes
 
 
+def sweep_prints(lines):
+    assert lines[0].split()[:3] == ["a", "sweep", "runs"]
+    assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [
+        False,
+        *4 * [True],
+        False,
+        *3 * [True],
+    ]
+
+
 PRINTS = {
     "bottleneck": bottleneck_prints,
     "cosim": cosim_prints,
@@ -123,8 +144,10 @@ PRINTS = {
     "engine": engine_prints,
     "load_sweep": load_sweep_prints,
     "pcie": pcie_prints,
+    "short_runs": short_runs_prints,
     "startup": startup_prints,
     "steadiness": steadiness_prints,
+    "sweep": sweep_prints,
     "switch_core": switch_core_prints,
     "validation": validation_prints,
 }

@@ -7,9 +7,13 @@ import pytest
 import hwmodel
 from hwmodel.cli import commands, main
 from hwmodel.cli.arguments import build_parser
+from hwmodel.cli.dma_table import dma_table, parse_sizes
 from hwmodel.errors import InputError
 
-COMMANDS = ["run", "check", "limits", "explain", "sweep", "dma", "switch", "report", "configs", "completion", "schema"]
+COMMANDS = [
+    "run", "check", "limits", "explain", "sweep", "size", "search", "dma", "switch", "report", "configs", "completion",
+    "schema",
+]  # fmt: skip
 
 
 def exit_status(argv: list[str]) -> object:
@@ -97,13 +101,13 @@ def test_no_command_shows_the_help_and_fails(capsys):
 
 
 def test_transfer_sizes():
-    assert commands.parse_sizes("64, 1500,4KiB,1MiB") == (64, 1500, 4096, 1048576)
+    assert parse_sizes("64, 1500,4KiB,1MiB") == (64, 1500, 4096, 1048576)
 
 
 @pytest.mark.parametrize(("text", "n_problems"), [("64,x", 1), ("", 1), ("0", 1), ("-1,64,1.5", 2), ("64,,x", 2)])
 def test_wrong_transfer_sizes_are_all_reported(text, n_problems):
     with pytest.raises(InputError) as caught:
-        commands.parse_sizes(text)
+        parse_sizes(text)
     assert len(caught.value.lines) == n_problems
     assert all(line.startswith("--sizes") for line in caught.value.lines)
 
@@ -116,6 +120,6 @@ def test_dma_table_lines_up_and_shows_missing_figures():
          "write_read_latency_ns": of_both}
         for size in (64, 1048576)
     ]  # fmt: skip
-    lines = commands.dma_table(rows).splitlines()
+    lines = dma_table(rows).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[1].split() == ["64", "1.500", "12.000", "-", "600.1", "-", "810.2"]

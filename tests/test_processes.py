@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hwmodel import processes
 from hwmodel.errors import RunError
 from hwmodel.processes import work_through
 from hwmodel.processes.serve import serve
@@ -133,3 +134,7 @@ def test_a_process_ends_when_its_pipe_is_closed():
     connection.close()
     thread.join(timeout=30)
     assert not thread.is_alive()
+
+
+def test_the_part_offers_what_others_use():
+    assert processes.work_through is work_through and processes.Done(3, 9).lost == ""

@@ -12,8 +12,9 @@ from tests.sample_result import sample_result
 from tests.sample_system import extended_system
 
 PUBLIC = {
-    "Config", "InputError", "Interrupted", "Result", "RunError", "SweepResult", "SystemResult", "__version__",
-    "explain", "forward_frames", "limits", "load_config", "load_result", "load_sweep", "simulate", "sweep",
+    "Config", "InputError", "Interrupted", "LoadSearch", "Result", "RunError", "SizingResult", "SweepResult",
+    "SystemResult", "__version__", "explain", "forward_frames", "limits", "load_config", "load_result", "load_sweep",
+    "search_loads", "simulate", "size", "sweep",
 }  # fmt: skip
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
-from hwmodel.simulation.measurement import GAUGES
+from hwmodel.simulation.measurement import GAUGES, in_state
 from hwmodel.simulation.steady_state import drift, truncation
 from hwmodel.simulation.warmup import (
     FIRST_SLICES,
@@ -35,21 +33,11 @@ class Machine:
     """Stand for the adapter: what it does is told by the slice."""
 
     def __init__(self) -> None:
-        self.clock = SimpleNamespace(now_fs=0)
-        self.ledger = SimpleNamespace(counters=SimpleNamespace(delivered=0), to_guest=SimpleNamespace(n=0, sum_fs=0.0))
-        self.limits = {
-            "tx_ring": CAPACITY,
-            "rx_ring": CAPACITY,
-            "n_queues": 1,
-            "tx_buffer_bytes": CAPACITY,
-            "rx_buffer_bytes": CAPACITY,
-        }
-        self.gauges = {
-            gauge.path.split(".")[-1]: SimpleNamespace(area=0.0, level=0, since_fs=0) for gauge in GAUGES.values()
-        }
-
-    def __getitem__(self, name):
-        return self.gauges if name in ("mac", "ledger") else self.gauges[name]
+        self.nic = layout.fresh_state()[0]
+        self.clock, self.ledger = self.nic.clock, self.nic.ledger
+        limits = self.nic.limits
+        limits.tx_ring = limits.rx_ring = limits.tx_buffer_bytes = limits.rx_buffer_bytes = CAPACITY
+        limits.n_queues = 1
 
     def go_on(self, passed_fs, frames, latency_us=5.0, level=500.0):
         """Let time pass: so many frames, of a mean latency, with a mean depth of the Rx buffer."""
@@ -57,15 +45,15 @@ class Machine:
         self.ledger.counters.delivered += frames
         self.ledger.to_guest.n += frames
         self.ledger.to_guest.sum_fs += frames * latency_us * US
-        self.gauges["rx_buffer"].area += level * passed_fs
-        for gauge in self.gauges.values():
-            gauge.since_fs = self.clock.now_fs
+        self.nic.rx_buffer.area += level * passed_fs
+        for gauge in GAUGES.values():
+            in_state(self.nic, gauge.path).since_fs = self.clock.now_fs
 
 
 def settled(course, most_slices=10 * MOST_SLICES):
     """Run a course, `time in us -> rate per us, latency, level`, until it has settled; return warm-up and machine."""
     machine = Machine()
-    warmup = Warmup(config_of(run={"warmup": "auto"}), machine)
+    warmup = Warmup(config_of(run={"warmup": "auto"}), machine.nic)
     for _ in range(most_slices):
         until_fs, frames = warmup.next_target()
         rate, latency_us, level = course(machine.clock.now_fs / US)
@@ -151,13 +139,13 @@ def test_a_slow_load_ends_by_time_in_any_case():
 def test_a_slice_ends_by_frames_or_by_time():
     machine = Machine()
     machine.clock.now_fs, machine.ledger.counters.delivered = 7 * US, 100
-    warmup = Warmup(config_of(run={"warmup": "auto"}), machine)
+    warmup = Warmup(config_of(run={"warmup": "auto"}), machine.nic)
     assert warmup.next_target() == (7 * US + SLICE_FS, 100 + SLICE_FRAMES)
 
 
 @pytest.mark.parametrize("warmup", ["0ns", "3us"])
 def test_a_given_warmup_is_one_slice_of_that_time(warmup):
-    given = Warmup(config_of(run={"warmup": warmup}), Machine())
+    given = Warmup(config_of(run={"warmup": warmup}), Machine().nic)
     assert not given.is_over()
     assert given.next_target() == ({"0ns": 0, "3us": 3 * US}[warmup], layout.NEVER)
     given.look()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Ceiling:
         """Tell whether it is what is offered, and nothing that could be full."""
         return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
 
-    @property
+    @cached_property
     def frames_per_s(self) -> Fraction | None:
         """Give the frames per second at which it is full; None where frames take nothing of it."""
         if not self.per_frame:
@@ -54,5 +55,6 @@ def short_name(ceiling: Ceiling) -> str:
 
 def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:
     """Sum what transactions take, per frame and per second."""
-    per_frame = sum((one.per_frame * of_one(one) for one in transactions), ZERO)
-    return per_frame, sum((one.per_s * of_one(one) for one in transactions), ZERO)
+    amounts = [(one, of_one(one)) for one in transactions]
+    per_frame = sum((one.per_frame * amount for one, amount in amounts if one.per_frame and amount), ZERO)
+    return per_frame, sum((one.per_s * amount for one, amount in amounts if one.per_s and amount), ZERO)

@@ -104,13 +104,11 @@ def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[C
 def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
-    def ceiling(direction: Direction, other: Direction) -> Ceiling:
-        amounts = taken(
-            transactions, lambda one: one.link_bytes(direction) + link.dllp_bytes_per_tlp * one.n_tlps(other)
-        )
+    def ceiling(direction: Direction) -> Ceiling:
+        amounts = taken(transactions, lambda one: one.bytes_with_dllps(direction, link.dllp_bytes_per_tlp))
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
-    return ceiling("up", "down"), ceiling("down", "up")
+    return ceiling("up"), ceiling("down")
 
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

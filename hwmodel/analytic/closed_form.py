@@ -32,6 +32,7 @@ from hwmodel.analytic.link import link_name_of, link_rate_of
 from hwmodel.analytic.lone_frame import Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
+from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.steps import sum_bytes, sum_steps
 from hwmodel.analytic.system import System
 from hwmodel.analytic.system_limits import hops_of, server_limits
@@ -86,7 +87,11 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     in modes without local switching come back; None: as `bridge` says. Raises InputError for a workload without
     frames, a bad capture, and what the closed form does not know.
     """
-    config = as_config(config)
+    return _limits(as_config(config), adjacent_bridge_reflects)
+
+
+@remembered
+def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):
@@ -155,6 +160,7 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
     yield f"{why}; in mode veb they would stay in the adapter: {at_most}."
 
 
+@remembered
 def ceiling_frames_per_s(config: Config) -> Fraction | None:
     """Give the offered frames per second that a load in % of the ceiling is a share of; None for any other load.
 
@@ -163,7 +169,7 @@ def ceiling_frames_per_s(config: Config) -> Fraction | None:
     """
     if config.workload.load.kind != "ceiling":
         return None
-    demand = demand_of(config)
+    demand = demand_of(config, None)
     if not _is_share_of_ceiling(config, demand):
         return None
     return _ceiling_of(System.of(config), demand)

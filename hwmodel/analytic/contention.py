@@ -254,8 +254,10 @@ class _Problem:
             if rate
         ]
         sizes = self._demand.sought.sizes
-        together = [part for part in parts if part[0].sizes == sizes] or parts
-        beside = [replace(traffic, frames_per_s=rate) for traffic, rate in parts if (traffic, rate) not in together]
+        alike = [part for part in parts if part[0].sizes == sizes]
+        together = alike or parts
+        others = [part for part in parts if part[0].sizes != sizes] if alike else []
+        beside = [replace(traffic, frames_per_s=rate) for traffic, rate in others]
         total = sum((rate for _, rate in together), ZERO)
         all_sent = all(rate >= most * _NEARLY for rate, most in zip(found.rates, self._caps(found), strict=True))
         is_limited = any(sender.is_limited for sender in self._senders)

@@ -13,6 +13,7 @@ from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.onward import OnwardHops
 from hwmodel.analytic.paths import Path, Paths
+from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, Route
 from hwmodel.analytic.streams import Stream, streams_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
@@ -38,6 +39,7 @@ class _Way:
     share: Fraction
 
 
+@remembered
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -68,27 +69,27 @@ class LinkRate:
     dllp_share: Fraction
     tlps_per_dllp_pair: int
 
-    @property
+    @cached_property
     def bytes_per_s(self) -> Fraction:
         """Give the bytes per second left for TLPs and for the DLLPs that are counted one by one."""
         return self.raw_bps * (1 - self.skp_share - self.dllp_share) / BITS_PER_BYTE
 
-    @property
+    @cached_property
     def fs_per_byte(self) -> Fraction:
         """Give the exact time of a byte in femtoseconds."""
         return FS_PER_S / self.bytes_per_s
 
-    @property
+    @cached_property
     def fs_numerator(self) -> int:
         """Give `num` of `n_bytes * num // den` femtoseconds; the product stays below 2^63 up to 64 KiB."""
         return self.fs_per_byte.numerator
 
-    @property
+    @cached_property
     def fs_denominator(self) -> int:
         """Give `den` of `n_bytes * num // den` femtoseconds."""
         return self.fs_per_byte.denominator
 
-    @property
+    @cached_property
     def dllp_bytes_per_tlp(self) -> Fraction:
         """Give the mean bytes of DLLPs that one TLP causes in the other direction: 0, 4 (`tlp4`) or 16 (`tlp1`)."""
         return Fraction(2 * DLLP_BYTES, self.tlps_per_dllp_pair) if self.tlps_per_dllp_pair else Fraction(0)
@@ -159,6 +160,7 @@ def dllp_share(generation: int, lanes: int, max_payload_bytes: int, dllp_model: 
     return Fraction(2 * DLLP_BYTES, limit * (lanes if dllp_model == "spec" else 1))
 
 
+@cache
 def link_rate(generation: int, lanes: int, max_payload_bytes: int, dllp_model: str) -> LinkRate:
     """Give the rate of one direction of a link.
 
@@ -174,6 +176,7 @@ def link_rate_of(pcie: Pcie) -> LinkRate:
     return link_rate(pcie.generation, pcie.lanes, pcie.max_payload_bytes, pcie.dllp_model)
 
 
+@cache
 def tlp_overhead(address_bits: int = 64, ecrc: bool = False) -> TlpOverhead:
     """Give the bytes beside the data: 24, 24 and 20 with 64-bit addresses, 4 B less a request with 32-bit ones.
 

@@ -87,12 +87,12 @@ class MixCosts:
         return self._work_of[key]
 
     def _shared(self, part: int, traffic: Traffic) -> Floats:
-        plain = replace(traffic, sent={}, received={}, rx_rings=frozenset(), parts=())
         key = (
-            part, plain.sizes, plain.reads, plain.copies, plain.to_wire, plain.from_wire, plain.tag_bytes,
-            plain.back_tag_bytes, plain.mixed_bytes, plain.mixed_back_bytes, plain.mirrored,
+            part, traffic.sizes, traffic.reads, traffic.copies, traffic.to_wire, traffic.from_wire, traffic.tag_bytes,
+            traffic.back_tag_bytes, traffic.mixed_bytes, traffic.mixed_back_bytes, traffic.mirrored,
         )  # fmt: skip
         if key not in self._known:
+            plain = replace(traffic, sent={}, received={}, rx_rings=frozenset(), parts=())
             first, costs = self._first_row[part], part_costs(self._system, part, plain)
             row = np.zeros(self.n_rows)
             row[first : first + len(costs)] = [float(one.per_frame / one.capacity) * PER_S for one in costs]

@@ -1,7 +1,8 @@
 """One frame alone in an idle machine, walked from event to event over both directions of the link.
 
 The first frame of its rings, after the Rx descriptors that all rings fetch at the start have come. Written from
-docs/datapath.md, apart from the kernels. A random read latency enters by its mean. Left out: other frames, and what
+docs/datapath.md, apart from the kernels. A random read latency enters by its mean, and where more than 20,000 fetches
+begin the run, those of the rings that the frame meets stand for all. Left out: other frames, and what
 comes behind this one's being taken (refills, freed slots).
 """
 

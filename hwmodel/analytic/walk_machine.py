@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 
+MOST_FETCHES = 20_000  # at the start; each is walked, some 20 us of computing time
+
+
 @dataclass
 class _RxRing:
     """Hold what the adapter knows of an Rx ring; `coming`: descriptors on the chip (`cached`) and requested."""
@@ -214,8 +217,12 @@ class Machine:
     # Receiving.
 
     def start(self) -> None:
-        """Fetch the first Rx descriptors of all rings."""
-        for ring in self._rx_rings:
+        """Fetch the first Rx descriptors of all rings; of those that the frame meets where all would be very many."""
+        nic, rings = self._config.nic, self._rx_rings
+        if len(rings) * -(-nic.rx_prefetch // nic.rx_fetch_batch) > MOST_FETCHES:
+            functions = {function for function, _ in (*self._way.copies, *self._way.mirrored)}
+            rings = [ring for ring in rings if self._function(ring.number) in functions]
+        for ring in rings:
             self._prefetch(ring)
 
     def _prefetch(self, ring: _RxRing) -> None:

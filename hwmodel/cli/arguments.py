@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
+from fractions import Fraction
 from typing import NoReturn
 
 import hwmodel
 from hwmodel.cli.completion import SHELLS
-from hwmodel.units import UnitError, parse_time_fs
+from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
 MOST_SEEDS, MOST_JOBS = 1000, 1000
+SEARCHES = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
 EXAMPLES = """\
 examples:
   hwmodel run configs/sriov_10g_gen2x4.yaml --report out/demo.html
@@ -47,6 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_limits(commands)
     _add_explain(commands)
     _add_sweep(commands)
+    _add_size(commands)
+    _add_search(commands)
 
     _add_dma(commands)
 
@@ -140,6 +144,34 @@ def _time_fs(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _share(text: str) -> float:
+    return float(_fraction(text, 1))
+
+
+def _shares(text: str) -> list[Fraction]:
+    return [_fraction(item, 16) for item in text.split(",")]
+
+
+def _fraction(text: str, most: int) -> Fraction:
+    match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%?)\s*", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a share, like 0.5%")
+    share = Fraction(match[1]) / (100 if match[2] else 1)
+    if not 0 < share < most:
+        raise argparse.ArgumentTypeError(f"{text.strip()} is out of range; above 0% and below {100 * most}%")
+    return share
+
+
+def _rate_bps(text: str) -> int:
+    try:
+        rate_bps = parse_rate_bps(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not rate_bps:
+        raise argparse.ArgumentTypeError("a rate is above 0, like 10Gbps")
+    return rate_bps
+
+
 def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run = _command(commands, "run", "simulate, and print a summary")
     _takes_config(run)
@@ -188,6 +220,37 @@ def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     )
     sweep.add_argument("--retry-failed", action="store_true", help="make the runs that failed once more")
     sweep.add_argument("--yes", action="store_true", help="begin even with more than 100,000 runs")
+
+
+def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    size = _command(commands, "size", "the cheapest lanes, queues, rings that meet a target")
+    size.add_argument("sizing", metavar="SIZING", help="a sizing file (YAML: base, target, knobs with their costs), or a shipped one's name")
+    _takes_overrides(size)
+    size.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+
+
+def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    search = _command(
+        commands, "search", "the highest load without loss, the loss above it, bursts, latencies at loads"
+    )
+    _takes_config(search)
+    search.add_argument(
+        "--kind",
+        choices=SEARCHES,
+        default=SEARCHES[0],
+        help="what to look for (default: zero_loss)",
+    )
+    search.add_argument("--loss", type=_share, metavar="0.5%", help="with partial_drop: the share that may be lost")
+    search.add_argument("--precision", type=_share, metavar="0.4%", help="the width of the answer's interval")
+    search.add_argument(
+        "--loads",
+        type=_shares,
+        metavar="10%,50%,90%",
+        help="of latency_at_load: of the rate without loss; of loss_curve: of the closed form's ceiling",
+    )
+    search.add_argument("--arrivals", choices=("periodic", "poisson"), help="when frames come, at these loads")
+    search.add_argument("--burst-rate", type=_rate_bps, metavar="10Gbps", help="of back_to_back; default: the port's")
+    search.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
 
 
 def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwmodel.cli.dma_table import dma_table, parse_sizes
 from hwmodel.cli.outputs import (
     STDOUT,
     check_out_folder,
@@ -25,6 +26,8 @@ from hwmodel.cli.outputs import (
     write_text,
 )
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.search_command import search
+from hwmodel.cli.size_command import size
 from hwmodel.cli.sweep_command import sweep
 from hwmodel.errors import InputError, Interrupted, RunError
 
@@ -264,6 +267,8 @@ COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {
     "limits": limits,
     "explain": explain,
     "sweep": sweep,
+    "size": size,
+    "search": search,
     "dma": dma,
     "switch": switch,
     "report": report,
@@ -271,42 +276,6 @@ COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {
     "completion": completion,
     "schema": schema,
 }
-
-
-def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:
-    """Return the byte counts in `64,1500,4KiB`; InputError with all that is wrong with them."""
-    from hwmodel.units import UnitError, parse_bytes
-
-    sizes, problems = [], []
-    for item in text.split(","):
-        item_text = item.strip()
-        try:
-            size_bytes = parse_bytes(f"{item_text}B" if item_text.isascii() and item_text.isdigit() else item_text)
-            if size_bytes == 0:
-                raise UnitError("a transfer has at least 1 B")
-            sizes.append(size_bytes)
-        except UnitError as error:
-            problems.append(f"{option} {text}: {error}")
-    if problems:
-        raise InputError(problems)
-    return tuple(sizes)
-
-
-def dma_table(rows: list[dict[str, object]]) -> str:
-    """Lay out bandwidth and latency by transfer size."""
-    rates = f"{'bytes':>7} {'read Gb/s':>10} {'write Gb/s':>10} {'both Gb/s':>10}"
-    lines = [f"{rates} {'read p50 ns':>12} {'p99 ns':>9} {'write, read':>12}"]
-    for row in rows:
-        latency, both = row["read_latency_ns"], row["write_read_latency_ns"]
-        assert isinstance(latency, Mapping) and isinstance(both, Mapping)
-        rates = " ".join(_figure(row[key], 10, 3) for key in ("read_gbps", "write_gbps", "both_gbps"))
-        latencies = (_figure(latency["p50"], 12, 1), _figure(latency["p99"], 9, 1), _figure(both["p50"], 12, 1))
-        lines.append(f"{row['bytes']:>7} {rates} {' '.join(latencies)}")
-    return "\n".join(lines)
-
-
-def _figure(value: object, width: int, decimals: int) -> str:
-    return f"{value:>{width}.{decimals}f}" if isinstance(value, int | float) else f"{'-':>{width}}"
 
 
 def _load(arguments: Namespace) -> Config:

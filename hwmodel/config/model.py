@@ -67,14 +67,14 @@ class Config(Block):
                 del entry["adapters"]
         return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
 
-    def config_hash(self) -> str:
-        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.
+    def config_hash(self, resolved: dict[str, Any] | None = None) -> str:
+        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration, which who has it may give.
 
         A capture file counts by its content, not by its name, so that the hash is the same on another machine.
         """
-        resolved = self.resolved()
+        resolved = self.resolved() if resolved is None else resolved
         if self.workload.pcap is not None:
-            resolved["workload"]["pcap"] = _content_hash(self.workload.pcap)
+            resolved = {**resolved, "workload": {**resolved["workload"], "pcap": _content_hash(self.workload.pcap)}}
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from hwmodel.config import Config, as_config
-from hwmodel.errors import InputError, RunError
+from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
-from hwmodel.processes import work_through
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
-from hwmodel.simulation import entries_of, fill_cache, simulate
+from hwmodel.simulation import simulate
 
 Progress = Callable[[float, str], None]
-Outcome = Result | str  # a string says why a run failed
 
 
 def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | None = None) -> Result:
@@ -32,7 +30,7 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     relaxations += named_together(config, relaxations, result.bottleneck)
     others: list[Outcome | None] = [None] * len(relaxations)
     configs = [relaxation.config for relaxation in relaxations]
-    with closing(_one_by_one(configs) if jobs <= 1 else _side_by_side(configs, jobs)) as runs:
+    with closing(outcomes_of(configs, jobs)) as runs:
         for n_done, (number, other) in enumerate(runs, start=2):
             others[number] = other
             if progress is not None:
@@ -98,23 +96,3 @@ def _change(before: float | None, after: float | None) -> float | None:
 def _rank(relaxed: Relaxed) -> tuple[bool, float, bool, float]:
     """Put failures last, the greatest gain in tenths of a percent first; of equal ones the named, then the fastest."""
     return bool(relaxed.failure), -round(relaxed.gain or 0.0, 3), not relaxed.is_bottleneck, relaxed.p50_change or 0.0
-
-
-def _outcome(config: Config) -> Outcome:
-    """Simulate a relaxation; return why, where it cannot be run."""
-    try:
-        return simulate(config)
-    except (InputError, RunError) as error:
-        return " ".join(str(error).split())
-
-
-def _one_by_one(configs: Sequence[Config]) -> Generator[tuple[int, Outcome], None, None]:
-    for number, config in enumerate(configs):
-        yield number, _outcome(config)
-
-
-def _side_by_side(configs: Sequence[Config], jobs: int) -> Generator[tuple[int, Outcome], None, None]:
-    fill_cache(entries_of(configs[0]))  # once here, rather than in each process
-    with closing(work_through(_outcome, configs, min(jobs, len(configs)))) as finished:
-        for one in finished:
-            yield one.number, one.lost or one.value

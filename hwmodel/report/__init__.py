@@ -3,6 +3,8 @@
 from hwmodel.report.html import render_page, write_page
 from hwmodel.report.labels import file_labels
 from hwmodel.report.relaxed_text import relaxed_sentence, relaxed_text
+from hwmodel.report.search_text import search_sentence, search_text
+from hwmodel.report.sizing_text import sizing_sentence, sizing_text
 from hwmodel.report.sweep_text import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.text import print_summary, summary
 
@@ -13,6 +15,10 @@ __all__ = [
     "relaxed_sentence",
     "relaxed_text",
     "render_page",
+    "search_sentence",
+    "search_text",
+    "sizing_sentence",
+    "sizing_text",
     "summary",
     "sweep_text",
     "write_page",

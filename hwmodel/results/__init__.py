@@ -19,6 +19,7 @@ from hwmodel.results.histogram import (
     summarize_latency,
 )
 from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
+from hwmodel.results.load_search import LoadSearch, LoadTrial
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
@@ -41,6 +42,7 @@ from hwmodel.results.result import (
     Wire,
     load_result,
 )
+from hwmodel.results.sizing import Choice, KnobStep, SizingResult, TargetFigure
 from hwmodel.results.spread import Spread
 from hwmodel.results.system import AdapterResult, SystemResult
 
@@ -62,14 +64,18 @@ __all__ = [
     "BridgePortResult",
     "BridgeResult",
     "CeilingFigure",
+    "Choice",
     "ClosedForm",
     "Cpu",
     "FlowResult",
     "HostRun",
     "IotlbUse",
+    "KnobStep",
     "Latency",
     "LinkBytes",
     "LinkCost",
+    "LoadSearch",
+    "LoadTrial",
     "LogLinearBuckets",
     "LogicalPortResult",
     "NextStep",
@@ -79,9 +85,11 @@ __all__ = [
     "QueueDepth",
     "Relaxed",
     "Result",
+    "SizingResult",
     "Spread",
     "Stalls",
     "SystemResult",
+    "TargetFigure",
     "Totals",
     "VmResult",
     "Window",

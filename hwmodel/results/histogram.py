@@ -79,12 +79,16 @@ def filled_columns(min_fs: int, max_fs: int, n_buckets: int, buckets: LogLinearB
 
 def quantile_bucket(counts: Counts, numerator: int, denominator: int) -> int:
     """Return the bucket in which the sample of a quantile's rank lies; ValueError without samples."""
-    totals = np.cumsum(np.asarray(counts, dtype=np.int64))
+    return _bucket_of_rank(np.cumsum(np.asarray(counts, dtype=np.int64)), numerator, denominator)
+
+
+def _bucket_of_rank(totals: npt.NDArray[np.int64], numerator: int, denominator: int) -> int:
+    """Return the bucket of a quantile from cumulative counts."""
     n_samples = int(totals[-1]) if totals.size else 0
     if n_samples == 0:
         raise ValueError("no samples, no quantile")
     rank = max(1, -(-n_samples * numerator // denominator))
-    return int(np.searchsorted(totals, rank, side="left"))
+    return int(totals.searchsorted(rank, side="left"))
 
 
 def quantile_ns(
@@ -107,14 +111,15 @@ def summarize_latency(
     those three figures exact (`sum_fs` may exceed 64 bits). p99 needs 100 samples and p999 1000; without any sample all
     are None and the three are not looked at. Percentiles are kept within [min, max].
     """
-    n_samples = int(np.sum(counts, dtype=np.int64))
+    totals = np.cumsum(np.asarray(counts, dtype=np.int64))
+    n_samples = int(totals[-1]) if totals.size else 0
     if n_samples == 0:
         return Latency()
 
     def percentile(per_mille: int, least_samples: int) -> float | None:
         if n_samples < least_samples:
             return None
-        estimate_ns = quantile_ns(counts, per_mille, 1000, buckets)
+        estimate_ns = buckets.mid(_bucket_of_rank(totals, per_mille, 1000)) * UNIT_FS / FS_PER_NS
         return min(max(estimate_ns, min_fs / FS_PER_NS), max_fs / FS_PER_NS)
 
     return Latency(

@@ -14,7 +14,7 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 DECIMALS = 9
@@ -51,14 +51,17 @@ def to_plain(value: Any, path: Path = (), kind: Any = Any) -> Any:
     if value is None or isinstance(value, str | bool):
         return value
     kind = _present(kind)
-    if isinstance(value, numbers.Integral) and kind is not float:
+    exact = type(value)  # of most values; asking for abstract classes takes much longer
+    if exact is int and kind is not float:
+        return value
+    if exact is not float and isinstance(value, numbers.Integral) and kind is not float:
         return int(value)
-    if isinstance(value, numbers.Real):
+    if exact is float or isinstance(value, numbers.Real):
         if not math.isfinite(value):
             raise ValueError(f"{dotted(path)}: {value} is no result; None stands for a figure without meaning")
         return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
     if dataclasses.is_dataclass(value):
-        return _plain_record(value, path)
+        return plain_record(value, path)
     arguments = typing.get_args(kind)
     if isinstance(value, Mapping):
         inner = arguments[1] if arguments else Any
@@ -69,16 +72,18 @@ def to_plain(value: Any, path: Path = (), kind: Any = Any) -> Any:
     raise ValueError(f"{dotted(path)}: a {type(value).__name__} cannot be written as JSON")
 
 
-def _plain_record(record: Any, path: Path) -> dict[str, Any]:
+def plain_record(record: Any, path: Path = (), left_out: Collection[str] = ()) -> dict[str, Any]:
+    """Return a dataclass as `to_plain` does, without the attributes `left_out`."""
     plain: dict[str, Any] = {}
-    for field, (name, key, hint, _) in zip(dataclasses.fields(record), _fields_of(record.__class__), strict=True):
+    for name, key, hint, _, metadata in _fields_of(record.__class__):
         item = getattr(record, name)
-        if field.metadata.get("omit_empty") and not item:
+        if name in left_out or (metadata.get("omit_empty") and not item):
             continue
-        plain[key] = item if field.metadata.get("verbatim") else to_plain(item, (*path, key), hint)
+        plain[key] = item if metadata.get("verbatim") else to_plain(item, (*path, key), hint)
     return plain
 
 
+@functools.cache
 def _present(kind: Any) -> Any:
     """Return X for `X | None`, and any other type as it is."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -115,12 +120,18 @@ def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> An
 
 
 @functools.cache
-def _fields_of(kind: type) -> tuple[tuple[str, str, Any, bool], ...]:
-    """Return (attribute, JSON key, type, required) of each field of a dataclass."""
+def _fields_of(kind: type) -> tuple[tuple[str, str, Any, bool, Mapping[Any, Any]], ...]:
+    """Return (attribute, JSON key, type, required, metadata) of each field of a dataclass."""
     hints = typing.get_type_hints(kind)
     missing = dataclasses.MISSING
     return tuple(
-        (field.name, json_key(field), hints[field.name], field.default is missing and field.default_factory is missing)
+        (
+            field.name,
+            json_key(field),
+            hints[field.name],
+            field.default is missing and field.default_factory is missing,
+            field.metadata,
+        )
         for field in dataclasses.fields(kind)
     )
 
@@ -130,7 +141,7 @@ def _record(kind: type, value: Any, path: Path, problems: list[Problem]) -> Any:
         return _wrong("an object", value, path, problems)
     n_problems_before = len(problems)
     attributes: dict[str, Any] = {}
-    for name, key, hint, required in _fields_of(kind):
+    for name, key, hint, required, _ in _fields_of(kind):
         if key in value:
             attributes[name] = from_plain(hint, value[key], (*path, key), problems)
         elif required:

@@ -15,7 +15,7 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.closed_form import ClosedForm
-from hwmodel.results.json_form import to_plain
+from hwmodel.results.json_form import plain_record, to_plain
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
@@ -321,9 +321,9 @@ class Result:
             elif not isinstance(value, list):
                 flat[prefix] = value
 
-        plain = self.to_mapping(include_host_run=False)
-        del plain["config"]
-        walk("", plain)
+        left_out = ["config", "host_run"]
+        left_out += [each.name for each in fields(self) if isinstance(getattr(self, each.name), tuple)]
+        walk("", plain_record(self, left_out=left_out))  # lists, of VMs and flows, are most of a result
         return flat
 
 

@@ -122,7 +122,7 @@ class SweepResult:
 
     @property
     def figure_names(self) -> tuple[str, ...]:
-        """Return the dotted names of all figures that any point has, in the order of the result's fields."""
+        """Return the dotted names of all figures that any point has, block by block as in results.csv."""
         return figure_order(dict.fromkeys(name for row in self.rows for name in row.figures))
 
     def column(self, name: str) -> list[Any]:

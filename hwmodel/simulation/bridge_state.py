@@ -172,6 +172,6 @@ def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
     nic.wire.outside.fs_per_byte_num, nic.wire.outside.fs_per_byte_den = ratio
 
 
-def fresh_bridge() -> np.ndarray:
-    """Return a one-element record array of BRIDGE, all zero."""
-    return layout.zeros(1, adjacent_layout.BRIDGE)
+def fresh_bridge(*, in_large_pages: bool = False) -> np.ndarray:
+    """Return a one-element array of BRIDGE, all zero; `in_large_pages`: for a long run, as `layout.zeros` has it."""
+    return layout.zeros(1, adjacent_layout.BRIDGE, in_large_pages=in_large_pages)

@@ -18,7 +18,7 @@ from hwmodel.kernels.system_layout import SYSTEM
 
 
 def _array(dtype: np.dtype) -> types.Type:
-    return typeof(np.zeros(1, dtype).view(np.recarray))
+    return typeof(np.zeros(1, dtype))
 
 
 def signature(entry: str) -> tuple[types.Type, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ from hwmodel.wire.ethernet import MIN_UNPADDED_BYTES
 from hwmodel.wire.tags import RuntFrameError, parse_header
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Switch
 
 NOMINAL_BYTES = MIN_UNPADDED_BYTES  # of a template when it is decided; OVERSIZE is tested frame by frame
 LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
 SENDER_NAMES_IT = -1  # in place of a template's flow: its copies count as offered, each in its own
+MOST_TABLES = 16  # half a MB each
 REFUSED = 2  # the set of copies that are mirrored where a policer refuses the frame
 KIND_COLUMNS = ("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered")
 
@@ -54,6 +56,26 @@ class Departure:
     header: bytes
 
 
+class _Content:
+    """Stand for what a switch's configuration says."""
+
+    def __init__(self, switch: Switch) -> None:
+        self.switch = switch
+        self._text = switch.model_dump_json()
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and self._text == other._text
+
+
+@lru_cache(maxsize=MOST_TABLES)
+def _tables_of(content: _Content) -> Any:
+    """Return the tables of a switch, which nobody changes: runs that differ in something else ask again."""
+    return build_tables(content.switch)
+
+
 class AdapterHeaders:
     """Enter the headers of one server's adapter; `prefix` stands before its ports' names (`a.` of server a)."""
 
@@ -62,7 +84,7 @@ class AdapterHeaders:
         self.has_peer = has_peer
         self.prefix = prefix
         self.switch = config.switch
-        self.tables = build_tables(self.switch)
+        self.tables = _tables_of(_Content(self.switch))
         self.numbers = {
             name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
         }
@@ -132,7 +154,7 @@ class AdapterHeaders:
                 return
             update = {"ecid_lists": (*self.switch.ecid_lists, entry)}
         self.switch = self.switch.model_copy(update=update)
-        self.tables = build_tables(self.switch)
+        self.tables = _tables_of(_Content(self.switch))
 
     def _decide(self, arrivals: Sequence[Arrival]) -> _Decided:
         n = len(arrivals)
@@ -143,9 +165,9 @@ class AdapterHeaders:
             if not is_complete(arrival.header):
                 lengths[i] = len(arrival.header)
         ports = np.array([arrival.port for arrival in arrivals], np.int64)
-        headers = np.zeros(n, HEADER).view(np.recarray)
-        decisions = np.zeros(n, DECISION).view(np.recarray)
-        refused = np.zeros(n, DECISION).view(np.recarray)
+        headers = np.zeros(n, HEADER)
+        decisions = np.zeros(n, DECISION)
+        refused = np.zeros(n, DECISION)
         decide_templates(self.tables, ports, frames, lengths, headers, decisions, refused)
         return _Decided(headers, decisions, refused, frames)
 
@@ -229,7 +251,7 @@ def _rewritten(arrivals: Sequence[Arrival], decided: _Decided, copies: Sequence[
     ports = np.array([copy.port for copy in copies], np.int64)
     lengths = np.array([len(arrivals[number].header) for number in at.tolist()], np.int64)
     out = np.zeros((len(copies), LONGEST_COPY_BYTES), np.uint8)
-    rewrite_headers(decided.frames[at], lengths, decided.headers[at], decisions.view(np.recarray), ports, out)
+    rewrite_headers(decided.frames[at], lengths, decided.headers[at], decisions, ports, out)
     return [row[:n].tobytes() for row, n in zip(out, lengths.tolist(), strict=True)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,8 +20,8 @@ from hwmodel.results import (
     quantile_ns,
     throughput,
 )
-from hwmodel.simulation.batch_means import Estimate, ratio_estimate
-from hwmodel.simulation.marks import Mark, Marks
+from hwmodel.simulation.batch_means import Estimate, Ratio, ratio_estimate, ratio_estimates
+from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import LATENCIES
 from hwmodel.units import FS_PER_NS
 
@@ -44,6 +44,13 @@ class Sureness(NamedTuple):
     intervals: dict[str, tuple[float, float]]
     correlated: tuple[str, ...] = ()
     few_bursts: tuple[str, ...] = ()
+
+
+class _Wanted(NamedTuple):
+    """Hold the ratios whose intervals a figure's is made of, and how: None where they say nothing of it."""
+
+    ratios: tuple[Ratio, ...]
+    found_from: Callable[[Sequence[Estimate | None]], _Found | None]
 
 
 class _Found(NamedTuple):
@@ -69,8 +76,10 @@ def sureness_of(result: Result, marks: Marks, burst_frames: int, *, is_open: boo
     correlated, few_bursts = [], []
     at_fs = marks.series(lambda mark: mark.now_fs)
     as_offered = _offered_share(marks, at_fs) if is_open else 0.0
-    rates = _rates(result, marks, at_fs, burst_frames, as_offered)
-    for found in (*rates, *_latencies(result, marks, at_fs, burst_frames)):
+    for found in _found(
+        at_fs,
+        [*_rates(result, marks, at_fs, burst_frames, as_offered), *_latencies(result, marks, burst_frames)],
+    ):
         low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
         intervals[found.name] = (max(0.0, low), high)
         if not found.is_independent:
@@ -78,6 +87,17 @@ def sureness_of(result: Result, marks: Marks, burst_frames: int, *, is_open: boo
         if not found.has_bursts:
             few_bursts.append(found.name)
     return Sureness(intervals, tuple(correlated), tuple(few_bursts))
+
+
+def _found(at_fs: npt.NDArray[np.float64], wanted: Sequence[_Wanted]) -> Iterator[_Found]:
+    """Yield what the batches say, of all figures from one pass over them."""
+    if not wanted:
+        return
+    estimates = iter(ratio_estimates(at_fs, [ratio for one in wanted for ratio in one.ratios]))
+    for one in wanted:
+        found = one.found_from([next(estimates) for _ in one.ratios])
+        if found is not None:
+            yield found
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
@@ -101,43 +121,47 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
 
 def _rates(
     result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int, as_offered: float
-) -> Iterator[_Found]:
+) -> Iterator[_Wanted]:
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
     def rate(
-        name: str, figure: float | None, of_one: Callable[[Mark], float], factor: float, least: float
-    ) -> Iterator[_Found]:
-        found = None if figure is None else ratio_estimate(at_fs, marks.series(of_one), at_fs)
-        yield from _about(name, figure, found, factor, least)
+        name: str, figure: float | None, amounts: npt.NDArray[np.float64], factor: float, least: float
+    ) -> Iterator[_Wanted]:
+        if figure is not None:
+            yield _about(name, figure, Ratio(amounts, at_fs), factor, least)
 
     frames = burst_frames * MPPS / window_fs
     last = marks.found[-1]
     mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
     gbps = burst_frames * mean_bytes * GBPS / window_fs
-    totals, wire = result.totals, result.wire
+    totals, wire, series = result.totals, result.wire, marks.series
 
     def least_of(figure: float | None, least: float) -> float:
         return max(least, as_offered * (figure or 0.0))
 
     of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
-    yield from rate("totals.gbps", totals.gbps, lambda mark: mark.counts["delivered_bytes"], GBPS, of_bytes)
-    yield from rate("totals.mpps", totals.mpps, lambda mark: mark.counts["vm_copies"], MPPS, of_frames)
+    yield from rate("totals.gbps", totals.gbps, series(lambda mark: mark.counts["delivered_bytes"]), GBPS, of_bytes)
+    yield from rate("totals.mpps", totals.mpps, series(lambda mark: mark.counts["vm_copies"]), MPPS, of_frames)
     outside = outside_gbps(result)
     if outside:
         least = least_of(outside, 0.0)
-        yield from rate(outside_rate(result), outside, lambda mark: mark.outside_bytes, GBPS, least)
+        yield from rate(outside_rate(result), outside, series(lambda mark: mark.outside_bytes), GBPS, least)
     if isinstance(result, SystemResult):
         return
-    yield from rate("wire.tx_gbps", wire.tx_gbps, lambda mark: mark.wire_tx_bytes, GBPS, least_of(wire.tx_gbps, 0.0))
-    yield from rate("wire.rx_gbps", wire.rx_gbps, lambda mark: mark.wire_rx_bytes, GBPS, 0.0)
-    yield from rate("pcie.up.utilization", result.pcie.up.utilization, lambda mark: mark.up_busy_fs, 1.0, 0.0)
-    yield from rate("pcie.down.utilization", result.pcie.down.utilization, lambda mark: mark.down_busy_fs, 1.0, 0.0)
+    least = least_of(wire.tx_gbps, 0.0)
+    yield from rate("wire.tx_gbps", wire.tx_gbps, series(lambda mark: mark.wire_tx_bytes), GBPS, least)
+    yield from rate("wire.rx_gbps", wire.rx_gbps, series(lambda mark: mark.wire_rx_bytes), GBPS, 0.0)
+    up, down = result.pcie.up.utilization, result.pcie.down.utilization
+    yield from rate("pcie.up.utilization", up, series(lambda mark: mark.up_busy_fs), 1.0, 0.0)
+    yield from rate("pcie.down.utilization", down, series(lambda mark: mark.down_busy_fs), 1.0, 0.0)
+    sent = np.stack([mark.sent_bytes for mark in marks.found], axis=1)
+    received = np.stack([mark.received for mark in marks.found], axis=1)
     n = marks.n_functions
     for vm in result.vms:
         at = marks.book.port_numbers[vm.name]
-        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, _sent(at - 1), GBPS, 0.0)
-        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, _received(at), GBPS, gbps)
-        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, _received(n + 1 + at), MPPS, frames)
+        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[at - 1], GBPS, 0.0)
+        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, received[at], GBPS, gbps)
+        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, received[n + 1 + at], MPPS, frames)
 
 
 def _offered_share(marks: Marks, at_fs: npt.NDArray[np.float64]) -> float:
@@ -151,78 +175,82 @@ def _offered_share(marks: Marks, at_fs: npt.NDArray[np.float64]) -> float:
     return found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered) if found is not None and n_offered else 0.0
 
 
-def _sent(at: int) -> Callable[[Mark], float]:
-    return lambda mark: float(mark.sent_bytes[at])
-
-
-def _received(at: int) -> Callable[[Mark], float]:
-    return lambda mark: float(mark.received[at])
-
-
-def _of_latency(name: str, at: int) -> Callable[[Mark], float]:
-    return lambda mark: float(mark.latency[name][at])
-
-
-def _latencies(result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int) -> Iterator[_Found]:
+def _latencies(result: Result, marks: Marks, burst_frames: int) -> Iterator[_Wanted]:
     for name, (_, place) in LATENCIES.items():
         if place.startswith("wire.") and isinstance(result, SystemResult):
             continue
         latency = attrgetter(place)(result)
         if not latency.count:
             continue
-        counts = marks.series(_of_latency(name, 0))
-        sums = marks.series(_of_latency(name, 1))
+        counted = np.array([mark.latency[name] for mark in marks.found], np.float64)
         longest = latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
-        mean = ratio_estimate(at_fs, sums, counts)
-        yield from _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
-        rows = [mark.histogram[name] for mark in marks.found]
+        yield _about(f"{place}.mean", latency.mean, Ratio(counted[:, 1], counted[:, 0]), 1 / FS_PER_NS, at_ends)
+        histograms = _Histograms([mark.histogram[name] for mark in marks.found])
         for percentile, per_mille, least_samples in PERCENTILES:
             figure = getattr(latency, percentile)
-            if figure is not None:
-                yield from _percentile(f"{place}.{percentile}", figure, rows, at_fs, (per_mille, least_samples))
+            if figure is not None and histograms.n_samples[-1]:
+                yield _percentile(f"{place}.{percentile}", figure, histograms, per_mille, least_samples)
 
 
-def _about(name: str, figure: float | None, found: Estimate | None, factor: float, least: float) -> Iterator[_Found]:
-    """Yield the interval round a figure, if there is one."""
-    if figure is not None and found is not None:
+def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
+    """Want the interval round a figure."""
+
+    def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
+        (found,) = estimates
+        if found is None:
+            return None
         half = found.half_width * factor
-        yield _Found(name, figure, (figure - half, figure + half), least, found.is_independent)
+        return _Found(name, figure, (figure - half, figure + half), least, found.is_independent)
+
+    return _Wanted((ratio,), found_from)
 
 
-def _percentile(
-    name: str, figure: float, rows: list[Row], at_fs: npt.NDArray[np.float64], wanted: tuple[int, int]
-) -> Iterator[_Found]:
-    """Yield the interval of a percentile: from how well the share of samples that do not exceed it is known.
+class _Histograms:
+    """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        lengths = np.array([len(counts) for _, counts in rows])
+        self._first = np.array([first for first, _ in rows])
+        self._length = lengths
+        self._start = np.cumsum(lengths) - lengths
+        self._below = np.concatenate(([0], np.cumsum(np.concatenate([counts for _, counts in rows]), dtype=np.int64)))
+        self.n_samples = self.n_below(max(int((self._first + lengths).max()), 0))
+        self.first, self.counts = _counts(rows[0], rows[-1])
+
+    def n_below(self, column: int) -> npt.NDArray[np.float64]:
+        """Return for each mark how many samples lie below a column."""
+        ends = self._start + np.clip(column - self._first, 0, self._length)
+        counted = self._below[ends] - self._below[self._start]
+        return np.asarray(counted - counted[0], np.float64)
+
+
+def _percentile(name: str, figure: float, histograms: _Histograms, per_mille: int, least_samples: int) -> _Wanted:
+    """Want the interval of a percentile: from how well the share of samples that do not exceed it is known.
 
     That share is a mean, and has batches without bias; a batch's own percentile is biased in the tail, where it has few
     samples (compare P. Heidelberger and P. A. W. Lewis, Quantile estimation in dependent sequences, Operations Research
-    32(1), 1984). `wanted`: the percentile in thousandths, and the samples that each batch needs for it.
+    32(1), 1984). `least_samples`: that each batch needs for it.
     """
-    per_mille, least_samples = wanted
-    first, counts = _counts(rows[0], rows[-1])
-    if not counts.sum():
-        return
+    first, counts = histograms.first, histograms.counts
     column = first + quantile_bucket(counts, per_mille, 1000)
-    batches = [_counts(rows[0], row) for row in rows]
-    n_samples = np.array([counts.sum() for _, counts in batches], np.float64)
     # The share up to its bucket, and the share below it: where many samples are alike they differ.
-    shares = [
-        np.array([counts[: max(0, end - start)].sum() for start, counts in batches], np.float64)
-        for end in (column, column + 1)
-    ]
-    estimates = [ratio_estimate(at_fs, share, n_samples, least_samples) for share in shares]
-    known = [one for one in estimates if one is not None]
-    if not known:
-        return
-    half = round(max(one.half_width for one in known) * PER_MILLION)
-    ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
-    low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
-    is_independent = all(one.is_independent for one in known)
-    above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
-    has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
-    edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # of the ends no more is known than their buckets
-    yield _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
+    shares = (histograms.n_below(column), histograms.n_below(column + 1))
+
+    def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
+        known = [one for one in estimates if one is not None]
+        if not known:
+            return None
+        half = round(max(one.half_width for one in known) * PER_MILLION)
+        ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
+        low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
+        is_independent = all(one.is_independent for one in known)
+        above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
+        has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
+        edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # no more is known of them than their buckets
+        return _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
+
+    return _Wanted(tuple(Ratio(share, histograms.n_samples, least_samples) for share in shares), found_from)
 
 
 def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +14,28 @@ from hwmodel.results import filled_columns
 from hwmodel.simulation.measurement import (
     GAUGES,
     LATENCIES,
-    areas_of,
-    busy_and_ahead_fs,
+    areas_in,
     counts_of,
-    latency_of,
+    paths_of_areas,
 )
+from hwmodel.simulation.probe import Probe
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
+COUNTS = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
+LATENCY = ("n", "sum_fs", "lowest_fs", "highest_fs")
+PROBED = (
+    "clock.now_fs",
+    *(f"ledger.counters.{name}" for name in COUNTS),
+    "mac.tx_bytes",
+    "mac.rx_bytes",
+    *(f"{link}.{name}" for link in ("up", "down") for name in ("busy_fs", "busy_until_fs", "is_busy")),
+    *(f"{delay.path}.{name}" for delay in LATENCIES.values() if delay.path is not None for name in LATENCY),
+    *paths_of_areas(),
+)
 Floats = npt.NDArray[np.float64]
 
-COUNTS = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
 MOST_MARKS = 160  # of more, every second is left out
 
 
@@ -61,6 +71,12 @@ class Marks:
         self.found: list[Mark] = []
         self.stride = 1
         self.n_asked = 0
+        self._probe = Probe(nic, PROBED)
+        ledger, flows = nic["ledger"], nic["ledger"]["flow"][: len(book.flows)]
+        self._flows = {name: flows[name] for name in ("n_bytes", "delivered")}
+        self._of_flows = {name: flows["latency"][name] for name in LATENCY}
+        self._sent_bytes = nic["function"]["read_bytes"][: self.n_functions]
+        self._rows = {name: counts_of(ledger, name) for name in LATENCIES}
 
     def add(self) -> None:
         """Mark this moment, unless so many are there that only every second or fourth is kept."""
@@ -93,28 +109,46 @@ class Marks:
         return np.array([of_one(mark) for mark in self.found], np.float64)
 
     def _mark(self) -> Mark:
-        nic = self.nic
-        flows = nic["ledger"]["flow"][: len(self.book.flows)]
-        latencies = {name: latency_of(nic, self.book, name) for name in LATENCIES}
-        bytes_to = self.book.by_target(flows["n_bytes"], self.n_functions)
-        frames_to = self.book.by_target(flows["delivered"], self.n_functions)
+        read = self._probe.read()
+        now_fs = read["clock.now_fs"]
+        latencies = {
+            name: self._delivery() if path is None else tuple(read[f"{path}.{one}"] for one in LATENCY)
+            for name, (path, _) in LATENCIES.items()
+        }
+        bytes_to, frames_to = (
+            self.book.by_target(self._flows[name], self.n_functions) for name in ("n_bytes", "delivered")
+        )
         return Mark(
-            now_fs=int(nic.clock.now_fs),
-            counts={name: int(nic.ledger.counters[name]) for name in COUNTS},
-            wire_tx_bytes=int(nic.mac.tx_bytes),
-            wire_rx_bytes=int(nic.mac.rx_bytes),
-            up_busy_fs=busy_and_ahead_fs(nic.up, int(nic.clock.now_fs))[0],
-            down_busy_fs=busy_and_ahead_fs(nic.down, int(nic.clock.now_fs))[0],
-            sent_bytes=nic["function"]["read_bytes"][: self.n_functions].astype(np.float64),
+            now_fs=now_fs,
+            counts={name: read[f"ledger.counters.{name}"] for name in COUNTS},
+            wire_tx_bytes=read["mac.tx_bytes"],
+            wire_rx_bytes=read["mac.rx_bytes"],
+            up_busy_fs=_busy_fs(read, "up"),
+            down_busy_fs=_busy_fs(read, "down"),
+            sent_bytes=self._sent_bytes.astype(np.float64),
             received=np.concatenate((bytes_to, frames_to)),
-            latency={name: (int(one["n"]), float(one["sum_fs"])) for name, one in latencies.items()},
-            histogram={name: self._row(name, one) for name, one in latencies.items()},
-            areas=areas_of(nic, int(nic.clock.now_fs)),
+            latency={name: (one[0], float(one[1])) for name, one in latencies.items()},
+            histogram={name: self._row(name, *one) for name, one in latencies.items()},
+            areas=areas_in(read, now_fs),
             outside_bytes=self.outside_bytes(),
         )
 
-    def _row(self, name: str, latency: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.int32]]:
-        if not latency["n"]:
+    def _delivery(self) -> tuple[Any, ...]:
+        """Return the latency of all flows together: count, sum, extremes."""
+        has_some = self._of_flows["n"] > 0
+        if not has_some.any():
+            return 0, 0.0, 0, 0
+        n, sum_fs, lowest_fs, highest_fs = (self._of_flows[name][has_some] for name in LATENCY)
+        return int(n.sum()), float(sum_fs.sum()), int(lowest_fs.min()), int(highest_fs.max())
+
+    def _row(self, name: str, n: int, _: float, lowest_fs: int, highest_fs: int) -> tuple[int, npt.NDArray[np.int32]]:
+        if not n:
             return 0, np.zeros(0, np.int32)
-        columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
-        return columns.start, counts_of(self.nic["ledger"], name)[columns].copy()
+        columns = filled_columns(lowest_fs, highest_fs, layout.HISTOGRAM_BUCKETS)
+        return columns.start, self._rows[name][columns].copy()
+
+
+def _busy_fs(read: Mapping[str, Any], link: str) -> int:
+    """Return for how long a link was busy up to now; what is left of the TLP on it counts later."""
+    ahead_fs = max(0, read[f"{link}.busy_until_fs"] - read["clock.now_fs"]) if read[f"{link}.is_busy"] else 0
+    return int(read[f"{link}.busy_fs"]) - ahead_fs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -289,6 +290,20 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
 def area_of(gauge: Any, now_fs: int) -> float:
     """Return an occupancy's integral over time up to now, in its unit times femtoseconds."""
     return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
+
+
+def paths_of_areas() -> list[str]:
+    """Return the paths of what `areas_in` needs."""
+    return [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs")]
+
+
+def areas_in(read: Mapping[str, Any], now_fs: int) -> dict[str, float]:
+    """Return the integrals of all occupancies over time up to now, by gauge, from the numbers of a `Probe`."""
+    return {
+        name: read[f"{gauge.path}.area"]
+        + float(read[f"{gauge.path}.level"]) * float(now_fs - read[f"{gauge.path}.since_fs"])
+        for name, gauge in GAUGES.items()
+    }
 
 
 def areas_of(nic: Any, now_fs: int) -> dict[str, float]:

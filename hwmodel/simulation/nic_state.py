@@ -38,6 +38,7 @@ RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
+LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
@@ -53,9 +54,15 @@ def ring_slots(ring: int) -> int:
 
 def build_state(config: Config, seed: int) -> State:
     """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
-    state = layout.fresh_state()
+    state = layout.fresh_state(in_large_pages=is_long(config))
     fill_state(state[0], config, seed)
     return state
+
+
+def is_long(config: Config) -> bool:
+    """Tell whether a run gains by large pages of memory what it takes to fill them with zeros, some ten ms."""
+    run = config.run
+    return run.duration_fs > LONG_FS and (run.frames is None or run.frames > LONG_FRAMES)
 
 
 def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:

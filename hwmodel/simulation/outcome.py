@@ -7,6 +7,7 @@ import platform
 import resource
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -157,9 +158,10 @@ def _of_all(
     start, end, span = window.start, window.end, window.span
     to_guest, parts = latency_parts(end)
     _, counts = latency_of_flows(range(len(book.flows)), end)
+    resolved = config.resolved()
     return {
-        "config": config.resolved(),
-        "config_hash": config.config_hash(),
+        "config": resolved,
+        "config_hash": config.config_hash(resolved),
         "seed": config.run.seed,
         "window": Window(
             start_ns=start.now_fs / FS_PER_NS,
@@ -299,11 +301,17 @@ def describe_host_run(run: Run, end: Snapshot) -> HostRun:
         frames=frames,
         frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
-        versions={
-            "hwmodel": __version__,
-            "python": platform.python_version(),
-            "numpy": version("numpy"),
-            "numba": version("numba"),
-        },
+        versions=dict(_versions()),
         machine=f"{platform.machine()}, {os.cpu_count()} processors",
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions of what decides a run's figures; where they stand is on disk."""
+    return {
+        "hwmodel": __version__,
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
+    }

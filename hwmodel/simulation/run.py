@@ -17,7 +17,7 @@ from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
-from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
+from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
@@ -73,11 +73,7 @@ def simulate(
     config = as_config(config)
     check_taps(config, pcap_hops or {})
     workload = build_workload(config, ceiling_frames_per_s(config))
-    started_s = time.perf_counter()
-    entries = entries_of(config)
-    was_cached = kernels_are_cached(entries)
-    fill_cache(entries)
-    compile_s = 0.0 if was_cached else time.perf_counter() - started_s
+    compile_s = have_kernels(entries_of(config))
     run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)

@@ -102,7 +102,7 @@ def demand_use(config: Config, span: Span) -> tuple[float, float]:
         return 0.0, 0.0
     by_sender: dict[str, Fraction | None] = {}
     bits: dict[str, Fraction] = {}
-    for one in demand_of(config).streams:
+    for one in demand_of(config, None).streams:
         so_far = by_sender.get(one.source, Fraction(0))
         both = so_far is not None and one.frames_per_s is not None
         by_sender[one.source] = so_far + one.frames_per_s if both else None  # type: ignore[operator]

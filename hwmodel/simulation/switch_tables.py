@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.errors import InputError
 from hwmodel.kernels.parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
@@ -98,12 +99,12 @@ def numbers_in(words: Sequence[int]) -> list[int]:
     return found
 
 
-def build_tables(switch: Switch) -> np.recarray[Any, Any]:
+def build_tables(switch: Switch) -> npt.NDArray[Any]:
     """Return a one-element array of TABLES for the kernels.
 
     Raises InputError where the configuration holds more than the tables do.
     """
-    array = np.zeros(1, TABLES).view(np.recarray)
+    array = np.zeros(1, TABLES)
     tables = array[0]
     tables.mode = MODES[switch.mode]
     _fill_stations(tables, switch)
@@ -116,10 +117,10 @@ def build_tables(switch: Switch) -> np.recarray[Any, Any]:
     return array
 
 
-def build_buckets(switch: Switch) -> np.recarray[Any, Any]:
+def build_buckets(switch: Switch) -> npt.NDArray[Any]:
     """Return one full BUCKET for each police entry of the access-control list, in the order of the list."""
     entries = [entry for entry in switch.acl if entry.action == "police"]
-    array = np.zeros(len(entries), BUCKET).view(np.recarray)
+    array = np.zeros(len(entries), BUCKET)
     for entry, bucket in zip(entries, array, strict=True):
         assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
         bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)
@@ -171,7 +172,7 @@ def _fill_uplink(tables: Record, switch: Switch) -> None:
         _add(tables[name], UPLINK)
 
 
-def _fill_vlans(array: np.recarray[Any, Any], switch: Switch) -> None:
+def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
     carried = range(1, RESERVED_VID) if switch.uplink.vlans == "all" else switch.uplink.vlans
     native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
     sets: list[tuple[int, str, Iterable[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]

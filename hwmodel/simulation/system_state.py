@@ -14,7 +14,7 @@ from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridges, fill_wire, fresh_bridge
 from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.nic_state import State, fill_state
+from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos
@@ -59,7 +59,8 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     parts = [(part.name, part.config) for part in servers_of(config)]
     if len(parts) > MAX_SERVERS:
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
-    servers = layout.fresh_state(len(parts))
+    in_large_pages = is_long(config)
+    servers = layout.fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
     book = FlowBook(sent_header_bytes=[len(template.header) for template in workload.templates])
     adapters = []
     for index, (name, part) in enumerate(parts):
@@ -77,7 +78,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         watch_fifos(adapter.nic, workload)
     if len(adapters) == 1:
         book.port_numbers = adapters[0].numbers
-    bridges = fresh_bridge()
+    bridges = fresh_bridge(in_large_pages=in_large_pages)
     fill_bridges(bridges[0], settings, ports, topology)
     counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
     ledgers = [*(server.ledger for server in servers), bridges[0].ledger]

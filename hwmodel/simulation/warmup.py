@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hwmodel.kernels import layout
-from hwmodel.simulation.measurement import GAUGES, areas_of
+from hwmodel.simulation.measurement import GAUGES, areas_in, paths_of_areas
+from hwmodel.simulation.probe import Probe
 from hwmodel.simulation.steady_state import Series, drift, truncation
 from hwmodel.units import FS_PER_NS
 
@@ -33,19 +34,26 @@ WORDS = {
     "latency": "the latency",
     **{name: gauge.words for name, gauge in GAUGES.items()},
 }
+SEEN = (
+    "clock.now_fs",
+    "ledger.counters.delivered",
+    "ledger.to_guest.n",
+    "ledger.to_guest.sum_fs",
+    *paths_of_areas(),
+)
 
 
 class Warmup:
     """Decide slice by slice whether the run has settled; `unsteady` then names what had not, if time ran out."""
 
     def __init__(self, config: Config, nic: Any) -> None:
-        self.nic = nic
+        self.probe = Probe(nic, SEEN)
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
         self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
         self.capacities = capacities_of(nic)
-        self.seen = Seen(0, 0, 0, 0.0, dict.fromkeys(GAUGES, 0.0))
+        self.seen = see(self.probe)
         self.has_looked = False
         self.unsteady: tuple[str, ...] = ()
         self.is_settled = False
@@ -58,7 +66,7 @@ class Warmup:
         """Return the time and the number of delivered frames at which the next slice ends."""
         if self.fixed_fs is not None:
             return self.fixed_fs, layout.NEVER
-        return int(self.nic.clock.now_fs) + self.slice_fs, int(self.nic.ledger.counters.delivered) + self.slice_frames
+        return self.seen.now_fs + self.slice_fs, self.seen.delivered + self.slice_frames
 
     def look(self) -> None:
         """Note the slice that has ended; at times, see whether all is steady."""
@@ -70,18 +78,14 @@ class Warmup:
         if n < self.next_look:
             return
         self.unsteady = unsteady_in(self.series, self.capacities)
-        if (
-            not self.unsteady
-            or int(self.nic.ledger.counters.delivered) >= MOST_FRAMES
-            or int(self.nic.clock.now_fs) >= MOST_FS
-        ):
+        if not self.unsteady or self.seen.delivered >= MOST_FRAMES or self.seen.now_fs >= MOST_FS:
             self.is_settled = True
         elif n >= MOST_SLICES:
             self._join_slices()
         self.next_look = len(self.series["rate"]) * 5 // 4
 
     def _note(self) -> None:
-        before, now = self.seen, see(self.nic)
+        before, now = self.seen, see(self.probe)
         self.seen = now
         passed_fs = max(1, now.now_fs - before.now_fs)
         latencies = self.series["latency"]
@@ -110,15 +114,16 @@ class Seen(NamedTuple):
     areas: dict[str, float]
 
 
-def see(nic: Any) -> Seen:
+def see(probe: Probe) -> Seen:
     """Return the sums of this moment."""
-    now_fs = int(nic.clock.now_fs)
+    read = probe.read()
+    now_fs = read["clock.now_fs"]
     return Seen(
         now_fs,
-        int(nic.ledger.counters.delivered),
-        int(nic.ledger.to_guest.n),
-        float(nic.ledger.to_guest.sum_fs),
-        areas_of(nic, now_fs),
+        read["ledger.counters.delivered"],
+        read["ledger.to_guest.n"],
+        float(read["ledger.to_guest.sum_fs"]),
+        areas_in(read, now_fs),
     )
 
 

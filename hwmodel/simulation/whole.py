@@ -48,6 +48,13 @@ class Whole:
     def __getattr__(self, name: str) -> Any:
         return self[name]
 
+    def place_of(self, path: str) -> tuple[Any, str]:
+        """Return the record that a dotted path leads into, and the rest of the path in it."""
+        first, _, inside = path.partition(".")
+        if first == "ledger":
+            return self._ledger, inside
+        return (self._servers[0] if self._together is None else self._together), path
+
     def refresh(self, *, with_histograms: bool = False) -> None:
         """Add up what stands in the ledgers now; flows' histograms only where they are asked for."""
         into, n_flows = self._ledger, len(self._book.flows)

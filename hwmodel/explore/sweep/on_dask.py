@@ -12,7 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError, RunError
 from hwmodel.simulation import model_version
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CONNECTS_FOR = "10s"
 _PIECE_S, _MOST_IN_PIECE = 0.5, 64
+_LOOKS_EVERY_S, _FETCHES_FOR_S = 0.02, 30
 _LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: a cluster that grows with its load has to see some
 
 
@@ -52,13 +53,10 @@ class _Pieces:
     """The pieces that are under way at a scheduler."""
 
     def __init__(self, client: Client, work: PointRun, tasks: Iterator[Task]) -> None:
-        from distributed import as_completed
-
         self._client = client
         self._work = work
         self._tasks = tasks
         self._under_way: dict[Future, Sequence[Task]] = {}
-        self._finished = as_completed(loop=client.loop)
         self._suspects: deque[Task] = deque()
         self._point_s: float | None = None
 
@@ -67,8 +65,8 @@ class _Pieces:
         try:
             self._submit_more()
             while self._under_way:
-                future = next(self._finished)
-                yield from self._result(future, self._under_way.pop(future))
+                for future in self._finished():
+                    yield from self._result(future, self._under_way.pop(future))
                 self._submit_more()
         finally:
             self._client.cancel(list(self._under_way))
@@ -89,23 +87,39 @@ class _Pieces:
     def _submit(self, piece: Sequence[Task]) -> None:
         future = self._client.submit(run_piece, self._work, piece, pure=False)
         self._under_way[future] = piece
-        self._finished.add(future)
+
+    def _finished(self) -> list[Future]:
+        """Return what is finished, after a short while at most; RunError where the scheduler went away.
+
+        Looked for rather than waited for: a result that is lost with its worker, just when it was announced, is
+        computed again, but a waiting client may never hear of that.
+        """
+        found = [future for future in self._under_way if future.status in ("finished", "error", "cancelled")]
+        if not found:
+            if self._client.status not in ("running", "connecting"):
+                raise RunError("the Dask scheduler went away; what is finished is kept, the same command goes on")
+            time.sleep(_LOOKS_EVERY_S)
+        return found
 
     def _result(self, future: Future, piece: Sequence[Task]) -> Iterator[Outcome]:
         from distributed import KilledWorker
 
-        if future.status != "finished":
-            error: Any = future.exception() if future.status == "error" else None
-            if not isinstance(error, KilledWorker):
-                raise RunError(
-                    f"the Dask scheduler gave no result ({error or future.status}); what is finished is kept"
-                )
+        if future.status == "cancelled":
+            raise RunError("the Dask scheduler dropped a run; what is finished is kept, the same command goes on")
+        try:
+            version, duration_s, outcomes = future.result(timeout=_FETCHES_FOR_S)
+        except KilledWorker:
             if len(piece) > 1 or self._under_way:
                 self._suspects.extend(piece)
             else:
                 yield Outcome(piece[0].number, "", "Dask gave it up: the workers that ran it ended; out of memory?", "")
             return
-        version, duration_s, outcomes = future.result()
+        except TimeoutError:  # its worker died before anybody fetched it
+            self._submit(piece)
+            return
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise RunError(f"a Dask worker gave no result ({type(error).__name__}: {said}); the rest is kept") from None
         if version != model_version():
             raise RunError(f"a Dask worker has another model, {version}; this one is {model_version()}")
         self._point_s = duration_s / len(piece)

@@ -1,0 +1,54 @@
+"""`hwmodel search`: the highest load without loss, what more of it loses, the longest burst, latencies at loads."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+
+from hwmodel.cli.outputs import check_outputs, say, write_json
+from hwmodel.cli.progress import progress_bar
+from hwmodel.errors import InputError, Interrupted
+
+# OPTION -> the kinds of search that it is for.
+_ONLY_FOR = {
+    "loss": ("partial_drop",),
+    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
+    "loads": ("loss_curve", "latency_at_load"),
+    "arrivals": ("loss_curve", "latency_at_load"),
+    "burst_rate": ("back_to_back",),
+}
+
+
+def search(arguments: Namespace) -> None:
+    """Search over the load of a configuration."""
+    problems = [
+        f"--{name.replace('_', '-')}: only with --kind {' or '.join(kinds)}"
+        for name, kinds in _ONLY_FOR.items()
+        if getattr(arguments, name) is not None and arguments.kind not in kinds
+    ]
+    if problems:
+        raise InputError(problems)
+    check_outputs([("--json", arguments.json)], inputs=[arguments.config])
+    from hwmodel import explore
+    from hwmodel.config import load_config, place_lines
+    from hwmodel.report import search_text
+
+    config = load_config(arguments.config, arguments.overrides)
+    given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,
+             "arrivals": arguments.arrivals, "burst_rate_bps": arguments.burst_rate}  # fmt: skip
+    jobs = arguments.jobs or len(os.sched_getaffinity(0))
+    with progress_bar() as progress:
+        try:
+            found = explore.search_loads(
+                config,
+                arguments.kind,
+                jobs=jobs,
+                progress=progress,
+                **{name: value for name, value in given.items() if value is not None},
+            )
+        except Interrupted:  # what one of the runs had measured by then answers nothing
+            raise KeyboardInterrupt from None
+        except InputError as error:
+            raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
+    write_json(found.to_json(), arguments.json)
+    say(search_text(found), arguments.json)

@@ -1,0 +1,198 @@
+"""Simulate candidates, at most so many times, and say which targets each run meets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic import limits
+from hwmodel.config.document import Place
+from hwmodel.config.overrides import Change
+from hwmodel.errors import InputError
+from hwmodel.explore.outcomes import Outcome, outcomes_of
+from hwmodel.explore.sizing.certainty import Estimate, estimate
+from hwmodel.explore.sizing.sizing_file import Sizing
+from hwmodel.explore.sizing.space import Candidate
+from hwmodel.explore.sizing.targets import OPEN_LOAD_SHORTFALL, RATES, Measured, Target, measured
+from hwmodel.results import Bottleneck, Result
+from hwmodel.units import format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+Simulator = Callable[[Sequence["Config"], int], Iterator[tuple[int, Outcome]]]
+MOST_SIMULATIONS = 40
+_LENGTHEN, _MOST_LENGTHENED = 4, 256
+_SEARCH = Place(0, 0, 0, "size")
+_PROBES_BPS = (1_000_000, 2_000_000)  # of each VM: little enough to get through whatever the candidate
+
+
+@dataclass
+class Trial:
+    """Hold the runs of one candidate, a seed each: what each measured of each target, or why there is none."""
+
+    candidate: Candidate
+    runs: list[tuple[Measured, ...]] = field(default_factory=list)
+    failure: str = ""
+    bottleneck: Bottleneck | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class Trials:
+    """Simulate candidates of a sizing and remember every run.
+
+    `n_runs` counts the simulations, `most` bounds them; `simulator` is `outcomes_of` or stands for it.
+    """
+
+    sizing: Sizing
+    jobs: int = 1
+    simulator: Simulator = outcomes_of
+    most: int = MOST_SIMULATIONS
+    progress: Callable[[float, str], None] | None = None
+    known: dict[Candidate, Trial] = field(default_factory=dict)
+    n_runs: int = 0
+    lengthened: int = 1  # windows are so many times `run.duration`
+
+    @property
+    def left(self) -> int:
+        """Return how many simulations may still be made."""
+        return self.most - self.n_runs
+
+    def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
+        """Simulate candidates with the base's seed, those that were not yet."""
+        new = [one for one in dict.fromkeys(candidates) if one not in self.known]
+        for one in new:
+            self.known[one] = Trial(one)
+        self._simulate([(self.known[one], ()) for one in new])
+        return [self.known[one] for one in candidates]
+
+    def repeat(self, candidate: Candidate, n_seeds: int) -> Trial:
+        """Simulate a candidate until it has run with so many seeds: that of the base and those behind it."""
+        trial = self.known.setdefault(candidate, Trial(candidate))
+        seed = self.sizing.config(candidate).run.seed
+        more = [_change("run.seed", seed + number) for number in range(len(trial.runs), n_seeds)][: self.left]
+        self._simulate([(trial, (one,)) for one in more])
+        return trial
+
+    def saturated(self, candidate: Candidate) -> Outcome:
+        """Simulate a candidate whose senders send all they can."""
+        return self._outcomes([self._lengthened(candidate, (_change("workload.load", "saturate"),))])[0]
+
+    def config(self, candidate: Candidate, more: Sequence[Change] = ()) -> Config:
+        """Build what is simulated for a candidate: with the load that the targets ask for, where they do."""
+        offered = [offered_load(self.sizing, candidate)] if self.sizing.offers_target else []
+        return self.sizing.config(candidate, [*offered, *more])
+
+    def is_offered(self, target: Target) -> bool:
+        """Tell whether a target is the very load that is offered, so that nothing above it can be measured."""
+        return self.sizing.offers_target and target.is_least
+
+    def estimates(self, trial: Trial) -> tuple[Estimate, ...]:
+        """Return what all runs of a trial together say of each target; of an offered load, whether about all came."""
+        return tuple(
+            estimate(
+                replace(target, bound=target.bound * (1 - OPEN_LOAD_SHORTFALL)) if self.is_offered(target) else target,
+                [run[number] for run in trial.runs],
+            )
+            for number, target in enumerate(self.sizing.targets)
+        )
+
+    def missed(self, trial: Trial) -> tuple[str, ...]:
+        """Return the targets that the mean of a trial's runs misses; all of them where it could not be run."""
+        targets = self.sizing.targets
+        if trial.failure or not trial.runs:
+            return tuple(target.metric for target in targets)
+        found = self.estimates(trial)
+        return tuple(target.metric for target, one in zip(targets, found, strict=True) if not one.is_met)
+
+    def measured_to_miss(self, trial: Trial) -> tuple[str, ...]:
+        """Return the targets that a trial misses by a figure: what could not be measured says nothing of others."""
+        if trial.failure or not trial.runs:
+            return ()
+        pairs = zip(self.sizing.targets, self.estimates(trial), strict=True)
+        return tuple(target.metric for target, one in pairs if one.mean is not None and not one.is_met)
+
+    def shortfall(self, trial: Trial) -> float:
+        """Return by how much a trial misses its targets, the shares of the bounds added up; 1 for what gave no figure.
+
+        Infinite where it could not be run. Of a bound of 0 each thousandth counts as much as a whole other bound.
+        """
+        if trial.failure or not trial.runs:
+            return float("inf")
+        total = 0.0
+        for target, one in zip(self.sizing.targets, self.estimates(trial), strict=True):
+            if one.mean is None:
+                total += 1
+            elif not one.is_met:
+                total -= target.margin(one.mean) * (1 if target.bound else 1000)
+        return total
+
+    def _simulate(self, asked: Sequence[tuple[Trial, Sequence[Change]]]) -> None:
+        """Run trials, again with longer windows where one is too short for a figure; those that follow are as long."""
+        while asked:
+            outcomes = self._outcomes([self._lengthened(trial.candidate, more) for trial, more in asked])
+            again = []
+            for (trial, more), outcome in zip(asked, outcomes, strict=True):
+                if isinstance(outcome, str):
+                    trial.failure = outcome
+                    continue
+                found = tuple(measured(target, outcome) for target in self.sizing.targets)
+                if any(one.figure is None for one in found) and self.lengthened < _MOST_LENGTHENED and self.left > 0:
+                    again.append((trial, more))
+                    continue
+                trial.runs.append(found)
+                if trial.bottleneck is None:
+                    trial.bottleneck, trial.warnings = outcome.bottleneck, outcome.warnings
+            asked = again[: max(0, self.left)]
+            self.lengthened *= _LENGTHEN if asked else 1
+
+    def _lengthened(self, candidate: Candidate, more: Sequence[Change]) -> Config:
+        config = self.config(candidate, more)
+        if self.lengthened == 1:
+            return config
+        longer = [_change("run.duration", format_time_fs(config.run.duration_fs * self.lengthened))]
+        if config.run.frames is not None:
+            longer.append(_change("run.frames", config.run.frames * self.lengthened))
+        return self.config(candidate, [*more, *longer])
+
+    def _outcomes(self, configs: Sequence[Config]) -> list[Outcome]:
+        found: list[Outcome] = [""] * len(configs)
+        for number, outcome in self.simulator(configs, self.jobs):
+            found[number] = outcome
+            self.n_runs += 1
+            if self.progress is not None:
+                self.progress(min(1.0, self.n_runs / self.most), f"simulation {self.n_runs}, {self.most} at most")
+        return found
+
+
+def offered_load(sizing: Sizing, candidate: Candidate) -> Change:
+    """Return the load at which just the rates asked for are offered, as bits a second of each VM.
+
+    What is delivered grows evenly with the load where all gets through, so two small loads say how.
+    """
+    probes = [limits(sizing.config(candidate, [_change("workload.load", f"{rate}bps")])) for rate in _PROBES_BPS]
+    wanted = Fraction(0)
+    for target in sizing.targets:
+        if target.metric in RATES:
+            low, high = (Fraction(getattr(one, target.metric)) for one in probes)
+            if high <= low:
+                raise InputError(f"target.{target.metric}: nothing that VMs send is delivered, so no load gives it")
+            slope = (high - low) / (_PROBES_BPS[1] - _PROBES_BPS[0])
+            wanted = max(wanted, _PROBES_BPS[0] + (Fraction(target.bound) - low) / slope)
+    return _change("workload.load", f"{max(1000, ceil(wanted - Fraction(1, 1000)))}bps")
+
+
+def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, Estimate]:
+    """Return what a saturated run delivers, by target, where it gives a figure."""
+    if not isinstance(outcome, Result):
+        return {}
+    found = {target.metric: estimate(target, [measured(target, outcome)]) for target in targets if target.is_least}
+    return {metric: one for metric, one in found.items() if one.mean is not None}
+
+
+def _change(key: str, value: object) -> Change:
+    return Change(key, value, _SEARCH, _SEARCH)

@@ -1,0 +1,158 @@
+"""What `hwmodel size` prints: the answer in one sentence, then its figures, what limits, and what stands beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hwmodel.report.quantities import MISSING, printable, three_digits, time_text
+from hwmodel.report.text_table import table
+from hwmodel.results import Choice, SizingResult, TargetFigure
+
+_NAMES = {
+    "gbps": "throughput", "mpps": "frame rate", "loss": "frames lost", "mean": "mean latency",
+    "max": "longest latency", "p50": "p50 latency", "p99": "p99 latency", "p999": "p99.9 latency",
+}  # fmt: skip
+_UNITS = {"gbps": " Gb/s", "mpps": " Mpps"}
+
+
+def sizing_text(result: SizingResult) -> str:
+    """Return the answer and what stands beside it, plain text that ends with a newline."""
+    lines = [sizing_sentence(result), *_how_found(result)]
+    shown = result.answer or result.nearest
+    if shown is not None:
+        lines += ["", *_targets(shown)]
+        if result.first_to_give:
+            what = f"The first thing to give: {printable(result.first_to_give)}"
+            lines.append(f"{what}, with all that senders can send. {printable(result.first_to_give_why)}")
+        elif shown.why:
+            lines.append(f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}")
+    if result.offered:
+        lines.append(f"Run at the load asked for: {result.offered} of each VM in place of saturate.")
+    lines += [f"Note: {printable(warning)}" for warning in result.warnings]
+    lines += _beside(result)
+    return "\n".join(lines) + "\n"
+
+
+def sizing_sentence(result: SizingResult) -> str:
+    """Say what is cheapest, and how sure that is; or what comes nearest and what it misses."""
+    if result.answer is not None:
+        sure = "" if result.confidence is None else f"; it meets with a confidence of {_percent(result.confidence)}"
+        least = "the cheapest that meets the target" if result.is_cheapest else "the cheapest found to meet the target"
+        return f"{knobs_text(result.answer.knobs)}: cost {result.answer.cost:g}, {least}{sure}."
+    n = f"None of {result.n_candidates:,} configurations meets the target"
+    if not result.is_cheapest:
+        n = f"No configuration was found that meets the target; {result.n_untested:,} could not be tried"
+    if result.nearest is None:
+        return f"{n}; none could be run."
+    missed = "; ".join(_missed(one) for one in result.nearest.targets if not one.is_met)
+    return f"{n}. {knobs_text(result.nearest.knobs)} (cost {result.nearest.cost:g}) comes nearest: {missed}."
+
+
+def knobs_text(knobs: Mapping[str, Any]) -> str:
+    """Write the values of knobs in a line: `pcie.lanes 4, nic.rx_ring 256`."""
+    return printable(", ".join(f"{key} {_value(value)}" for key, value in knobs.items()))
+
+
+def _how_found(result: SizingResult) -> Iterator[str]:
+    parts = [f"{result.n_ruled_out_by_closed_form:,} by the closed form ({result.n_closed_forms:,} evaluations)"]
+    parts.append(f"{result.n_ruled_out_by_simulation:,} by {result.simulations} simulations")
+    if result.n_invalid:
+        parts.append(f"{result.n_invalid:,} since there is no such configuration")
+    yield f"Of {result.n_candidates:,} configurations ruled out: {', '.join(parts)}."
+    if result.n_untested and result.answer is not None:
+        yield f"{result.n_untested:,} cheaper ones are neither ruled out nor tried: one of them may meet."
+
+
+def _targets(choice: Choice) -> Iterator[str]:
+    rows = [
+        (_NAMES[one.metric], _bound(one), _figure(one), "yes" if one.is_met else "no", _margin(one))
+        for one in choice.targets
+    ]
+    seeds = f"mean of {choice.seeds} seeds" if choice.seeds > 1 else "one run"
+    yield from (line.text for line in table(("target", "bound", seeds, "met", "margin"), rows))
+
+
+def _beside(result: SizingResult) -> list[str]:
+    shown = result.answer or result.nearest
+    knobs = {} if shown is None else shown.knobs
+    rows = []
+    if result.runner_up_choice is not None:
+        rows.append(("runner-up", *_row(result.runner_up_choice, knobs)))
+    rows += [(f"one step {step.change}", *_row(step.choice, knobs)) for step in result.steps]
+    rows += [("cheaper", *_row(choice, knobs)) for choice in result.cheaper]
+    if not rows:
+        return []
+    return [
+        "",
+        *(line.text for line in table(("", "with", "cost", "met", "gives", "limited by"), rows, (0, 1, 3, 4, 5))),
+    ]
+
+
+def _row(choice: Choice, beside: Mapping[str, Any]) -> tuple[str, ...]:
+    met = {True: "yes", False: "no", None: "not known"}[choice.is_met]
+    figures: Sequence[TargetFigure] = choice.targets
+    if choice.source == "closed form":
+        figures = [one for one in figures if not one.is_met]
+    gives = ", ".join(f"{_short(one, choice.source)}{'' if one.is_met else ' (missed)'}" for one in figures)
+    others = {key: value for key, value in choice.knobs.items() if value != beside.get(key)}
+    return (
+        knobs_text(others),
+        f"{choice.cost:g}",
+        met,
+        gives or printable(choice.why),
+        printable(choice.limited_by),
+    )
+
+
+def _short(one: TargetFigure, source: str) -> str:
+    figure = _amount(one.metric, one.figure)
+    if source == "closed form":
+        at_most = "at most" if one.metric in _UNITS else "at least"
+        return f"{one.metric} {at_most} {figure}"
+    return f"{one.metric} {figure}"
+
+
+def _missed(one: TargetFigure) -> str:
+    if one.figure is None or one.margin is None:
+        return f"its {_NAMES[one.metric]} could not be measured"
+    off = (
+        f"{_percent(abs(one.margin))} {'short' if one.metric in _UNITS else 'over'}"
+        if one.bound
+        else "where none may be"
+    )
+    return f"its {_NAMES[one.metric]} is {_amount(one.metric, one.figure)}, {off}"
+
+
+def _bound(one: TargetFigure) -> str:
+    return f"{'>=' if one.metric in _UNITS else '<='} {_amount(one.metric, one.bound)}"
+
+
+def _figure(one: TargetFigure) -> str:
+    if one.figure is None:
+        return "not measured"
+    half = 0.0 if one.high is None else one.high - one.figure
+    return f"{_amount(one.metric, one.figure)}" + (f" +/- {_amount(one.metric, half)}" if half else "")
+
+
+def _margin(one: TargetFigure) -> str:
+    if one.margin is None or not one.bound:
+        return MISSING
+    return f"{100 * one.margin:+.1f} %"
+
+
+def _amount(metric: str, value: float | None) -> str:
+    if value is None:
+        return "not measured"
+    if metric == "loss":
+        return _percent(value)
+    return f"{three_digits(value)}{_UNITS[metric]}" if metric in _UNITS else time_text(value)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

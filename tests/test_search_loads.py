@@ -1,0 +1,188 @@
+"""The search over loads on a machine made up: what is decided from which window, brackets, text, the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from fractions import Fraction
+
+import pytest
+
+from hwmodel.cli import main
+from hwmodel.cli.arguments import SEARCHES
+from hwmodel.cli.search_command import search
+from hwmodel.config import config_from_mapping
+from hwmodel.errors import InputError, RunError
+from hwmodel.explore import search as of_loads
+from hwmodel.explore.search.dial import Dial, dial_of
+from hwmodel.explore.search.highest import highest
+from hwmodel.explore.search.load_search import search_loads
+from hwmodel.explore.search.loads import MOST_FRAMES, Loads
+from hwmodel.report.search_text import search_sentence, search_text
+from hwmodel.results import Latency, LoadSearch
+from hwmodel.results.load_search import LoadTrial
+from hwmodel.units import FS_PER_S
+from tests.sample_result import sample_result
+
+CONFIG = {
+    "nic": {"preset": None, "vfs": 2, "tx_buffer": "8KiB", "rx_buffer": "8KiB"},
+    "driver": {"preset": "dpdk"},
+    "run": {"duration": "1ms"},
+}
+CAPACITY_MPPS = 0.4
+RING_FRAMES = 2000
+
+
+class FluidMachine:
+    """A queue that is served at one rate: begins empty, drops above `RING_FRAMES`.
+
+    `slow_mpps` is the rate as long as fewer than `warm_frames` wait: batches are small then.
+    """
+
+    def __init__(self, dial: Dial, capacity=CAPACITY_MPPS, slow_mpps=None, warm_frames=0):
+        self.dial = dial
+        self.rates = (slow_mpps or capacity, capacity, warm_frames)
+        self.sample = sample_result(intervals={})
+        self.windows = []
+
+    def __call__(self, configs, jobs):
+        for number, config in enumerate(configs):
+            yield number, self._run(config)
+
+    def _run(self, config):
+        share = Fraction(config.workload.load.share)
+        offered_mpps = float(self.dial.offered_per_s(share)) / 1e6
+        warmup_us, window_us = (at * 1e6 / FS_PER_S for at in (config.run.warmup, config.run.duration_fs))
+        self.windows.append(window_us * offered_mpps)
+        slow, fast, warm = self.rates
+        step_us, waiting, taken, dropped = (warmup_us + window_us) / 5000, 0.0, 0.0, 0.0
+        for step in range(5000):
+            rate = slow if waiting < warm else fast
+            served = min(waiting + offered_mpps * step_us, rate * step_us)
+            waiting += offered_mpps * step_us - served
+            dropped += max(0.0, waiting - RING_FRAMES)
+            waiting = min(waiting, RING_FRAMES)
+            taken += served if step * step_us >= warmup_us else 0
+        latency = Latency(count=round(taken), p50=1e3, p99=2e3)
+        totals = dataclasses.replace(
+            self.sample.totals, dropped_frames=int(dropped), in_flight_frames=int(waiting), gbps=1.0
+        )
+        window = dataclasses.replace(self.sample.window, start_ns=warmup_us * 1e3, end_ns=(warmup_us + window_us) * 1e3)
+        return dataclasses.replace(
+            self.sample, totals=totals, window=window, latency_ns=latency, latency_to_guest_ns=latency
+        )
+
+
+def loads_of(precision=0.01, **machine):
+    dial = dial_of(config_from_mapping(CONFIG))
+    return Loads(dial, precision, simulator=FluidMachine(dial, **machine))
+
+
+@pytest.mark.parametrize("capacity", [0.05, 0.4, 2.0, 2.5])
+def test_the_bracket_holds_the_capacity(capacity):
+    loads = loads_of(capacity=capacity)
+    found = highest(loads)
+    assert found.low.offered_mpps <= capacity * 1.003
+    assert found.high.offered_mpps >= capacity
+    assert found.high.offered_mpps - found.low.offered_mpps <= 0.0101 * found.high.offered_mpps
+    assert loads.n_runs <= 40
+
+
+def test_a_share_of_loss_moves_the_bracket():
+    loads = loads_of()
+    found = highest(loads, loss=0.2)
+    assert found.low.offered_mpps <= CAPACITY_MPPS / 0.8 * 1.003 and found.high.offered_mpps >= CAPACITY_MPPS / 0.8
+
+
+def test_a_queue_that_grows_is_a_loss_though_nothing_was_dropped_yet():
+    loads = loads_of()
+    share = Fraction(CAPACITY_MPPS * 1.01 * 1e6).limit_denominator(10**8) / loads.dial.reference_per_s
+    trial = loads.trial(share)
+    assert trial.verdict in ("grows", "lost")
+    assert trial.in_flight_frames >= loads.dial.room_frames
+    assert trial.loss == pytest.approx(0.01 / 1.01, rel=0.1)
+    assert len(loads.simulator.windows) > 1
+
+
+def test_a_queue_that_settles_is_none():
+    # Slow until 100 frames wait, which the chip has room for: then it keeps up.
+    loads = loads_of(slow_mpps=0.38, warm_frames=100)
+    assert loads.dial.room_frames > 100
+    share = Fraction(395_000) / loads.dial.reference_per_s
+    trial = loads.trial(share)
+    assert trial.verdict == "met"
+    assert loads.simulator.windows[-1] > loads.simulator.windows[0]
+
+
+def test_windows_end():
+    # Grows by less than can be told from chance at the precision asked for: not for ever longer.
+    loads = loads_of(precision=0.05)
+    share = Fraction(CAPACITY_MPPS * 1.0001 * 1e6).limit_denominator(10**8) / loads.dial.reference_per_s
+    loads.trial(share)
+    assert max(loads.simulator.windows) <= MOST_FRAMES * 1.01
+
+
+def test_a_run_that_cannot_be_made_ends_the_search():
+    dial = dial_of(config_from_mapping(CONFIG))
+    loads = Loads(dial, 0.01, simulator=lambda configs, jobs: iter([(0, "no room")]))
+    with pytest.raises(RunError, match="no room"):
+        loads.trial(Fraction(1))
+
+
+def test_windows_hold_whole_batches():
+    dial = dial_of(config_from_mapping(CONFIG))
+    for share in (Fraction(1, 3), Fraction(997, 1000)):
+        frames = Fraction(dial.window_fs(share, 5000), FS_PER_S) * dial.reference_per_s * share
+        at_once = dial.n_sources * dial.in_step
+        assert frames >= 5000
+        assert abs(frames / at_once - round(frames / at_once)) < Fraction(1, 10**6)
+
+
+def test_what_is_asked_for_wrongly_is_said():
+    config = config_from_mapping(CONFIG)
+    for kind, more in (("latencies", {}), ("zero_loss", {"precision": 0}), ("partial_drop", {"loss": 1})):
+        with pytest.raises(InputError):
+            search_loads(config, kind, **more)
+    assert of_loads.KINDS == SEARCHES
+
+
+FOUND = LoadSearch(
+    kind="zero_loss", mpps=1.0978, gbps=13.3, share=0.9975, interval_mpps=(1.0978, 1.1033), reference_mpps=1.1006,
+    limited_by="pcie.up", why="It is full.", simulations=7,
+    trials=(LoadTrial(share=0.9975, offered_mpps=1.0978, delivered_mpps=1.0978, gbps=13.3, loss=0, verdict="met"),),
+)  # fmt: skip
+
+
+def test_the_answer_is_one_sentence():
+    assert search_sentence(FOUND) == (
+        "1.0978 Mpps (13.3 Gb/s) get through without loss, and 1.1033 Mpps is too much: 99.75 % of the closed form's "
+        "1.1006 Mpps; 7 simulations."
+    )
+    assert "gets through" in search_text(FOUND)
+    none = dataclasses.replace(FOUND, mpps=None, interval_mpps=None)
+    assert search_sentence(none) == "No load was found without loss; 7 simulations."
+    assert json.loads(FOUND.to_json())["interval_mpps"] == [1.0978, 1.1033]
+
+
+def test_the_command_prints_and_writes(tmp_path, capsys):
+    path, out = tmp_path / "c.yaml", tmp_path / "found.json"
+    path.write_text(json.dumps({**CONFIG, "nic": {**CONFIG["nic"], "max_pps": 200_000}}), encoding="utf-8")
+    argv = ["search", str(path), "--kind", "loss_curve", "--loads", "50%,2", "--jobs", "1", "--json", str(out)]
+    assert main(argv) == 0
+    assert capsys.readouterr().out.startswith("Loss by load, in shares of the closed form's ceiling, 0.2000 Mpps")
+    curve = json.loads(out.read_text(encoding="utf-8"))["curve"]
+    assert [round(trial["loss"], 2) for trial in curve] == [0, 0.5]
+    assert search.__doc__
+
+
+def test_options_of_another_kind_are_refused(tmp_path, capsys):
+    assert main(["search", "sriov_ideal", "--loss", "1%", "--burst-rate", "1Gbps"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "--loss: only with --kind partial_drop",
+        "--burst-rate: only with --kind back_to_back",
+    ]
+    for argv in (["--loss", "120%"], ["--loads", "x"], ["--burst-rate", "0bps"], ["--kind", "none"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["search", "sriov_ideal", *argv])
+        assert caught.value.code == 2
+    capsys.readouterr()

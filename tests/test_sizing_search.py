@@ -1,0 +1,215 @@
+"""The search for the cheapest, on machines made up so that the answer is known: found, with few runs, and no other."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from hwmodel.explore.sizing import answer, read_sizing
+from hwmodel.explore.sizing.answer import Describer
+from hwmodel.explore.sizing.cheapest import Cheapest
+from hwmodel.explore.sizing.guesses import Guesses
+from hwmodel.explore.sizing.screening import Screening
+from hwmodel.explore.sizing.space import Space
+from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, Trials
+from hwmodel.units import FS_PER_S
+from tests.planted_machine import QUIET, PlantedMachine
+
+# Buffers are outside the closed form, which is then asked once.
+BUFFERS = [f"{16 * number}KiB" for number in range(1, 65)]
+RINGS = [64 * number for number in range(1, 65)]
+LIMIT_NS = 50_000.0
+
+
+def sizing_of(knobs, target=None, repeats=1, **more):
+    return read_sizing({"base": QUIET, "target": target or {"p99": "50us"}, "knobs": knobs, "repeats": repeats, **more})
+
+
+def knob(values, cost=1.0, monotone=True):
+    return {"values": values, "cost": cost, "monotone": monotone}
+
+
+def p99_machine(room_ns):
+    """Meet the target where `room_ns` of a configuration is 0 or more."""
+    return PlantedMachine(lambda config: {"p99": LIMIT_NS - room_ns(config)})
+
+
+@pytest.mark.parametrize("needed", [64, 640, 2048, 4096])
+def test_one_monotone_knob_is_bisected(needed):
+    machine = p99_machine(lambda config: config.nic.rx_ring - needed)
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS)}), simulator=machine)
+    assert found.best == {"nic.rx_ring": needed}
+    assert found.is_cheapest and found.n_untested == 0
+    # One for the cheapest, the logarithm of what is left, and those beside the answer.
+    assert found.simulations == len(machine.configs) <= 1 + 6 + 8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_three_monotone_knobs_are_searched_without_going_through_all(seed):
+    draw = random.Random(seed)
+    values = {
+        "nic.rx_ring": [64, 128, 256, 512, 1024],
+        "nic.tx_ring": [64, 128, 256, 512, 1024],
+        "pcie.tags": [8, 16, 32],
+    }
+    weights = [draw.uniform(0.5, 2) for _ in values]
+    costs = {key: sorted(draw.uniform(0, 10) for _ in numbers) for key, numbers in values.items()}
+    places = [{number: place for place, number in enumerate(numbers)} for numbers in values.values()]
+    needed = draw.uniform(1, 8)
+
+    def room(config):
+        chosen = (config.nic.rx_ring, config.nic.tx_ring, config.pcie.tags)
+        return sum(w * at[one] for w, at, one in zip(weights, places, chosen, strict=True)) - needed
+
+    expected = min(
+        sum(costs[key][at] for key, at in zip(values, chosen, strict=True))
+        for chosen in itertools.product(range(5), range(5), range(3))
+        if sum(w * at for w, at in zip(weights, chosen, strict=True)) >= needed
+    )
+    knobs = {key: {"values": numbers, "costs": costs[key], "monotone": True} for key, numbers in values.items()}
+    found = answer(sizing_of(knobs), simulator=p99_machine(room))
+    assert found.cost == pytest.approx(expected)
+    assert found.is_cheapest
+    assert found.simulations <= MOST_SIMULATIONS
+
+
+def test_what_is_not_monotone_is_gone_through():
+    good = {320: 0, 704: 1}
+    machine = p99_machine(lambda config: good.get(config.nic.rx_ring, -5))
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:12], monotone=False)}), simulator=machine)
+    assert found.best == {"nic.rx_ring": 320} and found.is_cheapest
+    assert found.runner_up == {"nic.rx_ring": 704}
+
+
+def test_bisection_would_miss_it_where_the_file_says_monotone_and_it_is_not():
+    machine = p99_machine(lambda config: 0 if config.nic.rx_ring == 320 else -5)
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:12])}), simulator=machine)
+    assert found.best is None  # the file's word is taken; see docs/sizing.md
+
+
+def test_more_than_can_be_gone_through_is_guessed_alike_each_time():
+    knobs = {
+        "nic.rx_buffer": knob(BUFFERS[:20], 0.01, monotone=False),
+        "nic.tx_buffer": knob(BUFFERS[:20], 0.01, monotone=False),
+    }  # fmt: skip
+
+    def room(config):
+        kib = [config.nic.rx_buffer_bytes / 1024, config.nic.tx_buffer_bytes / 1024]
+        return 5.0 - abs(kib[0] - 175) / 25 - abs(kib[1] - 125) / 25
+
+    found = [answer(sizing_of(knobs), simulator=p99_machine(room)) for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0].simulations <= MOST_SIMULATIONS
+    assert not found[0].is_cheapest and found[0].n_untested > 0
+    assert found[0].best is not None and found[0].answer.is_met
+
+
+def test_a_target_that_nobody_meets_has_a_nearest():
+    machine = p99_machine(lambda config: -1000 - abs(config.nic.rx_ring - 192))
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:6], monotone=False)}), simulator=machine)
+    assert found.best is None and found.cost is None and found.confidence is None
+    assert found.nearest.knobs == {"nic.rx_ring": 192}
+    assert found.margin == pytest.approx(-1000 / LIMIT_NS)
+    assert {step.change: step.choice.knobs["nic.rx_ring"] for step in found.steps} == {"less": 128, "more": 256}
+
+
+def test_a_lucky_seed_is_found_out():
+    def figures(config):
+        lucky = config.nic.rx_ring == 64 and config.run.seed == 1
+        return {"p99": LIMIT_NS - (100 if lucky or config.nic.rx_ring >= 192 else -900)}
+
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:6])}, repeats=3), simulator=PlantedMachine(figures))
+    assert found.best == {"nic.rx_ring": 192}
+    assert found.answer.seeds == 3
+
+
+def test_the_spread_over_seeds_is_the_confidence():
+    def figures(config):
+        return {"p99": LIMIT_NS - 100 + 100 * (config.run.seed - 2)}
+
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:2])}, repeats=3), simulator=PlantedMachine(figures))
+    # Student's t of 2 degrees below 100 / (100 / sqrt(3)) = 1.732: 1/2 + t / (2 sqrt(2 + t^2)).
+    assert found.confidence == pytest.approx(0.5 + 1.7320508 / (2 * (2 + 3) ** 0.5))
+    (p99,) = found.answer.targets
+    assert p99.high - p99.figure == pytest.approx(4.302653 * 100 / 3**0.5, rel=1e-5)
+
+
+def test_a_window_too_short_for_a_figure_is_lengthened():
+    def figures(config):
+        short = config.run.duration_fs < 4 * FS_PER_S // 1000
+        return {"p99": None if short else LIMIT_NS - (config.nic.rx_ring - 128)}
+
+    machine = PlantedMachine(figures)
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:4])}), simulator=machine)
+    assert found.best == {"nic.rx_ring": 128}
+    assert sum(config.run.duration_fs < FS_PER_S // 500 for config in machine.configs) == 1
+
+
+def test_a_run_that_fails_rules_out_itself_alone():
+    def figures(config):
+        return "no room" if config.nic.rx_ring == 64 else {"p99": LIMIT_NS - 1}
+
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:3])}), simulator=PlantedMachine(figures))
+    assert found.best == {"nic.rx_ring": 128}
+    assert [choice.why for choice in found.cheaper] == ["no room"]
+
+
+def test_the_cheaper_that_fail_and_one_step_either_way_are_told():
+    machine = p99_machine(lambda config: config.nic.rx_ring - 256)
+    found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:8], 0.5)}), simulator=machine)
+    assert found.best == {"nic.rx_ring": 256} and found.cost == 128
+    assert [step.choice.is_met for step in found.steps] == [False, True]
+    assert [step.value for step in found.steps] == [192, 320]
+    assert found.cheaper[0].knobs == {"nic.rx_ring": 192} and found.cheaper[0].targets[0].margin < 0
+    assert found.runner_up == {"nic.rx_ring": 320} and found.runner_up_cost == 160
+    assert found.answer.limited_by == "pcie.up"
+
+
+def test_a_rate_with_a_latency_is_offered_and_the_rest_is_headroom():
+    knobs = {"nic.rx_ring": knob(RINGS[:2])}
+    sizing = sizing_of(knobs, {"gbps": 2, "p99": "50us"}, set={"workload.load": "saturate"})
+    asked = []
+
+    def figures(config):
+        asked.append(config.workload.load)
+        return {"gbps": 3.0 if config.workload.load.kind == "saturate" else 1.99, "p99": LIMIT_NS / 2}
+
+    found = answer(sizing, simulator=PlantedMachine(figures))
+    # Two VMs send to each other: 1 Gb/s of each.
+    assert {load.rate_bps for load in asked} == {10**9, None}
+    assert found.offered == "workload.load: 1Gbps"
+    assert found.best == {"nic.rx_ring": 64}
+    assert [one.margin for one in found.answer.targets] == pytest.approx([0.5, 0.5])
+    assert found.margin == pytest.approx(0.5)
+
+
+def test_jobs_change_nothing(monkeypatch):
+    machine = p99_machine(lambda config: config.nic.rx_ring - 256)
+    sizing = sizing_of({"nic.rx_ring": knob(RINGS[:8])})
+    assert answer(sizing, simulator=machine, jobs=1) == answer(sizing, simulator=machine, jobs=7)
+
+
+def test_the_budget_holds_where_nothing_helps():
+    knobs = {"nic.rx_buffer": knob(BUFFERS, monotone=False), "nic.tx_buffer": knob(BUFFERS, monotone=False)}
+    machine = p99_machine(lambda _config: -1)
+    found = answer(sizing_of(knobs), simulator=machine)
+    assert len(machine.configs) == found.simulations <= MOST_SIMULATIONS
+    assert found.best is None and not found.is_cheapest
+
+
+def test_guesses_stay_among_the_living():
+    sizing = sizing_of({"nic.rx_ring": knob(RINGS[:5], monotone=False), "nic.tx_ring": knob(RINGS[:5], monotone=False)})
+    space = Space(sizing.knobs)
+    trials = Trials(sizing, simulator=p99_machine(lambda config: -config.nic.rx_ring))
+    search = Cheapest(space, Screening(sizing, space), trials, 0)
+    guesses = Guesses(space, trials)
+    seen = set()
+    for _ in range(25):
+        candidate = guesses.next(search.alive(None))
+        assert candidate not in seen
+        seen.add(candidate)
+        search.learn(trials.run([candidate])[0])
+    assert not search.alive(None).any()
+    assert Describer(search).nearest() == (0, 0)

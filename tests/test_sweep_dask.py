@@ -1,0 +1,90 @@
+"""A sweep on a Dask scheduler: the same bytes, also where a worker is killed in the midst of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from hwmodel.errors import RunError
+from hwmodel.explore.sweep import load_sweep, on_dask, run_sweep
+from hwmodel.explore.sweep.ledger import Outcome
+from hwmodel.explore.sweep.on_dask import outcomes_on_dask
+from tests.sweep_cases import N_RUNS, SWEEP
+
+distributed = pytest.importorskip("distributed")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Dask's own, at its start and end
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as found:
+        yield found
+
+
+def test_a_killed_worker_changes_nothing(cluster, tmp_path):
+    run_sweep(SWEEP, tmp_path / "processes", jobs=1)
+    killed = []
+
+    def kill_one(done, _text):
+        if done >= 0.25 and not killed:
+            killed.append(next(iter(cluster.workers.values())).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    done = run_sweep(SWEEP, tmp_path / "dask", scheduler=cluster.scheduler_address, progress=kill_one)
+    assert killed and dict(done.counts) == {"done": N_RUNS, "failed": 0, "pending": 0}
+    for name in ("results.csv", "results.parquet"):
+        assert (tmp_path / "dask" / name).read_bytes() == (tmp_path / "processes" / name).read_bytes()
+    assert len(load_sweep(tmp_path / "dask").rows) == N_RUNS
+
+
+class Work:
+    """Answer a number with itself; one of them kills the process that it is given to."""
+
+    def __init__(self, deadly: int, version: str = "") -> None:
+        self.deadly = deadly
+
+    def __call__(self, number: int) -> Outcome:
+        if number == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.02)
+        return Outcome(number, "", "", str(number))
+
+
+class Task(int):
+    """A task that is its number."""
+
+    @property
+    def number(self) -> int:
+        return int(self)
+
+
+def test_only_the_run_that_kills_its_workers_fails(cluster, monkeypatch):
+    monkeypatch.setattr(on_dask, "run_piece", run_numbers)
+    found = sorted(outcomes_on_dask(Work(deadly=7), map(Task, range(30)), cluster.scheduler_address))
+    assert [each.number for each in found] == list(range(30))
+    assert [each.number for each in found if each.error] == [7]
+    assert "the workers that ran it ended" in found[7].error
+
+
+def run_numbers(work, piece):
+    return on_dask.model_version(), 0.02 * len(piece), [work(task) for task in piece]
+
+
+def of_another_model(work, piece):
+    return "0.0.1+other", 1.0, []
+
+
+def test_workers_with_another_model_are_a_line(cluster, monkeypatch):
+    monkeypatch.setattr(on_dask, "run_piece", of_another_model)
+    with pytest.raises(RunError, match=r"a Dask worker has another model, 0.0.1\+other; this one is"):
+        list(outcomes_on_dask(Work(deadly=-1), map(Task, range(3)), cluster.scheduler_address))
+
+
+def test_an_interrupt_leaves_nothing_under_way(cluster):
+    outcomes = outcomes_on_dask(Work(deadly=-1), iter([]), cluster.scheduler_address)
+    assert list(outcomes) == []
+    assert threading.active_count() < 50
