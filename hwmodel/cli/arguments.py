@@ -209,7 +209,7 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
     what = (
-        "a file that says what varies around which configuration, or the name of a study that `hwmodel configs` lists"
+        "a file that says what varies around which configuration, or a name that `hwmodel configs` lists"
     )
     sweep.add_argument("sweep", metavar="SWEEP", help=what)
     _takes_overrides(sweep)
@@ -224,7 +224,8 @@ def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 
 def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     size = _command(commands, "size", "the cheapest lanes, queues, rings that meet a target")
-    size.add_argument("sizing", metavar="SIZING", help="a sizing file (YAML: base, target, knobs with their costs), or a shipped one's name")
+    what = "a sizing file (YAML): base, target, knobs with their costs; or a name that `hwmodel configs` lists"
+    size.add_argument("sizing", metavar="SIZING", help=what)
     _takes_overrides(size)
     size.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
 

@@ -35,7 +35,7 @@ class StudyDocument:
 
 
 def read_study(given: str | Path | Mapping[str, Any], what: str) -> StudyDocument:
-    """Read the file at a path or the shipped one of that name, or take a mapping as it would hold; `what` it is is for messages.
+    """Read the file at a path, the shipped one of that name, or a mapping as one would hold; `what` is for messages.
 
     Raises InputError where there are no keys and values to look at.
     """
