@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benches.markdown import markdown_table, with_interval
 from benches.studies.study import GBPS, Metric, Study, by_line, listed, number, plain
 from benches.sweep_rows import THROUGHPUT, Row, config_of
+from hwmodel.analytic import limits
 
 LATENCY = "latency_to_guest_ns"
 PERCENTILES = {"p50": "p50", "p99": "p99", "p999": "p99.9"}
@@ -60,6 +61,27 @@ def _interrupts_per_s(row: Row) -> float:
     return float(per_frame * row["totals.mpps"] * 1e6 / config_of("latency", row.number).nic.vfs)
 
 
+def lone_frame_us(row: Row) -> float:
+    """Return the closed form of one frame alone, from post until the receiver's core has taken it, in microseconds."""
+    parts_fs = limits(config_of("latency", row.number)).find_parts_fs()
+    return sum(part or 0 for part in parts_fs.values()) / 1e9
+
+
+def latency_by_hand(rows: Sequence[Row]) -> str:
+    """Give the closed form of one frame alone beside the lowest load, and where a median falls."""
+    parts = []
+    for driver, of_driver in by_line(rows, LATENCIES).items():
+        first = of_driver[0]
+        parts.append(
+            f"`{driver}` {lone_frame_us(first):.2f} us, the median at {_load(first)} % is {us(first, 'p50'):.2f} us"
+        )
+    return f"By hand, one frame alone takes (`hwmodel limits`): {'; '.join(parts)}. {_falling(rows)}"
+
+
+def _load(row: Row) -> str:
+    return f"{number(row['workload.load']):.0f}"
+
+
 def _falling(rows: Sequence[Row]) -> str:
     """Tell where a median is lower than at a lower load, with the interrupts there."""
     parts = []
@@ -111,7 +133,7 @@ LATENCIES = Study(
     lines="driver.preset",
     line_label="driver",
     found=latency_found,
-    by_hand=_falling,
+    by_hand=latency_by_hand,
     tables=latency_tables,
     figures=(
         *THROUGHPUT,
