@@ -47,7 +47,7 @@ function measure(frame) {
     if (box.width && !inside(box, place.getBoundingClientRect())) found.push("outside: " + text.textContent);
   }
   const drawn = [...page.querySelectorAll("svg.datapath")].filter(one => one.getBoundingClientRect().width);
-  return {found: found, drawings: drawn.map(one => one.classList[1])};
+  return {found: found, drawings: drawn.map(one => one.classList[1]), asked: ask(page)};
 }
 onload = () => {
   const all = Object.fromEntries([...document.querySelectorAll("iframe")].map(frame => [frame.id, measure(frame)]));
@@ -87,13 +87,17 @@ class Sheet(NamedTuple):
         return " ".join(word.text for word in self.words if word.bottom > lowest.bottom - 2)
 
 
-def lay_out(frames: Mapping[str, tuple[str, int]], folder: Path) -> Layout:
-    """Lay pages out in one browser, each (HTML, width in pixels) in a frame of its own."""
+def lay_out(frames: Mapping[str, tuple[str, int]], folder: Path, ask: str = "[]") -> Layout:
+    """Lay pages out in one browser, each (HTML, width in pixels) in a frame of its own.
+
+    `ask`: an expression of JavaScript, a list of texts of what is done and seen in each `page`; it stands in `asked`.
+    """
     body = "".join(
         _FRAME.format(name=name, width=width, page=escape(page, quote=True)) for name, (page, width) in frames.items()
     )
     harness = folder / "frames.html"
-    harness.write_text(f"<!DOCTYPE html><meta charset=utf-8><script>{_MEASURE}</script><body>{body}", encoding="utf-8")
+    script = f"{_MEASURE}\nfunction ask(page) {{ return {ask}; }}"
+    harness.write_text(f"<!DOCTYPE html><meta charset=utf-8><script>{script}</script><body>{body}", encoding="utf-8")
     done = _run(folder, "--window-size=1400,1000", "--dump-dom", harness.as_uri())
     measured = re.search(r'<pre id="measured">(.*?)</pre>', done.stdout, re.DOTALL)
     assert measured is not None, done.stderr

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.simulation.batch_means import NUMBERS_OF_BATCHES, boundaries, ratio_estimate, student_t_975
+from hwmodel.results.student_t import student_t_975
+from hwmodel.simulation.batch_means import NUMBERS_OF_BATCHES, boundaries, ratio_estimate
 
 N_MARKS = 161
 SEEDS = 200

@@ -69,7 +69,9 @@ def build_parser() -> argparse.ArgumentParser:
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
     report = _command(commands, "report", "make a page from stored results")
-    report.add_argument("results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote")
+    report.add_argument(
+        "results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote, or the folder of a sweep"
+    )
     report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
 
     _command(commands, "configs", "the configurations and studies that come with hwmodel, to be named")
@@ -218,6 +220,7 @@ def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, like tcp://host:8786, to use instead"
     )
+    sweep.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     sweep.add_argument("--retry-failed", action="store_true", help="make the runs that failed once more")
     sweep.add_argument("--yes", action="store_true", help="begin even with more than 100,000 runs")
 

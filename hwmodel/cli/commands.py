@@ -5,7 +5,6 @@ Each function imports what it needs when it is called: `check` must not wait for
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
@@ -26,10 +25,11 @@ from hwmodel.cli.outputs import (
     write_text,
 )
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.report_command import report, require_report_packages
 from hwmodel.cli.search_command import search
 from hwmodel.cli.size_command import size
 from hwmodel.cli.sweep_command import sweep
-from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -45,7 +45,7 @@ def run(arguments: Namespace) -> None:
     hops = tuple((f"--pcap-hop {name}", path) for name, path in arguments.pcap_hops)
     check_outputs((*outputs, *hops), inputs=[arguments.config])
     if arguments.report is not None:
-        _require_report_packages()
+        require_report_packages()
     if arguments.seeds is not None and (arguments.pcap or arguments.trace or hops):
         raise InputError("--seeds: several runs do not fit into one --pcap, --pcap-hop or --trace")
     if len(dict(hops)) < len(hops):
@@ -152,7 +152,7 @@ def explain(arguments: Namespace) -> None:
     """Simulate one configuration, then with each resource in turn made larger."""
     check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.config])
     if arguments.report is not None:
-        _require_report_packages()
+        require_report_packages()
     config = _load(arguments)
     from hwmodel import explore, simulation
 
@@ -205,28 +205,6 @@ def switch(arguments: Namespace) -> None:
             with_in_port=arguments.in_port == switch_frames.AUTO,
             totals_alone=arguments.summary,
         )
-
-
-def report(arguments: Namespace) -> None:
-    """Make one page from stored results."""
-    check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
-    _require_report_packages()
-    from hwmodel.config import defaults_beside
-    from hwmodel.report import file_labels, render_page
-    from hwmodel.results import load_result
-
-    results, problems = [], []
-    for path in arguments.results:
-        try:
-            results.append(load_result(path))
-        except InputError as error:
-            problems.extend(error.lines)
-    if problems:
-        raise InputError(problems)
-    defaults = [defaults_beside(result.config) for result in results]
-    write_text(render_page(results, file_labels(arguments.results), defaults=defaults), arguments.out)
-    write_json([result.to_mapping() for result in results], arguments.json)
-    say(f"wrote {arguments.out}", arguments.json)
 
 
 def configs(arguments: Namespace) -> None:
@@ -311,9 +289,3 @@ def _announce_compilation(is_cached: bool, takes: str = "") -> None:
     if passed_over is not None:
         note(passed_over)
     note(f"compiling the kernels, the first time only{takes} ...")
-
-
-def _require_report_packages() -> None:
-    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise RunError(f"the page needs {' and '.join(missing)}: pip install 'hwmodel[report]'")

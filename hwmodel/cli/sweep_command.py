@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from hwmodel.cli.outputs import check_outputs, note, say, write_json
+from hwmodel.cli.outputs import STDOUT, check_outputs, note, say, write_all, write_json
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.report_command import require_report_packages, write_sweep_report
 from hwmodel.errors import InputError
 
 SOME_FAILED = 3
@@ -13,11 +14,13 @@ SOME_FAILED = 3
 
 def sweep(arguments: Namespace) -> int | None:
     """Run what is missing of a sweep; return exit status 3 where some of its runs failed."""
-    check_outputs([("--json", arguments.json)], inputs=[arguments.sweep])
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.sweep])
+    if arguments.report is not None:
+        require_report_packages()
     if arguments.jobs is not None and arguments.scheduler is not None:
         raise InputError("--jobs: not with --scheduler, whose workers say how many run at once")
     from hwmodel.explore.sweep import load_sweep, run_sweep
-    from hwmodel.report import SWEEP_SUMMARY_FIGURES, sweep_text
+    from hwmodel.report import SWEEP_PAGE_FIGURES, SWEEP_SUMMARY_FIGURES, sweep_text
 
     with progress_bar() as progress:
         done = run_sweep(
@@ -32,7 +35,12 @@ def sweep(arguments: Namespace) -> int | None:
             note=note,
         )
     # Of many points all figures take much room; what is printed needs a few of them.
-    found = load_sweep(done.folder, None if arguments.json else SWEEP_SUMMARY_FIGURES)
-    write_json(found.to_mapping() if arguments.json else None, arguments.json)
-    say(sweep_text(found, [str(path) for path in done.files], done.wall_s, done.n_run), arguments.json)
+    needed = SWEEP_PAGE_FIGURES if arguments.report else SWEEP_SUMMARY_FIGURES
+    found = load_sweep(done.folder, None if arguments.json else needed)
+    files = [str(path) for path in done.files] + [arguments.report] * (arguments.report not in (None, STDOUT))
+    write_all(
+        lambda: say(sweep_text(found, files, done.wall_s, done.n_run), arguments.json, arguments.report),
+        lambda: write_json(found.to_mapping() if arguments.json else None, arguments.json),
+        lambda: write_sweep_report(found, arguments.report),
+    )
     return SOME_FAILED if done.counts["failed"] else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST_FULL_SECTIONS = 6
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_page(
@@ -42,7 +43,7 @@ def render_page(
     for words, given in (("labels", labels), ("defaults", defaults)):
         if given is not None and len(given) != len(results):
             raise ValueError(f"{len(given)} {words} for {len(results)} results")
-    environment = _environment()
+    environment = template_environment()
     names = run_labels(results, labels)
     keys = [f"r{index}" for index in range(len(results))]
     sections = [
@@ -64,13 +65,14 @@ def write_page(
     write_atomically(path, render_page(results, labels, title))
 
 
-def _environment() -> Environment:
+def template_environment() -> Environment:
+    """Return what renders the pages' templates, escaping all texts; InputError where Jinja2 is missing."""
     try:
         import jinja2  # optional: only reports need it
     except ImportError:
         raise InputError(missing_extra("Jinja2")) from None
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

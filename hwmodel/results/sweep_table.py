@@ -116,6 +116,12 @@ class SweepResult:
     n_seeds: int
     rows: tuple[SweepRow, ...]
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the sweep: the answer, what limits, the best points; needs no extra."""
+        from hwmodel.report.notebook import sweep_html  # above this block: tests/layout_rules.py says why
+
+        return sweep_html(self)
+
     def with_status(self, status: str) -> tuple[SweepRow, ...]:
         """Return the rows that are done, failed or pending."""
         return tuple(row for row in self.rows if row.status == status)

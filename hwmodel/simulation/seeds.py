@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result, Spread
-from hwmodel.simulation.batch_means import student_t_975
+from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.run import Progress, simulate
 
 if TYPE_CHECKING:

@@ -1,0 +1,72 @@
+"""`hwmodel report`: a page from what is stored, results of runs or a sweep."""
+
+from __future__ import annotations
+
+import importlib.util
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwmodel.cli.outputs import check_outputs, say, write_json, write_text
+from hwmodel.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from hwmodel.results.sweep_table import SweepResult
+
+
+def report(arguments: Namespace) -> None:
+    """Make one page from stored results, or from the folder of a sweep."""
+    check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
+    require_report_packages()
+    folders = [path for path in arguments.results if Path(path).is_dir()]
+    if folders and len(arguments.results) > 1:
+        raise InputError(f"{folders[0]}: is a folder; a sweep has a page of its own, so name nothing beside it")
+    if folders:
+        _report_sweep(arguments, folders[0])
+    else:
+        _report_results(arguments)
+    say(f"wrote {arguments.out}", arguments.json)
+
+
+def write_sweep_report(sweep: SweepResult, path: str | None) -> None:
+    """Write the page of a sweep to a file or stdout; nothing for None."""
+    if path is None:
+        return
+    from hwmodel.config import defaults_beside
+    from hwmodel.report import render_sweep_page
+
+    write_text(render_sweep_page(sweep, defaults_beside(sweep.config)), path)
+
+
+def require_report_packages() -> None:
+    """Raise RunError with the cure where a package is missing that pages need."""
+    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RunError(f"the page needs {' and '.join(missing)}: pip install 'hwmodel[report]'")
+
+
+def _report_sweep(arguments: Namespace, folder: str) -> None:
+    from hwmodel.explore.sweep import load_sweep
+    from hwmodel.report import SWEEP_PAGE_FIGURES
+
+    sweep = load_sweep(folder, None if arguments.json else SWEEP_PAGE_FIGURES)
+    write_sweep_report(sweep, arguments.out)
+    write_json(sweep.to_mapping() if arguments.json else None, arguments.json)
+
+
+def _report_results(arguments: Namespace) -> None:
+    from hwmodel.config import defaults_beside
+    from hwmodel.report import file_labels, render_page
+    from hwmodel.results import load_result
+
+    results, problems = [], []
+    for path in arguments.results:
+        try:
+            results.append(load_result(path))
+        except InputError as error:
+            problems.extend(error.lines)
+    if problems:
+        raise InputError(problems)
+    defaults = [defaults_beside(result.config) for result in results]
+    write_text(render_page(results, file_labels(arguments.results), defaults=defaults), arguments.out)
+    write_json([result.to_mapping() for result in results], arguments.json)

@@ -1,0 +1,184 @@
+"""What a sweep found, in sentences: what varied, the best point, where the knee is and what limits on each side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from hwmodel.report.configuration import value_text
+from hwmodel.report.quantities import count_text, gbps_text, mpps_text, page_time, percent_text, printable
+
+from .axes import SweptAxis
+from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
+from .points import LOAD, MPPS, P99, Point
+from .reading import Reading, listed, point_words
+
+_MOST_NAMED_VALUES = 4
+_MOST_KNEES = 3
+
+
+def swept_sentence(reading: Reading) -> str:
+    """Return what was swept: `24 points: pcie.lanes 1 to 8 (4 values) and nic.vfs 1, 2 and 4; 2 seeds each.`."""
+    sweep, n_points = reading.sweep, len(reading.points)
+    text = f"{count_text(n_points)} point{'s' * (n_points != 1)}"
+    if reading.axes:
+        text += f": {listed([_axis_words(axis) for axis in reading.axes])}"
+    n_seeds = max((len(point.runs) for point in reading.points), default=0)
+    if n_seeds > 1:
+        text += f"; {n_seeds} seeds each" if len(sweep.rows) == n_seeds * n_points else f"; up to {n_seeds} seeds each"
+    return printable(f"{text}.")
+
+
+def state_sentences(reading: Reading) -> list[str]:
+    """Return what is wrong with the sweep as a whole: runs that failed, runs that are still missing."""
+    rows = reading.sweep.rows
+    n_failed, n_pending = (sum(row.status == status for row in rows) for status in ("failed", "pending"))
+    said = []
+    if n_failed:
+        runs = f"{count_text(n_failed)} of {count_text(len(rows))} runs failed"
+        said.append(f"{runs}; their errors are in the table of points.")
+    if n_pending:
+        runs = f"{count_text(n_pending)} of {count_text(len(rows))} runs are not made yet"
+        said.append(f"{runs}: what follows is of the others.")
+    n_bare = sum(point.value(reading.throughput) is None for point in reading.done)
+    if n_bare:
+        points = f"{count_text(n_bare)} of {count_text(len(reading.done))} points gave no throughput"
+        said.append(f"{points}: their windows are too short (run.duration).")
+    return said
+
+
+def answer_sentence(reading: Reading) -> str:
+    """Return the answer: the best point, what limits it, and the knee along the axis that changes most."""
+    best = reading.best
+    if best is None:
+        error = next((point.error for point in reading.failed), "")
+        return printable(f"No run is done; the first that failed: {error}.") if error else "No run is done yet."
+    if not reading.is_measured():
+        return "No point gave a throughput or a latency: their windows are too short."
+    return printable(f"{_best_words(reading, best)}{_knee_clause(reading)}.")
+
+
+def more_sentences(reading: Reading) -> list[str]:
+    """Return what comes behind the answer: the knees along other axes, the least latency, what limits how often."""
+    sentences = [f"{_begun(words)}." for words in _all_knees(reading)[1:_MOST_KNEES]]
+    return [printable(sentence) for sentence in (*sentences, *_least_latency(reading), *_limit_shares(reading))]
+
+
+def knee_words(reading: Reading, axis: SweptAxis) -> str:
+    """Return how the throughput goes along an axis through the best point, and what limits on each side of its knee."""
+    points = [point for point in reading.cut_along(axis) if point.value(reading.throughput) is not None]
+    if axis.numbers is None or len(points) < 2:
+        return ""
+    at_value = dict(zip(map(value_text, axis.values), axis.numbers, strict=True))
+    names = [value_text(point.axes[axis.key]) for point in points]
+    ys = [point.value(reading.throughput) or 0.0 for point in points]
+    knee = knee_of([at_value[name] for name in names], ys)
+    first, last, key = names[knee.first], names[knee.last], axis.key
+    most, all_limit = max(ys), _limit_words(points)
+    if knee.shape == RISES:
+        more = percent_text(most / ys[knee.first] - 1)
+        sides = _sides(points[: knee.first], points[knee.first + 1 :], all_limit)
+        return f"the knee of {key} is at {first}: larger values add at most {more}; {sides}"
+    if knee.shape == FALLS:
+        less = percent_text(1 - ys[-1] / most)
+        sides = _sides(points[: knee.last], points[knee.last + 1 :], all_limit)
+        return f"the knee of {key} is at {last}: beyond it, up to {names[-1]}, {less} is lost; {sides}"
+    if knee.shape == RISING:
+        more = "all" if not ys[-2] else percent_text(ys[-1] / ys[-2] - 1)
+        return f"{key} has no knee: its last step, {names[-2]} to {names[-1]}, still adds {more}; {all_limit}"
+    if knee.shape == FALLING:
+        less = percent_text(1 - ys[-1] / most)
+        return f"{key} has no knee: from {names[0]} to {names[-1]} {less} is lost; {all_limit}"
+    if knee.shape == PEAK:
+        where = first if first == last else f"from {first} to {last}"
+        return f"along {key} the throughput is best at {where} and falls on both sides; {all_limit}"
+    if knee.shape == FLAT:
+        change = percent_text(1 - min(ys) / most) if most else percent_text(0.0)
+        return f"{key} changes the throughput by no more than {change}; {all_limit}"
+    low, high = names[ys.index(min(ys))], names[ys.index(most)]
+    return f"along {key} the throughput goes up and down, least at {low} and most at {high}; {all_limit}"
+
+
+def _axis_words(axis: SweptAxis) -> str:
+    names = axis.names
+    if len(names) <= _MOST_NAMED_VALUES:
+        text = f"{axis.key} {listed(names)}"
+    elif axis.numbers is not None:
+        text = f"{axis.key} {names[0]} to {names[-1]} ({count_text(len(names))} values)"
+    else:
+        text = f"{axis.key} ({count_text(len(names))} values)"
+    return f"{text}, with {listed(axis.in_step)} in step" if axis.in_step else text
+
+
+def _best_words(reading: Reading, best: Point) -> str:
+    where = point_words(best, reading.axes)
+    throughput, p99 = best.estimate(reading.throughput), best.estimate(P99)
+    if throughput is None:
+        least = page_time(p99.value, p99.interval) if p99 else ""
+        text = f"p99 latency {least}"
+    else:
+        text = f"{gbps_text(throughput.value, throughput.interval)} {reading.to}"
+        if reading.to == "to VMs" and best.value(MPPS) is not None:
+            text += f", {mpps_text(best.value(MPPS))}"
+    if where:
+        most = "Most throughput" if throughput is not None else "Least latency"
+        text = f"{most}: {text}, with {where}"
+    return f"{text}; {best.limit} limits it" if best.limit else text
+
+
+def _knee_clause(reading: Reading) -> str:
+    return "".join(f"; {words}" for words in _all_knees(reading)[:1])
+
+
+def _begun(words: str) -> str:
+    """Return words as a sentence begins; a key keeps its first letter."""
+    return f"{words[0].upper()}{words[1:]}" if words.startswith(("the ", "along ")) else words
+
+
+def _all_knees(reading: Reading) -> list[str]:
+    """Return how the throughput goes along each numeric axis: first the adapter's and host's, which one can choose."""
+    axes = sorted(reading.axes, key=lambda axis: axis.key.startswith(LOAD))
+    return [words for axis in axes if (words := knee_words(reading, axis))]
+
+
+def _sides(below: Sequence[Point], above: Sequence[Point], all_limit: str) -> str:
+    (one, other), (is_one, is_other) = zip(*map(_common_limit, (below, above)), strict=True)
+    if one == other:
+        return all_limit if is_one and is_other else f"{one} limits most points on both sides"
+    return f"below it {'' if is_one else 'mostly '}{one} limits, above it {'' if is_other else 'mostly '}{other}"
+
+
+def _limit_words(points: Sequence[Point]) -> str:
+    names = list(dict.fromkeys(point.limit for point in points if point.limit))
+    if len(names) == 1:
+        return f"{names[0]} limits throughout"
+    return f"limits along it: {', then '.join(names)}"
+
+
+def _common_limit(points: Sequence[Point]) -> tuple[str, bool]:
+    """Return what limits most of these points, and whether it limits all of them."""
+    found = Counter(point.limit for point in points if point.limit).most_common()
+    return (found[0][0], len(found) == 1) if found else ("nothing that is known", True)
+
+
+def _least_latency(reading: Reading) -> Iterator[str]:
+    known = [(value, at) for at, point in enumerate(reading.done) if (value := point.value(P99)) is not None]
+    if len(known) < 2:
+        return
+    point = reading.done[min(known)[1]]
+    least = point.estimate(P99)
+    if least is not None and point is not reading.best:
+        where = point_words(point, reading.axes)
+        with_rate = point.value(reading.throughput)
+        rate = "" if with_rate is None else f", at {gbps_text(with_rate)}"
+        latency = page_time(least.value, least.interval)
+        yield f"Least latency: p99 {latency}{rate}, with {where}; {point.limit} limits it."
+
+
+def _limit_shares(reading: Reading) -> Iterator[str]:
+    found = Counter(point.limit for point in reading.done if point.limit).most_common()
+    if len(reading.done) > 1 and len(found) == 1:
+        yield f"{found[0][0]} limits all {count_text(len(reading.done))} points."
+    elif len(reading.done) > 1 and found:
+        shares = [f"{name} in {count_text(n)}" for name, n in found]
+        yield f"Of {count_text(len(reading.done))} points, what limits: {listed(shares)}."

@@ -1,0 +1,61 @@
+"""The page of a sweep: one file that needs nothing else, the same byte for byte for equal sweeps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from hwmodel.report.assumptions import ASSUMPTIONS
+from hwmodel.report.configuration import config_text
+from hwmodel.report.html import TEMPLATES, template_environment
+from hwmodel.report.modelled import modelled_sentence
+from hwmodel.report.quantities import printable
+from hwmodel.report.tables import Table
+from hwmodel.results.sweep_table import SweepResult
+
+from .answer import answer_sentence, more_sentences, state_sentences, swept_sentence
+from .curves import curve_groups
+from .downloads import download
+from .front import trade_off
+from .limit_map import limit_maps
+from .reading import read_sweep_result
+from .reproduction import command, fact_table, key_table, whole_file, whole_file_name
+from .rows import point_table
+
+_ASSUMPTION_COLUMNS = ("assumption", "how far it can be off", "source")
+
+
+def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = None) -> str:
+    """Return the HTML page of a sweep, with what of it is done.
+
+    `defaults`: the resolved configuration of the same adapter and driver with nothing else written, where it is known.
+    Raises InputError where Jinja2 or matplotlib is missing.
+    """
+    environment = template_environment()
+    reading = read_sweep_result(sweep)
+    script = (TEMPLATES / "sweep.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    file = whole_file(sweep)
+    return environment.get_template("sweep.html.j2").render(
+        title=printable(sweep.name),
+        script=script,
+        script_hash=f"sha256-{digest}",
+        modelled=modelled_sentence(sweep.config),
+        swept=swept_sentence(reading),
+        answer=answer_sentence(reading),
+        more=more_sentences(reading),
+        warnings=state_sentences(reading),
+        curves=list(curve_groups(reading)),
+        maps=limit_maps(reading),
+        front=trade_off(reading),
+        points=point_table(reading),
+        assumptions=Table(_ASSUMPTION_COLUMNS, [list(one) for one in ASSUMPTIONS], texts=(0, 1, 2)),
+        keys=key_table(sweep, dict(defaults) if defaults is not None else None),
+        facts=fact_table(sweep),
+        command=printable(command(sweep)),
+        file=file,
+        file_link=download("this file", whole_file_name(sweep), "application/yaml;charset=utf-8", file),
+        config=config_text(sweep.config),
+    )
