@@ -11,6 +11,7 @@ PYTEST_ARGS ?=
 COSIM_ARGS ?=
 SIM ?= icarus
 MUTANTS_ARGS ?=
+STUDIES ?=
 # Lengths of random runs: those of the tests, or with `make nightly` longer ones, with new examples each time.
 EXAMPLES ?= repository
 LENGTHS ?=
@@ -24,7 +25,7 @@ DOCS_STAMP := .venv/.docs-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
 
-.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench docs registers proofs \
+.PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench bench-report studies docs registers proofs \
 	synth versions clean distclean moved
 
 demo: $(RUN_STAMP)
@@ -78,6 +79,13 @@ lint: $(TEST_STAMP)
 
 bench: $(TEST_STAMP)
 	@for bench in $(BENCH); do echo "== $$bench"; $(BIN)/python -m "benches.$$(basename "$$bench" .py)" || exit 1; done
+
+# The VM-to-VM table in docs/, run anew; `make studies` does the same for the pages of the studies, or of some of them.
+bench-report: $(TEST_STAMP)
+	$(BIN)/python -m benches.vm_to_vm
+
+studies: $(TEST_STAMP)
+	$(BIN)/python -m benches.studies $(STUDIES)
 
 # The documentation as a site that needs no network. Strict: a link that leads nowhere fails (with --quiet it would not).
 docs: $(DOCS_STAMP)

@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 CONFIGS = Path("configs")
-SHIPPED = ("*.yaml", "*.pcap", "schema.json")
+SHIPPED = ("*.yaml", "*.pcap", "schema.json", "studies/*.yaml")
 
 
 class BuildWithConfigs(build_py):
@@ -18,9 +18,10 @@ class BuildWithConfigs(build_py):
         super().run()
         if not self.editable_mode:
             folder = Path(self.build_lib, "hwmodel", "configs")
-            folder.mkdir(parents=True, exist_ok=True)
             for path in (path for pattern in SHIPPED for path in CONFIGS.glob(pattern)):
-                copyfile(path, folder / path.name)
+                target = folder / path.relative_to(CONFIGS)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                copyfile(path, target)
 
 
 setup(cmdclass={"build_py": BuildWithConfigs})

@@ -13,21 +13,27 @@ import pytest
 
 from hwmodel.cli import main
 from hwmodel.config import load_config, place_lines
-from hwmodel.config.shipped import config_path, shipped_configs, shipped_hint
+from hwmodel.config.shipped import config_path, shipped_configs, shipped_hint, shipped_studies, study_path
 from hwmodel.errors import InputError
 from tests.config_cases import CONFIGS, ROOT, SHIPPED
+
+STUDIES = sorted((CONFIGS / "studies").glob("*.yaml"))
 
 
 def test_all_files_are_listed_each_with_a_sentence(capsys):
     assert [config.path for config in shipped_configs()] == SHIPPED
+    assert [study.path for study in shipped_studies()] == STUDIES
+    both = [*SHIPPED, *STUDIES]
     assert main(["configs"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [path.stem for path in SHIPPED]
-    assert all(line.endswith(".") and len(line) > 60 for line in lines)
+    assert [line.split()[0] for line in lines] == [path.stem for path in both]
+    assert all(line.endswith((".", "?")) and len(line) > 60 for line in lines)
     assert main(["configs", "--json", "-"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [(one["name"], one["path"]) for one in listed] == [(path.stem, str(path)) for path in SHIPPED]
-    assert [one["about"] for one in listed] == [config.about for config in shipped_configs()]
+    assert [(one["name"], one["path"]) for one in listed] == [(path.stem, str(path)) for path in both]
+    assert [one["about"] for one in listed] == [one.about for one in [*shipped_configs(), *shipped_studies()]]
+    assert {one["kind"] for one in listed if Path(one["path"]).parent == CONFIGS} == {"configuration"}
+    assert {one["kind"] for one in listed if Path(one["path"]).parent == CONFIGS / "studies"} == {"study"}
 
 
 def test_a_name_is_as_good_as_a_path(tmp_path, monkeypatch):
@@ -47,6 +53,9 @@ def test_a_file_here_wins(tmp_path, monkeypatch):
     assert load_config("sriov_imix").nic.vfs == 2
     assert config_path("sriov_jumbo") == CONFIGS / "sriov_jumbo.yaml"
     assert config_path("./sriov_jumbo") == Path("./sriov_jumbo")
+    assert study_path("vm_to_vm") == CONFIGS / "studies" / "vm_to_vm.yaml"
+    Path("vm_to_vm").touch()
+    assert study_path("vm_to_vm") == Path("vm_to_vm")
 
 
 def test_a_name_that_nearly_fits_gets_a_hint(tmp_path, monkeypatch):
@@ -80,8 +89,9 @@ def test_a_wheel_brings_them_along(tmp_path):
         return done.stdout
 
     listed = json.loads(hwmodel("configs", "--json", "-"))
-    assert {Path(one["path"]).parent for one in listed} == {target / "hwmodel" / "configs"}
-    assert [one["name"] for one in listed] == [path.stem for path in SHIPPED]
+    installed = target / "hwmodel" / "configs"
+    assert {Path(one["path"]).parent for one in listed} == {installed, installed / "studies"}
+    assert [one["name"] for one in listed] == [path.stem for path in [*SHIPPED, *STUDIES]]
     assert json.loads(hwmodel("check", "sriov_pcap", "--json", "-"))["workload"]["pcap"] == str(
         target / "hwmodel" / "configs" / "example.pcap"
     )

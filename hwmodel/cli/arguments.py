@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
 
-    _command(commands, "configs", "the configurations that come with hwmodel, which CONFIG may name")
+    _command(commands, "configs", "the configurations and studies that come with hwmodel, to be named")
     completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
     completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
     _command(commands, "schema", "the JSON schema of configurations, for editors")
@@ -210,7 +210,10 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 
 def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
-    sweep.add_argument("sweep", metavar="SWEEP", help="a file that says what varies around which configuration")
+    what = (
+        "a file that says what varies around which configuration, or a name that `hwmodel configs` lists"
+    )
+    sweep.add_argument("sweep", metavar="SWEEP", help=what)
     _takes_overrides(sweep)
     sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
     sweep.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
@@ -224,7 +227,8 @@ def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 
 def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     size = _command(commands, "size", "the cheapest lanes, queues, rings that meet a target")
-    size.add_argument("sizing", metavar="SIZING", help="a sizing file (YAML): base, target, knobs with their costs")
+    what = "a sizing file (YAML): base, target, knobs with their costs; or a name that `hwmodel configs` lists"
+    size.add_argument("sizing", metavar="SIZING", help=what)
     _takes_overrides(size)
     size.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
 

@@ -208,14 +208,14 @@ def switch(arguments: Namespace) -> None:
 
 
 def configs(arguments: Namespace) -> None:
-    """List the configurations that come with hwmodel."""
+    """List the configurations and studies that come with hwmodel."""
     check_outputs([("--json", arguments.json)])
-    from hwmodel.config import shipped_configs
+    from hwmodel.config import shipped_configs, shipped_studies
 
-    found = shipped_configs()
-    write_json([{"name": one.name, "path": str(one.path), "about": one.about} for one in found], arguments.json)
+    found = [*shipped_configs(), *shipped_studies()]
+    write_json([one.to_mapping() for one in found], arguments.json)
     width = max((len(one.name) for one in found), default=0)
-    say("\n".join(f"{one.name:<{width}}  {one.about}" for one in found), arguments.json)
+    say("\n".join(f"{one.name:<{width}}  {one.kind:<13}  {one.about}" for one in found), arguments.json)
 
 
 def completion(arguments: Namespace) -> None:

@@ -20,7 +20,7 @@ from .run import Run
 from .schema import json_schema
 from .servers import AdapterEntry, ServerEntry
 from .service_levels import queue_bytes, s_channels_of
-from .shipped import ShippedConfig, shipped_configs
+from .shipped import ShippedConfig, shipped_configs, shipped_studies, study_path
 from .station import Port
 from .switch import AclEntry, AddressEntry, EcidList, Mirror, Switch, Uplink
 from .system import (
@@ -92,5 +92,7 @@ __all__ = [
     "s_channels_of",
     "servers_of",
     "shipped_configs",
+    "shipped_studies",
     "stations_in_use",
+    "study_path",
 ]

@@ -13,6 +13,7 @@ from .base_document import BaseDocument, base_inside, read_base
 from .document import Document, KeyPath, Place, Problem, read_document
 from .kinds import shown
 from .overrides import Overrides, plain_data
+from .shipped import study_path
 
 
 @dataclass
@@ -34,7 +35,7 @@ class StudyDocument:
 
 
 def read_study(given: str | Path | Mapping[str, Any], what: str) -> StudyDocument:
-    """Read the file at a path, or take a mapping as it would hold; `what` it is is for messages.
+    """Read the file at a path, the shipped one of that name, or a mapping as one would hold; `what` is for messages.
 
     Raises InputError where there are no keys and values to look at.
     """
@@ -44,7 +45,7 @@ def read_study(given: str | Path | Mapping[str, Any], what: str) -> StudyDocumen
         return StudyDocument(document)
     if not isinstance(given, str | Path):
         raise InputError(f"a {type(given).__name__} is no {what}; it is a mapping, or the path of a file")
-    path = Path(given)
+    path = study_path(given)
     document = read_document(path)
     study = StudyDocument(document, str(path.parent), list(document.problems))
     if not isinstance(document.data, dict):

@@ -11,6 +11,7 @@ from typing import Any
 from hwmodel.config.document import Document, Place, Problem, raise_problems, read_document
 from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.overrides import plain_data
+from hwmodel.config.shipped import study_path
 
 from .quantities import identity
 from .ranges import RANGE_KEYS, RangeError, values_of_range
@@ -66,12 +67,15 @@ class _Reading:
 
 
 def read_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> SweepFile:
-    """Read a sweep's file, or a mapping as one would hold it; InputError with a line for each problem."""
+    """Read a sweep's file, a shipped one by its name, or a mapping as one would hold it.
+
+    Raises InputError with a line for each problem.
+    """
     if isinstance(source, Mapping):
         document, name, directory = Document("sweep", data=plain_data(source)), "sweep", "."
         document.mark_written((), document.data, Place(0, 0, 0, document.source))
     else:
-        path = Path(source)
+        path = study_path(Path(source))
         document, name, directory = read_document(path), path.name, str(path.parent)
     reading = _Reading(document)
     if not isinstance(document.data, dict):
