@@ -210,9 +210,7 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 
 def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
-    what = (
-        "a file that says what varies around which configuration, or a name that `hwmodel configs` lists"
-    )
+    what = "a file that says what varies around which configuration, or a name that `hwmodel configs` lists"
     sweep.add_argument("sweep", metavar="SWEEP", help=what)
     _takes_overrides(sweep)
     sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
