@@ -24,6 +24,7 @@ from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, Core, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.mode_changes import mode_change_stage
+from cocotb_tests.protocol import broken_rule
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
 from cocotb_tests.simulators import BUILDS, BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
@@ -175,6 +176,8 @@ class WholeCore:
                     return f"{where} {divergence.cycle}: {divergence.what}"
             elif outcome.saw_x:
                 return f"{where} {outcome.last_cycle}: X"
+            elif (rule := broken_rule(outcome)) is not None:
+                return f"{where} {rule.cycle}: {rule.what}, {rule.found}"
             elif len(outcome.events) or len(outcome.copies):
                 return f"{where} 0: frames from nowhere"
             if (wrong := wrong_answer(self.parameters, stage, outcome)) is not None:
