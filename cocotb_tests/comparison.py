@@ -29,6 +29,8 @@ def compare(core: Core, stage: Stage, outcome: Outcome) -> tuple[Divergence | No
     found = expected.divergences
     if not found and keys.timing == "twin":
         found += compare_timing(core, stage, outcome, expected.frame_of_event)
+    if not found and (wrong := core.backend.wrong_read(stage, outcome)):
+        found.append(wrong)
     if not found and outcome.failed:
         n_frames, what = (len(outcome.events), "decided") if has_events else (len(outcome.accepted), "taken in")
         done = f"{n_frames} frames {what}, {len(outcome.answers)} accesses answered"

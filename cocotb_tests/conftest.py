@@ -16,6 +16,7 @@ from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
 from cocotb_tests.stages import random_stages
+from cocotb_tests.vacuity import compared
 from hwmodel.errors import InputError
 
 DUT = pytest.StashKey[Dut]()
@@ -160,6 +161,8 @@ def check_core(
     It gives each stage with what was expected. Modes that the core lacks are skipped.
     """
 
+    show = request.getfixturevalue("show")
+
     def run(core: Core, mode: str, n_frames: int) -> Iterable[tuple[Stage, Expectation]]:
         if mode not in core.backend.modes:
             pytest.skip(f"{core.dut.name} has no mode {mode}: modes of {type(core.backend).__name__}")
@@ -168,6 +171,10 @@ def check_core(
         asked = request.config.getoption("--dut")
         options = f"--sim {simulator.name} --seed {seed} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
         repeat = f"python -m pytest '{request.node.nodeid}' {options}"
-        return list(zip(stages, CoreBench.of(simulator, core, run_folder).check(stages, repeat), strict=True))
+        expectations = CoreBench.of(simulator, core, run_folder).check(stages, repeat)
+        said = compared(stages, expectations)
+        if asked:
+            show(f"{core.dut.name}, {core.shape_name}, {mode}: {said}")
+        return list(zip(stages, expectations, strict=True))
 
     return run

@@ -110,7 +110,7 @@ def wrong_answer(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> 
             return f"response {int(answer['response'])} at {access.address:#06x}"
         if is_good and not access.is_read:
             image.write(access.address, access.data)
-        elif access.is_read and (wrong := _wrong_word(image, word, int(answer["data"]))):
+        elif access.is_read and not access.overlaps and (wrong := _wrong_word(image, word, int(answer["data"]))):
             return f"{wrong} at {access.address:#06x}"
     if len(outcome.answers) != len(stage.accesses) and stage.cut_at is None:
         return f"{len(outcome.answers)} answers for {len(stage.accesses)} accesses"

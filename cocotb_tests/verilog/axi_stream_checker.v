@@ -1,7 +1,7 @@
 // The rules of AXI4-Stream for whoever offers beats, at PORTS streams side by side: Arm IHI 0051, section 2.2.
 //
-// A beat on offer stays, with all that goes with it, until it is taken; none is offered right after a reset. `broken` is
-// the number of the first rule that was broken, 0 for none, and `broken_port` says where: cocotb_tests/protocol.py has
+// A beat on offer stays, with all that goes with it, until it is taken; it does not wait for tready to be offered; none is
+// offered right after a reset. `broken` is the number of the first rule that was broken, 0 for none, and `broken_port` says where: cocotb_tests/protocol.py has
 // the sentences. Where FORMAL is defined, the rules are claims, or with ASSUMED conditions, of the proofs.
 
 `default_nettype none
@@ -25,6 +25,9 @@ module axi_stream_checker #(
     localparam [7:0] DATA_CHANGED = 8'd2;
     localparam [7:0] REST_CHANGED = 8'd3;
     localparam [7:0] AFTER_RESET = 8'd4;
+    localparam [7:0] WAITS_FOR_READY = 8'd5;
+    // A beat comes in the very cycle in which tready rises by chance. So many times with none that waited: it is no chance.
+    localparam [5:0] MOST_CHANCES = 6'd28;
 
     reg is_first;               // cycle after a reset
     reg [PORTS-1:0] waiting;    // beats that were offered in the cycle before, and not taken
@@ -66,20 +69,36 @@ module axi_stream_checker #(
     endgenerate
 `else
     integer p;
-    initial broken = 8'd0;
+    reg [PORTS-1:0] was_idle;   // in the cycle before, no beat was offered, and none could have been taken
+    reg [5:0] chances[0:PORTS-1];
+    initial begin
+        broken = 8'd0;
+        for (p = 0; p < PORTS; p = p + 1) chances[p] = 6'd0;  // from then on, over all resets
+    end
 
     always @(posedge clk) begin
+        was_idle <= ~tvalid & ~tready;
         if (reset) begin
             broken <= 8'd0;
+            was_idle <= {PORTS{1'b0}};
         end else if (broken == 8'd0) begin
             if (is_first && tvalid != 0) found(AFTER_RESET, 8'd0);
             if (waiting != 0) begin
                 for (p = 0; p < PORTS; p = p + 1) begin
                     if (waiting[p]) begin
+                        chances[p] = 6'd0;
                         if (tvalid[p] !== 1'b1) found(WITHDRAWN, p[7:0]);
                         else if (tdata[64*p+:64] !== data[64*p+:64]) found(DATA_CHANGED, p[7:0]);
                         else if ({tkeep[8*p+:8], tlast[p], tuser[p]} !== {keep[8*p+:8], last[p], user[p]})
                             found(REST_CHANGED, p[7:0]);
+                    end
+                end
+            end
+            if ((was_idle & tvalid & tready) != 0) begin
+                for (p = 0; p < PORTS; p = p + 1) begin
+                    if (was_idle[p] && tvalid[p] && tready[p]) begin
+                        chances[p] = chances[p] + 6'd1;
+                        if (chances[p] == MOST_CHANCES) found(WAITS_FOR_READY, p[7:0]);
                     end
                 end
             end
