@@ -16,7 +16,7 @@ from cocotb_tests import register_map as regs
 from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.divergence import Divergence
-from cocotb_tests.register_list import all_words, kept
+from cocotb_tests.register_list import Word, all_words, kept
 from hwmodel.kernels.drop_reason import DropReason
 
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
@@ -31,17 +31,22 @@ I64 = npt.NDArray[np.int64]
 
 
 def random_reads(parameters: CoreParameters, rng: random.Random, number: int) -> list[Access]:
-    """Return reads of counters and of writable words; of the counters those of the uplink are read most."""
-    writable = [word.address for word in all_words(parameters) if word.is_writable]
+    """Return reads of counters and other words; of the counters those of the uplink are read most."""
+    others = [word.address for word in _words(parameters)]
     result = []
     for _ in range(number):
         if rng.randrange(3) == 0:
-            result.append(rng.choice(writable))
+            result.append(rng.choice(others))
         else:
             base = regs.COUNTER_BASE + regs.COUNTER_STRIDE * rng.choice((0, rng.randrange(parameters.ports)))
             low = base + rng.choice((*LOW_WORDS, 8 * rng.randrange(24)))
             result += [low] * rng.randrange(3) + [low + 4] * rng.randrange(2)
     return [Access(address, is_read=True, overlaps=True) for address in result]
+
+
+def _words(parameters: CoreParameters) -> list[Word]:
+    """Return all words but the counters'."""
+    return [word for word in all_words(parameters) if word.address < regs.COUNTER_BASE]
 
 
 def wrong_read(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Divergence | None:
@@ -54,7 +59,7 @@ def wrong_read(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Di
     ]
     if not asked:
         return None
-    words = {word.address: word for word in all_words(parameters) if word.is_writable}
+    words = {word.address: word for word in _words(parameters)}
     histories = _histories(outcome, {address for address, *_ in asked})
     counted = _counted(outcome)
     for address, data, begin, end in asked:

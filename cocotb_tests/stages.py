@@ -45,6 +45,8 @@ def random_stages(core: Core, seed: str, mode: str, n_frames: int) -> list[Stage
         stages = [_held_stage(core, f"{seed} cut", mode, min(n_cut, FRAMES_A_HELD_STAGE), cut=True)]
         stages += [_held_stage(core, f"{seed} {i}", mode, size) for i, size in enumerate(sizes)]
     for stage in stages[1:]:
+        if core.dut.keys.timing == "twin":
+            stage.reset_cycles = 1  # all that docs/switch_core.md asks for
         stage.accesses = [*stage.accesses, *counter_reads(core)]
     return stages
 

@@ -39,12 +39,15 @@ module frame_bench #(
     reg [31:0] wait_cycles;
     reg [31:0] last_cycle;              // a stage that is not over then ends there
     reg is_cut;                         // as it is meant to
+    reg [7:0] reset_cycles;             // of the core, just before cycle 0; 0: as many as there are
     reg holds_frames;                   // until the accesses that do not wait for the end are over
     reg failed;
     reg ended_by_x;
     reg [15:0] ended_by_rule;           // of a protocol, and the port
     reg [31:0] ended_at;
     wire opening = state == OPENING;
+    // The bench needs more cycles between two stages, in which the core goes on without frames and accesses.
+    wire core_reset = reset && (state == IDLE || state == RESET && (reset_cycles == 0 || wait_cycles < reset_cycles));
     wire closing = state == CLOSING;
     wire traffic_ended = state == READING;
     wire in_stage = state == TRAFFIC || state == QUIET || state == READING;
@@ -159,6 +162,7 @@ module frame_bench #(
             n_read = $fread(setting, settings_file);
             is_cut = setting[0];
             holds_frames = setting[1];
+            reset_cycles = setting[15:8];
             n_read = $fread(pattern, settings_file);
             $fclose(settings_file);
         end
@@ -265,7 +269,7 @@ module frame_bench #(
         .PORTS(PORTS)
     ) core (
         .clk(clk),
-        .reset(reset),
+        .reset(core_reset),
         .s_axis_tdata(s_axis_tdata),
         .s_axis_tkeep(s_axis_tkeep),
         .s_axis_tvalid(s_axis_tvalid),
