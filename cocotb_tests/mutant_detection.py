@@ -52,7 +52,7 @@ UNMAPPED = 400
 RUN_SECONDS, TEST_SECONDS = 120, 900
 # A stage ends as late as this after the unchanged core has ended it.
 GRACE = 2
-FURTHER_TESTS = ("test_registers.py", "test_streams.py")
+FURTHER_TESTS = ("test_registers.py", "test_decode.py", "test_large_tables.py", "test_streams.py")
 SLVERR = 2
 
 Found = tuple[str, str]

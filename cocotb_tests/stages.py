@@ -17,6 +17,8 @@ from tests.forwarding_bench import Switch
 CUT_RUN = 300
 CYCLES_A_WRITE = 4  # of the AXI4-Lite of rtl/: three, and one to spare
 FRAMES_A_SWITCH = 1000
+# One switch in five forwards next to nothing: a run of some length has several.
+FEWEST_SWITCHES, FEW_FRAMES = 6, 250
 SWITCHES_WITH_SCHEDULES = 6
 FRAMES_A_HELD_STAGE = 50
 READY_CHANCES = (1.0, 1.0, 0.9, 0.6, 0.3)
@@ -101,7 +103,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
     frames = timed(rng, untimed, 1 if rarely(rng, 2) else start, shape.ports)
     span = max(frame.not_before for frame in frames) - start
     accesses = [Access(*write) for write in writes]
-    n_switches = max(2, n_frames // FRAMES_A_SWITCH)
+    n_switches = max(2, min(FEWEST_SWITCHES, n_frames // FEW_FRAMES), n_frames // FRAMES_A_SWITCH)
     for i in range(1, n_switches):
         # The twin takes so many changes of a schedule, of which one switch brings up to a hundred.
         if i < SWITCHES_WITH_SCHEDULES:
