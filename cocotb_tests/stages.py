@@ -18,7 +18,7 @@ CUT_RUN = 300
 CYCLES_A_WRITE = 4  # of the AXI4-Lite of rtl/: three, and one to spare
 FRAMES_A_SWITCH = 1000
 # One switch in five forwards next to nothing: a run of some length has several.
-FEWEST_SWITCHES, FEW_FRAMES = 6, 250
+FEWEST_SWITCHES, FEW_FRAMES = 6, 160
 SWITCHES_WITH_SCHEDULES = 6
 FRAMES_A_HELD_STAGE = 50
 READY_CHANCES = (1.0, 1.0, 0.9, 0.6, 0.3)

@@ -8,7 +8,7 @@ from cocotb_tests.batch_files import Stage
 from cocotb_tests.expectation import Expectation
 
 # Random traffic makes 0.13 (two ports, a VEB) to 0.7 copies a frame on average, many switches none: every rule bites.
-FRAMES_FOR_A_COPY = 40
+FRAMES_FOR_A_COPY = 100
 LEAST_SHARE_OF_COPIES = 2  # one of so many copies that are due has to leave: queues that fill cost less
 
 
