@@ -21,7 +21,7 @@ import yaml
 
 from cocotb_tests.mutant_detection import FURTHER_TESTS, NO_BUILD, Detection
 from cocotb_tests.mutation_operators import all_changes, spread_sample
-from cocotb_tests.simulators import BENCHES, BUILDS, RTL, SIMULATORS, Simulator
+from cocotb_tests.simulators import BENCHES, BUILDS, CHECKERS, RTL, SIMULATORS, Simulator
 
 LIST = Path(__file__).resolve().parent / "mutants.yaml"
 FOLDER = BUILDS / "mutants"
@@ -103,7 +103,7 @@ def _digest_of_all() -> str:
     digest = hashlib.sha256()
     asked = {*FURTHER_TESTS, *(f"test_{path.stem}.py" for path in RTL.glob("*.v"))}
     own = [path for path in LIST.parent.glob("*.py") if path.name in asked or not path.name.startswith("test_")]
-    for path in sorted((*RTL.glob("*.*"), *own, *BENCHES.iterdir())):
+    for path in sorted((*RTL.glob("*.*"), *own, *BENCHES.iterdir(), *CHECKERS.iterdir())):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""The rules of AXI4-Stream and AXI4-Lite that verilog/axi_*_checker.v watch in every run, by their numbers there."""
+"""The rules of AXI4-Stream and AXI4-Lite that rtl/checkers/ watch in every run, by their numbers there."""
 
 from __future__ import annotations
 

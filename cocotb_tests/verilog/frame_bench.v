@@ -339,7 +339,10 @@ module frame_bench #(
         .rresp(axil_rresp),
         .rvalid(axil_rvalid),
         .rready(axil_rready),
-        .broken(lite_rule)
+        .broken(lite_rule),
+        .addresses(),
+        .data(),
+        .reads()
     );
 
     core_recorder #(

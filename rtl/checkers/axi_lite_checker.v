@@ -22,7 +22,11 @@ module axi_lite_checker (
     input wire [1:0]  rresp,
     input wire        rvalid,
     input wire        rready,
-    output reg [7:0]  broken
+    output reg [7:0]  broken,
+    // Requests that were taken and are not answered.
+    output reg [7:0]  addresses,
+    output reg [7:0]  data,
+    output reg [7:0]  reads
 );
     localparam [7:0] WRITE_WITHDRAWN = 8'd16;
     localparam [7:0] WRITE_CHANGED = 8'd17;
@@ -32,10 +36,6 @@ module axi_lite_checker (
     localparam [7:0] READ_UNASKED = 8'd21;
     localparam [7:0] UNDEFINED = 8'd22;
 
-    // Requests that were taken and are not answered.
-    reg [7:0] addresses;
-    reg [7:0] data;
-    reg [7:0] reads;
     reg write_waits;
     reg read_waits;
     reg [1:0] write_answer;
@@ -61,8 +61,8 @@ module axi_lite_checker (
     reg started = 1'b0;
     always @(posedge clk) started <= 1'b1;
     always @* if (started && !reset) begin
-        write_answer_stays: assert (!write_waits || (bvalid && bresp == write_answer));
-        read_answer_stays: assert (!read_waits || (rvalid && {rresp, rdata} == read_answer));
+        write_answer_waits: assert (!write_waits || (bvalid && bresp == write_answer));
+        read_answer_waits: assert (!read_waits || (rvalid && {rresp, rdata} == read_answer));
         write_answer_was_asked_for: assert (!bvalid || (addresses != 0 && data != 0));
         read_answer_was_asked_for: assert (!rvalid || reads != 0);
     end
