@@ -262,7 +262,8 @@ module frame_bench #(
         .axil_rdata(axil_rdata),
         .axil_rresp(axil_rresp),
         .axil_rvalid(axil_rvalid),
-        .axil_rready(axil_rready)
+        .axil_rready(axil_rready),
+        .broken_rule(lite_rule)
     );
 
     core_under_test #(
@@ -308,43 +309,6 @@ module frame_bench #(
         .write_data(write_data)
     );
 
-    axi_stream_checker #(
-        .PORTS(PORTS)
-    ) stream_checker (
-        .clk(clk),
-        .reset(reset),
-        .tdata(m_axis_tdata),
-        .tkeep(m_axis_tkeep),
-        .tvalid(m_axis_tvalid),
-        .tready(m_axis_tready),
-        .tlast(m_axis_tlast),
-        .tuser(m_axis_tuser),
-        .broken(stream_rule),
-        .broken_port(stream_port)
-    );
-
-    axi_lite_checker lite_checker (
-        .clk(clk),
-        .reset(reset),
-        .awvalid(axil_awvalid),
-        .awready(axil_awready),
-        .wvalid(axil_wvalid),
-        .wready(axil_wready),
-        .bresp(axil_bresp),
-        .bvalid(axil_bvalid),
-        .bready(axil_bready),
-        .arvalid(axil_arvalid),
-        .arready(axil_arready),
-        .rdata(axil_rdata),
-        .rresp(axil_rresp),
-        .rvalid(axil_rvalid),
-        .rready(axil_rready),
-        .broken(lite_rule),
-        .addresses(),
-        .data(),
-        .reads()
-    );
-
     core_recorder #(
         .PORTS(PORTS)
     ) recorder (
@@ -371,7 +335,9 @@ module frame_bench #(
         .write_data(write_data),
         .n_decided(n_decided),
         .n_due(n_due),
-        .saw_x(streams_saw_x)
+        .saw_x(streams_saw_x),
+        .broken_rule(stream_rule),
+        .broken_port(stream_port)
     );
 endmodule
 

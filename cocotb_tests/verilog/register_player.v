@@ -33,8 +33,31 @@ module register_player (
     input  wire [31:0] axil_rdata,
     input  wire [1:0]  axil_rresp,
     input  wire        axil_rvalid,
-    output reg         axil_rready
+    output reg         axil_rready,
+    output wire [7:0]  broken_rule     // of AXI4-Lite, 0 for none
 );
+    axi_lite_checker checker_of_answers (
+        .clk(clk),
+        .reset(reset),
+        .awvalid(axil_awvalid),
+        .awready(axil_awready),
+        .wvalid(axil_wvalid),
+        .wready(axil_wready),
+        .bresp(axil_bresp),
+        .bvalid(axil_bvalid),
+        .bready(axil_bready),
+        .arvalid(axil_arvalid),
+        .arready(axil_arready),
+        .rdata(axil_rdata),
+        .rresp(axil_rresp),
+        .rvalid(axil_rvalid),
+        .rready(axil_rready),
+        .broken(broken_rule),
+        .addresses(),
+        .data(),
+        .reads()
+    );
+
     localparam ACCESS_BYTES = 12;
     localparam MOST_UNDER_WAY = 8;
 
