@@ -135,7 +135,7 @@ FAULTS = (
     _fault(
         "tag-out-waits-for-no-one", "tag_out", "tag_out",
         "wire is_free = m_tready || !m_tvalid;", "wire is_free = 1'b1;",
-        "output_waits", "copy_is_whole_before_the_next",
+        "beat_stays_until_it_is_taken", "copy_is_whole_before_the_next",
     ),
     _fault(
         "tag-out-cuts-the-last-beat", "tag_out", "tag_out",

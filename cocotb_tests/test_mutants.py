@@ -17,6 +17,7 @@ module m (input wire a);  // a == b
     localparam [1:0] LAST = 2'd3;
     wire b = a == 1'b0 && !(c | d[3:0]) ? e : f;
     always @(posedge clk) g <= h + 2'd3;
+    always @* if (i < j) k = l;
 endmodule
 """
 
@@ -80,6 +81,10 @@ def test_operators_are_changed_one_at_a_time_and_declarations_not_at_all():
         "    always @(posedge clk) g <= h - 2'd3;",
         "    always @(posedge clk) g <= h + 2'd0;",
         "    always @(posedge clk) ;",
+        "    always @* if (i <= j) k = l;",
+        "    always @* if (j < i) k = l;",
+        "    always @* if (1'b1) k = l;",
+        "    always @* if (1'b0) k = l;",
     }
 
 

@@ -79,11 +79,11 @@ PROOFS = (
     # Quanta keep their 16 bits.
     Proof("output_scheduler", "output_scheduler", {"PRIORITIES": 4, "QUEUE_I_W": 2, "LENGTH_W": 4, "WAITING_W": 2}),
     # Nothing in the handshakes depends on the parameters, which only go into what is read.
-    Proof("axi_lite_registers", "axi_lite_registers", {}),
+    Proof("axi_lite_registers", "axi_lite_registers", {}, below=("checkers/axi_lite_checker",)),
     # Words of four beats, and frames of four words.
     Proof("output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}),
     # Frames of up to seven beats: from the fourth on, tag_out knows no difference between them (`step` stays at 3).
-    Proof("tag_out", "tag_out", {"LENGTH_W": 6}),
+    Proof("tag_out", "tag_out", {"LENGTH_W": 6}, below=("checkers/axi_stream_checker",)),
     # A store that is full with one longest frame and one word more, and wraps at every place. Overlong frames give a
     # word back. The two ways to place a beat: two lanes, and one.
     Proof(
@@ -127,6 +127,7 @@ def run_proof(
     sources = folder / "rtl"
     shutil.copytree(RTL / "formal", sources / "formal", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for name in (*proof.sources, *INCLUDES):
+        (sources / name).parent.mkdir(exist_ok=True)
         shutil.copy(RTL / name, sources / name)
     if fault is not None:
         _replace(sources / fault.file, fault)
