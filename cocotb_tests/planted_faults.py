@@ -40,12 +40,12 @@ FAULTS = (
     ),
     _fault(
         "fifo-clears-no-lanes", "ingress_fifo", "ingress_fifo",
-        "if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));\n                else ", "",
+        "(starts_word || lane == k[LANE_W-1:0])", "lane == k[LANE_W-1:0]",
         "word_is_what_came_in",
     ),
     _fault(
         "fifo-describes-the-frame-before", "ingress_fifo_one_lane", "ingress_fifo",
-        "if (grant) head_at <= after(head_at);", "",
+        "grant ? after(head_at) : head_at", "head_at",
         "description_is_the_frames", "frame_has_words",
     ),
     _fault(

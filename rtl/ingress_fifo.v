@@ -34,8 +34,6 @@ module ingress_fifo #(
     localparam PORT_BYTES = PORT_W / 8;
     localparam LANES = BUS_W / PORT_W;
     localparam LANE_W = (LANES == 1) ? 1 : $clog2(LANES);
-    localparam BIT_SHIFT = $clog2(PORT_W);
-    localparam PLACE_W = $clog2(BUS_W);
     localparam BEAT_SHIFT = $clog2(PORT_BYTES);
     localparam WORD_SHIFT = $clog2(BUS_W / 8);
     localparam POINTER_W = $clog2(WORDS);
@@ -57,6 +55,7 @@ module ingress_fifo #(
     reg [POINTER_W-1:0] read_at;
     reg [POINTER_W-1:0] describe_at;
     reg [POINTER_W-1:0] head_at;
+    reg [DESCRIPTION_W-1:0] head;         // of the first frame, once it may be granted
     reg [USED_W-1:0] used;
     reg is_full;
     reg [USED_W-1:0] waiting;             // frames that may be granted
@@ -97,13 +96,6 @@ module ingress_fifo #(
         endcase
     endfunction
 
-    function [BUS_W-1:0] widened(input [PORT_W-1:0] data);
-        begin
-            widened = {BUS_W{1'b0}};
-            widened[PORT_W-1:0] = data;
-        end
-    endfunction
-
     // Described as a frame ends: whether it was swallowed, whether it is bad, its words and its length.
     function [DESCRIPTION_W-1:0] described(input swallowed, input bad, input [LENGTH_W-1:0] length);
         reg [COUNT_W-1:0] words;
@@ -115,15 +107,12 @@ module ingress_fifo #(
         end
     endfunction
 
-    wire [LANE_W-1:0] lane;
-    wire [PLACE_W-1:0] place;   // of the beat in its word
+    wire [LANE_W-1:0] lane;   // of the beat in its word
     generate
         if (LANES == 1) begin : g_one_lane
             assign lane = 1'b0;
-            assign place = {PLACE_W{1'b0}};
         end else begin : g_lanes
             assign lane = stored[BEAT_SHIFT+:LANE_W];
-            assign place = {lane, {BIT_SHIFT{1'b0}}};
         end
     endgenerate
 
@@ -142,9 +131,12 @@ module ingress_fifo #(
     wire [POINTER_W-1:0] wraps = (kept_end >= ROUND) ? ROUND[POINTER_W-1:0] : {POINTER_W{1'b0}};
     wire [POINTER_W-1:0] wrapped_end = kept_end[POINTER_W-1:0] - wraps;
 
-    assign request = waiting != 0;
-    assign {head_swallowed, head_bad, head_words, head_length} = description[head_at];
+    wire [PORT_W-1:0] stored_beat = first_bytes(s_tdata, n_bytes);
 
+    assign request = waiting != 0;
+    assign {head_swallowed, head_bad, head_words, head_length} = head;
+
+    integer k;
     always @(posedge clk) begin
         if (reset) begin
             write_at <= 0;
@@ -156,9 +148,12 @@ module ingress_fifo #(
             ended <= 1'b0;
         end else if (accept) begin
             ended <= s_tlast;
-            if (is_stored) begin
-                if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));
-                else memory[write_at][place+:PORT_W] <= first_bytes(s_tdata, n_bytes);
+            // One constant lane after the other, which synthesis makes a RAM with an enable for each lane. The beat that
+            // starts a word, of lane 0, clears the others.
+            for (k = 0; k < LANES; k = k + 1) begin
+                if (is_stored && (starts_word || lane == k[LANE_W-1:0])) begin
+                    memory[write_at][k*PORT_W+:PORT_W] <= (lane == k[LANE_W-1:0]) ? stored_beat : {PORT_W{1'b0}};
+                end
             end
             if (s_tlast) begin
                 describe_at <= after(describe_at);
@@ -198,6 +193,9 @@ module ingress_fifo #(
         (accept && overflow) ? used - {{(USED_W - 2) {1'b0}}, excess} - {{(USED_W - 1) {1'b0}}, read} :
         (allocates == read) ? used : allocates ? used + 1'b1 : used - 1'b1;
 
+    // A frame's description is written as it ends and read in the next cycle, before the frame may be granted.
+    wire [POINTER_W-1:0] next_head_at = grant ? after(head_at) : head_at;
+
     always @(posedge clk) begin
         if (reset) begin
             read_at <= 0;
@@ -214,7 +212,8 @@ module ingress_fifo #(
                 used <= used_next;
                 is_full <= used_next == ALL_WORDS;
             end
-            if (grant) head_at <= after(head_at);
+            head_at <= next_head_at;
+            if (grant || ended) head <= description[next_head_at];
             if (ended != grant) waiting <= ended ? waiting + 1'b1 : waiting - 1'b1;
         end
     end

@@ -173,6 +173,7 @@
 `ifdef INDUCTION
             assert (waiting == f_ready_frames && ended == f_ended && f_ready_frames + f_ended <= WORDS);
             assert (is_full == (f_used == WORDS));
+            if (waiting != 0) assert (head == description[head_at]);
             assert (f_all_have_words);
             assert (f_used == f_unread + f_described_words + f_open_words);
             assert (swallowing == f_swallows && stored == f_bytes && f_bytes % 8 == 0 && f_bytes <= STORE_BYTES);
