@@ -173,8 +173,28 @@ FAULTS = (
         "words_hold_the_frame",
     ),
     _fault(
+        "counters-forget-the-event-before", "counters", "counters",
+        "follows <= valid[1] && count_at == read_at;", "follows <= 1'b0;",
+        "low_word_is_the_count",
+    ),
+    _fault(
+        "counters-take-the-high-word-later", "counters", "counters",
+        "if (reads_low) high", "high",
+        "high_word_is_of_the_same_time",
+    ),
+    _fault(
+        "counters-cut-a-carry", "counters", "counters",
+        "counted_up = count_was + 64'd1;", "counted_up = {count_was[63:2], count_was[1:0] + 2'd1};",
+        "low_word_is_the_count", n_cycles=10,
+    ),
+    _fault(
+        "queues-know-no-length-of-the-next", "output_queues", "output_queues",
+        "if (moves_up) first_length", "if (moves_up && write) first_length",
+        "length_is_the_frames",
+    ),
+    _fault(
         "port-tags-every-copy", "output_port", "output_port",
-        ".pick_add(pick_tagged ? pick_add : `TAG_NONE)", ".pick_add(pick_add)",
+        ".chosen_add(chosen_tagged ? chosen_add : `TAG_NONE)", ".chosen_add(chosen_add)",
         "one_tag_changes",
     ),
 )  # fmt: skip

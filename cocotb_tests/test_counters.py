@@ -10,7 +10,15 @@ from cocotb_tests.module_bench import LIMIT, ModuleBench
 from hwmodel.kernels.drop_reason import DropReason
 
 FULL = int(DropReason.QUEUE_FULL)
+READ_CYCLES = 3  # a read sees what happened so many cycles before
 OFFSETS = (regs.COUNTER_RECEIVED, regs.COUNTER_LOST, regs.COUNTER_COPIES, regs.COUNTER_SENT)
+
+
+async def wait_until_counted(bench):
+    """End events and copies, and wait until a read sees those of the cycle before."""
+    for _ in range(READ_CYCLES - 1):
+        await bench.settle(event_valid=0, sent=0)
+        await bench.next_cycle()
 
 
 async def read(bench, port, offset):
@@ -58,7 +66,7 @@ async def events_are_counted(dut, idles):
                 if full >> other & 1:
                     count(other, 8 * FULL)
         await bench.next_cycle()
-    await bench.settle(event_valid=0, sent=0)
+    await wait_until_counted(bench)
     for port in range(n_ports):
         for offset in (*range(0, 256, 8), *OFFSETS):
             assert await read(bench, port, offset) == counted.get((port, offset), 0), (port, hex(offset))
@@ -75,7 +83,7 @@ async def a_counter_carries_into_its_high_word_and_wraps(dut):
         await bench.next_cycle()
         await bench.settle(event_valid=1, event_port=1, event_reason=int(DropReason.RUNT))
         await bench.next_cycle()
-        await bench.settle(event_valid=0)
+        await wait_until_counted(bench)
         assert await read(bench, 1, regs.COUNTER_RECEIVED) == low
         assert await read(bench, 1, regs.COUNTER_RECEIVED + 4) == high
 

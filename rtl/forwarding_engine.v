@@ -79,6 +79,7 @@ module forwarding_engine #(
     wire [PORTS*3-1:0] default_priority;
     wire [PORTS*14-1:0] max_frame;
     wire [PORTS*12-1:0] port_vlan;
+    wire [PORTS*12-1:0] port_vlan_next;
     wire [PORTS*12-1:0] vif;
     wire [PORTS*20-1:0] ecid;
 
@@ -92,8 +93,11 @@ module forwarding_engine #(
     wire has_outer;
     wire has_c_tag;
     wire [15:0] c_tci;
+    wire is_tagged;
+    wire [11:0] vlan;
     wire [47:0] outer;
     parser #(
+        .PORTS(PORTS),
         .HEADER_W(HEADER_W),
         .PORT_I_W(PORT_I_W),
         .INFO_W(INFO_W),
@@ -105,6 +109,7 @@ module forwarding_engine #(
         .in_header(header),
         .in_info(header_info),
         .mode(mode_next),
+        .port_vlan(port_vlan_next),
         .valid(parsed_valid),
         .info(parsed_info),
         .is_complete(is_complete),
@@ -115,10 +120,19 @@ module forwarding_engine #(
         .has_outer(has_outer),
         .has_c_tag(has_c_tag),
         .c_tci(c_tci),
+        .is_tagged(is_tagged),
+        .vlan(vlan),
         .outer(outer)
     );
 
-    wire [11:0] vlan;
+    // The addresses, as they stand in every header: the first byte of each is its most significant one.
+    function [47:0] address_at(input [HEADER_W-1:0] bytes, input integer at);
+        address_at = {
+            bytes[8*at+:8], bytes[8*at+8+:8], bytes[8*at+16+:8], bytes[8*at+24+:8], bytes[8*at+32+:8],
+            bytes[8*at+40+:8]
+        };
+    endfunction
+
     wire [PORTS-1:0] members;
     wire [PORTS-1:0] untagged;
     wire [PORTS-1:0] owners;
@@ -180,13 +194,15 @@ module forwarding_engine #(
         .default_priority(default_priority),
         .max_frame(max_frame),
         .port_vlan(port_vlan),
+        .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
         .quantum(quantum),
+        .next_valid(header_valid),
+        .next_destination(address_at(header, 0)),
+        .next_source(address_at(header, 6)),
         .vlan(vlan),
-        .destination(destination),
-        .source(source),
         .outer(outer),
         .members(members),
         .untagged(untagged),
@@ -243,6 +259,8 @@ module forwarding_engine #(
         .in_has_outer(has_outer),
         .in_has_c_tag(has_c_tag),
         .c_tci(c_tci),
+        .is_tagged(is_tagged),
+        .vlan(vlan),
         .outer_start(outer[47:44]),
         .outer_version(outer[29:28]),
         .in_mode(mode),
@@ -260,10 +278,9 @@ module forwarding_engine #(
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
-        .port_vlan(port_vlan),
+        .uplink_vlan(port_vlan[11:0]),
         .vif(vif),
         .ecid(ecid),
-        .vlan(vlan),
         .in_members(members),
         .in_untagged(untagged),
         .in_owners(owners),

@@ -48,7 +48,8 @@ module ingress_fifo #(
     localparam [LANE_W-1:0] LAST_LANE = LANES[LANE_W-1:0] - 1'b1;
 
     reg [BUS_W-1:0] memory[0:WORDS-1];
-    reg [DESCRIPTION_W-1:0] description[0:WORDS-1];
+    // Small, and at the beginning of the arbiter's path: no block RAM, whose output is late in the cycle.
+    (* ram_style = "distributed" *) reg [DESCRIPTION_W-1:0] description[0:WORDS-1];
 
     reg [POINTER_W-1:0] write_at;         // the word being filled, or the next one
     reg [POINTER_W-1:0] frame_at;         // the first word of the frame that comes in

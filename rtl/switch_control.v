@@ -1,6 +1,6 @@
 // The registers of the mode, the uplink and each port. A value written is in use from the next cycle on.
 //
-// `mode_next` is the mode of the next cycle, for the parser, which works one cycle ahead of the tables.
+// `mode_next` and `port_vlan_next` are those of the next cycle, for the parser, which works one cycle ahead of the tables.
 
 `default_nettype none
 `include "switch_registers.vh"
@@ -36,6 +36,7 @@ module switch_control #(
     output reg  [PORTS*3-1:0]             default_priority,
     output reg  [PORTS*14-1:0]            max_frame,
     output reg  [PORTS*12-1:0]            port_vlan,
+    output reg  [PORTS*12-1:0]            port_vlan_next,
     output reg  [PORTS*12-1:0]            vif,
     output reg  [PORTS*20-1:0]            ecid,
     output reg  [PORTS*2-1:0]             scheduler,
@@ -70,6 +71,13 @@ module switch_control #(
 
     assign mode_next = writes_mode ? write_data[1:0] : mode;
 
+    wire writes_vlan = write_valid && in_ports(write_address[15:7]) &&
+        {9'd0, write_address[6:2], 2'b00} == `REG_PORT_PORT_VLAN;
+    always @* begin
+        port_vlan_next = port_vlan;
+        if (writes_vlan) port_vlan_next[port*12+:12] = write_data[11:0];
+    end
+
     always @(posedge clk) begin
         if (reset) begin
             mode <= 2'd0;
@@ -94,6 +102,7 @@ module switch_control #(
             quantum <= {(PORTS * PRIORITIES) {`REG_PORT_QUANTUM_VALUE_RESET}};
         end else if (write_valid) begin
             mode <= mode_next;
+            port_vlan <= port_vlan_next;
             if ({write_address, 2'b00} == UPLINK_AT) carries_all <= write_data[0];
             if (in_ports(write_address[15:7])) begin
                 case ({9'd0, write_address[6:2], 2'b00})
@@ -112,7 +121,6 @@ module switch_control #(
                         default_priority[port*3+:3] <= write_data[`REG_PORT_CONTROL_DEFAULT_PRIORITY_LSB+:3];
                     end
                     `REG_PORT_MAX_FRAME: max_frame[port*14+:14] <= write_data[13:0];
-                    `REG_PORT_PORT_VLAN: port_vlan[port*12+:12] <= write_data[11:0];
                     `REG_PORT_VIF: vif[port*12+:12] <= write_data[11:0];
                     `REG_PORT_ECID: ecid[port*20+:20] <= write_data[19:0];
                     `REG_PORT_SCHEDULER: scheduler[port*2+:2] <= write_data[1:0];

@@ -1,6 +1,6 @@
 // Everything that software reads and writes: the AXI4-Lite port, the registers of mode and ports, the tables. Wiring only.
 //
-// A lookup is answered in the cycle in which it is asked.
+// A lookup is answered in the cycle in which it is asked; addresses are given a cycle before.
 
 `default_nettype none
 
@@ -58,13 +58,15 @@ module switch_tables #(
     output wire [PORTS*3-1:0]             default_priority,
     output wire [PORTS*14-1:0]            max_frame,
     output wire [PORTS*12-1:0]            port_vlan,
+    output wire [PORTS*12-1:0]            port_vlan_next,
     output wire [PORTS*12-1:0]            vif,
     output wire [PORTS*20-1:0]            ecid,
     output wire [PORTS*2-1:0]             scheduler,
     output wire [PORTS*PRIORITIES*16-1:0] quantum,
-    input  wire [11:0]                    vlan,        // what to look up: the frame's VLAN
-    input  wire [47:0]                    destination,
-    input  wire [47:0]                    source,
+    input  wire                           next_valid,  // what to look up in the next cycle
+    input  wire [47:0]                    next_destination,
+    input  wire [47:0]                    next_source,
+    input  wire [11:0]                    vlan,        // and then: the frame's VLAN
     input  wire [47:0]                    outer,       // its outer tag after the type
     output wire [PORTS-1:0]               members,
     output wire [PORTS-1:0]               untagged,
@@ -164,6 +166,7 @@ module switch_tables #(
         .default_priority(default_priority),
         .max_frame(max_frame),
         .port_vlan(port_vlan),
+        .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
@@ -206,9 +209,10 @@ module switch_tables #(
         .read_hit(address_reads),
         .read_data(address_data),
         .stage_key({stage_second[27:16], stage_second[15:0], stage_first}),
+        .next_valid(next_valid),
+        .next_destination(next_destination),
+        .next_source(next_source),
         .vlan(vlan),
-        .destination(destination),
-        .source(source),
         .destination_owners(owners),
         .source_owners(source_owners),
         .source_own(source_own)
