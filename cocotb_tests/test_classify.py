@@ -19,7 +19,7 @@ LOOKUPS = ("in_members", "in_untagged", "in_owners", "in_source_owners", "in_sou
 WIDTHS = {"admit": 2, "default_priority": 3, "max_frame": 14, "port_vlan": 12, "vif": 12, "ecid": 20}
 FRAME = {
     "in_port": 0, "in_length": 0, "in_bad": 0, "in_swallowed": 0, "is_complete": 0, "destination": 0, "source": 0,
-    "ethertype": 0, "n_tag_bytes": 0, "in_has_outer": 0, "in_has_c_tag": 0, "c_tci": 0, "is_tagged": 0, "vlan": 0,
+    "ethertype": 0, "n_tag_bytes": 0, "in_has_outer": 0, "in_has_c_tag": 0, "c_tci_start": 0, "is_tagged": 0, "vlan": 0,
     "outer_start": 0, "outer_version": 0, "in_mode": 0, "carries_all": 0,
 }  # fmt: skip
 MAX_FRAME_BYTES = 1514
@@ -138,8 +138,9 @@ async def the_first_rule_broken_drops(dut, idles):
         port = frame["in_port"]
         vid = frame["c_tci"] & 0xFFF if frame["in_has_c_tag"] else 0
         vlan = vid or words["port_vlan"][port]
-        frame |= {"is_tagged": vid != 0, "vlan": vlan}
-        await bench.settle(in_valid=is_valid, **frame, **masks, **lookups, **packed)
+        given = frame | {"is_tagged": vid != 0, "vlan": vlan, "c_tci_start": frame["c_tci"] >> 12}
+        del given["c_tci"]
+        await bench.settle(in_valid=is_valid, **given, **masks, **lookups, **packed)
         assert bench.get("valid") == (due is not None), cycle
         if due is not None:
             found = {name: bench.get(name) for name in due}

@@ -29,7 +29,7 @@ module classify #(
     input  wire [3:0]          n_tag_bytes,
     input  wire                in_has_outer,
     input  wire                in_has_c_tag,
-    input  wire [15:0]         c_tci,
+    input  wire [3:0]          c_tci_start,      // PCP and DEI
     input  wire                is_tagged,        // the C-TAG names a VLAN
     input  wire [11:0]         vlan,             // that one, or else the port's
     input  wire [3:0]          outer_start,      // of a VN-Tag: D first; of an E-TAG: PCP and DEI
@@ -208,7 +208,7 @@ module classify #(
 
                 has_c_tag <= in_has_c_tag;
                 tag_vlan <= vlan;
-                if (in_has_c_tag) {priority_code, dei} <= c_tci[15:12];
+                if (in_has_c_tag) {priority_code, dei} <= c_tci_start;
                 else if (in_has_outer && in_mode == `MODE_E_TAG) {priority_code, dei} <= outer_start;
                 else {priority_code, dei} <= {default_priority[in_port*3+:3], 1'b0};
                 sender_vif <= vif[in_port*12+:12];

@@ -47,7 +47,7 @@ module counters #(
     reg [PORTS-1:0] from;                   // the port whose frame is counted
     reg [63:0] tally_was;
     reg was_counted;
-    reg follows;                            // the event before counted up the same word, which was not written as it was read
+    reg follows;                            // the event before counts up the same word, not written as it was read
     reg [63:0] written;
     wire [63:0] count_was = follows ? written : was_counted ? tally_was : 64'd0;
     wire [63:0] counted_up = count_was + 64'd1;

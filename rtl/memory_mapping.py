@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -51,7 +52,7 @@ class ModuleRams:
 
 
 def map_memories(folder: Path, top: str = TOP, parameters: Mapping[str, int] | None = None) -> dict[str, ModuleRams]:
-    """Map the memories of a module, in a folder of its own, which is made anew; modules with RAMs by name. Raises ToolError."""
+    """Map the memories of a module in a folder of its own, made anew; modules with RAMs by name. Raises ToolError."""
     shutil.rmtree(folder, ignore_errors=True)
     names = copy_sources(folder)
     chosen = [f"chparam -set {name} {value} {top}" for name, value in (parameters or {}).items()]

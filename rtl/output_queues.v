@@ -56,10 +56,14 @@ module output_queues #(
         after = (pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
     endfunction
 
+    // The beginning of a queue's region is chosen, not multiplied: on the way to the RAMs' addresses a multiplier is slow.
     function [ADDRESS_W-1:0] place(input [QUEUE_I_W-1:0] queue, input [POINTER_W-1:0] pointer);
+        integer n;
         reg [31:0] address;
         begin
-            address = WORDS * {{(32 - QUEUE_I_W) {1'b0}}, queue} + {{(32 - POINTER_W) {1'b0}}, pointer};
+            address = 32'd0;
+            for (n = 1; n < PRIORITIES; n = n + 1) if (queue == n[QUEUE_I_W-1:0]) address = n * WORDS;
+            address = address + {{(32 - POINTER_W) {1'b0}}, pointer};
             place = address[ADDRESS_W-1:0];
         end
     endfunction

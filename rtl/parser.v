@@ -30,7 +30,7 @@ module parser #(
     output reg  [3:0]          n_tag_bytes,
     output reg                 has_outer,      // the outer tag that the mode uses is there
     output reg                 has_c_tag,
-    output reg  [15:0]         c_tci,
+    output reg  [3:0]          c_tci_start,    // PCP and DEI
     output reg                 is_tagged,      // the C-TAG names a VLAN
     output reg  [11:0]         vlan,           // that one, or else the port's
     output reg  [47:0]         outer           // the outer tag after its type, from bit 47 down
@@ -55,7 +55,7 @@ module parser #(
         in_header[8*22+:4] != 0 || in_header[8*23+:8] != 0, in_header[8*20+:4] != 0 || in_header[8*21+:8] != 0,
         in_header[8*14+:4] != 0 || in_header[8*15+:8] != 0
     };
-    function is_whole(input [LENGTH_W-1:0] length, input integer outer_bytes, input has_c);
+    function is_whole(input [LENGTH_W-1:0] length, input [LENGTH_W-1:0] outer_bytes, input has_c);
         is_whole = has_c ? length >= 18 + outer_bytes : length >= 14 + outer_bytes;
     endfunction
 
@@ -83,7 +83,7 @@ module parser #(
                 n_tag_bytes <= is_c ? outer_bytes + 4'd4 : outer_bytes;
                 has_outer <= is_vn || is_e;
                 has_c_tag <= is_c;
-                c_tci <= tci;
+                c_tci_start <= tci[15:12];
                 is_tagged <= names_vlan;
                 vlan <= names_vlan ? tci[11:0] : port_vlan[from*12+:12];
                 if (is_vn || is_e) outer <= {pair(in_header, 14), pair(in_header, 16), pair(in_header, 18)};

@@ -35,7 +35,7 @@ module switch_control #(
     output reg  [PORTS*2-1:0]             admit,
     output reg  [PORTS*3-1:0]             default_priority,
     output reg  [PORTS*14-1:0]            max_frame,
-    output reg  [PORTS*12-1:0]            port_vlan,
+    output wire [11:0]                    uplink_vlan,
     output reg  [PORTS*12-1:0]            port_vlan_next,
     output reg  [PORTS*12-1:0]            vif,
     output reg  [PORTS*20-1:0]            ecid,
@@ -71,6 +71,8 @@ module switch_control #(
 
     assign mode_next = writes_mode ? write_data[1:0] : mode;
 
+    reg [PORTS*12-1:0] port_vlan;
+    assign uplink_vlan = port_vlan[11:0];
     wire writes_vlan = write_valid && in_ports(write_address[15:7]) &&
         {9'd0, write_address[6:2], 2'b00} == `REG_PORT_PORT_VLAN;
     always @* begin

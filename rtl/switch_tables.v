@@ -57,15 +57,14 @@ module switch_tables #(
     output wire [PORTS*2-1:0]             admit,
     output wire [PORTS*3-1:0]             default_priority,
     output wire [PORTS*14-1:0]            max_frame,
-    output wire [PORTS*12-1:0]            port_vlan,
+    output wire [11:0]                    uplink_vlan,
     output wire [PORTS*12-1:0]            port_vlan_next,
     output wire [PORTS*12-1:0]            vif,
     output wire [PORTS*20-1:0]            ecid,
     output wire [PORTS*2-1:0]             scheduler,
     output wire [PORTS*PRIORITIES*16-1:0] quantum,
     input  wire                           next_valid,  // what to look up in the next cycle
-    input  wire [47:0]                    next_destination,
-    input  wire [47:0]                    next_source,
+    input  wire [95:0]                    next_bytes,  // destination and source, byte 0 in bits 7:0
     input  wire [11:0]                    vlan,        // and then: the frame's VLAN
     input  wire [47:0]                    outer,       // its outer tag after the type
     output wire [PORTS-1:0]               members,
@@ -76,6 +75,11 @@ module switch_tables #(
     output wire [PORTS-1:0]               targets,
     output wire [PORTS-1:0]               pruned
 );
+    // An address begins with its most significant byte.
+    function [47:0] address_at(input [47:0] bytes);
+        address_at = {bytes[7:0], bytes[15:8], bytes[23:16], bytes[31:24], bytes[39:32], bytes[47:40]};
+    endfunction
+
     wire [31:0] stage_first;
     wire [27:0] stage_second;
     wire control_writes;
@@ -165,7 +169,7 @@ module switch_tables #(
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
-        .port_vlan(port_vlan),
+        .uplink_vlan(uplink_vlan),
         .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
@@ -210,8 +214,8 @@ module switch_tables #(
         .read_data(address_data),
         .stage_key({stage_second[27:16], stage_second[15:0], stage_first}),
         .next_valid(next_valid),
-        .next_destination(next_destination),
-        .next_source(next_source),
+        .next_destination(address_at(next_bytes[47:0])),
+        .next_source(address_at(next_bytes[95:48])),
         .vlan(vlan),
         .destination_owners(owners),
         .source_owners(source_owners),
