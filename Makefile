@@ -81,12 +81,14 @@ bench: $(TEST_STAMP)
 registers: $(RUN_STAMP)
 	$(BIN)/python rtl/generate_registers.py
 
-# Of the Verilog, with Yosys and z3: proofs of its blocks, its size in gates.
+# Of the Verilog, with Yosys, z3 and nextpnr: proofs of its blocks; its size in gates, its memories, its clock.
 proofs: $(HDL_STAMP)
 	$(BIN)/python rtl/formal/proofs.py
 
 synth: $(HDL_STAMP)
 	$(BIN)/python rtl/synthesis.py
+	$(BIN)/python rtl/memory_mapping.py
+	$(BIN)/python rtl/place_and_route.py
 
 versions: $(HDL_STAMP)
 	@$(BIN)/python --version

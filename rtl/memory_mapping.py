@@ -70,9 +70,7 @@ def map_memories(folder: Path, top: str = TOP, parameters: Mapping[str, int] | N
     return read_rams(json.loads((folder / "modules.json").read_text()), top)
 
 
-def read_rams(
-    statistics: Mapping[str, Mapping[str, Mapping[str, Mapping[str, int]]]], top: str
-) -> dict[str, ModuleRams]:
+def read_rams(statistics: Mapping[str, Any], top: str) -> dict[str, ModuleRams]:
     """Read the RAM cells of all instances of each module from what Yosys counts in each."""
     cells = {name.removeprefix("\\"): data["num_cells_by_type"] for name, data in statistics["modules"].items()}
     found = {}
