@@ -25,7 +25,7 @@ def _fault(name: str, proof: str, file: str, old: str, new: str, *claims: str, n
 FAULTS = (
     _fault(
         "fifo-never-full", "ingress_fifo_one_lane", "ingress_fifo",
-        "is_full <= used_next == ALL_WORDS;", "is_full <= 1'b0;",
+        "allocates ? used_more == ALL_WORDS", "allocates ? 1'b0",
         "never_writes_when_full", "ready_means_room", "never_too_full", n_cycles=9,
     ),
     _fault(
@@ -35,7 +35,7 @@ FAULTS = (
     ),
     _fault(
         "fifo-forgets-that-words-are-free", "ingress_fifo_one_lane", "ingress_fifo",
-        "- {{(USED_W - 2) {1'b0}}, excess} -", "-",
+        " - {{(USED_W - 2) {1'b0}}, excess};", ";",
         "counts_words", "ready_means_room",
     ),
     _fault(
@@ -45,7 +45,7 @@ FAULTS = (
     ),
     _fault(
         "fifo-describes-the-frame-before", "ingress_fifo_one_lane", "ingress_fifo",
-        "grant ? after(head_at) : head_at", "head_at",
+        "head_at <= second_at;", "",
         "description_is_the_frames", "frame_has_words",
     ),
     _fault(
@@ -109,7 +109,7 @@ FAULTS = (
     ),
     _fault(
         "registers-answer-before-the-last-answer-is-gone", "axi_lite_registers", "axi_lite_registers",
-        "wire performs = has_address && has_data && !s_axil_bvalid;", "wire performs = has_address && has_data;",
+        "has_data && !s_axil_bvalid && !performs;", "has_data && !performs;",
         "one_answer_a_write", "write_answer_waits", "written_once", "writes_what_was_asked",
     ),
     _fault(
