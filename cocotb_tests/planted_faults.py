@@ -124,7 +124,7 @@ FAULTS = (
     ),
     _fault(
         "reader-drops-the-last-beat", "output_reader", "output_reader",
-        "assign beat_last = beats_after == 0;", "assign beat_last = beats_after == 1;",
+        "beat_last <= beats_after == 1;", "beat_last <= beats_after == 2;",
         "last_beat_is_marked",
     ),
     _fault(
@@ -144,7 +144,7 @@ FAULTS = (
     ),
     _fault(
         "tag-out-shifts-by-a-byte", "tag_out", "tag_out",
-        "{2'b00, `TAG_VN}: edited = {now[47:0], past[63:48]};", "{2'b00, `TAG_VN}: edited = {now[55:0], past[63:56]};",
+        "{2'b00, `TAG_VN}: of_past = {48'd0, past[63:48]};", "{2'b00, `TAG_VN}: of_past = {56'd0, past[63:56]};",
         "byte_is_in_its_place",
     ),
     _fault(

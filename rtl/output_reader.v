@@ -32,7 +32,7 @@ module output_reader #(
     // The beats, and the frame that they belong to.
     output reg                     beat_valid,
     output wire [PORT_W-1:0]       beat,
-    output wire                    beat_last,
+    output reg                     beat_last,
     input  wire                    take,
     output reg  [LENGTH_W-1:0]     length,
     output reg  [1:0]              strip,
@@ -64,7 +64,6 @@ module output_reader #(
         end
     endgenerate
     assign beat = word[place+:PORT_W];
-    assign beat_last = beats_after == 0;
     wire ends_word = beat_last || lane == LAST_LANE;
     assign read = (is_new || unread != 0) && (!beat_valid || (take && ends_word));
     assign due = !is_new && (unread == 0 || (read && unread == 1));
@@ -91,12 +90,14 @@ module output_reader #(
             end
             if (read && is_new) begin
                 beats_after <= new_beats_after;
+                beat_last <= chosen_length <= PORT_W / 8;
                 length <= chosen_length;
                 strip <= chosen_strip;
                 add <= chosen_add;
                 value <= chosen_value;
             end else if (take) begin
                 beats_after <= beats_after - 1'b1;
+                beat_last <= beats_after == 1;
             end
         end
     end

@@ -94,6 +94,11 @@ module switch_tables #(
     wire address_writes;
     wire address_reads;
     wire [31:0] address_data;
+    // Who has the address that was read, a cycle later, when the data is there.
+    reg control_answers;
+    reg vlan_answers;
+    reg list_answers;
+    reg address_answers;
     axi_lite_registers #(
         .PORTS(PORTS),
         .BUS_W(BUS_W),
@@ -134,10 +139,19 @@ module switch_tables #(
         .read_address(read_address),
         .read_hit(control_reads || vlan_reads || list_reads || address_reads || counter_hit),
         .read_data(
-            control_reads ? control_data : vlan_reads ? vlan_data : list_reads ? list_data :
-            address_reads ? address_data : counter_data
+            control_answers ? control_data : vlan_answers ? vlan_data : list_answers ? list_data :
+            address_answers ? address_data : counter_data
         )
     );
+
+    always @(posedge clk) begin
+        if (read_valid) begin
+            control_answers <= control_reads;
+            vlan_answers <= vlan_reads;
+            list_answers <= list_reads;
+            address_answers <= address_reads;
+        end
+    end
 
     switch_control #(
         .PORTS(PORTS),

@@ -102,6 +102,7 @@
             if (f_is_next) assert (f_read_words == f_now_words);
             if (f_is_now) begin
                 assert (f_now_length != 0 && f_taken < f_n_beats && beats_after == f_n_beats - 1 - f_taken);
+                assert (beat_last == (beats_after == 0));
                 assert (f_now_words == ({1'b0, f_now_length} + F_WORD_BYTES - 1) / F_WORD_BYTES);
                 assert (f_now_words == f_read_words || beat_valid || unread != 0);
                 if (beat_valid) assert (lane == f_taken % LANES);
