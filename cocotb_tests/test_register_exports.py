@@ -68,8 +68,12 @@ def test_system_rdl_has_every_register():
         assert registers == [(each["name"], f"{each['offset']:X}") for each in block["registers"]]
         fields = re.findall(r"sw = (r|rw);.* \} (\w+)\[(\d+):(\d+)\](?: = 0x(\w+))?;", body)
         known = [(each["access"], field) for each in block["registers"] for field in each["fields"]]
-        for (access, field), (software, name, top, lsb, reset) in zip(known, fields, strict=True):
-            assert (software, name, int(lsb)) == ({"ro": "r", "rw": "rw"}[access], field["name"], field.get("lsb", 0))
+        for (access, field), (software, field_name, top, lsb, reset) in zip(known, fields, strict=True):
+            assert (software, field_name, int(lsb)) == (
+                {"ro": "r", "rw": "rw"}[access],
+                field["name"],
+                field.get("lsb", 0),
+            )
             if isinstance(field["width"], int):
                 assert int(top) - int(lsb) + 1 == field["width"]
             if access == "rw" or "reset" in field:

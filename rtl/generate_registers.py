@@ -1,4 +1,4 @@
-"""Write what follows from rtl/registers.yaml and the drop reasons: headers in Verilog and C, SystemRDL, Python, Markdown.
+"""Write what follows from rtl/registers.yaml and the drop reasons: headers, SystemRDL, a Python module, documentation.
 
 `python rtl/generate_registers.py` writes the files; `--check` says which of them are out of date and exits with 1.
 """

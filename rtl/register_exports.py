@@ -45,9 +45,10 @@ def _c_field(stem: str, field: Map) -> list[str]:
 
 
 def system_rdl(register_map: Map, note: str, parameters: Mapping[str, int]) -> str:
-    """Return the map as an address map of SystemRDL 2.0; `parameters` are those that sizes of blocks and fields name."""
-    lines = [f"// {note}", "// Numbers of entries are those of the core's default parameters.", "", "addrmap eth_switch {"]
-    lines += ['    name = "Registers of the switch core";', "    default regwidth = 32;", "    default accesswidth = 32;"]
+    """Return the map as an address map of SystemRDL 2.0; `parameters` are those that its sizes name."""
+    lines = [f"// {note}", "// Numbers of entries are those of the core's default parameters.", ""]
+    lines += ["addrmap eth_switch {", '    name = "Registers of the switch core";']
+    lines += ["    default regwidth = 32;", "    default accesswidth = 32;"]
     for block in register_map["blocks"]:
         lines += ["", "    regfile {", f"        desc = {_quoted(block['text'])};"]
         for register in block["registers"]:
