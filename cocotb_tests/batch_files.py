@@ -26,7 +26,7 @@ DROPPED = np.dtype([("port", "<u4"), ("not_before", "<u4")])
 ACCEPTED = np.dtype([("port", "<u4"), ("first", "<u4"), ("last", "<u4")])
 COPY = np.dtype([("port", "<u4"), ("keep", "u1"), ("user", "u1"), ("beats", "<u2"), ("first", "<u4"), ("last", "<u4")])
 ANSWER = np.dtype(
-    [("cycle", "<u4"), ("address", "<u2"), ("response", "<u2"), ("data", "<u4"), ("number", "<u4"), ("asked", "<u4")]
+    [("cycle", "<u4"), ("address", "<u2"), ("response", "<u2"), ("data", "<u4"), ("number", "<u4"), ("accepted", "<u4")]
 )
 END = np.dtype([("cycle", "<u4"), ("flags", "<u2"), ("rule", "u1"), ("port", "u1")])
 FAILED, SAW_X = 1, 2
@@ -82,7 +82,10 @@ class Stage:
 
 @dataclass
 class Outcome:
-    """What the core did in a stage. `answers` are in the order of the accesses; `rule`: of a protocol, 0 or broken."""
+    """What the core did in a stage. `answers` are in the order of the accesses; `rule`: of a protocol, 0 or broken.
+
+    A read's answer says in which cycle its address was `accepted`; a write's, whose address and data may be apart, 0.
+    """
 
     events: Records
     writes: Records

@@ -1,6 +1,7 @@
 """Registers of rtl/ that are read while frames pass: each answer is what the register held at some time of the access.
 
-Reads and writes are under way at once, so that a read may be answered before or after a write or an event of its time.
+Reads and writes are under way at once, so that a read may be answered before or after a write of its time. A counter is
+exact: it holds the events up to two cycles before the one in which the read's address was accepted.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TABLES = (
     (regs.LIST_BASE, regs.ADDRESS_BASE, regs.LIST_STRIDE, 2),
     (regs.ADDRESS_BASE, regs.COUNTER_BASE, regs.ADDRESS_STRIDE, 3),
 )
-CYCLES_TO_COUNT = 4  # from an event to its counter, at most
+CYCLES_TO_COUNT = 2  # from an event to the first read that sees it
 I64 = npt.NDArray[np.int64]
 
 
@@ -52,17 +53,17 @@ def _words(parameters: CoreParameters) -> list[Word]:
 def wrong_read(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Divergence | None:
     """Return the first read that overlaps others whose answer its register never had at the time."""
     answers = outcome.answers
-    asked = [
-        (int(answer["address"]), int(answer["data"]), int(answer["asked"]), int(answer["cycle"]))
+    reads = [
+        (int(answer["address"]), int(answer["data"]), int(answer["accepted"]), int(answer["cycle"]))
         for access, answer in zip(stage.accesses, answers, strict=False)
         if access.is_read and access.overlaps
     ]
-    if not asked:
+    if not reads:
         return None
     words = {word.address: word for word in _words(parameters)}
-    histories = _histories(outcome, {address for address, *_ in asked})
+    histories = _histories(outcome, {address for address, *_ in reads})
     counted = _counted(outcome)
-    for address, data, begin, end in asked:
+    for address, data, begin, end in reads:
         if (word := words.get(address)) is not None:
             history = [(0, word.reset), *((cycle, kept(word, value)) for cycle, value in histories[address])]
             held = {value for (_, value), (until, _) in pairwise([*history, (end + 1, 0)]) if until >= begin}
@@ -70,9 +71,9 @@ def wrong_read(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Di
             if data & mask not in {value & mask for value in held}:
                 return _wrong(address, data, " or ".join(f"{value:#x}" for value in sorted(held)), end)
         elif address >= regs.COUNTER_BASE:
-            least, most = _bounds(counted, address, begin, end)
-            if not least <= data <= most:
-                return _wrong(address, data, f"{least:#x} to {most:#x}", end)
+            wanted = _count(counted, address, begin - CYCLES_TO_COUNT)
+            if data != wanted:
+                return _wrong(address, data, f"{wanted:#x}", end)
     return None
 
 
@@ -121,9 +122,6 @@ def _counted(outcome: Outcome) -> dict[int, I64]:
     return result
 
 
-def _bounds(counted: dict[int, I64], address: int, begin: int, end: int) -> tuple[int, int]:
-    """Return what a counter held at least and at most; high words hold 0 in runs that fit in a simulation."""
-    if address & 4:
-        return 0, 0
-    cycles = counted.get(address, np.zeros(0, np.int64))
-    return int(np.searchsorted(cycles, begin - CYCLES_TO_COUNT)), int(np.searchsorted(cycles, end, "right"))
+def _count(counted: dict[int, I64], address: int, cycle: int) -> int:
+    """Return what was counted up to a cycle, that one too; high words hold 0 in runs that fit in a simulation."""
+    return 0 if address & 4 else int(np.searchsorted(counted.get(address, np.zeros(0, np.int64)), cycle, "right"))

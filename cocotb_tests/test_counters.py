@@ -13,8 +13,15 @@ FULL = int(DropReason.QUEUE_FULL)
 IDLE = dict.fromkeys(
     ("event_valid", "event_port", "event_reason", "event_ports", "event_full", "sent", "read_address", "read_valid"), 0
 )
-CYCLES_TO_COUNT = 1  # after the event, at most
+READ_CYCLES = 3  # a read sees what happened so many cycles before
 OFFSETS = (regs.COUNTER_RECEIVED, regs.COUNTER_LOST, regs.COUNTER_COPIES, regs.COUNTER_SENT)
+
+
+async def wait_until_counted(bench):
+    """End events and copies, and wait until a read sees those of the cycle before."""
+    for _ in range(READ_CYCLES - 1):
+        await bench.settle(event_valid=0, sent=0)
+        await bench.next_cycle()
 
 
 async def read(bench, port, offset):
@@ -61,7 +68,7 @@ async def events_are_counted(dut, idles):
                 if full >> other & 1:
                     count(other, 8 * FULL)
         await bench.next_cycle()
-    await bench.settle(event_valid=0, sent=0)
+    await wait_until_counted(bench)
     for port in range(n_ports):
         for offset in (*range(0, 256, 8), *OFFSETS):
             assert await read(bench, port, offset) == counted.get((port, offset), 0), (port, hex(offset))
@@ -69,7 +76,7 @@ async def events_are_counted(dut, idles):
 
 
 def preset(dut, port, offset, value):
-    """Let a counter hold a value, as after so many events."""
+    """Let a counter hold a value, as after so many events, of which none is on its way to be counted."""
     if offset == regs.COUNTER_LOST or (offset < regs.COUNTER_RECEIVED and offset != 8 * FULL):
         at = port << 5 | (FULL if offset == regs.COUNTER_LOST else offset // 8)
         dut.tally[at].value = value
@@ -105,8 +112,7 @@ async def each_counter_carries_at_each_bit_and_wraps(dut):
             await bench.next_cycle()
             await bench.settle(**event_of(port, offset))
             await bench.next_cycle()
-            await bench.settle(**IDLE)
-            await bench.next_cycle()
+            await wait_until_counted(bench)
             found = await read(bench, port, offset) | await read(bench, port, offset + 4) << 32
             assert found == 1 << bit & (1 << 64) - 1, (hex(offset), bit)
             preset(dut, port, offset, 0)
@@ -114,7 +120,7 @@ async def each_counter_carries_at_each_bit_and_wraps(dut):
 
 @cocotb.test(**LIMIT)
 async def counters_are_read_in_every_cycle_of_events(dut):
-    """Read among events that make counters carry: a low word is one of its time, and a high word goes with it."""
+    """Read among events that make counters carry: a low word is that of its time, and a high word goes with it."""
     bench = ModuleBench(dut, seed=16)
     await bench.start(**IDLE)
     kinds = (*OFFSETS, 8 * FULL, 8 * int(DropReason.RUNT))
@@ -151,9 +157,8 @@ async def counters_are_read_in_every_cycle_of_events(dut):
         await bench.settle(read_valid=0)
         if reads and place == 0:
             low = bench.get("read_data")
-            held = {each[port, offset] for each in history[-2 - CYCLES_TO_COUNT :]}
-            (whole,) = {each for each in held if each & 0xFFFFFFFF == low} or {None}
-            assert whole is not None, (cycle, hex(offset), hex(low))
+            whole = history[max(cycle + 1 - READ_CYCLES, 0)][port, offset]
+            assert low == whole & 0xFFFFFFFF, (cycle, hex(offset), hex(low), hex(whole))
             high = whole >> 32
             n_carried += high != first_high[port, offset]
         elif reads and place == 4:

@@ -70,10 +70,12 @@ module register_player (
     reg has_access;
     reg is_left;
     reg [31:0] serial;
-    // What is under way, in order: number 127:96 and first cycle 95:64 of the access, address 47:32, data 31:0.
+    // What is under way, in order: number of the access 127:96, of a read the cycle in which its address was accepted 95:64,
+    // address 47:32, data 31:0.
     reg [127:0] reads[0:MOST_UNDER_WAY-1];
     reg [127:0] writes[0:MOST_UNDER_WAY-1];
     reg [3:0] n_reads;
+    reg [3:0] n_accepted;  // of the reads under way
     reg [3:0] n_writes;
     reg [2:0] first_read;
     reg [2:0] first_write;
@@ -98,6 +100,10 @@ module register_player (
             if (axil_arready) axil_arvalid <= 1'b0;
             if (axil_awready) axil_awvalid <= 1'b0;
             if (axil_wready) axil_wvalid <= 1'b0;
+            if (axil_arvalid && axil_arready) begin
+                reads[(first_read+n_accepted[2:0])%MOST_UNDER_WAY][95:64] = cycle;
+                n_accepted = n_accepted + 4'd1;
+            end
             if (axil_bvalid && axil_bready && n_writes != 0) begin
                 ended = writes[first_write];
                 $fwrite(
@@ -113,6 +119,7 @@ module register_player (
                     ended[95:64], ended[127:96], axil_rdata, 14'd0, axil_rresp, ended[47:32], cycle});
                 first_read = first_read + 3'd1;
                 n_reads = n_reads - 4'd1;
+                if (n_accepted != 0) n_accepted = n_accepted - 4'd1;
             end
             if (!has_access && is_left) begin
                 n_read = $fread(access, access_file);
@@ -150,11 +157,11 @@ module register_player (
     task automatic begin_access;
         begin
             if (access[48]) begin
-                reads[(first_read+n_reads[2:0])%MOST_UNDER_WAY] = {serial, cycle, 16'd0, access[47:0]};
+                reads[(first_read+n_reads[2:0])%MOST_UNDER_WAY] = {serial, 32'd0, 16'd0, access[47:0]};
                 n_reads = n_reads + 4'd1;
                 ar_left = 1'b1;
             end else begin
-                writes[(first_write+n_writes[2:0])%MOST_UNDER_WAY] = {serial, cycle, 16'd0, access[47:0]};
+                writes[(first_write+n_writes[2:0])%MOST_UNDER_WAY] = {serial, 32'd0, 16'd0, access[47:0]};
                 n_writes = n_writes + 4'd1;
                 aw_left = 1'b1;
                 w_left = 1'b1;
@@ -177,6 +184,7 @@ module register_player (
             is_left = 1'b1;
             serial = 32'd0;
             n_reads = 4'd0;
+            n_accepted = 4'd0;
             n_writes = 4'd0;
             first_read = 3'd0;
             first_write = 3'd0;

@@ -10,6 +10,7 @@
     reg [3:0] f_wstrb;
     reg f_performed;                 // a write was carried out in the cycle before, and what its answer is to be
     reg f_write_is_good;
+    reg f_write_hit;                 // some block has the address, as it was decided
     reg [1:0] f_read_age;            // cycles since the read was accepted, 3 at most
     reg f_read_is_mapped;
     reg f_read_is_elsewhere;
@@ -47,7 +48,8 @@
         f_started <= 1'b1;
         f_was_reset <= reset;
         f_performed <= performs && !reset;
-        f_write_is_good <= write_hit && f_wstrb == 4'hF;
+        if (decides) f_write_hit <= write_hit;
+        f_write_is_good <= f_write_hit && f_wstrb == 4'hF;
         if (reset) begin
             f_addresses <= 0;
             f_data <= 0;
@@ -78,8 +80,8 @@
             if (f_performed) told_if_written: assert (s_axil_bresp == (f_write_is_good ? 2'b00 : 2'b10));
             if (write_valid) writes_what_was_asked: assert (
                 f_addresses == 1 && f_data == 1 && write_address == f_awaddr && write_data == f_wdata &&
-                f_wstrb == 4'hF && write_hit);
-            write_is_carried_out: assert (!has_address || !has_data || s_axil_bvalid || performs);
+                f_wstrb == 4'hF && f_write_hit);
+            write_is_carried_out: assert (!has_address || !has_data || s_axil_bvalid || performs || decides);
             if (read_valid) reads_what_was_asked: assert (f_reads == 1 && read_address == f_araddr);
             read_is_answered_in_three_cycles: assert (
                 f_reads == 0 || (f_read_age == 1 && reading) || (f_read_age == 2 && answering) ||
@@ -90,6 +92,8 @@
 `ifdef INDUCTION
             assert (f_checked_addresses == f_addresses && f_checked_data == f_data && f_checked_reads == f_reads);
             if (has_address) assert (write_address == f_awaddr);
+            if (performs) assert (has_address && has_data && !s_axil_bvalid && write_valid == (f_write_hit && f_wstrb == 4'hF));
+            else assert (!write_valid);
             if (has_data) assert (write_data == f_wdata && strobes == f_wstrb);
             if (reading) assert (read_address == f_araddr);
             if (answering) assert (answers == f_read_is_mapped && answers_own == (answers && !f_read_is_elsewhere));

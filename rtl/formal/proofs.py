@@ -100,8 +100,10 @@ PROOFS = (
     Proof(
         "output_queues",
         "output_queues",
-        {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "COPY_W": 4},
+        {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "LENGTH_W": 1, "COPY_W": 4},
     ),
+    # Two ports: the one looked at, and another. All reasons and all 64 bits.
+    Proof("counters", "counters", {"PORTS": 2, "PORT_I_W": 1}),
     Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
     # Not a proof: its blocks are proven one by one, each with conditions on what it is given. Here they are wired
     # together, and the conditions hold in all runs of so many cycles, in which one frame can follow another.
