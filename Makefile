@@ -24,6 +24,7 @@ RUN_STAMP := .venv/.run-is-set-up
 DOCS_STAMP := .venv/.docs-is-set-up
 TEST_STAMP := .venv/.test-is-set-up
 HDL_STAMP := .venv/.hdl-is-set-up
+SILICON_STAMP := .venv/.silicon-is-set-up
 
 .PHONY: demo test test-fast nightly engine cosim cosim-icarus cosim-verilator coverage mutants lint bench bench-report studies docs registers proofs \
 	synth versions clean distclean moved
@@ -95,12 +96,14 @@ docs: $(DOCS_STAMP)
 registers: $(RUN_STAMP)
 	$(BIN)/python rtl/generate_registers.py
 
-# Of the Verilog, with Yosys and z3: proofs of its blocks, its size in gates.
+# Of the Verilog, with Yosys, z3 and nextpnr: proofs of its blocks; its size in gates, its memories, its clock.
 proofs: $(HDL_STAMP)
 	$(BIN)/python rtl/formal/proofs.py
 
-synth: $(HDL_STAMP)
+synth: $(SILICON_STAMP)
 	$(BIN)/python rtl/synthesis.py
+	$(BIN)/python rtl/memory_mapping.py
+	$(BIN)/python rtl/place_and_route.py
 
 versions: $(HDL_STAMP)
 	@$(BIN)/python --version
@@ -134,3 +137,8 @@ $(HDL_STAMP): pyproject.toml constraints.txt $(MOVED)
 	@scripts/install-system-packages $(SYSTEM_PACKAGES) $(HDL_PACKAGES)
 	@scripts/setup-venv dev,report,docs,cluster,frames,hdl
 	@touch $@ $(TEST_STAMP) $(RUN_STAMP) $(DOCS_STAMP)
+
+# Place and route, of 167 MB, for `make synth` alone.
+$(SILICON_STAMP): $(HDL_STAMP)
+	@scripts/setup-venv silicon
+	@touch $@

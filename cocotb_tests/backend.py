@@ -5,12 +5,14 @@ docs/own_core.md shows the steps. `dut_example/small_backend.py` is a short one,
 
 from __future__ import annotations
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from cocotb_tests.batch_files import Access
+from cocotb_tests.batch_files import Access, Outcome, Stage
+from cocotb_tests.divergence import Divergence
 from hwmodel.simulation.switch_core import PortSchedule
 
 MODES = ("veb", "vepa", "vn_tag", "e_tag")
@@ -35,6 +37,10 @@ class Shape(Protocol):
     def word_bytes(self) -> int:
         """Give the bytes of a word inside: traffic has many frames that end on either side of a word's end."""
 
+    @property
+    def queue_bytes(self) -> int | None:
+        """Give what an output's queue holds, each copy in whole words; asked for where `losses` is `counted`."""
+
 
 @dataclass(frozen=True)
 class CoreShape:
@@ -44,6 +50,7 @@ class CoreShape:
     max_frame_bytes: int
     priorities: int = 1
     word_bytes: int = 8
+    queue_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,14 @@ class Backend(ABC):
     def counters(self, data: Sequence[int]) -> Mapping[int, PortCounters]:
         """Return what was counted, by port, from what the reads among `counter_reads` gave, in order."""
         return {}
+
+    def reads_in_traffic(self, rng: random.Random, number: int) -> Sequence[Access]:
+        """Return about so many reads that are to come while frames pass; none by default."""
+        return ()
+
+    def wrong_read(self, stage: Stage, outcome: Outcome) -> Divergence | None:
+        """Say which of the reads in traffic gave what its register did not hold between question and answer."""
+        return None
 
     def image(self) -> Image:
         """Return the registers' meaning after a reset; only for a core that records its register writes."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 PATTERN_ROWS = 4096
 BEAT_BYTES = 8
+PORTS_MASK, HOLD_SHIFT = 0xFFFFFF, 24  # in a row of ready outputs
 AT_ONCE = 0
 NO_BYTE = b"\xa5"
 
@@ -24,8 +25,10 @@ WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "
 DROPPED = np.dtype([("port", "<u4"), ("not_before", "<u4")])
 ACCEPTED = np.dtype([("port", "<u4"), ("first", "<u4"), ("last", "<u4")])
 COPY = np.dtype([("port", "<u4"), ("keep", "u1"), ("user", "u1"), ("beats", "<u2"), ("first", "<u4"), ("last", "<u4")])
-ANSWER = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("response", "<u2"), ("data", "<u4")])
-END = np.dtype([("cycle", "<u4"), ("flags", "<u4")])
+ANSWER = np.dtype(
+    [("cycle", "<u4"), ("address", "<u2"), ("response", "<u2"), ("data", "<u4"), ("number", "<u4"), ("accepted", "<u4")]
+)
+END = np.dtype([("cycle", "<u4"), ("flags", "<u2"), ("rule", "u1"), ("port", "u1")])
 FAILED, SAW_X = 1, 2
 
 Records = npt.NDArray[np.void]
@@ -45,13 +48,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class Access:
-    """A register access; those of one stage come one after the other."""
+    """A register access. It waits for the end of those before it, or, if it `overlaps`, for a free channel."""
 
     address: int
     data: int = 0
     is_read: bool = False
     not_before: int = AT_ONCE
     after_traffic: bool = False
+    overlaps: bool = False
 
 
 @dataclass
@@ -60,6 +64,8 @@ class Stage:
 
     `holds_frames`: the first frame comes after the accesses that do not wait for the end of the traffic, and all cycles
     but those that are recorded count from then on. `switch`: what those accesses configure, if nothing does later.
+    `reset_cycles`: of the core before this stage, 1 to 3; 0 gives it four. `hold`: by the cycle, bit 0 while no answer
+    of a register is taken, 1 to 3 where no araddr, awaddr, wdata begins.
     """
 
     frames: Sequence[Frame]
@@ -68,13 +74,18 @@ class Stage:
     switch: Any = None
     ready: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
     leave: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
+    hold: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(PATTERN_ROWS, np.uint32))
     cut_at: int | None = None
     last_cycle: int = 2**31
+    reset_cycles: int = 0
 
 
 @dataclass
 class Outcome:
-    """What the core did in a stage."""
+    """What the core did in a stage. `answers` are in the order of the accesses; `rule`: of a protocol, 0 or broken.
+
+    A read's answer says in which cycle its address was `accepted`; a write's, whose address and data may be apart, 0.
+    """
 
     events: Records
     writes: Records
@@ -86,6 +97,8 @@ class Outcome:
     last_cycle: int
     failed: bool
     saw_x: bool
+    rule: int = 0
+    rule_port: int = 0
 
     def copies_of(self, port: int) -> tuple[Records, list[bytes]]:
         """Return the records and the bytes of the copies that left by a port, in order."""
@@ -116,16 +129,17 @@ def frame_bytes(frame: Frame) -> bytes:
 def write_stage(folder: Path, number: int, stage: Stage, n_ports: int) -> None:
     """Write the files of a stage."""
     last = stage.last_cycle if stage.cut_at is None else stage.cut_at
-    flags = stage.holds_frames << 1 | (stage.cut_at is not None)
+    flags = stage.reset_cycles << 8 | stage.holds_frames << 1 | (stage.cut_at is not None)
     head = last.to_bytes(4, "big") + flags.to_bytes(8, "big")
-    rows = stage.ready.astype(">u8") | stage.leave.astype(">u8") << np.uint64(32)
+    rows = stage.ready.astype(">u8") & np.uint64(PORTS_MASK) | stage.leave.astype(">u8") << np.uint64(32)
+    rows |= stage.hold.astype(">u8") << np.uint64(HOLD_SHIFT)
     (folder / f"settings_{number}.bin").write_bytes(head + rows.astype(">u8").tobytes())
     for port in range(n_ports):
         data = b"".join(frame_bytes(frame) for frame in stage.frames if frame.port == port)
         (folder / f"frames_{number}_{port}.bin").write_bytes(data)
     words = [
         access.not_before << 64
-        | (access.after_traffic << 1 | access.is_read) << 48
+        | (access.overlaps << 2 | access.after_traffic << 1 | access.is_read) << 48
         | access.address << 32
         | access.data & 0xFFFFFFFF
         for access in stage.accesses
@@ -146,9 +160,11 @@ def read_stage(folder: Path, number: int, n_ports: int) -> Outcome:
         accepted=records("accepted", ACCEPTED),
         dropped=records("dropped", DROPPED),
         copies=records("copies", COPY),
-        answers=records("answers", ANSWER),
+        answers=np.sort(records("answers", ANSWER), order="number"),
         beats=[(folder / f"beats_{number}_{port}.bin").read_bytes() for port in range(n_ports)],
         last_cycle=int(end["cycle"]),
         failed=bool(end["flags"] & FAILED),
         saw_x=bool(end["flags"] & SAW_X),
+        rule=int(end["rule"]),
+        rule_port=int(end["port"]),
     )

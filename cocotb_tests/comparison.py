@@ -13,6 +13,7 @@ from cocotb_tests.dut_file import Core
 from cocotb_tests.event_comparison import compare_events
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.flow_comparison import compare_flows
+from cocotb_tests.protocol import broken_rule
 from cocotb_tests.timing_comparison import compare_timing
 
 
@@ -21,13 +22,15 @@ def compare(core: Core, stage: Stage, outcome: Outcome) -> tuple[Divergence | No
     keys = core.dut.keys
     if outcome.saw_x:
         return Divergence("X", outcome.last_cycle, "defined values", "X on an output, or tkeep with gaps"), None
-    if wrong := _compare_accesses(core, stage, outcome):
+    if wrong := broken_rule(outcome) or _compare_accesses(core, stage, outcome):
         return wrong, None
     has_events = keys.records.events is not None
     expected, seen = (compare_events if has_events else compare_flows)(core, stage, outcome)
     found = expected.divergences
     if not found and keys.timing == "twin":
         found += compare_timing(core, stage, outcome, expected.frame_of_event)
+    if not found and (wrong := core.backend.wrong_read(stage, outcome)):
+        found.append(wrong)
     if not found and outcome.failed:
         n_frames, what = (len(outcome.events), "decided") if has_events else (len(outcome.accepted), "taken in")
         done = f"{n_frames} frames {what}, {len(outcome.answers)} accesses answered"

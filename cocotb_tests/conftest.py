@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,8 +17,10 @@ from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
 from cocotb_tests.stages import random_stages
+from cocotb_tests.vacuity import compared
 from hwmodel.errors import InputError
 
+FRESH_SEEDS = 1_000_000
 DUT = pytest.StashKey[Dut]()
 # The property of a test that holds what it has to show besides that it passed. Properties come from the processes that
 # run tests in parallel to the one that prints, and stand in the JUnit file.
@@ -44,6 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sim", choices=SIMULATORS, help="simulator that runs the Verilog (default: icarus)")
     group.addoption("--waves", action="store_true", help="write waveforms: FST with Icarus, VCD with Verilator")
     group.addoption("--seed", type=int, default=1, help="seed of all random traffic (default: 1)")
+    group.addoption(
+        "--fresh-seed", type=int, help="seed of the tests that take a new one each time (default: a new one)"
+    )
     group.addoption("--dut", metavar="FILE", help="file of another core for the equivalence run: docs/own_core.md")
     group.addoption("--hdl-coverage", choices=COVERAGE, nargs="?", const=COVERAGE[0], help=COVERAGE_HELP)
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
@@ -139,6 +145,15 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
+def fresh_seed(request: pytest.FixtureRequest, show: Callable[[str], None]) -> int:
+    """Return a seed that no run had before, unless it was given; the run shows it at its end."""
+    asked = request.config.getoption("--fresh-seed")
+    drawn = random.SystemRandom().randrange(FRESH_SEEDS) if asked is None else int(asked)
+    show(f"fresh seed {drawn}: python -m pytest '{request.node.nodeid}' --fresh-seed {drawn}")
+    return drawn
+
+
+@pytest.fixture
 def simulate(request: pytest.FixtureRequest, simulator: Simulator, run_folder: Path, seed: int) -> Callable[..., int]:
     """Return a function that builds a module and runs the cocotb tests of the calling test's file on it."""
 
@@ -157,17 +172,26 @@ def check_core(
 ) -> Callable[..., Iterable[tuple[Stage, Expectation]]]:
     """Return a function that sends random traffic through a core and fails with a report where the model disagrees.
 
-    It gives each stage with what was expected. Modes that the core lacks are skipped.
+    It gives each stage with what was expected. `fresh`: a seed instead of the run's. Modes that the core lacks are
+    skipped.
     """
 
-    def run(core: Core, mode: str, n_frames: int) -> Iterable[tuple[Stage, Expectation]]:
+    show = request.getfixturevalue("show")
+
+    def run(core: Core, mode: str, n_frames: int, fresh: int | None = None) -> Iterable[tuple[Stage, Expectation]]:
         if mode not in core.backend.modes:
             pytest.skip(f"{core.dut.name} has no mode {mode}: modes of {type(core.backend).__name__}")
         n_frames = request.config.getoption("--frames") or n_frames
-        stages = random_stages(core, str(seed), mode, n_frames)
+        chosen = str(seed) if fresh is None else f"fresh {fresh}"
+        stages = random_stages(core, chosen, mode, n_frames)
         asked = request.config.getoption("--dut")
-        options = f"--sim {simulator.name} --seed {seed} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
+        seeds = f"--seed {seed}" if fresh is None else f"--fresh-seed {fresh}"
+        options = f"--sim {simulator.name} {seeds} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
         repeat = f"python -m pytest '{request.node.nodeid}' {options}"
-        return list(zip(stages, CoreBench.of(simulator, core, run_folder).check(stages, repeat), strict=True))
+        expectations = CoreBench.of(simulator, core, run_folder).check(stages, repeat)
+        said = compared(stages, expectations)
+        if asked:
+            show(f"{core.dut.name}, {core.shape_name}, {mode}: {said}")
+        return list(zip(stages, expectations, strict=True))
 
     return run

@@ -16,7 +16,8 @@ from cocotb_tests.expectation import Expectation
 from cocotb_tests.simulators import BUILDS, Build, Design, Simulator
 
 BENCH = "frame_bench"
-BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master")
+CHECKERS = ("axi_stream_checker", "axi_lite_checker")
+BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master", *CHECKERS)
 QUIET_CYCLES = 64  # where the core says how many copies are due
 SHRINKING_SECONDS = 180
 # A run that takes longer hangs: Icarus passes a hundred frames a second and more.

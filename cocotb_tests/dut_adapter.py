@@ -24,7 +24,8 @@ PORTS = """\
     input  wire [PORTS-1:0]    m_axis_tready,
     output wire [PORTS-1:0]    m_axis_tlast,
     output wire [PORTS-1:0]    m_axis_tuser,
-    input  wire [15:0]         axil_address,
+    input  wire [15:0]         axil_awaddr,
+    input  wire [15:0]         axil_araddr,
     input  wire [31:0]         axil_wdata,
     input  wire                axil_awvalid,
     output wire                axil_awready,
@@ -32,11 +33,13 @@ PORTS = """\
     output wire                axil_wready,
     output wire [1:0]          axil_bresp,
     output wire                axil_bvalid,
+    input  wire                axil_bready,
     input  wire                axil_arvalid,
     output wire                axil_arready,
     output wire [31:0]         axil_rdata,
     output wire [1:0]          axil_rresp,
     output wire                axil_rvalid,
+    input  wire                axil_rready,
     output wire                event_valid,
     output wire [4:0]          event_port,
     output wire [7:0]          event_reason,
@@ -57,7 +60,8 @@ STROBE_BUS = """\
     strobe_master registers (
         .clk(clk),
         .reset(reset),
-        .axil_address(axil_address),
+        .axil_awaddr(axil_awaddr),
+        .axil_araddr(axil_araddr),
         .axil_wdata(axil_wdata),
         .axil_awvalid(axil_awvalid),
         .axil_awready(axil_awready),
@@ -110,8 +114,7 @@ def adapter_text(core: Core) -> str:
 
 
 def _axi_lite(bus: AxiLite) -> Connections:
-    own = {"awaddr": "axil_address", "araddr": "axil_address", "wstrb": "4'hF", "bready": "1'b1", "rready": "1'b1"}
-    return [(getattr(bus, name), own.get(name, f"axil_{name}")) for name in AxiLite.model_fields]
+    return [(getattr(bus, name), "4'hF" if name == "wstrb" else f"axil_{name}") for name in AxiLite.model_fields]
 
 
 def _strobe_bus(bus: StrobeBus, ties: list[tuple[str, str]]) -> Connections:

@@ -80,6 +80,10 @@ class Dut:
             raise InputError(f"{self.path}: {shape_name}: {n_ports} ports, 2 to {MOST_PORTS} are possible")
         if self.keys.timing == "twin" and not isinstance(backend.shape, CoreParameters):
             raise InputError(f"{self.path}: {shape_name}: timing: twin needs a shape that is a CoreParameters")
+        longest, queue_bytes = backend.shape.max_frame_bytes, backend.shape.queue_bytes
+        if self.keys.losses == "counted" and (queue_bytes is None or queue_bytes < longest):
+            said = f"losses: counted needs a shape whose queue_bytes hold the longest frame of {longest} B"
+            raise InputError(f"{self.path}: {shape_name}: {said}, not {queue_bytes}")
         return Core(self, shape_name, dict(parameters), backend)
 
 
@@ -176,6 +180,8 @@ def _backend_class(folder: Path, keys: DutKeys) -> Callable[[Mapping[str, int]],
         raise ValueError(f"{name} lacks image, which a core that records its register writes needs")
     if keys.losses == "counted" and keys.records.events is None and found.counters is Backend.counters:
         raise ValueError(f"{name} lacks counters, without which no lost copy is counted")
+    if not found.modes:
+        raise ValueError(f"{name}.modes is empty: nothing would be tested")
     if unknown := set(found.modes) - set(MODES):
         raise ValueError(f"{name}.modes has {', '.join(sorted(unknown))}; known are {', '.join(MODES)}")
     for setting in found.fixed:

@@ -17,6 +17,7 @@ def _verilog_name(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(_verilog_name)]
 Parameters = dict[Name, int]
+FEWEST_FRAMES = 200  # of a run that says something
 
 
 class Prefixed(Block):
@@ -146,8 +147,8 @@ class Records(Block):
 class RunLengths(Block):
     """Frames of a run, where the test's own number is too much for the core's simulation."""
 
-    short: Annotated[int, Field(ge=1)] | None = None
-    long: Annotated[int, Field(ge=1)] | None = None
+    short: Annotated[int, Field(ge=FEWEST_FRAMES)] | None = None
+    long: Annotated[int, Field(ge=FEWEST_FRAMES)] | None = None
 
 
 class DutKeys(Block):

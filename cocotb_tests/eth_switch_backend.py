@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.backend import Backend, PortCounters
-from cocotb_tests.batch_files import Access
+from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters, Write, changed, switch_writes
+from cocotb_tests.divergence import Divergence
 from cocotb_tests.register_image import RegisterImage
+from cocotb_tests.register_reads import random_reads, wrong_read
 from hwmodel.simulation.switch_core import PortSchedule
 
 N_REASONS = 32
@@ -59,6 +62,14 @@ class EthSwitchBackend(Backend):
                 received=received, copies=copies, sent=sent, lost_frames=lost, drops=dict(enumerate(drops))
             )
         return result
+
+    def reads_in_traffic(self, rng: random.Random, number: int) -> Sequence[Access]:
+        """Return reads of counters, each word several times, and of what can be written."""
+        return random_reads(self.parameters, rng, number)
+
+    def wrong_read(self, stage: Stage, outcome: Outcome) -> Divergence | None:
+        """Compare what was read while frames passed."""
+        return wrong_read(self.parameters, stage, outcome)
 
     def image(self) -> RegisterImage:
         """Return the registers after a reset."""

@@ -18,7 +18,7 @@ class Expectation:
     """The frames that were decided, what the model says of each, and what differs.
 
     `full`: for each of these frames the ports whose queue, by the core's word, had no room; 0 where it does not say.
-    `n_lost`: copies that did not leave; of a stage that was cut, also those on their way.
+    `n_lost`: copies that did not leave; of a stage that was cut, also those on their way. `n_copies`: those that left.
     """
 
     frame_of_event: npt.NDArray[np.int64]
@@ -26,6 +26,7 @@ class Expectation:
     full: npt.NDArray[np.int64]
     divergences: list[Divergence] = field(default_factory=list)
     n_lost: int = 0
+    n_copies: int = 0
 
 
 def tables_of(switch: Any, shape: Shape) -> Any:

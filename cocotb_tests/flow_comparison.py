@@ -1,28 +1,36 @@
 """The copies that leave a core which does not record its decisions: bytes, ports, and order within each flow.
 
 A flow is the frames of one source port, one destination port and one priority. What a core does between flows is its
-own affair. A copy may be missing only where the core's file allows losses, and only if the core counts it.
+own affair. A copy may be missing only where the core's file allows losses, only if the core counts it, and only if its
+queue may have been full.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cocotb_tests.backend import PortCounters
 from cocotb_tests.batch_files import Outcome, Stage
 from cocotb_tests.counter_comparison import read_counters
-from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames
+from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames, queue_of
 from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation, tables_of
+from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
 from hwmodel.kernels.drop_reason import DropReason
 
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
 N_REASONS = 64
 SAME_END = 16  # bytes by which a frame is recognised in a copy that should not be
+
+
+Place = tuple[int, ...]  # in each flow, the first copy that has not left
+Way = tuple[Any, int, int] | None  # by which a place was reached: the way before, and flow and index of the last copy
 
 
 @dataclass
@@ -39,19 +47,19 @@ class PortFlows:
         """Return the number of copies of all flows."""
         return sum(len(flow) for flow in self.flows)
 
-    def after(self, heads: set[tuple[int, ...]], data: bytes) -> set[tuple[int, ...]]:
-        """Return the places that the flows may have reached when a copy with these bytes has left.
+    def after(self, heads: Mapping[Place, Way], data: bytes) -> dict[Place, Way]:
+        """Return the places that the flows may have reached when a copy with these bytes has left, and a way to each.
 
         Copies that are skipped on the way are lost. In a flow the first place will do: a later one reaches no more.
         """
-        reached = set()
-        for at in heads:
+        reached: dict[Place, Way] = {}
+        for at, way in heads.items():
             taken = set()
             for flow, index in self.places.get(data, ()):
                 fits = index >= at[flow] if self.may_lose else index == at[flow]
                 if fits and flow not in taken:
                     taken.add(flow)
-                    reached.add((*at[:flow], index + 1, *at[flow + 1 :]))
+                    reached.setdefault((*at[:flow], index + 1, *at[flow + 1 :]), (way, flow, index))
         return reached
 
 
@@ -68,8 +76,9 @@ def compare_flows(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectati
         copies = copy_frames(tables, table, chosen, np.full(len(chosen), port, np.int64))
         priorities = verdicts["priority"][chosen].tolist()
         flows = _flows(core, stage, port, list(zip(chosen.tolist(), priorities, copies, strict=True)))
-        found, n_lost[port] = _compare_port(flows, stage, outcome, expected)
+        found, n_lost[port] = _compare_port(core, flows, stage, outcome, expected)
         expected.divergences += found
+        expected.n_copies += flows.n_copies - n_lost[port]
     expected.n_lost = sum(n_lost.values())
     if not expected.divergences and stage.cut_at is None and any(n_lost.values()):
         expected.divergences += _compare_losses(core, stage, outcome, n_lost)
@@ -89,14 +98,14 @@ def _flows(core: Core, stage: Stage, port: int, copies: list[tuple[int, int, byt
 
 
 def _compare_port(
-    flows: PortFlows, stage: Stage, outcome: Outcome, expected: Expectation
+    core: Core, flows: PortFlows, stage: Stage, outcome: Outcome, expected: Expectation
 ) -> tuple[list[Divergence], int]:
     """Find where the copies that left by a port are not those of its flows; say how many of these did not leave.
 
     Two flows may have the same bytes; then every choice is followed until only one is left.
     """
     what, (records, copies) = f"copy at port {flows.port}", outcome.copies_of(flows.port)
-    heads = {(0,) * len(flows.flows)}
+    heads: dict[Place, Way] = {(0,) * len(flows.flows): None}
     for i, data in enumerate(copies):
         after = flows.after(heads, data)
         if not after or records["user"][i]:
@@ -113,7 +122,51 @@ def _compare_port(
         at = min(heads)
         frame, data = next(flow[n] for flow, n in zip(flows.flows, at, strict=True) if n < len(flow))
         return [Divergence(what, outcome.last_cycle, f"frame {frame}, {describe(data)}", "nothing", frame)], n_missing
+    if n_missing and stage.cut_at is None:
+        # Where copies are alike there are several ways to tell which were lost; one of them has to be possible.
+        judged = [_judge_losses(core, flows, way, stage, outcome, expected) for way in heads.values()]
+        return min(judged, key=len), n_missing
     return [], n_missing
+
+
+def _judge_losses(
+    core: Core, flows: PortFlows, way: Way, stage: Stage, outcome: Outcome, expected: Expectation
+) -> list[Divergence]:
+    """Find a copy that was lost although its queue had room; `way`: which copies left, in their order."""
+    records = outcome.copies_of(flows.port)[0]
+    left: list[dict[int, int]] = [{} for _ in flows.flows]  # by flow: the record of each copy that left
+    for record in reversed(range(len(records))):
+        assert way is not None
+        way, flow, index = way
+        left[flow][index] = record
+    came_in = _first_cycles(core.shape.ports, stage, outcome)
+    stays: dict[int, list[Stay]] = defaultdict(list)
+    losses: dict[int, list[Loss]] = defaultdict(list)
+    for flow, copies in enumerate(flows.flows):
+        # In a flow no copy overtakes another: a lost one was lost before the next one left.
+        latest = outcome.last_cycle
+        for index in reversed(range(len(copies))):
+            frame, data = copies[index]
+            queue = queue_of(int(expected.verdicts["priority"][frame]), core.shape.priorities)
+            n_bytes = max(len(data), len(stage.frames[frame].data))
+            if (record := left[flow].get(index)) is None:
+                losses[queue].append(Loss(frame, n_bytes, came_in[frame], latest))
+            else:
+                stays[queue].append(Stay(n_bytes, came_in[frame], int(records["last"][record])))
+                latest = int(records["first"][record])
+    return [
+        found for queue in losses for found in unjustified_loss(flows.port, core.shape, stays[queue], losses[queue])
+    ]
+
+
+def _first_cycles(n_ports: int, stage: Stage, outcome: Outcome) -> dict[int, int]:
+    """Return the cycle in which each frame's first beat was taken."""
+    result = {}
+    for port in range(n_ports):
+        own = [i for i, frame in enumerate(stage.frames) if frame.port == port]
+        first = np.sort(outcome.accepted["first"][outcome.accepted["port"] == port])
+        result |= dict(zip(own, first.tolist(), strict=False))
+    return result
 
 
 def _origin(stage: Stage, data: bytes) -> int | None:
@@ -134,10 +187,8 @@ def _of_frame(frame: int, stage: Stage, expected: Expectation) -> str:
 
 
 def _compare_losses(core: Core, stage: Stage, outcome: Outcome, n_lost: dict[int, int]) -> list[Divergence]:
-    """Each missing copy was counted as one that found no room; a stage that does not read the counters says nothing."""
+    """Each missing copy was counted as one that found no room."""
     counters = read_counters(core, stage, outcome)
-    if not counters:
-        return []
     for port, missing in n_lost.items():
         counted = counters[port].drops.get(QUEUE_FULL, 0) if port in counters else 0
         if missing != counted:

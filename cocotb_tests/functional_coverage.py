@@ -10,6 +10,7 @@ from cocotb_coverage.coverage import CoverCross, CoverPoint, coverage_db
 
 from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Stage
+from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation
 from hwmodel.kernels.drop_reason import DropReason
 
@@ -62,6 +63,17 @@ UNREACHABLE: dict[str, Unreachable] = {
     "core.admission": [((tags, None, "reserved"), "a port VLAN is 1 to 4094") for tags in ("untagged", "priority tag")],
     "core.room": [((None, "full", "none"), "a frame without copies needs no room")],
 }
+# What a setting that cannot be changed rules out. A setting that lets nothing pass is no reason for anything.
+WITHOUT: dict[tuple[str, str | bool], list[tuple[str, tuple[str | None, ...]]]] = {
+    ("ports.admit", "all"): [
+        ("core.admission", (None, "tagged", None)),
+        ("core.admission", (None, "untagged", None)),
+        ("core.drops", (None, "VLAN_ADMIT")),
+    ],
+    ("ports.spoof_check", False): [("core.drops", (None, "SPOOFED_MAC"))],
+    ("ports.ethertype_filter", False): [("core.drops", (None, "ETHERTYPE_FILTER"))],
+}
+WIDTHS = {"core.destination": 3, "core.drops": 2, "core.admission": 3, "core.room": 3}
 
 
 class Sample(NamedTuple):
@@ -142,27 +154,50 @@ def count_stage(mode: str, stage: Stage, expected: Expectation) -> None:
         _sample_drops(Sample(mode, "", "", DropReason(reason).name, "", "", "", "", ""))
 
 
-def missed() -> Iterable[str]:
+def unreachable_in(core: Core) -> dict[str, Unreachable]:
+    """Return which bins of each cross cannot be hit on a core, by what it lacks, and why."""
+    lacking = [mode for mode in MODES if mode not in core.backend.modes]
+    result = {
+        name: [
+            *patterns,
+            *(((mode, *(None,) * (WIDTHS[name] - 1)), f"the core has no mode {mode}") for mode in lacking),
+        ]
+        if name in ("core.destination", "core.drops")
+        else list(patterns)
+        for name, patterns in UNREACHABLE.items()
+    }
+    if core.dut.keys.losses == "none" or core.dut.keys.records.events is None:
+        result["core.room"].append(
+            ((None, "full", None), "the core does not lose copies, or does not say of which frame")
+        )
+    if not set(LOCAL) & set(core.backend.modes):
+        result["core.admission"].append(((None, None, None), "no mode of the core has VLANs"))
+    for setting, value in core.backend.fixed.items():
+        for name, pattern in WITHOUT.get((setting, value), ()) if isinstance(value, str | bool) else ():
+            result[name].append((pattern, f"{setting} is {value} for ever"))
+    return result
+
+
+def missed(core: Core) -> Iterable[str]:
     """Return the bins that could have been hit and were not."""
-    for name in UNREACHABLE:
+    for name, patterns in unreachable_in(core).items():
         for bins, n_hits in coverage_db[name].detailed_coverage.items():
-            if n_hits == 0 and not _is_unreachable(name, bins):
+            if n_hits == 0 and not _matches(patterns, bins):
                 yield f"{name}: {' x '.join(str(each) for each in bins)}"
 
 
-def _is_unreachable(name: str, bins: tuple[str, ...]) -> bool:
+def _matches(patterns: Unreachable, bins: tuple[str, ...]) -> bool:
     return any(
-        all(wanted in (None, found) for wanted, found in zip(pattern, bins, strict=True))
-        for pattern, _ in UNREACHABLE[name]
+        all(wanted in (None, found) for wanted, found in zip(pattern, bins, strict=True)) for pattern, _ in patterns
     )
 
 
-def summary() -> str:
+def summary(core: Core) -> str:
     """Say how many bins of each cross were hit, and which cannot be and why."""
     lines = []
-    for name, patterns in UNREACHABLE.items():
+    for name, patterns in unreachable_in(core).items():
         bins = coverage_db[name].detailed_coverage
-        reachable = [each for each in bins if not _is_unreachable(name, each)]
+        reachable = [each for each in bins if not _matches(patterns, each)]
         n_hit = sum(bins[each] > 0 for each in reachable)
         lines.append(f"{name}: {n_hit} of {len(reachable)} bins")
         lines += [f"  not {' x '.join(each or 'any' for each in pattern)}: {why}" for pattern, why in patterns]

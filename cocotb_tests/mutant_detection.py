@@ -24,10 +24,12 @@ from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, Core, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.mode_changes import mode_change_stage
+from cocotb_tests.protocol import broken_rule
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
 from cocotb_tests.simulators import BUILDS, BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
 from cocotb_tests.stages import busy_stage, counter_reads
+from cocotb_tests.traffic import random_frame
 
 NO_BUILD = "does not build"
 # No number of words is a power of two, so that pointers that wrap in the wrong place are seen. One shape has several
@@ -45,10 +47,12 @@ SHAPES = {
 # Traffic with stalls and pauses, cut traffic, and as many short frames as the bus can take.
 FRAMES, CUT_FRAMES, DENSE_FRAMES = 100, 60, 350
 DENSE_BYTES = 72
+RESET_FRAMES, RESET_PHASE, RESET_PHASES = 40, 8, 24
+UNMAPPED = 400
 RUN_SECONDS, TEST_SECONDS = 120, 900
 # A stage ends as late as this after the unchanged core has ended it.
 GRACE = 2
-FURTHER_TESTS = ("test_registers.py", "test_streams.py")
+FURTHER_TESTS = ("test_registers.py", "test_decode.py", "test_large_tables.py", "test_streams.py")
 SLVERR = 2
 
 Found = tuple[str, str]
@@ -62,8 +66,21 @@ def stages_of(core: Core, parameters: CoreParameters, seed: str) -> list[Stage]:
         traffic.accesses = [*traffic.accesses, *counter_reads(core), *reads_of_tables(parameters)]
         cut = busy_stage(core, seed, mode, CUT_FRAMES, cut=True)
         stages += [cut, register_stage(parameters, seed, is_short=True), traffic]
+        stages[-2].reset_cycles = stages[-1].reset_cycles = 1
         stages += [dense_stage(core, f"{seed} {number}", mode) for number in range(2)]
+    stages += reset_stages(core, seed)
     return [*stages, mode_change_stage(parameters, seed, DENSE_FRAMES)]
+
+
+def reset_stages(core: Core, seed: str) -> list[Stage]:
+    """Return frames that resets of one cycle and more cut at every phase; disabled ports show each at once."""
+    rng = random.Random(seed)
+    frames = [random_frame(rng, rng.choice(MODES), core.shape, serial) for serial in range(RESET_FRAMES)]
+    short = [replace(frame, data=frame.data[:DENSE_BYTES]) for frame in frames]
+    stages = [
+        Stage(short, cut_at=RESET_PHASE + phase, reset_cycles=1 + phase % 3 // 2) for phase in range(RESET_PHASES)
+    ]
+    return [*stages, Stage(short, last_cycle=20_000, reset_cycles=1)]
 
 
 def dense_stage(core: Core, seed: str, mode: str) -> Stage:
@@ -82,7 +99,14 @@ def register_stage(parameters: CoreParameters, seed: str, *, is_short: bool = Fa
     mapped = {word.address for word in words}
     holes = sorted({word.address + step for word in words for step in (-4, 4)} - mapped - {-4})
     if is_short:
-        return Stage([], reads[:: rng.randrange(2, 5)])
+        # The stage of an entry's first words is empty, too.
+        last = [word.address for word in words if word.is_last]
+        made = [Access(address, 0xFFFFFFFF) for address in last[:: rng.randrange(2, 4)]]
+        whole = [Access(access.address - 4 * i, is_read=True) for access in made for i in range(2)]
+        return Stage([], [*reads[:: rng.randrange(2, 5)], *made, *whole])
+    holes += [
+        address for address in range(0, 1 << 16, 4) if address not in mapped and rng.randrange(1 << 14) < UNMAPPED
+    ]
     # Counters of all ports and reasons are alike.
     some = [word for word in words if word.is_writable or rng.randrange(8) == 0]
     writes = [Access(word.address, rng.getrandbits(32)) for word in some]
@@ -109,7 +133,7 @@ def wrong_answer(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> 
             return f"response {int(answer['response'])} at {access.address:#06x}"
         if is_good and not access.is_read:
             image.write(access.address, access.data)
-        elif access.is_read and (wrong := _wrong_word(image, word, int(answer["data"]))):
+        elif access.is_read and not access.overlaps and (wrong := _wrong_word(image, word, int(answer["data"]))):
             return f"{wrong} at {access.address:#06x}"
     if len(outcome.answers) != len(stage.accesses) and stage.cut_at is None:
         return f"{len(outcome.answers)} answers for {len(stage.accesses)} accesses"
@@ -175,6 +199,8 @@ class WholeCore:
                     return f"{where} {divergence.cycle}: {divergence.what}"
             elif outcome.saw_x:
                 return f"{where} {outcome.last_cycle}: X"
+            elif (rule := broken_rule(outcome)) is not None:
+                return f"{where} {rule.cycle}: {rule.what}, {rule.found}"
             elif len(outcome.events) or len(outcome.copies):
                 return f"{where} 0: frames from nowhere"
             if (wrong := wrong_answer(self.parameters, stage, outcome)) is not None:

@@ -21,7 +21,7 @@ import yaml
 
 from cocotb_tests.mutant_detection import FURTHER_TESTS, NO_BUILD, Detection
 from cocotb_tests.mutation_operators import all_changes, spread_sample
-from cocotb_tests.simulators import BENCHES, BUILDS, RTL, SIMULATORS, Simulator
+from cocotb_tests.simulators import BENCHES, BUILDS, CHECKERS, RTL, SIMULATORS, Simulator
 
 LIST = Path(__file__).resolve().parent / "mutants.yaml"
 FOLDER = BUILDS / "mutants"
@@ -103,7 +103,7 @@ def _digest_of_all() -> str:
     digest = hashlib.sha256()
     asked = {*FURTHER_TESTS, *(f"test_{path.stem}.py" for path in RTL.glob("*.v"))}
     own = [path for path in LIST.parent.glob("*.py") if path.name in asked or not path.name.startswith("test_")]
-    for path in sorted((*RTL.glob("*.*"), *own, *BENCHES.iterdir())):
+    for path in sorted((*RTL.glob("*.*"), *own, *BENCHES.iterdir(), *CHECKERS.iterdir())):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -158,6 +158,15 @@ def run(mutants: Sequence[Mutant], simulator: Simulator) -> list[tuple[Mutant, F
     return fates
 
 
+def scores(fates: Sequence[tuple[Mutant, Fate]]) -> list[str]:
+    """Say for each file how many of its faults were found, of those that build and change something."""
+    lines = []
+    for file in sorted({mutant.file for mutant, _ in fates}):
+        own = [(m, f) for m, f in fates if m.file == file and f.caught_by != NO_BUILD and m.equivalent is None]
+        lines.append(f"{file}: {sum(fate.caught_by != SURVIVED for _, fate in own)} of {len(own)} found")
+    return lines
+
+
 def summary(fates: Sequence[tuple[Mutant, Fate]]) -> str:
     """Say how many faults were found by what, and name those that were not."""
     wrong = [(mutant, fate) for mutant, fate in fates if not is_as_wanted(mutant, fate)]
@@ -166,6 +175,7 @@ def summary(fates: Sequence[tuple[Mutant, Fate]]) -> str:
         name = fate.caught_by if mutant.equivalent is None or fate.caught_by != SURVIVED else "change nothing"
         counts[name] = counts.get(name, 0) + 1
     lines = [f"{count:5}  {name}" for name, count in sorted(counts.items(), key=lambda item: -item[1])]
+    lines += scores(fates)
     lines.append(f"{sum(fate.seconds for _, fate in fates) / max(len(fates), 1):.1f} s a fault")
     for mutant, fate in wrong:
         what = fate.caught_by if mutant.equivalent is None else "was found though it should change nothing"

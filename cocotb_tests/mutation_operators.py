@@ -1,4 +1,8 @@
-"""Single changes to Verilog found by pattern: another operator, another constant, no inversion, no assignment."""
+"""Single changes to Verilog found by pattern: another operator, another constant, no inversion, no assignment.
+
+Also: a condition that always or never holds (a reset that is missing, an enable that is stuck), operands that changed
+places.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,8 @@ NUMBER = re.compile(r"\b(\d+)'d(\d+)\b")
 SLICE = re.compile(r"(?<=\[)(\d+):(\d+)(?=\])")
 ASSIGNMENT = re.compile(r"(?<=\s)[\w\[\]:+*'{},\- ]+ <= [^;]*;")
 CHOICE = re.compile(r"\? ([\w\[\]:+*'\-]+) : ([\w\[\]:+*'\-]+)(?=[;,)\s])")
+CONDITION = re.compile(r"(?<=\bif \()[^()]+(?=\))")
+OPERANDS = re.compile(r"(?<![\w\])}'])([a-z]\w*(?:\[\w+\])?)( - | < | > | >= )([a-z]\w*(?:\[\w+\])?)(?![\w\[(.'])")
 # Declarations, and what says which hardware there is at all, are not changed.
 FIXED = re.compile(
     r"^\s*(//|`|localparam|parameter|genvar|integer|(input|output|reg|wire)\b[^=]*$|module|for \(|if \(LANES|if \(PRI)"
@@ -76,6 +82,11 @@ def _changes_of_line(code: str) -> Iterator[tuple[int, str, str]]:
             yield match.start(), match[0], f"{first - 1}:{last - 1}" if last else f"{first + 1}:{last + 1}"
     for match in ASSIGNMENT.finditer(code):
         yield match.start(), match[0], ";"
+    for match in CONDITION.finditer(code):
+        for held in ("1'b1", "1'b0"):
+            yield match.start(), match[0], held
+    for match in OPERANDS.finditer(code):
+        yield match.start(), match[0], match[3] + match[2] + match[1]
     for match in CHOICE.finditer(code):
         yield match.start(), match[0], f"? {match[2]} : {match[1]}"
 

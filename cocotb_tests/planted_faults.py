@@ -25,7 +25,7 @@ def _fault(name: str, proof: str, file: str, old: str, new: str, *claims: str, n
 FAULTS = (
     _fault(
         "fifo-never-full", "ingress_fifo_one_lane", "ingress_fifo",
-        "is_full <= used_next == ALL_WORDS;", "is_full <= 1'b0;",
+        "allocates ? used_more == ALL_WORDS", "allocates ? 1'b0",
         "never_writes_when_full", "ready_means_room", "never_too_full", n_cycles=9,
     ),
     _fault(
@@ -35,17 +35,17 @@ FAULTS = (
     ),
     _fault(
         "fifo-forgets-that-words-are-free", "ingress_fifo_one_lane", "ingress_fifo",
-        "- {{(USED_W - 2) {1'b0}}, excess} -", "-",
+        " - {{(USED_W - 2) {1'b0}}, excess};", ";",
         "counts_words", "ready_means_room",
     ),
     _fault(
         "fifo-clears-no-lanes", "ingress_fifo", "ingress_fifo",
-        "if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));\n                else ", "",
+        "(starts_word || lane == k[LANE_W-1:0])", "lane == k[LANE_W-1:0]",
         "word_is_what_came_in",
     ),
     _fault(
         "fifo-describes-the-frame-before", "ingress_fifo_one_lane", "ingress_fifo",
-        "if (grant) head_at <= after(head_at);", "",
+        "head_at <= second_at;", "",
         "description_is_the_frames", "frame_has_words",
     ),
     _fault(
@@ -109,7 +109,7 @@ FAULTS = (
     ),
     _fault(
         "registers-answer-before-the-last-answer-is-gone", "axi_lite_registers", "axi_lite_registers",
-        "wire performs = has_address && has_data && !s_axil_bvalid;", "wire performs = has_address && has_data;",
+        "has_data && !s_axil_bvalid && !performs;", "has_data && !performs;",
         "one_answer_a_write", "write_answer_waits", "written_once", "writes_what_was_asked",
     ),
     _fault(
@@ -124,7 +124,7 @@ FAULTS = (
     ),
     _fault(
         "reader-drops-the-last-beat", "output_reader", "output_reader",
-        "assign beat_last = beats_after == 0;", "assign beat_last = beats_after == 1;",
+        "beat_last <= beats_after == 1;", "beat_last <= beats_after == 2;",
         "last_beat_is_marked",
     ),
     _fault(
@@ -135,7 +135,7 @@ FAULTS = (
     _fault(
         "tag-out-waits-for-no-one", "tag_out", "tag_out",
         "wire is_free = m_tready || !m_tvalid;", "wire is_free = 1'b1;",
-        "output_waits", "copy_is_whole_before_the_next",
+        "beat_stays_until_it_is_taken", "copy_is_whole_before_the_next",
     ),
     _fault(
         "tag-out-cuts-the-last-beat", "tag_out", "tag_out",
@@ -144,7 +144,7 @@ FAULTS = (
     ),
     _fault(
         "tag-out-shifts-by-a-byte", "tag_out", "tag_out",
-        "{2'b00, `TAG_VN}: edited = {now[47:0], past[63:48]};", "{2'b00, `TAG_VN}: edited = {now[55:0], past[63:56]};",
+        "{2'b00, `TAG_VN}: of_past = {48'd0, past[63:48]};", "{2'b00, `TAG_VN}: of_past = {56'd0, past[63:56]};",
         "byte_is_in_its_place",
     ),
     _fault(
@@ -173,8 +173,28 @@ FAULTS = (
         "words_hold_the_frame",
     ),
     _fault(
+        "counters-forget-the-event-before", "counters", "counters",
+        "follows <= valid[1] && count_at == read_at;", "follows <= 1'b0;",
+        "low_word_is_the_count",
+    ),
+    _fault(
+        "counters-take-the-high-word-later", "counters", "counters",
+        "if (reads_low) high", "high",
+        "high_word_is_of_the_same_time",
+    ),
+    _fault(
+        "counters-cut-a-carry", "counters", "counters",
+        "counted_up = count_was + 64'd1;", "counted_up = {count_was[63:2], count_was[1:0] + 2'd1};",
+        "low_word_is_the_count", n_cycles=10,
+    ),
+    _fault(
+        "queues-know-no-length-of-the-next", "output_queues", "output_queues",
+        "if (moves_up) first_length", "if (moves_up && write) first_length",
+        "length_is_the_frames",
+    ),
+    _fault(
         "port-tags-every-copy", "output_port", "output_port",
-        ".pick_add(pick_tagged ? pick_add : `TAG_NONE)", ".pick_add(pick_add)",
+        ".chosen_add(chosen_tagged ? chosen_add : `TAG_NONE)", ".chosen_add(chosen_add)",
         "one_tag_changes",
     ),
 )  # fmt: skip

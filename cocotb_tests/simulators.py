@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OTHER_RTL = os.environ.get("SWITCH_CORE_RTL")
 RTL = Path(OTHER_RTL) if OTHER_RTL else ROOT / "rtl"
 BENCHES = Path(__file__).resolve().parent / "verilog"
+CHECKERS = ROOT / "rtl" / "checkers"  # which proofs share
 BUILDS_OF_A_COPY = "build"
 BUILDS = RTL / BUILDS_OF_A_COPY if OTHER_RTL else ROOT / "build" / "cosim"
 SIMULATORS = ("icarus", "verilator")
@@ -172,13 +173,14 @@ class Simulator:
         all_signals: bool = True,
         design: Design | None = None,
     ) -> Build:
-        """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog; return what can run it.
+        """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog or rtl/checkers; return what can run it.
 
         `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed; without, the build is
         one for long runs. `design`: what is tested instead of rtl/.
         """
         design = Design.of_folder() if design is None else design
-        sources = [*design.sources, *(BENCHES / f"{name}.v" for name in benches)]
+        here = (BENCHES / f"{name}.v" for name in benches)
+        sources = [*design.sources, *(path if path.exists() else CHECKERS / path.name for path in here)]
         chosen = dict(parameters or {})
         files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
         folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)

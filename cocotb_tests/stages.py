@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from cocotb_tests.batch_files import BEAT_BYTES, Access, Frame, Stage
 from cocotb_tests.dut_file import Core
 from cocotb_tests.traffic import pattern, random_frame, random_schedules, random_switch, rarely, timed
@@ -15,9 +17,13 @@ from tests.forwarding_bench import Switch
 CUT_RUN = 300
 CYCLES_A_WRITE = 4  # of the AXI4-Lite of rtl/: three, and one to spare
 FRAMES_A_SWITCH = 1000
+# One switch in five forwards next to nothing: a run of some length has several.
+FEWEST_SWITCHES, FEW_FRAMES = 6, 160
 SWITCHES_WITH_SCHEDULES = 6
 FRAMES_A_HELD_STAGE = 50
 READY_CHANCES = (1.0, 1.0, 0.9, 0.6, 0.3)
+HELD_CHANNELS, HOLD_CHANCES = 4, (1.0, 0.9, 0.5)
+READS_A_SWITCH = 40
 LEAVE_CHANCES = (1.0, 1.0, 0.95, 0.7)
 
 
@@ -41,6 +47,8 @@ def random_stages(core: Core, seed: str, mode: str, n_frames: int) -> list[Stage
         stages = [_held_stage(core, f"{seed} cut", mode, min(n_cut, FRAMES_A_HELD_STAGE), cut=True)]
         stages += [_held_stage(core, f"{seed} {i}", mode, size) for i, size in enumerate(sizes)]
     for stage in stages[1:]:
+        if core.dut.keys.timing == "twin":
+            stage.reset_cycles = 1  # all that docs/switch_core.md asks for
         stage.accesses = [*stage.accesses, *counter_reads(core)]
     return stages
 
@@ -75,6 +83,9 @@ def _stalls(core: Core, rng: random.Random, stage: Stage) -> None:
     """Let outputs wait, and sources pause within frames."""
     stage.ready = pattern(rng, core.shape.ports, READY_CHANCES)
     stage.leave = pattern(rng, core.shape.ports, LEAVE_CHANCES)
+    if core.dut.keys.registers.axi4_lite is not None:
+        stage.hold = ~pattern(rng, HELD_CHANNELS, HOLD_CHANCES) & np.uint32((1 << HELD_CHANNELS) - 1)
+        stage.accesses = [replace(access, overlaps=True) for access in stage.accesses]
 
 
 def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool = True, cut: bool = False) -> Stage:
@@ -92,7 +103,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
     frames = timed(rng, untimed, 1 if rarely(rng, 2) else start, shape.ports)
     span = max(frame.not_before for frame in frames) - start
     accesses = [Access(*write) for write in writes]
-    n_switches = max(2, n_frames // FRAMES_A_SWITCH)
+    n_switches = max(2, min(FEWEST_SWITCHES, n_frames // FEW_FRAMES), n_frames // FRAMES_A_SWITCH)
     for i in range(1, n_switches):
         # The twin takes so many changes of a schedule, of which one switch brings up to a hundred.
         if i < SWITCHES_WITH_SCHEDULES:
@@ -101,6 +112,11 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
         due = start + max(span, n_frames) * i // n_switches
         accesses += [Access(*write, not_before=due) for write in backend.changes(writes, after)]
         writes = after
+    reads = [
+        replace(read, not_before=start + rng.randrange(max(span, n_frames)))
+        for read in backend.reads_in_traffic(rng, READS_A_SWITCH * n_switches)
+    ]
+    accesses = sorted([*accesses, *reads], key=lambda access: access.not_before)
     stage = Stage(frames, accesses, last_cycle=50_000 + 40 * max(span, 1) + 400 * n_frames)
     if stalls:
         _stalls(core, rng, stage)

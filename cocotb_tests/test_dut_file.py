@@ -64,7 +64,7 @@ def test_a_file_that_is_not_there(tmp_path):
         ({"shapes": {"many": {"PORTS": 5}}}, "many: 5 ports; small_switch has 4 at most"),
         ({"shapes": {"one": {"PORTS": 1}}}, "one: 1 ports, 2 to 17 are possible"),
         ({"shapes": {"text": {"PORTS": "three"}}}, "shapes.text.PORTS: Input should be a valid integer"),
-        ({"frames": {"short": 0}}, "frames.short: Input should be greater than or equal to 1"),
+        ({"frames": {"short": 0}}, "frames.short: Input should be greater than or equal to 200"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

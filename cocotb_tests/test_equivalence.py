@@ -12,6 +12,8 @@ from cocotb_tests.backend import MODES
 from cocotb_tests.functional_coverage import count_stage, missed, summary
 
 SHORT_RUN = 1500
+# Of each other shape, with seeds that are new each time, so that runs add up.
+OTHER_SHAPES_RUN = 1000
 LONG_RUN = {"icarus": 5_000, "verilator": 40_000}
 NIGHTLY_RUN = {"icarus": 25_000, "verilator": 200_000}
 # With seeds 1 to 3 all combinations have come after 20,000 frames in each mode, after 10,000 not.
@@ -55,22 +57,28 @@ def test_core_decides_as_the_model_for_long(request, check_core, dut, n_frames, 
 
 
 @pytest.mark.slow
-def test_every_reachable_combination_was_tried(request, run_folder, n_frames):
-    """Of the long runs of the four modes; both simulators are given the same frames for a number of them."""
+def test_every_reachable_combination_was_tried(request, run_folder, n_frames, dut, show):
+    """Of the long runs of all modes of the core; both simulators are given the same frames for a number of them."""
+    core, other = dut.core(), request.config.getoption("--dut") is not None
+    if other and has_long_runs(request):
+        show(summary(core))
     if n_frames < ALL_COMBINATIONS:
         pytest.skip(f"{n_frames} frames are too few for each to come; those of Verilator, or of --nightly, are not")
     if not has_long_runs(request):
-        pytest.skip("needs the long runs of the four modes")
+        pytest.skip("needs the long runs of the modes")
     ended = request.config.stash[LONG_RUNS]
-    assert ended == set(MODES), "of all modes, in this process: -n needs --dist loadfile, which keeps a file's in one"
+    assert ended == set(core.backend.modes), (
+        "of all modes, in this process: -n needs --dist loadfile, which keeps a file's in one"
+    )
     run_folder.mkdir(parents=True, exist_ok=True)
-    (run_folder / "coverage.txt").write_text(summary() + "\n", encoding="utf-8")
+    (run_folder / "coverage.txt").write_text(summary(core) + "\n", encoding="utf-8")
     coverage_db.export_to_yaml(str(run_folder / "coverage.yaml"))
-    assert list(missed()) == []
+    assert list(missed(core)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_build")
 @pytest.mark.parametrize("mode", MODES)
-def test_core_of_another_shape_decides_as_the_model(check_core, dut, mode, other_shape):
-    check_core(dut.core(other_shape), mode, dut.keys.frames.short or SHORT_RUN)
+def test_core_of_another_shape_decides_as_the_model(check_core, dut, fresh_seed, mode, other_shape):
+    """With a new seed each time; the long runs of the first shape keep theirs."""
+    check_core(dut.core(other_shape), mode, dut.keys.frames.short or OTHER_SHAPES_RUN, fresh_seed)

@@ -17,6 +17,7 @@ from tests.forwarding_bench import OUTSIDE, c_tag, frame, switch
 
 UPLINK, PF, VF0 = range(3)
 DUT = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")
+SHORT = {"PORTS": 3, "MAX_BYTES": 120}
 FIRST, SECOND = frame(OUTSIDE, "pf", length=70), frame(OUTSIDE, "pf", length=71)
 OTHER_SOURCE = frame(OUTSIDE, "vf0", length=80)
 URGENT = frame(OUTSIDE, "pf", c_tag(1, pcp=7), length=90)
@@ -32,6 +33,11 @@ class CountingBackend(SmallBackend):
     """Says that it counted what the test wants it to have counted."""
 
     said = {}  # noqa: RUF012
+    queue_bytes = 300  # the copies of FRAMES have 307
+
+    @property
+    def shape(self):
+        return replace(super().shape, queue_bytes=self.queue_bytes)
 
     def counters(self, data):
         return self.said
@@ -44,18 +50,20 @@ def outcome_of(at_uplink):
     copies["keep"] = [(1 << (len(data) - 1) % 8 + 1) - 1 for data in at_uplink]
     copies["first"] = copies["last"] = 100 * np.arange(len(at_uplink))
     beats = b"".join(data + bytes(-len(data) % 8) for data in at_uplink)
+    accepted = np.zeros(len(FRAMES), ACCEPTED)
+    accepted["port"] = [each.port for each in FRAMES]
     none = {name: np.zeros(0, dtype) for name, dtype in NOT_RECORDED.items()}
     return Outcome(
-        **none, accepted=np.zeros(len(FRAMES), ACCEPTED), copies=copies, answers=np.zeros(1, ANSWER),
+        **none, accepted=accepted, copies=copies, answers=np.zeros(1, ANSWER),
         beats=[beats, b"", b""], last_cycle=1000, failed=False, saw_x=False,
     )  # fmt: skip
 
 
-def divergence(at_uplink, counted=None, losses="none", cut_at=None, **changes):
+def divergence(at_uplink, counted=None, losses="none", cut_at=None, queue_bytes=300, **changes):
     """Compare; `counted`: what the core says, if it counts at all."""
-    CountingBackend.said = counted or {}
+    CountingBackend.said, CountingBackend.queue_bytes = counted or {}, queue_bytes
     keys = DUT.keys.model_copy(update={"losses": losses})
-    core = replace(DUT, keys=keys, backend_class=CountingBackend).core()
+    core = replace(DUT, keys=keys, backend_class=CountingBackend).core_with(SHORT)
     reads = [Access(0, is_read=True, after_traffic=True)]
     stage = Stage(FRAMES, reads, switch=switch("pf", "vf0"), cut_at=cut_at)
     return compare(core, stage, replace(outcome_of(at_uplink), **changes))[0]
@@ -103,6 +111,15 @@ def test_a_lost_copy_is_accepted_if_it_is_counted():
     found = divergence(GOOD[1:], {UPLINK: PortCounters(drops={int(DropReason.QUEUE_FULL): 2})}, losses="counted")
     assert found.found == "2 counted as QUEUE_FULL"
     assert divergence(GOOD, COUNTED_LOSS, losses="counted").what.startswith("counter")
+
+
+def test_a_loss_that_is_counted_needs_a_queue_that_may_have_been_full():
+    found = divergence(GOOD[1:], COUNTED_LOSS, losses="counted", queue_bytes=400)
+    assert (found.what, found.frame) == ("lost copy at port 0", 0)
+    assert found.expected == "a queue of 400 B, in which at most 248 B waited"
+    nothing_left = {UPLINK: PortCounters(sent=0, drops={int(DropReason.QUEUE_FULL): 4})}
+    assert "at most 0 B waited" in divergence([], nothing_left, losses="counted").expected
+    assert divergence(GOOD[1:], losses="counted").found == "0 counted as QUEUE_FULL"
 
 
 def test_a_loss_does_not_excuse_the_order():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cocotb_tests.simulators import BENCHES, RTL, Simulator
+from cocotb_tests.simulators import BENCHES, CHECKERS, RTL, Simulator
 
 TOP = "eth_switch_core"
 SHAPES = [(2, 64, 1), (5, 128, 2), (9, 256, 4), (17, 512, 8), (17, 64, 1), (2, 512, 8)]
@@ -53,14 +53,14 @@ def test_icarus_compiles_it(shape):
     assert said == []
 
 
-@pytest.mark.parametrize("folder", [RTL, BENCHES], ids=["core", "benches"])
+@pytest.mark.parametrize("folder", [RTL, BENCHES, CHECKERS], ids=["core", "benches", "checkers"])
 def test_verible_has_nothing_to_say(folder):
     files = sorted([*folder.glob("*.v"), *folder.glob("*.vh")])
     done = run("verible-verilog-lint", "--rules_config", RTL / "verible.rules", *files)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("folder", [RTL, BENCHES], ids=["core", "benches"])
+@pytest.mark.parametrize("folder", [RTL, BENCHES, CHECKERS], ids=["core", "benches", "checkers"])
 def test_files_are_short(folder):
     long = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in folder.glob("*.v")}
     assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}

@@ -17,6 +17,7 @@ module m (input wire a);  // a == b
     localparam [1:0] LAST = 2'd3;
     wire b = a == 1'b0 && !(c | d[3:0]) ? e : f;
     always @(posedge clk) g <= h + 2'd3;
+    always @* if (i < j) k = l;
 endmodule
 """
 
@@ -80,6 +81,10 @@ def test_operators_are_changed_one_at_a_time_and_declarations_not_at_all():
         "    always @(posedge clk) g <= h - 2'd3;",
         "    always @(posedge clk) g <= h + 2'd0;",
         "    always @(posedge clk) ;",
+        "    always @* if (i <= j) k = l;",
+        "    always @* if (j < i) k = l;",
+        "    always @* if (1'b1) k = l;",
+        "    always @* if (1'b0) k = l;",
     }
 
 
@@ -135,5 +140,5 @@ def test_a_fault_that_survives_is_named_and_ends_with_status_1(monkeypatch, tmp_
     monkeypatch.setattr(mutants, "Detection", _Detection)
     monkeypatch.setattr(_Detection, "n_asked", 10)
     monkeypatch.setattr(Simulator, "missing", lambda self: None)
-    assert mutants.main(["--only", "a priority tag counts as a tag of VLAN 0"]) == 1
-    assert "survived: classify.v: a priority tag counts as a tag of VLAN 0" in capsys.readouterr().out
+    assert mutants.main(["--only", "disabled ports get copies"]) == 1
+    assert "survived: classify.v: disabled ports get copies" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench
 
-WORDS, COPY_W, LONGEST = 11, 20, 6
+WORDS, LENGTH_W, COPY_W, LONGEST = 11, 14, 20, 6
 
 
 @cocotb.test(**LIMIT)
@@ -18,31 +18,33 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
     n_queues, bus_w = dut.PRIORITIES.value.to_unsigned(), dut.BUS_W.value.to_unsigned()
     bench = ModuleBench(dut, seed=8)
     await bench.start(
-        write_queue=0, write_words=1, write_copy=0, write=0, write_first=0, write_word=0, pick=0, choose=0, read=0,
-        read_queue=0,
+        write_queue=0, write_words=1, write_length=0, write_copy=0, write=0, write_first=0, write_word=0, pick=0,
+        choose=0, read=0, read_queue=0,
     )  # fmt: skip
     used = [0] * n_queues
-    heads = [deque() for _ in range(n_queues)]  # (cycle from which it waits, what goes with it, its words)
+    # (cycle from which it waits, its length, what goes with it, its words)
+    heads = [deque() for _ in range(n_queues)]
     coming, reading, word_due = deque(), deque(), None
+    chosen_at, chosen_copy = -1, None
     n_lost = n_read = 0
     for cycle in range(3000):
         # In: a frame's words come without a pause, whether there was room or not.
         is_first = not coming and not bench.chance(idles)
         if is_first:
-            queue, copy = bench.rng.randrange(n_queues), bench.bits(COPY_W)
+            queue, length, copy = bench.rng.randrange(n_queues), bench.bits(LENGTH_W), bench.bits(COPY_W)
             words = [bench.bits(bus_w) for _ in range(bench.rng.randint(1, LONGEST))]
             coming.extend(words)
-            await bench.settle(write_queue=queue, write_words=len(words), write_copy=copy)
+            await bench.settle(write_queue=queue, write_words=len(words), write_length=length, write_copy=copy)
             has_room = used[queue] + len(words) <= WORDS
             assert bench.get("room") == has_room, cycle
             if has_room:
-                heads[queue].append((cycle + 1, copy, words))
+                heads[queue].append((cycle + 1, length, copy, words))
             n_lost += not has_room
         writes = bool(coming) and has_room
-        # Out: a frame is chosen when the last word of the one before is read.
+        # Out: a frame is chosen when the last word of the one before is read, but not in two cycles on end.
         waiting = [q for q in range(n_queues) if heads[q] and heads[q][0][0] <= cycle]
         reads = bool(reading) and not bench.chance(stalls)
-        chooses = bool(waiting) and (not reading or (reads and len(reading) == 1))
+        chooses = bool(waiting) and (not reading or (reads and len(reading) == 1)) and cycle > chosen_at + 1
         pick = bench.rng.choice(waiting) if waiting else 0
         await bench.settle(
             write=writes, write_first=is_first, write_word=coming[0] if coming else 0, pick=pick, choose=chooses,
@@ -51,14 +53,18 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
         if word_due is not None:
             assert bench.get("word") == word_due, cycle
         if chooses:
-            assert bench.get("pick_copy") == heads[pick][0][1], cycle
+            assert bench.get("pick_length") == (heads[pick][0][1] if n_queues > 1 else 0), cycle
+        if chosen_copy is not None:
+            assert bench.get("chosen_copy") == chosen_copy, cycle
         word_due = None
         if reads:
             from_queue, word_due = reading.popleft()
             used[from_queue] -= 1
             n_read += 1
         if chooses:
-            reading.extend((pick, word) for word in heads[pick].popleft()[2])
+            _, _, chosen_copy, chosen_words = heads[pick].popleft()
+            reading.extend((pick, word) for word in chosen_words)
+            chosen_at = cycle
         if is_first and has_room:
             used[queue] += len(words)
         if coming:

@@ -15,24 +15,27 @@ async def words_are_read_when_the_one_before_is_used_up(dut, idles, stalls):
     word_bytes = bus_w // 8
     bench = ModuleBench(dut, seed=9)
     await bench.start(
-        choose=0, pick=0, pick_words=1, pick_length=1, pick_strip=0, pick_add=0, pick_value=0, word=0, take=0
+        choose=0, pick=0, chosen_words=1, chosen_length=1, chosen_strip=0, chosen_add=0, chosen_value=0, word=0, take=0
     )
     unread, chosen = [], None  # words of the chosen frame that are not read; its description
     beats, current = [], None  # beats that were read and not taken; the description that goes with them
-    word, n_frames = 0, 0
+    word, n_frames, is_new = 0, 0, False
     for cycle in range(4000):
         take = bool(beats) and not bench.chance(stalls)
         uses_up = not beats or (take and (beats[0][1] or beats[0][2]))
         reads = bool(unread) and uses_up
-        due = not unread or (reads and len(unread) == 1)
+        due = not is_new and (not unread or (reads and len(unread) == 1))
         chooses = due and not bench.chance(idles)
         length = bench.rng.choice((14, 60, 64, 65, 128, bench.rng.randint(14, 200)))
         described = (bench.rng.randrange(2), length, bench.rng.randrange(4), bench.rng.randrange(4), bench.bits(24))
         n_words = -(-length // word_bytes)
-        await bench.settle(
-            word=word, take=take, choose=chooses, pick=described[0], pick_words=n_words, pick_length=length,
-            pick_strip=described[2], pick_add=described[3], pick_value=described[4],
-        )  # fmt: skip
+        # What is chosen is described from the next cycle on.
+        if chosen is not None:
+            await bench.settle(
+                chosen_words=-(-chosen[1] // word_bytes), chosen_length=chosen[1], chosen_strip=chosen[2],
+                chosen_add=chosen[3], chosen_value=chosen[4],
+            )  # fmt: skip
+        await bench.settle(word=word, take=take, choose=chooses, pick=described[0])
         assert bench.get("due") == due, cycle
         assert bench.get("read") == reads, cycle
         assert bench.get("beat_valid") == bool(beats), cycle
@@ -45,13 +48,13 @@ async def words_are_read_when_the_one_before_is_used_up(dut, idles, stalls):
             beats.pop(0)
         if reads:
             assert bench.get("read_queue") == chosen[0], cycle
-            current = chosen
+            current, is_new = chosen, False
             word, n_beats, ends_frame = unread.pop(0)
             for i in range(n_beats):
                 data = word >> 64 * i & (1 << 64) - 1
                 beats.append((data, ends_frame and i == n_beats - 1, i == n_beats - 1))
         if chooses:
-            chosen, n_frames = described, n_frames + 1
+            chosen, n_frames, is_new = described, n_frames + 1, True
             left = -(-length // 8)
             for i in range(n_words):
                 here = min(left, bus_w // 64)

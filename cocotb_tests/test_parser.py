@@ -6,13 +6,13 @@ import csv
 
 import cocotb
 
-from cocotb_tests.module_bench import LIMIT, ModuleBench
+from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
 from cocotb_tests.simulators import ROOT
 
 HEADER_BYTES = 26
 VECTORS = ROOT / "tests/vectors/tagged_frames.csv"
 VEB, VN_TAG, E_TAG = 0, 2, 3
-LENGTH_W, INFO_W = 14, 20
+LENGTH_W, INFO_W, N_PORTS = 14, 20, 9
 
 
 def mac(text):
@@ -28,11 +28,14 @@ async def parse(bench, raw, mode, port=0):
     padded = raw[:HEADER_BYTES].ljust(HEADER_BYTES, b"\xa5")
     header = int.from_bytes(padded, "little")
     info = port << LENGTH_W + 2 | bench.rng.randrange(4) << LENGTH_W | len(raw)
-    await bench.settle(in_valid=1, in_header=header, in_info=info, mode=mode)
+    vlans = [bench.bits(12) for _ in range(N_PORTS)]
+    await bench.settle(in_valid=1, in_header=header, in_info=info, mode=mode, port_vlan=joined(vlans, 12))
     await bench.next_cycle()
     await bench.settle(in_valid=0, in_header=bench.bits(8 * HEADER_BYTES), in_info=bench.bits(INFO_W), mode=0)
     assert bench.get("valid") == 1
     assert bench.get("info") == info
+    # Without a VLAN of its own the frame is in its port's.
+    assert bench.get("is_tagged") == 1 or bench.get("vlan") == vlans[port]
     return {name: bench.get(name) for name in ("is_complete", "has_outer", "has_c_tag", "n_tag_bytes")}
 
 
@@ -59,7 +62,7 @@ def expected_fields(row):
 @cocotb.test(**LIMIT)
 async def reference_frames(dut):
     bench = ModuleBench(dut)
-    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0)
+    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, port_vlan=0)
     with VECTORS.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == 41
@@ -81,7 +84,11 @@ async def reference_frames(dut):
         assert seen["has_c_tag"] == has_c_tag, row["name"]
         if has_c_tag:
             vid, pcp, dei = number(row, "c_vid", "c_pcp", "c_dei")
-            assert bench.get("c_tci") == pcp << 13 | dei << 12 | vid, row["name"]
+            assert bench.get("c_tci_start") == pcp << 1 | dei, row["name"]
+            assert bench.get("is_tagged") == (vid != 0), row["name"]
+            assert bench.get("vlan") == vid or vid == 0, row["name"]
+        else:
+            assert bench.get("is_tagged") == 0, row["name"]
         outer_bytes = 0 if outer is None else 6 if mode == VN_TAG else 8
         assert seen["n_tag_bytes"] == outer_bytes + 4 * has_c_tag, row["name"]
         # An S-TAG is no tag to the core: its type begins the payload.
@@ -97,7 +104,7 @@ async def reference_frames(dut):
 @cocotb.test(**LIMIT)
 async def every_length_that_cuts_a_tag_is_incomplete(dut):
     bench = ModuleBench(dut)
-    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0)
+    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, port_vlan=0)
     addresses = bytes(12)
     cases = (
         (VEB, "0800", 14), (VEB, "8100aaaa0800", 18), (VEB, "8100aaaa8100bbbb0800", 18), (VN_TAG, "0800", 14),
@@ -112,4 +119,4 @@ async def every_length_that_cuts_a_tag_is_incomplete(dut):
 
 
 def test_parser(simulate):
-    assert simulate("parser", INFO_W=INFO_W, LENGTH_W=LENGTH_W, PORT_I_W=4) == 2
+    assert simulate("parser", PORTS=N_PORTS, INFO_W=INFO_W, LENGTH_W=LENGTH_W, PORT_I_W=4) == 2

@@ -53,7 +53,7 @@ def test_claims_of_faults_are_there() -> None:
     """Name claims that exist."""
     claims = {
         claim
-        for path in (RTL / "formal").glob("*_properties.vh")
+        for path in (*(RTL / "formal").glob("*_properties.vh"), *(RTL / "checkers").glob("*.v"))
         for claim in re.findall(r"^\s*(?:if \(.*\)\s)?\s*(\w+):", path.read_text(), re.MULTILINE)
     }
     assert {claim for fault in FAULTS for claim in fault.claims} <= claims

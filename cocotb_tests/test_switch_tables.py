@@ -31,7 +31,10 @@ async def look_up_addresses(bench, switch):
             special = bits(
                 number[name] for each in switch.addresses if (each.vlan, each.mac) == (vlan, mac) for name in each.ports
             )
-            await bench.settle(vlan=vlan, destination=mac, source=mac)
+            # The addresses are given a cycle before the VLAN.
+            await bench.settle(next_valid=1, next_bytes=int.from_bytes(2 * mac.to_bytes(6, "big"), "little"))
+            await bench.next_cycle()
+            await bench.settle(next_valid=0, vlan=vlan)
             assert bench.get("owners") == general | special, (vlan, hex(mac))
             assert bench.get("source_owners") == general | special
             assert bench.get("source_own") == general
@@ -65,7 +68,8 @@ async def look_up_tags(bench, switch):
 @cocotb.parametrize(mode=MODES, turn=[0, 1])
 async def lookups_find_what_the_configuration_says(dut, mode, turn):
     bench = ModuleBench(dut)
-    await bench.start(**IDLE, counter_hit=0, counter_data=0, vlan=0, destination=0, source=0, outer=0)
+    await bench.start(**IDLE, counter_hit=0, counter_data=0, vlan=0, next_valid=0, next_bytes=0,
+                      outer=0)  # fmt: skip
     rng = random.Random(f"{mode} {turn}")
     # The second switch is written over the first.
     for _ in range(2):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from rtl.memory_mapping import ModuleRams, map_memories
+from rtl.place_and_route import Step, description, harness, read_report
+from rtl.sources import RTL, listed_sources
 from rtl.synthesis import Size, read_depths, read_ram_bits, synthesize, table
 from rtl.yosys_tools import ToolError
 
@@ -83,3 +90,71 @@ def test_unknown_module_is_an_error(tmp_path: Path) -> None:
     """Tell what Yosys said."""
     with pytest.raises(ToolError, match="Yosys failed"):
         synthesize(tmp_path / "nothing", "no_such_module")
+
+
+def test_file_lists_have_every_source() -> None:
+    """Name each Verilog file once in the file list, and in the FuseSoC core with the headers."""
+    assert sorted(listed_sources()) == sorted(path.name for path in RTL.glob("*.v"))
+    files = yaml.safe_load((RTL / "eth_switch_core.core").read_text())["filesets"]["rtl"]["files"]
+    assert [name for name in files if isinstance(name, str)] == listed_sources()
+    headers = {name for each in files if isinstance(each, dict) for name in each}
+    assert headers == {path.name for path in RTL.glob("*.vh")}
+
+
+def test_memories_are_block_rams(tmp_path: Path) -> None:
+    """Keep a core of five ports below 400 RAM64M8 outside block RAM; a FIFO's words take eight block RAMs."""
+    rams = map_memories(tmp_path / "core", parameters={"PORTS": 5})
+    assert sum(module.ram64m8 for module in rams.values()) < 400
+    # 256 words of 512 bits in block RAMs of 72 bits; 512 words of 512 and of 52 bits.
+    assert rams["ingress_fifo"].block_rams == 5 * 8
+    assert rams["output_queues"].block_rams <= 5 * 9
+
+
+def test_copies_of_eight_priorities_are_block_rams(tmp_path: Path) -> None:
+    """Put nothing of a port's eight queues into look-up tables."""
+    rams = map_memories(tmp_path / "queues", "output_queues", {"PRIORITIES": 8, "QUEUE_I_W": 3})
+    assert rams["output_queues"].ram64m8 == 0
+    # 4,096 words of 512 bits, descriptions of 52 and lengths of 14.
+    assert rams["output_queues"].block_rams <= (4096 * (512 + 54 + 18)) / 36864 + 1
+
+
+def test_ram_cells_are_weighed() -> None:
+    """Count half a block RAM for the small one, and look-up tables in eighths of a RAM64M8."""
+    rams = ModuleRams(1, {"RAMB36E2": 3, "RAMB18E2": 1, "RAM64M8": 2, "RAM64M": 1, "RAM32X1D": 2})
+    assert (rams.block_rams, rams.ram64m8) == (3.5, 3.0)
+
+
+def test_the_harness_fits_the_core(tmp_path: Path) -> None:
+    """Compile the harness around a core with Icarus, which has nothing to say of widths that differ."""
+    compiler = shutil.which("iverilog")
+    if compiler is None:
+        pytest.skip("not installed: iverilog")
+    top = (RTL / "eth_switch_core.v").read_text().split(");\n    localparam")[0]
+    widths: dict[str, dict[str, int]] = {"input": {}, "output": {}}
+    for direction, bits, name in re.findall(r"(input|output)\s+wire\s+(?:\[([^:]+):0\])?\s*(\w+)", top):
+        # (a * b / c - 1) of numbers and of PORTS and PORT_W
+        width = eval(bits.replace("PORTS", "2").replace("PORT_W", "64").replace("/", "//")) + 1 if bits else 1
+        widths[direction][name] = width
+    del widths["input"]["clk"]
+    (tmp_path / "harness.v").write_text(harness(widths["input"], widths["output"], {"PORTS": 2}))
+    command = [compiler, "-g2005", "-Wall", "-I", RTL, "-s", "harness", "-o", tmp_path / "out", tmp_path / "harness.v"]
+    command += [RTL / name for name in listed_sources()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "is sensitive to all" not in line] == []
+
+
+def test_a_report_of_nextpnr() -> None:
+    """Read the clock, and the path between two of its edges."""
+    step = {"type": "routing", "delay": 1.5, "from": {"cell": "a", "port": "Q"}, "to": {"cell": "b", "port": "D"}}
+    report = {
+        "fmax": {"clk": {"achieved": 101.25, "constraint": 156.25}},
+        "critical_paths": [
+            {"from": "<async>", "to": "posedge clk", "path": []},
+            {"from": "posedge clk", "to": "posedge clk", "path": [step, step | {"type": "logic", "delay": 0.5}]},
+        ],
+    }
+    placed = read_report(report, {"LUT4": 3, "VCC": 1})
+    assert (placed.clock_mhz, placed.cells["LUT4"], placed.cells["DP16KD"]) == (101.25, 3, 0)
+    assert placed.path == [Step("routing", 1.5, "b.D"), Step("logic", 0.5, "b.D")]
+    assert "0.50 ns of logic, 1.50 ns of routing" in description(placed)

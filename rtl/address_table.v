@@ -1,5 +1,7 @@
 // The address table: whose an address is, in one VLAN or in all. It looks up a frame's destination and source at once.
 //
+// It compares addresses in the cycle before that of the look-up, with the entries as they are in the look-up's.
+//
 // An entry is written with the last of its words. Owners are kept by port, so that a result bit is one OR over the entries.
 
 `default_nettype none
@@ -20,9 +22,10 @@ module address_table #(
     input  wire             read_valid,     // read_data is to be there in the next cycle
     output wire             read_hit,
     output reg  [31:0]      read_data,
-    input  wire [11:0]      vlan,            // what to look up; the answers are there in the same cycle
-    input  wire [47:0]      destination,
-    input  wire [47:0]      source,
+    input  wire             next_valid,      // what to look up in the next cycle
+    input  wire [47:0]      next_destination,
+    input  wire [47:0]      next_source,
+    input  wire [11:0]      vlan,            // in which VLAN; the answers are there in the same cycle
     output reg  [PORTS-1:0] destination_owners,
     output reg  [PORTS-1:0] source_owners,
     output reg  [PORTS-1:0] source_own       // the same, but only by entries for every VLAN
@@ -60,17 +63,31 @@ module address_table #(
         end
     end
 
+    reg [ENTRIES-1:0] is_destination;   // the entry has this address
+    reg [ENTRIES-1:0] is_source;
+    integer e;
+    always @(posedge clk) begin
+        if (next_valid) begin
+            for (e = 0; e < ENTRIES; e = e + 1) begin
+                is_destination[e] <= mac[e] == next_destination;
+                is_source[e] <= mac[e] == next_source;
+            end
+            if (commits) begin
+                is_destination[write_index] <= stage_key[47:0] == next_destination;
+                is_source[write_index] <= stage_key[47:0] == next_source;
+            end
+        end
+    end
+
     wire [ENTRIES-1:0] in_vlan;
-    wire [ENTRIES-1:0] destination_hit;
-    wire [ENTRIES-1:0] source_hit;
     genvar g;
     generate
         for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
             assign in_vlan[g] = is_general[g] || vid[g] == vlan;
-            assign destination_hit[g] = mac[g] == destination && in_vlan[g];
-            assign source_hit[g] = mac[g] == source && in_vlan[g];
         end
     endgenerate
+    wire [ENTRIES-1:0] destination_hit = is_destination & in_vlan;
+    wire [ENTRIES-1:0] source_hit = is_source & in_vlan;
 
     integer o;
     always @* begin

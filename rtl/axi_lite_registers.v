@@ -1,7 +1,8 @@
 // The AXI4-Lite port: one write and one read under way at a time, the registers of what the core is, and the stage of the
 // tables' entries.
 //
-// A write is carried out, in one cycle, once its address and its data are there and the answer before it is gone.
+// A write is carried out, in one cycle, once its address and its data are there and the answer before it is gone: in one
+// cycle it is decided whether some block can write there, in the next it is written.
 
 `default_nettype none
 `include "switch_registers.vh"
@@ -37,7 +38,7 @@ module axi_lite_registers #(
     output reg         s_axil_rvalid,
     input  wire        s_axil_rready,
     // To the blocks with registers: what is written, and to where.
-    output wire        write_valid,
+    output reg         write_valid,
     output reg  [15:2] write_address,
     output reg  [31:0] write_data,
     input  wire        write_hit,      // some block can write there
@@ -60,15 +61,16 @@ module axi_lite_registers #(
 
     assign s_axil_awready = !has_address && !reset;
     assign s_axil_wready = !has_data && !reset;
-    wire performs = has_address && has_data && !s_axil_bvalid;
-    wire is_good = write_hit && strobes == 4'hF;
-    assign write_valid = performs && is_good;
+    reg performs;
+    wire decides = has_address && has_data && !s_axil_bvalid && !performs;
     wire stages = write_valid && {write_address, 2'b00} >= TABLES_FROM && {write_address, 2'b00} < TABLES_TO;
 
     always @(posedge clk) begin
         if (reset) begin
             has_address <= 1'b0;
             has_data <= 1'b0;
+            performs <= 1'b0;
+            write_valid <= 1'b0;
             s_axil_bvalid <= 1'b0;
             s_axil_bresp <= OKAY;
             write_address <= 14'd0;
@@ -86,11 +88,13 @@ module axi_lite_registers #(
                 write_data <= s_axil_wdata;
                 strobes <= s_axil_wstrb;
             end
+            performs <= decides;
+            write_valid <= decides && write_hit && strobes == 4'hF;
             if (performs) begin
                 has_address <= 1'b0;
                 has_data <= 1'b0;
                 s_axil_bvalid <= 1'b1;
-                s_axil_bresp <= is_good ? OKAY : SLVERR;
+                s_axil_bresp <= write_valid ? OKAY : SLVERR;
             end else if (s_axil_bready) begin
                 s_axil_bvalid <= 1'b0;
             end

@@ -28,33 +28,63 @@ module counters #(
     localparam [7:0] QUEUE_FULL_REASON = `DROP_QUEUE_FULL;
     localparam [4:0] QUEUE_FULL = QUEUE_FULL_REASON[4:0];
 
-    reg [63:0] tally[0:PORTS*REASONS-1];    // by port and reason; 0: frames that were forwarded
+    // By port and reason; 0: frames that were forwarded. No block RAM, whose output is late in the cycle: it is added to.
+    (* ram_style = "distributed" *) reg [63:0] tally[0:PORTS*REASONS-1];
     reg [PORTS*REASONS-1:0] counted;
     reg [63:0] received[0:PORTS-1];
     reg [63:0] copies[0:PORTS-1];
     reg [63:0] full[0:PORTS-1];
     reg [63:0] left[0:PORTS-1];
 
-    wire [PORT_I_W+4:0] event_at = {event_port, event_reason};
+    // An event is registered, what it counts up is read in the cycle after that and written in the next: a read sees the
+    // events of three cycles before and earlier ones. Copies that have left are counted with the events of their cycle.
+    reg [1:0] valid;
+    reg [PORT_I_W+4:0] read_at;             // of the event a cycle ago
+    reg [PORT_I_W+4:0] count_at;            // of the one two cycles ago
+    reg [PORTS-1:0] ports_before[0:1];
+    reg [PORTS-1:0] full_before[0:1];
+    reg [PORTS-1:0] sent_before[0:1];
+    reg [PORTS-1:0] from;                   // the port whose frame is counted
+    reg [63:0] tally_was;
+    reg was_counted;
+    reg follows;                            // the event before counts up the same word, not written as it was read
+    reg [63:0] written;
+    wire [63:0] count_was = follows ? written : was_counted ? tally_was : 64'd0;
+    wire [63:0] counted_up = count_was + 64'd1;
 
     integer i;
     always @(posedge clk) begin
         if (reset) begin
+            valid <= 2'b00;
             counted <= 0;
             for (i = 0; i < PORTS; i = i + 1) begin
                 received[i] <= 64'd0;
                 copies[i] <= 64'd0;
                 full[i] <= 64'd0;
             end
-        end else if (event_valid) begin
-            tally[event_at] <= counted[event_at] ? tally[event_at] + 64'd1 : 64'd1;
-            counted[event_at] <= 1'b1;
-            received[event_port] <= received[event_port] + 64'd1;
-            if (event_ports != 0) begin
-                for (i = 0; i < PORTS; i = i + 1) if (event_ports[i]) copies[i] <= copies[i] + 64'd1;
+        end else if (event_valid || valid != 0) begin
+            valid <= {valid[0], event_valid};
+            read_at <= {event_port, event_reason};
+            ports_before[0] <= event_ports;
+            full_before[0] <= event_full;
+            if (valid[0]) begin
+                tally_was <= tally[read_at];
+                was_counted <= counted[read_at];
+                follows <= valid[1] && count_at == read_at;
+                count_at <= read_at;
+                ports_before[1] <= ports_before[0];
+                full_before[1] <= full_before[0];
+                for (i = 0; i < PORTS; i = i + 1) from[i] <= read_at[5+:PORT_I_W] == i[PORT_I_W-1:0];
             end
-            if (event_full != 0) begin
-                for (i = 0; i < PORTS; i = i + 1) if (event_full[i]) full[i] <= full[i] + 64'd1;
+            if (valid[1]) begin
+                tally[count_at] <= counted_up;
+                counted[count_at] <= 1'b1;
+                written <= counted_up;
+                for (i = 0; i < PORTS; i = i + 1) begin
+                    if (from[i]) received[i] <= received[i] + 64'd1;
+                    if (ports_before[1][i]) copies[i] <= copies[i] + 64'd1;
+                    if (full_before[1][i]) full[i] <= full[i] + 64'd1;
+                end
             end
         end
     end
@@ -62,9 +92,13 @@ module counters #(
     integer p;
     always @(posedge clk) begin
         if (reset) begin
+            sent_before[0] <= 0;
+            sent_before[1] <= 0;
             for (p = 0; p < PORTS; p = p + 1) left[p] <= 64'd0;
-        end else if (sent != 0) begin
-            for (p = 0; p < PORTS; p = p + 1) if (sent[p]) left[p] <= left[p] + 64'd1;
+        end else if (sent != 0 || sent_before[0] != 0 || sent_before[1] != 0) begin
+            sent_before[0] <= sent;
+            sent_before[1] <= sent_before[0];
+            for (p = 0; p < PORTS; p = p + 1) if (sent_before[1][p]) left[p] <= left[p] + 64'd1;
         end
     end
 
@@ -80,7 +114,13 @@ module counters #(
     // The high word of a counter is that of the time at which its low word was read.
     reg [31:0] high;
     reg reads_low;
-    reg [63:0] value;
+    reg reads_tally;
+    reg is_counted;
+    reg [63:0] tally_value;
+    reg [63:0] other_value;
+    wire [63:0] value = !reads_tally ? other_value : is_counted ? tally_value : 64'd0;
+    wire is_drops = !read_address[8];
+    wire [PORT_I_W+4:0] tally_at = is_drops ? drops_at : lost_at;
     always @(posedge clk) begin
         if (reset) begin
             high <= 32'd0;
@@ -88,15 +128,14 @@ module counters #(
         end else begin
             if (read_valid && read_hit) begin
                 reads_low <= !read_address[2];
+                reads_tally <= is_drops ? reason != QUEUE_FULL : offset == `REG_COUNTER_LOST;
+                tally_value <= tally[tally_at];
+                is_counted <= counted[tally_at] && tally_at[4:0] != 5'd0;
                 case (offset)
-                    `REG_COUNTER_RECEIVED: value <= received[port];
-                    `REG_COUNTER_LOST: value <= counted[lost_at] ? tally[lost_at] : 64'd0;
-                    `REG_COUNTER_COPIES: value <= copies[port];
-                    `REG_COUNTER_SENT: value <= left[port];
-                    default:
-                    if (reason == 5'd0) value <= 64'd0;
-                    else if (reason == QUEUE_FULL) value <= full[port];
-                    else value <= counted[drops_at] ? tally[drops_at] : 64'd0;
+                    `REG_COUNTER_RECEIVED: other_value <= received[port];
+                    `REG_COUNTER_COPIES: other_value <= copies[port];
+                    `REG_COUNTER_SENT: other_value <= left[port];
+                    default: other_value <= full[port];
                 endcase
             end
             if (reads_low) high <= value[63:32];
@@ -104,6 +143,9 @@ module counters #(
     end
     assign read_data = reads_low ? value[31:0] : high;
 
+`ifdef FORMAL
+`include "formal/counters_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

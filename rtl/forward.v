@@ -44,8 +44,8 @@ module forward #(
     output reg  [PORT_I_W-1:0]     port,
     output reg  [LENGTH_W-1:0]     length,
     output reg  [COUNT_W-1:0]      words,    // of the bus that the frame takes
-    output reg  [7:0]              reason,
-    output reg  [PORTS-1:0]        egress,   // empty if there is a reason
+    output wire [7:0]              reason,
+    output wire [PORTS-1:0]        egress,   // empty if there is a reason
     output reg  [QUEUE_I_W-1:0]    queue,
     output reg  [1:0]              strip,    // which tag all copies lose
     output reg  [1:0]              add,      // which tag those in `adds_at` get
@@ -60,46 +60,50 @@ module forward #(
     wire from_uplink = in_port == 0;
     wire bridge_above = mode == `MODE_VN_TAG || mode == `MODE_E_TAG;
 
+    // The ports, and the reason if there are none; whether a rule dropped the frame before is looked at a cycle later.
     reg [PORTS-1:0] chosen;
     reg [7:0] chosen_reason;
+    reg [PORTS-1:0] ports_found;
+    reg [7:0] reason_found;
+    reg [7:0] reason_before;
+    assign reason = (reason_before == `DROP_NONE) ? reason_found : reason_before;
+    assign egress = (reason_before == `DROP_NONE) ? ports_found : {PORTS{1'b0}};
 
     always @* begin
         chosen = {PORTS{1'b0}};
-        chosen_reason = in_reason;
-        if (in_reason == `DROP_NONE) begin
-            if (bridge_above) begin
-                chosen = from_uplink ? targets & ~pruned : UPLINK;
-            end else if (from_uplink) begin
-                if (is_group) begin
-                    chosen = (accepting | owners | curious) & ~UPLINK;
-                    if (mode == `MODE_VEPA) chosen = chosen & ~source_owners;
-                    if (is_link_local) chosen = chosen & trusting;
-                end else if (owners != 0) begin
-                    chosen = owners & ~UPLINK;
-                end else begin
-                    chosen = (defaults | curious) & ~UPLINK;
-                    if (chosen == 0) chosen_reason = `DROP_UNKNOWN_UNICAST;
-                end
-            end else if (mode == `MODE_VEB && loops_back) begin
-                if (is_group) begin
-                    chosen = accepting | owners | (curious & ~sender);
-                    if (!loops_to_self) chosen = chosen & ~sender;
-                end else if (owners == 0) begin
-                    chosen = curious & ~sender;
-                end else if (owners != sender) begin
-                    chosen = owners & ~sender;
-                end else if (loops_to_self) begin
-                    chosen = sender;
-                end else begin
-                    chosen_reason = `DROP_SAME_PORT;
-                end
-            end else if (uplink_carries) begin
-                chosen = UPLINK;
-            end else if (mode == `MODE_VEPA) begin
-                chosen_reason = `DROP_VLAN_MEMBER;
+        chosen_reason = `DROP_NONE;
+        if (bridge_above) begin
+            chosen = from_uplink ? targets & ~pruned : UPLINK;
+        end else if (from_uplink) begin
+            if (is_group) begin
+                chosen = (accepting | owners | curious) & ~UPLINK;
+                if (mode == `MODE_VEPA) chosen = chosen & ~source_owners;
+                if (is_link_local) chosen = chosen & trusting;
+            end else if (owners != 0) begin
+                chosen = owners & ~UPLINK;
+            end else begin
+                chosen = (defaults | curious) & ~UPLINK;
+                if (chosen == 0) chosen_reason = `DROP_UNKNOWN_UNICAST;
             end
-            if (chosen == 0 && chosen_reason == `DROP_NONE) chosen_reason = `DROP_NO_DESTINATION;
+        end else if (mode == `MODE_VEB && loops_back) begin
+            if (is_group) begin
+                chosen = accepting | owners | (curious & ~sender);
+                if (!loops_to_self) chosen = chosen & ~sender;
+            end else if (owners == 0) begin
+                chosen = curious & ~sender;
+            end else if (owners != sender) begin
+                chosen = owners & ~sender;
+            end else if (loops_to_self) begin
+                chosen = sender;
+            end else begin
+                chosen_reason = `DROP_SAME_PORT;
+            end
+        end else if (uplink_carries) begin
+            chosen = UPLINK;
+        end else if (mode == `MODE_VEPA) begin
+            chosen_reason = `DROP_VLAN_MEMBER;
         end
+        if (chosen == 0 && chosen_reason == `DROP_NONE) chosen_reason = `DROP_NO_DESTINATION;
     end
 
     wire [QUEUE_I_W-1:0] queue_of_priority;
@@ -114,15 +118,17 @@ module forward #(
     always @(posedge clk) begin
         if (reset) begin
             port <= 0;
-            reason <= `DROP_NONE;
-            egress <= 0;
+            reason_before <= `DROP_NONE;
+            reason_found <= `DROP_NONE;
+            ports_found <= 0;
             queue <= 0;
         end else if (in_valid) begin
             port <= in_port;
             length <= in_length;
             words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};
-            reason <= chosen_reason;
-            egress <= chosen;
+            reason_before <= in_reason;
+            reason_found <= chosen_reason;
+            ports_found <= chosen;
             queue <= queue_of_priority;
             if (bridge_above) begin
                 // The tag of the bridge above comes off a frame for a station, and goes on a frame for the uplink.

@@ -78,7 +78,8 @@ module forwarding_engine #(
     wire [PORTS*2-1:0] admit;
     wire [PORTS*3-1:0] default_priority;
     wire [PORTS*14-1:0] max_frame;
-    wire [PORTS*12-1:0] port_vlan;
+    wire [11:0] uplink_vlan;
+    wire [PORTS*12-1:0] port_vlan_next;
     wire [PORTS*12-1:0] vif;
     wire [PORTS*20-1:0] ecid;
 
@@ -91,13 +92,12 @@ module forwarding_engine #(
     wire [3:0] n_tag_bytes;
     wire has_outer;
     wire has_c_tag;
-    wire [15:0] c_tci;
+    wire [3:0] c_tci_start;
+    wire is_tagged;
+    wire [11:0] vlan;
     wire [47:0] outer;
     parser #(
-        .HEADER_W(HEADER_W),
-        .PORT_I_W(PORT_I_W),
-        .INFO_W(INFO_W),
-        .LENGTH_W(LENGTH_W)
+        .PORTS(PORTS), .HEADER_W(HEADER_W), .PORT_I_W(PORT_I_W), .INFO_W(INFO_W), .LENGTH_W(LENGTH_W)
     ) frame_parser (
         .clk(clk),
         .reset(reset),
@@ -105,6 +105,7 @@ module forwarding_engine #(
         .in_header(header),
         .in_info(header_info),
         .mode(mode_next),
+        .port_vlan(port_vlan_next),
         .valid(parsed_valid),
         .info(parsed_info),
         .is_complete(is_complete),
@@ -114,11 +115,12 @@ module forwarding_engine #(
         .n_tag_bytes(n_tag_bytes),
         .has_outer(has_outer),
         .has_c_tag(has_c_tag),
-        .c_tci(c_tci),
+        .c_tci_start(c_tci_start),
+        .is_tagged(is_tagged),
+        .vlan(vlan),
         .outer(outer)
     );
 
-    wire [11:0] vlan;
     wire [PORTS-1:0] members;
     wire [PORTS-1:0] untagged;
     wire [PORTS-1:0] owners;
@@ -179,14 +181,15 @@ module forwarding_engine #(
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
-        .port_vlan(port_vlan),
+        .uplink_vlan(uplink_vlan),
+        .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
         .quantum(quantum),
+        .next_valid(header_valid),
+        .next_bytes(header[95:0]),
         .vlan(vlan),
-        .destination(destination),
-        .source(source),
         .outer(outer),
         .members(members),
         .untagged(untagged),
@@ -222,12 +225,7 @@ module forwarding_engine #(
     wire [PORTS-1:0] seen_source_owners;
     wire [PORTS-1:0] seen_targets;
     wire [PORTS-1:0] seen_pruned;
-    classify #(
-        .PORTS(PORTS),
-        .PORT_I_W(PORT_I_W),
-        .LENGTH_W(LENGTH_W),
-        .MAX_FRAME_BYTES(MAX_FRAME_BYTES)
-    ) classifier (
+    classify #(.PORTS(PORTS), .PORT_I_W(PORT_I_W), .LENGTH_W(LENGTH_W), .MAX_FRAME_BYTES(MAX_FRAME_BYTES)) classifier (
         .clk(clk),
         .reset(reset),
         .in_valid(parsed_valid),
@@ -242,7 +240,9 @@ module forwarding_engine #(
         .n_tag_bytes(n_tag_bytes),
         .in_has_outer(has_outer),
         .in_has_c_tag(has_c_tag),
-        .c_tci(c_tci),
+        .c_tci_start(c_tci_start),
+        .is_tagged(is_tagged),
+        .vlan(vlan),
         .outer_start(outer[47:44]),
         .outer_version(outer[29:28]),
         .in_mode(mode),
@@ -260,10 +260,9 @@ module forwarding_engine #(
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
-        .port_vlan(port_vlan),
+        .uplink_vlan(uplink_vlan),
         .vif(vif),
         .ecid(ecid),
-        .vlan(vlan),
         .in_members(members),
         .in_untagged(untagged),
         .in_owners(owners),
@@ -299,13 +298,8 @@ module forwarding_engine #(
     );
 
     forward #(
-        .PORTS(PORTS),
-        .PORT_I_W(PORT_I_W),
-        .LENGTH_W(LENGTH_W),
-        .COUNT_W(COUNT_W),
-        .BUS_W(BUS_W),
-        .PRIORITIES(PRIORITIES),
-        .QUEUE_I_W(QUEUE_I_W)
+        .PORTS(PORTS), .PORT_I_W(PORT_I_W), .LENGTH_W(LENGTH_W), .COUNT_W(COUNT_W), .BUS_W(BUS_W),
+        .PRIORITIES(PRIORITIES), .QUEUE_I_W(QUEUE_I_W)
     ) forwarder (
         .clk(clk),
         .reset(reset),

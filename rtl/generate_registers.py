@@ -1,4 +1,4 @@
-"""Write what follows from rtl/registers.yaml and from the drop reasons: Verilog headers, Python module, documentation.
+"""Write what follows from rtl/registers.yaml and the drop reasons: headers, SystemRDL, a Python module, documentation.
 
 `python rtl/generate_registers.py` writes the files; `--check` says which of them are out of date and exits with 1.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from hwmodel.kernels.drop_reason import DropReason
+from rtl.register_exports import c_header, system_rdl
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "rtl/registers.yaml"
@@ -36,7 +38,15 @@ def generated_files() -> dict[Path, str]:
         ROOT / "rtl/drop_reasons.vh": reason_header(),
         ROOT / "cocotb_tests/register_map.py": python_module(register_map),
         ROOT / "docs/registers.md": documentation(register_map),
+        ROOT / "rtl/switch_registers.h": c_header(register_map, NOTE),
+        ROOT / "rtl/switch_registers.rdl": system_rdl(register_map, NOTE, default_parameters()),
     }
+
+
+def default_parameters() -> dict[str, int]:
+    """Return the core's parameters with their defaults, as its Verilog has them."""
+    source = (ROOT / "rtl/eth_switch_core.v").read_text(encoding="utf-8")
+    return {name: int(number) for name, number in re.findall(r"^    parameter (\w+) = (\d+)", source, re.MULTILINE)}
 
 
 def guarded(guard: str, note: str, lines: list[str]) -> str:

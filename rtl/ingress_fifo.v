@@ -34,8 +34,6 @@ module ingress_fifo #(
     localparam PORT_BYTES = PORT_W / 8;
     localparam LANES = BUS_W / PORT_W;
     localparam LANE_W = (LANES == 1) ? 1 : $clog2(LANES);
-    localparam BIT_SHIFT = $clog2(PORT_W);
-    localparam PLACE_W = $clog2(BUS_W);
     localparam BEAT_SHIFT = $clog2(PORT_BYTES);
     localparam WORD_SHIFT = $clog2(BUS_W / 8);
     localparam POINTER_W = $clog2(WORDS);
@@ -44,22 +42,27 @@ module ingress_fifo #(
     localparam [POINTER_W-1:0] LAST_WORD = WORDS[POINTER_W-1:0] - 1'b1;
     localparam [POINTER_W:0] ROUND = WORDS[POINTER_W:0];
     localparam [USED_W-1:0] ALL_WORDS = WORDS[USED_W-1:0];
-    localparam [LENGTH_W-1:0] MOST_BYTES = STORE_BYTES[LENGTH_W-1:0];
+    localparam [LENGTH_W-1:BEAT_SHIFT] WHOLE_BEATS = STORE_BYTES[LENGTH_W-1:BEAT_SHIFT];   // that are stored
+    localparam [BEAT_SHIFT:0] REST_BYTES = {1'b0, STORE_BYTES[BEAT_SHIFT-1:0]};
     localparam [COUNT_W-1:0] KEPT_WORDS = SWALLOW_WORDS[COUNT_W-1:0];
     localparam [POINTER_W:0] KEPT_STEP = SWALLOW_WORDS[POINTER_W:0];
     localparam [LANE_W-1:0] LAST_LANE = LANES[LANE_W-1:0] - 1'b1;
 
     reg [BUS_W-1:0] memory[0:WORDS-1];
-    reg [DESCRIPTION_W-1:0] description[0:WORDS-1];
+    // Small, and at the beginning of the arbiter's path: no block RAM, whose output is late in the cycle.
+    (* ram_style = "distributed" *) reg [DESCRIPTION_W-1:0] description[0:WORDS-1];
 
     reg [POINTER_W-1:0] write_at;         // the word being filled, or the next one
     reg [POINTER_W-1:0] frame_at;         // the first word of the frame that comes in
     reg [POINTER_W-1:0] read_at;
     reg [POINTER_W-1:0] describe_at;
     reg [POINTER_W-1:0] head_at;
+    reg [POINTER_W-1:0] second_at;        // the place after that
+    reg [DESCRIPTION_W-1:0] head;         // of the first frame, once it may be granted
     reg [USED_W-1:0] used;
     reg is_full;
     reg [USED_W-1:0] waiting;             // frames that may be granted
+    reg has_waiting;
     reg [LENGTH_W-1:0] stored;            // bytes stored of the frame that comes in
     reg starts_word;                      // the next beat is the first of a word
     reg swallowing;
@@ -97,13 +100,6 @@ module ingress_fifo #(
         endcase
     endfunction
 
-    function [BUS_W-1:0] widened(input [PORT_W-1:0] data);
-        begin
-            widened = {BUS_W{1'b0}};
-            widened[PORT_W-1:0] = data;
-        end
-    endfunction
-
     // Described as a frame ends: whether it was swallowed, whether it is bad, its words and its length.
     function [DESCRIPTION_W-1:0] described(input swallowed, input bad, input [LENGTH_W-1:0] length);
         reg [COUNT_W-1:0] words;
@@ -115,15 +111,12 @@ module ingress_fifo #(
         end
     endfunction
 
-    wire [LANE_W-1:0] lane;
-    wire [PLACE_W-1:0] place;   // of the beat in its word
+    wire [LANE_W-1:0] lane;   // of the beat in its word
     generate
         if (LANES == 1) begin : g_one_lane
             assign lane = 1'b0;
-            assign place = {PLACE_W{1'b0}};
         end else begin : g_lanes
             assign lane = stored[BEAT_SHIFT+:LANE_W];
-            assign place = {lane, {BIT_SHIFT{1'b0}}};
         end
     endgenerate
 
@@ -132,7 +125,8 @@ module ingress_fifo #(
 
     // What the beat at hand does. A last beat without bytes is stored only if it is the whole frame.
     wire [BEAT_SHIFT:0] n_bytes = s_tlast ? bytes_in(s_tkeep) : PORT_BYTES[BEAT_SHIFT:0];
-    wire overflow = !swallowing && stored > MOST_BYTES - {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, n_bytes};
+    // Whole beats are stored before it, as many as may be at most.
+    wire overflow = !swallowing && stored[LENGTH_W-1:BEAT_SHIFT] == WHOLE_BEATS && n_bytes > REST_BYTES;
     wire is_stored = !swallowing && !overflow && (n_bytes != 0 || stored == 0);
     wire allocates = accept && starts_word && is_stored;
 
@@ -142,9 +136,12 @@ module ingress_fifo #(
     wire [POINTER_W-1:0] wraps = (kept_end >= ROUND) ? ROUND[POINTER_W-1:0] : {POINTER_W{1'b0}};
     wire [POINTER_W-1:0] wrapped_end = kept_end[POINTER_W-1:0] - wraps;
 
-    assign request = waiting != 0;
-    assign {head_swallowed, head_bad, head_words, head_length} = description[head_at];
+    wire [PORT_W-1:0] stored_beat = first_bytes(s_tdata, n_bytes);
 
+    assign request = has_waiting;
+    assign {head_swallowed, head_bad, head_words, head_length} = head;
+
+    integer k;
     always @(posedge clk) begin
         if (reset) begin
             write_at <= 0;
@@ -156,9 +153,12 @@ module ingress_fifo #(
             ended <= 1'b0;
         end else if (accept) begin
             ended <= s_tlast;
-            if (is_stored) begin
-                if (starts_word) memory[write_at] <= widened(first_bytes(s_tdata, n_bytes));
-                else memory[write_at][place+:PORT_W] <= first_bytes(s_tdata, n_bytes);
+            // One constant lane after the other, which synthesis makes a RAM with an enable for each lane. The beat that
+            // starts a word, of lane 0, clears the others.
+            for (k = 0; k < LANES; k = k + 1) begin
+                if (is_stored && (starts_word || lane == k[LANE_W-1:0])) begin
+                    memory[write_at][k*PORT_W+:PORT_W] <= (lane == k[LANE_W-1:0]) ? stored_beat : {PORT_W{1'b0}};
+                end
             end
             if (s_tlast) begin
                 describe_at <= after(describe_at);
@@ -194,28 +194,45 @@ module ingress_fifo #(
         end
     end
 
-    wire [USED_W-1:0] used_next =
-        (accept && overflow) ? used - {{(USED_W - 2) {1'b0}}, excess} - {{(USED_W - 1) {1'b0}}, read} :
-        (allocates == read) ? used : allocates ? used + 1'b1 : used - 1'b1;
+    // What comes in is known late in a cycle: it chooses between numbers that are there before.
+    wire outgrows = accept && overflow;
+    wire [USED_W-1:0] used_less = used - {{(USED_W - 1) {1'b0}}, read};
+    wire [USED_W-1:0] used_more = read ? used : used + 1'b1;
+    wire [USED_W-1:0] used_cut = used_less - {{(USED_W - 2) {1'b0}}, excess};
+
+    // A frame's description is written as it ends and read in the next cycle, before the frame may be granted: from the
+    // head's place, or, as the head is granted, from the place after it.
+    wire [DESCRIPTION_W-1:0] at_head = description[head_at];
+    wire [DESCRIPTION_W-1:0] at_second = description[second_at];
 
     always @(posedge clk) begin
         if (reset) begin
             read_at <= 0;
             head_at <= 0;
+            second_at <= (WORDS == 1) ? 0 : 1;
             used <= 0;
             is_full <= 1'b0;
             waiting <= 0;
+            has_waiting <= 1'b0;
         end else begin
             if (read) begin
                 word <= memory[read_at];
                 read_at <= after(read_at);
             end
             if (read || allocates || overflow) begin
-                used <= used_next;
-                is_full <= used_next == ALL_WORDS;
+                used <= outgrows ? used_cut : allocates ? used_more : used_less;
+                is_full <= outgrows ? used_cut == ALL_WORDS :
+                    allocates ? used_more == ALL_WORDS : used_less == ALL_WORDS;
             end
-            if (grant) head_at <= after(head_at);
-            if (ended != grant) waiting <= ended ? waiting + 1'b1 : waiting - 1'b1;
+            if (grant) begin
+                head_at <= second_at;
+                second_at <= after(second_at);
+            end
+            if (grant || ended) head <= grant ? at_second : at_head;
+            if (ended != grant) begin
+                waiting <= ended ? waiting + 1'b1 : waiting - 1'b1;
+                has_waiting <= ended || waiting != 1;
+            end
         end
     end
 

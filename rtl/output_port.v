@@ -40,14 +40,15 @@ module output_port #(
     wire due;
     wire choose;
     wire [QUEUE_I_W-1:0] pick;
-    wire [COPY_W-1:0] pick_copy;
-    wire pick_tagged;
-    wire [COUNT_W-1:0] pick_words;
     wire [LENGTH_W-1:0] pick_length;
-    wire [1:0] pick_strip;
-    wire [1:0] pick_add;
-    wire [`TAG_VALUE_W-1:0] pick_value;
-    assign {pick_tagged, pick_words, pick_length, pick_strip, pick_add, pick_value} = pick_copy;
+    wire [COPY_W-1:0] chosen_copy;
+    wire chosen_tagged;
+    wire [COUNT_W-1:0] chosen_words;
+    wire [LENGTH_W-1:0] chosen_length;
+    wire [1:0] chosen_strip;
+    wire [1:0] chosen_add;
+    wire [`TAG_VALUE_W-1:0] chosen_value;
+    assign {chosen_tagged, chosen_words, chosen_length, chosen_strip, chosen_add, chosen_value} = chosen_copy;
 
     wire read;
     wire [QUEUE_I_W-1:0] read_queue;
@@ -58,20 +59,23 @@ module output_port #(
         .QUEUE_I_W(QUEUE_I_W),
         .WORDS(QUEUE_WORDS),
         .COUNT_W(COUNT_W),
+        .LENGTH_W(LENGTH_W),
         .COPY_W(COPY_W)
     ) queues (
         .clk(clk),
         .reset(reset),
         .write_queue(write_queue),
         .write_words(write_words),
+        .write_length(write_length),
         .write_copy({write_tagged, write_words, write_length, write_strip, write_add, write_value}),
         .room(room),
         .write(write),
         .write_first(write_first),
         .write_word(write_word),
         .pick(pick),
-        .pick_copy(pick_copy),
+        .pick_length(pick_length),
         .choose(choose),
+        .chosen_copy(chosen_copy),
         .read(read),
         .read_queue(read_queue),
         .word(word)
@@ -115,11 +119,11 @@ module output_port #(
         .due(due),
         .choose(choose),
         .pick(pick),
-        .pick_words(pick_words),
-        .pick_length(pick_length),
-        .pick_strip(pick_strip),
-        .pick_add(pick_tagged ? pick_add : `TAG_NONE),
-        .pick_value(pick_value),
+        .chosen_words(chosen_words),
+        .chosen_length(chosen_length),
+        .chosen_strip(chosen_strip),
+        .chosen_add(chosen_tagged ? chosen_add : `TAG_NONE),
+        .chosen_value(chosen_value),
         .read(read),
         .read_queue(read_queue),
         .word(word),

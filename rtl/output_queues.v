@@ -1,7 +1,8 @@
 // One port's output queues, in one RAM with a region for each: whole frames in, word by word out, one word each a cycle.
 //
 // Room is taken for a whole frame with its first word and given back word by word. A frame may be read while it is still
-// written, since its words are written without a pause and read no faster.
+// written, since its words are written without a pause and read no faster. All RAMs have a register at their output, so
+// that they can be block RAMs; the scheduler, which needs the length of a queue's first frame at once, has it in a register.
 
 `default_nettype none
 
@@ -11,6 +12,7 @@ module output_queues #(
     parameter QUEUE_I_W = 1,
     parameter WORDS = 512,     // of each queue
     parameter COUNT_W = 9,     // bits of a frame's number of words
+    parameter LENGTH_W = 14,
     parameter COPY_W = 52      // bits of what goes with a frame
 ) (
     input  wire                 clk,
@@ -18,6 +20,7 @@ module output_queues #(
     // The frame on the bus.
     input  wire [QUEUE_I_W-1:0] write_queue,
     input  wire [COUNT_W-1:0]   write_words,
+    input  wire [LENGTH_W-1:0]  write_length,
     input  wire [COPY_W-1:0]    write_copy,   // what the reader gets with the frame
     output wire                 room,         // the queue can take the whole frame
     input  wire                 write,
@@ -25,8 +28,9 @@ module output_queues #(
     input  wire [BUS_W-1:0]     write_word,
     // The first frame of a queue.
     input  wire [QUEUE_I_W-1:0] pick,
-    output wire [COPY_W-1:0]    pick_copy,
-    input  wire                 choose,       // the frame is taken over; the queue's next one follows
+    output wire [LENGTH_W-1:0]  pick_length,  // 0 if there is one queue, which needs no length to be chosen
+    input  wire                 choose,       // the frame is taken over; not in two cycles that follow each other
+    output reg  [COPY_W-1:0]    chosen_copy,  // what was written with it, from the next cycle on
     // The next word of a queue, in `word` in the next cycle.
     input  wire                 read,
     input  wire [QUEUE_I_W-1:0] read_queue,
@@ -52,10 +56,14 @@ module output_queues #(
         after = (pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
     endfunction
 
+    // The beginning of a queue's region is chosen, not multiplied: on the way to the RAMs' addresses a multiplier is slow.
     function [ADDRESS_W-1:0] place(input [QUEUE_I_W-1:0] queue, input [POINTER_W-1:0] pointer);
+        integer n;
         reg [31:0] address;
         begin
-            address = WORDS * {{(32 - QUEUE_I_W) {1'b0}}, queue} + {{(32 - POINTER_W) {1'b0}}, pointer};
+            address = 32'd0;
+            for (n = 1; n < PRIORITIES; n = n + 1) if (queue == n[QUEUE_I_W-1:0]) address = n * WORDS;
+            address = address + {{(32 - POINTER_W) {1'b0}}, pointer};
             place = address[ADDRESS_W-1:0];
         end
     endfunction
@@ -63,10 +71,43 @@ module output_queues #(
     wire [WIDE_W-1:0] free_now = {{(WIDE_W - FREE_W) {1'b0}}, free[write_queue]};
     wire [WIDE_W-1:0] needed = {{(WIDE_W - COUNT_W) {1'b0}}, write_words};
     assign room = needed <= free_now;
-    assign pick_copy = copies[place(pick, head_at[pick])];
-
     wire takes = write && write_first;
     wire [FREE_W-1:0] taken = needed[FREE_W-1:0];
+    wire [POINTER_W-1:0] head = head_at[pick];
+    wire [POINTER_W-1:0] next_head = after(head);
+
+    // The length of each queue's first frame: that of a frame that comes first, or else read as the one before is chosen.
+    generate
+        if (PRIORITIES == 1) begin : g_one_queue
+            assign pick_length = {LENGTH_W{1'b0}};
+        end else begin : g_queues
+            reg [LENGTH_W-1:0] lengths[0:WORDS*PRIORITIES-1];
+            reg [LENGTH_W-1:0] first_length[0:PRIORITIES-1];
+            reg [LENGTH_W-1:0] next_length;
+            reg moves_up;
+            reg [QUEUE_I_W-1:0] moving_queue;
+            // A queue whose pointers meet has no frame: one that has as many frames as words takes none.
+            wire takes_the_last = next_head == tail_at[pick];
+            wire comes_first = takes && (head_at[write_queue] == tail_at[write_queue] ||
+                (choose && pick == write_queue && takes_the_last));
+            assign pick_length = first_length[pick];
+
+            always @(posedge clk) begin
+                if (reset) begin
+                    moves_up <= 1'b0;
+                end else begin
+                    if (takes) lengths[place(write_queue, tail_at[write_queue])] <= write_length;
+                    if (choose) begin
+                        next_length <= lengths[place(pick, next_head)];
+                        moving_queue <= pick;
+                    end
+                    if (choose || moves_up) moves_up <= choose && !takes_the_last;
+                    if (moves_up) first_length[moving_queue] <= next_length;
+                    if (comes_first) first_length[write_queue] <= write_length;
+                end
+            end
+        end
+    endgenerate
 
     integer q;
     always @(posedge clk) begin
@@ -87,7 +128,10 @@ module output_queues #(
                     tail_at[write_queue] <= after(tail_at[write_queue]);
                 end
             end
-            if (choose) head_at[pick] <= after(head_at[pick]);
+            if (choose) begin
+                chosen_copy <= copies[place(pick, head)];
+                head_at[pick] <= next_head;
+            end
             if (read) begin
                 word <= memory[place(read_queue, read_at[read_queue])];
                 read_at[read_queue] <= after(read_at[read_queue]);

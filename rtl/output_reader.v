@@ -1,6 +1,7 @@
 // One port's reader: takes the chosen frame's words out of its queue when the one before is used up, and cuts them into beats.
 //
-// The next frame is chosen in the cycle in which the last word of the one before is read, or as soon after as one waits.
+// The next frame is chosen in the cycle in which the last word of the one before is read, or as soon after as one waits;
+// after a frame of one word, in the cycle after it is read.
 
 `default_nettype none
 `include "switch_modes.vh"
@@ -18,11 +19,12 @@ module output_reader #(
     output wire                    due,
     input  wire                    choose,
     input  wire [QUEUE_I_W-1:0]    pick,
-    input  wire [COUNT_W-1:0]      pick_words,
-    input  wire [LENGTH_W-1:0]     pick_length,
-    input  wire [1:0]              pick_strip,
-    input  wire [1:0]              pick_add,
-    input  wire [`TAG_VALUE_W-1:0] pick_value,
+    // The frame chosen, from the next cycle on until the next one is chosen.
+    input  wire [COUNT_W-1:0]      chosen_words,
+    input  wire [LENGTH_W-1:0]     chosen_length,
+    input  wire [1:0]              chosen_strip,
+    input  wire [1:0]              chosen_add,
+    input  wire [`TAG_VALUE_W-1:0] chosen_value,
     // The queues.
     output wire                    read,
     output reg  [QUEUE_I_W-1:0]    read_queue,
@@ -30,7 +32,7 @@ module output_reader #(
     // The beats, and the frame that they belong to.
     output reg                     beat_valid,
     output wire [PORT_W-1:0]       beat,
-    output wire                    beat_last,
+    output reg                     beat_last,
     input  wire                    take,
     output reg  [LENGTH_W-1:0]     length,
     output reg  [1:0]              strip,
@@ -45,19 +47,14 @@ module output_reader #(
     localparam BEATS_W = LENGTH_W - BEAT_SHIFT;
     localparam [LANE_W-1:0] LAST_LANE = LANES[LANE_W-1:0] - 1'b1;
 
-    // The frame chosen last; its description moves on when its first word is read.
-    reg [COUNT_W-1:0] unread;
-    reg is_new;
-    reg [LENGTH_W-1:0] next_length;
-    reg [1:0] next_strip;
-    reg [1:0] next_add;
-    reg [`TAG_VALUE_W-1:0] next_value;
+    reg is_new;                      // the frame chosen last has none of its words read
+    reg [COUNT_W-1:0] unread;        // its words that are to be read, once the first one is
 
     reg [BEATS_W-1:0] beats_after;   // beats of the frame after the one at hand
     reg [LANE_W-1:0] lane;
 
-    wire ends_on_beat = next_length[BEAT_SHIFT-1:0] == 0;
-    wire [BEATS_W-1:0] next_beats_after = next_length[LENGTH_W-1:BEAT_SHIFT] - {{(BEATS_W - 1) {1'b0}}, ends_on_beat};
+    wire ends_on_beat = chosen_length[BEAT_SHIFT-1:0] == 0;
+    wire [BEATS_W-1:0] new_beats_after = chosen_length[LENGTH_W-1:BEAT_SHIFT] - {{(BEATS_W - 1) {1'b0}}, ends_on_beat};
     wire [PLACE_W-1:0] place;   // of the beat in its word
     generate
         if (LANES == 1) begin : g_one_lane
@@ -67,10 +64,9 @@ module output_reader #(
         end
     endgenerate
     assign beat = word[place+:PORT_W];
-    assign beat_last = beats_after == 0;
     wire ends_word = beat_last || lane == LAST_LANE;
-    assign read = unread != 0 && (!beat_valid || (take && ends_word));
-    assign due = unread == 0 || (read && unread == 1);
+    assign read = (is_new || unread != 0) && (!beat_valid || (take && ends_word));
+    assign due = !is_new && (unread == 0 || (read && unread == 1));
 
     always @(posedge clk) begin
         if (reset) begin
@@ -79,17 +75,12 @@ module output_reader #(
             beat_valid <= 1'b0;
         end else begin
             if (choose) begin
-                unread <= pick_words;
                 is_new <= 1'b1;
                 read_queue <= pick;
-                next_length <= pick_length;
-                next_strip <= pick_strip;
-                next_add <= pick_add;
-                next_value <= pick_value;
             end else if (read) begin
-                unread <= unread - 1'b1;
                 is_new <= 1'b0;
             end
+            if (read) unread <= (is_new ? chosen_words : unread) - 1'b1;
             if (read) begin
                 beat_valid <= 1'b1;
                 lane <= 0;
@@ -98,13 +89,15 @@ module output_reader #(
                 lane <= lane + 1'b1;
             end
             if (read && is_new) begin
-                beats_after <= next_beats_after;
-                length <= next_length;
-                strip <= next_strip;
-                add <= next_add;
-                value <= next_value;
+                beats_after <= new_beats_after;
+                beat_last <= chosen_length <= PORT_W / 8;
+                length <= chosen_length;
+                strip <= chosen_strip;
+                add <= chosen_add;
+                value <= chosen_value;
             end else if (take) begin
                 beats_after <= beats_after - 1'b1;
+                beat_last <= beats_after == 1;
             end
         end
     end

@@ -1,6 +1,6 @@
 // The registers of the mode, the uplink and each port. A value written is in use from the next cycle on.
 //
-// `mode_next` is the mode of the next cycle, for the parser, which works one cycle ahead of the tables.
+// `mode_next` and `port_vlan_next` are those of the next cycle, for the parser, which works one cycle ahead of the tables.
 
 `default_nettype none
 `include "switch_registers.vh"
@@ -35,7 +35,8 @@ module switch_control #(
     output reg  [PORTS*2-1:0]             admit,
     output reg  [PORTS*3-1:0]             default_priority,
     output reg  [PORTS*14-1:0]            max_frame,
-    output reg  [PORTS*12-1:0]            port_vlan,
+    output wire [11:0]                    uplink_vlan,
+    output reg  [PORTS*12-1:0]            port_vlan_next,
     output reg  [PORTS*12-1:0]            vif,
     output reg  [PORTS*20-1:0]            ecid,
     output reg  [PORTS*2-1:0]             scheduler,
@@ -66,10 +67,24 @@ module switch_control #(
 
     wire writes_mode = write_valid && {write_address, 2'b00} == MODE_AT;
     wire [PORT_I_W-1:0] port = write_address[7+:PORT_I_W];
-    wire [31:0] quantum_at = {27'd0, write_address[11:7]} * PRIORITIES + {29'd0, write_address[4:2]};
 
     assign mode_next = writes_mode ? write_data[1:0] : mode;
 
+    reg [PORTS*12-1:0] port_vlan;
+    assign uplink_vlan = port_vlan[11:0];
+    wire writes_vlan = write_valid && in_ports(write_address[15:7]) &&
+        {9'd0, write_address[6:2], 2'b00} == `REG_PORT_PORT_VLAN;
+    integer v;
+    always @* begin
+        port_vlan_next = port_vlan;
+        for (v = 0; v < PORTS; v = v + 1) begin
+            if (writes_vlan && port == v[PORT_I_W-1:0]) port_vlan_next[v*12+:12] = write_data[11:0];
+        end
+    end
+
+    // One port after the other, each at a constant place: a place that is computed costs a multiplier and a shifter.
+    integer p;
+    integer q;
     always @(posedge clk) begin
         if (reset) begin
             mode <= 2'd0;
@@ -94,34 +109,40 @@ module switch_control #(
             quantum <= {(PORTS * PRIORITIES) {`REG_PORT_QUANTUM_VALUE_RESET}};
         end else if (write_valid) begin
             mode <= mode_next;
+            port_vlan <= port_vlan_next;
             if ({write_address, 2'b00} == UPLINK_AT) carries_all <= write_data[0];
-            if (in_ports(write_address[15:7])) begin
-                case ({9'd0, write_address[6:2], 2'b00})
-                    `REG_PORT_CONTROL: begin
-                        enable[port] <= write_data[`REG_PORT_CONTROL_ENABLE_LSB];
-                        spoof_check[port] <= write_data[`REG_PORT_CONTROL_SPOOF_CHECK_LSB];
-                        ethertype_filter[port] <= write_data[`REG_PORT_CONTROL_ETHERTYPE_FILTER_LSB];
-                        trusted[port] <= write_data[`REG_PORT_CONTROL_TRUSTED_LSB];
-                        loopback[port] <= write_data[`REG_PORT_CONTROL_LOOPBACK_LSB];
-                        self_loopback[port] <= write_data[`REG_PORT_CONTROL_SELF_LOOPBACK_LSB];
-                        accept_broadcast[port] <= write_data[`REG_PORT_CONTROL_ACCEPT_BROADCAST_LSB];
-                        accept_multicast[port] <= write_data[`REG_PORT_CONTROL_ACCEPT_MULTICAST_LSB];
-                        promiscuous[port] <= write_data[`REG_PORT_CONTROL_PROMISCUOUS_LSB];
-                        default_station[port] <= write_data[`REG_PORT_CONTROL_DEFAULT_STATION_LSB];
-                        admit[port*2+:2] <= write_data[`REG_PORT_CONTROL_ADMIT_LSB+:2];
-                        default_priority[port*3+:3] <= write_data[`REG_PORT_CONTROL_DEFAULT_PRIORITY_LSB+:3];
-                    end
-                    `REG_PORT_MAX_FRAME: max_frame[port*14+:14] <= write_data[13:0];
-                    `REG_PORT_PORT_VLAN: port_vlan[port*12+:12] <= write_data[11:0];
-                    `REG_PORT_VIF: vif[port*12+:12] <= write_data[11:0];
-                    `REG_PORT_ECID: ecid[port*20+:20] <= write_data[19:0];
-                    `REG_PORT_SCHEDULER: scheduler[port*2+:2] <= write_data[1:0];
-                    default:
-                    if (is_quantum(write_address[6:2])) begin
-                        // Without bytes a turn would never let a frame go.
-                        quantum[quantum_at*16+:16] <= (write_data[15:0] == 0) ? 16'd1 : write_data[15:0];
-                    end
-                endcase
+            for (p = 0; p < PORTS; p = p + 1) begin
+                if (in_ports(write_address[15:7]) && port == p[PORT_I_W-1:0]) begin
+                    case ({9'd0, write_address[6:2], 2'b00})
+                        `REG_PORT_CONTROL: begin
+                            enable[p] <= write_data[`REG_PORT_CONTROL_ENABLE_LSB];
+                            spoof_check[p] <= write_data[`REG_PORT_CONTROL_SPOOF_CHECK_LSB];
+                            ethertype_filter[p] <= write_data[`REG_PORT_CONTROL_ETHERTYPE_FILTER_LSB];
+                            trusted[p] <= write_data[`REG_PORT_CONTROL_TRUSTED_LSB];
+                            loopback[p] <= write_data[`REG_PORT_CONTROL_LOOPBACK_LSB];
+                            self_loopback[p] <= write_data[`REG_PORT_CONTROL_SELF_LOOPBACK_LSB];
+                            accept_broadcast[p] <= write_data[`REG_PORT_CONTROL_ACCEPT_BROADCAST_LSB];
+                            accept_multicast[p] <= write_data[`REG_PORT_CONTROL_ACCEPT_MULTICAST_LSB];
+                            promiscuous[p] <= write_data[`REG_PORT_CONTROL_PROMISCUOUS_LSB];
+                            default_station[p] <= write_data[`REG_PORT_CONTROL_DEFAULT_STATION_LSB];
+                            admit[p*2+:2] <= write_data[`REG_PORT_CONTROL_ADMIT_LSB+:2];
+                            default_priority[p*3+:3] <= write_data[`REG_PORT_CONTROL_DEFAULT_PRIORITY_LSB+:3];
+                        end
+                        `REG_PORT_MAX_FRAME: max_frame[p*14+:14] <= write_data[13:0];
+                        `REG_PORT_VIF: vif[p*12+:12] <= write_data[11:0];
+                        `REG_PORT_ECID: ecid[p*20+:20] <= write_data[19:0];
+                        `REG_PORT_SCHEDULER: scheduler[p*2+:2] <= write_data[1:0];
+                        default: begin
+                            // Without bytes a turn would never let a frame go.
+                            for (q = 0; q < PRIORITIES; q = q + 1) begin
+                                if (is_quantum(write_address[6:2]) && write_address[4:2] == q[2:0]) begin
+                                    quantum[(p*PRIORITIES+q)*16+:16] <=
+                                        (write_data[15:0] == 0) ? 16'd1 : write_data[15:0];
+                                end
+                            end
+                        end
+                    endcase
+                end
             end
         end
     end

@@ -1,6 +1,6 @@
 // Everything that software reads and writes: the AXI4-Lite port, the registers of mode and ports, the tables. Wiring only.
 //
-// A lookup is answered in the cycle in which it is asked.
+// A lookup is answered in the cycle in which it is asked; addresses are given a cycle before.
 
 `default_nettype none
 
@@ -57,14 +57,15 @@ module switch_tables #(
     output wire [PORTS*2-1:0]             admit,
     output wire [PORTS*3-1:0]             default_priority,
     output wire [PORTS*14-1:0]            max_frame,
-    output wire [PORTS*12-1:0]            port_vlan,
+    output wire [11:0]                    uplink_vlan,
+    output wire [PORTS*12-1:0]            port_vlan_next,
     output wire [PORTS*12-1:0]            vif,
     output wire [PORTS*20-1:0]            ecid,
     output wire [PORTS*2-1:0]             scheduler,
     output wire [PORTS*PRIORITIES*16-1:0] quantum,
-    input  wire [11:0]                    vlan,        // what to look up: the frame's VLAN
-    input  wire [47:0]                    destination,
-    input  wire [47:0]                    source,
+    input  wire                           next_valid,  // what to look up in the next cycle
+    input  wire [95:0]                    next_bytes,  // destination and source, byte 0 in bits 7:0
+    input  wire [11:0]                    vlan,        // and then: the frame's VLAN
     input  wire [47:0]                    outer,       // its outer tag after the type
     output wire [PORTS-1:0]               members,
     output wire [PORTS-1:0]               untagged,
@@ -74,6 +75,11 @@ module switch_tables #(
     output wire [PORTS-1:0]               targets,
     output wire [PORTS-1:0]               pruned
 );
+    // An address begins with its most significant byte.
+    function [47:0] address_at(input [47:0] bytes);
+        address_at = {bytes[7:0], bytes[15:8], bytes[23:16], bytes[31:24], bytes[39:32], bytes[47:40]};
+    endfunction
+
     wire [31:0] stage_first;
     wire [27:0] stage_second;
     wire control_writes;
@@ -88,6 +94,11 @@ module switch_tables #(
     wire address_writes;
     wire address_reads;
     wire [31:0] address_data;
+    // Who has the address that was read, a cycle later, when the data is there.
+    reg control_answers;
+    reg vlan_answers;
+    reg list_answers;
+    reg address_answers;
     axi_lite_registers #(
         .PORTS(PORTS),
         .BUS_W(BUS_W),
@@ -128,10 +139,19 @@ module switch_tables #(
         .read_address(read_address),
         .read_hit(control_reads || vlan_reads || list_reads || address_reads || counter_hit),
         .read_data(
-            control_reads ? control_data : vlan_reads ? vlan_data : list_reads ? list_data :
-            address_reads ? address_data : counter_data
+            control_answers ? control_data : vlan_answers ? vlan_data : list_answers ? list_data :
+            address_answers ? address_data : counter_data
         )
     );
+
+    always @(posedge clk) begin
+        if (read_valid) begin
+            control_answers <= control_reads;
+            vlan_answers <= vlan_reads;
+            list_answers <= list_reads;
+            address_answers <= address_reads;
+        end
+    end
 
     switch_control #(
         .PORTS(PORTS),
@@ -163,7 +183,8 @@ module switch_tables #(
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
-        .port_vlan(port_vlan),
+        .uplink_vlan(uplink_vlan),
+        .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
@@ -206,9 +227,10 @@ module switch_tables #(
         .read_hit(address_reads),
         .read_data(address_data),
         .stage_key({stage_second[27:16], stage_second[15:0], stage_first}),
+        .next_valid(next_valid),
+        .next_destination(address_at(next_bytes[47:0])),
+        .next_source(address_at(next_bytes[95:48])),
         .vlan(vlan),
-        .destination(destination),
-        .source(source),
         .destination_owners(owners),
         .source_owners(source_owners),
         .source_own(source_own)

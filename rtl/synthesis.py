@@ -19,11 +19,9 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from rtl.sources import BUILDS, TOP, base_name, copy_sources, instance_counts
 from rtl.yosys_tools import ToolError, run_tool
 
-RTL = Path(__file__).resolve().parent
-BUILDS = RTL.parent / "build" / "synthesis"
-TOP = "eth_switch_core"
 PORTS = (5, 9, 17)
 MAX_SECONDS = 3000
 # What stays a RAM; all other arrays become flip-flops. Each is written and read at one address a cycle.
@@ -32,6 +30,7 @@ RAMS = (
     "ingress_fifo/description",
     "output_queues/memory",
     "output_queues/copies",
+    "output_queues/g_queues.lengths",
     "counters/tally",
 )
 
@@ -101,12 +100,8 @@ class Size:
 def synthesize(folder: Path, top: str = TOP, parameters: Mapping[str, int] | None = None) -> Size:
     """Map a module to LUTs and flip-flops, in a folder of its own, which is made anew. Raises ToolError."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    sources = sorted(RTL.glob("*.v"))
-    for path in (*sources, *RTL.glob("*.vh")):
-        shutil.copy(path, folder / path.name)
+    names = " ".join(copy_sources(folder))
     chosen = "\n".join(f"chparam -set {name} {value} {top}" for name, value in (parameters or {}).items())
-    names = " ".join(path.name for path in sources)
     rams = " ".join("*" + ram for ram in RAMS)
     dumps = "\n".join(f"dump -o {_dump_name(ram)} *{ram}" for ram in RAMS)
     script = SCRIPT.format(sources=names, top=top, parameters=chosen, rams=rams, dumps=dumps)
@@ -127,22 +122,13 @@ def read_size(folder: Path, top: str) -> Size:
     ram_bits: Counter[str] = Counter()
     for ram in RAMS:
         ram_bits[ram.split("/")[0]] += read_ram_bits((folder / _dump_name(ram)).read_text())
-    instances: Counter[str] = Counter()
-
-    def visit(module: str, n_instances: int) -> None:
-        instances[module] += n_instances
-        for inside, number in cells[module].items():
-            if inside in cells:
-                visit(inside, n_instances * number)
-
-    (top_module,) = (name for name in cells if _base_name(name) == top)
-    visit(top_module, 1)
+    instances = instance_counts(cells, top)
     modules = {
-        _base_name(name): ModuleSize(
+        base_name(name): ModuleSize(
             n_instances=number,
             n_flip_flops=number * _count(cells[name], ("$_DFF", "$_SDFF")),
             n_luts=number * _count(cells[name], ("$lut",)),
-            ram_bits=number * ram_bits[_base_name(name)],
+            ram_bits=number * ram_bits[base_name(name)],
             n_levels=0 if any(cell in cells for cell in cells[name]) else depths[name][0],
         )
         for name, number in instances.items()
@@ -200,12 +186,6 @@ def table(sizes: Mapping[int, Size]) -> str:
 def _statistics(path: Path) -> dict[str, dict[str, dict[str, int]]]:
     statistics: dict[str, dict[str, dict[str, int]]] = json.loads(path.read_text())["modules"]
     return {name.removeprefix("\\"): data for name, data in statistics.items()}
-
-
-def _base_name(module: str) -> str:
-    """Return a module's name without its parameters."""
-    parts = module.split("\\")
-    return (parts[1] if parts[0].startswith("$paramod") and len(parts) > 1 else parts[0]).strip()
 
 
 def _dump_name(ram: str) -> str:

@@ -67,37 +67,60 @@ module tag_out #(
         endcase
     endfunction
 
-    // The beat that a step puts out, from the stored beat at hand and the one before it.
-    function [PORT_W-1:0] edited(input [1:0] at_step, input [PORT_W-1:0] now, input [PORT_W-1:0] past);
+    // What a step puts out that is not of the beat at hand: of the stored beat before it, and of the tag that is added.
+    function [PORT_W-1:0] of_past(input [1:0] at_step, input [PORT_W-1:0] past);
         if (removes) begin
             case ({at_step == 2'd1, at_step == 2'd2, strip})
-                {2'b01, `TAG_C}:  edited = {now[31:0], past[31:0]};
-                {2'b01, `TAG_VN}: edited = {now[47:16], past[31:0]};
-                {2'b01, `TAG_E}:  edited = {now[63:32], past[31:0]};
-                {2'b00, `TAG_C}:  edited = {now[31:0], past[63:32]};
-                {2'b00, `TAG_VN}: edited = {now[47:0], past[63:48]};
-                {2'b00, `TAG_E}:  edited = now;
-                default:          edited = past;
+                {2'b01, `TAG_C}, {2'b01, `TAG_VN}, {2'b01, `TAG_E}: of_past = {32'd0, past[31:0]};
+                {2'b00, `TAG_C}:  of_past = {32'd0, past[63:32]};
+                {2'b00, `TAG_VN}: of_past = {48'd0, past[63:48]};
+                {2'b00, `TAG_E}:  of_past = {PORT_W{1'b0}};
+                default:          of_past = past;
             endcase
         end else begin
             case (at_step)
-                2'd0: edited = now;
+                2'd0: of_past = {PORT_W{1'b0}};
                 2'd1:
-                if (replaces) edited = {value[7:0], value[15:8], now[47:0]};
-                else edited = {tag_start(add, value[15:0], value[23:20]), now[31:0]};
+                if (replaces) of_past = {value[7:0], value[15:8], 48'd0};
+                else of_past = {tag_start(add, value[15:0], value[23:20]), 32'd0};
                 default:
                 case (add)
                     `TAG_VN:
-                    if (at_step == 2'd2) edited = {now[15:0], past[63:32], value[7:0], 4'h0, value[11:8]};
-                    else edited = {now[15:0], past[63:16]};
+                    if (at_step == 2'd2) of_past = {16'd0, past[63:32], value[7:0], 4'h0, value[11:8]};
+                    else of_past = {16'd0, past[63:16]};
                     `TAG_E:
-                    if (at_step == 2'd2) edited = {past[63:32], value[19:12], 8'h00, value[7:0], 4'h0, value[11:8]};
-                    else edited = past;
-                    default: edited = replaces ? now : {now[31:0], past[63:32]};
+                    if (at_step == 2'd2) of_past = {past[63:32], value[19:12], 8'h00, value[7:0], 4'h0, value[11:8]};
+                    else of_past = past;
+                    default: of_past = replaces ? {PORT_W{1'b0}} : {32'd0, past[63:32]};
                 endcase
             endcase
         end
     endfunction
+
+    // The beat at hand comes late in a cycle, out of a block RAM; where its bytes go is known before. Of what is put out
+    // every two bytes are two of it, or of what is there without it.
+    wire is_plain = !shifts && !replaces;
+    wire is_later = step[1];
+    wire keeps = is_plain || (removes ? strip == `TAG_E && step == 2'd3 : step == 2'd0 || (replaces && is_later));
+    wire keeps_start = keeps || (!removes && step == 2'd1);
+    wire keeps_third = keeps || (replaces && step == 2'd1) || (removes && strip == `TAG_E && step == 2'd2);
+    wire keeps_end = keeps || (removes && strip == `TAG_E && step == 2'd2);
+    wire [3:0] goes_up = flush ? 4'd0 : {
+        shifts && !removes && add == `TAG_VN && is_later,   // the first two bytes to the end
+        removes && strip == `TAG_VN && step == 2'd3,   // by two bytes, to the second place
+        removes && strip == `TAG_VN && is_later,   // by two bytes, to the third and on
+        shifts && (removes ? strip : add) == `TAG_C && is_later   // by four bytes
+    };
+    function [15:0] if_so(input condition, input [15:0] bytes);
+        if_so = bytes & {16{condition}};
+    endfunction
+    wire [PORT_W-1:0] of_beat = {
+        if_so(keeps_end && !flush, beat[63:48]) | if_so(goes_up[0], beat[31:16]) | if_so(goes_up[1], beat[47:32]) |
+            if_so(goes_up[3], beat[15:0]),
+        if_so(keeps_third && !flush, beat[47:32]) | if_so(goes_up[0], beat[15:0]) | if_so(goes_up[1], beat[31:16]),
+        if_so(keeps_start && !flush, beat[31:16]) | if_so(goes_up[2], beat[15:0]),
+        if_so(keeps_start && !flush, beat[15:0])
+    };
 
     always @(posedge clk) begin
         if (reset) begin
@@ -108,20 +131,22 @@ module tag_out #(
             step <= 2'd0;
             flush <= 1'b0;
         end else if (is_free) begin
+            if (flush || beat_valid) begin
+                m_tdata <= of_beat |
+                    (flush ? held : is_plain ? {PORT_W{1'b0}} : of_past(step, held));
+            end
             if (flush) begin
-                m_tdata <= held;
                 m_tkeep <= keep_of(left[2:0]);
                 m_tlast <= 1'b1;
                 m_tvalid <= 1'b1;
                 flush <= 1'b0;
             end else if (beat_valid) begin
                 m_tvalid <= !(removes && step == 2'd0);
-                m_tdata <= (shifts || replaces) ? edited(step, beat, held) : beat;
                 m_tkeep <= is_last ? keep_of(left_now[2:0]) : ALL_BYTES;
                 m_tlast <= is_last;
                 left <= (removes && step == 2'd0) ? left_now : left_now - PORT_W / 8;
                 // After the last stored beat, what the step after it puts out.
-                if (shifts) held <= beat_last ? edited((step == 2'd1) ? 2'd2 : 2'd3, 64'd0, beat) : beat;
+                if (shifts) held <= beat_last ? of_past((step == 2'd1) ? 2'd2 : 2'd3, beat) : beat;
                 if (beat_last) begin
                     step <= 2'd0;
                     flush <= !is_last;

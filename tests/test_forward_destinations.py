@@ -290,3 +290,12 @@ class TestMultichannel:
         )  # fmt: skip
         assert receivers(config, "vf0", frame(same, "vf0")) == {"vf1"}
         assert receivers(config, "vf2", frame(same, "vf2")) == {"vf3"}
+
+
+def test_a_group_that_the_address_table_gives_in_one_vlan():
+    """Only a switch core's registers say so; the configuration has stations' addresses there alone."""
+    stations = {name: {"vlans": (1, 2), "accept": ()} for name in ("pf", "vf0", "vf1")}
+    config = switch("pf", "vf0", "vf1", stations=stations, addresses=(Address(2, MULTICAST, ("vf1",)),))
+    assert receivers(config, "pf", frame(MULTICAST, "pf")) == {"uplink"}
+    assert receivers(config, "pf", frame(MULTICAST, "pf", c_tag(2))) == {"uplink", "vf1"}
+    assert receivers(config, "uplink", frame(MULTICAST, OUTSIDE, c_tag(2))) == {"vf1"}

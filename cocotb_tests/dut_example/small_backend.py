@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from cocotb_tests.backend import Backend, CoreShape, PortCounters
 from cocotb_tests.batch_files import Access
+from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.wire.ethernet import FCS_BYTES
 
 MODE = 0
 PORT_BASE, PORT_STRIDE = 0x10, 0x10
-CONTROL, LONGEST, ADDRESS_LOW, ADDRESS_HIGH, RECEIVED, DROPPED, SENT = range(7)
+CONTROL, LONGEST, ADDRESS_LOW, ADDRESS_HIGH, RECEIVED, DROPPED, SENT, LOST = range(8)
 UPLINK = 0
 LONGEST_FIELD = 2**14 - 1
 MODE_NUMBER = {"veb": 0, "vn_tag": 1}
@@ -90,3 +92,35 @@ class SmallBackend(Backend):
             number: PortCounters(received=received, dropped=dropped, sent=sent)
             for number, (received, dropped, sent) in enumerate(zip(data[::3], data[1::3], data[2::3], strict=True))
         }
+
+
+class LosingBackend(SmallBackend):
+    """Of the cores in cheats.yaml that lose copies, for which the example has no reason, and count them."""
+
+    @property
+    def shape(self) -> CoreShape:
+        """Return the shape with room for two frames."""
+        return replace(super().shape, queue_bytes=2 * self.max_bytes)
+
+    def counter_reads(self) -> Sequence[Access]:
+        """Return reads of the lost copies of each port."""
+        return [Access(PORT_BASE + PORT_STRIDE * number + LOST, is_read=True) for number in range(self.n_ports)]
+
+    def counters(self, data: Sequence[int]) -> Mapping[int, PortCounters]:
+        """Return the lost copies."""
+        return {number: PortCounters(drops={int(DropReason.QUEUE_FULL): lost}) for number, lost in enumerate(data)}
+
+
+class RoomlessBackend(LosingBackend):
+    """Says that there is no room at all, so that every loss is one for want of room."""
+
+    @property
+    def shape(self) -> CoreShape:
+        """Return a shape without room."""
+        return replace(super().shape, queue_bytes=0)
+
+
+class DeafBackend(SmallBackend):
+    """Says that no port of the core can be enabled, so that nothing has to pass."""
+
+    fixed: ClassVar[Mapping[str, Any]] = {**SmallBackend.fixed, "ports.enabled": False}

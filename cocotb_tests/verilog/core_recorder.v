@@ -28,8 +28,25 @@ module core_recorder #(
     input  wire [31:0]         write_data,
     output reg  [31:0]         n_decided,     // frames
     output reg  [31:0]         n_due,         // copies that found room and have not left
-    output reg                 saw_x          // or tkeep with a gap: what must not be at an output
+    output reg                 saw_x,         // or tkeep with a gap: what must not be at an output
+    output wire [7:0]          broken_rule,   // of AXI4-Stream, 0 for none
+    output wire [7:0]          broken_port
 );
+    axi_stream_checker #(
+        .PORTS(PORTS)
+    ) checker_of_outputs (
+        .clk(clk),
+        .reset(reset),
+        .tdata(m_axis_tdata),
+        .tkeep(m_axis_tkeep),
+        .tvalid(m_axis_tvalid),
+        .tready(m_axis_tready),
+        .tlast(m_axis_tlast),
+        .tuser(m_axis_tuser),
+        .broken(broken_rule),
+        .broken_port(broken_port)
+    );
+
     integer beat_file[0:PORTS-1];
     integer event_file;
     integer write_file;

@@ -39,11 +39,15 @@ module frame_bench #(
     reg [31:0] wait_cycles;
     reg [31:0] last_cycle;              // a stage that is not over then ends there
     reg is_cut;                         // as it is meant to
+    reg [7:0] reset_cycles;             // of the core, just before cycle 0; 0: as many as there are
     reg holds_frames;                   // until the accesses that do not wait for the end are over
     reg failed;
     reg ended_by_x;
+    reg [15:0] ended_by_rule;           // of a protocol, and the port
     reg [31:0] ended_at;
     wire opening = state == OPENING;
+    // The bench needs more cycles between two stages, in which the core goes on without frames and accesses.
+    wire core_reset = reset && (state == IDLE || state == RESET && (reset_cycles == 0 || wait_cycles < reset_cycles));
     wire closing = state == CLOSING;
     wire traffic_ended = state == READING;
     wire in_stage = state == TRAFFIC || state == QUIET || state == READING;
@@ -53,7 +57,8 @@ module frame_bench #(
     wire holding = holds_frames && !registers_waited;
     wire is_late = cycle - held_cycles == last_cycle || held_cycles == MOST_HELD;
 
-    // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle.
+    // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle. Bit 24: no answer of a register is taken;
+    // 25, 26, 27: no read, no write address, no write data begins to be offered.
     reg [63:0] pattern[0:PATTERN_ROWS-1];
     wire [63:0] next_pattern = pattern[next_cycle%PATTERN_ROWS];
     reg [PORTS-1:0] m_axis_tready;
@@ -65,8 +70,11 @@ module frame_bench #(
     wire [31:0] n_due;
     wire sources_done;
     wire streams_saw_x;
-    wire registers_saw_x;
-    wire saw_x = streams_saw_x || registers_saw_x;
+    wire [7:0] lite_rule;
+    wire [7:0] stream_rule;
+    wire [7:0] stream_port;
+    wire [15:0] rule = stream_rule != 0 ? {stream_port, stream_rule} : {8'd0, lite_rule};
+    wire is_wrong = streams_saw_x || rule[7:0] != 8'd0;
     wire registers_wait;
     wire registers_done;
     wire all_decided = !HAS_EVENTS || (n_accepted == n_decided && n_due == 0);
@@ -92,8 +100,8 @@ module frame_bench #(
     end
 
     always @(posedge clk) begin
-        if (in_stage && (is_late || saw_x)) begin
-            leave_stage(!is_cut || saw_x || held_cycles == MOST_HELD);
+        if (in_stage && (is_late || is_wrong)) begin
+            leave_stage(!is_cut || is_wrong || held_cycles == MOST_HELD);
         end else begin
             case (state)
                 IDLE:
@@ -140,7 +148,8 @@ module frame_bench #(
             reset <= 1'b1;
             state <= CLOSING;
             failed <= is_failed;
-            ended_by_x <= saw_x;
+            ended_by_x <= streams_saw_x;
+            ended_by_rule <= rule;
             ended_at <= cycle;
         end
     endtask
@@ -153,6 +162,7 @@ module frame_bench #(
             n_read = $fread(setting, settings_file);
             is_cut = setting[0];
             holds_frames = setting[1];
+            reset_cycles = setting[15:8];
             n_read = $fread(pattern, settings_file);
             $fclose(settings_file);
         end
@@ -162,7 +172,7 @@ module frame_bench #(
         begin
             $sformat(name, "end_%0d.bin", stage);
             end_file = $fopen(name, "wb");
-            $fwrite(end_file, "%u", {30'd0, ended_by_x, failed, ended_at});
+            $fwrite(end_file, "%u", {ended_by_rule, 14'd0, ended_by_x, failed, ended_at});
             $fclose(end_file);
         end
     endtask
@@ -179,7 +189,8 @@ module frame_bench #(
     wire [PORTS-1:0] m_axis_tvalid;
     wire [PORTS-1:0] m_axis_tlast;
     wire [PORTS-1:0] m_axis_tuser;
-    wire [15:0] axil_address;
+    wire [15:0] axil_awaddr;
+    wire [15:0] axil_araddr;
     wire [31:0] axil_wdata;
     wire axil_awvalid;
     wire axil_wvalid;
@@ -188,7 +199,9 @@ module frame_bench #(
     wire axil_wready;
     wire axil_arready;
     wire axil_bvalid;
+    wire axil_bready;
     wire axil_rvalid;
+    wire axil_rready;
     wire [1:0] axil_bresp;
     wire [1:0] axil_rresp;
     wire [31:0] axil_rdata;
@@ -231,9 +244,11 @@ module frame_bench #(
         .cycle(cycle),
         .next_cycle(next_cycle),
         .traffic_ended(traffic_ended),
+        .hold(next_pattern[27:24]),
         .waits(registers_wait),
         .is_done(registers_done),
-        .axil_address(axil_address),
+        .axil_awaddr(axil_awaddr),
+        .axil_araddr(axil_araddr),
         .axil_wdata(axil_wdata),
         .axil_awvalid(axil_awvalid),
         .axil_awready(axil_awready),
@@ -241,19 +256,21 @@ module frame_bench #(
         .axil_wready(axil_wready),
         .axil_bresp(axil_bresp),
         .axil_bvalid(axil_bvalid),
+        .axil_bready(axil_bready),
         .axil_arvalid(axil_arvalid),
         .axil_arready(axil_arready),
         .axil_rdata(axil_rdata),
         .axil_rresp(axil_rresp),
         .axil_rvalid(axil_rvalid),
-        .saw_x(registers_saw_x)
+        .axil_rready(axil_rready),
+        .broken_rule(lite_rule)
     );
 
     core_under_test #(
         .PORTS(PORTS)
     ) core (
         .clk(clk),
-        .reset(reset),
+        .reset(core_reset),
         .s_axis_tdata(s_axis_tdata),
         .s_axis_tkeep(s_axis_tkeep),
         .s_axis_tvalid(s_axis_tvalid),
@@ -266,7 +283,8 @@ module frame_bench #(
         .m_axis_tready(m_axis_tready),
         .m_axis_tlast(m_axis_tlast),
         .m_axis_tuser(m_axis_tuser),
-        .axil_address(axil_address),
+        .axil_awaddr(axil_awaddr),
+        .axil_araddr(axil_araddr),
         .axil_awvalid(axil_awvalid),
         .axil_awready(axil_awready),
         .axil_wdata(axil_wdata),
@@ -274,11 +292,13 @@ module frame_bench #(
         .axil_wready(axil_wready),
         .axil_bresp(axil_bresp),
         .axil_bvalid(axil_bvalid),
+        .axil_bready(axil_bready),
         .axil_arvalid(axil_arvalid),
         .axil_arready(axil_arready),
         .axil_rdata(axil_rdata),
         .axil_rresp(axil_rresp),
         .axil_rvalid(axil_rvalid),
+        .axil_rready(axil_rready),
         .event_valid(event_valid),
         .event_port(event_port),
         .event_reason(event_reason),
@@ -315,7 +335,9 @@ module frame_bench #(
         .write_data(write_data),
         .n_decided(n_decided),
         .n_due(n_due),
-        .saw_x(streams_saw_x)
+        .saw_x(streams_saw_x),
+        .broken_rule(stream_rule),
+        .broken_port(stream_port)
     );
 endmodule
 

@@ -5,7 +5,8 @@
 module strobe_master (
     input  wire        clk,
     input  wire        reset,
-    input  wire [15:0] axil_address,
+    input  wire [15:0] axil_awaddr,
+    input  wire [15:0] axil_araddr,
     input  wire [31:0] axil_wdata,
     input  wire        axil_awvalid,
     output wire        axil_awready,
@@ -25,10 +26,10 @@ module strobe_master (
     input  wire [31:0] strobe_read_data,
     input  wire        strobe_done
 );
-    // register_player raises awvalid and wvalid together and has one access under way.
+    // register_player, whose accesses do not overlap here, raises awvalid and wvalid together and takes every answer.
     assign strobe = axil_awvalid || axil_arvalid;
     assign strobe_write = axil_awvalid;
-    assign strobe_address = axil_address;
+    assign strobe_address = axil_awvalid ? axil_awaddr : axil_araddr;
     assign strobe_write_data = axil_wdata;
     assign axil_awready = strobe_done;
     assign axil_wready = strobe_done;

@@ -49,13 +49,15 @@ def send_to_owners(tables, channel, header, decision):
 
 @kernel
 def send_to_group(tables, channel, header, decision):
-    """Choose the reachable ports that accept the group, and the promiscuous ones but the sender."""
+    """Choose the reachable ports that accept the group or own it in its VLAN, and promiscuous ones but the sender."""
     own_groups = tables.lookup.entry[find(tables.lookup, key_of(GROUP_MAC, header.destination))]
+    value = vlan_address(decision.vlan, header.destination)
+    by_vlan = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, value))]
     is_broadcast = header.destination == BROADCAST
     for w in range(PORT_WORDS):
         accepting = tables.accepts_broadcast.word[w] if is_broadcast else tables.accepts_multicast.word[w]
         curious = tables.promiscuous.word[w] & ~bit(header.ingress_port, w)
-        wanted = accepting | own_groups.ports.word[w] | curious
+        wanted = accepting | own_groups.ports.word[w] | by_vlan.ports.word[w] | curious
         decision.egress.word[w] = wanted & reachable(tables, channel, decision.vlan, w)
 
 

@@ -68,7 +68,7 @@ def send_copy(core, output, copy, choice):
     copy.last_beat = cycle_at(pattern, sending.step_rank + n_sent_beats - 1)
     sending.free_at = copy.last_beat
     sending.last_taken = step_at(output, n_beats - 1)
-    output.look_at = sending.word_0_read
+    output.look_at = sending.word_0_read + 1
     if copy.n_words > 1:
         output.look_at = step_at(output, (copy.n_words - 1) * core.word_beats - 1)
 
@@ -91,7 +91,7 @@ def choose_until(core, output, port, copies, until):
         if queue.n_waiting == 0:
             output.waiting &= ~(1 << chosen)
             delist(output, chosen)
-        # The scheduler looks again when the last word of the copy before is read: that copy has left its queue.
+        # The scheduler looks again once the last word of the copy before is read: that copy has left its queue.
         output.queue[output.sending.queue].n_words -= output.sending.n_words
         send_copy(core, output, copy, now)
 

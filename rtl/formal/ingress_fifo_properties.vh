@@ -173,6 +173,8 @@
 `ifdef INDUCTION
             assert (waiting == f_ready_frames && ended == f_ended && f_ready_frames + f_ended <= WORDS);
             assert (is_full == (f_used == WORDS));
+            if (waiting != 0) assert (head == description[head_at]);
+            assert (has_waiting == (waiting != 0) && second_at == f_round(head_at + 1));
             assert (f_all_have_words);
             assert (f_used == f_unread + f_described_words + f_open_words);
             assert (swallowing == f_swallows && stored == f_bytes && f_bytes % 8 == 0 && f_bytes <= STORE_BYTES);

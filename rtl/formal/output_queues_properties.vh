@@ -38,7 +38,14 @@
     wire f_takes = f_writes && write_first;
     wire f_reads = read && read_queue == f_queue;
     wire f_chooses = choose && pick == f_queue;
-    wire [COUNT_W-1:0] f_pick_words = pick_copy[F_WORDS_AT-:COUNT_W];
+    wire [COPY_W-1:0] f_pick_copy = copies[place(pick, head_at[pick])];
+    wire [COUNT_W-1:0] f_pick_words = f_pick_copy[F_WORDS_AT-:COUNT_W];
+    wire [COPY_W-1:0] f_head_copy = copies[place(f_queue, head_at[f_queue])];
+    reg f_chose;                         // in the cycle before
+    reg [COPY_W-1:0] f_last_copy;
+    reg [QUEUE_I_W-1:0] f_chosen_queue;
+    reg f_frame_leaves;                  // it was chosen in the cycle before
+    reg [COPY_W-1:0] f_leaving_copy;
     wire [COUNT_W-1:0] f_own_left = (f_left_queue == f_queue) ? f_left : 0;
     wire [COUNT_W-1:0] f_own_unread = (f_unread_queue == f_queue) ? f_unread : 0;
 
@@ -47,6 +54,11 @@
         f_leaves <= !reset && f_reads && f_word_is_in && f_words_ahead == 0;
         f_leaving <= f_data;
         f_was_read <= read;
+        f_chose <= choose && !reset;
+        f_last_copy <= chosen_copy;
+        f_chosen_queue <= pick;
+        f_frame_leaves <= !reset && f_chooses && f_frame_is_in && f_frames_ahead == 0;
+        f_leaving_copy <= f_copy;
         f_last_word <= word;
         if (reset) begin
             f_occupied <= 0;
@@ -102,6 +114,7 @@
     reg [FREE_W+COUNT_W:0] f_waiting_words;
     reg [FREE_W+COUNT_W:0] f_ahead_words;     // of the frames before the one that is followed
     reg f_all_have_words;
+    reg f_lengths_match;
     reg [POINTER_W:0] f_nth;
     reg [COUNT_W-1:0] f_slot_words;
     reg [COUNT_W-1:0] f_newest_words;
@@ -113,12 +126,17 @@
         f_nth = 0;
         f_slot_words = 0;
         f_newest_words = 0;
+        f_lengths_match = 1'b1;
         for (f_j = 0; f_j < WORDS; f_j = f_j + 1) begin
             f_nth = (f_j >= head_at[f_queue]) ? f_j - head_at[f_queue] : f_j + WORDS - head_at[f_queue];
             f_slot_words = copies[f_queue*WORDS+f_j][F_WORDS_AT-:COUNT_W];
             if (f_nth < f_frames) begin
                 f_waiting_words = f_waiting_words + f_slot_words;
                 if (f_slot_words == 0) f_all_have_words = 1'b0;
+`ifdef PROVES_OUTPUT_QUEUES
+                if (g_queues.lengths[f_queue*WORDS+f_j] != copies[f_queue*WORDS+f_j][LENGTH_W-1:0])
+                    f_lengths_match = 1'b0;
+`endif
                 if (f_nth < f_frames_ahead) f_ahead_words = f_ahead_words + f_slot_words;
                 if (f_nth + 1'b1 == f_frames) f_newest_words = f_slot_words;
             end
@@ -147,17 +165,22 @@
             end
             if (f_chooses) chosen_if_it_waits: `QUEUES_ARE_GIVEN (f_frames != 0);
             if (choose) chosen_after_the_last_word: `QUEUES_ARE_GIVEN (f_unread == 0 || (read && f_unread == 1));
+            if (choose) not_chosen_twice_on_end: `QUEUES_ARE_GIVEN (!f_chose);
             if (read) reads_the_chosen_frame: `QUEUES_ARE_GIVEN (f_unread != 0 && read_queue == f_unread_queue);
 
 `ifdef PROVES_OUTPUT_QUEUES
+            // So that one thing is followed: the length is a part of what goes with a frame.
+            assume (write_length == write_copy[LENGTH_W-1:0]);
             counts_occupied_words: assert (free[f_queue] == WORDS - f_occupied);
             never_too_full: assert (f_occupied <= WORDS && f_written <= f_occupied);
             never_reads_what_is_not_written: assert (!f_reads || f_written != 0);
             if (write_queue == f_queue) room_for_a_whole_frame: assert (room == (f_occupied + write_words <= WORDS));
             if (f_leaves) word_is_what_was_written: assert (word == f_leaving);
+            if (f_frame_leaves) copy_is_the_frames: assert (chosen_copy == f_leaving_copy);
+            if (!f_chose) copy_stays: assert (chosen_copy == f_last_copy);
             if (!f_was_read) word_stays: assert (word == f_last_word);
             if (f_frame_is_in && f_chooses && f_frames_ahead == 0) begin
-                copy_is_the_frames: assert (pick_copy == f_copy);
+                if (PRIORITIES > 1) length_is_the_frames: assert (pick_length == f_copy[LENGTH_W-1:0]);
                 its_words_are_next: assert (f_first_ahead == f_reads);
             end
 
@@ -173,6 +196,15 @@
             if (f_word_is_in) begin
                 assert (f_words_ahead < f_written);
                 assert (memory[f_queue*WORDS+f_round(read_at[f_queue]+f_words_ahead)] == f_data);
+            end
+            if (g_queues.moves_up) assert (f_chose && g_queues.moving_queue == f_chosen_queue);
+            if (g_queues.moves_up && f_chosen_queue == f_queue) assert (f_frames != 0);
+            if (f_chose && f_chosen_queue == f_queue && f_frames != 0 && !g_queues.moves_up) assert (f_frames == 1);
+            if (f_frames != 0) begin
+                if (g_queues.moves_up && g_queues.moving_queue == f_queue)
+                    assert (g_queues.next_length == f_head_copy[LENGTH_W-1:0]);
+                else assert (g_queues.first_length[f_queue] == f_head_copy[LENGTH_W-1:0]);
+                assert (f_lengths_match);
             end
             if (f_frame_is_in) begin
                 assert (f_frames_ahead < f_frames);

@@ -13,8 +13,10 @@
     localparam F_WORD_BYTES = BUS_W / 8;
     reg f_started = 1'b0;
     reg f_is_next;                  // a frame is chosen, and none of its words read
-    reg [F_INFO_W-1:0] f_next;
-    reg [COUNT_W-1:0] f_next_words;
+    wire [F_INFO_W-1:0] f_next = {chosen_length, chosen_strip, chosen_add, chosen_value};
+    wire [COUNT_W-1:0] f_next_words = chosen_words;
+    reg f_chose;                    // in the cycle before
+    reg [F_INFO_W+COUNT_W-1:0] f_last_chosen;
     reg [QUEUE_I_W-1:0] f_queue;
     reg f_is_now;                   // a frame's beats leave: some are still to be taken
     reg [F_INFO_W-1:0] f_now;
@@ -28,7 +30,7 @@
 
     wire [LENGTH_W-1:0] f_now_length = f_now[F_INFO_W-1-:LENGTH_W];
     wire [LENGTH_W:0] f_n_beats = ({1'b0, f_now_length} + 7) >> 3;
-    wire [LENGTH_W:0] f_pick_words = ({1'b0, pick_length} + F_WORD_BYTES - 1) / F_WORD_BYTES;
+    wire [LENGTH_W:0] f_chosen_words = ({1'b0, chosen_length} + F_WORD_BYTES - 1) / F_WORD_BYTES;
     wire f_last_is_taken = take && f_taken + 1'b1 == f_n_beats;
 
     always @(posedge clk) begin
@@ -37,18 +39,17 @@
         f_beat <= beat;
         f_word <= word;
         f_was_read <= read;
+        f_chose <= choose && !reset;
+        f_last_chosen <= {f_next, f_next_words};
         if (reset) begin
             f_is_next <= 1'b0;
             f_is_now <= 1'b0;
             f_now_words <= 0;
             f_read_words <= 0;
-            f_next_words <= 0;
             f_taken <= 0;
         end else begin
             if (choose) begin
                 f_is_next <= 1'b1;
-                f_next <= {pick_length, pick_strip, pick_add, pick_value};
-                f_next_words <= pick_words;
                 f_queue <= pick;
             end else if (read) begin
                 f_is_next <= 1'b0;
@@ -71,14 +72,15 @@
         if (!f_started) assume (reset);
         if (f_started && !reset) begin
             if (choose) chosen_when_due: `READER_IS_GIVEN (due);
-            if (choose) words_hold_the_frame: `READER_IS_GIVEN (pick_length != 0 && pick_words == f_pick_words);
+            if (f_is_next) words_hold_the_frame: `READER_IS_GIVEN (chosen_length != 0 && chosen_words == f_chosen_words);
+            if (f_is_next && !f_chose) chosen_stays: `READER_IS_GIVEN ({f_next, f_next_words} == f_last_chosen);
             if (take) taken_if_there: `READER_IS_GIVEN (beat_valid);
             if (!f_was_read) word_stays: `READER_IS_GIVEN (word == f_word);
 
 `ifdef PROVES_OUTPUT_READER
             due_when_all_words_are_read: assert (
-                due == (f_is_next ? read && f_next_words == 1 :
-                        f_read_words == f_now_words || (read && f_read_words + 1'b1 == f_now_words)));
+                due == (!f_is_next && (f_read_words == f_now_words || (read && f_read_words + 1'b1 == f_now_words))));
+            not_due_after_a_choice: assert (!f_chose || !due);
             reads_no_more_than_the_frame: assert (!read || f_is_next || f_read_words < f_now_words);
             reads_the_chosen_queue: assert (!read || read_queue == f_queue);
             reads_the_next_frame_after_the_last_beat: assert (!read || !f_is_next || !f_is_now || f_last_is_taken);
@@ -95,15 +97,12 @@
 
 `ifdef INDUCTION
             assert (is_new == f_is_next);
-            assert (unread == (f_is_next ? f_next_words : f_now_words - f_read_words));
-            assert (f_is_next || f_read_words <= f_now_words);
-            if (f_is_next) begin
-                assert (f_next == {next_length, next_strip, next_add, next_value});
-                assert (next_length != 0 && f_next_words == ({1'b0, next_length} + F_WORD_BYTES - 1) / F_WORD_BYTES);
-                assert (f_read_words == f_now_words);
-            end
+            assert (unread == f_now_words - f_read_words && f_read_words <= f_now_words);
+            if (f_chose) assert (f_is_next);
+            if (f_is_next) assert (f_read_words == f_now_words);
             if (f_is_now) begin
                 assert (f_now_length != 0 && f_taken < f_n_beats && beats_after == f_n_beats - 1 - f_taken);
+                assert (beat_last == (beats_after == 0));
                 assert (f_now_words == ({1'b0, f_now_length} + F_WORD_BYTES - 1) / F_WORD_BYTES);
                 assert (f_now_words == f_read_words || beat_valid || unread != 0);
                 if (beat_valid) assert (lane == f_taken % LANES);
@@ -111,7 +110,7 @@
             end else begin
                 assert (f_read_words == f_now_words && !beat_valid);
             end
-            if (unread != 0) assert (read_queue == f_queue);
+            if (is_new || unread != 0) assert (read_queue == f_queue);
 `endif
 `endif
         end

@@ -79,11 +79,11 @@ PROOFS = (
     # Quanta keep their 16 bits.
     Proof("output_scheduler", "output_scheduler", {"PRIORITIES": 4, "QUEUE_I_W": 2, "LENGTH_W": 4, "WAITING_W": 2}),
     # Nothing in the handshakes depends on the parameters, which only go into what is read.
-    Proof("axi_lite_registers", "axi_lite_registers", {}),
+    Proof("axi_lite_registers", "axi_lite_registers", {}, below=("checkers/axi_lite_checker",)),
     # Words of four beats, and frames of four words.
     Proof("output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}),
     # Frames of up to seven beats: from the fourth on, tag_out knows no difference between them (`step` stays at 3).
-    Proof("tag_out", "tag_out", {"LENGTH_W": 6}),
+    Proof("tag_out", "tag_out", {"LENGTH_W": 6}, below=("checkers/axi_stream_checker",)),
     # A store that is full with one longest frame and one word more, and wraps at every place. Overlong frames give a
     # word back. The two ways to place a beat: two lanes, and one.
     Proof(
@@ -100,8 +100,10 @@ PROOFS = (
     Proof(
         "output_queues",
         "output_queues",
-        {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "COPY_W": 4},
+        {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "LENGTH_W": 1, "COPY_W": 4},
     ),
+    # Two ports: the one looked at, and another. All reasons and all 64 bits.
+    Proof("counters", "counters", {"PORTS": 2, "PORT_I_W": 1}),
     Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
     # Not a proof: its blocks are proven one by one, each with conditions on what it is given. Here they are wired
     # together, and the conditions hold in all runs of so many cycles, in which one frame can follow another.
@@ -127,6 +129,7 @@ def run_proof(
     sources = folder / "rtl"
     shutil.copytree(RTL / "formal", sources / "formal", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for name in (*proof.sources, *INCLUDES):
+        (sources / name).parent.mkdir(exist_ok=True)
         shutil.copy(RTL / name, sources / name)
     if fault is not None:
         _replace(sources / fault.file, fault)

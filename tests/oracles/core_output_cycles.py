@@ -83,7 +83,7 @@ class Output:
         self.shape, self.port, self.is_ready = shape, port, is_ready
         self.scheduler = Scheduler(shape, settings_at)
         self.occupied = [0] * shape.priorities
-        self.looking = True
+        self.looks_from = 0
         self.chosen = None  # a copy whose word 0 has not been read
         self.chosen_at = 0
         self.before = None  # the copy chosen before it
@@ -100,10 +100,10 @@ class Output:
         if may_step and self.stepping:
             put_out = self.step(t, self.stepping[0])
         self.read_word_0(t)
-        if self.looking:
+        if self.looks_from is not None and t >= self.looks_from:
             copy = self.scheduler.choose(t)
             if copy is not None:
-                self.looking = False
+                self.looks_from = None
                 self.chosen, self.chosen_at = copy, t
         if put_out is not None:
             self.offered = put_out
@@ -146,7 +146,7 @@ class Output:
         copy.word_read[word] = t
         self.words_read.append(copy.queue)
         if word == copy.n_words - 1:
-            self.looking = True
+            self.looks_from = t + (copy.n_words == 1)
 
     def clock(self):
         """Let what was read free its room."""

@@ -1,0 +1,36 @@
+"""The rules of AXI4-Stream and AXI4-Lite that rtl/checkers/ watch in every run, by their numbers there."""
+
+from __future__ import annotations
+
+from cocotb_tests.batch_files import Outcome
+from cocotb_tests.divergence import Divergence
+
+BEAT, ANSWER = "a beat that waits for tready", "an answer that waits for its ready"
+RULES = {
+    1: ("AXI4-Stream", f"{BEAT} stays on offer", "tvalid fell"),
+    2: ("AXI4-Stream", f"{BEAT} keeps its bytes", "tdata changed"),
+    3: ("AXI4-Stream", f"{BEAT} keeps what goes with it", "tkeep, tlast or tuser changed"),
+    4: ("AXI4-Stream", "no beat is offered right after a reset", "tvalid was high"),
+    5: ("AXI4-Stream", "a beat is offered without waiting for tready", "tvalid came with tready each time"),
+    16: ("AXI4-Lite", f"{ANSWER} stays", "bvalid fell"),
+    17: ("AXI4-Lite", f"{ANSWER} keeps its value", "bresp changed"),
+    18: (
+        "AXI4-Lite",
+        "a write is answered after its address and its data were taken, once",
+        "bvalid without a request",
+    ),
+    19: ("AXI4-Lite", f"{ANSWER} stays", "rvalid fell"),
+    20: ("AXI4-Lite", f"{ANSWER} keeps its value", "rdata or rresp changed"),
+    21: ("AXI4-Lite", "a read is answered after its address was taken, once", "rvalid without a request"),
+    22: ("AXI4-Lite", "handshakes and answers are defined", "X"),
+}
+STREAM_RULES = 16  # those below are about a port's stream
+
+
+def broken_rule(outcome: Outcome) -> Divergence | None:
+    """Say which rule the core broke first, or None."""
+    if outcome.rule == 0:
+        return None
+    protocol, wanted, found = RULES[outcome.rule]
+    where = f" at port {outcome.rule_port}" if outcome.rule < STREAM_RULES else ""
+    return Divergence(protocol + where, outcome.last_cycle, wanted, found)

@@ -1,0 +1,58 @@
+"""Cores that cheat are refused, each with a sentence that says why: dut_example/cheats.yaml."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
+from hwmodel.errors import InputError
+
+EXAMPLE = ROOT / "cocotb_tests/dut_example"
+CHEATS = yaml.safe_load((EXAMPLE / "cheats.yaml").read_text(encoding="utf-8"))["cheats"]
+SMALL = {"PORTS": 3, "BUS_W": 64, "PRIORITIES": 1, "MAC_ENTRIES": 12, "VLAN_ENTRIES": 6, "LIST_ENTRIES": 9,
+         "INGRESS_BYTES": 2048, "QUEUE_BYTES": 2048}  # fmt: skip
+N_FRAMES = 200
+
+
+def planted(cheat, folder):
+    """Copy the core and plant the cheat; return its file."""
+    source = OWN_CORE if cheat.get("core") == "own" else EXAMPLE / "small_switch.yaml"
+    shutil.copytree(source.parent, folder, ignore=shutil.ignore_patterns("__pycache__", "formal"))
+    keys = yaml.safe_load(source.read_text(encoding="utf-8")) | cheat.get("keys", {})
+    if source == OWN_CORE:
+        keys |= {"shapes": {"small": SMALL}, "sources": ["*.v"]}
+    for change in cheat["changes"]:
+        path = folder / change["file"]
+        text = path.read_text(encoding="utf-8")
+        assert text.count(change["text"]) == 1, change
+        path.write_text(text.replace(change["text"], change["replacement"]), encoding="utf-8")
+    path = folder / "core.yaml"
+    path.write_text(yaml.safe_dump(keys), encoding="utf-8")
+    return path
+
+
+def flat(changes):
+    """Return changes one by one: those that several cheats share are a list among them."""
+    return [one for each in changes for one in (each if isinstance(each, list) else [each])]
+
+
+@pytest.mark.usefixtures("quick_build")
+@pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat["name"])
+def test_a_cheat_is_refused(check_core, monkeypatch, tmp_path, cheat):
+    # What is told here is why; how few frames show it is for test_other_cores.py.
+    monkeypatch.setattr(
+        "cocotb_tests.core_bench.CoreBench.report", lambda _, stage, divergence, repeat: str(divergence)
+    )
+    path = planted({**cheat, "changes": flat(cheat["changes"])}, Path(tmp_path) / "core")
+    with pytest.raises((AssertionError, InputError)) as refused:
+        check_core(read_dut(path).core(), cheat.get("mode", "veb"), cheat.get("frames", N_FRAMES))
+    said = "\n".join(refused.value.lines) if isinstance(refused.value, InputError) else str(refused.value)
+    assert cheat["says"] in said
+
+
+def test_the_cheats_are_ten_and_more():
+    assert len(CHEATS) >= 10

@@ -1,0 +1,53 @@
+"""What a run must have compared, and which combinations a core may leave out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cocotb_tests.batch_files import Frame, Stage
+from cocotb_tests.dut_example.small_backend import DeafBackend, LosingBackend
+from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
+from cocotb_tests.expectation import Expectation
+from cocotb_tests.functional_coverage import UNREACHABLE, unreachable_in
+from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
+from cocotb_tests.vacuity import compared
+
+SMALL = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")
+FRAMES = [Frame(0, b"")] * 400
+
+
+def said(n_copies, n_lost, cut_at=None):
+    expected = Expectation(np.zeros(0, np.int64), None, np.zeros(0, np.int64), n_copies=n_copies, n_lost=n_lost)
+    return compared([Stage(FRAMES, cut_at=cut_at)], [expected])
+
+
+def test_a_run_compares_copies_and_loses_less_than_half():
+    assert said(10, 10) == "10 copies of 400 frames compared, 10 lost for want of room"
+    with pytest.raises(AssertionError, match=r"3 copies of 400 frames compared.*too few copies"):
+        said(3, 0)
+    with pytest.raises(AssertionError, match="too many are lost"):
+        said(10, 11)
+    assert said(0, 0, cut_at=5) == "0 copies of 0 frames compared, 0 lost for want of room"
+
+
+def test_a_loss_needs_a_full_queue():
+    shape = LosingBackend({"MAX_BYTES": 100}).shape
+    assert shape.queue_bytes == 200
+    stays = [Stay(100, 10, 500), Stay(60, 20, 600)]
+    assert unjustified_loss(1, shape, stays, [Loss(7, 41, 30, 30)]) == []
+    for loss in (Loss(7, 41, 15, 19), Loss(7, 32, 30, 30), Loss(7, 100, 700, 900)):
+        (found,) = unjustified_loss(1, shape, stays, [loss])
+        assert found.what == "lost copy at port 1"
+    # Anywhere in the time in which it may have been lost.
+    assert unjustified_loss(1, shape, stays, [Loss(7, 100, 5, 900)]) == []
+
+
+def test_what_a_core_lacks_is_left_out_of_its_coverage_and_no_more():
+    small, deaf = SMALL.core(), replace(SMALL, backend_class=DeafBackend).core()
+    reasons = {why for patterns in unreachable_in(small).values() for _, why in patterns}
+    assert {"the core has no mode vepa", "ports.admit is all for ever"} <= reasons
+    assert unreachable_in(deaf) == unreachable_in(small)
+    assert unreachable_in(read_dut(OWN_CORE).core()) == UNREACHABLE

