@@ -29,7 +29,7 @@ def test_a_sweep_with_failures_ends_with_3_and_says_them(tmp_path, capsys):
     said, noted = capsys.readouterr()
     assert noted == "sweep.yaml: 6 runs (3 pcie.lanes, 2 seeds)\n"
     assert said.startswith("sweep.yaml: 5 of 6 runs done, 1 failed; 6 of them now, in ")
-    assert "Most throughput: 5.52 Gb/s with pcie.lanes=4; limited by pcie.up\n" in said
+    assert "Most throughput: 5.52 +/- 0.02 Gb/s with pcie.lanes=4; limited by pcie.up\n" in said
     assert "  pcie.lanes=4, seed 2: four lanes and an even seed\n" in said
     assert f"Results: {out}/results.csv, {out}/results.parquet, {out}/ledger.sqlite\n" in said
     assert main(["sweep", str(sweep), "--out", str(out), "--jobs", "1"]) == 3
@@ -114,7 +114,17 @@ def test_the_summary_names_the_best_by_the_mean_of_seeds():
     assert "Least latency: p99 4.00 us with a.b=1us" in text
     assert "Limited by: pcie.up in 2 runs, wire.tx in 1 run\n" in text
     assert text.splitlines()[-1] == "Results: x.csv"
-    assert set(SWEEP_SUMMARY_FIGURES) == {"totals.gbps", "latency_ns.p99", "bottleneck.resource"}
+
+
+def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():
+    ends = {"intervals__totals__gbps__low": 1.9, "intervals__totals__gbps__high": 2.2}
+    known = {"totals__gbps": 2.0, "latency_ns__p99": 9e3, "bottleneck__resource": "pcie.up"}
+    rows = (row(0, **known, **ends, warnings="The window is short."), row(1, **known, warnings=""))
+    text = sweep_text(found(rows, n_seeds=1), ["x.csv"], 1.0, 2)
+    assert "Most throughput: 2.00 +/- 0.15 Gb/s with a.b=1us; limited by pcie.up\n" in text
+    assert "1 run has warnings, in the column warnings; a.b=1us: The window is short.\n" in text
+    ends = {"intervals.totals.gbps.low", "intervals.totals.gbps.high"}
+    assert set(SWEEP_SUMMARY_FIGURES) == {"totals.gbps", "latency_ns.p99", "bottleneck.resource", "warnings"} | ends
     assert sweep_command.__module__ == "hwmodel.cli.sweep_command"
 
 

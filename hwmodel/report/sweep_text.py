@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hwmodel.results.sweep_table import DONE, FAILED, SweepResult, SweepRow, cell
 
 GBPS, LATENCY, LIMIT = "totals.gbps", "latency_ns.p99", "bottleneck.resource"
-SWEEP_SUMMARY_FIGURES = (GBPS, LATENCY, LIMIT)
+WARNINGS, LOW, HIGH = "warnings", f"intervals.{GBPS}.low", f"intervals.{GBPS}.high"
+SWEEP_SUMMARY_FIGURES = (GBPS, LATENCY, LIMIT, WARNINGS, LOW, HIGH)
 _MOST_ROWS, _MOST_FAILURES = 24, 8
 _COLUMNS = (("Gb/s", GBPS), ("p99 us", LATENCY), ("limited by", LIMIT))
 
@@ -35,16 +36,29 @@ def _best(sweep: SweepResult) -> Iterator[str]:
     for row in sweep.with_status(DONE):
         groups.setdefault(repr({**row.axes, "run.seed": None} if sweep.n_seeds > 1 else row.axes), []).append(row)
     words: tuple[tuple[str, str, Callable[[float], str], Callable[..., list[SweepRow]]], ...] = (
-        ("Most throughput", GBPS, lambda value: f"{value:,.2f} Gb/s", max),
+        ("Most throughput", GBPS, lambda value: f"{value:,.2f}", max),
         ("Least latency", LATENCY, lambda value: f"p99 {value / 1e3:,.2f} us", min),
     )
     for what, name, shown, best in words:
         known = [rows for rows in groups.values() if _mean(rows, name) is not None]
         if known:
             rows = best(known, key=lambda rows: _mean(rows, name) or 0.0)
-            yield f"{what}: {shown(_mean(rows, name) or 0.0)} with {_point(rows[0])}; limited by {_limits(rows)}"
+            known_to = f"{_half_interval(rows)} Gb/s" if name == GBPS else ""
+            yield f"{what}: {shown(_mean(rows, name) or 0.0)}{known_to} with {_point(rows[0])}; limited by {_limits(rows)}"
     if len(groups) > 1:
         yield f"Limited by: {_limits(sweep.with_status(DONE), with_numbers=True)}"
+    warned = [row for row in sweep.with_status(DONE) if row.figures.get(WARNINGS)]
+    if warned:
+        first = f"{_point(warned[0])}: {warned[0].figures[WARNINGS]}"
+        yield f"{len(warned):,} run{'s have' if len(warned) > 1 else ' has'} warnings, in the column warnings; {first}"
+
+
+def _half_interval(rows: Sequence[SweepRow]) -> str:
+    """Return half the 95 % interval of a single run's throughput; seeds show their own spread."""
+    low, high = rows[0].figures.get(LOW), rows[0].figures.get(HIGH)
+    if len(rows) > 1 or not isinstance(low, int | float) or not isinstance(high, int | float):
+        return ""
+    return f" +/- {(high - low) / 2:.2f}"
 
 
 def _mean(rows: Sequence[SweepRow], name: str) -> float | None:

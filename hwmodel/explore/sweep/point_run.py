@@ -53,12 +53,13 @@ class PointRun:
 
 
 def figures_of(result: Result) -> Mapping[str, Scalar]:
-    """Return the scalars of a result, and the ends of the intervals of those that stand for the whole run."""
+    """Return the scalars of a result, its warnings, and the ends of the intervals of what stands for the whole run."""
     figures: dict[str, Scalar] = {
         name: value
         for name, value in result.scalars().items()
         if name not in _LEFT_OUT and not name.startswith(_LEFT_OUT_BEFORE)
     }
+    figures["warnings"] = " ".join(result.warnings)
     for name, (low, high) in result.intervals.items():
         if name in figures:
             figures |= {f"intervals.{name}.low": round(low, 9), f"intervals.{name}.high": round(high, 9)}
