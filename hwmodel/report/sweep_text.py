@@ -44,7 +44,8 @@ def _best(sweep: SweepResult) -> Iterator[str]:
         if known:
             rows = best(known, key=lambda rows: _mean(rows, name) or 0.0)
             known_to = f"{_half_interval(rows)} Gb/s" if name == GBPS else ""
-            yield f"{what}: {shown(_mean(rows, name) or 0.0)}{known_to} with {_point(rows[0])}; limited by {_limits(rows)}"
+            figure = f"{shown(_mean(rows, name) or 0.0)}{known_to}"
+            yield f"{what}: {figure} with {_point(rows[0])}; limited by {_limits(rows)}"
     if len(groups) > 1:
         yield f"Limited by: {_limits(sweep.with_status(DONE), with_numbers=True)}"
     warned = [row for row in sweep.with_status(DONE) if row.figures.get(WARNINGS)]
