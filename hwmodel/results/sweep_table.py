@@ -196,8 +196,8 @@ def cell(value: Any) -> Scalar:
 # What stands in a result before the rest, as in its JSON document; names that are not here follow in their own order.
 _BLOCKS = (
     "totals", "warnings", "latency_ns", "latency_from_doorbell_ns", "latency_to_guest_ns", "sender_wait_ns",
-    "bottleneck", "fairness_jain", "closed_form", "pcie", "wire", "cpu", "iotlb", "drops", "mirrored_drops", "queues", "stalls_ns",
-    "utilization", "window", "latency_parts_ns", "intervals",
+    "bottleneck", "fairness_jain", "closed_form", "pcie", "wire", "cpu", "iotlb", "drops", "mirrored_drops", "queues",
+    "stalls_ns", "utilization", "window", "latency_parts_ns", "intervals",
 )  # fmt: skip
 
 
