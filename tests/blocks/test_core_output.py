@@ -81,8 +81,8 @@ def test_room():
     assert [offer_copy(core, output, 1, frames[i], copies, i) for i in range(4)] == [True, True, False, True]
     assert words_in_queue(core, output, 0, 24) == 2
     choose_until(core, output, 1, copies, NEVER)
-    # Beats leave in 999, 1999 and so on. The first's word is read in 22, the second's in the step that takes the first's
-    # eighth beat; the next choice is a cycle later.
+    # Beats leave in 999, 1999 and so on. The first's word is read in 22, the second's in the step that takes the
+    # first's eighth beat; the next choice is a cycle later.
     assert copies.choice.tolist() == [21, 23, 0, 7000]
 
 
