@@ -110,10 +110,17 @@ def test_the_summary_names_the_best_by_the_mean_of_seeds():
         row(1, "failed", seed=2),
     )
     text = sweep_text(found(rows, n_seeds=2), ["x.csv"], 1.0, 4)
-    assert "Most throughput: 3.00 Gb/s with a.b=1us; limited by pcie.up, wire.tx" in text
+    assert "Most throughput: 3.00 +/- 25.41 Gb/s with a.b=1us; limited by pcie.up, wire.tx" in text
     assert "Least latency: p99 4.00 us with a.b=1us" in text
     assert "Limited by: pcie.up in 2 runs, wire.tx in 1 run\n" in text
     assert text.splitlines()[-1] == "Results: x.csv"
+
+
+def test_seeds_that_change_nothing_leave_a_run_its_own_interval():
+    """12.706 * 2.828 / sqrt(2) = 25.41 of 1 and 5 above; of equal figures Student's t would be nothing."""
+    ends = {"intervals__totals__gbps__low": 1.0, "intervals__totals__gbps__high": 3.0}
+    rows = tuple(row(0, seed=seed, totals__gbps=2.0, **ends) for seed in (1, 2))
+    assert "Most throughput: 2.00 +/- 1.00 Gb/s" in sweep_text(found(rows, n_seeds=2), ["x.csv"], 1.0, 2)
 
 
 def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():

@@ -35,7 +35,7 @@ def sweep(arguments: Namespace) -> int | None:
             note=note,
         )
     # Of many points all figures take much room; what is printed needs a few of them.
-    needed = SWEEP_PAGE_FIGURES if arguments.report else SWEEP_SUMMARY_FIGURES
+    needed = (*SWEEP_SUMMARY_FIGURES, *(SWEEP_PAGE_FIGURES if arguments.report else ()))
     found = load_sweep(done.folder, None if arguments.json else needed)
     files = [str(path) for path in done.files] + [arguments.report] * (arguments.report not in (None, STDOUT))
     write_all(

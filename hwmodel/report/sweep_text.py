@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from hwmodel.report.sweep.points import estimate_of
 from hwmodel.results.sweep_table import DONE, FAILED, SweepResult, SweepRow, cell
 
 GBPS, LATENCY, LIMIT = "totals.gbps", "latency_ns.p99", "bottleneck.resource"
@@ -55,10 +56,11 @@ def _best(sweep: SweepResult) -> Iterator[str]:
 
 
 def _half_interval(rows: Sequence[SweepRow]) -> str:
-    """Return half the 95 % interval of a single run's throughput; seeds show their own spread."""
-    low, high = rows[0].figures.get(LOW), rows[0].figures.get(HIGH)
-    if len(rows) > 1 or not isinstance(low, int | float) or not isinstance(high, int | float):
+    """Return half the 95 % interval of a point's throughput; nothing where there is none."""
+    found = estimate_of(rows, GBPS)
+    if found is None or found.interval is None:
         return ""
+    low, high = found.interval
     return f" +/- {(high - low) / 2:.2f}"
 
 

@@ -85,26 +85,35 @@ class Point:
         return self.limits[0][0] if self.limits else ""
 
     def estimate(self, name: str) -> Estimate | None:
-        """Return a figure of the point: the run's own with its own interval, or the mean over seeds.
-
-        The interval of a mean is Student's t of the runs' figures, as with `run --seeds`. None where no run has it.
-        """
-        known = [(run, value) for run in self.done if (value := _number(run, name)) is not None]
-        if not known:
-            return None
-        if len(known) == 1:
-            run, value = known[0]
-            return Estimate(value, _number(run, f"intervals.{name}.low"), _number(run, f"intervals.{name}.high"))
-        values = [value for _, value in known]
-        mean = sum(values) / len(values)
-        variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-        half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
-        return Estimate(mean, mean - half, mean + half)
+        """Return a figure of the point with its interval, as `estimate_of` does."""
+        return estimate_of(self.done, name)
 
     def value(self, name: str) -> float | None:
         """Return a figure without its interval; None where no run has it."""
         values = [value for run in self.done if (value := _number(run, name)) is not None]
         return sum(values) / len(values) if values else None
+
+
+def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
+    """Return a figure of some runs: a run's own with its own interval, or the mean over seeds; None where none has it.
+
+    The interval of a mean is Student's t of the runs' figures, as with `run --seeds`, but no less than their own
+    intervals make it: those of runs that a seed does not change stand as they are.
+    """
+    known = [(run, value) for run in runs if (value := _number(run, name)) is not None]
+    if not known:
+        return None
+    ends = [(_number(run, f"intervals.{name}.low"), _number(run, f"intervals.{name}.high")) for run, _ in known]
+    if len(known) == 1:
+        return Estimate(known[0][1], *ends[0])
+    values = [value for _, value in known]
+    mean = sum(values) / len(values)
+    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
+    own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
+    if own:
+        half = max(half, sum(own) / len(own) / (sqrt(len(own)) if variance else 1.0))
+    return Estimate(mean, mean - half, mean + half)
 
 
 def points_of(sweep: SweepResult) -> tuple[Point, ...]:
