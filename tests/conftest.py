@@ -15,8 +15,7 @@ hypothesis.settings.load_profile("repository")
 
 
 @pytest.fixture(autouse=True)
-def _closed_form_from_scratch():
-    """Let no test see what the closed form found for another, which may have planted a fault in it."""
-    recent.forget()
+def _nothing_remembered():
+    """Leave nothing of what the closed form found to the next test: this one may have planted a fault in it."""
     yield
     recent.forget()

@@ -123,9 +123,11 @@ def fluid_percent(row: Row) -> float:
 
 def link_gbps(row: Row) -> float:
     """Return what the link carries of the study's frames, from its closed form's bytes up."""
-    found = limits(config_of("buffers", row.number))
-    n_bytes = config_of("buffers", row.number).workload.frame_bytes
-    return FS_PER_S / (found.up_bytes * float(found.link.fs_per_byte)) * n_bytes * BITS_PER_BYTE / 1e9
+    config = config_of("buffers", row.number)
+    found = limits(config)
+    return (
+        FS_PER_S / (found.up_bytes * float(found.link.fs_per_byte)) * config.workload.frame_bytes * BITS_PER_BYTE / 1e9
+    )
 
 
 def buffers_found(rows: Sequence[Row]) -> str:

@@ -147,18 +147,18 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
     """
     rules, rate, engines = TlpRules.of(config), link_rate_of(config.pcie), Engines(config.nic.dma)
     buffers, end_fs = _buffers(config, n_bytes), 0
+    written: list[Tlp] = []
     for piece in buffers:
-        serial_fs = _serial_fs(rate, rules.write(config.host.buffer_offset_bytes, piece), "up")
-        end_fs = max(end_fs, engines.write_ready_fs(0, piece)) + serial_fs
+        tlps = rules.write(config.host.buffer_offset_bytes, piece)
+        end_fs = max(end_fs, engines.write_ready_fs(0, piece)) + _serial_fs(rate, tlps, "up")
+        written += tlps
     payload_fs, back_bytes = end_fs, DESCRIPTOR_BYTES * len(buffers)
     written_back = rules.write(0, back_bytes)
     end_fs = max(end_fs, engines.write_ready_fs(0, back_bytes)) + _serial_fs(rate, written_back, "up")
-    written = [tlp for piece in buffers for tlp in rules.write(config.host.buffer_offset_bytes, piece)]
     of_engine = " + write engine" if config.nic.dma is not None else ""
     yield LatencyStep("payload write", payload_fs, _terms(written) + of_engine)
-    landing_fs, landing = config.host.write_latency_fs + config.host.remote_latency_fs, ""
-    if landing_fs:
-        landing = " + write latency"
+    landing_fs = config.host.write_latency_fs + config.host.remote_latency_fs
+    landing = " + write latency" if landing_fs else ""
     flight_fs, flight = config.pcie.flight_fs, " + propagation" if config.pcie.flight_fs else ""
     back = _terms(written_back) + of_engine
     if not (config.driver.rx_interrupt_batch or config.driver.moderation_fs):

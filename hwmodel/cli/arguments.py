@@ -205,7 +205,7 @@ def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     explain = _command(commands, "explain", "make each resource larger in turn: what throughput and latency gain")
     _takes_config(explain)
     explain.add_argument("--report", metavar="FILE.html", help="write a page with figures")
-    explain.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    _takes_jobs(explain)
 
 
 def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
@@ -214,7 +214,7 @@ def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep.add_argument("sweep", metavar="SWEEP", help=what)
     _takes_overrides(sweep)
     sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
-    sweep.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    _takes_jobs(sweep)
     sweep.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, like tcp://host:8786, to use instead"
     )
@@ -228,7 +228,7 @@ def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     what = "a sizing file (YAML): base, target, knobs with their costs; or a name that `hwmodel configs` lists"
     size.add_argument("sizing", metavar="SIZING", help=what)
     _takes_overrides(size)
-    size.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    _takes_jobs(size)
 
 
 def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
@@ -252,7 +252,7 @@ def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     )
     search.add_argument("--arrivals", choices=("periodic", "poisson"), help="when frames come, at these loads")
     search.add_argument("--burst-rate", type=_rate_bps, metavar="10Gbps", help="of back_to_back; default: the port's")
-    search.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    _takes_jobs(search)
 
 
 def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, summary: str) -> argparse.ArgumentParser:
@@ -279,3 +279,7 @@ def _takes_overrides(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a key, as in pcie.lanes=8; may be given again",
     )
+
+
+def _takes_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")

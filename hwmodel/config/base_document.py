@@ -84,15 +84,26 @@ def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | No
     if the file cannot be read or is no strict YAML; what else is wrong is said when a configuration is made.
     """
     if isinstance(source, Mapping):
-        document = Document("configuration", data=plain_data(source))
-        document.mark_written((), document.data, Place(0, 0, 0, document.source))
-        return BaseDocument(document, str(directory or "."))
+        return BaseDocument(document_of(source, "configuration"), str(directory or "."))
     path = config_path(source)
     document = read_document(path)
     if document.data is None and not document.problems:
         message = "the file is empty; `{}` is the shortest configuration"
         raise_problems([Problem(document.place_of(()), "", message)])
     return BaseDocument(document, str(directory or path.parent))
+
+
+def document_of(mapping: Mapping[str, Any], what: str) -> Document:
+    """Return nested mappings as the document of a file that held them; `what` is its name in messages."""
+    document = Document(what, data=plain_data(mapping))
+    document.mark_written((), document.data, Place(0, 0, 0, what))
+    return document
+
+
+def read_named_base(name: str, directory: str) -> BaseDocument:
+    """Read the base that a file in `directory` names: a file beside it, else what `read_base` finds by the name."""
+    beside = Path(directory) / name
+    return read_base(beside if beside.exists() else name)
 
 
 def base_inside(document: Document, key: str, directory: str) -> BaseDocument:

@@ -9,10 +9,10 @@ from typing import Any
 
 from hwmodel.errors import InputError
 
-from .base_document import BaseDocument, base_inside, read_base
-from .document import Document, KeyPath, Place, Problem, read_document
+from .base_document import BaseDocument, base_inside, document_of, read_named_base
+from .document import Document, KeyPath, Problem, read_document
 from .kinds import shown
-from .overrides import Overrides, plain_data
+from .overrides import Overrides
 from .shipped import study_path
 
 
@@ -40,9 +40,7 @@ def read_study(given: str | Path | Mapping[str, Any], what: str) -> StudyDocumen
     Raises InputError where there are no keys and values to look at.
     """
     if isinstance(given, Mapping):
-        document = Document(what, data=plain_data(given))
-        document.mark_written((), document.data, Place(0, 0, 0, what))
-        return StudyDocument(document)
+        return StudyDocument(document_of(given, what))
     if not isinstance(given, str | Path):
         raise InputError(f"a {type(given).__name__} is no {what}; it is a mapping, or the path of a file")
     path = study_path(given)
@@ -85,5 +83,4 @@ def _read_base(study: StudyDocument, base: Any) -> BaseDocument:
         raise InputError(
             f"{shown(base)} is no configuration; write its file's name, or one that `hwmodel configs` lists"
         )
-    beside = Path(study.directory) / base
-    return read_base(beside if beside.exists() else base)
+    return read_named_base(base, study.directory)

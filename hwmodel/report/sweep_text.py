@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from hwmodel.report.sweep.points import estimate_of
+from hwmodel.report.sweep.points import estimate_of, mean_of
+from hwmodel.report.text_table import table
 from hwmodel.results.sweep_table import DONE, FAILED, SweepResult, SweepRow, cell
 
 GBPS, LATENCY, LIMIT = "totals.gbps", "latency_ns.p99", "bottleneck.resource"
@@ -41,11 +42,11 @@ def _best(sweep: SweepResult) -> Iterator[str]:
         ("Least latency", LATENCY, lambda value: f"p99 {value / 1e3:,.2f} us", min),
     )
     for what, name, shown, best in words:
-        known = [rows for rows in groups.values() if _mean(rows, name) is not None]
+        known = [rows for rows in groups.values() if mean_of(rows, name) is not None]
         if known:
-            rows = best(known, key=lambda rows: _mean(rows, name) or 0.0)
+            rows = best(known, key=lambda rows: mean_of(rows, name) or 0.0)
             known_to = f"{_half_interval(rows)} Gb/s" if name == GBPS else ""
-            figure = f"{shown(_mean(rows, name) or 0.0)}{known_to}"
+            figure = f"{shown(mean_of(rows, name) or 0.0)}{known_to}"
             yield f"{what}: {figure} with {_point(rows[0])}; limited by {_limits(rows)}"
     if len(groups) > 1:
         yield f"Limited by: {_limits(sweep.with_status(DONE), with_numbers=True)}"
@@ -64,11 +65,6 @@ def _half_interval(rows: Sequence[SweepRow]) -> str:
     return f" +/- {(high - low) / 2:.2f}"
 
 
-def _mean(rows: Sequence[SweepRow], name: str) -> float | None:
-    values = [value for row in rows if isinstance(value := row.figures.get(name), int | float)]
-    return sum(values) / len(values) if values else None
-
-
 def _limits(rows: Sequence[SweepRow], with_numbers: bool = False) -> str:
     found = Counter(str(row.figures.get(LIMIT)) for row in rows)
     return ", ".join(f"{name} in {n:,} run{'s' * (n > 1)}" if with_numbers else name for name, n in found.most_common())
@@ -81,17 +77,13 @@ def _point(row: SweepRow) -> str:
 def _table(sweep: SweepResult) -> list[str]:
     keys = [axis.key for axis in sweep.axes]
     seeds = ["seed"] if sweep.n_seeds > 1 or not keys else []
-    rows = [[*keys, *seeds, *(title for title, _ in _COLUMNS)]]
+    header = [*keys, *seeds, *(title for title, _ in _COLUMNS)]
+    rows = []
     for row in sweep.rows:
         point = [_cell(row.axes[key]) for key in keys] + ([str(row.seed)] if seeds else [])
-        rows.append(point + ([_figure(row.figures, name) for _, name in _COLUMNS] if row.figures else [row.status]))
-    widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(len(rows[0]))]
-    last = len(widths) - 1
-    return [
-        "  ".join(f"{text:<{width}}" if at == last else f"{text:>{width}}" for at, (text, width) in
-                  enumerate(zip(row, widths, strict=False))).rstrip()
-        for row in rows
-    ]  # fmt: skip
+        point += [_figure(row.figures, name) for _, name in _COLUMNS] if row.figures else [row.status]
+        rows.append(point + [""] * (len(header) - len(point)))
+    return [line.text for line in table(header, rows, left_columns=[len(header) - 1])]
 
 
 def _cell(value: object) -> str:

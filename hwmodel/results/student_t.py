@@ -7,7 +7,7 @@ _T_975 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
-_Z_975 = 1.959964
+NORMAL_975 = 1.959964  # 97.5 % of a normal distribution lie below it
 
 
 def student_t_975(degrees: int) -> float:
@@ -19,5 +19,5 @@ def student_t_975(degrees: int) -> float:
         raise ValueError("an interval needs two samples or more")
     if degrees <= len(_T_975):
         return _T_975[degrees - 1]
-    z = _Z_975
+    z = NORMAL_975
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)

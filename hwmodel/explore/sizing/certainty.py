@@ -8,8 +8,7 @@ from math import atan, cos, erf, pi, sin, sqrt
 from statistics import fmean, stdev
 
 from hwmodel.explore.sizing.targets import Measured, Target
-
-_NORMAL_975 = 1.959964  # 97.5 % of a normal distribution lie below it
+from hwmodel.results.student_t import NORMAL_975
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ def estimate(target: Target, runs: Sequence[Measured]) -> Estimate:
         return Estimate(None, 0.0, False, 0.0)
     n, mean = len(figures), fmean(figures)
     room = (mean - target.bound) if target.is_least else (target.bound - mean)
-    within = sqrt(fmean((run.half / _NORMAL_975) ** 2 for run in runs) / n)
+    within = sqrt(fmean((run.half / NORMAL_975) ** 2 for run in runs) / n)
     between = stdev(figures) / sqrt(n) if n > 1 else 0.0
     by_interval = _probability(room, within, None)
     by_spread = _probability(room, between, n - 1) if n > 1 else 1.0
-    half = max(_NORMAL_975 * within, student_t_quantile(n - 1) * between if n > 1 else 0.0)
+    half = max(NORMAL_975 * within, student_t_quantile(n - 1) * between if n > 1 else 0.0)
     return Estimate(mean, half, room >= 0, min(by_interval, by_spread if between else by_interval))
 
 

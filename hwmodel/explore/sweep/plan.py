@@ -7,11 +7,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from hwmodel.config import Config, read_base
-from hwmodel.config.base_document import BaseDocument, base_inside
+from hwmodel.config import Config
+from hwmodel.config.base_document import BaseDocument, base_inside, read_named_base
 from hwmodel.config.document import Document, Problem, raise_problems
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.config.run import MAX_SEED
@@ -81,9 +80,8 @@ def plan_sweep(
 def _base_of(sweep: SweepFile) -> BaseDocument:
     if not isinstance(sweep.base, str):
         return base_inside(sweep.document, "base", sweep.directory)
-    beside = Path(sweep.directory) / sweep.base
     try:
-        return read_base(beside if beside.exists() else Path(sweep.base))
+        return read_named_base(sweep.base, sweep.directory)
     except InputError as error:
         if any(":" in line.partition(": ")[0] for line in error.lines):
             raise  # of the base's own lines

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hwmodel.config.base_document import document_of
 from hwmodel.config.document import Document, Place, Problem, raise_problems, read_document
 from hwmodel.config.kinds import shown, suggest
-from hwmodel.config.overrides import plain_data
 from hwmodel.config.shipped import study_path
 
 from .quantities import identity
@@ -72,8 +72,7 @@ def read_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> SweepFile:
     Raises InputError with a line for each problem.
     """
     if isinstance(source, Mapping):
-        document, name, directory = Document("sweep", data=plain_data(source)), "sweep", "."
-        document.mark_written((), document.data, Place(0, 0, 0, document.source))
+        document, name, directory = document_of(source, "sweep"), "sweep", "."
     else:
         path = study_path(Path(source))
         document, name, directory = read_document(path), path.name, str(path.parent)

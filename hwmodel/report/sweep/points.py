@@ -90,8 +90,13 @@ class Point:
 
     def value(self, name: str) -> float | None:
         """Return a figure without its interval; None where no run has it."""
-        values = [value for run in self.done if (value := _number(run, name)) is not None]
-        return sum(values) / len(values) if values else None
+        return mean_of(self.done, name)
+
+
+def mean_of(runs: Sequence[SweepRow], name: str) -> float | None:
+    """Return the mean of a figure over those of some runs that have it; None where none has."""
+    values = [value for run in runs if (value := _number(run, name)) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
