@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hwmodel import processes
 from hwmodel.errors import RunError
-from hwmodel.processes import work_through
+from hwmodel.processes import pool, work_through, worker
 from hwmodel.processes.serve import serve
 from tests.process_tree import children_of_this_process
 
@@ -42,6 +44,14 @@ class Square:
         return len(list(self.folder.glob(f"{number}-*")))
 
 
+@pytest.fixture(params=["copies", "fresh"])
+def _each_way(request, monkeypatch):
+    """Have processes be copies of this one, or fresh interpreters, whatever is safe here."""
+    for module in (worker, pool):
+        monkeypatch.setattr(module, "copies_are_safe", lambda: request.param == "copies")
+
+
+@pytest.mark.usefixtures("_each_way")
 def test_a_killed_process_costs_nothing_but_its_own_try(tmp_path):
     square = Square(tmp_path, once=(0, 7), always=(11,))
     found = sorted(work_through(square, range(20), 2))
@@ -55,6 +65,7 @@ def test_a_killed_process_costs_nothing_but_its_own_try(tmp_path):
     assert children_of_this_process() == []
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_a_process_killed_from_outside_loses_only_what_it_was_doing():
     found = []
     with contextlib.closing(work_through(abs, range(-2000, 0), 2)) as finished:
@@ -65,6 +76,7 @@ def test_a_process_killed_from_outside_loses_only_what_it_was_doing():
     assert sorted((done.number, done.value) for done in found) == [(k, 2000 - k) for k in range(2000)]
 
 
+@pytest.mark.usefixtures("_each_way")
 def test_an_exception_comes_out_and_ends_the_processes(tmp_path):
     with pytest.raises(ValueError, match="of the test"):
         list(work_through(Square(tmp_path), [1, -1, 2], 1))
@@ -73,6 +85,7 @@ def test_an_exception_comes_out_and_ends_the_processes(tmp_path):
 
 def test_processes_that_never_begin_are_a_line(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(worker, "copies_are_safe", lambda: False)
     with pytest.raises(RunError, match=r"processes end before they begin to work \(exit status 1\)"):
         list(work_through(abs, [1, 2], 2))
 
@@ -123,8 +136,6 @@ def test_a_process_ends_when_its_pipe_is_closed():
     connection.send_bytes(pickle.dumps(abs))
     connection.send((3, -7))
     connection.send((4, "no number"))
-    import threading
-
     thread = threading.Thread(target=serve, args=(theirs.detach(),))
     thread.start()
     assert connection.recv() is None
@@ -134,6 +145,41 @@ def test_a_process_ends_when_its_pipe_is_closed():
     connection.close()
     thread.join(timeout=30)
     assert not thread.is_alive()
+
+
+def _open_files(_item):
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            links.append(os.readlink(f"/proc/self/fd/{number}"))
+    return links
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_a_process_has_nothing_open_that_its_parent_has(tmp_path):
+    with (tmp_path / "ledger").open("w") as file:
+        found = [link for done in work_through(_open_files, range(8), 3) for link in done.value]
+        assert str(tmp_path / "ledger") == os.readlink(f"/proc/self/fd/{file.fileno()}") not in found
+    # Beside the three of every process: its own pipe, and the folder that is listed.
+    assert sum(link.startswith("socket:") for link in found) == 8
+
+
+def test_what_all_would_do_first_is_done_once_where_processes_are_copies(monkeypatch):
+    for copies in (True, False):
+        for module in (worker, pool):
+            monkeypatch.setattr(module, "copies_are_safe", lambda copies=copies: copies)
+        here = iter(range(2))
+        assert len(list(work_through(abs, [-1, -2], 2, prepare=partial(next, here)))) == 2
+        assert next(here) == copies
+
+
+def test_a_process_with_threads_is_not_copied():
+    go_on = threading.Event()
+    thread = threading.Thread(target=go_on.wait)
+    thread.start()
+    assert not worker.copies_are_safe()
+    go_on.set()
+    thread.join()
 
 
 def test_the_part_offers_what_others_use():

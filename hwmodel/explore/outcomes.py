@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError, RunError
 from hwmodel.processes import work_through
 from hwmodel.results import Result
-from hwmodel.simulation import entries_of, fill_cache, simulate
+from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -26,8 +27,10 @@ def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int
         for number, config in enumerate(configs):
             yield number, _outcome(config)
         return
-    fill_cache(entries_of(configs[0]))  # once here, rather than in each process
-    with closing(work_through(_outcome, configs, min(jobs, len(configs)))) as finished:
+    entries = entries_of(configs[0])
+    fill_cache(entries)  # once here, rather than in each process
+    jobs = min(jobs, len(configs))
+    with closing(work_through(_outcome, configs, jobs, prepare=partial(load_kernels, entries))) as finished:
         for one in finished:
             yield one.number, one.lost or one.value
 

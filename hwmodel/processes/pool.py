@@ -1,16 +1,12 @@
 """Processes that work through a list, of which any may be killed without the loss of more than what it was doing.
 
-Each is a fresh interpreter (`serve`), so neither threads nor an unguarded main script are inherited, and has
-its own pipe. It is given a few items ahead and answers one by one, so it is known which item was under way when it
-died: that one is tried again, the others simply go elsewhere.
+Each (`worker`) has its own pipe. It is given a few items ahead and answers one by one, so it is known which item was
+under way when it died: that one is tried again, the others simply go elsewhere.
 """
 
 from __future__ import annotations
 
 import pickle
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
@@ -19,18 +15,11 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 from hwmodel.errors import RunError
+from hwmodel.processes.worker import Worker, copies_are_safe, new_worker
 
 ATTEMPTS = 3  # of an item whose process is killed
 _AHEAD = 4  # items that a process has before it, so that it never waits for its parent
 _MOST_FAILED_STARTS = 3
-# Ctrl-C, which a terminal sends to all, is the parent's to act on; from the first line, imports take a second.
-_CHILD = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.path[:] = {path!r}
-from hwmodel.processes.serve import serve
-serve({fd})
-"""
 
 
 class Done(NamedTuple):
@@ -43,20 +32,28 @@ class Done(NamedTuple):
 
 @dataclass
 class _Process:
-    child: subprocess.Popen[bytes]
+    child: Worker
     connection: Connection
     items: deque[tuple[int, Any]] = field(default_factory=deque)
     is_ready: bool = False
 
 
 def work_through(
-    function: Callable[[Any], Any], items: Iterable[Any], jobs: int, *, attempts: int = ATTEMPTS
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    jobs: int,
+    *,
+    prepare: Callable[[], None] | None = None,
+    attempts: int = ATTEMPTS,
 ) -> Generator[Done, None, None]:
     """Call `function`, which can be pickled, with each item in one of `jobs` processes; yield outcomes as they come.
 
     An item whose process is killed is tried again, `attempts` times in all; then its outcome says so in `lost`. What
     `function` raises is raised here. Processes end with the generator, and when this process does, however it ends.
+    `prepare`: what each process would have to do before its first item, done here where the processes are copies.
     """
+    if prepare is not None and copies_are_safe():
+        prepare()
     pool = _Pool(pickle.dumps(function), enumerate(items), attempts)
     try:
         yield from pool.run(jobs)
@@ -122,16 +119,11 @@ class _Pool:
         return True
 
     def _start(self) -> _Process:
-        ours, theirs = socket.socketpair()
-        code = _CHILD.format(path=sys.path, fd=theirs.fileno())
         try:
-            child = subprocess.Popen([sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            child, connection = new_worker()
         except OSError as error:
-            ours.close()
             raise RunError(f"no process can be started: {error.strerror or error}") from None
-        finally:
-            theirs.close()
-        process = _Process(child, Connection(ours.detach()))
+        process = _Process(child, connection)
         with suppress(OSError):  # where it is gone already, `_hear` finds out
             process.connection.send_bytes(self._work)
         return process

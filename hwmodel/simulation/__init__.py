@@ -1,7 +1,7 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
 from hwmodel.simulation.dma import Window, dma
-from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, passed_over_cache
+from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, load_kernels, passed_over_cache
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.run import Run, simulate
@@ -15,6 +15,7 @@ __all__ = [
     "entries_of",
     "fill_cache",
     "kernels_are_cached",
+    "load_kernels",
     "model_version",
     "passed_over_cache",
     "simulate",

@@ -79,3 +79,12 @@ def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def load_kernels(entries: tuple[str, ...]) -> None:
+    """Have this process load its kernels now, for the processes that will be copies of it."""
+    from hwmodel.simulation.compile_entry import compile_entry
+
+    if kernels_are_cached(entries):
+        for entry in entries:
+            compile_entry(entry)

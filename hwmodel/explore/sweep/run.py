@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.processes import work_through
 from hwmodel.results.sweep_table import PENDING
-from hwmodel.simulation import entries_of, fill_cache, model_version
+from hwmodel.simulation import entries_of, fill_cache, load_kernels, model_version
 
 from .folder_lock import locked_folder
 from .ledger import NAME, Ledger, Outcome
@@ -153,7 +154,8 @@ def _outcomes(
         yield from map(work, tasks)
         return
     n_jobs = min(jobs or len(os.sched_getaffinity(0)), len(numbers))
-    with closing(work_through(work, tasks, n_jobs)) as finished:
+    prepare = partial(load_kernels, entries_of(plan.config))
+    with closing(work_through(work, tasks, n_jobs, prepare=prepare)) as finished:
         for one in finished:
             yield Outcome(numbers[one.number], "", one.lost, "") if one.lost else one.value
 

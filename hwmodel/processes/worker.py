@@ -1,0 +1,99 @@
+"""Start a process that serves a pipe: a copy of this one where that is safe, a fresh interpreter elsewhere.
+
+A copy has imported and loaded all that this process has, which takes a fresh interpreter more than a second. It is
+made on Linux, and only of a process without threads, whose locks a copy would inherit as they are at that moment.
+A fresh interpreter inherits neither threads nor an unguarded main script; nor does a copy run that script again.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from hwmodel.processes.serve import serve
+
+# Ctrl-C, which a terminal sends to all, is the parent's to act on; from the first line, imports take a second.
+_FRESH = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = {path!r}
+from hwmodel.processes.serve import serve
+serve({fd})
+"""
+
+
+class Worker(Protocol):
+    """What can be done to a process from outside."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit status, or less the number of the signal that killed it."""
+
+
+class _Copy:
+    """A forked copy of this process."""
+
+    def __init__(self, descriptor: int) -> None:
+        context = multiprocessing.get_context("fork")
+        self._process = context.Process(target=_serve_in_copy, args=(descriptor,), daemon=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the copy ignores it
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def wait(self) -> int:
+        self._process.join()
+        status = self._process.exitcode
+        assert status is not None
+        return status
+
+
+def copies_are_safe() -> bool:
+    """Tell whether a process can be a copy of this one."""
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
+def new_worker() -> tuple[Worker, Connection]:
+    """Start a process that serves a pipe; return it and this end of the pipe. Raises OSError where there is no room."""
+    ours, theirs = socket.socketpair()
+    worker: Worker
+    try:
+        if copies_are_safe():
+            worker = _Copy(theirs.fileno())
+        else:
+            code = _FRESH.format(path=sys.path, fd=theirs.fileno())
+            descriptors = [theirs.fileno()]
+            worker = subprocess.Popen([sys.executable, "-c", code], pass_fds=descriptors, stdin=subprocess.DEVNULL)
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return worker, Connection(ours.detach())
+
+
+def _serve_in_copy(descriptor: int) -> None:
+    """Serve with nothing of the parent's open: pipes of other processes, the ledger, the lock of a folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    gc.freeze()  # what is inherited is not collected, which would close numbers that are somebody else's by then
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    serve(descriptor)
+    os._exit(0)
