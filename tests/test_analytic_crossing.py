@@ -34,7 +34,7 @@ def test_a_frame_is_stored_and_sent_on():
 def test_each_wire_has_its_propagation():
     plain = crossing({"bridge.latency": "0ns"})
     far = crossing({"bridge.latency": "0ns", "bridge.propagation": "3ns"})
-    assert far.propagation_fs == 3 * NS_FS
+    assert far.propagation_fs == far.stages[0].propagation_fs == 3 * NS_FS
     assert far.whole_fs - plain.whole_fs == 6 * NS_FS
 
 

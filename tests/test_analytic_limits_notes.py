@@ -80,7 +80,7 @@ def test_a_buffer_for_all_concerns_more_than_one_server():
 ])  # fmt: skip
 def test_what_policers_let_pass(passing, words):
     policy = [{"port": "outside", "action": "deny"}, {"port": "a.vf0", **POLICE}]
-    found = notes({**TWO, "bridge": {"policy": policy}}, policed=((1, passing),))
+    found = notes({**TWO, "bridge": {"policy": policy}}, policed=(((0, 1), passing),))
     if words is None:
         assert found == ()
     else:

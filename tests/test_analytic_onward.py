@@ -1,5 +1,6 @@
 """Hops over extenders, by hand: which legs a frame has behind its adapter, what gets to them, what feeds each port."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -35,8 +36,10 @@ def config_with(*flows, **changes):
 def hops_of(*ends, passing=ONE):
     system = System.of(config_with(["a.vf0", "uplink"]))
     path = Paths(system, None).path(*ends)
+    path = replace(path, hops=tuple(replace(hop, policers=((0, 0),)) for hop in path.hops))
     found = OnwardHops(system, SIZES)
-    found.add(path, [Leg(hop.part, nothing_of(SIZES)) for hop in path.hops], ONE, passing)
+    legs = [Leg(hop.part, nothing_of(SIZES)) for hop in path.hops]
+    found.add(path, legs, ONE, lambda policers: passing if policers else ONE)
     return [(hop.leg.part, bool(hop.leg.traffic.to_wire), hop.share, hop.after) for hop in found.all()]
 
 

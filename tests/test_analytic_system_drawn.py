@@ -9,7 +9,8 @@ import random
 
 import pytest
 
-from hwmodel.analytic import limits, logical_ports, paths, routes
+from hwmodel.analytic import limits, logical_ports, routes
+from hwmodel.analytic.bridge_rules import BridgeRules
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
@@ -117,13 +118,13 @@ def test_each_wire_bears_what_a_run_bears(name, seed):
 PLANTED = {
     "an E-TAG of 4 B": ("extended", lambda patch: patch.setitem(routes.TAG_BYTES, "e_tag", 4)),
     "a VN-Tag of 8 B": ("extended", lambda patch: patch.setitem(routes.TAG_BYTES, "vn_tag", 8)),
-    "groups to each server once": ("extended", lambda patch: patch.setattr(paths.Paths, "_members", _of_bridge_ports)),
-    "a group for its sender alone": ("extended", lambda patch: patch.setattr(paths.Paths, "_members", _without_sender)),
+    "groups to each server once": ("extended", lambda patch: patch.setattr(BridgeRules, "members", _of_bridge_ports)),
+    "a group for its sender alone": ("extended", lambda patch: patch.setattr(BridgeRules, "members", _without_sender)),
     "a VLAN keeps its number": (
         "translated", lambda patch: patch.setattr(logical_ports.LogicalPort, "on_wire", lambda _self, vlan: vlan),
     ),
 }  # fmt: skip
-_MEMBERS = paths.Paths._members
+_MEMBERS = BridgeRules.members
 
 
 def _of_bridge_ports(self, inside, root):

@@ -193,15 +193,3 @@ def test_the_check_gives_the_wires():
     assert (one.name, other.name) == ("left.trunk", "right.trunk") and findings.problems == []
     assert isinstance(one.port, JoinedPort)
     assert check_joined(config_from_mapping({"bridge": {}}), findings, parts) == []
-
-
-@pytest.mark.parametrize("arguments", [["limits"], ["run", "--set", "workload.load=50% of ceiling"]])
-def test_what_the_closed_form_does_not_know_is_one_plain_line(arguments, tmp_path, capsys):
-    from hwmodel.cli import main
-
-    path = tmp_path / "c.yaml"
-    path.write_text(text(), encoding="utf-8")
-    assert main([*arguments, str(path)]) == 2
-    said = capsys.readouterr().err.splitlines()
-    (line,) = [line for line in said if not line.startswith("compiling the kernels")]  # where none are cached yet
-    assert "bridges: the closed form does not know several bridges" in line

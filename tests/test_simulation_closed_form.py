@@ -27,15 +27,12 @@ DOUBLED = {
 }  # fmt: skip
 
 
-WITH_CLOSED_FORM = [path for path in SHIPPED if path.stem != "two_racks"]  # it does not know several bridges
-
-
 def number(text: str) -> int:
     digits = text.removesuffix("B")
     return 1024 * int(digits.removesuffix("Ki")) if digits.endswith("Ki") else int(digits)
 
 
-@pytest.mark.parametrize("path", WITH_CLOSED_FORM, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_next_steps_are_those_of_the_changed_configuration(path):
     config = load_config(path)
     now = limits(config)

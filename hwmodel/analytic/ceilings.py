@@ -58,9 +58,9 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
-    names = {} if system.bridge is None else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
+    names = {} if not system.bridges else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
     prefix = system.prefix(part) if system.is_server(part) else ""
-    is_of_extender = system.is_extender(part)
+    is_of_extender = part > system.outside
     return [
         replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
         for one in found

@@ -137,9 +137,9 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
     """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
     ends = found.demand.sought.first_inside
     limit = found.least.resource
-    wires = {name: part for part in (0, *system.above(0)) for name in system.wire_names(part)} if system.bridge else {}
+    wires = {name: part for part in (0, *system.above(0)) for name in system.wire_names(part)} if system.bridges else {}
     is_of_wire = limit in wires
-    if system.bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
+    if system.only_bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
         return
     path = Paths(system, None).path(*ends)
     if path.route.stations or not any(hop.part == path.part for hop in path.hops):

@@ -155,7 +155,7 @@ class _Problem:
         for leg in legs:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
             # What an extender has room for goes on, though it be lost behind it.
-            by_uplink = _SENT_AT_ALL if self._system.is_extender(leg.part) else _TO_WIRE_TOO**2
+            by_uplink = _SENT_AT_ALL if leg.part > self._system.outside else _TO_WIRE_TOO**2
             by_hop = by_wire if leg.part == self._system.outside else by_uplink
             of_hops.append(bits_of(leg.traffic.sizes) * (kept + by_hop))
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)

@@ -12,7 +12,7 @@ from hwmodel.analytic.capture import Capture, read_capture
 from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.onward import OnwardHops
-from hwmodel.analytic.paths import Path, Paths
+from hwmodel.analytic.paths import Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, Route
 from hwmodel.analytic.streams import Stream, streams_of
@@ -92,7 +92,7 @@ class _Reader:
         self._capture = _capture_of(config, self._system)
         self._paths = Paths(self._system, flows_of(config, self._system), adjacent_bridge_reflects)
         self._lost: dict[tuple[str, str], str] = {}
-        self._passing = self._passing_policers()
+        self._passing = self._passing_policers()  # by bridge and entry
 
     def demand(self) -> Demand:
         """Give the demand, with what of it the bridge drops in any case."""
@@ -100,30 +100,30 @@ class _Reader:
         lost = tuple((*ends, reason) for ends, reason in self._lost.items())
         return replace(found, lost=lost, policed=tuple(self._passing.items()))
 
-    def _passing_policers(self) -> dict[int, Fraction | None]:
-        """Give what part of its frames each entry of the policy lets pass that polices; None where that is not known.
+    def _passing_policers(self) -> dict[Policer, Fraction | None]:
+        """Give what part of its frames each entry of a policy lets pass that polices; None where that is not known.
 
-        In the mean, all frames alike: bursts and the fill at the start are not looked at.
+        In the mean, all frames alike: bursts and the fill at the start are not looked at, nor what other bridges have
+        taken out before.
         """
-        bridge, load_bps = self._system.bridge, self._config.workload.load_bps
-        if bridge is None or not any(entry.action == "police" for entry in bridge.policy):
+        bridges, load_bps = self._system.bridges, self._config.workload.load_bps
+        if not any(entry.action == "police" for bridge in bridges for entry in bridge.settings.policy):
             return {}
         external = self._config.workload.external
         streams = [] if self._capture is not None else list(streams_of(self._config, self._system.vm_names))
         if external is not None:
             to = self._system.vm_names if external.to == "all" else tuple(external.to)
             streams.append(Stream(UPLINK, to, external.rate_bps))
-        offered: dict[int, Fraction | None] = {}
+        offered: dict[Policer, Fraction | None] = {}
         for stream in streams:
             own_bps = load_bps if stream.rate_bps is None and not self._config.workload.has_weights else stream.rate_bps
             for way in _ways(self._config, stream):
-                entry = self._paths.path(way.source, way.target).policer
-                if entry is not None:
+                for entry in self._paths.path(way.source, way.target).policers:
                     so_far = offered.get(entry, ZERO)
                     offered[entry] = None if own_bps is None or so_far is None else so_far + own_bps * way.share
         return {
-            entry: None if bps is None else min(ONE, (bridge.policy[entry].rate_bps or 0) / bps)
-            for entry, bps in offered.items()
+            (at, entry): None if bps is None else min(ONE, (bridges[at].settings.policy[entry].rate_bps or 0) / bps)
+            for (at, entry), bps in offered.items()
         }
 
     def _made_up(self) -> Demand:
@@ -245,16 +245,21 @@ class _Reader:
             if first_inside is None and way.source != UPLINK and _reaches_a_vm(path):
                 first_inside = way.source, way.target
             sent[path.part].append((self._sent(sizes, way, path), share))
-            passing = ONE if path.policer is None else self._passing.get(path.policer) or ONE
             if n_parts > 1:
                 arrives = [Leg(hop.part, self._received(sizes, way, hop.part, hop.route)) for hop in path.hops]
-                onward.add(path, arrives, share, passing)
+                onward.add(path, arrives, share, self._let_through)
         sent_as = tuple(Leg(part, together(sizes, pieces)) for part, pieces in sorted(sent.items()))
         hops = onward.all()
         pairs = [(hop.leg, hop.share) for hop in hops]
         traffic = whole_of(self._system, sizes, sent_as, pairs) if n_parts > 1 else sent_as[0].traffic
         traffic = replace(traffic, first=first, first_inside=first_inside)
         return Offered(name, source, traffic, None, sent_as, hops)
+
+    def _let_through(self, policers: Iterable[Policer]) -> Fraction:
+        found = ONE
+        for one in policers:
+            found *= self._passing.get(one) or ONE
+        return found
 
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         _, local = self._place(way.source)

@@ -182,22 +182,21 @@ def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:
 def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
     """Give the steps from the sender's switch to the receiver's."""
     crossing = crossing_of(system, way)
-    flight = " + propagation" if crossing.propagation_fs else ""
 
-    def wire(name: str, n_bytes: int, duration_fs: int, rate_bps: int) -> LatencyStep:
+    def wire(name: str, n_bytes: int, duration_fs: int, rate_bps: int, propagation_fs: int) -> LatencyStep:
+        flight = " + propagation" if propagation_fs else ""
         formula = f"{n_bytes} B * 8 / {rate_bps / BPS_PER_GBPS:g} Gb/s{flight}"
-        return LatencyStep(name, duration_fs + crossing.propagation_fs, formula)
+        return LatencyStep(name, duration_fs + propagation_fs, formula)
 
-    last = "bridge"
+    what = last = "bridge"
+    names = {bridge.name: bridge.words for bridge in system.bridges}
     for stage in crossing.stages:
-        is_bridge = stage.name == "bridge"
-        last = "bridge" if is_bridge else f"extender {stage.name}"
-        to = "the bridge" if is_bridge else last
-        yield wire(f"wire to {to}", stage.known_bytes, stage.known_fs, stage.rate_bps)
-        key = "bridge.latency" if is_bridge else f"bridge.extenders.{stage.name}.latency"
-        yield LatencyStep(last, stage.latency_fs, key)
-    from_what = "the bridge" if last == "bridge" else last
-    yield wire(f"wire from {from_what}", crossing.from_bytes, crossing.back_fs, system.rate_bps(way.to_part))
+        what = names.get(stage.name, f"extender {stage.name}")
+        last = what.removeprefix("the ")
+        yield wire(f"wire to {what}", stage.known_bytes, stage.known_fs, stage.rate_bps, stage.propagation_fs)
+        yield LatencyStep(last, stage.latency_fs, stage.key)
+    rate_bps = system.rate_bps(way.to_part)
+    yield wire(f"wire from {what}", crossing.from_bytes, crossing.back_fs, rate_bps, crossing.propagation_fs)
 
 
 def frame_latency_fs(config: Config, frame_bytes: int, way: Way | None = None) -> int:

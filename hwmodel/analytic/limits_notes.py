@@ -19,15 +19,15 @@ _ALIKE = Fraction(1, 10**6)
 _MOST_SHOWN = 6
 _WHY_LOST = {
     "SAME_PORT": "their destination is behind the port on which they come, which has no hairpin",
-    "VLAN_MEMBER": "the bridge's port does not carry their VLAN",
-    "ACL_DENY": "bridge.policy denies them",
+    "VLAN_MEMBER": "a port of the bridge does not carry their VLAN",
+    "ACL_DENY": "its policy denies them",
     "NO_DESTINATION": "no port of the bridge is left for them",
 }
 
 
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
-    found = [*_mix_notes(demand), *_lost_notes(demand), *_bridge_notes(system, demand, least)]
+    found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
     for server in system.servers:
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
@@ -36,43 +36,51 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
     return tuple(found)
 
 
-def _lost_notes(demand: Demand) -> list[str]:
-    """Say what the bridge drops whatever the load, by reason."""
+def _lost_notes(system: System, demand: Demand) -> list[str]:
+    """Say what bridges drop whatever the load, by reason."""
+    which = "The bridge drops" if system.only_bridge else "A bridge drops"
     by_reason: dict[str, list[str]] = {}
     for source, target, reason in demand.lost:
         by_reason.setdefault(reason, []).append(f"{source} to {target}")
     return [
-        f"The bridge drops all frames from {_listed(ends)} ({reason}): {_WHY_LOST[reason]}."
+        f"{which} all frames from {_listed(ends)} ({reason}): {_WHY_LOST[reason]}."
         for reason, ends in by_reason.items()
     ]
 
 
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
-    if system.bridge is None:
-        return []
     found = []
-    if least.resource.startswith("bridge."):
+    if least.resource.startswith(tuple(f"{bridge.name}." for bridge in system.bridges)):
         found.append(f"Above that {least.resource} has no room: what is more drops there (QUEUE_FULL).")
-    if system.bridge.sharing == "all" and len(system.servers) > 1:
-        found.append("All ports of the bridge share its buffer: where one is full, frames for others drop too.")
-    for name, extender in system.bridge.extenders.items():
-        if extender.sharing == "all":
-            found.append(
-                f"All ports of extender {name} share its buffer: where one is full, frames for others drop too."
-            )
-    for entry, passing in demand.policed:
-        which = f"bridge.policy[{entry}]"
-        at = f"{float((system.bridge.policy[entry].rate_bps or 0) / BPS_PER_GBPS):g} Gb/s"
+    for bridge in system.bridges:
+        if bridge.settings.sharing == "all" and len(system.servers) > 1:
+            found.append(_shared(bridge.words))
+        for name, extender in bridge.settings.extenders.items():
+            if extender.sharing == "all":
+                found.append(_shared(f"extender {name}"))
+    for (at, entry), passing in demand.policed:
+        bridge = system.bridges[at]
+        which = f"{bridge.key}.policy[{entry}]"
+        gbps = f"{float((bridge.settings.policy[entry].rate_bps or 0) / BPS_PER_GBPS):g} Gb/s"
         if passing is None:
-            found.append(f"Not counted: what {which} polices; of its frames no more than {at} pass, whatever is above.")
+            found.append(
+                f"Not counted: what {which} polices; of its frames no more than {gbps} pass, whatever is above."
+            )
         elif passing < 1:
-            found.append(f"Of the frames that {which} polices {100 * float(passing):.3g} % pass, {at} (RATE_LIMITED).")
-    levels = [level for port in system.bridge.ports.values() for level in port.s_channels.values()]
+            found.append(
+                f"Of the frames that {which} polices {100 * float(passing):.3g} % pass, {gbps} (RATE_LIMITED)."
+            )
+    levels = [level for one in system.bridges for port in one.settings.ports.values()
+              for level in port.s_channels.values()]  # fmt: skip
     if any(level.rate_bps is not None for level in levels):
         found.append("Not counted: the rates of S-channels at the bridge, which hold back more.")
     if any(level.weight > 1 for level in levels):
         found.append("Not counted: the weights of S-channels at the bridge, which say who gets what of a full port.")
     return found
+
+
+def _shared(whose: str) -> str:
+    return f"All ports of {whose} share its buffer: where one is full, frames for others drop too."
 
 
 def _listed(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The logical ports of the bridge, as docs/bridge.md ("Logical ports") has them: VLANs, outer tags, hairpin."""
+"""The logical ports of a bridge, as docs/bridge.md ("Logical ports") has them: VLANs, outer tags, hairpin."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hwmodel.config import reflects
 from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config.bridge import Bridge
+    from hwmodel.analytic.system import System, Trunk
+    from hwmodel.config.bridge import Bridge, BridgePort
     from hwmodel.config.station import Port
 
 DEFAULT_S_CHANNEL = 1
@@ -46,10 +46,29 @@ class LogicalPort:
         return vlan is not None and (self.vlans is None or vlan in self.vlans)
 
 
-def logical_ports(system: System) -> tuple[LogicalPort, ...]:
-    """List the logical ports of the bridge, in the order in which it puts copies into queues."""
-    assert system.bridge is not None
-    return tuple(one for part in range(system.outside + 1) for one in _of_part(system, system.bridge, part))
+def logical_ports(system: System, bridge: int = 0) -> tuple[LogicalPort, ...]:
+    """List the logical ports of a bridge, in the order in which it puts copies into queues."""
+    own = system.bridges[bridge].settings
+    ends = [part for part in range(system.outside + 1) if system.bridge_at(part) == bridge]
+    found = [one for part in ends for one in _of_part(system, own, part)]
+    # Wires between bridges stand in the order of the ports of the bridge that lists one end first.
+    for trunk in sorted(system.trunks, key=lambda one: _place_of(system, one)):
+        for number, name in ((trunk.upper, trunk.upper_port), (trunk.lower, trunk.lower_port)):
+            if number == bridge:
+                found.append(_plain(system.part_of_trunk(trunk), own.ports[name]))
+    return tuple(found)
+
+
+def _place_of(system: System, trunk: Trunk) -> tuple[int, int]:
+    number, name = min((trunk.upper, trunk.upper_port), (trunk.lower, trunk.lower_port))
+    return number, list(system.bridges[number].settings.ports).index(name)
+
+
+def _plain(part: int, port: BridgePort) -> LogicalPort:
+    """Give a port without interfaces, hairpin and translated VLANs."""
+    vlans = None if port.vlans == "all" else frozenset(port.vlans)
+    untagged = frozenset(() if port.native_vlan is None else (port.native_vlan,))
+    return LogicalPort(part, None, 0, False, port.native_vlan, vlans, untagged)
 
 
 def interface_of(mode: str, station: Port) -> str | int | None:
@@ -65,7 +84,7 @@ def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]
     vlans = None if port.vlans == "all" else frozenset(port.vlans)
     untagged = frozenset(() if native is None else (native,))
     if part == system.outside:
-        yield LogicalPort(part, None, 0, False, native, vlans, untagged)
+        yield _plain(part, port)
         return
     switch = system.config(part).switch
     if switch.mode in TAG_MODES:

@@ -25,7 +25,8 @@ class Way:
 
     `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
     are made, and behind them the `mirrored` ones; `wire_bytes`: what goes on the wire, None where nothing does.
-    `back_bytes`: what the bridge sends on, None for a frame that does not cross it. `part`, `to_part`: the components
+    `back_bytes`: what the last bridge sends on, None for a frame that crosses none, and `trunk_bytes` what each wire
+    between bridges carries. `part`, `to_part`: the components
     (`System`) from which it comes and to which it goes.
     """
 
@@ -35,6 +36,7 @@ class Way:
     mirrored: tuple[tuple[int, int], ...] = ()
     wire_bytes: int | None = None
     back_bytes: int | None = None
+    trunk_bytes: tuple[int, ...] = ()
     part: int = 0
     to_part: int = 0
 
@@ -83,6 +85,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         mirrored=tuple((_function(to), n_bytes) for to in sorted(mirrored, key=_function)),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
         back_bytes=n_bytes + hop.route.tag_bytes if crosses and hop is not None else None,
+        trunk_bytes=tuple(n_bytes + one.tag_bytes for one in hop.trunks) if crosses and hop is not None else (),
         part=part,
         to_part=to_part,
     )

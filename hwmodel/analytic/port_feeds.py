@@ -1,4 +1,4 @@
-"""What comes for each port of the bridge and of extenders, by the wires that feed it."""
+"""What comes for each port of bridges and extenders, by the wires that feed it."""
 
 from __future__ import annotations
 
@@ -75,15 +75,11 @@ class PortFeeds:
         self._bits: dict[Wire, float] = {}  # a second, on the wire of a hop
 
     def ports(self) -> Iterator[Wire]:
-        """List the ports: of extenders upwards, the lowest first, of the bridge, of extenders downwards."""
+        """List the ports of bridges and extenders in the order in which frames come to them: upwards, downwards."""
         system = self._system
-
-        def depth(part: int) -> int:
-            return len(system.above(part))
-
-        extenders = range(system.outside + 1, system.n_parts)
-        yield from (Wire(part, True) for part in sorted(extenders, key=depth, reverse=True))
-        yield from (Wire(part, False) for part in sorted(range(system.n_parts), key=depth))
+        between = range(system.outside + 1, system.n_parts)
+        yield from (Wire(part, True) for part in sorted(between, key=system.depth, reverse=True))
+        yield from (Wire(part, False) for part in sorted(range(system.n_parts), key=system.depth))
 
     def coming(self, port: Wire) -> list[_Arrival]:
         """Give what comes for a port."""

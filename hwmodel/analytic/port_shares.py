@@ -72,7 +72,7 @@ def port_shares(config: Config, system: System, mix: Demand) -> tuple[PortShares
     Where a port's wires lose how much is not known, all of them are taken to lose the same part before they come to the
     next port.
     """
-    if system.bridge is None:
+    if not system.bridges:
         return ()
     if mix.alike is not None:
         return _of_alike(config, system, mix.carried)
@@ -130,12 +130,11 @@ def _name(system: System, wire: Wire) -> str:
 
 def _is_one_queue(system: System, port: Wire) -> bool:
     """Tell whether a port has one queue, with a buffer of its own."""
-    bridge = system.bridge
-    assert bridge is not None
-    at = (port.part,) if port.is_upwards else system.above(port.part)[:1]
-    device = bridge.extenders[system.port_name(at[0])] if at else bridge
-    own = None if system.is_extender(port.part) else bridge.ports[system.port_name(port.part)]
-    return device.sharing == "port" and not (own is not None and own.s_channels)
+    at = system.device_below(port.part) if port.is_upwards else system.device_above(port.part)
+    bridge, extender = system.bridges[at[0]].settings, at[1]
+    device = bridge if extender is None else system.extender(extender)
+    is_to_station = port.part <= system.outside
+    return device.sharing == "port" and not (is_to_station and bridge.ports[system.port_name(port.part)].s_channels)
 
 
 def _slot_bytes(carried: Carried, lengths: set[float]) -> int | None:
@@ -154,7 +153,7 @@ def _law(system: System, feeds: Sequence[Feed], slot_fs: int, config: Config) ->
     others = [feed for feed in feeds if not feed.is_full]
     if config.workload.pcap is not None or not all(one.is_random and one.frame_fs >= slot_fs for one in others):
         return "unknown", None
-    if any(system.is_extender(one.wire.part) for one in full):  # whose frames are those of several
+    if any(one.wire.part > system.outside for one in full):  # whose frames are those of several
         return "unknown", None
     if not full or (len(full) == 1 and _slides(full[0].frame_fs, slot_fs)):
         return "random", [one / slot_s for one in kept_at_random(rates)]

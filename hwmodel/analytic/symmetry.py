@@ -28,7 +28,7 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     or of pairs within the servers; nothing that names a station. Then no mix of their frames carries more than equal
     parts of each do: the mean of all best mixes is one of equal parts, and as good.
     """
-    workload, bridge = config.workload, system.bridge
+    workload, bridge = config.workload, system.only_bridge
     if bridge is None or len(system.servers) == 1 or bridge.policy or bridge.extenders:
         return False
     if workload.external is not None:
@@ -73,11 +73,11 @@ def _stations_are_alike(system: System) -> bool:
 
 def folded(system: System) -> System:
     """Give one server for alike ones: what they send each other comes back to it, and its part of the port outside."""
-    assert system.bridge is not None
-    outside = system.bridge.ports[OUTSIDE]
+    bridge = system.bridges[0]
+    outside = bridge.settings.ports[OUTSIDE]
     own = outside.model_copy(update={"rate_bps": outside.rate_bps // system.outside})
-    ports = {**system.bridge.ports, OUTSIDE: own}
-    return replace(system, servers=system.servers[:1], bridge=system.bridge.model_copy(update={"ports": ports}))
+    settings = bridge.settings.model_copy(update={"ports": {**bridge.settings.ports, OUTSIDE: own}})
+    return replace(system, servers=system.servers[:1], bridges=(replace(bridge, settings=settings),))
 
 
 def folded_stream(system: System, one: Offered) -> Offered:
