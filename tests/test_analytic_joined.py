@@ -28,7 +28,9 @@ def drawn(seed: int) -> Config:
     """Draw a tree of two or three bridges with servers, wires that carry some VLANs, and what each of them knows."""
     rng = random.Random(seed)
     names = NAMES[: rng.choice((2, 3))]
-    bridges: dict = {name: {"ports": {}, "announce": True, "latency": f"{rng.randrange(900)}ns"} for name in names}
+    bridges: dict = {
+        name: {"ports": {}, "announce": rng.random() < 0.6, "latency": f"{rng.randrange(900)}ns"} for name in names
+    }
     servers = []
     for name in "abcd":
         at = names[len(servers)] if len(servers) < len(names) else rng.choice(names)

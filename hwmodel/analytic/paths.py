@@ -1,8 +1,7 @@
 """The way of a frame through a system: what its own adapter does with it, and by which wires bridges send it on.
 
 Written from docs/bridge.md, apart from the kernels, for frames that pass every filter of the adapters. A bridge that
-learns knows the addresses of all that send over it, or over a bridge from where a broadcast of theirs would come; it
-has room for them, and forgets none.
+learns knows the addresses of all whose frames come to it; it has room for them, and forgets none.
 """
 
 from __future__ import annotations
@@ -191,7 +190,10 @@ class Paths:
         return {vlan for bridge in self._bridges for _, vlan in bridge.known}
 
     def _hear(self, flows: Iterable[tuple[str, str]]) -> None:
-        """Let bridges that learn know those who have announced themselves, and all who send over a bridge."""
+        """Let bridges that learn know those who have announced themselves, and whose frames come to them.
+
+        The first frame of each flow, in their order, finds known who has sent before it.
+        """
         heard: set[str] = set()
         announced = {bridge.number for bridge in self._bridges if bridge.settings.announce}
         for part, server in enumerate(self.system.servers):
@@ -208,10 +210,22 @@ class Paths:
             route = self._at_sender(source, target)
             inside = self._inside(source, target, route) if route.to_wire else None
             if inside is not None:
-                at = self._bridges[self.system.bridge_at(self.system.place(source)[0])]
-                self._know(source, at, inside.port, inside.vlan)
-                # A VM sends all its frames with one VLAN, by one port.
-                heard |= {source} - {UPLINK}
+                self._follow(self._bridges[self.system.bridge_at(self.system.place(source)[0])], inside)
+                # A VM sends all its frames with one VLAN, by one port; how far they come depends on the target.
+                heard |= {source} - {UPLINK} if len(self._bridges) == 1 else set()
+
+    def _follow(self, bridge: BridgeRules, inside: Inside) -> None:
+        """Let each bridge that learns know the source of a frame that comes to it."""
+        if bridge.settings.kind == "learning":
+            bridge.known[inside.source, inside.vlan] = inside.port
+        entry = bridge.entry(inside)
+        if entry is not None and bridge.settings.policy[entry].action == "deny":
+            return
+        for port in bridge.ways(inside):
+            if self.system.trunk(port.part) is not None:
+                other, there = self._over(bridge, port, inside.vlan)
+                if there is not None:
+                    self._follow(other, replace(inside, port=there[0], vlan=there[1]))
 
     def _know(
         self,
@@ -225,8 +239,8 @@ class Paths:
     ) -> None:
         """Let each bridge to which a broadcast would come by a port know who stands there.
 
-        `knows_all`: True for bridges that know everybody, False for those alone that control; None for those that
-        learn. `only`: the numbers of those that do.
+        `knows_all`: True for all bridges, False for those alone that control; None for those that learn, and are among
+        `only`.
         """
         is_controlling = bridge.settings.kind == "controlling"
         learns = not is_controlling if knows_all is None else knows_all or is_controlling
