@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from hwmodel.analytic import limits, system
+from hwmodel.analytic.bridge_entry import BridgeEntry
+from hwmodel.analytic.bridge_learning import BridgeLearning
 from hwmodel.analytic.crossing import crossing_of
 from hwmodel.analytic.lone_frame import lone_frame_of
 from hwmodel.analytic.onward import OnwardHops
-from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.simulation import simulate
@@ -130,11 +131,11 @@ def test_the_time_of_one_frame_over_bridges(seed):
 
 PLANTED = {
     "a frame stops at the first wire": lambda patch: patch.setattr(
-        Paths, "_over", lambda self, bridge, port, vlan: (bridge, None)),
+        BridgeEntry, "over", lambda self, bridge, port, vlan: (bridge, None)),
     "untagged frames enter in the VLAN in which they left": lambda patch: patch.setattr(
-        Paths, "_over", _with_the_same_vlan),
+        BridgeEntry, "over", _with_the_same_vlan),
     "tags do not count between bridges": lambda patch: patch.setattr(OnwardHops, "_on", _without_tags),
-    "each bridge knows its own servers alone": lambda patch: patch.setattr(Paths, "_know", _here_alone),
+    "each bridge knows its own servers alone": lambda patch: patch.setattr(BridgeLearning, "_know", _here_alone),
     "a wire has the rate of the first server": lambda patch: patch.setattr(
         system.System, "rate_bps", lambda self, _part: self.config(0).port.rate_bps),
 }  # fmt: skip
@@ -147,7 +148,7 @@ def _without_tags(self, wire):
 
 def _with_the_same_vlan(self, bridge, port, vlan):
     trunk = self.system.trunk(port.part)
-    other = self._bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
+    other = self.bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
     return other, (other.port_of(port.part), vlan)
 
 

@@ -53,6 +53,11 @@ class BridgeRules:
         """Give the one logical port at the wire of the stations outside, or to another bridge."""
         return next(one for one in self.ports if one.part == part)
 
+    def is_below(self, part: int) -> bool:
+        """Tell whether it is at the lower end of a wire between bridges."""
+        trunk = self._system.trunk(part)
+        return trunk is not None and trunk.lower == self.number
+
     def entry(self, inside: Inside) -> int | None:
         """Give the number of the policy's first entry that matches."""
         return next((number for number, entry in enumerate(self.settings.policy) if self._matches(entry, inside)), None)

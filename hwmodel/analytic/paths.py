@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic.bridge_entry import BridgeEntry
+from hwmodel.analytic.bridge_learning import BridgeLearning
 from hwmodel.analytic.bridge_rules import BridgeRules, Inside
 from hwmodel.analytic.logical_ports import LogicalPort, interface_of
 from hwmodel.analytic.mirrors import UPLINK, mirrored_stations
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router, accepts
-from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
-    from hwmodel.config.station import Port
 
 Policer = tuple[int, int]  # the number of a bridge, and of an entry of its policy
 
@@ -72,7 +72,7 @@ class Path:
 class Paths:
     """Give the path of each frame of one workload.
 
-    `flows`: (source, target) of all its frames, which tell what addresses a bridge learns; None: it knows all.
+    `flows`: as in `BridgeLearning`.
     `adjacent_bridge_reflects`: as in `Router`, for an adapter without `bridge`.
     """
 
@@ -92,8 +92,9 @@ class Paths:
         }
         numbers = range(len(system.bridges) if self.n_parts > 1 else 0)
         self._bridges = [BridgeRules(system, number, stations) for number in numbers]
+        self._entry = BridgeEntry(system, self._bridges)
         if self._bridges:
-            self._learn(flows)
+            BridgeLearning(self._entry, self._at_sender, flows)
 
     def path(self, source: str, target: str) -> Path:
         """Give the path of a frame from a station, or "uplink", to a station, "uplink", "broadcast" or "multicast"."""
@@ -104,12 +105,12 @@ class Paths:
         route = self._at_sender(source, target)
         if not route.to_wire:
             return Path(part, route)
-        inside = self._inside(source, target, route)
+        inside = self._entry.inside(source, target, route)
         if inside is None:
             return Path(part, route, lost="VLAN_MEMBER")
         hops: list[Hop] = []
         ends: list[tuple[tuple[TrunkHop, ...], str]] = []
-        for one in self._onward(self._bridges[self.system.bridge_at(part)], inside, (), ()):
+        for one in self._onward(self._entry.bridge_at(part), inside, (), ()):
             if isinstance(one, Hop):
                 hops.append(one)
             else:
@@ -136,28 +137,12 @@ class Paths:
                 yield replace(self._hop(bridge, inside, port), trunks=trunks, policers=policers)
                 continue
             tag_bytes = inside.bare_bytes + TAG_BYTES["c"] * (inside.vlan not in port.untagged)
-            here = (*trunks, TrunkHop(port.part, self._is_upwards(bridge, port.part), tag_bytes, policers))
-            other, there = self._over(bridge, port, inside.vlan)
+            here = (*trunks, TrunkHop(port.part, bridge.is_below(port.part), tag_bytes, policers))
+            other, there = self._entry.over(bridge, port, inside.vlan)
             if there is None:
                 yield here, "VLAN_MEMBER"
             else:
                 yield from self._onward(other, replace(inside, port=there[0], vlan=there[1]), here, policers)
-
-    def _is_upwards(self, bridge: BridgeRules, part: int) -> bool:
-        trunk = self.system.trunk(part)
-        assert trunk is not None
-        return trunk.lower == bridge.number
-
-    def _over(
-        self, bridge: BridgeRules, port: LogicalPort, vlan: int
-    ) -> tuple[BridgeRules, tuple[LogicalPort, int] | None]:
-        """Give the bridge at the other end of a wire, with the port by which a frame of a VLAN enters and its VLAN."""
-        trunk = self.system.trunk(port.part)
-        assert trunk is not None
-        other = self._bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
-        entered = other.port_of(port.part)
-        there = entered.native_vlan if vlan in port.untagged else vlan
-        return other, (entered, there) if there is not None and entered.carries(there) else None
 
     def _at_sender(self, source: str, target: str) -> Route:
         part, local = self.system.place(source)
@@ -167,135 +152,6 @@ class Paths:
             return self._routers[part].route(local, target)
         to_part, to_local = self.system.place(target)
         return self._routers[part].route(local, to_local if to_part == part else UPLINK)
-
-    def _learn(self, flows: Iterable[tuple[str, str]] | None) -> None:
-        for part, server in enumerate(self.system.servers):
-            at = self._bridges[self.system.bridge_at(part)]
-            for station in server.config.switch.ports:
-                # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
-                for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
-                    entered = self._entered(part, station, vlan)
-                    if entered is not None:
-                        self._know(server.station(station.name), at, *entered, knows_all=flows is None)
-        if flows is None:
-            at = self._bridges[self.system.bridge_at(self.system.outside)]
-            port = at.port_of(self.system.outside)
-            for vlan in range(1, 4095) if len(self._bridges) == 1 else self._vlans_in_use():
-                if port.carries(vlan):
-                    self._know(UPLINK, at, port, vlan, knows_all=True)
-            return
-        self._hear(flows)
-
-    def _vlans_in_use(self) -> set[int]:
-        return {vlan for bridge in self._bridges for _, vlan in bridge.known}
-
-    def _hear(self, flows: Iterable[tuple[str, str]]) -> None:
-        """Let bridges that learn know those who have announced themselves, and whose frames come to them.
-
-        The first frame of each flow, in their order, finds known who has sent before it.
-        """
-        heard: set[str] = set()
-        announced = {bridge.number for bridge in self._bridges if bridge.settings.announce}
-        for part, server in enumerate(self.system.servers):
-            for station in server.config.switch.ports if announced else ():
-                name = server.station(station.name)
-                inside = self._inside(name, UPLINK, Route((), True)) if station.enabled else None
-                if inside is not None:
-                    at = self._bridges[self.system.bridge_at(part)]
-                    self._know(name, at, inside.port, inside.vlan, only=announced)
-                    heard.update([name] if len(announced) == len(self._bridges) else [])
-        for source, target in flows:
-            if source in heard:
-                continue
-            route = self._at_sender(source, target)
-            inside = self._inside(source, target, route) if route.to_wire else None
-            if inside is not None:
-                self._follow(self._bridges[self.system.bridge_at(self.system.place(source)[0])], inside)
-                # A VM sends all its frames with one VLAN, by one port; how far they come depends on the target.
-                heard |= {source} - {UPLINK} if len(self._bridges) == 1 else set()
-
-    def _follow(self, bridge: BridgeRules, inside: Inside) -> None:
-        """Let each bridge that learns know the source of a frame that comes to it."""
-        if bridge.settings.kind == "learning":
-            bridge.known[inside.source, inside.vlan] = inside.port
-        entry = bridge.entry(inside)
-        if entry is not None and bridge.settings.policy[entry].action == "deny":
-            return
-        for port in bridge.ways(inside):
-            if self.system.trunk(port.part) is not None:
-                other, there = self._over(bridge, port, inside.vlan)
-                if there is not None:
-                    self._follow(other, replace(inside, port=there[0], vlan=there[1]))
-
-    def _know(
-        self,
-        name: str,
-        bridge: BridgeRules,
-        port: LogicalPort,
-        vlan: int,
-        *,
-        knows_all: bool | None = None,
-        only: set[int] | None = None,
-    ) -> None:
-        """Let each bridge to which a broadcast would come by a port know who stands there.
-
-        `knows_all`: True for all bridges, False for those alone that control; None for those that learn, and are among
-        `only`.
-        """
-        is_controlling = bridge.settings.kind == "controlling"
-        learns = not is_controlling if knows_all is None else knows_all or is_controlling
-        if learns and (only is None or bridge.number in only):
-            bridge.known[name, vlan] = port
-        for one in bridge.ports:
-            if self.system.trunk(one.part) is not None and one.part != port.part and one.carries(vlan):
-                other, there = self._over(bridge, one, vlan)
-                if there is not None:
-                    self._know(name, other, *there, knows_all=knows_all, only=only)
-
-    def _entered(self, part: int, station: Port, vlan: int) -> tuple[LogicalPort, int] | None:
-        """Give where frames of a station come in that are in one of its VLANs, and their VLAN in the bridge.
-
-        None where its port does not carry them.
-        """
-        switch = self.system.config(part).switch
-        interface = interface_of(switch.mode, station)
-        ports = self._bridges[self.system.bridge_at(part)].ports
-        own = [one for one in ports if (one.part, one.interface) == (part, interface)]
-        is_bare = switch.mode not in TAG_MODES and vlan == switch.uplink.native_vlan
-        for one in sorted(own, key=lambda one: one.wire_vlan is None):
-            on_wire = one.native_vlan if is_bare else vlan
-            if one.wire_vlan is None:
-                return (one, on_wire) if on_wire is not None and one.carries(on_wire) else None
-            if one.wire_vlan == on_wire:
-                return one, next(iter(one.vlans or ()))
-        return None
-
-    def _inside(self, source: str, target: str, route: Route) -> Inside | None:
-        """Give a frame as it is in the bridge; None where its port does not carry its VLAN."""
-        part, _ = self.system.place(source)
-        if part == self.system.outside:
-            port = self._bridges[self.system.bridge_at(part)].port_of(part)
-            vlan = (port.native_vlan if target in GROUPS else None) or self._vlan_of(target)
-            bare = -TAG_BYTES["c"] * (vlan != port.native_vlan)
-            return Inside(source, target, port, vlan, bare) if port.carries(vlan) else None
-        switch, station = self.system.config(part).switch, self.system.port(source)
-        entered = self._entered(part, station, station.port_vlan)
-        if entered is None:
-            return None
-        found, vlan = entered
-        if switch.mode in TAG_MODES:
-            is_tagged = station.admit == "tagged"
-        else:
-            is_tagged = station.port_vlan != switch.uplink.native_vlan
-        bare = route.tag_bytes - found.tag_bytes - TAG_BYTES["c"] * is_tagged
-        return Inside(source, target, found, vlan, bare)
-
-    def _vlan_of(self, target: str) -> int:
-        """Give the VLAN in its bridge of a station's untagged frames, for a group those of the first VM."""
-        name = self.system.vm_names[0] if target in (*GROUPS, UPLINK) else target
-        part, vlan = self.system.place(name)[0], self.system.port(name).port_vlan
-        ports = self._bridges[self.system.bridge_at(part)].settings.ports
-        return ports[self.system.port_name(part)].translate.get(vlan, vlan)
 
     def _hop(self, bridge: BridgeRules, inside: Inside, port: LogicalPort) -> Hop:
         is_of_list = inside.target in GROUPS and isinstance(port.interface, str)
