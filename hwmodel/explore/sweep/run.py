@@ -116,8 +116,8 @@ def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
 def _about(plan: Plan) -> dict[str, Any]:
     return {
         "sweep_hash": plan.sweep_hash,
-        "name": plan.sweep.name,
-        "source": plan.sweep.document.data,
+        "name": plan.sweep.study.name,
+        "source": plan.sweep.study.data,
         "base": plan.base.data,
         "config": plan.config.resolved(),
         "axes": [[axis.key, list(axis.values)] for axis in plan.sweep.axes],
@@ -135,7 +135,7 @@ def _announcement(plan: Plan, n_pending: int) -> str:
     n_all = len(plan.points)
     by_axis = [f"{len(axis.values)} {axis.key}" for axis in plan.sweep.axes]
     seeds = [f"{plan.sweep.n_seeds} seeds"] if plan.sweep.n_seeds > 1 else []
-    text = f"{plan.sweep.name}: {n_all:,} runs ({', '.join([*by_axis, *seeds])})"
+    text = f"{plan.sweep.study.name}: {n_all:,} runs ({', '.join([*by_axis, *seeds])})"
     return text if n_pending == n_all else f"{text}, {n_all - n_pending:,} of them finished already"
 
 

@@ -14,9 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from hwmodel.config.kinds import suggest
+from hwmodel.explore.study.quantities import Quantity, exact, quantity_of
 from hwmodel.units import DIMENSIONS
-
-from .quantities import Quantity, exact, quantity_of
 
 MOST_CHARACTERS = 2000
 _UNITS = "|".join(sorted({unit for each in DIMENSIONS for unit in each.units}, key=len, reverse=True))
