@@ -15,13 +15,14 @@ from hwmodel.report.assumptions import ASSUMPTIONS
 from hwmodel.report.sweep.answer import answer_sentence, more_sentences, state_sentences, swept_sentence
 from hwmodel.report.sweep.axes import evenly
 from hwmodel.report.sweep.curves import curve_groups
-from hwmodel.report.sweep.front import front_of, trade_off
+from hwmodel.report.sweep.front import trade_off
 from hwmodel.report.sweep.knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, knee_of
 from hwmodel.report.sweep.limit_map import limit_maps
 from hwmodel.report.sweep.points import GBPS, P99, points_of
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.reproduction import key_table, whole_file
 from hwmodel.report.sweep.rows import all_rows, point_table
+from hwmodel.report.sweep.tradeoff import front_of
 from hwmodel.results.sweep_table import PENDING
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep, sweep_of
 from tests.sweep_cases import SWEEP
@@ -192,6 +193,24 @@ def test_the_front_weighs_throughput_against_the_link():
     assert same is not None and same.table.header[1] == "p99 latency, µs" and len(same.table.rows) == 1
 
 
+def test_the_front_weighs_throughput_against_the_costs_of_the_file():
+    """At 128 B 2 lanes carry 4.5 Gb/s (4 Gb/s a lane, 228 B a frame), 8 and 16 as much as 10 Mpps: the cheaper wins."""
+    sweep = sample_sweep({LANES: (2, 8, 16), FRAME: (64, 128)})
+    costs = {2: 7.5, 8: 30.0, 16: 20.0}
+    sweep = replace(sweep, rows=tuple(replace(row, cost=costs[row.axes[LANES]]) for row in sweep.rows))
+    reading = read_sweep_result(sweep)
+    found = trade_off(reading)
+    assert found is not None and found.table.header[1] == "cost"
+    assert [row[:2] for row in found.table.rows] == [
+        ["pcie.lanes=2 and workload.frame_bytes=128", "7.5"], ["pcie.lanes=16 and workload.frame_bytes=128", "20"],
+    ]  # fmt: skip
+    assert found.drawing.note.endswith("added up over the axes. With workload.frame_bytes=128.")
+    table = point_table(reading)
+    assert table.header[:4] == ("point", "pcie.lanes", "workload.frame_bytes", "cost")
+    assert [row.cells[3].text for row in table.rows] == ["7.5", "7.5", "30", "30", "20", "20"]
+    assert [row[3] for row in all_rows(reading)] == ["cost", "7.5", "7.5", "30", "30", "20", "20"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
 def test_nothing_beats_a_point_of_the_front_and_something_beats_all_others(pairs):
     front = front_of(pairs)
@@ -249,7 +268,7 @@ def test_quantities_are_sorted_by_what_they_are():
 
 def test_the_whole_file_is_the_same_sweep(tmp_path):
     plan = plan_sweep({**SWEEP, "set": {"nic.rx_ring": 128}, "where": "pcie.lanes < 4"}, {"nic.tx_ring": 256})
-    sweep = replace(sample_sweep(), source=plan.sweep.document.data, base=plan.base.data)
+    sweep = replace(sample_sweep(), source=plan.sweep.study.data, base=plan.base.data)
     path = tmp_path / "again.yaml"
     path.write_text(whole_file(sweep), encoding="utf-8")
     again = plan_sweep(path)

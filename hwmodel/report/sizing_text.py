@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hwmodel.report.quantities import MISSING, printable, three_digits, time_text
+from hwmodel.report.quantities import MISSING, cost_text, printable, three_digits, time_text
 from hwmodel.report.text_table import table
 from hwmodel.results import Choice, SizingResult, TargetFigure
 
@@ -43,14 +43,14 @@ def sizing_sentence(result: SizingResult) -> str:
     if result.answer is not None:
         sure = "" if result.confidence is None else f"; it meets with a confidence of {_percent(result.confidence)}"
         least = "the cheapest that meets the target" if result.is_cheapest else "the cheapest found to meet the target"
-        return f"{knobs_text(result.answer.knobs)}: cost {result.answer.cost:g}, {least}{sure}."
+        return f"{knobs_text(result.answer.knobs)}: cost {cost_text(result.answer.cost)}, {least}{sure}."
     n = f"None of {result.n_candidates:,} configurations meets the target"
     if not result.is_cheapest:
         n = f"No configuration was found that meets the target; {result.n_untested:,} could not be tried"
     if result.nearest is None:
         return f"{n}; none could be run."
     missed = "; ".join(_missed(one) for one in result.nearest.targets if not one.is_met)
-    return f"{n}. {knobs_text(result.nearest.knobs)} (cost {result.nearest.cost:g}) comes nearest: {missed}."
+    return f"{n}. {knobs_text(result.nearest.knobs)} (cost {cost_text(result.nearest.cost)}) comes nearest: {missed}."
 
 
 def knobs_text(knobs: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def _row(choice: Choice, beside: Mapping[str, Any]) -> tuple[str, ...]:
     others = {key: value for key, value in choice.knobs.items() if value != beside.get(key)}
     return (
         knobs_text(others),
-        f"{choice.cost:g}",
+        cost_text(choice.cost),
         met,
         gives or printable(choice.why),
         printable(choice.limited_by),
