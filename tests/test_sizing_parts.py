@@ -16,7 +16,7 @@ from hwmodel.explore import sizing as of_sizing
 from hwmodel.explore.outcomes import outcomes_of
 from hwmodel.explore.sizing import read_sizing
 from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, bounds_of
-from hwmodel.explore.sizing.certainty import at_least, estimate, student_t_below, student_t_quantile
+from hwmodel.explore.sizing.certainty import at_least, estimate
 from hwmodel.explore.sizing.knobs import Knob
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.size import size
@@ -153,14 +153,6 @@ def test_a_floor_of_latency_is_given_only_where_no_frame_betters_it():
     slow, fast = (bounds_of(config_from_mapping(one), target).figures["p50"] for one in (
         {"host": {"jitter": {"kind": "uniform", "range": "1us"}}}, {}))  # fmt: skip
     assert slow == fast  # the least that jitter adds is nothing
-
-
-def test_student_t_is_that_of_the_tables():
-    # Abramowitz and Stegun, table 26.10.
-    table = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 30: 2.042}
-    assert {degrees: round(student_t_quantile(degrees), 3) for degrees in table} == table
-    assert student_t_below(0, 5) == 0.5
-    assert student_t_below(-1.886, 2) == pytest.approx(0.1, abs=1e-4)
 
 
 def test_estimates_take_the_wider_of_seeds_and_intervals():
