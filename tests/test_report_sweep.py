@@ -18,7 +18,7 @@ from hwmodel.report.sweep.curves import curve_groups
 from hwmodel.report.sweep.front import trade_off
 from hwmodel.report.sweep.knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, knee_of
 from hwmodel.report.sweep.limit_map import limit_maps
-from hwmodel.report.sweep.points import GBPS, P99, points_of
+from hwmodel.report.sweep.points import GBPS, P99, estimate_of, points_of
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.reproduction import key_table, whole_file
 from hwmodel.report.sweep.rows import all_rows, point_table
@@ -92,10 +92,19 @@ def test_seeds_are_one_point_with_students_interval():
     gbps = figures_of(4)["totals.gbps"]
     found = point.estimate(GBPS)
     assert found is not None and found.value == pytest.approx(1.02 * gbps)
-    # Three figures 1, 1.02, 1.04: standard deviation 0.02; t(2) = 4.303.
-    assert found.interval == pytest.approx([(1.02 + sign * 4.303 * 0.02 / sqrt(3)) * gbps for sign in (-1, 1)])
+    # Three figures 1, 1.02, 1.04: standard deviation 0.02; t(2) = 4.30265.
+    assert found.interval == pytest.approx([(1.02 + sign * 4.302653 * 0.02 / sqrt(3)) * gbps for sign in (-1, 1)])
     [alone] = points_of(sample_sweep({LANES: (4,)}))
     assert alone.estimate(GBPS) == pytest.approx((gbps, 0.99 * gbps, 1.02 * gbps))
+
+
+def test_seeds_that_change_nothing_keep_their_runs_interval():
+    """A third of three sevenths added up is not a seventh of one in binary: no spread over seeds for that."""
+    ends = {"intervals.totals.gbps.low": 0.0, "intervals.totals.gbps.high": 2.0}
+    for value in (26.4742857142857, 0.1, 1 / 7):
+        runs = tuple(replace(row, figures={GBPS: value, **ends}) for row in sample_sweep({LANES: (1,)}, 3).rows)
+        found = estimate_of(runs, GBPS)
+        assert found is not None and found.interval == pytest.approx((value - 1, value + 1), abs=1e-12)
 
 
 def test_a_seed_that_failed_leaves_the_others():
@@ -153,7 +162,7 @@ def test_the_data_of_a_figure_is_the_table():
     for frame, lanes, mean, low, high, alone in rows:
         one, other = (figures_of(lanes, frame, more)[P99] for more in (1, 1.02))
         assert mean == pytest.approx((one + other) / 2) and high - mean == pytest.approx(mean - low)
-        assert high - low == pytest.approx(12.706 * (other - one))  # t(1), s = d / sqrt 2, half = t s / sqrt 2
+        assert high - low == pytest.approx(12.706205 * (other - one))  # t(1), s = d / sqrt 2, half = t s / sqrt 2
         assert alone == figures_of(lanes, frame)["closed_form.unloaded_latency_ns"]
 
 

@@ -113,6 +113,11 @@ def test_all_that_is_wrong_is_said_at_once(folder):
         ("base: base.yaml\nknobs: {pcie.lanes: [1]}", "sizing.yaml:1:1: target: this key is missing; write it like"),
         ("base: base.yaml\ntarget: {}\nknobs: {pcie.lanes: [1]}", "sizing.yaml:2:9: target: nothing is in it"),
         ("base: base.yaml\ntarget: {gbps: 1}\nknobs: 4", "sizing.yaml:3:8: knobs: 4 where keys with values are expec"),
+        ("base: base.yaml\ngrid: {pcie.lanes: [1]}\nwhere: x", "sizing.yaml:1:1: this is a sweep; its"),
+        ("nic: {vfs: 2}\nrun: {}", "sizing.yaml:1:1: this is a configuration; a sizing names one as its base"),
+        ("base: base.yaml\ntarget: {gbps: 1}\nknobs: {run.seed: [1, 2]}", "sizing.yaml:3:9: knobs.run.seed: a seed"),
+        ("base: {}\ntarget: {loss: 100%}\nknobs: {pcie.lanes: [1]}", "sizing.yaml:2:16: target.loss: '100%' "),
+        ("base: {}\ntarget: {gbps: 1}\nknobs: {nic: [{vfs: 2}], nic.vfs: [4]}", "sizing.yaml:3:26: knobs.nic.vfs: it "),
         ("base: {pcie: {lanes: 3}}\ntarget: {gbps: 1}\nknobs: {pcie.tags: [1]}", "sizing.yaml:1:22: pcie.lanes: 3"),
     ],
 )  # fmt: skip

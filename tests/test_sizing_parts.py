@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,6 +218,12 @@ def test_that_nothing_meets_is_said_with_the_nearest_and_what_it_misses():
         "None of 4 configurations meets the target. pcie.lanes 2 (cost 8) comes nearest: its throughput is 6.70 Gb/s, "
         "33 % short."
     )
+    far = replace(BELOW, targets=(TargetFigure(metric="p99", bound=1, figure=106e3, margin=-105999.0),))
+    alone = replace(none, n_candidates=1, n_closed_forms=1, simulations=1, nearest=far)
+    assert sizing_sentence(alone) == (
+        "The one configuration there is does not meet the target: its p99 latency is 106 us, 106,000 times the bound."
+    )
+    assert "Of 1 configuration ruled out: 2 by the closed form (1 evaluation), 0 by 1 simulation." in sizing_text(alone)
     assert "could not be tried" in sizing_sentence(
         result_with(answer=None, nearest=None, is_cheapest=False, n_untested=9)
     )

@@ -124,6 +124,18 @@ BAD = {
     "base: base.yaml\nset: {pcie.lans: 3}\ngrid: {nic.vfs: [2]}": ["2:7: set.pcie.lans: unknown key"],
     "base: base.yaml\ngrid: {nic.vfs: [200, 2], pcie.lanes: [3]}": ["2:18: grid.nic.vfs: ", "2:40: grid.pcie.lanes: "],
     "base: base.yaml\ngrid: {nic.vfs: [64]}": ["2:18: grid.nic.vfs: 64 VFs are more than the 63"],
+    "base: base.yaml\ngrid: {pcei.lanes: [1, 2, 4]}": ["2:8: grid.pcei: unknown key (did you mean pcie?)"],
+    "base: base.yaml\ngrid: {nic: [{vfs: 2}, {vfs: 4}], nic.vfs: [2]}": ["2:35: grid.nic.vfs: it varies with grid.nic"],
+    "base: two_servers\ngrid: {'servers[0].set.nic.vfs': [1, 2]}": [
+        "2:8: grid.servers[0].set.nic.vfs: entries of a list are named with dots, by position or by name "
+        "(did you mean servers.0.set.nic.vfs?)"],
+    "base: two_servers\ngrid: {servers.zz.set.nic.vfs: [1, 2]}": [
+        "2:8: grid.servers.zz: the list has no entry 'zz'; its entries are a, b"],
+    "base: base.yaml\ngrid: {pcie.lanes: null}": ["2:20: grid.pcie.lanes: no value is in it"],
+    "base: base.yaml\ngrid: {nic.vfs: [2]}\nwhere: nic.vfs = 2": ["3:8: where: it cannot be read (did you mean ==?)"],
+    "base: base.yaml\ngrid: {nic.vfs: [2]}\nwhere: nic.vfs > 1 && true": ["3:8: where: it cannot be read (did you"],
+    "base: base.yaml\ntarget: {gbps: 1}\nknobs: {nic.vfs: [2]}": ["1:1: this is a sizing; its command is"],
+    "nic: {vfs: 2}": ["1:1: this is a configuration; a sweep names one as its base"],
     "base: {pcie: {lans: 3}}\nseeds: 2": ["1:15: pcie.lans: unknown key"],
     "base: base.yaml\nseeds: 2\nwhere: nic.vfs > 1": ["3:8: where: no key varies"],
     "base: base.yaml\nset: {nic: {rx_ring: 64}}\ngrid: {nic.vfs: [300]}": ["3:18: grid.nic.vfs: 300 is out of range"],

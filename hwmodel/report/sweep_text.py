@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from hwmodel.report.configuration import value_text
 from hwmodel.report.quantities import cost_text
 from hwmodel.report.sweep.points import (
     GBPS,
@@ -20,7 +21,7 @@ from hwmodel.report.sweep.points import (
 from hwmodel.report.sweep.reading import assignments, read_sweep_result
 from hwmodel.report.sweep.tradeoff import weigh
 from hwmodel.report.text_table import table
-from hwmodel.results.sweep_table import COST, DONE, FAILED, SweepResult, SweepRow, cell
+from hwmodel.results.sweep_table import COST, DONE, FAILED, SweepResult, SweepRow
 
 WARNINGS = "warnings"
 SWEEP_SUMMARY_FIGURES = (
@@ -71,7 +72,7 @@ def _best(sweep: SweepResult, points: Sequence[Point], throughput: str) -> Itera
 
 def _with(point: Point) -> str:
     """Return at what values a point is, or the mean of how many seeds it is where nothing else varies."""
-    values = ", ".join(f"{key}={cell(value)}" for key, value in point.axes.items())
+    values = ", ".join(f"{key}={value_text(value)}" for key, value in point.axes.items())
     if not values:
         return f" over {len(point.done)} seeds" if len(point.done) > 1 else ""
     return f" with {values}" + ("" if point.cost is None else f" (cost {cost_text(point.cost)})")
@@ -103,7 +104,7 @@ def _limits(rows: Sequence[SweepRow], with_numbers: bool = False) -> str:
 
 
 def _point(row: SweepRow) -> str:
-    return ", ".join(f"{key}={cell(value)}" for key, value in row.axes.items()) or f"seed {row.seed}"
+    return ", ".join(f"{key}={value_text(value)}" for key, value in row.axes.items()) or f"seed {row.seed}"
 
 
 def _table(sweep: SweepResult, throughput: str) -> list[str]:
@@ -121,7 +122,7 @@ def _table(sweep: SweepResult, throughput: str) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    text = "null" if value is None else str(cell(value))
+    text = value_text(value)
     return text if len(text) <= 30 else text[:27] + "..."
 
 

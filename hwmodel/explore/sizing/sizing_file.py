@@ -15,7 +15,7 @@ from hwmodel.config.kinds import shown
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.explore.sizing.knobs import MOST_VALUES, Knob, magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
-from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats
+from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats, refuse_second_axes
 from hwmodel.explore.study.document import StudyDocument, base_of, read_study
 
 KEYS = ("base", "set", "target", "knobs", "repeats")
@@ -70,6 +70,7 @@ def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Ov
     n_candidates = math.prod(len(one.axis.values) for one in raw)
     if n_candidates > MOST_CANDIDATES:
         study.complain(("knobs",), f"{n_candidates:,} configurations are too many; {MOST_CANDIDATES:,} at most")
+    refuse_second_axes(study, [one.axis for one in raw])
     study.refuse_fixed([one.axis.key_path for one in raw], overrides)
     document = base_of(study, overrides)
     base = _checked(study, document, [one.changes for one in raw]) if document is not None else None
@@ -138,18 +139,21 @@ def _targets(study: StudyDocument) -> list[Target]:
 def _knob(study: StudyDocument, key: str) -> _Raw | None:
     written = study.data["knobs"][key]
     monotone = written.get(MONOTONE, "auto") if isinstance(written, dict) else "auto"
-    is_known = isinstance(monotone, bool) or monotone == "auto"
-    if not is_known:
+    if not (isinstance(monotone, bool) or monotone == "auto"):
         study.complain(("knobs", key, MONOTONE), f"{shown(monotone)} is not one of true, false, auto")
     axis = read_axis(study, "knobs", key, more_keys=(MONOTONE,), most_values=MOST_VALUES)
-    if axis is None or not is_known:
+    if axis is None:
         return None
     refuse_repeats(study, [axis])
+    if key == "run.seed":
+        study.complain(
+            axis.key_path, "a seed is nothing to choose; `repeats` runs the answer with several", at_key=True
+        )
     order = list(range(len(axis.values)))
     numbers = [magnitude(value) for value in axis.values]
     if monotone == "auto" and None not in numbers:
         order.sort(key=lambda number: numbers[number] or 0.0)
-    said = None if monotone == "auto" else bool(monotone)
+    said = monotone if isinstance(monotone, bool) else None
     return _Raw(axis, tuple(order), said, tuple(axis.change(number, study) for number in order))
 
 

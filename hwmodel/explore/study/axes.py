@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from hwmodel.config.kinds import shown
 from hwmodel.config.overrides import Change
 
 from .costs import COST_KEYS, read_costs
-from .document import CAPTURE, StudyDocument
+from .document import CAPTURE, StudyDocument, dotted_keys
 from .quantities import identity
 from .ranges import HOW_RANGES, RANGE_KEYS, RangeError, values_of_range
 
@@ -62,6 +63,11 @@ def read_axis(
     n_problems = len(study.problems)
     if path in study.document.unreadable:
         return None
+    if "[" in key:
+        by_dots = re.sub(r"\[(\w*)\]", r".\1", key)
+        message = f"entries of a list are named with dots, by position or by name (did you mean {by_dots}?)"
+        study.complain(path, message, at_key=True)
+        return None
     at: KeyPath = (*path, "values") if isinstance(written, dict) and "values" in written else path
     values = _values(study, path, written, more_keys)
     if not values and len(study.problems) == n_problems and at not in study.document.unreadable:
@@ -73,6 +79,18 @@ def read_axis(
         return None
     costs = read_costs(study, path, written, values) if isinstance(written, dict) else None
     return Axis(key, tuple(values), costs, section, study.document.place_of(path, key=True), places)
+
+
+def refuse_second_axes(study: StudyDocument, axes: Sequence[Axis]) -> None:
+    """Complain of a key that varies twice: as two axes, or as one and in the values of the block around it."""
+    first_of: dict[str, Axis] = {}
+    for axis in axes:
+        first = first_of.setdefault(axis.key, axis)
+        if first is not axis:
+            study.complain(axis.key_path, f"it varies in {first.section} already", at_key=True)
+    for block, axis in ((one, other) for one in axes for other in axes if other.key.startswith(f"{one.key}.")):
+        if any(axis.key in dotted_keys(value, f"{block.key}.") for value in block.values):
+            study.complain(axis.key_path, f"it varies with {block.path} already", at_key=True)
 
 
 def refuse_repeats(study: StudyDocument, axes: Sequence[Axis], path: KeyPath | None = None) -> None:
@@ -97,7 +115,8 @@ def _values(study: StudyDocument, path: KeyPath, written: Any, more_keys: Sequen
     if isinstance(written, list):
         return written
     if not isinstance(written, dict):
-        study.complain(path, f"{shown(written)} is no list of values; write it like [{shown(written)}]")
+        hint = f"{shown(written)} is no list of values; write it like [{shown(written)}]"
+        study.complain(path, "no value is in it; write some, like [1, 2, 4, 8]" if written is None else hint)
         return ()
     known = ("values", *RANGE_KEYS, *COST_KEYS, *more_keys)
     if not any(word in known for word in written):

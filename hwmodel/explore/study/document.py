@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hwmodel.config import Config
 from hwmodel.config.base_document import BaseDocument, base_inside, document_of, read_named_base
 from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems, read_document
 from hwmodel.config.kinds import shown, suggest
@@ -18,6 +19,8 @@ from hwmodel.errors import InputError
 
 CAPTURE = "workload.pcap"  # the one key whose value is the name of a file
 _MOST_IN_A_PLACE = 3
+# The command of each kind of file, and the keys that only it has.
+_KINDS = {"sweep": ("sweep", ("grid", "zip", "list", "seeds", "where")), "sizing": ("size", ("target", "knobs"))}
 _LINE_WITH_PLACE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
 
 
@@ -62,7 +65,7 @@ class StudyDocument:
 
     def refuse_fixed(self, varied: Iterable[KeyPath], overrides: Overrides | None) -> None:
         """Complain of keys that vary, each by its place in the file, where `set` or `--set` gives them one value."""
-        fixed = _dotted_keys(self.data.get("set"))
+        fixed = dotted_keys(self.data.get("set"))
         told = [overrides] if isinstance(overrides, str) else overrides or []
         ordered = {str(one).partition("=")[0].strip() for one in told}
         for path in varied:
@@ -99,7 +102,9 @@ def read_study(given: str | os.PathLike[str] | Mapping[str, Any], what: str) -> 
     Raises InputError where there are no keys and values to look at.
     """
     if isinstance(given, Mapping):
-        return StudyDocument(document_of(given, what), what, what)
+        study = StudyDocument(document_of(given, what), what, what)
+        _refuse_other_kinds(study)
+        return study
     if not isinstance(given, str | os.PathLike):
         raise InputError(f"a {type(given).__name__} is no {what}; it is a mapping, or the path of a file")
     path = study_path(Path(given))
@@ -111,7 +116,20 @@ def read_study(given: str | os.PathLike[str] | Mapping[str, Any], what: str) -> 
         elif () not in document.unreadable:
             study.complain((), f"{shown(document.data)} where keys with values are expected; it is no {what}")
         study.raise_problems()
+    _refuse_other_kinds(study)
     return study
+
+
+def _refuse_other_kinds(study: StudyDocument) -> None:
+    """Raise InputError for a configuration, and for a study of another kind: one line in place of one for each key."""
+    if study.data and all(key in Config.model_fields for key in study.data):
+        study.complain((), f"this is a configuration; a {study.what} names one as its base")
+        raise_problems(study.problems)
+    if not any(key in _KINDS[study.what][1] for key in study.data):
+        for other, (command, own) in _KINDS.items():
+            if any(key in own for key in study.data):
+                study.complain((), f"this is a {other}; its command is `hwmodel {command}`")
+                raise_problems(study.problems)
 
 
 def base_of(study: StudyDocument, overrides: Overrides | None = None) -> BaseDocument | None:
@@ -161,7 +179,8 @@ def _with_whole_capture(study: StudyDocument) -> Document:
     return document
 
 
-def _dotted_keys(written: Any, before: str = "") -> set[str]:
+def dotted_keys(written: Any, before: str = "") -> set[str]:
+    """Return the dotted keys that nested mappings give a value to; `before`: what stands before them, with a dot."""
     if not isinstance(written, dict):
         return {before[:-1]}
-    return {key for name, value in written.items() for key in _dotted_keys(value, f"{before}{name}.")}
+    return {key for name, value in written.items() for key in dotted_keys(value, f"{before}{name}.")}

@@ -53,7 +53,9 @@ Amount = tuple[Fraction, Any]  # with its dimension, None for a bare number
 def _amount(written: Mapping[str, Any], key: str) -> Amount:
     value = exact(written[key])
     if value is None:
-        raise RangeError(f"{shown(written[key])} is neither a number nor a quantity with a unit, like 64KiB", key)
+        raise RangeError(
+            f"{shown(written[key])} is neither a number nor a quantity with a unit, like 64KiB; list other values", key
+        )
     return (value.amount, value.dimension) if isinstance(value, Quantity) else (value, None)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hwmodel.config.kinds import shown
-from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats
+from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats, refuse_second_axes
 from hwmodel.explore.study.costs import COST, is_cost
 from hwmodel.explore.study.document import StudyDocument, read_study
 
@@ -61,7 +61,7 @@ def read_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> SweepFile:
         study.complain((), "nothing varies: a sweep has a grid, zip, list or seeds")
     groups = (*((axis,) for axis in _axes_of(study, "grid")), _zipped(study), _listed(study))
     groups = tuple(group for group in groups if group)
-    _refuse_second_axes(study, groups)
+    _refuse_repeats(study, groups)
     axes = [axis for group in groups for axis in group]
     is_wanted = _where(study, _varied_keys(study))
     return SweepFile(study, groups, _seeds(study, axes), study.data.get("where"), is_wanted)
@@ -118,13 +118,9 @@ def _listed_axis(study: StudyDocument, points: Sequence[Mapping[str, Any]], key:
     return Axis(key, tuple(point[key] for point in points), None, "list", key_place, places)
 
 
-def _refuse_second_axes(study: StudyDocument, groups: Sequence[Group]) -> None:
+def _refuse_repeats(study: StudyDocument, groups: Sequence[Group]) -> None:
     """Complain of a key that varies twice, and of points that stand twice."""
-    first_of: dict[str, Axis] = {}
-    for axis in (axis for group in groups for axis in group):
-        first = first_of.setdefault(axis.key, axis)
-        if first is not axis:
-            study.complain(axis.key_path, f"it varies in {first.section} already", at_key=True)
+    refuse_second_axes(study, [axis for group in groups for axis in group])
     for group in groups:
         if len({len(axis.values) for axis in group}) == 1:  # else that was said
             refuse_repeats(study, group, ("list",) if group[0].section == "list" else None)

@@ -122,7 +122,7 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
     own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
     if own:
-        half = max(half, sum(own) / len(own) / (sqrt(len(own)) if variance else 1.0))
+        half = max(half, sum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
     return Estimate(mean, mean - half, mean + half)
 
 
