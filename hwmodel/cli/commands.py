@@ -234,10 +234,14 @@ def completion(arguments: Namespace) -> None:
 def schema(arguments: Namespace) -> None:
     """Show the JSON schema of configurations, of sweep files or of sizing files."""
     check_outputs([("--json", arguments.json)])
-    from hwmodel.config.schema import schema_text
-    from hwmodel.explore.study.schema import study_schema_text
+    if arguments.of == "configuration":
+        from hwmodel.config.schema import schema_text
 
-    text = schema_text() if arguments.of == "configuration" else study_schema_text(arguments.of)
+        text = schema_text()
+    else:
+        from hwmodel.explore.study.schema import study_schema_text
+
+        text = study_schema_text(arguments.of)
     write_json(text, STDOUT if arguments.json is None else arguments.json)
 
 
