@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 CONFIGS = Path("configs")
-SHIPPED = ("*.yaml", "*.pcap", "schema.json", "studies/*.yaml")
+SHIPPED = ("*.yaml", "*.pcap", "*schema.json", "studies/*.yaml")
 
 
 class BuildWithConfigs(build_py):

@@ -15,13 +15,14 @@ from hwmodel.report.assumptions import ASSUMPTIONS
 from hwmodel.report.sweep.answer import answer_sentence, more_sentences, state_sentences, swept_sentence
 from hwmodel.report.sweep.axes import evenly
 from hwmodel.report.sweep.curves import curve_groups
-from hwmodel.report.sweep.front import front_of, trade_off
+from hwmodel.report.sweep.front import trade_off
 from hwmodel.report.sweep.knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, knee_of
 from hwmodel.report.sweep.limit_map import limit_maps
-from hwmodel.report.sweep.points import GBPS, P99, points_of
+from hwmodel.report.sweep.points import GBPS, P99, estimate_of, points_of
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.reproduction import key_table, whole_file
 from hwmodel.report.sweep.rows import all_rows, point_table
+from hwmodel.report.sweep.tradeoff import front_of
 from hwmodel.results.sweep_table import PENDING
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep, sweep_of
 from tests.sweep_cases import SWEEP
@@ -91,10 +92,19 @@ def test_seeds_are_one_point_with_students_interval():
     gbps = figures_of(4)["totals.gbps"]
     found = point.estimate(GBPS)
     assert found is not None and found.value == pytest.approx(1.02 * gbps)
-    # Three figures 1, 1.02, 1.04: standard deviation 0.02; t(2) = 4.303.
-    assert found.interval == pytest.approx([(1.02 + sign * 4.303 * 0.02 / sqrt(3)) * gbps for sign in (-1, 1)])
+    # Three figures 1, 1.02, 1.04: standard deviation 0.02; t(2) = 4.30265.
+    assert found.interval == pytest.approx([(1.02 + sign * 4.302653 * 0.02 / sqrt(3)) * gbps for sign in (-1, 1)])
     [alone] = points_of(sample_sweep({LANES: (4,)}))
     assert alone.estimate(GBPS) == pytest.approx((gbps, 0.99 * gbps, 1.02 * gbps))
+
+
+def test_seeds_that_change_nothing_keep_their_runs_interval():
+    """A third of three sevenths added up is not a seventh of one in binary: no spread over seeds for that."""
+    ends = {"intervals.totals.gbps.low": 0.0, "intervals.totals.gbps.high": 2.0}
+    for value in (26.4742857142857, 0.1, 1 / 7):
+        runs = tuple(replace(row, figures={GBPS: value, **ends}) for row in sample_sweep({LANES: (1,)}, 3).rows)
+        found = estimate_of(runs, GBPS)
+        assert found is not None and found.interval == pytest.approx((value - 1, value + 1), abs=1e-12)
 
 
 def test_a_seed_that_failed_leaves_the_others():
@@ -152,7 +162,7 @@ def test_the_data_of_a_figure_is_the_table():
     for frame, lanes, mean, low, high, alone in rows:
         one, other = (figures_of(lanes, frame, more)[P99] for more in (1, 1.02))
         assert mean == pytest.approx((one + other) / 2) and high - mean == pytest.approx(mean - low)
-        assert high - low == pytest.approx(12.706 * (other - one))  # t(1), s = d / sqrt 2, half = t s / sqrt 2
+        assert high - low == pytest.approx(12.706205 * (other - one))  # t(1), s = d / sqrt 2, half = t s / sqrt 2
         assert alone == figures_of(lanes, frame)["closed_form.unloaded_latency_ns"]
 
 
@@ -190,6 +200,24 @@ def test_the_front_weighs_throughput_against_the_link():
     # The same link everywhere: throughput against latency, and more frames a second of one length cost nothing here.
     same = trade_off(read_sweep_result(sample_sweep({"nic.rx_ring": (64, 128)})))
     assert same is not None and same.table.header[1] == "p99 latency, µs" and len(same.table.rows) == 1
+
+
+def test_the_front_weighs_throughput_against_the_costs_of_the_file():
+    """At 128 B 2 lanes carry 4.5 Gb/s (4 Gb/s a lane, 228 B a frame), 8 and 16 as much as 10 Mpps: the cheaper wins."""
+    sweep = sample_sweep({LANES: (2, 8, 16), FRAME: (64, 128)})
+    costs = {2: 7.5, 8: 30.0, 16: 20.0}
+    sweep = replace(sweep, rows=tuple(replace(row, cost=costs[row.axes[LANES]]) for row in sweep.rows))
+    reading = read_sweep_result(sweep)
+    found = trade_off(reading)
+    assert found is not None and found.table.header[1] == "cost"
+    assert [row[:2] for row in found.table.rows] == [
+        ["pcie.lanes=2 and workload.frame_bytes=128", "7.5"], ["pcie.lanes=16 and workload.frame_bytes=128", "20"],
+    ]  # fmt: skip
+    assert found.drawing.note.endswith("added up over the axes. With workload.frame_bytes=128.")
+    table = point_table(reading)
+    assert table.header[:4] == ("point", "pcie.lanes", "workload.frame_bytes", "cost")
+    assert [row.cells[3].text for row in table.rows] == ["7.5", "7.5", "30", "30", "20", "20"]
+    assert [row[3] for row in all_rows(reading)] == ["cost", "7.5", "7.5", "30", "30", "20", "20"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
@@ -249,7 +277,7 @@ def test_quantities_are_sorted_by_what_they_are():
 
 def test_the_whole_file_is_the_same_sweep(tmp_path):
     plan = plan_sweep({**SWEEP, "set": {"nic.rx_ring": 128}, "where": "pcie.lanes < 4"}, {"nic.tx_ring": 256})
-    sweep = replace(sample_sweep(), source=plan.sweep.document.data, base=plan.base.data)
+    sweep = replace(sample_sweep(), source=plan.sweep.study.data, base=plan.base.data)
     path = tmp_path / "again.yaml"
     path.write_text(whole_file(sweep), encoding="utf-8")
     again = plan_sweep(path)

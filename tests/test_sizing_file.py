@@ -6,12 +6,12 @@ import math
 
 import pytest
 
-from hwmodel.config.studies import base_of, read_study
 from hwmodel.errors import InputError
 from hwmodel.explore.sizing import read_sizing
-from hwmodel.explore.sizing.knobs import costs_per_unit, magnitude, monotone_of
+from hwmodel.explore.sizing.knobs import magnitude, monotone_of
 from hwmodel.explore.sizing.sizing_file import MOST_CANDIDATES
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
+from hwmodel.explore.study import base_of, read_study
 from tests.config_cases import ROOT
 
 GOOD = """\
@@ -90,10 +90,11 @@ def test_all_that_is_wrong_is_said_at_once(folder):
         "sizing.yaml:9:49: knobs.nic.rx_ring.costs: 2 costs for 3 values; one for each",
         "sizing.yaml:10:49: knobs.nic.rx_buffer.cost: a cost is for one unit, and the values have KiB and MiB; write "
         "them in one, or give costs",
-        "sizing.yaml:11:31: knobs.nic.tx_ring.values.1: 256 stands in the list already",
+        "sizing.yaml:11:31: knobs.nic.tx_ring: nic.tx_ring 256 is there already, as number 1 of 2",
+        "sizing.yaml:11:43: knobs.nic.tx_ring.cost: -3 is no cost; a number, 0 or more, for one unit of the value",
         "sizing.yaml:11:47: knobs.nic.tx_ring.mono: unknown key (did you mean monotone?)",
-        "sizing.yaml:12:12: knobs.nic.vfs: 3 is no knob; write it like {values: [1, 2, 4], cost: 4}",
-        "sizing.yaml:13:23: knobs.pcie.tags.values: the list is empty; write it like [1, 2, 4, 8]",
+        "sizing.yaml:12:12: knobs.nic.vfs: 3 is no list of values; write it like [3]",
+        "sizing.yaml:13:23: knobs.pcie.tags.values: no value is in it; write some, like [1, 2, 4, 8]",
         "sizing.yaml:13:58: knobs.pcie.tags.monotone: 'up' is not one of true, false, auto",
         "sizing.yaml:14:49: knobs.driver.preset.cost: 'kernel' is no number that a cost could multiply; give costs, "
         "one for each value",
@@ -112,6 +113,11 @@ def test_all_that_is_wrong_is_said_at_once(folder):
         ("base: base.yaml\nknobs: {pcie.lanes: [1]}", "sizing.yaml:1:1: target: this key is missing; write it like"),
         ("base: base.yaml\ntarget: {}\nknobs: {pcie.lanes: [1]}", "sizing.yaml:2:9: target: nothing is in it"),
         ("base: base.yaml\ntarget: {gbps: 1}\nknobs: 4", "sizing.yaml:3:8: knobs: 4 where keys with values are expec"),
+        ("base: base.yaml\ngrid: {pcie.lanes: [1]}\nwhere: x", "sizing.yaml:1:1: this is a sweep; its"),
+        ("nic: {vfs: 2}\nrun: {}", "sizing.yaml:1:1: this is a configuration; a sizing names one as its base"),
+        ("base: base.yaml\ntarget: {gbps: 1}\nknobs: {run.seed: [1, 2]}", "sizing.yaml:3:9: knobs.run.seed: a seed"),
+        ("base: {}\ntarget: {loss: 100%}\nknobs: {pcie.lanes: [1]}", "sizing.yaml:2:16: target.loss: '100%' "),
+        ("base: {}\ntarget: {gbps: 1}\nknobs: {nic: [{vfs: 2}], nic.vfs: [4]}", "sizing.yaml:3:26: knobs.nic.vfs: it "),
         ("base: {pcie: {lanes: 3}}\ntarget: {gbps: 1}\nknobs: {pcie.tags: [1]}", "sizing.yaml:1:22: pcie.lanes: 3"),
     ],
 )  # fmt: skip
@@ -123,10 +129,10 @@ def test_a_file_without_a_question_is_refused(folder, text, line):
 def test_a_knob_that_is_set_elsewhere_is_refused(folder):
     text = GOOD.replace("{nic.vfs: 4}", "{pcie.lanes: 4}")
     assert lines_of(folder, text) == [
-        "sizing.yaml:5:3: knobs.pcie.lanes: stands in set too; one of them says what it is"
+        "sizing.yaml:5:3: knobs.pcie.lanes: `set` gives it one value, and here it varies; leave it out of one of them"
     ]
     assert lines_of(folder, GOOD, ["pcie.lanes=2"]) == [
-        "sizing.yaml:5:3: knobs.pcie.lanes: --set says what it is; leave it out of the knobs or of --set"
+        "sizing.yaml:5:3: knobs.pcie.lanes: --set gives it one value, and here it varies; leave it out of one of them"
     ]
 
 
@@ -155,14 +161,6 @@ def test_a_mapping_is_as_good_as_a_file():
         read_sizing(3)
     study = read_study({"base": "nowhere"}, "sizing")
     assert base_of(study) is None and "no such file" in study.problems[0].line
-
-
-def test_costs_are_for_a_unit_as_written():
-    assert costs_per_unit(["64KiB", "128KiB"], 0.5) == (32, 64)
-    assert costs_per_unit([1, 2.5], 2) == (2, 5)
-    for values in (["kernel"], [True], ["1KiB", 3]):
-        with pytest.raises(ValueError, match="give costs"):
-            costs_per_unit(values, 1)
 
 
 def test_what_is_known_to_be_monotone():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hwmodel.explore import sizing as of_sizing
 from hwmodel.explore.outcomes import outcomes_of
 from hwmodel.explore.sizing import read_sizing
 from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, bounds_of
-from hwmodel.explore.sizing.certainty import at_least, estimate, student_t_below, student_t_quantile
+from hwmodel.explore.sizing.certainty import at_least, estimate
 from hwmodel.explore.sizing.knobs import Knob
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.size import size
@@ -155,14 +156,6 @@ def test_a_floor_of_latency_is_given_only_where_no_frame_betters_it():
     assert slow == fast  # the least that jitter adds is nothing
 
 
-def test_student_t_is_that_of_the_tables():
-    # Abramowitz and Stegun, table 26.10.
-    table = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 30: 2.042}
-    assert {degrees: round(student_t_quantile(degrees), 3) for degrees in table} == table
-    assert student_t_below(0, 5) == 0.5
-    assert student_t_below(-1.886, 2) == pytest.approx(0.1, abs=1e-4)
-
-
 def test_estimates_take_the_wider_of_seeds_and_intervals():
     target = Target("gbps", 10)
     assert estimate(target, [Measured(11), Measured(11)]).probability == 1
@@ -225,6 +218,12 @@ def test_that_nothing_meets_is_said_with_the_nearest_and_what_it_misses():
         "None of 4 configurations meets the target. pcie.lanes 2 (cost 8) comes nearest: its throughput is 6.70 Gb/s, "
         "33 % short."
     )
+    far = replace(BELOW, targets=(TargetFigure(metric="p99", bound=1, figure=106e3, margin=-105999.0),))
+    alone = replace(none, n_candidates=1, n_closed_forms=1, simulations=1, nearest=far)
+    assert sizing_sentence(alone) == (
+        "The one configuration there is does not meet the target: its p99 latency is 106 us, 106,000 times the bound."
+    )
+    assert "Of 1 configuration ruled out: 2 by the closed form (1 evaluation), 0 by 1 simulation." in sizing_text(alone)
     assert "could not be tried" in sizing_sentence(
         result_with(answer=None, nearest=None, is_cheapest=False, n_untested=9)
     )

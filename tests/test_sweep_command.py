@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,9 @@ from hwmodel.cli.sweep_command import sweep as sweep_command
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_SUMMARY_FIGURES, sweep_text
+from hwmodel.report.sweep.answer import answer_sentence, more_sentences
+from hwmodel.report.sweep.reading import read_sweep_result
+from hwmodel.report.sweep.rows import best_rows
 from hwmodel.results.sweep_table import SweepAxis, SweepResult, SweepRow
 from tests.sweep_cases import instead_of_a_run, written
 
@@ -64,7 +68,7 @@ def test_a_bad_sweep_is_a_line_and_leaves_nothing(arguments, said, tmp_path, cap
     monkeypatch.chdir(tmp_path)
     written(tmp_path, TEXT)
     written(tmp_path, "base: base.yaml\ngrid: {pcie.lans: [1]}\n", "bad.yaml")
-    axis = "{from: 1, to: 1000, step: 1}"
+    axis = "{from: 8, to: 1007, step: 1}"
     written(tmp_path, f"base: base.yaml\ngrid: {{nic.rx_ring: {axis}, nic.tx_ring: {axis}}}\n", "many.yaml")
     assert main(["sweep", *arguments]) == 2
     out, complaint = capsys.readouterr()
@@ -120,7 +124,9 @@ def test_seeds_that_change_nothing_leave_a_run_its_own_interval():
     """12.706 * 2.828 / sqrt(2) = 25.41 of 1 and 5 above; of equal figures Student's t would be nothing."""
     ends = {"intervals__totals__gbps__low": 1.0, "intervals__totals__gbps__high": 3.0}
     rows = tuple(row(0, seed=seed, totals__gbps=2.0, **ends) for seed in (1, 2))
-    assert "Most throughput: 2.00 +/- 1.00 Gb/s" in sweep_text(found(rows, n_seeds=2), ["x.csv"], 1.0, 2)
+    assert "\nThroughput: 2.00 +/- 1.00 Gb/s with a.b=1us; limited" in sweep_text(
+        found(rows, n_seeds=2), ["x.csv"], 1.0, 2
+    )
 
 
 def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():
@@ -130,9 +136,48 @@ def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():
     text = sweep_text(found(rows, n_seeds=1), ["x.csv"], 1.0, 2)
     assert "Most throughput: 2.00 +/- 0.15 Gb/s with a.b=1us; limited by pcie.up\n" in text
     assert "1 run has warnings, in the column warnings; a.b=1us: The window is short.\n" in text
-    ends = {"intervals.totals.gbps.low", "intervals.totals.gbps.high"}
-    assert set(SWEEP_SUMMARY_FIGURES) == {"totals.gbps", "latency_ns.p99", "bottleneck.resource", "warnings"} | ends
+    rates = {"totals.gbps", "wire.tx_gbps"}
+    ends = {f"intervals.{name}.{end}" for name in rates for end in ("low", "high")}
+    assert set(SWEEP_SUMMARY_FIGURES) == {"latency_ns.p99", "bottleneck.resource", "warnings"} | rates | ends
     assert sweep_command.__module__ == "hwmodel.cli.sweep_command"
+
+
+def test_of_points_that_tie_summary_and_page_name_the_same():
+    """The same throughput three times: the second and third have less latency, and the third costs less."""
+    known = {"totals__gbps": 2.0, "bottleneck__resource": "pcie.up"}
+    rows = [row(n, **known, latency_ns__p99=p99) for n, p99 in enumerate((9e3, 5e3, 5e3))]
+    rows = tuple(replace(one, cost=cost) for one, cost in zip(rows, (1.0, 3.0, 2.5), strict=True))
+    sweep = found(rows, axes=(SweepAxis(key="a.b", values=("1us", "2us", "3us")),))
+    text = sweep_text(sweep, [], 1.0, 3)
+    assert "Most throughput: 2.00 Gb/s with a.b=3us (cost 2.5); limited by pcie.up" in text
+    assert "Least latency: p99 5.00 us with a.b=3us (cost 2.5)" in text
+    reading = read_sweep_result(sweep)
+    assert "Most throughput: 2.00 Gb/s to VMs, with a.b=3us (cost 2.5)" in answer_sentence(reading)
+    assert not any("Least latency" in one for one in more_sentences(reading))  # it is the same point
+    assert best_rows(reading, 1).rows[0][1] == "3us"
+
+
+def test_the_summary_shows_what_costs_buy():
+    """2 and 3 Gb/s cost more than 1; 2.5 for the price of 3 buys nothing."""
+    figures = zip((1.0, 2.0, 2.5, 3.0), (4.0, 8.0, 1200000.5, 1200000.5), strict=True)
+    rows = [(row(n, totals__gbps=gbps, bottleneck__resource="pcie.up"), cost) for n, (gbps, cost) in enumerate(figures)]
+    sweep = found(
+        tuple(replace(one, cost=cost) for one, cost in rows),
+        axes=(SweepAxis(key="a.b", values=("1us", "2us", "3us", "4us")),),
+    )
+    front = sweep_text(sweep, [], 1.0, 4).split("Nothing costs less and gives as much:\n")[1].split("\n\n")[0]
+    assert [line.split() for line in front.splitlines()] == [
+        ["cost", "Gb/s", "a.b", "limited", "by"],
+        ["4", "1.000", "1us", "pcie.up"],
+        ["8", "2.000", "2us", "pcie.up"],
+        ["1,200,000.5", "3.000", "4us", "pcie.up"],
+    ]
+
+
+def test_the_summary_of_what_goes_to_the_wire_says_so():
+    rows = tuple(row(n, totals__gbps=0.0, wire__tx_gbps=9.0 - n, bottleneck__resource="wire.tx") for n in range(2))
+    text = sweep_text(found(rows), [], 1.0, 2)
+    assert "Most throughput: 9.00 Gb/s to the wire with a.b=1us; limited by wire.tx" in text
 
 
 def test_the_summary_of_many_failures_names_a_few():

@@ -92,14 +92,14 @@ def test_the_content_of_a_capture_counts(tmp_path):
 
 BAD = {
     "gird: {}\nbase: base.yaml\nseeds: 2": ["1:1: gird: unknown key (did you mean grid?)"],
-    "grid: {pcie.lanes: [1]}": ["1:1: base is missing"],
+    "grid: {pcie.lanes: [1]}": ["1:1: base: this key is missing; it names"],
     "base: base.yaml": ["1:1: nothing varies"],
-    "[]": ["1:1: a sweep is made of keys and values"],
+    "[]": ["1:1: a list where keys with values are expected; it is no sweep"],
     "base: bas\nseeds: 2": ["1:7: base: bas: no such file"],
     "base: base.yaml\nseeds: 0": ["2:8: seeds: 0 is no number of seeds"],
     "base: base.yaml\nseeds: true": ["2:8: seeds: true is no number of seeds"],
     "base: base.yaml\ngrid: {}": ["2:7: grid: no axis is in it"],
-    "base: base.yaml\ngrid: {pcie.lanes: []}": ["2:20: grid.pcie.lanes: the axis is empty"],
+    "base: base.yaml\ngrid: {pcie.lanes: []}": ["2:20: grid.pcie.lanes: no value is in it"],
     "base: base.yaml\ngrid: {pcie.lanes: 4}": ["2:20: grid.pcie.lanes: 4 is no list of values; write it like [4]"],
     "base: base.yaml\ngrid: {pcie: {lanes: [1, 2]}}": ["2:14: grid.pcie: neither a list of values nor a range"],
     "base: base.yaml\ngrid: {pcie.lans: [1, 2]}": ["2:8: grid.pcie.lans: unknown key (did you mean lanes?)"],
@@ -108,13 +108,13 @@ BAD = {
     "base: base.yaml\ngrid: {pcie.max_payload: [256B, 0.25KiB]}": ["2:33: grid.pcie.max_payload: "],
     "base: base.yaml\ngrid: {pcie.max_payload: [256]}": ["2:27: grid.pcie.max_payload: 256 has no unit"],
     "base: base.yaml\ngrid: {pcie.lanes: {from: 1, to: 8}}": ["2:20: grid.pcie.lanes: one of step, steps"],
-    "base: base.yaml\nzip: {pcie.lanes: [1, 2], nic.vfs: [2]}": ["2:27: zip.nic.vfs: it has 1 values"],
+    "base: base.yaml\nzip: {pcie.lanes: [1, 2], nic.vfs: [2]}": ["2:27: zip.nic.vfs: it has 1 value, pcie.lanes"],
     "base: base.yaml\nlist: [{pcie.lanes: 1}, {nic.vfs: 2}]": ["2:25: list.1: all points have the same keys"],
     "base: base.yaml\nlist: [{nic.vfs: 1, pcie.lanes: 1}, {pcie.lanes: 1, nic.vfs: 1}]": ["2:37: list.1: "],
-    "base: base.yaml\nlist: []": ["2:7: list: a list is no list of points"],
+    "base: base.yaml\nlist: []": ["2:7: list: there is no point in it"],
     "base: base.yaml\nlist: [3]": ["2:8: list.0: 3 is no point"],
     "base: base.yaml\ngrid: {nic.vfs: [2]}\nzip: {nic.vfs: [3]}": ["3:7: zip.nic.vfs: it varies in grid already"],
-    "base: base.yaml\nset: {nic: {vfs: 3}}\ngrid: {nic.vfs: [2]}": ["3:8: grid.nic.vfs: it is in `set` too"],
+    "base: base.yaml\nset: {nic: {vfs: 3}}\ngrid: {nic.vfs: [2]}": ["3:8: grid.nic.vfs: `set` gives it one value"],
     "base: base.yaml\nseeds: 2\ngrid: {run.seed: [2]}": ["2:8: seeds: grid.run.seed says the seeds already"],
     "base: base.yaml\ngrid: {nic.vfs: [2]}\nwhere: nic.vf > 1": ["3:8: where: nic.vf is no axis"],
     "base: base.yaml\ngrid: {nic.vfs: [2]}\nwhere: nic.vfs > 8": ["3:8: where: no point of 1 meets it"],
@@ -124,7 +124,25 @@ BAD = {
     "base: base.yaml\nset: {pcie.lans: 3}\ngrid: {nic.vfs: [2]}": ["2:7: set.pcie.lans: unknown key"],
     "base: base.yaml\ngrid: {nic.vfs: [200, 2], pcie.lanes: [3]}": ["2:18: grid.nic.vfs: ", "2:40: grid.pcie.lanes: "],
     "base: base.yaml\ngrid: {nic.vfs: [64]}": ["2:18: grid.nic.vfs: 64 VFs are more than the 63"],
+    "base: base.yaml\ngrid: {pcei.lanes: [1, 2, 4]}": ["2:8: grid.pcei: unknown key (did you mean pcie?)"],
+    "base: base.yaml\ngrid: {nic: [{vfs: 2}, {vfs: 4}], nic.vfs: [2]}": ["2:35: grid.nic.vfs: it varies with grid.nic"],
+    "base: two_servers\ngrid: {'servers[0].set.nic.vfs': [1, 2]}": [
+        "2:8: grid.servers[0].set.nic.vfs: entries of a list are named with dots, by position or by name "
+        "(did you mean servers.0.set.nic.vfs?)"],
+    "base: two_servers\ngrid: {servers.zz.set.nic.vfs: [1, 2]}": [
+        "2:8: grid.servers.zz: the list has no entry 'zz'; its entries are a, b"],
+    "base: base.yaml\ngrid: {pcie.lanes: null}": ["2:20: grid.pcie.lanes: no value is in it"],
+    "base: base.yaml\ngrid: {nic.vfs: [2]}\nwhere: nic.vfs = 2": ["3:8: where: it cannot be read (did you mean ==?)"],
+    "base: base.yaml\ngrid: {nic.vfs: [2]}\nwhere: nic.vfs > 1 && true": ["3:8: where: it cannot be read (did you"],
+    "base: base.yaml\ntarget: {gbps: 1}\nknobs: {nic.vfs: [2]}": ["1:1: this is a sizing; its command is"],
+    "nic: {vfs: 2}": ["1:1: this is a configuration; a sweep names one as its base"],
     "base: {pcie: {lans: 3}}\nseeds: 2": ["1:15: pcie.lans: unknown key"],
+    "base: base.yaml\nseeds: 2\nwhere: nic.vfs > 1": ["3:8: where: no key varies"],
+    "base: base.yaml\nset: {nic: {rx_ring: 64}}\ngrid: {nic.vfs: [300]}": ["3:18: grid.nic.vfs: 300 is out of range"],
+    "base: base.yaml\nlist: [{nic.vfs: 2, cost: -1}]": ["2:27: list.0.cost: -1 is no cost"],
+    "base: base.yaml\nlist: [{nic.vfs: 2, cost: 1}, {nic.vfs: 3}]": ["2:31: list.1: all points have the same keys"],
+    "base: base.yaml\ngrid: {nic.tx_ring: {from: 1, to: 8, step: 1}}": [
+        *(f"2:21: grid.nic.tx_ring: {n} is out of range" for n in (1, 2, 3)), "2:21: grid.nic.tx_ring: and 4 more"],
     "base: base.yaml\nseeds: 2\nseeds: 3": ["3:1: seeds: repeated key"],
 }  # fmt: skip
 
@@ -139,15 +157,53 @@ def test_what_is_wrong_is_said_in_its_place(text, tmp_path):
         assert line.startswith(f"{path}:{said}"), line
 
 
+ALL_KINDS = """\
+base: base.yaml
+set: {nic: {vfs: 300}, pcie.tagz: 8, nic.rx_ring: 64}
+were: nic.rx_ring > 8
+grid:
+  nic.rx_ring: [64, 7]
+  pcie.lans: [1, 2]
+  pcie.max_payload: {from: 128B, to: 256B}
+  port.rate: {values: [10Gbps, 11], cost: 1, mono: true}
+zip: {nic.tx_ring: [64, 128, 3], pcie.tags: [8]}
+list: [{run.frames: 0}, {run.frame: 3}]
+seeds: x
+where: nic.rings > 64
+"""
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path):
-    path = written(tmp_path, "base: 3\ngrid: {nic.vfs: [], pcie.lanes: {from: 1}}\nseeds: x\nwere: 1\n")
+    """What is wrong with the file, with values of its axes, with `set` and with the base itself, in one go."""
+    path = written(tmp_path, ALL_KINDS)
+    (tmp_path / "base.yaml").write_text("run: {seed: -1}\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
         plan_sweep(path)
-    assert [line.removeprefix(f"{path}:").split(":")[0] for line in caught.value.lines] == ["1", "2", "2", "3", "4"]
+    said = [line.removeprefix(f"{tmp_path}/") for line in caught.value.lines]
+    expected = [
+        "base.yaml:1:13: run.seed: -1 is out of range",
+        "sweep.yaml:2:18: set.nic.vfs: 300 is out of range",
+        "sweep.yaml:2:24: set.pcie.tagz: unknown key (did you mean tags?)",
+        "sweep.yaml:3:1: were: unknown key (did you mean where?)",
+        "sweep.yaml:5:3: grid.nic.rx_ring: `set` gives it one value",
+        "sweep.yaml:5:21: grid.nic.rx_ring: 7 is out of range",
+        "sweep.yaml:6:3: grid.pcie.lans: unknown key (did you mean lanes?)",
+        "sweep.yaml:7:21: grid.pcie.max_payload: one of step, steps and times is needed",
+        "sweep.yaml:8:32: grid.port.rate: 11 has no unit",
+        "sweep.yaml:8:43: grid.port.rate.cost: a cost is for one unit, and the values have Gbps and no unit",
+        "sweep.yaml:8:46: grid.port.rate.mono: unknown key",
+        "sweep.yaml:9:30: zip.nic.tx_ring: 3 is out of range",
+        "sweep.yaml:9:34: zip.pcie.tags: it has 1 value, nic.tx_ring has 3",
+        "sweep.yaml:10:25: list.1: all points have the same keys; run.frame, run.frames is not in all of them",
+        "sweep.yaml:11:8: seeds: 'x' is no number of seeds",
+        "sweep.yaml:12:8: where: nic.rings is no axis of this sweep (did you mean nic.tx_ring?)",
+    ]
+    for line, start in zip(said, expected, strict=True):
+        assert line.startswith(start), line
 
 
 def test_a_key_that_varies_cannot_be_set_for_all(tmp_path):
-    with pytest.raises(InputError, match=r"--set pcie.lanes: this key varies"):
+    with pytest.raises(InputError, match=r"sweep: grid.pcie.lanes: --set gives it one value, and here it varies"):
         plan_sweep(SWEEP, ["pcie.lanes=8"])
     with pytest.raises(InputError, match=r"--set nic.rx_rings=3: nic.rx_rings: unknown key"):
         plan_sweep(SWEEP, ["nic.rx_rings=3"])
@@ -162,7 +218,7 @@ def test_a_point_that_cannot_be_made_is_told_of_before_the_others_run():
     ("n_values", "said"), [(1000, "1,000,000 runs; --yes"), (10_000, "100,000,000 combinations are more than")]
 )
 def test_a_million_points_are_one_line_at_once(n_values, said):
-    axis = {"from": 1, "to": n_values, "step": 1}
+    axis = {"from": 8, "to": 7 + n_values, "step": 1}
     sweep = {"base": {}, "grid": {"nic.rx_ring": axis, "nic.tx_ring": axis}}
     started_s = time.process_time()
     with pytest.raises(InputError) as caught:

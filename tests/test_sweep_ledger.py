@@ -75,6 +75,44 @@ def test_the_record_has_what_the_table_has(tmp_path):
     }
 
 
+COSTS = {
+    "base": SWEEP["base"],
+    "grid": {"pcie.lanes": {"values": [1, 2], "cost": 0.1}, "run.duration": ["1ms"]},
+    "zip": {"nic.rx_ring": {"values": [64, 128], "costs": [1, 2]}, "nic.tx_ring": {"values": [128, 64], "cost": 0.01}},
+    "list": [{"nic.vfs": 2, "cost": 0}, {"nic.vfs": 4, "cost": 100}],
+}
+
+
+def test_costs_are_a_column_and_may_change_without_a_run(tmp_path, runs):
+    """A tenth for a lane, 1 or 2 for the Rx ring, a hundredth for a descriptor, 100 for four VFs: added up by hand."""
+    expected = [2.38, 102.38, 2.74, 102.74, 2.48, 102.48, 2.84, 102.84]
+    done = go(tmp_path / "a", COSTS)
+    found = load_sweep(tmp_path / "a")
+    assert found.has_costs and found.column("cost") == [row.cost for row in found.rows] == [
+        2.38, 102.38, 2.74, 102.74, 2.48, 102.48, 2.84, 102.84,
+    ]  # fmt: skip
+    with (tmp_path / "a" / "results.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [float(row["cost"]) for row in table] == expected
+    names = list(table[0])
+    assert names[names.index("cost") - 1 : names.index("cost") + 2] == ["nic.vfs", "cost", "totals.offered_frames"]
+    assert list(found.columns()) == names
+    assert found.to_mapping()["points"][1]["cost"] == 102.38
+    n_run = len(runs)
+    cheaper = {**COSTS, "list": [{"nic.vfs": 2, "cost": 0}, {"nic.vfs": 4, "cost": 1}]}
+    again = go(tmp_path / "a", cheaper)
+    assert (again.n_run, len(runs), again.plan.sweep_hash) == (0, n_run, done.plan.sweep_hash)
+    assert load_sweep(tmp_path / "a").rows[1].cost == 3.38
+    free = {
+        **COSTS,
+        "grid": {"pcie.lanes": [1, 2], "run.duration": ["1ms"]},
+        "zip": {"nic.rx_ring": [64, 128], "nic.tx_ring": [128, 64]},
+    }
+    free["list"] = [{"nic.vfs": 2}, {"nic.vfs": 4}]
+    go(tmp_path / "a", free)
+    assert not load_sweep(tmp_path / "a").has_costs and b",cost," not in contents(tmp_path / "a")["results.csv"]
+
+
 def test_frames_and_parquet_hold_the_same(tmp_path):
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     pytest.importorskip("pyarrow")

@@ -77,7 +77,11 @@ def build_parser() -> argparse.ArgumentParser:
     _command(commands, "configs", "the configurations and studies that come with hwmodel, to be named")
     completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
     completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
-    _command(commands, "schema", "the JSON schema of configurations, for editors")
+    schema = _command(commands, "schema", "the JSON schema of configurations, sweeps or sizings, for editors")
+    schema.add_argument(
+        "of", nargs="?", choices=("configuration", "sweep", "sizing"), default="configuration",
+        help="which files it is for; configurations by default",
+    )  # fmt: skip
     return parser
 
 

@@ -232,11 +232,17 @@ def completion(arguments: Namespace) -> None:
 
 
 def schema(arguments: Namespace) -> None:
-    """Show the JSON schema of configurations."""
+    """Show the JSON schema of configurations, of sweep files or of sizing files."""
     check_outputs([("--json", arguments.json)])
-    from hwmodel.config.schema import schema_text
+    if arguments.of == "configuration":
+        from hwmodel.config.schema import schema_text
 
-    write_json(schema_text(), STDOUT if arguments.json is None else arguments.json)
+        text = schema_text()
+    else:
+        from hwmodel.explore.study.schema import study_schema_text
+
+        text = study_schema_text(arguments.of)
+    write_json(text, STDOUT if arguments.json is None else arguments.json)
 
 
 COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {

@@ -126,7 +126,7 @@ class Document:
 
     def prefix_of(self, path: KeyPath) -> str:
         """Return the words before a key that a server's `set` says, like `servers.a.set.`, else an empty text."""
-        lengths = range(1, len(path) + 1)
+        lengths = range(len(path), 0, -1)  # what changed a key says more than what made the block around it
         return next((self.prefixes[path[:length]] for length in lengths if path[:length] in self.prefixes), "")
 
 
@@ -145,9 +145,10 @@ class Problem:
 
 
 def raise_problems(problems: list[Problem]) -> None:
-    """Raise one InputError with all problems, in the order of their places; do nothing if there are none."""
+    """Raise one InputError with all problems, file by file in the order of their places, if there are any."""
     if problems:
-        ordered = sorted(problems, key=lambda problem: problem.place)
+        places = ((problem.place, problem) for problem in problems)
+        ordered = [one for _, one in sorted(places, key=lambda pair: (pair[0].source_index, pair[0].source, pair[0]))]
         raise InputError(dict.fromkeys(problem.line for problem in ordered))
 
 

@@ -14,6 +14,7 @@ from .model import model_at
 
 _LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
 _WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
+_MOST_NAMED = 8
 Overrides = Mapping[str, object] | Iterable[str]
 
 
@@ -56,13 +57,19 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
 class _Origin:
     """Say where a key was written: with its value in one place, or, each part in its own, at `path` of a document.
 
-    `prefix`: the words before the key in messages.
+    `prefix`: the words before the key in messages. `key_place`: where the key alone was written, if not there.
     """
 
     place: Place
     written: Document | None = None
     path: KeyPath = ()
     prefix: str = ""
+    key_place: Place | None = None
+
+    @property
+    def place_of_key(self) -> Place:
+        """Return where the key was written."""
+        return self.key_place or self.place
 
     def inside(self, key: str) -> _Origin:
         """Return where the value of a key in this one was written."""
@@ -84,7 +91,7 @@ class _Origin:
 
     def mark_made(self, document: Document, path: KeyPath) -> None:
         """Record that there is a value at `path` because of what was written here."""
-        document.value_places[path] = document.key_places[path] = self.place
+        document.value_places[path] = document.key_places[path] = self.place_of_key
         if self.prefix:
             document.prefixes[path] = self.prefix
 
@@ -146,7 +153,7 @@ class Change:
 
 def apply_change(document: Document, change: Change) -> None:
     """Change one key of `document`; what is wrong with it, now or in the validation, is placed where it was written."""
-    origin = _Origin(change.value_place, prefix=change.prefix)
+    origin = _Origin(change.value_place, prefix=change.prefix, key_place=change.key_place)
     path = _apply_steps(document, _steps_of(document, change.key), copied_data(change.value), origin)
     if path is not None:
         document.key_places[path] = change.key_place
@@ -250,7 +257,7 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
 
 def _complain(document: Document, path: KeyPath, message: str, origin: _Origin) -> None:
     before = "" if document.prefix_of(path) else origin.prefix
-    document.problems.append(Problem(origin.place, before + document.dotted(path), message))
+    document.problems.append(Problem(origin.place_of_key, before + document.dotted(path), message))
 
 
 def _may_merge(here: Any, path: KeyPath, step: str) -> bool:
@@ -272,7 +279,8 @@ def _index_of(entries: list[Any], step: str) -> int | None:
 def _no_entry(entries: list[Any], step: str) -> str:
     names = [str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry]
     close = difflib.get_close_matches(step, names, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else f"; it has {len(entries)} entries, counted from 0"
+    known = f"; its entries are {', '.join(names)}" if 0 < len(names) == len(entries) <= _MOST_NAMED else ""
+    hint = f" (did you mean {close[0]}?)" if close else known or f"; it has {len(entries)} entries, counted from 0"
     return f"the list has no entry {step!r}{hint}"
 
 

@@ -22,6 +22,11 @@ def three_digits(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def cost_text(cost: float) -> str:
+    """Write a cost as people write it: 20.1, 1,250,000; it has no unit."""
+    return f"{cost:,.12g}"
+
+
 def time_text(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
     """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ± 0.02 ms`."""
     if time_ns is None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hwmodel.report.quantities import MISSING, printable, three_digits, time_text
+from hwmodel.report.quantities import MISSING, cost_text, printable, three_digits, time_text
 from hwmodel.report.text_table import table
 from hwmodel.results import Choice, SizingResult, TargetFigure
 
@@ -14,6 +14,7 @@ _NAMES = {
     "gbps": "throughput", "mpps": "frame rate", "loss": "frames lost", "mean": "mean latency",
     "max": "longest latency", "p50": "p50 latency", "p99": "p99 latency", "p999": "p99.9 latency",
 }  # fmt: skip
+_MOST_OVER = 10  # times the bound, beyond which a share of it in percent says little
 _UNITS = {"gbps": " Gb/s", "mpps": " Mpps"}
 
 
@@ -43,14 +44,18 @@ def sizing_sentence(result: SizingResult) -> str:
     if result.answer is not None:
         sure = "" if result.confidence is None else f"; it meets with a confidence of {_percent(result.confidence)}"
         least = "the cheapest that meets the target" if result.is_cheapest else "the cheapest found to meet the target"
-        return f"{knobs_text(result.answer.knobs)}: cost {result.answer.cost:g}, {least}{sure}."
+        return f"{knobs_text(result.answer.knobs)}: cost {cost_text(result.answer.cost)}, {least}{sure}."
     n = f"None of {result.n_candidates:,} configurations meets the target"
+    if result.n_candidates == 1:
+        n = "The one configuration there is does not meet the target"
     if not result.is_cheapest:
         n = f"No configuration was found that meets the target; {result.n_untested:,} could not be tried"
     if result.nearest is None:
         return f"{n}; none could be run."
     missed = "; ".join(_missed(one) for one in result.nearest.targets if not one.is_met)
-    return f"{n}. {knobs_text(result.nearest.knobs)} (cost {result.nearest.cost:g}) comes nearest: {missed}."
+    if result.n_candidates == 1:
+        return f"{n}: {missed}."
+    return f"{n}. {knobs_text(result.nearest.knobs)} (cost {cost_text(result.nearest.cost)}) comes nearest: {missed}."
 
 
 def knobs_text(knobs: Mapping[str, Any]) -> str:
@@ -59,13 +64,19 @@ def knobs_text(knobs: Mapping[str, Any]) -> str:
 
 
 def _how_found(result: SizingResult) -> Iterator[str]:
-    parts = [f"{result.n_ruled_out_by_closed_form:,} by the closed form ({result.n_closed_forms:,} evaluations)"]
-    parts.append(f"{result.n_ruled_out_by_simulation:,} by {result.simulations} simulations")
+    parts = [
+        f"{result.n_ruled_out_by_closed_form:,} by the closed form ({_counted(result.n_closed_forms, 'evaluation')})"
+    ]
+    parts.append(f"{result.n_ruled_out_by_simulation:,} by {_counted(result.simulations, 'simulation')}")
     if result.n_invalid:
         parts.append(f"{result.n_invalid:,} since there is no such configuration")
-    yield f"Of {result.n_candidates:,} configurations ruled out: {', '.join(parts)}."
+    yield f"Of {_counted(result.n_candidates, 'configuration')} ruled out: {', '.join(parts)}."
     if result.n_untested and result.answer is not None:
         yield f"{result.n_untested:,} cheaper ones are neither ruled out nor tried: one of them may meet."
+
+
+def _counted(n: int, word: str) -> str:
+    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 def _targets(choice: Choice) -> Iterator[str]:
@@ -102,7 +113,7 @@ def _row(choice: Choice, beside: Mapping[str, Any]) -> tuple[str, ...]:
     others = {key: value for key, value in choice.knobs.items() if value != beside.get(key)}
     return (
         knobs_text(others),
-        f"{choice.cost:g}",
+        cost_text(choice.cost),
         met,
         gives or printable(choice.why),
         printable(choice.limited_by),
@@ -120,11 +131,11 @@ def _short(one: TargetFigure, source: str) -> str:
 def _missed(one: TargetFigure) -> str:
     if one.figure is None or one.margin is None:
         return f"its {_NAMES[one.metric]} could not be measured"
-    off = (
-        f"{_percent(abs(one.margin))} {'short' if one.metric in _UNITS else 'over'}"
-        if one.bound
-        else "where none may be"
-    )
+    off = "where none may be"
+    if one.bound and one.margin < -_MOST_OVER:
+        off = f"{1 - one.margin:,.0f} times the bound"
+    elif one.bound:
+        off = f"{_percent(abs(one.margin))} {'short' if one.metric in _UNITS else 'over'}"
     return f"its {_NAMES[one.metric]} is {_amount(one.metric, one.figure)}, {off}"
 
 
@@ -142,7 +153,7 @@ def _figure(one: TargetFigure) -> str:
 def _margin(one: TargetFigure) -> str:
     if one.margin is None or not one.bound:
         return MISSING
-    return f"{100 * one.margin:+.1f} %"
+    return f"{100 * one.margin:+,.1f} %"
 
 
 def _amount(metric: str, value: float | None) -> str:

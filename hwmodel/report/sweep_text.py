@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from hwmodel.report.sweep.points import estimate_of, mean_of
+from hwmodel.report.configuration import value_text
+from hwmodel.report.quantities import cost_text
+from hwmodel.report.sweep.points import (
+    GBPS,
+    LIMIT,
+    P99,
+    TO_WIRE,
+    Point,
+    best_of,
+    points_of,
+    quickest_of,
+    throughput_name,
+)
+from hwmodel.report.sweep.reading import assignments, read_sweep_result
+from hwmodel.report.sweep.tradeoff import weigh
 from hwmodel.report.text_table import table
-from hwmodel.results.sweep_table import DONE, FAILED, SweepResult, SweepRow, cell
+from hwmodel.results.sweep_table import COST, DONE, FAILED, SweepResult, SweepRow
 
-GBPS, LATENCY, LIMIT = "totals.gbps", "latency_ns.p99", "bottleneck.resource"
-WARNINGS, LOW, HIGH = "warnings", f"intervals.{GBPS}.low", f"intervals.{GBPS}.high"
-SWEEP_SUMMARY_FIGURES = (GBPS, LATENCY, LIMIT, WARNINGS, LOW, HIGH)
-_MOST_ROWS, _MOST_FAILURES = 24, 8
-_COLUMNS = (("Gb/s", GBPS), ("p99 us", LATENCY), ("limited by", LIMIT))
+WARNINGS = "warnings"
+SWEEP_SUMMARY_FIGURES = (
+    GBPS, TO_WIRE, P99, LIMIT, WARNINGS,
+    *(f"intervals.{name}.{end}" for name in (GBPS, TO_WIRE) for end in ("low", "high")),
+)  # fmt: skip
+_MOST_ROWS, _MOST_FAILURES, _MOST_OF_FRONT = 24, 8, 8
 
 
 def sweep_text(sweep: SweepResult, files: Sequence[str], wall_s: float, n_run: int) -> str:
     """Return the summary: counts, best points, a table of a small sweep, failures with reasons, where the files are."""
-    lines = [_counts(sweep, wall_s, n_run), *_best(sweep)]
+    points = [point for point in points_of(sweep) if point.done]
+    throughput = throughput_name(points)
+    lines = [_counts(sweep, wall_s, n_run), *_best(sweep, points, throughput)]
     if len(sweep.rows) <= _MOST_ROWS:
-        lines += ["", *_table(sweep)]
+        lines += ["", *_table(sweep, throughput)]
+    lines += _trade_off(sweep)
     return "\n".join([*lines, *_failures(sweep), "", f"Results: {', '.join(files)}"])
 
 
@@ -32,23 +50,19 @@ def _counts(sweep: SweepResult, wall_s: float, n_run: int) -> str:
     return f"{sweep.name}: {n_done:,} of {len(sweep.rows):,} runs done{failed}; {now}"
 
 
-def _best(sweep: SweepResult) -> Iterator[str]:
-    """Yield the point with most throughput and that with least latency, by the mean over its seeds."""
-    groups: dict[str, list[SweepRow]] = {}
-    for row in sweep.with_status(DONE):
-        groups.setdefault(repr({**row.axes, "run.seed": None} if sweep.n_seeds > 1 else row.axes), []).append(row)
-    words: tuple[tuple[str, str, Callable[[float], str], Callable[..., list[SweepRow]]], ...] = (
-        ("Most throughput", GBPS, lambda value: f"{value:,.2f}", max),
-        ("Least latency", LATENCY, lambda value: f"p99 {value / 1e3:,.2f} us", min),
-    )
-    for what, name, shown, best in words:
-        known = [rows for rows in groups.values() if mean_of(rows, name) is not None]
-        if known:
-            rows = best(known, key=lambda rows: mean_of(rows, name) or 0.0)
-            known_to = f"{_half_interval(rows)} Gb/s" if name == GBPS else ""
-            figure = f"{shown(mean_of(rows, name) or 0.0)}{known_to}"
-            yield f"{what}: {figure} with {_point(rows[0])}; limited by {_limits(rows)}"
-    if len(groups) > 1:
+def _best(sweep: SweepResult, points: Sequence[Point], throughput: str) -> Iterator[str]:
+    """Yield the point with most throughput and that with least latency, as the page names them."""
+    best, quickest = best_of(points, throughput), quickest_of(points, throughput)
+    to = " to the wire" if throughput == TO_WIRE else ""
+    words = ("Most throughput", "Least latency") if len(points) > 1 else ("Throughput", "Latency")
+    most = None if best is None else best.estimate(throughput)
+    if best is not None and most is not None:
+        spread = "" if most.interval is None else f" +/- {(most.interval[1] - most.interval[0]) / 2:.2f}"
+        yield f"{words[0]}: {most.value:,.2f}{spread} Gb/s{to}{_with(best)}; limited by {_limits(best.done)}"
+    if quickest is not None:
+        p99_us = (quickest.value(P99) or 0.0) / 1e3
+        yield f"{words[1]}: p99 {p99_us:,.2f} us{_with(quickest)}; limited by {_limits(quickest.done)}"
+    if len(points) > 1:
         yield f"Limited by: {_limits(sweep.with_status(DONE), with_numbers=True)}"
     warned = [row for row in sweep.with_status(DONE) if row.figures.get(WARNINGS)]
     if warned:
@@ -56,13 +70,32 @@ def _best(sweep: SweepResult) -> Iterator[str]:
         yield f"{len(warned):,} run{'s have' if len(warned) > 1 else ' has'} warnings, in the column warnings; {first}"
 
 
-def _half_interval(rows: Sequence[SweepRow]) -> str:
-    """Return half the 95 % interval of a point's throughput; nothing where there is none."""
-    found = estimate_of(rows, GBPS)
-    if found is None or found.interval is None:
-        return ""
-    low, high = found.interval
-    return f" +/- {(high - low) / 2:.2f}"
+def _with(point: Point) -> str:
+    """Return at what values a point is, or the mean of how many seeds it is where nothing else varies."""
+    values = ", ".join(f"{key}={value_text(value)}" for key, value in point.axes.items())
+    if not values:
+        return f" over {len(point.done)} seeds" if len(point.done) > 1 else ""
+    return f" with {values}" + ("" if point.cost is None else f" (cost {cost_text(point.cost)})")
+
+
+def _trade_off(sweep: SweepResult) -> Iterator[str]:
+    """Yield the points that no other beats in both cost and throughput, where the sweep's file says costs."""
+    weighed = weigh(read_sweep_result(sweep)) if sweep.has_costs else None
+    if weighed is None:
+        return
+    keys = [axis.key for axis in sweep.axes if len(axis.values) > 1 and axis.key not in weighed.held]
+    rows = []
+    for of, gbps, point in (weighed.points[at] for at in weighed.front[-_MOST_OF_FRONT:]):
+        values = [_cell(point.axes.get(key)) for key in keys]
+        rows.append([cost_text(of), f"{gbps:,.3f}", *values, point.limit])
+    left_out = len(weighed.front) - len(rows)
+    yield ""
+    which = (
+        f"Nothing costs less and gives as much{f', with {held}' if (held := assignments(weighed.held.items())) else ''}"
+    )
+    yield f"{which}{f' (and {left_out} cheaper)' if left_out else ''}:"
+    header = [COST, "Gb/s", *keys, "limited by"]
+    yield from (line.text for line in table(header, rows, left_columns=[len(header) - 1]))
 
 
 def _limits(rows: Sequence[SweepRow], with_numbers: bool = False) -> str:
@@ -71,30 +104,32 @@ def _limits(rows: Sequence[SweepRow], with_numbers: bool = False) -> str:
 
 
 def _point(row: SweepRow) -> str:
-    return ", ".join(f"{key}={cell(value)}" for key, value in row.axes.items()) or f"seed {row.seed}"
+    return ", ".join(f"{key}={value_text(value)}" for key, value in row.axes.items()) or f"seed {row.seed}"
 
 
-def _table(sweep: SweepResult) -> list[str]:
+def _table(sweep: SweepResult, throughput: str) -> list[str]:
     keys = [axis.key for axis in sweep.axes]
     seeds = ["seed"] if sweep.n_seeds > 1 or not keys else []
-    header = [*keys, *seeds, *(title for title, _ in _COLUMNS)]
+    costs = [COST] if sweep.has_costs else []
+    header = [*keys, *seeds, *costs, "Gb/s", "p99 us", "limited by"]
     rows = []
     for row in sweep.rows:
         point = [_cell(row.axes[key]) for key in keys] + ([str(row.seed)] if seeds else [])
-        point += [_figure(row.figures, name) for _, name in _COLUMNS] if row.figures else [row.status]
+        point += ["-" if row.cost is None else cost_text(row.cost) for _ in costs]
+        point += [_figure(row.figures, name) for name in (throughput, P99, LIMIT)] if row.figures else [row.status]
         rows.append(point + [""] * (len(header) - len(point)))
     return [line.text for line in table(header, rows, left_columns=[len(header) - 1])]
 
 
 def _cell(value: object) -> str:
-    text = "null" if value is None else str(cell(value))
+    text = value_text(value)
     return text if len(text) <= 30 else text[:27] + "..."
 
 
 def _figure(figures: Mapping[str, object], name: str) -> str:
     value = figures.get(name)
     if isinstance(value, int | float):
-        return f"{value / 1e3:,.2f}" if name == LATENCY else f"{value:,.3f}"
+        return f"{value / 1e3:,.2f}" if name == P99 else f"{value:,.3f}"
     return "-" if value is None else str(value)
 
 

@@ -22,6 +22,7 @@ Scalar = str | int | float | bool | None
 SWEEP_SCHEMA_VERSION = 1
 PENDING, DONE, FAILED = "pending", "done", "failed"
 IDENTITY = ("config_hash", "seed", "status", "error")  # the first columns of a table
+COST = "cost"  # the column behind the axes, where the sweep's file says what their values cost
 # The unit in which each kind of quantity is drawn, by the name of its dimension.
 _DRAWN_IN = {"a byte count": "B", "a time": "ns", "a rate": "Gbps", "a frequency": "MHz", "a frame rate": "Mpps"}
 
@@ -81,9 +82,10 @@ class SweepRow:
     """Hold one point: where it stands, what became of it, and what was found.
 
     `number`: from 0, in the order of the sweep's file. `status`: done, failed, or pending in a sweep that was stopped.
-    `config_hash` is empty where the configuration could not be made. `axes`: the values by key, as written. `figures`:
-    those of `Result.scalars()` by dotted name (`totals.gbps`), and the ends of the 95 % intervals
-    (`intervals.totals.gbps.low`, `.high`); none of a point that is not done.
+    `config_hash` is empty where the configuration could not be made. `axes`: the values by key, as written. `cost`:
+    what these cost together, None where the sweep's file does not say. `figures`: those of `Result.scalars()` by dotted
+    name (`totals.gbps`), and the ends of the 95 % intervals (`intervals.totals.gbps.low`, `.high`); none of a point
+    that is not done.
     """
 
     number: int
@@ -92,6 +94,7 @@ class SweepRow:
     status: str
     error: str = ""
     axes: Mapping[str, Any]
+    cost: float | None = None
     figures: Mapping[str, Scalar] = field(default_factory=dict)
 
 
@@ -127,21 +130,27 @@ class SweepResult:
         return tuple(row for row in self.rows if row.status == status)
 
     @property
+    def has_costs(self) -> bool:
+        """Tell whether the sweep's file says what the values of an axis cost."""
+        return any(row.cost is not None for row in self.rows)
+
+    @property
     def figure_names(self) -> tuple[str, ...]:
         """Return the dotted names of all figures that any point has, block by block as in results.csv."""
         return figure_order(dict.fromkeys(name for row in self.rows for name in row.figures))
 
     def column(self, name: str) -> list[Any]:
-        """Return one column of the table, an axis or a figure; None where a point has no such value."""
-        if name in IDENTITY:
+        """Return one column of the table, an axis, the cost or a figure; None where a point has no such value."""
+        if name in IDENTITY or name == COST:
             return [getattr(row, name) for row in self.rows]
         if any(axis.key == name for axis in self.axes):
             return [row.axes.get(name) for row in self.rows]
         return [row.figures.get(name) for row in self.rows]
 
     def columns(self) -> dict[str, list[Scalar]]:
-        """Return the whole table by column, as in results.csv: identity, axes, figures."""
-        names = (*IDENTITY, *(axis.key for axis in self.axes), *self.figure_names)
+        """Return the whole table by column, as in results.csv: identity, axes, cost where it is known, figures."""
+        cost = (COST,) if self.has_costs else ()
+        names = (*IDENTITY, *(axis.key for axis in self.axes), *cost, *self.figure_names)
         return {name: [cell(value) for value in self.column(name)] for name in names}
 
     def to_mapping(self) -> dict[str, Any]:
@@ -162,6 +171,7 @@ class SweepResult:
                 {
                     **{name: getattr(row, name) for name in IDENTITY},
                     "axes": dict(row.axes),
+                    **({COST: row.cost} if row.cost is not None else {}),
                     "figures": dict(row.figures),
                 }
                 for row in self.rows

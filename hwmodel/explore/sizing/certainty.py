@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import atan, cos, erf, pi, sin, sqrt
+from math import erf, sqrt
 from statistics import fmean, stdev
 
 from hwmodel.explore.sizing.targets import Measured, Target
-from hwmodel.results.student_t import NORMAL_975
+from hwmodel.results.student_t import NORMAL_975, student_t_975, student_t_below
 
 
 @dataclass(frozen=True)
@@ -38,44 +38,13 @@ def estimate(target: Target, runs: Sequence[Measured]) -> Estimate:
     between = stdev(figures) / sqrt(n) if n > 1 else 0.0
     by_interval = _probability(room, within, None)
     by_spread = _probability(room, between, n - 1) if n > 1 else 1.0
-    half = max(NORMAL_975 * within, student_t_quantile(n - 1) * between if n > 1 else 0.0)
+    half = max(NORMAL_975 * within, student_t_975(n - 1) * between if n > 1 else 0.0)
     return Estimate(mean, half, room >= 0, min(by_interval, by_spread if between else by_interval))
 
 
 def at_least(probabilities: Sequence[float]) -> float:
     """Return how probable it is at the least that all hold, however they hang together (Bonferroni)."""
     return max(0.0, 1.0 - sum(1.0 - one for one in probabilities))
-
-
-def student_t_below(t: float, degrees: int) -> float:
-    """Return the share of Student's t distribution below `t`, for a whole number of degrees of freedom.
-
-    The finite sums of M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
-    """
-    angle = atan(t / sqrt(degrees))
-    square = cos(angle) ** 2
-    if degrees % 2:
-        term = total = cos(angle) if degrees > 1 else 0.0
-        for k in range(2, degrees - 1, 2):
-            term *= square * k / (k + 1)
-            total += term
-        within = 2 / pi * (angle + sin(angle) * total)
-    else:
-        term = total = 1.0
-        for k in range(1, degrees - 2, 2):
-            term *= square * k / (k + 1)
-            total += term
-        within = sin(angle) * total
-    return 0.5 + within / 2
-
-
-def student_t_quantile(degrees: int, share: float = 0.975) -> float:
-    """Return the t below which a share of Student's distribution lies, by bisection."""
-    low, high = 0.0, 1e4
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if student_t_below(middle, degrees) < share else (low, middle)
-    return high
 
 
 def _probability(room: float, error: float, degrees: int | None) -> float:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwmodel.config.kinds import shown
 from hwmodel.explore.sizing.targets import METRICS, RATES
 from hwmodel.units import DIMENSIONS, UnitError
 
@@ -25,7 +23,6 @@ _ROOM_TO_SEND = frozenset(("nic.tx_ring", "nic.tx_buffer", "nic.descriptor_cache
 _ROOM_TO_RECEIVE = frozenset(("nic.rx_ring", "nic.rx_buffer", "switch.queue_bytes"))
 # 0 or null stand for no limit at all, so the order of numbers is not the order of strength there.
 _UNLIMITED = (0, None)
-_NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([^\s0-9.]*)\s*")
 
 
 @dataclass(frozen=True)
@@ -42,29 +39,6 @@ class Knob:
 
     def __len__(self) -> int:
         return len(self.values)
-
-
-def number_of(value: Any) -> tuple[float, str] | None:
-    """Return the number that a value is made of, and its unit as written; None for a word, a list, a truth value."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value), ""
-    match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
-    return (float(match[1]), match[2]) if match else None
-
-
-def costs_per_unit(values: Sequence[Any], cost: float) -> tuple[float, ...]:
-    """Return what each value costs where a unit of it, as written, costs so much; ValueError if that says nothing."""
-    numbers = [number_of(value) for value in values]
-    for value, number in zip(values, numbers, strict=True):
-        if number is None:
-            raise ValueError(f"{shown(value)} is no number that a cost could multiply; give costs, one for each value")
-    units = dict.fromkeys(number[1] for number in numbers if number is not None)
-    if len(units) > 1:
-        shown_units = " and ".join(unit or "no unit" for unit in list(units)[:2])
-        raise ValueError(f"a cost is for one unit, and the values have {shown_units}; write them in one, or give costs")
-    return tuple(number[0] * cost for number in numbers if number is not None)
 
 
 def magnitude(value: Any) -> float | None:

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hwmodel.config import Config
 from hwmodel.config.base_document import BaseDocument
-from hwmodel.config.document import KeyPath, raise_problems
-from hwmodel.config.kinds import shown, suggest
+from hwmodel.config.document import Problem
+from hwmodel.config.kinds import shown
 from hwmodel.config.overrides import Change, Overrides
-from hwmodel.config.studies import StudyDocument, base_of, read_study
-from hwmodel.errors import InputError
-from hwmodel.explore.sizing.knobs import MOST_VALUES, Knob, costs_per_unit, magnitude, monotone_of
+from hwmodel.explore.sizing.knobs import MOST_VALUES, Knob, magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
+from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats, refuse_second_axes
+from hwmodel.explore.study.document import StudyDocument, base_of, read_study
 
-_KEYS = ("base", "set", "target", "knobs", "repeats")
-_OF_A_KNOB = ("values", "cost", "costs", "monotone")
+KEYS = ("base", "set", "target", "knobs", "repeats")
+MONOTONE = "monotone"
 MOST_CANDIDATES = 1_000_000
-_MOST_REPEATS = 10
+MOST_REPEATS = 10
+_REPEATS = 3
 # What people call these elsewhere.
 _SYNONYMS = {
+    "targets": "target", "knob": "knobs", "parameters": "knobs", "axes": "knobs", "grid": "knobs", "config": "base",
+    "seeds": "repeats",
+}  # fmt: skip
+_METRIC_SYNONYMS = {
     "throughput": "gbps", "rate": "gbps", "pps": "mpps", "latency": "p99", "p99.9": "p999", "p99_9": "p999",
-    "drops": "loss", "drop": "loss", "median": "p50", "latency_ns": "p99", "targets": "target", "knob": "knobs",
-    "parameters": "knobs", "axes": "knobs", "grid": "knobs", "config": "base", "seeds": "repeats",
+    "drops": "loss", "drop": "loss", "median": "p50", "latency_ns": "p99",
 }  # fmt: skip
 
 
@@ -53,39 +56,33 @@ class Sizing:
         return self.base.with_changes([*of_knobs, *more])
 
 
-def read_sizing(given: str | Path | Mapping[str, Any], overrides: Overrides | None = None) -> Sizing:
+def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Overrides | None = None) -> Sizing:
     """Read a sizing file, or the mapping that stands for one; `overrides` change its base.
 
     Raises InputError with a line for each problem.
     """
     study = read_study(given, "sizing")
-    data = study.document.data
-    for key in data:
-        if key not in _KEYS:
-            study.complain((key,), "unknown key" + _hint(key, _KEYS), at_key=True)
+    study.refuse_unknown((), KEYS, _SYNONYMS)
     targets = _targets(study)
-    parts = [
-        _knob(study, key, value) for key, value in _mapping(study, "knobs", "pcie.lanes: {values: [1, 2, 4], cost: 4}")
-    ]
-    repeats = _repeats(study, data.get("repeats", 3))
-    document = base_of(study, overrides)
-    raw = [part for part in parts if part is not None]
-    n_candidates = math.prod(len(one.values) for one in raw)
+    written = _mapping(study, "knobs", "pcie.lanes: {values: [1, 2, 4], cost: 4}")
+    raw = [one for one in (_knob(study, key) for key in written) if one is not None]
+    repeats = _repeats(study, study.data.get("repeats", _REPEATS))
+    n_candidates = math.prod(len(one.axis.values) for one in raw)
     if n_candidates > MOST_CANDIDATES:
         study.complain(("knobs",), f"{n_candidates:,} configurations are too many; {MOST_CANDIDATES:,} at most")
-    _check_overridden(study, raw, overrides)
-    base = _checked(study, document, raw) if document is not None else None
-    raise_problems(study.problems)
+    refuse_second_axes(study, [one.axis for one in raw])
+    study.refuse_fixed([one.axis.key_path for one in raw], overrides)
+    document = base_of(study, overrides)
+    base = _checked(study, document, [one.changes for one in raw]) if document is not None else None
+    study.raise_problems()
     assert document is not None and base is not None
     saturates = base.workload.load.kind == "saturate" and base.workload.pcap is None
     offers_target = saturates and any(t.is_least for t in targets) and not all(t.is_least for t in targets)
     is_open = offers_target or not saturates
-    knobs = [Knob(one.key, one.values, one.costs, monotone_of(one.key, one.values, one.monotone, is_open=is_open))
-             for one in raw]  # fmt: skip
     return Sizing(
         document,
         tuple(targets),
-        tuple(knobs),
+        tuple(one.knob(is_open) for one in raw),
         repeats,
         offers_target,
         saturates and not offers_target,
@@ -95,17 +92,25 @@ def read_sizing(given: str | Path | Mapping[str, Any], overrides: Overrides | No
 
 @dataclass(frozen=True)
 class _Raw:
-    """Hold a knob as written, its numbers sorted where the order was not said to matter."""
+    """Hold a knob as written: its axis, and in which order its values are taken, weakest first."""
 
-    key: str
-    values: tuple[Any, ...]
-    costs: tuple[float, ...]
+    axis: Axis
+    order: tuple[int, ...]
     monotone: bool | None
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...]  # in that order
+
+    def knob(self, is_open: bool) -> Knob:
+        """Return the knob; `is_open`: frames come whether there is room or not."""
+        axis = self.axis
+        costs = axis.costs or (0.0,) * len(axis.values)  # where the file does not say, the first that meets is as good
+        values, of_each = ([each[at] for at in self.order] for each in (axis.values, costs))
+        return Knob(
+            axis.key, tuple(values), tuple(of_each), monotone_of(axis.key, values, self.monotone, is_open=is_open)
+        )
 
 
-def _mapping(study: StudyDocument, key: str, example: str) -> list[tuple[str, Any]]:
-    value = study.document.data.get(key)
+def _mapping(study: StudyDocument, key: str, example: str) -> Mapping[str, Any]:
+    value = study.data.get(key)
     if value is None:
         study.complain((key,), f"this key is missing; write it like {key}: {{{example}}}")
     elif not isinstance(value, dict):
@@ -113,16 +118,17 @@ def _mapping(study: StudyDocument, key: str, example: str) -> list[tuple[str, An
     elif not value:
         study.complain((key,), f"nothing is in it; write it like {{{example}}}")
     else:
-        return list(value.items())
-    return []
+        return value
+    return {}
 
 
 def _targets(study: StudyDocument) -> list[Target]:
     found = []
-    for metric, value in _mapping(study, "target", "gbps: 10, p99: 10us"):
-        if metric not in METRICS:
-            study.complain(("target", metric), f"unknown target{_hint(metric, METRICS)}", at_key=True)
-            continue
+    written = _mapping(study, "target", "gbps: 10, p99: 10us")
+    if written:
+        study.refuse_unknown(("target",), METRICS, _METRIC_SYNONYMS, "target")
+    for metric in (one for one in written if one in METRICS):
+        value = written[metric]
         try:
             found.append(read_target(metric, value))
         except ValueError as error:
@@ -130,150 +136,63 @@ def _targets(study: StudyDocument) -> list[Target]:
     return found
 
 
-def _knob(study: StudyDocument, key: str, written: Any) -> _Raw | None:
-    path: KeyPath = ("knobs", key)
-    if isinstance(written, list):
-        written, at = {"values": written}, path
-    elif isinstance(written, dict):
-        at = (*path, "values")
-    else:
-        study.complain(path, f"{shown(written)} is no knob; write it like {{values: [1, 2, 4], cost: 4}}")
-        return None
-    n_problems = len(study.problems)
-    for word in written:
-        if word not in _OF_A_KNOB:
-            study.complain((*path, word), "unknown key" + _hint(word, _OF_A_KNOB), at_key=True)
-    values = _values(study, at, written.get("values"))
-    monotone = written.get("monotone", "auto")
+def _knob(study: StudyDocument, key: str) -> _Raw | None:
+    written = study.data["knobs"][key]
+    monotone = written.get(MONOTONE, "auto") if isinstance(written, dict) else "auto"
     if not (isinstance(monotone, bool) or monotone == "auto"):
-        study.complain((*path, "monotone"), f"{shown(monotone)} is not one of true, false, auto")
-    costs = _costs(study, path, written, values) if len(study.problems) == n_problems else ()
-    if len(study.problems) > n_problems:
+        study.complain(("knobs", key, MONOTONE), f"{shown(monotone)} is not one of true, false, auto")
+    axis = read_axis(study, "knobs", key, more_keys=(MONOTONE,), most_values=MOST_VALUES)
+    if axis is None:
         return None
-    key_place, places = study.document.place_of(path, key=True), study.document.place_of
-    changes = [Change(key, value, key_place, places((*at, number)), "knobs.") for number, value in enumerate(values)]
-    order = list(range(len(values)))
-    numbers = [magnitude(value) for value in values]
+    refuse_repeats(study, [axis])
+    if key == "run.seed":
+        study.complain(
+            axis.key_path, "a seed is nothing to choose; `repeats` runs the answer with several", at_key=True
+        )
+    order = list(range(len(axis.values)))
+    numbers = [magnitude(value) for value in axis.values]
     if monotone == "auto" and None not in numbers:
         order.sort(key=lambda number: numbers[number] or 0.0)
-    said = None if monotone == "auto" else bool(monotone)
-    sorted_values, sorted_costs = ([each[number] for number in order] for each in (values, costs))
-    return _Raw(key, tuple(sorted_values), tuple(sorted_costs), said, tuple(changes[number] for number in order))
-
-
-def _values(study: StudyDocument, at: KeyPath, values: Any) -> list[Any]:
-    if values is None:
-        study.complain(at, "this key is missing; it lists what may be chosen, like [1, 2, 4, 8]")
-    elif not isinstance(values, list):
-        study.complain(at, f"{shown(values)} is not a list; write it like [1, 2, 4, 8]")
-    elif not values:
-        study.complain(at, "the list is empty; write it like [1, 2, 4, 8]")
-    elif len(values) > MOST_VALUES:
-        study.complain(at, f"{len(values)} values are too many; {MOST_VALUES} at most")
-    else:
-        for number, value in enumerate(values):
-            if any(value == other and type(value) is type(other) for other in values[:number]):
-                study.complain((*at, number), f"{shown(value)} stands in the list already")
-        return values
-    return []
-
-
-def _costs(study: StudyDocument, path: KeyPath, written: dict[str, Any], values: list[Any]) -> Sequence[float]:
-    """Read what each value costs; nothing where the file does not say, so that the first that meets is as good."""
-    cost, costs = written.get("cost"), written.get("costs")
-    if cost is not None and costs is not None:
-        study.complain((*path, "costs"), "beside cost; one of them says what a value costs", at_key=True)
-    elif costs is not None:
-        at = (*path, "costs")
-        if not isinstance(costs, list):
-            study.complain(at, f"{shown(costs)} is not a list; write a cost for each value")
-        elif len(costs) != len(values):
-            study.complain(at, f"{len(costs)} costs for {len(values)} values; one for each")
-        else:
-            for number, one in enumerate(costs):
-                if not _is_cost(one):
-                    study.complain((*at, number), f"{shown(one)} is no cost; a number, 0 or more")
-            return costs
-    elif cost is not None:
-        if not _is_cost(cost):
-            study.complain((*path, "cost"), f"{shown(cost)} is no cost; a number, 0 or more, for one unit of the value")
-        else:
-            try:
-                return costs_per_unit(values, float(cost))
-            except ValueError as error:
-                study.complain((*path, "cost"), str(error))
-    return [0.0] * len(values)
-
-
-def _is_cost(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
+    said = monotone if isinstance(monotone, bool) else None
+    return _Raw(axis, tuple(order), said, tuple(axis.change(number, study) for number in order))
 
 
 def _repeats(study: StudyDocument, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        study.complain(("repeats",), f"{shown(value)} is not a whole number, 1 to {_MOST_REPEATS}")
-    elif not 1 <= value <= _MOST_REPEATS:
-        study.complain(("repeats",), f"{value} is out of range; 1 to {_MOST_REPEATS} seeds")
+        study.complain(("repeats",), f"{shown(value)} is not a whole number, 1 to {MOST_REPEATS}")
+    elif not 1 <= value <= MOST_REPEATS:
+        study.complain(("repeats",), f"{value} is out of range; 1 to {MOST_REPEATS} seeds")
     return value if isinstance(value, int) else 1
 
 
-def _check_overridden(study: StudyDocument, knobs: Sequence[_Raw], overrides: Overrides | None) -> None:
-    said = [overrides] if isinstance(overrides, str) else overrides or []
-    keys = {str(one).partition("=")[0].strip() for one in said}
-    changes = study.document.data.get("set")
-    for one in knobs:
-        if one.key in keys:
-            study.complain(
-                ("knobs", one.key), "--set says what it is; leave it out of the knobs or of --set", at_key=True
-            )
-        elif isinstance(changes, dict) and one.key in changes:
-            study.complain(("knobs", one.key), "stands in set too; one of them says what it is", at_key=True)
-
-
-def _checked(study: StudyDocument, document: BaseDocument, knobs: Sequence[_Raw]) -> Config:
-    """Build the base, and the base with each value of each knob; raise InputError for what others cannot cure."""
-    base: Config | None = None
-    wrong: list[str] = []
-    of_base: list[str] = []
-    try:
-        base = document.with_changes(())
-    except InputError as error:  # which the knobs may cure
-        of_base = error.lines
-    ends = [[one.changes[end] for one in knobs] for end in (0, -1)]
-    for number, one in enumerate(knobs):
-        said: set[str] = set()
-        for change in one.changes:
-            lines: list[str] = []
-            for others in ([], *ends):
-                beside = [other for at, other in enumerate(others) if at != number]
-                try:
-                    found = document.with_changes([*beside, change])
-                except InputError as error:
-                    lines = lines or error.lines
-                    continue
-                base = base or found
-                break
-            else:
-                wrong += [line for line in lines if _message(line) not in said]
-                said.update(map(_message, lines))
-    if wrong or base is None:
-        lines = [problem.line for problem in study.problems] + wrong + (of_base if base is None else [])
-        raise InputError(sorted(dict.fromkeys(lines), key=_place))
+def _checked(study: StudyDocument, document: BaseDocument, knobs: Sequence[Sequence[Change]]) -> Config | None:
+    """Build the base, and the base with each value of each knob; record what values of the others cannot cure."""
+    found = document.examine(())
+    base = None if found.problems or found.contradictions else found.config
+    of_base = [*found.problems, *found.contradictions]  # which the knobs may cure
+    n_problems = len(study.problems)
+    ends = [[changes[end] for changes in knobs] for end in (0, -1)]
+    for number, changes in enumerate(knobs):
+        said: set[tuple[str, str]] = set()
+        for change in changes:
+            config, problems = _with_some_others(document, change, number, ends)
+            base = base or config
+            study.problems += [one for one in problems if (one.key, one.message) not in said]
+            said.update((one.key, one.message) for one in problems)
+    if base is None and len(study.problems) == n_problems:
+        study.problems += of_base
     return base
 
 
-def _hint(word: str, known: Sequence[str]) -> str:
-    meant = _SYNONYMS.get(word.lower())
-    hint = f" (did you mean {meant}?)" if meant in known else suggest(word, known)
-    return hint or f"; known here: {', '.join(known)}"
-
-
-def _message(line: str) -> str:
-    """Return a line of an InputError without its place."""
-    return line.partition(": ")[2]
-
-
-def _place(line: str) -> tuple[str, int, int]:
-    """Return where a line of an InputError points, to sort by."""
-    found = re.match(r"(.*?):(\d+):(\d+): ", line)
-    return (found[1], int(found[2]), int(found[3])) if found else ("", 0, 0)
+def _with_some_others(
+    document: BaseDocument, change: Change, number: int, ends: Sequence[Sequence[Change]]
+) -> tuple[Config | None, list[Problem]]:
+    """Build the base with one value of a knob, the others as in the base or at an end; return it, or what is wrong."""
+    problems: list[Problem] = []
+    for others in ([], *ends):
+        found = document.examine([*(other for at, other in enumerate(others) if at != number), change])
+        wrong = [*found.problems, *found.contradictions]
+        if not wrong:
+            return found.config, []
+        problems = problems or wrong
+    return None, problems

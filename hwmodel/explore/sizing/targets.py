@@ -113,6 +113,6 @@ def _share(value: object) -> float:
     if isinstance(share, bool) or not isinstance(share, int | float):
         raise ValueError(f"{shown(value)} is no share; write the loss allowed like 0, 0.001 or 0.1%")
     if not 0 <= share < 1:
-        hint = f" (did you mean {share:g}%?)" if 1 <= share < 100 else ""
+        hint = f" (did you mean {share:g}%?)" if 1 <= share < 100 and not isinstance(value, str) else ""
         raise ValueError(f"{shown(value)} is out of range; a share of frames is 0 or more and below 1{hint}")
     return float(share)

@@ -89,10 +89,19 @@ class Ledger:
         with self._in_words(), self._transaction():
             for statement in _TABLES.split(";\n"):
                 self._database.execute(statement)
-            pairs = ((key, json.dumps(value)) for key, value in about.items())
-            self._database.executemany("INSERT INTO about VALUES (?, ?)", pairs)
+            self._tell(about)
             self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
             self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def tell(self, about: Mapping[str, Any]) -> None:
+        """Say anew of the sweep what may have changed with its results left as they are, such as its costs."""
+        if about != self.about():
+            with self._in_words(), self._transaction():
+                self._tell(about)
+
+    def _tell(self, about: Mapping[str, Any]) -> None:
+        pairs = ((key, json.dumps(value)) for key, value in about.items())
+        self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", pairs)
 
     def prepare_to_write(self) -> None:
         """Let readers look while rows are written, and commits wait for no disk: a killed process loses none."""

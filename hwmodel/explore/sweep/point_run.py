@@ -44,7 +44,9 @@ class PointRun:
                 config_hash = config.config_hash()
                 result = simulate(config)
         except (InputError, RunError) as error:
-            return Outcome(number, config_hash, " ".join(str(error).split()), "")
+            return Outcome(
+                number, config_hash, "; ".join(" ".join(line.split()) for line in str(error).splitlines()), ""
+            )
         except MemoryError:
             return Outcome(number, config_hash, "out of memory", "")
         except Exception as error:

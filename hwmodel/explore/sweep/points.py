@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hwmodel.config.kinds import shown
 from hwmodel.config.overrides import Change
-from hwmodel.errors import InputError
 
-from .sweep_file import CAPTURE, SweepFile
+from .sweep_file import SweepFile
 from .where import WhereError
 
 MOST_COMBINATIONS = 10_000_000  # with a condition each is looked at; beyond, no machine ever ends
@@ -47,50 +47,64 @@ class Points:
     def changes(self, number: int) -> list[Change]:
         """Return what run `number` changes in the base, apart from its seed."""
         pairs = zip(self.sweep.groups, self.positions(number), strict=True)
-        return [
-            Change(axis.key, self._value(axis.key, axis.values[at]), axis.key_place, axis.places[at], axis.prefix)
-            for group, at in pairs
-            for axis in group
-        ]
+        return [axis.change(at, self.sweep.study) for group, at in pairs for axis in group]
 
-    def _value(self, key: str, value: Any) -> Any:
-        return capture_path(self.sweep, value) if key == CAPTURE and isinstance(value, str) else value
+    def first_with_each_value(self) -> Iterator[int]:
+        """Yield the first run of all, then the first with each further value of each group."""
+        yield from (0,) if len(self) else ()
+        if self.kept is None:
+            for at, size in enumerate(self.sizes):
+                others = math.prod(self.sizes[at + 1 :])
+                yield from (position * others * self.sweep.n_seeds for position in range(1, size))
+            return
+        seen = set(enumerate(self.positions(0)))
+        for number in range(self.sweep.n_seeds, len(self), self.sweep.n_seeds):
+            new = set(enumerate(self.positions(number))) - seen
+            if new:
+                seen |= new
+                yield number
+            if len(seen) == sum(self.sizes):
+                return
 
 
 def points_of(sweep: SweepFile, *, most: int | None) -> Points:
-    """Find the points; InputError where there are none, more than `most` runs (None: no limit), or hopelessly many."""
-    sizes = tuple(len(group[0].values) for group in sweep.groups)
-    n_all = math.prod(sizes)
-    place = sweep.document.place_of(())
+    """Find the points, all of them where the condition cannot be used.
+
+    Problems are recorded: no point, more than `most` runs (None: no limit), or hopelessly many.
+    """
+    sizes = tuple(min(len(axis.values) for axis in group) for group in sweep.groups)
+    points, study, n_all = Points(sweep, sizes, None), sweep.study, math.prod(sizes)
     if n_all > MOST_COMBINATIONS:
-        raise InputError(
-            f"{place}: {n_all:,} combinations are more than the {MOST_COMBINATIONS:,} that a sweep can have"
-        )
-    kept = None
+        study.complain((), f"{n_all:,} combinations are more than the {MOST_COMBINATIONS:,} that a sweep can have")
+        return points
     if sweep.is_wanted is not None:
         kept = _wanted(sweep, sizes)
         if not kept:
-            raise InputError(f"{sweep.document.place_of(('where',))}: where: no point of {n_all:,} meets it")
-    points = Points(sweep, sizes, kept)
+            return points
+        points = Points(sweep, sizes, kept)
     if most is not None and len(points) > most:
-        raise InputError(f"{place}: {len(points):,} runs; --yes lets more than {most:,} begin")
+        study.complain((), f"{len(points):,} runs; --yes lets more than {most:,} begin")
     return points
 
 
 def _wanted(sweep: SweepFile, sizes: tuple[int, ...]) -> array[int]:
-    """Return the numbers of the combinations that the condition leaves."""
+    """Return the numbers of the combinations that the condition leaves; none after a problem was recorded."""
     assert sweep.is_wanted is not None
     kept = array("q")
     keys = [axis.key for axis in sweep.axes]
-    every = Points(sweep, sizes, range(math.prod(sizes)))
-    for combination in range(math.prod(sizes)):
+    n_all = math.prod(sizes)
+    every = Points(sweep, sizes, range(n_all))
+    for combination in range(n_all):
         values = every.values(combination * sweep.n_seeds)
         try:
             if sweep.is_wanted(dict(zip(keys, values, strict=True))):
                 kept.append(combination)
         except WhereError as error:
-            words = ", ".join(f"{key} {value}" for key, value in zip(keys, values, strict=True))
-            raise InputError(f"{sweep.document.place_of(('where',))}: where: {error} (at {words})") from None
+            words = ", ".join(f"{key} {shown(value)}" for key, value in zip(keys, values, strict=True))
+            sweep.study.complain(("where",), f"{error} (at {words})")
+            return array("q")
+    if not kept:
+        sweep.study.complain(("where",), f"no point of {n_all:,} meets it")
     return kept
 
 
@@ -100,10 +114,3 @@ def _positions(combination: int, sizes: tuple[int, ...]) -> list[int]:
         combination, position = divmod(combination, size)
         positions.append(position)
     return positions[::-1]
-
-
-def capture_path(sweep: SweepFile, name: str) -> str:
-    """Return the file of a capture that the sweep's file names, as a whole path."""
-    import os
-
-    return os.path.abspath(os.path.join(sweep.directory, name))

@@ -14,6 +14,7 @@ from typing import Any
 
 from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
+from hwmodel.explore.study.costs import total_cost
 from hwmodel.processes import work_through
 from hwmodel.results.sweep_table import PENDING
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, model_version
@@ -103,6 +104,7 @@ def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
             name = about.get("name")
             raise InputError(f"{folder}: --out: holds the results of another sweep ({name}); name another folder")
         ledger.prepare_to_write()
+        ledger.tell(_about(plan))
         n_points = sum(ledger.count().values())
         if n_points < len(plan.points):
             ledger.add_points(_rows(plan))
@@ -117,13 +119,26 @@ def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
 def _about(plan: Plan) -> dict[str, Any]:
     return {
         "sweep_hash": plan.sweep_hash,
-        "name": plan.sweep.name,
-        "source": plan.sweep.document.data,
+        "name": plan.sweep.study.name,
+        "source": plan.sweep.study.data,
         "base": plan.base.data,
         "config": plan.config.resolved(),
         "axes": [[axis.key, list(axis.values)] for axis in plan.sweep.axes],
+        "costs": list(_costs(plan)),
         "n_seeds": plan.sweep.n_seeds,
     }
+
+
+def _costs(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Yield what each set of values costs, for each group of axes with costs."""
+    for group in plan.sweep.groups:
+        known = [axis.costs for axis in group if axis.costs is not None]
+        if known:
+            yield {
+                "axes": [axis.key for axis in group],
+                "values": [list(values) for values in zip(*(axis.values for axis in group), strict=True)],
+                "costs": [total_cost(costs) for costs in zip(*known, strict=True)],
+            }
 
 
 def _rows(plan: Plan) -> Iterator[tuple[int, int, str]]:
@@ -136,7 +151,7 @@ def _announcement(plan: Plan, n_pending: int) -> str:
     n_all = len(plan.points)
     by_axis = [f"{len(axis.values)} {axis.key}" for axis in plan.sweep.axes]
     seeds = [f"{plan.sweep.n_seeds} seeds"] if plan.sweep.n_seeds > 1 else []
-    text = f"{plan.sweep.name}: {n_all:,} runs ({', '.join([*by_axis, *seeds])})"
+    text = f"{plan.sweep.study.name}: {n_all:,} runs ({', '.join([*by_axis, *seeds])})"
     return text if n_pending == n_all else f"{text}, {n_all - n_pending:,} of them finished already"
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
+from hwmodel.explore.study.costs import total_cost
 from hwmodel.results.sweep_table import (
+    COST,
     IDENTITY,
     Figures,
     Scalar,
@@ -38,15 +40,15 @@ def write_tables(ledger: Ledger, folder: Path, say: Note) -> tuple[Path, ...]:
     The rows are read from the ledger twice, so that a long sweep needs no room for all of them. Parquet needs pyarrow;
     without it `say` gets a line.
     """
-    keys = [key for key, _ in ledger.about()["axes"]]
-    kinds = _kinds_of_columns(ledger, keys)
+    costs = Costs(ledger.about())
+    kinds = _kinds_of_columns(ledger, costs)
     files = [folder / CSV_NAME]
-    _write_csv(files[0], kinds, _lines(ledger, keys, kinds))
+    _write_csv(files[0], kinds, _lines(ledger, costs, kinds))
     if importlib.util.find_spec("pyarrow") is None:
         say("results.parquet needs pyarrow: pip install 'hwmodel[frames]'; the same command then adds it")
     else:
         files.append(folder / PARQUET_NAME)
-        _write_parquet(files[1], kinds, _lines(ledger, keys, kinds))
+        _write_parquet(files[1], kinds, _lines(ledger, costs, kinds))
     return (*files, ledger.path)
 
 
@@ -62,7 +64,6 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
         ledger.check()
         about = ledger.about()
         ledger.model_version = ledger.latest_version()
-        keys = [key for key, _ in about["axes"]]
         return SweepResult(
             name=about["name"],
             folder=str(folder),
@@ -73,7 +74,7 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
             config=about["config"],
             axes=tuple(SweepAxis(key=key, values=_each_once(values)) for key, values in about["axes"]),
             n_seeds=about["n_seeds"],
-            rows=tuple(_rows(ledger, keys, only)),
+            rows=tuple(_rows(ledger, Costs(about), only)),
         )
 
 
@@ -81,7 +82,32 @@ def _each_once(values: list[Any]) -> tuple[Any, ...]:
     return tuple({json.dumps(value): value for value in values}.values())
 
 
-def _rows(ledger: Ledger, keys: list[str], only: Collection[str] | None = None) -> Iterator[SweepRow]:
+class Costs:
+    """Say what the points of a sweep cost, by what its ledger says of it: `keys` are the axes'."""
+
+    def __init__(self, about: Mapping[str, Any]) -> None:
+        self.keys = [key for key, _ in about["axes"]]
+        self._groups = [
+            (
+                [self.keys.index(key) for key in group["axes"]],
+                dict(zip(map(json.dumps, group["values"]), group["costs"], strict=True)),
+            )
+            for group in about.get("costs", ())
+        ]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the column of the cost; nothing where the sweep's file does not say any."""
+        return (COST,) if self._groups else ()
+
+    def of(self, values: Sequence[Any]) -> float | None:
+        """Return what the values of the axes cost together; None where that is not known."""
+        if not self._groups:
+            return None
+        return total_cost(costs[json.dumps([values[at] for at in axes])] for axes, costs in self._groups)
+
+
+def _rows(ledger: Ledger, costs: Costs, only: Collection[str] | None = None) -> Iterator[SweepRow]:
     shapes: dict[tuple[str, ...], Mapping[str, int]] = {}
     for row in ledger.rows():
         figures: Mapping[str, Scalar] = json.loads(row.figures) if row.figures else {}
@@ -89,35 +115,38 @@ def _rows(ledger: Ledger, keys: list[str], only: Collection[str] | None = None) 
             figures = {name: value for name, value in figures.items() if name in only}
         names = tuple(figures)
         at = shapes.setdefault(names, {name: number for number, name in enumerate(names)})
+        values = json.loads(row.axes)
         yield SweepRow(
             number=row.number,
             config_hash=row.config_hash,
             seed=row.seed,
             status=row.status,
             error=row.error,
-            axes=dict(zip(keys, json.loads(row.axes), strict=True)),
+            axes=dict(zip(costs.keys, values, strict=True)),
+            cost=costs.of(values),
             figures=Figures(at, tuple(figures.values())),
         )
 
 
-def _kinds_of_columns(ledger: Ledger, keys: Sequence[str]) -> Kinds:
+def _kinds_of_columns(ledger: Ledger, costs: Costs) -> Kinds:
     """Return the columns in order, each with the types of what stands in it."""
     identity: dict[str, set[type]] = {name: {int if name == "seed" else str} for name in IDENTITY}
-    axes: dict[str, set[type]] = {key: set() for key in keys}
+    axes: dict[str, set[type]] = {key: set() for key in costs.keys}
     figures: dict[str, set[type]] = {}
     for row in ledger.rows():
-        for key, value in zip(keys, json.loads(row.axes), strict=True):
+        for key, value in zip(costs.keys, json.loads(row.axes), strict=True):
             axes[key].add(type(cell(value)))
         for name, value in json.loads(row.figures).items() if row.figures else ():
             figures.setdefault(name, set()).add(type(value))
-    return {**identity, **axes, **{name: figures[name] for name in figure_order(figures)}}
+    cost: Kinds = {name: {float} for name in costs.columns}
+    return {**identity, **axes, **cost, **{name: figures[name] for name in figure_order(figures)}}
 
 
-def _lines(ledger: Ledger, keys: list[str], columns: Kinds) -> Iterator[list[Scalar]]:
-    names = list(columns)[len(IDENTITY) + len(keys) :]
-    for row in _rows(ledger, keys):
-        axes = (cell(value) for value in row.axes.values())
-        yield [row.config_hash, row.seed, row.status, row.error, *axes, *(row.figures.get(name) for name in names)]
+def _lines(ledger: Ledger, costs: Costs, columns: Kinds) -> Iterator[list[Scalar]]:
+    names = list(columns)[len(IDENTITY) + len(costs.keys) + len(costs.columns) :]
+    for row in _rows(ledger, costs):
+        before = [row.config_hash, row.seed, row.status, row.error, *map(cell, row.axes.values())]
+        yield [*before, *(row.cost for _ in costs.columns), *(row.figures.get(name) for name in names)]
 
 
 def _write_csv(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:

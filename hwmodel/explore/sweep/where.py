@@ -14,9 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from hwmodel.config.kinds import suggest
+from hwmodel.explore.study.quantities import Quantity, exact, quantity_of
 from hwmodel.units import DIMENSIONS
-
-from .quantities import Quantity, exact, quantity_of
 
 MOST_CHARACTERS = 2000
 _UNITS = "|".join(sorted({unit for each in DIMENSIONS for unit in each.units}, key=len, reverse=True))
@@ -27,6 +26,7 @@ _TOKEN = (
 )
 _WORDS = {"and", "or", "not", "in", "True", "False", "None"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
+_ELSEWHERE = {r"&": "and", r"\|": "or", r"!(?!=)": "not", r"(?<![<>=!])=(?!=)": "=="}  # what other languages write
 _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
@@ -54,7 +54,9 @@ def compile_where(text: str, axes: Sequence[str]) -> Callable[[Values], bool]:
     try:
         tree = ast.parse(source.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise WhereError('it cannot be read; write it like "pcie.lanes < 8 and nic.rx_buffer >= 64KiB"') from None
+        meant = next((f" (did you mean {word}?)" for sign, word in _ELSEWHERE.items() if re.search(sign, text)), "")
+        how = 'write it like "pcie.lanes < 8 and nic.rx_buffer >= 64KiB"'
+        raise WhereError(f"it cannot be read{meant}; {how}") from None
     try:
         whole = _part(tree.body, literals)
     except RecursionError:

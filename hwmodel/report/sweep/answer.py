@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hwmodel.report.configuration import value_text
-from hwmodel.report.quantities import count_text, gbps_text, mpps_text, page_time, percent_text, printable
+from hwmodel.report.quantities import cost_text, count_text, gbps_text, mpps_text, page_time, percent_text, printable
 
 from .axes import SweptAxis
 from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
-from .points import LOAD, MPPS, P99, Point
+from .points import LOAD, MPPS, P99, Point, quickest_of
 from .reading import Reading, listed, point_words
 
 _MOST_NAMED_VALUES = 4
@@ -111,7 +111,7 @@ def _axis_words(axis: SweptAxis) -> str:
 
 
 def _best_words(reading: Reading, best: Point) -> str:
-    where = point_words(best, reading.axes)
+    where = _where(reading, best)
     throughput, p99 = best.estimate(reading.throughput), best.estimate(P99)
     if throughput is None:
         least = page_time(p99.value, p99.interval) if p99 else ""
@@ -124,6 +124,12 @@ def _best_words(reading: Reading, best: Point) -> str:
         most = "Most throughput" if throughput is not None else "Least latency"
         text = f"{most}: {text}, with {where}"
     return f"{text}; {best.limit} limits it" if best.limit else text
+
+
+def _where(reading: Reading, point: Point) -> str:
+    """Return a point's values, with what they cost where that is known."""
+    words = point_words(point, reading.axes)
+    return f"{words} (cost {cost_text(point.cost)})" if words and point.cost is not None else words
 
 
 def _knee_clause(reading: Reading) -> str:
@@ -162,13 +168,10 @@ def _common_limit(points: Sequence[Point]) -> tuple[str, bool]:
 
 
 def _least_latency(reading: Reading) -> Iterator[str]:
-    known = [(value, at) for at, point in enumerate(reading.done) if (value := point.value(P99)) is not None]
-    if len(known) < 2:
-        return
-    point = reading.done[min(known)[1]]
-    least = point.estimate(P99)
-    if least is not None and point is not reading.best:
-        where = point_words(point, reading.axes)
+    point = quickest_of(reading.done, reading.throughput)
+    least = None if point is None else point.estimate(P99)
+    if point is not None and least is not None and point is not reading.best:
+        where = _where(reading, point)
         with_rate = point.value(reading.throughput)
         rate = "" if with_rate is None else f", at {gbps_text(with_rate)}"
         latency = page_time(least.value, least.interval)

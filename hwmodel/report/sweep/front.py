@@ -1,4 +1,4 @@
-"""The trade-off: throughput against what it costs, with the points that no other point beats in both."""
+"""The trade-off as a figure: throughput against what it costs, with the points that no other point beats in both."""
 
 from __future__ import annotations
 
@@ -6,32 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.figures import WIDTH_IN
-from hwmodel.report.quantities import decimals_text, page_time_unit, printable, three_digits
+from hwmodel.report.quantities import cost_text, decimals_text, page_time_unit, printable, three_digits
 from hwmodel.report.svg import GREY, VERMILION, drawing_style, svg_element
 from hwmodel.report.tables import Table
-from hwmodel.results.sweep_table import cell
+from hwmodel.results.sweep_table import COST, cell
 
-from .axes import cut
 from .downloads import Drawing, drawing
-from .points import LOAD, P99, Point
+from .points import P99
 from .reading import Reading, assignments, point_words
+from .tradeoff import Weighed, weigh
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LANE_GTPS = {1: 2.5, 2: 5.0, 3: 8.0}  # transfers of a lane by generation (PCI Express Base Specification)
-LANES, GENERATION = "pcie.lanes", "pcie.generation"
-_LOAD_RATE = "workload.load"
 _MOST_FRONT_ROWS = 24
 _VECTORS_UP_TO = 400  # points; with more of them all but the front are one image
-
-
-class Cost(NamedTuple):
-    """Say what throughput is weighed against: words for the axis, the column's name, what is added in a note."""
-
-    words: str
-    name: str
-    note: str
 
 
 class Front(NamedTuple):
@@ -43,56 +32,14 @@ class Front(NamedTuple):
 
 
 def trade_off(reading: Reading) -> Front | None:
-    """Return the trade-off, None where fewer than two points have both figures.
-
-    The cost is the link's raw rate where that varies (lanes times transfers of a lane), else the p99 latency. What the
-    load is nobody chooses: its axes are held at the best point's values, the rate alone may be weighed against latency.
-    """
-    if reading.best is None:
-        return None
-    rates = {link_gtps(reading, point) for point in reading.done} - {None}
-    by_link = len(rates) > 1
-    load = [axis.key for axis in reading.axes if axis.key.startswith(LOAD) and (by_link or axis.key != _LOAD_RATE)]
-    held = {key: reading.best.axes[key] for key in load}
-    weighed = "The cost is the link: lanes times transfers a second of a lane, by generation."
-    if not by_link:
-        weighed = "The link is the same everywhere, so throughput is weighed against latency."
-    note = f"{weighed} With {assignments(held.items())}." if held else weighed
-    cost = Cost("raw rate of the link, GT/s", "link.gtps", note) if by_link else Cost("p99 latency", P99, note)
-    known = [
-        (of, gbps, point)
-        for point in cut(reading.done, held)
-        if (of := link_gtps(reading, point) if by_link else point.value(P99)) is not None
-        and (gbps := point.value(reading.throughput)) is not None
-    ]
-    if len(known) < 2:
-        return None
-    front = front_of([(of, gbps) for of, gbps, _ in known])
-    return _front(reading, cost, known, front)
+    """Return the trade-off, None where there is none."""
+    weighed = weigh(reading)
+    return None if weighed is None else _front(reading, weighed)
 
 
-def link_gtps(reading: Reading, point: Point) -> float | None:
-    """Return the raw rate of a point's link in GT/s, all lanes together; None where it does not say."""
-    pcie = reading.sweep.config.get("pcie")
-    base = pcie if isinstance(pcie, dict) else {}
-    lanes = point.axes.get(LANES, base.get("lanes"))
-    per_lane = LANE_GTPS.get(point.axes.get(GENERATION, base.get("generation")) or 0)
-    return per_lane * lanes if per_lane is not None and isinstance(lanes, int) else None
-
-
-def front_of(pairs: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the numbers of those pairs (cost, gain) that no other beats: none costs less and gives as much.
-
-    In order of cost; of equal pairs the first.
-    """
-    front: list[int] = []
-    for at in sorted(range(len(pairs)), key=lambda at: (pairs[at][0], -pairs[at][1], at)):
-        if not front or pairs[at][1] > pairs[front[-1]][1]:
-            front.append(at)
-    return front
-
-
-def _front(reading: Reading, cost: Cost, known: list[tuple[float, float, Point]], front: list[int]) -> Front:
+def _front(reading: Reading, weighed: Weighed) -> Front:
+    cost, known, front, held = weighed
+    note = f"{cost.note} With {assignments(held.items())}." if held else cost.note
     divisor, unit = 1.0, ""
     if cost.name == P99:
         divisor, unit = page_time_unit(max(of for of, _, _ in known))
@@ -107,11 +54,12 @@ def _front(reading: Reading, cost: Cost, known: list[tuple[float, float, Point]]
         [*(cell(point.axes[key]) for key in keys), of, gbps, int(at in on_front)]
         for at, (of, gbps, point) in enumerate(known)
     ]
-    drawn = drawing(svg, title, rows, f"{reading.sweep.name} trade-off", cost.note)
+    drawn = drawing(svg, title, rows, f"{reading.sweep.name} trade-off", note)
     shown = front[-_MOST_FRONT_ROWS:]
+    cost_words = cost_text if cost.name == COST else three_digits
     table = Table(
         ("point", words, "Gb/s", "limited by"),
-        [[printable(point_words(known[at][2], reading.axes)), three_digits(pairs[at][0]),
+        [[printable(point_words(known[at][2], reading.axes)), cost_words(pairs[at][0]),
           decimals_text(known[at][1], 2), printable(known[at][2].limit)] for at in shown],
         texts=(0, 3),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, NamedTuple
 
 from hwmodel.results.student_t import student_t_975
@@ -55,6 +55,11 @@ class Point:
     def places(self) -> Mapping[str, str]:
         """Return the identity of each value, by key."""
         return {key: identity(value) for key, value in self.axes.items()}
+
+    @property
+    def cost(self) -> float | None:
+        """Return what its values cost; None where the sweep's file does not say."""
+        return self.runs[0].cost
 
     @cached_property
     def done(self) -> tuple[SweepRow, ...]:
@@ -117,7 +122,7 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
     own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
     if own:
-        half = max(half, sum(own) / len(own) / (sqrt(len(own)) if variance else 1.0))
+        half = max(half, sum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
     return Estimate(mean, mean - half, mean + half)
 
 
@@ -145,14 +150,24 @@ def throughput_name(points: Iterable[Point]) -> str:
 
 
 def best_of(points: Sequence[Point], throughput: str) -> Point | None:
-    """Return the point with most throughput, of equals the one with least latency; without rates by latency alone."""
-    done = [point for point in points if point.done]
+    """Return the point with most throughput, None where none is done.
 
-    def rank(point: Point) -> tuple[float, float]:
-        gbps, p99_ns = point.value(throughput), point.value(P99)
-        return (-1.0 if gbps is None else gbps, float("-inf") if p99_ns is None else -p99_ns)
+    Of equals it is the one with the least p99 latency, then the cheapest, then the first; a figure that is missing is
+    the worst.
+    """
+    return min((point for point in points if point.done), key=lambda point: rank_of(point, throughput), default=None)
 
-    return max(done, key=rank, default=None)
+
+def quickest_of(points: Sequence[Point], throughput: str) -> Point | None:
+    """Return the point with the least p99 latency, of equals the one that `best_of` has first; None without latency."""
+    known = (point for point in points if point.value(P99) is not None)
+    return min(known, key=lambda point: (point.value(P99), *rank_of(point, throughput)), default=None)
+
+
+def rank_of(point: Point, throughput: str) -> tuple[float, float, float]:
+    """Return by what points are ranked, the best first: throughput, then p99 latency, then cost."""
+    gbps, p99_ns = point.value(throughput), point.value(P99)
+    return (inf if gbps is None else -gbps, inf if p99_ns is None else p99_ns, point.cost or 0.0)
 
 
 def _number(run: SweepRow, name: str) -> float | None:

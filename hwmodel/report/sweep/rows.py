@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
-from hwmodel.report.quantities import MISSING, decimals_text, half_width_of, printable, spread_text, three_digits
+from hwmodel.report.quantities import (
+    MISSING,
+    cost_text,
+    decimals_text,
+    half_width_of,
+    printable,
+    spread_text,
+    three_digits,
+)
 from hwmodel.report.tables import Table
-from hwmodel.results.sweep_table import DONE, FAILED, cell
+from hwmodel.results.sweep_table import COST, DONE, FAILED, cell
 
 from .downloads import Download, csv_text, download
-from .points import CLOSED_ALONE, CLOSED_GBPS, DROPPED, LIMIT, MPPS, P50, P99, Point
+from .points import CLOSED_ALONE, CLOSED_GBPS, DROPPED, LIMIT, MPPS, P50, P99, Point, rank_of
 from .reading import Reading
 
 MOST_ROWS, MOST_FAILED_ROWS = 1000, 100
@@ -66,16 +74,16 @@ def best_rows(reading: Reading, most: int) -> Table:
 
 def all_rows(reading: Reading) -> list[list[Any]]:
     """Return all points with their main figures, the first row their header; seeds are taken together."""
-    axes = _axes_shown(reading)
+    axes, costs = _axes_shown(reading), [COST] if reading.sweep.has_costs else []
     names = [reading.throughput, MPPS, P50, P99]
     header = [f"{name}{end}" for name in names for end in ("", ".low", ".high")]
     rows: list[list[Any]] = [
-        ["point", *axes, "runs", "done", *header, CLOSED_GBPS, CLOSED_ALONE, DROPPED, LIMIT, "status", "error"]
+        ["point", *axes, *costs, "runs", "done", *header, CLOSED_GBPS, CLOSED_ALONE, DROPPED, LIMIT, "status", "error"]
     ]
     for number, point in enumerate(reading.points):
         estimates = [end for name in names for end in (point.estimate(name) or (None, None, None))]
         figures = [_short(value) for value in (*estimates, *map(point.value, (CLOSED_GBPS, CLOSED_ALONE, DROPPED)))]
-        values = [cell(point.axes.get(key)) for key in axes]
+        values = [*(cell(point.axes.get(key)) for key in axes), *(_short(point.cost) for _ in costs)]
         done = len(point.done)
         rows.append([number, *values, len(point.runs), done, *figures, point.limit, point.status, point.error])
     return rows
@@ -86,21 +94,22 @@ class _Columns(NamedTuple):
 
     header: tuple[str, ...]
     axes: list[str]
+    with_cost: bool
     with_drops: bool
     texts: tuple[int, ...]
 
     @property
     def n_figures(self) -> int:
-        return len(self.header) - 1 - len(self.axes)
+        return len(self.header) - 1 - len(self.axes) - self.with_cost
 
 
 def _columns(reading: Reading) -> _Columns:
     axes = _axes_shown(reading)
     with_drops = any(point.value(DROPPED) for point in reading.done)
     figures = ["Gb/s", "Mpps", "p50, µs", "p99, µs", *(["dropped, frames"] if with_drops else [])]
-    header = ("point", *axes, *figures, "closed form, Gb/s", "limited by")
+    header = ("point", *axes, *([COST] if reading.sweep.has_costs else []), *figures, "closed form, Gb/s", "limited by")
     texts = [at for at, key in enumerate(axes, start=1) if _is_text(reading, key)]
-    return _Columns(header, axes, with_drops, (*texts, len(header) - 1))
+    return _Columns(header, axes, reading.sweep.has_costs, with_drops, (*texts, len(header) - 1))
 
 
 def _axes_shown(reading: Reading) -> list[str]:
@@ -124,11 +133,13 @@ def _shown(reading: Reading) -> list[tuple[int, Point]]:
 
 
 def _by_throughput(reading: Reading, numbered: list[tuple[int, Point]]) -> list[tuple[int, Point]]:
-    return sorted(numbered, key=lambda pair: -(pair[1].value(reading.throughput) or 0.0))
+    return sorted(numbered, key=lambda pair: rank_of(pair[1], reading.throughput))
 
 
 def _row(reading: Reading, number: int, point: Point, columns: _Columns) -> Row:
     cells = [Cell(str(number)), *(_axis_cell(reading, key, point.axes.get(key)) for key in columns.axes)]
+    if columns.with_cost:
+        cells.append(Cell(MISSING if point.cost is None else cost_text(point.cost)))
     n_failed = sum(run.status == FAILED for run in point.runs)
     some = f" ({n_failed} of {len(point.runs)} runs failed: {point.error})" if n_failed else ""
     if not point.done:

@@ -1,0 +1,186 @@
+"""A file that varies keys of a base configuration, and what is wrong with it, each problem in its place."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hwmodel.config import Config
+from hwmodel.config.base_document import BaseDocument, base_inside, document_of, read_named_base
+from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems, read_document
+from hwmodel.config.kinds import shown, suggest
+from hwmodel.config.overrides import Overrides
+from hwmodel.config.shipped import study_path
+from hwmodel.errors import InputError
+
+CAPTURE = "workload.pcap"  # the one key whose value is the name of a file
+_MOST_IN_A_PLACE = 3
+# The command of each kind of file, and the keys that only it has.
+_KINDS = {"sweep": ("sweep", ("grid", "zip", "list", "seeds", "where")), "sizing": ("size", ("target", "knobs"))}
+_LINE_WITH_PLACE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
+
+
+@dataclass
+class StudyDocument:
+    """Hold a file that varies keys of a base configuration, or the mapping that stands for one, and what is wrong.
+
+    `what`: a sweep or a sizing. `name`: the file's, for people. `directory`: where names of files in it begin.
+    """
+
+    document: Document
+    what: str
+    name: str
+    directory: str = "."
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Return what the file says."""
+        data: Mapping[str, Any] = self.document.data
+        return data
+
+    def complain(self, path: KeyPath, message: str, *, at_key: bool = False) -> None:
+        """Record what is wrong with the value (or key) at `path`, unless that was reported as unreadable."""
+        if path not in self.document.unreadable:
+            place = self.document.place_of(path, key=at_key)
+            self.problems.append(Problem(place, ".".join(map(str, path)), message))
+
+    def refuse_unknown(
+        self, path: KeyPath, known: Sequence[str], synonyms: Mapping[str, str] | None = None, what: str = "key"
+    ) -> None:
+        """Complain of the keys of the mapping at `path` that are not known; `synonyms`: what people call them."""
+        written: Any = self.document.data
+        for step in path:
+            written = written[step]
+        for word in written:
+            if word not in known:
+                meant = (synonyms or {}).get(word.lower())
+                hint = f" (did you mean {meant}?)" if meant in known else suggest(word, known)
+                hint = hint or f"; known here: {', '.join(known)}"
+                self.complain((*path, word), f"unknown {what}{hint}", at_key=True)
+
+    def refuse_fixed(self, varied: Iterable[KeyPath], overrides: Overrides | None) -> None:
+        """Complain of keys that vary, each by its place in the file, where `set` or `--set` gives them one value."""
+        fixed = dotted_keys(self.data.get("set"))
+        told = [overrides] if isinstance(overrides, str) else overrides or []
+        ordered = {str(one).partition("=")[0].strip() for one in told}
+        for path in varied:
+            by = next((words for words, keys in (("`set`", fixed), ("--set", ordered)) if path[-1] in keys), "")
+            if by:
+                message = f"{by} gives it one value, and here it varies; leave it out of one of them"
+                self.complain(path, message, at_key=True)
+
+    def file_path(self, name: str) -> str:
+        """Return a file that this one names, as a whole path."""
+        return os.path.abspath(os.path.join(self.directory, name))
+
+    def raise_problems(self) -> None:
+        """Raise one InputError with a line for each problem; do nothing if there are none.
+
+        Of many values that stand in one place, those of a range, the first few are named.
+        """
+        of_place: dict[tuple[Place, str], dict[str, Problem]] = {}
+        for problem in self.problems:
+            of_place.setdefault((problem.place, problem.key), {})[problem.message] = problem
+        shortened = []
+        for (place, key), found in of_place.items():
+            named = list(found.values())
+            if len(named) > _MOST_IN_A_PLACE + 1:
+                rest = f"and {len(named) - _MOST_IN_A_PLACE:,} more like these"
+                named = [*named[:_MOST_IN_A_PLACE], Problem(place, key, rest)]
+            shortened += named
+        raise_problems(shortened)
+
+
+def read_study(given: str | os.PathLike[str] | Mapping[str, Any], what: str) -> StudyDocument:
+    """Read the file at a path, the shipped one of that name, or a mapping as one would hold; `what` is for messages.
+
+    Raises InputError where there are no keys and values to look at.
+    """
+    if isinstance(given, Mapping):
+        study = StudyDocument(document_of(given, what), what, what)
+        _refuse_other_kinds(study)
+        return study
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"a {type(given).__name__} is no {what}; it is a mapping, or the path of a file")
+    path = study_path(Path(given))
+    document = read_document(path)
+    study = StudyDocument(document, what, path.name, str(path.parent), list(document.problems))
+    if not isinstance(document.data, dict):
+        if document.data is None and not document.problems:
+            study.complain((), "the file is empty")
+        elif () not in document.unreadable:
+            study.complain((), f"{shown(document.data)} where keys with values are expected; it is no {what}")
+        study.raise_problems()
+    _refuse_other_kinds(study)
+    return study
+
+
+def _refuse_other_kinds(study: StudyDocument) -> None:
+    """Raise InputError for a configuration, and for a study of another kind: one line in place of one for each key."""
+    if study.data and all(key in Config.model_fields for key in study.data):
+        study.complain((), f"this is a configuration; a {study.what} names one as its base")
+        raise_problems(study.problems)
+    if not any(key in _KINDS[study.what][1] for key in study.data):
+        for other, (command, own) in _KINDS.items():
+            if any(key in own for key in study.data):
+                study.complain((), f"this is a {other}; its command is `hwmodel {command}`")
+                raise_problems(study.problems)
+
+
+def base_of(study: StudyDocument, overrides: Overrides | None = None) -> BaseDocument | None:
+    """Read what `base` and `set` of a study say; None after a problem was recorded.
+
+    `base` is a file, relative to the study's own, a shipped configuration's name, or a configuration itself.
+    """
+    base, changes = study.data.get("base"), study.data.get("set")
+    if changes is not None and not isinstance(changes, dict):
+        study.complain(("set",), f"{shown(changes)} where keys with values are expected, like pcie.lanes: 8")
+    if base is None:
+        study.complain(("base",), "this key is missing; it names the configuration to start from")
+        return None
+    if not isinstance(base, str | dict):
+        listed = "write its file's name, or one that `hwmodel configs` lists"
+        study.complain(("base",), f"{shown(base)} is no configuration; {listed}")
+        return None
+    try:
+        if isinstance(base, str):
+            read = read_named_base(base, study.directory)
+        else:
+            read = base_inside(study.document, "base", study.directory)
+        return read.changed(_with_whole_capture(study), "set", overrides)
+    except InputError as error:
+        # A file that cannot be read is a problem of its name; what is wrong in it has its own places.
+        study.problems.extend(_problem_of(line, study.document.place_of(("base",))) for line in error.lines)
+        return None
+
+
+def _problem_of(line: str, place: Place) -> Problem:
+    """Return a line of an InputError of the base as a problem: where it points itself, else at the base's name."""
+    found = _LINE_WITH_PLACE.fullmatch(line)
+    if found is None:
+        return Problem(place, "base", line)
+    return Problem(Place(0, int(found[2]), int(found[3]), found[1]), "", found[4])
+
+
+def _with_whole_capture(study: StudyDocument) -> Document:
+    """Return the study's document with the capture that `set` names found from the study's folder."""
+    document = study.document.copied()
+    changed = document.data.get("set")
+    block, _, key = CAPTURE.partition(".")
+    if isinstance(changed, dict):
+        for inside, name in ((changed, CAPTURE), (changed.get(block), key)):
+            if isinstance(inside, dict) and isinstance(inside.get(name), str):
+                inside[name] = study.file_path(inside[name])
+    return document
+
+
+def dotted_keys(written: Any, before: str = "") -> set[str]:
+    """Return the dotted keys that nested mappings give a value to; `before`: what stands before them, with a dot."""
+    if not isinstance(written, dict):
+        return {before[:-1]}
+    return {key for name, value in written.items() for key in dotted_keys(value, f"{before}{name}.")}
