@@ -49,6 +49,7 @@ print(inner.compile.__name__)
 print(*sorted(set(inner.targetoptions) - {"nopython", "boundscheck"}))
 """
 LIBRARY = ("numba.core.codegen", "JITCodeLibrary")
+LINKAGE = ("llvmlite.binding", "Linkage")
 LOWERING = ("numba.core.typed_passes", "NativeLowering")
 FUNCTION_OBJECTS = ("numba", "_dynfunc")
 ARRAYS = ("numba.np", "arrayobj")
@@ -58,8 +59,8 @@ WIDTHS = ("numba.core.types", "unliteral")
 OPTIONS = ("numba.core.cpu", "CPUTargetOptions")
 PIPELINES, CACHE, WIDENED = "Entry LinkedOnly", "MachineCode", "widened"
 PLAIN_PIPELINES, PLAIN_CACHE, NOT_WIDENED = "Compiler Compiler", "FunctionCache", "compile"
-SWITCHES, DOCUMENTED = "error_model no_cfunc_wrapper no_cpython_wrapper nogil", "error_model nogil"
-EVERYTHING = (LIBRARY, LOWERING, FUNCTION_OBJECTS, ARRAYS, LOADING, RUNTIME, WIDTHS, OPTIONS)
+SWITCHES, DOCUMENTED = "error_model forceinline no_cfunc_wrapper no_cpython_wrapper nogil", "error_model nogil"
+EVERYTHING = (LIBRARY, LINKAGE, LOWERING, FUNCTION_OBJECTS, ARRAYS, LOADING, RUNTIME, WIDTHS, OPTIONS)
 
 
 def without(parts, code, cache):
@@ -82,7 +83,7 @@ def without(parts, code, cache):
         pytest.param((), (PIPELINES, CACHE, WIDENED, SWITCHES), id="nothing"),
         *(
             pytest.param((part,), (PLAIN_PIPELINES, CACHE, WIDENED, SWITCHES), id=part[1])
-            for part in (LIBRARY, LOWERING, FUNCTION_OBJECTS, ARRAYS)
+            for part in (LIBRARY, LINKAGE, LOWERING, FUNCTION_OBJECTS, ARRAYS)
         ),
         *(
             pytest.param((part,), (PIPELINES, PLAIN_CACHE, WIDENED, SWITCHES), id=part[1])
@@ -108,6 +109,22 @@ def test_a_dispatcher_that_keeps_its_cache_elsewhere_has_numbas_own(tmp_path, mo
 
 def _squared(number):
     return number * number
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_a_kernel_is_not_put_in_place_because_its_caller_is():
+    squared = compilation.kernel(_squared)
+    fourth = compilation.inlined(lambda number: squared(squared(number)))
+    sixteenth = numba.njit(lambda number: fourth(fourth(number)))
+    assert sixteenth(3) == 3**16
+    assert (_is_put_in_place(fourth), _is_put_in_place(squared)) == (True, False)
+
+
+def _is_put_in_place(function):
+    ((_, compiled),) = function.overloads.items()
+    name = compiled.fndesc.mangled_name
+    (attributes,) = (one.attributes for one in compiled.library.get_defined_functions() if one.name == name)
+    return b"alwaysinline" in attributes
 
 
 def test_a_dispatcher_that_cannot_be_asked_to_compile_does_so_when_it_is_called(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 import pytest
+from llvmlite.binding import Linkage
 from numba import njit
 
 from hwmodel.kernels import linked_only
@@ -74,6 +75,26 @@ def test_an_error_in_what_is_linked_in_reaches_python():
     assert twice(4) == 8
     with pytest.raises(ValueError, match="below zero"):
         twice(-1)
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_an_entry_is_optimised_as_a_whole_program():
+    """What it links in is its own, which LLVM can know: nobody else can call what is left of it."""
+
+    @_linked_only
+    def fibonacci(number):
+        return number if number < 2 else fibonacci(number - 1) + fibonacci(number - 2)
+
+    def both(number):
+        return fibonacci(number) + fibonacci(number + 1)
+
+    found = []
+    for options in ({}, {"pipeline_class": Entry}):
+        entry = njit(both, **options)
+        assert entry(10) == 55 + 89
+        ((_, compiled),) = entry.overloads.items()
+        found += [one.linkage for one in compiled.library.get_defined_functions() if "9fibonacci" in one.name]
+    assert found == [Linkage.linkonce_odr, Linkage.internal]
 
 
 def _pick(entries, numbers):

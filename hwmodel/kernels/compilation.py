@@ -47,9 +47,10 @@ def _known(**undocumented: bool) -> dict[str, bool]:
 
 def _decorators() -> tuple[Any, Any, Any, Any]:
     # `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration. Only
-    # an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own.
+    # an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own. That
+    # LLVM may call a kernel has to be said: else it is put where it is called as soon as what calls it first is.
     shared = {"nogil": True, "error_model": "numpy", **_known(no_cfunc_wrapper=True)}
-    inner = shared | _known(no_cpython_wrapper=True)
+    inner = shared | _known(no_cpython_wrapper=True, forceinline=False)
     entry_options: dict[str, Any] = dict(shared)
     if (chosen := pipelines()) is not None:
         entry_options["pipeline_class"], inner["pipeline_class"] = chosen
@@ -112,13 +113,12 @@ def _widen(kind: Any) -> Any:
 def quick_compilation() -> Iterator[None]:
     """Compile what is called inside without three things that cost much time.
 
-    They are LLVM's levels above 1, which gain nothing here since the hot functions are inlined by hand; garbage
-    collection over the compiler's many objects; and numba's printing of record types, again and again, each time
-    through all nested fields.
+    They are LLVM's level 3, which gains nothing over 2; garbage collection over the compiler's many objects; and
+    numba's printing of record types, again and again, each time through all nested fields.
     """
     level, was_collecting = numba.config.OPT, gc.isenabled()
     plain = {kind: kind.__repr__ for kind in (types.Record, types.NestedArray)}
-    numba.config.OPT = 1
+    numba.config.OPT = 2
     gc.disable()
     for kind, describe in plain.items():
         setattr(kind, "__repr__", _remembered(describe))  # noqa: B010 - mypy refuses the plain assignment

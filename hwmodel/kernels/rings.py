@@ -5,7 +5,7 @@ A ring that runs round all of its capacity comes back to each place long after t
 
 from __future__ import annotations
 
-from . import kernel
+from . import inlined, kernel
 
 
 @kernel
@@ -24,7 +24,7 @@ def widen(clock, queue):
             queue.ring[position & queue.mask] = queue.ring[position & before]
 
 
-@kernel
+@inlined
 def entered(clock, queue):
     """Count an entry that was written at the tail, and see to it that there is a place for the next."""
     queue.tail += 1
