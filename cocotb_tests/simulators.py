@@ -260,6 +260,9 @@ class Build:
         if (coverage := self.simulator.coverage) is not None:
             coverage.mkdir(parents=True, exist_ok=True)
             plusargs.append(f"+verilator+coverage+file+{coverage / uuid.uuid4().hex}.dat")
+        # Which fault of a batch of them is there (fault_switch.py).
+        if (fault := os.environ.get("SWITCH_CORE_FAULT")) is not None:
+            plusargs.append(f"+planted_fault={fault}")
         # The runner ends pytest where it finds itself in it and a test fails.
         current_test = os.environ.pop("PYTEST_CURRENT_TEST", None)
         try:

@@ -105,6 +105,12 @@ PROOFS = (
     # Two ports: the one looked at, and another. All reasons and all 64 bits.
     Proof("counters", "counters", {"PORTS": 2, "PORT_I_W": 1}),
     Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
+    # Three ports: the uplink and two others. Lengths beyond all that tags can take.
+    Proof("parser", "parser", {"PORTS": 3, "PORT_I_W": 2, "LENGTH_W": 6, "INFO_W": 10}),
+    # Three entries, so that the last one is not that of the last number; two stations, of which a list may have one.
+    Proof("vlan_table", "vlan_table", {"PORTS": 2, "ENTRIES": 3}),
+    Proof("address_table", "address_table", {"PORTS": 2, "ENTRIES": 3}),
+    Proof("list_table", "list_table", {"PORTS": 3, "ENTRIES": 3}),
     # Not a proof: its blocks are proven one by one, each with conditions on what it is given. Here they are wired
     # together, and the conditions hold in all runs of so many cycles, in which one frame can follow another.
     Proof(
@@ -118,19 +124,25 @@ PROOFS = (
 
 
 def run_proof(
-    proof: Proof, folder: Path, fault: Replacement | None = None, n_search_cycles: int | None = None
+    proof: Proof,
+    folder: Path,
+    fault: Replacement | None = None,
+    n_search_cycles: int | None = None,
+    rtl: Path = RTL,
 ) -> Outcome:
     """Run a proof in a folder of its own, which is made anew, and return what became of it.
 
     With a fault, a text of the sources is replaced before. With `n_search_cycles`, there is no induction, only a search
-    for a counterexample of so many cycles from reset. Raises ProofError if the tools fail.
+    for a counterexample of so many cycles from reset. `rtl`: where the core's sources are. Raises ProofError if the
+    tools fail.
     """
     shutil.rmtree(folder, ignore_errors=True)
     sources = folder / "rtl"
     shutil.copytree(RTL / "formal", sources / "formal", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for name in (*proof.sources, *INCLUDES):
         (sources / name).parent.mkdir(exist_ok=True)
-        shutil.copy(RTL / name, sources / name)
+        # A copy of the core has no checkers of its own.
+        shutil.copy(rtl / name if (rtl / name).exists() else RTL / name, sources / name)
     if fault is not None:
         _replace(sources / fault.file, fault)
     script = folder / f"{proof.name}.sby"
