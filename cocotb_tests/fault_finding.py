@@ -48,7 +48,8 @@ class Planted:
 class Detection:
     """All that is tried on a fault. Each must find nothing on the unchanged core, once."""
 
-    def __init__(self, folder: Path, simulator: Simulator | None = None) -> None:
+    def __init__(self, folder: Path, simulator: Simulator | None = None, *, is_quick: bool = False) -> None:
+        self._is_quick = is_quick  # without what takes minutes
         self.simulator = simulator or Simulator("icarus")
         quick = Simulator("verilator")
         self._folder = folder
@@ -71,9 +72,11 @@ class Detection:
             yield self._in_whole_cores_of_batch
         yield self._lint
         yield self._own_tests
-        yield self._in_whole_cores
         yield self._proofs
-        yield self._further_tests
+        if fault.batch is None or not self._is_quick:
+            yield self._in_whole_cores
+        if not self._is_quick:
+            yield self._further_tests
 
     def _in_whole_cores_of_batch(self, fault: Planted) -> Found | None:
         if fault.batch is not None and ("whole", fault.batch) not in self._proven:

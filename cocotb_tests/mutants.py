@@ -82,13 +82,14 @@ class Ledger:
     fates: dict[str, Fate] = field(default_factory=dict)
 
     @classmethod
-    def of_rtl(cls) -> Ledger:
-        """Read what earlier runs have found."""
-        ledger = cls(FOLDER / f"{_digest(RTL.glob('*.*'))}.jsonl", _digest(_tests()))
+    def of_rtl(cls, *, is_quick: bool) -> Ledger:
+        """Read what earlier runs have found; what a quick one has not, another may."""
+        tests = _digest(_tests()) + " quick" * is_quick
+        ledger = cls(FOLDER / f"{_digest(RTL.glob('*.*'))}.jsonl", tests)
         if ledger.path.exists():
             for line in ledger.path.read_text(encoding="utf-8").splitlines():
                 key, tests, fate = json.loads(line)
-                if fate["caught_by"] != SURVIVED or tests == ledger.tests:
+                if fate["caught_by"] != SURVIVED or tests in (ledger.tests, ledger.tests.removesuffix(" quick")):
                     ledger.fates[key] = Fate(**fate)
         return ledger
 
@@ -169,15 +170,15 @@ def is_as_wanted(mutant: Mutant, fate: Fate) -> bool:
     return (fate.caught_by == SURVIVED) == (mutant.equivalent is not None)
 
 
-def run(mutants: Sequence[Mutant]) -> list[tuple[Mutant, Fate]]:
+def run(mutants: Sequence[Mutant], *, is_quick: bool = False) -> list[tuple[Mutant, Fate]]:
     """Run faults one after the other and print a line for each; return them with their fates.
 
     A drawn fault with a reason for which it changes nothing is not run.
     """
-    ledger, fates = Ledger.of_rtl(), []
+    ledger, fates = Ledger.of_rtl(is_quick=is_quick), []
     due = [m for m in mutants if ledger.get(m) is None and not (m.equivalent and m.offset is not None)]
     batch = Batch.of([(m.file, m.place(source_of(m.file))) for m in mutants], FOLDER / "batch-rtl") if due else None
-    detection = Detection(FOLDER / "runs") if due else None
+    detection = Detection(FOLDER / "runs", is_quick=is_quick) if due else None
     for number, mutant in enumerate(mutants, 1):
         fate = ledger.get(mutant)
         seconds = "   known"
@@ -228,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="only faults with this text in their file or effect")
     parser.add_argument("--random", type=int, metavar="N", help="N operators changed at random instead of the list")
     parser.add_argument("--seed", type=int, default=1, help="seed of --random")
+    parser.add_argument("--quick", action="store_true", help="without the tests that take minutes a fault")
     options = parser.parse_args(arguments)
     if (missing := Simulator("icarus").missing()) is not None:
         print(f"icarus: {missing}", file=sys.stderr)
@@ -236,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mutants = [*read_list(), *read_equivalents()] if listed else random_mutants(options.random, options.seed)
     chosen = [mutant for mutant in mutants if options.only in f"{mutant.file}: {mutant.breaks}"]
     try:
-        fates = run(chosen)
+        fates = run(chosen, is_quick=options.quick)
     except KeyboardInterrupt:
         print("\nInterrupted; the next run goes on from here.", file=sys.stderr)
         return 130

