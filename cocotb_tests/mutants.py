@@ -23,7 +23,7 @@ from cocotb_tests.fault_finding import FURTHER_TESTS, NO_BUILD, Detection, Plant
 from cocotb_tests.fault_switch import Place
 from cocotb_tests.mutant_batch import Batch, copy_of_rtl
 from cocotb_tests.mutation_operators import all_changes, spread_sample
-from cocotb_tests.simulators import BENCHES, BUILDS, CHECKERS, RTL, Simulator
+from cocotb_tests.simulators import BENCHES, BUILDS, CHECKERS, RTL, Simulator, locked
 
 HERE = Path(__file__).resolve().parent
 LIST, EQUIVALENTS = HERE / "mutants.yaml", HERE / "equivalent_mutants.yaml"
@@ -175,6 +175,11 @@ def run(mutants: Sequence[Mutant], *, is_quick: bool = False) -> list[tuple[Muta
 
     A drawn fault with a reason for which it changes nothing is not run.
     """
+    with locked(FOLDER / "run"):  # two at once would share the folders of their runs
+        return _run_each(mutants, is_quick)
+
+
+def _run_each(mutants: Sequence[Mutant], is_quick: bool) -> list[tuple[Mutant, Fate]]:
     ledger, fates = Ledger.of_rtl(is_quick=is_quick), []
     due = [m for m in mutants if ledger.get(m) is None and not (m.equivalent and m.offset is not None)]
     batch = Batch.of([(m.file, m.place(source_of(m.file))) for m in mutants], FOLDER / "batch-rtl") if due else None

@@ -138,7 +138,7 @@ def _stuck(code: str) -> Iterator[tuple[int, str, str]]:
 
 
 def spread_sample(changes: Mapping[str, Sequence[Change]], number: int, seed: int) -> list[tuple[str, Change]]:
-    """Draw changes without repetition, from each file as many as its share, in the order of files and lines."""
+    """Draw changes without repetition, from each file as many as its share; the first ones are a smaller sample."""
     every = [(file, change) for file, of_file in changes.items() for change in of_file]
     chosen = random.Random(seed).sample(range(len(every)), min(number, len(every)))
-    return [every[i] for i in sorted(chosen)]
+    return [every[i] for i in chosen]

@@ -61,7 +61,7 @@ class SimulationError(Exception):
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from building in a folder. A lock ends with its process, whatever ends that."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
@@ -186,7 +186,7 @@ class Simulator:
         folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)
         build = Build(self, top, folder, chosen)
         if not (folder / COMPLETE).exists():
-            with _locked(folder):
+            with locked(folder):
                 # Another process may have built it while this one waited.
                 if not (folder / COMPLETE).exists():
                     shutil.rmtree(folder, ignore_errors=True)

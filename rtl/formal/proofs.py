@@ -137,6 +137,7 @@ def run_proof(
     fault: Replacement | None = None,
     n_search_cycles: int | None = None,
     rtl: Path = RTL,
+    max_seconds: float = PROOF_SECONDS,
 ) -> Outcome:
     """Run a proof in a folder of its own, which is made anew, and return what became of it.
 
@@ -146,7 +147,7 @@ def run_proof(
     """
     n_cycles = n_search_cycles or proof.n_search_cycles
     mode = ("bmc", n_cycles) if n_cycles else ("prove", proof.n_cycles)
-    return _run(proof, folder, mode, fault, rtl)
+    return _run(proof, folder, mode, fault, rtl, max_seconds)
 
 
 def run_covers(proof: Proof, folder: Path, fault: Replacement | None = None) -> Outcome:
@@ -158,7 +159,14 @@ def run_covers(proof: Proof, folder: Path, fault: Replacement | None = None) -> 
     return outcome if outcome.reached else replace(outcome, status="FAIL")
 
 
-def _run(proof: Proof, folder: Path, mode: tuple[str, int], fault: Replacement | None, rtl: Path) -> Outcome:
+def _run(
+    proof: Proof,
+    folder: Path,
+    mode: tuple[str, int],
+    fault: Replacement | None,
+    rtl: Path,
+    max_seconds: float = PROOF_SECONDS,
+) -> Outcome:
     shutil.rmtree(folder, ignore_errors=True)
     sources = folder / "rtl"
     shutil.copytree(RTL / "formal", sources / "formal", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
@@ -172,7 +180,7 @@ def _run(proof: Proof, folder: Path, mode: tuple[str, int], fault: Replacement |
     script.write_text(_script(proof, *mode))
     started = time.monotonic()
     try:
-        output = run_tool((*TOOL, "-d", "run", script.name), folder, PROOF_SECONDS, needs=("z3",))
+        output = run_tool((*TOOL, "-d", "run", script.name), folder, max_seconds, needs=("z3",))
     except ToolError as error:
         raise ProofError(f"{proof.name}: {error}") from error
     log = folder / "log.txt"
@@ -227,11 +235,15 @@ def main(names: Sequence[str]) -> int:
     for name in names or known:
         try:
             outcome = run_proof(known[name], BUILDS / name)
+            covers = run_covers(known[name], BUILDS / f"covers-{name}")
         except ProofError as error:
             print(error, file=sys.stderr)
             return 2
-        print(f"{name:24} {outcome.status:8} {outcome.seconds:6.1f} s", *outcome.broken, *outcome.traces, flush=True)
-        status = status or int(outcome.status != "PASS")
+        print(f"{name:24} {outcome.status:8} {outcome.seconds:6.1f} s", *outcome.broken, *outcome.traces)
+        print(
+            f"{'':24} reaches {len(covers.reached)} covers", *(f"but not {each}" for each in covers.missed), flush=True
+        )
+        status = status or int((outcome.status, covers.status) != ("PASS", "PASS"))
     return status
 
 
