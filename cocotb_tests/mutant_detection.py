@@ -1,20 +1,18 @@
-"""Find a fault in a copy of the core: one short simulation of the whole core, else the tests of its module.
+"""Find a fault in a copy of the core by a short simulation of it, whole.
 
-The whole core gets traffic in each mode, resets in the midst of it, and accesses to every register; whatever it does is
+It gets traffic in each mode, resets in the midst of it, and accesses to every register; whatever it does is
 compared with the model and the twin in every cycle. What that cannot see (bytes of a write, answers that wait, counters
 about to wrap, parameters out of bounds) is for the module's own tests and those of the registers.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import re
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+
+import numpy as np
 
 from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Access, Outcome, Stage
@@ -27,11 +25,10 @@ from cocotb_tests.mode_changes import mode_change_stage
 from cocotb_tests.protocol import broken_rule
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
-from cocotb_tests.simulators import BUILDS, BUILDS_OF_A_COPY, ROOT, RTL, SimulationError, Simulator
+from cocotb_tests.simulators import BUILDS, BUILDS_OF_A_COPY, RTL, SimulationError, Simulator
 from cocotb_tests.stages import busy_stage, counter_reads
 from cocotb_tests.traffic import random_frame
 
-NO_BUILD = "does not build"
 # No number of words is a power of two, so that pointers that wrap in the wrong place are seen. One shape has several
 # header words, lanes and queues, the other has one lane and one queue.
 SHAPES = {
@@ -49,10 +46,9 @@ FRAMES, CUT_FRAMES, DENSE_FRAMES = 100, 60, 350
 DENSE_BYTES = 72
 RESET_FRAMES, RESET_PHASE, RESET_PHASES = 40, 8, 24
 UNMAPPED = 400
-RUN_SECONDS, TEST_SECONDS = 120, 900
+RUN_SECONDS = 120
 # A stage ends as late as this after the unchanged core has ended it.
 GRACE = 2
-FURTHER_TESTS = ("test_registers.py", "test_decode.py", "test_large_tables.py", "test_streams.py")
 SLVERR = 2
 
 Found = tuple[str, str]
@@ -151,6 +147,12 @@ def _wrong_word(image: RegisterImage, word: Word | None, found: int) -> str | No
     return None if found & mask == holds & mask else f"{found:#x} instead of {holds:#x}"
 
 
+def is_same(one: Outcome, other: Outcome) -> bool:
+    """Say whether a core did the same in two runs of a stage, to the cycle and the bit."""
+    pairs = ((getattr(one, each.name), getattr(other, each.name)) for each in fields(Outcome))
+    return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+
+
 @dataclass
 class WholeCore:
     """One shape of the core with what it is put through."""
@@ -160,6 +162,7 @@ class WholeCore:
     simulator: Simulator
     folder: Path
     stages: list[Stage] = field(default_factory=list)
+    unchanged: list[Outcome] = field(default_factory=list)
 
     def core(self, rtl: Path) -> Core:
         """Return the core in this shape, from a folder with its sources and its file."""
@@ -168,16 +171,19 @@ class WholeCore:
     def prepare(self) -> None:
         """Make the stages and let the unchanged core through. Raises AssertionError if it differs from the model."""
         self.stages = stages_of(self.core(RTL), self.parameters, self.name)
-        outcomes = CoreBench.of(self.simulator, self.core(RTL), self.folder).run(self.stages)
-        found = self._difference(outcomes)
+        self.unchanged = CoreBench.of(self.simulator, self.core(RTL), self.folder).run(self.stages)
+        found = self._difference(self.unchanged)
         assert found is None, f"the unchanged core: {found}"
         self.stages = [
             replace(stage, last_cycle=GRACE * outcome.last_cycle) if stage.cut_at is None else stage
-            for stage, outcome in zip(self.stages, outcomes, strict=True)
+            for stage, outcome in zip(self.stages, self.unchanged, strict=True)
         ]
 
     def find(self, rtl: Path) -> Found | None:
-        """Return what is found, or None. Raises SimulationError where the sources do not build."""
+        """Return what is found, or None. Raises SimulationError where the sources do not build.
+
+        A stage in which the core does what the unchanged one did is not compared with the model again.
+        """
         if not self.stages:
             self.prepare()
         builds = BUILDS if rtl == RTL else rtl / BUILDS_OF_A_COPY
@@ -186,12 +192,14 @@ class WholeCore:
             outcomes = bench.run(self.stages, RUN_SECONDS)
         except SimulationError as error:
             return self.name, str(error).strip().splitlines()[0]
-        found = self._difference(outcomes)
+        found = self._difference(outcomes, self.unchanged)
         return None if found is None else (self.name, found)
 
-    def _difference(self, outcomes: Sequence[Outcome]) -> str | None:
+    def _difference(self, outcomes: Sequence[Outcome], known: Sequence[Outcome] = ()) -> str | None:
         core = self.core(RTL)
         for number, (stage, outcome) in enumerate(zip(self.stages, outcomes, strict=True)):
+            if known and is_same(outcome, known[number]):
+                continue
             where = f"stage {number}, cycle"
             if stage.frames:
                 divergence, _ = compare(core, stage, outcome)
@@ -206,56 +214,3 @@ class WholeCore:
             if (wrong := wrong_answer(self.parameters, stage, outcome)) is not None:
                 return f"{where} {outcome.last_cycle}: register access, {wrong}"
         return None
-
-
-class Detection:
-    """All that is tried on a fault, the quickest first. Each must find nothing on the unchanged core, once."""
-
-    def __init__(self, simulator: Simulator, folder: Path) -> None:
-        self.simulator = simulator
-        self._whole = [WholeCore(name, parameters, simulator, folder) for name, parameters in SHAPES.items()]
-        self._proven: set[str] = set()
-
-    def find(self, rtl: Path, module: str) -> Found | None:
-        """Return what found the fault, and the first difference, or None if all tests pass."""
-        for whole in self._whole:
-            try:
-                found = whole.find(rtl)
-            except SimulationError:
-                return NO_BUILD, ""
-            if found is not None:
-                return found
-        for test in self._tests_of(module):
-            if test not in self._proven:
-                failed = self._failed_test(test, RTL)
-                assert failed is None, f"the unchanged core: {failed}"
-                self._proven.add(test)
-            if (failed := self._failed_test(test, rtl)) is not None:
-                return failed
-        return None
-
-    def _tests_of(self, module: str) -> Iterator[str]:
-        own = f"test_{module}.py"
-        if (Path(__file__).parent / own).exists():
-            yield own
-        yield from FURTHER_TESTS
-
-    def _failed_test(self, test: str, rtl: Path) -> Found | None:
-        """Run a file of tests on sources in a process of its own; return the first that fails."""
-        options = ["--sim", self.simulator.name, "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-rf"]
-        command = [sys.executable, "-m", "pytest", f"cocotb_tests/{test}", *options]
-        environment = {**os.environ, "SWITCH_CORE_RTL": str(rtl)}
-        environment.pop("PYTEST_CURRENT_TEST", None)
-        try:
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return test, f"no end after {TEST_SECONDS} s"
-        if done.returncode == 0:
-            return None
-        if done.returncode != 1:
-            said = done.stdout[-3000:] + done.stderr[-1000:]
-            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {said}")
-        named = re.search(r"^FAILED \S+::(\S+)", done.stdout, re.MULTILINE)
-        return test, named[1] if named else "failed"

@@ -197,4 +197,76 @@ FAULTS = (
         ".chosen_add(chosen_tagged ? chosen_add : `TAG_NONE)", ".chosen_add(chosen_add)",
         "one_tag_changes",
     ),
+    _fault(
+        "registers-read-nothing-in-the-cycle-of-a-write", "axi_lite_registers", "axi_lite_registers",
+        "answers_own ? own_data", "(answers_own && !performs) ? own_data",
+        "reads_what_the_core_is",
+    ),
+    _fault(
+        "registers-lose-a-read-to-a-write", "axi_lite_registers", "axi_lite_registers",
+        ": answers ? read_data : 32'd0;", ": (answers && !write_valid) ? read_data : 32'd0;",
+        "reads_what_is_there",
+    ),
+    _fault(
+        "parser-takes-a-stations-tag", "parser", "parser",
+        "has_e = from_uplink && pair", "has_e = pair",
+        "outer_tag_is_the_modes", "tags_are_counted",
+    ),
+    _fault(
+        "parser-lets-a-cut-tag-pass", "parser", "parser",
+        "is_e ? is_whole(in_length, 8, c_follows[2])", "is_e ? is_whole(in_length, 8, 1'b0)",
+        "whole_with_all_tags_and_a_type",
+    ),
+    _fault(
+        "parser-takes-a-priority-tag-for-a-vlan", "parser", "parser",
+        "in_header[8*20+:4] != 0 || in_header[8*21+:8] != 0", "1'b1",
+        "tagged_by_a_vlan", "vlan_is_the_tags_or_the_ports",
+    ),
+    _fault(
+        "vlans-keep-their-members-over-a-reset", "vlan_table", "vlan_table",
+        "vid[i] <= 12'd0;\n            for (i = 0; i < PORTS; i = i + 1) members_of[i] <= 0;", "vid[i] <= 12'd0;",
+        "members_are_those_of_the_vlan", "empty_after_a_reset", "reads_what_was_written",
+    ),
+    _fault(
+        "vlans-have-an-entry-too-many", "vlan_table", "vlan_table",
+        "< SIZE &&", "<= SIZE &&",
+        "written_where_the_map_says", "read_where_the_map_says",
+    ),
+    _fault(
+        "vlans-read-nothing-in-the-cycle-of-a-write", "vlan_table", "vlan_table",
+        "if (read_valid) begin\n            read_data <= 32'd0;",
+        "if (read_valid && write_valid) read_data <= 32'd0;\n        else if (read_valid) begin\n"
+        "            read_data <= 32'd0;",
+        "reads_what_was_written",
+    ),
+    _fault(
+        "addresses-forget-the-entry-that-is-written", "address_table", "address_table",
+        "is_source[write_index] <= stage_key[47:0] == next_source;", "",
+        "owners_of_the_source", "own_in_every_vlan",
+    ),
+    _fault(
+        "addresses-of-one-vlan-are-a-ports-own", "address_table", "address_table",
+        "(source_hit & is_general & owned_by[o])", "(source_hit & owned_by[o])",
+        "own_in_every_vlan",
+    ),
+    _fault(
+        "addresses-read-the-entry-that-is-written", "address_table", "address_table",
+        "read_index = read_address[4+:INDEX_W]", "read_index = write_valid ? write_index : read_address[4+:INDEX_W]",
+        "reads_what_was_written",
+    ),
+    _fault(
+        "lists-mix-groups", "list_table", "list_table",
+        "key[g] == {group, id}", "key[g][19:0] == id",
+        "stations_that_the_tag_names",
+    ),
+    _fault(
+        "lists-prune-frames-that-do-not-come-back", "list_table", "list_table",
+        "outer[27:16] & {12{outer[31]}}", "outer[27:16]",
+        "station_that_sent_it",
+    ),
+    _fault(
+        "lists-are-written-with-their-key", "list_table", "list_table",
+        "write_valid && write_hit && write_address[2]", "write_valid && write_hit",
+        "reads_what_was_written", "stations_that_the_tag_names",
+    ),
 )  # fmt: skip

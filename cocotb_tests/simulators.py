@@ -61,7 +61,7 @@ class SimulationError(Exception):
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from building in a folder. A lock ends with its process, whatever ends that."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
@@ -186,7 +186,7 @@ class Simulator:
         folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)
         build = Build(self, top, folder, chosen)
         if not (folder / COMPLETE).exists():
-            with _locked(folder):
+            with locked(folder):
                 # Another process may have built it while this one waited.
                 if not (folder / COMPLETE).exists():
                     shutil.rmtree(folder, ignore_errors=True)
@@ -260,6 +260,9 @@ class Build:
         if (coverage := self.simulator.coverage) is not None:
             coverage.mkdir(parents=True, exist_ok=True)
             plusargs.append(f"+verilator+coverage+file+{coverage / uuid.uuid4().hex}.dat")
+        # Which fault of a batch of them is there (fault_switch.py).
+        if (fault := os.environ.get("SWITCH_CORE_FAULT")) is not None:
+            plusargs.append(f"+planted_fault={fault}")
         # The runner ends pytest where it finds itself in it and a test fails.
         current_test = os.environ.pop("PYTEST_CURRENT_TEST", None)
         try:

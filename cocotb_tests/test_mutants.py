@@ -5,8 +5,21 @@ from __future__ import annotations
 import pytest
 
 from cocotb_tests import mutants
-from cocotb_tests.mutant_detection import NO_BUILD, Detection
-from cocotb_tests.mutants import SURVIVED, Fate, Mutant, Results, fate_of, is_as_wanted, random_mutants, read_list
+from cocotb_tests.fault_finding import NO_BUILD, Detection
+from cocotb_tests.fault_switch import Place, switched
+from cocotb_tests.mutant_batch import Batch
+from cocotb_tests.mutants import (
+    SURVIVED,
+    Fate,
+    Ledger,
+    Mutant,
+    fate_of,
+    is_as_wanted,
+    random_mutants,
+    read_equivalents,
+    read_list,
+    source_of,
+)
 from cocotb_tests.mutation_operators import all_changes
 from cocotb_tests.simulators import RTL, Simulator
 
@@ -18,6 +31,9 @@ module m (input wire a);  // a == b
     wire b = a == 1'b0 && !(c | d[3:0]) ? e : f;
     always @(posedge clk) g <= h + 2'd3;
     always @* if (i < j) k = l;
+    reg [W-1:0] n;
+    for (i = 0; i < 4; i = i + 1) n[W-1:0] = 4;
+    assign o = p && q[8*r+:8];
 endmodule
 """
 
@@ -26,7 +42,7 @@ endmodule
 def detection(simulator, tmp_path_factory):
     if simulator.name != "icarus":
         pytest.skip("each fault is a build, which takes this simulator a minute; Icarus finds them")
-    return Detection(simulator, tmp_path_factory.mktemp("mutants"))
+    return Detection(tmp_path_factory.mktemp("mutants"), simulator, is_quick=True)
 
 
 def sample():
@@ -48,11 +64,63 @@ def test_the_faults_are_many_and_in_every_module_that_does_something():
     assert {path.name for path in RTL.glob("*.v")} - {mutant.file for mutant in listed} == wiring
 
 
-@pytest.mark.parametrize("mutant", read_list(), ids=lambda mutant: f"{mutant.file}: {mutant.breaks}")
-def test_every_fault_has_its_place_in_the_sources(mutant):
-    source = (RTL / mutant.file).read_text(encoding="utf-8")
-    assert mutant.changed(source) != source
-    assert mutant.equivalent is None or len(mutant.equivalent) > SAMPLE
+@pytest.mark.parametrize("file", sorted({mutant.file for mutant in (*read_list(), *read_equivalents())}))
+def test_every_fault_has_its_place_in_the_sources(file):
+    source = source_of(file)
+    for mutant in (*read_list(), *read_equivalents()):
+        if mutant.file == file:
+            assert mutant.changed(source) != source
+            assert mutant.equivalent is None or len(mutant.equivalent) > SAMPLE
+
+
+def test_a_reason_is_known_again_where_the_change_is_drawn():
+    same = read_equivalents()[0]
+    place = same.place(source_of(same.file))
+    drawn = [mutant for mutant in random_mutants(10_000, 1) if mutant.equivalent is not None]
+    found = [mutant for mutant in drawn if mutant.changed(source_of(mutant.file)) == same.changed(source_of(same.file))]
+    assert found[0].equivalent == same.equivalent
+    assert place.offset <= found[0].offset < place.end
+
+
+SWITCHED = """\
+module m (input wire a, input wire clk, output reg q);
+    localparam [1:0] LAST = 2'd3;
+    wire b = a == 1'b0 && c;
+    always @(posedge clk) if (b) q <= a;
+endmodule
+"""
+
+
+def test_faults_that_a_run_chooses():
+    texts = {
+        1: ("== 1'b0", "!= 1'b0"), 2: ("&&", "||"), 3: ("q <= a;", ";"), 4: ("2'd3", "2'd0"), 5: ("b) q", "1'b1) q"),
+        6: ("posedge", "negedge"),
+    }  # fmt: skip
+    places = {n: Place(SWITCHED.index(old), old, new) for n, (old, new) in texts.items()}
+    places[5] = Place(SWITCHED.index("b) q"), "b", "1'b1")
+    text, there = switched(SWITCHED, places)
+    assert there == {1, 2, 3, 5}
+    said = " ".join(text.split())
+    assert (
+        "wire b =(planted_fault == 1 ? ( a != 1'b0 && c) : planted_fault == 2 ? ( a == 1'b0 || c) : ( a == 1'b0 && c));"
+        in said
+    )
+    assert "if ((planted_fault == 5 ? (1'b1) : (b))) begin if (planted_fault != 3) q <= a; end" in said
+    assert switched(SWITCHED, {6: places[6]}) == (SWITCHED, set())
+
+
+def test_a_batch_has_the_faults_that_compile(tmp_path):
+    changes = list(all_changes(source_of("input_arbiter.v")))
+    faults = [("input_arbiter.v", Place(change.offset, change.text, change.replacement)) for change in changes]
+    batch = Batch.of(faults, tmp_path / "rtl")
+    assert len(faults) > len(batch.numbers) > len(faults) // 2
+    text = (batch.folder / "input_arbiter.v").read_text(encoding="utf-8")
+    assert all(f"planted_fault == {n} " in text or f"planted_fault != {n})" in text for n in batch.numbers.values())
+    # A function of constants cannot depend on what is chosen.
+    having = source_of("input_arbiter.v").index("having[port] =")
+    assert not any(having < place.offset < having + 60 for _, place in batch.numbers)
+    before = (batch.folder / "input_arbiter.v").stat().st_mtime_ns
+    assert Batch.of(faults, tmp_path / "rtl").folder.joinpath("input_arbiter.v").stat().st_mtime_ns == before
 
 
 def test_a_fault_without_its_one_place_is_refused():
@@ -70,12 +138,15 @@ def test_operators_are_changed_one_at_a_time_and_declarations_not_at_all():
     pairs = [pair for text in changed for pair in zip(SOURCE.splitlines(), text.splitlines(), strict=True)]
     lines = {after for before, after in pairs if before != after}
     assert lines == {
+        "    localparam [0:0] LAST = 2'd3;",
+        "    localparam [1:0] LAST = 2'd0;",
         "    wire b = a != 1'b0 && !(c | d[3:0]) ? e : f;",
         "    wire b = a == 1'b1 && !(c | d[3:0]) ? e : f;",
         "    wire b = a == 1'b0 || !(c | d[3:0]) ? e : f;",
         "    wire b = a == 1'b0 && (c | d[3:0]) ? e : f;",
         "    wire b = a == 1'b0 && !(c & d[3:0]) ? e : f;",
         "    wire b = a == 1'b0 && !(c | d[4:1]) ? e : f;",
+        "    wire b = a == 1'b0 && !(c | d[2:0]) ? e : f;",
         "    wire b = a == 1'b0 && !(c | d[3:0]) ? f : e;",
         "    always @(negedge clk) g <= h + 2'd3;",
         "    always @(posedge clk) g <= h - 2'd3;",
@@ -85,6 +156,15 @@ def test_operators_are_changed_one_at_a_time_and_declarations_not_at_all():
         "    always @* if (j < i) k = l;",
         "    always @* if (1'b1) k = l;",
         "    always @* if (1'b0) k = l;",
+        "    always @* if (i < j) ;",
+        "    reg [W-2:0] n;",
+        "    for (i = 0; i < 4; i = i + 1) n[W-2:0] = 4;",
+        "    for (i = 0; i < 4; i = i + 1) n[W-1:0] = 5;",
+        "    for (i = 0; i < 4; i = i + 1) ;",
+        "    assign o = 1'b1;",
+        "    assign o = 1'b0;",
+        "    assign o = p || q[8*r+:8];",
+        "    assign o = p && q[8*r+1+:8];",
     }
 
 
@@ -112,14 +192,14 @@ class _Detection:
 
     n_asked = 0
 
-    def __init__(self, *_):
+    def __init__(self, *_, **__):
         pass
 
-    def find(self, rtl, module):
+    def find(self, fault):
         type(self).n_asked += 1
         if self.n_asked == 3:
             raise KeyboardInterrupt
-        return None if module == "classify" else ("a test", f"{(rtl / f'{module}.v').exists()}")
+        return None if fault.module == "classify" else ("a test", f"{(fault.rtl / f'{fault.module}.v').exists()}")
 
 
 def test_a_run_that_was_interrupted_goes_on(monkeypatch, tmp_path, capsys):
@@ -127,9 +207,10 @@ def test_a_run_that_was_interrupted_goes_on(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(mutants, "Detection", _Detection)
     listed = [mutant for mutant in read_list() if mutant.file == "parser.v" and mutant.equivalent is None][:4]
     monkeypatch.setattr(mutants, "read_list", lambda: listed)
+    monkeypatch.setattr(mutants, "read_equivalents", lambda: [])
     monkeypatch.setattr(Simulator, "missing", lambda self: None)
     assert mutants.main([]) == 130
-    assert len(Results.of(Simulator("icarus")).fates) == 2
+    assert len(Ledger.of_rtl(is_quick=False).fates) == 2
     assert mutants.main([]) == 0
     assert _Detection.n_asked == 5
     assert capsys.readouterr().out.count(" known ") == 2

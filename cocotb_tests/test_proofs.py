@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from cocotb_tests.planted_faults import FAULTS, Fault
-from rtl.formal.proofs import BUILDS, PROOFS, RTL, Proof, ProofError, Replacement, run_proof
+from rtl.formal.proofs import BUILDS, PROOFS, RTL, Proof, ProofError, Replacement, run_covers, run_proof
 
 BY_NAME = {proof.name: proof for proof in PROOFS}
 # Longer than half a minute on one core.
 SLOW = {"output_port"}
+LEAST_COVERS = 3
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,21 @@ def test_proof(proof: Proof) -> None:
         f"{proof.name}: {outcome.status}; broken: {', '.join(outcome.broken)}; "
         f"counterexample: {', '.join(map(str, outcome.traces))}; log: {outcome.log}"
     )
+
+
+@pytest.mark.parametrize("proof", [pytest.param(proof, id=proof.name) for proof in PROOFS])
+def test_proof_is_about_something(proof: Proof) -> None:
+    """Reach what the proof is about from reset, under its own assumptions."""
+    outcome = run_covers(proof, BUILDS / f"covers-{proof.name}")
+    assert (outcome.status, outcome.missed) == ("PASS", ()), outcome.log
+    assert len(outcome.reached) >= LEAST_COVERS
+
+
+def test_an_assumption_too_many_is_seen(tmp_path: Path) -> None:
+    """Miss what an assumption rules out."""
+    narrows = Replacement("bus_writer.v", "    assign write =", "    always @* assume (room == 0);\n    assign write =")
+    outcome = run_covers(BY_NAME["bus_writer"], tmp_path / "covers", narrows)
+    assert (outcome.status, set(outcome.missed)) == ("FAIL", {"some_queues_have_room", "later_words_follow"})
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])

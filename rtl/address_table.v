@@ -109,6 +109,10 @@ module address_table #(
             endcase
         end
     end
+
+`ifdef FORMAL
+`include "formal/address_table_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

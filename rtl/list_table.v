@@ -92,6 +92,10 @@ module list_table #(
             else for (p = 1; p < PORTS; p = p + 1) read_data[p] <= listed[p][read_index];
         end
     end
+
+`ifdef FORMAL
+`include "formal/list_table_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

@@ -90,6 +90,10 @@ module parser #(
             end
         end
     end
+
+`ifdef FORMAL
+`include "formal/parser_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

@@ -82,6 +82,10 @@ module vlan_table #(
             endcase
         end
     end
+
+`ifdef FORMAL
+`include "formal/vlan_table_properties.vh"
+`endif
 endmodule
 
 `default_nettype wire

@@ -96,6 +96,8 @@
             else assert (!write_valid);
             if (has_data) assert (write_data == f_wdata && strobes == f_wstrb);
             if (reading) assert (read_address == f_araddr);
+            if (answering) assert (read_address == f_araddr);
+            if (answering && answers_own) assert (f_araddr < 7);
             if (answering) assert (answers == f_read_is_mapped && answers_own == (answers && !f_read_is_elsewhere));
 `endif
         end
@@ -110,3 +112,29 @@
     end
     always @* if (f_started && !reset && f_was_answering && f_read_is_elsewhere)
         reads_what_is_there: assert (s_axil_rdata == f_given);
+
+    // What the core is, as docs/registers.md says: its first seven words.
+    reg [31:0] f_core;
+    always @* begin
+        case (f_araddr)
+            0: f_core = "HWSC";
+            1: f_core = 1;
+            2: f_core = PORTS | PRIORITIES << 8 | BUS_W << 16;
+            3: f_core = MAC_ENTRIES | VLAN_ENTRIES << 16;
+            4: f_core = LIST_ENTRIES | MAX_FRAME_BYTES << 16;
+            5: f_core = INGRESS_BYTES;
+            6: f_core = QUEUE_BYTES;
+            default: f_core = 0;
+        endcase
+    end
+    always @* if (f_started && !reset && f_was_answering && f_read_is_mapped && !f_read_is_elsewhere)
+        reads_what_the_core_is: assert (s_axil_rdata == f_core && f_araddr < 7);
+
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        good_write_is_answered: cover (s_axil_bvalid && f_performed && s_axil_bresp == 2'b00);
+        bad_write_is_answered: cover (s_axil_bvalid && f_performed && s_axil_bresp == 2'b10);
+        data_wait_for_an_address: cover (has_data && !has_address && s_axil_bvalid);
+        answers_wait_together: cover (s_axil_bvalid && s_axil_rvalid && !s_axil_bready && !s_axil_rready && f_read_is_elsewhere);
+        own_word_is_read_as_another_is_written: cover (write_valid && f_was_answering && f_read_is_mapped && !f_read_is_elsewhere);
+    end

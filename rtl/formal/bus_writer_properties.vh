@@ -35,3 +35,11 @@
 `endif
         end
     end
+
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        no_queue_has_room: cover (event_valid && egress != 0 && write == 0);
+        some_queues_have_room: cover (event_valid && write != 0 && event_full != 0);
+        later_words_follow: cover (f_takes && write[f_port] && !word_first && !room[f_port]);
+        dropped_by_the_decision: cover (event_valid && egress == 0 && event_reason != 0);
+    end

@@ -86,3 +86,11 @@
 `endif
         end
     end
+
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        counts_the_same_word_twice: cover (follows && valid[1] && count_at == f_at);
+        reads_what_was_counted: cover (f_reads_low && f_read == 3);
+        reads_a_high_word: cover (f_reads_high && f_received != 0);
+        counts_what_was_lost: cover (f_full != 0 && f_copies != f_full && f_sent != 0);
+    end

@@ -31,3 +31,11 @@
             end
         end
     end
+
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        dropped_with_a_reason: cover (f_decides && egress == 0 && f_reason == `DROP_NONE);
+        forwarded_to_all_but_one: cover (f_decides && egress == {PORTS{1'b1}} - 1'b1);
+        tag_is_taken_off: cover (f_decides && egress[1] && strip == `TAG_E);
+        tag_is_added: cover (f_decides && (egress & adds_at) != 0 && add == `TAG_VN);
+    end

@@ -202,3 +202,15 @@
 `endif
         end
     end
+
+`ifdef PROVES_INGRESS_FIFO
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        waits_for_a_word: cover (s_tvalid && !s_tready);
+        gives_words_back: cover (f_outgrows && f_open_words > SWALLOW_WORDS);
+        frame_leaves: cover (grant && f_frame_is_in && f_frames_ahead == 0 && head_words > 1 && !head_bad);
+        word_leaves: cover (f_leaves && f_leaving != 0);
+        write_pointer_wraps: cover (f_used > 1 && write_at < read_at);
+        empty_frame: cover (request && head_length == 0 && head_bad);
+    end
+`endif

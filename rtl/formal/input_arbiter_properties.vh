@@ -84,3 +84,13 @@
 `endif
         end
     end
+
+`ifdef PROVES_INPUT_ARBITER
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        passed_over_by_each_other: cover (f_passed_over == PORTS - 1);
+        turn_comes_round: cover (grant[0] && f_pointer == PORTS - 1);
+        granted_as_the_last_of_more_words_is_read: cover (grant != 0 && f_unread == 1 && word_valid && !f_first);
+        waits_for_a_long_frame: cover (f_held > 2 && request == {PORTS{1'b1}});
+    end
+`endif

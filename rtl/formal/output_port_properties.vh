@@ -51,3 +51,10 @@
             if (write) assume (f_ends_clean);
         end
     end
+
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        beat_leaves: cover (m_tvalid && m_tready);
+        copy_leaves: cover (m_tvalid && m_tready && m_tlast);
+        frame_waits_for_room: cover (!room && !write);
+    end

@@ -215,3 +215,15 @@
 `endif
         end
     end
+
+`ifdef PROVES_OUTPUT_QUEUES
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        has_no_room: cover (!room && write_queue == f_queue && f_occupied != WORDS);
+        frame_leaves_behind_another: cover (f_frame_leaves && f_own_unread == 2);
+        word_leaves: cover (f_leaves && f_leaving != 0);
+        reads_a_frame_that_is_written: cover (f_reads && f_writes && !write_first);
+        both_queues_have_frames: cover (f_frames != 0 && f_unread != 0 && f_unread_queue != f_queue);
+        wraps: cover (f_frames != 0 && tail_at[f_queue] < head_at[f_queue]);
+    end
+`endif

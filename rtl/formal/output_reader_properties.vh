@@ -115,3 +115,13 @@
 `endif
         end
     end
+
+`ifdef PROVES_OUTPUT_READER
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        next_is_chosen_before_the_last_beat: cover (f_is_next && f_is_now);
+        frame_follows_without_a_pause: cover (read && f_is_next && f_last_is_taken && f_now_words == 2);
+        last_beat_in_the_midst_of_a_word: cover (beat_valid && beat_last && f_taken == 1);
+        beat_is_not_taken: cover (f_beat_waits && !beat_last);
+    end
+`endif

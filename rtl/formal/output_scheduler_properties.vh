@@ -120,3 +120,14 @@
 `endif
         end
     end
+
+`ifdef PROVES_OUTPUT_SCHEDULER
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        passed_over_by_each_other: cover (f_passed_over == PRIORITIES - 1);
+        needs_more_than_one_turn: cover (f_credit_before != 0 && choose && pick == f_queue && kind == 2'd1);
+        strict_passes_a_queue: cover (choose && kind[1] && has_frames[0] && pick == PRIORITIES - 1);
+        leaves_and_joins_at_once: cover (f_joins && f_waiting == 1);
+        stands_behind_each_other: cover (f_has_frames && g_queues.ahead[f_queue] == ~({{PRIORITIES{1'b0}}, 1'b1} << f_queue) % (1 << PRIORITIES) && has_frames == {PRIORITIES{1'b1}});
+    end
+`endif

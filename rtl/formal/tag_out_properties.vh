@@ -172,3 +172,15 @@
         end
 `endif
     end
+
+`ifdef PROVES_TAG_OUT
+    // Runs that the proof is about: each is reached.
+    always @* if (f_started && !reset) begin
+        last_beat_without_an_e_tag: cover (m_tvalid && m_tlast && m_tready && f_strip == `TAG_E && f_sent == 1);
+        last_beat_with_an_e_tag: cover (m_tvalid && m_tlast && m_tready && f_add == `TAG_E && f_sent == 3);
+        beat_that_only_the_tag_makes: cover (flush && m_tready && f_add == `TAG_VN && f_length[2:0] != 0);
+        tag_that_is_replaced: cover (m_tvalid && f_strip == `TAG_C && f_add == `TAG_C && f_place == 14 && f_sent == 1);
+        copy_waits: cover (m_tvalid && !m_tready && beat_valid && f_in_frame);
+        next_copy_at_once: cover (take && !f_in_frame && m_tvalid);
+    end
+`endif
