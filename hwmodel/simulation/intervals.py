@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,8 +21,9 @@ from hwmodel.results import (
     throughput,
 )
 from hwmodel.simulation.batch_means import Estimate, Ratio, ratio_estimate, ratio_estimates
-from hwmodel.simulation.marks import Marks
+from hwmodel.simulation.mark_table import MarkTable, Row
 from hwmodel.simulation.measurement import LATENCIES
+from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ PER_MILLION = 1_000_000
 # Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
 LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
-Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 
 
 class Sureness(NamedTuple):
@@ -64,21 +64,24 @@ class _Found(NamedTuple):
     has_bursts: bool = True
 
 
-def sureness_of(result: Result, marks: Marks, burst_frames: int, *, is_open: bool = True) -> Sureness:
+def sureness_of(
+    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, *, is_open: bool = True
+) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
-    `burst_frames`: how many frames become visible at once; a rate is known no better than that many frames in the
-    window, a mean latency no better than that many, or the longest frame, more or less at its ends. `is_open`: frames
-    come at times of their own, so that a rate is known no better than how many came; in a closed loop they come when
-    others have left, and the bursts in which slots come free say nothing of the rate.
+    `ports`: the numbers of the VMs' ports, by name. `burst_frames`: how many frames become visible at once; a rate is
+    known no better than that many frames in the window, a mean latency no better than that many, or the longest frame,
+    more or less at its ends. `is_open`: frames come at times of their own, so that a rate is known no better than how
+    many came; in a closed loop they come when others have left, and the bursts in which slots come free say nothing of
+    the rate.
     """
     intervals: dict[str, tuple[float, float]] = {}
     correlated, few_bursts = [], []
-    at_fs = marks.series(lambda mark: mark.now_fs)
+    at_fs = marks["now_fs"]
     as_offered = _offered_share(marks, at_fs) if is_open else 0.0
     for found in _found(
         at_fs,
-        [*_rates(result, marks, at_fs, burst_frames, as_offered), *_latencies(result, marks, burst_frames)],
+        [*_rates(result, marks, ports, burst_frames, as_offered), *_latencies(result, marks, burst_frames)],
     ):
         low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
         intervals[found.name] = (max(0.0, low), high)
@@ -120,8 +123,9 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
 
 
 def _rates(
-    result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int, as_offered: float
+    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, as_offered: float
 ) -> Iterator[_Wanted]:
+    at_fs = marks["now_fs"]
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
     def rate(
@@ -131,62 +135,60 @@ def _rates(
             yield _about(name, figure, Ratio(amounts, at_fs), factor, least)
 
     frames = burst_frames * MPPS / window_fs
-    last = marks.found[-1]
-    mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
+    delivered_bytes, vm_copies = marks["delivered_bytes"], marks["vm_copies"]
+    mean_bytes = float(delivered_bytes[-1]) / max(1.0, float(vm_copies[-1]))
     gbps = burst_frames * mean_bytes * GBPS / window_fs
-    totals, wire, series = result.totals, result.wire, marks.series
+    totals, wire = result.totals, result.wire
 
     def least_of(figure: float | None, least: float) -> float:
         return max(least, as_offered * (figure or 0.0))
 
     of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
-    yield from rate("totals.gbps", totals.gbps, series(lambda mark: mark.counts["delivered_bytes"]), GBPS, of_bytes)
-    yield from rate("totals.mpps", totals.mpps, series(lambda mark: mark.counts["vm_copies"]), MPPS, of_frames)
+    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, of_bytes)
+    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, of_frames)
     outside = outside_gbps(result)
     if outside:
         least = least_of(outside, 0.0)
-        yield from rate(outside_rate(result), outside, series(lambda mark: mark.outside_bytes), GBPS, least)
+        yield from rate(outside_rate(result), outside, marks["outside_bytes"], GBPS, least)
     if isinstance(result, SystemResult):
         return
     least = least_of(wire.tx_gbps, 0.0)
-    yield from rate("wire.tx_gbps", wire.tx_gbps, series(lambda mark: mark.wire_tx_bytes), GBPS, least)
-    yield from rate("wire.rx_gbps", wire.rx_gbps, series(lambda mark: mark.wire_rx_bytes), GBPS, 0.0)
+    yield from rate("wire.tx_gbps", wire.tx_gbps, marks["mac.tx_bytes"], GBPS, least)
+    yield from rate("wire.rx_gbps", wire.rx_gbps, marks["mac.rx_bytes"], GBPS, 0.0)
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
-    yield from rate("pcie.up.utilization", up, series(lambda mark: mark.up_busy_fs), 1.0, 0.0)
-    yield from rate("pcie.down.utilization", down, series(lambda mark: mark.down_busy_fs), 1.0, 0.0)
-    sent = np.stack([mark.sent_bytes for mark in marks.found], axis=1)
-    received = np.stack([mark.received for mark in marks.found], axis=1)
-    n = marks.n_functions
+    yield from rate("pcie.up.utilization", up, marks["up.busy_fs"], 1.0, 0.0)
+    yield from rate("pcie.down.utilization", down, marks["down.busy_fs"], 1.0, 0.0)
+    sent, got_bytes, got_frames = (marks[name].T for name in ("sent_bytes", "received_bytes", "received_frames"))
     for vm in result.vms:
-        at = marks.book.port_numbers[vm.name]
-        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[at - 1], GBPS, 0.0)
-        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, received[at], GBPS, gbps)
-        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, received[n + 1 + at], MPPS, frames)
+        at = ports[vm.name]
+        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[function_of(at)], GBPS, 0.0)
+        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, got_bytes[at], GBPS, gbps)
+        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
 
 
-def _offered_share(marks: Marks, at_fs: npt.NDArray[np.float64]) -> float:
+def _offered_share(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> float:
     """Return half of the interval of the offered frames' rate, as a share of it.
 
     In the long run what is delivered is what was offered. A full server passes frames on more evenly than they come, so
     that its output alone does not say how far a random load was from its mean in this window.
     """
-    offered = marks.series(lambda mark: mark.counts["offered"])
+    offered = marks["offered"]
     found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
     return found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered) if found is not None and n_offered else 0.0
 
 
-def _latencies(result: Result, marks: Marks, burst_frames: int) -> Iterator[_Wanted]:
+def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[_Wanted]:
     for name, (_, place) in LATENCIES.items():
         if place.startswith("wire.") and isinstance(result, SystemResult):
             continue
         latency = attrgetter(place)(result)
         if not latency.count:
             continue
-        counted = np.array([mark.latency[name] for mark in marks.found], np.float64)
         longest = latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
-        yield _about(f"{place}.mean", latency.mean, Ratio(counted[:, 1], counted[:, 0]), 1 / FS_PER_NS, at_ends)
-        histograms = _Histograms([mark.histogram[name] for mark in marks.found])
+        mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
+        yield _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
+        histograms = _Histograms(marks.histograms[name])
         for percentile, per_mille, least_samples in PERCENTILES:
             figure = getattr(latency, percentile)
             if figure is not None and histograms.n_samples[-1]:

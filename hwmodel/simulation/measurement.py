@@ -297,11 +297,14 @@ def paths_of_areas() -> list[str]:
     return [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs")]
 
 
-def areas_in(read: Mapping[str, Any], now_fs: int) -> dict[str, float]:
-    """Return the integrals of all occupancies over time up to now, by gauge, from the numbers of a `Probe`."""
+def areas_in(read: Mapping[str, Any], now_fs: Any) -> dict[str, Any]:
+    """Return the integrals of all occupancies over time up to now, by gauge, from the numbers of a `Probe`.
+
+    The numbers may be of one moment, or arrays of many.
+    """
     return {
         name: read[f"{gauge.path}.area"]
-        + float(read[f"{gauge.path}.level"]) * float(now_fs - read[f"{gauge.path}.since_fs"])
+        + (1.0 * read[f"{gauge.path}.level"]) * (1.0 * (now_fs - read[f"{gauge.path}.since_fs"]))
         for name, gauge in GAUGES.items()
     }
 

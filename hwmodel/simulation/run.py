@@ -26,7 +26,7 @@ from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
-from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
+from hwmodel.simulation.warmup import MOST_FRAMES, Warmup, capacities_of
 from hwmodel.simulation.window_checks import (
     burst_frames,
     doubtful_intervals,
@@ -312,7 +312,9 @@ class Run:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = self.machine.result_of(self.config, self.workload, window, self.ends)
         is_open = any(source.kind != "closed" for source in self.workload.sources)
-        sureness = sureness_of(result, self.marks, burst_frames(self.config), is_open=is_open)
+        sureness = sureness_of(
+            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), is_open=is_open
+        )
         return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
@@ -325,7 +327,7 @@ class Run:
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
-            *warnings_of(self.config, result, span, self.marks, self.unsteady),
+            *warnings_of(self.config, result, span, self.marks.table(), capacities_of(self.nic), self.unsteady),
             *doubtful_intervals(result, sureness),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
