@@ -61,7 +61,7 @@ class Config(Block):
 
         `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
-        plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         for entry in plain["servers"]:
             if not entry["adapters"]:
                 del entry["adapters"]
@@ -108,14 +108,6 @@ def block_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     found = (block_in(part) for part in get_args(annotation))
     return next((block for block in found if block is not None), None)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _content_hash(path: Path) -> str:

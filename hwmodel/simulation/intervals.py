@@ -12,12 +12,13 @@ import numpy.typing as npt
 from hwmodel.results import (
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
+    Latency,
     Result,
     SystemResult,
+    bucket_ns,
+    bucket_of_rank,
     outside_gbps,
     outside_rate,
-    quantile_bucket,
-    quantile_ns,
     throughput,
 )
 from hwmodel.simulation.batch_means import Estimate, Ratio, ratio_estimate, ratio_estimates
@@ -188,11 +189,7 @@ def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
         yield _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
-        histograms = _Histograms(marks.histograms[name])
-        for percentile, per_mille, least_samples in PERCENTILES:
-            figure = getattr(latency, percentile)
-            if figure is not None and histograms.n_samples[-1]:
-                yield _percentile(f"{place}.{percentile}", figure, histograms, per_mille, least_samples)
+        yield from _percentiles(place, latency, _Histograms(marks.histograms[name]))
 
 
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
@@ -217,27 +214,43 @@ class _Histograms:
         self._length = lengths
         self._start = np.cumsum(lengths) - lengths
         self._below = np.concatenate(([0], np.cumsum(np.concatenate([counts for _, counts in rows]), dtype=np.int64)))
-        self.n_samples = self.n_below(max(int((self._first + lengths).max()), 0))
-        self.first, self.counts = _counts(rows[0], rows[-1])
+        (self.n_samples,) = self.n_below([int((self._first + lengths).max())])
+        first, counts = _counts(rows[0], rows[-1])
+        self._columns_from, self._totals = first, np.cumsum(counts)
 
-    def n_below(self, column: int) -> npt.NDArray[np.float64]:
-        """Return for each mark how many samples lie below a column."""
-        ends = self._start + np.clip(column - self._first, 0, self._length)
-        counted = self._below[ends] - self._below[self._start]
-        return np.asarray(counted - counted[0], np.float64)
+    def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return for each column, and for each mark, how many samples lie below it."""
+        reach = np.minimum(np.maximum(np.subtract.outer(columns, self._first), 0), self._length)
+        counted = self._below[self._start + reach] - self._below[self._start]
+        return np.asarray(counted - counted[:, :1], np.float64)
+
+    def column(self, numerator: int, denominator: int) -> int:
+        """Return the column of the last mark in which the sample of a quantile's rank lies."""
+        return self._columns_from + bucket_of_rank(self._totals, numerator, denominator)
 
 
-def _percentile(name: str, figure: float, histograms: _Histograms, per_mille: int, least_samples: int) -> _Wanted:
-    """Want the interval of a percentile: from how well the share of samples that do not exceed it is known.
+def _percentiles(place: str, latency: Latency, histograms: _Histograms) -> Iterator[_Wanted]:
+    """Want the intervals of a latency's percentiles: from how well the share of samples not above them is known.
 
     That share is a mean, and has batches without bias; a batch's own percentile is biased in the tail, where it has few
     samples (compare P. Heidelberger and P. A. W. Lewis, Quantile estimation in dependent sequences, Operations Research
-    32(1), 1984). `least_samples`: that each batch needs for it.
+    32(1), 1984).
     """
-    first, counts = histograms.first, histograms.counts
-    column = first + quantile_bucket(counts, per_mille, 1000)
+    known = [one for one in PERCENTILES if getattr(latency, one[0]) is not None]
+    if not known or not histograms.n_samples[-1]:
+        return
+    columns = [histograms.column(per_mille, 1000) for _, per_mille, _ in known]
     # The share up to its bucket, and the share below it: where many samples are alike they differ.
-    shares = (histograms.n_below(column), histograms.n_below(column + 1))
+    shares = zip(histograms.n_below(columns), histograms.n_below([column + 1 for column in columns]), strict=True)
+    for (name, per_mille, least_samples), both in zip(known, shares, strict=True):
+        ratios = tuple(Ratio(share, histograms.n_samples, least_samples) for share in both)
+        yield _percentile(f"{place}.{name}", getattr(latency, name), histograms, per_mille, ratios)
+
+
+def _percentile(
+    name: str, figure: float, histograms: _Histograms, per_mille: int, ratios: tuple[Ratio, ...]
+) -> _Wanted:
+    """Want the interval of a percentile; `ratios`: the share of samples below its bucket, and that up to it."""
 
     def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
         known = [one for one in estimates if one is not None]
@@ -245,14 +258,14 @@ def _percentile(name: str, figure: float, histograms: _Histograms, per_mille: in
             return None
         half = round(max(one.half_width for one in known) * PER_MILLION)
         ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
-        low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
+        low, high = (bucket_ns(histograms.column(share, PER_MILLION)) for share in ends)
         is_independent = all(one.is_independent for one in known)
         above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
         has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
         edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # no more is known of them than their buckets
         return _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
 
-    return _Wanted(tuple(Ratio(share, histograms.n_samples, least_samples) for share in shares), found_from)
+    return _Wanted(ratios, found_from)
 
 
 def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:

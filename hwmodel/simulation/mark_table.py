@@ -122,16 +122,13 @@ class MarkProbe:
             **{f"{link}.busy_fs": _busy_fs(read, link) for link in LINKS},
             **{f"{name}.area": area for name, area in areas_in(read, now_fs).items()},
             "sent_bytes": self._probe.numbers(rows, self._sent),
-            "received_bytes": self._by_target(received["n_bytes"]),
-            "received_frames": self._by_target(received["delivered"]),
+            "received_bytes": self._book.by_target(received["n_bytes"], self._n_functions),
+            "received_frames": self._book.by_target(received["delivered"], self._n_functions),
             "delivery.n": n_of.sum(axis=1),
             "delivery.sum_fs": _sums_where(n_of > 0, sums_of),
         }
         own = ((name, path, each) for name, path in OWN.items() for each in ("n", "sum_fs"))
         return found | {f"{name}.{each}": read[f"{path}.{each}"] for name, path, each in own}
-
-    def _by_target(self, of_flows: npt.NDArray[np.int64]) -> Floats:
-        return np.stack([self._book.by_target(row, self._n_functions) for row in of_flows])
 
 
 def _sums_where(has_some: npt.NDArray[np.bool_], amounts: Floats) -> Floats:

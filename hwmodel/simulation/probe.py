@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +21,15 @@ class Fields(NamedTuple):
     field: str
 
 
-class _Group(NamedTuple):
-    """Hold the record in which some paths lie, and the numbers of their words in it."""
+Path = str | Fields
 
-    record: Any
-    words: list[Any]
-    paths: list[str | Fields]
+
+class _Plan(NamedTuple):
+    """Hold which words of a record some paths stand for, where these are in a row of them, and which are floats."""
+
+    words: Ints
+    places: dict[Path, slice]
+    floats: frozenset[Path]
 
 
 class Probe:
@@ -35,53 +39,73 @@ class Probe:
     state stays where it is while a probe reads it.
     """
 
-    def __init__(self, nic: Any, paths: Iterable[str | Fields]) -> None:
-        found: dict[int, _Group] = {}
-        self._floats = set()
-        for path in dict.fromkeys(paths):
-            to_array = path.array if isinstance(path, Fields) else path
-            record, inside = nic.place_of(to_array) if hasattr(nic, "place_of") else (nic, to_array)
-            words, is_float = _words_at(record.dtype, inside, path)
-            if is_float:
-                self._floats.add(path)
-            group = found.setdefault(id(record), _Group(record, [], []))
-            group.words.append(words)
-            group.paths.append(path)
-        self._memories = [
-            (np.frombuffer(group.record, np.int64), np.concatenate(group.words)) for group in found.values()
-        ]
-        self._at: dict[str | Fields, slice] = {}
+    def __init__(self, nic: Any, paths: Iterable[Path]) -> None:
+        asked = tuple(dict.fromkeys(paths))
+        groups = _by_record(nic, asked) if hasattr(nic, "place_of") else [(nic, asked, "")]
+        self._memories: list[tuple[Ints, Ints]] = []
+        self._places: dict[Path, slice] = {}
+        self._floats: set[Path] = set()
         n_words = 0
-        for group in found.values():
-            for path, words in zip(group.paths, group.words, strict=True):
-                self._at[path] = slice(n_words, n_words + len(words))
-                n_words += len(words)
+        for record, inside, prefix in groups:
+            plan = _plan_of(record.dtype, inside, prefix)
+            self._memories.append((np.frombuffer(record, np.int64), plan.words))
+            places = plan.places
+            if n_words:
+                places = {path: slice(n_words + at.start, n_words + at.stop) for path, at in places.items()}
+            self._places |= places
+            self._floats |= plan.floats
+            n_words += len(plan.words)
 
     def copy(self) -> Ints:
         """Return the words that stand there now, floats as they are in memory: a row for `numbers`."""
         rows = [memory.take(words) for memory, words in self._memories]
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
-    def numbers(self, rows: Ints, path: str | Fields) -> npt.NDArray[Any]:
+    def numbers(self, rows: Ints, path: Path) -> npt.NDArray[Any]:
         """Return what some rows say of a path, a row of theirs each; of a single number, an entry each."""
-        at = self._at[path]
+        at = self._places[path]
         found = rows[:, at] if isinstance(path, Fields) else rows[:, at.start]
         return np.ascontiguousarray(found).view(np.float64) if path in self._floats else found
 
-    def place(self, path: str | Fields) -> slice:
+    def place(self, path: Path) -> slice:
         """Return where a path's words are in a row."""
-        return self._at[path]
+        return self._places[path]
 
     def read(self) -> dict[Any, Any]:
         """Return the numbers that stand there now, by path; for probes without `Fields`."""
         row = self.copy()
-        numbers = dict(zip(self._at, row.tolist(), strict=True))
+        numbers = dict(zip(self._places, row.tolist(), strict=True))
         floats = row.view(np.float64)
-        return numbers | {path: float(floats[self._at[path].start]) for path in self._floats}
+        return numbers | {path: float(floats[self._places[path].start]) for path in self._floats}
 
 
-def _words_at(dtype: Any, inside: str, path: str | Fields) -> tuple[Ints, bool]:
+def _by_record(whole: Any, paths: Iterable[Path]) -> list[tuple[Any, tuple[Path, ...], str]]:
+    """Return the records into which paths lead, each with its paths and what of these leads to it."""
+    found: dict[tuple[int, str], tuple[Any, list[Path]]] = {}
+    for path in paths:
+        to_array = path.array if isinstance(path, Fields) else path
+        record, inside = whole.place_of(to_array)
+        found.setdefault((id(record), to_array.removesuffix(inside)), (record, []))[1].append(path)
+    return [(record, tuple(inside), prefix) for (_, prefix), (record, inside) in found.items()]
+
+
+@lru_cache(maxsize=64)  # the same figures are read in each run of a process
+def _plan_of(dtype: Any, paths: tuple[Path, ...], prefix: str) -> _Plan:
+    """Return the plan of some paths of a record; `prefix`: what of each leads to the record."""
+    found, places, floats, n_words = [], {}, set(), 0
+    for path in paths:
+        words, is_float = _words_at(dtype, path, prefix)
+        found.append(words)
+        places[path] = slice(n_words, n_words + len(words))
+        n_words += len(words)
+        if is_float:
+            floats.add(path)
+    return _Plan(np.concatenate(found), places, frozenset(floats))
+
+
+def _words_at(dtype: Any, path: Path, prefix: str) -> tuple[Ints, bool]:
     """Return the numbers of the words of a path, which leads to an array or to a number, and whether it is a float."""
+    inside = (path.array if isinstance(path, Fields) else path).removeprefix(prefix)
     first, dtype = _place(dtype, inside)
     n, step = 1, WORD_BYTES
     if isinstance(path, Fields):
