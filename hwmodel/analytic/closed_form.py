@@ -25,6 +25,7 @@ from hwmodel.analytic.ceilings import (
 )
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.equal_turns import carry_most
 from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, frame_parts_fs, round_trip_fs
 from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Limits
@@ -234,10 +235,12 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
 
     With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo. Behind
-    it the demand with that mix in any case.
+    it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
+        return as_offered, demand
+    if carry_most(system, demand, as_offered.least):
         return as_offered, demand
     mix = carried(system, demand)
     at_best = _demands_on(system, mix)

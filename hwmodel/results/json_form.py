@@ -15,7 +15,7 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
@@ -133,20 +133,34 @@ def document_of(plain: Any) -> str:
 
 def _text(value: Any, line: str) -> str:
     """Write a value; `line`: a line's end and the indentation of the next."""
-    exact = type(value)
-    if exact is str:
-        return encode_basestring(value)
-    if exact is int or (exact is float and math.isfinite(value)):
-        return repr(value)
-    if value is None or exact is bool:
-        return "null" if value is None else "true" if value else "false"
+    write = _WRITERS.get(type(value))
+    if write is not None:
+        return write(value)
     inner = f"{line}  "
     if isinstance(value, dict):
         items = [f"{encode_basestring(key)}: {_text(item, inner)}" for key, item in value.items()]
         return f"{{{inner}{f',{inner}'.join(items)}{line}}}" if items else "{}"
     if isinstance(value, list):
         return f"[{inner}{f',{inner}'.join([_text(item, inner) for item in value])}{line}]" if value else "[]"
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)  # says what is wrong with it
+    return _checked_text(value)
+
+
+def _checked_text(value: Any) -> str:
+    """Write what is no dict and no list as `json` does; ValueError for NaN and infinities."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def _float_text(value: float) -> str:
+    return repr(value) if math.isfinite(value) else _checked_text(value)
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: repr,
+    float: _float_text,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+}
 
 
 @functools.cache

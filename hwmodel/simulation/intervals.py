@@ -209,14 +209,16 @@ class _Histograms:
     """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        lengths = np.array([len(counts) for _, counts in rows])
-        self._first = np.array([first for first, _ in rows])
-        self._length = lengths
-        self._start = np.cumsum(lengths) - lengths
-        self._below = np.concatenate(([0], np.cumsum(np.concatenate([counts for _, counts in rows]), dtype=np.int64)))
+        firsts, counted = zip(*rows, strict=True)
+        lengths = np.array([len(counts) for counts in counted])
+        self._first, self._length = np.array(firsts), lengths
+        ends = lengths.cumsum()
+        self._start = ends - lengths
+        self._below = np.zeros(ends[-1] + 1, np.int64)
+        np.concatenate(counted).cumsum(out=self._below[1:])
         (self.n_samples,) = self.n_below([int((self._first + lengths).max())])
         first, counts = _counts(rows[0], rows[-1])
-        self._columns_from, self._totals = first, np.cumsum(counts)
+        self._columns_from, self._totals = first, counts.cumsum()
 
     def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return for each column, and for each mark, how many samples lie below it."""

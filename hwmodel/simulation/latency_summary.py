@@ -63,22 +63,25 @@ class FlowLatencies:
 
     def __init__(self, end: Snapshot) -> None:
         self._histogram = end.histogram
-        self._rows = end.flows["histogram"]
-        self._latency = {name: np.ascontiguousarray(end.flows["latency"][name]) for name in layout.LATENCY.names or ()}
+        latency = end.flows["latency"]
+        self._rows = end.flows["histogram"].tolist()
+        self._n, self._lowest_fs, self._highest_fs = (
+            latency[name].tolist() for name in ("n", "lowest_fs", "highest_fs")
+        )
+        self._sum_fs = latency["sum_fs"].copy()
         self._found: dict[tuple[int, ...], Latency] = {}
 
     def samples(self, numbers: Sequence[int]) -> Samples | None:
         """Return the sample of several flows together; None where none was delivered."""
-        chosen = np.fromiter(numbers, np.int64, len(numbers))
-        chosen = chosen[self._latency["n"][chosen] > 0]
-        if not len(chosen):
+        chosen = [number for number in numbers if self._n[number]]
+        if not chosen:
             return None
-        rows = sorted(set(self._rows[chosen].tolist()))
+        rows = sorted({self._rows[number] for number in chosen})
         return samples_of(
             (self._histogram[row] for row in rows),
-            int(self._latency["lowest_fs"][chosen].min()),
-            int(self._latency["highest_fs"][chosen].max()),
-            int(self._latency["sum_fs"][chosen].sum()),
+            min(self._lowest_fs[number] for number in chosen),
+            max(self._highest_fs[number] for number in chosen),
+            int(self._sum_fs[chosen].sum()),
         )
 
     def of(self, numbers: Sequence[int]) -> Latency:
@@ -91,14 +94,12 @@ class FlowLatencies:
 
     def moments(self, number: int) -> Latency:
         """Summarise a flow that has no histogram of its own: extremes and mean, no percentiles."""
-        n, lowest, highest, sum_fs = (
-            self._latency[name][number] for name in ("n", "lowest_fs", "highest_fs", "sum_fs")
-        )
+        n = self._n[number]
         if not n:
             return Latency()
         return Latency(
-            min=int(lowest) / FS_PER_NS,
-            mean=float(sum_fs) / int(n) / FS_PER_NS,
-            max=int(highest) / FS_PER_NS,
-            count=int(n),
+            min=self._lowest_fs[number] / FS_PER_NS,
+            mean=float(self._sum_fs[number]) / n / FS_PER_NS,
+            max=self._highest_fs[number] / FS_PER_NS,
+            count=n,
         )

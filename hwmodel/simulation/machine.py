@@ -95,7 +95,7 @@ class Machine:
         first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
 
-    @property
+    @cached_property
     def is_alone(self) -> bool:
         """Tell whether there is one server, whose every event a run may end behind."""
         return len(self.servers) == 1

@@ -104,9 +104,9 @@ class MarkProbe:
         read = zip(OWN, row[self._extremes].tolist(), strict=True)
         found = {name: (lowest_fs, highest_fs) for name, (n, lowest_fs, highest_fs) in read if n}
         n_of, lowest_of, highest_of = (row[at] for at in self._extremes_of_flows)
-        has_some = n_of > 0
-        if has_some.any():
-            found["delivery"] = int(lowest_of[has_some].min()), int(highest_of[has_some].max())
+        (with_some,) = n_of.nonzero()
+        if len(with_some):
+            found["delivery"] = int(np.minimum.reduce(lowest_of[with_some])), int(np.maximum.reduce(highest_of))
         return found
 
     def figures(self, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:

@@ -186,33 +186,31 @@ class Run:
 
         Returns whether anything is left to run: of a capture there is an end.
         """
-        nic = self.nic
-        started_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
+        clock, counters = self.nic.clock, self.nic.ledger.counters  # which stay where they are
+        started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
         slice_frames = layout.NEVER if frames == layout.NEVER else max(1, (frames - delivered) // MARKS)
         while True:
-            now_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
             target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
-            self.done = max(self.done, self._share_done(until_fs, frames))
+            self.done = max(self.done, self._share_done(int(clock.now_fs), until_fs, int(counters.delivered), frames))
             if flow is not None:
                 is_end = at_fs == until_fs or target == frames
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
             self.marks.add()
+            now_fs, delivered = int(clock.now_fs), int(counters.delivered)
             if status == layout.IDLE and self.is_replay:
                 return False
-            if int(nic.clock.now_fs) >= until_fs or int(nic.ledger.counters.delivered) >= frames:
+            if now_fs >= until_fs or delivered >= frames:
                 return True
 
-    def _share_done(self, until_fs: int, frames: int) -> float:
+    def _share_done(self, now_fs: int, until_fs: int, delivered: int, frames: int) -> float:
         """Return the share of the window that is done, by the nearer of its two goals."""
         assert self.start is not None
-        nic, first_fs, first_frames = self.nic, self.start.now_fs, self.start.counts["delivered"]
-        by_time = (int(nic.clock.now_fs) - first_fs) / max(1, until_fs - first_fs)
-        return min(
-            1.0, max(by_time, (int(nic.ledger.counters.delivered) - first_frames) / max(1, frames - first_frames))
-        )
+        first_fs, first_frames = self.start.now_fs, self.start.counts["delivered"]
+        by_time = (now_fs - first_fs) / max(1, until_fs - first_fs)
+        return min(1.0, max(by_time, (delivered - first_frames) / max(1, frames - first_frames)))
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
