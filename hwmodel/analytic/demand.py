@@ -40,7 +40,7 @@ class _Way:
     share: Fraction
 
 
-@remembered
+@remembered("pcie", "driver", "host")
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 

@@ -8,11 +8,10 @@ from fractions import Fraction
 from math import lcm
 
 from hwmodel.analytic.link import LinkRate
-from hwmodel.analytic.transactions import Direction, Transaction
+from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 
 ZERO = Fraction(0)
 _LONGEST_DENOMINATOR = 10_000
-DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 
 
 @dataclass(frozen=True)

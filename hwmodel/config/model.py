@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from .block import Block, key
 from .bridge import Bridge
@@ -66,6 +67,10 @@ class Config(Block):
             if not entry["adapters"]:
                 del entry["adapters"]
         return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
+
+    def texts(self) -> dict[str, bytes]:
+        """Return what each block says, as JSON: two blocks that say the same have the same text."""
+        return {name: to_json(getattr(self, name)) for name in type(self).model_fields}
 
     def config_hash(self, resolved: dict[str, Any] | None = None) -> str:
         """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration, which who has it may give.

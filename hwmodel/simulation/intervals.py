@@ -34,6 +34,7 @@ GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
 PER_MILLION = 1_000_000
+Ints = npt.NDArray[np.int64]
 # Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
 LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
@@ -179,17 +180,20 @@ def _offered_share(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> float:
 
 
 def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[_Wanted]:
-    for name, (_, place) in LATENCIES.items():
-        if place.startswith("wire.") and isinstance(result, SystemResult):
-            continue
-        latency = attrgetter(place)(result)
-        if not latency.count:
-            continue
-        longest = latency.max or 0.0
+    places = {name: delay.place for name, delay in LATENCIES.items()}
+    if isinstance(result, SystemResult):
+        places = {name: place for name, place in places.items() if not place.startswith("wire.")}
+    latencies = {name: attrgetter(place)(result) for name, place in places.items()}
+    known = {name: latency for name, latency in latencies.items() if latency.count}
+    if not known:
+        return
+    histograms = _Histograms.of([marks.histograms[name] for name in known])
+    for (name, latency), of_one in zip(known.items(), histograms, strict=True):
+        place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
         yield _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
-        yield from _percentiles(place, latency, _Histograms(marks.histograms[name]))
+        yield from _percentiles(place, latency, of_one)
 
 
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
@@ -206,19 +210,29 @@ def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) 
 
 
 class _Histograms:
-    """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
+    """Hold what the histogram of a latency has counted since the first mark, up to each mark.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        firsts, counted = zip(*rows, strict=True)
-        lengths = np.array([len(counts) for counts in counted])
-        self._first, self._length = np.array(firsts), lengths
-        ends = lengths.cumsum()
-        self._start = ends - lengths
-        self._below = np.zeros(ends[-1] + 1, np.int64)
-        np.concatenate(counted).cumsum(out=self._below[1:])
-        (self.n_samples,) = self.n_below([int((self._first + lengths).max())])
-        first, counts = _counts(rows[0], rows[-1])
-        self._columns_from, self._totals = first, counts.cumsum()
+    `first`, `length`: of each mark's row; `below`: how many samples lie below each place of all rows, one behind the
+    other, of which its own begin at `start`.
+    """
+
+    def __init__(self, rows: Sequence[Row], first: Ints, length: Ints, start: Ints, below: Ints) -> None:
+        self._first, self._length, self._start, self._below = first, length, start, below
+        counted = below[start + length] - below[start]
+        self.n_samples = np.asarray(counted - counted[0], np.float64)
+        self._columns_from, counts = _counts(rows[0], rows[-1])
+        self._totals = counts.cumsum()
+
+    @classmethod
+    def of(cls, latencies: Sequence[Sequence[Row]]) -> list[_Histograms]:
+        """Take the rows of several latencies, each with a row a mark."""
+        firsts, counted = zip(*(row for rows in latencies for row in rows), strict=True)
+        length = np.array([len(counts) for counts in counted])
+        end = length.cumsum()
+        below = np.zeros(end[-1] + 1, np.int64)
+        np.concatenate(counted).cumsum(out=below[1:])
+        first, length, start = (each.reshape(len(latencies), -1) for each in (np.array(firsts), length, end - length))
+        return [cls(*of_one, below) for of_one in zip(latencies, first, length, start, strict=True)]
 
     def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return for each column, and for each mark, how many samples lie below it."""
