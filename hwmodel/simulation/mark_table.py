@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.simulation.measurement import GAUGES, LATENCIES, areas_in, paths_of_areas
-from hwmodel.simulation.probe import Fields, Probe
+from hwmodel.simulation.probe import Fields, Ints, Probe
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -95,21 +95,23 @@ class MarkProbe:
         ).reshape(-1, len(EXTREMES))
         self._extremes_of_flows = [self._probe.place(self._of_flows[each]) for each in EXTREMES]
 
-    def copy(self) -> npt.NDArray[np.int64]:
+    def copy(self) -> Ints:
         """Return a row of the words that stand there now."""
         return self._probe.copy()
 
-    def extremes(self, row: npt.NDArray[np.int64]) -> dict[str, tuple[int, int]]:
-        """Return between which times the samples of each latency lie that has some."""
-        read = zip(OWN, row[self._extremes].tolist(), strict=True)
-        found = {name: (lowest_fs, highest_fs) for name, (n, lowest_fs, highest_fs) in read if n}
+    def extremes(self, row: Ints) -> list[list[int]]:
+        """Return of each latency, in the order of LATENCIES, how many samples there are, the lowest and the highest.
+
+        Of deliveries, which are each flow's, how many flows have some.
+        """
         n_of, lowest_of, highest_of = (row[at] for at in self._extremes_of_flows)
         (with_some,) = n_of.nonzero()
+        delivery = [len(with_some), 0, 0]
         if len(with_some):
-            found["delivery"] = int(np.minimum.reduce(lowest_of[with_some])), int(np.maximum.reduce(highest_of))
-        return found
+            delivery[1:] = int(np.minimum.reduce(lowest_of[with_some])), int(np.maximum.reduce(highest_of))
+        return [delivery, *row[self._extremes].tolist()]
 
-    def figures(self, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+    def figures(self, rows: Ints) -> dict[str, npt.NDArray[Any]]:
         """Return what copied rows say, by the names of a `MarkTable`."""
         read = {path: self._probe.numbers(rows, path) for path in PROBED}
         n_of, sums_of = (self._probe.numbers(rows, self._of_flows[name]) for name in ("n", "sum_fs"))

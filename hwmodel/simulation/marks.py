@@ -34,10 +34,10 @@ class Marks:
         self.n_asked = 0
         self.n_found = 0
         self._probe = MarkProbe(nic, book)
-        self._histograms = {name: _Histogram(counts_of(nic["ledger"], name)) for name in LATENCIES}
+        self._histograms = [_Histogram(counts_of(nic["ledger"], name)) for name in LATENCIES]
         self._table: MarkTable | None = None  # of all marks but those that follow
         self._copied: list[npt.NDArray[np.int64]] = []
-        self._rows: list[dict[str, Row]] = []
+        self._rows: list[list[Row]] = []
         self._outside: list[int] = []
         self._last_fs = -1
 
@@ -61,7 +61,7 @@ class Marks:
         if self._copied:
             figures = self._probe.figures(np.stack(self._copied))
             figures["outside_bytes"] = np.array(self._outside, np.int64)
-            found = MarkTable(figures, {name: [rows[name] for rows in self._rows] for name in LATENCIES})
+            found = MarkTable(figures, dict(zip(LATENCIES, zip(*self._rows, strict=True), strict=True)))
             self._table = found if self._table is None else self._table.followed_by(found)
             self._copied, self._rows, self._outside = [], [], []
         assert self._table is not None, "there is no mark"
@@ -71,7 +71,7 @@ class Marks:
         words = self._probe.copy()
         extremes = self._probe.extremes(words)
         self._copied.append(words)
-        self._rows.append({name: each.copy(extremes.get(name)) for name, each in self._histograms.items()})
+        self._rows.append([each.copy(*of_it) for each, of_it in zip(self._histograms, extremes, strict=True)])
         self._outside.append(self.outside_bytes())
         self._last_fs = int(self.nic.clock.now_fs)
         self.n_found += 1
@@ -87,11 +87,10 @@ class _Histogram:
         self._lowest_fs = self._highest_fs = 0  # between which samples are in the columns
         self._columns = slice(0, 0)
 
-    def copy(self, between: tuple[int, int] | None) -> Row:
+    def copy(self, n_samples: int, lowest_fs: int, highest_fs: int) -> Row:
         """Return the columns that samples between two times can be in; none where there are no samples."""
-        if between is None:
+        if not n_samples:
             return NOTHING
-        lowest_fs, highest_fs = between
         if lowest_fs < self._lowest_fs or highest_fs >= self._highest_fs:
             # Under a load that saturates, most samples are the longest yet: a quarter more is room for many.
             self._lowest_fs, self._highest_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 4 + 1

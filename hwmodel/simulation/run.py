@@ -40,6 +40,11 @@ from hwmodel.workload.delivered import Deliveries, write_delivered
 
 Progress = Callable[[float, str], None]
 
+
+def silent(_share: float, _text: str) -> None:
+    """Tell nobody of the progress."""
+
+
 # So many events take some tenths of a second: between two calls Python sees Ctrl-C and moves the progress bar.
 EVENTS_PER_CALL = 2_000_000
 MARKS = 80  # of a window: twice as many as the most batches of an interval
@@ -74,7 +79,7 @@ def simulate(
     check_taps(config, pcap_hops or {})
     workload = build_workload(config, ceiling_frames_per_s(config))
     compile_s = have_kernels(entries_of(config))
-    run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
+    run = Run(config, workload, progress or silent, compile_s=compile_s)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
     try:
@@ -186,6 +191,8 @@ class Run:
 
         Returns whether anything is left to run: of a capture there is an end.
         """
+        assert self.start is not None
+        first, first_frames = self.start, self.start.counts["delivered"]
         clock, counters = self.nic.clock, self.nic.ledger.counters  # which stay where they are
         started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
@@ -194,7 +201,10 @@ class Run:
             target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
-            self.done = max(self.done, self._share_done(int(clock.now_fs), until_fs, int(counters.delivered), frames))
+            if self.progress is not silent:
+                by_time = (int(clock.now_fs) - first.now_fs) / max(1, until_fs - first.now_fs)
+                by_frames = (int(counters.delivered) - first_frames) / max(1, frames - first_frames)
+                self.done = max(self.done, min(1.0, max(by_time, by_frames)))  # by the nearer of its two goals
             if flow is not None:
                 is_end = at_fs == until_fs or target == frames
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
@@ -204,13 +214,6 @@ class Run:
                 return False
             if now_fs >= until_fs or delivered >= frames:
                 return True
-
-    def _share_done(self, now_fs: int, until_fs: int, delivered: int, frames: int) -> float:
-        """Return the share of the window that is done, by the nearer of its two goals."""
-        assert self.start is not None
-        first_fs, first_frames = self.start.now_fs, self.start.counts["delivered"]
-        by_time = (now_fs - first_fs) / max(1, until_fs - first_fs)
-        return min(1.0, max(by_time, (delivered - first_frames) / max(1, frames - first_frames)))
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
