@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 
 FS_PER_PS = 10**3
 FS_PER_NS = 10**6
@@ -25,6 +26,7 @@ BPS_PER_MBPS = 10**6
 BPS_PER_GBPS = 10**9
 HZ_PER_MHZ = 10**6
 
+_MOST_REMEMBERED = 4096
 _MAX_DIGITS = 30  # beyond any quantity of the model; keeps hostile input cheap
 _MAX_DECIMALS_SHOWN = 3
 _SHAPE = re.compile(r"(?P<sign>[-+]?)(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[^\s0-9.+-][^\s]*)?")
@@ -34,7 +36,7 @@ class UnitError(ValueError):
     """Report a text that is not a quantity of the expected kind; the message is for the person who typed it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself alone
 class Dimension:
     """Describe one kind of quantity: what it is called, an example, and its units in base units, smallest first."""
 
@@ -54,6 +56,9 @@ class Dimension:
         """Return the whole number of base units that `text` says; raise UnitError with a plain message otherwise."""
         if not isinstance(text, str):
             raise UnitError(self._not_a_text(text))
+        return _parsed(self, text)
+
+    def _parsed(self, text: str) -> int:
         match = _SHAPE.fullmatch(text.strip())
         if match is None or len(match["number"]) > _MAX_DIGITS:
             raise UnitError(f"{text[:40]!r} is not {self.name}; write it like {self.example}")
@@ -71,6 +76,9 @@ class Dimension:
 
     def format(self, value: int) -> str:
         """Write `value` base units so that `parse` gives the same number back, in the largest unit that reads well."""
+        return _written(self, value)
+
+    def _written(self, value: int) -> str:
         if value < 0:
             raise UnitError(f"{value} is negative; {self.name} is 0 or more")
         if value == 0:
@@ -102,6 +110,11 @@ class Dimension:
             if unit in other.units:
                 return f"{text!r} is {other.name}, but this is {self.name}; write it like {self.example}"
         return f"unknown unit {unit[:20]!r} in {text[:40]!r}; {self.name} is in {', '.join(self.units)}"
+
+
+# The points of a sweep have nearly all of their quantities in common.
+_parsed = lru_cache(maxsize=_MOST_REMEMBERED)(Dimension._parsed)
+_written = lru_cache(maxsize=_MOST_REMEMBERED)(Dimension._written)
 
 
 def _decimal_text(value: int, scale: int) -> str:

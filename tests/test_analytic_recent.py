@@ -16,9 +16,9 @@ CAPTURE = read_base("sriov_pcap")
 class Calls:
     """A function that counts how often it is asked."""
 
-    def __init__(self):
+    def __init__(self, *unread):
         self.n = 0
-        self.ask = remembered(self._ask)
+        self.ask = remembered(*unread)(self._ask)
 
     def _ask(self, config, other=None):
         self.n += 1
@@ -64,3 +64,16 @@ def test_a_capture_is_read_each_time():
     calls.ask(config)
     calls.ask(config)
     assert calls.n == 2
+
+
+def test_blocks_that_are_not_read_make_no_difference_but_between_servers():
+    calls = Calls("pcie", "host")
+    for changes in ({}, {"pcie.tags": 7}, {"host.read_latency": "1ns"}):
+        calls.ask(BASE.with_overrides(changes))
+    assert calls.n == 1
+    calls.ask(BASE.with_overrides({"driver.frame_time": "7ns"}))
+    assert calls.n == 2
+    servers = read_base("two_servers")
+    for changes in ({}, {"pcie.tags": 7}):
+        calls.ask(servers.with_overrides(changes))
+    assert calls.n == 4

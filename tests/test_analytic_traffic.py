@@ -19,6 +19,23 @@ def sought(changes):
     return demand_of(demo(changes)).sought
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"workload.pattern": "uniform", "workload.wire_share": 0.2}, {"workload.load": "3Gbps"},
+        {"workload.load": 0.3, "workload.external": {"rate": "1Gbps"}}, {"switch.mode": "vepa", "bridge": {}},
+        {"nic.queues_per_vf": 2, "workload.on_full": "drop", "workload.load": "5Gbps"},
+        {"workload.pattern": "flows", "workload.flows": [["vf0", "vf1", "1Mpps"], ["vf2", "uplink"]]},
+        {"switch.mirrors": [{"from": "vf0", "to": "vf7"}], "workload.pattern": "broadcast"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_link_the_driver_and_the_host_say_nothing_of_the_demand(changes):
+    config = demo(changes)
+    bare = config.model_copy(update=dict.fromkeys(("pcie", "driver", "host")))  # None: what is read there fails
+    assert demand_of.__wrapped__(bare, None) == demand_of(config, None)
+
+
 # ---- Where a frame goes. ----
 
 

@@ -12,9 +12,10 @@ from hwmodel.results import (
     UNIT_FS,
     Latency,
     LogLinearBuckets,
+    bucket_ns,
     filled_columns,
     merge_histogram,
-    quantile_ns,
+    quantile_bucket,
     summarize_latency,
 )
 
@@ -94,7 +95,7 @@ def test_percentiles_agree_with_numpy_within_one_percent(spread, seed):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(min_value=10**6, max_value=10**15), min_size=1, max_size=300), st.integers(1, 1000))
 def test_any_quantile_of_any_sample_is_within_one_percent(times_fs, per_mille):
-    found = quantile_ns(counts_of([time >> 10 for time in times_fs]), per_mille, 1000)
+    found = bucket_ns(quantile_bucket(counts_of([time >> 10 for time in times_fs]), per_mille, 1000))
     rank = -(-len(times_fs) * per_mille // 1000)
     exact = sorted(times_fs)[rank - 1] / 1e6
     assert abs(found - exact) <= max(0.01 * exact, NS_PER_UNIT)
@@ -114,7 +115,7 @@ def test_no_samples_no_figures():
     assert summarize_latency([0, 0, 0], min_fs=-1, max_fs=-1, sum_fs=0) == Latency()
     assert summarize_latency([], min_fs=0, max_fs=0, sum_fs=0).p50 is None
     with pytest.raises(ValueError):
-        quantile_ns([0, 0], 1, 2)
+        quantile_bucket([0, 0], 1, 2)
 
 
 def test_percentiles_stay_within_the_exact_ends():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
 from hwmodel.simulation.intervals import sureness_of, too_wide
-from hwmodel.simulation.marks import COUNTS, Mark
+from hwmodel.simulation.mark_table import COUNTS, MarkTable
 from hwmodel.simulation.measurement import GAUGES, LATENCIES
 from tests.journey_runs import bucket_of
 from tests.sample_result import sample_result
@@ -25,39 +24,38 @@ FRAME_BYTES = 1000
 NO_LATENCY = Latency()
 
 
-class HandMadeMarks:
-    """Marks of equal steps; `frames`: in each step, `waits_ns`: of each frame, all in order."""
+PORTS = {"vf0": 1, "vf1": 2}
 
-    def __init__(self, frames, waits_ns):
-        self.n_functions = 2
-        self.book = SimpleNamespace(port_numbers={"vf0": 1, "vf1": 2})
-        times = [round(wait * NS) for wait in waits_ns]
-        buckets = [bucket_of(time) for time in times]
-        ends = [sum(frames[:i]) for i in range(len(frames) + 1)]
-        self.found = [self._mark(i, n, sum(times[:n]), buckets[:n]) for i, n in enumerate(ends)]
 
-    def series(self, of_one):
-        return np.array([of_one(mark) for mark in self.found], float)
+def hand_made_marks(frames, waits_ns):
+    """Return marks of equal steps; `frames`: in each step, `waits_ns`: of each frame, all in order, all for vf1."""
+    times = [round(wait * NS) for wait in waits_ns]
+    buckets = [bucket_of(time) for time in times]
+    n = np.cumsum([0, *frames])
+    steps, nothing = STEP_FS * np.arange(len(n)), 0 * n
+    figures = {
+        "now_fs": steps,
+        **dict.fromkeys(COUNTS, n),
+        "delivered_bytes": n * FRAME_BYTES,
+        **dict.fromkeys(("delivered_to_wire", "mac.tx_bytes", "mac.rx_bytes", "outside_bytes"), nothing),
+        "up.busy_fs": steps // 2,
+        "down.busy_fs": steps // 4,
+        "sent_bytes": np.stack((nothing, n * FRAME_BYTES, nothing), axis=1),
+        "received_bytes": np.stack((nothing, nothing, n * FRAME_BYTES), axis=1),
+        "received_frames": np.stack((nothing, nothing, n), axis=1),
+        **{f"{name}.{each}": nothing for name in LATENCIES for each in ("n", "sum_fs")},
+        "delivery.n": n,
+        "delivery.sum_fs": np.array([float(sum(times[:each])) for each in n]),
+        **{f"{name}.area": nothing for name in GAUGES},
+    }
+    none = [(0, np.zeros(0, np.int32))] * len(n)
+    return MarkTable(figures, dict.fromkeys(LATENCIES, none) | {"delivery": [row_of(buckets[:each]) for each in n]})
 
-    @staticmethod
-    def _mark(number, n, sum_fs, buckets):
-        counts = np.bincount(buckets) if buckets else np.zeros(0, np.int32)
-        first = min(buckets, default=0)
-        bytes_to, frames_to = [0.0, 0.0, n * FRAME_BYTES], [0.0, 0.0, n]
-        empty = (0, np.zeros(0, np.int32))
-        return Mark(
-            now_fs=number * STEP_FS,
-            counts=dict.fromkeys(COUNTS, n) | {"delivered_bytes": n * FRAME_BYTES, "delivered_to_wire": 0},
-            wire_tx_bytes=0,
-            wire_rx_bytes=0,
-            up_busy_fs=number * STEP_FS // 2,
-            down_busy_fs=number * STEP_FS // 4,
-            sent_bytes=np.array([0.0, n * FRAME_BYTES, 0.0]),
-            received=np.array([*bytes_to, *frames_to]),
-            latency=dict.fromkeys(LATENCIES, (0, 0.0)) | {"delivery": (n, float(sum_fs))},
-            histogram=dict.fromkeys(LATENCIES, empty) | {"delivery": (first, counts[first:].astype(np.int32))},
-            areas=dict.fromkeys(GAUGES, 0.0),
-        )
+
+def row_of(buckets):
+    """Return a histogram's row: its first column, and the counts from there on."""
+    first = min(buckets, default=0)
+    return first, np.bincount(buckets)[first:].astype(np.int32) if buckets else np.zeros(0, np.int32)
 
 
 def result_with(frames, waits_ns):
@@ -91,7 +89,7 @@ def result_with(frames, waits_ns):
 
 
 def intervals_of(frames, waits_ns, burst_frames=1):
-    return sureness_of(result_with(frames, waits_ns), HandMadeMarks(frames, waits_ns), burst_frames)
+    return sureness_of(result_with(frames, waits_ns), hand_made_marks(frames, waits_ns), PORTS, burst_frames)
 
 
 STEADY = [100] * (N_MARKS - 1)
@@ -151,7 +149,7 @@ def test_few_samples_have_no_percentile_interval():
 
 def test_a_figure_without_a_value_has_no_interval():
     result = replace(result_with(STEADY, [500.0] * 4000), totals=replace(sample_result().totals, gbps=None, mpps=None))
-    found = sureness_of(result, HandMadeMarks(STEADY, [500.0] * 4000), 1).intervals
+    found = sureness_of(result, hand_made_marks(STEADY, [500.0] * 4000), PORTS, 1).intervals
     assert "totals.gbps" not in found and "totals.mpps" not in found
 
 
@@ -225,19 +223,14 @@ def test_what_is_too_wide_for_the_precision_asked():
 
 def test_a_rate_is_known_no_better_than_what_was_offered():
     # The server is full and passes on the same number in each step; more come in some steps than in others.
-    class UnevenlyOffered(HandMadeMarks):
-        def __init__(self, offered):
-            super().__init__(STEADY, [500.0] * 4000)
-            sums = np.cumsum([0, *offered]).tolist()
-            self.found = [replace(m, counts=m.counts | {"offered": n}) for m, n in zip(self.found, sums, strict=True)]
-
     offered = np.random.default_rng(5).poisson(100, N_MARKS - 1)
-    found = sureness_of(result_with(STEADY, [500.0] * 4000), UnevenlyOffered(offered), 1).intervals["totals.mpps"]
+    marks = hand_made_marks(STEADY, [500.0] * 4000)
+    marks = replace(marks, figures={**marks.figures, "offered": np.cumsum([0, *offered])})
+    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1).intervals["totals.mpps"]
     # By hand: 40 steps of 100 +/- 10 frames, so 4000 +/- 63; two standard deviations are 3.2 %.
     assert (found[1] - found[0]) / (found[1] + found[0]) == pytest.approx(0.032, rel=0.3)
     # In a closed loop they come when others have left: what leaves is all that there is to know.
-    marks = UnevenlyOffered(offered)
-    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, 1, is_open=False).intervals["totals.mpps"]
+    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, is_open=False).intervals["totals.mpps"]
     assert (found[1] - found[0]) / (found[1] + found[0]) < 0.001
 
 

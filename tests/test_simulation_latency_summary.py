@@ -10,7 +10,7 @@ import pytest
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.results import LATENCY_BUCKETS, Latency
-from hwmodel.simulation.latency_summary import add_histograms, latency_from, named_drops
+from hwmodel.simulation.latency_summary import latency_from, named_drops, samples_of
 
 UNIT_FS = 1024
 
@@ -47,16 +47,16 @@ def test_drops_have_the_names_of_their_reasons_and_none_is_named_that_did_not_oc
 
 def test_histograms_are_added_up_beyond_32_bits():
     rows = [histogram([5 * UNIT_FS]) * (2**31 - 1), histogram([5 * UNIT_FS]) * (2**31 - 1), histogram([90 * UNIT_FS])]
-    counts = add_histograms(rows, 5 * UNIT_FS, 90 * UNIT_FS)
-    assert (int(counts[5]), int(counts[90]), int(counts.sum())) == (2**32 - 2, 1, 2**32 - 1)
+    found = samples_of(rows, 5 * UNIT_FS, 90 * UNIT_FS, 0)
+    assert (found.first, int(found.counts[0]), int(found.counts[-1])) == (5, 2**32 - 2, 1)
+    assert (len(found.counts), int(found.counts.sum())) == (86, 2**32 - 1)
 
 
 def test_columns_that_no_sample_can_be_in_are_not_read():
     """A value of 300 units lies in bucket (1 + 1) * 128 + (300 >> 1) - 128 = 278."""
     row = np.arange(layout.HISTOGRAM_BUCKETS, dtype=np.int32)
-    counts = add_histograms([row], 100 * UNIT_FS + 1023, 300 * UNIT_FS)
-    expected = np.where((row >= 100) & (row <= 278), row, 0)
-    assert (counts == expected).all()
+    found = samples_of([row], 100 * UNIT_FS + 1023, 300 * UNIT_FS, 0)
+    assert (found.first, found.counts.tolist()) == (100, list(range(100, 279)))
 
 
 @pytest.mark.parametrize("name", ["mac.wait", "to_guest"])

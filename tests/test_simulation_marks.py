@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwmodel.simulation.marks import COUNTS, MOST_MARKS, Marks
+from hwmodel.simulation.mark_table import COUNTS
+from hwmodel.simulation.marks import MOST_MARKS, Marks
 from hwmodel.simulation.measurement import GAUGES, LATENCIES, counts_of
 from tests.run_cases import begun
 
@@ -24,8 +25,13 @@ def run():
     return run
 
 
-def test_marks_go_from_one_end_of_the_window_to_the_other(run):
-    times = [mark.now_fs for mark in run.marks.found]
+@pytest.fixture(scope="module")
+def marks(run):
+    return run.marks.table()
+
+
+def test_marks_go_from_one_end_of_the_window_to_the_other(run, marks):
+    times = marks["now_fs"].tolist()
     assert (times[0], times[-1]) == (run.start.now_fs, run.end.now_fs)
     assert all(before < after for before, after in pairwise(times))
     assert 40 < len(times) <= MOST_MARKS + 1
@@ -33,57 +39,55 @@ def test_marks_go_from_one_end_of_the_window_to_the_other(run):
     assert lengths.max() < 4 * np.median(lengths)
 
 
-def test_between_the_first_and_the_last_lies_what_the_window_counted(run):
-    first, last, result = run.marks.found[0], run.marks.found[-1], run.result()
-    span_fs = last.now_fs - first.now_fs
+def test_between_the_first_and_the_last_lies_what_the_window_counted(run, marks):
+    passed = {name: column[-1] - column[0] for name, column in marks.figures.items()}
+    span_fs, result = passed["now_fs"], run.result()
     for name in COUNTS:
-        assert last.counts[name] - first.counts[name] == run.end.counts[name] - run.start.counts[name]
-    assert 8e6 * (last.wire_tx_bytes - first.wire_tx_bytes) / span_fs == pytest.approx(result.wire.tx_gbps)
-    assert 8e6 * (last.wire_rx_bytes - first.wire_rx_bytes) / span_fs == pytest.approx(result.wire.rx_gbps)
-    assert (last.up_busy_fs, first.up_busy_fs) == (run.end.up.busy_fs, run.start.up.busy_fs)
-    assert (last.down_busy_fs, first.down_busy_fs) == (run.end.down.busy_fs, run.start.down.busy_fs)
-    n = run.marks.n_functions
+        assert passed[name] == run.end.counts[name] - run.start.counts[name]
+    assert 8e6 * passed["mac.tx_bytes"] / span_fs == pytest.approx(result.wire.tx_gbps)
+    assert 8e6 * passed["mac.rx_bytes"] / span_fs == pytest.approx(result.wire.rx_gbps)
+    for link in ("up", "down"):
+        ends = [getattr(each, link).busy_fs for each in (run.start, run.end)]
+        assert marks.figures[f"{link}.busy_fs"][[0, -1]].tolist() == ends
     for vm in result.vms:
-        at = run.marks.book.port_numbers[vm.name]
-        received = last.received - first.received
-        assert 8e6 * received[at] / span_fs == pytest.approx(vm.rx_gbps)
-        assert 1e9 * received[n + 1 + at] / span_fs == pytest.approx(vm.rx_mpps)
-        assert 8e6 * (last.sent_bytes - first.sent_bytes)[at - 1] / span_fs == pytest.approx(vm.tx_gbps)
+        at = run.book.port_numbers[vm.name]
+        assert 8e6 * passed["received_bytes"][at] / span_fs == pytest.approx(vm.rx_gbps)
+        assert 1e9 * passed["received_frames"][at] / span_fs == pytest.approx(vm.rx_mpps)
+        assert 8e6 * passed["sent_bytes"][at - 1] / span_fs == pytest.approx(vm.tx_gbps)
     for name in GAUGES:
         if name in result.queues:
-            assert last.areas[name] - first.areas[name] == pytest.approx(run.end.areas[name] - run.start.areas[name])
+            assert passed[f"{name}.area"] == pytest.approx(run.end.areas[name] - run.start.areas[name])
 
 
 @pytest.mark.parametrize("name", LATENCIES)
-def test_each_mark_has_as_many_samples_in_its_histogram(run, name):
+def test_each_mark_has_as_many_samples_in_its_histogram(run, marks, name):
     row = counts_of(run.state[0]["ledger"], name)
-    for mark in run.marks.found:
-        n, sum_fs = mark.latency[name]
-        first, counts = mark.histogram[name]
+    samples = marks[f"{name}.n"], marks[f"{name}.sum_fs"], marks.histograms[name]
+    for n, sum_fs, (first, counts) in zip(*samples, strict=True):
         assert counts.sum() == n
         assert (n == 0) == (sum_fs == 0) or name in ("mac.wait", "sender_wait")
         assert (counts <= row[first : first + len(counts)]).all()
-    first, counts = run.marks.found[-1].histogram[name]
+    first, counts = marks.histograms[name][-1]
     assert counts.tolist() == row[first : first + len(counts)].tolist()
     assert counts.sum() == row.sum()
-    assert run.marks.found[0].latency[name] == (0, 0)
+    assert (samples[0][0], samples[1][0]) == (0, 0)
 
 
-def test_sums_never_fall(run):
-    for of_one in (
-        lambda mark: mark.counts["delivered"],
-        lambda mark: mark.up_busy_fs,
-        lambda mark: mark.latency["to_guest"][1],
-        lambda mark: mark.areas["tx_ring"],
-        lambda mark: mark.received.sum(),
-    ):
-        assert (np.diff(run.marks.series(of_one)) >= 0).all()
+def test_the_latency_of_deliveries_is_that_of_all_flows(run, marks):
+    latency = run.end.latencies["delivery"]
+    assert marks["delivery.n"][-1] == latency["n"]
+    assert marks["delivery.sum_fs"][-1] == pytest.approx(float(latency["sum_fs"]), rel=1e-12)
 
 
-def test_slices_are_rates_and_means_between_marks(run):
-    slices = run.marks.slices()
+def test_sums_never_fall(marks):
+    for name in ("delivered", "up.busy_fs", "to_guest.sum_fs", "tx_ring.area", "received_bytes"):
+        assert (np.diff(marks[name], axis=0) >= 0).all(), name
+
+
+def test_slices_are_rates_and_means_between_marks(run, marks):
+    slices = marks.slices()
     assert set(slices) == {"rate", "latency", *GAUGES}
-    times = run.marks.series(lambda mark: mark.now_fs)
+    times = marks["now_fs"]
     assert len(slices["rate"]) == len(times) - 1
     delivered = run.end.counts["delivered"] - run.start.counts["delivered"]
     assert (slices["rate"] * np.diff(times)).sum() == pytest.approx(delivered)
@@ -94,29 +98,36 @@ def test_slices_are_rates_and_means_between_marks(run):
     assert (slices["mac.waiting"] * weights).sum() == pytest.approx(result.queues["wire"].mean)
 
 
-def test_however_long_a_run_lasts_marks_stay_few_and_even():
+@pytest.mark.parametrize("most_words", [0, 1000, 1 << 20])
+def test_however_long_a_run_lasts_marks_stay_few_and_even(monkeypatch, most_words):
+    monkeypatch.setattr("hwmodel.simulation.marks.MOST_WORDS", most_words)
     run = begun(LOAD, SMALL)
     marks = Marks(run.state[0], run.book)
     nic = run.state[0]
     for moment in range(10 * MOST_MARKS):
         nic.clock.now_fs = 1000 * moment
         marks.add()
-        assert len(marks.found) <= MOST_MARKS
-    times = [mark.now_fs for mark in marks.found]
-    assert len(times) > MOST_MARKS // 2
+        assert marks.n_found <= MOST_MARKS
+    times = marks.table()["now_fs"]
+    assert len(times) == marks.n_found > MOST_MARKS // 2
     assert times[0] == 0
     assert set(np.diff(times).tolist()) == {1000 * marks.stride} == {16_000}
     # The end is always marked, once.
     nic.clock.now_fs = 1000 * 10 * MOST_MARKS + 1
     marks.close()
     marks.close()
-    assert [mark.now_fs for mark in marks.found[-2:]] == [times[-1], int(nic.clock.now_fs)]
+    assert marks.table()["now_fs"][-2:].tolist() == [times[-1], int(nic.clock.now_fs)]
+    assert {len(rows) for rows in marks.table().histograms.values()} == {len(times) + 1}
 
 
 def test_a_mark_is_a_copy(run):
-    mark = run.marks.found[-1]
-    before = mark.histogram["delivery"][1].sum()
-    nic = run.state[0]
-    nic["ledger"]["latency_counts"]["n_delivery"] += 1
-    assert mark.histogram["delivery"][1].sum() == before
-    nic["ledger"]["latency_counts"]["n_delivery"] -= 1
+    ledger = run.state[0]["ledger"]
+    marks = Marks(run.state[0], run.book)
+    marks.add()
+    before = ledger["latency_counts"]["n_delivery"].sum(), int(ledger["counters"]["delivered"])
+    ledger["latency_counts"]["n_delivery"] += 1
+    ledger["counters"]["delivered"] += 1
+    table = marks.table()
+    assert (table.histograms["delivery"][-1][1].sum(), table["delivered"][-1]) == before
+    ledger["latency_counts"]["n_delivery"] -= 1
+    ledger["counters"]["delivered"] -= 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hwmodel.kernels import layout
 from hwmodel.simulation.measurement import in_state
-from hwmodel.simulation.probe import Probe
+from hwmodel.simulation.probe import Fields, Probe
 
 PATHS = ("clock.now_fs", "ledger.to_guest.sum_fs", "ledger.counters.delivered", "tx_buffer.area", "pipeline_busy_fs")
 
@@ -46,6 +47,23 @@ def test_records_may_lie_apart():
     parts.states["clock"].clock.now_fs = 4
     paths = ("ledger.counters.delivered", "clock.now_fs")
     assert Probe(parts, paths).read() == {"ledger.counters.delivered": 3, "clock.now_fs": 4}
+
+
+def test_copied_rows_keep_what_stood_there_in_fields_of_arrays_too():
+    nic = layout.fresh_state()[0]
+    flows = {name: Fields("ledger.flow", 3, name) for name in ("n_bytes", "latency.sum_fs")}
+    probe = Probe(nic, ("clock.now_fs", *flows.values(), "tx_buffer.area"))
+    rows = []
+    for moment in range(2):
+        nic.clock.now_fs, nic.tx_buffer.area = moment, 0.5 * moment
+        nic["ledger"]["flow"]["n_bytes"][:4] = 10 * moment + np.arange(4)
+        nic["ledger"]["flow"]["latency"]["sum_fs"][:4] = 0.25 * moment + np.arange(4)
+        rows.append(probe.copy())
+    copied = np.stack(rows)
+    assert probe.numbers(copied, "clock.now_fs").tolist() == [0, 1]
+    assert probe.numbers(copied, "tx_buffer.area").tolist() == [0.0, 0.5]
+    assert probe.numbers(copied, flows["n_bytes"]).tolist() == [[0, 1, 2], [10, 11, 12]]
+    assert probe.numbers(copied, flows["latency.sum_fs"]).tolist() == [[0.0, 1.0, 2.0], [0.25, 1.25, 2.25]]
 
 
 @pytest.mark.parametrize("path", ["ledger", "tx_queue.1", "ledger.histogram.0"])

@@ -8,6 +8,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic.exact_sums import sum_of_products
+
 if TYPE_CHECKING:
     from hwmodel.analytic.transactions import Transaction
 
@@ -56,5 +58,5 @@ def short_name(ceiling: Ceiling) -> str:
 def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:
     """Sum what transactions take, per frame and per second."""
     amounts = [(one, of_one(one)) for one in transactions]
-    per_frame = sum((one.per_frame * amount for one, amount in amounts if one.per_frame and amount), ZERO)
-    return per_frame, sum((one.per_s * amount for one, amount in amounts if one.per_s and amount), ZERO)
+    per_frame = sum_of_products((one.per_frame, amount) for one, amount in amounts)
+    return per_frame, sum_of_products((one.per_s, amount) for one, amount in amounts)

@@ -7,6 +7,7 @@ upper bounds: a loaded link holds tags and credits longer.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -16,6 +17,7 @@ from hwmodel.analytic import core_timing
 from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
+from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.rx_batches import descriptor_shares
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 ZERO = Fraction(0)
+_Product = tuple[Fraction, Fraction]
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
@@ -231,18 +234,19 @@ def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
     """Give the busiest core."""
-    work: dict[int, list[Fraction]] = {}  # core -> sending and receiving per frame, both per second
+    # By core: sending and receiving per frame, both per second; of each, shares and what they are of.
+    work: defaultdict[int, tuple[list[_Product], ...]] = defaultdict(lambda: ([], [], []))
     for one in (traffic, *beside):
-        costs_s = sending_s(config, one.sizes), taking_s(config, one.sizes)
-        for side, by_station in enumerate((one.sent, one.received)):
+        sides = (one.sent, sending_s(config, one.sizes)), (one.received, taking_s(config, one.sizes))
+        for side, (by_station, cost_s) in enumerate(sides):
+            at, each = (side, cost_s) if one.frames_per_s is None else (2, cost_s * one.frames_per_s)
             for station, share in by_station.items():
-                core = core_of(config, station)
-                amounts = work.setdefault(core, [ZERO] * 3)
-                amounts[2 if one.frames_per_s is not None else side] += costs_s[side] * share * (one.frames_per_s or 1)
+                work[core_of(config, station)][at].append((share, each))
+    sums = {core: [sum_of_products(products) for products in work[core]] for core in sorted(work)}
     rows = [
         Ceiling("driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}", "s", Fraction(1),
                 sends + takes, per_s)
-        for core, (sends, takes, per_s) in sorted(work.items()) if sends + takes
+        for core, (sends, takes, per_s) in sums.items() if sends + takes
     ]  # fmt: skip
     if rows:
         yield min(rows, key=lambda row: row.frames_per_s or ZERO)

@@ -8,7 +8,7 @@ docs/pcie.md works the arithmetic through by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -25,7 +25,8 @@ from hwmodel.analytic.ceilings import (
 )
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.latency import frame_latency_fs, frame_latency_steps, frame_parts_fs, round_trip_fs
+from hwmodel.analytic.equal_turns import carry_most
+from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, frame_parts_fs, round_trip_fs
 from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.link import link_name_of, link_rate_of
@@ -90,7 +91,7 @@ def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None
     return _limits(as_config(config), adjacent_bridge_reflects)
 
 
-@remembered
+@remembered()
 def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
@@ -103,7 +104,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     steps = sum_steps(found.transactions[0], link_rate_of(first.pcie), found.rate)
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    inside = _lone_inside(config, asked, longest)
+    latency_steps = _latency_steps(config, asked)
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
@@ -114,7 +115,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         mpps=float(frames_per_s / 10**6),
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
-        unloaded_latency_ns=_mean_latency_ns(config, asked),
+        unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
         round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS,
         steps=steps,
         frames_per_s=found.rate,
@@ -123,7 +124,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         link=link_rate_of(first.pcie),
         sizes=asked.sizes,
         round_trip_bytes=first_read,
-        latency_steps=frame_latency_steps(config, longest, inside) if _goes_from_vm_to_vm(asked) else (),
+        latency_steps=latency_steps.get(longest, ()),
         lone_frame=lone,
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
@@ -160,15 +161,17 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
     yield f"{why}; in mode veb they would stay in the adapter: {at_most}."
 
 
-@remembered
 def ceiling_frames_per_s(config: Config) -> Fraction | None:
     """Give the offered frames per second that a load in % of the ceiling is a share of; None for any other load.
 
     That is the rate that `limits` gives with `load: saturate`, frames of a given rate beside it counted. Raises
     InputError where these leave nothing.
     """
-    if config.workload.load.kind != "ceiling":
-        return None
+    return _ceiling_frames_per_s(config) if config.workload.load.kind == "ceiling" else None
+
+
+@remembered()
+def _ceiling_frames_per_s(config: Config) -> Fraction | None:
     demand = demand_of(config, None)
     if not _is_share_of_ceiling(config, demand):
         return None
@@ -234,10 +237,12 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
 
     With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo. Behind
-    it the demand with that mix in any case.
+    it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
+        return as_offered, demand
+    if carry_most(system, demand, as_offered.least):
         return as_offered, demand
     mix = carried(system, demand)
     at_best = _demands_on(system, mix)
@@ -277,14 +282,18 @@ def _lone_inside(config: Config, traffic: Traffic, frame_bytes: int) -> Way | No
     return lone.way if lone is not None and lone.way.copies else None
 
 
-def _mean_latency_ns(config: Config, traffic: Traffic) -> float | None:
+def _latency_steps(config: Config, traffic: Traffic) -> dict[int, tuple[LatencyStep, ...]]:
+    """Give the steps of a frame of each size from a VM to a VM; none where none goes there."""
     if not _goes_from_vm_to_vm(traffic):
+        return {}
+    return {
+        n_bytes: frame_latency_steps(config, n_bytes, _lone_inside(config, traffic, n_bytes))
+        for n_bytes, _ in traffic.sizes
+    }
+
+
+def _mean_latency_ns(traffic: Traffic, steps: Mapping[int, Sequence[LatencyStep]]) -> float | None:
+    if not steps:
         return None
-    mean_fs = sum(
-        (
-            share * frame_latency_fs(config, n_bytes, _lone_inside(config, traffic, n_bytes))
-            for n_bytes, share in traffic.sizes
-        ),
-        ZERO,
-    )
+    mean_fs = sum((share * sum(step.duration_fs for step in steps[n_bytes]) for n_bytes, share in traffic.sizes), ZERO)
     return float(mean_fs / FS_PER_NS)

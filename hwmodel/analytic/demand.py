@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.capture import Capture, read_capture
+from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.onward import OnwardHops
@@ -39,7 +40,7 @@ class _Way:
     share: Fraction
 
 
-@remembered
+@remembered("pcie", "driver", "host")
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 
@@ -157,9 +158,9 @@ class _Reader:
         shares_of = workload.shares_of((stream.source for stream, _ in following), self._system.server_names)
         weights = [shares_of.get(stream.source, Fraction(not shares_of)) for stream, _ in following]
         sought = average([(one.traffic, weight) for (_, one), weight in zip(following, weights, strict=True)])
-        offered = self._load_frames_per_s(sought, len(following))
+        offered, total = self._load_frames_per_s(sought, len(following)), sum(weights)
         parts = [
-            (part, share * weight / sum(weights))
+            (part, share * weight / total)
             for (stream, one), weight in zip(following, weights, strict=True)
             for part, share in self._by_tx_ring(stream, one, offered is not None)
         ]
@@ -230,7 +231,7 @@ class _Reader:
 
     def _offered(self, name: str, source: str, sizes: Sizes, ways: Sequence[_Way]) -> Offered:
         """Give a stream of some ways, in the shares that these have of each other."""
-        total = sum((way.share for way in ways), ZERO)
+        total = sum_of_products((way.share, ONE) for way in ways)
         if total <= 0:
             raise InputError(_NOBODY)
         n_parts = self._paths.n_parts
@@ -238,7 +239,7 @@ class _Reader:
         onward = OnwardHops(self._system, sizes)
         first = first_inside = None
         for way in ways:
-            path, share = self._paths.path(way.source, way.target), way.share / total
+            path, share = self._paths.path(way.source, way.target), way.share / total if total != 1 else way.share
             if path.lost:
                 self._lost[way.source, way.target] = path.lost
             first = first or (way.source, way.target)
@@ -248,7 +249,10 @@ class _Reader:
             if n_parts > 1:
                 arrives = [Leg(hop.part, self._received(sizes, way, hop.part, hop.route)) for hop in path.hops]
                 onward.add(path, arrives, share, self._let_through)
-        sent_as = tuple(Leg(part, together(sizes, pieces)) for part, pieces in sorted(sent.items()))
+        sent_as = tuple(
+            Leg(part, pieces[0][0] if pieces[0][1] == 1 else together(sizes, pieces))
+            for part, pieces in sorted(sent.items())
+        )
         hops = onward.all()
         pairs = [(hop.leg, hop.share) for hop in hops]
         traffic = whole_of(self._system, sizes, sent_as, pairs) if n_parts > 1 else sent_as[0].traffic
@@ -266,10 +270,10 @@ class _Reader:
         route, is_from_vm = path.route, local != UPLINK
         return Traffic(
             sizes=sizes,
-            reads=Fraction(is_from_vm),
+            reads=ONE if is_from_vm else ZERO,
             copies=Fraction(len(route.stations)),
-            to_wire=Fraction(route.to_wire),
-            from_wire=Fraction(route.from_wire),
+            to_wire=ONE if route.to_wire else ZERO,
+            from_wire=ONE if route.from_wire else ZERO,
             tag_bytes=Fraction(route.tag_bytes * route.to_wire),
             # What an adjacent bridge without a description of its own sends back has the tag with which it left.
             back_tag_bytes=Fraction(route.tag_bytes * (route.to_wire and route.from_wire)),

@@ -199,11 +199,6 @@ def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
     yield wire(f"wire from {what}", crossing.from_bytes, crossing.back_fs, rate_bps, crossing.propagation_fs)
 
 
-def frame_latency_fs(config: Config, frame_bytes: int, way: Way | None = None) -> int:
-    """Give the time of one frame from its post to its being visible to the receiving VM, with nothing else going on."""
-    return sum(step.duration_fs for step in frame_latency_steps(config, frame_bytes, way))
-
-
 def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str, int | None]:
     """Return where the time of one frame goes, alone in an idle machine, as configured; None: that is never over.
 

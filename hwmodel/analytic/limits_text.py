@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.dma import DmaLimits
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import LAW_WORDS
-from hwmodel.analytic.steps import DIRECTIONS, Step, sum_bytes
+from hwmodel.analytic.steps import Step, sum_bytes
+from hwmodel.analytic.transactions import DIRECTIONS
 from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 

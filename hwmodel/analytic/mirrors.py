@@ -22,6 +22,8 @@ def mirrored_stations(
     `source`, `target`: as in `Router.route`; `stations`, `to_wire`: where its other copies go. A frame that comes back
     from the adjacent bridge passes the switch twice, and is mirrored as two frames are.
     """
+    if not config.switch.mirrors:
+        return []
     ports = {port.name: port for port in config.switch.ports}
     vlan = _vlan(config, source, target)
     if comes_back:

@@ -87,10 +87,7 @@ class MixCosts:
         return self._work_of[key]
 
     def _shared(self, part: int, traffic: Traffic) -> Floats:
-        key = (
-            part, traffic.sizes, traffic.reads, traffic.copies, traffic.to_wire, traffic.from_wire, traffic.tag_bytes,
-            traffic.back_tag_bytes, traffic.mixed_bytes, traffic.mixed_back_bytes, traffic.mirrored,
-        )  # fmt: skip
+        key = part, traffic.asked
         if key not in self._known:
             plain = replace(traffic, sent={}, received={}, rx_rings=frozenset(), parts=())
             first, costs = self._first_row[part], part_costs(self._system, part, plain)

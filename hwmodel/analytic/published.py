@@ -23,8 +23,9 @@ from hwmodel.analytic.link import (
     link_rate,
     tlp_overhead_of,
 )
-from hwmodel.analytic.steps import DIRECTIONS, Step, step_of, sum_bytes
+from hwmodel.analytic.steps import Step, step_of, sum_bytes
 from hwmodel.analytic.traffic import shares
+from hwmodel.analytic.transactions import DIRECTIONS
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS
 from hwmodel.wire.ethernet import FCS_BYTES

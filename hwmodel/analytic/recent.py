@@ -14,20 +14,24 @@ Found = TypeVar("Found")
 
 
 class _Content:
-    """Stand for what a configuration says of the machine and its load; how long a run takes is no part of it."""
+    """Stand for what a configuration says of the machine and its load; how long a run takes is no part of it.
 
-    def __init__(self, config: Config) -> None:
+    `unread`: nor are these blocks, but where there are several servers, which may differ in them.
+    """
+
+    def __init__(self, config: Config, unread: frozenset[str]) -> None:
         self.config = config
-        self._text = config.model_dump_json(exclude={"run"})
+        left_out = {"run"} if config.servers else {"run", *unread}
+        self._texts = tuple(text for name, text in _texts_of(config).items() if name not in left_out)
 
     def __hash__(self) -> int:
-        return hash(self._text)
+        return hash(self._texts)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self._text == other._text
+        return isinstance(other, _Content) and self._texts == other._texts
 
 
-_latest: list[_Content] = []  # a run asks several times of one and the same configuration
+_latest: list[tuple[Config, dict[str, bytes]]] = []  # a run asks several times of one and the same configuration
 _memories: list[Callable[[], None]] = []
 
 
@@ -38,31 +42,36 @@ def forget() -> None:
         clear()
 
 
-def _content_of(config: Config) -> _Content:
-    for content in tuple(_latest):
-        if content.config is config:
-            return content
-    content = _Content(config)
-    _latest[:] = [content]
-    return content
+def _texts_of(config: Config) -> dict[str, bytes]:
+    """Return what each block of a configuration says."""
+    for of, texts in tuple(_latest):
+        if of is config:
+            return texts
+    texts = config.texts()
+    _latest[:] = [(config, texts)]
+    return texts
 
 
-def remembered(function: Callable[..., Found]) -> Callable[..., Found]:
+def remembered(*unread: str) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
     """Let a function of a configuration, and of what else tells its results apart, remember its last few results.
 
-    Not those of a capture, whose file may change.
+    Not those of a capture, whose file may change. `unread`: blocks of one server's configuration that the function
+    does not look at.
     """
 
-    @lru_cache(maxsize=MOST_REMEMBERED)
-    def of_content(content: _Content, *others: Any) -> Found:
-        return function(content.config, *others)
+    def remembering(function: Callable[..., Found]) -> Callable[..., Found]:
+        @lru_cache(maxsize=MOST_REMEMBERED)
+        def of_content(content: _Content, *others: Any) -> Found:
+            return function(content.config, *others)
 
-    _memories.append(of_content.cache_clear)
+        _memories.append(of_content.cache_clear)
 
-    @wraps(function)
-    def recalled(config: Config, *others: Any) -> Found:
-        if config.workload.pcap is not None:
-            return function(config, *others)
-        return of_content(_content_of(config), *others)
+        @wraps(function)
+        def recalled(config: Config, *others: Any) -> Found:
+            if config.workload.pcap is not None:
+                return function(config, *others)
+            return of_content(_Content(config, frozenset(unread)), *others)
 
-    return recalled
+        return recalled
+
+    return remembering

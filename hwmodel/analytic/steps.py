@@ -8,11 +8,10 @@ from fractions import Fraction
 from math import lcm
 
 from hwmodel.analytic.link import LinkRate
-from hwmodel.analytic.transactions import Direction, Transaction
+from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 
 ZERO = Fraction(0)
 _LONGEST_DENOMINATOR = 10_000
-DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,10 @@ def _step(name: str, direction: Direction, members: Sequence[Transaction], frame
     n_tlps = data = ZERO
     header = 0
     for one in members:
-        count = per_frame(one, frames_per_s)
-        for tlp in one.tlps:
-            if tlp.direction == direction:
-                header = tlp.header_bytes  # the same for all TLPs of a step
-                n_tlps += count
-                data += count * tlp.padded_bytes
+        count, tlps = per_frame(one, frames_per_s), [tlp for tlp in one.tlps if tlp.direction == direction]
+        header = tlps[0].header_bytes  # the same for all TLPs of a step
+        n_tlps += count * len(tlps)
+        data += count * sum(tlp.padded_bytes for tlp in tlps)
     return step_of(name, direction, header, n_tlps, data)
 
 

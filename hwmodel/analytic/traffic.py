@@ -9,11 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
+from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.wire.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
 Sizes = tuple[tuple[int, Fraction], ...]
-ZERO = Fraction(0)
+ZERO, ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,14 @@ class Traffic:
         """Tell whether the frames ask nothing."""
         return not (self.reads or self.copies or self.to_wire or self.from_wire or self.mirrored or self.received)
 
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """Give what tells traffics apart that ask something else of what all stations share."""
+        return (
+            self.sizes, self.reads, self.copies, self.to_wire, self.from_wire, self.tag_bytes, self.back_tag_bytes,
+            self.mixed_bytes, self.mixed_back_bytes, self.mirrored,
+        )  # fmt: skip
+
     def at(self, part: int) -> Traffic:
         """Give what the frames ask of one component, at the rate of the whole."""
         return replace(self.parts[part], frames_per_s=self.frames_per_s) if self.parts else self
@@ -94,15 +104,9 @@ class Traffic:
 
 def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
     """Give what frames of some sizes ask for that are each of these traffics so often; `sizes` are taken as given."""
-    sent: defaultdict[str, Fraction] = defaultdict(Fraction)
-    received: defaultdict[str, Fraction] = defaultdict(Fraction)
-    for one, weight in parts:
-        for sums, by_station in ((sent, one.sent), (received, one.received)):
-            for station, share in by_station.items():
-                sums[station] += share * weight
 
     def sum_of(value: Callable[[Traffic], Fraction]) -> Fraction:
-        return sum((value(one) * weight for one, weight in parts), ZERO)
+        return sum_of_products((value(one), weight) for one, weight in parts)
 
     to_wire, from_wire = sum_of(lambda one: one.to_wire), sum_of(lambda one: one.from_wire)
     return Traffic(
@@ -124,11 +128,20 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
             lambda: sum_of(lambda one: one.from_wire * one.back_wire_bytes) / from_wire,
         ),
         mirrored=sum_of(lambda one: one.mirrored),
-        sent=dict(sent),
-        received=dict(received),
+        sent=_by_station((one.sent, weight) for one, weight in parts),
+        received=_by_station((one.received, weight) for one, weight in parts),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
     )
+
+
+def _by_station(parts: Iterable[tuple[Mapping[str, Fraction], Fraction]]) -> dict[str, Fraction]:
+    """Add the shares of stations up, each part's so often."""
+    found: defaultdict[str, list[tuple[Fraction, Fraction]]] = defaultdict(list)
+    for by_station, weight in parts:
+        for station, share in by_station.items():
+            found[station].append((share, weight))
+    return {station: sum_of_products(products) for station, products in found.items()}
 
 
 def _mixed(kinds: Sequence[tuple[Sizes, Fraction, Fraction | None]], mean: Callable[[], Fraction]) -> Fraction | None:
@@ -155,13 +168,14 @@ def nothing_of(sizes: Sizes) -> Traffic:
 
 def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
     """Give the mean frame of several traffics, each with its weight, which together are more than 0."""
-    parts = [(one, weight) for one, weight in parts if weight]
-    total = sum((weight for _, weight in parts), ZERO)
-    sizes: defaultdict[int, Fraction] = defaultdict(Fraction)
+    total = sum_of_products((weight, ONE) for _, weight in parts)
+    parts = [(one, weight / total) for one, weight in parts if weight]
+    sizes: defaultdict[int, list[tuple[Fraction, Fraction]]] = defaultdict(list)
     for one, weight in parts:
         for n_bytes, share in one.sizes:
-            sizes[n_bytes] += share * weight / total
-    return together(tuple(sorted(sizes.items())), [(one, weight / total) for one, weight in parts])
+            sizes[n_bytes].append((share, weight))
+    found = sorted((n_bytes, sum_of_products(products)) for n_bytes, products in sizes.items())
+    return together(tuple(found), parts)
 
 
 def shares(sizes: Iterable[tuple[int, int]]) -> Sizes:
@@ -240,9 +254,11 @@ class Demand:
 
     def at(self, part: int) -> Demand:
         """Give what it asks of one component; the rate offered is that of the whole."""
+        if not self.sought.parts and not any(one.parts for one in self.beside):
+            return self
         return replace(self, sought=self.sought.at(part), beside=tuple(one.at(part) for one in self.beside))
 
-    @property
+    @cached_property
     def streams(self) -> tuple[Offered, ...]:
         """Give each stream with the rate that is offered of it."""
         offered = self.offered_frames_per_s

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from hwmodel.analytic.link import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
+DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 DOUBLE_WORD_BYTES = 4
 
 
@@ -59,7 +61,7 @@ class Transaction:
     per_s: Fraction
     tlps: tuple[Tlp, ...]
 
-    @property
+    @cached_property
     def is_read(self) -> bool:
         """Tell whether it holds a tag."""
         return any(tlp.kind == "non_posted" for tlp in self.tlps)
@@ -72,7 +74,7 @@ class Transaction:
 
     def link_bytes(self, direction: Direction) -> int:
         """Sum its bytes in one direction."""
-        return sum(tlp.link_bytes for tlp in self.tlps if tlp.direction == direction)
+        return self._tlps_and_bytes[direction][1]
 
     def bytes_with_dllps(self, direction: Direction, dllp_bytes: Fraction) -> Fraction | int:
         """Sum its bytes in one direction, with so many bytes of DLLPs for each TLP of the other direction."""
@@ -81,7 +83,13 @@ class Transaction:
 
     def n_tlps(self, direction: Direction) -> int:
         """Count its TLPs in one direction."""
-        return sum(tlp.direction == direction for tlp in self.tlps)
+        return self._tlps_and_bytes[direction][0]
+
+    @cached_property
+    def _tlps_and_bytes(self) -> dict[Direction, tuple[int, int]]:
+        """Give its TLPs and their bytes on the link, by direction."""
+        sent = {way: [tlp.link_bytes for tlp in self.tlps if tlp.direction == way] for way in DIRECTIONS}
+        return {way: (len(of_tlps), sum(of_tlps)) for way, of_tlps in sent.items()}
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def sender_shares(
     if zipf_exponent is not None:
         weighted = {name: Fraction(rank**-zipf_exponent) for rank, name in enumerate(in_order, start=1)}
     else:
-        weighted = {name: Fraction(repr(float(weights.get(name, 1)))) for name in in_order}
+        exact = {name: Fraction(repr(float(weight))) for name, weight in weights.items()}
+        weighted = {name: exact.get(name, Fraction(1)) for name in in_order}
     total = sum(weighted.values(), Fraction(0))
     return {name: weight / total for name, weight in weighted.items() if weight}

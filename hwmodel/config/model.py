@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from .block import Block, key
 from .bridge import Bridge
@@ -61,11 +62,15 @@ class Config(Block):
 
         `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
-        plain: dict[str, Any] = _plain(self.model_dump(by_alias=True))
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         for entry in plain["servers"]:
             if not entry["adapters"]:
                 del entry["adapters"]
         return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
+
+    def texts(self) -> dict[str, bytes]:
+        """Return what each block says, as JSON: two blocks that say the same have the same text."""
+        return {name: to_json(getattr(self, name)) for name in type(self).model_fields}
 
     def config_hash(self, resolved: dict[str, Any] | None = None) -> str:
         """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration, which who has it may give.
@@ -108,14 +113,6 @@ def block_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     found = (block_in(part) for part in get_args(annotation))
     return next((block for block in found if block is not None), None)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _content_hash(path: Path) -> str:

@@ -12,10 +12,11 @@ from hwmodel.results.histogram import (
     LEAST_SAMPLES_P999,
     UNIT_FS,
     LogLinearBuckets,
+    bucket_ns,
+    bucket_of_rank,
     filled_columns,
     merge_histogram,
     quantile_bucket,
-    quantile_ns,
     summarize_latency,
 )
 from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
@@ -94,6 +95,8 @@ __all__ = [
     "VmResult",
     "Window",
     "Wire",
+    "bucket_ns",
+    "bucket_of_rank",
     "check_balance",
     "filled_columns",
     "find_bottleneck",
@@ -104,7 +107,6 @@ __all__ = [
     "outside_rate",
     "over_bridge_gbps",
     "quantile_bucket",
-    "quantile_ns",
     "summarize_latency",
     "throughput",
 ]

@@ -43,10 +43,8 @@ class LogLinearBuckets:
         """Return the bucket of a value; ValueError for a negative one."""
         if value < 0:
             raise ValueError(f"a latency cannot be negative: {value}")
-        if value < self.per_octave:
-            return value
         shift = value.bit_length() - (self.sub_bucket_bits + 1)
-        return (shift + 1) * self.per_octave + (value >> shift) - self.per_octave
+        return value if shift < 0 else (shift << self.sub_bucket_bits) + (value >> shift)
 
     def lower(self, index: int) -> int:
         """Return the least value of a bucket."""
@@ -79,11 +77,11 @@ def filled_columns(min_fs: int, max_fs: int, n_buckets: int, buckets: LogLinearB
 
 def quantile_bucket(counts: Counts, numerator: int, denominator: int) -> int:
     """Return the bucket in which the sample of a quantile's rank lies; ValueError without samples."""
-    return _bucket_of_rank(np.cumsum(np.asarray(counts, dtype=np.int64)), numerator, denominator)
+    return bucket_of_rank(np.cumsum(np.asarray(counts, dtype=np.int64)), numerator, denominator)
 
 
-def _bucket_of_rank(totals: npt.NDArray[np.int64], numerator: int, denominator: int) -> int:
-    """Return the bucket of a quantile from cumulative counts."""
+def bucket_of_rank(totals: npt.NDArray[np.int64], numerator: int, denominator: int) -> int:
+    """Return the bucket of a quantile, as `quantile_bucket` does, from cumulative counts."""
     n_samples = int(totals[-1]) if totals.size else 0
     if n_samples == 0:
         raise ValueError("no samples, no quantile")
@@ -91,25 +89,25 @@ def _bucket_of_rank(totals: npt.NDArray[np.int64], numerator: int, denominator: 
     return int(totals.searchsorted(rank, side="left"))
 
 
-def quantile_ns(
-    counts: Counts, numerator: int, denominator: int, buckets: LogLinearBuckets = LATENCY_BUCKETS, first: int = 0
-) -> float:
-    """Return the time in ns that `numerator / denominator` of the samples do not exceed, to half a bucket.
-
-    The rank is the nearest one, ceil(n * numerator / denominator), in whole numbers; `counts` may leave out the buckets
-    before `first`. Raises ValueError without samples.
-    """
-    return buckets.mid(first + quantile_bucket(counts, numerator, denominator)) * UNIT_FS / FS_PER_NS
+def bucket_ns(bucket: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> float:
+    """Return the middle of a bucket in ns."""
+    return buckets.mid(bucket) * UNIT_FS / FS_PER_NS
 
 
 def summarize_latency(
-    counts: Counts, *, min_fs: int, max_fs: int, sum_fs: int, buckets: LogLinearBuckets = LATENCY_BUCKETS
+    counts: Counts,
+    *,
+    min_fs: int,
+    max_fs: int,
+    sum_fs: int,
+    first: int = 0,
+    buckets: LogLinearBuckets = LATENCY_BUCKETS,
 ) -> Latency:
     """Return the summary in ns of a latency sample.
 
-    `counts[i]` is the number of samples in bucket i; `min_fs`, `max_fs` and `sum_fs`, kept beside the histogram, make
-    those three figures exact (`sum_fs` may exceed 64 bits). p99 needs 100 samples and p999 1000; without any sample all
-    are None and the three are not looked at. Percentiles are kept within [min, max].
+    `counts[i]` is the number of samples in bucket `first` + i; `min_fs`, `max_fs` and `sum_fs`, kept beside the
+    histogram, make those three figures exact (`sum_fs` may exceed 64 bits). p99 needs 100 samples and p999 1000;
+    without any sample all are None and the three are not looked at. Percentiles are kept within [min, max].
     """
     totals = np.cumsum(np.asarray(counts, dtype=np.int64))
     n_samples = int(totals[-1]) if totals.size else 0
@@ -119,7 +117,7 @@ def summarize_latency(
     def percentile(per_mille: int, least_samples: int) -> float | None:
         if n_samples < least_samples:
             return None
-        estimate_ns = buckets.mid(_bucket_of_rank(totals, per_mille, 1000)) * UNIT_FS / FS_PER_NS
+        estimate_ns = bucket_ns(first + bucket_of_rank(totals, per_mille, 1000), buckets)
         return min(max(estimate_ns, min_fs / FS_PER_NS), max_fs / FS_PER_NS)
 
     return Latency(
@@ -134,12 +132,13 @@ def summarize_latency(
 
 
 def merge_histogram(
-    counts: Counts, most_points: int = 200, buckets: LogLinearBuckets = LATENCY_BUCKETS
+    counts: Counts, most_points: int = 200, buckets: LogLinearBuckets = LATENCY_BUCKETS, first: int = 0
 ) -> tuple[tuple[float, int], ...]:
     """Return `(upper_ns, count)` of the non-empty buckets, in order, merged until there are at most `most_points`.
 
     Neighbours are merged two by two, four by four and so on, so the buckets stay log-linear. Each count is of samples
     below its upper edge and not below the one before it: summed up, the counts are exact points of the distribution.
+    `counts` may leave out the buckets before `first`.
     """
     if most_points < 1:
         raise ValueError("a histogram needs at least one point")
@@ -147,12 +146,10 @@ def merge_histogram(
     filled = np.flatnonzero(array)
     if filled.size == 0:
         return ()
-    level = 0
-    while np.unique(filled >> level).size > most_points:
-        level += 1
-    groups = filled >> level
+    groups = numbers = first + filled
+    while 1 + np.count_nonzero(groups[1:] != groups[:-1]) > most_points:
+        groups = groups >> 1
     is_last = np.append(groups[1:] != groups[:-1], True)
-    ends = np.cumsum(array[filled])[is_last]
-    merged_counts = np.diff(ends, prepend=0)
-    uppers_ns = (buckets.upper(int(index)) * UNIT_FS / FS_PER_NS for index in filled[is_last])
-    return tuple((upper, int(count)) for upper, count in zip(uppers_ns, merged_counts, strict=True))
+    merged_counts = np.diff(np.cumsum(array[filled])[is_last], prepend=0)
+    uppers_ns = (buckets.upper(number) * UNIT_FS / FS_PER_NS for number in numbers[is_last].tolist())
+    return tuple(zip(uppers_ns, merged_counts.tolist(), strict=True))

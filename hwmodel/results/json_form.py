@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import math
 import numbers
 import sys
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 DECIMALS = 9
+NEW_LINE = "\n"
 Path = tuple[str | int, ...]
 
 
@@ -41,46 +44,123 @@ def json_key(field: dataclasses.Field[Any]) -> str:
     return field.name.rstrip("_")
 
 
-def to_plain(value: Any, path: Path = (), kind: Any = Any) -> Any:
+def to_plain(value: Any, kind: Any = Any) -> Any:
     """Return a value as dicts, lists, strings, ints, floats and None.
 
     Fields keep their order, mappings are sorted by key; a whole number where `kind`, the declared type, says float is
     written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity, or a type that JSON cannot
     hold.
     """
-    if value is None or isinstance(value, str | bool):
-        return value
-    kind = _present(kind)
-    exact = type(value)  # of most values; asking for abstract classes takes much longer
-    if exact is int and kind is not float:
-        return value
-    if exact is not float and isinstance(value, numbers.Integral) and kind is not float:
-        return int(value)
-    if exact is float or isinstance(value, numbers.Real):
-        if not math.isfinite(value):
-            raise ValueError(f"{dotted(path)}: {value} is no result; None stands for a figure without meaning")
-        return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
-    if dataclasses.is_dataclass(value):
-        return plain_record(value, path)
-    arguments = typing.get_args(kind)
-    if isinstance(value, Mapping):
-        inner = arguments[1] if arguments else Any
-        return {str(key): to_plain(value[key], (*path, str(key)), inner) for key in sorted(value)}
-    if isinstance(value, tuple | list):
-        kinds = _kinds_of_items(arguments or (Any, ...), len(value))
-        return [to_plain(item, (*path, index), kinds[index]) for index, item in enumerate(value)]
-    raise ValueError(f"{dotted(path)}: a {type(value).__name__} cannot be written as JSON")
+    return _plain(value, _present(kind))
 
 
-def plain_record(record: Any, path: Path = (), left_out: Collection[str] = ()) -> dict[str, Any]:
+def plain_record(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
     """Return a dataclass as `to_plain` does, without the attributes `left_out`."""
     plain: dict[str, Any] = {}
-    for name, key, hint, _, metadata in _fields_of(record.__class__):
-        item = getattr(record, name)
-        if name in left_out or (metadata.get("omit_empty") and not item):
-            continue
-        plain[key] = item if metadata.get("verbatim") else to_plain(item, (*path, key), hint)
+    key = ""
+    try:
+        for name, key, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):
+            item = getattr(record, name)
+            if name in left_out or (not may_be_empty and not item):
+                continue
+            plain[key] = item if is_verbatim else _plain(item, kind)
+    except _NotJsonError as wrong:
+        raise wrong.at(key) from None
     return plain
+
+
+class _NotJsonError(ValueError):
+    """What JSON cannot hold; where it stands is put together on the way out, for most values never have to say it."""
+
+    def __init__(self, why: str, path: Path = ()) -> None:
+        super().__init__(f"{dotted(path)}: {why}")
+        self.why, self.path = why, path
+
+    def at(self, step: str | int) -> _NotJsonError:
+        """Return it with where the value around it stands, one step further out."""
+        return _NotJsonError(self.why, (step, *self.path))
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    exact = type(value)  # of most values; asking for abstract classes takes much longer
+    if exact is float or (kind is float and exact is int):
+        if not math.isfinite(value):
+            raise _NotJsonError(f"{value} is no result; None stands for a figure without meaning")
+        return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
+    if value is None or exact is int or exact is str or isinstance(value, str | bool):
+        return value
+    if dataclasses.is_dataclass(value):
+        return plain_record(value)
+    if isinstance(value, Mapping):
+        return _plain_mapping(value, (_present_items(kind) or (Any, Any))[1])
+    if isinstance(value, tuple | list):
+        return _plain_list(value, _present_items(kind) or (Any, ...))
+    if isinstance(value, numbers.Integral) and kind is not float:
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return _plain(float(value), float)
+    raise _NotJsonError(f"a {type(value).__name__} cannot be written as JSON")
+
+
+def _plain_mapping(value: Mapping[Any, Any], kind: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    key = None
+    try:
+        for key in sorted(value):
+            plain[str(key)] = _plain(value[key], kind)
+    except _NotJsonError as wrong:
+        raise wrong.at(str(key)) from None
+    return plain
+
+
+def _plain_list(value: Sequence[Any], arguments: tuple[Any, ...]) -> list[Any]:
+    plain: list[Any] = []
+    try:
+        for item, kind in zip(value, _kinds_of_items(arguments, len(value)), strict=True):
+            plain.append(_plain(item, kind))
+    except _NotJsonError as wrong:
+        raise wrong.at(len(plain)) from None
+    return plain
+
+
+def document_of(plain: Any) -> str:
+    """Return JSON values as a document that ends with a newline, indented by 2; ValueError for NaN and infinities.
+
+    As `json.dumps` writes it, which is quick only where it does not indent.
+    """
+    return f"{_text(plain, NEW_LINE)}{NEW_LINE}"
+
+
+def _text(value: Any, line: str) -> str:
+    """Write a value; `line`: a line's end and the indentation of the next."""
+    write = _WRITERS.get(type(value))
+    if write is not None:
+        return write(value)
+    inner = f"{line}  "
+    if isinstance(value, dict):
+        items = [f"{encode_basestring(key)}: {_text(item, inner)}" for key, item in value.items()]
+        return f"{{{inner}{f',{inner}'.join(items)}{line}}}" if items else "{}"
+    if isinstance(value, list):
+        return f"[{inner}{f',{inner}'.join([_text(item, inner) for item in value])}{line}]" if value else "[]"
+    return _checked_text(value)
+
+
+def _checked_text(value: Any) -> str:
+    """Write what is no dict and no list as `json` does; ValueError for NaN and infinities."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def _float_text(value: float) -> str:
+    return repr(value) if math.isfinite(value) else _checked_text(value)
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: repr,
+    float: _float_text,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+}
 
 
 @functools.cache
@@ -89,6 +169,12 @@ def _present(kind: Any) -> Any:
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         (kind,) = (argument for argument in typing.get_args(kind) if argument is not type(None))
     return kind
+
+
+@functools.cache
+def _present_items(kind: Any) -> tuple[Any, ...]:
+    """Return the arguments of a tuple's or a mapping's type, each as `_present` does."""
+    return tuple(_present(each) for each in typing.get_args(kind))
 
 
 def _kinds_of_items(arguments: tuple[Any, ...], n_items: int) -> tuple[Any, ...]:
@@ -117,6 +203,15 @@ def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> An
             return _wrong("an object", value, path, problems)
         return {key: from_plain(arguments[1], item, (*path, key), problems) for key, item in value.items()}
     return _scalar(kind, value, path, problems)
+
+
+@functools.cache
+def _written_fields(kind: type) -> tuple[tuple[str, str, Any, bool, bool], ...]:
+    """Return (attribute, JSON key, type, is verbatim, may be empty) of each field of a dataclass."""
+    return tuple(
+        (name, key, _present(hint), bool(metadata.get("verbatim")), not metadata.get("omit_empty"))
+        for name, key, hint, _, metadata in _fields_of(kind)
+    )
 
 
 @functools.cache

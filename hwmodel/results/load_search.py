@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hwmodel.results.json_form import to_plain
+from hwmodel.results.json_form import document_of, to_plain
 from hwmodel.results.result import Latency
 
 
@@ -73,4 +72,4 @@ class LoadSearch:
 
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
-        return json.dumps(self.to_mapping(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        return document_of(self.to_mapping())

@@ -6,7 +6,6 @@ are in the unit that the field holding them names (`latency_ns`: nanoseconds).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.closed_form import ClosedForm
-from hwmodel.results.json_form import plain_record, to_plain
+from hwmodel.results.json_form import document_of, plain_record, to_plain
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
@@ -288,8 +287,7 @@ class Result:
         Equal results give equal documents, provided that their `config` is written in one order; without `host_run`, so
         do two runs of one configuration and seed. Raises ValueError for NaN, infinities and types JSON does not have.
         """
-        plain = self.to_mapping(include_host_run)
-        document = json.dumps(plain, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        document = document_of(self.to_mapping(include_host_run))
         # Half a surrogate pair, which no file can hold, turns into the escape that JSON has for it.
         return document.encode("utf-8", "backslashreplace").decode("utf-8")
 

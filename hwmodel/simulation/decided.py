@@ -27,6 +27,7 @@ NOMINAL_BYTES = MIN_UNPADDED_BYTES  # of a template when it is decided; OVERSIZE
 LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
 SENDER_NAMES_IT = -1  # in place of a template's flow: its copies count as offered, each in its own
 MOST_TABLES = 16  # half a MB each
+MOST_DECIDED = 8  # sets of headers
 REFUSED = 2  # the set of copies that are mirrored where a policer refuses the frame
 KIND_COLUMNS = ("port", "function", "delta_bytes", "flow", "queue_hash", "is_mirrored", "counts_offered")
 
@@ -84,7 +85,8 @@ class AdapterHeaders:
         self.has_peer = has_peer
         self.prefix = prefix
         self.switch = config.switch
-        self.tables = _tables_of(_Content(self.switch))
+        self._content = _Content(self.switch)
+        self.tables = _tables_of(self._content)
         self.numbers = {
             name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
         }
@@ -96,10 +98,8 @@ class AdapterHeaders:
 
     def enter(self, arrivals: Sequence[Arrival]) -> list[Departure]:
         """Decide headers and enter them with their copies; return what leaves by the wire."""
-        decided = self._decide(arrivals)
-        copies = _copies_of(decided)
+        decided, copies, copy_headers = _decided_of(self._content, tuple(arrivals))
         first_copy = len(self.book.headers)
-        copy_headers = _rewritten(arrivals, decided, copies)
         forwarded = _forwarded(len(arrivals), copies)
         flows: list[int] = []  # those of a header stand before those of its copies
         kinds: list[tuple[int, ...]] = []
@@ -154,22 +154,8 @@ class AdapterHeaders:
                 return
             update = {"ecid_lists": (*self.switch.ecid_lists, entry)}
         self.switch = self.switch.model_copy(update=update)
-        self.tables = _tables_of(_Content(self.switch))
-
-    def _decide(self, arrivals: Sequence[Arrival]) -> _Decided:
-        n = len(arrivals)
-        frames = np.zeros((n, NOMINAL_BYTES), np.uint8)
-        lengths = np.full(n, NOMINAL_BYTES, np.int64)
-        for i, arrival in enumerate(arrivals):
-            frames[i, : len(arrival.header)] = np.frombuffer(arrival.header, np.uint8)
-            if not is_complete(arrival.header):
-                lengths[i] = len(arrival.header)
-        ports = np.array([arrival.port for arrival in arrivals], np.int64)
-        headers = np.zeros(n, HEADER)
-        decisions = np.zeros(n, DECISION)
-        refused = np.zeros(n, DECISION)
-        decide_templates(self.tables, ports, frames, lengths, headers, decisions, refused)
-        return _Decided(headers, decisions, refused, frames)
+        self._content = _Content(self.switch)
+        self.tables = _tables_of(self._content)
 
     def _add_flows(
         self, flows: list[int], arrivals: Sequence[Arrival], forwarded: Sequence[Sequence[int]], n: int
@@ -200,6 +186,22 @@ class _Decided(NamedTuple):
     frames: Any
 
 
+def _decide(tables: Any, arrivals: Sequence[Arrival]) -> _Decided:
+    n = len(arrivals)
+    frames = np.zeros((n, NOMINAL_BYTES), np.uint8)
+    lengths = np.full(n, NOMINAL_BYTES, np.int64)
+    for i, arrival in enumerate(arrivals):
+        frames[i, : len(arrival.header)] = np.frombuffer(arrival.header, np.uint8)
+        if not is_complete(arrival.header):
+            lengths[i] = len(arrival.header)
+    ports = np.array([arrival.port for arrival in arrivals], np.int64)
+    headers = np.zeros(n, HEADER)
+    decisions = np.zeros(n, DECISION)
+    refused = np.zeros(n, DECISION)
+    decide_templates(tables, ports, frames, lengths, headers, decisions, refused)
+    return _Decided(headers, decisions, refused, frames)
+
+
 class _Copy(NamedTuple):
     """Hold a copy: of which header, to which of its sets (`_SETS`) it belongs, by which port it leaves."""
 
@@ -210,6 +212,17 @@ class _Copy(NamedTuple):
     @property
     def is_mirrored(self) -> bool:
         return self.which > 0
+
+
+@lru_cache(maxsize=MOST_DECIDED)
+def _decided_of(content: _Content, arrivals: tuple[Arrival, ...]) -> tuple[_Decided, list[_Copy], list[bytes]]:
+    """Return what a switch decides of headers, with their copies and the headers of these; nobody changes them.
+
+    Runs that differ in neither the switch nor the headers ask again.
+    """
+    decided = _decide(_tables_of(content), arrivals)
+    copies = _copies_of(decided)
+    return decided, copies, _rewritten(arrivals, decided, copies)
 
 
 def _copies_of(decided: _Decided) -> list[_Copy]:

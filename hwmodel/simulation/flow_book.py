@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,10 +50,17 @@ class FlowBook:
         return [np.array(of_place.get(place, []), np.int64) for place in (first, *others)]
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
-        """Add up a figure of the flows by the port number of their target; at 0, of those without one."""
+        """Add up a figure of the flows by the port number of their target; at 0, of those without one.
+
+        `of_flows`: an entry a flow, or a row of them for each of several moments; so are the sums.
+        """
         if len(self._targets) != len(self.flows):
             self._targets = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
-        return np.bincount(self._targets, weights=of_flows, minlength=n_functions + 1)
+        moments, n_sums = of_flows.shape[:-1], n_functions + 1
+        n_moments = math.prod(moments)
+        into = np.add.outer(n_sums * np.arange(n_moments), self._targets)
+        found = np.bincount(into.ravel(), weights=of_flows.ravel(), minlength=n_moments * n_sums)
+        return found.reshape(*moments, n_sums)
 
     def flow(self, sender: str, target: str) -> int:
         """Return the number of a flow; a new one gets the next."""

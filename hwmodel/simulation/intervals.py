@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,17 +12,19 @@ import numpy.typing as npt
 from hwmodel.results import (
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
+    Latency,
     Result,
     SystemResult,
+    bucket_ns,
+    bucket_of_rank,
     outside_gbps,
     outside_rate,
-    quantile_bucket,
-    quantile_ns,
     throughput,
 )
 from hwmodel.simulation.batch_means import Estimate, Ratio, ratio_estimate, ratio_estimates
-from hwmodel.simulation.marks import Marks
+from hwmodel.simulation.mark_table import MarkTable, Row
 from hwmodel.simulation.measurement import LATENCIES
+from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
 PER_MILLION = 1_000_000
+Ints = npt.NDArray[np.int64]
 # Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
 LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
-Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 
 
 class Sureness(NamedTuple):
@@ -64,21 +66,24 @@ class _Found(NamedTuple):
     has_bursts: bool = True
 
 
-def sureness_of(result: Result, marks: Marks, burst_frames: int, *, is_open: bool = True) -> Sureness:
+def sureness_of(
+    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, *, is_open: bool = True
+) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
-    `burst_frames`: how many frames become visible at once; a rate is known no better than that many frames in the
-    window, a mean latency no better than that many, or the longest frame, more or less at its ends. `is_open`: frames
-    come at times of their own, so that a rate is known no better than how many came; in a closed loop they come when
-    others have left, and the bursts in which slots come free say nothing of the rate.
+    `ports`: the numbers of the VMs' ports, by name. `burst_frames`: how many frames become visible at once; a rate is
+    known no better than that many frames in the window, a mean latency no better than that many, or the longest frame,
+    more or less at its ends. `is_open`: frames come at times of their own, so that a rate is known no better than how
+    many came; in a closed loop they come when others have left, and the bursts in which slots come free say nothing of
+    the rate.
     """
     intervals: dict[str, tuple[float, float]] = {}
     correlated, few_bursts = [], []
-    at_fs = marks.series(lambda mark: mark.now_fs)
+    at_fs = marks["now_fs"]
     as_offered = _offered_share(marks, at_fs) if is_open else 0.0
     for found in _found(
         at_fs,
-        [*_rates(result, marks, at_fs, burst_frames, as_offered), *_latencies(result, marks, burst_frames)],
+        [*_rates(result, marks, ports, burst_frames, as_offered), *_latencies(result, marks, burst_frames)],
     ):
         low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
         intervals[found.name] = (max(0.0, low), high)
@@ -120,8 +125,9 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
 
 
 def _rates(
-    result: Result, marks: Marks, at_fs: npt.NDArray[np.float64], burst_frames: int, as_offered: float
+    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, as_offered: float
 ) -> Iterator[_Wanted]:
+    at_fs = marks["now_fs"]
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
     def rate(
@@ -131,66 +137,63 @@ def _rates(
             yield _about(name, figure, Ratio(amounts, at_fs), factor, least)
 
     frames = burst_frames * MPPS / window_fs
-    last = marks.found[-1]
-    mean_bytes = last.counts["delivered_bytes"] / max(1, last.counts["vm_copies"])
+    delivered_bytes, vm_copies = marks["delivered_bytes"], marks["vm_copies"]
+    mean_bytes = float(delivered_bytes[-1]) / max(1.0, float(vm_copies[-1]))
     gbps = burst_frames * mean_bytes * GBPS / window_fs
-    totals, wire, series = result.totals, result.wire, marks.series
+    totals, wire = result.totals, result.wire
 
     def least_of(figure: float | None, least: float) -> float:
         return max(least, as_offered * (figure or 0.0))
 
     of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
-    yield from rate("totals.gbps", totals.gbps, series(lambda mark: mark.counts["delivered_bytes"]), GBPS, of_bytes)
-    yield from rate("totals.mpps", totals.mpps, series(lambda mark: mark.counts["vm_copies"]), MPPS, of_frames)
+    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, of_bytes)
+    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, of_frames)
     outside = outside_gbps(result)
     if outside:
         least = least_of(outside, 0.0)
-        yield from rate(outside_rate(result), outside, series(lambda mark: mark.outside_bytes), GBPS, least)
+        yield from rate(outside_rate(result), outside, marks["outside_bytes"], GBPS, least)
     if isinstance(result, SystemResult):
         return
     least = least_of(wire.tx_gbps, 0.0)
-    yield from rate("wire.tx_gbps", wire.tx_gbps, series(lambda mark: mark.wire_tx_bytes), GBPS, least)
-    yield from rate("wire.rx_gbps", wire.rx_gbps, series(lambda mark: mark.wire_rx_bytes), GBPS, 0.0)
+    yield from rate("wire.tx_gbps", wire.tx_gbps, marks["mac.tx_bytes"], GBPS, least)
+    yield from rate("wire.rx_gbps", wire.rx_gbps, marks["mac.rx_bytes"], GBPS, 0.0)
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
-    yield from rate("pcie.up.utilization", up, series(lambda mark: mark.up_busy_fs), 1.0, 0.0)
-    yield from rate("pcie.down.utilization", down, series(lambda mark: mark.down_busy_fs), 1.0, 0.0)
-    sent = np.stack([mark.sent_bytes for mark in marks.found], axis=1)
-    received = np.stack([mark.received for mark in marks.found], axis=1)
-    n = marks.n_functions
+    yield from rate("pcie.up.utilization", up, marks["up.busy_fs"], 1.0, 0.0)
+    yield from rate("pcie.down.utilization", down, marks["down.busy_fs"], 1.0, 0.0)
+    sent, got_bytes, got_frames = (marks[name].T for name in ("sent_bytes", "received_bytes", "received_frames"))
     for vm in result.vms:
-        at = marks.book.port_numbers[vm.name]
-        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[at - 1], GBPS, 0.0)
-        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, received[at], GBPS, gbps)
-        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, received[n + 1 + at], MPPS, frames)
+        at = ports[vm.name]
+        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[function_of(at)], GBPS, 0.0)
+        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, got_bytes[at], GBPS, gbps)
+        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
 
 
-def _offered_share(marks: Marks, at_fs: npt.NDArray[np.float64]) -> float:
+def _offered_share(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> float:
     """Return half of the interval of the offered frames' rate, as a share of it.
 
     In the long run what is delivered is what was offered. A full server passes frames on more evenly than they come, so
     that its output alone does not say how far a random load was from its mean in this window.
     """
-    offered = marks.series(lambda mark: mark.counts["offered"])
+    offered = marks["offered"]
     found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
     return found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered) if found is not None and n_offered else 0.0
 
 
-def _latencies(result: Result, marks: Marks, burst_frames: int) -> Iterator[_Wanted]:
-    for name, (_, place) in LATENCIES.items():
-        if place.startswith("wire.") and isinstance(result, SystemResult):
-            continue
-        latency = attrgetter(place)(result)
-        if not latency.count:
-            continue
-        counted = np.array([mark.latency[name] for mark in marks.found], np.float64)
-        longest = latency.max or 0.0
+def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[_Wanted]:
+    places = {name: delay.place for name, delay in LATENCIES.items()}
+    if isinstance(result, SystemResult):
+        places = {name: place for name, place in places.items() if not place.startswith("wire.")}
+    latencies = {name: attrgetter(place)(result) for name, place in places.items()}
+    known = {name: latency for name, latency in latencies.items() if latency.count}
+    if not known:
+        return
+    histograms = _Histograms.of([marks.histograms[name] for name in known])
+    for (name, latency), of_one in zip(known.items(), histograms, strict=True):
+        place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
-        yield _about(f"{place}.mean", latency.mean, Ratio(counted[:, 1], counted[:, 0]), 1 / FS_PER_NS, at_ends)
-        histograms = _Histograms([mark.histogram[name] for mark in marks.found])
-        for percentile, per_mille, least_samples in PERCENTILES:
-            figure = getattr(latency, percentile)
-            if figure is not None and histograms.n_samples[-1]:
-                yield _percentile(f"{place}.{percentile}", figure, histograms, per_mille, least_samples)
+        mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
+        yield _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
+        yield from _percentiles(place, latency, of_one)
 
 
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
@@ -207,35 +210,63 @@ def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) 
 
 
 class _Histograms:
-    """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
+    """Hold what the histogram of a latency has counted since the first mark, up to each mark.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        lengths = np.array([len(counts) for _, counts in rows])
-        self._first = np.array([first for first, _ in rows])
-        self._length = lengths
-        self._start = np.cumsum(lengths) - lengths
-        self._below = np.concatenate(([0], np.cumsum(np.concatenate([counts for _, counts in rows]), dtype=np.int64)))
-        self.n_samples = self.n_below(max(int((self._first + lengths).max()), 0))
-        self.first, self.counts = _counts(rows[0], rows[-1])
+    `first`, `length`: of each mark's row; `below`: how many samples lie below each place of all rows, one behind the
+    other, of which its own begin at `start`.
+    """
 
-    def n_below(self, column: int) -> npt.NDArray[np.float64]:
-        """Return for each mark how many samples lie below a column."""
-        ends = self._start + np.clip(column - self._first, 0, self._length)
-        counted = self._below[ends] - self._below[self._start]
-        return np.asarray(counted - counted[0], np.float64)
+    def __init__(self, rows: Sequence[Row], first: Ints, length: Ints, start: Ints, below: Ints) -> None:
+        self._first, self._length, self._start, self._below = first, length, start, below
+        counted = below[start + length] - below[start]
+        self.n_samples = np.asarray(counted - counted[0], np.float64)
+        self._columns_from, counts = _counts(rows[0], rows[-1])
+        self._totals = counts.cumsum()
+
+    @classmethod
+    def of(cls, latencies: Sequence[Sequence[Row]]) -> list[_Histograms]:
+        """Take the rows of several latencies, each with a row a mark."""
+        firsts, counted = zip(*(row for rows in latencies for row in rows), strict=True)
+        length = np.array([len(counts) for counts in counted])
+        end = length.cumsum()
+        below = np.zeros(end[-1] + 1, np.int64)
+        np.concatenate(counted).cumsum(out=below[1:])
+        first, length, start = (each.reshape(len(latencies), -1) for each in (np.array(firsts), length, end - length))
+        return [cls(*of_one, below) for of_one in zip(latencies, first, length, start, strict=True)]
+
+    def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return for each column, and for each mark, how many samples lie below it."""
+        reach = np.minimum(np.maximum(np.subtract.outer(columns, self._first), 0), self._length)
+        counted = self._below[self._start + reach] - self._below[self._start]
+        return np.asarray(counted - counted[:, :1], np.float64)
+
+    def column(self, numerator: int, denominator: int) -> int:
+        """Return the column of the last mark in which the sample of a quantile's rank lies."""
+        return self._columns_from + bucket_of_rank(self._totals, numerator, denominator)
 
 
-def _percentile(name: str, figure: float, histograms: _Histograms, per_mille: int, least_samples: int) -> _Wanted:
-    """Want the interval of a percentile: from how well the share of samples that do not exceed it is known.
+def _percentiles(place: str, latency: Latency, histograms: _Histograms) -> Iterator[_Wanted]:
+    """Want the intervals of a latency's percentiles: from how well the share of samples not above them is known.
 
     That share is a mean, and has batches without bias; a batch's own percentile is biased in the tail, where it has few
     samples (compare P. Heidelberger and P. A. W. Lewis, Quantile estimation in dependent sequences, Operations Research
-    32(1), 1984). `least_samples`: that each batch needs for it.
+    32(1), 1984).
     """
-    first, counts = histograms.first, histograms.counts
-    column = first + quantile_bucket(counts, per_mille, 1000)
+    known = [one for one in PERCENTILES if getattr(latency, one[0]) is not None]
+    if not known or not histograms.n_samples[-1]:
+        return
+    columns = [histograms.column(per_mille, 1000) for _, per_mille, _ in known]
     # The share up to its bucket, and the share below it: where many samples are alike they differ.
-    shares = (histograms.n_below(column), histograms.n_below(column + 1))
+    shares = zip(histograms.n_below(columns), histograms.n_below([column + 1 for column in columns]), strict=True)
+    for (name, per_mille, least_samples), both in zip(known, shares, strict=True):
+        ratios = tuple(Ratio(share, histograms.n_samples, least_samples) for share in both)
+        yield _percentile(f"{place}.{name}", getattr(latency, name), histograms, per_mille, ratios)
+
+
+def _percentile(
+    name: str, figure: float, histograms: _Histograms, per_mille: int, ratios: tuple[Ratio, ...]
+) -> _Wanted:
+    """Want the interval of a percentile; `ratios`: the share of samples below its bucket, and that up to it."""
 
     def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
         known = [one for one in estimates if one is not None]
@@ -243,14 +274,14 @@ def _percentile(name: str, figure: float, histograms: _Histograms, per_mille: in
             return None
         half = round(max(one.half_width for one in known) * PER_MILLION)
         ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
-        low, high = (quantile_ns(counts, share, PER_MILLION, first=first) for share in ends)
+        low, high = (bucket_ns(histograms.column(share, PER_MILLION)) for share in ends)
         is_independent = all(one.is_independent for one in known)
         above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
         has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
         edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # no more is known of them than their buckets
         return _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
 
-    return _Wanted(tuple(Ratio(share, histograms.n_samples, least_samples) for share in shares), found_from)
+    return _Wanted(ratios, found_from)
 
 
 def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:

@@ -22,7 +22,7 @@ class MergedLog:
 
     def has_entries(self) -> bool:
         """Tell whether the logs, or what was held back, hold anything."""
-        return any(int(log.n) for log in self._logs) or any(len(held) for held in self._held)
+        return any(log.n or len(held) for log, held in zip(self._logs, self._held, strict=True))
 
     def take(self, settled_fs: int) -> np.ndarray:
         """Return the entries up to `settled_fs` in time order, and empty the logs; later ones are held back.

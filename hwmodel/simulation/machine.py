@@ -95,7 +95,7 @@ class Machine:
         first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
 
-    @property
+    @cached_property
     def is_alone(self) -> bool:
         """Tell whether there is one server, whose every event a run may end behind."""
         return len(self.servers) == 1
@@ -103,7 +103,7 @@ class Machine:
     @property
     def now_fs(self) -> int:
         """Return the time that all have come to."""
-        return int(self.servers[0].nic.clock.now_fs)
+        return int(self._clock.now_fs)
 
     @now_fs.setter
     def now_fs(self, now_fs: int) -> None:
@@ -134,7 +134,15 @@ class Machine:
 
     def stop_at(self, delivered: int) -> None:
         """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""
-        self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else layout.NEVER
+        self._first_ledger.delivered_target = delivered if self.is_alone else layout.NEVER
+
+    @cached_property
+    def _clock(self) -> Any:
+        return self.servers[0].nic.clock
+
+    @cached_property
+    def _first_ledger(self) -> Any:
+        return self.servers[0].nic.ledger
 
     def look(self, view: Any, *, with_histograms: bool = False) -> None:
         """Let a view show what is measured now."""

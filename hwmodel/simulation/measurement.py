@@ -13,6 +13,7 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.results import filled_columns
 from hwmodel.simulation.population import Population, take_population
+from hwmodel.simulation.probe import Probe
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -66,6 +67,21 @@ LATENCIES = {
     "mac.wait": Delay("mac.wait", "wire.wait_ns"),
 }
 OF_LEDGERS = tuple(name for name, delay in LATENCIES.items() if (delay.path or "").startswith("ledger."))
+
+
+_STALLS = layout.STALLS.names or ()
+_SUMS = (
+    *("clock.now_fs", "clock.n_events", f"clock.next_at.{layout.WIRE}"),
+    *("limits.n_functions", "limits.n_queues", "limits.queues_per_function"),
+    *(f"{link}.{name}" for link in ("up", "down") for name in ("busy_fs", "busy_until_fs", "is_busy", "dllps")),
+    *(f"ledger.counters.{name}" for name in COUNTERS),
+    *(f"ledger.part_sums.{name}" for name in PART_FIELDS),
+    *(f"ledger.stalls.{name}.{field}" for name in _STALLS for field in ("total_fs", "since_fs")),
+    *(f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs", "highest")),
+    *("mac.tx_bytes", "mac.rx_bytes", "mac.is_sending", "mac.tx_busy_fs", *SERVERS, *SERVERS.values()),
+    *(f"host.translation.{name}" for name in ("hits", "misses", "walks_busy_fs")),
+    *(f"tags.{name}" for name in ("held_fs", "n_tags", "n_free", "fewest_free")),
+)
 
 
 @dataclass(frozen=True)
@@ -204,76 +220,71 @@ def _forget(row: Any, latency: Any) -> None:
 
 def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
-    now_fs = int(nic.clock.now_fs)
-    n_functions = int(nic.limits.n_functions)
+    read = Probe(nic, _SUMS).read()
+    now_fs = read["clock.now_fs"]
+    n_functions, n_queues = read["limits.n_functions"], read["limits.n_queues"]
     n_flows = len(book.flows)
-    n_queues = int(nic.limits.n_queues)
-    rx_queues = nic["rx_queue"][:n_queues]
+    ledger, counters = nic["ledger"], nic["ledger"]["counters"]
+    tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
-        n_events=int(nic.clock.n_events),
-        counts={name: int(nic.ledger.counters[name]) for name in COUNTERS},
-        servers=_servers(nic, now_fs),
-        drops=nic["ledger"]["counters"]["drops"].copy(),
-        function_drops=nic["ledger"]["counters"]["function_drops"][:n_functions].copy(),
-        mirrored_drops=nic["ledger"]["counters"]["mirrored_drops"].copy(),
-        function_mirrored=nic["ledger"]["counters"]["function_mirrored"][:n_functions].copy(),
-        up=_link(nic.up, now_fs),
-        down=_link(nic.down, now_fs),
-        areas=areas_of(nic, now_fs),
-        highest={name: int(in_state(nic, gauge.path).highest) for name, gauge in GAUGES.items()},
-        stalls_fs={name: _stalled_fs(nic["ledger"]["stalls"][name], now_fs) for name in layout.STALLS.names or ()},
-        tags_held_fs=_tags_held_fs(nic, now_fs),
-        iotlb_hits=int(nic.host.translation.hits),
-        iotlb_misses=int(nic.host.translation.misses),
-        fewest_free_tags=int(nic.tags.fewest_free),
+        n_events=read["clock.n_events"],
+        counts={name: read[f"ledger.counters.{name}"] for name in COUNTERS},
+        servers=_servers(nic, read),
+        drops=counters["drops"].copy(),
+        function_drops=counters["function_drops"][:n_functions].copy(),
+        mirrored_drops=counters["mirrored_drops"].copy(),
+        function_mirrored=counters["function_mirrored"][:n_functions].copy(),
+        up=_link(nic, "up", read),
+        down=_link(nic, "down", read),
+        areas=areas_in(read, now_fs),
+        highest={name: read[f"{gauge.path}.highest"] for name, gauge in GAUGES.items()},
+        stalls_fs={name: _stalled_fs(read, f"ledger.stalls.{name}") for name in _STALLS},
+        tags_held_fs=_tags_held_fs(nic, read),
+        iotlb_hits=read["host.translation.hits"],
+        iotlb_misses=read["host.translation.misses"],
+        fewest_free_tags=read["tags.fewest_free"],
         core_busy_fs=_core_busy_fs(nic, now_fs),
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
-        flows=nic["ledger"]["flow"][: n_flows if with_flows else 0].copy(),
-        received_bytes=book.by_target(nic["ledger"]["flow"]["n_bytes"][:n_flows], n_functions),
-        tx_ring_highest=int(nic["tx_queue"]["highest"][:n_queues].max(initial=0)),
+        flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
+        received_bytes=book.by_target(ledger["flow"]["n_bytes"][:n_flows], n_functions),
+        tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        n_receivers=int((rx_queues["started"] > 0).reshape(-1, int(nic.limits.queues_per_function)).any(axis=1).sum()),
-        histogram=nic["ledger"]["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
+        n_receivers=int((rx_queues["started"] > 0).reshape(-1, read["limits.queues_per_function"]).any(axis=1).sum()),
+        histogram=ledger["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={name: latency_of(nic, book, name) for name in LATENCIES},
-        latency_counts=nic["ledger"]["latency_counts"],
-        sampled_parts=nic["ledger"]["sampled_parts"],
-        part_sums={name: float(nic.ledger.part_sums[name]) for name in PART_FIELDS},
-        served=nic["ledger"]["served"].copy(),
+        latency_counts=ledger["latency_counts"],
+        sampled_parts=ledger["sampled_parts"],
+        part_sums={name: read[f"ledger.part_sums.{name}"] for name in PART_FIELDS},
+        served=ledger["served"].copy(),
         population=take_population(nic, now_fs),
     )
 
 
-def busy_and_ahead_fs(link: Any, now_fs: int) -> tuple[int, int]:
-    """Return for how long a link was busy up to now, and what is left of the TLP on it, which counts later."""
-    ahead_fs = max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
-    return int(link.busy_fs) - ahead_fs, ahead_fs
-
-
-def _link(link: Any, now_fs: int) -> LinkSnapshot:
-    """Copy a link's sums."""
-    busy_fs, ahead_fs = busy_and_ahead_fs(link, now_fs)
+def _link(nic: Any, name: str, read: Mapping[str, int]) -> LinkSnapshot:
+    """Copy a link's sums; what is left of the TLP on it counts later."""
+    ahead_fs = max(0, read[f"{name}.busy_until_fs"] - read["clock.now_fs"]) if read[f"{name}.is_busy"] else 0
     return LinkSnapshot(
-        busy_fs=busy_fs,
+        busy_fs=read[f"{name}.busy_fs"] - ahead_fs,
         ahead_fs=ahead_fs,
-        n_tlps=np.array(link.n_tlps),
-        n_bytes=np.array(link.n_bytes),
-        dllp_pairs=int(link.dllps),
+        n_tlps=nic[name]["n_tlps"].copy(),
+        n_bytes=nic[name]["n_bytes"].copy(),
+        dllp_pairs=read[f"{name}.dllps"],
     )
 
 
-def _servers(nic: Any, now_fs: int) -> dict[str, int]:
+def _servers(nic: Any, read: Mapping[str, int]) -> dict[str, int]:
     """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
-    sums = {name: int(in_state(nic, name)) for name in (*MAC_BYTES, *SERVERS)}
+    now_fs = read["clock.now_fs"]
+    sums = {name: read[name] for name in MAC_BYTES}
     for name, until in SERVERS.items():
-        sums[name] -= max(0, int(in_state(nic, until)) - now_fs)
-    ahead_fs = int(nic.clock.next_at[layout.WIRE]) - now_fs if nic.mac.is_sending else 0
-    walks = nic.host.translation
-    walks_ahead_fs = int(np.maximum(walks.walker_free_fs - now_fs, 0).sum())
+        sums[name] = read[name] - max(0, read[until] - now_fs)
+    ahead_fs = read[f"clock.next_at.{layout.WIRE}"] - now_fs if read["mac.is_sending"] else 0
+    walks_ahead_fs = int(np.maximum(nic.host.translation.walker_free_fs - now_fs, 0).sum())
     return sums | {
-        "mac.tx_busy_fs": int(nic.mac.tx_busy_fs) - max(0, ahead_fs),
-        "walks_busy_fs": int(walks.walks_busy_fs) - walks_ahead_fs,
+        "mac.tx_busy_fs": read["mac.tx_busy_fs"] - max(0, ahead_fs),
+        "walks_busy_fs": read["host.translation.walks_busy_fs"] - walks_ahead_fs,
     }
 
 
@@ -281,7 +292,7 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
     cores = nic["host"]["core"][: int(nic.host.n_cores)]
     busy_fs: Ints = cores["busy_fs"].copy()
-    left_fs = np.clip(cores["ends_fs"] - now_fs, 0, cores["work_fs"])
+    left_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"])
     ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
     busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
     return busy_fs
@@ -297,18 +308,16 @@ def paths_of_areas() -> list[str]:
     return [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs")]
 
 
-def areas_in(read: Mapping[str, Any], now_fs: int) -> dict[str, float]:
-    """Return the integrals of all occupancies over time up to now, by gauge, from the numbers of a `Probe`."""
+def areas_in(read: Mapping[str, Any], now_fs: Any) -> dict[str, Any]:
+    """Return the integrals of all occupancies over time up to now, by gauge, from the numbers of a `Probe`.
+
+    The numbers may be of one moment, or arrays of many.
+    """
     return {
         name: read[f"{gauge.path}.area"]
-        + float(read[f"{gauge.path}.level"]) * float(now_fs - read[f"{gauge.path}.since_fs"])
+        + (1.0 * read[f"{gauge.path}.level"]) * (1.0 * (now_fs - read[f"{gauge.path}.since_fs"]))
         for name, gauge in GAUGES.items()
     }
-
-
-def areas_of(nic: Any, now_fs: int) -> dict[str, float]:
-    """Return the integrals of all occupancies over time up to now, by gauge."""
-    return {name: area_of(in_state(nic, gauge.path), now_fs) for name, gauge in GAUGES.items()}
 
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
@@ -321,14 +330,14 @@ def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
     return found
 
 
-def _stalled_fs(stall: Any, now_fs: int) -> int:
-    since_fs = int(stall.since_fs)
-    return int(stall.total_fs) + (now_fs - since_fs if since_fs >= 0 else 0)
+def _stalled_fs(read: Mapping[str, int], stall: str) -> int:
+    since_fs = read[f"{stall}.since_fs"]
+    return read[f"{stall}.total_fs"] + (read["clock.now_fs"] - since_fs if since_fs >= 0 else 0)
 
 
-def _tags_held_fs(nic: Any, now_fs: int) -> int:
+def _tags_held_fs(nic: Any, read: Mapping[str, int]) -> int:
     """Add up for how long tags were held, those still held among them."""
-    free = set(nic.tags.free[: int(nic.tags.n_free)].tolist())
-    n_tags = int(nic.tags.n_tags)
-    taken = [int(nic.tags.slot[i].taken_fs) for i in range(n_tags) if i not in free]
-    return int(nic.tags.held_fs) + sum(now_fs - at_fs for at_fs in taken)
+    is_held = np.ones(read["tags.n_tags"], bool)
+    is_held[nic["tags"]["free"][: read["tags.n_free"]]] = False
+    taken_fs = nic["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
+    return read["tags.held_fs"] + int((read["clock.now_fs"] - taken_fs).sum())

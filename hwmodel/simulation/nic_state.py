@@ -234,21 +234,29 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             window_bytes = config.nic.rate_limit_window_bytes
             function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
             function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause
-        for queue_number in range(function.first_queue, function.first_queue + limits.queues_per_function):
-            for queue, ring, *held in (
-                (nic.tx_queue[queue_number], limits.tx_ring, config.nic.tx_writeback_batch, *TX_HELD),
-                (nic.rx_queue[queue_number], limits.rx_ring, config.nic.rx_writeback_batch, *RX_HELD),
-            ):
-                queue.function = number
-                queue.first = queue_number * ring_slots(ring)
-                queue.held.timer_at_fs = layout.NEVER
-                queue.held.queue, queue.held.ring_length = queue_number, ring
-                queue.held.batch, queue.held.kind, queue.held.timer_kind = held
-            nic.tx_queue[queue_number].mask = ring_slots(limits.tx_ring) - 1
-            nic.rx_queue[queue_number].mask = min(ring_slots(limits.rx_ring), layout.FIRST_PLACES) - 1
-            nic.rx_queue[queue_number].known = limits.rx_ring - 1
-            nic.rx_queue[queue_number].moderation_fs = limits.moderation_fs
-            nic.rx_queue[queue_number].load_class = layout.MIDDLE_CLASS
+    _fill_queues(nic, config)
+
+
+def _fill_queues(nic: Nic, config: Config) -> None:
+    """Set the rings of all functions, which differ in nothing but their numbers."""
+    limits, settings = nic.limits, config.nic
+    numbers = np.arange(int(limits.n_queues))
+    for name, ring, *held in (
+        ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD),
+        ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD),
+    ):
+        queues = nic[name][: len(numbers)]
+        queues["function"] = numbers // int(limits.queues_per_function)
+        queues["first"] = numbers * ring_slots(ring)
+        waiting = queues["held"]
+        waiting["timer_at_fs"], waiting["queue"], waiting["ring_length"] = layout.NEVER, numbers, ring
+        waiting["batch"], waiting["kind"], waiting["timer_kind"] = held
+    nic["tx_queue"]["mask"][: len(numbers)] = ring_slots(settings.tx_ring) - 1
+    receiving = nic["rx_queue"][: len(numbers)]
+    receiving["mask"] = min(ring_slots(settings.rx_ring), layout.FIRST_PLACES) - 1
+    receiving["known"] = settings.rx_ring - 1
+    receiving["moderation_fs"] = limits.moderation_fs
+    receiving["load_class"] = layout.MIDDLE_CLASS
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:

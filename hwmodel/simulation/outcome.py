@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from hwmodel import __version__
-from hwmodel.kernels import layout
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
@@ -23,7 +19,6 @@ from hwmodel.results import (
     Cpu,
     FlowResult,
     HostRun,
-    Latency,
     Result,
     SystemResult,
     Totals,
@@ -31,13 +26,12 @@ from hwmodel.results import (
     Window,
     find_bottleneck,
     merge_histogram,
-    summarize_latency,
 )
 from hwmodel.simulation.adapter_figures import adapter_figures
 from hwmodel.simulation.fairness import backlog_growth, fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
-from hwmodel.simulation.latency_summary import add_histograms, latency_from, named_drops
+from hwmodel.simulation.latency_summary import FlowLatencies, latency_from, named_drops
 from hwmodel.simulation.measurement import Snapshot
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
@@ -83,9 +77,10 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
     span = window.span
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
+    latencies = FlowLatencies(window.end)
     return Result(
-        **_of_all(config, workload, book, window, backlog_growth(book, span)),
-        vms=vms_of(config, book, span),
+        **_of_all(config, workload, book, window, latencies, backlog_growth(book, span)),
+        vms=vms_of(config, book, span, latencies),
         **adapter_figures(config, span, per_frame),
         bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
         utilization=utilization,
@@ -105,12 +100,13 @@ def make_system_result(
     adapters = tuple(_adapter(part) for part in parts)
     bottleneck = bottleneck or _limit_of(adapters)
     waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
+    latencies = FlowLatencies(window.end)
     return SystemResult(
-        **_of_all(config, workload, book, window, waiting),
+        **_of_all(config, workload, book, window, latencies, waiting),
         vms=tuple(
             vm
             for part in parts
-            for vm in vms_of(part.config, book, window.span, part.window.span, prefix=f"{part.name}.")
+            for vm in vms_of(part.config, book, window.span, latencies, part.window.span, prefix=f"{part.name}.")
         ),
         cpu=Cpu(cores_busy=sum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=bottleneck,
@@ -152,12 +148,17 @@ def _adapter(part: ServerWindow) -> AdapterResult:
 
 
 def _of_all(
-    config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, waiting: Mapping[str, int]
+    config: Config,
+    workload: Workload,
+    book: FlowBook,
+    window: MeasuredWindow,
+    latencies: FlowLatencies,
+    waiting: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the fields that a run of one server and one of several have alike."""
     start, end, span = window.start, window.end, window.span
     to_guest, parts = latency_parts(end)
-    _, counts = latency_of_flows(range(len(book.flows)), end)
+    samples = latencies.samples(range(len(book.flows)))
     resolved = config.resolved()
     return {
         "config": resolved,
@@ -170,7 +171,7 @@ def _of_all(
             wire_frames=span.count("delivered_to_wire"),
         ),
         "totals": _totals(span),
-        "flows": _flows(book, span, _flow_histograms(book, end)),
+        "flows": _flows(book, span, latencies),
         "latency_ns": delivery_latency(end),
         "latency_from_doorbell_ns": latency_from(end, "from_doorbell"),
         "latency_to_guest_ns": to_guest,
@@ -179,7 +180,7 @@ def _of_all(
         "fairness_jain": fairness(config, workload, book, span, waiting),
         "drops": named_drops(end.drops),
         "mirrored_drops": named_drops(end.mirrored_drops),
-        "latency_histogram": merge_histogram(counts),
+        "latency_histogram": () if samples is None else merge_histogram(samples.counts, first=samples.first),
     }
 
 
@@ -212,57 +213,46 @@ def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
     return len(set(rows.tolist())) == len(book.flows)
 
 
-def latency_of_flows(numbers: Iterable[int], end: Snapshot) -> tuple[Latency, npt.NDArray[np.int64]]:
-    """Summarise several flows together; give their counts too."""
-    chosen = [i for i in numbers if end.flows["latency"]["n"][i] > 0]
-    if not chosen:
-        return Latency(), np.zeros(layout.HISTOGRAM_BUCKETS, np.int64)
-    latencies = end.flows["latency"][chosen]
-    rows = sorted(set(end.flows["histogram"][chosen].tolist()))
-    min_fs, max_fs = int(latencies["lowest_fs"].min()), int(latencies["highest_fs"].max())
-    counts = add_histograms((end.histogram[row] for row in rows), min_fs, max_fs)
-    return summarize_latency(counts, min_fs=min_fs, max_fs=max_fs, sum_fs=int(latencies["sum_fs"].sum())), counts
-
-
-def _flows(book: FlowBook, span: Span, own_rows: bool) -> tuple[FlowResult, ...]:
-    found = []
-    for i, (sender, target) in enumerate(book.flows):
-        first, last = span.start.flows[i], span.end.flows[i]
-        if not int(last["offered"]):
-            continue
-        latency = latency_of_flows([i], span.end)[0] if own_rows else _moments(last["latency"])
-        found.append(
-            FlowResult(
-                from_=sender,
-                to=target,
-                offered=int(last["offered"]),
-                delivered=int(last["delivered"]),
-                gbps=span.gbps(int(last["n_bytes"] - first["n_bytes"])),
-                mpps=span.mpps(int(last["delivered"] - first["delivered"])),
-                latency_ns=latency,
-            )
+def _flows(book: FlowBook, span: Span, latencies: FlowLatencies) -> tuple[FlowResult, ...]:
+    own_rows = _flow_histograms(book, span.end)
+    start, end = span.start.flows, span.end.flows
+    columns = (
+        *(end[name].tolist() for name in ("offered", "delivered")),
+        *((end[name] - start[name]).tolist() for name in ("n_bytes", "delivered")),
+    )
+    return tuple(
+        FlowResult(
+            from_=sender,
+            to=target,
+            offered=offered,
+            delivered=delivered,
+            gbps=span.gbps(n_bytes),
+            mpps=span.mpps(frames),
+            latency_ns=latencies.of([i]) if own_rows else latencies.moments(i),
         )
-    return tuple(found)
-
-
-def _moments(latency: Any) -> Latency:
-    """Summarise a flow that has no histogram of its own: extremes and mean, no percentiles."""
-    n = int(latency["n"])
-    if not n:
-        return Latency()
-    return Latency(
-        min=int(latency["lowest_fs"]) / FS_PER_NS,
-        mean=float(latency["sum_fs"]) / n / FS_PER_NS,
-        max=int(latency["highest_fs"]) / FS_PER_NS,
-        count=n,
+        for i, ((sender, target), offered, delivered, n_bytes, frames) in enumerate(
+            zip(book.flows, *columns, strict=True)
+        )
+        if offered
     )
 
 
 def vms_of(
-    config: Config, book: FlowBook, span: Span, own: Span | None = None, prefix: str = ""
+    config: Config,
+    book: FlowBook,
+    span: Span,
+    latencies: FlowLatencies,
+    own: Span | None = None,
+    prefix: str = "",
 ) -> tuple[VmResult, ...]:
-    """Say what each VM of a server sent and got; `own`: that server's window, where `span` is of several."""
+    """Say what each VM of a server sent and got; `own`: that server's window, where `span` is of several.
+
+    `latencies`: of the flows at the window's end.
+    """
     own = span if own is None else own
+    bytes_of, frames_of = (
+        (span.end.flows[name] - span.start.flows[name]).tolist() for name in ("n_bytes", "delivered")
+    )
     into: dict[str, list[int]] = {}
     for i, (_, target) in enumerate(book.flows):
         into.setdefault(target, []).append(i)
@@ -270,8 +260,7 @@ def vms_of(
     for port in config.switch.ports:
         number = function_of(port.number)
         flows = into.get(prefix + port.name, [])
-        n_bytes = sum(int(span.end.flows["n_bytes"][i] - span.start.flows["n_bytes"][i]) for i in flows)
-        frames = sum(int(span.end.flows["delivered"][i] - span.start.flows["delivered"][i]) for i in flows)
+        n_bytes, frames = sum(bytes_of[i] for i in flows), sum(frames_of[i] for i in flows)
         sent = int(own.end.read_bytes[number] - own.start.read_bytes[number])
         drops = named_drops(own.end.function_drops[number])
         mirrored = int(own.end.function_mirrored[number])
@@ -285,7 +274,7 @@ def vms_of(
                 rx_mpps=span.mpps(frames),
                 drops=drops,
                 mirrored=mirrored,
-                latency_ns=latency_of_flows(flows, span.end)[0],
+                latency_ns=latencies.of(flows),
             )
         )
     return tuple(found)

@@ -48,12 +48,10 @@ def _in_rings(nic: Any) -> Any:
     """Return when the frames between a slot of a Tx ring and the scheduler's pick were offered."""
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     counts = queues["reserved"] - queues["picked"]
-    found = [np.zeros(0, np.int64)]
-    for number in np.flatnonzero(counts):
-        queue = queues[number]
-        at = np.arange(int(queue["picked"]), int(queue["reserved"])) & int(queue["mask"])
-        found.append(nic["host"]["post"]["offered_fs"][int(queue["first"]) + at])
-    return np.concatenate(found)
+    own = np.repeat(np.arange(len(queues)), counts)  # the ring of each frame
+    places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
+    slots = (queues["picked"][own] + places) & queues["mask"][own]
+    return nic["host"]["post"]["offered_fs"][queues["first"][own] + slots]
 
 
 def _on_their_way(nic: Any) -> Any:

@@ -26,7 +26,7 @@ from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
-from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
+from hwmodel.simulation.warmup import MOST_FRAMES, Warmup, capacities_of
 from hwmodel.simulation.window_checks import (
     burst_frames,
     doubtful_intervals,
@@ -39,6 +39,11 @@ from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
 Progress = Callable[[float, str], None]
+
+
+def silent(_share: float, _text: str) -> None:
+    """Tell nobody of the progress."""
+
 
 # So many events take some tenths of a second: between two calls Python sees Ctrl-C and moves the progress bar.
 EVENTS_PER_CALL = 2_000_000
@@ -74,7 +79,7 @@ def simulate(
     check_taps(config, pcap_hops or {})
     workload = build_workload(config, ceiling_frames_per_s(config))
     compile_s = have_kernels(entries_of(config))
-    run = Run(config, workload, progress or (lambda _share, _text: None), compile_s=compile_s)
+    run = Run(config, workload, progress or silent, compile_s=compile_s)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
     try:
@@ -186,33 +191,29 @@ class Run:
 
         Returns whether anything is left to run: of a capture there is an end.
         """
-        nic = self.nic
-        started_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
+        assert self.start is not None
+        first, first_frames = self.start, self.start.counts["delivered"]
+        clock, counters = self.nic.clock, self.nic.ledger.counters  # which stay where they are
+        started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
         slice_frames = layout.NEVER if frames == layout.NEVER else max(1, (frames - delivered) // MARKS)
         while True:
-            now_fs, delivered = int(nic.clock.now_fs), int(nic.ledger.counters.delivered)
             target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
-            self.done = max(self.done, self._share_done(until_fs, frames))
+            if self.progress is not silent:
+                by_time = (int(clock.now_fs) - first.now_fs) / max(1, until_fs - first.now_fs)
+                by_frames = (int(counters.delivered) - first_frames) / max(1, frames - first_frames)
+                self.done = max(self.done, min(1.0, max(by_time, by_frames)))  # by the nearer of its two goals
             if flow is not None:
                 is_end = at_fs == until_fs or target == frames
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
             self.marks.add()
+            now_fs, delivered = int(clock.now_fs), int(counters.delivered)
             if status == layout.IDLE and self.is_replay:
                 return False
-            if int(nic.clock.now_fs) >= until_fs or int(nic.ledger.counters.delivered) >= frames:
+            if now_fs >= until_fs or delivered >= frames:
                 return True
-
-    def _share_done(self, until_fs: int, frames: int) -> float:
-        """Return the share of the window that is done, by the nearer of its two goals."""
-        assert self.start is not None
-        nic, first_fs, first_frames = self.nic, self.start.now_fs, self.start.counts["delivered"]
-        by_time = (int(nic.clock.now_fs) - first_fs) / max(1, until_fs - first_fs)
-        return min(
-            1.0, max(by_time, (int(nic.ledger.counters.delivered) - first_frames) / max(1, frames - first_frames))
-        )
 
     def has_precision(self) -> bool:
         """Tell whether the window's intervals are as narrow as `run.precision` asks."""
@@ -312,7 +313,9 @@ class Run:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = self.machine.result_of(self.config, self.workload, window, self.ends)
         is_open = any(source.kind != "closed" for source in self.workload.sources)
-        sureness = sureness_of(result, self.marks, burst_frames(self.config), is_open=is_open)
+        sureness = sureness_of(
+            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), is_open=is_open
+        )
         return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
@@ -325,7 +328,7 @@ class Run:
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
-            *warnings_of(self.config, result, span, self.marks, self.unsteady),
+            *warnings_of(self.config, result, span, self.marks.table(), capacities_of(self.nic), self.unsteady),
             *doubtful_intervals(result, sureness),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]

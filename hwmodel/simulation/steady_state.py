@@ -68,13 +68,15 @@ def drift(series: Series) -> float | None:
     n_means = len(series) // OBSERVATIONS_A_MEAN
     if n_means < LEAST_MEANS:
         return None
-    means = np.asarray(series[-n_means * OBSERVATIONS_A_MEAN :], np.float64).reshape(n_means, -1).mean(axis=1)
+    fives = np.asarray(series[-n_means * OBSERVATIONS_A_MEAN :], np.float64).reshape(n_means, -1)
+    means = np.add.reduce(fives, axis=1) / OBSERVATIONS_A_MEAN
     first, second = means[: n_means // 2], means[n_means // 2 :]
-    residues = np.concatenate((first - first.mean(), second - second.mean()))
-    squares = float((residues**2).sum())
-    change = float(second.mean() - first.mean())
+    of_first, of_second = np.add.reduce(first) / len(first), np.add.reduce(second) / len(second)
+    residues = np.concatenate((first - of_first, second - of_second))
+    squares = float(np.add.reduce(residues**2))
+    change = float(of_second - of_first)
     if squares == 0:
         return change
-    correlation = min(0.9, max(0.0, float((residues[1:] * residues[:-1]).sum()) / squares))
+    correlation = min(0.9, max(0.0, float(np.add.reduce(residues[1:] * residues[:-1])) / squares))
     error = sqrt(squares / (n_means - 2) * (1 / len(first) + 1 / len(second)) * (1 + correlation) / (1 - correlation))
     return change if abs(change) > SIGNIFICANT * error else 0.0

@@ -15,6 +15,7 @@ from hwmodel.kernels import layout
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.traffic import Traffic
     from hwmodel.config import Config
     from hwmodel.simulation.span import Span
 
@@ -63,6 +64,8 @@ def _tlps(span: Span, direction: str, first: int, end: int, header_bytes: int) -
 
 def _share(config: Config, tlps: list[_Tlps], headers: int, data: int, drain_fs_per_byte: float = 0.0) -> float:
     """Return for how long each credit was held in the mean; 0 where credits are infinite."""
+    if not headers and not data:
+        return 0.0
     rate, pcie = link_rate_of(config.pcie), config.pcie
     by_header = by_data = 0.0
     longest = max((one.data_credits for one in tlps), default=0)
@@ -101,17 +104,17 @@ def demand_use(config: Config, span: Span) -> tuple[float, float]:
     if config.workload.pcap is not None:
         return 0.0, 0.0
     by_sender: dict[str, Fraction | None] = {}
-    bits: dict[str, Fraction] = {}
+    traffic: dict[str, Traffic] = {}
     for one in demand_of(config, None).streams:
         so_far = by_sender.get(one.source, Fraction(0))
         both = so_far is not None and one.frames_per_s is not None
         by_sender[one.source] = so_far + one.frames_per_s if both else None  # type: ignore[operator]
-        bits[one.source] = one.traffic.mean_frame_bytes * BITS_PER_BYTE
+        traffic[one.source] = one.traffic
     limits = {port.name: port.rate_limit_bps for port in config.switch.ports}
     total = by_limits = Fraction(0)
     for source, offered in by_sender.items():
         limit_bps = None if source == UPLINK else limits[source]
-        limit = None if limit_bps is None else limit_bps / bits[source]
+        limit = None if limit_bps is None else limit_bps / (traffic[source].mean_frame_bytes * BITS_PER_BYTE)
         most = min((rate for rate in (offered, limit) if rate is not None), default=None)
         if most is None:
             return 0.0, 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
@@ -10,10 +10,10 @@ from hwmodel.results import Result, throughput
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
-from hwmodel.simulation.marks import Marks
+from hwmodel.simulation.mark_table import MarkTable
 from hwmodel.simulation.phase_effects import phase_warnings
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.warmup import capacities_of, drifting_in
+from hwmodel.simulation.warmup import drifting_in
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 
 if TYPE_CHECKING:
@@ -110,14 +110,24 @@ def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
     return drops and more_frames > in_ends
 
 
-def warnings_of(config: Config, result: Result, span: Span, marks: Marks, unsteady: tuple[str, ...]) -> Iterator[str]:
-    """Yield what must be known of a finished window, apart from what `why_no_rates` says."""
+def warnings_of(
+    config: Config,
+    result: Result,
+    span: Span,
+    marks: MarkTable,
+    capacities: Mapping[str, float],
+    unsteady: tuple[str, ...],
+) -> Iterator[str]:
+    """Yield what must be known of a finished window, apart from what `why_no_rates` says.
+
+    `capacities`: what each buffer holds at most, as `warmup.capacities_of` says.
+    """
     if unsteady:
         yield (
             f"The run was not steady when the window began: {_listed(unsteady)} still changed after "
             f"{span.start.now_fs / FS_PER_NS / 1e6:.0f} ms. Give run.warmup a longer time."
         )
-    drifting = drifting_in(marks.slices(), capacities_of(marks.nic))
+    drifting = drifting_in(marks.slices(), capacities)
     if drifting and not unsteady:
         yield (
             f"The run was not steady at its end: {_listed(drifting)} still changed in the window, so its figures are "

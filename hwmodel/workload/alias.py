@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +43,21 @@ def build_alias_table(weighted: Sequence[tuple[int, Fraction | int | float]]) ->
     pairs = [(value, Fraction(weight)) for value, weight in weighted if weight != 0]
     if not pairs or any(weight < 0 for _, weight in pairs):
         raise ValueError("a table takes weights above zero")
-    units = _apportion([weight for _, weight in pairs], len(pairs) * COLUMN_UNITS)
-    threshold, alias = _fill_columns(units)
-    values = np.array([value for value, _ in pairs], np.int32)
-    return AliasTable(np.array(threshold, np.int64), np.array(alias, np.int32), values)
+    threshold, alias = _columns_of(tuple(weight for _, weight in pairs))
+    return AliasTable(threshold, alias, np.array([value for value, _ in pairs], np.int32))
 
 
-def _apportion(weights: list[Fraction], n_units: int) -> list[int]:
+@lru_cache(maxsize=64)  # most sources draw from the same weights
+def _columns_of(weights: tuple[Fraction, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return `threshold` and `alias` of a table, which nobody may change."""
+    found = _fill_columns(_apportion(weights, len(weights) * COLUMN_UNITS))
+    threshold, alias = np.array(found[0], np.int64), np.array(found[1], np.int32)
+    for array in (threshold, alias):
+        array.flags.writeable = False
+    return threshold, alias
+
+
+def _apportion(weights: Sequence[Fraction], n_units: int) -> list[int]:
     """Split `n_units` in proportion to the weights, the largest remainders taking what rounding down leaves."""
     whole = sum(weights)
     shares = [weight * n_units / whole for weight in weights]

@@ -37,21 +37,20 @@ class PointRun:
 
     def __call__(self, task: Task) -> Outcome:
         """Simulate one run. Whatever goes wrong with it is its outcome, not the sweep's end."""
-        number, config_hash = task.number, ""
+        config = None
         try:
             with _ONE_AT_A_TIME:
                 config = self.base.with_changes(task.changes)
-                config_hash = config.config_hash()
                 result = simulate(config)
         except (InputError, RunError) as error:
-            return Outcome(
-                number, config_hash, "; ".join(" ".join(line.split()) for line in str(error).splitlines()), ""
-            )
+            wrong = "; ".join(" ".join(line.split()) for line in str(error).splitlines())
         except MemoryError:
-            return Outcome(number, config_hash, "out of memory", "")
+            wrong = "out of memory"
         except Exception as error:
-            return Outcome(number, config_hash, f"a fault in hwmodel: {type(error).__name__}: {error}", "")
-        return Outcome(number, config_hash, "", json.dumps(figures_of(result), separators=(",", ":")))
+            wrong = f"a fault in hwmodel: {type(error).__name__}: {error}"
+        else:
+            return Outcome(task.number, result.config_hash, "", json.dumps(figures_of(result), separators=(",", ":")))
+        return Outcome(task.number, "" if config is None else config.config_hash(), wrong, "")
 
 
 def figures_of(result: Result) -> Mapping[str, Scalar]:

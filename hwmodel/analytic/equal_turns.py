@@ -1,0 +1,40 @@
+"""Demands that no mix of their streams is better for than equal turns: then none has to be sought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.ceiling import Ceiling
+    from hwmodel.analytic.system import System
+    from hwmodel.analytic.traffic import Demand
+
+# Of these all senders of an adapter use the same one.
+_SHARED_BY_ALL = frozenset({
+    "pcie.up", "pcie.down", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus"
+})  # fmt: skip
+
+
+def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
+    """Tell whether equal turns of all streams carry as much as any mix can; `least`: what is full with them.
+
+    So it is where a frame of one stream takes as much as one of any other of what all share, and something that all
+    share is full: that lets so many frames through, whosever they are, and copies that are lost make room for no more,
+    since their frames have taken some already. And equal turns are what the senders get: each has one stream, of which
+    it offers as much as the others, the same weight and no rate limit. False where that is not plain to see.
+    """
+    streams = [one for one, _ in demand.following]
+    if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
+        return False
+    switch = system.config(0).switch
+    ports = [system.port(one.source) for one in streams if one.source in system.vm_names]
+    first, (_, first_share) = streams[0].traffic, demand.following[0]
+    return (
+        least.resource in _SHARED_BY_ALL
+        and len({one.source for one in streams}) == len(ports) == len(streams)
+        and not first.mirrored
+        and (switch.scheduler == "round_robin" or all(port.weight == ports[0].weight for port in ports))
+        and all(port.rate_limit_bps is None for port in switch.ports)
+        and all(share == first_share for _, share in demand.following)
+        and all(one.traffic.asked == first.asked for one in streams)
+    )

@@ -1,0 +1,18 @@
+"""Exact sums of many fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+ZERO = Fraction(0)
+
+
+def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> Fraction:
+    """Give the sum of the products of pairs; a common denominator is sought once, and not for each of them."""
+    numerators: dict[int, int] = {}
+    for one, other in pairs:
+        if one and other:
+            denominator = one.denominator * other.denominator
+            numerators[denominator] = numerators.get(denominator, 0) + one.numerator * other.numerator
+    return sum((Fraction(n, denominator) for denominator, n in numerators.items()), ZERO)
