@@ -9,14 +9,14 @@ import pytest
 from cocotb_tests.coverage_report import CoverageReport
 from cocotb_tests.coverage_waivers import read_waivers
 from cocotb_tests.dut_file import OWN_CORE, Dut
-from cocotb_tests.simulators import BUILDS, ROOT
+from cocotb_tests.places import BUILDS, REPORTS
 from cocotb_tests.verilator_coverage import read
 
 OPTION = "--hdl-coverage"
 COVERAGE = ("report", "complete")
 COVERAGE_HELP = "count reached lines and toggles, with --sim verilator; complete: what is missed without a reason fails"
 RUNS_COVERAGE = BUILDS / "coverage"
-OUT = ROOT / "out"
+OUT = REPORTS
 
 
 def start_coverage(config: pytest.Config) -> None:

@@ -21,7 +21,9 @@ import yaml
 
 from cocotb_tests.mutant_detection import FURTHER_TESTS, NO_BUILD, Detection
 from cocotb_tests.mutation_operators import all_changes, spread_sample
-from cocotb_tests.simulators import BENCHES, BUILDS, CHECKERS, RTL, SIMULATORS, Simulator
+from cocotb_tests.places import BENCHES, BUILDS, CHECKERS, RTL
+from cocotb_tests.runners import SIMULATORS
+from cocotb_tests.simulators import Simulator
 
 LIST = Path(__file__).resolve().parent / "mutants.yaml"
 FOLDER = BUILDS / "mutants"

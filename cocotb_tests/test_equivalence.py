@@ -32,7 +32,9 @@ def n_frames(request, simulator):
     options, run = request.config.getoption, LONG_RUN
     if options("--nightly"):
         run = NIGHTLY_RUN
-    return options("--frames") or request.getfixturevalue("dut").keys.frames.long or run[simulator.name]
+    return (
+        options("--frames") or request.getfixturevalue("dut").keys.frames.long or run.get(simulator.name, run["icarus"])
+    )
 
 
 def has_long_runs(request):

@@ -18,7 +18,8 @@ from cocotb_tests.coverage_session import finish_coverage
 from cocotb_tests.coverage_waivers import Waiver, read_waivers
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.module_bench import ModuleBench
-from cocotb_tests.simulators import ROOT, RTL, Design
+from cocotb_tests.places import ROOT, RTL
+from cocotb_tests.simulators import Design
 from cocotb_tests.verilator_coverage import Branch, Edge, read
 
 HEADING = "# SystemC::Coverage-3\n"

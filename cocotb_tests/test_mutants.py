@@ -8,7 +8,8 @@ from cocotb_tests import mutants
 from cocotb_tests.mutant_detection import NO_BUILD, Detection
 from cocotb_tests.mutants import SURVIVED, Fate, Mutant, Results, fate_of, is_as_wanted, random_mutants, read_list
 from cocotb_tests.mutation_operators import all_changes
-from cocotb_tests.simulators import RTL, Simulator
+from cocotb_tests.places import RTL
+from cocotb_tests.simulators import Simulator
 
 SAMPLE = 4
 LEAST_FAULTS = 40

@@ -10,6 +10,7 @@ import pytest
 from cocotb_tests import register_map as regs
 from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Access, Stage
+from cocotb_tests.bench_switch import OUTSIDE
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
@@ -18,7 +19,6 @@ from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.register_list import all_words
 from cocotb_tests.stages import counter_reads
 from cocotb_tests.traffic import FIRST_ECID, GROUPS, VLANS, random_frame, timed
-from tests.forwarding_bench import OUTSIDE
 
 PARAMETERS = CoreParameters(
     ports=5, bus_w=128, priorities=2, ingress_bytes=2048, queue_bytes=2048, mac_entries=12, vlan_entries=6,
