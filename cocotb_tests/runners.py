@@ -42,6 +42,8 @@ TIMESCALE_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "questa": ("-timescale", "/".join(TIMESCALE)),
     "vcs": (f"-timescale={'/'.join(TIMESCALE)}",),
 }
+# Those that take parameters when they build, and warn of them later.
+BUILT_WITH_PARAMETERS = ("questa-qisqrun",)
 # Those that have to know of waveforms when they build; Xcelium refuses to.
 WAVES_IN_BUILDS = SIMULATORS
 
@@ -106,6 +108,8 @@ class _Limited(Runner):
                     done = subprocess.run(
                         command, cwd=cwd, env=env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
                     )
+                except OSError as error:
+                    raise SimulationError(f"{command[0]} does not start: {error}") from None
                 except subprocess.TimeoutExpired:
                     raise SimulationError(f"no end after {self.limit_seconds} s: {self.tail()}") from None
                 if done.returncode != 0:

@@ -23,6 +23,7 @@ from cocotb_tools.check_results import get_results
 
 from cocotb_tests.places import BENCHES, BUILDS, CHECKERS, RTL
 from cocotb_tests.runners import (
+    BUILT_WITH_PARAMETERS,
     COMMANDS,
     RUN_SECONDS,
     TIMESCALE,
@@ -204,7 +205,7 @@ class Build:
                 test_dir=run_folder,
                 results_xml=str(results),
                 seed=seed,
-                parameters=self.parameters,
+                parameters={} if self.simulator.name in BUILT_WITH_PARAMETERS else self.parameters,
                 plusargs=plusargs,
                 test_args=self.simulator.run_arguments,
                 extra_env={"COCOTB_ANSI_OUTPUT": "0", **(environment or {})},

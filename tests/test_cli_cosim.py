@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hwmodel.cli import cosim_command, main
+from hwmodel.cli.arguments import build_parser
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "cocotb_tests" / "dut_example"
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "cocotb_tests" / "dut_example"
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +54,15 @@ def test_an_installation_without_the_regression_says_so(tmp_path, monkeypatch, c
 def test_the_example_is_told_as_json(tmp_path, capsys):
     assert main(["cosim", "--example", str(tmp_path / "core"), "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == {"example": str(tmp_path / "core")}
+
+
+def test_the_workflow_of_the_guide_calls_what_there_is():
+    (text,) = re.findall(r"```yaml\n(# \.github.*?)```", (ROOT / "docs/own_core.md").read_text(encoding="utf-8"), re.S)
+    workflow = yaml.safe_load(text)
+    job = workflow["jobs"]["cosim"]
+    assert job["strategy"]["matrix"]["sim"] == ["icarus", "verilator"]
+    lines = [step["run"] for step in job["steps"] if step.get("run", "").startswith("hwmodel")]
+    assert len(lines) == 2
+    for line in lines:
+        words = shlex.split(re.sub(r"\$\{\{ .*? \}\}", "17", line))
+        assert build_parser().parse_args(words[1:]).dut == "core.yaml"
