@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 
 from cocotb_tests.batch_files import Stage
+from cocotb_tests.closure_page import write_page
+from cocotb_tests.closure_runs import keep_run, kept_runs, new_record
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.coverage_session import COVERAGE, COVERAGE_HELP, RUNS_COVERAGE, finish_coverage, start_coverage
 from cocotb_tests.divergence import RefusedError
 from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
 from cocotb_tests.expectation import Expectation
+from cocotb_tests.functional_coverage import hits_of
 from cocotb_tests.places import BUILDS
 from cocotb_tests.repeating import REPEAT_HELP, REPEAT_OPTION, repeat_line
 from cocotb_tests.runners import COMMANDS, SIMULATORS, SimulationError
@@ -30,7 +34,8 @@ DUT = pytest.StashKey[Dut]()
 # The property of a test that holds what it has to show besides that it passed. Properties come from the processes that
 # run tests in parallel to the one that prints, and stand in the JUnit file.
 SHOWN = "shown"
-# What is to be said of the coverage of the Verilog.
+BEGAN = pytest.StashKey[int]()
+# What is to be said of coverage.
 COVERED = pytest.StashKey[str | None]()
 
 
@@ -73,18 +78,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:
         raise pytest.UsageError(*error.lines) from error
+    config.stash[BEGAN] = time.time_ns()
     start_coverage(config)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Sum up the coverage of the Verilog."""
-    session.config.stash[COVERED] = finish_coverage(session, session.config.stash[DUT])
+    """Sum up the coverage of the Verilog, and where there were random runs the functional coverage."""
+    config, dut = session.config, session.config.stash[DUT]
+    said = [finish_coverage(session, dut)]
+    if not hasattr(config, "workerinput") and any(run.began_ns > config.stash[BEGAN] for run in kept_runs(dut)):
+        said.append(write_page(dut))
+    config.stash[COVERED] = "\n".join(filter(None, said)) or None
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which core is tested."""
     dut = config.stash[DUT]
-    return f"core under test: {dut.name}, {dut.path}"
+    return f"core under test: {dut.name}, {dut.path}; seed {config.getoption('--seed')}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -223,6 +233,10 @@ def check_core(
             raise refused if repeat in str(refused) else type(refused)(f"{refused}\nTo repeat:\n  {repeat}") from None
         if request.config.getoption("--dut") is not None:
             show(f"{core.dut.name}, {core.shape_name}, {mode}: {said}")
-        return list(zip(stages, expectations, strict=True))
+        decided = list(zip(stages, expectations, strict=True))
+        if core.dut is request.config.stash[DUT]:
+            hits = hits_of(mode, decided)
+            keep_run(core.dut, new_record(core, simulator.name, " ".join(seeds), mode, n_frames, hits))
+        return decided
 
     return run

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
+from cocotb_tests.closure_runs import UNITED, VERILOG, folder_of
 from cocotb_tests.coverage_report import CoverageReport
 from cocotb_tests.coverage_waivers import read_waivers
 from cocotb_tests.dut_file import OWN_CORE, Dut
 from cocotb_tests.places import BUILDS, REPORTS
-from cocotb_tests.verilator_coverage import read
+from cocotb_tests.verilator_coverage import counts_of, covered, write_counts
 
 OPTION = "--hdl-coverage"
 COVERAGE = ("report", "complete")
@@ -30,7 +32,7 @@ def start_coverage(config: pytest.Config) -> None:
 
 
 def finish_coverage(session: pytest.Session, dut: Dut) -> str | None:
-    """Unite what all runs have reached, write it to out/, and fail the session where a waiver is stale.
+    """Unite what all runs have reached, earlier ones too, and write it to out/; a stale waiver fails the session.
 
     With `complete`, lines and branches that were missed without a reason fail it too. Returns what is to be said of it;
     None where it was not asked for.
@@ -39,9 +41,13 @@ def finish_coverage(session: pytest.Session, dut: Dut) -> str | None:
     if asked is None or hasattr(session.config, "workerinput"):
         return None
     waivers = read_waivers() if dut.path == OWN_CORE else []
-    report = CoverageReport(read(sorted(RUNS_COVERAGE.glob("*.dat")), dut.sources), waivers)
+    folder = folder_of(dut)
+    named = counts_of([*sorted(RUNS_COVERAGE.glob("*.dat")), *folder.glob(UNITED)])
+    write_counts(named, folder / UNITED)
+    report = CoverageReport(covered(named, dut.sources), waivers)
     shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
     report.write(OUT)
+    (folder / VERILOG).write_text(json.dumps(report.as_json()) + "\n", encoding="utf-8")
     wrong = report.stale()
     if asked == "complete":
         wrong += [f"not reached, without a reason: {each}" for each in report.unexplained()]
