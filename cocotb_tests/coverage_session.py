@@ -40,17 +40,18 @@ def finish_coverage(session: pytest.Session, dut: Dut) -> str | None:
     asked = session.config.getoption(OPTION)
     if asked is None or hasattr(session.config, "workerinput"):
         return None
-    waivers = read_waivers() if dut.path == OWN_CORE else []
+    waivers = read_waivers() if dut.path == OWN_CORE else ([], [])
     folder = folder_of(dut)
     named = counts_of([*sorted(RUNS_COVERAGE.glob("*.dat")), *folder.glob(UNITED)])
     write_counts(named, folder / UNITED)
-    report = CoverageReport(covered(named, dut.sources), waivers)
+    report = CoverageReport(covered(named, dut.sources), *waivers)
     shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
     report.write(OUT)
     (folder / VERILOG).write_text(json.dumps(report.as_json()) + "\n", encoding="utf-8")
     wrong = report.stale()
     if asked == "complete":
         wrong += [f"not reached, without a reason: {each}" for each in report.unexplained()]
+        wrong += report.lacking_toggles()
     if wrong and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return "\n".join([report.table(), f"What was not reached: {OUT}/coverage-verilator.txt", *wrong])
