@@ -189,7 +189,9 @@ def fresh_seed(request: pytest.FixtureRequest, simulator: Simulator, show: Calla
     """Return a seed that no run had before, unless it was given; the run shows it at its end."""
     asked = request.config.getoption("--fresh-seed")
     drawn = random.SystemRandom().randrange(FRESH_SEEDS) if asked is None else int(asked)
-    show(f"fresh seed {drawn}: {repeat_line(request.node, '--sim', simulator.name, '--fresh-seed', str(drawn))}")
+    frames = request.config.getoption("--frames")
+    words = ["--sim", simulator.name, "--fresh-seed", str(drawn), *(["--frames", str(frames)] if frames else [])]
+    show(f"fresh seed {drawn}: {repeat_line(request.node, *words)}")
     return drawn
 
 

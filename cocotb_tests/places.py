@@ -21,7 +21,8 @@ CHECKERS = ROOT / "rtl" / "checkers"  # which proofs share
 BUILDS_OF_A_COPY = "build"
 
 _ASKED = os.environ.get(OUT_VARIABLE) or ("" if IS_CHECKOUT else DEFAULT_OUT)
-REPORTS = Path(_ASKED).resolve() if _ASKED else ROOT / "out"
-BUILDS = RTL / BUILDS_OF_A_COPY if OTHER_RTL else REPORTS if _ASKED else ROOT / "build" / "cosim"
+_OWN = RTL / BUILDS_OF_A_COPY if OTHER_RTL else Path(_ASKED).resolve() if _ASKED else None
+REPORTS = _OWN or ROOT / "out"
+BUILDS = _OWN or ROOT / "build" / "cosim"
 # Of the C++ of all builds more than half is the same.
 COMPILER_CACHE = ROOT / "build" / "ccache" if IS_CHECKOUT else None

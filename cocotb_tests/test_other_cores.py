@@ -6,6 +6,7 @@ test_wheel.py has one that it refuses.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,20 @@ def test_a_core_that_is_quite_different_is_accepted(regression):
     assert re.search(r"2 passed, 2 skipped, \d+ deselected", output)
     for mode in ("vepa", "e_tag"):
         assert f"small_switch has no mode {mode}: modes of SmallBackend" in output
+
+
+@pytest.mark.usefixtures("quick_build")
+def test_a_new_seed_is_shown_with_the_line_that_repeats_it(regression):
+    name = "test_core_decides_as_the_model_with_a_new_seed[veb]"
+    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "--only", name, "--frames", "150")
+    assert status == 0, output
+    seed, line = re.search(r"^fresh seed (\d+): python (-m pytest .*)$", output, re.M).groups()
+    assert f"--fresh-seed {seed} --frames 150 --dut" in line
+    command = [sys.executable, *shlex.split(line), "-p", "no:cacheprovider"]
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+    assert again.returncode == 0, again.stdout
+    compared = [re.search(r"small_switch, 3 ports, veb: .*", text)[0] for text in (output, again.stdout)]
+    assert compared[0] == compared[1]
 
 
 def test_a_file_that_is_wrong_ends_the_regression_with_a_line(regression):

@@ -39,6 +39,8 @@ def add_cosim_arguments(cosim: ArgumentParser) -> None:
     cosim.add_argument("--only", action="append", default=[], metavar="TEST", help="this test; may be given again")
     cosim.add_argument("--list", action="store_true", help="print the tests' names, and run none")
     cosim.add_argument("--waves", action="store_true", help="write waveforms of all runs, not just of a failure")
+    counts = "with --sim verilator: count reached lines, branches and toggles of the Verilog"
+    cosim.add_argument("--hdl-coverage", action="store_true", help=counts)
     cosim.add_argument("--out", metavar="DIR", help=f"takes builds, runs, results (default: {DEFAULT_OUT})")
     cosim.add_argument("--example", metavar="DIR", help="write a core and its file to start from, and run nothing")
     for name, what in (("build", "the simulator's compiler"), ("run", "the simulation")):
@@ -75,12 +77,11 @@ def cosim(arguments: Namespace) -> int | None:
 
 def _options(arguments: Namespace) -> list[str]:
     """Return the options of pytest that the command passes on as they are."""
-    options = [f"--seed={arguments.seed}"]
-    options += [f"--{name.replace('_', '-')}={value}" for name in ("fresh_seed", "frames", "out")
-                if (value := getattr(arguments, name)) is not None]  # fmt: skip
-    for name in ("only", "build_arg", "run_arg"):
-        options += [f"--{name.replace('_', '-')}={value}" for value in getattr(arguments, name)]
-    return [*options, *(["--waves"] if arguments.waves else [])]
+    given = vars(arguments)
+    one = [(name, given[name]) for name in ("seed", "fresh_seed", "frames", "out") if given[name] is not None]
+    several = [(name, value) for name in ("only", "build_arg", "run_arg") for value in given[name]]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in (*one, *several)]
+    return options + [f"--{name.replace('_', '-')}" for name in ("waves", "hdl_coverage") if given[name]]
 
 
 def _require_packages() -> None:
