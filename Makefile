@@ -74,7 +74,7 @@ cosim-verilator:
 # Verilog the tests reach: out/coverage.html. Fails if what is wanted is not reached and no waiver explains it.
 coverage: $(HDL_STAMP)
 	@rm -rf out/coverage
-	$(BIN)/python -m pytest $(LONG_RUNS) --sim icarus --seed 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(LONG_RUNS) --sim icarus --seed 2 --frames 1500 $(PYTEST_ARGS)
 	$(BIN)/python -m pytest $(LONG_RUNS) --sim verilator --seed 3 $(PYTEST_ARGS)
 	$(BIN)/python -m pytest $(COVERAGE_NIGHTLY) --sim verilator --nightly --hdl-coverage report $(PYTEST_ARGS)
 	$(BIN)/python -m pytest $(COVERAGE_TESTS) --sim verilator --hdl-coverage complete $(PYTEST_ARGS)

@@ -17,7 +17,7 @@ OTHER_SHAPES_RUN = 1000
 LONG_RUN = {"icarus": 5_000, "verilator": 40_000}
 NIGHTLY_RUN = {"icarus": 25_000, "verilator": 200_000}
 # Of traffic that no run had before; both simulators are fast enough for a few seconds to hold so many.
-FRESH_RUN = {"icarus": 1_000, "verilator": 10_000}
+FRESH_RUN = {"icarus": 250, "verilator": 10_000}
 # With seeds 1 to 3 all combinations have come after 20,000 frames in each mode, after 10,000 not.
 ALL_COMBINATIONS = 25_000
 LONG_RUNS = pytest.StashKey[set[str]]()

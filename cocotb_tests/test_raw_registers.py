@@ -44,7 +44,8 @@ def raw_writes(parameters, rng):
     """Return writes of all words; what a frame is compared with is taken from what frames have, if not at random."""
     stations = [0x0200_0000_0000 | number for number in range(1, parameters.ports)]
     vids = rng.sample((*VLANS, 0, 77, 4095, 1234), parameters.vlan_entries)
-    lists = [(1, 1), (3, 0xFFFFF), (2, 0), (1, 0xAB002), (0, 1), (0, 2), (0, 16383), (0, rng.getrandbits(20))]
+    lists = [(1, 1), (3, 0xFFFFF), (2, 0), (1, 0xAB002), (0, 1), (0, 2), (0, 16383)]
+    lists += [(0, rng.getrandbits(20)), (3, rng.getrandbits(20))]
     keys = rng.sample(lists, parameters.list_entries)
     values = {}
     for i, vid in enumerate(vids):
