@@ -72,6 +72,8 @@ def test_all_that_a_wheel_holds_is_whole(call, site):
     names = [path.stem for path in (regression / "cocotb_tests").glob("*.py") if path.stem not in NOT_IMPORTED]
     assert len(names) > 30
     code = "; ".join(f"import cocotb_tests.{name}" for name in sorted(names))
+    code += "; from cocotb_tests.dut_file import OWN_CORE, read_dut; from cocotb_tests.stages import random_stages"
+    code += '; random_stages(read_dut(OWN_CORE).core(), 1, "veb", 50)'
     done = call(f"{sys.executable} -B -P -c '{code}'", PYTHONPATH=f"{site}{os.pathsep}{regression}")
     assert (done.returncode, done.stderr) == (0, "")
     sources = {path.name for path in (ROOT / "rtl").glob("*.v*")} - {"switch_core.vlt", "verible.rules"}
