@@ -17,7 +17,7 @@ from cocotb_tests.verilator_coverage import counts_of, covered, write_counts
 OPTION = "--hdl-coverage"
 COVERAGE = ("report", "complete")
 COVERAGE_HELP = "count reached lines and toggles, with --sim verilator; complete: what is missed without a reason fails"
-RUNS_COVERAGE = BUILDS / "coverage"
+RUNS_COVERAGE = BUILDS / "counted"  # of this session; closure_runs.py keeps what sessions have reached together
 OUT = REPORTS
 
 

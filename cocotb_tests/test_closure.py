@@ -13,6 +13,7 @@ from cocotb_coverage.coverage import coverage_db
 from cocotb_tests import closure_page, closure_runs
 from cocotb_tests.closure_page import render, write_page
 from cocotb_tests.closure_runs import RunRecord, first_hits, keep_run, kept_runs, reachable
+from cocotb_tests.coverage_session import RUNS_COVERAGE
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.functional_coverage import CROSSES, Hit, count_stage, hits_of
 from hwmodel.kernels.drop_reason import DropReason
@@ -59,6 +60,11 @@ def test_runs_are_kept_in_their_order_and_those_of_another_version_forgotten(dut
     (another_core := closure_runs.FOLDER / "small_core-0123456789ab").mkdir()
     assert kept_runs(dut) == runs
     assert (other.exists(), another_core.exists()) == (False, True)
+
+
+def test_what_a_session_counts_lies_elsewhere():
+    """A session clears its own counts at its begin, and `hwmodel cosim` has one folder for all."""
+    assert RUNS_COVERAGE.name != closure_runs.FOLDER.name
 
 
 def test_the_page_has_each_bin_with_its_run_and_needs_nothing_else(dut, runs, tmp_path):
