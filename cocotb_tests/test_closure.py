@@ -39,7 +39,7 @@ def runs():
 
 
 @pytest.fixture
-def dut(tmp_path, monkeypatch):
+def own_core(tmp_path, monkeypatch):
     """Return the core of rtl/, whose runs are kept in a folder of this test."""
     monkeypatch.setattr(closure_runs, "FOLDER", tmp_path / "coverage")
     monkeypatch.setattr(closure_page, "REPORTS", tmp_path)
@@ -53,12 +53,12 @@ def test_the_first_run_that_hits_a_bin_is_named(runs):
     assert set(found) == {ROOM, FULL}
 
 
-def test_runs_are_kept_in_their_order_and_those_of_another_version_forgotten(dut, runs):
+def test_runs_are_kept_in_their_order_and_those_of_another_version_forgotten(own_core, runs):
     for each in reversed(runs):
-        keep_run(dut, each)
+        keep_run(own_core, each)
     (other := closure_runs.FOLDER / "core-0123456789ab").mkdir()
     (another_core := closure_runs.FOLDER / "small_core-0123456789ab").mkdir()
-    assert kept_runs(dut) == runs
+    assert kept_runs(own_core) == runs
     assert (other.exists(), another_core.exists()) == (False, True)
 
 
@@ -67,11 +67,11 @@ def test_what_a_session_counts_lies_elsewhere():
     assert RUNS_COVERAGE.name != closure_runs.FOLDER.name
 
 
-def test_the_page_has_each_bin_with_its_run_and_needs_nothing_else(dut, runs, tmp_path):
+def test_the_page_has_each_bin_with_its_run_and_needs_nothing_else(own_core, runs, tmp_path):
     for each in runs:
-        keep_run(dut, each)
-    n_bins = len(list(reachable(dut.core())))
-    assert write_page(dut) == f"functional coverage of 3 runs: 2 of {n_bins} bins: {tmp_path / 'coverage.html'}"
+        keep_run(own_core, each)
+    n_bins = len(list(reachable(own_core.core())))
+    assert write_page(own_core) == f"functional coverage of 3 runs: 2 of {n_bins} bins: {tmp_path / 'coverage.html'}"
     page = (tmp_path / "coverage.html").read_text(encoding="utf-8")
     rows = [re.sub(r"<[^>]+>", "|", row) for row in page.splitlines() if row.startswith("<tr>")]
     (row,) = [row for row in rows if "up to 64 B" in row and "full" in row and "|one|" in row]
@@ -85,11 +85,11 @@ def test_the_page_has_each_bin_with_its_run_and_needs_nothing_else(dut, runs, tm
     assert (bin_told["hits"], bin_told["first"]["seed"], bin_told["first"]["frame"]) == (11, "--fresh-seed 42", 60)
 
 
-def test_the_page_has_the_verilog_beside_it(dut, runs):
+def test_the_page_has_the_verilog_beside_it(own_core, runs):
     counts = {"lines": {"hit": 9, "all": 10, "waived": 1}, "toggles": {"hit": 3, "all": 8, "waived": 0}}
     waivers = [{"what": "x <= 0;", "reason": "never <here>"}]
     verilog = {"totals": counts, "modules": {"parser": {"file": "parser.v", **counts, "waivers": waivers}}}
-    page = render(dut.core(), runs, verilog)
+    page = render(own_core.core(), runs, verilog)
     assert "lines 100.0 % (1 of them waived), toggles 37.5 %" in page
     assert "9 + 1 waived of 10" in page
     assert "never &lt;here&gt;" in page

@@ -40,7 +40,7 @@ def regression(simulator):
 
 
 def test_a_core_that_is_quite_different_is_accepted(regression):
-    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "-m", "not slow")
+    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "-m", "not slow", "--frames", "300")
     assert status == 0, output
     assert f"core under test: small_switch, {EXAMPLE}/small_switch.yaml" in output
     assert re.search(r"2 passed, 2 skipped, \d+ deselected", output)
