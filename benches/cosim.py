@@ -152,7 +152,8 @@ def main() -> None:
     if importlib.util.find_spec("cocotb") is None:
         print("nothing measured: cocotb is not installed (make cosim installs it)")
         return
-    from cocotb_tests.simulators import SIMULATORS, Simulator
+    from cocotb_tests.runners import SIMULATORS
+    from cocotb_tests.simulators import Simulator
 
     names = (options.sim,) if options.sim else SIMULATORS[:1] if options.quick else SIMULATORS
     lines: list[Sequence[str]] = []

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cocotb_tests.batch_files import Stage
+from cocotb_tests.closure_page import write_page
+from cocotb_tests.closure_runs import keep_run, kept_runs, new_record
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.coverage_session import COVERAGE, COVERAGE_HELP, RUNS_COVERAGE, finish_coverage, start_coverage
+from cocotb_tests.divergence import RefusedError
 from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
 from cocotb_tests.expectation import Expectation
-from cocotb_tests.simulators import BUILDS, SIMULATORS, Simulator
+from cocotb_tests.functional_coverage import hits_of
+from cocotb_tests.places import BUILDS
+from cocotb_tests.repeating import REPEAT_HELP, REPEAT_OPTION, repeat_line
+from cocotb_tests.runners import COMMANDS, SIMULATORS, SimulationError
+from cocotb_tests.simulators import Simulator
 from cocotb_tests.stages import random_stages
 from cocotb_tests.vacuity import compared
+from hwmodel.config.kinds import suggest
 from hwmodel.errors import InputError
 
 FRESH_SEEDS = 1_000_000
@@ -25,7 +34,8 @@ DUT = pytest.StashKey[Dut]()
 # The property of a test that holds what it has to show besides that it passed. Properties come from the processes that
 # run tests in parallel to the one that prints, and stand in the JUnit file.
 SHOWN = "shown"
-# What is to be said of the coverage of the Verilog.
+BEGAN = pytest.StashKey[int]()
+# What is to be said of coverage.
 COVERED = pytest.StashKey[str | None]()
 
 
@@ -44,7 +54,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the co-verification."""
     group = parser.getgroup("co-verification")
-    group.addoption("--sim", choices=SIMULATORS, help="simulator that runs the Verilog (default: icarus)")
+    group.addoption("--sim", choices=COMMANDS, help="simulator that runs the Verilog (default: icarus)")
+    group.addoption("--build-arg", action="append", default=[], help="word to give the simulator's compiler as well")
+    group.addoption("--run-arg", action="append", default=[], help="word to give the simulation as well")
     group.addoption("--waves", action="store_true", help="write waveforms: FST with Icarus, VCD with Verilator")
     group.addoption("--seed", type=int, default=1, help="seed of all random traffic (default: 1)")
     group.addoption(
@@ -54,6 +66,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--hdl-coverage", choices=COVERAGE, nargs="?", const=COVERAGE[0], help=COVERAGE_HELP)
     group.addoption("--frames", type=int, help="frames of each random run, instead of the test's own number")
     group.addoption("--nightly", action="store_true", help="long random runs, and Verilator builds every core too")
+    group.addoption("--only", action="append", help="run the tests of this name alone; may be given again")
+    group.addoption(REPEAT_OPTION, metavar="COMMAND", help=REPEAT_HELP)
+    group.addoption("--out", metavar="FOLDER", help="with --repeat-with: where this command writes, if it was told")
     group.addoption("--simulated", action="store_true", help="leave out the tests that need no simulator")
 
 
@@ -63,18 +78,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:
         raise pytest.UsageError(*error.lines) from error
+    config.stash[BEGAN] = time.time_ns()
     start_coverage(config)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Sum up the coverage of the Verilog."""
-    session.config.stash[COVERED] = finish_coverage(session, session.config.stash[DUT])
+    """Sum up the coverage of the Verilog, and where there were random runs the functional coverage."""
+    config, dut = session.config, session.config.stash[DUT]
+    said = [finish_coverage(session, dut)]
+    if not hasattr(config, "workerinput") and any(run.began_ns > config.stash[BEGAN] for run in kept_runs(dut)):
+        said.append(write_page(dut))
+    config.stash[COVERED] = "\n".join(filter(None, said)) or None
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which core is tested."""
     dut = config.stash[DUT]
-    return f"core under test: {dut.name}, {dut.path}"
+    return f"core under test: {dut.name}, {dut.path}; seed {config.getoption('--seed')}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -88,6 +108,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if item not in left_out]
+    if (names := config.getoption("--only")) is not None:
+        known = {name for item in kept for name in (item.name, item.originalname)}
+        if unknown := [name for name in names if name not in known]:
+            raise pytest.UsageError(*(f"--only {name}: no such test{suggest(name, sorted(known))}" for name in unknown))
+        kept = [item for item in kept if {item.name, item.originalname} & set(names)]
     items[:] = sorted(kept, key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -95,6 +120,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give `other_shape` the names of the core's shapes but the first."""
     if "other_shape" in metafunc.fixturenames:
         metafunc.parametrize("other_shape", metafunc.config.stash[DUT].shape_names[1:])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Leave the traceback out where a core is refused or does not run: the text says it all."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, RefusedError | SimulationError):
+        report.longrepr = str(call.excinfo.value)
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +140,15 @@ def dut(request: pytest.FixtureRequest) -> Dut:
 @pytest.fixture(scope="session")
 def simulator(request: pytest.FixtureRequest) -> Simulator:
     """Return the simulator of this run; its tests are skipped where it is not asked for and not installed."""
-    asked = request.config.getoption("--sim")
-    coverage = RUNS_COVERAGE if request.config.getoption("--hdl-coverage") else None
-    chosen = Simulator(asked or SIMULATORS[0], waves=request.config.getoption("--waves"), coverage=coverage)
+    options = request.config.getoption
+    asked = options("--sim")
+    chosen = Simulator(
+        asked or SIMULATORS[0],
+        waves=options("--waves"),
+        coverage=RUNS_COVERAGE if options("--hdl-coverage") else None,
+        build_arguments=tuple(options("--build-arg")),
+        run_arguments=tuple(options("--run-arg")),
+    )
     if (missing := chosen.missing()) is not None:
         if asked:
             pytest.fail(f"--sim {asked}: {missing}", pytrace=False)
@@ -145,11 +185,13 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def fresh_seed(request: pytest.FixtureRequest, show: Callable[[str], None]) -> int:
+def fresh_seed(request: pytest.FixtureRequest, simulator: Simulator, show: Callable[[str], None]) -> int:
     """Return a seed that no run had before, unless it was given; the run shows it at its end."""
     asked = request.config.getoption("--fresh-seed")
     drawn = random.SystemRandom().randrange(FRESH_SEEDS) if asked is None else int(asked)
-    show(f"fresh seed {drawn}: python -m pytest '{request.node.nodeid}' --fresh-seed {drawn}")
+    frames = request.config.getoption("--frames")
+    words = ["--sim", simulator.name, "--fresh-seed", str(drawn), *(["--frames", str(frames)] if frames else [])]
+    show(f"fresh seed {drawn}: {repeat_line(request.node, *words)}")
     return drawn
 
 
@@ -184,14 +226,19 @@ def check_core(
         n_frames = request.config.getoption("--frames") or n_frames
         chosen = str(seed) if fresh is None else f"fresh {fresh}"
         stages = random_stages(core, chosen, mode, n_frames)
-        asked = request.config.getoption("--dut")
-        seeds = f"--seed {seed}" if fresh is None else f"--fresh-seed {fresh}"
-        options = f"--sim {simulator.name} {seeds} --frames {n_frames}" + (f" --dut {asked}" if asked else "")
-        repeat = f"python -m pytest '{request.node.nodeid}' {options}"
-        expectations = CoreBench.of(simulator, core, run_folder).check(stages, repeat)
-        said = compared(stages, expectations)
-        if asked:
+        seeds = ("--seed", str(seed)) if fresh is None else ("--fresh-seed", str(fresh))
+        repeat = repeat_line(request.node, "--sim", simulator.name, *seeds, "--frames", str(n_frames))
+        try:
+            expectations = CoreBench.of(simulator, core, run_folder).check(stages, repeat)
+            said = compared(stages, expectations)
+        except (RefusedError, SimulationError) as refused:
+            raise refused if repeat in str(refused) else type(refused)(f"{refused}\nTo repeat:\n  {repeat}") from None
+        if request.config.getoption("--dut") is not None:
             show(f"{core.dut.name}, {core.shape_name}, {mode}: {said}")
-        return list(zip(stages, expectations, strict=True))
+        decided = list(zip(stages, expectations, strict=True))
+        if core.dut is request.config.stash[DUT]:
+            hits = hits_of(mode, decided)
+            keep_run(core.dut, new_record(core, simulator.name, " ".join(seeds), mode, n_frames, hits))
+        return decided
 
     return run

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from cocotb_tests.batch_files import Frame, Outcome, Stage, read_stage, write_stage
 from cocotb_tests.comparison import compare
-from cocotb_tests.divergence import Divergence, frame_line
+from cocotb_tests.divergence import Divergence, RefusedError, frame_line
 from cocotb_tests.dut_adapter import write_adapter
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation
-from cocotb_tests.simulators import BUILDS, Build, Design, Simulator
+from cocotb_tests.places import BUILDS
+from cocotb_tests.simulators import Build, Design, Simulator
 
 BENCH = "frame_bench"
 CHECKERS = ("axi_stream_checker", "axi_lite_checker")
@@ -61,12 +62,12 @@ class CoreBench:
         return [read_stage(self.folder, number, self.core.shape.ports) for number in range(len(stages))]
 
     def check(self, stages: Sequence[Stage], repeat: str) -> list[Expectation]:
-        """Run stages and compare each; raise AssertionError with a report on the first divergence."""
+        """Run stages and compare each; raise RefusedError with a report on the first divergence."""
         expectations = []
         for stage, outcome in zip(stages, self.run(stages), strict=True):
             divergence, expected = compare(self.core, stage, outcome)
             if divergence is not None:
-                raise AssertionError(self.report(stage, divergence, repeat))
+                raise RefusedError(self.report(stage, divergence, repeat))
             assert expected is not None
             expectations.append(expected)
         return expectations
@@ -83,7 +84,7 @@ class CoreBench:
             whole.write_text("\n".join(said), encoding="utf-8")
             lines.append(f"  and {len(said) - FRAMES_SHOWN} more: {whole}")
         lines.append(f"With these, {found}")
-        waves = Simulator(self.build.simulator.name, waves=True)
+        waves = replace(self.build.simulator, waves=True, coverage=None)
         again = CoreBench.of(waves, self.core, self.folder.with_name(self.folder.name + "-waves"))
         again.run([shrunk])
         lines.append(f"Waveform: {again.build.waveform(again.folder)}")

@@ -10,6 +10,10 @@ from hwmodel.kernels.drop_reason import DropReason
 REASON_NAMES = {int(reason): reason.name for reason in DropReason}
 
 
+class RefusedError(AssertionError):
+    """A core does not do what the model says; its text is all that there is to say, without a traceback."""
+
+
 @dataclass(frozen=True)
 class Divergence:
     """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None."""

@@ -14,15 +14,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from cocotb_tests.backend import MODES, Backend, Shape
+from cocotb_tests.bench_switch import Station, Switch, Uplink
 from cocotb_tests.dut_schema import DutKeys
-from cocotb_tests.simulators import RTL
+from cocotb_tests.places import RTL
 from hwmodel.config.document import Document, KeyPath, Problem, raise_problems, read_document
 from hwmodel.config.kinds import suggest
 from hwmodel.errors import InputError
 from hwmodel.simulation.core_parameters import CoreParameters
-from tests.forwarding_bench import Station, Switch, Uplink
 
-ROOT = Path(__file__).resolve().parent.parent
 OWN_CORE = RTL / "core.yaml"
 ONLY_SHAPE = "the file's parameters"
 MOST_PORTS = 17

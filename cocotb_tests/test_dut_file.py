@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from cocotb_tests.dut_adapter import adapter_text
-from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
+from cocotb_tests.dut_file import OWN_CORE, read_dut
+from cocotb_tests.places import ROOT
 from hwmodel.errors import InputError
 
 EXAMPLE = ROOT / "cocotb_tests/dut_example"

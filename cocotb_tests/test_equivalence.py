@@ -16,6 +16,8 @@ SHORT_RUN = 1500
 OTHER_SHAPES_RUN = 1000
 LONG_RUN = {"icarus": 5_000, "verilator": 40_000}
 NIGHTLY_RUN = {"icarus": 25_000, "verilator": 200_000}
+# Of traffic that no run had before; both simulators are fast enough for a few seconds to hold so many.
+FRESH_RUN = {"icarus": 250, "verilator": 10_000}
 # With seeds 1 to 3 all combinations have come after 20,000 frames in each mode, after 10,000 not.
 ALL_COMBINATIONS = 25_000
 LONG_RUNS = pytest.StashKey[set[str]]()
@@ -32,7 +34,9 @@ def n_frames(request, simulator):
     options, run = request.config.getoption, LONG_RUN
     if options("--nightly"):
         run = NIGHTLY_RUN
-    return options("--frames") or request.getfixturevalue("dut").keys.frames.long or run[simulator.name]
+    return (
+        options("--frames") or request.getfixturevalue("dut").keys.frames.long or run.get(simulator.name, run["icarus"])
+    )
 
 
 def has_long_runs(request):
@@ -54,6 +58,14 @@ def test_core_decides_as_the_model_for_long(request, check_core, dut, n_frames, 
     for stage, expected in check_core(dut.core(), mode, n_frames):
         count_stage(mode, stage, expected)
     request.config.stash[LONG_RUNS].add(mode)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_core_decides_as_the_model_with_a_new_seed(check_core, dut, simulator, fresh_seed, mode):
+    """With a new seed each time; the long runs keep theirs, so that all of their bins are hit each time."""
+    number = FRESH_RUN["verilator" if simulator.name == "verilator" else "icarus"]
+    check_core(dut.core(), mode, dut.keys.frames.short or number, fresh_seed)
 
 
 @pytest.mark.slow

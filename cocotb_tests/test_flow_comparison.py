@@ -9,11 +9,12 @@ import pytest
 
 from cocotb_tests.backend import PortCounters
 from cocotb_tests.batch_files import ACCEPTED, ANSWER, COPY, DROPPED, EVENT, WRITE, Access, Frame, Outcome, Stage
+from cocotb_tests.bench_switch import OUTSIDE, c_tag, frame, switch
 from cocotb_tests.comparison import compare
 from cocotb_tests.dut_example.small_backend import SmallBackend
-from cocotb_tests.dut_file import ROOT, read_dut
+from cocotb_tests.dut_file import read_dut
+from cocotb_tests.places import ROOT
 from hwmodel.kernels.drop_reason import DropReason
-from tests.forwarding_bench import OUTSIDE, c_tag, frame, switch
 
 UPLINK, PF, VF0 = range(3)
 DUT = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")

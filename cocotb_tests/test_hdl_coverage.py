@@ -12,15 +12,17 @@ from types import SimpleNamespace
 import cocotb
 import pytest
 
-from cocotb_tests import coverage_session
+from cocotb_tests import closure_runs, coverage_session
 from cocotb_tests.coverage_report import CoverageReport
 from cocotb_tests.coverage_session import finish_coverage
-from cocotb_tests.coverage_waivers import Waiver, read_waivers
+from cocotb_tests.coverage_waivers import ToggleWaiver, Waiver, read_waivers
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.module_bench import ModuleBench
-from cocotb_tests.simulators import ROOT, RTL, Design
-from cocotb_tests.verilator_coverage import Branch, Edge, read
+from cocotb_tests.places import ROOT, RTL
+from cocotb_tests.simulators import Design
+from cocotb_tests.verilator_coverage import Branch, Edge, counts_of, read, write_counts
 
+LINES, TOGGLES = read_waivers()
 HEADING = "# SystemC::Coverage-3\n"
 SOURCE = """\
 module leaf (input a);
@@ -147,7 +149,7 @@ def test_the_report_counts_and_lists(covered, tmp_path):
     assert "leaf.v:7: never if of: if (b) y = 1;" in listed
     assert "leaf: a down all, w up [1:0] down [1]" in listed
     module = json.loads((tmp_path / "coverage-verilator.json").read_text(encoding="utf-8"))["modules"]["leaf"]
-    assert module["lines"] == {"hit": 4, "all": 5}
+    assert module["lines"] == {"hit": 4, "all": 5, "waived": 0}
     assert module["missed"]["lines"] == [{"line": 7, "waived": None}]
     assert module["missed"]["toggles"] == {"a": {"1->0": "all"}, "w": {"0->1": "[1:0]", "1->0": "[1]"}}
 
@@ -187,6 +189,38 @@ def test_a_waiver_is_for_what_is_missed(covered):
         CoverageReport(covered, [replace(seventh, line="x = 3;")]).stale()
 
 
+def test_a_waiver_of_toggles_is_for_bits_that_were_missed(covered, leaf, tmp_path):
+    report = CoverageReport(covered, (), [ToggleWaiver(("w*",), "too wide", bits="7:1"), ToggleWaiver(("none",), "-")])
+    assert {(edge.bit, edge.direction) for edge in report.waived_edges(leaf)} == {(1, "0->1"), (1, "1->0")}
+    assert report.as_json()["modules"]["leaf"]["toggles"] == {"hit": 2, "all": 6, "waived": 2}
+    assert report.lacking_toggles() == ["toggles: 2 + 2 waived of 6  66.7 %, 95% are wanted"]
+    assert report.stale() == []
+    report.write(tmp_path)
+    listed = (tmp_path / "coverage-verilator.txt").read_text(encoding="utf-8")
+    assert "leaf: a down all, w up [0]" in listed
+    assert "leaf: 2 toggles of w* [7:1]\n    too wide" in listed
+    everything = [ToggleWaiver(("a", "w[*", "w"), "all of it", files=("leaf.v",))]
+    assert CoverageReport(covered, (), everything).lacking_toggles() == []
+    assert CoverageReport(covered, (), [replace(everything[0], files=("other.v",))]).lacking_toggles()
+    reached = ToggleWaiver(("w",), "no", bits="0")
+    assert CoverageReport(covered, (), [reached]).stale() == []
+    covered[leaf].toggles[Edge("w", 0, "0->1")] = True
+    assert CoverageReport(covered, (), [reached]).stale() == ["waived, but reached: toggles of w [0] (no)"]
+
+
+@pytest.mark.parametrize("waiver", TOGGLES, ids=str)
+def test_every_waiver_of_toggles_says_why(waiver):
+    assert waiver.reason
+
+
+def test_counts_are_kept_from_one_session_to_the_next(leaf, tmp_path):
+    runs = [tmp_path / "1.dat", tmp_path / "2.dat"]
+    for run, text in zip(runs, (first_run(leaf), second_run(leaf)), strict=True):
+        run.write_text(text, encoding="utf-8")
+    write_counts(counts_of(runs[:1]), tmp_path / "kept" / "united.dat")
+    assert read([tmp_path / "kept" / "united.dat", runs[1]], [leaf]) == read(runs, [leaf])
+
+
 def test_a_file_that_no_run_has_built_is_missed(leaf, tmp_path):
     portless = tmp_path / "check.v"
     portless.write_text("module check ();  // no input\nendmodule\n", encoding="utf-8")
@@ -194,7 +228,7 @@ def test_a_file_that_no_run_has_built_is_missed(leaf, tmp_path):
     assert (report.unexplained(), report.stale()) == (["leaf.v: in no build"], [])
 
 
-@pytest.mark.parametrize("waiver", read_waivers(), ids=lambda waiver: f"{waiver.file}: {waiver.line}")
+@pytest.mark.parametrize("waiver", LINES, ids=lambda waiver: f"{waiver.file}: {waiver.line}")
 def test_every_waiver_names_a_line_and_says_why(waiver):
     assert waiver.line_number(RTL / waiver.file) > 0
     assert waiver.reason
@@ -207,12 +241,13 @@ def test_a_stale_waiver_and_an_unexplained_line_fail_the_run(monkeypatch, tmp_pa
     runs, out = tmp_path / "runs", tmp_path / "out"
     monkeypatch.setattr(coverage_session, "RUNS_COVERAGE", runs)
     monkeypatch.setattr(coverage_session, "OUT", out)
-    waiver = read_waivers()[0]
+    monkeypatch.setattr(closure_runs, "FOLDER", tmp_path / "kept")
+    waiver = LINES[0]
     path = RTL / waiver.file
     runs.mkdir()
     waived = point(n_hits, path, waiver.line_number(path), 1, "line", "block", S=waiver.line_number(path))
     text = HEADING + waived + point(1, path, 1, 1, "toggle", "clk:0->1")
-    others = [each.line_number(path) for each in read_waivers()[1:] if each.file == waiver.file]
+    others = [each.line_number(path) for each in LINES[1:] if each.file == waiver.file]
     text += "".join(point(0, path, line, 1, "line", "block", S=line) for line in others)
     (runs / "1.dat").write_text(text, encoding="utf-8")
     config = SimpleNamespace(getoption=lambda _: kind)

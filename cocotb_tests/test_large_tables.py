@@ -9,6 +9,7 @@ import pytest
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.batch_files import Frame
+from cocotb_tests.bench_switch import OUTSIDE, Address, EcidList, Station, Switch, Uplink, c_tag, e_tag, frame, mac
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
@@ -16,7 +17,6 @@ from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.stages import plain_stage
 from cocotb_tests.traffic import station_names
-from tests.forwarding_bench import OUTSIDE, Address, EcidList, Station, Switch, Uplink, c_tag, e_tag, frame, mac
 
 LARGEST = CoreParameters(
     ports=3, bus_w=512, mac_entries=1024, vlan_entries=256, list_entries=256, ingress_bytes=2048, queue_bytes=2048

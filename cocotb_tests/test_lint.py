@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cocotb_tests.simulators import BENCHES, CHECKERS, RTL, Simulator
+from cocotb_tests.places import BENCHES, CHECKERS, RTL
+from cocotb_tests.simulators import Simulator
 
 TOP = "eth_switch_core"
 SHAPES = [(2, 64, 1), (5, 128, 2), (9, 256, 4), (17, 512, 8), (17, 64, 1), (2, 512, 8)]

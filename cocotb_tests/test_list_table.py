@@ -6,8 +6,8 @@ import cocotb
 import pytest
 
 from cocotb_tests import register_map as regs
+from cocotb_tests.bench_switch import e_tag, vn_tag
 from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
-from tests.forwarding_bench import e_tag, vn_tag
 
 VN_TAG, E_TAG = 2, 3
 LISTS = (0, 1, 2, 16383)

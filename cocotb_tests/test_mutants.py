@@ -21,7 +21,8 @@ from cocotb_tests.mutants import (
     source_of,
 )
 from cocotb_tests.mutation_operators import all_changes
-from cocotb_tests.simulators import RTL, Simulator
+from cocotb_tests.places import RTL
+from cocotb_tests.simulators import Simulator
 
 SAMPLE = 4
 LEAST_FAULTS = 40

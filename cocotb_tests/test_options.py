@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cocotb_tests.simulators import ROOT
+from cocotb_tests.places import ROOT
 
 TESTS = """
 import pytest

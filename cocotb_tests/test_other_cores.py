@@ -1,8 +1,12 @@
-"""The regression on other cores than rtl/: one that it accepts, one that it refuses, and ours where it says less."""
+"""The regression on other cores than rtl/: one that it accepts, and ours where it says less.
+
+test_wheel.py has one that it refuses.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +14,8 @@ import sys
 import pytest
 import yaml
 
-from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
+from cocotb_tests.dut_file import OWN_CORE, read_dut
+from cocotb_tests.places import ROOT
 
 EXAMPLE = "cocotb_tests/dut_example"
 SHORT_RUN = 400
@@ -35,7 +40,7 @@ def regression(simulator):
 
 
 def test_a_core_that_is_quite_different_is_accepted(regression):
-    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "-m", "not slow")
+    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "-m", "not slow", "--frames", "300")
     assert status == 0, output
     assert f"core under test: small_switch, {EXAMPLE}/small_switch.yaml" in output
     assert re.search(r"2 passed, 2 skipped, \d+ deselected", output)
@@ -44,16 +49,17 @@ def test_a_core_that_is_quite_different_is_accepted(regression):
 
 
 @pytest.mark.usefixtures("quick_build")
-def test_a_broken_core_is_refused_with_a_report(regression):
-    status, output = regression(f"{EXAMPLE}/broken_switch.yaml", "-m", "not slow", "-k", "veb")
-    print(output)
-    assert status == 1
-    assert "copy at port" in output
-    assert re.search(r"the model sends it to ports \[\d(, \d)*\]", output)
-    assert f"--dut {EXAMPLE}/broken_switch.yaml" in output
-    assert "Shortest list of frames found, 1 of " in output
-    # The priority tag that the fault leaves on the frame: VID 0 behind both addresses.
-    assert re.search(r"core   \d+ B [0-9a-f]{24}8100[0-9a-f]0", output)
+def test_a_new_seed_is_shown_with_the_line_that_repeats_it(regression):
+    name = "test_core_decides_as_the_model_with_a_new_seed[veb]"
+    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "--only", name, "--frames", "150")
+    assert status == 0, output
+    seed, line = re.search(r"^fresh seed (\d+): python (-m pytest .*)$", output, re.M).groups()
+    assert f"--fresh-seed {seed} --frames 150 --dut" in line
+    command = [sys.executable, *shlex.split(line), "-p", "no:cacheprovider"]
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+    assert again.returncode == 0, again.stdout
+    compared = [re.search(r"small_switch, 3 ports, veb: .*", text)[0] for text in (output, again.stdout)]
+    assert compared[0] == compared[1]
 
 
 def test_a_file_that_is_wrong_ends_the_regression_with_a_line(regression):

@@ -9,6 +9,7 @@ import pytest
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.batch_files import PATTERN_ROWS, Access, Frame
+from cocotb_tests.bench_switch import BROADCAST, OUTSIDE, c_tag, frame, mac, switch
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
@@ -17,7 +18,6 @@ from cocotb_tests.load import load_frames, small_mix
 from cocotb_tests.stages import busy_stage, plain_stage
 from cocotb_tests.timing import predict_stage
 from cocotb_tests.traffic import station_names
-from tests.forwarding_bench import BROADCAST, OUTSIDE, c_tag, frame, mac, switch
 
 PARAMETERS = CoreParameters(ingress_bytes=1664, queue_bytes=1536, priorities=2)
 NAMES = station_names(PARAMETERS)

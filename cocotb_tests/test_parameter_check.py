@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.simulators import SimulationError
+from cocotb_tests.runners import SimulationError
 
 GOOD = [
     {},

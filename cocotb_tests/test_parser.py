@@ -7,7 +7,7 @@ import csv
 import cocotb
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
-from cocotb_tests.simulators import ROOT
+from cocotb_tests.places import ROOT
 
 HEADER_BYTES = 26
 VECTORS = ROOT / "tests/vectors/tagged_frames.csv"

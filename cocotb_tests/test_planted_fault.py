@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from cocotb_tests.dut_file import read_dut
-from cocotb_tests.simulators import RTL
+from cocotb_tests.places import RTL
 
 
 def test_a_planted_fault_is_found_and_made_small(check_core, tmp_path):

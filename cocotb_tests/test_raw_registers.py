@@ -10,6 +10,7 @@ import pytest
 from cocotb_tests import register_map as regs
 from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Access, Stage
+from cocotb_tests.bench_switch import OUTSIDE
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
@@ -18,69 +19,85 @@ from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.register_list import all_words
 from cocotb_tests.stages import counter_reads
 from cocotb_tests.traffic import FIRST_ECID, GROUPS, VLANS, random_frame, timed
-from tests.forwarding_bench import OUTSIDE
 
-PARAMETERS = CoreParameters(
-    ports=5, bus_w=128, priorities=2, ingress_bytes=2048, queue_bytes=2048, mac_entries=12, vlan_entries=6,
-    list_entries=6,
-)  # fmt: skip
-SHORT, NIGHTLY = 12, 1000
+SHAPES = {
+    "5 ports": CoreParameters(
+        ports=5, bus_w=128, priorities=2, ingress_bytes=2048, queue_bytes=2048, mac_entries=12, vlan_entries=6,
+        list_entries=6,
+    ),
+    "3 ports, the longest frames": CoreParameters(
+        ports=3, bus_w=64, priorities=1, ingress_bytes=10240, queue_bytes=10240, max_frame_bytes=9724, mac_entries=12,
+        vlan_entries=6, list_entries=8,
+    ),
+    "9 ports": CoreParameters(
+        ports=9, bus_w=64, priorities=8, ingress_bytes=2048, queue_bytes=2048, mac_entries=7, vlan_entries=6,
+        list_entries=9,
+    ),
+}  # fmt: skip
+FIRST = next(iter(SHAPES))
+SHORT, NIGHTLY, NIGHTLY_OTHERS = 12, 1000, 100
 FRAMES = 150
 A_RUN = 100  # stages; the bench counts them with eight bits
 
 
-def raw_writes(rng):
+def raw_writes(parameters, rng):
     """Return writes of all words; what a frame is compared with is taken from what frames have, if not at random."""
-    stations = [0x0200_0000_0000 | number for number in range(1, PARAMETERS.ports)]
-    vids = rng.sample((*VLANS, 0, 77, 4095, 1234), PARAMETERS.vlan_entries)
-    lists = [(1, 1), (3, 0xFFFFF), (2, 0), (1, 0xAB002), (0, 1), (0, 2), (0, 16383), (0, rng.getrandbits(20))]
-    keys = rng.sample(lists, PARAMETERS.list_entries)
+    stations = [0x0200_0000_0000 | number for number in range(1, parameters.ports)]
+    vids = rng.sample((*VLANS, 0, 77, 4095, 1234), parameters.vlan_entries)
+    lists = [(1, 1), (3, 0xFFFFF), (2, 0), (1, 0xAB002), (0, 1), (0, 2), (0, 16383)]
+    lists += [(0, rng.getrandbits(20)), (3, rng.getrandbits(20))]
+    keys = rng.sample(lists, parameters.list_entries)
     values = {}
     for i, vid in enumerate(vids):
         values[regs.VLAN_BASE + i * regs.VLAN_STRIDE] = vid
     for i, (group, number) in enumerate(keys):
         values[regs.LIST_BASE + i * regs.LIST_STRIDE] = group << 20 | number
-    for i in range(PARAMETERS.mac_entries):
+    for i in range(parameters.mac_entries):
         mac = rng.choice((*stations, *stations, *GROUPS, OUTSIDE, 0, rng.getrandbits(48)))
         base = regs.ADDRESS_BASE + i * regs.ADDRESS_STRIDE
         values[base] = mac & 0xFFFFFFFF
         values[base + 4] = rng.choice((0, 0, *VLANS, rng.getrandbits(12))) << 16 | mac >> 32
-    for port in range(PARAMETERS.ports):
+    for port in range(parameters.ports):
         base = regs.PORT_BASE + port * regs.PORT_STRIDE
         values[base + regs.PORT_CONTROL] = rng.getrandbits(32) | int(rng.randrange(8) != 0)
         values[base + regs.PORT_PORT_VLAN] = rng.choice((*VLANS, 1, 1, 0, 4095))
         values[base + regs.PORT_VIF] = rng.choice((port, port, 0xF00 + port, rng.getrandbits(12)))
         values[base + regs.PORT_ECID] = rng.choice((port, port, FIRST_ECID + port, rng.getrandbits(20)))
         if rng.randrange(4):
-            values[base + regs.PORT_MAX_FRAME] = 1518
-    junk = {word.address: rng.getrandbits(32) & ~word.mask for word in all_words(PARAMETERS)}
+            values[base + regs.PORT_MAX_FRAME] = parameters.max_frame_bytes + 4
+    junk = {word.address: rng.getrandbits(32) & ~word.mask for word in all_words(parameters)}
     return [
         Access(word.address, values.get(word.address, rng.getrandbits(32)) & word.mask | junk[word.address])
-        for word in all_words(PARAMETERS)
+        for word in all_words(parameters)
         if word.is_writable
     ]
 
 
-def raw_stage(core, seed):
+def raw_stage(core, parameters, seed):
     """Return a stage of raw registers, with the mode of most of its frames."""
     rng = random.Random(seed)
     mode = rng.choice(MODES)
-    writes = raw_writes(rng)
+    writes = raw_writes(parameters, rng)
     at = regs.CORE_BASE + regs.CORE_MODE
     writes = [replace(each, data=MODES.index(mode)) if each.address == at else each for each in writes]
     start = CYCLES_BEFORE_LOAD * len(writes)
-    frames = [random_frame(rng, mode, PARAMETERS, serial) for serial in range(FRAMES)]
-    return Stage(timed(rng, frames, start, PARAMETERS.ports), [*writes, *counter_reads(core)], last_cycle=200_000)
+    frames = [random_frame(rng, mode, parameters, serial) for serial in range(FRAMES)]
+    return Stage(timed(rng, frames, start, parameters.ports), [*writes, *counter_reads(core)], last_cycle=200_000)
 
 
 @pytest.mark.usefixtures("quick_build")
-def test_raw_registers_mean_what_the_map_says(request, simulator, run_folder, seed):
-    core = read_dut(OWN_CORE).core_with(PARAMETERS.verilog())
-    n_stages = NIGHTLY if request.config.getoption("--nightly") else SHORT
+@pytest.mark.parametrize("shape", SHAPES)
+def test_raw_registers_mean_what_the_map_says(request, simulator, run_folder, seed, shape):
+    is_nightly = request.config.getoption("--nightly")
+    if shape != FIRST and not is_nightly:
+        pytest.skip("one shape is enough for a short run; --nightly has all")
+    parameters = SHAPES[shape]
+    core = read_dut(OWN_CORE).core_with(parameters.verilog())
+    n_stages = SHORT if not is_nightly else NIGHTLY if shape == FIRST else NIGHTLY_OTHERS
     bench, n_copies = CoreBench.of(simulator, core, run_folder), 0
     for first in range(0, n_stages, A_RUN):
         seeds = [f"raw {seed} {number}" for number in range(first, min(first + A_RUN, n_stages))]
-        stages = [raw_stage(core, each) for each in seeds]
+        stages = [raw_stage(core, parameters, each) for each in seeds]
         for name, stage, outcome in zip(seeds, stages, bench.run(stages), strict=True):
             divergence, expected = compare(core, stage, outcome)
             assert divergence is None, f"stage {name!r}: {divergence}"

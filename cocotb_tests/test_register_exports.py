@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import yaml
 
-from cocotb_tests.simulators import RTL
+from cocotb_tests.places import RTL
 
 REGISTER_MAP = yaml.safe_load((RTL / "registers.yaml").read_text(encoding="utf-8"))
 LAST_PORT, LAST_WORD = 3, 1

@@ -9,10 +9,10 @@ import cocotb
 from cocotb_tests import register_map as regs
 from cocotb_tests.axi_lite_writer import IDLE, write_registers
 from cocotb_tests.backend import MODES
+from cocotb_tests.bench_switch import OUTSIDE, e_tag, vn_tag
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
 from cocotb_tests.traffic import GROUPS, VLANS, random_schedules, random_switch
-from tests.forwarding_bench import OUTSIDE, e_tag, vn_tag
 
 SMALL = CoreParameters(ports=5, priorities=2, mac_entries=24, vlan_entries=6, list_entries=7)
 KINDS = {"round_robin": 0, "deficit": 1, "strict": 2}

@@ -9,10 +9,11 @@ import pytest
 
 from cocotb_tests.batch_files import Frame, Stage
 from cocotb_tests.dut_example.small_backend import DeafBackend, LosingBackend
-from cocotb_tests.dut_file import OWN_CORE, ROOT, read_dut
+from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.functional_coverage import UNREACHABLE, unreachable_in
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
+from cocotb_tests.places import ROOT
 from cocotb_tests.vacuity import compared
 
 SMALL = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")

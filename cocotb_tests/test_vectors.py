@@ -11,12 +11,12 @@ from collections import defaultdict
 import pytest
 
 from cocotb_tests.batch_files import Access, Frame, Stage
+from cocotb_tests.bench_switch import EcidList, frame, switch
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.dut_file import OWN_CORE, read_dut
-from cocotb_tests.simulators import ROOT
+from cocotb_tests.places import ROOT
 from hwmodel.kernels.drop_reason import DropReason
-from tests.forwarding_bench import EcidList, frame, switch
 
 VECTORS = ROOT / "tests/vectors"
 PARAMETERS = CoreParameters(ports=5, max_frame_bytes=9022, queue_bytes=32768)

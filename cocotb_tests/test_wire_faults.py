@@ -13,6 +13,7 @@ import pytest
 
 from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Frame
+from cocotb_tests.bench_switch import OUTSIDE, c_tag, e_tag, frame, insert, s_tag, switch, vn_tag
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
@@ -20,7 +21,6 @@ from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.stages import plain_stage
 from cocotb_tests.traffic import station_names
 from hwmodel.kernels.drop_reason import DropReason
-from tests.forwarding_bench import OUTSIDE, c_tag, e_tag, frame, insert, s_tag, switch, vn_tag
 
 # The FIFOs hold little more than the longest frame, so that a fault cannot hide in room that nobody needs.
 PARAMETERS = CoreParameters(ingress_bytes=1664)

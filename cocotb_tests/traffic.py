@@ -14,9 +14,7 @@ import numpy.typing as npt
 
 from cocotb_tests.backend import Shape
 from cocotb_tests.batch_files import BEAT_BYTES, PATTERN_ROWS, Frame
-from cocotb_tests.core_registers import SCHEDULERS
-from hwmodel.simulation.switch_core import PortSchedule
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     MULTICAST,
@@ -32,6 +30,8 @@ from tests.forwarding_bench import (
     s_tag,
     vn_tag,
 )
+from cocotb_tests.core_registers import SCHEDULERS
+from hwmodel.simulation.switch_core import PortSchedule
 
 VLANS = (1, 2, 3, 4094)
 ETHERTYPES = (0x0800, 0x0800, 0x0800, 0x86DD, 0x0026, 0x8100, 0x8808, 0x88A8, 0x8926, 0x893F)

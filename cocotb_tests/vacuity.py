@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cocotb_tests.batch_files import Stage
+from cocotb_tests.divergence import RefusedError
 from cocotb_tests.expectation import Expectation
 
 # Random traffic makes 0.13 (two ports, a VEB) to 0.7 copies a frame on average, many switches none: every rule bites.
@@ -13,12 +14,14 @@ LEAST_SHARE_OF_COPIES = 2  # one of so many copies that are due has to leave: qu
 
 
 def compared(stages: Sequence[Stage], expectations: Sequence[Expectation]) -> str:
-    """Say how many copies were compared; raise AssertionError where they are too few to say anything."""
+    """Say how many copies were compared; raise RefusedError where they are too few to say anything."""
     whole = [(stage, each) for stage, each in zip(stages, expectations, strict=True) if stage.cut_at is None]
     n_frames = sum(len(stage.frames) for stage, _ in whole)
     n_copies = sum(expected.n_copies for _, expected in whole)
     n_lost = sum(expected.n_lost for _, expected in whole)
     said = f"{n_copies} copies of {n_frames} frames compared, {n_lost} lost for want of room"
-    assert n_copies * FRAMES_FOR_A_COPY >= n_frames, f"{said}: too few copies to say anything"
-    assert n_copies * LEAST_SHARE_OF_COPIES >= n_copies + n_lost, f"{said}: too many are lost to say anything"
+    if n_copies * FRAMES_FOR_A_COPY < n_frames:
+        raise RefusedError(f"{said}: too few copies to say anything")
+    if n_copies * LEAST_SHARE_OF_COPIES < n_copies + n_lost:
+        raise RefusedError(f"{said}: too many are lost to say anything")
     return said

@@ -101,9 +101,26 @@ def read(paths: Iterable[Path], sources: Iterable[Path]) -> dict[Path, FileCover
 
     Raises ValueError where a file is not one of Verilator's.
     """
+    return covered(counts_of(paths), sources)
+
+
+def counts_of(paths: Iterable[Path]) -> Counter[str]:
+    """Return how often each point was hit in all these files together, by its keys as they stand there."""
     named: Counter[str] = Counter()
     for path in paths:
         named.update(_counts(path))
+    return named
+
+
+def write_counts(named: Mapping[str, int], path: Path) -> None:
+    """Write a file of the same format."""
+    points = "".join(f"C '{name}' {count}\n" for name, count in named.items())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{HEADING}\n{points}", encoding="utf-8")
+
+
+def covered(named: Mapping[str, int], sources: Iterable[Path]) -> dict[Path, FileCoverage]:
+    """Return what counts say of each of `sources`."""
     n_hits: Counter[Point] = Counter()
     lines: dict[Point, set[int]] = {}
     wanted = set(sources)
@@ -113,10 +130,10 @@ def read(paths: Iterable[Path], sources: Iterable[Path]) -> dict[Path, FileCover
             point = Point(source, int(keys["l"]), int(keys["n"]), keys["t"], keys["o"])
             n_hits[point] += count
             lines.setdefault(point, set()).update(_line_numbers(keys.get("S", "")))
-    covered = {source: FileCoverage() for source in sorted(wanted)}
+    found = {source: FileCoverage() for source in sorted(wanted)}
     for point, numbers in lines.items():
-        covered[point.path].add(point, numbers, n_hits[point] > 0)
-    return covered
+        found[point.path].add(point, numbers, n_hits[point] > 0)
+    return found
 
 
 def _counts(path: Path) -> Mapping[str, int]:

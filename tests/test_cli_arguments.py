@@ -11,8 +11,8 @@ from hwmodel.cli.dma_table import dma_table, parse_sizes
 from hwmodel.errors import InputError
 
 COMMANDS = [
-    "run", "check", "limits", "explain", "sweep", "size", "search", "dma", "switch", "report", "configs", "completion",
-    "schema",
+    "run", "check", "limits", "explain", "sweep", "size", "search", "dma", "switch", "cosim", "report", "configs",
+    "completion", "schema",
 ]  # fmt: skip
 
 

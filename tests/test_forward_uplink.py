@@ -263,6 +263,10 @@ class TestReflection:
         assert receivers(config, "uplink", from_outside(BROADCAST, c_tag(2))) == {"vf1"}
         assert "vf0" in receivers(config, "uplink", from_outside(BROADCAST))
 
+    def test_nobody_owns_the_address_of_a_group(self):
+        config = switch(mode="vepa", addresses=(Address(1, MULTICAST, ("vf0", "vf1")),))
+        assert receivers(config, "uplink", frame(BROADCAST, MULTICAST)) == {"pf", "vf0", "vf1", "vf2"}
+
     def test_none_left(self):
         config = switch("vf0", mode="vepa")
         assert drops(config, "uplink", frame(BROADCAST, mac("vf0"))) == "NO_DESTINATION"

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import hwmodel
 from hwmodel.cli.completion import SHELLS
+from hwmodel.cli.cosim_command import add_cosim_arguments
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
 MOST_SEEDS, MOST_JOBS = 1000, 1000
@@ -67,6 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
+
+    add_cosim_arguments(_command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator"))
 
     report = _command(commands, "report", "make a page from stored results")
     report.add_argument(

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwmodel.cli.cosim_command import cosim
 from hwmodel.cli.dma_table import dma_table, parse_sizes
 from hwmodel.cli.outputs import (
     STDOUT,
@@ -255,6 +256,7 @@ COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {
     "search": search,
     "dma": dma,
     "switch": switch,
+    "cosim": cosim,
     "report": report,
     "configs": configs,
     "completion": completion,

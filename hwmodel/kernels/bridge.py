@@ -116,7 +116,12 @@ def bridge_from_station(tables, header, decision):
 
 @kernel
 def remove_source_owners(tables, header, decision):
-    """Take the stations that own the source address out: a reflected copy must not return to its sender."""
+    """Take the stations that own the source address out: a reflected copy must not return to its sender.
+
+    Nobody owns a group's address, whoever gets its frames.
+    """
+    if is_group(header.source):
+        return
     by_station = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.source))]
     value = vlan_address(decision.vlan, header.source)
     by_vlan = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, value))]

@@ -237,7 +237,7 @@ class ForwardingOracle:
                 raise FrameDroppedError("UNKNOWN_UNICAST")
             return known or fallback
         names = {n for n in stations if self.station[n].promiscuous or self.accepts(n, frame.destination)}
-        if kind == "vepa":
+        if kind == "vepa" and not frame.source >> 40 & 1:
             names -= self.table.get((vlan, frame.source), set())
         if not names:
             raise FrameDroppedError("NO_DESTINATION")

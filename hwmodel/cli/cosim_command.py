@@ -1,0 +1,111 @@
+"""`hwmodel cosim`: the co-verification of a switch core in Verilog, without a checkout.
+
+The regression is no part of the package's modules: it is the tree of a checkout, `cocotb_tests/` and the Verilog of
+`rtl/`, which a wheel brings along as the folder `cosim`. Its imports are found when that folder is put on the path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, say, write_json
+from hwmodel.errors import RunError
+
+SIMULATORS = "icarus (default), verilator; questa, xcelium, vcs, riviera, ... by cocotb's names, untested"
+NEEDED = {"cocotb": "cocotb", "cocotb_coverage": "cocotb-coverage", "pytest": "pytest"}
+DEFAULT_OUT = "cosim_out"
+_OUT_VARIABLE = "HWMODEL_COSIM_OUT"  # cocotb_tests/places.py reads it
+_REGRESSION = "cocotb_tests"
+
+
+def add_cosim_arguments(cosim: ArgumentParser) -> None:
+    """Add the arguments of `hwmodel cosim`."""
+    cosim.add_argument("--dut", metavar="FILE", help="the core's file (YAML); default: hwmodel's own core")
+    cosim.add_argument("--sim", default="icarus", metavar="NAME", help=SIMULATORS)
+    cosim.add_argument("--seed", type=int, default=1, metavar="N", help="of the random traffic (default: 1)")
+    cosim.add_argument("--fresh-seed", type=int, metavar="N", help="of what has a new seed each time, else drawn")
+    cosim.add_argument("--frames", type=int, metavar="N", help="of each run, in place of the core's file's number")
+    length = cosim.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_const", const="quick", dest="length", help="short runs alone")
+    length.add_argument("--nightly", action="store_const", const="nightly", dest="length", help="longer runs")
+    cosim.add_argument("--only", action="append", default=[], metavar="TEST", help="this test; may be given again")
+    cosim.add_argument("--list", action="store_true", help="print the tests' names, and run none")
+    cosim.add_argument("--waves", action="store_true", help="write waveforms of all runs, not just of a failure")
+    counts = "with --sim verilator: count reached lines, branches and toggles of the Verilog"
+    cosim.add_argument("--hdl-coverage", action="store_true", help=counts)
+    cosim.add_argument("--out", metavar="DIR", help=f"takes builds, runs, results (default: {DEFAULT_OUT})")
+    cosim.add_argument("--example", metavar="DIR", help="write a core and its file to start from, and run nothing")
+    for name, what in (("build", "the simulator's compiler"), ("run", "the simulation")):
+        said = f"--{name}-arg=WORD: give {what} this as well; may be given again"
+        cosim.add_argument(f"--{name}-arg", action="append", default=[], metavar="WORD", help=said)
+
+
+def cosim(arguments: Namespace) -> int | None:
+    """Run the regression on a core, or list its tests, or write an example."""
+    check_outputs([("--json", arguments.json)], inputs=[arguments.dut] if arguments.dut else [])
+    if arguments.example is not None:
+        say(_regression("example").write_example(Path(arguments.example)), arguments.json)
+        write_json({"example": arguments.example}, arguments.json)
+        return None
+    _require_packages()
+    out = arguments.out or DEFAULT_OUT
+    check_out_folder("--out", out, [], [])
+    os.environ[_OUT_VARIABLE] = os.path.abspath(out)
+    # Nothing is written where the regression stands, not even bytecode: not here, and not in the simulator's Python.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    sys.dont_write_bytecode = True
+    regression, length = _regression("command"), arguments.length or "full"
+    request = regression.Request(arguments.dut, arguments.sim, "hwmodel cosim", length, _options(arguments))
+    if arguments.list:
+        names = regression.test_names(request)
+        say("\n".join(names), arguments.json)
+        write_json(names, arguments.json)
+        return None
+    with _stdout_for(arguments.json):
+        result = regression.run_regression(request)
+    write_json({**result, "seed": arguments.seed}, arguments.json)
+    return None if result["passed"] else 1
+
+
+def _options(arguments: Namespace) -> list[str]:
+    """Return the options of pytest that the command passes on as they are."""
+    given = vars(arguments)
+    one = [(name, given[name]) for name in ("seed", "fresh_seed", "frames", "out") if given[name] is not None]
+    several = [(name, value) for name in ("only", "build_arg", "run_arg") for value in given[name]]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in (*one, *several)]
+    return options + [f"--{name.replace('_', '-')}" for name in ("waves", "hdl_coverage") if given[name]]
+
+
+def _require_packages() -> None:
+    missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise RunError(f"cosim needs {', '.join(missing)}: pip install 'hwmodel[hdl]'")
+
+
+def _regression(module: str) -> Any:
+    """Import a module of the regression from where it stands."""
+    package = Path(__file__).resolve().parent.parent
+    folder = next((each for each in (package / "cosim", package.parent) if (each / _REGRESSION).is_dir()), None)
+    if folder is None:
+        raise RunError(f"{package}: the co-verification is not in this installation of hwmodel")
+    sys.path.insert(0, str(folder))
+    sys.path.append(os.getcwd())  # for a back-end that its file names as a module
+    return importlib.import_module(f"{_REGRESSION}.{module}")
+
+
+@contextlib.contextmanager
+def _stdout_for(json: str | None) -> Iterator[None]:
+    """Leave stdout to the JSON, where that goes there: what pytest prints goes to stderr then."""
+    if json == STDOUT:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield

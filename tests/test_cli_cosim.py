@@ -1,0 +1,68 @@
+"""`hwmodel cosim` without cocotb: the example, and the line that says what to install. The rest needs a simulator."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hwmodel.cli import cosim_command, main
+from hwmodel.cli.arguments import build_parser
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "cocotb_tests" / "dut_example"
+
+
+@pytest.fixture(autouse=True)
+def paths(monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def test_the_example_is_written_once(tmp_path, capsys):
+    folder = tmp_path / "core"
+    assert main(["cosim", "--example", str(folder)]) == 0
+    assert {path.name for path in EXAMPLE.iterdir() if path.is_file()} - {path.name for path in folder.iterdir()} == {
+        "cheats.yaml"
+    }
+    capsys.readouterr()
+    assert main(["cosim", "--example", str(folder)]) == 2
+    assert capsys.readouterr().err == f"{folder}: --example: is there already; name a new folder\n"
+
+
+def test_a_package_that_is_missing_is_named_with_the_cure(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cocotb" else found(name))
+    monkeypatch.setattr(cosim_command, "NEEDED", {"cocotb": "cocotb", "pytest": "pytest"})
+    assert main(["cosim", "--dut", "core.yaml"]) == 1
+    assert capsys.readouterr().err == "hwmodel: cosim needs cocotb: pip install 'hwmodel[hdl]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installation_without_the_regression_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cosim_command, "_REGRESSION", "nowhere")
+    assert main(["cosim", "--example", str(tmp_path / "core"), "--json", str(tmp_path / "example.json")]) == 1
+    assert "the co-verification is not in this installation" in capsys.readouterr().err
+
+
+def test_the_example_is_told_as_json(tmp_path, capsys):
+    assert main(["cosim", "--example", str(tmp_path / "core"), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"example": str(tmp_path / "core")}
+
+
+def test_the_workflow_of_the_guide_calls_what_there_is():
+    (text,) = re.findall(r"```yaml\n(# \.github.*?)```", (ROOT / "docs/own_core.md").read_text(encoding="utf-8"), re.S)
+    workflow = yaml.safe_load(text)
+    job = workflow["jobs"]["cosim"]
+    assert job["strategy"]["matrix"]["sim"] == ["icarus", "verilator"]
+    lines = [step["run"] for step in job["steps"] if step.get("run", "").startswith("hwmodel")]
+    assert len(lines) == 2
+    for line in lines:
+        words = shlex.split(re.sub(r"\$\{\{ .*? \}\}", "17", line))
+        assert build_parser().parse_args(words[1:]).dut == "core.yaml"
