@@ -25,7 +25,7 @@ LEFT_BEHIND = (
     "mutant*",
     "mutation_*",
     "planted_*",
-    "fault_*",
+    "fault_finding.py",
     "equivalent_*",
     "egress_check.py",
     "cheats.yaml",
