@@ -25,7 +25,7 @@ LEFT_BEHIND = (
     "mutant*",
     "mutation_*",
     "planted_*",
-    "fault_finding.py",
+    "fault_*",
     "equivalent_*",
     "egress_check.py",
     "cheats.yaml",
