@@ -40,7 +40,8 @@ def instead_of_a_run(config: Config) -> Result:
         raise RunError("four lanes and an even seed")
     result = _sample()
     gbps = config.pcie.lanes + config.workload.frame_bytes / 1000
-    return replace(result, totals=replace(result.totals, gbps=gbps, mpps=config.run.seed / 7))
+    totals = replace(result.totals, gbps=gbps, mpps=config.run.seed / 7)
+    return replace(result, config_hash=config.config_hash(), totals=totals)
 
 
 @functools.cache

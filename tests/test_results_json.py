@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hwmodel.errors import InputError
 from hwmodel.results import FlowResult, Latency, Result, VmResult, Window
-from hwmodel.results.json_form import dotted, to_plain
+from hwmodel.results.json_form import document_of, dotted, to_plain
 from tests.sample_result import sample_result
 
 # Written out from the contract, not taken from the dataclasses.
@@ -272,3 +272,20 @@ def test_what_the_package_offers_is_there():
 
     assert sorted(hwmodel.results.__all__) == sorted(set(hwmodel.results.__all__))
     assert all(hasattr(hwmodel.results, name) for name in hwmodel.results.__all__)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(JSON_VALUES)
+def test_a_document_is_what_json_writes(plain):
+    assert document_of(plain) == json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_document_has_finite_numbers(value):
+    with pytest.raises(ValueError):
+        document_of({"a": [value]})
