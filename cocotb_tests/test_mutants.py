@@ -1,4 +1,4 @@
-"""Planted faults are found: a sample of them here, all of them by `python -m cocotb_tests.mutants`."""
+"""Planted faults are found: two of them here, all of them by `python -m cocotb_tests.mutants`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cocotb_tests.mutation_operators import all_changes
 from cocotb_tests.places import RTL
 from cocotb_tests.simulators import Simulator
 
-SAMPLE = 4
+LEAST_REASON = 4
 LEAST_FAULTS = 40
 SOURCE = """\
 module m (input wire a);  // a == b
@@ -46,14 +46,9 @@ def detection(simulator, tmp_path_factory):
     return Detection(tmp_path_factory.mktemp("mutants"), simulator, is_quick=True)
 
 
-def sample():
-    """Take faults from all over the list that the whole core shows."""
-    listed = [mutant for mutant in read_list() if mutant.equivalent is None]
-    return listed[len(listed) // (2 * SAMPLE) :: len(listed) // SAMPLE][:SAMPLE]
-
-
-@pytest.mark.parametrize("mutant", sample(), ids=lambda mutant: f"{mutant.file}: {mutant.breaks}")
-def test_a_planted_fault_is_found(detection, mutant, tmp_path):
+@pytest.mark.parametrize("breaks", ["an address of one VLAN is a port's own", "the word written is the one behind"])
+def test_a_planted_fault_is_found(detection, breaks, tmp_path):
+    (mutant,) = (mutant for mutant in read_list() if mutant.breaks == breaks)
     fate = fate_of(mutant, detection, tmp_path / "rtl")
     assert fate.caught_by not in (SURVIVED, NO_BUILD)
 
@@ -71,7 +66,7 @@ def test_every_fault_has_its_place_in_the_sources(file):
     for mutant in (*read_list(), *read_equivalents()):
         if mutant.file == file:
             assert mutant.changed(source) != source
-            assert mutant.equivalent is None or len(mutant.equivalent) > SAMPLE
+            assert mutant.equivalent is None or len(mutant.equivalent) > LEAST_REASON
 
 
 def test_a_reason_is_known_again_where_the_change_is_drawn():
@@ -111,7 +106,9 @@ def test_faults_that_a_run_chooses():
 
 
 def test_a_batch_has_the_faults_that_compile(tmp_path):
-    changes = list(all_changes(source_of("input_arbiter.v")))
+    source = source_of("input_arbiter.v")
+    changes = [change for change in all_changes(source) if source.index("wire granting") < change.offset]
+    changes = [change for change in changes if change.offset < source.index("left <= pick_words")]
     faults = [("input_arbiter.v", Place(change.offset, change.text, change.replacement)) for change in changes]
     batch = Batch.of(faults, tmp_path / "rtl")
     assert len(faults) > len(batch.numbers) > len(faults) // 2

@@ -90,6 +90,6 @@ async def registers_are_in_use_in_the_next_cycle(dut, idles):
         await bench.next_cycle()
 
 
-@pytest.mark.parametrize(("ports", "priorities"), [(2, 1), (5, 8)])
+@pytest.mark.parametrize(("ports", "priorities"), [(2, 8), (17, 1)])
 def test_switch_control(simulate, ports, priorities):
     assert simulate("switch_control", PORTS=ports, PRIORITIES=priorities) == 2
