@@ -1,0 +1,140 @@
+"""How near runs come to the closed form: machines drawn at random, the ratio of each, and why where it is below.
+
+    python -m benches.ceilings                       100 configurations of seed 1
+    python -m benches.ceilings --seed 7 --n 300 --ledger out/ceilings.jsonl
+    python -m benches.ceilings --quick               a handful: shows that it works, and measures nothing
+
+Each machine is run twice as long as its queues take to settle, or longer where a window gives no rate or one above the
+closed form. A ratio above 1 by more than 0.5 % and chance says that the closed form is no ceiling there. One below 0.95
+has its reason beside it, by a rule that looks at the run (`reason_of`); docs/pcie.md ("How near runs come") has each.
+With `--ledger` a line of JSON is kept for each machine, and those that have one are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benches.bottleneck import LONGER, QUICK_RUN, RUN, chance_of
+from benches.bottleneck_cases import configurations
+from benches.ceilings_cases import draw_saturated
+from hwmodel.analytic import limits
+from hwmodel.config import config_from_mapping
+from hwmodel.errors import InputError, RunError
+from hwmodel.simulation import simulate
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.results import Result
+
+ABOVE, BELOW = 0.005, 0.95
+
+
+@dataclass(frozen=True)
+class Case:
+    """Hold what one machine gave: `ratio` of the run to the closed form, what limits each, and the reason if below.
+
+    `over`: by how much of the ratio chance does not explain that it is above 1. `problem`: why there is no ratio.
+    """
+
+    label: str
+    ratio: float | None = None
+    over: float = 0.0
+    limited_by: str = ""
+    bottleneck: str = ""
+    lost_share: float = 0.0
+    reason: str = ""
+    problem: str = ""
+
+
+def judge(label: str, config: Config) -> Case:
+    """Run a machine beside its closed form, again over a longer window where that may be what makes the ratio."""
+    case = _judge(label, config)
+    if case.problem != "no rate" and not case.over:
+        return case
+    return _judge(label, config_from_mapping(config.resolved(), LONGER))
+
+
+def _judge(label: str, config: Config) -> Case:
+    try:
+        found = limits(config)
+        result = simulate(config)
+    except (InputError, RunError) as error:
+        return Case(label, problem=str(error))
+    gbps = result.totals.gbps
+    if not gbps or not found.gbps:
+        return Case(label, problem="no rate")
+    ratio = gbps / found.gbps
+    over = ratio - 1 if ratio > 1 + ABOVE + chance_of(config, result) else 0.0
+    lost = sum(result.drops.values()) / max(1, result.totals.offered_frames)
+    named = found.limited_by, result.bottleneck.resource
+    return Case(label, ratio, over, *named, lost, reason_of(config, found.limited_by, result) if ratio < BELOW else "")
+
+
+def reason_of(config: Config, limited_by: str, result: Result) -> str:
+    """Return why a run is below the closed form, in the words of docs/pcie.md; "unknown" where no rule finds it."""
+    return "unknown"
+
+
+def judge_all(seed: int, n: int, run: dict[str, object], ledger: Path | None = None) -> Iterator[Case]:
+    """Judge `n` machines of a seed, one after the other; those that the ledger has are taken from there."""
+    known = {}
+    if ledger is not None and ledger.exists():
+        known = {case.label: case for case in (Case(**json.loads(line)) for line in ledger.read_text().splitlines())}
+    for index, config in enumerate(configurations(seed, n, run, draw_saturated)):
+        label = f"{seed}/{index}"
+        case = known.get(label) or judge(label, config)
+        if ledger is not None and label not in known:
+            ledger.parent.mkdir(parents=True, exist_ok=True)
+            with ledger.open("a") as lines:
+                lines.write(json.dumps(asdict(case)) + "\n")
+        yield case
+
+
+def line_of(case: Case) -> str:
+    """Write one machine's line."""
+    if case.ratio is None:
+        return f"{case.label:8} left out: {case.problem}"
+    mark = "ABOVE" if case.over else case.reason
+    names = f"{case.limited_by} / {case.bottleneck}"
+    return f"{case.label:8} {case.ratio:.4f}  {names:32} lost {case.lost_share:6.1%}  {mark}".rstrip()
+
+
+def report_text(cases: Sequence[Case]) -> str:
+    """Sum up: how many are above, how many within 5 %, how many below by reason."""
+    judged = [case for case in cases if case.ratio is not None]
+    by_reason: defaultdict[str, list[float]] = defaultdict(list)
+    for case in judged:
+        by_reason[case.reason].append(case.ratio or 0.0)
+    above = [case for case in judged if case.over]
+    lines = [
+        f"{len(judged)} machines, {len(cases) - len(judged)} left out (nothing arrived, no rate, or no room)",
+        f"above the closed form: {len(above)}; within 5 %: {len(by_reason.pop('', []))}",
+    ]
+    for reason, ratios in sorted(by_reason.items(), key=lambda one: -len(one[1])):
+        lines.append(f"below 0.95, {reason}: {len(ratios)}, down to {min(ratios):.2f}")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--n", type=int, default=100)
+    parser.add_argument("--ledger", type=Path, help="lines of JSON, by which a bench that was stopped goes on")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args(argv)
+    n, run = (4, QUICK_RUN) if arguments.quick else (arguments.n, RUN)
+    cases = []
+    for case in judge_all(arguments.seed, n, run, arguments.ledger):
+        print(line_of(case), flush=True)
+        cases.append(case)
+    print(report_text(cases))
+
+
+if __name__ == "__main__":
+    main()
