@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hwmodel.analytic.transactions import Transaction
 
 ZERO = Fraction(0)
+Waits = tuple[Fraction, Fraction]  # what is taken beside, per frame and per second
+NO_WAITS: Waits = (ZERO, ZERO)
 _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 
 
@@ -58,3 +60,8 @@ def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], F
     amounts = [(one, of_one(one)) for one in transactions]
     per_frame = sum((one.per_frame * amount for one, amount in amounts if one.per_frame and amount), ZERO)
     return per_frame, sum((one.per_s * amount for one, amount in amounts if one.per_s and amount), ZERO)
+
+
+def with_waits(amounts: tuple[Fraction, ...], waits: Waits) -> tuple[Fraction, ...]:
+    """Add what is taken beside; what nothing is taken of stays so."""
+    return tuple(amount + wait for amount, wait in zip(amounts, waits, strict=True)) if any(amounts) else amounts

@@ -13,11 +13,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
-from hwmodel.analytic.ceiling import Ceiling, taken
+from hwmodel.analytic.ceiling import NO_WAITS, Ceiling, Waits, taken, with_waits
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.page_walks import WalksOf, page_walks
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
@@ -34,10 +35,12 @@ ZERO = Fraction(0)
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
     traffic, beside = demand.sought, demand.beside
+    walks = WalksOf(page_walks(config, traffic), [page_walks(config, one) for one in beside])
     found = [
-        *tag_ceilings(config, transactions),
+        *tag_ceilings(config, transactions, walks.of("reads_s")),
         *credit_ceilings(config, transactions),
-        *engine_ceilings(config, transactions),
+        *engine_ceilings(config, transactions, walks.of("reads_s")),
+        *_walkers(config, walks),
         *_wire(config.port.rate_bps, traffic, beside),
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
@@ -111,14 +114,22 @@ def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ce
     return ceiling("up"), ceiling("down")
 
 
-def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
-    """Give the ceiling of the read tags, if anything is read."""
+def _walkers(config: Config, walks: WalksOf) -> Iterator[Ceiling]:
+    """Give the ceiling of the IOMMU's page walkers, where they are counted."""
+    if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
+        n = config.host.iotlb.walkers
+        yield Ceiling("host.walkers", f"{n} page walks at once", "walkers", Fraction(n), *walks.of("all_s"))
+
+
+def tag_ceilings(config: Config, transactions: Sequence[Transaction], waits: Waits = NO_WAITS) -> Iterator[Ceiling]:
+    """Give the ceiling of the read tags, if anything is read; `waits`: seconds of tags beside round trips."""
 
     def held_s(one: Transaction) -> Fraction:
         return Fraction(read_holding_fs(config, one.tlps), FS_PER_S) if one.is_read else ZERO
 
     tags = Fraction(config.pcie.tags)
-    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *taken(transactions, held_s))
+    held = with_waits(taken(transactions, held_s), waits)
+    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *held)
 
 
 def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
