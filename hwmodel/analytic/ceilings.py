@@ -19,6 +19,7 @@ from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.page_walks import WalksOf, page_walks
+from hwmodel.analytic.read_waits import fetch_wait_s, tag_wait_s
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
@@ -36,16 +37,21 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
     traffic, beside = demand.sought, demand.beside
     walks = WalksOf(page_walks(config, traffic), [page_walks(config, one) for one in beside])
+
+    def waits(n_at_once: int) -> Waits:
+        return tag_wait_s(config, traffic, transactions, walks.sought, n_at_once), walks.of("reads_s")[1]
+
+    places = config.pcie.tags if config.nic.dma is None else config.nic.dma.read.outstanding
     found = [
-        *tag_ceilings(config, transactions, walks.of("reads_s")),
+        *tag_ceilings(config, transactions, waits(config.pcie.tags)),
         *credit_ceilings(config, transactions),
-        *engine_ceilings(config, transactions, walks.of("reads_s")),
+        *engine_ceilings(config, transactions, waits(min(places, config.pcie.tags))),
         *_walkers(config, walks),
         *_wire(config.port.rate_bps, traffic, beside),
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
-        *_serial_rx_fetches(config, traffic, beside),
+        *_serial_rx_fetches(config, traffic, beside, fetch_wait_s(config, traffic, transactions, walks.sought)),
         *_rings(config, traffic, beside),
     ]
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
@@ -146,6 +152,11 @@ def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
         if granted:
             amounts = taken(transactions, _credit_seconds(config, rate, kind, counts_data))
             yield Ceiling("pcie.credits", f"{granted} {name} credits", "credits", Fraction(granted), *amounts)
+        if granted and counts_data:
+            most = max(1, granted * CREDIT_DATA_BYTES // config.pcie.max_payload_bytes)
+            amounts = taken(transactions, _long_tlp_seconds(config, rate, kind, granted // (most + 1)))
+            what = f"{most} long TLPs within {granted} {name} credits"
+            yield Ceiling("pcie.credits", what, "TLPs", Fraction(most), *amounts)
     drain_bps = config.host.write_drain_bps
     if drain_bps is not None and (credits.ph or credits.pd):
         yield Ceiling(
@@ -156,22 +167,45 @@ def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
 
 def _credit_seconds(config: Config, rate: LinkRate, kind: Kind, counts_data: bool) -> Callable[[Transaction], Fraction]:
     """Give what holds credits: for each TLP of the kind, its units times transmission, flight, drain and return."""
-    pcie, drain_bps = config.pcie, config.host.write_drain_bps
 
     def seconds(one: Transaction) -> Fraction:
-        total_fs = ZERO
-        for tlp in one.tlps:
-            # Doorbells are posted writes too, but in the adapter's credits, which do not limit.
-            if tlp.kind != kind or (kind == "posted" and tlp.direction == "down"):
-                continue
-            units = -(-tlp.data_bytes // CREDIT_DATA_BYTES) if counts_data else 1
-            loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.flight_fs + pcie.credits.return_fs)
-            if kind == "posted" and drain_bps is not None:
-                loop_fs += Fraction(tlp.data_bytes * BITS_PER_BYTE * FS_PER_S, drain_bps)
-            total_fs += units * loop_fs
-        return total_fs / FS_PER_S
+        loops = ((tlp, _loop_fs(config, rate, tlp)) for tlp in one.tlps if _takes_credits(tlp, kind))
+        return sum((_data_credits(tlp) * fs if counts_data else fs for tlp, fs in loops), ZERO) / FS_PER_S
 
     return seconds
+
+
+def _long_tlp_seconds(config: Config, rate: LinkRate, kind: Kind, more_than: int) -> Callable[[Transaction], Fraction]:
+    """Give how long TLPs of frames hold their credits that take more data credits than so many.
+
+    Write-backs are left out: where a timer is sooner than a batch they are shorter than counted.
+    """
+
+    def seconds(one: Transaction) -> Fraction:
+        if not one.name.startswith("payload"):
+            return ZERO
+        long = (tlp for tlp in one.tlps if _takes_credits(tlp, kind) and _data_credits(tlp) > more_than)
+        return sum((_loop_fs(config, rate, tlp) for tlp in long), ZERO) / FS_PER_S
+
+    return seconds
+
+
+def _takes_credits(tlp: Tlp, kind: Kind) -> bool:
+    """Tell of the credits of a kind; doorbells are posted writes too, but the adapter's credits do not limit them."""
+    return tlp.kind == kind and not (kind == "posted" and tlp.direction == "down")
+
+
+def _data_credits(tlp: Tlp) -> int:
+    return -(-tlp.data_bytes // CREDIT_DATA_BYTES)
+
+
+def _loop_fs(config: Config, rate: LinkRate, tlp: Tlp) -> Fraction:
+    """Give how long a TLP holds its credits."""
+    pcie, drain_bps = config.pcie, config.host.write_drain_bps
+    loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.flight_fs + pcie.credits.return_fs)
+    if tlp.kind == "posted" and drain_bps is not None:
+        loop_fs += Fraction(tlp.data_bytes * BITS_PER_BYTE * FS_PER_S, drain_bps)
+    return loop_fs
 
 
 def _written_bytes(one: Transaction) -> int:
@@ -186,14 +220,20 @@ def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
     return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
 
 
-def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
+def _serial_rx_fetches(
+    config: Config, traffic: Traffic, beside: Sequence[Traffic], wait_s: Fraction = ZERO
+) -> Iterator[Ceiling]:
+    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's.
+
+    `wait_s`: how long the fetch of a frame of the traffic waits for writes.
+    """
     if config.nic.rx_prefetch:
         return
     fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
     per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
     what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
+    per_frame = traffic.written * (fetch_s + wait_s)
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), per_frame, per_s * fetch_s)
 
 
 def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:

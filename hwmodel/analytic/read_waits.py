@@ -1,0 +1,142 @@
+"""How long reads wait for writes beside the round trip of an idle link: behind them in the queue, and for their landing.
+
+When the last read of a frame comes in, its tag is free and its payload goes: at one instant a request and a burst of
+writes enter their queues. The adapter's arbitration says who leaves first, and the host begins no read before the
+writes received ahead of it are in memory. Written from docs/datapath.md ("The link", "The host's memory"); docs/pcie.md
+("Reads behind writes") works it through by hand. Waits are counted low: tags come free at even intervals, a request
+that finds a write under way waits for nothing, and page walks of reads and of writes overlap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.analytic.latency import read_holding_fs
+from hwmodel.analytic.link import link_rate_of
+from hwmodel.analytic.page_walks import PageWalks
+from hwmodel.analytic.tlp_cuts import cut
+from hwmodel.analytic.traffic import Traffic
+from hwmodel.analytic.transactions import TlpRules, Transaction
+from hwmodel.units import FS_PER_S
+from hwmodel.wire.ethernet import FCS_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+ZERO = Fraction(0)
+_WRITES_GO_AHEAD = ("writes_first", "arrival")  # at a tie `arrival` takes the write
+_TURNS = 0.5  # in turns a fetch goes behind a write or ahead of it, by what has gone last
+
+
+class Wait(NamedTuple):
+    """Hold how long a read waits, in fs: for the link, and then for what the host has received before it."""
+
+    for_link_fs: float = 0.0
+    for_writes_fs: float = 0.0
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Hold the writes of a frame on their way up, in fs from the instant in which they enter an idle link.
+
+    `first_fs`: one TLP. `duration_fs`: all. `first_landed_fs`, `landed_fs`: when the first, and the last, is in memory.
+    `landing_fs`: what that takes after the receipt. `request_fs`: what a read request takes on the link. `goes_ahead`:
+    all of it leaves before a request that waits. `first_goes`: the share of bursts whose first TLP leaves before a
+    request of the same instant, where they take turns.
+    """
+
+    first_fs: int
+    duration_fs: int
+    first_landed_fs: int
+    landed_fs: int
+    landing_fs: int
+    request_fs: int
+    goes_ahead: bool
+    first_goes: float
+
+    def wait_at(self, released_fs: float) -> Wait:
+        """Give the wait of a read whose request is ready so long after the burst enters."""
+        if self.goes_ahead:
+            behind_fs = max(0.0, self.duration_fs - released_fs)
+            received_fs = released_fs + behind_fs + self.request_fs
+            return Wait(behind_fs, max(0.0, self.landed_fs - received_fs))
+        received_fs = released_fs + self.request_fs
+        if released_fs <= 0:
+            first_fs = self.first_landed_fs - self.first_fs - self.request_fs
+            return Wait(self.first_goes * self.first_fs, self.first_goes * max(0.0, first_fs))
+        if released_fs < self.duration_fs:
+            return Wait(0.0, max(0.0, self.landing_fs - self.first_fs, self.first_landed_fs - received_fs))
+        return Wait(0.0, max(0.0, self.landed_fs - received_fs))
+
+
+def bursts_of(
+    config: Config, traffic: Traffic, copies: Fraction, walks: PageWalks, first_goes: float
+) -> Iterator[tuple[float, Burst]]:
+    """Give the bursts by frame size with their shares, of frames that are written so often each."""
+    host, rules, rate = config.host, TlpRules.of(config), link_rate_of(config.pcie)
+    is_ordered = config.pcie.ordering != "id_based"  # else reads wait for writes of their own function alone
+    walk_fs = int(walks.payload_writes_s * FS_PER_S / traffic.written) * is_ordered
+    landing_fs = (host.write_latency_fs + host.remote_latency_fs) * is_ordered
+    goes_ahead = config.pcie.arbitration in _WRITES_GO_AHEAD
+    request_fs = rate.transfer_fs(rules.read(0, 4)[0].link_bytes)
+    for frame_bytes, share in traffic.sizes:
+        pieces = cut(0, frame_bytes - FCS_BYTES, host.buffer_bytes - host.buffer_offset_bytes)
+        tlps = [tlp for piece in pieces for tlp in rules.write(host.buffer_offset_bytes, piece)]
+        first_fs = rate.transfer_fs(tlps[0].link_bytes)
+        duration_fs = int(copies * sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps))
+        first_landed_fs = first_fs + walk_fs + landing_fs
+        landed_fs = max(first_landed_fs, duration_fs + landing_fs)
+        yield float(share), Burst(
+            first_fs, duration_fs, first_landed_fs, landed_fs, landing_fs, request_fs, goes_ahead, first_goes
+        )  # fmt: skip
+
+
+def tag_wait_s(
+    config: Config, traffic: Traffic, transactions: Sequence[Transaction], walks: PageWalks, n_most: int
+) -> Fraction:
+    """Give the seconds per frame for which reads hold their tags, or places, beside round trips; `n_most`: of those."""
+    reads = [one for one in transactions if one.is_read and one.per_frame]
+    n_reads = sum((one.per_frame for one in reads), ZERO)
+    if not (traffic.reads and traffic.written and n_reads):
+        return walks.reads_s
+    held_fs = float(sum((one.per_frame * read_holding_fs(config, one.tlps) for one in reads), ZERO) / n_reads)
+    per_frame = float(n_reads / traffic.reads)
+    bursts = min(traffic.reads, traffic.written)
+    first_goes = float(config.pcie.arbitration == "round_robin" and per_frame >= 2)
+    for_link_fs = for_writes_fs = 0.0
+    for share, burst in bursts_of(config, traffic, traffic.written / bursts, walks, first_goes):
+        for number in range(min(n_most, math.ceil(per_frame))):
+            wait = burst.wait_at((number + _phase(config)) * held_fs / n_most)
+            weight = share * min(1.0, per_frame - number)
+            for_link_fs += weight * wait.for_link_fs
+            for_writes_fs += weight * wait.for_writes_fs
+    behind_s, landing_s = (bursts * Fraction(one_fs) / FS_PER_S for one_fs in (for_link_fs, for_writes_fs))
+    return behind_s + max(landing_s, walks.reads_s)
+
+
+def _phase(config: Config) -> float:
+    """Give where in the interval of two tags a burst begins: with a tag's coming free, or in the mean in its middle."""
+    is_at_once = config.nic.dma is None and config.nic.max_pps is None and config.switch.timing == "none"
+    return 0.0 if is_at_once else 0.5
+
+
+def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction], walks: PageWalks) -> Fraction:
+    """Give how long the fetch of a frame's Rx descriptor waits where none are kept on the chip, in seconds.
+
+    It is asked for as the payload of the frame before enters its queue. In turns, that goes first where other reads
+    have come in between, in half of all cases.
+    """
+    if not traffic.written:
+        return ZERO
+    own_s = walks.rx_reads_s / traffic.written
+    if config.nic.dma is not None:
+        return own_s
+    others = sum((one.per_frame for one in transactions if one.is_read and "Rx" not in one.name), ZERO)
+    first_goes = _TURNS * float(min(1, others / traffic.written)) * (config.pcie.arbitration == "round_robin")
+    waits = [(share, burst.wait_at(0.0)) for share, burst in bursts_of(config, traffic, Fraction(1), walks, first_goes)]
+    behind_s, landing_s = (Fraction(sum(share * wait[n] for share, wait in waits)) / FS_PER_S for n in range(2))
+    return behind_s + max(landing_s, own_s)
