@@ -52,7 +52,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
         *_serial_rx_fetches(config, traffic, beside, fetch_wait_s(config, traffic, transactions, walks.sought)),
-        *_rings(config, traffic, beside),
+        *_rings(config, traffic, beside, transactions),
     ]
     return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
 
@@ -236,11 +236,14 @@ def _serial_rx_fetches(
     yield Ceiling("rx.descriptors", what, "s", Fraction(1), per_frame, per_s * fetch_s)
 
 
-def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+def _rings(
+    config: Config, traffic: Traffic, beside: Sequence[Traffic], transactions: Sequence[Transaction]
+) -> Iterator[Ceiling]:
     """Give what the rings in use let through: the busiest sender's by their own rate, Rx rings by their fetches.
 
     A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
-    are whole batches, each for a round trip.
+    are whole batches, each for a round trip. A batch is asked for when so many are left that others of it have been
+    taken before, one after another: docs/pcie.md ("Rx descriptors").
     """
     nic = config.nic
     if nic.queue_time_fs and traffic.sent:
@@ -250,12 +253,23 @@ def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Itera
     rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
     if nic.rx_prefetch and rings:
         batch = nic.rx_fetch_batch
-        most = min(((nic.rx_prefetch - 1) // batch + 1) * batch, nic.descriptor_cache)
+        kept = min(nic.rx_prefetch, nic.descriptor_cache - batch + 1) - 1
+        most = min((kept // batch + 1) * batch, nic.descriptor_cache)
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
+        taken_s = (batch - kept % batch) * len(rings) * _written_s(config, traffic, transactions)
         per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         what = f"{most} Rx descriptors of each ring on their way"
-        per_frame = _rx_descriptors(config, traffic) * fetch_s
+        per_frame = _rx_descriptors(config, traffic) * (fetch_s + taken_s)
         yield Ceiling("rx.descriptors", what, "descriptors", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
+
+
+def _written_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
+    """Give the least time between two frames that are written, on the way up; none where they take several buffers."""
+    if not traffic.written or set(descriptor_shares(config, traffic.sizes)) != {1}:
+        return ZERO
+    writes = [one for one in transactions if one.name == "payload write"]
+    n_bytes = sum((one.per_frame * one.link_bytes("up") for one in writes), ZERO) / traffic.written
+    return n_bytes / link_rate_of(config.pcie).bytes_per_s
 
 
 def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:

@@ -9,6 +9,7 @@ that finds a write under way waits for nothing, and page walks of reads and of w
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ZERO = Fraction(0)
 _WRITES_GO_AHEAD = ("writes_first", "arrival")  # at a tie `arrival` takes the write
+_MOST_READS = 64  # of a frame; tags beyond it come free when the burst is over
 _TURNS = 0.5  # in turns a fetch goes behind a write or ahead of it, by what has gone last
 
 
@@ -109,13 +111,23 @@ def tag_wait_s(
     first_goes = float(config.pcie.arbitration == "round_robin" and per_frame >= 2)
     for_link_fs = for_writes_fs = 0.0
     for share, burst in bursts_of(config, traffic, traffic.written / bursts, walks, first_goes):
-        for number in range(min(n_most, math.ceil(per_frame))):
-            wait = burst.wait_at((number + _phase(config)) * held_fs / n_most)
-            weight = share * min(1.0, per_frame - number)
-            for_link_fs += weight * wait.for_link_fs
-            for_writes_fs += weight * wait.for_writes_fs
+        for weight, wait in _waits(burst, held_fs, per_frame, n_most, _phase(config)):
+            for_link_fs += share * weight * wait.for_link_fs
+            for_writes_fs += share * weight * wait.for_writes_fs
     behind_s, landing_s = (bursts * Fraction(one_fs) / FS_PER_S for one_fs in (for_link_fs, for_writes_fs))
     return behind_s + max(landing_s, walks.reads_s)
+
+
+def _waits(
+    burst: Burst, held_fs: float, n_reads: float, n_most: int, phase: float
+) -> Iterator[tuple[float, Wait]]:
+    """Give the waits of a frame's reads, from the one that is ready as its burst begins on, the last with its part."""
+    released_fs = [(number + phase) * held_fs / n_most for number in range(min(n_most, _MOST_READS))]
+    for number in range(min(math.ceil(n_reads), _MOST_READS)):
+        ready_fs = heapq.heappop(released_fs)
+        wait = burst.wait_at(ready_fs)
+        heapq.heappush(released_fs, ready_fs + wait.for_link_fs + wait.for_writes_fs + held_fs)
+        yield min(1.0, n_reads - number), wait
 
 
 def _phase(config: Config) -> float:
@@ -127,8 +139,8 @@ def _phase(config: Config) -> float:
 def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction], walks: PageWalks) -> Fraction:
     """Give how long the fetch of a frame's Rx descriptor waits where none are kept on the chip, in seconds.
 
-    It is asked for as the payload of the frame before enters its queue. In turns, that goes first where other reads
-    have come in between, in half of all cases.
+    It is asked for as the payload of the frame before enters its queue. In turns, that goes first where a read has gone
+    last: where one comes between two frames, but for frames behind which a write-back goes, of which half are taken.
     """
     if not traffic.written:
         return ZERO
@@ -136,7 +148,9 @@ def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transa
     if config.nic.dma is not None:
         return own_s
     others = sum((one.per_frame for one in transactions if one.is_read and "Rx" not in one.name), ZERO)
-    first_goes = _TURNS * float(min(1, others / traffic.written)) * (config.pcie.arbitration == "round_robin")
+    backs = sum((one.per_frame for one in transactions if one.name.endswith("write-back")), ZERO) / traffic.written
+    first_goes = max(_TURNS, 1 - float(backs)) * float(min(1, others / traffic.written))
+    first_goes *= config.pcie.arbitration == "round_robin"
     waits = [(share, burst.wait_at(0.0)) for share, burst in bursts_of(config, traffic, Fraction(1), walks, first_goes)]
     behind_s, landing_s = (Fraction(sum(share * wait[n] for share, wait in waits)) / FS_PER_S for n in range(2))
     return behind_s + max(landing_s, own_s)
