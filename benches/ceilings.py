@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from benches.bottleneck import LONGER, QUICK_RUN, RUN, chance_of
 from benches.bottleneck_cases import configurations
 from benches.ceilings_cases import draw_saturated
-from hwmodel.analytic import limits
+from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.simulation import simulate
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from hwmodel.results import Result
 
 ABOVE, BELOW = 0.005, 0.95
+LOST = 0.02  # of the frames: what is lost has used the link and the cores
+PAGES_A_RING = 8
+CLOSE = 1.15
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,61 @@ def _judge(label: str, config: Config) -> Case:
         return Case(label, problem="no rate")
     ratio = gbps / found.gbps
     over = ratio - 1 if ratio > 1 + ABOVE + chance_of(config, result) else 0.0
-    lost = sum(result.drops.values()) / max(1, result.totals.offered_frames)
-    named = found.limited_by, result.bottleneck.resource
-    return Case(label, ratio, over, *named, lost, reason_of(config, found.limited_by, result) if ratio < BELOW else "")
+    reason = reason_of(config, found, result) if ratio < BELOW else ""
+    return Case(label, ratio, over, found.limited_by, result.bottleneck.resource, _lost_share(result), reason)
 
 
-def reason_of(config: Config, limited_by: str, result: Result) -> str:
+def reason_of(config: Config, found: Limits, result: Result) -> str:
     """Return why a run is below the closed form, in the words of docs/pcie.md; "unknown" where no rule finds it."""
-    return "unknown"
+    return next((reason for reason, holds in REASONS.items() if holds(config, found, result)), "unknown")
+
+
+def _lost_share(result: Result) -> float:
+    return sum(result.drops.values()) / max(1, result.totals.offered_frames)
+
+
+def _waits_at_rings(config: Config, found: Limits, result: Result) -> bool:
+    names = ("nic.tx_ring", "nic.tx_buffer", "nic.rx_ring", "tx.descriptors")
+    return any(key in names for key in result.bottleneck.keys) or result.bottleneck.resource in names
+
+
+def _is_behind_writes(config: Config, found: Limits, result: Result) -> bool:
+    of_reads = {"pcie.tags", "nic.dma.places", "nic.dma.read", "pcie.up", "pcie.down", "up", "down"}
+    goes_ahead = config.pcie.arbitration in ("writes_first", "arrival")
+    is_limited = {found.limited_by, result.bottleneck.resource} & of_reads
+    few = found.limited_by in ("pcie.tags", "nic.dma.read") or result.stalls_ns.tags > result.window.duration_ns / 2
+    return bool(is_limited) and (goes_ahead or few)
+
+
+def _fetches_late(config: Config, found: Limits, result: Result) -> bool:
+    waits = result.stalls_ns.descriptors / result.window.duration_ns
+    return "rx.descriptors" in (found.limited_by, result.bottleneck.resource) or waits > 0.1
+
+
+def _caches_little(config: Config, found: Limits, result: Result) -> bool:
+    iotlb = config.host.iotlb
+    n_rings = 2 * config.nic.vfs * config.nic.queues_per_vf
+    return iotlb is not None and result.iotlb.misses > 0 and iotlb.entries < PAGES_A_RING * n_rings
+
+
+def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
+    return any("The mix that carries most" in note for note in found.notes)
+
+
+def _is_close_to_another(config: Config, found: Limits, result: Result) -> bool:
+    rates = sorted({one.frames_per_s for one in found.ceilings if one.frames_per_s is not None})
+    return len(rates) > 1 and rates[1] < CLOSE * rates[0]
+
+
+REASONS: dict[str, Callable[[Config, Limits, Result], bool]] = {
+    "frames are lost": lambda config, found, result: _lost_share(result) > LOST,
+    "rings and buffers": _waits_at_rings,
+    "a mix of streams": _is_a_mix,
+    "Rx descriptors": _fetches_late,
+    "reads behind writes": _is_behind_writes,
+    "a small IOMMU cache": _caches_little,
+    "two nearly full": _is_close_to_another,
+}
 
 
 def judge_all(seed: int, n: int, run: dict[str, object], ledger: Path | None = None) -> Iterator[Case]:

@@ -191,7 +191,11 @@ def _rate(ceiling: Ceiling) -> Fraction:
 
 
 def _demands_on(system: System, demand: Demand) -> _Asked:
-    """Give what is asked; interrupts by the batch, or by the timers where those let fewer through."""
+    """Give what is asked; interrupts by the batch, or as timers let them through.
+
+    Each interrupt that a timer lets through is followed by its time, and then by a wait for the next write-back: of n
+    due a second and T timers' ends n T / (n + T) are raised if write-backs come at random, no fewer if they come evenly.
+    """
     parts = range(system.n_parts if demand.sought.parts else 1)
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
@@ -199,8 +203,9 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
-        if timer_per_s is not None and _rx_interrupts_per_s(found[part].transactions, rate) > timer_per_s:
-            found[part] = _asked_of(system, part, demand, timer_per_s)
+        if timer_per_s is not None and (due_per_s := _rx_interrupts_per_s(found[part].transactions, rate)):
+            told_per_s = due_per_s * timer_per_s / (due_per_s + timer_per_s)
+            found[part] = _asked_of(system, part, demand, told_per_s)
     ceilings = [*(one for part in found for one in part.ceilings), *of_load]
     return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
 

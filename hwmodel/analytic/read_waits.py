@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 ZERO = Fraction(0)
 _WRITES_GO_AHEAD = ("writes_first", "arrival")  # at a tie `arrival` takes the write
 _MOST_READS = 64  # of a frame; tags beyond it come free when the burst is over
-_TURNS = 0.5  # in turns a fetch goes behind a write or ahead of it, by what has gone last
 
 
 class Wait(NamedTuple):
@@ -84,6 +83,8 @@ def bursts_of(
     walk_fs = int(walks.payload_writes_s * FS_PER_S / traffic.written) * is_ordered
     landing_fs = (host.write_latency_fs + host.remote_latency_fs) * is_ordered
     goes_ahead = config.pcie.arbitration in _WRITES_GO_AHEAD
+    if config.pcie.arbitration == "arrival":
+        copies = min(copies, Fraction(1))  # the next copy enters behind the request
     request_fs = rate.transfer_fs(rules.read(0, 4)[0].link_bytes)
     for frame_bytes, share in traffic.sizes:
         pieces = cut(0, frame_bytes - FCS_BYTES, host.buffer_bytes - host.buffer_offset_bytes)
@@ -140,7 +141,7 @@ def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transa
     """Give how long the fetch of a frame's Rx descriptor waits where none are kept on the chip, in seconds.
 
     It is asked for as the payload of the frame before enters its queue. In turns, that goes first where a read has gone
-    last: where one comes between two frames, but for frames behind which a write-back goes, of which half are taken.
+    last: where one comes between two frames, but for frames behind which a write-back goes.
     """
     if not traffic.written:
         return ZERO
@@ -149,7 +150,7 @@ def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transa
         return own_s
     others = sum((one.per_frame for one in transactions if one.is_read and "Rx" not in one.name), ZERO)
     backs = sum((one.per_frame for one in transactions if one.name.endswith("write-back")), ZERO) / traffic.written
-    first_goes = max(_TURNS, 1 - float(backs)) * float(min(1, others / traffic.written))
+    first_goes = float(max(ZERO, 1 - backs) * min(1, others / traffic.written))
     first_goes *= config.pcie.arbitration == "round_robin"
     waits = [(share, burst.wait_at(0.0)) for share, burst in bursts_of(config, traffic, Fraction(1), walks, first_goes)]
     behind_s, landing_s = (Fraction(sum(share * wait[n] for share, wait in waits)) / FS_PER_S for n in range(2))
