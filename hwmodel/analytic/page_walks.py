@@ -55,6 +55,12 @@ class Sweep:
         n_visits = self.visits * frames
         return min(self.n_pages, n_visits if n_visits <= 1 else 1 + (n_visits - 1) * self.turn)
 
+    def touched_at_random(self, frames: float) -> float:
+        """Give the same where visits come at random, which are none at times."""
+        n_visits = self.visits * frames
+        at_all = -math.expm1(-n_visits)
+        return min(self.n_pages, at_all + (n_visits - at_all) * self.turn)
+
     def missing(self, held_frames: float) -> float:
         """Give the misses a frame, of a cache that holds what so many frames touch."""
         again = math.exp(-self.visits * held_frames) if self.visits * held_frames < 1 else 0.0
@@ -102,7 +108,7 @@ def page_walks(config: Config, traffic: Traffic) -> PageWalks:
     sums: defaultdict[str, float] = defaultdict(float)
     for sweeps in groups:
         held = held_frames(sweeps, entries) + lying
-        for sweep, misses in zip(sweeps, _misses(config, iotlb, traffic, sweeps, held), strict=True):
+        for sweep, misses in zip(sweeps, _misses(config, iotlb, traffic, sweeps, held, lying), strict=True):
             walks_fs = misses * _walk_fs(iotlb, sweeps, sweep, misses)
             sums["all"] += walks_fs
             sums["reads"] += walks_fs * sweep.read_share
@@ -129,8 +135,10 @@ def held_frames(sweeps: Sequence[Sweep], entries: int) -> float:
     return high
 
 
-def _misses(config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Sweep], held: float) -> list[float]:
-    """Give the misses a frame of each sweep, of a cache that holds what so many frames touch."""
+def _misses(
+    config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Sweep], held: float, lying: float
+) -> list[float]:
+    """Give the misses a frame of each sweep, of a cache that holds what `held` frames touch, walkers that of `lying`."""
     found = [sweep.missing(held) for sweep in sweeps]
     if iotlb.invalidation == "strict":  # a buffer's pages are looked up anew when it is used again
         return [
@@ -139,9 +147,9 @@ def _misses(config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Swe
         ]
     if iotlb.invalidation == "deferred":
         unmapped = float(traffic.reads) + float(traffic.written) * _rx_descriptors(config, traffic)
-        between = iotlb.flush_after / unmapped
+        between = iotlb.flush_after / unmapped + lying
         if between < held:  # each page that is touched between two flushes misses once
-            return [max(one, sweep.touched(between) / between) for sweep, one in zip(sweeps, found, strict=True)]
+            return [max(one, sweep.touched_at_random(between) / between) for sweep, one in zip(sweeps, found, strict=True)]
     return found
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ZERO = Fraction(0)
 _WRITES_GO_AHEAD = ("writes_first", "arrival")  # at a tie `arrival` takes the write
+_TURNS = 0.6  # of the turns in which a write may go ahead of a fetch, those in which it does at the least: measured
 _MOST_READS = 64  # of a frame; tags beyond it come free when the burst is over
 
 
@@ -109,7 +110,8 @@ def tag_wait_s(
     held_fs = float(sum((one.per_frame * read_holding_fs(config, one.tlps) for one in reads), ZERO) / n_reads)
     per_frame = float(n_reads / traffic.reads)
     bursts = min(traffic.reads, traffic.written)
-    first_goes = float(config.pcie.arbitration == "round_robin" and per_frame >= 2)
+    tx_backs = sum((one.per_frame for one in transactions if one.name == "Tx write-back"), ZERO) / traffic.reads
+    first_goes = float(max(ZERO, 1 - tx_backs)) * (config.pcie.arbitration == "round_robin" and per_frame >= 2)
     for_link_fs = for_writes_fs = 0.0
     for share, burst in bursts_of(config, traffic, traffic.written / bursts, walks, first_goes):
         for weight, wait in _waits(burst, held_fs, per_frame, n_most, _phase(config)):
@@ -150,7 +152,7 @@ def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transa
         return own_s
     others = sum((one.per_frame for one in transactions if one.is_read and "Rx" not in one.name), ZERO)
     backs = sum((one.per_frame for one in transactions if one.name.endswith("write-back")), ZERO) / traffic.written
-    first_goes = float(max(ZERO, 1 - backs) * min(1, others / traffic.written))
+    first_goes = _TURNS * float(max(ZERO, 1 - backs) * min(1, others / traffic.written))
     first_goes *= config.pcie.arbitration == "round_robin"
     waits = [(share, burst.wait_at(0.0)) for share, burst in bursts_of(config, traffic, Fraction(1), walks, first_goes)]
     behind_s, landing_s = (Fraction(sum(share * wait[n] for share, wait in waits)) / FS_PER_S for n in range(2))
