@@ -105,10 +105,12 @@ def _fetches_late(config: Config, found: Limits, result: Result) -> bool:
     return "rx.descriptors" in (found.limited_by, result.bottleneck.resource) or waits > 0.1
 
 
-def _caches_little(config: Config, found: Limits, result: Result) -> bool:
+def _walks(config: Config, found: Limits, result: Result) -> bool:
     iotlb = config.host.iotlb
     n_rings = 2 * config.nic.vfs * config.nic.queues_per_vf
-    return iotlb is not None and result.iotlb.misses > 0 and iotlb.entries < PAGES_A_RING * n_rings
+    if iotlb is None or not result.iotlb.misses:
+        return False
+    return result.bottleneck.resource == "host.walkers" or iotlb.entries < PAGES_A_RING * n_rings
 
 
 def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
@@ -124,9 +126,9 @@ REASONS: dict[str, Callable[[Config, Limits, Result], bool]] = {
     "frames are lost": lambda config, found, result: _lost_share(result) > LOST,
     "rings and buffers": _waits_at_rings,
     "a mix of streams": _is_a_mix,
+    "page walks": _walks,
     "Rx descriptors": _fetches_late,
     "reads behind writes": _is_behind_writes,
-    "a small IOMMU cache": _caches_little,
     "two nearly full": _is_close_to_another,
 }
 

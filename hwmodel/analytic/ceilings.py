@@ -13,16 +13,15 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
-from hwmodel.analytic.ceiling import NO_WAITS, Ceiling, Waits, taken, with_waits
+from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
-from hwmodel.analytic.page_walks import WalksOf, page_walks
-from hwmodel.analytic.read_waits import fetch_wait_s, tag_wait_s
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
+from hwmodel.analytic.waiting import with_waits
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -36,25 +35,18 @@ ZERO = Fraction(0)
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
     traffic, beside = demand.sought, demand.beside
-    walks = WalksOf(page_walks(config, traffic), [page_walks(config, one) for one in beside])
-
-    def waits(n_at_once: int) -> Waits:
-        return tag_wait_s(config, traffic, transactions, walks.sought, n_at_once), walks.of("reads_s")[1]
-
-    places = config.pcie.tags if config.nic.dma is None else config.nic.dma.read.outstanding
     found = [
-        *tag_ceilings(config, transactions, waits(config.pcie.tags)),
+        *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
-        *engine_ceilings(config, transactions, waits(min(places, config.pcie.tags))),
-        *_walkers(config, walks),
+        *engine_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, beside),
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
-        *_serial_rx_fetches(config, traffic, beside, fetch_wait_s(config, traffic, transactions, walks.sought)),
+        *_serial_rx_fetches(config, traffic, beside),
         *_rings(config, traffic, beside, transactions),
     ]
-    return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
+    return [ceiling for ceiling in with_waits(config, demand, transactions, found) if ceiling.per_frame or ceiling.per_s]
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
@@ -120,22 +112,14 @@ def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ce
     return ceiling("up"), ceiling("down")
 
 
-def _walkers(config: Config, walks: WalksOf) -> Iterator[Ceiling]:
-    """Give the ceiling of the IOMMU's page walkers, where they are counted."""
-    if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
-        n = config.host.iotlb.walkers
-        yield Ceiling("host.walkers", f"{n} page walks at once", "walkers", Fraction(n), *walks.of("all_s"))
-
-
-def tag_ceilings(config: Config, transactions: Sequence[Transaction], waits: Waits = NO_WAITS) -> Iterator[Ceiling]:
-    """Give the ceiling of the read tags, if anything is read; `waits`: seconds of tags beside round trips."""
+def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
+    """Give the ceiling of the read tags, if anything is read."""
 
     def held_s(one: Transaction) -> Fraction:
         return Fraction(read_holding_fs(config, one.tlps), FS_PER_S) if one.is_read else ZERO
 
     tags = Fraction(config.pcie.tags)
-    held = with_waits(taken(transactions, held_s), waits)
-    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *held)
+    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *taken(transactions, held_s))
 
 
 def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
@@ -220,20 +204,14 @@ def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
     return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
 
 
-def _serial_rx_fetches(
-    config: Config, traffic: Traffic, beside: Sequence[Traffic], wait_s: Fraction = ZERO
-) -> Iterator[Ceiling]:
-    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's.
-
-    `wait_s`: how long the fetch of a frame of the traffic waits for writes.
-    """
+def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
     if config.nic.rx_prefetch:
         return
     fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
     per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
     what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    per_frame = traffic.written * (fetch_s + wait_s)
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), per_frame, per_s * fetch_s)
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
 
 
 def _rings(
@@ -259,8 +237,9 @@ def _rings(
         taken_s = (batch - kept % batch) * len(rings) * _written_s(config, traffic, transactions)
         per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         what = f"{most} Rx descriptors of each ring on their way"
-        per_frame = _rx_descriptors(config, traffic) * (fetch_s + taken_s)
-        yield Ceiling("rx.descriptors", what, "descriptors", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
+        n, capacity = _rx_descriptors(config, traffic), Fraction(most * len(rings))
+        one = Ceiling("rx.descriptors", what, "descriptors", capacity, n * fetch_s, per_s * fetch_s)
+        yield one.with_waiting(n * taken_s)
 
 
 def _written_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:

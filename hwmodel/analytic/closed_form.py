@@ -74,6 +74,11 @@ class _Asked:
         return lowest([one for one in full if one.is_of_extender] or full or [least])
 
     @property
+    def of_any_mix(self) -> _Asked:
+        """Give it without what holds for one mix of frames alone, so that mixes compare."""
+        return replace(self, ceilings=tuple(one for each in self.ceilings if (one := each.of_any_mix).per_frame))
+
+    @property
     def rate(self) -> Fraction:
         """Give the frames a second at which it is met."""
         return _rate(self.least)
@@ -245,8 +250,9 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
         return as_offered, demand
     mix = carried(system, demand)
-    at_best = _demands_on(system, mix)
-    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (as_offered, at_best))
+    at_best = _demands_on(system, mix).of_any_mix
+    found = (as_offered.of_any_mix, at_best)
+    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in found)
     is_alike = as_offered.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
     return (as_offered if is_alike else at_best), mix
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceiling import NO_WAITS, Ceiling, Waits, taken, with_waits
+from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.dma_engines import operation_fs, places_of, shared_fs
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.transactions import Transaction
@@ -19,13 +19,11 @@ ZERO = Fraction(0)
 ONE_S = Fraction(1)
 
 
-def engine_ceilings(
-    config: Config, transactions: Sequence[Transaction], waits: Waits = NO_WAITS
-) -> Iterator[Ceiling]:
+def engine_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceilings of the engines, of what is outstanding and of the shared path, unused ones too.
 
-    None without `nic.dma`. Reads are outstanding for a round trip on an empty link, and `waits` seconds beside;
-    interrupts and doorbells use no engine.
+    None without `nic.dma`. Reads are outstanding for a round trip on an empty link; interrupts and doorbells use no
+    engine.
     """
     settings = config.nic.dma
     if settings is None:
@@ -49,8 +47,7 @@ def engine_ceilings(
 
     places = Fraction(settings.read.outstanding)
     yield Ceiling("nic.dma.read", "the engine of reads", "s", ONE_S, *taken(transactions, reading_s))
-    held = with_waits(taken(transactions, outstanding_s), waits)
-    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *held)
+    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *taken(transactions, outstanding_s))
     yield Ceiling("nic.dma.write", "the engine of writes", "s", ONE_S, *taken(transactions, writing_s))
     yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", ONE_S, *taken(transactions, sharing_s))
 

@@ -103,12 +103,13 @@ def page_walks(config: Config, traffic: Traffic) -> PageWalks:
     entries = max(1, iotlb.entries // n_parts)
     counts = _counts(config, traffic)
     by_station = _sweeps(config, iotlb, traffic, counts)
-    lying = config.pcie.tags / counts.reads if iotlb.walkers is not None and counts.reads else 0.0
+    under_way = config.pcie.tags / counts.reads if counts.reads else 0.0  # frames whose reads have tags
+    lying = 0.0 if iotlb.walkers is None else under_way
     groups = list(by_station.values()) if iotlb.split else [[one for own in by_station.values() for one in own]]
     sums: defaultdict[str, float] = defaultdict(float)
     for sweeps in groups:
         held = held_frames(sweeps, entries) + lying
-        for sweep, misses in zip(sweeps, _misses(config, iotlb, traffic, sweeps, held, lying), strict=True):
+        for sweep, misses in zip(sweeps, _misses(config, iotlb, traffic, sweeps, held, under_way), strict=True):
             walks_fs = misses * _walk_fs(iotlb, sweeps, sweep, misses)
             sums["all"] += walks_fs
             sums["reads"] += walks_fs * sweep.read_share
@@ -136,18 +137,19 @@ def held_frames(sweeps: Sequence[Sweep], entries: int) -> float:
 
 
 def _misses(
-    config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Sweep], held: float, lying: float
+    config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Sweep], held: float, under_way: float
 ) -> list[float]:
-    """Give the misses a frame of each sweep, of a cache that holds what `held` frames touch, walkers that of `lying`."""
+    """Give the misses a frame of each sweep, of a cache that holds what `held` frames touch; so many are under way."""
     found = [sweep.missing(held) for sweep in sweeps]
-    if iotlb.invalidation == "strict":  # a buffer's pages are looked up anew when it is used again
+    if iotlb.invalidation == "strict":  # each buffer's pages are walked anew, but for those under way in that page
+        anew = [one.visits * max(one.turn, 1 / (1 + one.visits * under_way)) for one in sweeps]
         return [
-            one if sweep.region.endswith("ring") else max(one, sweep.visits * sweep.turn)
-            for sweep, one in zip(sweeps, found, strict=True)
+            one if sweep.region.endswith("ring") else max(one, again)
+            for sweep, one, again in zip(sweeps, found, anew, strict=True)
         ]
     if iotlb.invalidation == "deferred":
         unmapped = float(traffic.reads) + float(traffic.written) * _rx_descriptors(config, traffic)
-        between = iotlb.flush_after / unmapped + lying
+        between = iotlb.flush_after / unmapped + under_way
         if between < held:  # each page that is touched between two flushes misses once
             return [max(one, sweep.touched_at_random(between) / between) for sweep, one in zip(sweeps, found, strict=True)]
     return found
