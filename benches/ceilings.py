@@ -27,6 +27,7 @@ from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.simulation import simulate
+from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -117,6 +118,17 @@ def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
     return any("The mix that carries most" in note for note in found.notes)
 
 
+def _writes_back_by_timer(config: Config, found: Limits, result: Result) -> bool:
+    nic, n_rings = config.nic, max(1, config.nic.vfs * config.nic.queues_per_vf)
+    rate = result.window_frames / result.window.duration_ns / n_rings
+    timeout_ns = (nic.writeback_timeout_fs or 0) / FS_PER_NS
+    return timeout_ns > 0 and rate * timeout_ns < max(nic.rx_writeback_batch, nic.tx_writeback_batch)
+
+
+def _is_short_of_credits(config: Config, found: Limits, result: Result) -> bool:
+    return "pcie.credits" in (found.limited_by, result.bottleneck.resource)
+
+
 def _is_close_to_another(config: Config, found: Limits, result: Result) -> bool:
     rates = sorted({one.frames_per_s for one in found.ceilings if one.frames_per_s is not None})
     return len(rates) > 1 and rates[1] < CLOSE * rates[0]
@@ -128,7 +140,9 @@ REASONS: dict[str, Callable[[Config, Limits, Result], bool]] = {
     "a mix of streams": _is_a_mix,
     "page walks": _walks,
     "Rx descriptors": _fetches_late,
+    "few credits": _is_short_of_credits,
     "reads behind writes": _is_behind_writes,
+    "part batches": _writes_back_by_timer,
     "two nearly full": _is_close_to_another,
 }
 

@@ -206,7 +206,8 @@ def _of_ring(
     ring = config.nic.tx_ring if side == "tx" else config.nic.rx_ring
     per_frame = 1.0 if side == "tx" else _rx_descriptors(config, traffic)
     moved, n_pages = per_frame * DESCRIPTOR_BYTES / page, -(-ring * DESCRIPTOR_BYTES // page)
-    n, read_share = max(counts.touches[side] / total, moved), counts.ring_reads[side] / counts.touches[side]
+    n = max(min(1.0, counts.touches[side] / total), moved)  # those of one frame follow one another
+    read_share = counts.ring_reads[side] / counts.touches[side]
     yield Sweep(f"{side}_ring", frames * n, moved / n if n_pages > 1 else 0.0, n_pages, read_share)
     stride = _tx_stride(config) if side == "tx" else config.host.buffer_bytes
     is_read = float(side == "tx")

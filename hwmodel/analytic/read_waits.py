@@ -111,10 +111,15 @@ def tag_wait_s(
     per_frame = float(n_reads / traffic.reads)
     bursts = min(traffic.reads, traffic.written)
     tx_backs = sum((one.per_frame for one in transactions if one.name == "Tx write-back"), ZERO) / traffic.reads
-    first_goes = float(max(ZERO, 1 - tx_backs)) * (config.pcie.arbitration == "round_robin" and per_frame >= 2)
+    n_payload_reads = sum((one.per_frame for one in transactions if one.name == "payload read"), ZERO) / traffic.reads
+    first_goes = float(max(ZERO, 1 - tx_backs)) * (config.pcie.arbitration == "round_robin" and n_payload_reads >= 2)
+    first_fs = 0.0
+    if config.nic.dma is not None or config.nic.max_pps is not None or config.switch.timing != "none":
+        # The burst comes later than its tag: the next read is taken to be ready as late as it can.
+        first_fs = max(read_holding_fs(config, one.tlps) for one in reads) / n_most
     for_link_fs = for_writes_fs = 0.0
     for share, burst in bursts_of(config, traffic, traffic.written / bursts, walks, first_goes):
-        for weight, wait in _waits(burst, held_fs, per_frame, n_most, _phase(config)):
+        for weight, wait in _waits(burst, held_fs, per_frame, n_most, first_fs):
             for_link_fs += share * weight * wait.for_link_fs
             for_writes_fs += share * weight * wait.for_writes_fs
     behind_s, landing_s = (bursts * Fraction(one_fs) / FS_PER_S for one_fs in (for_link_fs, for_writes_fs))
@@ -122,21 +127,15 @@ def tag_wait_s(
 
 
 def _waits(
-    burst: Burst, held_fs: float, n_reads: float, n_most: int, phase: float
+    burst: Burst, held_fs: float, n_reads: float, n_most: int, first_fs: float
 ) -> Iterator[tuple[float, Wait]]:
-    """Give the waits of a frame's reads, from the one that is ready as its burst begins on, the last with its part."""
-    released_fs = [(number + phase) * held_fs / n_most for number in range(min(n_most, _MOST_READS))]
+    """Give the waits of a frame's reads, the first ready at `first_fs` after its burst enters, the last with its part."""
+    released_fs = [first_fs + number * held_fs / n_most for number in range(min(n_most, _MOST_READS))]
     for number in range(min(math.ceil(n_reads), _MOST_READS)):
         ready_fs = heapq.heappop(released_fs)
         wait = burst.wait_at(ready_fs)
         heapq.heappush(released_fs, ready_fs + wait.for_link_fs + wait.for_writes_fs + held_fs)
         yield min(1.0, n_reads - number), wait
-
-
-def _phase(config: Config) -> float:
-    """Give where in the interval of two tags a burst begins: with a tag's coming free, or in the mean in its middle."""
-    is_at_once = config.nic.dma is None and config.nic.max_pps is None and config.switch.timing == "none"
-    return 0.0 if is_at_once else 0.5
 
 
 def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction], walks: PageWalks) -> Fraction:

@@ -15,13 +15,13 @@ from hwmodel.analytic.page_walks import WalksOf, page_walks
 from hwmodel.analytic.read_waits import fetch_wait_s, tag_wait_s
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Transaction
-from hwmodel.units import FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.wire.ethernet import FCS_BYTES, MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-ZERO = Fraction(0)
+ZERO, ONE = Fraction(0), Fraction(1)
 
 
 def with_waits(
@@ -51,19 +51,24 @@ def with_waits(
 
 
 def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
-    """Give what the Tx buffer lets through: a frame has its room there at the least while it is read."""
+    """Give what the Tx buffer lets through: a frame has its room while it is read, and while the wire sends it."""
     nic, sizes = config.nic, [(n_bytes - FCS_BYTES, share) for n_bytes, share in traffic.sizes]
     if not traffic.reads:
         return
     pipeline_fs = FS_PER_S // nic.max_pps if nic.max_pps is not None else 0
     offset = config.host.buffer_offset_bytes
-    held_s = {n: Fraction(transfer_read_fs(config, offset, n) + pipeline_fs, FS_PER_S) for n, _ in sizes}
+    to_wire = min(ONE, traffic.to_wire / traffic.reads)
+    held_s = {
+        n: Fraction(transfer_read_fs(config, offset, n) + pipeline_fs, FS_PER_S)
+        + to_wire * Fraction(BITS_PER_BYTE * (max(n, MIN_FRAME_BYTES) + WIRE_OVERHEAD_BYTES), config.port.rate_bps)
+        for n, _ in sizes
+    }
     if len(sizes) == 1:
         ((n_bytes, _),) = sizes
         most = max(1, nic.tx_buffer_bytes // n_bytes)
-        what, unit, per_frame = f"room for {most} frames, each while it is read", "frames", held_s[n_bytes]
+        what, unit, per_frame = f"room for {most} frames, each while read and sent", "frames", held_s[n_bytes]
     else:
-        most, what, unit = nic.tx_buffer_bytes, "room for frames, each while it is read", "B"
+        most, what, unit = nic.tx_buffer_bytes, "room for frames, each while read and sent", "B"
         per_frame = sum((share * n_bytes * held_s[n_bytes] for n_bytes, share in sizes), ZERO)
     per_frame *= traffic.reads
     yield Ceiling("nic.tx_buffer", what, unit, Fraction(most), per_frame, waiting=per_frame)
