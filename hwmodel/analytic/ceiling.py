@@ -71,4 +71,3 @@ def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], F
     amounts = [(one, of_one(one)) for one in transactions]
     per_frame = sum((one.per_frame * amount for one, amount in amounts if one.per_frame and amount), ZERO)
     return per_frame, sum((one.per_s * amount for one, amount in amounts if one.per_s and amount), ZERO)
-

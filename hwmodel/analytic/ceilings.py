@@ -46,7 +46,9 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_serial_rx_fetches(config, traffic, beside),
         *_rings(config, traffic, beside, transactions),
     ]
-    return [ceiling for ceiling in with_waits(config, demand, transactions, found) if ceiling.per_frame or ceiling.per_s]
+    return [
+        ceiling for ceiling in with_waits(config, demand, transactions, found) if ceiling.per_frame or ceiling.per_s
+    ]
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
@@ -193,15 +195,11 @@ def _loop_fs(config: Config, rate: LinkRate, tlp: Tlp) -> Fraction:
 
 
 def _written_bytes(one: Transaction) -> int:
-    return _data_bytes(one.tlps, "posted", "up")
+    return sum(tlp.data_bytes for tlp in one.tlps if _takes_credits(tlp, "posted"))
 
 
 def _read_bytes(one: Transaction) -> int:
-    return _data_bytes(one.tlps, "completion", "down")
-
-
-def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
-    return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
+    return sum(tlp.data_bytes for tlp in one.tlps if tlp.kind == "completion" and tlp.direction == "down")
 
 
 def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
@@ -293,7 +291,7 @@ def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Ite
 
 
 def _work_keys(config: Config) -> str:
-    """Name what a core's work is made of, beside its time a frame."""
+    """Name what a core's work is made of."""
     driver = config.driver
     named = {"byte_time": driver.byte_time_fs, "doorbell_time": driver.doorbell_time_fs}
     named["interrupt_time"] = driver.interrupt_time_fs + driver.exit_time_fs

@@ -196,10 +196,10 @@ def _rate(ceiling: Ceiling) -> Fraction:
 
 
 def _demands_on(system: System, demand: Demand) -> _Asked:
-    """Give what is asked; interrupts by the batch, or as timers let them through.
+    """Give what is asked; interrupts by the batch, or by the timers where those let fewer through.
 
-    Each interrupt that a timer lets through is followed by its time, and then by a wait for the next write-back: of n
-    due a second and T timers' ends n T / (n + T) are raised if write-backs come at random, no fewer if they come evenly.
+    A scheduler that sends a quantum of a station's frames at once makes write-backs come in bursts, which share
+    interrupts: of n due a second and T ends of timers n T / (n + T) are taken, as of write-backs at random times.
     """
     parts = range(system.n_parts if demand.sought.parts else 1)
     found = [_asked_of(system, part, demand, None) for part in parts]
@@ -208,9 +208,13 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
-        if timer_per_s is not None and (due_per_s := _rx_interrupts_per_s(found[part].transactions, rate)):
-            told_per_s = due_per_s * timer_per_s / (due_per_s + timer_per_s)
-            found[part] = _asked_of(system, part, demand, told_per_s)
+        if timer_per_s is None:
+            continue
+        due_per_s = _rx_interrupts_per_s(found[part].transactions, rate)
+        if due_per_s and system.config(part).switch.scheduler == "deficit":
+            timer_per_s *= due_per_s / (due_per_s + timer_per_s)
+        if due_per_s > timer_per_s:
+            found[part] = _asked_of(system, part, demand, timer_per_s)
     ceilings = [*(one for part in found for one in part.ceilings), *of_load]
     return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
 

@@ -151,7 +151,9 @@ def _misses(
         unmapped = float(traffic.reads) + float(traffic.written) * _rx_descriptors(config, traffic)
         between = iotlb.flush_after / unmapped + under_way
         if between < held:  # each page that is touched between two flushes misses once
-            return [max(one, sweep.touched_at_random(between) / between) for sweep, one in zip(sweeps, found, strict=True)]
+            return [
+                max(one, sweep.touched_at_random(between) / between) for sweep, one in zip(sweeps, found, strict=True)
+            ]
     return found
 
 
@@ -175,7 +177,7 @@ class _Counts:
 
 
 def _counts(config: Config, traffic: Traffic) -> _Counts:
-    counts: Counter[str] = Counter()
+    counts: defaultdict[str, float] = defaultdict(float)
     reads = 0.0
     for one in transactions_of(config, traffic):
         n = float(one.per_frame + one.per_s / (traffic.frames_per_s or 1))

@@ -1,4 +1,4 @@
-"""How long reads wait for writes beside the round trip of an idle link: behind them in the queue, and for their landing.
+"""How long reads wait for writes, beside the round trip of an idle link: behind them, and until these are in memory.
 
 When the last read of a frame comes in, its tag is free and its payload goes: at one instant a request and a burst of
 writes enter their queues. The adapter's arbitration says who leaves first, and the host begins no read before the
@@ -110,13 +110,13 @@ def tag_wait_s(
     held_fs = float(sum((one.per_frame * read_holding_fs(config, one.tlps) for one in reads), ZERO) / n_reads)
     per_frame = float(n_reads / traffic.reads)
     bursts = min(traffic.reads, traffic.written)
-    tx_backs = sum((one.per_frame for one in transactions if one.name == "Tx write-back"), ZERO) / traffic.reads
-    n_payload_reads = sum((one.per_frame for one in transactions if one.name == "payload read"), ZERO) / traffic.reads
-    first_goes = float(max(ZERO, 1 - tx_backs)) * (config.pcie.arbitration == "round_robin" and n_payload_reads >= 2)
+    # In turns the first write goes where a read has gone last: one of the same frame, and no write-back behind it.
+    goes = config.pcie.arbitration == "round_robin" and _n_of(transactions, "payload read") >= 2 * traffic.reads
+    first_goes = float(max(ZERO, 1 - _n_of(transactions, "Tx write-back") / traffic.reads)) * goes
     first_fs = 0.0
     if config.nic.dma is not None or config.nic.max_pps is not None or config.switch.timing != "none":
         # The burst comes later than its tag: the next read is taken to be ready as late as it can.
-        first_fs = max(read_holding_fs(config, one.tlps) for one in reads) / n_most
+        first_fs = max([read_holding_fs(config, one.tlps) for one in reads]) / n_most
     for_link_fs = for_writes_fs = 0.0
     for share, burst in bursts_of(config, traffic, traffic.written / bursts, walks, first_goes):
         for weight, wait in _waits(burst, held_fs, per_frame, n_most, first_fs):
@@ -126,10 +126,8 @@ def tag_wait_s(
     return behind_s + max(landing_s, walks.reads_s)
 
 
-def _waits(
-    burst: Burst, held_fs: float, n_reads: float, n_most: int, first_fs: float
-) -> Iterator[tuple[float, Wait]]:
-    """Give the waits of a frame's reads, the first ready at `first_fs` after its burst enters, the last with its part."""
+def _waits(burst: Burst, held_fs: float, n_reads: float, n_most: int, first_fs: float) -> Iterator[tuple[float, Wait]]:
+    """Give the waits of a frame's reads, the first ready `first_fs` after its burst enters, the last with its part."""
     released_fs = [first_fs + number * held_fs / n_most for number in range(min(n_most, _MOST_READS))]
     for number in range(min(math.ceil(n_reads), _MOST_READS)):
         ready_fs = heapq.heappop(released_fs)
@@ -149,10 +147,15 @@ def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transa
     own_s = walks.rx_reads_s / traffic.written
     if config.nic.dma is not None:
         return own_s
-    others = sum((one.per_frame for one in transactions if one.is_read and "Rx" not in one.name), ZERO)
-    backs = sum((one.per_frame for one in transactions if one.name.endswith("write-back")), ZERO) / traffic.written
-    first_goes = _TURNS * float(max(ZERO, 1 - backs) * min(1, others / traffic.written))
-    first_goes *= config.pcie.arbitration == "round_robin"
+    others = _n_of(transactions, "payload read", "Tx descriptor read") / traffic.written
+    backs = _n_of(transactions, "Rx write-back", "Tx write-back") / traffic.written
+    in_turns = config.pcie.arbitration == "round_robin"
+    first_goes = _TURNS * in_turns * float(max(ZERO, 1 - backs) * min(1, others))
     waits = [(share, burst.wait_at(0.0)) for share, burst in bursts_of(config, traffic, Fraction(1), walks, first_goes)]
     behind_s, landing_s = (Fraction(sum(share * wait[n] for share, wait in waits)) / FS_PER_S for n in range(2))
     return behind_s + max(landing_s, own_s)
+
+
+def _n_of(transactions: Sequence[Transaction], *names: str) -> Fraction:
+    """Count the transactions of some names, per frame."""
+    return sum((one.per_frame for one in transactions if one.name in names), ZERO)
