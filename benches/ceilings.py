@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 ABOVE, BELOW = 0.005, 0.95
 LOST = 0.02  # of the frames: what is lost has used the link and the cores
 PAGES_A_RING = 8
+FEW_FRAMES = 4
 CLOSE = 1.15
 
 
@@ -90,7 +91,13 @@ def _lost_share(result: Result) -> float:
 
 def _waits_at_rings(config: Config, found: Limits, result: Result) -> bool:
     names = ("nic.tx_ring", "nic.tx_buffer", "nic.rx_ring", "tx.descriptors")
-    return any(key in names for key in result.bottleneck.keys) or result.bottleneck.resource in names
+    longest = max((n_bytes for n_bytes, _ in found.sizes), default=0)
+    holds_few = len(found.sizes) > 1 and config.nic.tx_buffer_bytes < FEW_FRAMES * longest
+    return holds_few or any(key in names for key in (result.bottleneck.resource, *result.bottleneck.keys))
+
+
+def _is_interrupted(config: Config, found: Limits, result: Result) -> bool:
+    return config.driver.masks and found.limited_by.startswith("driver.")
 
 
 def _is_behind_writes(config: Config, found: Limits, result: Result) -> bool:
@@ -137,6 +144,7 @@ def _is_close_to_another(config: Config, found: Limits, result: Result) -> bool:
 REASONS: dict[str, Callable[[Config, Limits, Result], bool]] = {
     "frames are lost": lambda config, found, result: _lost_share(result) > LOST,
     "rings and buffers": _waits_at_rings,
+    "masked interrupts": _is_interrupted,
     "a mix of streams": _is_a_mix,
     "page walks": _walks,
     "Rx descriptors": _fetches_late,

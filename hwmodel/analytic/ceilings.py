@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
-ZERO = Fraction(0)
+ZERO, ONE = Fraction(0), Fraction(1)
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
@@ -229,10 +229,10 @@ def _rings(
     rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
     if nic.rx_prefetch and rings:
         batch = nic.rx_fetch_batch
-        kept = min(nic.rx_prefetch, nic.descriptor_cache - batch + 1) - 1
-        most = min((kept // batch + 1) * batch, nic.descriptor_cache)
+        kept = min(nic.rx_prefetch, nic.descriptor_cache - batch + 1)
+        most = min(-(-kept // batch) * batch, nic.descriptor_cache)
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
-        taken_s = (batch - kept % batch) * len(rings) * _written_s(config, traffic, transactions)
+        taken_s = -kept % batch * _between_s(config, traffic, transactions)
         per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         what = f"{most} Rx descriptors of each ring on their way"
         n, capacity = _rx_descriptors(config, traffic), Fraction(most * len(rings))
@@ -240,13 +240,14 @@ def _rings(
         yield one.with_waiting(n * taken_s)
 
 
-def _written_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
-    """Give the least time between two frames that are written, on the way up; none where they take several buffers."""
+def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
+    """Give the least time between two frames of one ring on the way up; none where they take several buffers."""
     if not traffic.written or set(descriptor_shares(config, traffic.sizes)) != {1}:
         return ZERO
     writes = [one for one in transactions if one.name == "payload write"]
     n_bytes = sum((one.per_frame * one.link_bytes("up") for one in writes), ZERO) / traffic.written
-    return n_bytes / link_rate_of(config.pcie).bytes_per_s
+    copies = traffic.written / max(traffic.reads + traffic.from_wire, traffic.written / len(traffic.rx_rings))
+    return max(ONE, copies) * n_bytes / link_rate_of(config.pcie).bytes_per_s
 
 
 def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:

@@ -17,11 +17,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.latency import read_holding_fs
-from hwmodel.analytic.link import link_rate_of
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, link_rate_of
 from hwmodel.analytic.page_walks import PageWalks
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.traffic import Traffic
-from hwmodel.analytic.transactions import TlpRules, Transaction
+from hwmodel.analytic.transactions import Tlp, TlpRules, Transaction
 from hwmodel.units import FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -83,13 +83,15 @@ def bursts_of(
     is_ordered = config.pcie.ordering != "id_based"  # else reads wait for writes of their own function alone
     walk_fs = int(walks.payload_writes_s * FS_PER_S / traffic.written) * is_ordered
     landing_fs = (host.write_latency_fs + host.remote_latency_fs) * is_ordered
-    goes_ahead = config.pcie.arbitration in _WRITES_GO_AHEAD
     if config.pcie.arbitration == "arrival":
         copies = min(copies, Fraction(1))  # the next copy enters behind the request
     request_fs = rate.transfer_fs(rules.read(0, 4)[0].link_bytes)
     for frame_bytes, share in traffic.sizes:
         pieces = cut(0, frame_bytes - FCS_BYTES, host.buffer_bytes - host.buffer_offset_bytes)
+        goes_ahead = config.pcie.arbitration in _WRITES_GO_AHEAD
         tlps = [tlp for piece in pieces for tlp in rules.write(host.buffer_offset_bytes, piece)]
+        if not _has_credits(config, tlps, copies):
+            goes_ahead, first_goes = False, 0.0  # while writes wait for credits, requests go
         first_fs = rate.transfer_fs(tlps[0].link_bytes)
         duration_fs = int(copies * sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps))
         first_landed_fs = first_fs + walk_fs + landing_fs
@@ -97,6 +99,13 @@ def bursts_of(
         yield float(share), Burst(
             first_fs, duration_fs, first_landed_fs, landed_fs, landing_fs, request_fs, goes_ahead, first_goes
         )  # fmt: skip
+
+
+def _has_credits(config: Config, tlps: Sequence[Tlp], copies: Fraction) -> bool:
+    """Tell whether all copies of a frame's writes find credits at once."""
+    credits, n_data = config.pcie.credits, sum(-(-tlp.data_bytes // CREDIT_DATA_BYTES) for tlp in tlps)
+    pools = (credits.ph, len(tlps)), (credits.pd, n_data)
+    return all(not granted or granted >= needed * copies for granted, needed in pools)
 
 
 def tag_wait_s(
@@ -150,7 +159,7 @@ def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transa
     others = _n_of(transactions, "payload read", "Tx descriptor read") / traffic.written
     backs = _n_of(transactions, "Rx write-back", "Tx write-back") / traffic.written
     in_turns = config.pcie.arbitration == "round_robin"
-    first_goes = _TURNS * in_turns * float(max(ZERO, 1 - backs) * min(1, others))
+    first_goes = _TURNS * in_turns * float(max(ZERO, 1 - backs) * min(Fraction(1), others))
     waits = [(share, burst.wait_at(0.0)) for share, burst in bursts_of(config, traffic, Fraction(1), walks, first_goes)]
     behind_s, landing_s = (Fraction(sum(share * wait[n] for share, wait in waits)) / FS_PER_S for n in range(2))
     return behind_s + max(landing_s, own_s)

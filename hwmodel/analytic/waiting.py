@@ -60,7 +60,8 @@ def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
     to_wire = min(ONE, traffic.to_wire / traffic.reads)
     held_s = {
         n: Fraction(transfer_read_fs(config, offset, n) + pipeline_fs, FS_PER_S)
-        + to_wire * Fraction(BITS_PER_BYTE * (max(n, MIN_FRAME_BYTES) + WIRE_OVERHEAD_BYTES), config.port.rate_bps)
+        + to_wire
+        * Fraction(BITS_PER_BYTE * (max(n + FCS_BYTES, MIN_FRAME_BYTES) + WIRE_OVERHEAD_BYTES), config.port.rate_bps)
         for n, _ in sizes
     }
     if len(sizes) == 1:
