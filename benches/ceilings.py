@@ -122,7 +122,12 @@ def _walks(config: Config, found: Limits, result: Result) -> bool:
 
 
 def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
-    return any("The mix that carries most" in note for note in found.notes)
+    has_flows = config.workload.pattern == "flows" and len(config.workload.flows) > 1
+    return has_flows or any("The mix that carries most" in note for note in found.notes)
+
+
+def _is_chance(config: Config, found: Limits, result: Result) -> bool:
+    return (result.totals.gbps or result.wire.tx_gbps or 0.0) > found.gbps * (1 - chance_of(config, result))
 
 
 def _writes_back_by_timer(config: Config, found: Limits, result: Result) -> bool:
@@ -142,6 +147,7 @@ def _is_close_to_another(config: Config, found: Limits, result: Result) -> bool:
 
 
 REASONS: dict[str, Callable[[Config, Limits, Result], bool]] = {
+    "chance": _is_chance,
     "frames are lost": lambda config, found, result: _lost_share(result) > LOST,
     "rings and buffers": _waits_at_rings,
     "masked interrupts": _is_interrupted,

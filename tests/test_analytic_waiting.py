@@ -130,7 +130,8 @@ def test_what_holds_for_one_mix_is_left_out_of_others():
     {**SHORT, "host.iotlb": IOTLB},
     {**SHORT, "host.iotlb": {**IOTLB, "entries": 4096, "invalidation": "strict"}, "host.buffer_bytes": "4KiB"},
     {"nic.rx_prefetch": 0, "pcie.arbitration": "writes_first"},
-    {"nic.rx_prefetch": 4, "host.read_latency": "5us", "workload.frame_bytes": 256, "nic.vfs": 2},
+    {"nic.rx_prefetch": 4, "host.read_latency": "5us", "workload.frame_bytes": 256,
+     "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]},
     {"pcie.credits.pd": 29, "pcie.credits.return": "2us", "workload.frame_bytes": 1024},
     {"nic.tx_buffer": "3KiB", "host.read_latency": "2us"},
 ], ids=lambda changes: ",".join(map(str, list(changes)[-2:])))  # fmt: skip

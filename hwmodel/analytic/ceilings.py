@@ -229,7 +229,8 @@ def _rings(
     rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
     if nic.rx_prefetch and rings:
         batch = nic.rx_fetch_batch
-        kept = min(nic.rx_prefetch, nic.descriptor_cache - batch + 1)
+        needed = max(max(descriptor_shares(config, one.sizes)) for one in (traffic, *beside))
+        kept = max(min(nic.rx_prefetch, nic.descriptor_cache - batch + 1), needed)
         most = min(-(-kept // batch) * batch, nic.descriptor_cache)
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
         taken_s = -kept % batch * _between_s(config, traffic, transactions)
