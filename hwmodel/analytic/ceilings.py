@@ -16,9 +16,9 @@ from hwmodel.analytic import core_timing
 from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
-from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
-from hwmodel.analytic.rx_batches import descriptor_shares
+from hwmodel.analytic.latency import read_holding_fs
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.rx_fetches import prefetches, serial_rx_fetches
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.analytic.waiting import with_waits
@@ -43,8 +43,9 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
-        *_serial_rx_fetches(config, traffic, beside),
-        *_rings(config, traffic, beside, transactions),
+        *serial_rx_fetches(config, traffic, beside),
+        *_queues(config, traffic),
+        *prefetches(config, traffic, beside, transactions),
     ]
     return [
         ceiling for ceiling in with_waits(config, demand, transactions, found) if ceiling.per_frame or ceiling.per_s
@@ -95,7 +96,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *engine_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
-        *_serial_rx_fetches(config, traffic, ()),
+        *serial_rx_fetches(config, traffic, ()),
     ]
 
 
@@ -202,58 +203,13 @@ def _read_bytes(one: Transaction) -> int:
     return sum(tlp.data_bytes for tlp in one.tlps if tlp.kind == "completion" and tlp.direction == "down")
 
 
-def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
-    if config.nic.rx_prefetch:
-        return
-    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
-    per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
-    what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
-
-
-def _rings(
-    config: Config, traffic: Traffic, beside: Sequence[Traffic], transactions: Sequence[Transaction]
-) -> Iterator[Ceiling]:
-    """Give what the rings in use let through: the busiest sender's by their own rate, Rx rings by their fetches.
-
-    A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
-    are whole batches, each for a round trip. A batch is asked for when so many are left that others of it have been
-    taken before, one after another: docs/pcie.md ("Rx descriptors").
-    """
+def _queues(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
+    """Give what the busiest sender's Tx rings let through by their own rate."""
     nic = config.nic
     if nic.queue_time_fs and traffic.sent:
         station, share = max(traffic.sent.items(), key=lambda one: one[1])
         busy_s = share * nic.queue_time_fs / FS_PER_S
         yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(nic.queues_per_vf), busy_s)
-    rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
-    if nic.rx_prefetch and rings:
-        batch = nic.rx_fetch_batch
-        needed = max(max(descriptor_shares(config, one.sizes)) for one in (traffic, *beside))
-        kept = max(min(nic.rx_prefetch, nic.descriptor_cache - batch + 1), needed)
-        most = min(-(-kept // batch) * batch, nic.descriptor_cache)
-        fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
-        taken_s = -kept % batch * _between_s(config, traffic, transactions)
-        per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
-        what = f"{most} Rx descriptors of each ring on their way"
-        n, capacity = _rx_descriptors(config, traffic), Fraction(most * len(rings))
-        one = Ceiling("rx.descriptors", what, "descriptors", capacity, n * fetch_s, per_s * fetch_s)
-        yield one.with_waiting(n * taken_s)
-
-
-def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
-    """Give the least time between two frames of one ring on the way up; none where they take several buffers."""
-    if not traffic.written or set(descriptor_shares(config, traffic.sizes)) != {1}:
-        return ZERO
-    writes = [one for one in transactions if one.name == "payload write"]
-    n_bytes = sum((one.per_frame * one.link_bytes("up") for one in writes), ZERO) / traffic.written
-    copies = traffic.written / max(traffic.reads + traffic.from_wire, traffic.written / len(traffic.rx_rings))
-    return max(ONE, copies) * n_bytes / link_rate_of(config.pcie).bytes_per_s
-
-
-def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
-    shares = descriptor_shares(config, traffic.sizes)
-    return traffic.written * sum((n * share for n, share in shares.items()), ZERO)
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
