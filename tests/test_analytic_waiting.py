@@ -11,6 +11,8 @@ from hwmodel.analytic import limits
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.page_walks import Sweep, held_frames, page_walks
 from hwmodel.analytic.read_waits import Burst
+from hwmodel.analytic.rx_fetches import prefetches
+from hwmodel.analytic.transactions import transactions_of
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
@@ -138,6 +140,21 @@ def test_what_holds_for_one_mix_is_left_out_of_others():
 def test_runs_stay_below_and_come_within_5_percent(changes):
     config = demo({**changes, "run.warmup": "auto", "run.duration": "100ms", "run.frames": 2000})
     assert 0.95 < simulate(config).totals.gbps / limits(config).gbps < 1.003
+
+
+@pytest.mark.parametrize(
+    ("prefetch", "batch", "most", "writes"), [(4, 8, 8, 4), (8, 8, 8, 0), (9, 8, 16, 7), (3, 1, 3, 0)]
+)
+def test_fetches_of_rx_descriptors_by_hand(prefetch, batch, most, writes):
+    """One ring: so many descriptors in a round trip of t(24) + R + t(20 + 16 b) and some writes of 60 B."""
+    keys = {"nic.rx_prefetch": prefetch, "nic.rx_fetch_batch": batch, "workload.frame_bytes": 64}
+    config = demo({**keys, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]})
+    traffic = demand_of(config).sought
+    (found,) = prefetches(config, traffic, (), transactions_of(config, traffic))
+    byte_ns = 0.5 * 1538 / 1534
+    fetch_ns = 450 + (24 + 20 + 16 * batch) * byte_ns
+    assert found.capacity == most
+    assert float(found.per_frame) * 1e9 == pytest.approx(fetch_ns + writes * 84 * byte_ns, abs=0.01)
 
 
 def test_room_in_the_tx_buffer_by_hand():

@@ -41,11 +41,11 @@ def test_a_full_link_is_within_5_percent():
 
 
 def test_a_run_above_is_told(monkeypatch):
-    """A closed form that is 2 % too low."""
-    low = limits(NARROW)
-    monkeypatch.setattr(ceilings, "limits", lambda config: dataclasses.replace(low, gbps=low.gbps * 0.98))
+    """A closed form that is a tenth too low."""
+    right, ratio = limits(NARROW), ceilings.judge("1/0", NARROW).ratio
+    monkeypatch.setattr(ceilings, "limits", lambda config: dataclasses.replace(right, gbps=right.gbps * 0.9))
     case = ceilings.judge("1/0", NARROW)
-    assert case.over == pytest.approx(0.02, abs=0.005)
+    assert case.over == pytest.approx(ratio / 0.9 - 1, abs=0.01)
     assert ceilings.line_of(case).endswith("ABOVE")
     assert "above the closed form: 1; within 5 %: 1" in ceilings.report_text([case])
 
