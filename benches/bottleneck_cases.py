@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hwmodel.config import Config, config_from_mapping
@@ -16,13 +16,15 @@ PATTERNS = ("pairs", "uniform", "incast", "ring", "broadcast", "to_wire", "flows
 MIXES = ([[64, 7], [570, 4], [1518, 1]], [[64, 1], [1518, 1]], [[256, 3], [1024, 1]], [[128, 1], [9018, 1]])
 
 
-def configurations(seed: int, n: int, run: dict[str, Any]) -> Iterator[Config]:
-    """Give `n` configurations; what is drawn and does not fit together is drawn anew."""
+def configurations(
+    seed: int, n: int, run: dict[str, Any], drawing: Callable[[random.Random], Blocks] | None = None
+) -> Iterator[Config]:
+    """Give `n` configurations, blocks drawn by `draw` or another; what does not fit together is drawn anew."""
     for index in range(n):
         drawn = random.Random(f"{seed}/{index}")
         while True:
             try:
-                yield config_from_mapping({**draw(drawn), "run": {**run, "seed": 1 + index}})
+                yield config_from_mapping({**(drawing or draw)(drawn), "run": {**run, "seed": 1 + index}})
                 break
             except InputError:
                 continue

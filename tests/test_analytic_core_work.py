@@ -27,13 +27,19 @@ def costly(changes=None):
 def test_a_doorbell_tells_a_batch_or_what_a_turn_has_posted(batch, burst, told):
     config = costly({"driver.tx_doorbell_batch": batch, "driver.send_burst": burst})
     assert doorbell_batch(config) == told
-    assert sending_s(config, WHOLE) == (FRAME_NS + Fraction(96, told)) * NS
+    # Of the sent frames eight share an interrupt of 1600 ns.
+    assert sending_s(config, WHOLE) == (FRAME_NS + Fraction(96, told) + 200) * NS
 
 
 def test_bytes_are_those_of_the_mean_frame():
     half = Fraction(1, 2)
-    # 60 B and 1514 B, half of the frames each; a doorbell for eight.
-    assert sending_s(costly(), [(64, half), (1518, half)]) == (800 + Fraction(60 + 1514, 20) + 12) * NS
+    # 60 B and 1514 B, half of the frames each; a doorbell for eight, and no interrupts.
+    config = costly({"driver.tx_interrupt_batch": 0})
+    assert sending_s(config, [(64, half), (1518, half)]) == (800 + Fraction(60 + 1514, 20) + 12) * NS
+
+
+def test_a_core_that_masks_its_interrupts_polls_for_sent_frames_too():
+    assert sending_s(costly({"driver.mask_interrupts": True}), WHOLE) == (FRAME_NS + 12) * NS
 
 
 def test_taking_has_its_share_of_a_refill_and_of_an_interrupt():

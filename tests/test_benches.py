@@ -106,6 +106,13 @@ def bottleneck_prints(lines):
     assert sum("throughput rises by 2 % or more in" in line for line in lines) == 1
 
 
+def ceilings_prints(lines):
+    machines = [line for line in lines if re.match(r"1/\d", line)]
+    assert [line.split()[0] for line in machines] == ["1/0", "1/1", "1/2", "1/3"]
+    assert re.fullmatch(r"\d machines, \d left out \(nothing arrived, no rate, or no room\)", lines[4])
+    assert re.fullmatch(r"above the closed form: \d; within 5 %: \d", lines[5])
+
+
 def coverage_prints(lines):
     assert [line.split()[0] for line in lines] == ["figure", *coverage.tallies(0.8)]
     assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [True, *4 * [False]]
@@ -139,6 +146,7 @@ def sweep_prints(lines):
 
 PRINTS = {
     "bottleneck": bottleneck_prints,
+    "ceilings": ceilings_prints,
     "cosim": cosim_prints,
     "coverage": coverage_prints,
     "engine": engine_prints,

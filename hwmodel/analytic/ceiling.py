@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ class Ceiling:
     """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
 
     `resource` is the contract's word, `what` says it in full. `is_of_extender`: of the uplink of a port extender.
+    `waiting`: of `per_frame`, what it is only for the very mix of frames that was asked for, such as waits for others.
     """
 
     resource: str
@@ -31,6 +32,18 @@ class Ceiling:
     per_frame: Fraction
     per_s: Fraction = ZERO
     is_of_extender: bool = field(default=False, kw_only=True)
+    waiting: Fraction = field(default=ZERO, kw_only=True)
+
+    @property
+    def of_any_mix(self) -> Ceiling:
+        """Give it without what holds for one mix of frames alone."""
+        return replace(self, per_frame=self.per_frame - self.waiting, waiting=ZERO) if self.waiting else self
+
+    def with_waiting(self, per_frame: Fraction, per_s: Fraction = ZERO) -> Ceiling:
+        """Give it with what the mix asked for takes beside, and what is taken per second; what nothing uses stays."""
+        if not (self.per_frame or self.per_s):
+            return self
+        return replace(self, per_frame=self.per_frame + per_frame, per_s=self.per_s + per_s, waiting=per_frame)
 
     @property
     def is_of_load(self) -> bool:

@@ -18,11 +18,12 @@ from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.exact_sums import sum_of_products
-from hwmodel.analytic.latency import read_holding_fs, round_trip_fs
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
-from hwmodel.analytic.rx_batches import descriptor_shares
+from hwmodel.analytic.latency import read_holding_fs
+from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.rx_fetches import prefetches, serial_rx_fetches
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
+from hwmodel.analytic.waiting import with_waits
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
-ZERO = Fraction(0)
+ZERO, ONE = Fraction(0), Fraction(1)
 _Product = tuple[Fraction, Fraction]
 
 
@@ -45,10 +46,13 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
-        *_serial_rx_fetches(config, traffic, beside),
-        *_rings(config, traffic, beside),
+        *serial_rx_fetches(config, traffic, beside),
+        *_queues(config, traffic),
+        *prefetches(config, traffic, beside, transactions),
     ]
-    return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
+    return [
+        ceiling for ceiling in with_waits(config, demand, transactions, found) if ceiling.per_frame or ceiling.per_s
+    ]
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
@@ -95,7 +99,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *engine_ceilings(config, transactions),
         *_wire(config.port.rate_bps, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
-        *_serial_rx_fetches(config, traffic, ()),
+        *serial_rx_fetches(config, traffic, ()),
     ]
 
 
@@ -138,6 +142,11 @@ def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
         if granted:
             amounts = taken(transactions, _credit_seconds(config, rate, kind, counts_data))
             yield Ceiling("pcie.credits", f"{granted} {name} credits", "credits", Fraction(granted), *amounts)
+        if granted and counts_data:
+            most = max(1, granted * CREDIT_DATA_BYTES // config.pcie.max_payload_bytes)
+            amounts = taken(transactions, _long_tlp_seconds(config, rate, kind, granted // (most + 1)))
+            what = f"{most} long TLPs within {granted} {name} credits"
+            yield Ceiling("pcie.credits", what, "TLPs", Fraction(most), *amounts)
     drain_bps = config.host.write_drain_bps
     if drain_bps is not None and (credits.ph or credits.pd):
         yield Ceiling(
@@ -148,71 +157,62 @@ def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
 
 def _credit_seconds(config: Config, rate: LinkRate, kind: Kind, counts_data: bool) -> Callable[[Transaction], Fraction]:
     """Give what holds credits: for each TLP of the kind, its units times transmission, flight, drain and return."""
-    pcie, drain_bps = config.pcie, config.host.write_drain_bps
 
     def seconds(one: Transaction) -> Fraction:
-        total_fs = ZERO
-        for tlp in one.tlps:
-            # Doorbells are posted writes too, but in the adapter's credits, which do not limit.
-            if tlp.kind != kind or (kind == "posted" and tlp.direction == "down"):
-                continue
-            units = -(-tlp.data_bytes // CREDIT_DATA_BYTES) if counts_data else 1
-            loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.flight_fs + pcie.credits.return_fs)
-            if kind == "posted" and drain_bps is not None:
-                loop_fs += Fraction(tlp.data_bytes * BITS_PER_BYTE * FS_PER_S, drain_bps)
-            total_fs += units * loop_fs
-        return total_fs / FS_PER_S
+        loops = ((tlp, _loop_fs(config, rate, tlp)) for tlp in one.tlps if _takes_credits(tlp, kind))
+        return sum((_data_credits(tlp) * fs if counts_data else fs for tlp, fs in loops), ZERO) / FS_PER_S
 
     return seconds
 
 
+def _long_tlp_seconds(config: Config, rate: LinkRate, kind: Kind, more_than: int) -> Callable[[Transaction], Fraction]:
+    """Give how long TLPs of frames hold their credits that take more data credits than so many.
+
+    Write-backs are left out: where a timer is sooner than a batch they are shorter than counted.
+    """
+
+    def seconds(one: Transaction) -> Fraction:
+        if not one.name.startswith("payload"):
+            return ZERO
+        long = (tlp for tlp in one.tlps if _takes_credits(tlp, kind) and _data_credits(tlp) > more_than)
+        return sum((_loop_fs(config, rate, tlp) for tlp in long), ZERO) / FS_PER_S
+
+    return seconds
+
+
+def _takes_credits(tlp: Tlp, kind: Kind) -> bool:
+    """Tell of the credits of a kind; doorbells are posted writes too, but the adapter's credits do not limit them."""
+    return tlp.kind == kind and not (kind == "posted" and tlp.direction == "down")
+
+
+def _data_credits(tlp: Tlp) -> int:
+    return -(-tlp.data_bytes // CREDIT_DATA_BYTES)
+
+
+def _loop_fs(config: Config, rate: LinkRate, tlp: Tlp) -> Fraction:
+    """Give how long a TLP holds its credits."""
+    pcie, drain_bps = config.pcie, config.host.write_drain_bps
+    loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.flight_fs + pcie.credits.return_fs)
+    if tlp.kind == "posted" and drain_bps is not None:
+        loop_fs += Fraction(tlp.data_bytes * BITS_PER_BYTE * FS_PER_S, drain_bps)
+    return loop_fs
+
+
 def _written_bytes(one: Transaction) -> int:
-    return _data_bytes(one.tlps, "posted", "up")
+    return sum(tlp.data_bytes for tlp in one.tlps if _takes_credits(tlp, "posted"))
 
 
 def _read_bytes(one: Transaction) -> int:
-    return _data_bytes(one.tlps, "completion", "down")
+    return sum(tlp.data_bytes for tlp in one.tlps if tlp.kind == "completion" and tlp.direction == "down")
 
 
-def _data_bytes(tlps: Sequence[Tlp], kind: Kind, direction: str) -> int:
-    return sum(tlp.data_bytes for tlp in tlps if tlp.kind == kind and tlp.direction == direction)
-
-
-def _serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
-    if config.nic.rx_prefetch:
-        return
-    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
-    per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
-    what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
-
-
-def _rings(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give what the rings in use let through: the busiest sender's by their own rate, Rx rings by their fetches.
-
-    A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
-    are whole batches, each for a round trip.
-    """
+def _queues(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
+    """Give what the busiest sender's Tx rings let through by their own rate."""
     nic = config.nic
     if nic.queue_time_fs and traffic.sent:
         station, share = max(traffic.sent.items(), key=lambda one: one[1])
         busy_s = share * nic.queue_time_fs / FS_PER_S
         yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(nic.queues_per_vf), busy_s)
-    rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
-    if nic.rx_prefetch and rings:
-        batch = nic.rx_fetch_batch
-        most = min(((nic.rx_prefetch - 1) // batch + 1) * batch, nic.descriptor_cache)
-        fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
-        per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
-        what = f"{most} Rx descriptors of each ring on their way"
-        per_frame = _rx_descriptors(config, traffic) * fetch_s
-        yield Ceiling("rx.descriptors", what, "descriptors", Fraction(most * len(rings)), per_frame, per_s * fetch_s)
-
-
-def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
-    shares = descriptor_shares(config, traffic.sizes)
-    return traffic.written * sum((n * share for n, share in shares.items()), ZERO)
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
@@ -253,7 +253,7 @@ def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Ite
 
 
 def _work_keys(config: Config) -> str:
-    """Name what a core's work is made of, beside its time a frame."""
+    """Name what a core's work is made of."""
     driver = config.driver
     named = {"byte_time": driver.byte_time_fs, "doorbell_time": driver.doorbell_time_fs}
     named["interrupt_time"] = driver.interrupt_time_fs + driver.exit_time_fs

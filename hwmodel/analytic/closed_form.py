@@ -75,6 +75,11 @@ class _Asked:
         return lowest([one for one in full if one.is_of_extender] or full or [least])
 
     @property
+    def of_any_mix(self) -> _Asked:
+        """Give it without what holds for one mix of frames alone, so that mixes compare."""
+        return replace(self, ceilings=tuple(one for each in self.ceilings if (one := each.of_any_mix).per_frame))
+
+    @property
     def rate(self) -> Fraction:
         """Give the frames a second at which it is met."""
         return _rate(self.least)
@@ -194,7 +199,11 @@ def _rate(ceiling: Ceiling) -> Fraction:
 
 
 def _demands_on(system: System, demand: Demand) -> _Asked:
-    """Give what is asked; interrupts by the batch, or by the timers where those let fewer through."""
+    """Give what is asked; interrupts by the batch, or by the timers where those let fewer through.
+
+    A scheduler that sends a quantum of a station's frames at once makes write-backs come in bursts, which share
+    interrupts: of n due a second and T ends of timers n T / (n + T) are taken, as of write-backs at random times.
+    """
     parts = range(system.n_parts if demand.sought.parts else 1)
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
@@ -202,7 +211,12 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
-        if timer_per_s is not None and _rx_interrupts_per_s(found[part].transactions, rate) > timer_per_s:
+        if timer_per_s is None:
+            continue
+        due_per_s = _rx_interrupts_per_s(found[part].transactions, rate)
+        if due_per_s and system.config(part).switch.scheduler == "deficit":
+            timer_per_s *= due_per_s / (due_per_s + timer_per_s)
+        if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
     ceilings = [*(one for part in found for one in part.ceilings), *of_load]
     return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
@@ -245,8 +259,9 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     if carry_most(system, demand, as_offered.least):
         return as_offered, demand
     mix = carried(system, demand)
-    at_best = _demands_on(system, mix)
-    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (as_offered, at_best))
+    at_best = _demands_on(system, mix).of_any_mix
+    found = (as_offered.of_any_mix, at_best)
+    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in found)
     is_alike = as_offered.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
     return (as_offered if is_alike else at_best), mix
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
+from hwmodel.analytic.transactions import Batches
 from hwmodel.units import FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -23,8 +24,11 @@ def doorbell_batch(config: Config) -> int:
 
 def sending_s(config: Config, sizes: Sizes) -> Fraction:
     """Give the core time of a frame sent, in seconds; `sizes`: (bytes with FCS, share)."""
-    driver = config.driver
-    return (_frame_fs(config, sizes) + Fraction(driver.doorbell_time_fs, doorbell_batch(config))) / FS_PER_S
+    driver, told = config.driver, Batches.of(config).tx_interrupt
+    work_fs = _frame_fs(config, sizes) + Fraction(driver.doorbell_time_fs, doorbell_batch(config))
+    if told:
+        work_fs += Fraction(driver.interrupt_time_fs + driver.exit_time_fs, told)
+    return work_fs / FS_PER_S
 
 
 def taking_s(config: Config, sizes: Sizes) -> Fraction:

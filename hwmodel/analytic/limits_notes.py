@@ -114,10 +114,11 @@ def _of_config(config: Config) -> tuple[str, ...]:
     """Say what of the configuration the closed form leaves out or takes a case of."""
     left_out = {
         "frames that the access list drops or polices": bool(config.switch.acl),
-        "translation misses of the IOMMU, but for a frame alone as configured": config.host.iotlb is not None,
         "the spread of the read latency (its mean counts)": config.host.jitter.kind != "fixed",
     }
     found = [f"Not counted: {what}." for what, present in left_out.items() if present]
+    if config.host.iotlb is not None:
+        found.append("Misses of the IOMMU's cache are counted by what rings and buffers touch, and low.")
     if config.switch.timing == "core":
         at_edge = "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part"
         found.append(f"{at_edge} differs by less than a cycle.")

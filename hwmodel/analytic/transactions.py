@@ -167,14 +167,17 @@ class Batches:
         # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
         n_told = 0 if driver.masks else driver.tx_interrupt_batch
         tx_interrupt = -(-n_told // tx_writeback) * tx_writeback
+        rung = min(driver.tx_doorbell_batch, driver.send_burst)
         tx_free = tx_interrupt or tx_writeback
+        if driver.masks:  # one that is idle in between finds the slots of several write-backs free
+            tx_free = max(tx_free, min(rung, nic.tx_ring))
         return cls(
             fetch=min(nic.fetch_batch, nic.tx_ring),
             rx_fetch=min(nic.rx_fetch_batch if nic.rx_prefetch else 1, nic.rx_ring),
             tx_writeback=tx_writeback,
             tx_interrupt=tx_interrupt,
             tx_free=tx_free,
-            tx_doorbells=-(-tx_free // min(driver.tx_doorbell_batch, driver.send_burst)),
+            tx_doorbells=-(-tx_free // rung),
         )
 
 

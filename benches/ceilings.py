@@ -1,0 +1,220 @@
+"""How near runs come to the closed form: machines drawn at random, the ratio of each, and why where it is below.
+
+    python -m benches.ceilings                       100 configurations of seed 1
+    python -m benches.ceilings --seed 7 --n 300 --ledger out/ceilings.jsonl
+    python -m benches.ceilings --quick               a handful: shows that it works, and measures nothing
+
+Each machine is run twice as long as its queues take to settle, or longer where a window gives no rate or one above the
+closed form. A ratio above 1 by more than 0.5 % and chance says that the closed form is no ceiling there. One below 0.95
+has its reason beside it, by a rule that looks at the run (`reason_of`); docs/pcie.md ("How near runs come") has each.
+With `--ledger` a line of JSON is kept for each machine, and those that have one are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benches.bottleneck import LONGER, QUICK_RUN, RUN, chance_of
+from benches.bottleneck_cases import configurations
+from benches.ceilings_cases import draw_saturated
+from hwmodel.analytic import Limits, limits
+from hwmodel.config import config_from_mapping
+from hwmodel.errors import InputError, RunError
+from hwmodel.simulation import simulate
+from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.results import Result
+
+ABOVE, BELOW = 0.005, 0.95
+LOST = 0.02  # of the frames: what is lost has used the link and the cores
+PAGES_A_RING = 8
+FEW_FRAMES = 4
+CLOSE = 1.15
+
+
+@dataclass(frozen=True)
+class Case:
+    """Hold what one machine gave: `ratio` of the run to the closed form, what limits each, and the reason if below.
+
+    `over`: by how much of the ratio chance does not explain that it is above 1. `problem`: why there is no ratio.
+    """
+
+    label: str
+    ratio: float | None = None
+    over: float = 0.0
+    limited_by: str = ""
+    bottleneck: str = ""
+    lost_share: float = 0.0
+    reason: str = ""
+    problem: str = ""
+
+
+def judge(label: str, config: Config) -> Case:
+    """Run a machine beside its closed form, again over a longer window where that may be what makes the ratio."""
+    case = _judge(label, config)
+    if case.problem != "no rate" and not case.over:
+        return case
+    return _judge(label, config_from_mapping(config.resolved(), LONGER))
+
+
+def _judge(label: str, config: Config) -> Case:
+    try:
+        found = limits(config)
+        result = simulate(config)
+    except (InputError, RunError) as error:
+        return Case(label, problem=str(error))
+    gbps = result.totals.gbps or result.wire.tx_gbps  # the closed form too is of the wire where nothing reaches a VM
+    if not gbps or not found.gbps:
+        return Case(label, problem="no rate")
+    ratio = gbps / found.gbps
+    over = ratio - 1 if ratio > 1 + ABOVE + chance_of(config, result) else 0.0
+    reason = reason_of(config, found, result) if ratio < BELOW else ""
+    return Case(label, ratio, over, found.limited_by, result.bottleneck.resource, _lost_share(result), reason)
+
+
+def reason_of(config: Config, found: Limits, result: Result) -> str:
+    """Return why a run is below the closed form, in the words of docs/pcie.md; "unknown" where no rule finds it."""
+    return next((reason for reason, holds in REASONS.items() if holds(config, found, result)), "unknown")
+
+
+def _lost_share(result: Result) -> float:
+    return sum(result.drops.values()) / max(1, result.totals.offered_frames)
+
+
+def _waits_at_rings(config: Config, found: Limits, result: Result) -> bool:
+    names = ("nic.tx_ring", "nic.tx_buffer", "nic.rx_ring", "tx.descriptors")
+    longest = max((n_bytes for n_bytes, _ in found.sizes), default=0)
+    holds_few = len(found.sizes) > 1 and config.nic.tx_buffer_bytes < FEW_FRAMES * longest
+    return holds_few or any(key in names for key in (result.bottleneck.resource, *result.bottleneck.keys))
+
+
+def _is_interrupted(config: Config, found: Limits, result: Result) -> bool:
+    return config.driver.masks and found.limited_by.startswith("driver.")
+
+
+def _is_behind_writes(config: Config, found: Limits, result: Result) -> bool:
+    of_reads = {"pcie.tags", "nic.dma.places", "nic.dma.read", "pcie.up", "pcie.down", "up", "down"}
+    goes_ahead = config.pcie.arbitration in ("writes_first", "arrival")
+    is_limited = {found.limited_by, result.bottleneck.resource} & of_reads
+    few = found.limited_by in ("pcie.tags", "nic.dma.read") or result.stalls_ns.tags > result.window.duration_ns / 2
+    return bool(is_limited) and (goes_ahead or few)
+
+
+def _fetches_late(config: Config, found: Limits, result: Result) -> bool:
+    waits = result.stalls_ns.descriptors / result.window.duration_ns
+    return "rx.descriptors" in (found.limited_by, result.bottleneck.resource) or waits > 0.1
+
+
+def _walks(config: Config, found: Limits, result: Result) -> bool:
+    iotlb = config.host.iotlb
+    n_rings = 2 * config.nic.vfs * config.nic.queues_per_vf
+    if iotlb is None or not result.iotlb.misses:
+        return False
+    return result.bottleneck.resource == "host.walkers" or iotlb.entries < PAGES_A_RING * n_rings
+
+
+def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
+    has_flows = config.workload.pattern == "flows" and len(config.workload.flows) > 1
+    return has_flows or any("The mix that carries most" in note for note in found.notes)
+
+
+def _is_chance(config: Config, found: Limits, result: Result) -> bool:
+    return (result.totals.gbps or result.wire.tx_gbps or 0.0) > found.gbps * (1 - chance_of(config, result))
+
+
+def _writes_back_by_timer(config: Config, found: Limits, result: Result) -> bool:
+    nic, n_rings = config.nic, max(1, config.nic.vfs * config.nic.queues_per_vf)
+    rate = result.window_frames / result.window.duration_ns / n_rings
+    timeout_ns = (nic.writeback_timeout_fs or 0) / FS_PER_NS
+    return timeout_ns > 0 and rate * timeout_ns < max(nic.rx_writeback_batch, nic.tx_writeback_batch)
+
+
+def _is_short_of_credits(config: Config, found: Limits, result: Result) -> bool:
+    return "pcie.credits" in (found.limited_by, result.bottleneck.resource)
+
+
+def _is_close_to_another(config: Config, found: Limits, result: Result) -> bool:
+    rates = sorted({one.frames_per_s for one in found.ceilings if one.frames_per_s is not None})
+    return len(rates) > 1 and rates[1] < CLOSE * rates[0]
+
+
+REASONS: dict[str, Callable[[Config, Limits, Result], bool]] = {
+    "chance": _is_chance,
+    "frames are lost": lambda config, found, result: _lost_share(result) > LOST,
+    "rings and buffers": _waits_at_rings,
+    "masked interrupts": _is_interrupted,
+    "a mix of streams": _is_a_mix,
+    "page walks": _walks,
+    "Rx descriptors": _fetches_late,
+    "few credits": _is_short_of_credits,
+    "reads behind writes": _is_behind_writes,
+    "part batches": _writes_back_by_timer,
+    "two nearly full": _is_close_to_another,
+}
+
+
+def judge_all(seed: int, n: int, run: dict[str, object], ledger: Path | None = None) -> Iterator[Case]:
+    """Judge `n` machines of a seed, one after the other; those that the ledger has are taken from there."""
+    known = {}
+    if ledger is not None and ledger.exists():
+        known = {case.label: case for case in (Case(**json.loads(line)) for line in ledger.read_text().splitlines())}
+    for index, config in enumerate(configurations(seed, n, run, draw_saturated)):
+        label = f"{seed}/{index}"
+        case = known.get(label) or judge(label, config)
+        if ledger is not None and label not in known:
+            ledger.parent.mkdir(parents=True, exist_ok=True)
+            with ledger.open("a") as lines:
+                lines.write(json.dumps(asdict(case)) + "\n")
+        yield case
+
+
+def line_of(case: Case) -> str:
+    """Write one machine's line."""
+    if case.ratio is None:
+        return f"{case.label:8} left out: {case.problem}"
+    mark = "ABOVE" if case.over else case.reason
+    names = f"{case.limited_by} / {case.bottleneck}"
+    return f"{case.label:8} {case.ratio:.4f}  {names:32} lost {case.lost_share:6.1%}  {mark}".rstrip()
+
+
+def report_text(cases: Sequence[Case]) -> str:
+    """Sum up: how many are above, how many within 5 %, how many below by reason."""
+    judged = [case for case in cases if case.ratio is not None]
+    by_reason: defaultdict[str, list[float]] = defaultdict(list)
+    for case in judged:
+        by_reason[case.reason].append(case.ratio or 0.0)
+    above = [case for case in judged if case.over]
+    lines = [
+        f"{len(judged)} machines, {len(cases) - len(judged)} left out (nothing arrived, no rate, or no room)",
+        f"above the closed form: {len(above)}; within 5 %: {len(by_reason.pop('', []))}",
+    ]
+    for reason, ratios in sorted(by_reason.items(), key=lambda one: -len(one[1])):
+        lines.append(f"below 0.95, {reason}: {len(ratios)}, down to {min(ratios):.2f}")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--n", type=int, default=100)
+    parser.add_argument("--ledger", type=Path, help="lines of JSON, by which a bench that was stopped goes on")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args(argv)
+    n, run = (4, QUICK_RUN) if arguments.quick else (arguments.n, RUN)
+    cases = []
+    for case in judge_all(arguments.seed, n, run, arguments.ledger):
+        print(line_of(case), flush=True)
+        cases.append(case)
+    print(report_text(cases))
+
+
+if __name__ == "__main__":
+    main()
