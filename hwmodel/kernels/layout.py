@@ -179,13 +179,13 @@ HELD = record(
     *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
     *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
+# `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on (`rings.widen_posts`).
 TX_QUEUE = record(
     *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
-# `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
 RX_QUEUE = record(
     *ints("function", "first"),
     ("mask", U32),
@@ -329,6 +329,7 @@ def _begin_rings(nic: Any) -> None:
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
+        *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
         nic.mac.fifo,
         nic.wire.sent,
         nic.wire.come,

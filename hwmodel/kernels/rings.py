@@ -33,6 +33,18 @@ def entered(clock, queue):
 
 
 @kernel
+def widen_posts(host, queue):
+    """Let a Tx ring use twice as many places for the frames that the driver has and the scheduler has not picked."""
+    before = queue.mask
+    queue.mask = 2 * before + 1
+    for position in range(queue.picked, queue.reserved):
+        if position & queue.mask != position & before:
+            place, old = queue.first + (position & queue.mask), queue.first + (position & before)
+            host.post[place] = host.post[old]
+            host.post_batch[place] = host.post_batch[old]
+
+
+@kernel
 def widen_finished(host, queue):
     """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
 

@@ -22,6 +22,7 @@ from .layout import (
 from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
 from .random_stream import exponential_fs, geometric, next_u32
+from .rings import widen_posts
 from .steering import ring_of
 from .wires import first_of, outside_is_full, send_from_outside
 
@@ -115,6 +116,8 @@ def arm(nic, number):
 def reserve(nic, now_fs, number, source):
     """Take a slot of a Tx ring for the pending frame."""
     queue = nic.tx_queue[number]
+    if queue.reserved - queue.picked > queue.mask:
+        widen_posts(nic.host, queue)
     post = nic.host.post[queue.first + (queue.reserved & queue.mask)]
     offered_fs = now_fs if is_closed(source) else source.next_at_fs
     post.offered_fs = offered_fs

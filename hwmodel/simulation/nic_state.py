@@ -244,7 +244,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 queue.held.timer_at_fs = layout.NEVER
                 queue.held.queue, queue.held.ring_length = queue_number, ring
                 queue.held.batch, queue.held.kind, queue.held.timer_kind = held
-            nic.tx_queue[queue_number].mask = ring_slots(limits.tx_ring) - 1
+            nic.tx_queue[queue_number].mask = min(ring_slots(limits.tx_ring), layout.FIRST_PLACES) - 1
             nic.rx_queue[queue_number].mask = min(ring_slots(limits.rx_ring), layout.FIRST_PLACES) - 1
             nic.rx_queue[queue_number].known = limits.rx_ring - 1
             nic.rx_queue[queue_number].moderation_fs = limits.moderation_fs
@@ -253,8 +253,6 @@ def _fill_functions(nic: Nic, config: Config) -> None:
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
-    nic.reads.tx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.tx_ring) - 1
-    nic.reads.rx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.rx_ring) - 1
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP

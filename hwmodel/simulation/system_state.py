@@ -11,7 +11,13 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.system import run_system
 from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.bridge_ports import PhysicalPort
-from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridges, fill_wire, fresh_bridge
+from hwmodel.simulation.bridge_state import (
+    fill_bridges,
+    fill_crossings,
+    fill_wire,
+    fresh_bridge,
+    least_on_wire_bytes,
+)
 from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state, is_long
@@ -80,17 +86,19 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge(in_large_pages=in_large_pages)
     fill_bridges(bridges[0], settings, ports, topology)
+    least_bytes = least_on_wire_bytes(workload)
+    fill_crossings(bridges[0], least_bytes)
     counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
     ledgers = [*(server.ledger for server in servers), bridges[0].ledger]
     for flows, ledger in zip(counted.flows, ledgers, strict=True):
         ledger["flow"]["histogram"][flows] = counted.rows[flows]
     return SystemState(
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
-        _system(servers, len(parts)), ports, topology, book, counted,
+        _system(servers, len(parts), least_bytes), ports, topology, book, counted,
     )  # fmt: skip
 
 
-def _system(servers: State, n_servers: int) -> Any:
+def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
     array = layout.zeros(1, SYSTEM)
     system = array[0]
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
@@ -98,9 +106,7 @@ def _system(servers: State, n_servers: int) -> Any:
     for index in range(n_servers):
         component, mac = system.server[index], servers[index].mac
         component.bridge, component.port = 0, index
-        component.crossing_fs = int(
-            SHORTEST_BYTES * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs
-        )  # fmt: skip
+        component.crossing_fs = int(least_bytes * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs)
         component.safe_fs = -1
     system.bridge[0].safe_fs = -1
     return array
