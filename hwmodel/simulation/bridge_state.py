@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.adjacent import HEADER_BYTES
 from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.hops import Way
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
@@ -58,8 +58,6 @@ def fill_bridges(
     _fill_levels(record, topology)
     _fill_policers(record, topology.policies.policers)
     record.ledger.crosses = 1
-    for kind, flow in topology.outside_flows.items():
-        record.outside_flow[kind] = flow
     _fill_hops(record, topology)
     _fill_addresses(record, topology)
 
@@ -147,22 +145,25 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
 
 
 def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
-    ways: list[tuple[int, int, int, int]] = []
+    ways: list[Way] = []
     firsts: dict[int, int] = {}  # of each list of ways, by what it is
     for entry, hop in zip(record["hop"], topology.hops, strict=False):
         if id(hop.flood) not in firsts:
             firsts[id(hop.flood)] = len(ways)
-            ways += map(astuple, hop.flood)
+            ways += hop.flood
         entry["reason"], entry["logical_port"] = hop.reason.value, hop.logical_port
         entry["source"], entry["target"], entry["policer"] = hop.source, hop.target, hop.policer
         entry["first_flood"], entry["n_flood"] = firsts[id(hop.flood)], len(hop.flood)
-        entry["home_way"] = adjacent_layout.NO_WAY
+        entry["home"]["logical_port"] = adjacent_layout.NOBODY
         if hop.home is not None:
-            entry["home_way"] = len(ways)
-            ways.append(astuple(hop.home))
+            entry["home"] = _way_entry(hop.home)
     if len(ways) > adjacent_layout.MAX_WAYS:
         raise InputError(f"workload: more than {adjacent_layout.MAX_WAYS} ways through the bridge")
-    record["way"][: len(ways)] = np.array(ways, adjacent_layout.WAY)
+    record["way"][: len(ways)] = np.array([_way_entry(way) for way in ways], adjacent_layout.WAY)
+
+
+def _way_entry(way: Way) -> tuple[int, int, int, int]:
+    return way.template, way.logical_port, way.port, way.delta_bytes
 
 
 def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:

@@ -240,7 +240,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 (nic.rx_queue[queue_number], limits.rx_ring, config.nic.rx_writeback_batch, *RX_HELD),
             ):
                 queue.function = number
-                queue.first = queue_number * ring_slots(ring)
+                queue.first = queue_number * layout.FIRST_PLACES
+                queue.wide_first = layout.NARROW_PLACES + queue_number * ring_slots(ring)
                 queue.held.timer_at_fs = layout.NEVER
                 queue.held.queue, queue.held.ring_length = queue_number, ring
                 queue.held.batch, queue.held.kind, queue.held.timer_kind = held
