@@ -134,6 +134,12 @@ def steadiness_prints(lines):
     assert len(sums) == 2 * (1 + len(steadiness.FIGURES)) and wholes
 
 
+def systems_prints(lines):
+    assert lines[0].startswith("servers")
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
+    assert [line.split()[-1] in ("PASS", "below") for line in lines[1:]] == [False, True]
+
+
 def sweep_prints(lines):
     assert lines[0].split()[:3] == ["a", "sweep", "runs"]
     assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [
@@ -157,6 +163,7 @@ PRINTS = {
     "steadiness": steadiness_prints,
     "sweep": sweep_prints,
     "switch_core": switch_core_prints,
+    "systems": systems_prints,
     "validation": validation_prints,
 }
 

@@ -111,11 +111,14 @@ def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
     nic = machine(nic={"vfs": vfs, "queues_per_vf": queues, "tx_ring": ring, "rx_ring": ring})
     for name in ("tx_queue", "rx_queue"):
         rings = nic[name][: (vfs + 1) * queues]
-        slots = nic["tx_queue"]["mask"][: len(rings)] + 1
-        assert (slots >= ring).all()
-        assert (rings["mask"] < slots).all()
-        assert (rings["first"] == np.cumsum(slots) - slots).all()
-        assert rings["first"][-1] + slots[-1] <= host_layout.RING_POOL
+        slots = 1 << (ring - 1).bit_length()
+        assert (rings["mask"] < min(slots, host_layout.FIRST_PLACES)).all()
+        # Each begins with its few places before the pool, and takes all that it may need in the pool.
+        numbers = np.arange(len(rings))
+        assert (rings["first"] == numbers * host_layout.FIRST_PLACES).all()
+        assert rings["first"][-1] + host_layout.FIRST_PLACES <= host_layout.NARROW_PLACES
+        assert (rings["wide_first"] == host_layout.NARROW_PLACES + numbers * slots).all()
+        assert rings["wide_first"][-1] + slots <= host_layout.PLACES
 
 
 def test_the_longest_tlp_has_a_duration():

@@ -100,7 +100,10 @@ FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
     "a byte less of buffer": ("two to one", lambda bridge, _: setattr(bridge.box[0], "buffer_bytes", 13_000)),
     "the policer has another rate": ("policy", lambda bridge, _: setattr(bridge.policer[0], "burst", 4096)),
     "the second policer is forgotten": ("policy", lambda bridge, _: bridge["hop"]["policer"].__imul__(-1)),
-    "tags take no room": ("channels, groups", lambda bridge, _: bridge["way"]["delta_bytes"].fill(0)),
+    "tags take no room": (
+        "channels, groups",
+        lambda bridge, _: [ways["delta_bytes"].fill(0) for ways in (bridge["way"], bridge["hop"]["home"])],
+    ),
     "its floods the other way round": (
         "channels, groups", lambda bridge, found: [hop.flood.reverse() for hop in found.hops],
     ),

@@ -6,7 +6,7 @@ So do the port extenders below them, except that what they do with a header hang
 from __future__ import annotations
 
 from . import kernel
-from .adjacent_layout import DUE, LEFT, NO_WAY, NOBODY, RESUMED, SENT, SLOT_CAP
+from .adjacent_layout import DUE, LEFT, NOBODY, RESUMED, SENT, SLOT_CAP
 from .drop_reason import DropReason
 from .events import set_timer, take_timer
 from .frame_layout import FCS_BYTES
@@ -16,6 +16,7 @@ from .measure import change
 from .outcome import come_outside
 from .police import police
 from .port_time import padded_bytes, wire_time_fs
+from .processor import prefetch
 from .service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from .taps import note_passing
 
@@ -108,6 +109,7 @@ def comes(bridge, port_number, crossing):
     port = bridge.port[port_number]
     if port.is_tapped:
         passes(bridge, crossing.come_fs, port_number, 0, crossing)
+    prefetch(bridge.hop[crossing.template])
     place = take_place(bridge)
     bridge.slot[place].crossing = crossing
     if port.come.first == NOBODY:
@@ -251,23 +253,6 @@ def enqueue(bridge, now_fs, place, way):
 
 
 @kernel
-def is_to(bridge, way_number, logical_port):
-    """Tell whether a way leads to a logical port; none leads nowhere."""
-    return way_number != NO_WAY and bridge.way[way_number].logical_port == logical_port
-
-
-@kernel
-def way_to(bridge, hop, logical_port):
-    """Return the number of a header's way to a logical port, `NO_WAY` if it may not go there."""
-    if is_to(bridge, hop.home_way, logical_port):
-        return hop.home_way
-    for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
-        if bridge.way[number].logical_port == logical_port:
-            return number
-    return NO_WAY
-
-
-@kernel
 def flood(bridge, box, now_fs, place, hop):
     """Put a copy of a frame into the queue of each port where somebody may want it, the frame itself into the last."""
     if hop.target != NOBODY:
@@ -279,8 +264,10 @@ def flood(bridge, box, now_fs, place, hop):
         if number < last:
             copy = take_place(bridge)
             bridge.slot[copy].crossing = bridge.slot[place].crossing
-        is_home = is_to(bridge, hop.home_way, bridge.way[number].logical_port)
-        enqueue(bridge, now_fs, copy, bridge.way[hop.home_way if is_home else number])
+        if hop.home.logical_port == bridge.way[number].logical_port:
+            enqueue(bridge, now_fs, copy, hop.home)
+        else:
+            enqueue(bridge, now_fs, copy, bridge.way[number])
 
 
 @kernel
@@ -290,10 +277,14 @@ def send_on(bridge, box, now_fs, place, hop):
     if logical_port != NOBODY:
         if logical_port == hop.logical_port and bridge.logical_port[logical_port].is_hairpin == 0:
             return SAME_PORT
-        number = way_to(bridge, hop, logical_port)
-        if number == NO_WAY:
-            return NO_DESTINATION
-        enqueue(bridge, now_fs, place, bridge.way[number])
+        if hop.home.logical_port == logical_port:
+            enqueue(bridge, now_fs, place, hop.home)
+            return NO_REASON
+        for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
+            if bridge.way[number].logical_port == logical_port:
+                enqueue(bridge, now_fs, place, bridge.way[number])
+                return NO_REASON
+        return NO_DESTINATION
     elif hop.n_flood == 0:
         return NO_DESTINATION
     else:

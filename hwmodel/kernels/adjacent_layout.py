@@ -12,7 +12,7 @@ from __future__ import annotations
 from .clock_layout import CLOCK
 from .crossing_layout import CROSSING
 from .ledger_layout import GAUGE, LEDGER, MAX_REASONS
-from .records import I32, I64, ints, record
+from .records import I16, I32, I64, ints, record
 from .traffic_layout import MAX_COPY_KINDS, POLICER
 
 MAX_BRIDGE_PORTS = 1024
@@ -24,7 +24,6 @@ MAX_ADDRESSES = 1 << 16
 MAX_BRIDGE_POLICERS = 1024
 
 NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
-NO_WAY = -1
 SLOT_CAP = 1 << 20  # frames in one bridge
 
 # Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
@@ -60,15 +59,17 @@ BOX = record(
     ("waiting", GAUGE),  # in all queues together
     ("drops", I64, (MAX_REASONS,)),
 )
+WAY = record(("template", I32), ("logical_port", I16), ("port", I16), ("delta_bytes", I16))
 # What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
 # `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its VLAN, by number; a group has
 # none. Ways of a flood stand in the order of the logical ports, and may be those of other headers too; to the port
-# behind which the target stands in the configuration `home_way` takes their place. In an extender nobody is looked up.
+# behind which the target stands in the configuration `home` takes their place; of none, its logical port is `NOBODY`.
+# In an extender nobody is looked up. There are as many as flows, so that a frame finds its own in no cache: they are
+# small.
 HOP = record(
-    *ints("reason", "logical_port", "source", "target", "policer"),
-    *ints("home_way", "first_flood", "n_flood"),
+    ("home", WAY), ("source", I32), ("target", I32), ("first_flood", I32),
+    ("reason", I16), ("logical_port", I16), ("policer", I16), ("n_flood", I16),
 )  # fmt: skip
-WAY = record(("logical_port", I32), ("port", I32), ("template", I32), ("delta_bytes", I32))
 ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
 # may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back

@@ -6,13 +6,14 @@ from . import inlined, kernel
 from .batches import mark_batch
 from .journey_layout import REQUESTED, TOLD
 from .layout import DESCRIPTOR_BYTES
+from .rings import entered
 
 
 @kernel
 def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_descriptors):
     """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS.
 
-    The queue has room for each descriptor of all rings in a fetch of its own.
+    The queue can be widened to room for each descriptor of all rings in a fetch of its own.
     """
     left = n_descriptors
     position = first_descriptor % ring_length
@@ -24,7 +25,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
         fetch.queue = ring_queue
         fetch.n_descriptors = n
         fetch.address = DESCRIPTOR_BYTES * position
-        fetches.tail += 1
+        entered(nic.clock, fetches)
         left -= n
         position = (position + n) % ring_length
     nic.reads_due = 1

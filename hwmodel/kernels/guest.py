@@ -19,6 +19,8 @@ from .layout import (
     TAKE_TASK,
     TX_DOORBELL,
 )
+from .measure import bucket
+from .processor import prefetch
 from .transactions import ring_doorbell
 
 NO_WORK = -1
@@ -146,11 +148,28 @@ def posted(nic, now_fs, core, is_over):
 
 
 @kernel
+def come_near(nic, queue, at_fs, n):
+    """Bring near, all at once, where the latencies of frames that are taken are counted."""
+    host, ledger = nic.host, nic.ledger
+    for i in range(queue.taken, queue.taken + n):
+        slot = host.finished[queue.first + (i & queue.mask)]
+        at_fs += frame_work_fs(host, slot.n_bytes)
+        if slot.journey != UNMEASURED:
+            journey = ledger.journeys.slot[slot.journey]
+            place = bucket(at_fs - journey.posted_fs)
+            prefetch(ledger.latency_counts[place])
+            prefetch(ledger.sampled_parts[place])
+            prefetch(ledger.latency_counts[bucket(journey.posted_fs - journey.offered_fs)])
+
+
+@kernel
 def taken(nic, now_fs, core):
     """Mark received frames as taken; post their descriptors again, a batch at a time. Return True if the bell rang."""
     host = nic.host
     queue = nic.rx_queue[core.queue]
     at_fs = core.started_fs
+    if nic.ledger.crosses:
+        come_near(nic, queue, at_fs, core.n)
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = host.finished[place]

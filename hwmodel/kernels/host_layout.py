@@ -9,6 +9,10 @@ from .records import I32, I64, ints, record
 
 RING_POOL = 1 << 22  # slots of all Tx (or Rx) rings together: 2**21, each ring's rounded up to a power of two
 MAX_QUEUES = 1024  # Tx or Rx rings
+# The few places that each ring begins with lie side by side, before the pool; a ring that needs more moves there.
+FIRST_PLACES = 1 << 4
+NARROW_PLACES = MAX_QUEUES * FIRST_PLACES
+PLACES = NARROW_PLACES + RING_POOL
 MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
 TRANSLATION_BUCKETS = 1 << 17
 MAX_WALKERS = 64
@@ -75,8 +79,8 @@ HOST = record(
     ("translation", TRANSLATION),
     ("work", WORK, (2 * MAX_QUEUES,)),
     # The rings, which lie in the host's memory.
-    ("post", POST, (RING_POOL,)),
-    ("post_batch", POST_BATCH, (RING_POOL,)),
-    ("finished", FINISHED, (RING_POOL,)),
-    ("finished_batch", RX_BATCH, (RING_POOL,)),
+    ("post", POST, (PLACES,)),
+    ("post_batch", POST_BATCH, (PLACES,)),
+    ("finished", FINISHED, (PLACES,)),
+    ("finished_batch", RX_BATCH, (PLACES,)),
 )

@@ -167,12 +167,13 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     counts = ledger.latency_counts[at]
     counts.n_to_guest += 1
     counts.to_guest_fs += float(whole_fs)
+    is_sampled = counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0
     add_stamps(ledger.stamp_sums, journey, finished, batch, taken_fs)
     if ledger.crosses:
         add_crossing(ledger.part_sums, ledger.journeys.crossed[place], journey.sent_fs)
     if ledger.stamp_sums.n == FOLDED_AT:
         fold(ledger)
-    if counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0:
+    if is_sampled:
         sampled = ledger.sampled_parts[at]
         sampled.n += 1
         add_parts(sampled.sums, journey, finished, batch, taken_fs)

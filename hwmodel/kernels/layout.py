@@ -55,6 +55,7 @@ from .frame_layout import (  # noqa: F401
 from .host_layout import (  # noqa: F401
     BULK_CLASS,
     DEFERRED_UNMAP,
+    FIRST_PLACES,
     HOST,
     KEPT,
     LOWEST_CLASS,
@@ -62,7 +63,9 @@ from .host_layout import (  # noqa: F401
     MAX_TRANSLATIONS,
     MAX_WALKERS,
     MIDDLE_CLASS,
+    NARROW_PLACES,
     NOT_WALKED,
+    PLACES,
     POST_TASK,
     RING_POOL,
     STRICT_UNMAP,
@@ -131,6 +134,7 @@ from .mac_layout import (  # noqa: F401
 )
 from .records import I32, I64, U32, ints, record
 from .traffic_layout import (  # noqa: F401
+    ANY_LENGTH,
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
     MAX_CHOICES,
@@ -159,7 +163,6 @@ PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, ea
 MAX_CORE_PORTS = 17  # ports of the Verilog switch core
 BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
-FIRST_PLACES = 1 << 4  # that a ring begins with
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 
 ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP
@@ -179,15 +182,18 @@ HELD = record(
     *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
     *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
 )
+# `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
+# once they are more than the first few (`rings.widen_posts`).
 TX_QUEUE = record(
-    *ints("function", "first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
+    *ints(
+        "function", "first", "wide_first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"
+    ),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
-# `mask`: of the places of `finished` in use, from `first` on (`rings.widen_finished`).
 RX_QUEUE = record(
-    *ints("function", "first"),
+    *ints("function", "first", "wide_first"),
     ("mask", U32),
     *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
@@ -329,6 +335,7 @@ def _begin_rings(nic: Any) -> None:
     for queue in (
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
+        *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
         nic.mac.fifo,
         nic.wire.sent,
         nic.wire.come,

@@ -10,6 +10,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 LINE_BYTES = 64  # of the processor's caches
+FRONT_BYTES = 512  # of a longer record, what is brought near
 FOR_READING, KEPT_NEAR, DATA = 0, 3, 1  # arguments of LLVM's `llvm.prefetch`
 BYTE_AT = ir.IntType(8).as_pointer()
 
@@ -21,12 +22,26 @@ def _prefetch(_context: Any, record: Any) -> Any:
         hint = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
         first = builder.bitcast(values[0], BYTE_AT)
         how = [ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA)]
-        for offset in range(0, record.size + LINE_BYTES - 1, LINE_BYTES):
-            place = builder.gep(first, [ir.Constant(ir.IntType(64), min(offset, record.size - 1))])
+        n_bytes = min(record.size, FRONT_BYTES)
+        for offset in range(0, n_bytes + LINE_BYTES - 1, LINE_BYTES):
+            place = builder.gep(first, [ir.Constant(ir.IntType(64), min(offset, n_bytes - 1))])
             builder.call(hint, [place, *how])
         return context.get_dummy_value()
 
     return types.none(record), hints
+
+
+@intrinsic
+def _prefetch_at(_context: Any, record: Any, offset: Any) -> Any:
+    def hint(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
+        declared = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
+        place = builder.gep(builder.bitcast(values[0], BYTE_AT), [values[1]])
+        how = [ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA)]
+        builder.call(declared, [place, *how])
+        return _context.get_dummy_value()
+
+    return types.none(record, types.int64), hint
 
 
 @intrinsic
@@ -54,6 +69,10 @@ def _no_hint(_record: Any) -> None:
     pass
 
 
+def _no_hint_at(_record: Any, _offset: int) -> None:
+    pass
+
+
 def _add_each(sums: Any, record: Any) -> None:
     for name in sums.dtype.names:
         sums[name] += record[name]
@@ -65,6 +84,8 @@ def _same(record: Any) -> Any:
 
 # Bring a record near, which is read some frames later.
 prefetch = _no_hint if numba.config.DISABLE_JIT else _prefetch
+# Bring one line near, so many bytes behind a record's first.
+prefetch_at = _no_hint_at if numba.config.DISABLE_JIT else _prefetch_at
 # Add the first fields of a record to those of another that has just these, all of 64 bits.
 add_fields = _add_each if numba.config.DISABLE_JIT else _add_fields
 # The same record, in a place that LLVM takes for another in each turn of a loop. Else it works out the places of

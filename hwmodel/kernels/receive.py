@@ -9,19 +9,23 @@ from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_work
 from .journey_layout import SHOWN, WRITTEN_BACK
 from .layout import (
+    HISTOGRAM_BUCKETS,
+    LEDGER,
     RX_INTERRUPT,
     TAKE_TASK,
     TX_INTERRUPT,
 )
-from .measure import change, set_stalled
+from .measure import bucket, change, set_stalled
 from .outcome import copy_dropped, delivered_to_guest
-from .processor import prefetch
+from .processor import prefetch, prefetch_at
+from .records import offset_of
 from .rings import widen_finished
 from .transactions import post_payload_write
 from .translation import buffer_address
 from .transmit import slots_free
 from .writeback import hold_for_writeback
 
+HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 
 
@@ -161,6 +165,32 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
 
 
 @kernel
+def come_near(nic, now_fs, queue):
+    """Bring near, all at once, what is looked at next of frames that are written back: one after the other by itself.
+
+    What each pass looks at, the one before it has asked for.
+    """
+    ledger = nic.ledger
+    for i in range(queue.visible, queue.written_back):
+        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        prefetch(nic.traffic.copy_kind[finished.copy_kind])
+        prefetch(ledger.journeys.slot[finished.journey])
+        if ledger.crosses:
+            prefetch(ledger.journeys.crossed[finished.journey])
+    for i in range(queue.visible, queue.written_back):
+        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        prefetch(ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow])
+    for i in range(queue.visible, queue.written_back):
+        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        journey = ledger.journeys.slot[finished.journey]
+        place = bucket(now_fs - journey.posted_fs)
+        prefetch(ledger.latency_counts[place])
+        prefetch(ledger.latency_counts[bucket(now_fs - journey.rung_fs)])
+        row = ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow].histogram
+        prefetch_at(ledger, HISTOGRAM_AT + HISTOGRAM_BYTES * (row * HISTOGRAM_BUCKETS + place))
+
+
+@kernel
 def show(nic, now_fs, number, raised_fs):
     """Make the frames of a ring that are written back visible: that delivers them, and the guest's core takes them.
 
@@ -173,6 +203,8 @@ def show(nic, now_fs, number, raised_fs):
     batch = mark_rx_batch(nic.host, queue, queue.visible, SHOWN)
     batch.raised_fs = raised_fs
     batch.visible_fs = now_fs
+    if nic.ledger.crosses:
+        come_near(nic, now_fs, queue)
     for i in range(queue.visible, queue.written_back):
         delivered_to_guest(nic, now_fs, nic.host.finished[queue.first + (i & queue.mask)])
     queue.visible += n

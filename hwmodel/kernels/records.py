@@ -10,6 +10,7 @@ import numpy as np
 
 I64 = np.int64
 I32 = np.int32
+I16 = np.int16
 U32 = np.uint32
 F64 = np.float64
 
@@ -52,3 +53,9 @@ def _element_of(plain: Any) -> type:
 def ints(*names: str) -> list[tuple[str, type]]:
     """Return fields of 64-bit integers."""
     return [(name, I64) for name in names]
+
+
+def offset_of(kind: np.dtype, name: str) -> int:
+    """Return how many bytes behind a record's first a field begins."""
+    assert kind.fields is not None
+    return int(kind.fields[name][1])

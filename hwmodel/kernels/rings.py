@@ -33,15 +33,27 @@ def entered(clock, queue):
 
 
 @kernel
+def widen_posts(host, queue):
+    """Let a Tx ring use twice as many places for the frames that the driver has and the scheduler has not picked."""
+    first, before = queue.first, queue.mask
+    queue.first, queue.mask = queue.wide_first, 2 * before + 1
+    for position in range(queue.picked, queue.reserved):
+        place, old = queue.first + (position & queue.mask), first + (position & before)
+        if place != old:
+            host.post[place] = host.post[old]
+            host.post_batch[place] = host.post_batch[old]
+
+
+@kernel
 def widen_finished(host, queue):
     """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
 
     Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
     """
-    before = queue.mask
-    queue.mask = 2 * before + 1
+    first, before = queue.first, queue.mask
+    queue.first, queue.mask = queue.wide_first, 2 * before + 1
     for position in range(queue.taken, queue.started):
-        if position & queue.mask != position & before:
-            place, old = queue.first + (position & queue.mask), queue.first + (position & before)
+        place, old = queue.first + (position & queue.mask), first + (position & before)
+        if place != old:
             host.finished[place] = host.finished[old]
             host.finished_batch[place] = host.finished_batch[old]

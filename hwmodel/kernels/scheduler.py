@@ -19,6 +19,7 @@ from .layout import (
     SHAPER_TIMER,
 )
 from .measure import change, set_stalled
+from .processor import prefetch
 from .rings import entered
 from .translation import buffer_address
 
@@ -228,6 +229,7 @@ def pick(nic, now_fs):
     frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
     frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template
+    prefetch(nic.traffic.template[post.template])
     frame.n_bytes = n_bytes
     frame.hash = post.hash
     frame.index = post.index

@@ -21,7 +21,9 @@ from .layout import (
 )
 from .mac import first_on_line, line_is_full, put_on_line
 from .measure import change, set_stalled
+from .processor import prefetch
 from .random_stream import exponential_fs, geometric, next_u32
+from .rings import widen_posts
 from .steering import ring_of
 from .wires import first_of, outside_is_full, send_from_outside
 
@@ -37,6 +39,32 @@ def choice(traffic, source, first, n):
     if next_u32(source) < row.threshold:
         return row.here
     return row.there
+
+
+@kernel
+def next_template(traffic, source):
+    """Return which template a source draws next, without drawing it."""
+    rng = source.rng
+    first, second, third, fourth = rng[0], rng[1], rng[2], rng[3]
+    template = choice(traffic, source, source.first_target, source.n_targets)
+    rng[0], rng[1], rng[2], rng[3] = first, second, third, fourth
+    return template
+
+
+@kernel
+def next_choice(source):
+    """Return in which row of its alias table a source looks for its next target, without drawing it."""
+    rng = source.rng
+    first, second, third, fourth = rng[0], rng[1], rng[2], rng[3]
+    row = source.first_target + ((next_u32(source) * source.n_targets) >> 32)
+    rng[0], rng[1], rng[2], rng[3] = first, second, third, fourth
+    return row
+
+
+@kernel
+def is_due(source, until_fs):
+    """Tell whether a source draws its next frame, at a time that is known and not later."""
+    return source.pending == 0 and source.next_at_fs <= until_fs and PERIODIC_SOURCE <= source.kind <= ON_OFF_SOURCE
 
 
 @kernel
@@ -115,6 +143,8 @@ def arm(nic, number):
 def reserve(nic, now_fs, number, source):
     """Take a slot of a Tx ring for the pending frame."""
     queue = nic.tx_queue[number]
+    if queue.reserved - queue.picked > queue.mask:
+        widen_posts(nic.host, queue)
     post = nic.host.post[queue.first + (queue.reserved & queue.mask)]
     offered_fs = now_fs if is_closed(source) else source.next_at_fs
     post.offered_fs = offered_fs
@@ -160,7 +190,9 @@ def feed_guest(nic, now_fs, function_number):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
             traffic.n_full += 1
             break
-        count_offered(ledger, traffic.template[source.pending_template])
+        template = traffic.template[source.pending_template]
+        count_offered(ledger, template)
+        prefetch(traffic.copy_kind[template.first_copy])
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:

@@ -12,6 +12,7 @@ from .adjacent import advance_bridge, comes, let_go, pop
 from .adjacent_layout import NOBODY
 from .engine import advance, begin_all, close_books
 from .events import first_elsewhere, first_of_links
+from .hints import servers_come_near
 from .journey_sums import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
 from .wires import comes_to_adapter, first_of
@@ -159,6 +160,8 @@ def run_system(systems, servers, bridges, until_fs, n_events):
             component, nic = system.server[number], servers[number]
             horizon_fs = min(limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
             if component.next_fs <= horizon_fs:
+                if system.asks_ahead:
+                    servers_come_near(servers, system.n_servers, number, horizon_fs)
                 before = nic.clock.n_events
                 component.next_fs = advance(nic, horizon_fs, NEVER)
                 left -= nic.clock.n_events - before

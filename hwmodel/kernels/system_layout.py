@@ -12,9 +12,9 @@ MAX_BRIDGES = 64
 # than that bridge begins to send anything of it can come.
 COMPONENT = record(*ints("safe_fs", "next_fs", "bridge", "port", "crossing_fs"))
 # `window_fs`: how far one may run before the others are looked at, at most. `stops_exactly`: no bridge runs ahead of
-# the server, so that the run may end behind any of its events.
+# the server, so that the run may end behind any of its events. `asks_ahead`: what servers will look at is brought near.
 SYSTEM = record(
-    *ints("n_servers", "n_bridges", "window_fs", "stops_exactly"),
+    *ints("n_servers", "n_bridges", "window_fs", "stops_exactly", "asks_ahead"),
     ("server", COMPONENT, (MAX_SERVERS,)),
     ("bridge", COMPONENT, (MAX_BRIDGES,)),
 )

@@ -8,6 +8,7 @@ from .frame_layout import FCS_BYTES
 from .journeys import begin_from_wire
 from .layout import LINE, LINE_CAP, NEVER
 from .port_time import wire_time_fs
+from .processor import prefetch
 from .rings import entered
 
 
@@ -72,6 +73,7 @@ def send_from_outside(nic, now_fs, source):
 @kernel
 def comes_to_adapter(nic, crossing):
     """Take in a frame on the wire from the bridge; they come in order."""
+    prefetch(nic.traffic.template[crossing.template])
     come = nic.wire.come
     come.ring[come.tail & come.mask] = crossing
     if come.head == come.tail:

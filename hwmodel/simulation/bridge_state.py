@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.adjacent import HEADER_BYTES
 from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.hops import Way
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
@@ -21,10 +21,11 @@ from hwmodel.units import fs_per_byte
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge, PolicyEntry
     from hwmodel.config.extenders import Extender
+    from hwmodel.workload.traffic import Workload
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
 LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
-SHORTEST_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES + PREAMBLE_AND_GAP_BYTES  # of a frame on the wire
+UNTAGGED_HEADER_BYTES = 14
 
 
 def fill_bridges(
@@ -57,8 +58,6 @@ def fill_bridges(
     _fill_levels(record, topology)
     _fill_policers(record, topology.policies.policers)
     record.ledger.crosses = 1
-    for kind, flow in topology.outside_flows.items():
-        record.outside_flow[kind] = flow
     _fill_hops(record, topology)
     _fill_addresses(record, topology)
 
@@ -83,14 +82,35 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
         entry.is_outside = port.server is None and port.joined is None
         entry.box, entry.joined = port.box, adjacent_layout.NOBODY if port.joined is None else port.joined
         entry.cuts_through = boxes[port.box].forwarding == "cut_through" and port.rate_bps == fastest_bps[port.box]
-        until_due_bytes = HEADER_BYTES if entry.cuts_through else SHORTEST_BYTES
-        entry.crossing_fs = until_due_bytes * num // den + port.propagation_fs
         entry.propagation_fs = port.propagation_fs
         entry.is_scheduled = port.is_scheduled
         entry.resumes_fs = layout.NEVER
         entry.sending = adjacent_layout.NOBODY
         for name in ("come", "queue", "begun", "active"):
             entry[name].first = entry[name].last = adjacent_layout.NOBODY
+
+
+def least_on_wire_bytes(workload: Workload) -> int:
+    """Return what each frame of a workload takes at least of any wire on its way, with preamble and gap.
+
+    It may lose the tags with which it is sent; what is too short is padded.
+    """
+    lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
+    lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
+    most_tag_bytes = max((len(template.header) - UNTAGGED_HEADER_BYTES for template in workload.templates), default=0)
+    least_bytes = min(lengths, default=0) - max(0, most_tag_bytes)
+    return max(MIN_UNPADDED_BYTES + FCS_BYTES, least_bytes) + PREAMBLE_AND_GAP_BYTES
+
+
+def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
+    """Enter for each port how much later than its other end begins to send a frame can be due at the soonest.
+
+    The bridge's latency comes on top. `least_bytes`: what a frame takes at least of a wire.
+    """
+    for entry in record.port[: int(record.n_ports)]:
+        until_due_bytes = HEADER_BYTES if entry.cuts_through else least_bytes
+        wire_fs = until_due_bytes * int(entry.fs_per_byte_num) // int(entry.fs_per_byte_den)
+        entry.crossing_fs = wire_fs + int(entry.propagation_fs)
 
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
@@ -125,22 +145,25 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
 
 
 def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
-    ways: list[tuple[int, int, int, int]] = []
+    ways: list[Way] = []
     firsts: dict[int, int] = {}  # of each list of ways, by what it is
     for entry, hop in zip(record["hop"], topology.hops, strict=False):
         if id(hop.flood) not in firsts:
             firsts[id(hop.flood)] = len(ways)
-            ways += map(astuple, hop.flood)
+            ways += hop.flood
         entry["reason"], entry["logical_port"] = hop.reason.value, hop.logical_port
         entry["source"], entry["target"], entry["policer"] = hop.source, hop.target, hop.policer
         entry["first_flood"], entry["n_flood"] = firsts[id(hop.flood)], len(hop.flood)
-        entry["home_way"] = adjacent_layout.NO_WAY
+        entry["home"]["logical_port"] = adjacent_layout.NOBODY
         if hop.home is not None:
-            entry["home_way"] = len(ways)
-            ways.append(astuple(hop.home))
+            entry["home"] = _way_entry(hop.home)
     if len(ways) > adjacent_layout.MAX_WAYS:
         raise InputError(f"workload: more than {adjacent_layout.MAX_WAYS} ways through the bridge")
-    record["way"][: len(ways)] = np.array(ways, adjacent_layout.WAY)
+    record["way"][: len(ways)] = np.array([_way_entry(way) for way in ways], adjacent_layout.WAY)
+
+
+def _way_entry(way: Way) -> tuple[int, int, int, int]:
+    return way.template, way.logical_port, way.port, way.delta_bytes
 
 
 def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:

@@ -14,6 +14,7 @@ from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.port_set import UPLINK
 from hwmodel.kernels.templates import LONGEST_COPY_BYTES, decide_templates, rewrite_headers
+from hwmodel.kernels.traffic_layout import ANY_LENGTH
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic, function_of
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, numbers_in, port_numbers
@@ -91,6 +92,7 @@ class AdapterHeaders:
             name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
         }
         self.book = book.of_server(self.numbers) if has_peer else book
+        self.entered: list[int] = []  # the numbers of templates
         self.names = {number: name for name, number in self.numbers.items()}
         for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
             for name in bucket.dtype.names:
@@ -130,7 +132,9 @@ class AdapterHeaders:
         """Enter what was decided of the headers themselves; `first`: the number of their first copy."""
         into = self.nic["traffic"]["template"]
         at = [arrival.number for arrival in arrivals]
-        for name in ("reason", "longest_bytes", "policer"):
+        self.entered += at
+        into["longest_bytes"][at] = np.minimum(decided.decisions["longest_bytes"], ANY_LENGTH)
+        for name in ("reason", "policer"):
             into[name][at] = decided.decisions[name]
         counts = np.zeros((3, len(arrivals)), np.int64)
         for copy in copies:

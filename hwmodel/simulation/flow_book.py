@@ -20,7 +20,8 @@ class FlowBook:
 
     `flows` holds (from, to) by flow number; by copy number `headers` what a copy's header is when it leaves,
     `egress_ports` the port by which it does; by the number of a workload's header `sent_header_bytes`, its length.
-    `port_numbers`: of one server's ports.
+    `port_numbers`: of one server's ports; `counted`: the flows that its ledger counts, which knows them by their place
+    there, all where it is None.
     """
 
     flows: list[tuple[str, str]] = field(default_factory=list)
@@ -28,6 +29,7 @@ class FlowBook:
     egress_ports: list[int] = field(default_factory=list)
     sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
+    counted: Any = None
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     _targets: Any = field(default_factory=lambda: np.zeros(0, np.int64))  # port numbers of the flows' targets
 
@@ -49,13 +51,19 @@ class FlowBook:
                 of_place.setdefault(place, []).append(number)
         return [np.array(of_place.get(place, []), np.int64) for place in (first, *others)]
 
+    @property
+    def n_counted(self) -> int:
+        """Return how many flows the ledger counts."""
+        return len(self.flows) if self.counted is None else len(self.counted)
+
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one.
 
         `of_flows`: an entry a flow, or a row of them for each of several moments; so are the sums.
         """
-        if len(self._targets) != len(self.flows):
-            self._targets = np.array([self.port_numbers.get(target, 0) for _, target in self.flows], np.int64)
+        if len(self._targets) != self.n_counted:
+            counted = self.flows if self.counted is None else [self.flows[number] for number in self.counted.tolist()]
+            self._targets = np.array([self.port_numbers.get(target, 0) for _, target in counted], np.int64)
         moments, n_sums = of_flows.shape[:-1], n_functions + 1
         n_moments = math.prod(moments)
         into = np.add.outer(n_sums * np.arange(n_moments), self._targets)

@@ -158,7 +158,7 @@ class Machine:
         for server in self.servers:
             begin_window(server.nic, server.book)
         if self.system is not None:
-            begin_ledger(self.system.bridges[0].ledger, self.book)
+            begin_ledger(self.system.bridges[0].ledger, len(self.system.counted.flows[-1]))
             begin_bridge_window(self.system.bridges[0])
 
     def log_deliveries(self) -> None:

@@ -85,7 +85,7 @@ class MarkProbe:
     def __init__(self, nic: Any, book: FlowBook) -> None:
         self._book = book
         self._n_functions = int(nic.limits.n_functions)
-        n_flows = len(book.flows)
+        n_flows = book.n_counted
         self._flows = {name: Fields("ledger.flow", n_flows, name) for name in ("n_bytes", "delivered")}
         self._of_flows = {name: Fields("ledger.flow", n_flows, f"latency.{name}") for name in LATENCY}
         self._sent = Fields("function", self._n_functions, "read_bytes")

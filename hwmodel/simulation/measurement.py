@@ -150,9 +150,9 @@ def in_state(nic: Any, path: str) -> Any:
     return nic
 
 
-def begin_ledger(ledger: Any, book: FlowBook) -> None:
-    """Forget the latencies seen so far."""
-    flows = ledger["flow"][: len(book.flows)]
+def begin_ledger(ledger: Any, n_flows: int) -> None:
+    """Forget the latencies seen so far, of all and of the first flows."""
+    flows = ledger["flow"][:n_flows]
     _forget(ledger["sampled_parts"], ledger["to_guest"])
     delivery = _of_flows(flows)
     _forget(ledger["latency_counts"]["delivery_fs"], delivery)
@@ -175,7 +175,7 @@ def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
 
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
-    begin_ledger(nic["ledger"], book)
+    begin_ledger(nic["ledger"], book.n_counted)
     _forget_latency(nic["ledger"], "mac.wait", nic["mac"]["wait"])
     for each in GAUGES.values():
         gauge = in_state(nic, each.path)
@@ -192,7 +192,7 @@ def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     path = LATENCIES[name].path
     if path is not None:
         return np.array(in_state(nic, path)).copy()  # of a record's element `array` alone is a view of it
-    return _of_flows(nic["ledger"]["flow"][: len(book.flows)])
+    return _of_flows(nic["ledger"]["flow"][: book.n_counted])
 
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -248,7 +248,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
-        received_bytes=book.by_target(ledger["flow"]["n_bytes"][:n_flows], n_functions),
+        received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         n_receivers=int((rx_queues["started"] > 0).reshape(-1, read["limits.queues_per_function"]).any(axis=1).sum()),

@@ -247,13 +247,13 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     ):
         queues = nic[name][: len(numbers)]
         queues["function"] = numbers // int(limits.queues_per_function)
-        queues["first"] = numbers * ring_slots(ring)
+        queues["first"] = numbers * layout.FIRST_PLACES
+        queues["wide_first"] = layout.NARROW_PLACES + numbers * ring_slots(ring)
+        queues["mask"] = min(ring_slots(ring), layout.FIRST_PLACES) - 1
         waiting = queues["held"]
         waiting["timer_at_fs"], waiting["queue"], waiting["ring_length"] = layout.NEVER, numbers, ring
         waiting["batch"], waiting["kind"], waiting["timer_kind"] = held
-    nic["tx_queue"]["mask"][: len(numbers)] = ring_slots(settings.tx_ring) - 1
     receiving = nic["rx_queue"][: len(numbers)]
-    receiving["mask"] = min(ring_slots(settings.rx_ring), layout.FIRST_PLACES) - 1
     receiving["known"] = settings.rx_ring - 1
     receiving["moderation_fs"] = limits.moderation_fs
     receiving["load_class"] = layout.MIDDLE_CLASS
@@ -261,8 +261,6 @@ def _fill_queues(nic: Nic, config: Config) -> None:
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
-    nic.reads.tx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.tx_ring) - 1
-    nic.reads.rx_fetches.mask = ring_slots(nic.limits.n_queues * nic.limits.rx_ring) - 1
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP

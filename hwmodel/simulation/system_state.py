@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
@@ -11,7 +14,13 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.system import run_system
 from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.bridge_ports import PhysicalPort
-from hwmodel.simulation.bridge_state import SHORTEST_BYTES, fill_bridges, fill_wire, fresh_bridge
+from hwmodel.simulation.bridge_state import (
+    fill_bridges,
+    fill_crossings,
+    fill_wire,
+    fresh_bridge,
+    least_on_wire_bytes,
+)
 from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state, is_long
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 WHOLE_WINDOW_FS = layout.NEVER // 4  # no bound on how far a server runs alone but what is not known yet
+FEW_SERVERS = 8  # all that so many look at stays near by itself: hints cost more than they save
 
 
 @dataclass
@@ -80,27 +90,45 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge(in_large_pages=in_large_pages)
     fill_bridges(bridges[0], settings, ports, topology)
+    least_bytes = least_on_wire_bytes(workload)
+    fill_crossings(bridges[0], least_bytes)
     counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
-    ledgers = [*(server.ledger for server in servers), bridges[0].ledger]
-    for flows, ledger in zip(counted.flows, ledgers, strict=True):
-        ledger["flow"]["histogram"][flows] = counted.rows[flows]
+    _number_flows(adapters, bridges[0], topology, counted)
     return SystemState(
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
-        _system(servers, len(parts)), ports, topology, book, counted,
+        _system(servers, len(parts), least_bytes), ports, topology, book, counted,
     )  # fmt: skip
 
 
-def _system(servers: State, n_servers: int) -> Any:
+def _number_flows(adapters: Sequence[AdapterHeaders], bridge: Any, topology: Topology, counted: Counted) -> None:
+    """Let each ledger know its flows by their place among those that it counts, so that they lie close together."""
+    *own, outside = counted.flows
+    for adapter, flows in zip(adapters, own, strict=True):
+        traffic = adapter.nic["traffic"]
+        for records, rows in (
+            (traffic["template"], np.array(adapter.entered, np.int64)),
+            (traffic["copy_kind"], np.arange(len(adapter.book.headers))),
+        ):
+            numbers = records["flow"][rows]
+            records["flow"][rows] = np.where(numbers < 0, numbers, np.searchsorted(flows, numbers))
+        adapter.book.counted = flows
+    kinds = np.array(list(topology.outside_flows), np.int64)
+    bridge["outside_flow"][kinds] = np.searchsorted(outside, list(topology.outside_flows.values()))
+    for flows, ledger in zip(
+        counted.flows, [*(adapter.nic.ledger for adapter in adapters), bridge.ledger], strict=True
+    ):
+        ledger["flow"]["histogram"][: len(flows)] = counted.rows[flows]
+
+
+def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
     array = layout.zeros(1, SYSTEM)
     system = array[0]
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
-    system.stops_exactly = n_servers == 1
+    system.stops_exactly, system.asks_ahead = n_servers == 1, n_servers > FEW_SERVERS
     for index in range(n_servers):
         component, mac = system.server[index], servers[index].mac
         component.bridge, component.port = 0, index
-        component.crossing_fs = int(
-            SHORTEST_BYTES * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs
-        )  # fmt: skip
+        component.crossing_fs = int(least_bytes * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs)
         component.safe_fs = -1
     system.bridge[0].safe_fs = -1
     return array

@@ -152,10 +152,11 @@ class Topology:
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
         nic = self.adapters[0].nic
+        self.adapters[0].entered.append(number)
         record = nic.traffic.template[number]
         record.n_copies = 1
         record.policer = -1
-        record.longest_bytes = layout.NEVER
+        record.longest_bytes = layout.ANY_LENGTH
         record.first_copy = self.adapters[0].book.add_copy(template.header, UPLINK)
         is_group = _is_for_group(template.header)
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)

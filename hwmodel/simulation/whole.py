@@ -94,7 +94,7 @@ class Whole:
             latency[name] = 0
         latency["lowest_fs"] = layout.NEVER
         for rows, each in zip(self._flows, self._ledgers, strict=True):
-            counted = each["flow"][rows]
+            counted = each["flow"][: len(rows)]
             for name in FLOW_COUNTS:
                 flows[name][rows] += counted[name]
             seen = counted["latency"]["n"] > 0
@@ -136,8 +136,8 @@ class Whole:
         into = self._ledger["histogram"]
         for row in {int(each) for each in self._ledger["flow"]["histogram"][:n_flows]}:
             into[row] = 0
-        for each in self._ledgers:
-            flows = each["flow"][:n_flows]
+        for numbers, each in zip(self._flows, self._ledgers, strict=True):
+            flows = each["flow"][: len(numbers)]
             for row in {int(row) for row in flows["histogram"][flows["latency"]["n"] > 0]}:
                 into[row] += each["histogram"][row]
 

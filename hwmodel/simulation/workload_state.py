@@ -186,7 +186,7 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
 
 
 class Counted(NamedTuple):
-    """Hold what the ledgers of a system count: for each of them the numbers of its `flows`.
+    """Hold what the ledgers of a system count: for each of them the numbers of its `flows`, in the order of its own.
 
     `rows`: by the number of a flow the row of its latency histogram.
     """

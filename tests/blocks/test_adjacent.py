@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwmodel.kernels.adjacent import advance_bridge, comes, due_fs
-from hwmodel.kernels.adjacent_layout import BRIDGE, NO_WAY, NOBODY
+from hwmodel.kernels.adjacent_layout import BRIDGE, NOBODY
 from hwmodel.kernels.crossing_layout import CROSSING
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.layout import NEVER, zeros
@@ -39,12 +39,12 @@ def bridge_of(n_ports=3, *, buffer_bytes=1 << 20, hairpins=(), cuts_through=0):
         first = n_ways
         for to in range(n_ports):
             if to != source or source in hairpins:
-                bridge["way"][n_ways] = (to, to, 100 * source + to, 0)
+                bridge["way"][n_ways] = (100 * source + to, to, to, 0)
                 n_ways += 1
         for target in (*range(n_ports), NOBODY):
             hop = bridge.hop[source * (n_ports + 1) + target % (n_ports + 1)]
             hop.logical_port, hop.source, hop.target, hop.policer = source, source, target, NOBODY
-            hop.home_way, hop.first_flood, hop.n_flood = NO_WAY, first, n_ways - first
+            hop.home.logical_port, hop.first_flood, hop.n_flood = NOBODY, first, n_ways - first
     return bridge
 
 
@@ -125,8 +125,7 @@ def test_a_neighbour_behind_the_same_port_is_reached_with_hairpin_alone(hairpins
 
 def test_a_home_way_takes_the_place_of_the_flooded_one():
     bridge = bridge_of()
-    bridge["way"][50] = (1, 1, 777, 0)
-    bridge.hop[1].home_way = 50
+    bridge["hop"]["home"][1] = (777, 1, 1, 0)
     frame(bridge, 0, 1)
     advance_bridge(bridge, WIRE + LATENCY)
     assert [template for _, template in sent_by(bridge, 1)] == [777]

@@ -7,7 +7,7 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.rings import entered, widen_finished
+from hwmodel.kernels.rings import entered, widen_finished, widen_posts
 from tests.blocks.idle_machine import VF1, machine
 
 # How many entries come, then how many go.
@@ -86,3 +86,29 @@ def test_frames_between_adapter_and_guest_keep_their_place(steps):
         assert [int(nic.host.finished[queue.first + (i & queue.mask)].n_bytes) for i in places] == list(expected)
     assert queue.mask < 512
     assert nic.host.finished[queue.first - 1] == before
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_frames_in_a_tx_ring_keep_their_place_and_what_is_stamped_there(steps):
+    nic = machine(nic={"tx_ring": 512})
+    queue, next_ring = nic.tx_queue[VF1], nic.tx_queue[VF1 + 1]
+    nic.host.post[next_ring.first].n_bytes = nic.host.post[next_ring.wide_first].n_bytes = -1
+    expected, number = deque(), 0
+    for n_come, n_go in steps:
+        for _ in range(n_come):
+            if queue.reserved - queue.picked > queue.mask:
+                widen_posts(nic.host, queue)
+            place = queue.first + (queue.reserved & queue.mask)
+            nic.host.post[place].n_bytes, nic.host.post_batch[place].rung_fs = number, 7 * number
+            queue.reserved += 1
+            expected.append(number)
+            number += 1
+        for _ in range(min(n_go, len(expected))):
+            expected.popleft()
+            queue.picked += 1
+        places = [queue.first + (i & queue.mask) for i in range(queue.picked, queue.reserved)]
+        assert [int(nic.host.post[place].n_bytes) for place in places] == list(expected)
+        assert [int(nic.host.post_batch[place].rung_fs) for place in places] == [7 * one for one in expected]
+    assert queue.mask < 512
+    assert nic.host.post[next_ring.first].n_bytes == nic.host.post[next_ring.wide_first].n_bytes == -1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hwmodel.kernels.adjacent import advance_bridge, comes
-from hwmodel.kernels.adjacent_layout import BRIDGE, NO_WAY, NOBODY
+from hwmodel.kernels.adjacent_layout import BRIDGE, NOBODY
 from hwmodel.kernels.crossing_layout import CROSSING
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.layout import NEVER, zeros
@@ -41,8 +41,8 @@ def bridge_of(levels, buffer_bytes=1 << 30):
     for number, level in enumerate(levels):
         hop = bridge.hop[number]
         hop.logical_port, hop.source, hop.target, hop.policer = len(levels), NOBODY, NOBODY, NOBODY
-        hop.home_way, hop.first_flood, hop.n_flood = NO_WAY, number, 1
-        bridge["way"][number] = (number, 1, number, 0)
+        hop.home.logical_port, hop.first_flood, hop.n_flood = NOBODY, number, 1
+        bridge["way"][number] = (number, number, 1, 0)
         entry = bridge.logical_port[number]
         entry.port, entry.queue.first, entry.queue.last = 1, NOBODY, NOBODY
         entry.quantum_bytes = LONGEST * level.weight
