@@ -130,7 +130,8 @@ def choose_stations(tables, channel, header, decision):
     none_left = DropReason.NO_DESTINATION
     if is_group(header.destination):
         send_to_group(tables, channel, header, decision)
-        if channel.kind == CHANNEL_VEPA:
+        # A group address, which a core's address table may give to ports, is no one's own as a source.
+        if channel.kind == CHANNEL_VEPA and not is_group(header.source):
             remove_source_owners(tables, header, decision)
         if is_link_local(header.destination):
             for w in range(PORT_WORDS):
