@@ -6,6 +6,7 @@ frame_bench lets the core go on for some cycles between a cut and the reset; her
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import cocotb
 import pytest
@@ -20,7 +21,7 @@ PARAMETERS = CoreParameters(
     ports=3, bus_w=64, ingress_bytes=280, queue_bytes=296, max_frame_bytes=150, mac_entries=3, vlan_entries=2,
     list_entries=1,
 )  # fmt: skip
-PORTS, BEAT_BYTES, ALL_BYTES = 3, 8, 0xFF
+PORTS, BEAT_BYTES = 3, 8
 FRAMES_A_PORT, FRAME_BYTES = 2, 60
 PHASES, LONGEST_RESET = 66, 3
 ANSWER_WAITS = 2  # cycles, so that a reset finds answers that are not taken
@@ -41,30 +42,29 @@ SAID = {
 class Played:
     """Frames and register accesses as they are offered from one cycle on, each as soon as it may."""
 
-    def __init__(self, bench, frames, writes, reads):
-        self.bench = bench
+    def __init__(self, bench, frames, writes, reads, answer_waits=ANSWER_WAITS):
+        self.bench, self.answer_waits = bench, answer_waits
         self.beats = [[beat for f in frames if f.port == port for beat in beats_of(f.data)] for port in range(PORTS)]
         self.addresses, self.data, self.reads = [a for a, _ in writes], [d for _, d in writes], list(reads)
         self.answered = {"b": 0, "r": 0}  # cycles for which an answer has waited
-        self.n_written, self.frames_wait = 0, len(writes)
+        self.n_written = 0
 
     async def cycle(self):
         """Play one cycle; return what the core says in it."""
         inputs = dict(IDLE, m_axis_tready=0b101 if self.bench.cycle % 2 else 0b111)
-        if self.n_written == self.frames_wait:
-            for port, beats in enumerate(self.beats):
-                if beats:
-                    data, keep, last = beats[0]
-                    inputs["s_axis_tvalid"] |= 1 << port
-                    inputs["s_axis_tdata"] |= data << 64 * port
-                    inputs["s_axis_tkeep"] |= keep << 8 * port
-                    inputs["s_axis_tlast"] |= last << port
+        for port, beats in enumerate(self.beats):
+            if beats:
+                data, keep, last = beats[0]
+                inputs["s_axis_tvalid"] |= 1 << port
+                inputs["s_axis_tdata"] |= data << 64 * port
+                inputs["s_axis_tkeep"] |= keep << 8 * port
+                inputs["s_axis_tlast"] |= last << port
         for channel, words in (("aw", self.addresses), ("w", self.data), ("ar", self.reads)):
             if words:
                 inputs[f"s_axil_{channel}valid"] = 1
                 inputs["s_axil_wdata" if channel == "w" else f"s_axil_{channel}addr"] = words[0]
         for channel, waited in self.answered.items():
-            inputs[f"s_axil_{channel}ready"] = int(waited >= ANSWER_WAITS)
+            inputs[f"s_axil_{channel}ready"] = int(waited >= self.answer_waits)
         await self.bench.settle(**inputs)
         said = outputs(self.bench)
         for port, beats in enumerate(self.beats):
@@ -74,7 +74,7 @@ class Played:
             if words and said[f"s_axil_{channel}ready"]:
                 words.pop(0)
         for channel, waited in self.answered.items():
-            taken = waited >= ANSWER_WAITS and said[f"s_axil_{channel}valid"]
+            taken = waited >= self.answer_waits and said[f"s_axil_{channel}valid"]
             self.n_written += bool(taken and channel == "b")
             self.answered[channel] = 0 if taken else waited + bool(said[f"s_axil_{channel}valid"])
         return said
@@ -110,7 +110,7 @@ def disturbing(bench):
 
 
 def following(bench):
-    """Return what shows the state after a reset: frames at ports that are disabled, reads, an entry of its last word."""
+    """Return what shows the state after a reset: frames at disabled ports, reads, an entry of its last word."""
     words = [regs.PORT_BASE, regs.ADDRESS_BASE, regs.ADDRESS_BASE + 4, regs.ADDRESS_BASE + 8, regs.LIST_BASE]
     counters = [regs.COUNTER_BASE + port * regs.COUNTER_STRIDE + regs.COUNTER_RECEIVED + 4 for port in range(PORTS)]
     played = Played(bench, load_frames(PORTS, lambda rng: FRAME_BYTES, PORTS, 0), [], [*counters, *words, *words])
@@ -138,10 +138,11 @@ async def a_reset_in_any_cycle_leaves_nothing(dut):
     bench = ModuleBench(dut)
     await bench.start(**IDLE)
     fresh = await seen_after_reset(bench, LONGEST_RESET)
+    writes = [(write.address, write.data) for write in open_writes(PARAMETERS) if write.data]
     n_in, n_out = 0, 0
     for phase in range(PHASES):
-        setting_up = Played(bench, [], [(w.address, w.data) for w in open_writes(PARAMETERS)], [])
-        while setting_up.n_written < setting_up.frames_wait:
+        setting_up = Played(bench, [], writes, [], answer_waits=0)
+        while setting_up.n_written < len(writes):
             await setting_up.cycle()
             await bench.next_cycle()
         played = disturbing(bench)
@@ -162,19 +163,23 @@ def test_a_reset_in_any_cycle_leaves_nothing(simulate):
     assert simulate("eth_switch_core", **PARAMETERS.verilog()) == 1
 
 
+# Each holds what it should lose; at power-up, where there is nothing to hold, it is reset as it should.
 @pytest.mark.parametrize(
-    ("file", "line"),
-    [("axi_lite_registers.v", "            answering <= 1'b0;\n"), ("axi_lite_registers.v", "            performs <= 1'b0;\n")],
-    ids=["read", "write"],
+    ("file", "line", "fault"),
+    [
+        ("axi_lite_registers.v", "            answering <= 1'b0;\n", "            answering <= answering === 1'b1;\n"),
+        ("ingress_fifo.v", "            has_waiting <= 1'b0;\n", "            has_waiting <= has_waiting === 1'b1;\n"),
+    ],
+    ids=["read", "frame"],
 )
 @pytest.mark.usefixtures("quick_build")
-def test_an_access_that_survives_a_reset_is_found(simulator, run_folder, tmp_path, file, line):
+def test_what_survives_a_reset_is_found(simulator, run_folder, tmp_path, file, line, fault):
     shutil.copytree(RTL, tmp_path / "rtl", ignore=shutil.ignore_patterns("*.py"))
     source = tmp_path / "rtl" / file
     text = source.read_text(encoding="utf-8")
     assert text.count(line) == 1
-    source.write_text(text.replace(line, ""), encoding="utf-8")
-    design = Design((*sorted((tmp_path / "rtl").glob("*.v")),), (tmp_path / "rtl",), builds=tmp_path / "builds")
+    source.write_text(text.replace(line, fault), encoding="utf-8")
+    design = replace(Design.of_folder(tmp_path / "rtl"), builds=tmp_path / "builds")
     build = simulator.build("eth_switch_core", (), PARAMETERS.verilog(), design=design)
     with pytest.raises(SimulationError, match="after a reset of"):
         build.run("cocotb_tests.test_reset_phases", run_folder)
