@@ -57,7 +57,6 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
         if chosen_copy is not None:
             assert bench.get("chosen_copy") == chosen_copy, cycle
         word_due = None
-        # What is read in this cycle makes no room in it; the last word may go as the next frame comes.
         n_read_when_full += reads and is_first and not has_room and used[queue] == WORDS and reading[0][0] == queue
         n_emptied += reads and is_first and has_room and used[queue] == 1 and reading[0][0] == queue
         if reads:
@@ -74,8 +73,7 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
             coming.popleft()
         await bench.next_cycle()
     assert n_read > 500
-    assert n_lost > 0 or stalls == 0.0
-    assert (n_read_when_full if stalls else n_emptied) > 0
+    assert n_emptied > 0 if stalls == 0.0 else min(n_lost, n_read_when_full) > 0
 
 
 @pytest.mark.parametrize("priorities", [1, 4])
