@@ -93,7 +93,9 @@ def test_raw_registers_mean_what_the_map_says(request, simulator, run_folder, se
 def test_a_group_address_filters_nothing_as_a_source_in_a_vepa(simulator, run_folder):
     """A table of registers may give a group in one VLAN to ports, which no configuration of stations does."""
     core = read_dut(OWN_CORE).core_with(PARAMETERS.verilog())
-    stage = plain_stage(core, switch(*station_names(PARAMETERS), mode="vepa"), [Frame(0, frame(BROADCAST, BROADCAST))], 2000)
+    stage = plain_stage(
+        core, switch(*station_names(PARAMETERS), mode="vepa"), [Frame(0, frame(BROADCAST, BROADCAST))], 2000
+    )
     entry = regs.ADDRESS_BASE + (PARAMETERS.mac_entries - 1) * regs.ADDRESS_STRIDE
     words = (BROADCAST & 0xFFFFFFFF, VLANS[0] << 16 | BROADCAST >> 32, ALL_STATIONS)
     made = [Access(entry + 4 * i, word) for i, word in enumerate(words)]
