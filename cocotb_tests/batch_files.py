@@ -65,7 +65,8 @@ class Stage:
     `holds_frames`: the first frame comes after the accesses that do not wait for the end of the traffic, and all cycles
     but those that are recorded count from then on. `switch`: what those accesses configure, if nothing does later.
     `reset_cycles`: of the core before this stage, 1 to 3; 0 gives it four. `hold`: by the cycle, bit 0 while no answer
-    of a register is taken, 1 to 3 where no araddr, awaddr, wdata begins.
+    of a register is taken, 1 to 3 where no araddr, awaddr, wdata begins. The three patterns have as many rows, a power
+    of two up to 2^17, and repeat.
     """
 
     frames: Sequence[Frame]
@@ -129,7 +130,7 @@ def frame_bytes(frame: Frame) -> bytes:
 def write_stage(folder: Path, number: int, stage: Stage, n_ports: int) -> None:
     """Write the files of a stage."""
     last = stage.last_cycle if stage.cut_at is None else stage.cut_at
-    flags = stage.reset_cycles << 8 | stage.holds_frames << 1 | (stage.cut_at is not None)
+    flags = len(stage.ready) - 1 << 32 | stage.reset_cycles << 8 | stage.holds_frames << 1 | (stage.cut_at is not None)
     head = last.to_bytes(4, "big") + flags.to_bytes(8, "big")
     rows = stage.ready.astype(">u8") & np.uint64(PORTS_MASK) | stage.leave.astype(">u8") << np.uint64(32)
     rows |= stage.hold.astype(">u8") << np.uint64(HOLD_SHIFT)

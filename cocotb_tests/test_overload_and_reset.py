@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.load import load_frames, small_mix
+from cocotb_tests.simulators import RTL
 from cocotb_tests.stages import busy_stage, plain_stage
 from cocotb_tests.timing import predict_stage
 from cocotb_tests.traffic import station_names
@@ -27,7 +29,18 @@ BROADCASTS = 60  # of each priority; each port gets those of eight ports
 PCP_BYTE = 14  # behind the addresses and the type of the C-TAG
 CUTS = (3, 40, 300, 450, 800)  # cycles after the beginning of the traffic
 PREVIOUS_FRAMES, NEXT_FRAMES = 250, 60
+GIVES_UP = """
+    reg [16:0] waited;
+    always @(posedge clk) begin
+        waited <= (reset || !m_tvalid || m_tready) ? 17'd0 : waited + 17'd1;
+        if (waited[16]) m_tvalid <= 1'b0;
+    end"""
 SWALLOWED = Frame(3, bytes(16376))
+
+NARROW = CoreParameters(ports=3, bus_w=64, ingress_bytes=512, queue_bytes=512, max_frame_bytes=190)
+STALL_CYCLES, STALL_ROWS = 2**16 + 1000, 2**17
+STALLED, PAUSED = 1, 2  # an output is not ready, a source pauses within a frame
+STALL_FRAMES, SPACING = 300, 700  # of all ports, a turn of them in so many cycles
 
 
 def source_of(port):
@@ -65,6 +78,56 @@ def test_every_queue_is_full_at_once(simulator, run_folder, core):
         # Nothing is read behind the first frames, so that a queue that had no room stays full.
         assert np.bitwise_or.reduce(events["full"]) == (1 << PARAMETERS.ports) - 1, queue
         assert (events["full"][-PARAMETERS.ports :] == events["ports"][-PARAMETERS.ports :]).all()
+
+
+def long_stall(core):
+    """Return a stage in which two ports wait for more cycles than 16 bits count, and the cycle in which they begin."""
+    frames = load_frames(STALL_FRAMES, lambda rng: rng.randint(60, NARROW.max_frame_bytes), NARROW.ports, 0)
+    stage = plain_stage(core, switch(*station_names(NARROW)), frames)
+    start = stage.frames[0].not_before
+    stage.frames = [
+        replace(each, not_before=start + i // NARROW.ports * SPACING) for i, each in enumerate(stage.frames)
+    ]
+    begin = start + 6  # in the midst of the first frames
+    waits = (np.arange(STALL_ROWS) >= begin) & (np.arange(STALL_ROWS) < begin + STALL_CYCLES)
+    stage.ready = np.where(waits, ~(1 << STALLED), -1).astype(np.int64).astype(np.uint32)
+    stage.leave = np.where(waits, ~(1 << PAUSED), -1).astype(np.int64).astype(np.uint32)
+    stage.hold = np.zeros(STALL_ROWS, np.uint32)
+    return stage, begin
+
+
+def run_long_stall(simulator, folder, core):
+    stage, begin = long_stall(core)
+    (outcome,) = CoreBench.of(simulator, core, folder).run([stage])
+    return outcome, compare(core, stage, outcome)[0], begin
+
+
+@pytest.mark.usefixtures("quick_build")
+def test_a_port_that_waits_for_more_than_two_to_the_16_cycles_holds_no_other(simulator, run_folder):
+    core = read_dut(OWN_CORE).core_with(NARROW.verilog())
+    outcome, divergence, begin = run_long_stall(simulator, run_folder, core)
+    assert divergence is None, divergence
+    end = begin + STALL_CYCLES
+    waiting = outcome.accepted[outcome.accepted["port"] == PAUSED]
+    assert ((waiting["first"] < begin) & (waiting["last"] >= end)).any()
+    for port in range(NARROW.ports):
+        last = outcome.copies[outcome.copies["port"] == port]["last"]
+        during = int(((last >= begin) & (last < end)).sum())
+        assert (during == 0) == (port == STALLED), port
+        assert (last >= end).any(), port
+
+
+@pytest.mark.usefixtures("quick_build")
+def test_an_output_that_gives_up_after_two_to_the_16_cycles_is_found(simulator, run_folder, tmp_path):
+    shutil.copytree(RTL, tmp_path / "rtl")
+    source = tmp_path / "rtl/tag_out.v"
+    text, end = source.read_text(encoding="utf-8"), "\nendmodule\n"
+    assert text.count(end) == 1
+    source.write_text(text.replace(end, GIVES_UP + end), encoding="utf-8")
+    core = read_dut(tmp_path / "rtl/core.yaml").core_with(NARROW.verilog())
+    _, divergence, begin = run_long_stall(simulator, run_folder, core)
+    assert divergence is not None
+    assert begin + 2**16 <= divergence.cycle <= begin + 2**16 + SPACING
 
 
 def test_a_reset_in_the_midst_of_frames_leaves_nothing(simulator, run_folder, seed, core):

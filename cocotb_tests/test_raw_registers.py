@@ -9,16 +9,16 @@ import pytest
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.backend import MODES
-from cocotb_tests.batch_files import Access, Stage
-from cocotb_tests.bench_switch import OUTSIDE
+from cocotb_tests.batch_files import Access, Frame, Stage
+from cocotb_tests.bench_switch import BROADCAST, OUTSIDE, frame, switch
 from cocotb_tests.comparison import compare
 from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.load import CYCLES_BEFORE_LOAD
 from cocotb_tests.register_list import all_words
-from cocotb_tests.stages import counter_reads
-from cocotb_tests.traffic import FIRST_ECID, GROUPS, VLANS, random_frame, timed
+from cocotb_tests.stages import counter_reads, plain_stage
+from cocotb_tests.traffic import FIRST_ECID, GROUPS, VLANS, random_frame, station_names, timed
 
 SHAPES = {
     "5 ports": CoreParameters(
@@ -35,8 +35,10 @@ SHAPES = {
     ),
 }  # fmt: skip
 FIRST = next(iter(SHAPES))
-SHORT, NIGHTLY, NIGHTLY_OTHERS = 12, 1000, 100
-FRAMES = 150
+# Stages, and frames of each.
+SHORT, NIGHTLY, NIGHTLY_OTHERS = (12, 150), (1000, 500), (100, 150)
+PARAMETERS = SHAPES[FIRST]
+ALL_STATIONS = (1 << PARAMETERS.ports) - 2
 A_RUN = 100  # stages; the bench counts them with eight bits
 
 
@@ -73,7 +75,7 @@ def raw_writes(parameters, rng):
     ]
 
 
-def raw_stage(core, parameters, seed):
+def raw_stage(core, parameters, seed, n_frames):
     """Return a stage of raw registers, with the mode of most of its frames."""
     rng = random.Random(seed)
     mode = rng.choice(MODES)
@@ -81,7 +83,7 @@ def raw_stage(core, parameters, seed):
     at = regs.CORE_BASE + regs.CORE_MODE
     writes = [replace(each, data=MODES.index(mode)) if each.address == at else each for each in writes]
     start = CYCLES_BEFORE_LOAD * len(writes)
-    frames = [random_frame(rng, mode, parameters, serial) for serial in range(FRAMES)]
+    frames = [random_frame(rng, mode, parameters, serial) for serial in range(n_frames)]
     return Stage(timed(rng, frames, start, parameters.ports), [*writes, *counter_reads(core)], last_cycle=200_000)
 
 
@@ -93,13 +95,31 @@ def test_raw_registers_mean_what_the_map_says(request, simulator, run_folder, se
         pytest.skip("one shape is enough for a short run; --nightly has all")
     parameters = SHAPES[shape]
     core = read_dut(OWN_CORE).core_with(parameters.verilog())
-    n_stages = SHORT if not is_nightly else NIGHTLY if shape == FIRST else NIGHTLY_OTHERS
+    n_stages, n_frames = SHORT if not is_nightly else NIGHTLY if shape == FIRST else NIGHTLY_OTHERS
     bench, n_copies = CoreBench.of(simulator, core, run_folder), 0
     for first in range(0, n_stages, A_RUN):
         seeds = [f"raw {seed} {number}" for number in range(first, min(first + A_RUN, n_stages))]
-        stages = [raw_stage(core, parameters, each) for each in seeds]
+        stages = [raw_stage(core, parameters, each, n_frames) for each in seeds]
         for name, stage, outcome in zip(seeds, stages, bench.run(stages), strict=True):
             divergence, expected = compare(core, stage, outcome)
             assert divergence is None, f"stage {name!r}: {divergence}"
             n_copies += expected.n_copies
-    assert n_copies > n_stages * FRAMES // 10
+    assert n_copies > n_stages * n_frames // 10
+
+
+@pytest.mark.usefixtures("quick_build")
+def test_a_group_address_filters_nothing_as_a_source_in_a_vepa(simulator, run_folder):
+    """A table of registers may give a group in one VLAN to ports, which no configuration of stations does."""
+    core = read_dut(OWN_CORE).core_with(PARAMETERS.verilog())
+    stage = plain_stage(
+        core, switch(*station_names(PARAMETERS), mode="vepa"), [Frame(0, frame(BROADCAST, BROADCAST))], 2000
+    )
+    entry = regs.ADDRESS_BASE + (PARAMETERS.mac_entries - 1) * regs.ADDRESS_STRIDE
+    words = (BROADCAST & 0xFFFFFFFF, VLANS[0] << 16 | BROADCAST >> 32, ALL_STATIONS)
+    made = [Access(entry + 4 * i, word) for i, word in enumerate(words)]
+    n_writes = sum(not access.is_read for access in stage.accesses)
+    stage.accesses = [*stage.accesses[:n_writes], *made, *stage.accesses[n_writes:]]
+    (outcome,) = CoreBench.of(simulator, core, run_folder).run([stage])
+    divergence, _ = compare(core, stage, outcome)
+    assert divergence is None, divergence
+    assert outcome.events["ports"].tolist() == [ALL_STATIONS]

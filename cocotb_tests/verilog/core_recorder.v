@@ -52,6 +52,7 @@ module core_recorder #(
     integer write_file;
     integer copy_file;
     integer o;
+    integer b;
     reg [8*64-1:0] name;
 
     reg [PORTS-1:0] firing;
@@ -59,6 +60,8 @@ module core_recorder #(
     reg [31:0] first_beat[0:PORTS-1];
     reg [15:0] beats_taken[0:PORTS-1];
     reg [63:0] beat;
+    reg [7:0] keep;
+    reg [63:0] mask;                          // of the bytes of a last beat that are in the frame
 
     initial clear;
 
@@ -70,38 +73,38 @@ module core_recorder #(
         end else begin
             if ((^{s_axis_tready, m_axis_tvalid, event_valid, write_valid}) === 1'bx) saw_x <= 1'b1;
             firing = m_axis_tvalid & m_axis_tready;
-            if (firing != 0) for (o = 0; o < PORTS; o = o + 1) if (firing[o]) take_beat;
+            if (firing != 0) begin
+                // No task: Icarus Verilog starts a thread for each call, here for each beat.
+                for (o = 0; o < PORTS; o = o + 1) begin
+                    if (firing[o]) begin
+                        beat = m_axis_tdata[o*64+:64];
+                        keep = m_axis_tkeep[o*8+:8];
+                        $fwrite(beat_file[o], "%u", beat);
+                        if (!started[o]) first_beat[o] = cycle;
+                        beats_taken[o] = beats_taken[o] + 16'd1;
+                        started[o] = m_axis_tlast[o] === 1'b0;
+                        if (started[o]) begin
+                            if (keep !== 8'hFF || (^beat) === 1'bx) saw_x <= 1'b1;
+                        end else begin
+                            take_last;
+                        end
+                    end
+                end
+            end
             if (event_valid) take_event;
             if (write_valid) take_write;
         end
     end
 
-    // The bits of a beat that are in the frame.
-    function [63:0] kept(input [7:0] keep);
-        integer i;
-        for (i = 0; i < 8; i = i + 1) kept[8*i+:8] = {8{keep[i]}};
-    endfunction
-
-    // The output of port `o`.
-    task automatic take_beat;
+    // The last beat of a copy, of output `o`.
+    task automatic take_last;
         begin
-            beat = m_axis_tdata[o*64+:64];
-            $fwrite(beat_file[o], "%u", beat);
-            if ((^(beat & kept(m_axis_tkeep[o*8+:8]))) === 1'bx) saw_x <= 1'b1;
-            if (!started[o]) first_beat[o] = cycle;
-            started[o] = 1'b1;
-            beats_taken[o] = beats_taken[o] + 16'd1;
-            if (m_axis_tlast[o] !== 1'b0) begin
-                if ((^{m_axis_tlast[o], m_axis_tuser[o], m_axis_tkeep[o*8+:8]}) === 1'bx) saw_x <= 1'b1;
-                $fwrite(
-                    copy_file, "%u", {
-                    cycle, first_beat[o], beats_taken[o], 7'd0, m_axis_tuser[o], m_axis_tkeep[o*8+:8], o});
-                started[o] = 1'b0;
-                beats_taken[o] = 16'd0;
-                n_due = n_due - 1;
-            end else if (m_axis_tkeep[o*8+:8] !== 8'hFF) begin
-                saw_x <= 1'b1;
-            end
+            for (b = 0; b < 8; b = b + 1) mask[8*b+:8] = {8{keep[b]}};
+            if ((^(beat & mask)) === 1'bx) saw_x <= 1'b1;
+            if ((^{m_axis_tlast[o], m_axis_tuser[o], keep}) === 1'bx) saw_x <= 1'b1;
+            $fwrite(copy_file, "%u", {cycle, first_beat[o], beats_taken[o], 7'd0, m_axis_tuser[o], keep, o});
+            beats_taken[o] = 16'd0;
+            n_due = n_due - 1;
         end
     endtask
 

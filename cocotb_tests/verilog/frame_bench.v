@@ -20,7 +20,7 @@ module frame_bench #(
     input  wire [7:0] n_stages  /* verilator public_flat_rw */,
     output reg        done  /* verilator public_flat_rw */
 );
-    localparam PATTERN_ROWS = 4096;
+    localparam MOST_ROWS = 1 << 17;     // of a pattern
     localparam RESET_CYCLES = 3;
     localparam MOST_HELD = 200000;      // cycles that the accesses before the frames may take
 
@@ -59,8 +59,9 @@ module frame_bench #(
 
     // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle. Bit 24: no answer of a register is taken;
     // 25, 26, 27: no read, no write address, no write data begins to be offered.
-    reg [63:0] pattern[0:PATTERN_ROWS-1];
-    wire [63:0] next_pattern = pattern[next_cycle%PATTERN_ROWS];
+    reg [63:0] pattern[0:MOST_ROWS-1];
+    reg [31:0] last_row;                // of the stage's pattern, of a power of two
+    wire [63:0] next_pattern = pattern[next_cycle&last_row];
     reg [PORTS-1:0] m_axis_tready;
     always @(posedge clk) m_axis_tready <= next_pattern[PORTS-1:0];
     always @(posedge clk) cycle <= next_cycle;
@@ -97,6 +98,7 @@ module frame_bench #(
         reset = 1'b1;
         cycle = 32'd0;
         last_cycle = 32'd0;
+        last_row = 32'd0;
     end
 
     always @(posedge clk) begin
@@ -163,6 +165,7 @@ module frame_bench #(
             is_cut = setting[0];
             holds_frames = setting[1];
             reset_cycles = setting[15:8];
+            last_row = setting[63:32];
             n_read = $fread(pattern, settings_file);
             $fclose(settings_file);
         end

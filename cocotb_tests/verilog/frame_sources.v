@@ -40,8 +40,8 @@ module frame_sources #(
     // First cycle 63:32, beats 31:16, tkeep 15:8 of the last beat; 1: not later than its cycle; tuser 0 of the last beat.
     reg [63:0] head;
     reg [31:0] not_before[0:PORTS-1];
-    reg [15:0] beats[0:PORTS-1];
-    reg [15:0] at[0:PORTS-1];
+    reg [15:0] left[0:PORTS-1];              // beats of the frame that are not offered yet
+    integer at[0:PORTS-1];                   // the first of them, in the buffer
     reg [7:0] last_keep[0:PORTS-1];
     reg last_user[0:PORTS-1];
     reg [31:0] first_accepted[0:PORTS-1];
@@ -73,7 +73,36 @@ module frame_sources #(
                 next_tvalid = s_axis_tvalid;
                 next_tlast = s_axis_tlast;
                 next_tuser = s_axis_tuser;
-                for (i = 0; i < PORTS; i = i + 1) if (moving[i]) move;
+                // No task: Icarus Verilog starts a thread for each call, here for each beat.
+                for (i = 0; i < PORTS; i = i + 1) begin
+                    if (moving[i]) begin
+                        if (accepting[i]) begin
+                            if (!began[i]) first_accepted[i] = cycle;
+                            began[i] = !s_axis_tlast[i];
+                            if (s_axis_tlast[i]) begin
+                                $fwrite(accepted_file, "%u", {cycle, first_accepted[i], i});
+                                n_accepted = n_accepted + 1;
+                            end
+                        end
+                        next_tvalid[i] = 1'b0;
+                        if (left[i] == 16'd0 && !finished[i]) load;
+                        if (!finished[i] && leave[i] && next_cycle >= not_before[i]) begin
+                            next_tvalid[i] = 1'b1;
+                            next_tdata[i*64+:64] = buffer[at[i]];
+                            at[i] = at[i] + 1;
+                            left[i] = left[i] - 16'd1;
+                            next_tlast[i] = left[i] == 16'd0;
+                            if (next_tlast[i]) begin
+                                next_tuser[i] = last_user[i];
+                                next_tkeep[i*8+:8] = last_keep[i];
+                            end else begin
+                                // tuser matters on the last beat alone, so that it is set on every other one before.
+                                next_tuser[i] = left[i][0];
+                                next_tkeep[i*8+:8] = 8'hFF;
+                            end
+                        end
+                    end
+                end
                 s_axis_tdata <= next_tdata;
                 s_axis_tkeep <= next_tkeep;
                 s_axis_tvalid <= next_tvalid;
@@ -84,36 +113,6 @@ module frame_sources #(
         end
     end
 
-    // The source of port `i`.
-    task automatic move;
-        begin
-            if (accepting[i]) begin
-                if (!began[i]) first_accepted[i] = cycle;
-                began[i] = !s_axis_tlast[i];
-                if (s_axis_tlast[i]) begin
-                    $fwrite(accepted_file, "%u", {cycle, first_accepted[i], i});
-                    n_accepted = n_accepted + 1;
-                end
-            end
-            next_tvalid[i] = 1'b0;
-            if (at[i] == beats[i] && !finished[i]) load;
-            if (!finished[i] && leave[i] && next_cycle >= not_before[i]) begin
-                next_tvalid[i] = 1'b1;
-                next_tdata[i*64+:64] = buffer[i*FRAME_BEATS+at[i]];
-                at[i] = at[i] + 16'd1;
-                next_tlast[i] = at[i] == beats[i];
-                if (next_tlast[i]) begin
-                    next_tuser[i] = last_user[i];
-                    next_tkeep[i*8+:8] = last_keep[i];
-                end else begin
-                    // tuser matters on the last beat alone, so that it is set on every third of the others.
-                    next_tuser[i] = at[i] % 3 == 2;
-                    next_tkeep[i*8+:8] = 8'hFF;
-                end
-            end
-        end
-    endtask
-
     // Read the next frame of port `i` that is not dropped.
     task automatic load;
         begin
@@ -122,12 +121,12 @@ module frame_sources #(
                 is_late = 1'b0;
                 n_read = $fread(head, frame_file[i]);
                 if (n_read == HEAD_BYTES) begin
-                    at[i] = 16'd0;
+                    at[i] = i * FRAME_BEATS;
                     not_before[i] = head[63:32];
-                    beats[i] = head[31:16];
+                    left[i] = head[31:16];
                     last_keep[i] = head[15:8];
                     last_user[i] = head[0];
-                    n_read = $fread(buffer, frame_file[i], i * FRAME_BEATS, beats[i]);
+                    n_read = $fread(buffer, frame_file[i], at[i], left[i]);
                     is_late = head[1] && next_cycle > not_before[i];
                     if (is_late) $fwrite(dropped_file, "%u", {not_before[i], i});
                 end else begin
@@ -148,10 +147,7 @@ module frame_sources #(
             is_done <= 1'b0;
             finished = {PORTS{1'b0}};
             began = {PORTS{1'b0}};
-            for (i = 0; i < PORTS; i = i + 1) begin
-                at[i] = 16'd0;
-                beats[i] = 16'd0;
-            end
+            for (i = 0; i < PORTS; i = i + 1) left[i] = 16'd0;
         end
     endtask
 

@@ -96,7 +96,7 @@ module register_player (
             clear;
             if (opening) open_files;
             if (closing) close_files;
-        end else begin
+        end else if (!is_done) begin
             if (axil_arready) axil_arvalid <= 1'b0;
             if (axil_awready) axil_awvalid <= 1'b0;
             if (axil_wready) axil_wvalid <= 1'b0;

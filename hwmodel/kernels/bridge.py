@@ -118,7 +118,7 @@ def bridge_from_station(tables, header, decision):
 def remove_source_owners(tables, header, decision):
     """Take the stations that own the source address out: a reflected copy must not return to its sender.
 
-    Nobody owns a group's address, whoever gets its frames.
+    Nobody owns a group's address, which a core's address table may give to ports.
     """
     if is_group(header.source):
         return

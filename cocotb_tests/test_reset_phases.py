@@ -1,0 +1,185 @@
+"""A reset of one to three cycles in each cycle of frames and accesses: what follows is what follows the first reset.
+
+frame_bench lets the core go on for some cycles between a cut and the reset; here the reset falls where it is aimed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import cocotb
+import pytest
+
+from cocotb_tests import register_map as regs
+from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.load import load_frames, open_writes
+from cocotb_tests.module_bench import LIMIT, ModuleBench
+from cocotb_tests.simulators import RTL, Design, SimulationError
+
+PARAMETERS = CoreParameters(
+    ports=3, bus_w=64, ingress_bytes=280, queue_bytes=296, max_frame_bytes=150, mac_entries=3, vlan_entries=2,
+    list_entries=1,
+)  # fmt: skip
+PORTS, BEAT_BYTES = 3, 8
+FRAMES_A_PORT, FRAME_BYTES = 2, 60
+PHASES, LONGEST_RESET = 66, 3
+ANSWER_WAITS = 2  # cycles, so that a reset finds answers that are not taken
+IDLE = {
+    "s_axis_tvalid": 0, "s_axis_tdata": 0, "s_axis_tkeep": 0, "s_axis_tlast": 0, "s_axis_tuser": 0,
+    "s_axil_awvalid": 0, "s_axil_awaddr": 0, "s_axil_wvalid": 0, "s_axil_wdata": 0, "s_axil_wstrb": 0xF,
+    "s_axil_arvalid": 0, "s_axil_araddr": 0, "s_axil_bready": 0, "s_axil_rready": 0, "m_axis_tready": 0,
+}  # fmt: skip
+# What is said, and what it is said of, whose value means nothing without it.
+SAID = {
+    "s_axis_tready": (), "s_axil_awready": (), "s_axil_wready": (), "s_axil_arready": (),
+    "s_axil_bvalid": ("s_axil_bresp",), "s_axil_rvalid": ("s_axil_rresp", "s_axil_rdata"),
+    "write_valid": ("write_address", "write_data"),
+    "event_valid": ("event_port", "event_reason", "event_ports", "event_full"), "m_axis_tvalid": (),
+}  # fmt: skip
+
+
+class Played:
+    """Frames and register accesses as they are offered from one cycle on, each as soon as it may."""
+
+    def __init__(self, bench, frames, writes, reads, answer_waits=ANSWER_WAITS):
+        self.bench, self.answer_waits = bench, answer_waits
+        self.beats = [[beat for f in frames if f.port == port for beat in beats_of(f.data)] for port in range(PORTS)]
+        self.addresses, self.data, self.reads = [a for a, _ in writes], [d for _, d in writes], list(reads)
+        self.answered = {"b": 0, "r": 0}  # cycles for which an answer has waited
+        self.n_written = 0
+
+    async def cycle(self):
+        """Play one cycle; return what the core says in it."""
+        inputs = dict(IDLE, m_axis_tready=0b101 if self.bench.cycle % 2 else 0b111)
+        for port, beats in enumerate(self.beats):
+            if beats:
+                data, keep, last = beats[0]
+                inputs["s_axis_tvalid"] |= 1 << port
+                inputs["s_axis_tdata"] |= data << 64 * port
+                inputs["s_axis_tkeep"] |= keep << 8 * port
+                inputs["s_axis_tlast"] |= last << port
+        for channel, words in (("aw", self.addresses), ("w", self.data), ("ar", self.reads)):
+            if words:
+                inputs[f"s_axil_{channel}valid"] = 1
+                inputs["s_axil_wdata" if channel == "w" else f"s_axil_{channel}addr"] = words[0]
+        for channel, waited in self.answered.items():
+            inputs[f"s_axil_{channel}ready"] = int(waited >= self.answer_waits)
+        await self.bench.settle(**inputs)
+        said = outputs(self.bench)
+        for port, beats in enumerate(self.beats):
+            if inputs["s_axis_tvalid"] & said["s_axis_tready"] & 1 << port:
+                beats.pop(0)
+        for channel, words in (("aw", self.addresses), ("w", self.data), ("ar", self.reads)):
+            if words and said[f"s_axil_{channel}ready"]:
+                words.pop(0)
+        for channel, waited in self.answered.items():
+            taken = waited >= self.answer_waits and said[f"s_axil_{channel}valid"]
+            self.n_written += bool(taken and channel == "b")
+            self.answered[channel] = 0 if taken else waited + bool(said[f"s_axil_{channel}valid"])
+        return said
+
+
+def beats_of(data):
+    """Return a frame's beats: data, tkeep, tlast."""
+    parts = [data[i : i + BEAT_BYTES] for i in range(0, len(data), BEAT_BYTES)]
+    return [(int.from_bytes(p, "little"), (1 << len(p)) - 1, int(p is parts[-1])) for p in parts]
+
+
+def outputs(bench):
+    """Return all outputs that mean something in this cycle; X in one is an error."""
+    said = {name: bench.get(name) for name in SAID}
+    for name, values in SAID.items():
+        said.update({value: bench.get(value) for value in values if said[name]})
+    for port in range(PORTS):
+        if said["m_axis_tvalid"] >> port & 1:
+            keep = bench.part("m_axis_tkeep", 8 * port, 8)
+            kept = [bench.part("m_axis_tdata", 64 * port + 8 * i, 8) for i in range(8) if keep >> i & 1]
+            said[f"copy {port}"] = keep, kept, bench.part("m_axis_tlast", port, 1)
+    return said
+
+
+def disturbing(bench):
+    """Return what a reset falls into: frames between all ports, and reads and writes at the same time."""
+    reads = [regs.CORE_BASE + regs.CORE_MODE, regs.VLAN_BASE, 0xF000, regs.COUNTER_BASE + regs.COUNTER_RECEIVED] * 9
+    frames = load_frames(PORTS * FRAMES_A_PORT, lambda rng: FRAME_BYTES, PORTS, 0)
+    played = Played(bench, frames, [], reads)
+    played.addresses = [regs.ADDRESS_BASE + 8, regs.LIST_BASE, 0xF000] * 9
+    played.data = [0xFFFFFFFF] * len(played.addresses)
+    return played
+
+
+def following(bench):
+    """Return what shows the state after a reset: frames at disabled ports, reads, an entry of its last word."""
+    words = [regs.PORT_BASE, regs.ADDRESS_BASE, regs.ADDRESS_BASE + 4, regs.ADDRESS_BASE + 8, regs.LIST_BASE]
+    counters = [regs.COUNTER_BASE + port * regs.COUNTER_STRIDE + regs.COUNTER_RECEIVED + 4 for port in range(PORTS)]
+    played = Played(bench, load_frames(PORTS, lambda rng: FRAME_BYTES, PORTS, 0), [], [*counters, *words, *words])
+    played.addresses, played.data = [regs.ADDRESS_BASE + 8], [1]
+    return played
+
+
+async def seen_after_reset(bench, n_cycles):
+    """Reset the core for some cycles; return what it says then."""
+    bench.dut.reset.value = 1
+    for _ in range(n_cycles):
+        await bench.settle(**IDLE)
+        await bench.next_cycle()
+    bench.dut.reset.value, bench.cycle = 0, 0
+    played, said = following(bench), []
+    for _ in range(90):
+        said.append(await played.cycle())
+        await bench.next_cycle()
+    assert not played.reads
+    return said
+
+
+@cocotb.test(**LIMIT)
+async def a_reset_in_any_cycle_leaves_nothing(dut):
+    bench = ModuleBench(dut)
+    await bench.start(**IDLE)
+    fresh = await seen_after_reset(bench, LONGEST_RESET)
+    writes = [(write.address, write.data) for write in open_writes(PARAMETERS) if write.data]
+    n_in, n_out = 0, 0
+    for phase in range(PHASES):
+        setting_up = Played(bench, [], writes, [], answer_waits=0)
+        while setting_up.n_written < len(writes):
+            await setting_up.cycle()
+            await bench.next_cycle()
+        played = disturbing(bench)
+        for _ in range(phase):
+            said = await played.cycle()
+            n_in += any(played.beats)
+            n_out += said["m_axis_tvalid"] != 0
+            await bench.next_cycle()
+        n_cycles = 1 + phase % LONGEST_RESET
+        for cycle, (now, then) in enumerate(zip(await seen_after_reset(bench, n_cycles), fresh, strict=True)):
+            assert now == then, f"cycle {cycle} after a reset of {n_cycles} in cycle {phase}: {now} instead of {then}"
+    assert n_in > PHASES
+    assert n_out > PHASES
+
+
+@pytest.mark.usefixtures("quick_build")
+def test_a_reset_in_any_cycle_leaves_nothing(simulate):
+    assert simulate("eth_switch_core", **PARAMETERS.verilog()) == 1
+
+
+# Each holds what it should lose; at power-up, where there is nothing to hold, it is reset as it should.
+@pytest.mark.parametrize(
+    ("file", "line", "fault"),
+    [
+        ("axi_lite_registers.v", "            answering <= 1'b0;\n", "            answering <= answering === 1'b1;\n"),
+        ("ingress_fifo.v", "            has_waiting <= 1'b0;\n", "            has_waiting <= has_waiting === 1'b1;\n"),
+    ],
+    ids=["read", "frame"],
+)
+@pytest.mark.usefixtures("quick_build")
+def test_what_survives_a_reset_is_found(simulator, run_folder, tmp_path, file, line, fault):
+    shutil.copytree(RTL, tmp_path / "rtl", ignore=shutil.ignore_patterns("*.py"))
+    source = tmp_path / "rtl" / file
+    text = source.read_text(encoding="utf-8")
+    assert text.count(line) == 1
+    source.write_text(text.replace(line, fault), encoding="utf-8")
+    design = replace(Design.of_folder(tmp_path / "rtl"), builds=tmp_path / "builds")
+    build = simulator.build("eth_switch_core", (), PARAMETERS.verilog(), design=design)
+    with pytest.raises(SimulationError, match="after a reset of"):
+        build.run("cocotb_tests.test_reset_phases", run_folder)
