@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.errors import RunError
 from hwmodel.results import SystemResult, check_balance
 from hwmodel.simulation import simulate
@@ -132,3 +132,16 @@ def test_more_frames_than_a_bridge_has_places_for_are_said(monkeypatch):
     monkeypatch.setattr("hwmodel.simulation.machine.Machine.advance", lambda *_: 4)
     with pytest.raises(RunError, match="overflowed"):
         run({"bridge": {}})
+
+
+def test_one_server_with_a_name_is_the_one_without_but_for_its_name():
+    changes = {"bridge": {}, "nic.vfs": 4, "workload.pattern": "pairs", "workload.load": "2Gbps", "run.duration": "5ms",
+               "switch.ports.vf0.rate_limit": "1Gbps"}  # fmt: skip
+    named, plain = (
+        simulate(load_config("sriov_10g_gen2x4", changes | more)) for more in ({"servers": [{"name": "zq"}]}, {})
+    )
+    received = {f"zq.{vm.name}": vm.rx_gbps for vm in plain.vms}
+    assert {vm.name: vm.rx_gbps for vm in named.vms} == received
+    assert sum(rate or 0 for rate in received.values()) == pytest.approx(7, rel=0.05)
+    assert named.totals == plain.totals and named.latency_ns == plain.latency_ns
+    assert named.bottleneck.resource.removeprefix("zq.") == plain.bottleneck.resource

@@ -47,7 +47,7 @@ class Config(Block):
     bridge: Bridge | None = key(
         None,
         "The bridge at the other end of the wire, as docs/bridge.md says; `bridge: {}` is one with all its defaults. "
-        "null: none, and what leaves by the wire is gone; several servers have one in any case.",
+        "null: none, and what leaves by the wire is gone; servers that are listed have one in any case.",
     )
     bridges: Annotated[tuple[JoinedBridge, ...], Listing("[{name: left}, {name: right}]")] = key(
         [],

@@ -45,7 +45,7 @@ def split_servers(document: Document) -> list[ServerDocument]:
         message = f"{len(parts)} servers are more than the {MAX_SERVERS} that there is room for"
         document.problems.append(Problem(document.place_of(("servers",)), "servers", message))
         return []
-    if len(parts) > 1 and document.data.get("bridge") is None and not document.data.get("bridges"):
+    if document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}
     _fill_incast(document, parts[0].name)
     common, entry_documents = _parted(document, len(entries))

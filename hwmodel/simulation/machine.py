@@ -215,7 +215,7 @@ class Machine:
             or full_level(record, ports, levels, window.span.fs)
             or policed(ports, bridge_ends, offered)
         )
-        if self.is_alone:
+        if self.is_alone and not self.servers[0].name:
             result = make_result(config, workload, self.servers[0].book, window)
             result = replace(result, bridges=bridges, bottleneck=limit or result.bottleneck)
         else:
