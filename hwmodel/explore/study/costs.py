@@ -31,7 +31,10 @@ def read_costs(
         return _of_each(study, (*path, COSTS), costs, len(values))
     elif cost is not None:
         if not is_cost(cost):
-            study.complain((*path, COST), f"{shown(cost)} is no cost; a number, 0 or more, for one unit of the value")
+            hint = "; costs has one for each value" if isinstance(cost, list) else ""
+            study.complain(
+                (*path, COST), f"{shown(cost)} is no cost; a number, 0 or more, for one unit of the value{hint}"
+            )
             return None
         try:
             if "from" in written:
