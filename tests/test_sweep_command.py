@@ -157,6 +157,14 @@ def test_of_points_that_tie_summary_and_page_name_the_same():
     assert best_rows(reading, 1).rows[0][1] == "3us"
 
 
+def test_the_best_of_those_that_have_a_rate_is_not_said_to_be_the_best_of_all():
+    rows = [row(n, totals__gbps=gbps, bottleneck__resource="pcie.up") for n, gbps in enumerate((2.0, None, 3.0))]
+    sweep = found(tuple(rows), axes=(SweepAxis(key="a.b", values=("1us", "2us", "3us")),))
+    which = "Most throughput among 2 of 3 points, the others' windows are too short for rates: 3.00 Gb/s"
+    assert f"{which} with a.b=3us" in sweep_text(sweep, [], 1.0, 3)
+    assert f"{which} to VMs, with a.b=3us" in answer_sentence(read_sweep_result(sweep))
+
+
 def test_the_summary_shows_what_costs_buy():
     """2 and 3 Gb/s cost more than 1; 2.5 for the price of 3 buys nothing."""
     figures = zip((1.0, 2.0, 2.5, 3.0), (4.0, 8.0, 1200000.5, 1200000.5), strict=True)

@@ -17,6 +17,7 @@ from hwmodel.report.sweep.points import (
     points_of,
     quickest_of,
     throughput_name,
+    without_rate,
 )
 from hwmodel.report.sweep.reading import assignments, read_sweep_result
 from hwmodel.report.sweep.tradeoff import weigh
@@ -58,7 +59,9 @@ def _best(sweep: SweepResult, points: Sequence[Point], throughput: str) -> Itera
     most = None if best is None else best.estimate(throughput)
     if best is not None and most is not None:
         spread = "" if most.interval is None else f" +/- {(most.interval[1] - most.interval[0]) / 2:.2f}"
-        yield f"{words[0]}: {most.value:,.2f}{spread} Gb/s{to}{_with(best)}; limited by {_limits(best.done)}"
+        figure = f"{most.value:,.2f}{spread} Gb/s{to}"
+        which = f"{words[0]}{without_rate(points, throughput)}"
+        yield f"{which}: {figure}{_with(best)}; limited by {_limits(best.done)}"
     if quickest is not None:
         p99_us = (quickest.value(P99) or 0.0) / 1e3
         yield f"{words[1]}: p99 {p99_us:,.2f} us{_with(quickest)}; limited by {_limits(quickest.done)}"

@@ -10,7 +10,7 @@ from hwmodel.report.quantities import cost_text, count_text, gbps_text, mpps_tex
 
 from .axes import SweptAxis
 from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
-from .points import LOAD, MPPS, P99, Point, quickest_of
+from .points import LOAD, MPPS, P99, Point, quickest_of, without_rate
 from .reading import Reading, listed, point_words
 
 _MOST_NAMED_VALUES = 4
@@ -121,7 +121,8 @@ def _best_words(reading: Reading, best: Point) -> str:
         if reading.to == "to VMs" and best.value(MPPS) is not None:
             text += f", {mpps_text(best.value(MPPS))}"
     if where:
-        most = "Most throughput" if throughput is not None else "Least latency"
+        among = without_rate(reading.points, reading.throughput)
+        most = f"Most throughput{among}" if throughput is not None else "Least latency"
         text = f"{most}: {text}, with {where}"
     return f"{text}; {best.limit} limits it" if best.limit else text
 

@@ -158,6 +158,15 @@ def best_of(points: Sequence[Point], throughput: str) -> Point | None:
     return min((point for point in points if point.done), key=lambda point: rank_of(point, throughput), default=None)
 
 
+def without_rate(points: Sequence[Point], throughput: str) -> str:
+    """Say that points cannot be compared in throughput, since their windows are too short; nothing where all can."""
+    done = [point for point in points if point.done]
+    n_missing = sum(point.value(throughput) is None for point in done)
+    if not 0 < n_missing < len(done):
+        return ""
+    return f" among {len(done) - n_missing:,} of {len(done):,} points, the others' windows are too short for rates"
+
+
 def quickest_of(points: Sequence[Point], throughput: str) -> Point | None:
     """Return the point with the least p99 latency, of equals the one that `best_of` has first; None without latency."""
     known = (point for point in points if point.value(P99) is not None)
