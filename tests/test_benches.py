@@ -18,9 +18,7 @@ from benches.fresh_process import Duration, duration, peak_memory_mb
 from benches.switch_core import LOADS, Load, measure, offers_of
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCHES = sorted(
-    path.stem for path in (ROOT / "benches").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
-)
+BENCHES = sorted(path.stem for path in (ROOT / "benches").glob("*.py") if "__main__" in path.read_text("utf-8"))
 HAS_COCOTB = importlib.util.find_spec("cocotb") is not None
 NO_ICARUS = pytest.mark.skipif(HAS_COCOTB and shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 

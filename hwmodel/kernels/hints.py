@@ -31,7 +31,8 @@ def choices_come_near(nic, until_fs):
         source = nic.traffic.source[number]
         if is_due(source, until_fs):
             prefetch(nic.traffic.choice[next_choice(source)])
-            prefetch(nic.function[source.function])
+            if source.function >= 0:  # the stations outside have none
+                prefetch(nic.function[source.function])
     pool = nic.ledger.journeys
     prefetch(pool)
     prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
@@ -47,7 +48,8 @@ def templates_come_near(nic, until_fs):
         source = traffic.source[number]
         if is_due(source, until_fs):
             prefetch(traffic.template[next_template(traffic, source)])
-            prefetch(nic.tx_queue[nic.function[source.function].first_queue])
+            if source.function >= 0:
+                prefetch(nic.tx_queue[nic.function[source.function].first_queue])
     for i in range(come.head, come.tail):
         prefetch(traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy])
     for i in range(grants.head, grants.tail):
@@ -64,17 +66,21 @@ def rings_come_near(nic, until_fs):
         prefetch(pool.crossed[pool.free[i]])
     for i in range(come.head, come.tail):
         kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
-        queue = nic.rx_queue[nic.function[kind.function].first_queue]
-        prefetch(queue)
-        prefetch(host.finished[queue.first + (queue.started & queue.mask)])
+        if kind.function >= 0:  # of a copy for somebody here
+            queue = nic.rx_queue[nic.function[kind.function].first_queue]
+            prefetch(queue)
+            prefetch(host.finished[queue.first + (queue.started & queue.mask)])
     for number in range(nic.limits.n_sources):
         source = traffic.source[number]
         if is_due(source, until_fs):
-            prefetch(ledger.flow[traffic.template[next_template(traffic, source)].flow])
-            queue = nic.tx_queue[nic.function[source.function].first_queue]
-            place = queue.first + (queue.reserved & queue.mask)
-            prefetch(host.post[place])
-            prefetch(host.post_batch[place])
+            flow = traffic.template[next_template(traffic, source)].flow
+            if flow >= 0:  # counted here
+                prefetch(ledger.flow[flow])
+            if source.function >= 0:
+                queue = nic.tx_queue[nic.function[source.function].first_queue]
+                place = queue.first + (queue.reserved & queue.mask)
+                prefetch(host.post[place])
+                prefetch(host.post_batch[place])
 
 
 @kernel

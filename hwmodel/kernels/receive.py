@@ -8,6 +8,7 @@ from .drop_reason import DropReason
 from .fetch import fetch_rx, fetch_rx_on_demand
 from .guest import add_work
 from .journey_layout import SHOWN, WRITTEN_BACK
+from .journeys import UNMEASURED
 from .layout import (
     HISTOGRAM_BUCKETS,
     LEDGER,
@@ -179,15 +180,17 @@ def come_near(nic, now_fs, queue):
             prefetch(ledger.journeys.crossed[finished.journey])
     for i in range(queue.visible, queue.written_back):
         finished = nic.host.finished[queue.first + (i & queue.mask)]
-        prefetch(ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow])
+        if finished.journey != UNMEASURED:
+            prefetch(ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow])
     for i in range(queue.visible, queue.written_back):
         finished = nic.host.finished[queue.first + (i & queue.mask)]
-        journey = ledger.journeys.slot[finished.journey]
-        place = bucket(now_fs - journey.posted_fs)
-        prefetch(ledger.latency_counts[place])
-        prefetch(ledger.latency_counts[bucket(now_fs - journey.rung_fs)])
-        row = ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow].histogram
-        prefetch_at(ledger, HISTOGRAM_AT + HISTOGRAM_BYTES * (row * HISTOGRAM_BUCKETS + place))
+        if finished.journey != UNMEASURED:
+            journey = ledger.journeys.slot[finished.journey]
+            place = bucket(now_fs - journey.posted_fs)
+            prefetch(ledger.latency_counts[place])
+            prefetch(ledger.latency_counts[bucket(now_fs - journey.rung_fs)])
+            row = ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow].histogram
+            prefetch_at(ledger, HISTOGRAM_AT + HISTOGRAM_BYTES * (row * HISTOGRAM_BUCKETS + place))
 
 
 @kernel
