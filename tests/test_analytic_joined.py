@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hwmodel.analytic import limits, system
+from hwmodel.analytic import bridge_learning, limits, system
 from hwmodel.analytic.bridge_entry import BridgeEntry
-from hwmodel.analytic.bridge_learning import BridgeLearning
 from hwmodel.analytic.crossing import crossing_of
 from hwmodel.analytic.lone_frame import lone_frame_of
 from hwmodel.analytic.onward import OnwardHops
@@ -135,7 +134,7 @@ PLANTED = {
     "untagged frames enter in the VLAN in which they left": lambda patch: patch.setattr(
         BridgeEntry, "over", _with_the_same_vlan),
     "tags do not count between bridges": lambda patch: patch.setattr(OnwardHops, "_on", _without_tags),
-    "each bridge knows its own servers alone": lambda patch: patch.setattr(BridgeLearning, "_know", _here_alone),
+    "each bridge knows its own servers alone": lambda patch: patch.setattr(bridge_learning, "_know", _here_alone),
     "a wire has the rate of the first server": lambda patch: patch.setattr(
         system.System, "rate_bps", lambda self, _part: self.config(0).port.rate_bps),
 }  # fmt: skip
@@ -152,7 +151,7 @@ def _with_the_same_vlan(self, bridge, port, vlan):
     return other, (other.port_of(port.part), vlan)
 
 
-def _here_alone(_self, name, bridge, port, vlan, **_which):
+def _here_alone(_entry, _knowing, name, bridge, port, vlan):
     bridge.known[name, vlan] = port
 
 

@@ -1,8 +1,8 @@
 """What else than the link's bytes can set the rate: tags, credits, wire, processors, pipeline, bus, offered load.
 
 Each resource gives so much a second and a frame takes so much of it; what is taken at a rate of its own (frames from
-outside, interrupts by a timer) is taken off first. Holding times are those of an empty link, so that these ceilings are
-upper bounds: a loaded link holds tags and credits longer.
+outside, interrupts by a timer) is taken off first. Holding times are those of an empty link, with what `waiting` adds,
+counted low, so that these ceilings are upper bounds: a loaded link holds tags and credits longer.
 """
 
 from __future__ import annotations

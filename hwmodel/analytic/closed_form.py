@@ -88,9 +88,10 @@ class _Asked:
 def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None = None) -> Limits:
     """Give the closed-form limits of a configuration, or of the one that a file's name or a shipped name stands for.
 
-    Approximated: means only, no waiting; the batches are those that a saturated run settles into; holding times of
-    tags and credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent bridge
-    in modes without local switching come back; None: as `bridge` says. Raises InputError for a workload without
+    Approximated: means only; the batches are those that a saturated run settles into; of waiting only what page walks
+    and writes ahead of reads make of it, counted low (docs/pcie.md), and only for the mix of frames that is offered;
+    holding times of credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent
+    bridge in modes without local switching come back; None: as `bridge` says. Raises InputError for a workload without
     frames, a bad capture, and what the closed form does not know.
     """
     return _limits(as_config(config), adjacent_bridge_reflects)

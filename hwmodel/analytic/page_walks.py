@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.link import DESCRIPTOR_BYTES
-from hwmodel.analytic.rx_batches import descriptor_shares
+from hwmodel.analytic.rx_batches import mean_descriptors
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.traffic import Traffic
 from hwmodel.analytic.transactions import transactions_of
@@ -148,7 +148,7 @@ def _misses(
             for sweep, one, again in zip(sweeps, found, anew, strict=True)
         ]
     if iotlb.invalidation == "deferred":
-        unmapped = float(traffic.reads) + float(traffic.written) * _rx_descriptors(config, traffic)
+        unmapped = float(traffic.reads) + float(traffic.written) * float(mean_descriptors(config, traffic.sizes))
         between = iotlb.flush_after / unmapped + under_way
         if between < held:  # each page that is touched between two flushes misses once
             return [
@@ -206,7 +206,7 @@ def _of_ring(
     """Give the sweeps of a ring's descriptors and buffers, through which `frames` of `total` go."""
     page = iotlb.page_bytes
     ring = config.nic.tx_ring if side == "tx" else config.nic.rx_ring
-    per_frame = 1.0 if side == "tx" else _rx_descriptors(config, traffic)
+    per_frame = 1.0 if side == "tx" else float(mean_descriptors(config, traffic.sizes))
     moved, n_pages = per_frame * DESCRIPTOR_BYTES / page, -(-ring * DESCRIPTOR_BYTES // page)
     n = max(min(1.0, counts.touches[side] / total), moved)  # those of one frame follow one another
     read_share = counts.ring_reads[side] / counts.touches[side]
@@ -220,10 +220,6 @@ def _of_ring(
     else:
         pages = _pages_of_frame(config, traffic, side, page)
         yield Sweep(f"{side}_buffer", frames * pages, 1.0, ring * pages / per_frame, is_read)
-
-
-def _rx_descriptors(config: Config, traffic: Traffic) -> float:
-    return float(sum(n * share for n, share in descriptor_shares(config, traffic.sizes).items()))
 
 
 def _pages_of_frame(config: Config, traffic: Traffic, side: str, page: int) -> float:

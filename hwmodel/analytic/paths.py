@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.bridge_entry import BridgeEntry
-from hwmodel.analytic.bridge_learning import BridgeLearning
+from hwmodel.analytic.bridge_learning import learn
 from hwmodel.analytic.bridge_rules import BridgeRules, Inside
 from hwmodel.analytic.logical_ports import LogicalPort, interface_of
 from hwmodel.analytic.mirrors import UPLINK, mirrored_stations
@@ -72,7 +72,7 @@ class Path:
 class Paths:
     """Give the path of each frame of one workload.
 
-    `flows`: as in `BridgeLearning`.
+    `flows`: as in `learn`.
     `adjacent_bridge_reflects`: as in `Router`, for an adapter without `bridge`.
     """
 
@@ -94,7 +94,7 @@ class Paths:
         self._bridges = [BridgeRules(system, number, stations) for number in numbers]
         self._entry = BridgeEntry(system, self._bridges)
         if self._bridges:
-            BridgeLearning(self._entry, self._at_sender, flows)
+            learn(self._entry, self._at_sender, flows)
 
     def path(self, source: str, target: str) -> Path:
         """Give the path of a frame from a station, or "uplink", to a station, "uplink", "broadcast" or "multicast"."""

@@ -75,6 +75,11 @@ def descriptor_shares(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> 
     return shares
 
 
+def mean_descriptors(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
+    """Give the Rx descriptors that a frame takes, in the mean."""
+    return _mean(descriptor_shares(config, sizes))
+
+
 def _mean(shares: Shares) -> Fraction:
     return sum((n * share for n, share in shares.items()), Fraction(0))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.link import DESCRIPTOR_BYTES, link_rate_of
-from hwmodel.analytic.rx_batches import descriptor_shares
+from hwmodel.analytic.rx_batches import descriptor_shares, mean_descriptors
 from hwmodel.analytic.traffic import Traffic
 from hwmodel.analytic.transactions import Transaction
 from hwmodel.units import FS_PER_S
@@ -66,5 +66,4 @@ def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transact
 
 
 def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
-    shares = descriptor_shares(config, traffic.sizes)
-    return traffic.written * sum((n * share for n, share in shares.items()), ZERO)
+    return traffic.written * mean_descriptors(config, traffic.sizes)

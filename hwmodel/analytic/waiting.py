@@ -16,7 +16,7 @@ from hwmodel.analytic.read_waits import fetch_wait_s, tag_wait_s
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Transaction
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES, MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
+from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -60,8 +60,7 @@ def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
     to_wire = min(ONE, traffic.to_wire / traffic.reads)
     held_s = {
         n: Fraction(transfer_read_fs(config, offset, n) + pipeline_fs, FS_PER_S)
-        + to_wire
-        * Fraction(BITS_PER_BYTE * (max(n + FCS_BYTES, MIN_FRAME_BYTES) + WIRE_OVERHEAD_BYTES), config.port.rate_bps)
+        + to_wire * Fraction(BITS_PER_BYTE * wire_bytes(n + FCS_BYTES), config.port.rate_bps)
         for n, _ in sizes
     }
     if len(sizes) == 1:

@@ -15,17 +15,20 @@ FOR_READING, KEPT_NEAR, DATA = 0, 3, 1  # arguments of LLVM's `llvm.prefetch`
 BYTE_AT = ir.IntType(8).as_pointer()
 
 
+def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
+    """Write the hint that one line is needed soon, so many bytes behind a record's first."""
+    takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
+    hint = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
+    place = builder.gep(builder.bitcast(record, BYTE_AT), [offset])
+    builder.call(hint, [place, *(ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA))])
+
+
 @intrinsic
 def _prefetch(_context: Any, record: Any) -> Any:
     def hints(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
-        hint = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
-        first = builder.bitcast(values[0], BYTE_AT)
-        how = [ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA)]
         n_bytes = min(record.size, FRONT_BYTES)
         for offset in range(0, n_bytes + LINE_BYTES - 1, LINE_BYTES):
-            place = builder.gep(first, [ir.Constant(ir.IntType(64), min(offset, n_bytes - 1))])
-            builder.call(hint, [place, *how])
+            _ask_for_line(builder, values[0], ir.Constant(ir.IntType(64), min(offset, n_bytes - 1)))
         return context.get_dummy_value()
 
     return types.none(record), hints
@@ -33,13 +36,9 @@ def _prefetch(_context: Any, record: Any) -> Any:
 
 @intrinsic
 def _prefetch_at(_context: Any, record: Any, offset: Any) -> Any:
-    def hint(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
-        declared = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
-        place = builder.gep(builder.bitcast(values[0], BYTE_AT), [values[1]])
-        how = [ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA)]
-        builder.call(declared, [place, *how])
-        return _context.get_dummy_value()
+    def hint(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        _ask_for_line(builder, *values)
+        return context.get_dummy_value()
 
     return types.none(record, types.int64), hint
 

@@ -11,12 +11,12 @@ from hwmodel.config import queue_bytes
 from hwmodel.errors import InputError
 from hwmodel.kernels import adjacent_layout, layout
 from hwmodel.kernels.adjacent import HEADER_BYTES
-from hwmodel.kernels.frame_layout import FCS_BYTES, MIN_UNPADDED_BYTES, PREAMBLE_AND_GAP_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.hops import Way
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
+from hwmodel.wire.ethernet import FCS_BYTES, UNTAGGED_HEADER_BYTES, wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge, PolicyEntry
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
 LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
-UNTAGGED_HEADER_BYTES = 14
 
 
 def fill_bridges(
@@ -99,7 +98,7 @@ def least_on_wire_bytes(workload: Workload) -> int:
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_tag_bytes = max((len(template.header) - UNTAGGED_HEADER_BYTES for template in workload.templates), default=0)
     least_bytes = min(lengths, default=0) - max(0, most_tag_bytes)
-    return max(MIN_UNPADDED_BYTES + FCS_BYTES, least_bytes) + PREAMBLE_AND_GAP_BYTES
+    return wire_bytes(least_bytes)
 
 
 def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
