@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings
-from hwmodel.simulation.switch_tables import build_tables, port_numbers
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     OUTSIDE,
     Address,
@@ -24,6 +21,9 @@ from tests.forwarding_bench import (
     mac,
     vn_tag,
 )
+from hwmodel.simulation.core_parameters import CoreParameters
+from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings
+from hwmodel.simulation.switch_tables import build_tables, port_numbers
 from tests.forwarding_cases import random_frame, random_station, some
 from tests.oracles.core_cycles import Sent, Shape, SwitchCore
 

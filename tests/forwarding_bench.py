@@ -4,29 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cocotb_tests.bench_switch import (
-    BROADCAST,
-    LLDP,
-    MULTICAST,
-    OUTSIDE,
-    AclEntry,
-    Address,
-    EcidList,
-    Mirror,
-    Station,
-    Switch,
-    Uplink,
-    address,
-    c_tag,
-    e_tag,
-    frame,
-    insert,
-    mac,
-    s_tag,
-    strip,
-    switch,
-    vn_tag,
-)
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.forward import DECISION, decide, limit
 from hwmodel.kernels.parse import HEADER, parse
@@ -34,32 +11,6 @@ from hwmodel.kernels.tag_out import egress_bytes, rewrite
 from hwmodel.simulation.switch_tables import build_tables, port_list, port_numbers
 from tests.oracles.forwarding_oracle import Outcome
 
-__all__ = [
-    "BROADCAST",
-    "LLDP",
-    "MULTICAST",
-    "OUTSIDE",
-    "AclEntry",
-    "Address",
-    "Bench",
-    "EcidList",
-    "Mirror",
-    "Station",
-    "Switch",
-    "Uplink",
-    "address",
-    "c_tag",
-    "drops",
-    "e_tag",
-    "frame",
-    "insert",
-    "mac",
-    "receivers",
-    "s_tag",
-    "strip",
-    "switch",
-    "vn_tag",
-]
 GUARD = 0xA5
 
 

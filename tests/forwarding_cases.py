@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     MULTICAST,

@@ -8,9 +8,15 @@ import warnings
 
 import numpy as np
 
+from cocotb_tests.bench_switch import (
+    AclEntry,
+    switch,
+)
 from hwmodel.kernels.police import police
 from hwmodel.simulation.switch_tables import build_buckets
-from tests.forwarding_bench import AclEntry, Bench, switch
+from tests.forwarding_bench import (
+    Bench,
+)
 from tests.forwarding_cases import random_frame, random_switch
 
 N_SWITCHES = 40

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    OUTSIDE,
+    c_tag,
+    frame,
+)
 from hwmodel.cli import main
 from hwmodel.cli.outputs import STDOUT, check_out_folder, text_output
 from hwmodel.errors import InputError
 from hwmodel.simulation import kernel_cache
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache
-from tests.forwarding_bench import BROADCAST, OUTSIDE, c_tag, frame
 from tests.run_cases import read_capture, write_capture
 from tests.switch_cases import config_path, timed
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    OUTSIDE,
+    AclEntry,
+    Mirror,
+    c_tag,
+    e_tag,
+    frame,
+    switch,
+    vn_tag,
+)
 from hwmodel.kernels.forward import DECISION, decide, limit
 from hwmodel.kernels.layout import NEVER
 from hwmodel.kernels.parse import parse
 from hwmodel.kernels.switch_tables import oversize
 from hwmodel.kernels.tag_out import added_bytes
 from tests.forwarding_bench import (
-    BROADCAST,
-    OUTSIDE,
-    AclEntry,
     Bench,
-    Mirror,
-    c_tag,
     drops,
-    e_tag,
-    frame,
-    switch,
-    vn_tag,
 )
 
 POLICE = AclEntry("police", rate_bps=10**9, burst_bytes=2000)

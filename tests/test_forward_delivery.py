@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.forwarding_bench import Bench, frame, switch
+from cocotb_tests.bench_switch import (
+    frame,
+    switch,
+)
+from tests.forwarding_bench import (
+    Bench,
+)
 
 VECTORS = Path(__file__).parent / "vectors"
 ROWS = list(csv.DictReader((VECTORS / "kernel_delivery.csv").read_text().splitlines()))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     MULTICAST,
     OUTSIDE,
     AclEntry,
     Address,
-    Bench,
     Uplink,
     c_tag,
-    drops,
     frame,
     insert,
     mac,
-    receivers,
     s_tag,
     switch,
+)
+from tests.forwarding_bench import (
+    Bench,
+    drops,
+    receivers,
 )
 
 UNKNOWN = 0x02DD_0000_0099

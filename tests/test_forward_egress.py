@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels.forward import output_queue
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     OUTSIDE,
     AclEntry,
-    Bench,
     Uplink,
     c_tag,
     frame,
     insert,
     strip,
     switch,
+)
+from hwmodel.kernels.forward import output_queue
+from tests.forwarding_bench import (
+    Bench,
 )
 
 # vf0 sends in VLANs 1 and 7; vf1 gets both untagged, vf2 both tagged.

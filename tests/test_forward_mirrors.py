@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     OUTSIDE,
     AclEntry,
-    Bench,
     Mirror,
     Uplink,
     c_tag,
@@ -20,6 +19,9 @@ from tests.forwarding_bench import (
     strip,
     switch,
     vn_tag,
+)
+from tests.forwarding_bench import (
+    Bench,
 )
 
 UNKNOWN = 0x02DD_0000_0099

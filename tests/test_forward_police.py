@@ -6,9 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cocotb_tests.bench_switch import (
+    AclEntry,
+    switch,
+)
 from hwmodel.kernels.police import police
 from hwmodel.simulation.switch_tables import build_buckets
-from tests.forwarding_bench import AclEntry, switch
 from tests.oracles.bucket_oracle import BucketOracle
 
 SECOND_FS = 10**15

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     OUTSIDE,
     AclEntry,
-    Bench,
     EcidList,
     Uplink,
     c_tag,
-    drops,
     e_tag,
     frame,
     insert,
-    receivers,
     s_tag,
     switch,
     vn_tag,
+)
+from tests.forwarding_bench import (
+    Bench,
+    drops,
+    receivers,
 )
 
 UNKNOWN = 0x02DD_0000_0099

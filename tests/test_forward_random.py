@@ -8,14 +8,12 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.drop_reason import DropReason
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     MULTICAST,
     OUTSIDE,
     Address,
-    Bench,
     EcidList,
     Mirror,
     Station,
@@ -26,6 +24,10 @@ from tests.forwarding_bench import (
     frame,
     s_tag,
     vn_tag,
+)
+from hwmodel.kernels.drop_reason import DropReason
+from tests.forwarding_bench import (
+    Bench,
 )
 from tests.forwarding_cases import MODES, random_frame, random_switch
 from tests.oracles.forwarding_oracle import ForwardingOracle

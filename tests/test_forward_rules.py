@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     OUTSIDE,
     AclEntry,
-    Bench,
     c_tag,
-    drops,
     e_tag,
     frame,
     mac,
-    receivers,
     s_tag,
     switch,
     vn_tag,
+)
+from tests.forwarding_bench import (
+    Bench,
+    drops,
+    receivers,
 )
 
 

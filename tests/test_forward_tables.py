@@ -8,6 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    MULTICAST,
+    OUTSIDE,
+    AclEntry,
+    Address,
+    EcidList,
+    Mirror,
+    Uplink,
+    c_tag,
+    frame,
+    mac,
+    switch,
+)
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.kernels.drop_reason import DropReason
@@ -25,19 +39,7 @@ from hwmodel.kernels.switch_tables import (
 )
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
 from tests.forwarding_bench import (
-    BROADCAST,
-    MULTICAST,
-    OUTSIDE,
-    AclEntry,
-    Address,
     Bench,
-    EcidList,
-    Mirror,
-    Uplink,
-    c_tag,
-    frame,
-    mac,
-    switch,
 )
 
 

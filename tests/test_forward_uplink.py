@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     LLDP,
     MULTICAST,
     OUTSIDE,
     Address,
-    Bench,
     Uplink,
     c_tag,
-    drops,
     e_tag,
     frame,
     insert,
     mac,
-    receivers,
     s_tag,
     switch,
     vn_tag,
+)
+from tests.forwarding_bench import (
+    Bench,
+    drops,
+    receivers,
 )
 
 UNKNOWN = 0x02DD_0000_0099

@@ -13,12 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cocotb_tests.bench_switch import (
+    AclEntry,
+    Mirror,
+    c_tag,
+    e_tag,
+    frame,
+    mac,
+    switch,
+    vn_tag,
+)
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
 from hwmodel.kernels.parse import HEADER
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
-from tests.forwarding_bench import AclEntry, Mirror, c_tag, e_tag, frame, mac, switch, vn_tag
 from tests.forwarding_cases import random_frame, random_switch
 from tests.oracles.bucket_oracle import BucketOracle
 from tests.oracles.forwarding_oracle import ForwardingOracle

@@ -6,12 +6,15 @@ import random
 
 import numpy as np
 
+from cocotb_tests.bench_switch import (
+    frame,
+    switch,
+)
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.templates import decide_templates
 from hwmodel.simulation.switch_tables import build_tables, port_list, port_numbers
-from tests.forwarding_bench import frame, switch
 from tests.forwarding_cases import random_frame, random_switch
 from tests.oracles.forwarding_oracle import ForwardingOracle
 

@@ -7,13 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    AclEntry,
+    Mirror,
+    c_tag,
+    frame,
+    switch,
+)
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.simulation.core_parameters import CoreParameters, core_parameters
 from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings, lay_out, predict
 from hwmodel.simulation.switch_tables import build_tables
-from tests.forwarding_bench import BROADCAST, AclEntry, Mirror, c_tag, frame, switch
 
 NAMES = ("pf", *(f"vf{k}" for k in range(7)))
 VF0, VF1 = 2, 3

@@ -8,6 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    MULTICAST,
+    OUTSIDE,
+    c_tag,
+    e_tag,
+    frame,
+    s_tag,
+    switch,
+    vn_tag,
+)
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.switch_frames import capture as capture_module
@@ -16,7 +27,6 @@ from hwmodel.switch_frames.capture import PortCaptures
 from hwmodel.switch_frames.decide import FrameSwitch
 from hwmodel.wire.pcap import PcapBlock, read_frames
 from hwmodel.wire.pcap_writer import PcapWriter
-from tests.forwarding_bench import BROADCAST, MULTICAST, OUTSIDE, c_tag, e_tag, frame, s_tag, switch, vn_tag
 from tests.oracles.forwarding_oracle import ForwardingOracle
 from tests.run_cases import read_capture
 from tests.switch_cases import ADAPTER, ALL_TAG_FIELDS, switched, tag_fields, timed, tshark_numbers, tshark_rows

@@ -12,13 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwmodel.switch_frames
+from cocotb_tests.bench_switch import (
+    OUTSIDE,
+    AclEntry,
+    Mirror,
+    c_tag,
+    e_tag,
+    frame,
+    mac,
+    s_tag,
+    switch,
+    vn_tag,
+)
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.switch_frames import FrameCopy, SwitchedFrame, forward_frames
 from hwmodel.switch_frames.decide import FrameSwitch
 from hwmodel.switch_frames.outcomes import BLOCK_FRAMES, json_line
 from hwmodel.wire.pcap import PcapBlock
-from tests.forwarding_bench import OUTSIDE, AclEntry, Mirror, c_tag, e_tag, frame, mac, s_tag, switch, vn_tag
 from tests.forwarding_cases import MODES, random_frame, random_switch
 from tests.oracles.bucket_oracle import BucketOracle
 from tests.oracles.forwarding_oracle import ForwardingOracle

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.switch_frames.decide import FrameSwitch
-from hwmodel.switch_frames.text import TITLES, FrameTable, Totals
-from hwmodel.wire.pcap import PcapBlock, read_blocks
-from hwmodel.wire.pcap_writer import PcapWriter
-from tests.forwarding_bench import (
+from cocotb_tests.bench_switch import (
     BROADCAST,
     OUTSIDE,
     AclEntry,
@@ -27,6 +23,10 @@ from tests.forwarding_bench import (
     switch,
     vn_tag,
 )
+from hwmodel.switch_frames.decide import FrameSwitch
+from hwmodel.switch_frames.text import TITLES, FrameTable, Totals
+from hwmodel.wire.pcap import PcapBlock, read_blocks
+from hwmodel.wire.pcap_writer import PcapWriter
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "vectors" / "tagged_frames.csv").read_text().splitlines()))
 

@@ -5,8 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    OUTSIDE,
+    Address,
+    c_tag,
+    e_tag,
+    frame,
+    mac,
+    s_tag,
+    switch,
+    vn_tag,
+)
 from hwmodel.workload.header_table import HeaderTable
-from tests.forwarding_bench import BROADCAST, OUTSIDE, Address, c_tag, e_tag, frame, mac, s_tag, switch, vn_tag
 
 SHARED = 0x0200_0000_00AA
 SWITCH = switch(

@@ -5,6 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cocotb_tests.bench_switch import (
+    BROADCAST,
+    c_tag,
+    frame,
+    strip,
+    switch,
+)
 from hwmodel.kernels.core_layout import CORE_COPY, CORE_FRAME
 from hwmodel.kernels.core_lookup import decide_frames, look_up, port_bits, table_at, write_copies
 from hwmodel.kernels.drop_reason import DropReason
@@ -13,7 +20,6 @@ from hwmodel.kernels.parse import HEADER
 from hwmodel.kernels.port_set import PORT_SET, add
 from hwmodel.simulation.switch_tables import build_tables
 from tests.blocks.core_bench import idle_core
-from tests.forwarding_bench import BROADCAST, c_tag, frame, strip, switch
 
 RAW = frame(BROADCAST, "vf0", c_tag(1, 5))
 FROM_CYCLES = np.array([0, 10, 10], np.int64)
