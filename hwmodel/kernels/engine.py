@@ -213,7 +213,7 @@ def handle_rare(nic, now_fs):
     elif lane == UP_READY:
         set_next(clock, UP_READY, NEVER)  # it only lets the idle link look at its queues
     else:
-        credits_returned(nic, take_first(clock, CREDIT))
+        credits_returned(nic, now_fs, take_first(clock, CREDIT))
     return NO_READ
 
 

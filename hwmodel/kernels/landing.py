@@ -21,31 +21,55 @@ from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
 from .memory import passes_fs, read_begins_fs, write_lands_fs
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
+PASSES_THEN = 1 << 34  # in that word: a write passes into memory, whose drain takes it from then on
 
 
 @kernel
-def return_credits(nic, now_fs, kind, data_bytes, after_drain):
-    """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
-    credit = nic.credits[kind]
-    if credit.headers_limit == 0 and credit.data_limit == 0:
-        return  # infinite: nothing waits for them, and behind a slow drain they would pile up
+def credit_word(kind, data_bytes):
+    """Return the word of a TLP's credits."""
+    return (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
+
+
+@kernel
+def is_infinite(credit):
+    """Say whether nothing waits for credits of a kind, so that none need come back."""
+    return credit.headers_limit == 0 and credit.data_limit == 0
+
+
+@kernel
+def return_credits(nic, now_fs, kind, data_bytes):
+    """Send a received TLP's credits back; a write's when the memory has taken its data, behind those it has before."""
+    if is_infinite(nic.credits[kind]):
+        return  # behind a slow drain they would pile up
     taken_fs = now_fs
     pcie = nic.pcie
-    if after_drain and pcie.drain_den > 0:
+    if kind == POSTED_CREDIT and pcie.drain_den > 0:
         drain_fs = data_bytes * pcie.drain_num // pcie.drain_den
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
         pcie.drain_busy_fs += drain_fs
-    word = (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
-    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, word)
+    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, credit_word(kind, data_bytes))
 
 
 @kernel
-def credits_returned(nic, word):
-    """Add returned credits."""
+def return_when_passed(nic, now_fs, pass_fs, data_bytes):
+    """Send the credits of a received write back from when it passes, maybe sooner than one received before it."""
+    if pass_fs == now_fs or nic.pcie.drain_den == 0:
+        return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes)
+    elif not is_infinite(nic.credits[POSTED_CREDIT]):
+        append(nic.clock, CREDIT, pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
+
+
+@kernel
+def credits_returned(nic, now_fs, word):
+    """Add returned credits; those of a write that passes only now begin their way back."""
+    data_bytes = word & ((1 << CREDIT_KIND_SHIFT) - 1)
+    if word & PASSES_THEN:
+        return_credits(nic, now_fs, POSTED_CREDIT, data_bytes)
+        return
     credit = nic.credits[word >> CREDIT_KIND_SHIFT]
     credit.headers_used -= 1
-    credit.data_used -= ((word & ((1 << CREDIT_KIND_SHIFT) - 1)) + CREDIT_BYTES - 1) // CREDIT_BYTES
+    credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
 
 
 @inlined
@@ -67,9 +91,9 @@ def reaches_host(nic, now_fs, sending):
             ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
     if nic.pcie.has_credits:
         if is_write:
-            return_credits(nic, pass_fs, POSTED_CREDIT, sending.data_bytes, True)
+            return_when_passed(nic, now_fs, pass_fs, sending.data_bytes)
         else:
-            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
+            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0)
     return ready_fs
 
 
@@ -78,7 +102,7 @@ def reaches_adapter(nic, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
     received(nic.pcie, nic.down, nic.up)
     if nic.pcie.has_credits and sending.kind >= RX_DESCRIPTOR_COMPLETION:
-        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
+        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 
 @kernel
