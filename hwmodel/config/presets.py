@@ -184,9 +184,9 @@ _XEON_E5_2630V4 = {
 }
 
 # The others are not calibrated: of each a few figures are published with the same adapter (SIGCOMM 2018: Neugebauer
-# et al., 6.2, reads of 64 B from a warm cache; benches/nfp6000.py). The rest is the calibrated host's, for want of a
-# source: the drain, a write's latency, the cache's miss; of the E5 its jitter too. The paper has the E3's writes slower
-# than the E5's (recalled), without a figure that would give a drain.
+# et al., 6.2, reads of 64 B from a warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the
+# calibrated host's, for want of a source: the drain, a write's latency, the cache's miss; of the E5 its jitter too. The
+# paper has the E3's writes slower than the E5's, without a figure that would give a drain.
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},
     "xeon_e5_2637v3": {
@@ -202,10 +202,10 @@ HOSTS: Mapping[str, Values] = {
     "xeon_e3_1226v3": {
         "host": {
             **_XEON_E5_2630V4,
-            "read_latency": "404ns",  # SIGCOMM 2018: 493 ns at the least (recalled), less the adapter's own 89 ns
+            "read_latency": "404ns",  # SIGCOMM 2018: 493 ns at the least, less the adapter's own 89 ns
             "jitter": {
                 "kind": "histogram",  # model's choice: evenly between what is published
-                # SIGCOMM 2018: 1213 ns in the median, twice that at 90 % (both recalled), 5707 ns at 99 %, 11987 ns at
+                # SIGCOMM 2018: 1213 ns in the median, twice that at 90 %, 5707 ns at 99 %, 11987 ns at
                 # 99.9 %. The last bar stands for all that is slower, up to 5.8 ms there.
                 "bins": [  # the same, less 493 ns
                     *([f"{offset}ns", 50] for offset in range(0, 720, 80)),
