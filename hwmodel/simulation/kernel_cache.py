@@ -14,7 +14,6 @@ from contextlib import contextmanager
 
 from hwmodel.errors import RunError
 from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
-from hwmodel.processes import work_through
 
 # Entry points by the module that holds them; each is compiled by a process of its own.
 TEMPLATE_ENTRIES = ("templates.decide_templates", "templates.rewrite_headers")
@@ -56,6 +55,7 @@ def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
     missing = [name for name in entries if not kernels_are_cached((name,))]
     if not missing:
         return
+    from hwmodel.processes import work_through
     from hwmodel.simulation.compile_entry import compile_alone
 
     try:
