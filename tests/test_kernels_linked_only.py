@@ -79,7 +79,7 @@ def test_an_error_in_what_is_linked_in_reaches_python():
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
 def test_what_kernels_do_not_use_is_refused_or_the_same():
-    """Numba's passes for it are left out: without one a function within a function is not compiled, arrays still add."""
+    """Numba's passes for it are left out: a function within a function is not compiled then, whole arrays are."""
 
     @_linked_only
     def squares(limit):
