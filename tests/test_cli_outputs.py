@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import threading
 
 import pytest
 
@@ -145,9 +146,14 @@ def test_a_progress_bar_on_a_terminal_goes_to_stderr_and_away(monkeypatch, capsy
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
+    n_threads = threading.active_count()
     with progress_bar() as progress:
         assert progress is not None
         progress(0.5, "simulating [vf0]")
+        assert threading.active_count() == n_threads, "a process with more is not copied for work"
+        drawn = len(terminal.getvalue())
+        progress(0.6, "soon after")
+        assert len(terminal.getvalue()) == drawn
     assert capsys.readouterr().out == ""
     shown = terminal.getvalue()
     assert "simulating [vf0]" in shown and "50%" in shown

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # them both ways.
 DECISION = {"bridge", "forward", "ingress_rules", "mirror", "parse", "police", "port_extender", "port_set"}
 DECISION |= {"switch_tables", "tag_out", "templates"}
-OTHER_ENTRIES = {"dma", "frame_batch", "compilation", "linked_only", "processor"}
+OTHER_ENTRIES = {"dma", "frame_batch", "compilation", "known_answers", "linked_only", "processor"}
 OTHER_ENTRIES |= {"core_bus", "core_ingress", "core_lookup", "core_output", "core_pattern", "core_scheduler"}
 
 

@@ -154,7 +154,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 @pytest.mark.slow
 def test_a_run_is_the_same_as_numba_compiles_it(tmp_path):
-    """By numba's own passes, which take twice as long, and kept in its own cache: a run gives the golden digests."""
+    """By numba's own passes, three times as slow, and kept in its own cache: a run gives the golden digests."""
     found = json.loads(without((LIBRARY, LOADING), RUN, tmp_path))
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))["switch_core/1"]
     assert {key: found[key] for key in golden} == golden

@@ -78,6 +78,23 @@ def test_an_error_in_what_is_linked_in_reaches_python():
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_what_kernels_do_not_use_is_refused_or_the_same():
+    """Numba's passes for it are left out: a function within a function is not compiled then, whole arrays are."""
+
+    @_linked_only
+    def squares(limit):
+        return [number * number for number in range(limit)]
+
+    @_linked_only
+    def weighted(numbers, n):
+        return (2 * numbers + n).sum()
+
+    assert njit(lambda numbers: weighted(numbers, 5))(np.arange(4)) == 2 * 6 + 4 * 5
+    with pytest.raises(numba.TypingError, match="make_function"):
+        njit(lambda: squares(3)[2])()
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
 def test_an_entry_is_optimised_as_a_whole_program():
     """What it links in is its own, which LLVM can know: nobody else can call what is left of it."""
 

@@ -1,10 +1,12 @@
-"""A cold cache is filled by children, one an entry point; what they leave is what the first call needs."""
+"""A cold cache is filled by processes, one an entry point; what they leave is what the first call needs."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,46 +24,48 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     """Let the cache be an empty folder."""
-    monkeypatch.setattr(kernel_cache, "CACHE_DIR", tmp_path)
-    return tmp_path
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    monkeypatch.setattr(kernel_cache, "CACHE_DIR", folder)
+    return folder
 
 
-class Child:
-    """Stand for a child process that leaves a cached entry, or is still at work."""
+def leave_file(name):
+    """Stand for the compiler: leave a file where the parent looks for it, with who has written it."""
+    _said(name).write_text(str(os.getpid()))
+    return True
 
-    started: tuple[str, ...] = ()
-    folder = Path()
-    is_endless = False
-    ended: tuple[str, ...] = ()
 
-    def __init__(self, command, env):
-        assert env["HWMODEL_CACHE_DIR"] == str(self.folder.parent), "the parent's folder, wherever it is"
-        assert env["PATH"] == os.environ["PATH"]
-        self.name = command[-1]
-        Child.started += (self.name,)
-        self.status = None
+def leave_nothing(_name):
+    return True
 
-    def wait(self):
-        if self.is_endless and self.status is None:
-            raise KeyboardInterrupt
-        (self.folder / f"{self.name}-123.nbc").write_text("")
-        self.status = 0 if self.status is None else self.status
 
-    def poll(self):
-        return self.status
+def cannot_be_asked(_name):
+    return False
 
-    def kill(self):
-        Child.ended += (self.name,)
-        self.status = -9
+
+def be_killed(_name):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def be_endless(name):
+    leave_file(name)
+    time.sleep(60)
+
+
+def _said(name):
+    return Path(os.environ["HWMODEL_CACHE_DIR"]) / "cache" / f"{name}-123.nbc"
 
 
 @pytest.fixture
-def children(empty_cache, monkeypatch):
-    monkeypatch.setattr(Child, "started", ())
-    monkeypatch.setattr(Child, "ended", ())
-    monkeypatch.setattr(Child, "folder", empty_cache)
-    monkeypatch.setattr(kernel_cache.subprocess, "Popen", Child)
-    return Child
+def compiler(empty_cache, monkeypatch):
+    """Return what puts another function in the compiler's place."""
+
+    def stand_in(function):
+        monkeypatch.setattr("hwmodel.simulation.compile_entry.compile_alone", function)
+
+    stand_in(leave_file)
+    return stand_in
 
 
 def test_each_entry_is_looked_for_by_its_name(empty_cache):
@@ -77,37 +81,64 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     assert not kernels_are_cached(DMA_ENTRIES)
 
 
-def test_only_what_is_missing_is_compiled_all_at_once(children):
+@pytest.mark.parametrize("asked", ["/elsewhere", None])
+def test_only_what_is_missing_is_compiled_each_by_a_process_of_its_own(compiler, empty_cache, asked, monkeypatch):
+    """In the parent's folder, whichever the environment asks for, which stays as it is."""
+    if asked is None:
+        monkeypatch.delenv("HWMODEL_CACHE_DIR", raising=False)
+    else:
+        monkeypatch.setenv("HWMODEL_CACHE_DIR", asked)
     fill_cache()
-    assert children.started == RUN_ENTRIES
-    fill_cache()
-    assert children.started == RUN_ENTRIES
-    fill_cache(DMA_ENTRIES)
-    assert children.started == RUN_ENTRIES + DMA_ENTRIES
+    writers = {path.name: path.read_text() for path in empty_cache.iterdir()}
+    assert sorted(writers) == sorted(f"{name}-123.nbc" for name in RUN_ENTRIES)
+    assert len({str(os.getpid()), *writers.values()}) == 1 + len(RUN_ENTRIES)
+    fill_cache((*RUN_ENTRIES, *DMA_ENTRIES))
+    assert {path.name: path.read_text() for path in empty_cache.iterdir()}.items() > writers.items()
+    assert os.environ.get("HWMODEL_CACHE_DIR") == asked
 
 
-def test_an_interrupt_leaves_no_child_behind(children, monkeypatch):
-    monkeypatch.setattr(children, "is_endless", True)
-    with pytest.raises(KeyboardInterrupt):
-        fill_cache()
-    assert children.ended == RUN_ENTRIES
+def test_an_interrupt_leaves_no_process_behind(compiler, empty_cache):
+    compiler(be_endless)
+
+    def interrupt(_number, _frame):
+        if len(list(empty_cache.iterdir())) == len(RUN_ENTRIES):  # all are at work
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fill_cache()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    for path in empty_cache.iterdir():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.read_text()), 0)
 
 
-def test_where_no_child_can_be_started_the_caller_compiles(empty_cache, monkeypatch):
-    def refuse(_command, env):
+def test_where_no_process_can_be_started_the_caller_compiles(compiler, monkeypatch):
+    def refuse():
         raise PermissionError("no more processes")
 
-    monkeypatch.setattr(kernel_cache.subprocess, "Popen", refuse)
+    monkeypatch.setattr("hwmodel.processes.pool.new_worker", refuse)
     fill_cache()
     assert not kernels_are_cached()
 
 
-def test_a_full_disk_is_a_warning(children, monkeypatch):
-    monkeypatch.setattr(children, "wait", lambda self: setattr(self, "status", 0))
+def test_a_full_disk_is_a_warning(compiler):
+    compiler(leave_nothing)
     with pytest.warns(RuntimeWarning, match="the disk is full; the kernels are compiled again for each run"):
         fill_cache()
-    monkeypatch.setattr(children, "wait", lambda self: setattr(self, "status", 1))
-    fill_cache()  # a child that failed says so itself
+
+
+@pytest.mark.parametrize("end", [be_killed, cannot_be_asked])
+def test_a_process_that_has_compiled_nothing_says_nothing_of_the_disk(end, compiler, recwarn):
+    """The caller compiles, and meets what the process met."""
+    compiler(end)
+    fill_cache()
+    assert not recwarn.list
+    assert not kernels_are_cached()
 
 
 def test_another_place_is_named(monkeypatch, tmp_path):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.results import Result
 
-_COMPILES_FOR = ": some 20 s on two cores"  # benches/startup.py measures it
+_COMPILES_FOR = ": some 12 s on two cores"  # benches/startup.py measures it
 
 
 def run(arguments: Namespace) -> None:

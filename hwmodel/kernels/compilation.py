@@ -1,8 +1,8 @@
 """What the kernels are compiled with.
 
-Numba's documented parts are enough. Some that are not documented save time, in `linked_only`, in `machine_code` and
-here: each is used where numba has it, and left out where it does not. This module alone decides that; the results are
-the same bits, only compiling or starting takes longer.
+Numba's documented parts are enough. Some that are not documented save time, in `linked_only`, `machine_code`,
+`known_answers` and here: each is used where numba has it, and left out where it does not. The results are the same
+bits, only compiling or starting takes longer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 import numba
 from numba import njit, types
+
+from .known_answers import known_answers
 
 _MISSING = (ImportError, AttributeError, TypeError)  # what a numba of another shape raises on import
 
@@ -114,31 +116,15 @@ def quick_compilation() -> Iterator[None]:
     """Compile what is called inside without three things that cost much time.
 
     They are LLVM's level 3, which gains nothing over 2; garbage collection over the compiler's many objects; and
-    numba's printing of record types, again and again, each time through all nested fields.
+    questions that numba asks itself again and again (`known_answers`).
     """
     level, was_collecting = numba.config.OPT, gc.isenabled()
-    plain = {kind: kind.__repr__ for kind in (types.Record, types.NestedArray)}
     numba.config.OPT = 2
     gc.disable()
-    for kind, describe in plain.items():
-        setattr(kind, "__repr__", _remembered(describe))  # noqa: B010 - mypy refuses the plain assignment
     try:
-        yield
+        with known_answers():
+            yield
     finally:
         numba.config.OPT = level
-        for kind, describe in plain.items():
-            setattr(kind, "__repr__", describe)  # noqa: B010
         if was_collecting:
             gc.enable()
-
-
-def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Return a `__repr__` that works a type's text out once."""
-    texts: dict[int, tuple[Any, str]] = {}
-
-    def recall(kind: Any) -> str:
-        if id(kind) not in texts:
-            texts[id(kind)] = (kind, describe(kind))
-        return texts[id(kind)][1]
-
-    return recall

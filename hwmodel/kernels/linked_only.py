@@ -28,6 +28,19 @@ from numba.core.types import intp
 from numba.np import arrayobj
 
 INDEX_PLACE = "fix_integer_index"  # in numba's module of arrays
+# Numba's passes for what kernels do not use: functions within functions and comprehensions, functions that are put in
+# place before they are typed, loops over tuples of unlike elements, and whole arrays in one expression (which works
+# without, only in several loops). Numba says so where a kernel needs one.
+LANGUAGE_NOT_USED = frozenset(
+    {
+        "InlineClosureLikes",
+        "MakeFunctionToJitFunction",
+        "InlineInlinables",
+        "InlineOverloads",
+        "LiteralUnroll",
+        "NopythonRewrites",
+    }
+)
 
 
 def _from_the_start(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
@@ -51,12 +64,20 @@ def indices_from_the_start() -> Iterator[None]:
 class _Unlinked(JITCodeLibrary):
     """Keep a function's code as it was first written down; `_linking_libraries` names what it calls."""
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Simplify it alone, for LLVM to judge by its true length where to put it; without what it calls, as numba."""
+        ll_module.data_layout = self._codegen._data_layout
+        passes, builder = self._codegen._function_pass_manager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+
     def finalize(self) -> None:
         self._raise_if_finalized()
         self._finalized = True
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
+@register_pass(mutates_CFG=False, analysis_only=False)  # nothing comes after that would look at the graph again
 class _LoweredForLinking(NativeLowering):
     """Lower a function without an address at which Python could call it."""
 
@@ -83,16 +104,19 @@ class _WholeProgram(JITCodeLibrary):
     """Optimise an entry with what it has linked in as one program, whose other functions nobody else calls.
 
     Then LLVM puts a function that is called at one place there, and drops arguments and results that nobody needs.
+    Numba's first, cheaper round is left out: it serves its counts of references, of which kernels have few, and
+    vectors.
     """
 
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.internal
-        super()._optimize_final_module()
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
+@register_pass(mutates_CFG=False, analysis_only=False)
 class _LoweredEntry(NativeLowering):
     """Lower a function that Python calls."""
 
@@ -109,19 +133,22 @@ class _Tried(CompilerBase):
     """Compile a function that Python calls, with what `works` tries."""
 
     lowering: type[NativeLowering] = _LoweredEntry
+    omitted: frozenset[str] = frozenset()
 
     def define_pipelines(self) -> list[PassManager]:
-        """Return numba's own passes but for the lowering."""
+        """Return numba's own passes but for the lowering, and for those that find nothing to do."""
         usual = DefaultPassBuilder.define_nopython_pipeline(self.state)
         changed = PassManager(self.lowering._name)
         for one, text in usual.passes:
-            changed.add_pass(self.lowering if one is NativeLowering else one, text)
+            if one.__name__ not in self.omitted:
+                changed.add_pass(self.lowering if one is NativeLowering else one, text)
         changed.finalize()
         return [changed]
 
 
 class _TriedForLinking(_Tried):
     lowering = _LoweredForLinking
+    omitted = LANGUAGE_NOT_USED
 
 
 class Entry(_Tried):
@@ -136,6 +163,7 @@ class LinkedOnly(Entry):
     """Compile a function for entries to link in; by numba's own passes where the ones here do not work."""
 
     lowering = _LoweredForLinking
+    omitted = LANGUAGE_NOT_USED
 
 
 @cache

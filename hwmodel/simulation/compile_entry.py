@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 import numpy as np
@@ -47,3 +48,9 @@ def compile_entry(entry: str) -> bool:
     module, function = entry.split(".")
     with quick_compilation():
         return compile_for(signature(entry), getattr(importlib.import_module(f"hwmodel.kernels.{module}"), function))
+
+
+def compile_alone(entry: str) -> bool:
+    """Do the same in a process that does nothing else: what the compiler leaves is given back with the process."""
+    gc.disable()
+    return compile_entry(entry)

@@ -1,31 +1,27 @@
 """The kernels' machine code on disk: whether it is there, and how it gets there.
 
-A cold cache is filled by child processes, one for each entry point and all at once: the compiler's memory is gone
+A cold cache is filled by other processes, one for each entry point and all at once: the compiler's memory is gone
 with them, and what makes it quick (see `quick_compilation`) touches nobody else's code.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from hwmodel.errors import RunError
 from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
 
-# Entry points by the module that holds them; each child compiles one.
+# Entry points by the module that holds them; each is compiled by a process of its own.
 TEMPLATE_ENTRIES = ("templates.decide_templates", "templates.rewrite_headers")
 RUN_ENTRIES = ("engine.run", *TEMPLATE_ENTRIES)
 SYSTEM_ENTRIES = ("system.run_system", *TEMPLATE_ENTRIES)
 DMA_ENTRIES = ("dma.run_dma",)
 SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
-_CHILD = """
-import sys
-from hwmodel.simulation.compile_entry import compile_entry
-sys.exit(not compile_entry(sys.argv[1]))
-"""
 
 
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
@@ -52,33 +48,42 @@ def passed_over_cache() -> str | None:
 
 
 def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
-    """Compile what is not on disk yet; where children cannot be started, the caller compiles when it first calls.
+    """Compile what is not on disk yet; where no process can be started, the caller compiles when it first calls.
 
-    So it does where the disk is full, with a warning.
+    So it does where the disk is full, with a warning, and where a process is killed.
     """
-    # A child might choose another folder than this process: a temporary one may be its own.
-    environment = os.environ | {"HWMODEL_CACHE_DIR": str(CACHE_DIR.parent)}
     missing = [name for name in entries if not kernels_are_cached((name,))]
-    children = []
-    try:
-        for name in missing:
-            children.append(subprocess.Popen([sys.executable, "-c", _CHILD, name], env=environment))
-        for child in children:
-            child.wait()
-    except OSError:
+    if not missing:
         return
-    finally:
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-    if missing and not kernels_are_cached(entries) and all(child.poll() == 0 for child in children):
+    from hwmodel.processes import work_through
+    from hwmodel.simulation.compile_entry import compile_alone
+
+    try:
+        with _this_folder():
+            done = list(work_through(compile_alone, missing, jobs=len(missing), attempts=1))
+    except RunError:
+        return
+    if all(one.value for one in done) and not kernels_are_cached(entries):
         warnings.warn(
             f"{CACHE_DIR}: the disk is full; the kernels are compiled again for each run "
             "(HWMODEL_CACHE_DIR names another folder)",
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+@contextmanager
+def _this_folder() -> Iterator[None]:
+    """Have processes keep kernels where this one does: a temporary folder may be its own."""
+    asked = os.environ.get("HWMODEL_CACHE_DIR")
+    os.environ["HWMODEL_CACHE_DIR"] = str(CACHE_DIR.parent)
+    try:
+        yield
+    finally:
+        if asked is None:
+            del os.environ["HWMODEL_CACHE_DIR"]
+        else:
+            os.environ["HWMODEL_CACHE_DIR"] = asked
 
 
 def load_kernels(entries: tuple[str, ...]) -> None:
