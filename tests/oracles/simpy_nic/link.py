@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import partial
 
 import simpy
 
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
@@ -60,10 +61,12 @@ class Transaction:
     purpose: Purpose = Purpose.PAYLOAD
     bytes_taken: list[int] | None = None
     """What the receiver takes of each TLP's data: without the bytes that fill a double word; None: all."""
-    memory: Hashable = None
+    memory: Region | None = None
     """What is written: its pages; None for what is not looked up."""
     addresses: list[int] | None = None
     """Where each TLP's data begin in it."""
+    ends_buffer: frozenset[int] = frozenset()
+    """Of those the ones that are the last of a buffer, which is then unmapped."""
     arrived: Callable[[], None] = nothing
     """Told of the last TLP at the far end, which memory may have yet to take."""
     tlps_chosen: int = 0
@@ -254,6 +257,8 @@ class Direction:
                 transaction.received()
             return
         wait_fs = 0 if transaction.memory is None else self.iommu.wait_fs(transaction.memory, address)
+        if transaction.memory is not None and address in transaction.ends_buffer:
+            self.iommu.unmap(transaction.memory, address)
         passes = partial(self._posted.credit.tlp_received, bytes_taken)
         self.iommu.pass_write(
             wait_fs, transaction.memory is not None, passes, transaction.received if is_last else nothing

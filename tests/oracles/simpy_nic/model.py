@@ -39,9 +39,8 @@ class Model:
         up, down = _link(env, parameters)
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
-        if parameters.iotlb_entries:
-            up.iommu = self.iommu
-        self.meter.iotlb = lambda: (self.iommu.hits, self.iommu.misses)
+        up.iommu = self.iommu
+        self.meter.iotlb = lambda: self.iommu.hits_and_misses
         self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down, self.iommu))
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from itertools import cycle
 
 import simpy
 
 from .cutting import cut_completions, on_link
 from .link import Direction, Purpose, Transaction, nothing
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
@@ -33,14 +33,16 @@ class Read:
     address: int
     n_bytes: int
     complete: Callable[[], None]
-    memory: Hashable
+    memory: Region
     """What is read: its pages."""
+    ends_buffer: bool = False
+    """It is the last of its frame, whose buffer is then unmapped."""
     read_class: ReadClass = ReadClass.PAYLOAD
     """Set when the read is requested."""
 
 
 class Host:
-    """Answers reads after its latency, plus the jitter handed in."""
+    """Answers reads after its latency, and what chance adds."""
 
     def __init__(self, env: simpy.Environment, parameters: NicParameters, down: Direction, iommu: Iommu) -> None:
         """Answer into the direction `down`."""
@@ -48,12 +50,13 @@ class Host:
         self._env = env
         self._parameters = parameters
         self._down = down
-        self._extra_fs = cycle(parameters.extra_read_latency_fs or (0,))
 
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
-        latency_fs = self._parameters.read_latency_fs + next(self._extra_fs)
-        latency_fs += self._iommu.read_wait_fs(read.memory, read.address)
+        latency_fs = self._parameters.read_latency_fs + self._parameters.remote_latency_fs
+        latency_fs += self._iommu.chances.read_fs() + self._iommu.read_wait_fs(read.memory, read.address)
+        if read.ends_buffer:
+            self._iommu.unmap(read.memory, read.address)
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:

@@ -188,6 +188,7 @@ class Receiver:
             left=partial(self._free_room, copy),
             memory=("Rx buffers", ring.port, ring.queue),
             addresses=[address for address, _ in pieces],
+            ends_buffer=self._last_of_buffers([address for address, _ in pieces]),
         )
         self._up.enter_posted(transaction)
         ring.written.hold(copy, descriptors)
@@ -211,6 +212,10 @@ class Receiver:
             first += 1
             data_bytes -= room
         return pieces
+
+    def _last_of_buffers(self, addresses: list[int]) -> frozenset[int]:
+        """Return the last address in each buffer."""
+        return frozenset({address // self._parameters.buffer_bytes: address for address in addresses}.values())
 
     def _payload_chosen(self) -> None:
         self._is_writing = False

@@ -1,48 +1,45 @@
-"""The host's IOMMU: which pages are translated, and when a write passes into memory."""
+"""The host's IOMMU: what an address waits for, and when a write passes into memory."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 import simpy
 
+from .chances import Chances
+from .page_walks import PageWalks, Region
 from .parameters import NicParameters
 from .timing import Phase, later, place
 
-PAGE_BYTES = 4096
-
 
 class Iommu:
-    """A cache of translations, the page looked up longest ago replaced first; without entries it takes no time."""
+    """Translates addresses, without a cache in no time; lets writes pass into memory in order."""
 
     def __init__(self, env: simpy.Environment, parameters: NicParameters) -> None:
-        """Begin with an empty cache."""
+        """Begin with nothing under way."""
         self._env = env
-        self._entries = parameters.iotlb_entries
-        self._miss_fs = parameters.iotlb_miss_fs
-        self._there_fs: OrderedDict[Hashable, int] = OrderedDict()
-        self.hits = self.misses = 0
-        self._write_latency_fs = parameters.write_latency_fs
+        cache = parameters.translation_cache
+        self._walks = None if cache is None else PageWalks(env, parameters, cache)
+        self.chances = Chances(parameters)
+        self._write_latency_fs = parameters.write_latency_fs + parameters.remote_latency_fs
         self._last_write_fs = self._in_memory_fs = 0
         self._held = 0
 
-    def wait_fs(self, memory: Hashable, address: int) -> int:
-        """Look an address up; return how long its translation takes from now on."""
-        if not self._entries:
-            return 0
-        page = memory, address // PAGE_BYTES
-        if page in self._there_fs:
-            self.hits += 1
-        else:
-            self.misses += 1
-            if len(self._there_fs) == self._entries:
-                self._there_fs.popitem(last=False)
-            self._there_fs[page] = self._env.now + self._miss_fs
-        self._there_fs.move_to_end(page)
-        return max(0, self._there_fs[page] - self._env.now)
+    @property
+    def hits_and_misses(self) -> tuple[int, int]:
+        """Return how many look-ups found their page, and how many did not."""
+        return (0, 0) if self._walks is None else (self._walks.hits, self._walks.misses)
 
-    def read_wait_fs(self, memory: Hashable, address: int) -> int:
+    def wait_fs(self, memory: Region, address: int) -> int:
+        """Look an address up; return how long its translation takes from now on."""
+        return 0 if self._walks is None else max(0, self._walks.there_fs(memory, address) - self._env.now)
+
+    def unmap(self, memory: Region, address: int) -> None:
+        """Let the driver unmap the buffer that an address is in, behind its last look-up."""
+        if self._walks is not None:
+            self._walks.unmap(memory, address)
+
+    def read_wait_fs(self, memory: Region, address: int) -> int:
         """Return how long a read waits from now on: for its translation, and for the writes received before it."""
         return max(self.wait_fs(memory, address), self._in_memory_fs - self._env.now)
 
@@ -52,7 +49,8 @@ class Iommu:
         What is no data, an interrupt, takes no time of its own behind its passing.
         """
         self._last_write_fs = max(self._last_write_fs, self._env.now + wait_fs)
-        self._in_memory_fs = max(self._in_memory_fs, self._last_write_fs + (self._write_latency_fs if is_data else 0))
+        latency_fs = self._write_latency_fs + self.chances.write_fs() if is_data else 0
+        self._in_memory_fs = max(self._in_memory_fs, self._last_write_fs + latency_fs)
         self._at(self._last_write_fs, passes)
         self._at(self._in_memory_fs, lands)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import simpy
 
 from .cutting import cut_ring
 from .link import Direction, Purpose, Rank, Transaction
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import later
 
@@ -31,7 +32,7 @@ class HeldDescriptors:
         batch: int,
         landed: Callable[[list[Any]], None],
         entered: Callable[[list[Any]], None] = lambda _owners: None,
-        ring: Hashable,
+        ring: Region,
     ) -> None:
         """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
