@@ -43,8 +43,12 @@ def fill_translation(nic: Any, config: Config) -> None:
     for number in range(n_parts):
         part = translation.pages.part[number]
         part.n_entries = max(1, settings.entries // n_parts)
-    longest = max(port.max_frame_bytes for port in config.switch.ports)  # its FCS stands for a C-TAG
-    place_pages(nic, tx_stride_bytes(config, longest), config.host.buffer_bytes)
+    place_pages(nic, tx_stride_bytes(config, longest_frame_bytes(config)), config.host.buffer_bytes)
+
+
+def longest_frame_bytes(config: Config) -> int:
+    """Return the most bytes that a Tx buffer has to hold: a frame's, its FCS standing for a C-TAG."""
+    return max(port.max_frame_bytes for port in config.switch.ports)
 
 
 def tx_stride_bytes(config: Config, n_bytes: int) -> int:
