@@ -53,6 +53,8 @@ CHOICES: Mapping[str, Sequence[Any]] = {
     "nic.rx_buffer": ("8KiB", "32KiB"),
     "run.seed": (1, 5),
 }  # fmt: skip
+# Frames whose Tx buffers have several pages.
+JUMBO = {"switch.ports": [{"name": "all", "max_frame": "9018B"}], "nic.tx_buffer": "32KiB", "nic.rx_buffer": "32KiB"}
 
 
 def some_of(chance: random.Random, choices: Mapping[str, Sequence[Any]], least: int) -> dict[str, Any]:
@@ -72,6 +74,9 @@ def draw(seed: int, n: int = 500) -> Drawn:
     changes["host.iotlb"] = iommu
     changes["host.cache"] = {"size": "300KiB", **some_of(chance, MEMORY, 2)} if chance.random() < 0.5 else None
     if not isinstance(load, Mapping):
+        if chance.random() < 0.25:
+            changes |= JUMBO | {"host.buffer_bytes": chance.choice(("2KiB", "4KiB", "16KiB"))}
+            load = [(*frame[:3], chance.choice((64, 1518, 4000, 9018))) for frame in load]
         is_slow = changes.get("nic.rx_prefetch") == 0 or changes.get("pcie.tags") == 3
         load = stretched(load, 6 if is_slow else chance.choice((1, 2)))
         changes["run.duration"] = f"{load[-1][0] - 20_000}ns"

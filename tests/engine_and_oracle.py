@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,14 +105,14 @@ def mac(port: int, other: int) -> bytes:
 
 
 def write_capture(path: Path, frames: Recorded) -> None:
-    headers = {}
+    @cache
+    def header(source: int, destination: int) -> bytes:
+        to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
+        return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
+
+    times, sources, destinations, sizes = zip(*frames, strict=True)
     with PcapWriter(path) as writer:
-        for at_ns, source, destination, n_bytes in frames:
-            key = source, destination
-            if key not in headers:
-                to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
-                headers[key] = (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
-            writer.write(at_ns, headers[key], n_bytes - 4)
+        writer.write_block(times, [*map(header, sources, destinations)], [n_bytes - 4 for n_bytes in sizes])
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ class Both(NamedTuple):
     oracle: Figures
     engine_journeys: Journeys
     oracle_journeys: Journeys
+    config: Config
 
 
 def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()) -> Both:
@@ -172,13 +173,19 @@ def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, g
     result = run.result()
     if isinstance(load, Mapping):
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
+    oracle, oracle_journeys = run_the_oracle(config, load, result, group)
+    return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config)
+
+
+def run_the_oracle(
+    config: Config, load: Recorded | Loops, result: Result, group: Sequence[int] = ()
+) -> tuple[Figures, Journeys]:
+    """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
-    stop = Stop(start_fs, end_fs, keep_journeys=True)
-    outcome = oracle_outcome(config, load, group, stop)
-    oracle_journeys = {each[:3]: each[3:] for each in outcome.journeys}
-    assert len(oracle_journeys) == len(outcome.journeys), "a copy has two journeys"
-    figures = engine_figures(run, result), oracle_figures(outcome)
-    return Both(result, *figures, finished_journeys(run), oracle_journeys)
+    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True))
+    journeys = {each[:3]: each[3:] for each in outcome.journeys}
+    assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
+    return oracle_figures(outcome), journeys
 
 
 def engine_figures(run: Run, result: Result) -> Figures:

@@ -256,9 +256,9 @@ class Direction:
             if is_last:
                 transaction.received()
             return
-        wait_fs = 0 if transaction.memory is None else self.iommu.wait_fs(transaction.memory, address)
-        if transaction.memory is not None and address in transaction.ends_buffer:
-            self.iommu.unmap(transaction.memory, address)
+        wait_fs = 0
+        if transaction.memory is not None:
+            wait_fs = self.iommu.wait_fs(transaction.memory, address, address in transaction.ends_buffer)
         passes = partial(self._posted.credit.tlp_received, bytes_taken)
         self.iommu.pass_write(
             wait_fs, transaction.memory is not None, passes, transaction.received if is_last else nothing

@@ -67,12 +67,17 @@ class PageTable:
         """Use the line of a page; return the time of its walk."""
         line = region, page // PAGES_A_LINE
         is_held = line in self._lines
-        self._lines[line] = None
-        self._lines.move_to_end(line)
-        if len(self._lines) > self._cache.walk_lines:
-            self._lines.popitem(last=False)
+        if is_held:
+            self._lines.move_to_end(line)
+        else:
+            self._hold(line)
         near_miss_fs = self._cache.near_miss_fs
         return self._cache.miss_fs if near_miss_fs is None or not is_held else near_miss_fs
+
+    def _hold(self, line: Hashable) -> None:
+        self._lines[line] = None
+        if len(self._lines) > self._cache.walk_lines:
+            self._lines.popitem(last=False)
 
 
 class PageWalks:
@@ -103,14 +108,14 @@ class PageWalks:
         page = address // self._cache.page_bytes
         name = region, page
         entries = self._entries_of(region)
-        walk = next((walk for walk in self._beside if walk.name == name), None) or entries.look_up(name)
+        walk = self._walked_beside(name) or entries.look_up(name)
         if walk is not None:
             self.hits += 1
             return walk.there_fs
         self.misses += 1
         took_fs = self._table.walk_fs(region, page)
         if self._free_fs:
-            walker = self._free_fs.index(min(self._free_fs))
+            walker = self._first_free()
             walk = Walk(region, page, max(self._env.now, self._free_fs[walker]) + took_fs)
             self._free_fs[walker] = walk.there_fs
             self._beside.append(walk)
@@ -119,16 +124,25 @@ class PageWalks:
             entries.enter(walk)
         return walk.there_fs
 
+    def _first_free(self) -> int:
+        return self._free_fs.index(min(self._free_fs))
+
+    def _walked_beside(self, name: tuple[Region, int]) -> Walk | None:
+        return next((walk for walk in self._beside if walk.name == name), None)
+
     def _entries_of(self, region: Region) -> Entries:
         return self._entries[region[1] if self._cache.split else 0]
 
     def _finish_walks(self) -> None:
         """Enter the pages whose walks are over, but for those that were dropped meanwhile."""
-        for walk in sorted(self._beside, key=lambda walk: walk.there_fs):
+        for walk in self._by_end():
             if walk.there_fs <= self._env.now:
                 self._beside.remove(walk)
                 if not walk.is_dropped:
                     self._entries_of(walk.region).enter(walk)
+
+    def _by_end(self) -> list[Walk]:
+        return sorted(self._beside, key=lambda walk: walk.there_fs)
 
     def unmap(self, region: Region, address: int) -> None:
         """Let the driver unmap the buffer that an address is in."""
@@ -139,10 +153,13 @@ class PageWalks:
             if self._unmapped % self._cache.flush_after == 0:
                 self._drop_all()
             return
+        for page in self._pages_of_buffer(region, address):
+            self._drop(region, page)
+
+    def _pages_of_buffer(self, region: Region, address: int) -> range:
         distance, page_bytes = self._distance_bytes[region[0]], self._cache.page_bytes
         begin = address // distance * distance
-        for page in range(begin // page_bytes, (begin + distance - 1) // page_bytes + 1):
-            self._drop(region, page)
+        return range(begin // page_bytes, (begin + distance - 1) // page_bytes + 1)
 
     def _drop_all(self) -> None:
         held = [walk for entries in self._entries.values() for walk in entries.walks.values()]

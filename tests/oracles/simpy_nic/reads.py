@@ -54,9 +54,8 @@ class Host:
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
         latency_fs = self._parameters.read_latency_fs + self._parameters.remote_latency_fs
-        latency_fs += self._iommu.chances.read_fs() + self._iommu.read_wait_fs(read.memory, read.address)
-        if read.ends_buffer:
-            self._iommu.unmap(read.memory, read.address)
+        latency_fs += self._iommu.chances.read_fs()
+        latency_fs += self._iommu.read_wait_fs(read.memory, read.address, read.ends_buffer)
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:

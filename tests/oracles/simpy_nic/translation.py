@@ -30,18 +30,18 @@ class Iommu:
         """Return how many look-ups found their page, and how many did not."""
         return (0, 0) if self._walks is None else (self._walks.hits, self._walks.misses)
 
-    def wait_fs(self, memory: Region, address: int) -> int:
-        """Look an address up; return how long its translation takes from now on."""
-        return 0 if self._walks is None else max(0, self._walks.there_fs(memory, address) - self._env.now)
-
-    def unmap(self, memory: Region, address: int) -> None:
-        """Let the driver unmap the buffer that an address is in, behind its last look-up."""
-        if self._walks is not None:
+    def wait_fs(self, memory: Region, address: int, ends_buffer: bool) -> int:
+        """Look an address up, the last of its buffer or not; return how long its translation takes from now on."""
+        if self._walks is None:
+            return 0
+        there_fs = self._walks.there_fs(memory, address)
+        if ends_buffer:
             self._walks.unmap(memory, address)
+        return max(0, there_fs - self._env.now)
 
-    def read_wait_fs(self, memory: Region, address: int) -> int:
+    def read_wait_fs(self, memory: Region, address: int, ends_buffer: bool) -> int:
         """Return how long a read waits from now on: for its translation, and for the writes received before it."""
-        return max(self.wait_fs(memory, address), self._in_memory_fs - self._env.now)
+        return max(self.wait_fs(memory, address, ends_buffer), self._in_memory_fs - self._env.now)
 
     def pass_write(self, wait_fs: int, is_data: bool, passes: Callable[[], None], lands: Callable[[], None]) -> None:
         """Call `passes` when a write that takes this time has passed behind all those before it, `lands` in memory.
