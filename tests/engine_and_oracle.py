@@ -19,7 +19,7 @@ from hwmodel.simulation.nic_state import random_words
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
-from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Outcome, Stop
+from tests.oracles.simpy_nic import Arrival, DmaEngine, DmaPath, Load, NicParameters, Outcome, Stop
 from tests.oracles.simpy_nic import simulate as run_oracle
 
 NS_FS = 10**6
@@ -84,6 +84,7 @@ def parameters_of(config: Config) -> NicParameters:
         write_drain_fs_per_byte=fs_per_byte(host.write_drain_bps) if host.write_drain_bps else None,
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
         extra_read_latency_fs=recorded_jitter(config),
+        **engines_of(config),
         port_rate_bps=config.port.rate_bps,
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
@@ -91,6 +92,21 @@ def parameters_of(config: Config) -> NicParameters:
         iotlb_miss_fs=host.iotlb.miss_fs if host.iotlb else 0,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def engines_of(config: Config) -> dict[str, Any]:
+    """Return the parameters of the DMA engines."""
+    dma = config.nic.dma
+    if dma is None:
+        return {}
+    same = {field.name for field in fields(DmaEngine)}
+    found: dict[str, Any] = {}
+    for name, engine in (("dma_read", dma.read), ("dma_write", dma.write)):
+        settings = {key: value for key, value in dict(engine).items() if key in same}
+        found[name] = DmaEngine(**settings, fs_per_byte=fs_per_byte(engine.rate_bps) if engine.rate_bps else None)
+    if dma.shared_rate_bps:
+        found["dma_path"] = DmaPath(fs_per_byte(dma.shared_rate_bps), dma.shared_time_fs, dma.shared_bytes)
+    return found
 
 
 def recorded_jitter(config: Config, n: int = 50_000) -> Sequence[int]:
