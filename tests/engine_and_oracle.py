@@ -6,20 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from hwmodel.config import Config, Mirror, config_from_mapping
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
-from hwmodel.simulation.nic_state import random_words
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
-from tests.oracles.simpy_nic import Arrival, DmaEngine, DmaPath, Load, NicParameters, Outcome, Stop
+from tests.oracles.simpy_nic import (
+    Arrival,
+    DmaEngine,
+    DmaPath,
+    LastLevelCache,
+    Load,
+    NicParameters,
+    Outcome,
+    Stop,
+    TranslationCache,
+)
 from tests.oracles.simpy_nic import simulate as run_oracle
 
 NS_FS = 10**6
@@ -83,13 +92,15 @@ def parameters_of(config: Config) -> NicParameters:
         completion_cut=host.completion_bytes,
         write_drain_fs_per_byte=fs_per_byte(host.write_drain_bps) if host.write_drain_bps else None,
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
-        extra_read_latency_fs=recorded_jitter(config),
         **engines_of(config),
+        jitter_range_fs=host.jitter.range_fs if host.jitter.kind == "uniform" else None,
+        jitter_bins=[tuple(each) for each in host.jitter.bins or ()] if host.jitter.kind == "histogram" else (),
+        random_state=random_state(config.run.seed),
         port_rate_bps=config.port.rate_bps,
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
-        iotlb_entries=host.iotlb.entries if host.iotlb else 0,
-        iotlb_miss_fs=host.iotlb.miss_fs if host.iotlb else 0,
+        translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
+        last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
@@ -109,23 +120,10 @@ def engines_of(config: Config) -> dict[str, Any]:
     return found
 
 
-def recorded_jitter(config: Config, n: int = 50_000) -> Sequence[int]:
-    """Return what the engine's host will draw for the first reads: uniform, 32 bits each, in steps of 4096 fs."""
-    jitter = config.host.jitter
-    if jitter.kind == "fixed":
-        return ()
-    assert jitter.kind == "uniform"
-    return [((jitter.range_fs >> 12) * word >> 32) << 12 for word in islice(xorshift128(config.run.seed), n)]
-
-
-def xorshift128(seed: int):
-    """Yield 32-bit words (G. Marsaglia, Journal of Statistical Software 8(14), 2003, page 5)."""
-    x, y, z, w = (int(word) for word in random_words(seed, 0))
-    while True:
-        t = (x ^ (x << 11)) & 0xFFFFFFFF
-        x, y, z = y, z, w
-        w = w ^ (w >> 19) ^ t ^ (t >> 8)
-        yield w
+def random_state(seed: int) -> tuple[int, int, int, int]:
+    """Return with what words the stream of the first server's host begins (docs/datapath.md, "The host's memory")."""
+    first, *others = (int(word) for word in np.random.SeedSequence([seed, 0]).generate_state(4))
+    return (first | 1, *others)
 
 
 def mac(port: int, other: int) -> bytes:

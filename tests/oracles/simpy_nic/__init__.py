@@ -5,7 +5,7 @@ fast engine is checked against it, and measured against it.
 """
 
 from .model import simulate
-from .parameters import Arrival, DmaEngine, DmaPath, Load, NicParameters, Stop
+from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 
@@ -17,10 +17,12 @@ __all__ = [
     "DmaPath",
     "FinalCounts",
     "Journey",
+    "LastLevelCache",
     "LinkUse",
     "Load",
     "NicParameters",
     "Outcome",
     "Stop",
+    "TranslationCache",
     "simulate",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import partial
@@ -13,6 +13,7 @@ import simpy
 
 from .engines import NO_OPERATION, Engines, Operation
 from .memory import HostMemory
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
@@ -64,10 +65,12 @@ class Transaction:
     """What the receiver takes of each TLP's data: without the bytes that fill a double word; None: all."""
     port: int = 0
     """The function that writes to memory, or interrupts."""
-    memory: Hashable = None
+    memory: Region | None = None
     """What is written: its pages; None for what is not looked up."""
     addresses: list[int] | None = None
     """Where each TLP's data begin in it."""
+    ends_buffer: bool = False
+    """It fills a buffer, which is then unmapped."""
     arrived: Callable[[], None] = nothing
     """Told of the last TLP at the far end, which memory may have yet to take."""
     tlps_chosen: int = 0
@@ -278,10 +281,12 @@ class Direction:
             return
         passes = partial(self._posted.credit.tlp_received, bytes_taken)
         lands = transaction.received if is_last else nothing
-        if transaction.purpose is Purpose.INTERRUPT:
+        if transaction.memory is None:
             self.memory.interrupt(transaction.port, passes, lands)
             return
         wait_fs = self.iommu.wait_fs(transaction.memory, address)
+        if is_last and transaction.ends_buffer:
+            self.iommu.unmap(transaction.memory, address)
         is_payload = transaction.purpose is Purpose.PAYLOAD
         self.memory.write(transaction.port, wait_fs, passes, lands, is_payload=is_payload)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import simpy
 
+from .chances import Chances
 from .parameters import NicParameters
 from .timing import Phase, later, place
 
@@ -30,7 +31,9 @@ class HostMemory:
         self._env = env
         self._is_relaxed = parameters.ordering == "relaxed"
         self._is_by_function = parameters.ordering == "id_based"
-        self._write_latency_fs = parameters.write_latency_fs
+        self._read_latency_fs = parameters.read_latency_fs + parameters.remote_latency_fs
+        self._write_latency_fs = parameters.write_latency_fs + parameters.remote_latency_fs
+        self._chances = Chances(parameters)
         self._before: defaultdict[int, WritesBefore] = defaultdict(WritesBefore)
 
     def write(
@@ -40,7 +43,8 @@ class HostMemory:
         before = self._before_it(port)
         alone = WritesBefore()
         waits_for = alone if is_payload and self._is_relaxed else before
-        self._pass(waits_for, self._env.now + wait_fs, self._write_latency_fs, passes, lands)
+        latency_fs = self._write_latency_fs + self._chances.write_fs()
+        self._pass(waits_for, self._env.now + wait_fs, latency_fs, passes, lands)
         before.all_passed_fs = max(before.all_passed_fs, alone.all_passed_fs)
         before.all_there_fs = max(before.all_there_fs, alone.all_there_fs)
 
@@ -51,6 +55,10 @@ class HostMemory:
     def read_wait_fs(self, port: int, wait_fs: int) -> int:
         """Return how long a read waits from now on: so long for its translation, and for the writes before it."""
         return max(wait_fs, self._before_it(port).all_there_fs - self._env.now)
+
+    def read_fs(self) -> int:
+        """Return how long the next read takes once it has begun."""
+        return self._read_latency_fs + self._chances.read_fs()
 
     def _before_it(self, port: int) -> WritesBefore:
         return self._before[port if self._is_by_function else 0]

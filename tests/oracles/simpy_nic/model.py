@@ -45,7 +45,7 @@ class Model:
         up.iommu, up.memory = self.iommu, memory
         if parameters.dma_read and parameters.dma_write:
             up.engines = Engines(env, parameters.dma_read, parameters.dma_write, parameters.dma_path)
-        self.meter.iotlb = lambda: (self.iommu.hits, self.iommu.misses)
+        self.meter.iotlb = lambda: self.iommu.hits_and_misses
         self.arbiter = ReadArbiter(env, parameters, up, Host(env, down, parameters, self.iommu, memory))
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)

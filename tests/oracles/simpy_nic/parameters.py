@@ -35,6 +35,32 @@ class DmaPath(NamedTuple):
 
 
 @dataclass(frozen=True)
+class TranslationCache:
+    """The IOMMU's cache of translations, and its walkers (`host.iotlb`)."""
+
+    entries: int
+    miss_fs: int
+    walkers: int | None = None
+    walk_lines: int = 0
+    near_miss_fs: int | None = None
+    page_bytes: int = 4096
+    split: bool = False
+    invalidation: str = "none"
+    flush_after: int = 256
+
+
+@dataclass(frozen=True)
+class LastLevelCache:
+    """The processors' cache, as the adapter sees it (`host.cache`)."""
+
+    size_bytes: int
+    warm: bool = True
+    read_miss_fs: int = 80_000_000
+    io_share_percent: int = 10
+    write_miss_fs: int = 0
+
+
+@dataclass(frozen=True)
 class NicParameters:
     """Link, host, adapter and driver; 0 credits are infinite, None switches a feature off."""
 
@@ -62,15 +88,20 @@ class NicParameters:
 
     # The host.
     read_latency_fs: int = 450_000_000
-    extra_read_latency_fs: Sequence[int] = ()
-    """Added to the read latency, one for each read in the order of receipt, taken cyclically; empty: fixed."""
+    jitter_range_fs: int | None = None
+    """Added to the read latency: so much or less."""
+    jitter_bins: Sequence[tuple[int, int]] = ()
+    """Else one of these times, with their weights."""
+    random_state: tuple[int, int, int, int] = (1, 2, 3, 4)
+    """The words of 32 bits with which the host's stream of random numbers begins."""
+    remote_latency_fs: int = 0
+    last_level_cache: LastLevelCache | None = None
     completion_cut: str = "mps"
     buffer_bytes: int = 2048
     buffer_offset_bytes: int = 0
     write_drain_fs_per_byte: Ratio | None = None
     cores: int = 8
-    iotlb_entries: int = 0
-    iotlb_miss_fs: int = 0
+    translation_cache: TranslationCache | None = None
     write_latency_fs: int = 0
 
     # The adapter.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from itertools import cycle
 
 import simpy
 
@@ -16,6 +15,7 @@ from .cutting import cut_completions, on_link
 from .engines import Kind, Operation
 from .link import Direction, Purpose, Transaction, nothing
 from .memory import HostMemory
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
@@ -38,14 +38,16 @@ class Read:
     complete: Callable[[], None]
     port: int
     """The function that reads."""
-    memory: Hashable
+    memory: Region
     """What is read: its pages."""
+    ends_buffer: bool = False
+    """It is the last of its frame, whose buffer is then unmapped."""
     read_class: ReadClass = ReadClass.PAYLOAD
     """Set when the read is requested."""
 
 
 class Host:
-    """Answers reads after its latency, plus the jitter handed in."""
+    """Answers reads after its latency, and what chance adds."""
 
     def __init__(
         self, env: simpy.Environment, down: Direction, parameters: NicParameters, iommu: Iommu, memory: HostMemory
@@ -56,12 +58,13 @@ class Host:
         self._env = env
         self._parameters = parameters
         self._down = down
-        self._extra_fs = cycle(parameters.extra_read_latency_fs or (0,))
 
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
-        latency_fs = self._parameters.read_latency_fs + next(self._extra_fs)
-        latency_fs += self._memory.read_wait_fs(read.port, self._iommu.wait_fs(read.memory, read.address))
+        wait_fs = self._iommu.wait_fs(read.memory, read.address)
+        if read.ends_buffer:
+            self._iommu.unmap(read.memory, read.address)
+        latency_fs = self._memory.read_wait_fs(read.port, wait_fs) + self._memory.read_fs()
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:

@@ -204,6 +204,7 @@ class Receiver:
             port=ring.port,
             memory=("Rx buffers", ring.port, ring.queue),
             addresses=[address for address, _ in pieces],
+            ends_buffer=True,
         )
         if is_last:
             transaction.arrived = partial(self._end, "payload_write", [copy])

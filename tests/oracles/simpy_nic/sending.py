@@ -168,6 +168,7 @@ class Sender:
         complete = partial(self._payload_in, ring, frame)
         memory = "Tx buffers", ring.port, ring.queue
         reads = [Read(begins + address, n_bytes, complete, ring.port, memory) for address, n_bytes in pieces]
+        reads[-1].ends_buffer = True
         frame.reads_left = len(reads)
         self._reading.append(frame)
         self._arbiter.request(ReadClass.PAYLOAD, reads)

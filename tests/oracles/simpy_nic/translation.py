@@ -1,39 +1,32 @@
-"""The host's IOMMU: which pages are translated."""
+"""The host's IOMMU: what an address waits for."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
-
 import simpy
 
+from .page_walks import PageWalks, Region
 from .parameters import NicParameters
-
-PAGE_BYTES = 4096
 
 
 class Iommu:
-    """A cache of translations, the page looked up longest ago replaced first; without entries it takes no time."""
+    """Translates addresses, without a cache in no time."""
 
     def __init__(self, env: simpy.Environment, parameters: NicParameters) -> None:
-        """Begin with an empty cache."""
+        """Begin with nothing under way."""
         self._env = env
-        self._entries = parameters.iotlb_entries
-        self._miss_fs = parameters.iotlb_miss_fs
-        self._there_fs: OrderedDict[Hashable, int] = OrderedDict()
-        self.hits = self.misses = 0
+        cache = parameters.translation_cache
+        self._walks = None if cache is None else PageWalks(env, parameters, cache)
 
-    def wait_fs(self, memory: Hashable, address: int) -> int:
+    @property
+    def hits_and_misses(self) -> tuple[int, int]:
+        """Return how many look-ups found their page, and how many did not."""
+        return (0, 0) if self._walks is None else (self._walks.hits, self._walks.misses)
+
+    def wait_fs(self, memory: Region, address: int) -> int:
         """Look an address up; return how long its translation takes from now on."""
-        if not self._entries:
-            return 0
-        page = memory, address // PAGE_BYTES
-        if page in self._there_fs:
-            self.hits += 1
-        else:
-            self.misses += 1
-            if len(self._there_fs) == self._entries:
-                self._there_fs.popitem(last=False)
-            self._there_fs[page] = self._env.now + self._miss_fs
-        self._there_fs.move_to_end(page)
-        return max(0, self._there_fs[page] - self._env.now)
+        return 0 if self._walks is None else max(0, self._walks.there_fs(memory, address) - self._env.now)
+
+    def unmap(self, memory: Region, address: int) -> None:
+        """Let the driver unmap the buffer that an address is in, behind its last look-up."""
+        if self._walks is not None:
+            self._walks.unmap(memory, address)

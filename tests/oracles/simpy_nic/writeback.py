@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import simpy
 from .cutting import DESCRIPTOR_BYTES, cut
 from .engines import Kind, Operation
 from .link import Direction, Purpose, Rank, Transaction, nothing
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import later
 
@@ -33,7 +34,7 @@ class HeldDescriptors:
         landed: Callable[[list[Any]], None],
         entered: Callable[[list[Any]], None] = lambda _owners: None,
         port: int,
-        ring: Hashable,
+        ring: Region,
     ) -> None:
         """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
