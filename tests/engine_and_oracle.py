@@ -18,7 +18,17 @@ from hwmodel.simulation import Run
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
-from tests.oracles.simpy_nic import Arrival, LastLevelCache, Load, NicParameters, Outcome, Stop, TranslationCache
+from tests.oracles.simpy_nic import (
+    Arrival,
+    DmaEngine,
+    DmaPath,
+    LastLevelCache,
+    Load,
+    NicParameters,
+    Outcome,
+    Stop,
+    TranslationCache,
+)
 from tests.oracles.simpy_nic import simulate as run_oracle
 
 NS_FS = 10**6
@@ -82,6 +92,7 @@ def parameters_of(config: Config) -> NicParameters:
         completion_cut=host.completion_bytes,
         write_drain_fs_per_byte=fs_per_byte(host.write_drain_bps) if host.write_drain_bps else None,
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
+        **engines_of(config),
         jitter_range_fs=host.jitter.range_fs if host.jitter.kind == "uniform" else None,
         jitter_bins=[tuple(each) for each in host.jitter.bins or ()] if host.jitter.kind == "histogram" else (),
         random_state=random_state(config.run.seed),
@@ -92,6 +103,21 @@ def parameters_of(config: Config) -> NicParameters:
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def engines_of(config: Config) -> dict[str, Any]:
+    """Return the parameters of the DMA engines."""
+    dma = config.nic.dma
+    if dma is None:
+        return {}
+    same = {field.name for field in fields(DmaEngine)}
+    found: dict[str, Any] = {}
+    for name, engine in (("dma_read", dma.read), ("dma_write", dma.write)):
+        settings = {key: value for key, value in dict(engine).items() if key in same}
+        found[name] = DmaEngine(**settings, fs_per_byte=fs_per_byte(engine.rate_bps) if engine.rate_bps else None)
+    if dma.shared_rate_bps:
+        found["dma_path"] = DmaPath(fs_per_byte(dma.shared_rate_bps), dma.shared_time_fs, dma.shared_bytes)
+    return found
 
 
 def random_state(seed: int) -> tuple[int, int, int, int]:

@@ -12,6 +12,7 @@ from tests import engine_and_oracle
 from tests.drawn_drivers import GUESTS
 from tests.oracles.simpy_nic import NicParameters, page_walks, receiving
 from tests.oracles.simpy_nic.chances import Chances
+from tests.oracles.simpy_nic.link import Transaction
 from tests.oracles.simpy_nic.page_walks import Entries, PageTable, PageWalks, Region, Walk
 from tests.oracles.simpy_nic.translation import Iommu
 from tests.test_against_simpy import poisson
@@ -136,12 +137,26 @@ def unmaps_before_it_looks_up(patch: Patch) -> None:
 
 
 def unmaps_behind_the_last_buffer_alone(patch: Patch) -> None:
-    original = receiving.Receiver._last_of_buffers
-    patch.setattr(receiving.Receiver, "_last_of_buffers", lambda receiver, at: original(receiver, at[-1:]))
+    original = receiving.Receiver._write_buffer
+
+    def write_buffer(receiver: receiving.Receiver, *which: Any, is_last: bool) -> None:
+        def transaction(*arguments: Any, **more: Any) -> Transaction:
+            return Transaction(*arguments, **more | {"ends_buffer": is_last})
+
+        with pytest.MonkeyPatch.context() as each:
+            each.setattr(receiving, "Transaction", transaction)
+            original(receiver, *which, is_last=is_last)
+
+    patch.setattr(receiving.Receiver, "_write_buffer", write_buffer)
 
 
 def unmaps_behind_each_write(patch: Patch) -> None:
-    patch.setattr(receiving.Receiver, "_last_of_buffers", lambda _receiver, at: frozenset(at))
+    original = Iommu.wait_fs
+
+    def wait_fs(iommu: Iommu, memory: Region, address: int, ends_buffer: bool) -> int:
+        return original(iommu, memory, address, ends_buffer or memory[0] == "Rx buffers")
+
+    patch.setattr(Iommu, "wait_fs", wait_fs)
 
 
 def dropped_at_once(patch: Patch) -> None:

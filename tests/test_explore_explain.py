@@ -69,6 +69,37 @@ def test_a_run_without_a_rate_has_no_gain():
     assert (found.gbps, found.gain) == (None, None)
 
 
+def test_a_gain_has_the_interval_of_both_runs():
+    """10 +/- 1 with 4 +/- 0.4 to the wire, then 12 +/- 3 and 4: 10 % and 18.75 %, together 21.25 % of 16 / 14."""
+    result = sample_result()
+    runs = [
+        dataclasses.replace(
+            result,
+            totals=dataclasses.replace(result.totals, gbps=gbps),
+            wire=dataclasses.replace(result.wire, tx_gbps=4.0),
+            intervals={"totals.gbps": (gbps - half, gbps + half), "wire.tx_gbps": (4 - other, 4 + other)},
+        )
+        for gbps, half, other in ((10.0, 1.0, 0.4), (12.0, 3.0, 0.0))
+    ]
+    found = relaxed_of(runs[0], relaxations_of(config_from_mapping({}))[0], runs[1])
+    assert found.gain == pytest.approx(16 / 14 - 1)
+    assert found.gain_interval == pytest.approx((16 / 14 * (1 - 0.2125) - 1, 16 / 14 * (1 + 0.2125) - 1))
+    assert found.could_be_chance
+    sentence = relaxed_sentence(dataclasses.replace(runs[0], relaxed=(found,)))
+    assert "+14.3 % throughput, which could be chance (95 % interval from -10.0 %; run.duration)" in sentence
+    table = relaxed_text(dataclasses.replace(runs[0], relaxed=(found,)))
+    assert "~ +14.3 %" in table and "~: 0 lies in the 95 % interval of the gain" in table
+
+
+@pytest.mark.parametrize(
+    ("gain", "ends", "is_chance"),
+    [(0.1, (-0.01, 0.21), True), (0.1, (0.01, 0.19), False), (-0.1, (-0.3, 0.1), True), (0.1, None, False),
+     (0.0004, (-0.1, 0.1), False), (None, None, False)],
+)  # fmt: skip
+def test_what_shows_and_lies_within_its_interval_could_be_chance(gain, ends, is_chance):
+    assert relaxed(gain=gain, gain_interval=ends).could_be_chance is is_chance
+
+
 def test_an_interrupt_ends_the_processes():
     def interrupted(_share, _text):
         raise KeyboardInterrupt

@@ -146,7 +146,7 @@ def test_the_signature_of_the_decisions_is_that_of_the_call():
 import numpy as np
 from hwmodel.kernels import templates
 from hwmodel.simulation.compile_entry import compile_entry, signature
-from tests.forwarding_bench import frame, switch
+from cocotb_tests.bench_switch import frame, switch
 from tests.test_kernels_templates import decisions_of
 compile_entry("templates.decide_templates")
 decisions_of(switch(), [("vf0", frame("vf1", "vf0"))])
@@ -161,7 +161,7 @@ from hwmodel.kernels import frame_batch
 from hwmodel.simulation.compile_entry import compile_entry, signature
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES
 from hwmodel.switch_frames import forward_frames
-from tests.forwarding_bench import AclEntry, frame, switch
+from cocotb_tests.bench_switch import AclEntry, frame, switch
 from tests.switch_cases import stand_in
 for name in SWITCH_ENTRIES:
     compile_entry(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from math import hypot
 from pathlib import Path
 
 from hwmodel.config import Config, as_config
@@ -65,6 +66,7 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
         change=relaxation.text,
         gbps=gbps,
         gain=_change(throughput_gbps(result), gbps),
+        gain_interval=_gain_interval(result, other),
         p50_ns=p50_ns,
         p50_change=_change(result.latency_ns.p50, p50_ns),
         limited_by=other.bottleneck.resource,
@@ -79,6 +81,26 @@ def throughput_gbps(result: Result) -> float | None:
     """
     outward = outside_gbps(result) if result.bridges else result.wire.tx_gbps
     return None if result.totals.gbps is None or outward is None else result.totals.gbps + outward
+
+
+def _gain_interval(result: Result, other: Result) -> tuple[float, float] | None:
+    """Give the 95 % interval of a gain; None where one of the two has none."""
+    gain = _change(throughput_gbps(result), throughput_gbps(other))
+    uncertain = [_uncertainty(each) for each in (result, other)]
+    if gain is None or None in uncertain:
+        return None
+    half = (1 + gain) * hypot(*(share for share in uncertain if share is not None))
+    return gain - half, gain + half
+
+
+def _uncertainty(result: Result) -> float | None:
+    """Give half the 95 % interval of the throughput as a share of it."""
+    gbps = throughput_gbps(result)
+    outward = () if result.bridges else ("wire.tx_gbps",)
+    known = [result.intervals.get(name) for name in ("totals.gbps", *outward)]
+    if not gbps or known[0] is None:
+        return None
+    return sum((each[1] - each[0]) / 2 for each in known if each is not None) / gbps
 
 
 def _busiest(result: Result, resources: Sequence[str]) -> str:

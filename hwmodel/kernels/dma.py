@@ -199,7 +199,7 @@ def handle_rare_link(nic, now_fs, lane):
     elif lane == UP_READY:
         set_next(clock, UP_READY, NEVER)
     else:
-        credits_returned(nic, take_first(clock, CREDIT))
+        credits_returned(nic, now_fs, take_first(clock, CREDIT))
 
 
 @kernel

@@ -14,6 +14,7 @@ from .layout import (
     POSTED_CREDIT,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
+    STRICT_ORDER,
     UP_ARRIVAL,
     UP_DONE,
 )
@@ -21,14 +22,20 @@ from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
 from .memory import passes_fs, read_begins_fs, write_lands_fs
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
+PASSING_WRITE = 3  # beside the kinds of credits: a write that passes then, and begins to give its own back
+
+
+@kernel
+def are_infinite(credit):
+    """Say whether credits never run out: nothing waits for them, and behind a slow drain they would pile up."""
+    return credit.headers_limit == 0 and credit.data_limit == 0
 
 
 @kernel
 def return_credits(nic, now_fs, kind, data_bytes, after_drain):
     """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
-    credit = nic.credits[kind]
-    if credit.headers_limit == 0 and credit.data_limit == 0:
-        return  # infinite: nothing waits for them, and behind a slow drain they would pile up
+    if are_infinite(nic.credits[kind]):
+        return
     taken_fs = now_fs
     pcie = nic.pcie
     if after_drain and pcie.drain_den > 0:
@@ -36,16 +43,40 @@ def return_credits(nic, now_fs, kind, data_bytes, after_drain):
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
         pcie.drain_busy_fs += drain_fs
-    word = (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
-    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, word)
+    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, credit_word(kind, data_bytes))
 
 
 @kernel
-def credits_returned(nic, word):
-    """Add returned credits."""
-    credit = nic.credits[word >> CREDIT_KIND_SHIFT]
+def credit_word(kind, data_bytes):
+    """Return a kind of credits and bytes of data in one word."""
+    return (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
+
+
+@kernel
+def write_passes(nic, now_fs, pass_fs, data_bytes):
+    """Send a received write's credits back from when it passes: the memory takes what has passed, in that order.
+
+    Of writes that may pass one another each comes to the memory when it passes, not when it was received.
+    """
+    pcie = nic.pcie
+    may_be_passed = pcie.ordering != STRICT_ORDER and not are_infinite(nic.credits[POSTED_CREDIT])
+    if may_be_passed and pcie.drain_den > 0 and pass_fs > now_fs:
+        append(nic.clock, CREDIT, pass_fs, credit_word(PASSING_WRITE, data_bytes))
+    else:
+        return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes, True)
+
+
+@kernel
+def credits_returned(nic, now_fs, word):
+    """Add returned credits, or begin the return of those of a write that passes now."""
+    kind = word >> CREDIT_KIND_SHIFT
+    data_bytes = word & ((1 << CREDIT_KIND_SHIFT) - 1)
+    if kind == PASSING_WRITE:
+        return_credits(nic, now_fs, POSTED_CREDIT, data_bytes, True)
+        return
+    credit = nic.credits[kind]
     credit.headers_used -= 1
-    credit.data_used -= ((word & ((1 << CREDIT_KIND_SHIFT) - 1)) + CREDIT_BYTES - 1) // CREDIT_BYTES
+    credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
 
 
 @inlined
@@ -67,7 +98,7 @@ def reaches_host(nic, now_fs, sending):
             ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
     if nic.pcie.has_credits:
         if is_write:
-            return_credits(nic, pass_fs, POSTED_CREDIT, sending.data_bytes, True)
+            write_passes(nic, now_fs, pass_fs, sending.data_bytes)
         else:
             return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
     return ready_fs

@@ -22,8 +22,10 @@ def relaxed_text(result: Result) -> str:
         lines.append("  ".join(cells).rstrip())
     is_short = any(one.gain is None and not one.failure for one in result.relaxed)
     unknown = "; -: its window is too short for a rate" if is_short else ""
+    is_unsure = any(one.could_be_chance for one in result.relaxed)
+    unsure = "; ~: 0 lies in the 95 % interval of the gain" if is_unsure else ""
     outward = "stations outside" if result.bridges else "the wire"
-    lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unknown})")
+    lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unsure}{unknown})")
     return "\n".join(lines) + "\n"
 
 
@@ -49,6 +51,8 @@ def relaxed_sentence(result: Result) -> str:
             f"that is offered gets through. The run names {named}."
         )
     first = f"{best.resource} made larger ({best.change}) gains most: {_share(best.gain)} throughput"
+    if best.could_be_chance and best.gain_interval is not None:
+        first += f", which could be chance (95 % interval from {_share(best.gain_interval[0])}; run.duration)"
     if own is None:
         return f"{first}. The run names {named}, which cannot be made larger here."
     if own.gain is None:
@@ -66,7 +70,7 @@ def _row(relaxed: Relaxed) -> tuple[str, ...]:
         printable(relaxed.resource) + (" *" if relaxed.is_bottleneck else ""),
         printable(relaxed.change),
         MISSING if relaxed.gbps is None else gbps_text(relaxed.gbps).removesuffix(" Gb/s"),
-        _share(relaxed.gain),
+        ("~ " if relaxed.could_be_chance else "") + _share(relaxed.gain),
         MISSING if relaxed.p50_ns is None else time_text(relaxed.p50_ns),
         _share(relaxed.p50_change),
         printable(f"failed: {relaxed.failure}" if relaxed.failure else relaxed.limited_by),

@@ -127,7 +127,7 @@ def relaxed_table(result: Result) -> Table | None:
             printable(one.resource),
             printable(one.change).replace("->", "→"),
             printable(f"failed: {one.failure}") if one.failure else gbps_text(one.gbps),
-            MISSING if one.gain is None else _percent_change(one.gain),
+            MISSING if one.gain is None else ("~ " if one.could_be_chance else "") + _percent_change(one.gain),
             MISSING if one.p50_change is None else _percent_change(one.p50_change),
         ]
         for one in result.relaxed

@@ -5,7 +5,7 @@ fast engine is checked against it, and measured against it.
 """
 
 from .model import simulate
-from .parameters import Arrival, LastLevelCache, Load, NicParameters, Stop, TranslationCache
+from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 
@@ -13,6 +13,8 @@ __all__ = [
     "PARTS",
     "Arrival",
     "Delivery",
+    "DmaEngine",
+    "DmaPath",
     "FinalCounts",
     "Journey",
     "LastLevelCache",

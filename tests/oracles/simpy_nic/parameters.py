@@ -11,6 +11,30 @@ Ratio = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class DmaEngine:
+    """One of the adapter's engines; None: bytes take no time."""
+
+    operation_fs: int = 0
+    small_bytes: int = 0
+    small_operation_fs: int = 0
+    start_fs: int = 0
+    piece_bytes: int = 128
+    piece_time_fs: int = 0
+    fs_per_byte: Ratio | None = None
+    latency_fs: int = 0
+    outstanding: int = 256
+    large_bytes: int = 1 << 20
+
+
+class DmaPath(NamedTuple):
+    """What both engines share: how long an operation takes it, by no more than so many of its bytes."""
+
+    fs_per_byte: Ratio
+    time_fs: int = 0
+    bytes_each: int = 1 << 20
+
+
+@dataclass(frozen=True)
 class TranslationCache:
     """The IOMMU's cache of translations, and its walkers (`host.iotlb`)."""
 
@@ -51,6 +75,9 @@ class NicParameters:
     tags: int = 32
     dllp_period_tlps: int = 0
     propagation_fs: int = 0
+    switch_hops: int = 0
+    switch_latency_fs: int = 0
+    ordering: str = "strict"
     arbitration: str = "round_robin"
     posted_header_credits: int = 0
     posted_data_credits: int = 0
@@ -91,6 +118,9 @@ class NicParameters:
     rx_writeback_batch: int = 8
     writeback_timeout_fs: int | None = None
     store_fs_per_byte: Ratio | None = None
+    dma_read: DmaEngine | None = None
+    dma_write: DmaEngine | None = None
+    dma_path: DmaPath | None = None
     max_frame_bytes: int = 1518
     tx_buffer_bytes: int = 160 * 1024
     rx_buffer_bytes: int = 512 * 1024

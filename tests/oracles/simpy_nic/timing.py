@@ -15,14 +15,16 @@ class Phase(IntEnum):
     DRIVER = 1
     LINK = 2
     READS = 3
-    SENDING = 4
-    SWITCH = 5
-    RECEIVING = 6
-    CHOICE = 7
-    BRIDGE_SENDS = 8
-    BRIDGE_RESUMES = 9
-    BRIDGE_FORWARDS = 10
-    MEASURE = 11
+    RX_TIMERS = 4
+    SENDING = 5
+    SWITCH = 6
+    RECEIVING = 7
+    GRANTS = 8
+    CHOICE = 9
+    BRIDGE_SENDS = 10
+    BRIDGE_RESUMES = 11
+    BRIDGE_FORWARDS = 12
+    MEASURE = 13
 
 
 class AtSwitch(IntEnum):
