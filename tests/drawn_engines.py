@@ -74,7 +74,7 @@ def draw(seed: int, n: int = 600) -> Drawn:
         changes["host.iotlb"] = {"entries": 9, "miss": "330.0013ns", **some_of(chance, drawn_hosts.IOMMU, 0)}
     if chance.random() < 0.3:
         changes["host.cache"] = {"size": "300KiB", **some_of(chance, drawn_hosts.MEMORY, 2)}
-    changes, load = draw_load(chance, changes, n)
+    changes, load = draw_load(chance, changes, n, loops=0.1)
     if isinstance(load, Mapping):
         return Drawn(changes, load)
     # Where reads are slow more time between frames lets most of them get through, and each rule has its turn.
