@@ -8,12 +8,14 @@ import pytest
 from hwmodel.kernels import layout
 from hwmodel.kernels.events import take_first
 from hwmodel.kernels.landing import (
+    credits_returned,
     down_has_landed,
     fly,
     reaches_adapter,
     reaches_host,
     return_credits,
     up_has_landed,
+    write_passes,
 )
 from hwmodel.kernels.link import on_wire, start_down, start_up
 from hwmodel.kernels.transactions import post_descriptors, ring_doorbell
@@ -59,6 +61,21 @@ def test_writes_return_after_the_memory_has_taken_them_one_after_another():
     found = [(at_fs // NS, word >> 32, word & 0xFFFFFFFF) for at_fs, word in returns(nic, entries)]
     posted, non_posted = layout.POSTED_CREDIT, layout.NON_POSTED_CREDIT
     assert found == [(260, non_posted, 0), (456, posted, 256), (556, posted, 100), (1210, posted, 10)]
+
+
+@pytest.mark.parametrize(("ordering", "expected"), [("strict", [956, 1056]), ("id_based", [300, 956])])
+def test_the_memory_takes_writes_as_they_pass(ordering, expected):
+    """A byte a nanosecond: 256 B are received first and pass at 500 ns; 100 B pass at once where they may."""
+    nic = machine(pcie={"ordering": ordering, "credits": {"ph": 8, "return": "200ns"}}, host={"write_drain": "8Gbps"})
+    write_passes(nic, 0, 500 * NS, np.int32(256))
+    write_passes(nic, 0, 500 * NS if ordering == "strict" else 0, np.int32(100))
+    nic.credits[layout.POSTED_CREDIT].headers_used = 2
+    found = []
+    while nic.clock.next_at[layout.CREDIT] < layout.NEVER:
+        now_fs, in_use = int(nic.clock.next_at[layout.CREDIT]), int(nic.credits[layout.POSTED_CREDIT].headers_used)
+        credits_returned(nic, now_fs, take_first(nic.clock, layout.CREDIT))
+        found += [now_fs // NS] * int(in_use - nic.credits[layout.POSTED_CREDIT].headers_used)
+    assert found == expected
 
 
 def test_a_tlp_in_flight_keeps_what_it_was():

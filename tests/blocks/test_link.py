@@ -165,7 +165,7 @@ def test_header_credits_hold_writes_back_and_let_reads_by():
         write(nic)
     read(nic)
     assert kinds(send_all(nic, nic.up, start_up)) == [WRITE, WRITE, READ]
-    credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
+    credits_returned(nic, 0, layout.POSTED_CREDIT << 32 | 64)
     assert kinds(send_all(nic, nic.up, start_up)) == [WRITE]
 
 
@@ -175,7 +175,7 @@ def test_read_credits_hold_reads_back_and_let_writes_by():
     read(nic)
     write(nic)
     assert kinds(send_all(nic, nic.up, start_up)) == [READ, WRITE]
-    credits_returned(nic, layout.NON_POSTED_CREDIT << 32)
+    credits_returned(nic, 0, layout.NON_POSTED_CREDIT << 32)
     assert kinds(send_all(nic, nic.up, start_up)) == [READ]
 
 
@@ -211,7 +211,7 @@ def test_the_wait_for_credits_is_a_stall():
     start_up(nic, 0)
     nic.up.is_busy = 0
     start_up(nic, 100)
-    credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
+    credits_returned(nic, 0, layout.POSTED_CREDIT << 32 | 64)
     start_up(nic, 130)
     assert nic.ledger.stalls.posted_credits.total_fs == 30
 
@@ -226,7 +226,7 @@ def test_a_write_short_of_credits_counts_though_reads_go():
     nic.up.is_busy = 0
     start_up(nic, 100)
     assert on_wire(nic.up).kind == READ
-    credits_returned(nic, layout.POSTED_CREDIT << 32 | 64)
+    credits_returned(nic, 0, layout.POSTED_CREDIT << 32 | 64)
     nic.up.is_busy = 0
     start_up(nic, 150)
     assert on_wire(nic.up).kind == WRITE
@@ -242,7 +242,7 @@ def test_a_read_short_of_credits_counts_though_writes_go():
         if expected == WRITE:
             write(nic)
         if now_fs == 70:
-            credits_returned(nic, layout.NON_POSTED_CREDIT << 32)
+            credits_returned(nic, 0, layout.NON_POSTED_CREDIT << 32)
         start_up(nic, now_fs)
         assert on_wire(nic.up).kind == expected
         nic.up.is_busy = 0
@@ -256,7 +256,7 @@ def test_a_completion_short_of_credits_counts_though_doorbells_go():
     ring_doorbell(nic, 5)
     send_all(nic, nic.down, start_down, now_fs=9)
     nic.down.is_busy = 0
-    credits_returned(nic, layout.COMPLETION_CREDIT << 32 | 64)
+    credits_returned(nic, 0, layout.COMPLETION_CREDIT << 32 | 64)
     start_down(nic, 40)
     assert nic.ledger.stalls.completion_credits.total_fs == 31
 
