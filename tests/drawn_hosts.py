@@ -92,7 +92,9 @@ def draw(seed: int, n: int = 500) -> Drawn:
 
 def is_slow(changes: Mapping[str, Any], iommu: Mapping[str, Any]) -> bool:
     """Tell whether a machine would carry hardly anything of the usual loads."""
-    one_by_one = changes.get("nic.rx_prefetch") == 0 or changes.get("pcie.tags") == 3
+    engine = changes.get("nic.dma", {}).get("read", {})
+    at_once = min(changes.get("pcie.tags", 32), engine.get("outstanding", 32))
+    one_by_one = changes.get("nic.rx_prefetch") == 0 or at_once < 4
     return one_by_one or iommu["walkers"] == 1 or iommu["entries"] == 1
 
 
