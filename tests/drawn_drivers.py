@@ -73,9 +73,9 @@ def draw_keys(chance: random.Random, choices: Mapping[str, Sequence[Any]]) -> di
     return changes
 
 
-def draw_load(chance: random.Random, changes: Mapping[str, Any], n: int) -> Drawn:
-    """Draw a load of `n` frames if they are recorded, and set what it needs of the machine."""
-    if chance.random() < 0.25:
+def draw_load(chance: random.Random, changes: Mapping[str, Any], n: int, loops: float = 0.25) -> Drawn:
+    """Draw a load of `n` frames, or of loops with such a chance, and set what it needs of the machine."""
+    if chance.random() < loops:
         sizes = [chance.choice((64, 300, 570, 1001, 1518)) for _ in range(3)]
         changes = {**changes, "nic.queues_per_vf": 1, "run.warmup": "100us", "run.duration": "700us"}
         return Drawn(changes, {port: [(port ^ 1, n_bytes) for n_bytes in sizes] for port in GUESTS})

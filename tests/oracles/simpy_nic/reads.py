@@ -124,7 +124,7 @@ class ReadArbiter:
         while True:
             if not self.has_payload_reads():
                 self.payload_class_empty()
-            queue = next((queue for queue in self._waiting if queue), None)
+            queue = self._first_waiting()
             if queue is None or not self.free_tags or self._places(queue[0]) > self._free_places:
                 return
             read = queue.popleft()
@@ -135,6 +135,9 @@ class ReadArbiter:
             operation = Operation(Kind.READ, read.n_bytes)
             request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=operation)
             self._up.enter_other(request)
+
+    def _first_waiting(self) -> deque[Read] | None:
+        return next((queue for queue in self._waiting if queue), None)
 
     def _places(self, read: Read) -> int:
         return 2 if read.n_bytes > self._large_bytes else 1

@@ -68,7 +68,7 @@ class Sender:
                 parameters,
                 up,
                 rank=Rank.TX_WRITEBACK,
-                timer_place=place(Phase.SENDING, ring.port, ring.queue),
+                timer_place=place(Phase.TX_TIMERS, ring.port, ring.queue),
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
                 entered=lambda frames, ring=ring: ring.descriptors_entered(len(frames)),
@@ -179,7 +179,7 @@ class Sender:
         wait_fs = ring.pace_fs - (self._parameters.descriptor_cache - 1) * each_fs - now_fs
         if wait_fs > 0:
             ring.is_paused = True
-            later(self._env, wait_fs, place(Phase.SENDING, ring.port, ring.queue), self._go_on, ring)
+            later(self._env, wait_fs, place(Phase.TX_TIMERS, ring.port, ring.queue), self._go_on, ring)
 
     def _go_on(self, ring: TxRing) -> None:
         ring.is_paused = False

@@ -13,18 +13,17 @@ class Phase(IntEnum):
     """Order of what happens at one instant: docs/datapath.md's sections, the idle links' choice, docs/bridge.md."""
 
     DRIVER = 1
-    LINK = 2
-    READS = 3
-    RX_TIMERS = 4
-    SENDING = 5
+    RX_TIMERS = 2
+    TX_TIMERS = 3
+    LINK = 4
+    READS = 5
     SWITCH = 6
-    RECEIVING = 7
-    GRANTS = 8
-    CHOICE = 9
-    BRIDGE_SENDS = 10
-    BRIDGE_RESUMES = 11
-    BRIDGE_FORWARDS = 12
-    MEASURE = 13
+    GRANTS = 7
+    CHOICE = 8
+    BRIDGE_SENDS = 9
+    BRIDGE_RESUMES = 10
+    BRIDGE_FORWARDS = 11
+    MEASURE = 12
 
 
 class AtSwitch(IntEnum):
