@@ -47,6 +47,7 @@ CHOICES: Mapping[str, Sequence[Any]] = {
     "pcie.max_payload": ("128B", "256B"),
     "pcie.max_read_request": ("256B", "512B", "2KiB"),
     "pcie.tags": (3, 8, 32),
+    "pcie.ordering": ("strict", "relaxed", "id_based"),
     "pcie.dllp_model": ("none", "tlp4", "tlp1"),
     "nic.rx_prefetch": (0, 4, 8),
     "nic.tx_buffer": ("8KiB", "32KiB"),
@@ -64,23 +65,32 @@ def some_of(chance: random.Random, choices: Mapping[str, Sequence[Any]], least: 
 
 
 def draw(seed: int, n: int = 500) -> Drawn:
-    """Draw a machine with drivers of all kinds, always with an IOMMU, and a load for it."""
-    changes, load = drawn_drivers.draw(10_000 + seed, n)
-    chance = random.Random(20_000 + seed)
+    """Draw a machine with drivers of all kinds, always with an IOMMU, and a load for it.
+
+    Ways of unmapping, counted walkers, and whether there is a last-level cache, go by the seed: six have all of them.
+    """
+    changes, load = drawn_drivers.draw(11_000 + seed, n)
+    chance = random.Random(20_160 + seed)
     changes |= some_of(chance, CHOICES, 4)
-    iommu = some_of(chance, IOMMU, 3) | {key: chance.choice(IOMMU[key]) for key in ("entries", "miss")}
-    if iommu.get("walkers") == 1 or changes.get("nic.rx_prefetch") == 0:  # too slow else for these loads
-        iommu["miss"] = chance.choice(IOMMU["miss"][:2])
-    changes["host.iotlb"] = iommu
-    changes["host.cache"] = {"size": "300KiB", **some_of(chance, MEMORY, 2)} if chance.random() < 0.5 else None
+    changes["host.iotlb"] = iommu = some_of(chance, IOMMU, 4)
+    iommu |= {key: chance.choice(IOMMU[key]) for key in ("entries", "miss")}
+    iommu["invalidation"] = ("none", "strict", "deferred")[seed % 3]
+    iommu["walkers"] = chance.choice(IOMMU["walkers"][1:]) if seed % 2 else None
+    if seed // 3 % 2:
+        changes["host.cache"] = {"size": "300KiB", **some_of(chance, MEMORY, 2)}
     if not isinstance(load, Mapping):
         if chance.random() < 0.25:
             changes |= JUMBO | {"host.buffer_bytes": chance.choice(("2KiB", "4KiB", "16KiB"))}
             load = [(*frame[:3], chance.choice((64, 1518, 4000, 9018))) for frame in load]
-        is_slow = changes.get("nic.rx_prefetch") == 0 or changes.get("pcie.tags") == 3
-        load = stretched(load, 6 if is_slow else chance.choice((1, 2)))
+        load = stretched(load, 8 if is_slow(changes, iommu) else chance.choice((1, 2)))
         changes["run.duration"] = f"{load[-1][0] - 20_000}ns"
     return Drawn(changes, load)
+
+
+def is_slow(changes: Mapping[str, Any], iommu: Mapping[str, Any]) -> bool:
+    """Tell whether a machine would carry hardly anything of the usual loads."""
+    one_by_one = changes.get("nic.rx_prefetch") == 0 or changes.get("pcie.tags") == 3
+    return one_by_one or iommu["walkers"] == 1 or iommu["entries"] == 1
 
 
 def stretched(frames: Recorded, by: int) -> Recorded:

@@ -20,20 +20,19 @@ N_DRAWN, N_QUICK = 150, 6
 def test_a_drawn_host_takes_the_same_course(tmp_path: Path, seed: int) -> None:
     changes, load = draw(seed)
     both = run_both(tmp_path, changes, load, GROUP_OF)
-    check_same_journeys(both, at_least=50)
+    check_same_journeys(both, at_least=10)
     assert same_figures(both)
 
 
 def test_the_quick_draws_have_every_rule() -> None:
-    """Of each key's values two at least, and each way of unmapping with walkers that are counted or are not."""
+    """Of each key's values two at least, and each way of unmapping with walkers that are counted and that are not."""
     drawn = [draw(seed).changes for seed in range(N_QUICK)]
     iommus = [changes["host.iotlb"] for changes in drawn]
-    caches = [changes["host.cache"] for changes in drawn if changes["host.cache"]]
+    caches = [changes["host.cache"] for changes in drawn if "host.cache" in changes]
     for choices, found in ((CHOICES, drawn), (IOMMU, iommus), (MEMORY, caches)):
         for key in choices:
             assert len({str(each.get(key)) for each in found}) > 1, key
-    ways = {(each.get("invalidation", "none"), each.get("walkers") is None) for each in iommus}
-    assert len(ways) == 5
+    assert len({(each["invalidation"], each["walkers"] is None) for each in iommus}) == 6
 
 
 # ---- Planted faults ----
