@@ -71,7 +71,7 @@ def page() -> str:
     sizes, windows = list(nfp6000.by_size()), list(nfp6000.by_window())
     medians, tails = zip(*nfp6000.latencies(), strict=True)
     own = list(published())
-    bandwidths, times = [*sizes, *windows, *own], [*medians, *tails]
+    bandwidths, times = [*sizes, *windows, *own], [*medians, *tails, *nfp6000.other_hosts()]
     lines = [HEAD.read_text(encoding="utf-8"), "## Errors", "", *summary([*bandwidths, *times]), "", "## Figures"]
     lines += [*details(bandwidths, "Gb/s"), *details(times, "ns")]
     return "\n".join(lines) + "\n"

@@ -108,7 +108,8 @@ def register_stage(parameters: CoreParameters, seed: str, *, is_short: bool = Fa
     # Counters of all ports and reasons are alike.
     some = [word for word in words if word.is_writable or rng.randrange(8) == 0]
     writes = [Access(word.address, rng.getrandbits(32)) for word in some]
-    quanta = [Access(word.address, 0) for word in words if "QUANTUM" in word.name][::3]
+    # No bytes, in a word that is 0 and in one that has bits above them.
+    quanta = [Access(word.address, i % 2 << 16) for i, word in enumerate(words) if "QUANTUM" in word.name][::3]
     tried = [Access(address, rng.getrandbits(32), is_read=i % 2 == 0) for i, address in enumerate(holes)]
     return Stage([], [*reads, *writes, *quanta, *tried, *(Access(word.address, is_read=True) for word in some)])
 

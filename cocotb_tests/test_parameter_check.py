@@ -12,6 +12,7 @@ GOOD = [
     {"ports": 2, "bus_w": 64, "priorities": 2, "mac_entries": 1, "vlan_entries": 1, "list_entries": 1},
     {"ports": 17, "bus_w": 512, "priorities": 8, "mac_entries": 1024, "vlan_entries": 256, "list_entries": 256},
     {"max_frame_bytes": 60, "ingress_bytes": 192, "queue_bytes": 128},
+    {"ingress_bytes": 25 * 64, "queue_bytes": 24 * 64},
     {"max_frame_bytes": 9724, "ingress_bytes": 9856, "queue_bytes": 9792},
 ]
 # STORE_BYTES is 1526 by default: 24 words of 64 B, and one more in the ingress FIFO.

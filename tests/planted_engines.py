@@ -36,8 +36,9 @@ ENGINES = {
     "host.buffer_bytes": "512B", "host.buffer_offset": "100B",
 }  # fmt: skip
 MEMORY = {
-    "host.iotlb": {"entries": 12, "miss": "330.0013ns"}, "host.buffer_bytes": "512B", "host.write_latency": "470.0009ns",
-    "pcie.credits": {"ph": 4, "return": "600.0003ns"}, "nic.writeback_timeout": "3.0007us",
+    "host.iotlb": {"entries": 12, "miss": "330.0013ns"}, "host.buffer_bytes": "512B",
+    "host.write_latency": "470.0009ns", "pcie.credits": {"ph": 4, "return": "600.0003ns"},
+    "nic.writeback_timeout": "3.0007us",
     "driver.rx_interrupt_batch": 1, "nic.rx_writeback_batch": 1,
 }  # fmt: skip
 CALM = poisson(250, 2500, (65, 570, 950, 1518), senders=GUESTS, receivers=GUESTS)  # 950 B: a short last read

@@ -11,7 +11,7 @@ from hwmodel.config.driver import Driver
 from hwmodel.config.host import Jitter
 from hwmodel.config.kinds import Kind, shown, suggest
 from hwmodel.config.names import is_station_name, mac_text, port_number
-from hwmodel.config.presets import DEVICES, DRIVERS
+from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS
 from hwmodel.config.resolve import BLOCKS, default_mac
 from hwmodel.config.station import Port
 from hwmodel.config.switch import Switch
@@ -77,7 +77,7 @@ def test_the_driver_wins_over_the_device(monkeypatch):
 
 
 def test_presets_name_blocks_and_keys_that_exist():
-    for values in [*DRIVERS.values(), *(device.values for device in DEVICES.values())]:
+    for values in [*DRIVERS.values(), *HOSTS.values(), *(device.values for device in DEVICES.values())]:
         assert set(values) <= set(BLOCKS)
         config_from_mapping({block: dict(keys) for block, keys in values.items()} | {"workload": {"pattern": "ring"}})
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import chain, count
 
 from hwmodel.errors import InputError
 from tests.lone_frames import compare, draw
 
 N_DRAWN = 40
+# Rare cases: a core that writes the registers of two guests before it takes the third one's frame; a memory whose drain
+# takes a function's write before one that it received sooner.
+RARE = 131, 821
 
 
 def test_parts_are_those_of_the_closed_form(tmp_path):
     n_drawn = n_taken = n_refused = 0
-    for seed in count():
+    for seed in chain(RARE, count()):
         if n_drawn == N_DRAWN:
             break
         try:

@@ -28,6 +28,11 @@ def test_a_shipped_configuration_is_described_whole():
     assert default_label(resolved) == "an 82599 adapter, PCIe Gen2 x4, 8 VFs"
 
 
+def test_the_host_is_named_where_it_has_a_preset():
+    resolved = config_from_mapping({"host": {"preset": "xeon_e3_1226v3"}}).resolved()
+    assert " VFs, in a host with the preset xeon_e3_1226v3, switched by " in modelled_sentence(resolved)
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_one_sentence(path):
     text = modelled_sentence(load_config(path).resolved())

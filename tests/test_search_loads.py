@@ -159,6 +159,8 @@ def test_the_answer_is_one_sentence():
         "1.1006 Mpps; 7 simulations."
     )
     assert "gets through" in search_text(FOUND)
+    beside = search_sentence(dataclasses.replace(FOUND, beside_mpps=0.25, share=0.5))
+    assert "too much: 0.2500 Mpps of given rates and 50.00 % of the closed form's 1.1006 Mpps; 7" in beside
     none = dataclasses.replace(FOUND, mpps=None, interval_mpps=None)
     assert search_sentence(none) == "No load was found without loss; 7 simulations."
     assert json.loads(FOUND.to_json())["interval_mpps"] == [1.0978, 1.1033]

@@ -27,17 +27,22 @@ class Cores:
         """Note that a guest's core has just written a doorbell."""
         self._free_fs[function % self._n] = self._clock.now_fs + self._driver.doorbell_time_fs
 
-    def take(self, function: int, n_bytes: int) -> int:
-        """Let a guest take a frame that it sees now; return when it has it."""
+    def take(self, function: int, n_bytes: int, *, refills: bool) -> int:
+        """Let a guest take a frame that it sees now; return when it has it.
+
+        `refills`: the frame's descriptors fill a batch, which is posted again. The core does not pass what it writes to
+        registers then: the Rx doorbell, and that its interrupt is enabled again; both at once.
+        """
         begin_fs = self._begin_fs(function, is_interrupted=not self._driver.polls)
-        return self._busy_until(function, begin_fs + self._driver.frame_time_fs + n_bytes * self._driver.byte_time_fs)
+        taken_fs = begin_fs + self._driver.frame_time_fs + n_bytes * self._driver.byte_time_fs
+        return self._busy_until(function, taken_fs, rings=refills or self._driver.masks)
 
     def handle_interrupt(self, function: int) -> int:
         """Let a guest take an interrupt that tells of no frame; return when it has."""
-        return self._busy_until(function, self._begin_fs(function, is_interrupted=True))
+        return self._busy_until(function, self._begin_fs(function, is_interrupted=True), rings=self._driver.masks)
 
-    def _busy_until(self, function: int, at_fs: int) -> int:
-        self._free_fs[function % self._n] = at_fs
+    def _busy_until(self, function: int, at_fs: int, *, rings: bool) -> int:
+        self._free_fs[function % self._n] = at_fs + (self._driver.doorbell_time_fs if rings else 0)
         return at_fs
 
     def _begin_fs(self, function: int, *, is_interrupted: bool) -> int:

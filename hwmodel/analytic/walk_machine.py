@@ -118,10 +118,9 @@ class Machine:
 
     def post(self) -> None:
         """Ring the doorbell of the frame, whose post is done."""
-        (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
         self._end("driver_batch")
         self._cores.rang(self._sender)
-        self._down.enter(Lane.POSTED, Transaction([(tlp, None)], received=self._told))
+        self._write_register(self._told)
 
     def _told(self) -> None:
         self._end("doorbell", "tx_ring")
@@ -152,9 +151,11 @@ class Machine:
         """Let the sender's core take its interrupt; one that masked it enables it again."""
         done_fs = self._cores.handle_interrupt(self._sender)
         if self._config.driver.masks:
-            (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
-            enable = partial(self._down.enter, Lane.POSTED, Transaction([(tlp, None)]))
-            self.clock.at(done_fs, Phase.TIMER, enable)
+            self.clock.at(done_fs, Phase.TIMER, partial(self._write_register, nothing))
+
+    def _write_register(self, received: Action) -> None:
+        (tlp,) = self._rules.write(0, REGISTER_BYTES, "down")
+        self._down.enter(Lane.POSTED, Transaction([(tlp, None)], received=received))
 
     # The switch.
 
@@ -318,6 +319,17 @@ class Machine:
 
     def _visible(self, copy: _Copy) -> None:
         self._note(copy, "interrupt")
-        taken_fs = self._cores.take(self._function(copy.ring.number), copy.n_bytes)
+        n_descriptors = len(self._buffers(copy.n_bytes))
+        refills = n_descriptors >= self._config.driver.refill_batch
+        taken_fs = self._cores.take(self._function(copy.ring.number), copy.n_bytes, refills=refills)
         if copy.is_first:
             self.ends_fs["guest_queue"] = taken_fs
+        if refills:
+            posted = partial(self._posted_again, copy.ring, n_descriptors)
+            self.clock.at(taken_fs, Phase.TIMER, partial(self._write_register, posted))
+        if self._config.driver.masks:
+            self.clock.at(taken_fs, Phase.TIMER, partial(self._write_register, nothing))
+
+    def _posted_again(self, ring: _RxRing, n_descriptors: int) -> None:
+        ring.known += n_descriptors
+        self._prefetch(ring)

@@ -15,7 +15,7 @@ from .system import Server, entries_of
 
 
 def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the resolved configuration of the same device, driver, VFs, servers and kinds of bridges, no more written.
+    """Return the resolved configuration of the same presets, VFs, servers and kinds of bridges, no more written.
 
     None where `resolved` does not say these, or says what this version does not know.
     """
@@ -24,6 +24,7 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
         written: dict[str, Any] = {
             "nic": {"preset": nic["preset"], "vfs": nic["vfs"]},
             "driver": {"preset": driver["preset"]},
+            "host": {"preset": resolved.get("host", {}).get("preset")},
         }
         entries = [_unchanged(entry) for entry in resolved.get("servers", [])]
         beside = {name: other for entry in entries for name, other in _names_in(entry)}

@@ -9,7 +9,7 @@ from .block import Block, key
 from .kinds import Kind, Listing, Truth, Word, wrong
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
-HostPreset = Literal["xeon_e5_2630v4"]
+HostPreset = Literal["xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3"]
 Invalidation = Literal["none", "strict", "deferred"]
 CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
@@ -112,10 +112,10 @@ class Cache(Block):
 class Host(Block):
     """The host: what a read waits for, how completions are cut, where buffers lie, how many cores there are."""
 
-    preset: Annotated[HostPreset | None, Word("xeon_e5_2630v4")] | None = key(
+    preset: Annotated[HostPreset | None, Word("xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3")] | None = key(
         None,
         "Measured host whose numbers stand in for keys that are not written; null: none. It sets this block's "
-        "latencies, jitter and cache.",
+        "latencies, jitter, drain and cache. The first is calibrated, the others have a few published figures.",
     )
     read_latency_fs: Annotated[int, _TIME] = key(
         "450ns",

@@ -95,7 +95,8 @@ class Pcie(Block):
     switch_hops: Annotated[int, Whole(0, 8)] = key(0, "PCIe switches between adapter and host.")
     switch_latency_fs: Annotated[int, Duration("0ns", "1ms")] = key(
         "150ns",
-        "What each switch adds to `propagation`, each way; data sheets of cut-through switches say 100ns to 150ns.",
+        "What each switch adds to `propagation`, each way. Product briefs of cut-through switches say at most 100ns "
+        "(PLX PEX 8747) to 160ns (PEX 8624); 150ns is the Broadcom PEX8796 (docs/pcie.md).",
         alias="switch_latency",
     )
     ordering: Annotated[Ordering, Word("strict", "relaxed", "id_based")] = key(

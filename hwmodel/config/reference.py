@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from .model import Config, block_in
-from .presets import DEVICES, DRIVERS
+from .presets import DEVICES, DRIVERS, HOSTS, Values
 from .schema import default_text, fields, schema_of, user_text
 
 _INTRODUCTION = """\
@@ -46,7 +46,8 @@ without; numbers, texts and arrays of numpy are welcome there. In place of the p
 once, and `base.with_overrides({"pcie.lanes": 8})` gives one configuration after another.
 
 **Who wins**: a written key, then the driver's preset (`driver.preset`), then the device's (`nic.preset`), then the
-default. `preset: null` leaves a stage out; without a device its limits are not checked either.
+default. `preset: null` leaves a stage out; without a device its limits are not checked either. A host's preset
+(`host.preset`) gives keys of `host` alone, which the other two do not.
 
 **Several servers** stand in `servers`, each with what differs from the file's own blocks; `bridge` joins them, a
 learning one with all its defaults where it is not written. Their VMs are then called `a.vf0` in `workload` and
@@ -82,6 +83,9 @@ numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), 
 another name than their attribute; all others have the same.
 """
 _EXAMPLES = {"ports": "adapter", "extenders": "fex0"}  # of names in mappings whose entries are blocks
+_HOSTS = """`xeon_e5_2630v4` is calibrated with measurements ([validation](validation.md)). The others are not: what is
+published are percentiles of the latency of reads, and the cache's size; the rest is as in the calibrated host. Written
+keys win, so another host is the nearest preset with a `read_latency` and a `cache.size` of its own."""
 # What the table of devices calls a limit, and its attribute in `presets.Device`.
 _LIMITS = {
     "most VFs": "max_vfs",
@@ -186,11 +190,6 @@ def _preset_tables() -> str:
     for what, attribute in _LIMITS.items():
         values = (getattr(DEVICES[name], attribute) for name in devices)
         rows.append([what, *("not checked" if value is None else str(value) for value in values)])
-    drivers = sorted(DRIVERS, reverse=True)
-    driver_keys = dict.fromkeys(
-        f"{block}.{key}" for name in drivers for block, keys in DRIVERS[name].items() for key in keys
-    )
-    driver_rows = [[f"`{key}`", *(_preset_value(DRIVERS[name], key) for name in drivers)] for key in driver_keys]
     return (
         "\n".join(
             [
@@ -198,11 +197,29 @@ def _preset_tables() -> str:
                 "### Devices (nic.preset)\n",
                 _table(["key or limit", *devices], rows),
                 "### Drivers (driver.preset)\n",
-                _table(["key", *drivers], driver_rows),
+                _table_of(dict(sorted(DRIVERS.items(), reverse=True))),
+                f"### Hosts (host.preset)\n\n{_HOSTS}\n",
+                _table_of(HOSTS),
             ]
         ).rstrip("\n")
         + "\n"
     )
+
+
+def _table_of(presets: Mapping[str, Values]) -> str:
+    columns = [dict(_leaves(one)) for one in presets.values()]
+    keys = dict.fromkeys(key for column in columns for key in column)
+    rows = [[f"`{key}`", *(user_text(column[key]) if key in column else "" for column in columns)] for key in keys]
+    return _table(["key", *presets], rows)
+
+
+def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the keys that are no blocks, by their dotted names, with their values."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def _preset_value(values: Any, key: str) -> str:

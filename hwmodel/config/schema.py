@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from .kinds import Kind, Listing, OrWord
 from .model import Config
-from .presets import DEVICES, DRIVERS
+from .presets import DEVICES, DRIVERS, HOSTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -148,8 +148,9 @@ def _preset_values(model: type[BaseModel], key: str) -> dict[str, list[str]]:
     """Return the values that presets give to a key, each with the presets' names."""
     block = next((name for name, field in Config.model_fields.items() if field.annotation is model), None)
     names: dict[str, list[str]] = {}
-    tables = [*DRIVERS.items(), *((name, device.values) for name, device in DEVICES.items())]
+    tables = [*DRIVERS.items(), *((name, device.values) for name, device in DEVICES.items()), *HOSTS.items()]
     for preset, values in tables:
-        if block is not None and key in values.get(block, {}):
-            names.setdefault(user_text(values[block][key]), []).append(preset)
+        given = {} if block is None else values.get(block, {})
+        if key in given and not isinstance(given[key], Mapping):  # a mapping holds keys of a block below
+            names.setdefault(user_text(given[key]), []).append(preset)
     return names

@@ -14,7 +14,6 @@ from .layout import (
     POSTED_CREDIT,
     RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
-    STRICT_ORDER,
     UP_ARRIVAL,
     UP_DONE,
 )
@@ -22,23 +21,29 @@ from .link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
 from .memory import passes_fs, read_begins_fs, write_lands_fs
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
-PASSING_WRITE = 3  # beside the kinds of credits: a write that passes then, and begins to give its own back
+PASSES_THEN = 1 << 34  # in that word: a write passes into memory, whose drain takes it from then on
 
 
 @kernel
-def are_infinite(credit):
-    """Say whether credits never run out: nothing waits for them, and behind a slow drain they would pile up."""
+def credit_word(kind, data_bytes):
+    """Return the word of a TLP's credits."""
+    return (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
+
+
+@kernel
+def is_infinite(credit):
+    """Say whether nothing waits for credits of a kind, so that none need come back."""
     return credit.headers_limit == 0 and credit.data_limit == 0
 
 
 @kernel
-def return_credits(nic, now_fs, kind, data_bytes, after_drain):
-    """Send a received TLP's credits back after the host (or the NIC) has taken its data."""
-    if are_infinite(nic.credits[kind]):
-        return
+def return_credits(nic, now_fs, kind, data_bytes):
+    """Send a received TLP's credits back; a write's when the memory has taken its data, behind those it has before."""
+    if is_infinite(nic.credits[kind]):
+        return  # behind a slow drain they would pile up
     taken_fs = now_fs
     pcie = nic.pcie
-    if after_drain and pcie.drain_den > 0:
+    if kind == POSTED_CREDIT and pcie.drain_den > 0:
         drain_fs = data_bytes * pcie.drain_num // pcie.drain_den
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
@@ -47,34 +52,22 @@ def return_credits(nic, now_fs, kind, data_bytes, after_drain):
 
 
 @kernel
-def credit_word(kind, data_bytes):
-    """Return a kind of credits and bytes of data in one word."""
-    return (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
-
-
-@kernel
-def write_passes(nic, now_fs, pass_fs, data_bytes):
-    """Send a received write's credits back from when it passes: the memory takes what has passed, in that order.
-
-    Of writes that may pass one another each comes to the memory when it passes, not when it was received.
-    """
-    pcie = nic.pcie
-    may_be_passed = pcie.ordering != STRICT_ORDER and not are_infinite(nic.credits[POSTED_CREDIT])
-    if may_be_passed and pcie.drain_den > 0 and pass_fs > now_fs:
-        append(nic.clock, CREDIT, pass_fs, credit_word(PASSING_WRITE, data_bytes))
-    else:
-        return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes, True)
+def return_when_passed(nic, now_fs, pass_fs, data_bytes):
+    """Send the credits of a received write back from when it passes, maybe sooner than one received before it."""
+    if pass_fs == now_fs or nic.pcie.drain_den == 0:
+        return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes)
+    elif not is_infinite(nic.credits[POSTED_CREDIT]):
+        append(nic.clock, CREDIT, pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
 
 
 @kernel
 def credits_returned(nic, now_fs, word):
-    """Add returned credits, or begin the return of those of a write that passes now."""
-    kind = word >> CREDIT_KIND_SHIFT
+    """Add returned credits; those of a write that passes only now begin their way back."""
     data_bytes = word & ((1 << CREDIT_KIND_SHIFT) - 1)
-    if kind == PASSING_WRITE:
-        return_credits(nic, now_fs, POSTED_CREDIT, data_bytes, True)
+    if word & PASSES_THEN:
+        return_credits(nic, now_fs, POSTED_CREDIT, data_bytes)
         return
-    credit = nic.credits[kind]
+    credit = nic.credits[word >> CREDIT_KIND_SHIFT]
     credit.headers_used -= 1
     credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
 
@@ -98,9 +91,9 @@ def reaches_host(nic, now_fs, sending):
             ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
     if nic.pcie.has_credits:
         if is_write:
-            write_passes(nic, now_fs, pass_fs, sending.data_bytes)
+            return_when_passed(nic, now_fs, pass_fs, sending.data_bytes)
         else:
-            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0, False)
+            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0)
     return ready_fs
 
 
@@ -109,7 +102,7 @@ def reaches_adapter(nic, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
     received(nic.pcie, nic.down, nic.up)
     if nic.pcie.has_credits and sending.kind >= RX_DESCRIPTOR_COMPLETION:
-        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes, False)
+        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 
 @kernel

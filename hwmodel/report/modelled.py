@@ -32,7 +32,7 @@ _OF_CEILING = "of ceiling"
 
 
 def modelled_sentence(config: Mapping[str, Any]) -> str:
-    """Return one sentence: adapter, link, VMs, switch, traffic, load, driver; empty if none is said."""
+    """Return one sentence: adapter, link, VMs, host, switch, traffic, load, driver; empty if none is said."""
     parts = [_servers_words(config) + _adapter_words(config), _bridge_words(config), _traffic_words(config)]
     parts.append(_driver_words(config))
     text = "; ".join(part for part in parts if part)
@@ -95,6 +95,9 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
         text += f" (MPS {_spaced(pcie['max_payload'])})"
     if "vfs" in nic:
         text += f" with {nic['vfs']} VF{'s' * (nic['vfs'] != 1)}"
+    host = _block(config, "host").get("preset")
+    if host is not None:
+        text += f", in a host with the preset {printable(str(host))}"
     mode = switch.get("mode")
     return f"{text}, switched by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
 

@@ -32,15 +32,19 @@ def search_sentence(found: LoadSearch) -> str:
         below = "" if high is None else f" (one of {high:,} is not)"
         return f"A burst of {low:,} frames at {_mpps(found.burst_mpps)} is carried without loss{below}; {by_runs}."
     if found.kind == "loss_curve":
-        return f"Loss by load, in shares of the closed form's ceiling, {_mpps(found.reference_mpps)}; {by_runs}."
+        beside = f", beside {_mpps(found.beside_mpps)} of given rates" if found.beside_mpps else ""
+        return (
+            f"Loss by load, in shares of the closed form's ceiling, {_mpps(found.reference_mpps)}{beside}; {by_runs}."
+        )
     what = "without loss" if not found.loss else f"with at most {100 * found.loss:.3g} % lost"
     if found.mpps is None or found.interval_mpps is None or found.share is None:
         return f"No load was found {what}; {by_runs}."
     low_mpps, high_mpps = found.interval_mpps
     above = "" if high_mpps is None else f", and {_mpps(high_mpps)} is too much"
     gbps = "" if found.gbps is None else f" ({three_digits(found.gbps)} Gb/s)"
+    beside = f"{_mpps(found.beside_mpps)} of given rates and " if found.beside_mpps else ""
     return (
-        f"{_mpps(low_mpps)}{gbps} get through {what}{above}: {100 * found.share:.2f} % of the closed form's "
+        f"{_mpps(low_mpps)}{gbps} get through {what}{above}: {beside}{100 * found.share:.2f} % of the closed form's "
         f"{_mpps(found.reference_mpps)}; {by_runs}."
     )
 

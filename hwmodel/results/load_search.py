@@ -42,7 +42,8 @@ class LoadSearch:
     `kind`: "zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load". `loss`: the share that may be
     lost. `mpps`, `gbps`: the highest rate of offered frames at which no more is; `interval_mpps`: the highest load that
     was seen to meet it and the lowest that was not, None where none was. `share`: of `reference_mpps`, the ceiling of
-    the closed form (of frames from the wire alone: of them). `limited_by`: the bottleneck at the load just above.
+    the closed form (of frames from the wire alone: of them); `beside_mpps`: frames of rates of their own, which are in
+    `mpps` and not in that. `limited_by`: the bottleneck at the load just above.
     `burst_frames`: the longest burst without loss, between `interval_burst`. `curve`: the loads asked for, in order.
     """
 
@@ -54,6 +55,7 @@ class LoadSearch:
     share: float | None = None
     interval_mpps: tuple[float, float | None] | None = None
     reference_mpps: float | None = None
+    beside_mpps: float = 0.0
     limited_by: str = ""
     why: str = ""
     burst_frames: int | None = None

@@ -14,8 +14,8 @@ from hwmodel.kernels.landing import (
     reaches_adapter,
     reaches_host,
     return_credits,
+    return_when_passed,
     up_has_landed,
-    write_passes,
 )
 from hwmodel.kernels.link import on_wire, start_down, start_up
 from hwmodel.kernels.transactions import post_descriptors, ring_doorbell
@@ -31,8 +31,8 @@ def take_returns(nic):
 
 
 def returns(nic, entries):
-    for now_fs, kind, data_bytes, is_drained in entries:
-        return_credits(nic, now_fs, kind, np.int32(data_bytes), is_drained)  # as the queues' entries hold it
+    for now_fs, kind, data_bytes in entries:
+        return_credits(nic, now_fs, kind, np.int32(data_bytes))  # as the queues' entries hold it
     return take_returns(nic)
 
 
@@ -41,9 +41,9 @@ def test_credits_return_after_their_time():
     posted, non_posted = layout.POSTED_CREDIT << 32 | 256, layout.NON_POSTED_CREDIT << 32
     completion = layout.COMPLETION_CREDIT << 32 | 64
     entries = [
-        (5, layout.POSTED_CREDIT, 256, True),
-        (9, layout.NON_POSTED_CREDIT, 0, False),
-        (11, layout.COMPLETION_CREDIT, 64, False),
+        (5, layout.POSTED_CREDIT, 256),
+        (9, layout.NON_POSTED_CREDIT, 0),
+        (11, layout.COMPLETION_CREDIT, 64),
     ]
     expected = [(5 + 150 * NS, posted), (9 + 150 * NS, non_posted), (11 + 150 * NS, completion)]
     assert returns(nic, entries) == expected
@@ -53,29 +53,29 @@ def test_writes_return_after_the_memory_has_taken_them_one_after_another():
     """8 Gb/s take a byte a nanosecond: 256 B at 0, then 100 B that came meanwhile, then 10 B long after."""
     nic = machine(pcie={"credits": {"ph": 8, "nph": 2, "return": "200ns"}}, host={"write_drain": "8Gbps"})
     entries = [
-        (0, layout.POSTED_CREDIT, 256, True),
-        (50 * NS, layout.POSTED_CREDIT, 100, True),
-        (60 * NS, layout.NON_POSTED_CREDIT, 0, False),
-        (1000 * NS, layout.POSTED_CREDIT, 10, True),
+        (0, layout.POSTED_CREDIT, 256),
+        (50 * NS, layout.POSTED_CREDIT, 100),
+        (60 * NS, layout.NON_POSTED_CREDIT, 0),
+        (1000 * NS, layout.POSTED_CREDIT, 10),
     ]
     found = [(at_fs // NS, word >> 32, word & 0xFFFFFFFF) for at_fs, word in returns(nic, entries)]
     posted, non_posted = layout.POSTED_CREDIT, layout.NON_POSTED_CREDIT
     assert found == [(260, non_posted, 0), (456, posted, 256), (556, posted, 100), (1210, posted, 10)]
 
 
-@pytest.mark.parametrize(("ordering", "expected"), [("strict", [956, 1056]), ("id_based", [300, 956])])
-def test_the_memory_takes_writes_as_they_pass(ordering, expected):
-    """A byte a nanosecond: 256 B are received first and pass at 500 ns; 100 B pass at once where they may."""
-    nic = machine(pcie={"ordering": ordering, "credits": {"ph": 8, "return": "200ns"}}, host={"write_drain": "8Gbps"})
-    write_passes(nic, 0, 500 * NS, np.int32(256))
-    write_passes(nic, 0, 500 * NS if ordering == "strict" else 0, np.int32(100))
-    nic.credits[layout.POSTED_CREDIT].headers_used = 2
+def test_the_memory_takes_writes_in_the_order_in_which_they_pass():
+    """256 B pass at 900 ns, 100 B received after them at once, and 10 B at 950 ns, before the first are taken."""
+    nic = machine(pcie={"credits": {"ph": 8, "return": "200ns"}}, host={"write_drain": "8Gbps"})
+    nic.credits[layout.POSTED_CREDIT].headers_used = 3
+    for now_ns, pass_ns, n_bytes in ((0, 900, 256), (50, 50, 100), (60, 950, 10)):
+        return_when_passed(nic, now_ns * NS, pass_ns * NS, np.int32(n_bytes))
     found = []
-    while nic.clock.next_at[layout.CREDIT] < layout.NEVER:
-        now_fs, in_use = int(nic.clock.next_at[layout.CREDIT]), int(nic.credits[layout.POSTED_CREDIT].headers_used)
-        credits_returned(nic, now_fs, take_first(nic.clock, layout.CREDIT))
-        found += [now_fs // NS] * int(in_use - nic.credits[layout.POSTED_CREDIT].headers_used)
-    assert found == expected
+    while (at_fs := int(nic.clock.next_at[layout.CREDIT])) < layout.NEVER:
+        n_held = int(nic.credits[layout.POSTED_CREDIT].headers_used)
+        credits_returned(nic, at_fs, take_first(nic.clock, layout.CREDIT))
+        if nic.credits[layout.POSTED_CREDIT].headers_used < n_held:
+            found.append(at_fs // NS)
+    assert found == [50 + 100 + 200, 900 + 256 + 200, 900 + 256 + 10 + 200]
 
 
 def test_a_tlp_in_flight_keeps_what_it_was():
@@ -113,7 +113,7 @@ def test_the_drain_is_busy_for_the_time_of_the_data():
     """64 B and 256 B at 8 Gb/s: 320 ns, whatever waits for whom."""
     nic = machine(pcie={"credits": {"ph": 8}}, host={"write_drain": "8Gbps"})
     for n_bytes in (64, 256):
-        return_credits(nic, 5 * NS, layout.POSTED_CREDIT, np.int32(n_bytes), True)
+        return_credits(nic, 5 * NS, layout.POSTED_CREDIT, np.int32(n_bytes))
     assert (nic.pcie.drain_busy_fs, nic.pcie.drain_busy_until_fs) == (320 * NS, 325 * NS)
 
 

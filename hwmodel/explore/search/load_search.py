@@ -121,6 +121,7 @@ def _with_curve(found: LoadSearch, loads: Loads, dial: Dial, shares: Sequence[Fr
 def _answer(loads: Loads, **more: Any) -> LoadSearch:
     return LoadSearch(
         reference_mpps=float(loads.dial.reference_per_s / 10**6),
+        beside_mpps=float(loads.dial.beside_per_s / 10**6),
         simulations=loads.n_runs,
         trials=tuple(loads.trials),
         config=loads.dial.config.resolved(),
