@@ -60,13 +60,24 @@ class Drawn(NamedTuple):
 def draw(seed: int, n: int = 700) -> Drawn:
     """Draw some keys and a load: recorded frames, or guests that send for ever."""
     chance = random.Random(seed)
-    keys = chance.sample(sorted(CHOICES), chance.randint(8, len(CHOICES)))
-    changes = {key: chance.choice(CHOICES[key]) for key in keys}
+    changes = draw_keys(chance, CHOICES)
+    return draw_load(chance, changes, n)
+
+
+def draw_keys(chance: random.Random, choices: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Draw values of some keys."""
+    keys = chance.sample(sorted(choices), chance.randint(8, len(choices)))
+    changes = {key: chance.choice(choices[key]) for key in keys}
     if changes.get("driver.adaptive_moderation"):  # which needs both
         changes |= {"driver.mask_interrupts": True, "driver.moderation": chance.choice(("9.0013us", "25us"))}
-    if chance.random() < 0.25:
+    return changes
+
+
+def draw_load(chance: random.Random, changes: Mapping[str, Any], n: int, loops: float = 0.25) -> Drawn:
+    """Draw a load of `n` frames, or of loops with such a chance, and set what it needs of the machine."""
+    if chance.random() < loops:
         sizes = [chance.choice((64, 300, 570, 1001, 1518)) for _ in range(3)]
-        changes |= {"nic.queues_per_vf": 1, "run.warmup": "100us", "run.duration": "700us"}
+        changes = {**changes, "nic.queues_per_vf": 1, "run.warmup": "100us", "run.duration": "700us"}
         return Drawn(changes, {port: [(port ^ 1, n_bytes) for n_bytes in sizes] for port in GUESTS})
     senders = chance.choice((GUESTS, (WIRE, *GUESTS), EVERYONE))
     receivers = chance.choice((GUESTS, (GROUP, *EVERYONE), (WIRE, *GUESTS), GUESTS[:2]))
@@ -77,5 +88,4 @@ def draw(seed: int, n: int = 700) -> Drawn:
         to = chance.choice([port for port in receivers if port != source])
         frames.append((int(at_ns), source, to, chance.choice((64, 64, 570, 1518))))
         at_ns += chance.expovariate(1 / mean_ns)
-    changes |= {"run.warmup": "20us", "run.duration": f"{frames[-1][0] - 20_000}ns"}
-    return Drawn(changes, frames)
+    return Drawn({**changes, "run.warmup": "20us", "run.duration": f"{frames[-1][0] - 20_000}ns"}, frames)

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
-from functools import partial
-from itertools import islice
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from hwmodel.config import Config, Mirror, config_from_mapping
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
-from hwmodel.simulation.nic_state import random_words
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
-from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Outcome, Stop
+from tests.oracles.simpy_nic import (
+    Arrival,
+    DmaEngine,
+    DmaPath,
+    LastLevelCache,
+    Load,
+    NicParameters,
+    Outcome,
+    Stop,
+    TranslationCache,
+)
 from tests.oracles.simpy_nic import simulate as run_oracle
 
 NS_FS = 10**6
@@ -83,33 +92,38 @@ def parameters_of(config: Config) -> NicParameters:
         completion_cut=host.completion_bytes,
         write_drain_fs_per_byte=fs_per_byte(host.write_drain_bps) if host.write_drain_bps else None,
         store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
-        extra_read_latency_fs=recorded_jitter(config),
+        **engines_of(config),
+        jitter_range_fs=host.jitter.range_fs if host.jitter.kind == "uniform" else None,
+        jitter_bins=[tuple(each) for each in host.jitter.bins or ()] if host.jitter.kind == "histogram" else (),
+        random_state=random_state(config.run.seed),
         port_rate_bps=config.port.rate_bps,
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
-        iotlb_entries=host.iotlb.entries if host.iotlb else 0,
-        iotlb_miss_fs=host.iotlb.miss_fs if host.iotlb else 0,
+        translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
+        last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
 
-def recorded_jitter(config: Config, n: int = 50_000) -> Sequence[int]:
-    """Return what the engine's host will draw for the first reads: uniform, 32 bits each, in steps of 4096 fs."""
-    jitter = config.host.jitter
-    if jitter.kind == "fixed":
-        return ()
-    assert jitter.kind == "uniform"
-    return [((jitter.range_fs >> 12) * word >> 32) << 12 for word in islice(xorshift128(config.run.seed), n)]
+def engines_of(config: Config) -> dict[str, Any]:
+    """Return the parameters of the DMA engines."""
+    dma = config.nic.dma
+    if dma is None:
+        return {}
+    same = {field.name for field in fields(DmaEngine)}
+    found: dict[str, Any] = {}
+    for name, engine in (("dma_read", dma.read), ("dma_write", dma.write)):
+        settings = {key: value for key, value in dict(engine).items() if key in same}
+        found[name] = DmaEngine(**settings, fs_per_byte=fs_per_byte(engine.rate_bps) if engine.rate_bps else None)
+    if dma.shared_rate_bps:
+        found["dma_path"] = DmaPath(fs_per_byte(dma.shared_rate_bps), dma.shared_time_fs, dma.shared_bytes)
+    return found
 
 
-def xorshift128(seed: int):
-    """Yield 32-bit words (G. Marsaglia, Journal of Statistical Software 8(14), 2003, page 5)."""
-    x, y, z, w = (int(word) for word in random_words(seed, 0))
-    while True:
-        t = (x ^ (x << 11)) & 0xFFFFFFFF
-        x, y, z = y, z, w
-        w = w ^ (w >> 19) ^ t ^ (t >> 8)
-        yield w
+def random_state(seed: int) -> tuple[int, int, int, int]:
+    """Return with what words the stream of the first server's host begins (docs/datapath.md, "The host's memory")."""
+    first, *others = (int(word) for word in np.random.SeedSequence([seed, 0]).generate_state(4))
+    return (first | 1, *others)
 
 
 def mac(port: int, other: int) -> bytes:
@@ -117,14 +131,14 @@ def mac(port: int, other: int) -> bytes:
 
 
 def write_capture(path: Path, frames: Recorded) -> None:
-    headers = {}
+    @cache
+    def header(source: int, destination: int) -> bytes:
+        to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
+        return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
+
+    times, sources, destinations, sizes = zip(*frames, strict=True)
     with PcapWriter(path) as writer:
-        for at_ns, source, destination, n_bytes in frames:
-            key = source, destination
-            if key not in headers:
-                to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
-                headers[key] = (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
-            writer.write(at_ns, headers[key], n_bytes - 4)
+        writer.write_block(times, [*map(header, sources, destinations)], [n_bytes - 4 for n_bytes in sizes])
 
 
 @dataclass(frozen=True)
@@ -159,6 +173,7 @@ class Both(NamedTuple):
     oracle: Figures
     engine_journeys: Journeys
     oracle_journeys: Journeys
+    config: Config
 
 
 def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()) -> Both:
@@ -184,13 +199,19 @@ def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, g
     result = run.result()
     if isinstance(load, Mapping):
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
+    oracle, oracle_journeys = run_the_oracle(config, load, result, group)
+    return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config)
+
+
+def run_the_oracle(
+    config: Config, load: Recorded | Loops, result: Result, group: Sequence[int] = ()
+) -> tuple[Figures, Journeys]:
+    """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
-    stop = Stop(start_fs, end_fs, keep_journeys=True)
-    outcome = oracle_outcome(config, load, group, stop)
-    oracle_journeys = {each[:3]: each[3:] for each in outcome.journeys}
-    assert len(oracle_journeys) == len(outcome.journeys), "a copy has two journeys"
-    figures = engine_figures(run, result), oracle_figures(outcome)
-    return Both(result, *figures, finished_journeys(run), oracle_journeys)
+    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True))
+    journeys = {each[:3]: each[3:] for each in outcome.journeys}
+    assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
+    return oracle_figures(outcome), journeys
 
 
 def engine_figures(run: Run, result: Result) -> Figures:

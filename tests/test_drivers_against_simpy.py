@@ -90,7 +90,9 @@ def no_doorbell_at_the_end(patch: Patch) -> None:
 
 def interrupt_before_its_writeback(patch: Patch) -> None:
     original = interrupts.send_register_write
-    patch.setattr(interrupts, "send_register_write", lambda up, nic, to, rank: original(up, nic, to, Rank.PAYLOAD))
+    patch.setattr(
+        interrupts, "send_register_write", lambda up, nic, to, rank, port: original(up, nic, to, Rank.PAYLOAD, port)
+    )
 
 
 def unmask_without_a_look(patch: Patch) -> None:

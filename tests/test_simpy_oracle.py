@@ -79,7 +79,7 @@ ALONE_1518_FS = TO_PAYLOAD_FS + COMPLETIONS_1518_FS + WRITES_1518_FS + t_fs(40)
         (64, {"rx_ring": 17}, ALONE_64_FS + t_fs(24)),
         (1518, {"moderation_fs": US_FS}, ALONE_1518_FS + t_fs(28)),
         (1518, {"propagation_fs": 1000}, ALONE_1518_FS + 6 * 1000),  # the write-back follows its payload
-        (1518, {"extra_read_latency_fs": (7000,)}, ALONE_1518_FS + 2 * 7000),
+        (1518, {"jitter_bins": ((7000, 1),)}, ALONE_1518_FS + 2 * 7000),
         (1518, {"store_fs_per_byte": (155_000, 1)}, ALONE_1518_FS + 155_000 * (16 + 1514)),
         (1518, {"max_pps": 3_000_000}, ALONE_1518_FS + 333_333_333),
         (1518, {"completion_cut": "rcb"}, ALONE_1518_FS - COMPLETIONS_1518_FS + t_fs(*23 * [84], 64)),
@@ -204,8 +204,8 @@ def test_full_tx_ring_drops_or_waits() -> None:
 
 
 @pytest.mark.parametrize("arbitration", ["round_robin", "reads_first", "writes_first", "arrival"])
-@pytest.mark.parametrize("extra_fs", [(), (0, 3 * US_FS, US_FS)])
-def test_everything_comes_out_and_in_order(arbitration: str, extra_fs: tuple) -> None:
+@pytest.mark.parametrize("jitter_bins", [(), ((0, 1), (3 * US_FS, 1), (US_FS, 1))])
+def test_everything_comes_out_and_in_order(arbitration: str, jitter_bins: tuple) -> None:
     rng = random.Random(4)
     times = sorted(rng.randrange(300 * US_FS) for _ in range(400))
     targets = [0, VF0, VF1, VF2, (0, VF1, VF2), (VF0, VF2)]
@@ -216,7 +216,7 @@ def test_everything_comes_out_and_in_order(arbitration: str, extra_fs: tuple) ->
     parameters = batched(
         vfs=4,
         arbitration=arbitration,
-        extra_read_latency_fs=extra_fs,
+        jitter_bins=jitter_bins,
         dllp_period_tlps=4,
         writeback_timeout_fs=20 * US_FS,
         moderation_fs=30 * US_FS,

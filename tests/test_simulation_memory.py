@@ -34,6 +34,16 @@ def test_orders_have_their_numbers(name):
     assert ORDERINGS["strict"] == layout.STRICT_ORDER
 
 
+def test_tx_buffers_take_what_their_frames_do():
+    """Frames of 9,000 B need 16 KiB, whatever an Rx buffer has: 64 in each of three rings are 3 MiB."""
+    document = {"host": {"cache": {**CACHE, "size": "1MiB"}, "buffer_bytes": "2KiB"},
+                "nic": {"preset": None, "vfs": 2, "tx_ring": 64, "rx_ring": 128},
+                "switch": {"ports": [{"name": "all", "max_frame": "9000B"}]}}  # fmt: skip
+    host = build_state(config_from_mapping(document), seed=1)[0].host
+    assert host.read_hits == 2**32 // 3
+    assert host.write_hits == 2**32 * 2 // 15  # a tenth of 1 MiB, of 768 KiB
+
+
 def test_a_window_hits_by_its_share_of_the_cache():
     config = config_from_mapping({"host": {"cache": CACHE}})
     nic = build_state(config, seed=1)[0]

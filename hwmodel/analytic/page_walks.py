@@ -162,7 +162,7 @@ def _walk_fs(iotlb: Iotlb, sweeps: Sequence[Sweep], sweep: Sweep, misses: float)
     near_fs = iotlb.miss_fs if iotlb.near_miss_fs is None else iotlb.near_miss_fs
     if not iotlb.walk_lines or near_fs >= iotlb.miss_fs or not misses:
         return iotlb.miss_fs
-    n_lines = sum(one.n_pages / PAGES_A_LINE for one in sweeps)
+    n_lines = sum(math.ceil(one.n_pages / PAGES_A_LINE) for one in sweeps)
     far = 0.0 if n_lines <= iotlb.walk_lines else min(1.0, sweep.visits * sweep.turn / PAGES_A_LINE / misses)
     return far * iotlb.miss_fs + (1 - far) * near_fs
 

@@ -97,9 +97,9 @@ def read_complete(nic, now_fs, number):
     kind = tag.kind
     grant, ring_queue, n_descriptors = tag.frame, tag.queue, tag.n_descriptors
     release_tag(nic, now_fs, number)
-    if nic.tags.n_free == 1:
-        issue(nic, now_fs)  # a read that has waited takes the tag before those that this one leads to
     pcie = nic.pcie
+    if nic.tags.n_free == 1 or pcie.has_engines:
+        issue(nic, now_fs)  # a read that has waited takes the tag, and its places, before those that this one leads to
     in_order = pcie.answers_in_order
     served = nic.ledger.served[kind]
     served.n_reads += 1

@@ -37,7 +37,7 @@ POST = record(
 # The caches of the host's IOMMU: translated pages, and lines of the page table's last level. Slots are numbered from 1,
 # 0 is none; `n_used` have been taken, `free` is the first given back. A part holds at most `n_entries`, `newest` to
 # `oldest` by their last look-up; a bucket's slots, and free ones, hang together by `following`. Pages are numbered
-# region by region, in each ring by ring: `first` is a region's first, `a_ring` how many a ring has.
+# region by region, in each ring by ring: `first` is a region's first, `a_ring` how many a ring has, whole lines.
 TRANSLATED_PAGE = record(
     *ints("page", "ready_fs"), ("newer", I32), ("older", I32), ("following", I32), ("part", I32), ("walked", I32)
 )

@@ -106,10 +106,16 @@ def give_slot(cache, number):
 
 
 @kernel
-def drop_page(cache, part, number):
-    """Forget a page that a part holds."""
+def leave_part(cache, part, number):
+    """Let a part hold a page no longer."""
     unlink(cache, part, number)
     part.n_held -= 1
+
+
+@kernel
+def drop_page(cache, part, number):
+    """Forget a page that a part holds."""
+    leave_part(cache, part, number)
     give_slot(cache, number)
 
 
@@ -156,9 +162,25 @@ def walk(translation, now_fs, page):
 
 
 @kernel
-def begin_walk(translation, number):
-    """Note a walk among those under way, by its end."""
+def end_first_walk(translation):
+    """Let the page whose walk is over first take its place among those held."""
     pages = translation.pages
+    number = translation.walk[translation.walks_head & WALK_MASK]
+    slot = pages.slot[number]
+    translation.walks_head += 1
+    if slot.walked == WALKED_IN_VAIN:
+        give_slot(pages, number)
+    else:
+        slot.walked = NOT_WALKED
+        hold_page(pages, pages.part[slot.part], number)
+
+
+@kernel
+def begin_walk(translation, number):
+    """Note a walk among those under way, by its end; the first is over where there is no room."""
+    pages = translation.pages
+    if translation.walks_tail - translation.walks_head == WALK_CAP:
+        end_first_walk(translation)
     position = translation.walks_tail
     ready_fs = pages.slot[number].ready_fs
     pages.slot[number].walked = WALKED
@@ -175,18 +197,11 @@ def begin_walk(translation, number):
 @kernel
 def end_walks(translation, now_fs):
     """Let pages whose walks are over take their place among those held."""
-    pages = translation.pages
     while translation.walks_head != translation.walks_tail:
         number = translation.walk[translation.walks_head & WALK_MASK]
-        slot = pages.slot[number]
-        if slot.ready_fs > now_fs and translation.walks_tail - translation.walks_head < WALK_CAP:
+        if translation.pages.slot[number].ready_fs > now_fs:
             return
-        translation.walks_head += 1
-        if slot.walked == WALKED_IN_VAIN:
-            give_slot(pages, number)
-        else:
-            slot.walked = NOT_WALKED
-            hold_page(pages, pages.part[slot.part], number)
+        end_first_walk(translation)
 
 
 @kernel
@@ -216,32 +231,35 @@ def look_up(translation, now_fs, function, page):
 
 
 @kernel
-def forget(translation, number):
-    """Forget a page, at once or as soon as its walk is over."""
+def forget(translation, now_fs, number):
+    """Forget a page; one whose walk is not over is found until it is, but takes none of the entries."""
     pages = translation.pages
     slot = pages.slot[number]
     if slot.walked == NOT_WALKED:
-        drop_page(pages, pages.part[slot.part], number)
-    else:
-        slot.walked = WALKED_IN_VAIN
+        if slot.ready_fs <= now_fs:
+            drop_page(pages, pages.part[slot.part], number)
+            return
+        leave_part(pages, pages.part[slot.part], number)
+        begin_walk(translation, number)
+    slot.walked = WALKED_IN_VAIN
 
 
 @kernel
-def unmap(translation, first_page, last_page):
+def unmap(translation, now_fs, first_page, last_page):
     """Forget a buffer's pages, as its driver unmaps it; deferred, all of them once so many buffers are unmapped."""
     pages = translation.pages
     if translation.invalidation == STRICT_UNMAP:
         for page in range(first_page, last_page + 1):
             number = find_slot(pages, page)
             if number != NONE:
-                forget(translation, number)
+                forget(translation, now_fs, number)
         return
     translation.n_unmapped += 1
     if translation.n_unmapped >= translation.flush_after:
         translation.n_unmapped = 0
         for number in range(1, pages.n_used + 1):
             if find_slot(pages, pages.slot[number].page) == number:
-                forget(translation, number)
+                forget(translation, now_fs, number)
 
 
 @inlined
@@ -258,7 +276,7 @@ def look_up_in(translation, now_fs, function, region, ring_queue, address, strid
     if is_over and translation.invalidation != KEPT:
         first = address - address % stride_bytes
         first_page = page_in(translation, region, ring_queue, first)
-        unmap(translation, first_page, page_in(translation, region, ring_queue, first + stride_bytes - 1))
+        unmap(translation, now_fs, first_page, page_in(translation, region, ring_queue, first + stride_bytes - 1))
     return there_fs
 
 

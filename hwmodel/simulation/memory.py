@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.kernels import layout
+from hwmodel.simulation.translation import longest_frame_bytes, tx_stride_bytes
 from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ ORDERINGS = {"strict": layout.STRICT_ORDER, "relaxed": layout.RELAXED_ORDER, "id
 
 
 def fill_memory(nic: Any, config: Config) -> None:
-    """Set latencies, cache, ordering; behind `fill_translation`, which sets how far buffers lie apart."""
+    """Set latencies, cache and ordering; behind `fill_translation`, which says whether there is an IOMMU."""
     host, settings = nic.host, config.host
     host.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
     host.write_latency_fs = settings.write_latency_fs + settings.remote_latency_fs
@@ -25,7 +26,7 @@ def fill_memory(nic: Any, config: Config) -> None:
     set_cache_hits(
         nic,
         config,
-        read_bytes=n_queues * config.nic.tx_ring * settings.buffer_bytes,
+        read_bytes=n_queues * config.nic.tx_ring * tx_stride_bytes(config, longest_frame_bytes(config)),
         written_bytes=n_queues * config.nic.rx_ring * settings.buffer_bytes,
     )
     takes_time = host.write_latency_fs > 0 or host.write_miss_fs > 0
@@ -42,7 +43,7 @@ def set_cache_hits(nic: Any, config: Config, *, read_bytes: int, written_bytes: 
         return
     host.read_miss_fs, host.write_miss_fs = cache.read_miss_fs, cache.write_miss_fs
     host.read_hits = _share(cache.size_bytes, read_bytes) if cache.warm else 0
-    host.write_hits = _share(cache.size_bytes * cache.io_share_percent // 100, written_bytes)
+    host.write_hits = _share(cache.size_bytes * cache.io_share_percent, 100 * written_bytes)
 
 
 def _share(held_bytes: int, of_bytes: int) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.analytic.link import DESCRIPTOR_BYTES
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.kernels.translation import LINE_SHIFT
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 if TYPE_CHECKING:
@@ -42,8 +43,12 @@ def fill_translation(nic: Any, config: Config) -> None:
     for number in range(n_parts):
         part = translation.pages.part[number]
         part.n_entries = max(1, settings.entries // n_parts)
-    longest = max(port.max_frame_bytes for port in config.switch.ports)  # its FCS stands for a C-TAG
-    place_pages(nic, tx_stride_bytes(config, longest), config.host.buffer_bytes)
+    place_pages(nic, tx_stride_bytes(config, longest_frame_bytes(config)), config.host.buffer_bytes)
+
+
+def longest_frame_bytes(config: Config) -> int:
+    """Return the most bytes that a Tx buffer has to hold: a frame's, its FCS standing for a C-TAG."""
+    return max(port.max_frame_bytes for port in config.switch.ports)
 
 
 def tx_stride_bytes(config: Config, n_bytes: int) -> int:
@@ -53,7 +58,10 @@ def tx_stride_bytes(config: Config, n_bytes: int) -> int:
 
 
 def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
-    """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart."""
+    """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart.
+
+    Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
+    """
     cache, limits = nic.host.translation, nic.limits
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
@@ -64,5 +72,6 @@ def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
         ("rx_buffer", limits.rx_ring, rx_stride),
     ):
         region = cache[name]
-        region.first, region.a_ring = first, -(-int(ring) * item_bytes >> int(cache.page_shift))
+        pages_a_ring = -(-int(ring) * item_bytes >> int(cache.page_shift))
+        region.first, region.a_ring = first, -(-pages_a_ring >> LINE_SHIFT) << LINE_SHIFT
         first += int(region.a_ring) * int(limits.n_queues)

@@ -8,7 +8,7 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.dma import may_read
 from hwmodel.kernels.dma_engines import read_ready_fs, write_ready_fs
 from hwmodel.kernels.memory import passes_fs, read_begins_fs, write_lands_fs
-from hwmodel.kernels.translation import look_up
+from hwmodel.kernels.translation import look_up, unmap
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 
 
@@ -112,6 +112,19 @@ def test_what_drivers_unmap_is_looked_up_anew(walkers, invalidation, misses):
     for i in range(6):
         write(nic, layout.PAYLOAD_WRITE, VF0, 1000 * i)
     assert nic.host.translation.misses == misses
+
+
+@pytest.mark.parametrize("walkers", [None, 4])
+def test_what_is_unmapped_while_it_is_walked_is_found_until_then_and_takes_no_entry(walkers):
+    """Of one entry: a buffer written at 0 and 20 ns and read at 10, then the page read, which alone is held."""
+    settings = {"entries": 1, "miss": "100ns", "invalidation": "strict", "walkers": walkers}
+    cache = machine(host={"iotlb": settings}).host.translation
+    there = []
+    for now_ns, page, is_over in ((0, 3, 1), (10, 4, 0), (20, 3, 1), (99, 3, 0), (110, 4, 0), (120, 3, 0)):
+        there.append(look_up(cache, now_ns * NS, 0, page) // NS)
+        if is_over:
+            unmap(cache, now_ns * NS, page, page)
+    assert there == [100, 110, 100, 100, 110, 220]
 
 
 ENGINE = {

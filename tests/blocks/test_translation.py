@@ -99,17 +99,17 @@ def page_of(nic, kind, queue, address):
 
 
 def test_rings_and_buffers_have_pages_of_their_own():
-    """Rings of 300 descriptors: two pages; 300 buffers of 2 KiB: 150. Three functions."""
+    """Rings of 300 descriptors: two pages; 300 buffers of 2 KiB: 150. In whole lines 8 and 152. Three functions."""
     nic = adapter(64, nic={"tx_ring": 300, "rx_ring": 300})
     kinds = (
-        (layout.TX_DESCRIPTOR_READ, 0, 2), (layout.RX_DESCRIPTOR_READ, 6, 2),
-        (layout.PAYLOAD_READ, 12, 150), (layout.PAYLOAD_WRITE, 12 + 450, 150),
+        (layout.TX_DESCRIPTOR_READ, 0, 8), (layout.RX_DESCRIPTOR_READ, 24, 8),
+        (layout.PAYLOAD_READ, 48, 152), (layout.PAYLOAD_WRITE, 48 + 456, 152),
     )  # fmt: skip
     for kind, first, a_ring in kinds:
         for queue in (PF, VF0, VF1):
             for address in (0, 4095, 4096, 4100):
                 assert page_of(nic, kind, queue, address) == first + queue * a_ring + address // 4096
-    assert page_of(nic, layout.TX_WRITEBACK, VF1, 4096) == 2 * 2 + 1
-    assert page_of(nic, layout.RX_WRITEBACK, VF0, 0) == 6 + 2
+    assert page_of(nic, layout.TX_WRITEBACK, VF1, 4096) == 2 * 8 + 1
+    assert page_of(nic, layout.RX_WRITEBACK, VF0, 0) == 24 + 8
     # A TLP belongs to the page of its first byte, though the entry stands at its end by then.
-    assert page_of(nic, layout.PAYLOAD_WRITE, PF, 4096 - 16) == 12 + 450
+    assert page_of(nic, layout.PAYLOAD_WRITE, PF, 4096 - 16) == 48 + 456

@@ -5,7 +5,7 @@ fast engine is checked against it, and measured against it.
 """
 
 from .model import simulate
-from .parameters import Arrival, Load, NicParameters, Stop
+from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 
@@ -13,12 +13,16 @@ __all__ = [
     "PARTS",
     "Arrival",
     "Delivery",
+    "DmaEngine",
+    "DmaPath",
     "FinalCounts",
     "Journey",
+    "LastLevelCache",
     "LinkUse",
     "Load",
     "NicParameters",
     "Outcome",
     "Stop",
+    "TranslationCache",
     "simulate",
 ]

@@ -21,6 +21,7 @@ class Interrupt:
         env: simpy.Environment,
         parameters: NicParameters,
         up: Direction,
+        port: int,
         timer_place: int,
         batches: dict[Rank, int],
         received: Callable[[int], None],
@@ -32,6 +33,7 @@ class Interrupt:
         self._env = env
         self._parameters = parameters
         self._up = up
+        self._port = port
         self._timer_place = timer_place
         self._batches = batches
         self._received = received
@@ -75,7 +77,7 @@ class Interrupt:
         if self._is_timed:
             self._timer_runs = True
             later(self._env, self.interval_fs, self._timer_place, self._expire)
-        send_register_write(self._up, self._parameters, partial(self._received, self._env.now), rank)
+        send_register_write(self._up, self._parameters, partial(self._received, self._env.now), rank, self._port)
 
     def _expire(self) -> None:
         self._timer_runs = False

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import partial
 
 import simpy
 
+from .engines import NO_OPERATION, Engines, Operation
+from .memory import HostMemory
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
@@ -53,20 +56,28 @@ class Transaction:
     header_bytes: int
     data_bytes: list[int]
     received: Callable[[], None]
-    """Told as its last TLP is received; of what goes to memory, as that has passed into it."""
+    """Told as its last TLP is received; of what goes to memory, as it is there."""
     chosen: Callable[[], None] = nothing
     left: Callable[[], None] = nothing
     rank: Rank = Rank.PAYLOAD
     purpose: Purpose = Purpose.PAYLOAD
     bytes_taken: list[int] | None = None
     """What the receiver takes of each TLP's data: without the bytes that fill a double word; None: all."""
-    memory: Hashable = None
+    port: int = 0
+    """The function that writes to memory, or interrupts."""
+    memory: Region | None = None
     """What is written: its pages; None for what is not looked up."""
     addresses: list[int] | None = None
     """Where each TLP's data begin in it."""
+    ends_buffer: bool = False
+    """It fills a buffer, which is then unmapped."""
     arrived: Callable[[], None] = nothing
     """Told of the last TLP at the far end, which memory may have yet to take."""
     tlps_chosen: int = 0
+    operation: Operation = NO_OPERATION
+    """What it asks of the engines."""
+    ready_fs: int = 0
+    """From then on it may go."""
     entered_fs: int = 0
     entered_turn: int = 0
 
@@ -125,14 +136,17 @@ class Credits:
 class Lane:
     """The queue of one kind of TLP in one direction."""
 
-    def __init__(self, credit: Credits) -> None:
+    def __init__(self, env: simpy.Environment, credit: Credits) -> None:
         """Begin empty."""
+        self._env = env
         self.queue: deque[Transaction] = deque()
         self.credit = credit
 
     def ready(self) -> bool:
         """Tell whether the head may go."""
-        return bool(self.queue) and self.credit.cover(self.queue[0].next_data_bytes)
+        if not self.queue or self.queue[0].ready_fs > self._env.now:
+            return False
+        return self.credit.cover(self.queue[0].next_data_bytes)
 
 
 class Direction:
@@ -145,12 +159,15 @@ class Direction:
         self._env = env
         self._fs_per_byte = parameters.link_fs_per_byte
         self._dllp_period_tlps = parameters.dllp_period_tlps
-        self._propagation_fs = parameters.propagation_fs
+        self._propagation_fs = parameters.propagation_fs + parameters.switch_hops * parameters.switch_latency_fs
         self._arbitration = arbitration
         self.opposite: Direction = self
         self.iommu: Iommu | None = None
-        """At the far end, of the direction up."""
-        self._posted, self._other = Lane(posted), Lane(other)
+        self.memory: HostMemory | None = None
+        """Both at the far end, of the direction up."""
+        self.engines: Engines | None = None
+        """At this end."""
+        self._posted, self._other = Lane(env, posted), Lane(env, other)
         posted.returned = other.returned = self._wake
         self._posted_went_last = False
         self._idle: simpy.Event | None = None
@@ -171,13 +188,22 @@ class Direction:
         while index and _same_moment(queue[index - 1], transaction) and queue[index - 1].rank > transaction.rank:
             index -= 1
         queue.insert(index, transaction)
+        self._begin_operation(transaction)
         self._wake()
 
     def enter_other(self, transaction: Transaction) -> None:
         """Queue a read request (up) or a read's completions (down)."""
         transaction.entered_fs = self._env.now
         self._other.queue.append(transaction)
+        self._begin_operation(transaction)
         self._wake()
+
+    def _begin_operation(self, transaction: Transaction) -> None:
+        if self.engines is None:
+            return
+        transaction.ready_fs = self.engines.ready_fs(transaction.operation)
+        if transaction.ready_fs > self._env.now:
+            later(self._env, transaction.ready_fs - self._env.now, place(Phase.LINK), self._wake)
 
     @property
     def dllp_bytes(self) -> int:
@@ -248,16 +274,19 @@ class Direction:
             self.opposite._dllp_pairs_due += 1
         if is_last:
             transaction.arrived()
-        if self.iommu is None or lane is not self._posted:
+        if self.iommu is None or self.memory is None or lane is not self._posted:
             lane.credit.tlp_received(bytes_taken)
             if is_last:
                 transaction.received()
             return
-        wait_fs = 0 if transaction.memory is None else self.iommu.wait_fs(transaction.memory, address)
         passes = partial(self._posted.credit.tlp_received, bytes_taken)
-        self.iommu.pass_write(
-            wait_fs, transaction.memory is not None, passes, transaction.received if is_last else nothing
-        )
+        lands = transaction.received if is_last else nothing
+        if transaction.memory is None:
+            self.memory.interrupt(transaction.port, passes, lands)
+            return
+        wait_fs = self.iommu.wait_fs(transaction.memory, address, is_last and transaction.ends_buffer)
+        is_payload = transaction.purpose is Purpose.PAYLOAD
+        self.memory.write(transaction.port, wait_fs, passes, lands, is_payload=is_payload)
 
     def _choose(self) -> Lane | None:
         posted, other = self._posted, self._other

@@ -9,8 +9,10 @@ import simpy
 
 from .core import Core
 from .driver import Driver
+from .engines import Engines
 from .frames import WIRE, Frame, as_destinations
 from .link import Credits, Direction
+from .memory import HostMemory
 from .parameters import Load, MirroredTo, NicParameters, Stop, nobody
 from .reads import Host, ReadArbiter
 from .receiving import Receiver
@@ -39,10 +41,12 @@ class Model:
         up, down = _link(env, parameters)
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
-        if parameters.iotlb_entries:
-            up.iommu = self.iommu
-        self.meter.iotlb = lambda: (self.iommu.hits, self.iommu.misses)
-        self.arbiter = ReadArbiter(env, parameters, up, Host(env, parameters, down, self.iommu))
+        memory = HostMemory(env, parameters)
+        up.iommu, up.memory = self.iommu, memory
+        if parameters.dma_read and parameters.dma_write:
+            up.engines = Engines(env, parameters.dma_read, parameters.dma_write, parameters.dma_path)
+        self.meter.iotlb = lambda: self.iommu.hits_and_misses
+        self.arbiter = ReadArbiter(env, parameters, up, Host(env, down, parameters, self.iommu, memory))
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)

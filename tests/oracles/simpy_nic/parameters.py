@@ -11,6 +11,56 @@ Ratio = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class DmaEngine:
+    """One of the adapter's engines; None: bytes take no time."""
+
+    operation_fs: int = 0
+    small_bytes: int = 0
+    small_operation_fs: int = 0
+    start_fs: int = 0
+    piece_bytes: int = 128
+    piece_time_fs: int = 0
+    fs_per_byte: Ratio | None = None
+    latency_fs: int = 0
+    outstanding: int = 256
+    large_bytes: int = 1 << 20
+
+
+class DmaPath(NamedTuple):
+    """What both engines share: how long an operation takes it, by no more than so many of its bytes."""
+
+    fs_per_byte: Ratio
+    time_fs: int = 0
+    bytes_each: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class TranslationCache:
+    """The IOMMU's cache of translations, and its walkers (`host.iotlb`)."""
+
+    entries: int
+    miss_fs: int
+    walkers: int | None = None
+    walk_lines: int = 0
+    near_miss_fs: int | None = None
+    page_bytes: int = 4096
+    split: bool = False
+    invalidation: str = "none"
+    flush_after: int = 256
+
+
+@dataclass(frozen=True)
+class LastLevelCache:
+    """The processors' cache, as the adapter sees it (`host.cache`)."""
+
+    size_bytes: int
+    warm: bool = True
+    read_miss_fs: int = 80_000_000
+    io_share_percent: int = 10
+    write_miss_fs: int = 0
+
+
+@dataclass(frozen=True)
 class NicParameters:
     """Link, host, adapter and driver; 0 credits are infinite, None switches a feature off."""
 
@@ -25,6 +75,9 @@ class NicParameters:
     tags: int = 32
     dllp_period_tlps: int = 0
     propagation_fs: int = 0
+    switch_hops: int = 0
+    switch_latency_fs: int = 0
+    ordering: str = "strict"
     arbitration: str = "round_robin"
     posted_header_credits: int = 0
     posted_data_credits: int = 0
@@ -35,15 +88,20 @@ class NicParameters:
 
     # The host.
     read_latency_fs: int = 450_000_000
-    extra_read_latency_fs: Sequence[int] = ()
-    """Added to the read latency, one for each read in the order of receipt, taken cyclically; empty: fixed."""
+    jitter_range_fs: int | None = None
+    """Added to the read latency: so much or less."""
+    jitter_bins: Sequence[tuple[int, int]] = ()
+    """Else one of these times, with their weights."""
+    random_state: tuple[int, int, int, int] = (1, 2, 3, 4)
+    """The words of 32 bits with which the host's stream of random numbers begins."""
+    remote_latency_fs: int = 0
+    last_level_cache: LastLevelCache | None = None
     completion_cut: str = "mps"
     buffer_bytes: int = 2048
     buffer_offset_bytes: int = 0
     write_drain_fs_per_byte: Ratio | None = None
     cores: int = 8
-    iotlb_entries: int = 0
-    iotlb_miss_fs: int = 0
+    translation_cache: TranslationCache | None = None
     write_latency_fs: int = 0
 
     # The adapter.
@@ -60,6 +118,9 @@ class NicParameters:
     rx_writeback_batch: int = 8
     writeback_timeout_fs: int | None = None
     store_fs_per_byte: Ratio | None = None
+    dma_read: DmaEngine | None = None
+    dma_write: DmaEngine | None = None
+    dma_path: DmaPath | None = None
     max_frame_bytes: int = 1518
     tx_buffer_bytes: int = 160 * 1024
     rx_buffer_bytes: int = 512 * 1024

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from itertools import cycle
 
 import simpy
 
 from .cutting import cut_completions, on_link
+from .engines import Kind, Operation
 from .link import Direction, Purpose, Transaction, nothing
+from .memory import HostMemory
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
@@ -33,27 +36,33 @@ class Read:
     address: int
     n_bytes: int
     complete: Callable[[], None]
-    memory: Hashable
+    port: int
+    """The function that reads."""
+    memory: Region
     """What is read: its pages."""
+    ends_buffer: bool = False
+    """It is the last of its frame, whose buffer is then unmapped."""
     read_class: ReadClass = ReadClass.PAYLOAD
     """Set when the read is requested."""
 
 
 class Host:
-    """Answers reads after its latency, plus the jitter handed in."""
+    """Answers reads after its latency, and what chance adds."""
 
-    def __init__(self, env: simpy.Environment, parameters: NicParameters, down: Direction, iommu: Iommu) -> None:
+    def __init__(
+        self, env: simpy.Environment, down: Direction, parameters: NicParameters, iommu: Iommu, memory: HostMemory
+    ) -> None:
         """Answer into the direction `down`."""
         self._iommu = iommu
+        self._memory = memory
         self._env = env
         self._parameters = parameters
         self._down = down
-        self._extra_fs = cycle(parameters.extra_read_latency_fs or (0,))
 
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
-        latency_fs = self._parameters.read_latency_fs + next(self._extra_fs)
-        latency_fs += self._iommu.read_wait_fs(read.memory, read.address)
+        wait_fs = self._iommu.wait_fs(read.memory, read.address, read.ends_buffer)
+        latency_fs = self._memory.read_wait_fs(read.port, wait_fs) + self._memory.read_fs()
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:
@@ -69,12 +78,17 @@ class ReadArbiter:
 
     def __init__(self, env: simpy.Environment, parameters: NicParameters, up: Direction, host: Host) -> None:
         """Begin with all tags free; `payload_class_empty` is to be set before the run."""
+        self._env = env
         self._header_bytes = parameters.request_header_bytes
         self._up = up
         self._host = host
         self.free_tags = parameters.tags
+        engine = parameters.dma_read
+        self._free_places = engine.outstanding if engine else math.inf
+        self._large_bytes = engine.large_bytes if engine else math.inf
         self._waiting: tuple[deque[Read], ...] = tuple(deque() for _ in ReadClass)
         self.payload_class_empty: Callable[[], None] = nothing
+        self._is_due = False
         self._store: FifoServer | None = None
         store_rate = parameters.store_fs_per_byte
         if store_rate is not None:
@@ -90,6 +104,16 @@ class ReadArbiter:
         for read in reads:
             read.read_class = read_class
         self._waiting[read_class].extend(reads)
+        self.look()
+
+    def look(self) -> None:
+        """See to the reads when all else of this instant has happened: some may go, a frame may be picked."""
+        if not self._is_due:
+            self._is_due = True
+            later(self._env, 0, place(Phase.GRANTS), self._settle)
+
+    def _settle(self) -> None:
+        self._is_due = False
         self._grant()
 
     def has_payload_reads(self) -> bool:
@@ -97,17 +121,26 @@ class ReadArbiter:
         return bool(self._waiting[ReadClass.PAYLOAD])
 
     def _grant(self) -> None:
-        while self.free_tags:
-            queue = next((queue for queue in self._waiting if queue), None)
-            if queue is None:
-                break
+        while True:
+            if not self.has_payload_reads():
+                self.payload_class_empty()
+            queue = self._first_waiting()
+            if queue is None or not self.free_tags or self._places(queue[0]) > self._free_places:
+                return
             read = queue.popleft()
             self.free_tags -= 1
+            self._free_places -= self._places(read)
             received = partial(self._host.request_received, read, partial(self._last_completion, read))
             purpose = Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
-            self._up.enter_other(Transaction(self._header_bytes, [0], received, purpose=purpose))
-        if not self.has_payload_reads():
-            self.payload_class_empty()
+            operation = Operation(Kind.READ, read.n_bytes)
+            request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=operation)
+            self._up.enter_other(request)
+
+    def _first_waiting(self) -> deque[Read] | None:
+        return next((queue for queue in self._waiting if queue), None)
+
+    def _places(self, read: Read) -> int:
+        return 2 if read.n_bytes > self._large_bytes else 1
 
     def _last_completion(self, read: Read) -> None:
         if self._store is None:
@@ -117,5 +150,7 @@ class ReadArbiter:
 
     def _finish(self, read: Read) -> None:
         self.free_tags += 1
-        self._grant()
+        self._free_places += self._places(read)
+        if any(self._waiting):
+            self._grant()
         read.complete()

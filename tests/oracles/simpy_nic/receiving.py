@@ -9,6 +9,7 @@ from functools import partial
 import simpy
 
 from .cutting import DESCRIPTOR_BYTES, cut, cut_ring, on_link
+from .engines import Kind, Operation
 from .frames import Copy
 from .link import Direction, Rank, Transaction, nothing
 from .parameters import NicParameters
@@ -25,6 +26,7 @@ class RxRing:
         """Begin with the descriptors posted at the start."""
         self.port = port
         self.queue = queue
+        self.name = "Rx ring", port, queue
         self.known = posted
         self.requested = 0
         self.cached = 0
@@ -60,18 +62,21 @@ class Receiver:
                 parameters,
                 up,
                 rank=Rank.RX_WRITEBACK,
-                timer_place=place(Phase.RECEIVING, ring.port, ring.queue),
+                timer_place=place(Phase.RX_TIMERS, ring.port, ring.queue),
                 ring_entries=parameters.rx_ring,
                 batch=parameters.rx_writeback_batch,
                 entered=partial(self._writeback_entered, ring),
                 landed=partial(self._writeback_landed, ring),
-                ring=("Rx ring", ring.port, ring.queue),
+                port=ring.port,
+                ring=ring.name,
             )
         self.buffered_bytes = 0
         self.room_freed: Callable[[], None] = nothing
         self._waiting: deque[Copy] = deque()
         """In the Rx buffer, the DMA engine has not yet taken them."""
-        self._is_writing = False
+        self._writing = 0
+        """Frames that it has taken and not all of whose TLPs are chosen."""
+        self._most_writing = parameters.dma_write.outstanding if parameters.dma_write else 1
         self._is_advancing = False
         self._has_dropped = False
 
@@ -123,8 +128,8 @@ class Receiver:
         ring.requested += count
         ring.fetch_position = (ring.fetch_position + count) % entries
         reads = [
-            Read(address, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Rx ring", ring.port, ring.queue))
-            for address, n_bytes in pieces
+            Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ring.port, ring.name)
+            for at, n_bytes in pieces
         ]
         self._arbiter.request(ReadClass.RX_DESCRIPTOR, reads)
 
@@ -152,7 +157,7 @@ class Receiver:
 
     def _serve_head(self, copy: Copy) -> bool:
         """Fetch what the head lacks, then write or drop it; return whether it is gone."""
-        if not self._is_writing:
+        if self._writing < self._most_writing:
             copy.ends_fs.setdefault("rx_buffer", self._env.now)
         ring = self.rings[copy.destination, copy.frame.rss_hash % self._parameters.queues_per_vf]
         needed = self.descriptors_needed(copy)
@@ -167,7 +172,7 @@ class Receiver:
         while ring.cached + ring.requested < needed:
             cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
             self._request(ring, min(ring.known, on_demand - ring.fetch_position % on_demand, cache_room))
-        if self._is_writing or ring.cached < needed:
+        if self._writing == self._most_writing or ring.cached < needed:
             return False
         self._waiting.popleft()
         self._write(ring, copy, needed)
@@ -175,45 +180,45 @@ class Receiver:
 
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
         copy.ends_fs["rx_descriptor"] = self._env.now
-        self._is_writing = True
-        pieces = self._payload_pieces(copy.data_bytes, ring.next_taken)
+        self._writing += 1
+        for i in range(descriptors):
+            self._write_buffer(ring, copy, i, is_last=i == descriptors - 1)
         ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
-        transaction = Transaction(
-            self._parameters.request_header_bytes,
-            [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces],
-            bytes_taken=[n_bytes for _, n_bytes in pieces],
-            received=nothing,
-            arrived=partial(self._end, "payload_write", [copy]),
-            chosen=self._payload_chosen,
-            left=partial(self._free_room, copy),
-            memory=("Rx buffers", ring.port, ring.queue),
-            addresses=[address for address, _ in pieces],
-        )
-        self._up.enter_posted(transaction)
         ring.written.hold(copy, descriptors)
         ring.cached -= descriptors
         self._prefetch(ring)
+
+    def _write_buffer(self, ring: RxRing, copy: Copy, number: int, *, is_last: bool) -> None:
+        """Write what the frame's buffer of this number holds."""
+        parameters, offset = self._parameters, self._parameters.buffer_offset_bytes
+        room = parameters.buffer_bytes - offset
+        n_bytes = min(copy.data_bytes - number * room, room)
+        begins = (ring.next_taken + number) % parameters.rx_ring * parameters.buffer_bytes
+        pieces = list(cut(begins + offset, n_bytes, parameters.max_payload_bytes))
+        transaction = Transaction(
+            parameters.request_header_bytes,
+            [on_link(address, piece_bytes, parameters) for address, piece_bytes in pieces],
+            received=nothing,
+            bytes_taken=[piece_bytes for _, piece_bytes in pieces],
+            operation=Operation(Kind.WRITE, n_bytes),
+            port=ring.port,
+            memory=("Rx buffers", ring.port, ring.queue),
+            addresses=[address for address, _ in pieces],
+            ends_buffer=True,
+        )
+        if is_last:
+            transaction.arrived = partial(self._end, "payload_write", [copy])
+            transaction.chosen = self._payload_chosen
+            transaction.left = partial(self._free_room, copy)
+        self._up.enter_posted(transaction)
 
     def _end(self, part: str, copies: list[Copy]) -> None:
         """Note that a part has ended for some copies."""
         for copy in copies:
             copy.ends_fs[part] = self._env.now
 
-    def _payload_pieces(self, data_bytes: int, first: int) -> list[tuple[int, int]]:
-        """Return (address, bytes) of each TLP of a frame's payload, buffer after buffer from the ring's `first` on."""
-        parameters, offset = self._parameters, self._parameters.buffer_offset_bytes
-        room = parameters.buffer_bytes - offset
-        pieces: list[tuple[int, int]] = []
-        while data_bytes > 0:
-            begins = first % parameters.rx_ring * parameters.buffer_bytes
-            cuts = cut(offset, min(data_bytes, room), parameters.max_payload_bytes)
-            pieces += [(begins + address, n_bytes) for address, n_bytes in cuts]
-            first += 1
-            data_bytes -= room
-        return pieces
-
     def _payload_chosen(self) -> None:
-        self._is_writing = False
+        self._writing -= 1
         self._advance()
 
     def _free_room(self, copy: Copy) -> None:

@@ -25,6 +25,7 @@ class TxRing:
         """Begin empty."""
         self.port = port
         self.queue = queue
+        self.name = "Tx ring", port, queue
         self.frames: deque[Frame] = deque()
         """Told by doorbells and not yet picked, in ring order."""
         self.known = 0
@@ -67,20 +68,20 @@ class Sender:
                 parameters,
                 up,
                 rank=Rank.TX_WRITEBACK,
-                timer_place=place(Phase.SENDING, ring.port, ring.queue),
+                timer_place=place(Phase.TX_TIMERS, ring.port, ring.queue),
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
                 entered=lambda frames, ring=ring: ring.descriptors_entered(len(frames)),
                 landed=lambda frames, ring=ring: ring.descriptors_landed(len(frames)),
-                ring=("Tx ring", ring.port, ring.queue),
+                port=ring.port,
+                ring=ring.name,
             )
         self.buffered_bytes = 0
         self._next_function = 0
         self._next_queue = [0] * len(parameters.ports)
         self._picked: TxRing | None = None
-        self._is_picking = False
         self._reading: deque[Frame] = deque()
-        arbiter.payload_class_empty = self.pick
+        arbiter.payload_class_empty = self._pick
 
     def doorbell(self, ring: TxRing, frames: list[Frame]) -> None:
         """Learn of posted frames."""
@@ -93,7 +94,7 @@ class Sender:
     def leave_buffer(self, frame: Frame) -> None:
         """Free a frame's room in the Tx buffer."""
         self.buffered_bytes -= frame.data_bytes
-        self.pick()
+        self._arbiter.look()
 
     def _fetch_descriptors(self, ring: TxRing) -> None:
         batch = self._parameters.fetch_batch
@@ -107,7 +108,7 @@ class Sender:
             ring.requested += count
             ring.fetch_position = (ring.fetch_position + count) % entries
             reads = [
-                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ("Tx ring", ring.port, ring.queue))
+                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ring.port, ring.name)
                 for at, n_bytes in pieces
             ]
             self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
@@ -116,18 +117,15 @@ class Sender:
         self._end("tx_descriptor_fetch", ring, ring.cached, n_bytes // DESCRIPTOR_BYTES)
         ring.requested -= n_bytes // DESCRIPTOR_BYTES
         ring.cached += n_bytes // DESCRIPTOR_BYTES
-        self.pick()
+        self._arbiter.look()
 
     def _end(self, part: str, ring: TxRing, first: int, count: int) -> None:
         """Note that a part has ended for some frames of a ring, counted from the one that is picked next."""
         for frame in islice(ring.frames, first, first + count):
             frame.ends_fs[part] = self._env.now
 
-    def pick(self) -> None:
+    def _pick(self) -> None:
         """Pick frames while no payload read waits for a tag and the Tx buffer has room."""
-        if self._is_picking:
-            return
-        self._is_picking = True
         while not self._arbiter.has_payload_reads():
             if self._picked is None:
                 self._picked = self._next_with_descriptor()
@@ -140,7 +138,6 @@ class Sender:
                 break
             self._picked = None
             self._read_payload(ring, frame)
-        self._is_picking = False
 
     def _next_with_descriptor(self) -> TxRing | None:
         n_queues = self._parameters.queues_per_vf
@@ -170,7 +167,8 @@ class Sender:
         pieces = cut(self._parameters.buffer_offset_bytes, frame.data_bytes, boundary)
         complete = partial(self._payload_in, ring, frame)
         memory = "Tx buffers", ring.port, ring.queue
-        reads = [Read(begins + address, n_bytes, complete, memory) for address, n_bytes in pieces]
+        reads = [Read(begins + address, n_bytes, complete, ring.port, memory) for address, n_bytes in pieces]
+        reads[-1].ends_buffer = True
         frame.reads_left = len(reads)
         self._reading.append(frame)
         self._arbiter.request(ReadClass.PAYLOAD, reads)
@@ -181,17 +179,17 @@ class Sender:
         wait_fs = ring.pace_fs - (self._parameters.descriptor_cache - 1) * each_fs - now_fs
         if wait_fs > 0:
             ring.is_paused = True
-            later(self._env, wait_fs, place(Phase.SENDING, ring.port, ring.queue), self._go_on, ring)
+            later(self._env, wait_fs, place(Phase.TX_TIMERS, ring.port, ring.queue), self._go_on, ring)
 
     def _go_on(self, ring: TxRing) -> None:
         ring.is_paused = False
-        self.pick()
+        self._arbiter.look()
 
     def _payload_in(self, ring: TxRing, frame: Frame) -> None:
         frame.reads_left -= 1
         if frame.reads_left:
             return
         frame.ends_fs["payload_read"] = self._env.now
-        ring.done.hold(frame)
         while self._reading and not self._reading[0].reads_left:
             self._frame_in(self._reading.popleft())
+        ring.done.hold(frame)

@@ -13,16 +13,17 @@ class Phase(IntEnum):
     """Order of what happens at one instant: docs/datapath.md's sections, the idle links' choice, docs/bridge.md."""
 
     DRIVER = 1
-    LINK = 2
-    READS = 3
-    SENDING = 4
-    SWITCH = 5
-    RECEIVING = 6
-    CHOICE = 7
-    BRIDGE_SENDS = 8
-    BRIDGE_RESUMES = 9
-    BRIDGE_FORWARDS = 10
-    MEASURE = 11
+    RX_TIMERS = 2
+    TX_TIMERS = 3
+    LINK = 4
+    READS = 5
+    SWITCH = 6
+    GRANTS = 7
+    CHOICE = 8
+    BRIDGE_SENDS = 9
+    BRIDGE_RESUMES = 10
+    BRIDGE_FORWARDS = 11
+    MEASURE = 12
 
 
 class AtSwitch(IntEnum):

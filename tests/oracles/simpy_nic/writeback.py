@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import simpy
 
-from .cutting import cut_ring
-from .link import Direction, Purpose, Rank, Transaction
+from .cutting import DESCRIPTOR_BYTES, cut
+from .engines import Kind, Operation
+from .link import Direction, Purpose, Rank, Transaction, nothing
+from .page_walks import Region
 from .parameters import NicParameters
 from .timing import later
 
@@ -31,7 +33,8 @@ class HeldDescriptors:
         batch: int,
         landed: Callable[[list[Any]], None],
         entered: Callable[[list[Any]], None] = lambda _owners: None,
-        ring: Hashable,
+        port: int,
+        ring: Region,
     ) -> None:
         """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
@@ -43,6 +46,7 @@ class HeldDescriptors:
         self._batch = batch
         self._landed = landed
         self._entered = entered
+        self._port = port
         self._ring = ring
         self._position = 0
         self._owners: list[Any] = []
@@ -65,33 +69,47 @@ class HeldDescriptors:
             self._write_back()
 
     def _write_back(self) -> None:
-        cut = cut_ring(self._position, self._descriptors, self._ring_entries, self._parameters.max_payload_bytes)
-        addresses, data_bytes = (list(column) for column in zip(*cut, strict=True))
-        received = partial(self._landed, self._owners)
         owners = self._owners
-        self._up.enter_posted(
-            Transaction(
-                self._parameters.request_header_bytes,
-                data_bytes,
-                received,
-                rank=self._rank,
-                purpose=Purpose.WRITEBACK,
-                memory=self._ring,
-                addresses=addresses,
-            )
-        )
+        before_wrap = min(self._descriptors, self._ring_entries - self._position)
+        if before_wrap < self._descriptors:
+            self._write_part(self._position, before_wrap, nothing)
+            self._write_part(0, self._descriptors - before_wrap, partial(self._landed, owners))
+        else:
+            self._write_part(self._position, before_wrap, partial(self._landed, owners))
         self._position = (self._position + self._descriptors) % self._ring_entries
         self._owners, self._descriptors = [], 0
         self._batches_sent += 1
         self._entered(owners)
 
+    def _write_part(self, position: int, descriptors: int, received: Callable[[], None]) -> None:
+        """Write descriptors that lie one behind the other."""
+        n_bytes = descriptors * DESCRIPTOR_BYTES
+        pieces = list(cut(position * DESCRIPTOR_BYTES, n_bytes, self._parameters.max_payload_bytes))
+        self._up.enter_posted(
+            Transaction(
+                self._parameters.request_header_bytes,
+                [piece_bytes for _, piece_bytes in pieces],
+                received,
+                rank=self._rank,
+                purpose=Purpose.WRITEBACK,
+                operation=Operation(Kind.WRITE, n_bytes),
+                port=self._port,
+                memory=self._ring,
+                addresses=[address for address, _ in pieces],
+            )
+        )
+
 
 def send_register_write(
-    direction: Direction, parameters: NicParameters, received: Callable[[], None], rank: Rank | None = None
+    direction: Direction,
+    parameters: NicParameters,
+    received: Callable[[], None],
+    rank: Rank | None = None,
+    port: int = 0,
 ) -> None:
-    """Send an interrupt (up), which has a rank, or a doorbell (down)."""
+    """Send an interrupt (up), which has a rank and is of a function, or a doorbell (down)."""
     purpose = Purpose.DOORBELL if rank is None else Purpose.INTERRUPT
     header_bytes = parameters.request_header_bytes
     rank = Rank.PAYLOAD if rank is None else rank
-    transaction = Transaction(header_bytes, [REGISTER_BYTES], received, rank=rank, purpose=purpose)
+    transaction = Transaction(header_bytes, [REGISTER_BYTES], received, rank=rank, purpose=purpose, port=port)
     direction.enter_posted(transaction)
