@@ -159,10 +159,9 @@ def _of_all(
     start, end, span = window.start, window.end, window.span
     to_guest, parts = latency_parts(end)
     samples = latencies.samples(range(len(book.flows)))
-    resolved = config.resolved()
     return {
-        "config": resolved,
-        "config_hash": config.config_hash(resolved),
+        "config": config.resolved(),
+        "config_hash": config.config_hash(),
         "seed": config.run.seed,
         "window": Window(
             start_ns=start.now_fs / FS_PER_NS,
