@@ -62,7 +62,9 @@ class Config(Block):
 
         `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
-        return {name: said_by(value).plain if isinstance(value, Block) else self._plain(name) for name, value in self._said}
+        return {
+            name: said_by(value).plain if isinstance(value, Block) else self._plain(name) for name, value in self._said
+        }
 
     def texts(self) -> dict[str, bytes]:
         """Return what each block says, as JSON: two blocks that say the same have the same text."""
@@ -79,9 +81,7 @@ class Config(Block):
             for name, value in self._said
         }
         if self.workload.pcap is not None:
-            texts["workload"] = sorted_text(
-                {**said_by(self.workload).plain, "pcap": _content_hash(self.workload.pcap)}
-            )
+            texts["workload"] = sorted_text({**said_by(self.workload).plain, "pcap": _content_hash(self.workload.pcap)})
         text = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
         return hashlib.sha256(f"{{{text}}}".encode("ascii")).hexdigest()[:HASH_DIGITS]
 
