@@ -120,7 +120,7 @@ def _figure_text(value: float) -> str:
 def _record_text(record: Any, line: str, left_out: Collection[str] = ()) -> str:
     inner, items, key = f"{line}  ", [], ""
     try:
-        for name, key, lead, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):
+        for name, key, lead, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):  # noqa: B007 - read where one fails
             item = getattr(record, name)
             if name in left_out or (not may_be_empty and not item):
                 continue
