@@ -143,3 +143,8 @@ def _place(dtype: Any, path: str) -> tuple[int, Any]:
             dtype = dtype.subdtype[0]
             at += int(step) * dtype.itemsize
     return at, dtype
+
+
+def words_of(dtype: Any, *paths: str) -> Ints:
+    """Return the numbers of the words of a record in which the numbers at some paths stand."""
+    return np.concatenate([_words_at(dtype, path, "")[0] for path in paths])
