@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 Counts = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
 Row = tuple[int, Counts]  # the first column, and the counts from there on
-ROWS_AT_ONCE = 16
+ROWS_AT_ONCE = 32
 
 
 class _Piece(NamedTuple):
@@ -57,37 +58,37 @@ class HistogramRows:
         return HistogramRows([*self._pieces, *later._pieces])
 
     def n_below(self, columns: Sequence[int]) -> Ints:
-        """Return for each column, which rise, how many samples lie below it: a row each, with an entry a mark."""
-        return np.concatenate([_n_below(piece, columns) for piece in self._pieces], axis=1)
-
-    def n_samples(self) -> Ints:
-        """Return how many samples each row has."""
-        return np.concatenate([counts.sum(axis=1, dtype=np.int64) for _, counts in self._pieces])
+        """Return for each column how many samples lie below it: a row each, with an entry a mark."""
+        first, counts = self._joined
+        ends = np.minimum(np.maximum(np.array(columns) - first, 0), counts.shape[1])
+        found = np.zeros((len(columns), len(counts)), np.int64)
+        # `reduceat` adds up from each place to the next, but gives what stands there where the next is no further.
+        inside = np.unique(ends[ends > 0])
+        if len(inside):
+            below = np.zeros((len(inside) + 1, len(counts)), np.int64)
+            starts = [0, *inside[inside < counts.shape[1]].tolist()]
+            sums = np.add.reduceat(counts, starts, axis=1, dtype=np.int64)[:, : len(inside)]
+            sums.cumsum(axis=1, out=below[1:].T)
+            found[:] = below[np.where(ends > 0, np.searchsorted(inside, ends) + 1, 0)]
+        return found
 
     def totals(self) -> tuple[int, Ints]:
         """Return what was counted between the first row and the last: a column, and cumulative counts from there on."""
-        first, counts = self[-1]
-        first_before, counts_before = self[0]  # what was filled before is filled behind too
-        found = counts.astype(np.int64)
-        at = first_before - first
-        found[at : at + len(counts_before)] -= counts_before
-        return first, found.cumsum()
+        first, counts = self._joined
+        return first, (counts[-1] - counts[0]).cumsum(dtype=np.int64)
 
-
-def _n_below(piece: _Piece, columns: Sequence[int]) -> Ints:
-    n_columns = piece.counts.shape[1]
-    ends = [min(max(column - piece.first, 0), n_columns) for column in columns]
-    found = np.zeros((len(columns), len(piece.counts)), np.int64)
-    # `reduceat` adds up from each place to the next, but gives what stands there where the next is no further.
-    inside = sorted({end for end in ends if end})
-    if not inside:
-        return found
-    starts = [0, *(end for end in inside if end < n_columns)]
-    below = np.add.reduceat(piece.counts, starts, axis=1, dtype=np.int64).cumsum(axis=1).T
-    for row, end in zip(found, ends, strict=True):
-        if end:
-            row[:] = below[inside.index(end)]
-    return found
+    @cached_property
+    def _joined(self) -> _Piece:
+        """Return all rows with the columns that any of them has."""
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        ends = [(first, first + counts.shape[1]) for first, counts in self._pieces if counts.shape[1]]
+        start, end = min((first for first, _ in ends), default=0), max((last for _, last in ends), default=0)
+        found, at = np.zeros((len(self), end - start), np.int32), 0
+        for first, counts in self._pieces:
+            found[at : at + len(counts), first - start : first - start + counts.shape[1]] = counts
+            at += len(counts)
+        return _Piece(start, found)
 
 
 class RowCopies:
