@@ -24,6 +24,7 @@ from hwmodel.results.json_text import NEW_LINE, WRITERS, checked_text, joined, p
 DECIMALS = 9
 # Between these a figure rounded to DECIMALS has 15 digits at most: its shortest text is those digits.
 LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e6
+_FIXED_POINT = f"%.{DECIMALS}f"
 Path = tuple[str | int, ...]
 
 
@@ -92,12 +93,12 @@ def _text(value: Any, kind: Any, line: str) -> str:
     write = WRITERS.get(exact)
     if write is not None:
         return write(value)
+    if exact is tuple or isinstance(value, tuple | list):
+        return _list_text(value, _present_items(kind) or (Any, ...), line)
+    if exact is dict or isinstance(value, Mapping):
+        return _mapping_text(value, (_present_items(kind) or (Any, Any))[1], line)
     if dataclasses.is_dataclass(value):
         return _record_text(value, line)
-    if isinstance(value, Mapping):
-        return _mapping_text(value, (_present_items(kind) or (Any, Any))[1], line)
-    if isinstance(value, tuple | list):
-        return _list_text(value, _present_items(kind) or (Any, ...), line)
     if isinstance(value, str | bool):
         return checked_text(value)
     if isinstance(value, numbers.Integral) and kind is not float:
@@ -110,8 +111,8 @@ def _text(value: Any, kind: Any, line: str) -> str:
 def _figure_text(value: float) -> str:
     """Write a figure, rounded."""
     if LEAST_PLAIN <= value < MOST_PLAIN:
-        text = f"{value:.{DECIMALS}f}".rstrip("0")
-        return f"{text}0" if text[-1] == "." else text
+        text = (_FIXED_POINT % value).rstrip("0")
+        return text + "0" if text[-1] == "." else text
     if not math.isfinite(value):
         raise _NotJsonError(f"{value} is no result; None stands for a figure without meaning")
     return repr(round(float(value), DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
@@ -141,13 +142,26 @@ def _mapping_text(value: Mapping[Any, Any], kind: Any, line: str) -> str:
 
 
 def _list_text(value: Sequence[Any], arguments: tuple[Any, ...], line: str) -> str:
-    inner, items = f"{line}  ", []
+    inner = f"{line}  "
     try:
-        for item, kind in zip(value, _kinds_of_items(arguments, len(value)), strict=True):
-            items.append(_text(item, kind, inner))
-    except _NotJsonError as wrong:
-        raise wrong.at(len(items)) from None
+        if arguments[-1] is Ellipsis:
+            kind = arguments[0]
+            items = [_text(item, kind, inner) for item in value]
+        else:
+            items = [_text(item, kind, inner) for item, kind in zip(value, arguments, strict=True)]
+    except _NotJsonError:
+        raise _first_wrong(value, arguments) from None
     return joined(items, "[", "]", line)
+
+
+def _first_wrong(value: Sequence[Any], arguments: tuple[Any, ...]) -> _NotJsonError:
+    """Return what is wrong with the first item of a list that cannot be written."""
+    for number, (item, kind) in enumerate(zip(value, _kinds_of_items(arguments, len(value)), strict=True)):
+        try:
+            _text(item, kind, NEW_LINE)
+        except _NotJsonError as wrong:
+            return wrong.at(number)
+    raise AssertionError("an item was wrong a moment ago")
 
 
 @functools.cache
