@@ -204,6 +204,7 @@ def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
     return (place if server else -1), port_number(station)
 
 
+@lru_cache(maxsize=1024)
 def mac_text(address: int) -> str:
     """Write a 48-bit address like 02:00:00:00:00:02."""
     return ":".join(f"{byte:02x}" for byte in address.to_bytes(6, "big"))

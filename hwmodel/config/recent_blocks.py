@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from .block import Block
 
 MOST_REMEMBERED = 64
-_EXACT = 2  # the last version of the format in which equal data have equal bytes, whoever else holds them
+_EXACT = 2  # of `marshal`, the last version of the format in which equal data have equal bytes, whoever else holds them
 
 
 class Said:
