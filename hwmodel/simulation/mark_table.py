@@ -126,8 +126,8 @@ class MarkProbe:
         """Tell whether some latency has samples where none are expected."""
         if 1 in (row.take(self._highest_at) >= self._to_fs).tobytes():
             return True
-        is_below = row.take(self._lowest_at) < self._from_fs
-        return 1 in (is_below & (row.take(self._n_at) != 0)).tobytes()
+        is_below = row.take(self._lowest_at) < self._from_fs  # as is what has no samples
+        return 1 in is_below.tobytes() and 1 in (is_below & (row.take(self._n_at) > 0)).tobytes()
 
     def extremes(self, row: Ints) -> list[list[int]]:
         """Return of each latency, in the order of LATENCIES, how many samples there are, the lowest and the highest.

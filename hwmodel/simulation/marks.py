@@ -89,8 +89,8 @@ class Marks:
         for number, (n_samples, lowest_fs, highest_fs) in enumerate(extremes):
             from_fs, to_fs = self._reaches[number]
             if n_samples and (lowest_fs < from_fs or highest_fs >= to_fs):
-                # Under a load that saturates, most samples are the longest yet: a quarter more is room for many.
-                from_fs, to_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 4 + 1
+                # Under a load that saturates, most samples are the longest yet: twice as far is room for many.
+                from_fs, to_fs = lowest_fs // 2, 2 * highest_fs + 1
                 self._reaches[number] = from_fs, to_fs
                 self._probe.expect(number, from_fs, to_fs)
                 self._histograms[number].reach(filled_columns(from_fs, to_fs, layout.HISTOGRAM_BUCKETS))
