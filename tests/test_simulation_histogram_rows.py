@@ -25,7 +25,7 @@ def counted(samples):
             copies.reach(slice(*reach))
         copies.copy()
         whole.append(counts.copy())
-    return copies.take(), np.array(whole)
+    return copies.take()[0], np.array(whole)
 
 
 def check(rows, whole):
@@ -54,3 +54,23 @@ def test_rows_follow_rows(samples, at):
     rows, whole = counted(samples)
     apart = [(first, counts[None, :]) for first, counts in (rows[number] for number in range(len(rows)))]
     check(HistogramRows(apart[:at]).followed_by(HistogramRows(apart[at:])), whole)
+
+
+@given(SAMPLES)
+def test_histograms_side_by_side_are_told_apart(samples):
+    """The third of four counts in sixteen bytes, and the first, with others between them."""
+    buckets = np.zeros((N_COLUMNS, 8), np.int32)
+    copies = RowCopies(np.ndarray(N_COLUMNS, np.complex128, buckets, 16, buckets.strides[:1]), (2, 0))
+    copies.reach(slice(4, 6))
+    copies.reach(slice(0, N_COLUMNS))
+    whole = []
+    for batch in samples:
+        for column in batch:
+            buckets[column] += [9, 9, 9, 9, 2**31 - 100, 3, 1, -1]
+            buckets[column, 4] = -1
+        copies.copy()
+        whole.append(buckets.copy())
+    third, first = copies.take()
+    check(third, np.array(whole)[:, :, 6])
+    for row, wanted in zip(first, whole, strict=True):
+        assert row[1].tolist() == wanted[:, 4].tolist()

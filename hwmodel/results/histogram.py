@@ -62,7 +62,7 @@ class LogLinearBuckets:
         following = indices + 1
         shifts = np.maximum(following // self.per_octave - 1, 0)
         mantissas = np.where(following < self.per_octave, following, following % self.per_octave + self.per_octave)
-        return mantissas << shifts
+        return np.asarray(mantissas << shifts, np.int64)
 
     def mid(self, index: int) -> float:
         """Return the middle of a bucket; a value v stands for all times from v to v + 1 units."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -92,35 +92,43 @@ class HistogramRows:
 
 
 class RowCopies:
-    """Copy a histogram's filled columns, mark by mark."""
+    """Copy the filled columns of histograms that stand side by side, mark by mark.
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+    `source`: of each column a number that is made of counts of 32 bits, one for each histogram; they are copied
+    together, since between two columns lies what takes longer to pass over than to copy. `lanes`: which of these counts
+    are asked for.
+    """
+
+    def __init__(self, source: npt.NDArray[Any], lanes: Sequence[int] = (0,)) -> None:
+        self._source, self._filled = source, source[:0]
+        self._lanes = lanes
         self._first = 0
-        self._source = counts[:0]
-        self._pieces: list[tuple[int, Counts]] = []
-        self._rows: Counts = np.empty((0, 0), np.int32)
+        self._pieces: list[tuple[int, npt.NDArray[Any]]] = []
+        self._rows = np.empty((0, 0), source.dtype)
         self._n_rows = 0
 
     def reach(self, columns: slice) -> None:
-        """Copy these columns from the next mark on, which hold all that were copied before."""
+        """Copy these columns too from the next mark on."""
         self._close_piece()
-        self._first, self._source = columns.start, self._counts[columns]
+        start, end = self._first, self._first + len(self._filled)
+        if start < end:
+            columns = slice(min(start, columns.start), max(end, columns.stop))
+        self._first, self._filled = columns.start, self._source[columns]
 
     def copy(self) -> None:
         """Copy a row."""
         if self._n_rows == len(self._rows):
             self._close_piece()
-            self._rows = np.empty((ROWS_AT_ONCE, len(self._source)), np.int32)
-        self._rows[self._n_rows] = self._source
+            self._rows = np.empty((ROWS_AT_ONCE, len(self._filled)), self._source.dtype)
+        self._rows[self._n_rows] = self._filled
         self._n_rows += 1
 
-    def take(self) -> HistogramRows:
-        """Return the rows since the last time."""
+    def take(self) -> list[HistogramRows]:
+        """Return the rows since the last time, of each lane that is asked for."""
         self._close_piece()
-        found = HistogramRows(self._pieces)
+        pieces = [(first, rows.view(np.int32).reshape(*rows.shape, rows.itemsize // 4)) for first, rows in self._pieces]
         self._pieces = []
-        return found
+        return [HistogramRows([(first, counts[:, :, lane]) for first, counts in pieces]) for lane in self._lanes]
 
     def _close_piece(self) -> None:
         if self._n_rows:

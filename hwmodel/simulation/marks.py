@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.kernels import layout
+from hwmodel.kernels.ledger_layout import LATENCY_COUNTS
+from hwmodel.kernels.records import offset_of
 from hwmodel.results import filled_columns
 from hwmodel.simulation.histogram_rows import RowCopies
 from hwmodel.simulation.mark_table import MarkProbe, MarkTable
@@ -16,6 +19,10 @@ from hwmodel.simulation.measurement import LATENCIES, counts_of
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
+# Of latencies by bucket, those that lie near one another are copied together.
+GROUPS = (("delivery", "from_doorbell", "to_guest"), ("sender_wait",), ("mac.wait",))
+_GROUP_OF = {name: number for number, group in enumerate(GROUPS) for name in group}
+COUNT_FIELDS = tuple(name for name in LATENCY_COUNTS.names or () if name.startswith("n_"))
 MOST_MARKS = 160  # of more, every second is left out
 MOST_WORDS = 1 << 20  # that wait to be worked out: there may be half a million flows, of six words each
 
@@ -33,7 +40,7 @@ class Marks:
         self._clock = nic.clock
         self._outside_bytes = outside_bytes
         self._probe = MarkProbe(nic, book)
-        self._histograms = [RowCopies(counts_of(nic["ledger"], name)) for name in LATENCIES]
+        self._histograms = [RowCopies(*_counts_in(nic["ledger"], group)) for group in GROUPS]
         self._reaches = [(0, 0)] * len(LATENCIES)  # between which samples are in the columns that are copied
         self._table: MarkTable | None = None  # of all marks but those that follow
         n_rows = max(1, min(MOST_MARKS, MOST_WORDS // self._probe.n_words))
@@ -63,7 +70,8 @@ class Marks:
         if n:
             figures = self._probe.figures(self._words[:n].copy())
             figures["outside_bytes"] = self._outside[:n].copy()
-            found = MarkTable(figures, {name: of.take() for name, of in zip(LATENCIES, self._histograms, strict=True)})
+            rows = (of_one for each in self._histograms for of_one in each.take())
+            found = MarkTable(figures, dict(zip((name for group in GROUPS for name in group), rows, strict=True)))
             self._table = found if self._table is None else self._table.followed_by(found)
             self._n_copied = 0
         assert self._table is not None, "there is no mark"
@@ -86,11 +94,22 @@ class Marks:
 
     def _widen(self, extremes: list[list[int]]) -> None:
         """Copy as many columns as there are samples in, or a little further."""
-        for number, (n_samples, lowest_fs, highest_fs) in enumerate(extremes):
+        for number, (name, (n_samples, lowest_fs, highest_fs)) in enumerate(zip(LATENCIES, extremes, strict=True)):
             from_fs, to_fs = self._reaches[number]
             if n_samples and (lowest_fs < from_fs or highest_fs >= to_fs):
-                # Under a load that saturates, most samples are the longest yet: twice as far is room for many.
-                from_fs, to_fs = lowest_fs // 2, 2 * highest_fs + 1
+                # Under a load that saturates, most samples are the longest yet: half as much more is room for many.
+                from_fs, to_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 2 + 1
                 self._reaches[number] = from_fs, to_fs
                 self._probe.expect(number, from_fs, to_fs)
-                self._histograms[number].reach(filled_columns(from_fs, to_fs, layout.HISTOGRAM_BUCKETS))
+                columns = filled_columns(from_fs, to_fs, layout.HISTOGRAM_BUCKETS)
+                self._histograms[_GROUP_OF[name]].reach(columns)
+
+
+def _counts_in(ledger: Any, group: tuple[str, ...]) -> tuple[npt.NDArray[Any], list[int]]:
+    """Return where the counts of a group of latencies stand, and which of those that stand there are theirs."""
+    if len(group) == 1:
+        return counts_of(ledger, group[0]), [0]
+    buckets, first = ledger["latency_counts"], offset_of(LATENCY_COUNTS, COUNT_FIELDS[0])
+    # Sixteen bytes each, which numpy moves as it finds them.
+    counts = np.ndarray(len(buckets), np.complex128, buckets, first, buckets.strides)
+    return counts, [COUNT_FIELDS.index(f"n_{name}") for name in group]
