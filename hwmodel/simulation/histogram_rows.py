@@ -60,17 +60,17 @@ class HistogramRows:
     def n_below(self, columns: Sequence[int]) -> Ints:
         """Return for each column how many samples lie below it: a row each, with an entry a mark."""
         first, counts = self._joined
-        ends = np.minimum(np.maximum(np.array(columns) - first, 0), counts.shape[1])
-        found = np.zeros((len(columns), len(counts)), np.int64)
+        n_columns = counts.shape[1]
+        ends = [min(max(column - first, 0), n_columns) for column in columns]
         # `reduceat` adds up from each place to the next, but gives what stands there where the next is no further.
-        inside = np.unique(ends[ends > 0])
-        if len(inside):
-            below = np.zeros((len(inside) + 1, len(counts)), np.int64)
-            starts = [0, *inside[inside < counts.shape[1]].tolist()]
-            sums = np.add.reduceat(counts, starts, axis=1, dtype=np.int64)[:, : len(inside)]
-            sums.cumsum(axis=1, out=below[1:].T)
-            found[:] = below[np.where(ends > 0, np.searchsorted(inside, ends) + 1, 0)]
-        return found
+        inside = sorted({end for end in ends if end})
+        below = np.zeros((len(inside) + 1, len(counts)), np.int64)
+        if inside:
+            starts = [0, *(end for end in inside if end < n_columns)]
+            sums = np.add.reduceat(counts, starts, axis=1, dtype=np.int64)
+            sums.T[: len(inside)].cumsum(axis=0, out=below[1:])
+        places = {end: place for place, end in enumerate(inside, start=1)}
+        return below.take([places.get(end, 0) for end in ends], axis=0)
 
     def totals(self) -> tuple[int, Ints]:
         """Return what was counted between the first row and the last: a column, and cumulative counts from there on."""
