@@ -44,6 +44,13 @@ def test_indices_worked_out_by_hand(value, index):
     assert LATENCY_BUCKETS.index(value) == index
 
 
+@pytest.mark.parametrize("bits", [1, 3, 7])
+def test_the_bounds_of_many_buckets_are_those_of_each(bits):
+    buckets = LogLinearBuckets(bits)
+    indices = np.arange(buckets.index(2**43))
+    assert buckets.uppers(indices).tolist() == [buckets.upper(index) for index in indices.tolist()]
+
+
 @given(values, st.integers(min_value=1, max_value=10))
 def test_a_value_lies_in_its_bucket_and_the_bucket_is_narrow(value, bits):
     buckets = LogLinearBuckets(bits)

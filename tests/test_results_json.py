@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hwmodel.errors import InputError
 from hwmodel.results import FlowResult, Latency, Result, VmResult, Window
 from hwmodel.results.json_form import document_of, dotted, to_plain
+from hwmodel.results.json_text import NEW_LINE, verbatim_text
 from tests.sample_result import sample_result
 
 # Written out from the contract, not taken from the dataclasses.
@@ -171,6 +172,25 @@ def test_the_configuration_is_copied_as_it_is():
     assert text.index("zeta") < text.index("alpha")
 
 
+def test_what_stood_in_a_configuration_before_is_not_written_for_what_is_equal():
+    values = [1, True, 1.0, "1", [1], [True], {"a": 1, "b": 2}, {"b": 2, "a": 1}]
+    for value in [*values, *reversed(values)]:
+        text = sample_result(config={"host": {"key": value}}).to_json()
+        assert json.dumps({"host": {"key": value}}) == json.dumps(json.loads(text)["config"])
+
+
+@given(st.floats(-1e7, 1e7) | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_figure_is_written_as_the_rounded_number(value):
+    assert document_of(Latency(mean=value)).split('mean": ')[1].split(",")[0] == repr(round(value, 9) + 0.0)
+
+
+@pytest.mark.parametrize("value", [1e-4, 9.99999999951e-05, 999999.9999999999, 1e6, 0.0001000005, 5e-10, 0.5e-9, 123.5])
+def test_figures_at_the_ends_of_what_is_written_digit_by_digit(value):
+    for one in (value, math.nextafter(value, 0), math.nextafter(value, math.inf)):
+        assert json.loads(document_of(Latency(mean=one)))["mean"] == round(one, 9)
+        assert f'"mean": {round(one, 9)!r},' in document_of(Latency(mean=one))
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, np.float64("nan")])
 def test_no_nan_and_no_infinity_is_written(bad):
     vm = VmResult(name="vf0", tx_gbps=bad, rx_gbps=0.0, rx_mpps=0.0)
@@ -283,6 +303,12 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES)
 def test_a_document_is_what_json_writes(plain):
     assert document_of(plain) == json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+@given(JSON_VALUES)
+def test_what_a_configuration_says_is_written_as_json_writes_it(plain):
+    for _ in range(2):
+        assert verbatim_text(plain, NEW_LINE) == json.dumps(plain, indent=2, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

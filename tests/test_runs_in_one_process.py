@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import hwmodel
 from hwmodel.config import read_base
+from hwmodel.simulation.nic_state import random_words
 
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = {"run.frames": 300, "run.duration": "200us", "run.warmup": "10us"}
@@ -29,6 +30,8 @@ POINTS = {
                                                     "workload.pattern": "ring"}),
     "capture": ("sriov_pcap", {"run.duration": "200us"}),
     "bridge": ("vepa_bridge", SHORT),
+    "two servers": ("two_servers", {"run.duration": "50us", "run.warmup": "10us"}),
+    "two servers, another load": ("two_servers", {"run.duration": "50us", "run.warmup": "10us", "run.seed": 2}),
 }  # fmt: skip
 BASES = {name: read_base(name) for name, _ in POINTS.values()}
 
@@ -60,9 +63,17 @@ def test_points_are_different(elsewhere):
 @example(points=["pairs", "bridge", "pairs"])
 @example(points=["another seed", "the same load", "another seed"])
 @example(points=["drops", "another switch", "pairs", "drops"])
+@example(points=["two servers", "pairs", "two servers, another load", "two servers"])
 def test_what_ran_before_is_not_seen(elsewhere, points):
     for point in points:
         assert digest_of(point) == elsewhere[point]
+
+
+def test_a_memory_that_takes_seeds_for_alike_would_be_seen(elsewhere, monkeypatch):
+    words = random_words(1, 0)
+    for module in ("nic_state", "workload_state"):
+        monkeypatch.setattr(f"hwmodel.simulation.{module}.random_words", lambda seed, stream: words)
+    assert digest_of("another seed") != elsewhere["another seed"]
 
 
 class CutShortError(Exception):

@@ -10,6 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
+from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.mark_table import COUNTS, MarkTable
 from hwmodel.simulation.measurement import GAUGES, LATENCIES
@@ -48,8 +49,9 @@ def hand_made_marks(frames, waits_ns):
         "delivery.sum_fs": np.array([float(sum(times[:each])) for each in n]),
         **{f"{name}.area": nothing for name in GAUGES},
     }
-    none = [(0, np.zeros(0, np.int32))] * len(n)
-    return MarkTable(figures, dict.fromkeys(LATENCIES, none) | {"delivery": [row_of(buckets[:each]) for each in n]})
+    none = HistogramRows.of([(0, np.zeros(0, np.int32))] * len(n))
+    delivery = HistogramRows.of([row_of(buckets[:each]) for each in n])
+    return MarkTable(figures, dict.fromkeys(LATENCIES, none) | {"delivery": delivery})
 
 
 def row_of(buckets):

@@ -112,7 +112,9 @@ def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ce
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
     def ceiling(direction: Direction) -> Ceiling:
-        amounts = taken(transactions, lambda one: one.bytes_with_dllps(direction, link.dllp_bytes_per_tlp))
+        n_bytes = taken(transactions, lambda one: one.link_bytes(direction))
+        others = taken(transactions, lambda one: len(one.tlps) - one.n_tlps(direction))
+        amounts = (own + link.dllp_bytes_per_tlp * tlps for own, tlps in zip(n_bytes, others, strict=True))
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
     return ceiling("up"), ceiling("down")

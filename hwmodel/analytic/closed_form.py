@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ class _Asked:
     transactions: tuple[tuple[Transaction, ...], ...]
     ceilings: tuple[Ceiling, ...]
 
-    @property
+    @cached_property
     def least(self) -> Ceiling:
         """Give the ceiling that is met first; where frames are lost, what is full is named before what is offered."""
         least = lowest(self.ceilings)

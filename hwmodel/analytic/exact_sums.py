@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import lcm
 
 ZERO = Fraction(0)
 
@@ -15,4 +16,7 @@ def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> F
         if one and other:
             denominator = one.denominator * other.denominator
             numerators[denominator] = numerators.get(denominator, 0) + one.numerator * other.numerator
-    return sum((Fraction(n, denominator) for denominator, n in numerators.items()), ZERO)
+    if not numerators:
+        return ZERO
+    common = lcm(*numerators)
+    return Fraction(sum(n * (common // denominator) for denominator, n in numerators.items()), common)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
+from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.analytic.link import LinkRate
 from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 
@@ -56,7 +57,7 @@ def sum_steps(transactions: Iterable[Transaction], rate: LinkRate, frames_per_s:
 
 def sum_bytes(steps: Iterable[Step], direction: Direction) -> Fraction:
     """Sum the bytes of a direction."""
-    return sum((step.n_bytes for step in steps if step.direction == direction), ZERO)
+    return sum_of_products((step.n_bytes, 1) for step in steps if step.direction == direction)
 
 
 def per_frame(one: Transaction, frames_per_s: Fraction) -> Fraction:
@@ -75,14 +76,15 @@ def _step_name(one: Transaction, direction: Direction) -> str:
 
 
 def _step(name: str, direction: Direction, members: Sequence[Transaction], frames_per_s: Fraction) -> Step:
-    n_tlps = data = ZERO
-    header = 0
+    counts, n_tlps, data, header = [], [], [], 0
     for one in members:
-        count, tlps = per_frame(one, frames_per_s), [tlp for tlp in one.tlps if tlp.direction == direction]
+        tlps = [tlp for tlp in one.tlps if tlp.direction == direction]
         header = tlps[0].header_bytes  # the same for all TLPs of a step
-        n_tlps += count * len(tlps)
-        data += count * sum(tlp.padded_bytes for tlp in tlps)
-    return step_of(name, direction, header, n_tlps, data)
+        counts.append(per_frame(one, frames_per_s))
+        n_tlps.append(len(tlps))
+        data.append(sum(tlp.padded_bytes for tlp in tlps))
+    products = (sum_of_products(zip(counts, amounts, strict=True)) for amounts in (n_tlps, data))
+    return step_of(name, direction, header, *products)
 
 
 def step_of(name: str, direction: Direction, header: int, n_tlps: Fraction, data: Fraction) -> Step:
@@ -105,7 +107,7 @@ def _dllp_steps(steps: Sequence[Step], rate: LinkRate) -> list[Step]:
         return []
     found = []
     for direction, other in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
-        n_tlps = sum((step.n_tlps for step in steps if step.direction == other), ZERO)
+        n_tlps = sum_of_products((step.n_tlps, 1) for step in steps if step.direction == other)
         formula = f"{_number(n_tlps)} TLPs {other} * {each}"
         found.append(Step(f"Acks and UpdateFCs for TLPs {other}", direction, ZERO, n_tlps * each, formula))
     return found

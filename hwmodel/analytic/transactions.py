@@ -76,11 +76,6 @@ class Transaction:
         """Sum its bytes in one direction."""
         return self._tlps_and_bytes[direction][1]
 
-    def bytes_with_dllps(self, direction: Direction, dllp_bytes: Fraction) -> Fraction | int:
-        """Sum its bytes in one direction, with so many bytes of DLLPs for each TLP of the other direction."""
-        n_bytes = self.link_bytes(direction)
-        return n_bytes + dllp_bytes * (len(self.tlps) - self.n_tlps(direction)) if dllp_bytes else n_bytes
-
     def n_tlps(self, direction: Direction) -> int:
         """Count its TLPs in one direction."""
         return self._tlps_and_bytes[direction][0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -19,6 +18,7 @@ from .joined import JoinedBridge
 from .kinds import Listing
 from .nic import Nic
 from .pcie import Pcie
+from .recent_blocks import said_by, sorted_text
 from .run import Run
 from .servers import ServerEntry
 from .switch import Switch
@@ -62,26 +62,50 @@ class Config(Block):
 
         `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
-        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
-        for entry in plain["servers"]:
-            if not entry["adapters"]:
-                del entry["adapters"]
-        return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
+        return {
+            name: said_by(value).plain if isinstance(value, Block) else self._plain(name) for name, value in self._said
+        }
 
     def texts(self) -> dict[str, bytes]:
         """Return what each block says, as JSON: two blocks that say the same have the same text."""
-        return {name: to_json(getattr(self, name)) for name in type(self).model_fields}
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: said_by(value).text if isinstance(value, Block) else to_json(value) for name, value in values}
 
-    def config_hash(self, resolved: dict[str, Any] | None = None) -> str:
-        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration, which who has it may give.
+    def config_hash(self) -> str:
+        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.
 
         A capture file counts by its content, not by its name, so that the hash is the same on another machine.
         """
-        resolved = self.resolved() if resolved is None else resolved
+        texts = {
+            name: said_by(value).sorted_text if isinstance(value, Block) else sorted_text(self._plain(name))
+            for name, value in self._said
+        }
         if self.workload.pcap is not None:
-            resolved = {**resolved, "workload": {**resolved["workload"], "pcap": _content_hash(self.workload.pcap)}}
-        text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
+            texts["workload"] = sorted_text({**said_by(self.workload).plain, "pcap": _content_hash(self.workload.pcap)})
+        text = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
+        return hashlib.sha256(f"{{{text}}}".encode("ascii")).hexdigest()[:HASH_DIGITS]
+
+    @property
+    def _said(self) -> list[tuple[str, Any]]:
+        """Return the blocks and lists that say something, by name: all but those of a system that is none."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return [(name, value) for name, value in values if value or name not in OF_SYSTEM]
+
+    def _plain(self, name: str) -> Any:
+        """Return a list of servers or bridges as users type it."""
+        plain = self.model_dump(mode="json", by_alias=True, include={name})[name]
+        for entry in plain if name == "servers" else ():
+            if not entry["adapters"]:
+                del entry["adapters"]
+        return plain
+
+
+# Of the blocks of one server, by name: those of a system are few, and hang together.
+BLOCK_KINDS: dict[str, type[Block]] = {
+    name: field.annotation
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Block)
+}
 
 
 def keys_of(model: type | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from .kinds import Kind, shown, suggest, wrong
@@ -190,6 +191,7 @@ def is_part_name(text: str) -> bool:
     return len(names) <= 2 and all(map(is_server_name, names))
 
 
+@lru_cache(maxsize=1024)  # asked for all stations several times in each run
 def port_number(name: str) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""
     return {"uplink": 0, "pf": 1}[name] if name in ("uplink", "pf") else int(name[2:]) + 2
@@ -202,6 +204,7 @@ def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
     return (place if server else -1), port_number(station)
 
 
+@lru_cache(maxsize=1024)
 def mac_text(address: int) -> str:
     """Write a 48-bit address like 02:00:00:00:00:02."""
     return ":".join(f"{byte:02x}" for byte in address.to_bytes(6, "big"))

@@ -214,6 +214,8 @@ SWITCH_BUS = record(
     ("passing", FRAME, (PASSING_CAP,)),
 )
 GROUP = record(*ints("n_copies", "left", "left_mirrored", "left_in_tx_buffer", "delivered"))
+# `free`: of each place by how much its number lies above how many places follow it. So zeros are a list in order, and a
+# run that uses few takes little memory.
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use

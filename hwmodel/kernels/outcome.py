@@ -26,7 +26,7 @@ def new_group(nic, n_copies, n_mirrored):
         nic.clock.overflow = 1
         return 0
     groups.n_free -= 1
-    number = groups.free[groups.n_free]
+    number = groups.free[groups.n_free] + (GROUP_CAP - 1 - groups.n_free)
     group = groups.slot[number]
     group.n_copies = n_copies
     group.left = n_copies
@@ -41,7 +41,7 @@ def close_if_settled(groups, number):
     """Free a frame's account when none of its copies is left."""
     group = groups.slot[number]
     if group.left == 0 and group.left_mirrored == 0 and groups.n_free < GROUP_CAP:
-        groups.free[groups.n_free] = number
+        groups.free[groups.n_free] = number - (GROUP_CAP - 1 - groups.n_free)
         groups.n_free += 1
 
 

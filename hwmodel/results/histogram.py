@@ -57,6 +57,13 @@ class LogLinearBuckets:
         """Return the bound that all values of a bucket are below, the least value of the next bucket."""
         return self.lower(index + 1)
 
+    def uppers(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return `upper` of many buckets."""
+        following = indices + 1
+        shifts = np.maximum(following // self.per_octave - 1, 0)
+        mantissas = np.where(following < self.per_octave, following, following % self.per_octave + self.per_octave)
+        return np.asarray(mantissas << shifts, np.int64)
+
     def mid(self, index: int) -> float:
         """Return the middle of a bucket; a value v stands for all times from v to v + 1 units."""
         return (self.lower(index) + self.upper(index)) / 2
@@ -151,5 +158,5 @@ def merge_histogram(
         groups = groups >> 1
     is_last = np.append(groups[1:] != groups[:-1], True)
     merged_counts = np.diff(np.cumsum(array[filled])[is_last], prepend=0)
-    uppers_ns = (buckets.upper(number) * UNIT_FS / FS_PER_NS for number in numbers[is_last].tolist())
-    return tuple(zip(uppers_ns, merged_counts.tolist(), strict=True))
+    uppers_ns = buckets.uppers(numbers[is_last]) * UNIT_FS / FS_PER_NS
+    return tuple(zip(uppers_ns.tolist(), merged_counts.tolist(), strict=True))

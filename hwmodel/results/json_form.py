@@ -15,12 +15,16 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
+from hwmodel.results.json_text import NEW_LINE, WRITERS, checked_text, joined, plain_text, verbatim_text
+
 DECIMALS = 9
-NEW_LINE = "\n"
+# Between these a figure rounded to DECIMALS has 15 digits at most: its shortest text is those digits.
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e6
+_FIXED_POINT = f"%.{DECIMALS}f"
 Path = tuple[str | int, ...]
 
 
@@ -51,22 +55,22 @@ def to_plain(value: Any, kind: Any = Any) -> Any:
     written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity, or a type that JSON cannot
     hold.
     """
-    return _plain(value, _present(kind))
+    return json.loads(_text(value, _present(kind), NEW_LINE))
 
 
 def plain_record(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
     """Return a dataclass as `to_plain` does, without the attributes `left_out`."""
-    plain: dict[str, Any] = {}
-    key = ""
-    try:
-        for name, key, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):
-            item = getattr(record, name)
-            if name in left_out or (not may_be_empty and not item):
-                continue
-            plain[key] = item if is_verbatim else _plain(item, kind)
-    except _NotJsonError as wrong:
-        raise wrong.at(key) from None
+    plain: dict[str, Any] = json.loads(_record_text(record, NEW_LINE, left_out))
     return plain
+
+
+def document_of(value: Any, left_out: Collection[str] = ()) -> str:
+    """Return a record, or JSON values, as a document that ends with a newline, indented by 2, of what `to_plain` says.
+
+    As `json.dumps` writes it, which is quick only where it does not indent. `left_out`: attributes of the record.
+    """
+    is_record = dataclasses.is_dataclass(value)
+    return (_record_text(value, NEW_LINE, left_out) if is_record else plain_text(value, NEW_LINE)) + NEW_LINE
 
 
 class _NotJsonError(ValueError):
@@ -81,86 +85,83 @@ class _NotJsonError(ValueError):
         return _NotJsonError(self.why, (step, *self.path))
 
 
-def _plain(value: Any, kind: Any) -> Any:
+def _text(value: Any, kind: Any, line: str) -> str:
+    """Write a value of a declared type; `line`: a line's end and the indentation of the next."""
     exact = type(value)  # of most values; asking for abstract classes takes much longer
     if exact is float or (kind is float and exact is int):
-        if not math.isfinite(value):
-            raise _NotJsonError(f"{value} is no result; None stands for a figure without meaning")
-        return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
-    if value is None or exact is int or exact is str or isinstance(value, str | bool):
-        return value
+        return _figure_text(value)
+    write = WRITERS.get(exact)
+    if write is not None:
+        return write(value)
+    if exact is tuple or isinstance(value, tuple | list):
+        return _list_text(value, _present_items(kind) or (Any, ...), line)
+    if exact is dict or isinstance(value, Mapping):
+        return _mapping_text(value, (_present_items(kind) or (Any, Any))[1], line)
     if dataclasses.is_dataclass(value):
-        return plain_record(value)
-    if isinstance(value, Mapping):
-        return _plain_mapping(value, (_present_items(kind) or (Any, Any))[1])
-    if isinstance(value, tuple | list):
-        return _plain_list(value, _present_items(kind) or (Any, ...))
+        return _record_text(value, line)
+    if isinstance(value, str | bool):
+        return checked_text(value)
     if isinstance(value, numbers.Integral) and kind is not float:
-        return int(value)
+        return repr(int(value))
     if isinstance(value, numbers.Real):
-        return _plain(float(value), float)
+        return _figure_text(float(value))
     raise _NotJsonError(f"a {type(value).__name__} cannot be written as JSON")
 
 
-def _plain_mapping(value: Mapping[Any, Any], kind: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    key = None
+def _figure_text(value: float) -> str:
+    """Write a figure, rounded."""
+    if LEAST_PLAIN <= value < MOST_PLAIN:
+        text = (_FIXED_POINT % value).rstrip("0")
+        return text + "0" if text[-1] == "." else text
+    if not math.isfinite(value):
+        raise _NotJsonError(f"{value} is no result; None stands for a figure without meaning")
+    return repr(round(float(value), DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
+
+
+def _record_text(record: Any, line: str, left_out: Collection[str] = ()) -> str:
+    inner, items, key = f"{line}  ", [], ""
+    try:
+        for name, key, lead, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):  # noqa: B007 - read where one fails
+            item = getattr(record, name)
+            if name in left_out or (not may_be_empty and not item):
+                continue
+            items.append(lead + (verbatim_text(item, inner) if is_verbatim else _text(item, kind, inner)))
+    except _NotJsonError as wrong:
+        raise wrong.at(key) from None
+    return joined(items, "{", "}", line)
+
+
+def _mapping_text(value: Mapping[Any, Any], kind: Any, line: str) -> str:
+    inner, items, key = f"{line}  ", [], None
     try:
         for key in sorted(value):
-            plain[str(key)] = _plain(value[key], kind)
+            items.append(f"{encode_basestring(str(key))}: {_text(value[key], kind, inner)}")
     except _NotJsonError as wrong:
         raise wrong.at(str(key)) from None
-    return plain
+    return joined(items, "{", "}", line)
 
 
-def _plain_list(value: Sequence[Any], arguments: tuple[Any, ...]) -> list[Any]:
-    plain: list[Any] = []
-    try:
-        for item, kind in zip(value, _kinds_of_items(arguments, len(value)), strict=True):
-            plain.append(_plain(item, kind))
-    except _NotJsonError as wrong:
-        raise wrong.at(len(plain)) from None
-    return plain
-
-
-def document_of(plain: Any) -> str:
-    """Return JSON values as a document that ends with a newline, indented by 2; ValueError for NaN and infinities.
-
-    As `json.dumps` writes it, which is quick only where it does not indent.
-    """
-    return f"{_text(plain, NEW_LINE)}{NEW_LINE}"
-
-
-def _text(value: Any, line: str) -> str:
-    """Write a value; `line`: a line's end and the indentation of the next."""
-    write = _WRITERS.get(type(value))
-    if write is not None:
-        return write(value)
+def _list_text(value: Sequence[Any], arguments: tuple[Any, ...], line: str) -> str:
     inner = f"{line}  "
-    if isinstance(value, dict):
-        items = [f"{encode_basestring(key)}: {_text(item, inner)}" for key, item in value.items()]
-        return f"{{{inner}{f',{inner}'.join(items)}{line}}}" if items else "{}"
-    if isinstance(value, list):
-        return f"[{inner}{f',{inner}'.join([_text(item, inner) for item in value])}{line}]" if value else "[]"
-    return _checked_text(value)
+    try:
+        if arguments[-1] is Ellipsis:
+            kind = arguments[0]
+            items = [_text(item, kind, inner) for item in value]
+        else:
+            items = [_text(item, kind, inner) for item, kind in zip(value, arguments, strict=True)]
+    except _NotJsonError:
+        raise _first_wrong(value, arguments) from None
+    return joined(items, "[", "]", line)
 
 
-def _checked_text(value: Any) -> str:
-    """Write what is no dict and no list as `json` does; ValueError for NaN and infinities."""
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
-
-
-def _float_text(value: float) -> str:
-    return repr(value) if math.isfinite(value) else _checked_text(value)
-
-
-_WRITERS: Mapping[type, Callable[[Any], str]] = {
-    str: encode_basestring,
-    int: repr,
-    float: _float_text,
-    bool: lambda value: "true" if value else "false",
-    type(None): lambda _: "null",
-}
+def _first_wrong(value: Sequence[Any], arguments: tuple[Any, ...]) -> _NotJsonError:
+    """Return what is wrong with the first item of a list that cannot be written."""
+    for number, (item, kind) in enumerate(zip(value, _kinds_of_items(arguments, len(value)), strict=True)):
+        try:
+            _text(item, kind, NEW_LINE)
+        except _NotJsonError as wrong:
+            return wrong.at(number)
+    raise AssertionError("an item was wrong a moment ago")
 
 
 @functools.cache
@@ -206,10 +207,17 @@ def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> An
 
 
 @functools.cache
-def _written_fields(kind: type) -> tuple[tuple[str, str, Any, bool, bool], ...]:
-    """Return (attribute, JSON key, type, is verbatim, may be empty) of each field of a dataclass."""
+def _written_fields(kind: type) -> tuple[tuple[str, str, str, Any, bool, bool], ...]:
+    """Return (attribute, JSON key, its text, type, is verbatim, may be empty) of each field of a dataclass."""
     return tuple(
-        (name, key, _present(hint), bool(metadata.get("verbatim")), not metadata.get("omit_empty"))
+        (
+            name,
+            key,
+            f"{encode_basestring(key)}: ",
+            _present(hint),
+            bool(metadata.get("verbatim")),
+            not metadata.get("omit_empty"),
+        )
         for name, key, hint, _, metadata in _fields_of(kind)
     )
 

@@ -74,4 +74,4 @@ class LoadSearch:
 
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
-        return document_of(self.to_mapping())
+        return document_of(self)

@@ -14,7 +14,7 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.closed_form import ClosedForm
-from hwmodel.results.json_form import document_of, plain_record, to_plain
+from hwmodel.results.json_form import document_of, plain_record
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
@@ -276,10 +276,7 @@ class Result:
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""
-        plain: dict[str, Any] = to_plain(self)
-        if not include_host_run:
-            del plain["host_run"]
-        return plain
+        return plain_record(self, () if include_host_run else ("host_run",))
 
     def to_json(self, include_host_run: bool = True) -> str:
         """Return the result as a JSON document that ends with a newline.
@@ -287,9 +284,9 @@ class Result:
         Equal results give equal documents, provided that their `config` is written in one order; without `host_run`, so
         do two runs of one configuration and seed. Raises ValueError for NaN, infinities and types JSON does not have.
         """
-        document = document_of(self.to_mapping(include_host_run))
+        document = document_of(self, () if include_host_run else ("host_run",))
         # Half a surrogate pair, which no file can hold, turns into the escape that JSON has for it.
-        return document.encode("utf-8", "backslashreplace").decode("utf-8")
+        return document if document.isascii() else document.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @classmethod
     def from_json(cls, text: str, name: str = "result") -> Result:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hwmodel.config.recent_blocks import said_by
 from hwmodel.config.switch import EcidList
 from hwmodel.kernels.forward import DECISION
 from hwmodel.kernels.parse import HEADER
@@ -63,7 +64,7 @@ class _Content:
 
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
-        self._text = switch.model_dump_json()
+        self._text = said_by(switch).text
 
     def __hash__(self) -> int:
         return hash(self._text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.kernels import layout
 from hwmodel.results import (
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
@@ -22,7 +23,8 @@ from hwmodel.results import (
     throughput,
 )
 from hwmodel.simulation.batch_means import Estimate, Ratio, ratio_estimate, ratio_estimates
-from hwmodel.simulation.mark_table import MarkTable, Row
+from hwmodel.simulation.histogram_rows import HistogramRows
+from hwmodel.simulation.mark_table import MarkTable
 from hwmodel.simulation.measurement import LATENCIES
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import FS_PER_NS
@@ -34,7 +36,6 @@ GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
 PER_MILLION = 1_000_000
-Ints = npt.NDArray[np.int64]
 # Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
 LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
@@ -184,16 +185,14 @@ def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[
     if isinstance(result, SystemResult):
         places = {name: place for name, place in places.items() if not place.startswith("wire.")}
     latencies = {name: attrgetter(place)(result) for name, place in places.items()}
-    known = {name: latency for name, latency in latencies.items() if latency.count}
-    if not known:
-        return
-    histograms = _Histograms.of([marks.histograms[name] for name in known])
-    for (name, latency), of_one in zip(known.items(), histograms, strict=True):
+    for name, latency in latencies.items():
+        if not latency.count:
+            continue
         place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
         yield _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
-        yield from _percentiles(place, latency, of_one)
+        yield from _percentiles(place, latency, _Histogram(marks.histograms[name]))
 
 
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
@@ -209,35 +208,17 @@ def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) 
     return _Wanted((ratio,), found_from)
 
 
-class _Histograms:
-    """Hold what the histogram of a latency has counted since the first mark, up to each mark.
+class _Histogram:
+    """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
 
-    `first`, `length`: of each mark's row; `below`: how many samples lie below each place of all rows, one behind the
-    other, of which its own begin at `start`.
-    """
-
-    def __init__(self, rows: Sequence[Row], first: Ints, length: Ints, start: Ints, below: Ints) -> None:
-        self._first, self._length, self._start, self._below = first, length, start, below
-        counted = below[start + length] - below[start]
-        self.n_samples = np.asarray(counted - counted[0], np.float64)
-        self._columns_from, counts = _counts(rows[0], rows[-1])
-        self._totals = counts.cumsum()
-
-    @classmethod
-    def of(cls, latencies: Sequence[Sequence[Row]]) -> list[_Histograms]:
-        """Take the rows of several latencies, each with a row a mark."""
-        firsts, counted = zip(*(row for rows in latencies for row in rows), strict=True)
-        length = np.array([len(counts) for counts in counted])
-        end = length.cumsum()
-        below = np.zeros(end[-1] + 1, np.int64)
-        np.concatenate(counted).cumsum(out=below[1:])
-        first, length, start = (each.reshape(len(latencies), -1) for each in (np.array(firsts), length, end - length))
-        return [cls(*of_one, below) for of_one in zip(latencies, first, length, start, strict=True)]
+    def __init__(self, rows: HistogramRows) -> None:
+        self._rows = rows
+        self._columns_from, self._totals = rows.totals()
+        self.n_samples = int(self._totals[-1]) if len(self._totals) else 0
 
     def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return for each column, and for each mark, how many samples lie below it."""
-        reach = np.minimum(np.maximum(np.subtract.outer(columns, self._first), 0), self._length)
-        counted = self._below[self._start + reach] - self._below[self._start]
+        counted = self._rows.n_below(columns)
         return np.asarray(counted - counted[:, :1], np.float64)
 
     def column(self, numerator: int, denominator: int) -> int:
@@ -245,7 +226,7 @@ class _Histograms:
         return self._columns_from + bucket_of_rank(self._totals, numerator, denominator)
 
 
-def _percentiles(place: str, latency: Latency, histograms: _Histograms) -> Iterator[_Wanted]:
+def _percentiles(place: str, latency: Latency, histogram: _Histogram) -> Iterator[_Wanted]:
     """Want the intervals of a latency's percentiles: from how well the share of samples not above them is known.
 
     That share is a mean, and has batches without bias; a batch's own percentile is biased in the tail, where it has few
@@ -253,19 +234,18 @@ def _percentiles(place: str, latency: Latency, histograms: _Histograms) -> Itera
     32(1), 1984).
     """
     known = [one for one in PERCENTILES if getattr(latency, one[0]) is not None]
-    if not known or not histograms.n_samples[-1]:
+    if not known or not histogram.n_samples:
         return
-    columns = [histograms.column(per_mille, 1000) for _, per_mille, _ in known]
+    columns = [histogram.column(per_mille, 1000) for _, per_mille, _ in known]
     # The share up to its bucket, and the share below it: where many samples are alike they differ.
-    shares = zip(histograms.n_below(columns), histograms.n_below([column + 1 for column in columns]), strict=True)
-    for (name, per_mille, least_samples), both in zip(known, shares, strict=True):
-        ratios = tuple(Ratio(share, histograms.n_samples, least_samples) for share in both)
-        yield _percentile(f"{place}.{name}", getattr(latency, name), histograms, per_mille, ratios)
+    counted = histogram.n_below([*columns, *(column + 1 for column in columns), layout.HISTOGRAM_BUCKETS])
+    shares, n_samples = zip(counted, counted[len(columns) :], strict=False), counted[-1]
+    for (name, per_mille, least_samples), both in zip(known, shares, strict=False):
+        ratios = tuple(Ratio(share, n_samples, least_samples) for share in both)
+        yield _percentile(f"{place}.{name}", getattr(latency, name), histogram, per_mille, ratios)
 
 
-def _percentile(
-    name: str, figure: float, histograms: _Histograms, per_mille: int, ratios: tuple[Ratio, ...]
-) -> _Wanted:
+def _percentile(name: str, figure: float, histogram: _Histogram, per_mille: int, ratios: tuple[Ratio, ...]) -> _Wanted:
     """Want the interval of a percentile; `ratios`: the share of samples below its bucket, and that up to it."""
 
     def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
@@ -274,7 +254,7 @@ def _percentile(
             return None
         half = round(max(one.half_width for one in known) * PER_MILLION)
         ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
-        low, high = (bucket_ns(histograms.column(share, PER_MILLION)) for share in ends)
+        low, high = (bucket_ns(histogram.column(share, PER_MILLION)) for share in ends)
         is_independent = all(one.is_independent for one in known)
         above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
         has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
@@ -282,13 +262,3 @@ def _percentile(
         return _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
 
     return _Wanted(ratios, found_from)
-
-
-def _counts(before: Row, after: Row) -> tuple[int, npt.NDArray[np.int64]]:
-    """Return what was counted between two marks, from a column on; what was filled before is filled behind too."""
-    first, counts = after
-    found = counts.astype(np.int64)
-    first_before, counts_before = before
-    at = first_before - first
-    found[at : at + len(counts_before)] -= counts_before
-    return first, found

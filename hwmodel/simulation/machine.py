@@ -78,6 +78,7 @@ class Machine:
     def __init__(self, config: Config, workload: Workload, seed: int) -> None:
         self.system: SystemState | None = None
         self.settled_fs = 0
+        self._is_logging = False
         if not bridges_of(config):
             self.state: State = build_state(config, seed)
             self.book = fill_workload(self.state[0], config, workload, seed)
@@ -163,12 +164,13 @@ class Machine:
 
     def log_deliveries(self) -> None:
         """Let all deliveries be logged from now on."""
+        self._is_logging = True
         for ledger in self.ledgers():
             ledger.log.enabled = 1
 
     def has_logged(self) -> bool:
         """Tell whether there are deliveries to take."""
-        return self._log.has_entries()
+        return self._is_logging and self._log.has_entries()
 
     def take_log(self) -> Deliveries:
         """Return the deliveries that were logged, in time order, and empty the logs.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.measurement import GAUGES, LATENCIES, areas_in, paths_of_areas
 from hwmodel.simulation.probe import Fields, Ints, Probe
 
@@ -30,7 +31,6 @@ PROBED = (
     *paths_of_areas(),
 )
 Floats = npt.NDArray[np.float64]
-Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column, and the counts from there on
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class MarkTable:
     """
 
     figures: Mapping[str, npt.NDArray[Any]]
-    histograms: Mapping[str, Sequence[Row]]
+    histograms: Mapping[str, HistogramRows]
 
     def __getitem__(self, name: str) -> Floats:
         return self.figures[name].astype(np.float64)
@@ -57,14 +57,14 @@ class MarkTable:
         """Return what the first mark, the third and so on say."""
         return MarkTable(
             {name: column[::2] for name, column in self.figures.items()},
-            {name: rows[::2] for name, rows in self.histograms.items()},
+            {name: rows.every_second() for name, rows in self.histograms.items()},
         )
 
     def followed_by(self, later: MarkTable) -> MarkTable:
         """Return a table of these marks and of later ones."""
         return MarkTable(
             {name: np.concatenate((column, later.figures[name])) for name, column in self.figures.items()},
-            {name: [*rows, *later.histograms[name]] for name, rows in self.histograms.items()},
+            {name: rows.followed_by(later.histograms[name]) for name, rows in self.histograms.items()},
         )
 
     def slices(self) -> dict[str, Floats]:
@@ -94,10 +94,40 @@ class MarkProbe:
             [self._probe.place(f"{path}.{each}").start for path in OWN.values() for each in EXTREMES]
         ).reshape(-1, len(EXTREMES))
         self._extremes_of_flows = [self._probe.place(self._of_flows[each]) for each in EXTREMES]
+        # Of the flows' latencies, and behind them of the others, where in a row these stand.
+        self._n_at, self._lowest_at, self._highest_at = (
+            np.concatenate((np.arange(of_flows.start, of_flows.stop), own))
+            for of_flows, own in zip(self._extremes_of_flows, self._extremes.T, strict=True)
+        )
+        self._from_fs = np.full(len(self._n_at), np.iinfo(np.int64).max)
+        self._to_fs = self._from_fs.copy()
+        self._now_at = self._probe.place("clock.now_fs").start
 
-    def copy(self) -> Ints:
-        """Return a row of the words that stand there now."""
-        return self._probe.copy()
+    @property
+    def n_words(self) -> int:
+        """Return how many words a row has."""
+        return self._probe.n_words
+
+    def copy_into(self, row: Ints) -> None:
+        """Write the words that stand there now into a row."""
+        self._probe.copy_into(row)
+
+    def now_fs(self, row: Ints) -> int:
+        """Return when a row was copied."""
+        return int(row[self._now_at])
+
+    def expect(self, number: int, from_fs: int, to_fs: int) -> None:
+        """Expect samples of a latency, by its place in LATENCIES, between two times, the second left out."""
+        n_flows = len(self._n_at) - len(OWN)
+        of_it = slice(n_flows) if number == 0 else slice(n_flows + number - 1, n_flows + number)
+        self._from_fs[of_it], self._to_fs[of_it] = from_fs, to_fs
+
+    def reach_further(self, row: Ints) -> bool:
+        """Tell whether some latency has samples where none are expected."""
+        if 1 in (row.take(self._highest_at) >= self._to_fs).tobytes():
+            return True
+        is_below = row.take(self._lowest_at) < self._from_fs  # as is what has no samples
+        return 1 in is_below.tobytes() and 1 in (is_below & (row.take(self._n_at) > 0)).tobytes()
 
     def extremes(self, row: Ints) -> list[list[int]]:
         """Return of each latency, in the order of LATENCIES, how many samples there are, the lowest and the highest.

@@ -9,16 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.kernels import layout
+from hwmodel.kernels.ledger_layout import LATENCY_COUNTS
+from hwmodel.kernels.records import offset_of
 from hwmodel.results import filled_columns
-from hwmodel.simulation.mark_table import MarkProbe, MarkTable, Row
+from hwmodel.simulation.histogram_rows import RowCopies
+from hwmodel.simulation.mark_table import MarkProbe, MarkTable
 from hwmodel.simulation.measurement import LATENCIES, counts_of
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
+# Of latencies by bucket, those that lie near one another are copied together.
+GROUPS = (("delivery", "from_doorbell", "to_guest"), ("sender_wait",), ("mac.wait",))
+_GROUP_OF = {name: number for number, group in enumerate(GROUPS) for name in group}
+COUNT_FIELDS = tuple(name for name in LATENCY_COUNTS.names or () if name.startswith("n_"))
 MOST_MARKS = 160  # of more, every second is left out
 MOST_WORDS = 1 << 20  # that wait to be worked out: there may be half a million flows, of six words each
-NOTHING: Row = (0, np.zeros(0, np.int32))
 
 
 class Marks:
@@ -28,17 +34,19 @@ class Marks:
     """
 
     def __init__(self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0) -> None:
-        self.nic = nic
-        self.outside_bytes = outside_bytes
         self.stride = 1
         self.n_asked = 0
         self.n_found = 0
+        self._clock = nic.clock
+        self._outside_bytes = outside_bytes
         self._probe = MarkProbe(nic, book)
-        self._histograms = [_Histogram(counts_of(nic["ledger"], name)) for name in LATENCIES]
+        self._histograms = [RowCopies(*_counts_in(nic["ledger"], group)) for group in GROUPS]
+        self._reaches = [(0, 0)] * len(LATENCIES)  # between which samples are in the columns that are copied
         self._table: MarkTable | None = None  # of all marks but those that follow
-        self._copied: list[npt.NDArray[np.int64]] = []
-        self._rows: list[list[Row]] = []
-        self._outside: list[int] = []
+        n_rows = max(1, min(MOST_MARKS, MOST_WORDS // self._probe.n_words))
+        self._words = np.empty((n_rows, self._probe.n_words), np.int64)
+        self._outside = np.zeros(len(self._words), np.int64)
+        self._n_copied = 0
         self._last_fs = -1
 
     def add(self) -> None:
@@ -53,46 +61,55 @@ class Marks:
 
     def close(self) -> None:
         """Mark the end of the window."""
-        if self._last_fs < int(self.nic.clock.now_fs):
+        if self._last_fs < int(self._clock.now_fs):
             self._mark()
 
     def table(self) -> MarkTable:
         """Return what all marks say."""
-        if self._copied:
-            figures = self._probe.figures(np.stack(self._copied))
-            figures["outside_bytes"] = np.array(self._outside, np.int64)
-            found = MarkTable(figures, dict(zip(LATENCIES, zip(*self._rows, strict=True), strict=True)))
+        n = self._n_copied
+        if n:
+            figures = self._probe.figures(self._words[:n].copy())
+            figures["outside_bytes"] = self._outside[:n].copy()
+            rows = (of_one for each in self._histograms for of_one in each.take())
+            found = MarkTable(figures, dict(zip((name for group in GROUPS for name in group), rows, strict=True)))
             self._table = found if self._table is None else self._table.followed_by(found)
-            self._copied, self._rows, self._outside = [], [], []
+            self._n_copied = 0
         assert self._table is not None, "there is no mark"
         return self._table
 
     def _mark(self) -> None:
-        words = self._probe.copy()
-        extremes = self._probe.extremes(words)
-        self._copied.append(words)
-        self._rows.append([each.copy(*of_it) for each, of_it in zip(self._histograms, extremes, strict=True)])
-        self._outside.append(self.outside_bytes())
-        self._last_fs = int(self.nic.clock.now_fs)
+        n = self._n_copied
+        words = self._words[n]
+        self._probe.copy_into(words)
+        if self._probe.reach_further(words):
+            self._widen(self._probe.extremes(words))
+        for each in self._histograms:
+            each.copy()
+        self._outside[n] = self._outside_bytes()
+        self._last_fs = self._probe.now_fs(words)
         self.n_found += 1
-        if len(self._copied) * len(words) > MOST_WORDS:
+        self._n_copied = n + 1
+        if self._n_copied == len(self._words):
             self.table()
 
+    def _widen(self, extremes: list[list[int]]) -> None:
+        """Copy as many columns as there are samples in, or a little further."""
+        for number, (name, (n_samples, lowest_fs, highest_fs)) in enumerate(zip(LATENCIES, extremes, strict=True)):
+            from_fs, to_fs = self._reaches[number]
+            if n_samples and (lowest_fs < from_fs or highest_fs >= to_fs):
+                # Under a load that saturates, most samples are the longest yet: half as much more is room for many.
+                from_fs, to_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 2 + 1
+                self._reaches[number] = from_fs, to_fs
+                self._probe.expect(number, from_fs, to_fs)
+                columns = filled_columns(from_fs, to_fs, layout.HISTOGRAM_BUCKETS)
+                self._histograms[_GROUP_OF[name]].reach(columns)
 
-class _Histogram:
-    """Copy what a latency's histogram counts, as far as it is filled, or a little further."""
 
-    def __init__(self, counts: npt.NDArray[np.int32]) -> None:
-        self._counts = counts
-        self._lowest_fs = self._highest_fs = 0  # between which samples are in the columns
-        self._columns = slice(0, 0)
-
-    def copy(self, n_samples: int, lowest_fs: int, highest_fs: int) -> Row:
-        """Return the columns that samples between two times can be in; none where there are no samples."""
-        if not n_samples:
-            return NOTHING
-        if lowest_fs < self._lowest_fs or highest_fs >= self._highest_fs:
-            # Under a load that saturates, most samples are the longest yet: a quarter more is room for many.
-            self._lowest_fs, self._highest_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 4 + 1
-            self._columns = filled_columns(self._lowest_fs, self._highest_fs, layout.HISTOGRAM_BUCKETS)
-        return self._columns.start, self._counts[self._columns].copy()
+def _counts_in(ledger: Any, group: tuple[str, ...]) -> tuple[npt.NDArray[Any], list[int]]:
+    """Return where the counts of a group of latencies stand, and which of those that stand there are theirs."""
+    if len(group) == 1:
+        return counts_of(ledger, group[0]), [0]
+    buckets, first = ledger["latency_counts"], offset_of(LATENCY_COUNTS, COUNT_FIELDS[0])
+    # Sixteen bytes each, which numpy moves as it finds them.
+    counts = np.ndarray(len(buckets), np.complex128, buckets, first, buckets.strides)
+    return counts, [COUNT_FIELDS.index(f"n_{name}") for name in group]

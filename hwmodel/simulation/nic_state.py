@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,7 @@ JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
+MOST_STREAMS = 1024  # that are remembered: points of a sweep have their seeds in common
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
@@ -173,10 +175,12 @@ def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
         host.n_jitter_bins = len(jitter.bins)
 
 
+@lru_cache(maxsize=MOST_STREAMS)
 def random_words(seed: int, stream: int) -> Any:
-    """Return four words of 32 bits, not all zero, that start an independent random stream."""
+    """Return four words of 32 bits, not all zero, that start an independent stream; nobody may change them."""
     words = np.random.SeedSequence([seed, stream]).generate_state(4).astype(np.int64)
     words[0] |= 1
+    words.setflags(write=False)
     return words
 
 
@@ -264,6 +268,5 @@ def _fill_free_lists(nic: Nic, config: Config) -> None:
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = layout.GROUP_CAP
-    nic.groups.free[:] = np.arange(layout.GROUP_CAP)[::-1]
     nic["host"]["core"]["first_work"][:] = -1
     nic["host"]["core"]["last_work"][:] = -1

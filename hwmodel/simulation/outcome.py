@@ -159,10 +159,9 @@ def _of_all(
     start, end, span = window.start, window.end, window.span
     to_guest, parts = latency_parts(end)
     samples = latencies.samples(range(len(book.flows)))
-    resolved = config.resolved()
     return {
-        "config": resolved,
-        "config_hash": config.config_hash(resolved),
+        "config": config.resolved(),
+        "config_hash": config.config_hash(),
         "seed": config.run.seed,
         "window": Window(
             start_ns=start.now_fs / FS_PER_NS,
@@ -291,8 +290,13 @@ def describe_host_run(run: Run, end: Snapshot) -> HostRun:
         frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
         versions=dict(_versions()),
-        machine=f"{platform.machine()}, {os.cpu_count()} processors",
+        machine=_machine(),
     )
+
+
+@cache
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} processors"
 
 
 @cache

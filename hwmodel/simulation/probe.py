@@ -45,7 +45,7 @@ class Probe:
         self._memories: list[tuple[Ints, Ints]] = []
         self._places: dict[Path, slice] = {}
         self._floats: set[Path] = set()
-        n_words = 0
+        n_words = 0  # before those of the record
         for record, inside, prefix in groups:
             plan = _plan_of(record.dtype, inside, prefix)
             self._memories.append((np.frombuffer(record, np.int64), plan.words))
@@ -56,10 +56,24 @@ class Probe:
             self._floats |= plan.floats
             n_words += len(plan.words)
 
+    @property
+    def n_words(self) -> int:
+        """Return how many words a row has."""
+        return sum(len(words) for _, words in self._memories)
+
     def copy(self) -> Ints:
         """Return the words that stand there now, floats as they are in memory: a row for `numbers`."""
-        rows = [memory.take(words) for memory, words in self._memories]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+        row = np.empty(self.n_words, np.int64)
+        self.copy_into(row)
+        return row
+
+    def copy_into(self, row: Ints) -> None:
+        """Write the words that stand there now into a row."""
+        at = 0
+        for memory, words in self._memories:
+            # No word is beyond the record; only without a test for it are they written straight into the row.
+            memory.take(words, out=row[at : at + len(words)], mode="clip")
+            at += len(words)
 
     def numbers(self, rows: Ints, path: Path) -> npt.NDArray[Any]:
         """Return what some rows say of a path, a row of theirs each; of a single number, an entry each."""
@@ -129,3 +143,8 @@ def _place(dtype: Any, path: str) -> tuple[int, Any]:
             dtype = dtype.subdtype[0]
             at += int(step) * dtype.itemsize
     return at, dtype
+
+
+def words_of(dtype: Any, *paths: str) -> Ints:
+    """Return the numbers of the words of a record in which the numbers at some paths stand."""
+    return np.concatenate([_words_at(dtype, path, "")[0] for path in paths])

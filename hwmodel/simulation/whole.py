@@ -9,14 +9,15 @@ import numpy as np
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.journey_layout import PART_FIELDS
-from hwmodel.kernels.ledger_layout import LATENCY_COUNTS, LEDGER
+from hwmodel.kernels.ledger_layout import LEDGER
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.measurement import COUNTERS, GAUGES, OF_LEDGERS, area_of, in_state
+from hwmodel.simulation.ledger_sums import LedgerSums
+from hwmodel.simulation.measurement import GAUGES, areas_in, in_state
 from hwmodel.simulation.nic_state import Nic
+from hwmodel.simulation.probe import Probe
 from hwmodel.simulation.workload_state import Counted
 
-COUNTED = LATENCY_COUNTS.names or ()
-FLOW_COUNTS = ("offered", "delivered", "dropped", "n_bytes")
+GAUGE_FIELDS = ("area", "level", "since_fs", "highest")
 ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
 
 
@@ -28,7 +29,6 @@ class Whole:
 
     def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook, counted: Counted) -> None:
         self._servers = servers
-        self._bridge = bridge
         self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
         self._book = book
         self._flows = counted.flows  # a ledger counts those that begin or end at its stations
@@ -36,8 +36,16 @@ class Whole:
         if len(servers) > 1:
             self._together = layout.zeros(1, layout.SERVER)[0]
             self._fill_limits()
-        self._ledger = layout.zeros(1, LEDGER)[0]
+        self._gauges = [
+            Probe(nic, [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in GAUGE_FIELDS])
+            for nic in servers
+        ]
+        together = layout.zeros(1, LEDGER)
+        self._ledger = together[0]
+        boxes = bridge["box"][: int(bridge.n_boxes)]
+        self._sums = LedgerSums(together, self._ledgers, counted.flows, len(book.flows), boxes)
         self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
+        self._gauges_together = [(name, gauge.path, in_state(self, gauge.path)) for name, gauge in GAUGES.items()]
         self.refresh()
 
     def __getitem__(self, name: str) -> Any:
@@ -56,54 +64,28 @@ class Whole:
         return (self._servers[0] if self._together is None else self._together), path
 
     def refresh(self, *, with_histograms: bool = False) -> None:
-        """Add up what stands in the ledgers now; flows' histograms only where they are asked for."""
-        into, n_flows = self._ledger, len(self._book.flows)
-        for name in COUNTERS:
-            into.counters[name] = sum(int(each.counters[name]) for each in self._ledgers)
-        for name in ("drops", "mirrored_drops"):
-            into["counters"][name][:] = sum(each["counters"][name] for each in self._ledgers)
-        boxes = self._bridge["box"][: int(self._bridge.n_boxes)]
-        into.counters.dropped += int(boxes["dropped"].sum())
-        into.counters.replicated += int(boxes["replicated"].sum())
-        into["counters"]["drops"] += boxes["drops"].sum(axis=0)
-        self._add_flows(into["flow"][:n_flows])
-        for name in OF_LEDGERS:
-            _add_latencies(into[name], [each[name] for each in self._ledgers])
-        for name in COUNTED:
-            into["latency_counts"][name][:] = sum(each["latency_counts"][name] for each in self._ledgers)
-        for name in PART_FIELDS:
-            into.part_sums[name] = sum(float(each.part_sums[name]) for each in self._ledgers)
+        """Add up what stands in the ledgers now; flows' histograms and sums by bucket only where asked for."""
+        self._sums.add_up()
         if with_histograms:
-            self._add_histograms(n_flows)
-            _add_sampled_parts(into, self._ledgers)
-        own = self._servers[0].ledger
+            self._sums.add_up_sums_by_bucket()
+            self._add_histograms(len(self._book.flows))
+            _add_sampled_parts(self._ledger, self._ledgers)
         if self._together is None:
-            for name in ("function_drops", "function_mirrored"):
-                into["counters"][name][:] = own["counters"][name]
-            for name in ("stalls", "tx_ring", "rx_ring", "served"):
-                into[name] = own[name]
-            into["histogram"][layout.WIRE_WAIT_HISTOGRAM] = own["histogram"][layout.WIRE_WAIT_HISTOGRAM]
+            self._copy_own(with_histograms)
         else:
             self._refresh_together()
 
-    def _add_flows(self, flows: Any) -> None:
-        for name in FLOW_COUNTS:
-            flows[name] = 0
-        latency = flows["latency"]
-        for name in ("n", "sum_fs", "highest_fs"):
-            latency[name] = 0
-        latency["lowest_fs"] = layout.NEVER
-        for rows, each in zip(self._flows, self._ledgers, strict=True):
-            counted = each["flow"][: len(rows)]
-            for name in FLOW_COUNTS:
-                flows[name][rows] += counted[name]
-            seen = counted["latency"]["n"] > 0
-            one, of = counted["latency"][seen], rows[seen]
-            latency["n"][of] += one["n"]
-            latency["sum_fs"][of] += one["sum_fs"]
-            latency["lowest_fs"][of] = np.minimum(latency["lowest_fs"][of], one["lowest_fs"])
-            latency["highest_fs"][of] = np.maximum(latency["highest_fs"][of], one["highest_fs"])
-        latency["lowest_fs"][latency["n"] == 0] = 0
+    def _copy_own(self, with_histograms: bool) -> None:
+        """Copy what is the only server's own."""
+        into, own = self._ledger, self._servers[0].ledger
+        for name in ("tx_ring", "rx_ring"):
+            into[name] = own[name]
+        into["histogram"][layout.WIRE_WAIT_HISTOGRAM] = own["histogram"][layout.WIRE_WAIT_HISTOGRAM]
+        if with_histograms:
+            for name in ("function_drops", "function_mirrored"):
+                into["counters"][name][:] = own["counters"][name]
+            for name in ("stalls", "served"):
+                into[name] = own[name]
 
     def _fill_limits(self) -> None:
         limits = self._together.limits
@@ -121,15 +103,12 @@ class Whole:
         clock = self._together.clock
         clock.now_fs = int(self._servers[0].clock.now_fs)
         clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
-        for gauge_of in GAUGES.values():
-            gauge = in_state(self, gauge_of.path)
-            gauge.area, gauge.level, gauge.highest = 0.0, 0, 0
+        rows = [probe.read() for probe in self._gauges]
+        areas = [areas_in(row, int(clock.now_fs)) for row in rows]
+        for name, path, gauge in self._gauges_together:
+            gauge.area = sum(area[name] for area in areas)
+            gauge.level, gauge.highest = (sum(row[f"{path}.{each}"] for row in rows) for each in ("level", "highest"))
             gauge.since_fs = clock.now_fs
-            for nic in self._servers:
-                one = in_state(nic, gauge_of.path)
-                gauge.area += area_of(one, int(clock.now_fs))
-                gauge.level += int(one.level)
-                gauge.highest += int(one.highest)
 
     def _add_histograms(self, n_flows: int) -> None:
         """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
@@ -153,13 +132,3 @@ def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
         each_stands_for = each["latency_counts"]["n_to_guest"][rows] / sampled["n"]
         for part in PART_FIELDS:
             whole["sums"][part][rows] += sampled["sums"][part] * each_stands_for
-
-
-def _add_latencies(into: Any, parts: Sequence[Any]) -> None:
-    """Add up counts, sums and extremes, of one latency or of an array of them."""
-    into["n"] = sum(each["n"] for each in parts)
-    into["sum_fs"] = sum(each["sum_fs"] for each in parts)
-    never = np.int64(layout.NEVER)
-    lowest = np.minimum.reduce([np.where(each["n"] > 0, each["lowest_fs"], never) for each in parts])
-    into["lowest_fs"] = np.where(lowest == never, 0, lowest)
-    into["highest_fs"] = np.maximum.reduce([np.where(each["n"] > 0, each["highest_fs"], 0) for each in parts])

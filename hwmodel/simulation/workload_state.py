@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -130,47 +130,51 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed
         ("index", workload.records.index),
     ):
         tape[name] = column[rows]
-    n_choices = 0
-    for number, listed in enumerate(order):
-        source = workload.sources[listed]
-        record = nic.traffic.source[number]
-        n_choices = _fill_source(nic, record, source, n_choices)
-        record.next_record, record.last_record = starts[listed], starts[listed + 1]
-        record.rng[:] = random_words(seed, 1 + listed)
-        record.function = -1
-        if source.port != UPLINK:
-            record.function = function_of(numbers[source.port])
-            function = nic.function[record.function]
+    sources = [workload.sources[listed] for listed in order]
+    records = nic["traffic"]["source"][: len(order)]
+    functions = [-1 if source.port == UPLINK else function_of(numbers[source.port]) for source in sources]
+    columns: dict[str, Any] = {
+        "kind": [_kind_of(source) for source in sources],
+        "mean_gap_fs": [source.mean_gap_fs for source in sources],
+        "peak_gap_fs": [source.peak_gap_fs for source in sources],
+        "mean_off_fs": [source.mean_off_fs for source in sources],
+        "mean_burst_frames": [source.mean_burst_frames for source in sources],
+        "next_at_fs": [source.phase_fs for source in sources],
+        "next_record": [starts[listed] for listed in order],
+        "last_record": [starts[listed + 1] for listed in order],
+        "rng": [random_words(seed, 1 + listed) for listed in order],
+        "function": functions,
+    }
+    for name, column in columns.items():
+        records[name] = np.array(column).reshape(records[name].shape)
+    _enter_choices(nic, records, sources)
+    for number, own_function in enumerate(functions):
+        if own_function >= 0:
+            function = nic.function[own_function]
             if function.n_sources == 0:
                 function.first_source = number
             function.n_sources += 1
     nic.limits.n_sources = len(order)
 
 
-def _fill_source(nic: Nic, record: Any, source: Source, n_choices: int) -> int:
-    """Enter one source and its tables behind the `n_choices` rows in use; return how many are in use then."""
-    record.kind = KINDS[source.kind]
-    if source.n_records and source.kind == "closed":
-        record.kind = layout.CLOSED_RECORDED_SOURCE
-    record.mean_gap_fs = source.mean_gap_fs
-    record.peak_gap_fs = source.peak_gap_fs
-    record.mean_off_fs = source.mean_off_fs
-    record.mean_burst_frames = source.mean_burst_frames
-    record.next_at_fs = source.phase_fs
-    for table, first, n in (
-        (source.target_table, "first_target", "n_targets"),
-        (source.size_table, "first_length", "n_lengths"),
-    ):
-        n_rows = len(table.value)
-        if n_choices + n_rows > layout.MAX_CHOICES:
-            raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
-        rows = nic["traffic"]["choice"][n_choices : n_choices + n_rows]
-        rows["threshold"] = table.threshold
-        rows["here"] = table.value
-        rows["there"] = table.value[table.alias]
-        record[first], record[n] = n_choices, n_rows
-        n_choices += n_rows
-    return n_choices
+def _kind_of(source: Source) -> int:
+    return layout.CLOSED_RECORDED_SOURCE if source.n_records and source.kind == "closed" else KINDS[source.kind]
+
+
+def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
+    """Enter the tables of the sources' targets and sizes, one behind the other."""
+    tables = [table for source in sources for table in (source.target_table, source.size_table)]
+    n_rows = np.array([len(table.value) for table in tables], np.int64)
+    first = np.cumsum(n_rows) - n_rows
+    if n_rows.sum() > layout.MAX_CHOICES:
+        raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
+    if tables:
+        rows = nic["traffic"]["choice"][: int(n_rows.sum())]
+        rows["threshold"] = np.concatenate([table.threshold for table in tables])
+        rows["here"] = np.concatenate([table.value for table in tables])
+        rows["there"] = np.concatenate([table.value[table.alias] for table in tables])
+    for at, (name, n_name) in enumerate((("first_target", "n_targets"), ("first_length", "n_lengths"))):
+        records[name], records[n_name] = first[at::2], n_rows[at::2]
 
 
 def watch_fifos(nic: Nic, workload: Workload) -> None:

@@ -1,0 +1,108 @@
+"""Sums over ledgers by words of memory, against sums over the same fields by their names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwmodel.kernels import layout
+from hwmodel.kernels.adjacent_layout import BOX
+from hwmodel.kernels.journey_layout import PART_FIELDS
+from hwmodel.kernels.ledger_layout import LATENCY_COUNTS, LEDGER
+from hwmodel.simulation.ledger_sums import LedgerSums
+from hwmodel.simulation.measurement import COUNTERS, OF_LEDGERS
+
+FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
+N_FLOWS = 5
+COUNTED = ("offered", "delivered", "dropped", "n_bytes")
+BY_REASON = ("drops", "mirrored_drops")
+LATENCIES = [*OF_LEDGERS, *range(N_FLOWS)]
+
+
+def fill_latency(record, rng):
+    record["n"] = rng.integers(0, 3)
+    record["lowest_fs"], record["highest_fs"] = np.sort(rng.integers(1, 10**9, 2))  # stale where there are no samples
+    record["sum_fs"] = rng.random() if record["n"] else 0.0
+
+
+@pytest.fixture(scope="module", params=range(3))
+def ledgers(request):
+    """Return ledgers with drawn numbers in all that is added up, boxes, and the ledger of their sums."""
+    rng = np.random.default_rng(request.param)
+    found = [layout.zeros(1, LEDGER)[0] for _ in FLOWS]
+    for ledger, numbers in zip(found, FLOWS, strict=True):
+        for name in COUNTERS:
+            ledger["counters"][name] = rng.integers(10**6)
+        for name in BY_REASON:
+            ledger["counters"][name] = rng.integers(0, 10**6, layout.MAX_REASONS)
+        for name in PART_FIELDS:
+            ledger["part_sums"][name] = rng.random()
+        for name in OF_LEDGERS:
+            fill_latency(ledger[name], rng)
+        for flow in ledger["flow"][: len(numbers)]:
+            for name in COUNTED:
+                flow[name] = rng.integers(10**6)
+            fill_latency(flow["latency"], rng)
+        counts = ledger["latency_counts"]
+        for name in LATENCY_COUNTS.names:
+            counts[name] = rng.integers(0, 2**29, len(counts))
+    boxes = layout.zeros(2, BOX)
+    for box in boxes:
+        box["dropped"], box["replicated"] = rng.integers(0, 100, 2)
+        box["drops"] = rng.integers(0, 100, layout.MAX_REASONS)
+    into = layout.zeros(1, LEDGER)
+    into["flow"]["histogram"][0, :N_FLOWS] = 7
+    sums = LedgerSums(into, found, FLOWS, N_FLOWS, boxes)
+    for _ in range(2):  # looking again adds nothing twice
+        sums.add_up()
+        sums.add_up_sums_by_bucket()
+    return found, boxes, into[0]
+
+
+def test_counters_are_those_of_all_ledgers_and_boxes(ledgers):
+    found, boxes, into = ledgers
+    for name in COUNTERS:
+        of_boxes = int(boxes[name].sum()) if name in ("dropped", "replicated") else 0
+        assert into["counters"][name] == sum(int(one["counters"][name]) for one in found) + of_boxes
+    for name in BY_REASON:
+        of_boxes = boxes["drops"].sum(axis=0) if name == "drops" else 0
+        assert (into["counters"][name] == sum(one["counters"][name] for one in found) + of_boxes).all()
+
+
+def test_floats_are_added_in_the_order_of_the_ledgers(ledgers):
+    found, _, into = ledgers
+    for name in PART_FIELDS:
+        assert into["part_sums"][name] == sum(float(one["part_sums"][name]) for one in found)
+
+
+@pytest.mark.parametrize("which", LATENCIES)
+def test_latencies_together(ledgers, which):
+    found, _, into = ledgers
+    if isinstance(which, str):
+        parts, together = [one[which] for one in found], into[which]
+    else:
+        places = [numbers.tolist() for numbers in FLOWS]
+        parts = [one["flow"][at.index(which)]["latency"] for one, at in zip(found, places, strict=True) if which in at]
+        together = into["flow"][which]["latency"]
+    seen = [one for one in parts if one["n"]]
+    assert together["n"] == sum(int(one["n"]) for one in parts)
+    assert together["sum_fs"] == sum(float(one["sum_fs"]) for one in seen)
+    assert together["lowest_fs"] == min((int(one["lowest_fs"]) for one in seen), default=0)
+    assert together["highest_fs"] == max((int(one["highest_fs"]) for one in seen), default=0)
+
+
+def test_flows_are_counted_where_they_begin_and_end_and_keep_their_rows(ledgers):
+    found, _, into = ledgers
+    for name in COUNTED:
+        wanted = np.zeros(N_FLOWS, np.int64)
+        for one, numbers in zip(found, FLOWS, strict=True):
+            wanted[numbers] += one["flow"][name][: len(numbers)]
+        assert into["flow"][name][:N_FLOWS].tolist() == wanted.tolist()
+    assert set(into["flow"]["histogram"][:N_FLOWS].tolist()) == {7}
+    assert not into["flow"]["offered"][N_FLOWS : N_FLOWS + 3].any()
+
+
+def test_each_bucket_is_added_up(ledgers):
+    found, _, into = ledgers
+    for name in LATENCY_COUNTS.names:
+        assert (into["latency_counts"][name] == sum(one["latency_counts"][name] for one in found)).all(), name
