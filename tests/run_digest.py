@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 
-from hwmodel.simulation import system_state
+from hwmodel.simulation import server_threads, system_state
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
@@ -233,10 +234,23 @@ def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+class TogetherAlways(server_threads.Pace):
+    """Let all threads run, however quick they are."""
+
+    def next_piece(self) -> tuple[bool, int]:
+        """Return that they run the next piece, as long as the call is."""
+        return True, server_threads.layout.NEVER
+
+
 def all_digests(seeds: tuple[int, ...]) -> dict[str, dict[str, Any]]:
     """Return the digests of each case with each seed, by `case/seed`."""
-    # However few servers there are, hints are given: what no case calls is not compared.
-    with tempfile.TemporaryDirectory() as folder, mock.patch.object(system_state, "FEW_SERVERS", 0):
+    # However few servers there are, hints are given, and two threads run them: what no case calls is not compared.
+    at_once = {"FEW_SERVERS": 0, "FEW_EVENTS": 0, "Pace": TogetherAlways}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.multiple(server_threads, **at_once),
+        mock.patch.object(system_state, "n_threads_for", lambda n_servers, _asked: min(2, n_servers)),
+    ):
         capture = captured(folder)
         return {f"{name}/{seed}": digests_of(machine_of(name, seed, capture)) for name in CASES for seed in seeds}
 
@@ -259,6 +273,7 @@ def watch_calls() -> set[CodeType]:
         called.add(python_frame.f_code)
 
     sys.settrace(note)
+    threading.settrace(note)
     return called
 
 

@@ -84,7 +84,17 @@ KEYS = {
     ("queues", "tx_ring"): ["mean", "max"],
     ("stalls_ns",): ["tags", "credits", "descriptors", "buffer"],
     ("bottleneck",): ["resource", "utilization", "why"],
-    ("host_run",): ["wall_s", "compile_s", "events", "frames", "frames_per_s", "peak_rss_mb", "versions", "machine"],
+    ("host_run",): [
+        "wall_s",
+        "threads",
+        "compile_s",
+        "events",
+        "frames",
+        "frames_per_s",
+        "peak_rss_mb",
+        "versions",
+        "machine",
+    ],
 }
 
 

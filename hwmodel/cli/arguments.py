@@ -12,7 +12,7 @@ from hwmodel.cli.completion import SHELLS
 from hwmodel.cli.cosim_command import add_cosim_arguments
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
-MOST_SEEDS, MOST_JOBS = 1000, 1000
+MOST_SEEDS, MOST_JOBS, MOST_THREADS = 1000, 1000, 64
 SEARCHES = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
 EXAMPLES = """\
 examples:
@@ -131,6 +131,10 @@ def _n_jobs(text: str) -> int:
     return _whole_number(text, 1, MOST_JOBS)
 
 
+def _n_threads(text: str) -> int:
+    return _whole_number(text, 1, MOST_THREADS)
+
+
 def _whole_number(text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[-+]?[0-9]{1,40}", text):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
@@ -186,6 +190,8 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     _takes_config(run)
     run.add_argument("--seed", type=_seed, metavar="N", help="seed of the random numbers: run.seed=N")
     run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
+    threads = "run several servers on N threads (default: one for each core and 4 servers); changes no result"
+    run.add_argument("--threads", type=_n_threads, metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
     run.add_argument(

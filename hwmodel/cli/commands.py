@@ -72,10 +72,11 @@ def run(arguments: Namespace) -> None:
                     trace_length_fs=arguments.trace_length,
                     with_next_steps=keeps_figures,
                     note=note,
+                    threads=arguments.threads,
                 )
             else:
                 result = simulation.simulate_seeds(
-                    config, arguments.seeds, progress=progress, with_next_steps=keeps_figures
+                    config, arguments.seeds, progress, with_next_steps=keeps_figures, threads=arguments.threads
                 )
         except Interrupted as error:
             if error.result is None:

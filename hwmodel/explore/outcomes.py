@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from hwmodel.errors import InputError, RunError
 from hwmodel.processes import work_through
 from hwmodel.results import Result
-from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate
+from hwmodel.simulation import entries_of, fill_cache, load_kernels
+from hwmodel.simulation import simulate_on_one_core as simulate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -84,9 +84,9 @@ def rings_come_near(nic, until_fs):
 
 
 @kernel
-def servers_come_near(servers, n_servers, number, until_fs):
-    """Bring near, while a server runs, what the next ones will look at up to a time."""
-    sources_come_near(servers[(number + 4) % n_servers])
-    choices_come_near(servers[(number + 3) % n_servers], until_fs)
-    templates_come_near(servers[(number + 2) % n_servers], until_fs)
-    rings_come_near(servers[(number + 1) % n_servers], until_fs)
+def servers_come_near(servers, order, first, n, at, until_fs):
+    """Bring near, while server `at` of a thread's `n` in an order runs, what the next will look at up to a time."""
+    sources_come_near(servers[order[first + (at + 4) % n]])
+    choices_come_near(servers[order[first + (at + 3) % n]], until_fs)
+    templates_come_near(servers[order[first + (at + 2) % n]], until_fs)
+    rings_come_near(servers[order[first + (at + 1) % n]], until_fs)

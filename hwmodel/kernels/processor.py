@@ -1,7 +1,12 @@
-"""What the processor offers beyond Python's numbers: several sums at once, a hint at what is needed soon, offsets."""
+"""What the processor offers beyond Python's numbers: several sums at once, a hint at what is needed soon, offsets.
+
+And what threads meet by: flags that one of them shows and others see, a pause between two looks at one.
+"""
 
 from __future__ import annotations
 
+import platform
+import time
 from typing import Any
 
 import numba
@@ -13,6 +18,16 @@ LINE_BYTES = 64  # of the processor's caches
 FRONT_BYTES = 512  # of a longer record, what is brought near
 FOR_READING, KEPT_NEAR, DATA = 0, 3, 1  # arguments of LLVM's `llvm.prefetch`
 BYTE_AT = ir.IntType(8).as_pointer()
+# LLVM's names for what lets a processor know that it only waits for another, with their arguments.
+PAUSES = {
+    "x86_64": ("llvm.x86.sse2.pause", ()),
+    "amd64": ("llvm.x86.sse2.pause", ()),
+    "aarch64": ("llvm.aarch64.hint", (1,)),
+    "arm64": ("llvm.aarch64.hint", (1,)),
+}
+YIELD = "sched_yield"  # of the C library
+# Whether flags can be made; without, one thread does everything.
+MEETS = all(hasattr(ir.IRBuilder, name) for name in ("load_atomic", "store_atomic"))
 
 
 def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
@@ -64,6 +79,58 @@ def _with_offsets(_context: Any, record: Any) -> Any:
     return record(record), as_unknown
 
 
+def _value_at(builder: Any, flag: Any) -> Any:
+    """Return where the first field of a record of 64 bits lies."""
+    return builder.bitcast(flag, ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def _seen(_context: Any, flag: Any) -> Any:
+    def look(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        place = _value_at(builder, values[0])
+        return builder.load_atomic(place, "acquire", 8) if MEETS else builder.load(place)
+
+    return types.int64(flag), look
+
+
+@intrinsic
+def _show(_context: Any, flag: Any, value: Any) -> Any:
+    def shown(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        place = _value_at(builder, values[0])
+        if MEETS:
+            builder.store_atomic(values[1], place, "release", 8)
+        else:
+            builder.store(values[1], place)
+        return context.get_dummy_value()
+
+    return types.none(flag, types.int64), shown
+
+
+@intrinsic
+def _pause(_context: Any) -> Any:
+    def instruction(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
+        name, arguments = PAUSES.get(platform.machine().lower(), ("", ()))
+        word = ir.IntType(32)
+        if name:
+            takes = ir.FunctionType(ir.VoidType(), [word] * len(arguments))
+            hint = builder.module.declare_intrinsic(name, (), takes)
+            builder.call(hint, [ir.Constant(word, each) for each in arguments])
+        return context.get_dummy_value()
+
+    return types.none(), instruction
+
+
+@intrinsic
+def _give_way(_context: Any) -> Any:
+    def call(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        known = builder.module.globals.get(YIELD)
+        builder.call(known or ir.Function(builder.module, kind, YIELD), [])
+        return context.get_dummy_value()
+
+    return types.none(), call
+
+
 def _no_hint(_record: Any) -> None:
     pass
 
@@ -81,6 +148,18 @@ def _same(record: Any) -> Any:
     return record
 
 
+def _value_of(flag: Any) -> Any:
+    return flag.value
+
+
+def _set_value(flag: Any, value: int) -> None:
+    flag.value = value
+
+
+def _let_others_run() -> None:
+    time.sleep(0)
+
+
 # Bring a record near, which is read some frames later.
 prefetch = _no_hint if numba.config.DISABLE_JIT else _prefetch
 # Bring one line near, so many bytes behind a record's first.
@@ -91,3 +170,9 @@ add_fields = _add_each if numba.config.DISABLE_JIT else _add_fields
 # hundreds of fields ahead of the loop, has no registers for them, and loads each from the stack where an offset in the
 # instruction that uses the field costs nothing.
 with_offsets = _same if numba.config.DISABLE_JIT else _with_offsets
+# What another thread has shown last, with all that it did before; show it to the others.
+seen = _value_of if numba.config.DISABLE_JIT else _seen
+show = _set_value if numba.config.DISABLE_JIT else _show
+# Let some time pass before the next look; let others have this core.
+pause = _let_others_run if numba.config.DISABLE_JIT else _pause
+give_way = _let_others_run if numba.config.DISABLE_JIT else _give_way

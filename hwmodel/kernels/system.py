@@ -3,6 +3,9 @@
 They meet over wires alone, and a frame needs its time on the wire, so what one sends up to a moment settles what comes
 to the other for some time more (conservative synchronisation: K. M. Chandy and J. Misra, IEEE Transactions on Software
 Engineering 5(5), 1979; R. E. Bryant, MIT/LCS/TR-188, 1977). How far each runs in one go changes no result.
+
+While servers run nothing is shared between them, so several threads can each run some: in turns, between which the
+first thread lets the bridges run and hands frames over. Which server runs in which thread changes no result either.
 """
 
 from __future__ import annotations
@@ -15,16 +18,20 @@ from .events import first_elsewhere, first_of_links
 from .hints import servers_come_near
 from .journey_sums import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
+from .processor import give_way, pause, seen, show
 from .wires import comes_to_adapter, first_of
+
+OVER = -1  # as the number of a turn: there is none left
+LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits lets others have its core
 
 
 @kernel
 def hand_up(nic, bridge, port_number):
-    """Give a bridge what a server has begun to send to it."""
+    """Give a bridge what a server has begun to send to it; the server forgets it as it takes what comes."""
     sent = nic.wire.sent
-    while sent.head != sent.tail:
-        comes(bridge, port_number, first_of(sent))
-        sent.head += 1
+    for number in range(sent.head, sent.tail):
+        comes(bridge, port_number, sent.ring[number & sent.mask])
+    bridge.port[port_number].n_given = sent.tail
 
 
 @kernel
@@ -41,17 +48,26 @@ def hand_in(nic, bridge, port_number, until_fs):
 
 
 @kernel
-def hand_down(bridge, port_number, nic):
-    """Give a server what a bridge has begun to send to it; return when the first of it comes, `NEVER` if none."""
+def take(nic, bridge, port_number):
+    """Let a server take what a bridge has begun to send to it, and forget what the bridge was given.
+
+    It is the server's thread that does, so that what the server looks at next is near; nothing of the bridge changes.
+    """
+    port = bridge.port[port_number]
+    nic.wire.sent.head = port.n_given
+    place = port.begun.first
+    while place != NOBODY:
+        slot = bridge.slot[place]
+        comes_to_adapter(nic, slot.crossing)
+        place = slot.following
+
+
+@kernel
+def release(bridge, port_number):
+    """Forget what a server has taken."""
     begun = bridge.port[port_number].begun
-    first_fs = NEVER
     while begun.first != NOBODY:
-        place = pop(bridge, begun)
-        crossing = bridge.slot[place].crossing
-        comes_to_adapter(nic, crossing)
-        first_fs = min(first_fs, crossing.come_fs)
-        let_go(bridge, place)
-    return first_fs
+        let_go(bridge, pop(bridge, begun))
 
 
 @kernel
@@ -79,10 +95,7 @@ def earliest(system):
 
 @kernel
 def nothing_before(system, at_fs):
-    """Note that nobody sends before the next event of all."""
-    for number in range(system.n_servers):
-        component = system.server[number]
-        component.safe_fs = max(component.safe_fs, at_fs - 1)
+    """Note that no bridge sends before the next event of all; no server does, which its turn will show."""
     for number in range(system.n_bridges):
         component = system.bridge[number]
         component.safe_fs = max(component.safe_fs, at_fs - 1)
@@ -111,6 +124,7 @@ def run_bridge(system, number, bridge, servers, until_fs):
         if port.is_outside:
             waiting_fs = hand_in(servers[port.peer], bridge, port_number, system.server[port.peer].safe_fs)
         else:
+            release(bridge, port_number)
             hand_up(servers[port.peer], bridge, port_number)
     horizon_fs = horizon_of_bridge(system, bridge, until_fs)
     component.next_fs = bridge.clock.next_at[TIMERS]
@@ -120,9 +134,18 @@ def run_bridge(system, number, bridge, servers, until_fs):
     component.safe_fs = max(component.safe_fs, horizon_fs)
     for port_number in range(bridge.n_outer_ports):
         port = bridge.port[port_number]
-        if port.is_outside == 0:
-            peer = system.server[port.peer]
-            peer.next_fs = min(peer.next_fs, hand_down(bridge, port_number, servers[port.peer]))
+        if port.is_outside == 0 and port.begun.first != NOBODY:
+            peer, come_fs = system.server[port.peer], bridge.slot[port.begun.first].crossing.come_fs
+            peer.next_fs = min(peer.next_fs, come_fs)
+
+
+@kernel
+def settle_wires(system, servers, bridges):
+    """Let all servers take what has been sent to them."""
+    for number in range(system.n_servers):
+        component = system.server[number]
+        take(servers[number], bridges[component.bridge], component.port)
+        release(bridges[component.bridge], component.port)
 
 
 @kernel
@@ -137,46 +160,108 @@ def end_together(system, servers, bridges):
         servers[number].clock.now_fs = now_fs
 
 
+@kernel
+def wait_while(flag, value):
+    """Wait until another thread shows something else than a value; return it."""
+    n_looks = 0
+    shown = seen(flag)
+    while shown == value:
+        if n_looks < LOOKS:
+            n_looks += 1
+            pause()
+        else:
+            give_way()
+        shown = seen(flag)
+    return shown
+
+
+@kernel
+def run_share(system, share, servers, bridges):
+    """Let a thread's servers run, each as far as is known what comes to it."""
+    share.n_events = share.stopped = 0
+    n_servers = share.end - share.first
+    for at in range(n_servers):
+        number = system.order[share.first + at]
+        component, nic = system.server[number], servers[number]
+        take(nic, bridges[component.bridge], component.port)
+        horizon_fs = min(system.limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
+        if component.next_fs <= horizon_fs:
+            if share.asks_ahead:
+                servers_come_near(servers, system.order, share.first, n_servers, at, horizon_fs)
+            before = nic.clock.n_events
+            component.next_fs = advance(nic, horizon_fs, NEVER)
+            share.n_events += nic.clock.n_events - before
+            stopped = why_stopped(nic)
+            if stopped:
+                share.stopped = max(share.stopped, stopped)
+                horizon_fs = nic.clock.now_fs
+        component.safe_fs = max(component.safe_fs, horizon_fs)
+
+
+@kernel
+def why_stopped(component):
+    """Return why a server or bridge wants the run to end, 0 if it does not: `OVERFLOW` before all else."""
+    if component.clock.overflow or component.ledger.overflow:
+        return OVERFLOW
+    return component.ledger.is_stopping
+
+
+@kernel
+def follow(system, share, servers, bridges):
+    """Run a thread's servers in each turn that the first thread begins."""
+    turn = wait_while(system.turn, 0)
+    while turn != OVER:
+        run_share(system, share, servers, bridges)
+        show(share.done, turn)
+        turn = wait_while(system.turn, turn)
+
+
+@kernel
+def take_turns(system, servers, bridges, until_fs, n_events):
+    """Begin turns until a time, or until so many events have been, or somebody stops; return why it stopped, if any."""
+    left, stopped, turn = n_events, 0, 0
+    at_fs = earliest(system)
+    while at_fs <= until_fs and left > 0 and stopped == 0:
+        nothing_before(system, at_fs)
+        system.limit_fs = min(until_fs, at_fs - 1 + system.window_fs)
+        turn += 1
+        show(system.turn, turn)
+        run_share(system, system.share[0], servers, bridges)
+        for number in range(system.n_shares):
+            share = system.share[number]
+            if number > 0:
+                wait_while(share.done, turn - 1)
+            left -= share.n_events
+            stopped = max(stopped, share.stopped)
+        for number in range(system.n_bridges):
+            run_bridge(system, number, bridges[number], servers, system.limit_fs)
+            stopped = max(stopped, why_stopped(bridges[number]))
+        at_fs = earliest(system)
+    show(system.turn, OVER)
+    settle_wires(system, servers, bridges)
+    return stopped
+
+
 @entry
-def run_system(systems, servers, bridges, until_fs, n_events):
+def run_system(systems, servers, bridges, until_fs, n_events, thread):
     """Advance all servers and bridges to `until_fs`; return why they stopped (`layout.DONE`, ...).
 
     `systems` is a one-element record array of SYSTEM, `servers` one of `layout.NIC`, `bridges` one of BRIDGE. After
     `n_events` events, or where a server stops, all that run beside it come to the end of what they were given.
+    `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
+    returns when thread 0 has come to the end, 0. Before, all that they show is 0.
     """
     system = systems[0]
+    if thread > 0:
+        follow(system, system.share[thread], servers, bridges)
+        return DONE
     until_fs = min(until_fs, NEVER - 1)
-    left = n_events
-    stopped = 0
     for number in range(system.n_servers):
         begin_server(servers[number], system.server[number])
     for number in range(system.n_bridges):
         bridges[number].ledger.is_stopping = 0
+    stopped = take_turns(system, servers, bridges, until_fs, n_events)
     at_fs = earliest(system)
-    while at_fs <= until_fs and left > 0 and stopped == 0:
-        nothing_before(system, at_fs)
-        limit_fs = min(until_fs, at_fs - 1 + system.window_fs)
-        for number in range(system.n_servers):
-            component, nic = system.server[number], servers[number]
-            horizon_fs = min(limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
-            if component.next_fs <= horizon_fs:
-                if system.asks_ahead:
-                    servers_come_near(servers, system.n_servers, number, horizon_fs)
-                before = nic.clock.n_events
-                component.next_fs = advance(nic, horizon_fs, NEVER)
-                left -= nic.clock.n_events - before
-                overflow = nic.clock.overflow or nic.ledger.overflow
-                if nic.ledger.is_stopping or overflow:
-                    stopped = OVERFLOW if overflow else nic.ledger.is_stopping
-                    horizon_fs = nic.clock.now_fs
-            component.safe_fs = max(component.safe_fs, horizon_fs)
-        for number in range(system.n_bridges):
-            bridge = bridges[number]
-            run_bridge(system, number, bridge, servers, limit_fs)
-            overflow = bridge.clock.overflow or bridge.ledger.overflow
-            if overflow or (bridge.ledger.is_stopping and stopped == 0):
-                stopped = OVERFLOW if overflow else bridge.ledger.is_stopping
-        at_fs = earliest(system)
     if at_fs >= NEVER and stopped == 0:
         end_together(system, servers, bridges)
     for number in range(system.n_servers):

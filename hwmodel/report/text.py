@@ -198,10 +198,11 @@ def _run_lines(result: Result) -> Iterable[Line]:
     )
     run = result.host_run
     if run is not None:
-        compiling = f", compilation {three_digits(run.compile_s)} s" if run.compile_s else ""
+        more = f" on {run.threads} threads" if run.threads > 1 else ""
+        more += f", compilation {three_digits(run.compile_s)} s" if run.compile_s else ""
         yield Line(
             f"Run: {count_text(run.frames)} frames, {count_text(run.events)} events in {three_digits(run.wall_s)} s "
-            f"({count_text(round(run.frames_per_s))} frames/s){compiling}, memory at most {run.peak_rss_mb:.0f} MB"
+            f"({count_text(round(run.frames_per_s))} frames/s){more}, memory at most {run.peak_rss_mb:.0f} MB"
         )
 
 

@@ -210,9 +210,10 @@ class Bottleneck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRun:
-    """Say how the simulation itself ran; alone differs between two runs of one seed."""
+    """Say how the simulation itself ran; alone differs between two runs of one seed. `threads`: at most at once."""
 
     wall_s: float
+    threads: int = 1
     compile_s: float = 0.0
     events: int = 0
     frames: int = 0

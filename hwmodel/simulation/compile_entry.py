@@ -27,7 +27,7 @@ def signature(entry: str) -> tuple[types.Type, ...]:
     if entry == "engine.run":
         return (_array(layout.SERVER), int64, int64)
     if entry == "system.run_system":
-        return (_array(SYSTEM), _array(layout.SERVER), _array(BRIDGE), int64, int64)
+        return (_array(SYSTEM), _array(layout.SERVER), _array(BRIDGE), int64, int64, int64)
     if entry == "dma.run_dma":
         return (_array(layout.SERVER), int64)
     captured = types.Array(types.uint8, 1, "C", readonly=True)

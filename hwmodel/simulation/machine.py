@@ -75,7 +75,7 @@ class Machine:
     `settled_fs`: all that happens up to then has happened, everywhere.
     """
 
-    def __init__(self, config: Config, workload: Workload, seed: int) -> None:
+    def __init__(self, config: Config, workload: Workload, seed: int, n_threads: int | None = None) -> None:
         self.system: SystemState | None = None
         self.settled_fs = 0
         self._is_logging = False
@@ -85,7 +85,7 @@ class Machine:
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
             self._log = MergedLog([self.state[0].ledger.log])
             return
-        self.system = system = build_system(config, workload, seed)
+        self.system = system = build_system(config, workload, seed, n_threads)
         self.state, self.book = system.servers, system.book
         self.servers = tuple(
             Server(name, part, nic, adapter.book)
@@ -95,6 +95,11 @@ class Machine:
         )
         first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
+
+    @property
+    def n_threads(self) -> int:
+        """Return on how many threads its servers run."""
+        return 1 if self.system is None else self.system.threads.n_threads
 
     @cached_property
     def is_alone(self) -> bool:

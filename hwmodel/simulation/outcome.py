@@ -284,6 +284,7 @@ def describe_host_run(run: Run, end: Snapshot) -> HostRun:
     frames = end.counts["delivered"]
     return HostRun(
         wall_s=run.wall_s,
+        threads=run.machine.n_threads,
         compile_s=run.compile_s,
         events=end.n_events,
         frames=frames,

@@ -63,6 +63,7 @@ def simulate(
     trace_length_fs: int | None = None,
     with_next_steps: bool = False,
     note: Callable[[str], None] | None = None,
+    threads: int | None = None,
 ) -> Result:
     """Simulate a configuration, or the one that a file's name or a shipped name stands for; return what it measured.
 
@@ -71,15 +72,15 @@ def simulate(
     (docs/loads.md); with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
     on, for `trace_length_fs` or as long as one file has room (docs/trace.md).
     `with_next_steps`: let the closed form say what larger designs would give. `note` is called with a line on what the
-    time line has no room for. Raises InputError where a load or a rate
-    is beyond what a run has room for, RunError where the run cannot be finished, and Interrupted, with the figures so
-    far, on Ctrl-C.
+    time line has no room for. `threads`: on which servers run, None for as many as are worth while. Raises InputError
+    where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished, and
+    Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
     workload = build_workload(config, ceiling_frames_per_s(config))
     compile_s = have_kernels(entries_of(config))
-    run = Run(config, workload, progress or silent, compile_s=compile_s)
+    run = Run(config, workload, progress or silent, compile_s=compile_s, threads=threads)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
     try:
@@ -118,12 +119,13 @@ class Run:
         progress: Progress,
         *,
         compile_s: float = 0.0,
+        threads: int | None = None,
     ) -> None:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
         self.progress = progress
-        self.machine = Machine(config, workload, config.run.seed)
+        self.machine = Machine(config, workload, config.run.seed, threads)
         self.state: State = self.machine.state
         self.book: FlowBook = self.machine.book
         self.compile_s = compile_s

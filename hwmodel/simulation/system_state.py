@@ -11,7 +11,6 @@ import numpy as np
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.kernels.system import run_system
 from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.bridge_state import (
@@ -25,6 +24,7 @@ from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.port_layout import ports_of
+from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos
 from hwmodel.workload.traffic import UPLINK, Workload
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 WHOLE_WINDOW_FS = layout.NEVER // 4  # no bound on how far a server runs alone but what is not known yet
-FEW_SERVERS = 8  # all that so many look at stays near by itself: hints cost more than they save
 
 
 @dataclass
@@ -49,6 +48,7 @@ class SystemState:
     topology: Topology
     book: FlowBook
     counted: Counted
+    threads: ServerThreads
 
     @property
     def safe_fs(self) -> int:
@@ -59,11 +59,14 @@ class SystemState:
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let all run to a time or through so many events; return why they stopped."""
-        return int(run_system(self.system, self.servers, self.bridges, until_fs, n_events))
+        return self.threads.advance(until_fs, n_events)
 
 
-def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
-    """Return the state of a configuration with a bridge, idle, with its workload; InputError where it has no room."""
+def build_system(config: Config, workload: Workload, seed: int, n_threads: int | None = None) -> SystemState:
+    """Return the state of a configuration with a bridge, idle, with its workload; InputError where it has no room.
+
+    `n_threads`: on which its servers run, None for as many as are worth while.
+    """
     named = bridges_of(config)
     settings = [bridge.settings for bridge in named]
     parts = [(part.name, part.config) for part in servers_of(config)]
@@ -94,9 +97,10 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     fill_crossings(bridges[0], least_bytes)
     counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
     _number_flows(adapters, bridges[0], topology, counted)
+    system = _system(servers, len(parts), least_bytes)
     return SystemState(
-        tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges,
-        _system(servers, len(parts), least_bytes), ports, topology, book, counted,
+        tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges, system,
+        ports, topology, book, counted, ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges),
     )  # fmt: skip
 
 
@@ -124,7 +128,7 @@ def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
     array = layout.zeros(1, SYSTEM)
     system = array[0]
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
-    system.stops_exactly, system.asks_ahead = n_servers == 1, n_servers > FEW_SERVERS
+    system.stops_exactly = n_servers == 1
     for index in range(n_servers):
         component, mac = system.server[index], servers[index].mac
         component.bridge, component.port = 0, index

@@ -10,13 +10,29 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.kernels import system as system_kernel
 from hwmodel.kernels.adjacent_layout import NOBODY
 from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.kernels.layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, zeros
-from hwmodel.kernels.system import earliest, hand_down, hand_in, hand_up, horizon_of_bridge, nothing_before
-from hwmodel.kernels.system_layout import SYSTEM
+from hwmodel.kernels.system import (
+    OVER,
+    earliest,
+    hand_in,
+    hand_up,
+    horizon_of_bridge,
+    nothing_before,
+    release,
+    run_share,
+    show,
+    take,
+    wait_while,
+)
+from hwmodel.kernels.system_layout import FLAG, SYSTEM
 from hwmodel.kernels.wires import send_from_outside
+from hwmodel.simulation import server_threads
+from hwmodel.simulation.server_threads import ServerThreads
 from hwmodel.simulation.system_state import build_system
+from hwmodel.simulation.thread_pace import Pace
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import DEFAULTS, NS
 from tests.run_cases import BROADCAST, OUTSIDE, frame, write_capture
@@ -115,7 +131,7 @@ STEPS = {
 }
 
 
-def run_through(folder, window_fs, pieces):
+def run_through(folder, window_fs, pieces, n_threads=1, ends=IDLE):
     frames = [
         (0, frame(VF0_OF_A, VF0_OF_B)), (0, frame(OUTSIDE, BROADCAST)), (100, frame(VF0_OF_B, OUTSIDE, 500)),
         (300, frame(VF0_OF_B, VF0_OF_A)), (301, frame(OUTSIDE, VF0_OF_B, 1000)),
@@ -124,9 +140,10 @@ def run_through(folder, window_fs, pieces):
     ]  # fmt: skip
     system = two_servers(folder, *sorted(frames))
     system.system[0].window_fs = window_fs
+    system.threads = ServerThreads(n_threads, system.system, system.servers, system.bridges)
     for until_fs in pieces:
         status = system.advance(until_fs, NEVER)
-    assert status == IDLE
+    assert ends in (status, None)
     ledgers = [*(server.ledger for server in system.servers), system.bridges[0].ledger]
     names = [name for name in ledgers[0].counters.dtype.names if not ledgers[0].counters.dtype[name].shape]
     return (
@@ -158,6 +175,33 @@ def test_how_far_each_runs_in_one_go_changes_no_result(tmp_path):
     assert {name for name, each in found.items() if each != first} == set()
 
 
+@pytest.fixture
+def on_two_threads(monkeypatch):
+    """Let all that has an event run on two threads."""
+    monkeypatch.setattr(server_threads, "FEW_EVENTS", 0)
+    monkeypatch.setattr(Pace, "next_piece", lambda _pace: (True, NEVER))
+
+
+def test_two_threads_find_the_same(tmp_path, on_two_threads):
+    assert run_through(tmp_path, *STEPS["in pieces"], n_threads=2) == run_through(tmp_path, *STEPS["at once"])
+
+
+def test_a_thread_that_misses_a_turn_would_be_found_out(tmp_path, on_two_threads, monkeypatch):
+    """A planted fault: the bridge goes on while the second server has yet to take what it was sent."""
+
+    def misses_turns(system, share, servers, bridges):
+        turn = wait_while(system.turn, 0)
+        while turn != OVER:
+            if turn % 2 == 0:
+                run_share(system, share, servers, bridges)
+            show(share.done, turn)
+            turn = wait_while(system.turn, turn)
+
+    expected = run_through(tmp_path, *STEPS["at once"])
+    monkeypatch.setattr(system_kernel, "follow", misses_turns)
+    assert run_through(tmp_path, *STEPS["at once"], n_threads=2, ends=None) != expected
+
+
 def test_the_next_event_of_all_is_the_first_of_anybody():
     system = zeros(1, SYSTEM)[0]
     system.n_servers, system.n_bridges = 2, 1
@@ -170,12 +214,29 @@ def test_the_next_event_of_all_is_the_first_of_anybody():
     assert earliest(system) == NEVER
 
 
-def test_nobody_sends_before_the_next_event_of_all_and_who_is_further_stays_there():
+def test_no_bridge_sends_before_the_next_event_of_all_and_one_that_is_further_stays_there():
     system = zeros(1, SYSTEM)[0]
-    system.n_servers, system.n_bridges = 2, 1
-    system.server[0].safe_fs, system.server[1].safe_fs, system.bridge[0].safe_fs = 10, 90, 59
+    system.n_servers, system.n_bridges = 2, 2
+    system.bridge[0].safe_fs, system.bridge[1].safe_fs = 59, 90
     nothing_before(system, 61)
-    assert (system.server[0].safe_fs, system.server[1].safe_fs, system.bridge[0].safe_fs) == (60, 90, 60)
+    assert (system.bridge[0].safe_fs, system.bridge[1].safe_fs) == (60, 90)
+
+
+def test_who_waits_sees_what_another_thread_shows_next():
+    flag = zeros(1, FLAG)[0]
+    looks = []
+
+    def show_at_the_third_look(_seconds=0):
+        looks.append(int(flag.value))
+        flag.value = 0 if len(looks) < 3 else OVER
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system_kernel, "LOOKS", 2)
+        patch.setattr(system_kernel, "pause", show_at_the_third_look)
+        patch.setattr(system_kernel, "give_way", show_at_the_third_look)
+        assert wait_while(flag, 0) == OVER
+    assert looks == [0, 0, 0]
+    assert wait_while(flag, 0) == OVER  # at once
 
 
 def test_a_server_runs_until_something_may_come_that_the_bridge_has_not_yet_sent(system):
@@ -229,23 +290,31 @@ def test_a_bridge_is_given_all_that_a_server_has_begun_to_send(system):
     hand_up(nic, bridge, 1)
     assert places(bridge, bridge.port[1].come) == [7 * NS, 900 * NS]
     assert places(bridge, bridge.port[0].come) == []
+    assert int(bridge.port[1].n_given) == 2
+    take(nic, bridge, 1)
     assert nic.wire.sent.head == nic.wire.sent.tail
+    hand_up(nic, bridge, 1)
+    assert places(bridge, bridge.port[1].come) == [7 * NS, 900 * NS]  # and not once more
 
 
-def test_a_server_is_given_what_a_bridge_has_begun_to_send_and_when_the_first_comes(system):
+def test_a_server_takes_what_a_bridge_has_begun_to_send_and_forgets_what_the_bridge_was_given(system):
     outside_sends(system.servers[0], 0, 0)
     bridge, nic = system.bridges[0], system.servers[1]
-    assert hand_down(bridge, 1, nic) == NEVER
     for place, begun_fs in enumerate((300 * NS, 300 * NS + SHORT)):
         slot = bridge.slot[place]
         slot.crossing.begun_fs, slot.crossing.come_fs = begun_fs, begun_fs + SHORT + PROPAGATION
         slot.holds, slot.following = 1, place + 1 if place == 0 else NOBODY
     bridge.n_used, bridge.port[1].begun.first, bridge.port[1].begun.last = 2, 0, 1
-    assert hand_down(bridge, 1, nic) == 300 * NS + SHORT + PROPAGATION
+    nic.wire.sent.tail, bridge.port[1].n_given = 3, 2
+    before = bridge.slot[:2].tobytes()
+    take(nic, bridge, 1)
+    assert bridge.slot[:2].tobytes() == before  # other threads take from it too
+    assert (int(nic.wire.sent.head), int(nic.wire.sent.tail)) == (2, 3)
     come = nic.wire.come
     assert [int(come.ring[at].come_fs) for at in range(come.head, come.tail)] == [
         300 * NS + SHORT + PROPAGATION, 300 * NS + 2 * SHORT + PROPAGATION,
     ]  # fmt: skip
+    release(bridge, 1)
     assert places(bridge, bridge.port[1].begun) == []
     free, place = [], int(bridge.first_free)
     while place != NOBODY:

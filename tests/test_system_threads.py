@@ -1,0 +1,224 @@
+"""The servers of a system on several threads: nothing that a run finds depends on how many, nor on who runs which."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwmodel.cli import main
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.errors import InputError
+from hwmodel.kernels import layout
+from hwmodel.kernels.system_layout import MAX_THREADS
+from hwmodel.simulation import server_threads, simulate
+from hwmodel.simulation.one_core import simulate_on_one_core
+from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shares_of
+from hwmodel.simulation.thread_pace import PIECE_EVENTS, TRIAL_EVENTS, TRIAL_EVERY, Pace
+from tests.system_and_oracle import SystemRun
+from tests.test_system_windows import found_by, load_of
+
+DRAWS = range(2, 5)
+
+
+class Always:
+    """A pace that never takes one thread, and few events at once."""
+
+    def __init__(self, n_events: int) -> None:
+        self.n_events = n_events
+
+    def next_piece(self) -> tuple[bool, int]:
+        return True, self.n_events
+
+    def note(self, together: bool, n_events: int, took_s: float) -> None:
+        pass
+
+
+def drawn_system(seed: int) -> Mapping[str, Any]:
+    """Draw servers that differ, so that one thread has more to do than another, on a bridge."""
+    rng = random.Random(seed)
+    own = [{}, {"switch.mode": "vepa"}, {"port.rate": "40Gbps"}, {"pcie.lanes": 8}, {"port.rate": "2.5Gbps"}]
+    servers = [{"name": f"s{number}", "set": rng.choice(own)} for number in range(rng.randint(3, 4))]
+    bridge = {"latency": f"{rng.choice([0, 130, 700])}ns", "propagation": f"{rng.choice([0, 3.3, 50])}ns"}
+    return {"servers": servers, "bridge": bridge | rng.choice([{}, {"buffer": "6KiB"}, {"ageing": "9us", "table": 5}])}
+
+
+def on_threads(
+    config: Config, workload: Any, n_threads: int, monkeypatch: pytest.MonkeyPatch, n_events: int = 500
+) -> SystemRun:
+    """Return a run on threads that start at once, and anew every so many events."""
+    monkeypatch.setattr(server_threads, "FEW_EVENTS", 0)
+    run = SystemRun(config, workload)
+    system = run.machine.system
+    assert system is not None
+    system.threads = ServerThreads(n_threads, system.system, system.servers, system.bridges)
+    system.threads._pace = Always(n_events)  # type: ignore[assignment]
+    return run
+
+
+def found_in(run: SystemRun) -> tuple[Any, dict[str, bytes]]:
+    """Run to the end; return the result and all deliveries and journeys: the state, far larger, is left out."""
+    for _ in run.pieces():
+        pass
+    logs = {name: np.concatenate(pieces).tobytes() for name, pieces in run.logs.items()}
+    return run.result().to_mapping(include_host_run=False), logs
+
+
+def test_the_same_bytes_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, workload = load_of(drawn_system(1))
+    expected = found_by(SystemRun(config, workload))
+    for n_threads, n_events in ((2, 500), (3, 1)):
+        found = found_by(on_threads(config, workload, n_threads, monkeypatch, n_events))
+        assert [name for name in expected if found[name] != expected[name]] == []
+
+
+@pytest.mark.parametrize("seed", DRAWS)
+def test_the_same_results_on_any_number_of_threads(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, workload = load_of(drawn_system(seed))
+    expected = found_in(SystemRun(config, workload))
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread)))
+    for n_threads, n_events in ((2, 10**6), (3, 200), (3, 1)):
+        assert found_in(on_threads(config, workload, n_threads, monkeypatch, n_events)) == expected
+    assert len(started) >= 100 and not any(thread.is_alive() for thread in started)
+
+
+@pytest.fixture(scope="module")
+def system() -> tuple[Config, Any, Any]:
+    """Return a drawn system, its load, and what a run of it on one thread finds."""
+    config, workload = load_of(drawn_system(0))
+    return config, workload, found_in(SystemRun(config, workload))
+
+
+def test_it_matters_who_runs_a_server(system: tuple[Config, Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted fault: the last server is its thread's, but for a time too long; it misses what comes meanwhile."""
+    config, workload, expected = system
+    run = on_threads(config, workload, 2, monkeypatch)
+    assert run.machine.system is not None
+    last = run.machine.system.system[0].server[len(run.machine.servers) - 1]
+    last.crossing_fs = int(last.crossing_fs) + 10**9
+    assert found_in(run) != expected
+
+
+def test_a_budget_of_events_and_an_overflow_end_it_alike(
+    system: tuple[Config, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, workload, _ = system
+    runs = [SystemRun(config, workload), on_threads(config, workload, 3, monkeypatch, 10**6)]
+    for n_events in (1, 700, 0):
+        ends = [
+            (run.kernel(10**15, n_events), [int(server.nic.clock.n_events) for server in run.machine.servers])
+            for run in runs
+        ]
+        assert ends[0] == ends[1] and ends[0][0] == layout.EVENTS_SPENT
+    for run in runs:
+        run.machine.servers[2].nic.ledger.overflow = 1
+    assert [run.kernel(10**15, 10**6) for run in runs] == [layout.OVERFLOW] * 2
+    assert runs[0].machine.settled_fs == runs[1].machine.settled_fs
+
+
+def test_an_interrupt_before_the_first_turn_leaves_no_thread_behind(
+    system: tuple[Config, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, workload, expected = system
+    run = on_threads(config, workload, 3, monkeypatch, 10**6)
+    assert run.machine.system is not None
+    threads, n_before = run.machine.system.threads, threading.active_count()
+    go = threads._run
+
+    def interrupted(until_fs: int, n_events: int, thread: int) -> int:
+        if thread == 0 and n_events > 0:
+            monkeypatch.setattr(threads, "_run", go)
+            raise KeyboardInterrupt
+        return go(until_fs, n_events, thread)
+
+    monkeypatch.setattr(threads, "_run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.kernel(10**15, 10**6)
+    assert threading.active_count() == n_before
+    assert found_in(run) == expected
+
+
+def test_no_room_for_a_thread_is_no_reason_to_stop(
+    system: tuple[Config, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, workload, expected = system
+
+    def full(_thread: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    run = on_threads(config, workload, 3, monkeypatch)
+    monkeypatch.setattr(threading.Thread, "start", full)
+    assert found_in(run) == expected
+    assert run.machine.n_threads == 1
+
+
+FOUR = {
+    "nic": {"vfs": 1}, "servers": [{"name": name} for name in "abcd"], "bridge": {},
+    "workload": {"pattern": "uniform", "load": "2Gbps"}, "run": {"warmup": "5us", "duration": "100us"},
+}  # fmt: skip
+
+
+def test_a_result_says_on_how_many_threads_it_ran_and_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_threads, "FEW_EVENTS", 10)
+    one, two, many = (simulate(config_from_mapping(FOUR), threads=n) for n in (1, 2, MAX_THREADS))
+    monkeypatch.setattr(server_threads, "SERVERS_PER_THREAD", 1)
+    beside_others = simulate_on_one_core(config_from_mapping(FOUR))
+    assert one == two == many == beside_others
+    assert beside_others.host_run.threads == 1
+    assert [each.host_run.threads for each in (one, two, many)] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("n_servers", "n_cores", "expected"), [(1, 8, 1), (7, 8, 1), (8, 8, 2), (64, 8, 8), (64, 2, 2), (256, 256, 64)]
+)
+def test_as_many_threads_as_cores_and_as_are_worth_while(
+    n_servers: int, n_cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_threads.os, "sched_getaffinity", lambda _process: set(range(n_cores)))
+    assert n_threads_for(n_servers, None) == expected
+    assert n_threads_for(n_servers, 3) == min(3, n_servers)
+    monkeypatch.setattr(server_threads, "MEETS", False)
+    assert n_threads_for(n_servers, None) == n_threads_for(n_servers, 3) == 1
+
+
+@pytest.mark.parametrize("threads", [0, -1, MAX_THREADS + 1])
+def test_a_number_that_nobody_can_mean_is_refused(threads: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match=f"^threads: {threads} is out of range; 1 to {MAX_THREADS}$"):
+        n_threads_for(8, threads)
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "c.yaml", "--threads", str(threads)])
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.count("\n") == 1 and f"1 to {MAX_THREADS}" in error
+
+
+def test_the_busiest_server_has_a_thread_to_itself_and_the_first_one_is_the_first_threads() -> None:
+    assert shares_of(np.array([10, 10, 70, 10, 20]), 2) == [[0, 1, 3, 4], [2]]
+    assert shares_of(np.zeros(5, np.int64), 3) == [[0, 3], [1, 4], [2]]
+    assert shares_of(np.array([1, 9]), 2) == [[0], [1]]
+
+
+def test_threads_are_taken_only_while_they_are_quicker() -> None:
+    """Speeds by hand: two threads are quicker, then others use a core, and then no more."""
+
+    def together_in(n_pieces: int, speed: float) -> list[bool]:
+        ways = []
+        for _ in range(n_pieces):
+            together, n_events = pace.next_piece()
+            ways.append(together)
+            assert n_events in (2 * PIECE_EVENTS, 2 * TRIAL_EVENTS)
+            pace.note(together, n_events, n_events / (speed if together else 10.0))
+        return ways
+
+    pace = Pace(2)
+    first = together_in(50, 15.0)
+    assert first[:2] == [False, True] and first.count(False) <= 4
+    busy = together_in(400, 3.0)
+    assert busy[TRIAL_EVERY + 1 :].count(True) <= 400 // TRIAL_EVERY // 2
+    later = together_in(600, 15.0)
+    assert all(later[-TRIAL_EVERY // 2 :]) or later[-300:].count(True) > 250
