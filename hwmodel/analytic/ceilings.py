@@ -20,7 +20,9 @@ from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_fetches import prefetches, serial_rx_fetches
+from hwmodel.analytic.steps import sum_link_bytes
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.analytic.waiting import with_waits
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 ZERO, ONE = Fraction(0), Fraction(1)
+_MOST_REMEMBERED = 64
 _Product = tuple[Fraction, Fraction]
 
 
@@ -68,6 +71,8 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     names = {} if not system.bridges else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside
+    if not (names or prefix or is_of_extender):
+        return list(found)
     return [
         replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
         for one in found
@@ -93,7 +98,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     """
     transactions = transactions_of(config, traffic, ZERO if config.driver.moderation_fs else None)
     return [
-        *_directions(transactions, link_rate_of(config.pcie)),
+        *_directions(tuple(transactions), link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
@@ -105,16 +110,15 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
     """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
-    return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
+    return [one for one in _directions(tuple(transactions), link) if one.per_frame or one.per_s]
 
 
-def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
+@remembered_by_arguments(_MOST_REMEMBERED)
+def _directions(transactions: tuple[Transaction, ...], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
     def ceiling(direction: Direction) -> Ceiling:
-        n_bytes = taken(transactions, lambda one: one.link_bytes(direction))
-        others = taken(transactions, lambda one: len(one.tlps) - one.n_tlps(direction))
-        amounts = (own + link.dllp_bytes_per_tlp * tlps for own, tlps in zip(n_bytes, others, strict=True))
+        amounts = sum_link_bytes(transactions, link, direction)
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
     return ceiling("up"), ceiling("down")

@@ -64,7 +64,7 @@ def round_trip_fs(config: Config, n_bytes: int) -> int:
 
 def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
     """Give the time in which a transfer is read by requests of at most MRRS that follow one another."""
-    return _read_span(config, list(TlpRules.of(config).reads(address, n_bytes))).duration_fs
+    return _read_span(config, TlpRules.of(config).reads(address, n_bytes)).duration_fs
 
 
 class _ReadSpan(NamedTuple):
@@ -137,7 +137,7 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
     yield _write(config, "Tx doorbell", rules.write(0, REGISTER_BYTES, "down"))
     yield read("Tx descriptor read", [rules.read(0, DESCRIPTOR_BYTES)])
-    yield read("payload read", list(rules.reads(config.host.buffer_offset_bytes, n_bytes)))
+    yield read("payload read", rules.reads(config.host.buffer_offset_bytes, n_bytes))
 
 
 def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class RxBatches:
         return rx_batches(RxRules.of(config), tuple(frames.items()))
 
 
-@lru_cache(maxsize=_MOST_REMEMBERED)
+@remembered_by_arguments(_MOST_REMEMBERED)
 def rx_batches(rules: RxRules, shares: tuple[tuple[int, Fraction], ...]) -> RxBatches:
     """Derive the batches from the rules and the shares of frames by the descriptors that they take."""
     frames, batch = dict(shares), rules.rx_writeback_batch

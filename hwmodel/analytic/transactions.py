@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ from hwmodel.analytic.link import (
     counts_whole_double_words,
     tlp_overhead_of,
 )
+from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import RxRules, descriptor_shares, rx_batches
 from hwmodel.analytic.tlp_cuts import RingPiece, cut, cut_completions, cut_ring
 from hwmodel.analytic.traffic import Sizes, Traffic
@@ -113,7 +114,7 @@ class TlpRules:
             counts_whole_double_words(pcie.dllp_model),
         )
 
-    @lru_cache(maxsize=_MOST_CUTS)  # noqa: B019 - of all links together the last few
+    @remembered_by_arguments(_MOST_CUTS)
     def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
         """Cut a write at MPS boundaries."""
         header = self.overhead.memory_write_bytes
@@ -122,7 +123,7 @@ class TlpRules:
             for piece in cut(address, n_bytes, self.max_payload_bytes)
         )
 
-    @lru_cache(maxsize=_MOST_CUTS)  # noqa: B019
+    @remembered_by_arguments(_MOST_CUTS)
     def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
         """Give one read request, of at most MRRS, and its completions."""
         header = self.overhead.completion_bytes
@@ -132,7 +133,7 @@ class TlpRules:
         request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
         return (request, *(Tlp("down", "completion", header, piece, self._padded(piece)) for piece in pieces))
 
-    @lru_cache(maxsize=_MOST_CUTS)  # noqa: B019
+    @remembered_by_arguments(_MOST_CUTS)
     def reads(self, address: int, n_bytes: int) -> tuple[tuple[Tlp, ...], ...]:
         """Cut a transfer at MRRS boundaries into reads."""
         pieces = cut(address, n_bytes, self.max_read_request_bytes)
@@ -143,7 +144,7 @@ class TlpRules:
         return -(-n_bytes // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
 
 
-_rules = lru_cache(maxsize=_MOST_REMEMBERED)(TlpRules)
+_rules = remembered_by_arguments(_MOST_REMEMBERED)(TlpRules)
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ class _Asked(NamedTuple):
         )  # fmt: skip
 
 
-@lru_cache(maxsize=_MOST_REMEMBERED)
+@remembered_by_arguments(_MOST_REMEMBERED)
 def _transactions(asked: _Asked, interrupts_per_s: Fraction | None) -> tuple[Transaction, ...]:
     return tuple(_Writer(asked).all(interrupts_per_s))
 

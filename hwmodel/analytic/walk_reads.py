@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.dma_engines import Engines, places_of
@@ -49,8 +49,7 @@ class Reads:
         links: tuple[Direction, Direction],
         read_latency_fs: int,
     ) -> None:
-        rules = TlpRules.of(config)
-        self._cut = lru_cache(lambda address, n_bytes: tuple(rules.reads(address, n_bytes)))
+        self._rules = TlpRules.of(config)
         self._clock, self._memory, self._engines = clock, memory, engines
         self._engine = None if config.nic.dma is None else config.nic.dma.read
         self._places_free = 0 if self._engine is None else self._engine.outstanding
@@ -64,7 +63,7 @@ class Reads:
         self, read_class: ReadClass, memory: tuple[str, int], address: int, n_bytes: int, done: Callable[[int], None]
     ) -> int:
         """Let the reads of a transfer join their class; return how many. `done` is called with the bytes of each."""
-        reads = self._cut(address, n_bytes)
+        reads = self._rules.reads(address, n_bytes)
         for tlps in reads:
             n_read = sum(tlp.data_bytes for tlp in tlps)
             self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
