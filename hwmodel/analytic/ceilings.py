@@ -7,17 +7,17 @@ counted low, so that these ceilings are upper bounds: a loaded link holds tags a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
-from hwmodel.analytic.exact_sums import sum_of_products
+from hwmodel.analytic.exact_sums import sum_of
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.recent import remembered_by_arguments
@@ -239,23 +239,35 @@ def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
 
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give the busiest core."""
-    # By core: sending and receiving per frame, both per second; of each, shares and what they are of.
-    work: defaultdict[int, tuple[list[_Product], ...]] = defaultdict(lambda: ([], [], []))
-    for one in (traffic, *beside):
-        sides = (one.sent, sending_s(config, one.sizes)), (one.received, taking_s(config, one.sizes))
-        for side, (by_station, cost_s) in enumerate(sides):
-            at, each = (side, cost_s) if one.frames_per_s is None else (2, cost_s * one.frames_per_s)
-            for station, share in by_station.items():
-                work[core_of(config, station)][at].append((share, each))
-    sums = {core: [sum_of_products(products) for products in work[core]] for core in sorted(work)}
-    rows = [
-        Ceiling("driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}", "s", Fraction(1),
-                sends + takes, per_s)
-        for core, (sends, takes, per_s) in sums.items() if sends + takes
-    ]  # fmt: skip
+    """Give the busiest core, the first of those that are as busy."""
+    everybody = traffic, *beside
+    shares = [_shares_of_cores(config, one) for one in everybody]
+    costs = [(sending_s(config, one.sizes), taking_s(config, one.sizes)) for one in everybody]
+    first: dict[tuple[_Product, ...], int] = {}  # of the cores that have the same to do
+    for core in sorted(set().union(*shares)):
+        first.setdefault(tuple(one.get(core, (ZERO, ZERO)) for one in shares), core)
+    rows = []
+    for own, core in first.items():
+        sends = takes = per_s = ZERO
+        for one, (sent, received), (send_s, take_s) in zip(everybody, own, costs, strict=True):
+            if one.frames_per_s is None:
+                sends, takes = sends + sent * send_s, takes + received * take_s
+            else:
+                per_s += (sent * send_s + received * take_s) * one.frames_per_s
+        if sends + takes:
+            name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}"
+            rows.append(Ceiling(name, what, "s", Fraction(1), sends + takes, per_s))
     if rows:
         yield min(rows, key=lambda row: row.frames_per_s or ZERO)
+
+
+def _shares_of_cores(config: Config, traffic: Traffic) -> dict[int, _Product]:
+    """Give the frames that each core sends, and those that it takes."""
+    found: dict[int, tuple[list[Fraction], list[Fraction]]] = {}
+    for side, by_station in enumerate((traffic.sent, traffic.received)):
+        for station, share in by_station.items():
+            found.setdefault(core_of(config, station), ([], []))[side].append(share)
+    return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
 
 
 def _work_keys(config: Config) -> str:
@@ -268,8 +280,12 @@ def _work_keys(config: Config) -> str:
 
 def core_of(config: Config, station: str) -> int:
     """Give the core of a station: guest f (PF 0, VF K is K + 1) runs on core f modulo the cores of the host."""
-    guest = 0 if station == "pf" else int(station.removeprefix("vf")) + 1
-    return guest % config.host.cores
+    return _guest(station) % config.host.cores
+
+
+@lru_cache(maxsize=1024)
+def _guest(station: str) -> int:
+    return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
 
 
 def _pipeline(
