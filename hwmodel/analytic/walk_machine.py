@@ -247,6 +247,8 @@ class Machine:
         ring.next_fetched = (ring.next_fetched + n) % self._config.nic.rx_ring
         ring.known, ring.coming = ring.known - n, ring.coming + n
         for first, n_piece in pieces:
+            if not n_piece:
+                continue
             address, n_bytes = first * DESCRIPTOR_BYTES, n_piece * DESCRIPTOR_BYTES
             memory, done = ("Rx ring", ring.number), partial(self._fetched, ring)
             self._reads.request(ReadClass.RX_DESCRIPTOR, memory, address, n_bytes, done)

@@ -57,6 +57,7 @@ class Reads:
         self._read_latency_fs = read_latency_fs
         self._up, self._down = links
         self._tags_free, self._store_bps, self._stored_fs = config.pcie.tags, config.nic.store_rate_bps, 0
+        self._grants_at_fs: int | None = None
         self._waiting: tuple[deque[_Read], ...] = tuple(deque() for _ in ReadClass)
 
     def request(
@@ -68,8 +69,14 @@ class Reads:
             n_read = sum(tlp.data_bytes for tlp in tlps)
             self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
             address += n_read
-        self._clock.at(self._clock.now_fs, Phase.READS, self._grant)
+        if self._grants_at_fs != self._clock.now_fs:  # one hand-out at an instant is for all that ask in it
+            self._grants_at_fs = self._clock.now_fs
+            self._clock.at(self._clock.now_fs, Phase.READS, self._hand_out)
         return len(reads)
+
+    def _hand_out(self) -> None:
+        self._grants_at_fs = None
+        self._grant()
 
     def _grant(self) -> None:
         while self._tags_free and (queue := next(filter(None, self._waiting), None)):
