@@ -8,7 +8,6 @@ than a cycle. The parts of a frame as configured have all of these: they come fr
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -242,5 +241,7 @@ def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencySt
 
 def _terms(tlps: Iterable[Tlp]) -> str:
     """Write the times of some TLPs: `5 t(280) + t(260)`."""
-    counts = Counter(tlp.link_bytes for tlp in tlps)
+    counts: dict[int, int] = {}
+    for tlp in tlps:
+        counts[tlp.link_bytes] = counts.get(tlp.link_bytes, 0) + 1
     return " + ".join(f"{n} t({n_bytes})" if n > 1 else f"t({n_bytes})" for n_bytes, n in counts.items())
