@@ -36,9 +36,7 @@ def with_waits(
         match one.resource, one.unit:
             case ("pcie.tags", _) | ("nic.dma.read", "places"):
                 n_at_once = min(config.pcie.tags, int(one.capacity))
-                waits_s = tag_wait_s(
-                    config, traffic, transactions, walks.sought, n_most=n_at_once, held_s=held_s
-                )
+                waits_s = tag_wait_s(config, traffic, transactions, walks.sought, n_most=n_at_once, held_s=held_s)
                 yield one.with_waiting(waits_s, reads_beside_s)
             case "rx.descriptors", "s":
                 waits_s = fetch_wait_s(config, traffic, transactions, walks.sought)

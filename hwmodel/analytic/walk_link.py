@@ -52,7 +52,7 @@ class Credits:
 
     def cover(self, tlp: Tlp) -> bool:
         """Tell whether a TLP may go."""
-        return self._is_infinite or self._headers >= 1 and self._data >= _data_credits(tlp)
+        return self._is_infinite or (self._headers >= 1 and self._data >= _data_credits(tlp))
 
     def take(self, tlp: Tlp) -> None:
         """Consume the credits of a TLP whose transmission starts."""
