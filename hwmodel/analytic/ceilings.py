@@ -126,12 +126,10 @@ def _directions(transactions: tuple[Transaction, ...], link: LinkRate) -> tuple[
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
-
-    def held_s(one: Transaction) -> Fraction:
-        return Fraction(read_holding_fs(config, one.tlps), FS_PER_S) if one.is_read else ZERO
-
+    held_fs = taken([one for one in transactions if one.is_read], lambda one: read_holding_fs(config, one.tlps))
     tags = Fraction(config.pcie.tags)
-    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *taken(transactions, held_s))
+    what = f"{tags} tags, each held for a round trip"
+    yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))
 
 
 def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
@@ -263,10 +261,10 @@ def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Ite
 
 def _shares_of_cores(config: Config, traffic: Traffic) -> dict[int, _Product]:
     """Give the frames that each core sends, and those that it takes."""
-    found: dict[int, tuple[list[Fraction], list[Fraction]]] = {}
+    n_cores, found = config.host.cores, dict[int, tuple[list[Fraction], list[Fraction]]]()
     for side, by_station in enumerate((traffic.sent, traffic.received)):
         for station, share in by_station.items():
-            found.setdefault(core_of(config, station), ([], []))[side].append(share)
+            found.setdefault(_guest(station) % n_cores, ([], []))[side].append(share)
     return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
 
 

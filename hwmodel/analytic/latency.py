@@ -101,7 +101,7 @@ def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
 
 
 def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
-    return sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps if tlp.direction == direction)
+    return sum([rate.transfer_fs(tlp.link_bytes) for tlp in tlps if tlp.direction == direction])
 
 
 def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None) -> tuple[LatencyStep, ...]:

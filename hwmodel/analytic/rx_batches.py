@@ -98,7 +98,11 @@ def descriptor_shares(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> 
 
     `sizes`: (bytes with FCS, share). Tags that a frame keeps in a VM's buffer are not counted.
     """
-    room = config.host.buffer_bytes - config.host.buffer_offset_bytes
+    return dict(_descriptor_shares(config.host.buffer_bytes - config.host.buffer_offset_bytes, tuple(sizes)))
+
+
+@remembered_by_arguments(_MOST_REMEMBERED)
+def _descriptor_shares(room: int, sizes: tuple[tuple[int, Fraction], ...]) -> dict[int, Fraction]:
     shares: dict[int, Fraction] = {}
     for frame_bytes, share in sizes:
         n_descriptors = -(-(frame_bytes - FCS_BYTES) // room)
