@@ -7,20 +7,22 @@ counted low, so that these ceilings are upper bounds: a loaded link holds tags a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
-from hwmodel.analytic.exact_sums import sum_of_products
+from hwmodel.analytic.exact_sums import sum_of
 from hwmodel.analytic.latency import read_holding_fs
 from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_fetches import prefetches, serial_rx_fetches
+from hwmodel.analytic.steps import sum_link_bytes
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.analytic.waiting import with_waits
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 ZERO, ONE = Fraction(0), Fraction(1)
+_MOST_REMEMBERED = 64
 _Product = tuple[Fraction, Fraction]
 
 
@@ -68,6 +71,8 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     names = {} if not system.bridges else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside
+    if not (names or prefix or is_of_extender):
+        return list(found)
     return [
         replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
         for one in found
@@ -93,7 +98,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     """
     transactions = transactions_of(config, traffic, ZERO if config.driver.moderation_fs else None)
     return [
-        *_directions(transactions, link_rate_of(config.pcie)),
+        *_directions(tuple(transactions), link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
@@ -105,16 +110,15 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
     """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
-    return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
+    return [one for one in _directions(tuple(transactions), link) if one.per_frame or one.per_s]
 
 
-def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
+@remembered_by_arguments(_MOST_REMEMBERED)
+def _directions(transactions: tuple[Transaction, ...], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
     def ceiling(direction: Direction) -> Ceiling:
-        n_bytes = taken(transactions, lambda one: one.link_bytes(direction))
-        others = taken(transactions, lambda one: len(one.tlps) - one.n_tlps(direction))
-        amounts = (own + link.dllp_bytes_per_tlp * tlps for own, tlps in zip(n_bytes, others, strict=True))
+        amounts = sum_link_bytes(transactions, link, direction)
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
     return ceiling("up"), ceiling("down")
@@ -122,12 +126,10 @@ def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ce
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
-
-    def held_s(one: Transaction) -> Fraction:
-        return Fraction(read_holding_fs(config, one.tlps), FS_PER_S) if one.is_read else ZERO
-
+    held_fs = taken([one for one in transactions if one.is_read], lambda one: read_holding_fs(config, one.tlps))
     tags = Fraction(config.pcie.tags)
-    yield Ceiling("pcie.tags", f"{tags} tags, each held for a round trip", "tags", tags, *taken(transactions, held_s))
+    what = f"{tags} tags, each held for a round trip"
+    yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))
 
 
 def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
@@ -235,23 +237,35 @@ def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
 
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give the busiest core."""
-    # By core: sending and receiving per frame, both per second; of each, shares and what they are of.
-    work: defaultdict[int, tuple[list[_Product], ...]] = defaultdict(lambda: ([], [], []))
-    for one in (traffic, *beside):
-        sides = (one.sent, sending_s(config, one.sizes)), (one.received, taking_s(config, one.sizes))
-        for side, (by_station, cost_s) in enumerate(sides):
-            at, each = (side, cost_s) if one.frames_per_s is None else (2, cost_s * one.frames_per_s)
-            for station, share in by_station.items():
-                work[core_of(config, station)][at].append((share, each))
-    sums = {core: [sum_of_products(products) for products in work[core]] for core in sorted(work)}
-    rows = [
-        Ceiling("driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}", "s", Fraction(1),
-                sends + takes, per_s)
-        for core, (sends, takes, per_s) in sums.items() if sends + takes
-    ]  # fmt: skip
+    """Give the busiest core, the first of those that are as busy."""
+    everybody = traffic, *beside
+    shares = [_shares_of_cores(config, one) for one in everybody]
+    costs = [(sending_s(config, one.sizes), taking_s(config, one.sizes)) for one in everybody]
+    first: dict[tuple[_Product, ...], int] = {}  # of the cores that have the same to do
+    for core in sorted(set().union(*shares)):
+        first.setdefault(tuple(one.get(core, (ZERO, ZERO)) for one in shares), core)
+    rows = []
+    for own, core in first.items():
+        sends = takes = per_s = ZERO
+        for one, (sent, received), (send_s, take_s) in zip(everybody, own, costs, strict=True):
+            if one.frames_per_s is None:
+                sends, takes = sends + sent * send_s, takes + received * take_s
+            else:
+                per_s += (sent * send_s + received * take_s) * one.frames_per_s
+        if sends + takes:
+            name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}"
+            rows.append(Ceiling(name, what, "s", Fraction(1), sends + takes, per_s))
     if rows:
         yield min(rows, key=lambda row: row.frames_per_s or ZERO)
+
+
+def _shares_of_cores(config: Config, traffic: Traffic) -> dict[int, _Product]:
+    """Give the frames that each core sends, and those that it takes."""
+    n_cores, found = config.host.cores, dict[int, tuple[list[Fraction], list[Fraction]]]()
+    for side, by_station in enumerate((traffic.sent, traffic.received)):
+        for station, share in by_station.items():
+            found.setdefault(_guest(station) % n_cores, ([], []))[side].append(share)
+    return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
 
 
 def _work_keys(config: Config) -> str:
@@ -264,8 +278,12 @@ def _work_keys(config: Config) -> str:
 
 def core_of(config: Config, station: str) -> int:
     """Give the core of a station: guest f (PF 0, VF K is K + 1) runs on core f modulo the cores of the host."""
-    guest = 0 if station == "pf" else int(station.removeprefix("vf")) + 1
-    return guest % config.host.cores
+    return _guest(station) % config.host.cores
+
+
+@lru_cache(maxsize=1024)
+def _guest(station: str) -> int:
+    return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
 
 
 def _pipeline(

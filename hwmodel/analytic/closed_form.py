@@ -28,17 +28,17 @@ from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.equal_turns import carry_most
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, frame_parts_fs, round_trip_fs
 from hwmodel.analytic.limits_notes import notes_of
-from hwmodel.analytic.limits_record import Limits
+from hwmodel.analytic.limits_record import Details, Limits
 from hwmodel.analytic.link import link_name_of, link_rate_of
-from hwmodel.analytic.lone_frame import Way, lone_frame_of
+from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.steps import sum_bytes, sum_steps
+from hwmodel.analytic.steps import link_bytes_per_frame, sum_steps
 from hwmodel.analytic.system import System
 from hwmodel.analytic.system_limits import hops_of, server_limits
 from hwmodel.analytic.traffic import Demand, Traffic
-from hwmodel.analytic.transactions import Transaction, transactions_of
+from hwmodel.analytic.transactions import DIRECTIONS, Transaction, transactions_of
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
@@ -107,7 +107,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     asked = demand.sought
     found, mix = _with_its_mix(system, demand)
     first = system.config(0)
-    steps = sum_steps(found.transactions[0], link_rate_of(first.pcie), found.rate)
+    up, down = (
+        link_bytes_per_frame(found.transactions[0], link_rate_of(first.pcie), direction, found.rate)
+        for direction in DIRECTIONS
+    )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
     latency_steps = _latency_steps(config, asked)
@@ -116,23 +119,31 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     return Limits(
         link_name=", ".join(dict.fromkeys(link_name_of(server.config.pcie) for server in system.servers)),
         raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
-        up_bytes=float(sum_bytes(steps, "up")),
-        down_bytes=float(sum_bytes(steps, "down")),
+        up_bytes=float(up),
+        down_bytes=float(down),
         mpps=float(frames_per_s / 10**6),
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
         round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS,
-        steps=steps,
         frames_per_s=found.rate,
         beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
         ceilings=found.ceilings,
         link=link_rate_of(first.pcie),
         sizes=asked.sizes,
         round_trip_bytes=first_read,
-        latency_steps=latency_steps.get(longest, ()),
         lone_frame=lone,
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
+        find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
+    )
+
+
+def _details(
+    config: Config, system: System, found: _Asked, mix: Demand, lone: LoneFrame | None, steps: tuple[LatencyStep, ...]
+) -> Details:
+    return Details(
+        steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),
+        latency_steps=steps,
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
         hops=hops_of(system, found.demand, found.rate),
         full_ports=port_shares(config, system, mix),

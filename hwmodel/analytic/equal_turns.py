@@ -27,7 +27,8 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
         return False
     switch = system.config(0).switch
-    ports = [system.port(one.source) for one in streams if one.source in system.vm_names]
+    by_name, vm_names = {port.name: port for port in switch.ports}, frozenset(system.vm_names)
+    ports = [by_name[system.place(one.source)[1]] for one in streams if one.source in vm_names]
     first, (_, first_share) = streams[0].traffic, demand.following[0]
     return (
         least.resource in _SHARED_BY_ALL
@@ -36,5 +37,5 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
         and (switch.scheduler == "round_robin" or all(port.weight == ports[0].weight for port in ports))
         and all(port.rate_limit_bps is None for port in switch.ports)
         and all(share == first_share for _, share in demand.following)
-        and all(one.traffic.asked == first.asked for one in streams)
+        and demand.asks_alike
     )

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import lcm
 
 ZERO = Fraction(0)
+_FEW = 3
+
+
+def sum_of(fractions: Sequence[Fraction]) -> Fraction:
+    """Give the sum of fractions; of few there is nothing to be won by a common denominator."""
+    if len(fractions) <= _FEW:
+        return sum(fractions, ZERO) if len(fractions) != 1 else fractions[0]
+    return sum_of_products((one, 1) for one in fractions)
 
 
 def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> Fraction:

@@ -8,7 +8,6 @@ than a cycle. The parts of a frame as configured have all of these: they come fr
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,7 +63,7 @@ def round_trip_fs(config: Config, n_bytes: int) -> int:
 
 def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
     """Give the time in which a transfer is read by requests of at most MRRS that follow one another."""
-    return _read_span(config, list(TlpRules.of(config).reads(address, n_bytes))).duration_fs
+    return _read_span(config, TlpRules.of(config).reads(address, n_bytes)).duration_fs
 
 
 class _ReadSpan(NamedTuple):
@@ -102,7 +101,7 @@ def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
 
 
 def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
-    return sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps if tlp.direction == direction)
+    return sum([rate.transfer_fs(tlp.link_bytes) for tlp in tlps if tlp.direction == direction])
 
 
 def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None) -> tuple[LatencyStep, ...]:
@@ -137,7 +136,7 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
     yield _write(config, "Tx doorbell", rules.write(0, REGISTER_BYTES, "down"))
     yield read("Tx descriptor read", [rules.read(0, DESCRIPTOR_BYTES)])
-    yield read("payload read", list(rules.reads(config.host.buffer_offset_bytes, n_bytes)))
+    yield read("payload read", rules.reads(config.host.buffer_offset_bytes, n_bytes))
 
 
 def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
@@ -242,5 +241,7 @@ def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencySt
 
 def _terms(tlps: Iterable[Tlp]) -> str:
     """Write the times of some TLPs: `5 t(280) + t(260)`."""
-    counts = Counter(tlp.link_bytes for tlp in tlps)
+    counts: dict[int, int] = {}
+    for tlp in tlps:
+        counts[tlp.link_bytes] = counts.get(tlp.link_bytes, 0) + 1
     return " + ".join(f"{n} t({n_bytes})" if n > 1 else f"t({n_bytes})" for n_bytes, n in counts.items())

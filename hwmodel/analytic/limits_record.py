@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import LatencyStep
@@ -16,6 +16,22 @@ from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.steps import Step
 from hwmodel.analytic.system_limits import HopLimits, ServerLimits
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+
+
+class Details(NamedTuple):
+    """Hold how the figures come about, which a reader asks for and a run does not.
+
+    `latency_steps`: of the longest frame, with all batches 1. `servers`: what the link of each does, where servers have
+    names; the `steps` are then the first one's. `hops`: the wires at a bridge. `full_ports`: the bridge's ports that
+    are asked for more than they can send, where senders do not wait.
+    """
+
+    steps: tuple[Step, ...]
+    latency_steps: tuple[LatencyStep, ...] = ()
+    servers: tuple[ServerLimits, ...] = ()
+    hops: tuple[HopLimits, ...] = ()
+    full_ports: tuple[PortShares, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +44,9 @@ class Limits:
     (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
     `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, of the first flow from a
     VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
-    longest frame.
-    `latency_steps`: of that frame, with all batches 1. `lone_frame`: the frame whose way `latency_parts_fs` follow, the
-    longest one as the first flow's first, None where the workload names no flow. `servers`: what the link of each does,
-    where servers have names; what is of one link above is then the first one's. `hops`: the wires at a bridge.
-    `full_ports`: the bridge's ports that are asked for more than they can send, where senders do not wait.
+    longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the frame whose way
+    `latency_parts_fs` follow, the longest one as the first flow's first, None where the workload names no flow.
+    `find_details`: works the `Details` out, when one of them is first asked for.
     """
 
     link_name: str
@@ -44,20 +58,49 @@ class Limits:
     limited_by: str
     unloaded_latency_ns: float | None
     round_trip_ns: float | None
-    steps: tuple[Step, ...]
     frames_per_s: Fraction
     ceilings: tuple[Ceiling, ...]
     link: LinkRate
     sizes: tuple[tuple[int, Fraction], ...]
     beside_per_s: Fraction = Fraction(0)
     round_trip_bytes: int | None = None
-    latency_steps: tuple[LatencyStep, ...] = ()
     lone_frame: LoneFrame | None = None
     find_parts_fs: Callable[[], Mapping[str, int | None]] = field(default=dict, compare=False, repr=False)
-    servers: tuple[ServerLimits, ...] = ()
-    hops: tuple[HopLimits, ...] = ()
-    full_ports: tuple[PortShares, ...] = ()
-    notes: tuple[str, ...] = ()
+    find_details: Callable[[], Details] = field(compare=False, repr=False)
+
+    @cached_property
+    def _details(self) -> Details:
+        return self.find_details()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Give the bytes of a frame on the link, step by step."""
+        return self._details.steps
+
+    @property
+    def latency_steps(self) -> tuple[LatencyStep, ...]:
+        """Give the steps of the unloaded latency of the longest frame."""
+        return self._details.latency_steps
+
+    @property
+    def servers(self) -> tuple[ServerLimits, ...]:
+        """Give what the link of each server with a name carries."""
+        return self._details.servers
+
+    @property
+    def hops(self) -> tuple[HopLimits, ...]:
+        """Give what the wires at a bridge carry."""
+        return self._details.hops
+
+    @property
+    def full_ports(self) -> tuple[PortShares, ...]:
+        """Give the bridge's ports that are asked for more than they can send."""
+        return self._details.full_ports
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Give what is to be said beside the figures."""
+        return self._details.notes
 
     @cached_property
     def latency_parts_fs(self) -> Mapping[str, int | None]:

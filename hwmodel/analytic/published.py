@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
-from hwmodel.analytic.limits_record import Limits
+from hwmodel.analytic.limits_record import Details, Limits
 from hwmodel.analytic.link import (
     DESCRIPTOR_BYTES,
     REGISTER_BYTES,
@@ -149,12 +150,11 @@ def published(
         limited_by=short_name(least),
         unloaded_latency_ns=None,
         round_trip_ns=None,
-        steps=tuple(steps),
         frames_per_s=rate,
         ceilings=tuple(ceilings),
         link=link,
         sizes=shares([(config.workload.frame_bytes, 1)]),
-        notes=_notes(emulate_defect and directions != "tx"),
+        find_details=partial(Details, tuple(steps), notes=_notes(emulate_defect and directions != "tx")),
     )
 
 

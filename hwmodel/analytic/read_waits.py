@@ -109,14 +109,23 @@ def _has_credits(config: Config, tlps: Sequence[Tlp], copies: Fraction) -> bool:
 
 
 def tag_wait_s(
-    config: Config, traffic: Traffic, transactions: Sequence[Transaction], walks: PageWalks, n_most: int
+    config: Config,
+    traffic: Traffic,
+    transactions: Sequence[Transaction],
+    walks: PageWalks,
+    *,
+    n_most: int,
+    held_s: Fraction,
 ) -> Fraction:
-    """Give the seconds per frame for which reads hold their tags, or places, beside round trips; `n_most`: of those."""
+    """Give the seconds per frame for which reads hold their tags, or places, beside round trips; `n_most`: of those.
+
+    `held_s`: for how long a frame's reads hold their tags with nothing to wait for.
+    """
     reads = [one for one in transactions if one.is_read and one.per_frame]
     n_reads = sum((one.per_frame for one in reads), ZERO)
     if not (traffic.reads and traffic.written and n_reads):
         return walks.reads_s
-    held_fs = float(sum((one.per_frame * read_holding_fs(config, one.tlps) for one in reads), ZERO) / n_reads)
+    held_fs = float(held_s * FS_PER_S / n_reads)
     per_frame = float(n_reads / traffic.reads)
     bursts = min(traffic.reads, traffic.written)
     # In turns the first write goes where a read has gone last: one of the same frame, and no write-back behind it.

@@ -42,6 +42,17 @@ def forget() -> None:
         clear()
 
 
+def remembered_by_arguments(most: int) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
+    """Let a function that looks at nothing but its arguments, which can be hashed, remember its last few results."""
+
+    def remembering(function: Callable[..., Found]) -> Callable[..., Found]:
+        recalled = lru_cache(maxsize=most)(function)
+        _memories.append(recalled.cache_clear)
+        return recalled
+
+    return remembering
+
+
 def _texts_of(config: Config) -> dict[str, bytes]:
     """Return what each block of a configuration says."""
     for of, texts in tuple(_latest):

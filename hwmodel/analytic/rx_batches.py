@@ -9,16 +9,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 Shares = Mapping[int, Fraction]
+_MOST_REMEMBERED = 64
+
+
+class RxRules(NamedTuple):
+    """Hold what of a configuration the batches of the receiving side hang on; `has_timer`: rules the interrupts."""
+
+    rx_ring: int
+    rx_writeback_batch: int
+    rx_interrupt_batch: int
+    refill_batch: int
+    masks: bool
+    has_timer: bool
+
+    @classmethod
+    def of(cls, config: Config) -> RxRules:
+        """Take the rules from a configuration."""
+        nic, driver = config.nic, config.driver
+        return cls(
+            nic.rx_ring,
+            min(nic.rx_writeback_batch, nic.rx_ring),
+            driver.rx_interrupt_batch,
+            driver.refill_batch,
+            driver.masks,
+            bool(driver.moderation_fs),
+        )
 
 
 @dataclass(frozen=True)
@@ -41,25 +67,30 @@ class RxBatches:
 
         Exact where all frames take as many. Else frames are taken as drawn one by one, in floating point.
         """
-        nic, driver = config.nic, config.driver
-        batch = min(nic.rx_writeback_batch, nic.rx_ring)
-        mean = _mean(frames)
-        writebacks = first_passage(frames, batch)
-        interrupt = Fraction(0)
-        if driver.masks:
-            pass  # the driver polls as long as there is something to take
-        elif driver.moderation_fs:
-            # A timer that never holds an interrupt back lets one through for each write-back.
-            interrupt = _mean(writebacks) / mean
-        elif driver.rx_interrupt_batch:
-            interrupt = _mean(first_passage(_frames_of_writebacks(frames, batch), driver.rx_interrupt_batch))
-        return cls(
-            writebacks=tuple((min(n, nic.rx_ring), share) for n, share in sorted(writebacks.items())),
-            is_regular=len(writebacks) == 1,
-            frames_per_writeback=_mean(writebacks) / mean,
-            frames_per_interrupt=interrupt,
-            descriptors_per_doorbell=_mean(first_passage(frames, driver.refill_batch)),
-        )
+        return rx_batches(RxRules.of(config), tuple(frames.items()))
+
+
+@remembered_by_arguments(_MOST_REMEMBERED)
+def rx_batches(rules: RxRules, shares: tuple[tuple[int, Fraction], ...]) -> RxBatches:
+    """Derive the batches from the rules and the shares of frames by the descriptors that they take."""
+    frames, batch = dict(shares), rules.rx_writeback_batch
+    mean = _mean(frames)
+    writebacks = first_passage(frames, batch)
+    interrupt = Fraction(0)
+    if rules.masks:
+        pass  # the driver polls as long as there is something to take
+    elif rules.has_timer:
+        # A timer that never holds an interrupt back lets one through for each write-back.
+        interrupt = _mean(writebacks) / mean
+    elif rules.rx_interrupt_batch:
+        interrupt = _mean(first_passage(_frames_of_writebacks(frames, batch), rules.rx_interrupt_batch))
+    return RxBatches(
+        writebacks=tuple((min(n, rules.rx_ring), share) for n, share in sorted(writebacks.items())),
+        is_regular=len(writebacks) == 1,
+        frames_per_writeback=_mean(writebacks) / mean,
+        frames_per_interrupt=interrupt,
+        descriptors_per_doorbell=_mean(first_passage(frames, rules.refill_batch)),
+    )
 
 
 def descriptor_shares(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> dict[int, Fraction]:
@@ -67,7 +98,11 @@ def descriptor_shares(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> 
 
     `sizes`: (bytes with FCS, share). Tags that a frame keeps in a VM's buffer are not counted.
     """
-    room = config.host.buffer_bytes - config.host.buffer_offset_bytes
+    return dict(_descriptor_shares(config.host.buffer_bytes - config.host.buffer_offset_bytes, tuple(sizes)))
+
+
+@remembered_by_arguments(_MOST_REMEMBERED)
+def _descriptor_shares(room: int, sizes: tuple[tuple[int, Fraction], ...]) -> dict[int, Fraction]:
     shares: dict[int, Fraction] = {}
     for frame_bytes, share in sizes:
         n_descriptors = -(-(frame_bytes - FCS_BYTES) // room)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
+from hwmodel.analytic.ceiling import taken
 from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.analytic.link import LinkRate
+from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 
 ZERO = Fraction(0)
 _LONGEST_DENOMINATOR = 10_000
+_MOST_REMEMBERED = 64
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,27 @@ def sum_steps(transactions: Iterable[Transaction], rate: LinkRate, frames_per_s:
         if direction == wanted
     ]
     return tuple(steps + _dllp_steps(steps, rate))
+
+
+@remembered_by_arguments(_MOST_REMEMBERED)
+def sum_link_bytes(
+    transactions: tuple[Transaction, ...], rate: LinkRate, direction: Direction
+) -> tuple[Fraction, Fraction]:
+    """Sum the bytes of a direction per frame and per second, DLLPs for the TLPs of the other direction counted."""
+    n_bytes = taken(transactions, lambda one: one.link_bytes(direction))
+    others = taken(transactions, lambda one: len(one.tlps) - one.n_tlps(direction))
+    per_frame, per_s = (own + rate.dllp_bytes_per_tlp * tlps for own, tlps in zip(n_bytes, others, strict=True))
+    return per_frame, per_s
+
+
+def link_bytes_per_frame(
+    transactions: tuple[Transaction, ...], rate: LinkRate, direction: Direction, frames_per_s: Fraction
+) -> Fraction:
+    """Give what the steps of a direction add up to, without the steps; ValueError as `sum_steps`."""
+    of_frames, per_s = sum_link_bytes(transactions, rate, direction)
+    if per_s and not frames_per_s:
+        raise ValueError(f"{float(per_s):g} B on the link each second, and no frames")
+    return of_frames + per_s / frames_per_s if per_s else of_frames
 
 
 def sum_bytes(steps: Iterable[Step], direction: Direction) -> Fraction:

@@ -7,11 +7,12 @@ them up. The numbering of the NIC data path: 1 doorbell, 2 Tx descriptors, 4 pay
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwmodel.analytic.link import (
     REGISTER_BYTES,
@@ -19,9 +20,10 @@ from hwmodel.analytic.link import (
     counts_whole_double_words,
     tlp_overhead_of,
 )
-from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
+from hwmodel.analytic.recent import remembered_by_arguments
+from hwmodel.analytic.rx_batches import RxRules, descriptor_shares, rx_batches
 from hwmodel.analytic.tlp_cuts import RingPiece, cut, cut_completions, cut_ring
-from hwmodel.analytic.traffic import Traffic
+from hwmodel.analytic.traffic import Sizes, Traffic
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 DOUBLE_WORD_BYTES = 4
+_MOST_REMEMBERED, _MOST_CUTS = 64, 256
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,13 @@ class Tlp:
     data_bytes: int
     padded_bytes: int
 
-    @property
+    @cached_property
     def link_bytes(self) -> int:
         """Give all its bytes on the link."""
         return self.header_bytes + self.padded_bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transaction:
     """Hold a kind of transaction and how often it happens: `per_frame` times a frame and `per_s` times a second."""
 
@@ -87,9 +90,9 @@ class Transaction:
         return {way: (len(of_tlps), sum(of_tlps)) for way, of_tlps in sent.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TlpRules:
-    """Hold how the configured link cuts transfers and what it adds to them."""
+    """Hold how the configured link cuts transfers and what it adds to them; alike for all links that are alike."""
 
     overhead: TlpOverhead
     max_payload_bytes: int
@@ -102,7 +105,7 @@ class TlpRules:
     def of(cls, config: Config) -> TlpRules:
         """Take the rules from a configuration."""
         pcie = config.pcie
-        return cls(
+        return _rules(
             tlp_overhead_of(pcie),
             pcie.max_payload_bytes,
             pcie.max_read_request_bytes,
@@ -111,6 +114,7 @@ class TlpRules:
             counts_whole_double_words(pcie.dllp_model),
         )
 
+    @remembered_by_arguments(_MOST_CUTS)
     def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
         """Cut a write at MPS boundaries."""
         header = self.overhead.memory_write_bytes
@@ -119,6 +123,7 @@ class TlpRules:
             for piece in cut(address, n_bytes, self.max_payload_bytes)
         )
 
+    @remembered_by_arguments(_MOST_CUTS)
     def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
         """Give one read request, of at most MRRS, and its completions."""
         header = self.overhead.completion_bytes
@@ -128,14 +133,18 @@ class TlpRules:
         request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
         return (request, *(Tlp("down", "completion", header, piece, self._padded(piece)) for piece in pieces))
 
-    def reads(self, address: int, n_bytes: int) -> Iterator[tuple[Tlp, ...]]:
+    @remembered_by_arguments(_MOST_CUTS)
+    def reads(self, address: int, n_bytes: int) -> tuple[tuple[Tlp, ...], ...]:
         """Cut a transfer at MRRS boundaries into reads."""
-        for piece in cut(address, n_bytes, self.max_read_request_bytes):
-            yield self.read(address, piece)
-            address += piece
+        pieces = cut(address, n_bytes, self.max_read_request_bytes)
+        starts = accumulate(pieces, initial=address)
+        return tuple(self.read(start, piece) for start, piece in zip(starts, pieces, strict=False))
 
     def _padded(self, n_bytes: int) -> int:
         return -(-n_bytes // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
+
+
+_rules = remembered_by_arguments(_MOST_REMEMBERED)(TlpRules)
 
 
 @dataclass(frozen=True)
@@ -178,23 +187,51 @@ class Batches:
 
 def transactions_of(
     config: Config, traffic: Traffic, interrupts_per_s: Fraction | None = None
-) -> Sequence[Transaction]:
-    """List the transactions of some traffic, zero counts left out.
+) -> tuple[Transaction, ...]:
+    """List the transactions of some traffic, zero counts left out; where the same is asked, the same ones.
 
     Counts are per frame, or per second where the traffic has a rate of its own. `interrupts_per_s`: the Rx interrupts
     where a timer rules them; None: they go by frames.
     """
-    return tuple(_Writer(config, traffic).all(interrupts_per_s))
+    return _transactions(_Asked.of(config, traffic), interrupts_per_s)
+
+
+class _Asked(NamedTuple):
+    """Hold all that transactions hang on: of the configuration, and of the traffic."""
+
+    rules: TlpRules
+    batches: Batches
+    rx_rules: RxRules
+    rx_frames: tuple[tuple[int, Fraction], ...]
+    tx_ring: int
+    buffer_bytes: int
+    buffer_offset_bytes: int
+    sizes: Sizes
+    reads: Fraction
+    written: Fraction
+    frames_per_s: Fraction | None
+
+    @classmethod
+    def of(cls, config: Config, traffic: Traffic) -> _Asked:
+        host = config.host
+        return cls(
+            TlpRules.of(config), Batches.of(config),
+            RxRules.of(config), tuple(descriptor_shares(config, traffic.sizes).items()),
+            config.nic.tx_ring, host.buffer_bytes, host.buffer_offset_bytes,
+            traffic.sizes, traffic.reads, traffic.written, traffic.frames_per_s,
+        )  # fmt: skip
+
+
+@remembered_by_arguments(_MOST_REMEMBERED)
+def _transactions(asked: _Asked, interrupts_per_s: Fraction | None) -> tuple[Transaction, ...]:
+    return tuple(_Writer(asked).all(interrupts_per_s))
 
 
 class _Writer:
-    def __init__(self, config: Config, traffic: Traffic) -> None:
-        self._config = config
-        self._traffic = traffic
-        self._rules = TlpRules.of(config)
-        self._batches = Batches.of(config)
-        self._rx_frames = descriptor_shares(config, traffic.sizes)
-        self._rx_batches = RxBatches.of(config, self._rx_frames)
+    def __init__(self, asked: _Asked) -> None:
+        self._asked = asked
+        self._rules, self._batches = asked.rules, asked.batches
+        self._rx_batches = rx_batches(asked.rx_rules, asked.rx_frames)
 
     def all(self, interrupts_per_s: Fraction | None) -> Iterator[Transaction]:
         for transaction in (*self._sending(), *self._receiving(), *self._rx_interrupts(interrupts_per_s)):
@@ -202,17 +239,17 @@ class _Writer:
                 yield transaction
 
     def _times(self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...]) -> Transaction:
-        rate = self._traffic.frames_per_s
+        rate = self._asked.frames_per_s
         if rate is None:
             return Transaction(name, per_frame, Fraction(0), tlps)
         return Transaction(name, Fraction(0), per_frame * rate, tlps)
 
     def _sending(self) -> Iterator[Transaction]:
-        batches, reads, ring = self._batches, self._traffic.reads, self._config.nic.tx_ring
+        batches, reads, ring = self._batches, self._asked.reads, self._asked.tx_ring
         yield self._register_write("Tx doorbell", "down", reads * batches.tx_doorbells / batches.tx_free)
         yield from self._descriptor_reads("Tx descriptor read", reads, batches.fetch, ring)
-        for frame_bytes, share in self._traffic.sizes:
-            for tlps in self._rules.reads(self._config.host.buffer_offset_bytes, frame_bytes - FCS_BYTES):
+        for frame_bytes, share in self._asked.sizes:
+            for tlps in self._rules.reads(self._asked.buffer_offset_bytes, frame_bytes - FCS_BYTES):
                 yield self._times("payload read", reads * share, tlps)
         for piece in cut_ring(batches.tx_writeback, ring, self._rules.max_payload_bytes):
             yield self._ring_write("Tx write-back", reads, piece)
@@ -220,13 +257,13 @@ class _Writer:
             yield self._register_write("Tx interrupt", "up", reads / batches.tx_interrupt)
 
     def _receiving(self) -> Iterator[Transaction]:
-        copies, ring, host = self._traffic.written, self._config.nic.rx_ring, self._config.host
-        room = host.buffer_bytes - host.buffer_offset_bytes
-        for frame_bytes, share in self._traffic.sizes:
+        copies, ring, offset = self._asked.written, self._asked.rx_rules.rx_ring, self._asked.buffer_offset_bytes
+        room = self._asked.buffer_bytes - offset
+        for frame_bytes, share in self._asked.sizes:
             for piece_bytes in cut(0, frame_bytes - FCS_BYTES, room):
-                tlps = self._rules.write(host.buffer_offset_bytes, piece_bytes)
+                tlps = self._rules.write(offset, piece_bytes)
                 yield self._times("payload write", copies * share, tlps)
-        per_copy = sum((n * share for n, share in self._rx_frames.items()), Fraction(0))
+        per_copy = sum((n * share for n, share in self._asked.rx_frames), Fraction(0))
         yield from self._descriptor_reads("Rx descriptor read", copies * per_copy, self._batches.rx_fetch, ring)
         rx = self._rx_batches
         for n_descriptors, share in rx.writebacks:
@@ -241,7 +278,7 @@ class _Writer:
             tlps = self._rules.write(0, REGISTER_BYTES)
             yield Transaction("Rx interrupt", Fraction(0), per_s, tlps)
         elif self._rx_batches.frames_per_interrupt:
-            per_frame = self._traffic.written / self._rx_batches.frames_per_interrupt
+            per_frame = self._asked.written / self._rx_batches.frames_per_interrupt
             yield self._register_write("Rx interrupt", "up", per_frame)
 
     def _register_write(self, name: str, direction: Direction, per_frame: Fraction) -> Transaction:

@@ -31,11 +31,12 @@ def with_waits(
     traffic, beside = demand.sought, demand.beside
     walks = WalksOf(page_walks(config, traffic), [page_walks(config, one) for one in beside])
     reads_beside_s = walks.of("reads_s")[1]
+    held_s = next((one.per_frame for one in ceilings if one.resource == "pcie.tags"), ZERO)
     for one in ceilings:
         match one.resource, one.unit:
             case ("pcie.tags", _) | ("nic.dma.read", "places"):
                 n_at_once = min(config.pcie.tags, int(one.capacity))
-                waits_s = tag_wait_s(config, traffic, transactions, walks.sought, n_at_once)
+                waits_s = tag_wait_s(config, traffic, transactions, walks.sought, n_most=n_at_once, held_s=held_s)
                 yield one.with_waiting(waits_s, reads_beside_s)
             case "rx.descriptors", "s":
                 waits_s = fetch_wait_s(config, traffic, transactions, walks.sought)

@@ -52,10 +52,11 @@ class Clock:
 
     def run(self) -> None:
         """Go on until nothing is to come; idle links choose when all else of an instant is over."""
-        while self._events:
-            self.now_fs = self._events[0][0]
-            while self._events and self._events[0][0] == self.now_fs:
-                heappop(self._events)[-1]()
+        events = self._events
+        while events:
+            now_fs = self.now_fs = events[0][0]
+            while events and events[0][0] == now_fs:
+                heappop(events)[-1]()
             self.turn += 1
             for link in self.links:
                 link.choose()

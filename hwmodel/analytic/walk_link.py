@@ -41,9 +41,6 @@ class Lane(IntEnum):
     OTHER = 1
 
 
-LANES = tuple(Lane)  # to iterate over an enumeration takes ten times as long
-
-
 class Credits:
     """The credits of one kind of TLP: headers, and data in units of 16 B; 0 granted is infinite."""
 
@@ -55,11 +52,12 @@ class Credits:
 
     def cover(self, tlp: Tlp) -> bool:
         """Tell whether a TLP may go."""
-        return self._headers >= 1 and self._data >= _data_credits(tlp)
+        return self._is_infinite or (self._headers >= 1 and self._data >= _data_credits(tlp))
 
     def take(self, tlp: Tlp) -> None:
         """Consume the credits of a TLP whose transmission starts."""
-        self._add(-1, -_data_credits(tlp))
+        if not self._is_infinite:
+            self._add(-1, -_data_credits(tlp))
 
     def give_back(self, tlp: Tlp) -> None:
         """Begin the way back of the credits of a TLP that has been received, through the memory's drain."""
@@ -132,8 +130,7 @@ class Direction:
 
     def choose(self) -> None:
         """Begin to send the next TLP if the direction is idle, the DLLPs that are due before it."""
-        lane = None if self._is_busy else self._next_lane()
-        if lane is None:
+        if self._is_busy or (lane := self._next_lane()) is None:
             return
         queue, now_fs = self._queues[lane], self._clock.now_fs
         one = queue[0]
@@ -151,13 +148,16 @@ class Direction:
             one.chosen()
 
     def _next_lane(self) -> Lane | None:
-        ready = [lane for lane in LANES if (queue := self._queues[lane]) and self._may_go(lane, queue[0])]
-        if len(ready) < len(LANES):
-            return ready[0] if ready else None
+        posted, other = self._queues
+        posted_goes = bool(posted) and self._may_go(Lane.POSTED, posted[0])
+        if not (other and self._may_go(Lane.OTHER, other[0])):
+            return Lane.POSTED if posted_goes else None
+        if not posted_goes:
+            return Lane.OTHER
         if self._arbitration == "round_robin":
             return Lane(1 - self._went_last)
         if self._arbitration == "arrival":
-            return min(LANES, key=lambda lane: self._queues[lane][0].entered[0])
+            return Lane.POSTED if posted[0].entered[0] <= other[0].entered[0] else Lane.OTHER
         return Lane.OTHER if self._arbitration == "reads_first" else Lane.POSTED
 
     def _may_go(self, lane: Lane, one: Transaction) -> bool:
@@ -185,7 +185,11 @@ class Direction:
             whose = Writes(one.function, is_payload=one.rank is Rank.PAYLOAD)
             passes_fs = self._memory.passes_fs(place, whose)
             lands_fs = self._memory.lands_fs(passes_fs, place, whose)
-        self._later(passes_fs, partial(self._credits[lane].give_back, tlp))
+        credits = self._credits[lane]
+        if passes_fs == now_fs:
+            credits.give_back(tlp)
+        else:
+            self._clock.at(passes_fs, Phase.UP, partial(credits.give_back, tlp))
         self._later(lands_fs, one.passed if is_last else nothing)
 
     def _later(self, time_fs: int, action: Action) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.analytic import core_timing
 from hwmodel.analytic.crossing import wire_fs
 from hwmodel.analytic.dma_engines import Engines
-from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES
+from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
@@ -218,9 +218,14 @@ class Machine:
     # Receiving.
 
     def start(self) -> None:
-        """Fetch the first Rx descriptors of all rings; of those that the frame meets where all would be very many."""
+        """Fetch the first Rx descriptors: of the rings that the frame meets, and of all where it can tell.
+
+        What others have fetched is over when the frame begins: it is seen in a cache of translations that it has
+        filled, and in DLLPs that are counted. Where all would be very many it is left out in any case.
+        """
         nic, rings = self._config.nic, self._rx_rings
-        if len(rings) * -(-nic.rx_prefetch // nic.rx_fetch_batch) > MOST_FETCHES:
+        is_seen = self._config.host.iotlb is not None or link_rate_of(self._config.pcie).tlps_per_dllp_pair
+        if not is_seen or len(rings) * -(-nic.rx_prefetch // nic.rx_fetch_batch) > MOST_FETCHES:
             functions = {function for function, _ in (*self._way.copies, *self._way.mirrored)}
             rings = [ring for ring in rings if self._function(ring.number) in functions]
         for ring in rings:
@@ -242,6 +247,8 @@ class Machine:
         ring.next_fetched = (ring.next_fetched + n) % self._config.nic.rx_ring
         ring.known, ring.coming = ring.known - n, ring.coming + n
         for first, n_piece in pieces:
+            if not n_piece:
+                continue
             address, n_bytes = first * DESCRIPTOR_BYTES, n_piece * DESCRIPTOR_BYTES
             memory, done = ("Rx ring", ring.number), partial(self._fetched, ring)
             self._reads.request(ReadClass.RX_DESCRIPTOR, memory, address, n_bytes, done)

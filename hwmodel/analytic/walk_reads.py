@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.dma_engines import Engines, places_of
@@ -49,8 +49,7 @@ class Reads:
         links: tuple[Direction, Direction],
         read_latency_fs: int,
     ) -> None:
-        rules = TlpRules.of(config)
-        self._cut = lru_cache(lambda address, n_bytes: tuple(rules.reads(address, n_bytes)))
+        self._rules = TlpRules.of(config)
         self._clock, self._memory, self._engines = clock, memory, engines
         self._engine = None if config.nic.dma is None else config.nic.dma.read
         self._places_free = 0 if self._engine is None else self._engine.outstanding
@@ -58,19 +57,26 @@ class Reads:
         self._read_latency_fs = read_latency_fs
         self._up, self._down = links
         self._tags_free, self._store_bps, self._stored_fs = config.pcie.tags, config.nic.store_rate_bps, 0
+        self._grants_at_fs: int | None = None
         self._waiting: tuple[deque[_Read], ...] = tuple(deque() for _ in ReadClass)
 
     def request(
         self, read_class: ReadClass, memory: tuple[str, int], address: int, n_bytes: int, done: Callable[[int], None]
     ) -> int:
         """Let the reads of a transfer join their class; return how many. `done` is called with the bytes of each."""
-        reads = self._cut(address, n_bytes)
+        reads = self._rules.reads(address, n_bytes)
         for tlps in reads:
             n_read = sum(tlp.data_bytes for tlp in tlps)
             self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
             address += n_read
-        self._clock.at(self._clock.now_fs, Phase.READS, self._grant)
+        if self._grants_at_fs != self._clock.now_fs:  # one hand-out at an instant is for all that ask in it
+            self._grants_at_fs = self._clock.now_fs
+            self._clock.at(self._clock.now_fs, Phase.READS, self._hand_out)
         return len(reads)
+
+    def _hand_out(self) -> None:
+        self._grants_at_fs = None
+        self._grant()
 
     def _grant(self) -> None:
         while self._tags_free and (queue := next(filter(None, self._waiting), None)):

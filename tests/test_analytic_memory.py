@@ -1,0 +1,90 @@
+"""What the closed form remembers of other configurations changes nothing, and what it leaves out nobody sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.analytic import limits, transactions
+from hwmodel.analytic.latency import frame_parts_fs
+from hwmodel.analytic.recent import forget
+from hwmodel.analytic.walk_machine import Machine
+from tests.analytic_cases import demo
+
+CHANGES = [
+    {"pcie.max_payload": "128B"}, {"pcie.max_read_request": "256B"}, {"pcie.lanes": 8}, {"pcie.tags": 3},
+    {"pcie.dllp_model": "tlp1"}, {"pcie.address_bits": 32}, {"pcie.ecrc": True},
+    {"pcie.read_completion_boundary": "128B", "host.completion_bytes": "rcb"},
+    {"host.read_latency": "777ns"}, {"host.buffer_bytes": "512B"}, {"host.buffer_offset": "64B"}, {"host.cores": 2},
+    {"nic.fetch_batch": 5}, {"nic.rx_fetch_batch": 3}, {"nic.tx_ring": 100}, {"nic.rx_ring": 100},
+    {"nic.rx_writeback_batch": 3}, {"nic.tx_writeback_batch": 3}, {"nic.vfs": 4}, {"nic.rx_prefetch": 0},
+    {"driver.refill_batch": 3}, {"driver.rx_interrupt_batch": 3}, {"driver.tx_interrupt_batch": 16},
+    {"driver.tx_doorbell_batch": 1}, {"driver.moderation": "20us"}, {"driver.preset": "dpdk"},
+    {"driver.frame_time": "100ns"}, {"workload.frame_bytes": 300}, {"workload.load": 0.1}, {"workload.wire_share": 0.3},
+    {"workload.pattern": "broadcast"}, {"switch.mode": "vepa"},
+]  # fmt: skip
+
+
+def found(*changes):
+    """Give the closed form of configurations one after another, the last of them."""
+    forget()
+    return [limits(demo(one)).to_dict() for one in changes][-1]
+
+
+def test_what_others_have_left_in_memory_changes_nothing():
+    forget()
+    afterwards = [limits(demo(one)).to_dict() for one in ({}, *CHANGES)]
+    for at, change in enumerate(CHANGES, 1):
+        assert afterwards[at] == found(change), change
+        assert afterwards[at] != afterwards[0], change
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "change"),
+    [("rules", {"pcie.max_payload": "128B"}), ("batches", {"nic.fetch_batch": 5}), ("tx_ring", {"nic.tx_ring": 100}),
+     ("rx_rules", {"driver.refill_batch": 3}), ("sizes", {"workload.frame_bytes": 300}),
+     ("written", {"workload.pattern": "broadcast"})],
+)  # fmt: skip
+def test_a_memory_that_overlooks_something_is_seen(monkeypatch, forgotten, change):
+    of_all, memory = transactions._transactions, {}
+
+    def overlooking(asked, per_s):
+        return memory.setdefault((asked._replace(**{forgotten: None}), per_s), of_all(asked, per_s))
+
+    monkeypatch.setattr(transactions, "_transactions", overlooking)
+    after_others = found({}, change)
+    memory.clear()
+    assert after_others != found(change)
+
+
+def parts(config):
+    return frame_parts_fs(config, limits(config).lone_frame.way)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"pcie.tags": 3}, {"pcie.propagation": "20ns", "nic.store_rate": "10Gbps"}, {"nic.dma": {}},
+     {"pcie.credits": {"nph": 2, "cplh": 4, "cpld": 16}}, {"nic.rx_prefetch": 0}, {"switch.timing": "core"},
+     {"switch.mode": "vepa", "workload.pattern": "broadcast"}],
+    ids=str,
+)  # fmt: skip
+def test_what_other_rings_have_fetched_is_left_out_only_where_nobody_sees_it(monkeypatch, changes):
+    config = demo({"pcie.dllp_model": "spec", **changes})
+    alone = parts(config)
+
+    def fetch_all(machine):
+        for ring in machine._rx_rings:
+            machine._prefetch(ring)
+
+    monkeypatch.setattr(Machine, "start", fetch_all)
+    assert parts(config) == alone
+
+
+def test_what_other_rings_have_fetched_is_seen_in_dllps_that_are_counted(monkeypatch):
+    config = demo({"pcie.dllp_model": "tlp4", "pcie.tags": 3})
+    with_all = parts(config)
+
+    def fetch_of_the_receiver(machine):
+        machine._prefetch(machine._rx_rings[machine._way.copies[0][0]])
+
+    monkeypatch.setattr(Machine, "start", fetch_of_the_receiver)
+    assert parts(config) != with_all
