@@ -14,6 +14,16 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000
 hypothesis.settings.load_profile("repository")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests out that only a night has time for."""
+    if config.getoption("--hypothesis-profile") == "nightly":
+        return
+    left_out = [item for item in items if item.get_closest_marker("nightly")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     """Leave nothing of what the closed form found to the next test: this one may have planted a fault in it."""

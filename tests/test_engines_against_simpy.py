@@ -7,17 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.drawn_engines import ENGINE, PATH, draw
-from tests.engine_and_oracle import Both, check_same_journeys, run_both, run_the_oracle
+from tests.engine_and_oracle import Both, check_same_journeys, drawn_seeds, run_both, run_the_oracle
 from tests.planted_engines import FAULTS, MACHINES
 from tests.test_drivers_against_simpy import GROUP_OF, same_figures
 
-N_DRAWN = 130
-QUICK = (0, 1, 3, 4, 8)
+QUICK, N_SLOW, N_NIGHTLY = (0, 1, 3, 4, 8), 70, 130
 
 
-@pytest.mark.parametrize(
-    "seed", [seed if seed in QUICK else pytest.param(seed, marks=pytest.mark.slow) for seed in range(N_DRAWN)]
-)
+@pytest.mark.parametrize("seed", drawn_seeds(QUICK, N_SLOW, N_NIGHTLY))
 def test_a_drawn_adapter_takes_the_same_course(tmp_path: Path, seed: int) -> None:
     changes, load = draw(seed)
     both = run_both(tmp_path, changes, load, GROUP_OF)
@@ -27,13 +24,13 @@ def test_a_drawn_adapter_takes_the_same_course(tmp_path: Path, seed: int) -> Non
 
 def test_the_quick_draws_have_every_rule() -> None:
     """Of each key of the engines and of their path two values at least, and each order of writes."""
-    drawn = [draw(seed).changes for seed in QUICK]
-    engines = [each["nic.dma"] for each in drawn if "nic.dma" in each]
+    machines = [draw(seed).changes for seed in QUICK]
+    engines = [each["nic.dma"] for each in machines if "nic.dma" in each]
     reads, writes = [each["read"] for each in engines], [each["write"] for each in engines]
     for choices, found in ((ENGINE, reads), (ENGINE, writes), (PATH, engines)):
         for key in choices:
             assert len({str(each.get(key)) for each in found}) > 1, key
-    assert {each.get("pcie.ordering", "strict") for each in drawn} == {"strict", "relaxed", "id_based"}
+    assert {each.get("pcie.ordering", "strict") for each in machines} == {"strict", "relaxed", "id_based"}
     assert len(engines) < len(QUICK)
 
 

@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.drawn_hosts import CHOICES, IOMMU, MEMORY, draw
-from tests.engine_and_oracle import Both, check_same_journeys, run_both, run_the_oracle
+from tests.engine_and_oracle import Both, check_same_journeys, drawn_seeds, run_both, run_the_oracle
 from tests.planted_hosts import FAULTS, LOAD, MACHINES
 from tests.test_drivers_against_simpy import GROUP_OF, same_figures
 
-N_DRAWN, N_QUICK = 150, 6
+N_QUICK, N_SLOW, N_NIGHTLY = 6, 70, 150
 
 
-@pytest.mark.parametrize(
-    "seed", [seed if seed < N_QUICK else pytest.param(seed, marks=pytest.mark.slow) for seed in range(N_DRAWN)]
-)
+@pytest.mark.parametrize("seed", drawn_seeds(range(N_QUICK), N_SLOW, N_NIGHTLY))
 def test_a_drawn_host_takes_the_same_course(tmp_path: Path, seed: int) -> None:
     changes, load = draw(seed)
     both = run_both(tmp_path, changes, load, GROUP_OF)
@@ -26,10 +24,10 @@ def test_a_drawn_host_takes_the_same_course(tmp_path: Path, seed: int) -> None:
 
 def test_the_quick_draws_have_every_rule() -> None:
     """Of each key's values two at least, and each way of unmapping with walkers that are counted and that are not."""
-    drawn = [draw(seed).changes for seed in range(N_QUICK)]
-    iommus = [changes["host.iotlb"] for changes in drawn]
-    caches = [changes["host.cache"] for changes in drawn if "host.cache" in changes]
-    for choices, found in ((CHOICES, drawn), (IOMMU, iommus), (MEMORY, caches)):
+    machines = [draw(seed).changes for seed in range(N_QUICK)]
+    iommus = [changes["host.iotlb"] for changes in machines]
+    caches = [changes["host.cache"] for changes in machines if "host.cache" in changes]
+    for choices, found in ((CHOICES, machines), (IOMMU, iommus), (MEMORY, caches)):
         for key in choices:
             assert len({str(each.get(key)) for each in found}) > 1, key
     assert len({(each["invalidation"], each["walkers"] is None) for each in iommus}) == 6
