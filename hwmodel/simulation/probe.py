@@ -45,21 +45,16 @@ class Probe:
         self._memories: list[tuple[Ints, Ints]] = []
         self._places: dict[Path, slice] = {}
         self._floats: set[Path] = set()
-        n_words = 0  # before those of the record
+        self.n_words = 0  # of a row; while they are found, before those of the record
         for record, inside, prefix in groups:
             plan = _plan_of(record.dtype, inside, prefix)
             self._memories.append((np.frombuffer(record, np.int64), plan.words))
             places = plan.places
-            if n_words:
-                places = {path: slice(n_words + at.start, n_words + at.stop) for path, at in places.items()}
+            if before := self.n_words:
+                places = {path: slice(before + at.start, before + at.stop) for path, at in places.items()}
             self._places |= places
             self._floats |= plan.floats
-            n_words += len(plan.words)
-
-    @property
-    def n_words(self) -> int:
-        """Return how many words a row has."""
-        return sum(len(words) for _, words in self._memories)
+            self.n_words += len(plan.words)
 
     def copy(self) -> Ints:
         """Return the words that stand there now, floats as they are in memory: a row for `numbers`."""

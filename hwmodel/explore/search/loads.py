@@ -9,7 +9,7 @@ and they still grow as fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -79,34 +79,28 @@ class Loads:
         than the chip has room for, and as many more as are missing.
         """
         found = self.run(shares, frames)
-        unclear = self._short_of(found)
+        unclear = [place for place, one in enumerate(found) if self._is_short(one)]
         while unclear and frames < MOST_FRAMES:
             frames = min(MOST_FRAMES, _LONGER * frames)
-            before = {place: found[place].in_flight_frames for place in unclear}
-            for place, one in zip(unclear, self.run([shares[each] for each in unclear], frames), strict=True):
-                found[place] = one
-            more = {place: found[place].in_flight_frames - before[place] for place in self._short_of(found, unclear)}
-            unclear = []
-            for place, grown in more.items():
+            asked, unclear = unclear, []
+            for place, one in zip(asked, self.run([shares[each] for each in asked], frames), strict=True):
+                grown, found[place] = one.in_flight_frames - found[place].in_flight_frames, one
+                if not self._is_short(one):
+                    continue
                 # Of a window the warm-up before it is half as long again.
-                expected = (found[place].loss or 0.0) * frames * (1 - 1 / _LONGER) * 1.5
+                expected = (one.loss or 0.0) * frames * (1 - 1 / _LONGER) * 1.5
                 if grown < _SETTLES * expected:
-                    found[place] = replace(found[place], loss=0.0)
-                elif grown < _STILL_GROWS * expected or found[place].in_flight_frames < self.dial.room_frames:
+                    found[place] = replace(one, loss=0.0)
+                elif grown < _STILL_GROWS * expected or one.in_flight_frames < self.dial.room_frames:
                     unclear.append(place)
-        short = self._short_of(found)
         return [
-            one if place in short or one.dropped_frames or one.failure else replace(one, loss=0.0)
-            for place, one in enumerate(found)
+            one if not one.loss or one.dropped_frames or self._is_short(one) else replace(one, loss=0.0)
+            for one in found
         ]
 
-    def _short_of(self, found: Sequence[LoadTrial], places: Iterable[int] | None = None) -> list[int]:
-        """Return where frames are missing, none of them dropped, and more than the ends of every window can be."""
-        return [
-            place
-            for place in (range(len(found)) if places is None else places)
-            if not found[place].dropped_frames and (found[place].loss or 0.0) > self._noise(found[place].window_frames)
-        ]
+    def _is_short(self, found: LoadTrial) -> bool:
+        """Tell whether frames are missing, none of them dropped, and more than the ends of every window can be."""
+        return not found.dropped_frames and (found.loss or 0.0) > self._noise(found.window_frames)
 
     def run(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:
         """Run loads, each for so many frames or more after half as many; without a verdict."""
