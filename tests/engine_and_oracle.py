@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from functools import cache, partial
@@ -174,13 +174,6 @@ class Both(NamedTuple):
     engine_journeys: Journeys
     oracle_journeys: Journeys
     config: Config
-
-
-def drawn_seeds(quick: Collection[int], n_slow: int, n_nightly: int) -> list[Any]:
-    """Return the seeds of drawn machines: some for each run, more for a run of all tests, all for a night."""
-    slow = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(n_slow) if seed not in quick]
-    nightly = [pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(n_slow, n_nightly)]
-    return [*quick, *slow, *nightly]
 
 
 def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()) -> Both:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests import engine_and_oracle
+from tests.beside_simpy import drawn_seeds, until_the_last
 from tests.drawn_drivers import CHOICES, EVERYONE, GUESTS, draw
 from tests.engine_and_oracle import WIRE, Both, Loops, Recorded, check_same_journeys, run_both
 from tests.oracles.simpy_nic import driver, interrupts
@@ -29,9 +30,7 @@ def same_figures(both: Both) -> bool:
     return all(found == pytest.approx(oracle[name], rel=1e-9) for name, found in engine.items())
 
 
-@pytest.mark.parametrize(
-    "seed", [seed if seed < N_QUICK else pytest.param(seed, marks=pytest.mark.slow) for seed in range(N_DRAWN)]
-)
+@pytest.mark.parametrize("seed", drawn_seeds(range(N_QUICK), N_DRAWN))
 def test_a_drawn_machine_takes_the_same_course(tmp_path: Path, seed: int) -> None:
     changes, load = draw(seed)
     both = run_both(tmp_path, changes, load, GROUP_OF)
@@ -150,7 +149,7 @@ FAULTS: dict[str, tuple[str, Callable[[Patch], None]]] = {
 def run_machine(folder: Path, name: str) -> Both:
     changes, load = MACHINES[name]
     if not isinstance(load, Mapping):
-        changes = {**changes, "run.warmup": "20us", "run.duration": f"{load[-1][0] - 20_000}ns"}
+        changes = {**changes, **until_the_last(load)}
     return run_both(folder, changes, load)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hwmodel.cli import main
+from hwmodel.cli.arguments import MOST_THREADS
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
@@ -166,6 +167,7 @@ FOUR = {
 
 def test_a_result_says_on_how_many_threads_it_ran_and_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_threads, "FEW_EVENTS", 10)
+    assert MOST_THREADS == MAX_THREADS
     one, two, many = (simulate(config_from_mapping(FOUR), threads=n) for n in (1, 2, MAX_THREADS))
     monkeypatch.setattr(server_threads, "SERVERS_PER_THREAD", 1)
     beside_others = simulate_on_one_core(config_from_mapping(FOUR))
