@@ -73,6 +73,8 @@ class ServerThreads:
         self._seen_events = np.zeros(len(self._all[0]), np.int64)
         self._pace, self._crew = Pace(n_threads), ThreadCrew()
         self._was_long = False
+        self._counts: np.ndarray = servers["clock"]["n_events"]
+        self._laid_out: list[list[int]] = []
         self._share_out(self._all)
 
     def advance(self, until_fs: int, n_events: int) -> int:
@@ -81,7 +83,7 @@ class ServerThreads:
             return self._run(until_fs, n_events, 0)
         status, first_events = layout.EVENTS_SPENT, self._n_done()
         if not self._was_long:
-            status = self._run(until_fs, min(n_events, FEW_EVENTS), 0)
+            status = self._run_on(1, until_fs, min(n_events, FEW_EVENTS))
         before = self._n_done()
         left, is_first = n_events - before + first_events, True
         while status == layout.EVENTS_SPENT and left > 0:
@@ -96,12 +98,13 @@ class ServerThreads:
         return status
 
     def rest(self) -> None:
-        """Let the other threads end; who goes on later has new ones."""
+        """Let the other threads end, and wait until they have; who goes on later has new ones."""
         self._crew.dismiss()
 
     def _run_on(self, n_threads: int, until_fs: int, n_events: int) -> int:
         """Let this thread run, and others beside it."""
         if n_threads == 1:
+            self._share_out(self._all)
             return self._run(until_fs, n_events, 0)
         self._share_out(self._even_shares(n_threads))
         try:
@@ -112,23 +115,17 @@ class ServerThreads:
         finally:
             self._system.turn.value = OVER  # where Ctrl-C comes before the first turn
             self._crew.wait()
-            self._share_out(self._all)
 
     def _run(self, until_fs: int, n_events: int, thread: int) -> int:
         return int(run_system(*self._records, until_fs, n_events, thread))
 
-    def _n_events(self) -> np.ndarray:
-        """Return how many events each server has had."""
-        found: np.ndarray = self._records[1]["clock"]["n_events"].copy()
-        return found
-
     def _n_done(self) -> int:
         """Return how many events all servers have had."""
-        return int(self._n_events().sum())
+        return int(self._counts.sum())
 
     def _even_shares(self, n_threads: int) -> list[list[int]]:
         """Return who of so many runs which servers: as before, unless that has become uneven."""
-        now_events = self._n_events()
+        now_events = self._counts.copy()
         n_events = now_events - self._seen_events
         shares = self._shares.get(n_threads, [])
         known = [int(n_events[share].sum()) for share in shares]
@@ -139,12 +136,15 @@ class ServerThreads:
         return self._shares[n_threads]
 
     def _share_out(self, shares: list[list[int]]) -> None:
-        """Tell the kernel which thread runs which servers from the next call on."""
+        """Tell the kernel which thread runs which servers from the next call on, and that no turn has begun."""
         system, first = self._system, 0
-        system.n_shares, system.turn.value = len(shares), 0
+        system.turn.value = 0
+        system["share"]["done"]["value"][: len(shares)] = 0
+        if shares is self._laid_out:
+            return
+        self._laid_out, system.n_shares = shares, len(shares)
         for number, servers in enumerate(shares):
             share = system.share[number]
-            share.first, share.end = first, first + len(servers)
-            share.asks_ahead, share.done.value = len(servers) > FEW_SERVERS, 0
+            share.first, share.end, share.asks_ahead = first, first + len(servers), len(servers) > FEW_SERVERS
             system["order"][first : first + len(servers)] = servers
             first += len(servers)

@@ -5,28 +5,25 @@ To wake one takes less than to start one, and it tends to wake on the core that 
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from threading import Lock, Thread
 
 Work = Callable[[], object]
 
 
-def _locked() -> Lock:  # type: ignore[valid-type]
-    lock = Lock()
-    lock.acquire()
-    return lock
-
-
-@dataclass
 class _Desk:
-    """Hold what a thread is to do next, None to end, and two locks: one it waits for, one its work's end frees."""
+    """Hold what a thread is to do next, None to end, and what came of it if that was an error."""
 
-    thread: Thread | None = None
-    work: Work | None = None
-    begun: Lock = field(default_factory=_locked)  # type: ignore[valid-type]
-    done: Lock = field(default_factory=_locked)  # type: ignore[valid-type]
+    def __init__(self) -> None:
+        self.work: Work | None = None
+        self.error: BaseException | None = None
+        # Taken until work is there, for which the thread waits; until it is done, for which who asked waits.
+        self.begun, self.done = threading.Lock(), threading.Lock()
+        self.begun.acquire()
+        self.done.acquire()
+        # Daemons: nobody has to wait for one where Ctrl-C comes a second time.
+        self.thread = threading.Thread(target=_serve, args=(self,), daemon=True)
 
 
 def _serve(desk: _Desk) -> None:
@@ -36,8 +33,9 @@ def _serve(desk: _Desk) -> None:
             return
         try:
             desk.work()
-        finally:
-            desk.done.release()
+        except BaseException as error:
+            desk.error = error
+        desk.done.release()
 
 
 def _dismiss(desks: list[_Desk]) -> None:
@@ -52,40 +50,44 @@ class ThreadCrew:
     """Keep threads, as many as were ever needed at once; they end with this object, or when they are dismissed."""
 
     def __init__(self) -> None:
-        self._desks: list[_Desk] = []
+        self._waiting: list[_Desk] = []
         self._at_work: list[_Desk] = []
-        weakref.finalize(self, _dismiss, self._desks)
+        weakref.finalize(self, _dismiss, self._waiting)
 
     def begin(self, works: list[Work]) -> bool:
         """Let a thread of its own begin each piece of work; return False where the system has no more threads."""
         try:
-            while len(self._desks) < len(works):
+            while len(self._waiting) < len(works):
                 desk = _Desk()
-                # Daemons: nobody has to wait for one where Ctrl-C comes a second time.
-                desk.thread = Thread(target=_serve, args=(desk,), daemon=True)
                 desk.thread.start()
-                self._desks.append(desk)
+                self._waiting.append(desk)
         except RuntimeError:
             return False
         for work in works:
-            desk = self._desks.pop()
+            desk = self._waiting.pop()
             self._at_work.append(desk)
             desk.work = work
             desk.begun.release()
         return True
 
     def wait(self) -> None:
-        """Wait until all that was begun is done; who is interrupted here never uses these threads again."""
+        """Wait until all that was begun is done, and raise what it raised.
+
+        Whoever is interrupted here never has these threads again.
+        """
         at_work, self._at_work = self._at_work, []
         for desk in at_work:
             desk.done.acquire()
             desk.work = None
-            self._desks.append(desk)
+            self._waiting.append(desk)
+        for desk in at_work:
+            error, desk.error = desk.error, None
+            if error is not None:
+                raise error
 
     def dismiss(self) -> None:
-        """Let all threads end, and wait for it; the next work has others."""
-        threads = [desk.thread for desk in self._desks]
-        _dismiss(self._desks)
+        """Let all threads end, and wait until they have; the next work has others."""
+        threads = [desk.thread for desk in self._waiting]
+        _dismiss(self._waiting)
         for thread in threads:
-            if thread is not None:
-                thread.join()
+            thread.join()

@@ -13,7 +13,7 @@ PIECE_EVENTS = 100_000
 TRIAL_EVENTS = 30_000  # to see how fast another way is
 TRIAL_EVERY = 8  # pieces, at first
 GAIN = 1.05  # by how much more threads have to be quicker: they take more cores, and may lose one at any time
-RARELY = 4  # rounds of lost trials, at most, after each of which trials are half as frequent
+RARELY = 4  # rounds of lost trials, at most, after each of which others are half as frequent
 KEPT = 3  # pieces by which the way that is gone is judged: a single slow one says nothing
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
@@ -26,11 +26,12 @@ def ways_of(n_threads: int) -> tuple[int, ...]:
 class Pace:
     """Choose between several numbers of threads, by how fast each has been.
 
-    All are tried at first, one thread before more; then the fastest goes on, and one of the others in turn is tried
-    again every so many pieces: half as often when all of them have lost.
+    All are tried at first, one thread before more; then the fastest goes on, and every so many pieces one that is next
+    to it is tried again: half as often when all of these have lost.
     """
 
     def __init__(self, n_threads: int) -> None:
+        self.most = n_threads
         self._ways = ways_of(n_threads)
         self._costs: dict[int, list[float]] = {}  # seconds an event, of each way's last pieces
         self._best = 1
@@ -42,7 +43,7 @@ class Pace:
         """Return how many threads run the next piece, and how many events that is."""
         self._trial = next((way for way in self._ways if way not in self._costs), None)
         if self._trial is None and self._n_pieces >= self._wait and len(self._ways) > 1:
-            self._trial = next(way for way in self._others if way != self._best)
+            self._trial = next(way for way in self._others if way in self._beside())
         if self._trial is not None:
             return self._trial, self._trial * TRIAL_EVENTS
         return self._best, self._best * PIECE_EVENTS
@@ -60,8 +61,12 @@ class Pace:
         else:
             self._n_pieces = 0
             self._n_lost = 0 if self._best != before else self._n_lost + 1
-            # As many as there are others, and another round of them may wait for twice as long.
-            self._wait = TRIAL_EVERY << min(self._n_lost // max(1, len(self._ways) - 1), RARELY)
+            self._wait = TRIAL_EVERY << min(self._n_lost // max(1, len(self._beside())), RARELY)
+
+    def _beside(self) -> tuple[int, ...]:
+        """Return the next lower way and the next higher one."""
+        at = self._ways.index(self._best)
+        return (*self._ways[max(at - 1, 0) : at], *self._ways[at + 1 : at + 2])
 
     def _fastest(self) -> int:
         """Return the way that is fastest of those that are known: more threads only where they are worth it."""
