@@ -237,9 +237,9 @@ def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
 class TogetherAlways(server_threads.Pace):
     """Let all threads run, however quick they are."""
 
-    def next_piece(self) -> tuple[bool, int]:
+    def next_piece(self) -> tuple[int, int]:
         """Return that they run the next piece, as long as the call is."""
-        return True, server_threads.layout.NEVER
+        return self.most, server_threads.layout.NEVER
 
 
 def all_digests(seeds: tuple[int, ...]) -> dict[str, dict[str, Any]]:

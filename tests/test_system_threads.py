@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ from hwmodel.kernels.system_layout import MAX_THREADS
 from hwmodel.simulation import server_threads, simulate
 from hwmodel.simulation.one_core import simulate_on_one_core
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shares_of
-from hwmodel.simulation.thread_pace import PIECE_EVENTS, TRIAL_EVENTS, TRIAL_EVERY, Pace
+from hwmodel.simulation.thread_crew import ThreadCrew
+from hwmodel.simulation.thread_pace import PIECE_EVENTS, TRIAL_EVENTS, Pace, ways_of
 from tests.system_and_oracle import SystemRun
 from tests.test_system_windows import found_by, load_of
 
@@ -27,15 +30,15 @@ DRAWS = range(2, 5)
 
 
 class Always:
-    """A pace that never takes one thread, and few events at once."""
+    """A pace that takes numbers of threads in turn, and few events at once."""
 
-    def __init__(self, n_events: int) -> None:
-        self.n_events = n_events
+    def __init__(self, n_events: int, *ways: int) -> None:
+        self.n_events, self.ways = n_events, cycle(ways)
 
-    def next_piece(self) -> tuple[bool, int]:
-        return True, self.n_events
+    def next_piece(self) -> tuple[int, int]:
+        return next(self.ways), self.n_events
 
-    def note(self, together: bool, n_events: int, took_s: float) -> None:
+    def note(self, n_threads: int, n_events: int, took_s: float) -> None:
         pass
 
 
@@ -51,13 +54,13 @@ def drawn_system(seed: int) -> Mapping[str, Any]:
 def on_threads(
     config: Config, workload: Any, n_threads: int, monkeypatch: pytest.MonkeyPatch, n_events: int = 500
 ) -> SystemRun:
-    """Return a run on threads that start at once, and anew every so many events."""
+    """Return a run on threads that begin at once, and anew every so many events."""
     monkeypatch.setattr(server_threads, "FEW_EVENTS", 0)
     run = SystemRun(config, workload)
     system = run.machine.system
     assert system is not None
     system.threads = ServerThreads(n_threads, system.system, system.servers, system.bridges)
-    system.threads._pace = Always(n_events)  # type: ignore[assignment]
+    system.threads._pace = Always(n_events, n_threads)  # type: ignore[assignment]
     return run
 
 
@@ -86,7 +89,18 @@ def test_the_same_results_on_any_number_of_threads(seed: int, monkeypatch: pytes
     monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread)))
     for n_threads, n_events in ((2, 10**6), (3, 200), (3, 1)):
         assert found_in(on_threads(config, workload, n_threads, monkeypatch, n_events)) == expected
-    assert len(started) >= 100 and not any(thread.is_alive() for thread in started)
+    assert len(started) == 1 + 2 + 2, "a thread waits for the next piece"
+    assert not any(thread.is_alive() for thread in started)
+
+
+def test_the_same_results_where_the_number_of_threads_changes(
+    system: tuple[Config, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, workload, expected = system
+    run = on_threads(config, workload, 3, monkeypatch)
+    assert run.machine.system is not None
+    run.machine.system.threads._pace = Always(300, 3, 1, 2, 2, 3)  # type: ignore[assignment]
+    assert found_in(run) == expected
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +155,7 @@ def test_an_interrupt_before_the_first_turn_leaves_no_thread_behind(
     monkeypatch.setattr(threads, "_run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run.kernel(10**15, 10**6)
+    run.machine.rest()
     assert threading.active_count() == n_before
     assert found_in(run) == expected
 
@@ -177,7 +192,8 @@ def test_a_result_says_on_how_many_threads_it_ran_and_is_the_same(monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("n_servers", "n_cores", "expected"), [(1, 8, 1), (7, 8, 1), (8, 8, 2), (64, 8, 8), (64, 2, 2), (256, 256, 64)]
+    ("n_servers", "n_cores", "expected"),
+    [(1, 8, 1), (3, 8, 1), (4, 8, 2), (8, 8, 4), (8, 3, 3), (64, 8, 8), (64, 2, 2), (256, 256, 64)],
 )
 def test_as_many_threads_as_cores_and_as_are_worth_while(
     n_servers: int, n_cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
@@ -205,22 +221,68 @@ def test_the_busiest_server_has_a_thread_to_itself_and_the_first_one_is_the_firs
     assert shares_of(np.array([1, 9]), 2) == [[0], [1]]
 
 
-def test_threads_are_taken_only_while_they_are_quicker() -> None:
-    """Speeds by hand: two threads are quicker, then others use a core, and then no more."""
+def ways_taken(pace: Pace, n_pieces: int, speeds: Mapping[int, float]) -> list[int]:
+    """Return how many threads run so many pieces, of which each takes as long as its number of threads does."""
+    ways = []
+    for _ in range(n_pieces):
+        n_threads, n_events = pace.next_piece()
+        ways.append(n_threads)
+        assert n_events in (n_threads * PIECE_EVENTS, n_threads * TRIAL_EVENTS)
+        pace.note(n_threads, n_events, n_events / speeds[n_threads])
+    return ways
 
-    def together_in(n_pieces: int, speed: float) -> list[bool]:
-        ways = []
-        for _ in range(n_pieces):
-            together, n_events = pace.next_piece()
-            ways.append(together)
-            assert n_events in (2 * PIECE_EVENTS, 2 * TRIAL_EVENTS)
-            pace.note(together, n_events, n_events / (speed if together else 10.0))
-        return ways
 
+def test_as_many_threads_are_taken_as_are_quickest_just_now() -> None:
+    """Speeds by hand: all are quicker, then others use two cores, then all, and then no more."""
+    pace = Pace(4)
+    first = ways_taken(pace, 100, {1: 10.0, 2: 15.0, 3: 20.0, 4: 25.0})
+    assert first[:5] == [1, 2, 3, 4, 4] and first.count(4) >= 90 and first.count(1) == first.count(2) == 1
+    busy = ways_taken(pace, 400, {1: 10.0, 2: 15.0, 3: 2.0, 4: 1.0})
+    assert busy[40:].count(2) >= 330
+    full = ways_taken(pace, 400, {1: 10.0, 2: 3.0, 3: 2.0, 4: 1.0})
+    assert full[40:].count(1) >= 340
+    later = ways_taken(pace, 1200, {1: 10.0, 2: 15.0, 3: 20.0, 4: 25.0})
+    assert later[-600:].count(4) >= 500
+
+
+def test_one_slow_piece_changes_nothing() -> None:
     pace = Pace(2)
-    first = together_in(50, 15.0)
-    assert first[:2] == [False, True] and first.count(False) <= 4
-    busy = together_in(400, 3.0)
-    assert busy[TRIAL_EVERY + 1 :].count(True) <= 400 // TRIAL_EVERY // 2
-    later = together_in(600, 15.0)
-    assert all(later[-TRIAL_EVERY // 2 :]) or later[-300:].count(True) > 250
+    ways_taken(pace, 6, {1: 10.0, 2: 15.0})
+    assert ways_taken(pace, 1, {2: 0.1}) + ways_taken(pace, 2, {2: 15.0}) == [2, 2, 2]
+    assert ways_taken(pace, 1, {2: 0.1}) + ways_taken(pace, 1, {1: 10.0}) == [2, 1]
+
+
+def test_threads_that_gain_little_are_not_taken() -> None:
+    speeds = {1: 10.0, 2: 10.4, 3: 10.8}
+    assert ways_taken(Pace(3), 5, speeds) == [1, 2, 3, 3, 3]
+    assert ways_taken(Pace(2), 5, speeds) == [1, 2, 1, 1, 1]
+
+
+def test_the_numbers_of_threads_to_choose_from() -> None:
+    assert [ways_of(n) for n in (1, 4, 7)] == [(1,), (1, 2, 3, 4), (1, 2, 3, 4, 6, 7)]
+    assert ways_of(MAX_THREADS)[-3:] == (32, 48, 64)
+
+
+def test_a_crew_waits_for_work_and_ends_with_its_owner() -> None:
+    found: list[int] = []
+    crew, n_before = ThreadCrew(), threading.active_count()
+    for n in (2, 1, 3):
+        assert crew.begin([partial(found.append, number) for number in range(n)])
+        crew.wait()
+    assert sorted(found) == [0, 0, 0, 1, 1, 2] and threading.active_count() == n_before + 3
+    threads = threading.enumerate()[-3:]
+    del crew
+    for thread in threads:
+        thread.join(timeout=60)
+    assert threading.active_count() == n_before
+
+
+def test_an_error_of_a_crew_is_told_and_its_threads_go_on() -> None:
+    crew, found = ThreadCrew(), list[int]()
+    assert crew.begin([partial(found.append, 1), partial(int, "none")])
+    with pytest.raises(ValueError, match="none"):
+        crew.wait()
+    assert crew.begin([partial(found.append, 2), partial(found.append, 3)])
+    crew.wait()
+    assert sorted(found) == [1, 2, 3]
+    crew.dismiss()

@@ -190,7 +190,7 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     _takes_config(run)
     run.add_argument("--seed", type=_seed, metavar="N", help="seed of the random numbers: run.seed=N")
     run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
-    threads = "run several servers on N threads (default: one for each core and 4 servers); changes no result"
+    threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
     run.add_argument("--threads", type=_n_threads, metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")

@@ -7,6 +7,7 @@ the other. So what they look at is asked for some servers ahead, a step with eac
 from __future__ import annotations
 
 from . import kernel
+from .adjacent_layout import NOBODY
 from .journey_layout import JOURNEYS
 from .processor import prefetch, prefetch_at
 from .records import offset_of
@@ -81,6 +82,14 @@ def rings_come_near(nic, until_fs):
                 place = queue.first + (queue.reserved & queue.mask)
                 prefetch(host.post[place])
                 prefetch(host.post_batch[place])
+
+
+@kernel
+def begun_comes_near(bridge, port_number):
+    """Bring near the first frame that a bridge has begun to send by a port."""
+    place = bridge.port[port_number].begun.first
+    if place != NOBODY:
+        prefetch(bridge.slot[place])
 
 
 @kernel

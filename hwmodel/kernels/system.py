@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from . import entry, kernel
 from .adjacent import advance_bridge, comes, let_go, pop
-from .adjacent_layout import NOBODY
+from .adjacent_layout import BRIDGE_PORT, NOBODY
 from .engine import advance, begin_all, close_books
 from .events import first_elsewhere, first_of_links
-from .hints import servers_come_near
+from .hints import begun_comes_near, servers_come_near
 from .journey_sums import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
-from .processor import give_way, pause, seen, show
+from .processor import give_way, pause, prefetch_at, seen, show
+from .records import offset_of
 from .wires import comes_to_adapter, first_of
 
 OVER = -1  # as the number of a turn: there is none left
+BEGUN_AT = offset_of(BRIDGE_PORT, "begun")
 LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits lets others have its core
 
 
@@ -180,9 +182,16 @@ def run_share(system, share, servers, bridges):
     """Let a thread's servers run, each as far as is known what comes to it."""
     share.n_events = share.stopped = 0
     n_servers = share.end - share.first
+    if share.asks_ahead:
+        for at in range(n_servers):
+            component = system.server[system.order[share.first + at]]
+            prefetch_at(bridges[component.bridge].port[component.port], BEGUN_AT)
     for at in range(n_servers):
         number = system.order[share.first + at]
         component, nic = system.server[number], servers[number]
+        if share.asks_ahead and at + 1 < n_servers:
+            after = system.server[system.order[share.first + at + 1]]
+            begun_comes_near(bridges[after.bridge], after.port)
         take(nic, bridges[component.bridge], component.port)
         horizon_fs = min(system.limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
         if component.next_fs <= horizon_fs:

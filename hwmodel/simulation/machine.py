@@ -96,6 +96,11 @@ class Machine:
         first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
 
+    def rest(self) -> None:
+        """Let the threads beside this one end; who goes on later has new ones."""
+        if self.system is not None:
+            self.system.threads.rest()
+
     @property
     def n_threads(self) -> int:
         """Return on how many threads its servers run."""

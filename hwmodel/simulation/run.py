@@ -229,6 +229,7 @@ class Run:
 
     def finish(self) -> None:
         """End the window here."""
+        self.machine.rest()
         self.end = self.snapshot()
         self.marks.close()
 

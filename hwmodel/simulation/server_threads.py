@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from threading import Thread
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -18,13 +18,15 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.processor import MEETS
 from hwmodel.kernels.system import OVER, run_system
 from hwmodel.kernels.system_layout import MAX_THREADS
+from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import Pace
 
 if TYPE_CHECKING:
     from hwmodel.simulation.nic_state import State
 
-SERVERS_PER_THREAD = 4  # with fewer a thread waits for the others as long as it runs
+SERVERS_PER_THREAD = 2  # with fewer a thread waits for the others as long as it runs
 FEW_EVENTS = 2000  # take one thread as long as it takes the others to wake up
+MANY_CALLS_EVENTS = 20_000  # in a call, behind which the next begins with all threads at once
 MOST_UNEVEN = 1.05  # events of the busiest thread by those of the mean one; above, servers move, and their state too
 KNOWN_BY = 50_000  # events, from when on it can be told
 FEW_SERVERS = 8  # all that so many look at stays near by itself: hints cost more than they save
@@ -59,16 +61,6 @@ def shares_of(n_events: np.ndarray, n_threads: int) -> list[list[int]]:
     return sorted(sorted(share) for share in shares)
 
 
-def _have_started(threads: list[Thread]) -> bool:
-    """Start threads; return False where the system has no more of them."""
-    try:
-        for thread in threads:
-            thread.start()
-    except RuntimeError:
-        return False
-    return True
-
-
 class ServerThreads:
     """Let a system's servers run on so many threads."""
 
@@ -77,73 +69,82 @@ class ServerThreads:
         self._records = (system, servers, bridges)
         self._system = system[0]
         self._all = [list(range(int(self._system.n_servers)))]
-        self._shares: list[list[int]] = []
+        self._shares: dict[int, list[list[int]]] = {}  # of each number of threads
         self._seen_events = np.zeros(len(self._all[0]), np.int64)
-        self._pace = Pace(n_threads)
+        self._pace, self._crew = Pace(n_threads), ThreadCrew()
+        self._was_long = False
+        self._counts: np.ndarray = servers["clock"]["n_events"]
+        self._laid_out: list[list[int]] = []
         self._share_out(self._all)
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let all run to a time or through so many events; return why they stopped."""
         if self.n_threads == 1:
             return self._run(until_fs, n_events, 0)
-        before = int(self._n_events().sum())
-        status = self._run(until_fs, min(n_events, FEW_EVENTS), 0)
-        left = n_events - int(self._n_events().sum()) + before
+        status, first_events = layout.EVENTS_SPENT, self._n_done()
+        if not self._was_long:
+            status = self._run_on(1, until_fs, min(n_events, FEW_EVENTS))
+        before = self._n_done()
+        left, is_first = n_events - before + first_events, True
         while status == layout.EVENTS_SPENT and left > 0:
-            together, most = self._pace.next_piece() if self.n_threads > 1 else (False, left)
-            before, started_s = int(self._n_events().sum()), time.perf_counter()
-            if together:
-                status = self._run_together(until_fs, min(left, most))
-            else:
-                status = self._run(until_fs, min(left, most), 0)
-            n_done = int(self._n_events().sum()) - before
-            self._pace.note(together, n_done, time.perf_counter() - started_s)
-            left -= n_done
+            n_threads, most = self._pace.next_piece() if self.n_threads > 1 else (1, left)
+            started_s = time.perf_counter()
+            status = self._run_on(n_threads, until_fs, min(left, most))
+            took_s, now = time.perf_counter() - started_s, self._n_done()
+            if is_first or status == layout.EVENTS_SPENT:  # else what is left of a call, which tells nothing
+                self._pace.note(n_threads, now - before, took_s)
+            left, before, is_first = left - now + before, now, False
+        self._was_long = before - first_events > MANY_CALLS_EVENTS
         return status
 
-    def _run_together(self, until_fs: int, n_events: int) -> int:
-        """Let this thread and others run. They end with the call: to start one takes no longer than to wake one up."""
-        self._share_out(self._even_shares())
-        # Daemons: nobody has to wait for one where Ctrl-C comes a second time.
-        others = [Thread(target=self._run, args=(0, 0, number), daemon=True) for number in range(1, self.n_threads)]
+    def rest(self) -> None:
+        """Let the other threads end, and wait until they have; who goes on later has new ones."""
+        self._crew.dismiss()
+
+    def _run_on(self, n_threads: int, until_fs: int, n_events: int) -> int:
+        """Let this thread run, and others beside it."""
+        if n_threads == 1:
+            self._share_out(self._all)
+            return self._run(until_fs, n_events, 0)
+        self._share_out(self._even_shares(n_threads))
         try:
-            if not _have_started(others):
+            if not self._crew.begin([partial(self._run, 0, 0, number) for number in range(1, n_threads)]):
                 self.n_threads = 1
                 return layout.EVENTS_SPENT
             return self._run(until_fs, n_events, 0)
         finally:
             self._system.turn.value = OVER  # where Ctrl-C comes before the first turn
-            for other in others:
-                if other.ident is not None:
-                    other.join()
-            self._share_out(self._all)
+            self._crew.wait()
 
     def _run(self, until_fs: int, n_events: int, thread: int) -> int:
         return int(run_system(*self._records, until_fs, n_events, thread))
 
-    def _n_events(self) -> np.ndarray:
-        """Return how many events each server has had."""
-        found: np.ndarray = self._records[1]["clock"]["n_events"].copy()
-        return found
+    def _n_done(self) -> int:
+        """Return how many events all servers have had."""
+        return int(self._counts.sum())
 
-    def _even_shares(self) -> list[list[int]]:
-        """Return who runs which servers: as before, unless that has become uneven."""
-        now_events = self._n_events()
+    def _even_shares(self, n_threads: int) -> list[list[int]]:
+        """Return who of so many runs which servers: as before, unless that has become uneven."""
+        now_events = self._counts.copy()
         n_events = now_events - self._seen_events
-        known = [int(n_events[share].sum()) for share in self._shares]
+        shares = self._shares.get(n_threads, [])
+        known = [int(n_events[share].sum()) for share in shares]
         most, all_events = max(known, default=0), sum(known)
-        if not known or (all_events > KNOWN_BY and most * self.n_threads > MOST_UNEVEN * all_events):
-            self._shares = shares_of(n_events, self.n_threads)
+        if not known or (all_events > KNOWN_BY and most * n_threads > MOST_UNEVEN * all_events):
+            self._shares[n_threads] = shares_of(n_events, n_threads)
             self._seen_events = now_events
-        return self._shares
+        return self._shares[n_threads]
 
     def _share_out(self, shares: list[list[int]]) -> None:
-        """Tell the kernel which thread runs which servers from the next call on."""
+        """Tell the kernel which thread runs which servers from the next call on, and that no turn has begun."""
         system, first = self._system, 0
-        system.n_shares, system.turn.value = len(shares), 0
+        system.turn.value = 0
+        system["share"]["done"]["value"][: len(shares)] = 0
+        if shares is self._laid_out:
+            return
+        self._laid_out, system.n_shares = shares, len(shares)
         for number, servers in enumerate(shares):
             share = system.share[number]
-            share.first, share.end = first, first + len(servers)
-            share.asks_ahead, share.done.value = len(servers) > FEW_SERVERS, 0
+            share.first, share.end, share.asks_ahead = first, first + len(servers), len(servers) > FEW_SERVERS
             system["order"][first : first + len(servers)] = servers
             first += len(servers)

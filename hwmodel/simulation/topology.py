@@ -85,6 +85,7 @@ class Topology:
         self.shares_strays = False
         self._servers_of: dict[str, int] = {}
         self._shared_strays: dict[tuple[Source, int, str, int], list[Way]] = {}
+        self._stray_ports: dict[tuple[int, int], tuple[list[LogicalPort], list[LogicalPort]]] = {}
         self._waiting: dict[int, list[Arrival]] = {}
 
     def enter(self, templates: Sequence[FrameTemplate]) -> None:
@@ -98,16 +99,11 @@ class Topology:
             else:
                 server = self._server_of(template.source)
                 port = self.adapters[server].numbers[template.source]
-                by_server.setdefault(server, []).append(
-                    Arrival(
-                        number,
-                        port,
-                        template.source,
-                        template.target,
-                        template.header,
-                        is_for_group=_is_for_group(template.header),
-                    )
+                for_group = _is_for_group(template.header)
+                arrival = Arrival(
+                    number, port, template.source, template.target, template.header, is_for_group=for_group
                 )
+                by_server.setdefault(server, []).append(arrival)
         for server, arrivals in by_server.items():
             for departure in self.adapters[server].enter(arrivals):
                 self._leaves(server, departure)
@@ -256,23 +252,27 @@ class Topology:
         Of many headers one stands for all of a sender, to an address that nobody has: what is not for an adapter's
         stations drops there. Another bridge may know the address, so each header has its own way there.
         """
-        reachable = [each for each in self._reachable(own, inside.vlan) if not self.ports[each.port].has_interfaces]
-        bridge = self.ports[own.port].bridge
-        if self.bridges[bridge].kind == "controlling":
-            reachable = [each for each in reachable if each is self.bridge_ports.way_out[bridge]]
+        to_adapters, beyond = self._ports_for_strays(own, inside.vlan)
         if not self.shares_strays:
-            return [self._way(inside, source, each) for each in reachable]
+            return [self._way(inside, source, each) for each in (*to_adapters, *beyond)]
         key = (source, inside.vlan, inside.sender, inside.n_bytes)
-        to_adapters = [each for each in reachable if not self.ports[each.port].to]
         if key not in self._shared_strays:
             nobody = next(mac for mac in range(NOBODYS_MAC, NOBODYS_MAC + len(self.homes) + 1) if mac not in self.homes)
             stray = replace(inside, parsed=replace(inside.parsed, destination=nobody))
             self._shared_strays[key] = [self._way(stray, source, each) for each in to_adapters]
         shared = self._shared_strays[key]
-        if len(to_adapters) == len(reachable):
-            return shared
-        # In the order of the ports, in which those to servers and outside stand before wires.
-        return [*shared, *(self._way(inside, source, each) for each in reachable[len(to_adapters) :])]
+        return [*shared, *(self._way(inside, source, each) for each in beyond)] if beyond else shared
+
+    def _ports_for_strays(self, own: LogicalPort, vlan: int) -> tuple[list[LogicalPort], list[LogicalPort]]:
+        """Return the ports to which frames to unknown addresses go, in their order: to adapters and outside; wires."""
+        if (own.number, vlan) not in self._stray_ports:
+            reachable = [each for each in self._reachable(own, vlan) if not self.ports[each.port].has_interfaces]
+            bridge = self.ports[own.port].bridge
+            if self.bridges[bridge].kind == "controlling":
+                reachable = [each for each in reachable if each is self.bridge_ports.way_out[bridge]]
+            n_adapters = sum(not self.ports[each.port].to for each in reachable)
+            self._stray_ports[own.number, vlan] = reachable[:n_adapters], reachable[n_adapters:]
+        return self._stray_ports[own.number, vlan]
 
     def _list_way(self, inside: Inside, source: Source, own: LogicalPort, port: PhysicalPort) -> list[Way]:
         """Return the one way of a group to all interfaces of a port that take it, none where none does."""

@@ -179,7 +179,7 @@ def test_how_far_each_runs_in_one_go_changes_no_result(tmp_path):
 def on_two_threads(monkeypatch):
     """Let all that has an event run on two threads."""
     monkeypatch.setattr(server_threads, "FEW_EVENTS", 0)
-    monkeypatch.setattr(Pace, "next_piece", lambda _pace: (True, NEVER))
+    monkeypatch.setattr(Pace, "next_piece", lambda pace: (pace.most, NEVER))
 
 
 def test_two_threads_find_the_same(tmp_path, on_two_threads):
