@@ -16,7 +16,7 @@ SHIPPED = {
     # As in a checkout, so that imports and relative paths are the same.
     "cosim": {
         "cocotb_tests": ("*.py", "coverage_waivers.yaml", "verilog/*", "dut_example/*.*"),
-        "rtl": ("*.yaml", "*.v", "*.vh", "checkers/*.v", "switch_registers.*"),
+        "rtl": ("*.yaml", "*.v", "*.vh", "checkers/*.v", "wrappers/*.*", "switch_registers.*"),
     },
 }
 # The tests of our own Verilog and of the regression itself.

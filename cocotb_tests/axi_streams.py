@@ -1,8 +1,9 @@
-"""The core's streams and registers through the AXI models of another project, on verilog/core_streams.v."""
+"""The core's streams and registers through the AXI models of another project, on rtl/wrappers/."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any
 
 import cocotb
@@ -21,7 +22,7 @@ from cocotbext.axi import (
 from cocotb_tests.batch_files import Frame
 from hwmodel.kernels.drop_reason import DropReason
 
-BENCH = "core_streams"
+BENCH = "eth_switch_streams"
 PERIOD_NS = 6
 
 
@@ -30,14 +31,14 @@ class Streams:
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
-        self.n_ports = dut.PORTS.value.to_unsigned()
+        self.n_ports = next(port for port in count() if not hasattr(dut, f"s{port:02}_axis_tdata"))
         cocotb.log.setLevel("WARNING")
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.reset)
         self.sources, self.sinks = [], []
         for port in range(self.n_ports):
-            scope = dut.g_port[port]
-            self.sources.append(AxiStreamSource(AxiStreamBus.from_prefix(scope, "s_axis"), dut.clk, dut.reset))
-            self.sinks.append(AxiStreamSink(AxiStreamBus.from_prefix(scope, "m_axis"), dut.clk, dut.reset))
+            into, out = (AxiStreamBus.from_prefix(dut, f"{side}{port:02}_axis") for side in "sm")
+            self.sources.append(AxiStreamSource(into, dut.clk, dut.reset))
+            self.sinks.append(AxiStreamSink(out, dut.clk, dut.reset))
         self.reasons: list[list[str]] = [[] for _ in range(self.n_ports)]
 
     async def start(self, writes: Iterable[tuple[int, int]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cocotb_tests.dut_file import Core
-from cocotb_tests.dut_schema import AxiLite, StrobeBus
+from cocotb_tests.dut_schema import AxiLite, Stream, StrobeBus
 
 ADAPTER = "core_under_test"
 
@@ -91,9 +91,7 @@ def adapter_text(core: Core) -> str:
     wires: Connections = [(keys.clock, "clk"), (keys.reset.name, "reset" if keys.reset.active == "high" else "!reset")]
     ties: list[tuple[str, str]] = []
     for stream, side in ((keys.streams.into, "s_axis"), (keys.streams.out, "m_axis")):
-        wires += [(getattr(stream, name), f"{side}_t{name}") for name in ("data", "keep", "valid", "ready", "last")]
-        if stream.user is not None:
-            wires.append((stream.user, f"{side}_tuser"))
+        wires += _stream(stream, side, core.shape.ports)
     if keys.streams.out.user is None:
         ties.append(("m_axis_tuser", "{PORTS{1'b0}}"))
     before = ""
@@ -111,6 +109,20 @@ def adapter_text(core: Core) -> str:
         else:
             ties += [(f"{prefix}_{name}", f"{{{width}{{1'b0}}}}") for name, width in widths.items()]
     return _module(core, before, wires, ties)
+
+
+def _stream(stream: Stream, side: str, n_ports: int) -> Connections:
+    """Connect each signal, or each port's part of it to the signal with the port in its name."""
+    wires: Connections = []
+    for name, width in {"data": 64, "keep": 8, "valid": 1, "ready": 1, "last": 1, "user": 1}.items():
+        signal = getattr(stream, name)
+        if signal is None:
+            continue
+        if signal.format(port=0) == signal.format(port=1):
+            wires.append((signal.format(port=0), f"{side}_t{name}"))
+        else:
+            wires += [(signal.format(port=p), f"{side}_t{name}[{p * width}+:{width}]") for p in range(n_ports)]
+    return wires
 
 
 def _axi_lite(bus: AxiLite) -> Connections:

@@ -15,7 +15,17 @@ def _verilog_name(name: str) -> str:
     return name
 
 
+def _name_of_each_port(name: str) -> str:
+    try:
+        first = name.format(port=0)
+    except (LookupError, ValueError, AttributeError):
+        raise ValueError(f"{name!r} has something else in braces than a port such as {{port:02}}") from None
+    _verilog_name(first)
+    return name
+
+
 Name = Annotated[str, AfterValidator(_verilog_name)]
+StreamName = Annotated[str, AfterValidator(_name_of_each_port)]
 Parameters = dict[Name, int]
 FEWEST_FRAMES = 200  # of a run that says something
 
@@ -37,14 +47,14 @@ class Prefixed(Block):
 
 
 class Stream(Prefixed):
-    """AXI4-Stream of all ports side by side, 64 bits a port."""
+    """AXI4-Stream of all ports side by side, 64 bits a port, or with `{port}` in the names one of each port."""
 
-    data: Name
-    keep: Name
-    valid: Name
-    ready: Name
-    last: Name
-    user: Name | None = key(None, "on the last beat: the frame is bad")
+    data: StreamName
+    keep: StreamName
+    valid: StreamName
+    ready: StreamName
+    last: StreamName
+    user: StreamName | None = key(None, "on the last beat: the frame is bad")
 
     @classmethod
     def name_of(cls, prefix: str, name: str) -> str:

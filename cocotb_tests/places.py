@@ -18,6 +18,7 @@ OTHER_RTL = os.environ.get("SWITCH_CORE_RTL")
 RTL = Path(OTHER_RTL) if OTHER_RTL else ROOT / "rtl"
 BENCHES = Path(__file__).resolve().parent / "verilog"
 CHECKERS = ROOT / "rtl" / "checkers"  # which proofs share
+WRAPPERS = ROOT / "rtl" / "wrappers"  # of the whole core
 BUILDS_OF_A_COPY = "build"
 
 _ASKED = os.environ.get(OUT_VARIABLE) or ("" if IS_CHECKOUT else DEFAULT_OUT)

@@ -18,8 +18,9 @@ async def run_load(dut: Any) -> None:
     """Send frames and take their copies; each frame has one."""
     n_frames, load = int(os.environ["STREAM_FRAMES"]), os.environ["STREAM_LOAD"]
     streams = Streams(dut)
+    names = set(CoreParameters.__dataclass_fields__) - {"ports"}
     parameters = CoreParameters(
-        **{name: getattr(dut, name.upper()).value.to_unsigned() for name in CoreParameters.__dataclass_fields__}
+        ports=streams.n_ports, **{name: getattr(dut, name.upper()).value.to_unsigned() for name in names}
     )
     await streams.start((access.address, access.data) for access in open_writes(parameters))
     frames = load_frames(n_frames, LOADS[load], streams.n_ports, 0)

@@ -21,7 +21,7 @@ from typing import Any
 
 from cocotb_tools.check_results import get_results
 
-from cocotb_tests.places import BENCHES, BUILDS, CHECKERS, RTL
+from cocotb_tests.places import BENCHES, BUILDS, CHECKERS, RTL, WRAPPERS
 from cocotb_tests.runners import (
     BUILT_WITH_PARAMETERS,
     COMMANDS,
@@ -109,14 +109,14 @@ class Simulator:
         all_signals: bool = True,
         design: Design | None = None,
     ) -> Build:
-        """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog or rtl/checkers; return what can run it.
+        """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog or below rtl/; return what can run it.
 
         `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed; without, the build is
         one for long runs. `design`: what is tested instead of rtl/.
         """
         design = Design.of_folder() if design is None else design
-        here = (BENCHES / f"{name}.v" for name in benches)
-        sources = [*design.sources, *(path if path.exists() else CHECKERS / path.name for path in here)]
+        places = ([folder / f"{name}.v" for folder in (BENCHES, CHECKERS, WRAPPERS)] for name in benches)
+        sources = [*design.sources, *(next(filter(Path.exists, paths)) for paths in places)]
         chosen = dict(parameters or {})
         files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
         folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)

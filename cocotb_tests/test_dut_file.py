@@ -14,6 +14,7 @@ from hwmodel.errors import InputError
 
 EXAMPLE = ROOT / "cocotb_tests/dut_example"
 ABSTRACT = "from cocotb_tests.backend import Backend\nclass Half(Backend):\n    shape = None\n"
+SIGNALS = {name: f"rx_{name}" for name in ("data", "keep", "valid", "ready", "last")}
 
 
 @pytest.fixture
@@ -53,6 +54,8 @@ def test_a_file_that_is_not_there(tmp_path):
         ({"include_folders": ["none"]}, "include_folders.0: no such folder: none"),
         ({"registers": {}}, "registers: one of axi4_lite and strobe_bus is needed"),
         ({"streams": {"in": "rx"}}, "streams.out: this key is missing"),
+        ({"streams": {"in": SIGNALS | {"data": "d{lane}"}, "out": "tx"}}, "streams.in.data: 'd{lane}' has something"),
+        ({"streams": {"in": SIGNALS | {"last": "{port}l"}, "out": "tx"}}, "streams.in.last: '0l' is not a name"),
         ({"reset": {"active": "never"}}, "reset.active: Input should be 'high' or 'low'"),
         ({"records": {"writes": "write"}}, "records: writes without events say nothing"),
         ({"timing": "twin"}, "timing: twin needs the records of events and writes"),

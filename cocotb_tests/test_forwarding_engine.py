@@ -7,10 +7,10 @@ from collections import Counter
 
 import cocotb
 
-from cocotb_tests.axi_lite_writer import IDLE, write_registers
 from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.module_bench import LIMIT, ModuleBench
+from cocotb_tests.register_bus import IDLE, write_registers
 from cocotb_tests.traffic import random_frame, random_switch
 from hwmodel.kernels.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
@@ -48,12 +48,12 @@ def is_too_long(frame, switch):
 @cocotb.parametrize(mode=MODES, idles=[0.0, 0.5])
 async def frames_are_decided_three_cycles_later(dut, mode, idles):
     bench = ModuleBench(dut)
-    await bench.start(**IDLE, counter_hit=0, counter_data=0, header_valid=0, header=0, header_info=0)
+    await bench.start(**IDLE, header_valid=0, header=0, header_info=0)
     rng, seen = random.Random(f"{mode} {idles}"), Counter()
     for _ in range(4):
         switch = random_switch(rng, mode, SMALL)
         oracle = ForwardingOracle(switch)
-        await write_registers(bench, switch_writes(switch, SMALL), address_shift=2)
+        await write_registers(bench, switch_writes(switch, SMALL))
         due = {}
         for serial in range(400):
             frame = random_frame(rng, mode, SMALL, serial)

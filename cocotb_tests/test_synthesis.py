@@ -95,7 +95,9 @@ def test_unknown_module_is_an_error(tmp_path: Path) -> None:
 def test_file_lists_have_every_source() -> None:
     """Name each Verilog file once in the file list, and in the FuseSoC core with the headers."""
     assert sorted(listed_sources()) == sorted(path.name for path in RTL.glob("*.v"))
-    files = yaml.safe_load((RTL / "eth_switch_core.core").read_text())["filesets"]["rtl"]["files"]
+    filesets = yaml.safe_load((RTL / "eth_switch_core.core").read_text())["filesets"]
+    assert [RTL / name for name in filesets["streams"]["files"]] == sorted(RTL.glob("wrappers/*.v"))
+    files = filesets["rtl"]["files"]
     assert [name for name in files if isinstance(name, str)] == listed_sources()
     headers = {name for each in files if isinstance(each, dict) for name in each}
     assert headers == {path.name for path in RTL.glob("*.vh")}

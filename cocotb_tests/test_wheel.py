@@ -78,6 +78,7 @@ def test_all_that_a_wheel_holds_is_whole(call, site):
     assert (done.returncode, done.stderr) == (0, "")
     sources = {path.name for path in (ROOT / "rtl").glob("*.v*")} - {"switch_core.vlt", "verible.rules"}
     assert {path.name for path in (regression / "rtl").glob("*.v*")} == sources
+    assert {path.name for path in (regression / "rtl/wrappers").iterdir()} == {"eth_switch_streams.v", "streams.yaml"}
     done = call("hwmodel cosim --list --quick --json -")
     assert json.loads(done.stdout) == [VEB.replace("veb", mode) for mode in ("veb", "vepa", "vn_tag", "e_tag")]
 

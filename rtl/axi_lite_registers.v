@@ -44,7 +44,7 @@ module axi_lite_registers #(
     input  wire        write_hit,      // some block can write there
     output reg  [31:0] stage_first,    // the first words of the table entry that is being written
     output reg  [27:0] stage_second,
-    // What is read. Whether some block has it shows in the same cycle, what it is in the next.
+    // What is read. Whether some block has it shows in the same cycle, what it is in the next: 0 from blocks that lack it.
     output wire        read_valid,
     output reg  [15:2] read_address,
     input  wire        read_hit,

@@ -21,7 +21,7 @@ module counters #(
     input  wire [15:2]         read_address,
     input  wire                read_valid,     // read_data is to be there in the next cycle
     output wire                read_hit,
-    output wire [31:0]         read_data
+    output wire [31:0]         read_data       // 0 where no counter is
 );
     localparam [4:0] LAST_PORT = PORTS[4:0] - 5'd1;
     localparam REASONS = 32;
@@ -113,6 +113,7 @@ module counters #(
 
     // The high word of a counter is that of the time at which its low word was read.
     reg [31:0] high;
+    reg answers;
     reg reads_low;
     reg reads_tally;
     reg is_counted;
@@ -126,6 +127,7 @@ module counters #(
             high <= 32'd0;
             reads_low <= 1'b0;
         end else begin
+            if (read_valid) answers <= read_hit;
             if (read_valid && read_hit) begin
                 reads_low <= !read_address[2];
                 reads_tally <= is_drops ? reason != QUEUE_FULL : offset == `REG_COUNTER_LOST;
@@ -141,7 +143,7 @@ module counters #(
             if (reads_low) high <= value[63:32];
         end
     end
-    assign read_data = reads_low ? value[31:0] : high;
+    assign read_data = !answers ? 32'd0 : reads_low ? value[31:0] : high;
 
 `ifdef FORMAL
 `include "formal/counters_properties.vh"

@@ -142,26 +142,18 @@ module eth_switch_core #(
         .out_word(bus_word)
     );
 
-
-    wire read_valid;
-    wire [15:2] read_address;
     wire [15:2] written_address;
     assign write_address = {written_address, 2'b00};
+    wire write_hit;
+    wire [31:0] stage_first;
+    wire [27:0] stage_second;
+    wire read_valid;
+    wire [15:2] read_address;
+    wire table_hit;
+    wire [31:0] table_data;
     wire counter_hit;
     wire [31:0] counter_data;
-    wire [PORTS*2-1:0] scheduler;
-    wire [PORTS*PRIORITIES*16-1:0] quantum;
-    wire [PORT_I_W-1:0] decided_port;
-    wire [LENGTH_W-1:0] decided_length;
-    wire [COUNT_W-1:0] decided_words;
-    wire [7:0] decided_reason;
-    wire [PORTS-1:0] decided_egress;
-    wire [QUEUE_I_W-1:0] decided_queue;
-    wire [1:0] decided_strip;
-    wire [1:0] decided_add;
-    wire [PORTS-1:0] decided_adds_at;
-    wire [`TAG_VALUE_W-1:0] decided_tag_value;
-    forwarding_engine #(
+    axi_lite_registers #(
         .PORTS(PORTS),
         .BUS_W(BUS_W),
         .PRIORITIES(PRIORITIES),
@@ -170,14 +162,8 @@ module eth_switch_core #(
         .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES),
-        .HEADER_W(HEADER_W),
-        .PORT_I_W(PORT_I_W),
-        .QUEUE_I_W(QUEUE_I_W),
-        .LENGTH_W(LENGTH_W),
-        .COUNT_W(COUNT_W),
-        .INFO_W(INFO_W)
-    ) engine (
+        .LIST_ENTRIES(LIST_ENTRIES)
+    ) registers (
         .clk(clk),
         .reset(reset),
         .s_axil_awaddr(s_axil_awaddr[15:2]),
@@ -200,10 +186,54 @@ module eth_switch_core #(
         .write_valid(write_valid),
         .write_address(written_address),
         .write_data(write_data),
+        .write_hit(write_hit),
+        .stage_first(stage_first),
+        .stage_second(stage_second),
         .read_valid(read_valid),
         .read_address(read_address),
-        .counter_hit(counter_hit),
-        .counter_data(counter_data),
+        .read_hit(table_hit || counter_hit),
+        .read_data(table_data | counter_data)
+    );
+
+    wire [PORTS*2-1:0] scheduler;
+    wire [PORTS*PRIORITIES*16-1:0] quantum;
+    wire [PORT_I_W-1:0] decided_port;
+    wire [LENGTH_W-1:0] decided_length;
+    wire [COUNT_W-1:0] decided_words;
+    wire [7:0] decided_reason;
+    wire [PORTS-1:0] decided_egress;
+    wire [QUEUE_I_W-1:0] decided_queue;
+    wire [1:0] decided_strip;
+    wire [1:0] decided_add;
+    wire [PORTS-1:0] decided_adds_at;
+    wire [`TAG_VALUE_W-1:0] decided_tag_value;
+    forwarding_engine #(
+        .PORTS(PORTS),
+        .BUS_W(BUS_W),
+        .PRIORITIES(PRIORITIES),
+        .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
+        .MAC_ENTRIES(MAC_ENTRIES),
+        .VLAN_ENTRIES(VLAN_ENTRIES),
+        .LIST_ENTRIES(LIST_ENTRIES),
+        .HEADER_W(HEADER_W),
+        .PORT_I_W(PORT_I_W),
+        .QUEUE_I_W(QUEUE_I_W),
+        .LENGTH_W(LENGTH_W),
+        .COUNT_W(COUNT_W),
+        .INFO_W(INFO_W)
+    ) engine (
+        .clk(clk),
+        .reset(reset),
+        .write_valid(write_valid),
+        .write_address(written_address),
+        .write_data(write_data[19:0]),
+        .stage_first(stage_first),
+        .stage_second(stage_second),
+        .write_hit(write_hit),
+        .read_valid(read_valid),
+        .read_address(read_address),
+        .read_hit(table_hit),
+        .read_data(table_data),
         .scheduler(scheduler),
         .quantum(quantum),
         .header_valid(header_valid),
@@ -246,7 +276,6 @@ module eth_switch_core #(
             assign event_port = decided_port;
         end
     endgenerate
-
 
     switch_egress #(
         .PORTS(PORTS),

@@ -1,4 +1,5 @@
 // The Verilog files of the switch core, for tools that take a file list; run them in this folder, or name it.
+// With a stream of its own for each port: wrappers/eth_switch_streams.v, above these.
 +incdir+.
 address_table.v
 axi_lite_registers.v

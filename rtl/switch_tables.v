@@ -1,4 +1,4 @@
-// Everything that software reads and writes: the AXI4-Lite port, the registers of mode and ports, the tables. Wiring only.
+// What a decision looks up and software writes: the registers of mode and ports, the tables. Wiring only.
 //
 // A lookup is answered in the cycle in which it is asked; addresses are given a cycle before.
 
@@ -6,41 +6,23 @@
 
 module switch_tables #(
     parameter PORTS = 9,
-    parameter BUS_W = 512,
     parameter PRIORITIES = 1,
-    parameter INGRESS_BYTES = 16384,
-    parameter QUEUE_BYTES = 32768,
-    parameter MAX_FRAME_BYTES = 1514,
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16
 ) (
     input  wire                           clk,
     input  wire                           reset,
-    input  wire [15:2]                    s_axil_awaddr,
-    input  wire                           s_axil_awvalid,
-    output wire                           s_axil_awready,
-    input  wire [31:0]                    s_axil_wdata,
-    input  wire [3:0]                     s_axil_wstrb,
-    input  wire                           s_axil_wvalid,
-    output wire                           s_axil_wready,
-    output wire [1:0]                     s_axil_bresp,
-    output wire                           s_axil_bvalid,
-    input  wire                           s_axil_bready,
-    input  wire [15:2]                    s_axil_araddr,
-    input  wire                           s_axil_arvalid,
-    output wire                           s_axil_arready,
-    output wire [31:0]                    s_axil_rdata,
-    output wire [1:0]                     s_axil_rresp,
-    output wire                           s_axil_rvalid,
-    input  wire                           s_axil_rready,
-    output wire                           write_valid, // a register is written
-    output wire [15:2]                    write_address,
-    output wire [31:0]                    write_data,
-    output wire                           read_valid,  // reads of the counters, which are elsewhere
-    output wire [15:2]                    read_address,
-    input  wire                           counter_hit,
-    input  wire [31:0]                    counter_data,
+    input  wire                           write_valid,  // a register is written
+    input  wire [15:2]                    write_address,
+    input  wire [19:0]                    write_data,
+    input  wire [31:0]                    stage_first,  // the words of the entry before it
+    input  wire [27:0]                    stage_second,
+    output wire                           write_hit,    // there is such a register here
+    input  wire                           read_valid,   // read_data is to be there in the next cycle
+    input  wire [15:2]                    read_address,
+    output wire                           read_hit,
+    output wire [31:0]                    read_data,    // 0 where no such register is here
     output wire [1:0]                     mode,
     output wire [1:0]                     mode_next,
     output wire                           carries_all,
@@ -80,8 +62,6 @@ module switch_tables #(
         address_at = {bytes[7:0], bytes[15:8], bytes[23:16], bytes[31:24], bytes[39:32], bytes[47:40]};
     endfunction
 
-    wire [31:0] stage_first;
-    wire [27:0] stage_second;
     wire control_writes;
     wire control_reads;
     wire [31:0] control_data;
@@ -94,56 +74,15 @@ module switch_tables #(
     wire address_writes;
     wire address_reads;
     wire [31:0] address_data;
+    assign write_hit = control_writes || vlan_writes || list_writes || address_writes;
+    assign read_hit = control_reads || vlan_reads || list_reads || address_reads;
     // Who has the address that was read, a cycle later, when the data is there.
     reg control_answers;
     reg vlan_answers;
     reg list_answers;
     reg address_answers;
-    axi_lite_registers #(
-        .PORTS(PORTS),
-        .BUS_W(BUS_W),
-        .PRIORITIES(PRIORITIES),
-        .INGRESS_BYTES(INGRESS_BYTES),
-        .QUEUE_BYTES(QUEUE_BYTES),
-        .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
-        .MAC_ENTRIES(MAC_ENTRIES),
-        .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES)
-    ) registers (
-        .clk(clk),
-        .reset(reset),
-        .s_axil_awaddr(s_axil_awaddr),
-        .s_axil_awvalid(s_axil_awvalid),
-        .s_axil_awready(s_axil_awready),
-        .s_axil_wdata(s_axil_wdata),
-        .s_axil_wstrb(s_axil_wstrb),
-        .s_axil_wvalid(s_axil_wvalid),
-        .s_axil_wready(s_axil_wready),
-        .s_axil_bresp(s_axil_bresp),
-        .s_axil_bvalid(s_axil_bvalid),
-        .s_axil_bready(s_axil_bready),
-        .s_axil_araddr(s_axil_araddr),
-        .s_axil_arvalid(s_axil_arvalid),
-        .s_axil_arready(s_axil_arready),
-        .s_axil_rdata(s_axil_rdata),
-        .s_axil_rresp(s_axil_rresp),
-        .s_axil_rvalid(s_axil_rvalid),
-        .s_axil_rready(s_axil_rready),
-        .write_valid(write_valid),
-        .write_address(write_address),
-        .write_data(write_data),
-        .write_hit(control_writes || vlan_writes || list_writes || address_writes),
-        .stage_first(stage_first),
-        .stage_second(stage_second),
-        .read_valid(read_valid),
-        .read_address(read_address),
-        .read_hit(control_reads || vlan_reads || list_reads || address_reads || counter_hit),
-        .read_data(
-            control_answers ? control_data : vlan_answers ? vlan_data : list_answers ? list_data :
-            address_answers ? address_data : counter_data
-        )
-    );
-
+    assign read_data = control_answers ? control_data : vlan_answers ? vlan_data : list_answers ? list_data :
+        address_answers ? address_data : 32'd0;
     always @(posedge clk) begin
         if (read_valid) begin
             control_answers <= control_reads;
@@ -161,7 +100,7 @@ module switch_tables #(
         .reset(reset),
         .write_valid(write_valid),
         .write_address(write_address),
-        .write_data(write_data[19:0]),
+        .write_data(write_data),
         .write_hit(control_writes),
         .read_address(read_address),
         .read_valid(read_valid),
