@@ -12,6 +12,7 @@ RULES = {
     3: ("AXI4-Stream", f"{BEAT} keeps what goes with it", "tkeep, tlast or tuser changed"),
     4: ("AXI4-Stream", "no beat is offered right after a reset", "tvalid was high"),
     5: ("AXI4-Stream", "a beat is offered without waiting for tready", "tvalid came with tready each time"),
+    6: ("AXI4-Stream", "handshakes are defined", "X at tvalid"),
     16: ("AXI4-Lite", f"{ANSWER} stays", "bvalid fell"),
     17: ("AXI4-Lite", f"{ANSWER} keeps its value", "bresp changed"),
     18: (
@@ -24,6 +25,7 @@ RULES = {
     21: ("AXI4-Lite", "a read is answered after its address was taken, once", "rvalid without a request"),
     22: ("AXI4-Lite", "handshakes and answers are defined", "X"),
 }
+RULES_OF_X = (6, 22)  # which a simulator of two states, as Verilator is, cannot see broken
 STREAM_RULES = 16  # those below are about a port's stream
 
 
