@@ -19,9 +19,11 @@ from cocotbext.axi import (
 )
 
 from cocotb_tests.batch_files import Frame
+from cocotb_tests.rule_watch import PARTS, watch_rules
 from hwmodel.kernels.drop_reason import DropReason
 
 BENCH = "core_streams"
+BENCH_PARTS = (BENCH, *PARTS)
 PERIOD_NS = 6
 
 
@@ -47,6 +49,7 @@ class Streams:
         await ClockCycles(self.dut.clk, 4)
         self.dut.reset.value = 0
         await ClockCycles(self.dut.clk, 2)
+        watch_rules(self.dut, PERIOD_NS)
         for address, data in writes:
             assert (await self.registers.write(address, data.to_bytes(4, "little"))).resp == AxiResp.OKAY
         cocotb.start_soon(self._watch())

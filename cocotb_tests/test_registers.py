@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import cocotb
 import pytest
@@ -12,7 +13,11 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from cocotb_tests import register_map
 from cocotb_tests.core_registers import CoreParameters
+from cocotb_tests.places import BENCHES
+from cocotb_tests.protocol import CHECKERS
 from cocotb_tests.register_list import all_words, kept, read_map
+from cocotb_tests.rule_watch import CHECKED_CORE, PARTS, watch_rules
+from cocotb_tests.simulators import Design, SimulationError
 
 SMALL = CoreParameters(
     ports=3,
@@ -27,6 +32,7 @@ SMALL = CoreParameters(
 WORDS = all_words(SMALL)
 MAPPED = {word.address: word for word in WORDS}
 LIMIT_US = 4000
+PERIOD_NS = 10
 
 
 async def reset_core(dut):
@@ -35,9 +41,10 @@ async def reset_core(dut):
     for name in ("s_axis_tvalid", "s_axis_tdata", "s_axis_tkeep", "s_axis_tlast", "s_axis_tuser", "m_axis_tready"):
         getattr(dut, name).value = 0
     dut.reset.value = 1
-    Clock(dut.clk, 10, "ns").start()
+    Clock(dut.clk, PERIOD_NS, "ns").start()
     await ClockCycles(dut.clk, 4)
     dut.reset.value = 0
+    watch_rules(dut, PERIOD_NS)
     await ClockCycles(dut.clk, 2)
 
 
@@ -144,7 +151,7 @@ async def reset_clears_all_words(dut):
 @cocotb.test(timeout_time=LIMIT_US, timeout_unit="us")
 async def a_low_word_latches_its_high_word(dut):
     master = await start(dut)
-    received = dut.statistics.received
+    received = dut.core.statistics.received
     first, second = (register_map.COUNTER_BASE + port * register_map.COUNTER_STRIDE for port in (0, 2))
     received[0].value, received[2].value = 5 << 32 | 0xFFFFFFFF, 6 << 32 | 1
     await ClockCycles(dut.clk, 2)
@@ -189,7 +196,28 @@ async def address_and_data_come_in_any_order_and_the_lowest_address_bits_do_not_
 
 
 def test_registers(simulate):
-    assert simulate("eth_switch_core", **SMALL.verilog()) == 7
+    assert simulate(CHECKED_CORE, PARTS, **SMALL.verilog()) == 7
+
+
+def test_an_answer_that_is_taken_back_is_found(simulator, run_folder, tmp_path):
+    source = (BENCHES / f"{CHECKED_CORE}.v").read_text(encoding="utf-8")
+    at_core, ends = ".s_axil_rvalid(s_axil_rvalid)", "\nendmodule"
+    assert source.count(at_core) == source.count(ends) == 1
+    fault = (
+        "reg waits = 0;\n"
+        "always @(posedge clk) waits <= answered && !s_axil_rready;\n"
+        "assign s_axil_rvalid = answered && !waits;"
+    )
+    source = source.replace(at_core, ".s_axil_rvalid(answered)").replace(ends, f"\n{fault}{ends}")
+    path = tmp_path / f"{CHECKED_CORE}.v"
+    path.write_text(source.replace("    wire [7:0] stream_rule;", "    wire answered;\n    wire [7:0] stream_rule;"))
+    core = Design.of_folder()
+    design = replace(core, sources=(*core.sources, path), builds=tmp_path / "builds")
+    build = simulator.build(CHECKED_CORE, CHECKERS, SMALL.verilog(), design=design)
+    with pytest.raises(SimulationError):
+        build.run("cocotb_tests.test_registers", run_folder)
+    log = (run_folder / "simulation.log").read_text(encoding="utf-8")
+    assert "an answer that waits for its ready stays\n" in log
 
 
 @pytest.mark.parametrize("block", read_map()["blocks"], ids=lambda block: block["name"])

@@ -11,7 +11,7 @@ from collections import Counter
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from cocotb_tests.axi_streams import BENCH, Streams, stream_frame
+from cocotb_tests.axi_streams import BENCH, BENCH_PARTS, Streams, stream_frame
 from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.traffic import random_frame, random_switch
@@ -86,4 +86,4 @@ def is_within(part, whole):
 
 
 def test_streams(simulate):
-    assert simulate(BENCH, (BENCH,), **PARAMETERS.verilog()) == 16
+    assert simulate(BENCH, BENCH_PARTS, **PARAMETERS.verilog()) == 16

@@ -34,7 +34,9 @@ module core_streams #(
     input  wire        s_axil_rready,
     output wire        event_valid,
     output wire [4:0]  event_port,
-    output wire [7:0]  event_reason
+    output wire [7:0]  event_reason,
+    output wire [7:0]  broken_rule,    // of a protocol, 0 for none
+    output wire [7:0]  broken_port
 );
     wire [PORTS*64-1:0] s_tdata;
     wire [PORTS*8-1:0] s_tkeep;
@@ -81,7 +83,7 @@ module core_streams #(
         end
     endgenerate
 
-    eth_switch_core #(
+    checked_core #(
         .PORTS(PORTS),
         .BUS_W(BUS_W),
         .PRIORITIES(PRIORITIES),
@@ -130,7 +132,9 @@ module core_streams #(
         .event_full(),
         .write_valid(),
         .write_address(),
-        .write_data()
+        .write_data(),
+        .broken_rule(broken_rule),
+        .broken_port(broken_port)
     );
 endmodule
 
