@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import cocotb
 import pytest
@@ -13,11 +12,8 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from cocotb_tests import register_map
 from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.places import BENCHES
-from cocotb_tests.protocol import CHECKERS
 from cocotb_tests.register_list import all_words, kept, read_map
 from cocotb_tests.rule_watch import CHECKED_CORE, PARTS, watch_rules
-from cocotb_tests.simulators import Design, SimulationError
 
 SMALL = CoreParameters(
     ports=3,
@@ -197,27 +193,6 @@ async def address_and_data_come_in_any_order_and_the_lowest_address_bits_do_not_
 
 def test_registers(simulate):
     assert simulate(CHECKED_CORE, PARTS, **SMALL.verilog()) == 7
-
-
-def test_an_answer_that_is_taken_back_is_found(simulator, run_folder, tmp_path):
-    source = (BENCHES / f"{CHECKED_CORE}.v").read_text(encoding="utf-8")
-    at_core, ends = ".s_axil_rvalid(s_axil_rvalid)", "\nendmodule"
-    assert source.count(at_core) == source.count(ends) == 1
-    fault = (
-        "reg waits = 0;\n"
-        "always @(posedge clk) waits <= answered && !s_axil_rready;\n"
-        "assign s_axil_rvalid = answered && !waits;"
-    )
-    source = source.replace(at_core, ".s_axil_rvalid(answered)").replace(ends, f"\n{fault}{ends}")
-    path = tmp_path / f"{CHECKED_CORE}.v"
-    path.write_text(source.replace("    wire [7:0] stream_rule;", "    wire answered;\n    wire [7:0] stream_rule;"))
-    core = Design.of_folder()
-    design = replace(core, sources=(*core.sources, path), builds=tmp_path / "builds")
-    build = simulator.build(CHECKED_CORE, CHECKERS, SMALL.verilog(), design=design)
-    with pytest.raises(SimulationError):
-        build.run("cocotb_tests.test_registers", run_folder)
-    log = (run_folder / "simulation.log").read_text(encoding="utf-8")
-    assert "an answer that waits for its ready stays\n" in log
 
 
 @pytest.mark.parametrize("block", read_map()["blocks"], ids=lambda block: block["name"])
