@@ -1,7 +1,7 @@
 """Cycles for the checkers of rtl/checkers/: legal traffic, until a rule is broken, and a reset before it begins anew.
 
-Each rule is broken at each port, and what goes with a beat or an answer in each of its bits. X is left out for a
-simulator that has none.
+Each rule is broken at each port, and each bit that goes with a beat or an answer changes. X is left out for a simulator
+that has none.
 """
 
 from __future__ import annotations
@@ -32,20 +32,19 @@ def any_offer(rng: random.Random, n_bits: int) -> Offer:
 def stream_cycles(n_ports: int, has_x: bool) -> Iterator[tuple[bool, Beats]]:
     """Give cycles of streams, each with whether it is in a reset."""
     rng = random.Random(1)
-    kinds = ["legal"] * 5 + ["early", "withdrawn", "chances", "chances"] * n_ports
-    kinds += [f"value {i}" for i in range(DATA_BITS)] + [f"rest {i}" for i in range(REST_BITS)] * n_ports
-    kinds += ["x", "x waits", "x value"] * n_ports if has_x else []
-    rng.shuffle(kinds)
-    turn = dict.fromkeys(kinds, 0)
-    for kind in kinds:
+    ports = range(n_ports)
+    plain = ["legal", "early", "withdrawn", "chances", "chances", *(["x", "x waits", "x value"] if has_x else [])]
+    episodes = [(kind, port) for kind in (*plain, *(f"rest {i}" for i in range(REST_BITS))) for port in ports]
+    episodes += [(f"value {i}", i % n_ports) for i in range(DATA_BITS)]
+    rng.shuffle(episodes)
+    for kind, at in episodes:
         for _ in range(rng.choice((1, 2))):
-            yield True, [any_offer(rng, DATA_BITS) for _ in range(n_ports)]
-        for beats in _stream_episode(rng, kind, turn[kind] % n_ports, n_ports):
+            yield True, [any_offer(rng, DATA_BITS) for _ in ports]
+        for beats in _stream_episode(rng, kind, at, n_ports):
             yield False, beats
-        turn[kind] += 1
         # Whatever is broken next, the first rule stays.
         for _ in range(2):
-            yield False, [any_offer(rng, DATA_BITS) for _ in range(n_ports)]
+            yield False, [any_offer(rng, DATA_BITS) for _ in ports]
 
 
 def _stream_episode(rng: random.Random, kind: str, at: int, n_ports: int) -> Iterator[Beats]:
