@@ -14,10 +14,10 @@ from cocotb_tests.dut_adapter import write_adapter
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.places import BUILDS
+from cocotb_tests.protocol import CHECKERS
 from cocotb_tests.simulators import Build, Design, Simulator
 
 BENCH = "frame_bench"
-CHECKERS = ("axi_stream_checker", "axi_lite_checker")
 BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master", *CHECKERS)
 QUIET_CYCLES = 64  # where the core says how many copies are due
 SHRINKING_SECONDS = 180

@@ -13,6 +13,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from cocotb_tests import register_map
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.register_list import all_words, kept, read_map
+from cocotb_tests.rule_watch import CHECKED_CORE, PARTS, watch_rules
 
 SMALL = CoreParameters(
     ports=3,
@@ -27,6 +28,7 @@ SMALL = CoreParameters(
 WORDS = all_words(SMALL)
 MAPPED = {word.address: word for word in WORDS}
 LIMIT_US = 4000
+PERIOD_NS = 10
 
 
 async def reset_core(dut):
@@ -35,9 +37,10 @@ async def reset_core(dut):
     for name in ("s_axis_tvalid", "s_axis_tdata", "s_axis_tkeep", "s_axis_tlast", "s_axis_tuser", "m_axis_tready"):
         getattr(dut, name).value = 0
     dut.reset.value = 1
-    Clock(dut.clk, 10, "ns").start()
+    Clock(dut.clk, PERIOD_NS, "ns").start()
     await ClockCycles(dut.clk, 4)
     dut.reset.value = 0
+    watch_rules(dut, PERIOD_NS)
     await ClockCycles(dut.clk, 2)
 
 
@@ -144,7 +147,7 @@ async def reset_clears_all_words(dut):
 @cocotb.test(timeout_time=LIMIT_US, timeout_unit="us")
 async def a_low_word_latches_its_high_word(dut):
     master = await start(dut)
-    received = dut.statistics.received
+    received = dut.core.statistics.received
     first, second = (register_map.COUNTER_BASE + port * register_map.COUNTER_STRIDE for port in (0, 2))
     received[0].value, received[2].value = 5 << 32 | 0xFFFFFFFF, 6 << 32 | 1
     await ClockCycles(dut.clk, 2)
@@ -189,7 +192,7 @@ async def address_and_data_come_in_any_order_and_the_lowest_address_bits_do_not_
 
 
 def test_registers(simulate):
-    assert simulate("eth_switch_core", **SMALL.verilog()) == 7
+    assert simulate(CHECKED_CORE, PARTS, **SMALL.verilog()) == 7
 
 
 @pytest.mark.parametrize("block", read_map()["blocks"], ids=lambda block: block["name"])

@@ -14,7 +14,8 @@ import pytest
 from cocotb_tests import register_map as regs
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.load import load_frames, open_writes
-from cocotb_tests.module_bench import LIMIT, ModuleBench
+from cocotb_tests.module_bench import LIMIT, PERIOD_NS, ModuleBench
+from cocotb_tests.rule_watch import CHECKED_CORE, PARTS, watch_rules
 from cocotb_tests.simulators import RTL, Design, SimulationError
 
 PARAMETERS = CoreParameters(
@@ -137,6 +138,7 @@ async def seen_after_reset(bench, n_cycles):
 async def a_reset_in_any_cycle_leaves_nothing(dut):
     bench = ModuleBench(dut)
     await bench.start(**IDLE)
+    watch_rules(dut, PERIOD_NS)
     fresh = await seen_after_reset(bench, LONGEST_RESET)
     writes = [(write.address, write.data) for write in open_writes(PARAMETERS) if write.data]
     n_in, n_out = 0, 0
@@ -160,26 +162,27 @@ async def a_reset_in_any_cycle_leaves_nothing(dut):
 
 @pytest.mark.usefixtures("quick_build")
 def test_a_reset_in_any_cycle_leaves_nothing(simulate):
-    assert simulate("eth_switch_core", **PARAMETERS.verilog()) == 1
+    assert simulate(CHECKED_CORE, PARTS, **PARAMETERS.verilog()) == 1
 
 
 # Each holds what it should lose; at power-up, where there is nothing to hold, it is reset as it should.
 @pytest.mark.parametrize(
-    ("file", "line", "fault"),
+    ("file", "name", "said"),
     [
-        ("axi_lite_registers.v", "            answering <= 1'b0;\n", "            answering <= answering === 1'b1;\n"),
-        ("ingress_fifo.v", "            has_waiting <= 1'b0;\n", "            has_waiting <= has_waiting === 1'b1;\n"),
+        ("axi_lite_registers.v", "answering", "rvalid without a request"),  # by a protocol checker
+        ("ingress_fifo.v", "has_waiting", "after a reset of"),
     ],
     ids=["read", "frame"],
 )
 @pytest.mark.usefixtures("quick_build")
-def test_what_survives_a_reset_is_found(simulator, run_folder, tmp_path, file, line, fault):
+def test_what_survives_a_reset_is_found(simulator, run_folder, tmp_path, file, name, said):
     shutil.copytree(RTL, tmp_path / "rtl", ignore=shutil.ignore_patterns("*.py"))
     source = tmp_path / "rtl" / file
     text = source.read_text(encoding="utf-8")
+    line = f"            {name} <= 1'b0;\n"
     assert text.count(line) == 1
-    source.write_text(text.replace(line, fault), encoding="utf-8")
+    source.write_text(text.replace(line, f"            {name} <= {name} === 1'b1;\n"), encoding="utf-8")
     design = replace(Design.of_folder(tmp_path / "rtl"), builds=tmp_path / "builds")
-    build = simulator.build("eth_switch_core", (), PARAMETERS.verilog(), design=design)
-    with pytest.raises(SimulationError, match="after a reset of"):
+    build = simulator.build(CHECKED_CORE, PARTS, PARAMETERS.verilog(), design=design)
+    with pytest.raises(SimulationError, match=said):
         build.run("cocotb_tests.test_reset_phases", run_folder)

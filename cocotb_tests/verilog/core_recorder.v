@@ -71,7 +71,7 @@ module core_recorder #(
             if (opening) open_files;
             if (closing) close_files;
         end else begin
-            if ((^{s_axis_tready, m_axis_tvalid, event_valid, write_valid}) === 1'bx) saw_x <= 1'b1;
+            if ((^{s_axis_tready, event_valid, write_valid}) === 1'bx) saw_x <= 1'b1;
             firing = m_axis_tvalid & m_axis_tready;
             if (firing != 0) begin
                 // No task: Icarus Verilog starts a thread for each call, here for each beat.

@@ -2,7 +2,8 @@
 //
 // An answer stays until it is taken, comes after its request (that to a write, after address and data), and there is one
 // for each. `broken` is the number of the first rule that was broken, 0 for none: cocotb_tests/protocol.py has the sentences.
-// Where FORMAL is defined, the rules are claims of the proofs.
+// Where PROVES_PROTOCOLS is defined, the rules are claims of the proofs; FORMAL, which a core's own file may define, does not
+// turn the checks of a simulation off.
 
 `default_nettype none
 
@@ -57,7 +58,7 @@ module axi_lite_checker (
         end
     end
 
-`ifdef FORMAL
+`ifdef PROVES_PROTOCOLS
     reg started = 1'b0;
     always @(posedge clk) started <= 1'b1;
     always @* if (started && !reset) begin

@@ -1,8 +1,10 @@
 // The rules of AXI4-Stream for whoever offers beats, at PORTS streams side by side: Arm IHI 0051, section 2.2.
 //
 // A beat on offer stays, with all that goes with it, until it is taken; it does not wait for tready to be offered; none is
-// offered right after a reset. `broken` is the number of the first rule that was broken, 0 for none, and `broken_port` says where: cocotb_tests/protocol.py has
-// the sentences. Where FORMAL is defined, the rules are claims, or with ASSUMED conditions, of the proofs.
+// offered right after a reset; tvalid is never X, where the simulator knows X. `broken` is the number of the first rule that
+// was broken, 0 for none, and `broken_port` says where: cocotb_tests/protocol.py has the sentences. Where PROVES_PROTOCOLS is
+// defined, the rules are claims, or with ASSUMED conditions, of the proofs. FORMAL, which a core's own file may define, does
+// not turn the checks of a simulation off.
 
 `default_nettype none
 
@@ -26,6 +28,7 @@ module axi_stream_checker #(
     localparam [7:0] REST_CHANGED = 8'd3;
     localparam [7:0] AFTER_RESET = 8'd4;
     localparam [7:0] WAITS_FOR_READY = 8'd5;
+    localparam [7:0] UNDEFINED = 8'd6;
     // A beat comes in the very cycle in which tready rises by chance. So many times with none that waited: it is no chance.
     localparam [5:0] MOST_CHANCES = 6'd28;
 
@@ -49,7 +52,7 @@ module axi_stream_checker #(
         end
     end
 
-`ifdef FORMAL
+`ifdef PROVES_PROTOCOLS
     reg started = 1'b0;
     always @(posedge clk) started <= 1'b1;
     genvar g;
@@ -82,7 +85,12 @@ module axi_stream_checker #(
             broken <= 8'd0;
             was_idle <= {PORTS{1'b0}};
         end else if (broken == 8'd0) begin
-            if (is_first && tvalid != 0) found(AFTER_RESET, 8'd0);
+            if ((^tvalid) === 1'bx) begin
+                for (p = 0; p < PORTS; p = p + 1) if (tvalid[p] === 1'bx) found(UNDEFINED, p[7:0]);
+            end
+            if (is_first && tvalid != 0) begin
+                for (p = 0; p < PORTS; p = p + 1) if (tvalid[p]) found(AFTER_RESET, p[7:0]);
+            end
             if (waiting != 0) begin
                 for (p = 0; p < PORTS; p = p + 1) begin
                     if (waiting[p]) begin

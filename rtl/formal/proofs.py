@@ -212,7 +212,7 @@ def _script(proof: Proof, mode: str, depth: int) -> str:
             "[engines]",
             "smtbmc z3",
             "[script]",
-            f"read -define PROVES_{proof.module.upper()}" + (" INDUCTION" if mode == "prove" else ""),
+            f"read -define PROVES_PROTOCOLS PROVES_{proof.module.upper()}" + (" INDUCTION" if mode == "prove" else ""),
             *(f"read -formal {name}" for name in proof.sources),
             f"hierarchy -check -top {proof.module} {parameters}",
             f"prep -top {proof.module}",
