@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,53 +70,95 @@ class EgressBench:
                 assert part(names["m_axis_tlast"], port, 1) == is_last, (self.bench.cycle, port)
                 self.n_seen += is_last and self.ready >> port & 1
 
-    def step(self, frame: TaggedCopy, queue: int, written: int, tagged: int) -> None:
-        """End the cycle; `written`: the ports that took the frame's first word in it."""
+    def accept(self, following: OnBus) -> None:
+        """Give a frame its room in the queues of its ports."""
+        for port, output in enumerate(self.outputs):
+            output.occupied[following.queue] += len(following.words) * (following.ports >> port & 1)
+
+    def step(self, now: OnBus | None) -> None:
+        """End the cycle; `now`: the frame of which a word is written in it."""
         cycle = self.bench.cycle
         for output in self.outputs:
             output.cycle(cycle)
         for port, output in enumerate(self.outputs):
-            if written >> port & 1:
-                n_words = -(-len(frame.stored) // self.word_bytes)
-                data = frame.copy if tagged >> port & 1 else frame.plain
-                sent = SimpleNamespace(data=frame.stored, n_words=n_words, copies={port: {}})
-                output.scheduler.enter(cycle, Copy(sent, data, queue))
-                output.occupied[queue] += n_words
+            if now is not None and now.is_first and now.ports >> port & 1:
+                data = now.frame.copy if now.tagged >> port & 1 else now.frame.plain
+                sent = SimpleNamespace(data=now.frame.stored, n_words=len(now.words), copies={port: {}})
+                output.scheduler.enter(cycle, Copy(sent, data, now.queue))
             output.clock()
 
 
+@dataclass
+class OnBus:
+    """A frame that is decided in one cycle and written from the next one on; `ports` are those that accept it."""
+
+    frame: TaggedCopy
+    queue: int
+    tagged: int
+    ports: int
+    words: list[int]
+    is_first: bool = True
+
+    @classmethod
+    def drawn(cls, egress: EgressBench) -> OnBus:
+        """Draw a frame, and what is decided of it; the queues that have room get it."""
+        rng, size = egress.bench.rng, egress.word_bytes
+        frame, queue = random_copy(rng, LONGEST), rng.randrange(egress.shape.priorities)
+        pieces = [frame.stored[i : i + size].ljust(size, b"\0") for i in range(0, len(frame.stored), size)]
+        chosen, tagged = rng.randrange(1 << egress.n_ports), rng.randrange(1 << egress.n_ports)
+        return cls(frame, queue, tagged, chosen, [int.from_bytes(piece, "little") for piece in pieces])
+
+    def decided(self) -> dict[str, int]:
+        """Return the inputs of the cycle in which it is decided, those of output_port and of switch_egress."""
+        n_words = len(self.words)
+        said = {f"decided_{name}": value for name, value in self._description().items()}
+        offered = {"offer": self.ports, "offer_queue": self.queue, "offer_words": n_words}
+        return said | offered | {"decided": 1, "decided_words": n_words, "decided_adds_at": self.tagged}
+
+    def written(self) -> dict[str, int]:
+        """Return the inputs of a cycle in which a word of it is written."""
+        said = {f"write_{name}": value for name, value in self._description().items()}
+        said |= {"write_last": len(self.frame.stored) - 1, "write_tagged": self.tagged}
+        return said | {"write": self.ports, "write_first": self.is_first, "write_word": self.words[0]}
+
+    def _description(self) -> dict[str, int]:
+        frame = self.frame
+        return {
+            "queue": self.queue, "length": len(frame.stored), "strip": frame.strip, "add": frame.add,
+            "value": frame.value,
+        }  # fmt: skip
+
+
 async def check_egress(dut: Any, n_ports: int, names: dict[str, str], idles: float, stalls: float) -> EgressBench:
-    """Write frames for thousands of cycles; `names` maps m_axis_* and write_adds_at to the module's own names."""
+    """Write frames for thousands of cycles; `names` maps m_axis_* to the module's own names."""
     egress = EgressBench(dut, n_ports, stalls)
-    bench = egress.bench
-    zeros = ("write_queue", "write_words", "write_length", "write_strip", "write_add", "write_value", "write",
-             "write_first", "write_word")  # fmt: skip
-    ready_name, adds_name = names["m_axis_tready"], names["write_adds_at"]
-    await bench.start(**dict.fromkeys(zeros, 0), **egress.settings(), **{ready_name: 0, adds_name: 0})
-    words: list[int] = []
-    frame, queue, chosen, tagged, written = random_copy(bench.rng), 0, 0, 0, 0
+    bench, ready_name = egress.bench, names["m_axis_tready"]
+    blank = OnBus.drawn(egress)
+    # One of the two modules registers what is decided, the other one is given it as it is written.
+    inputs = [name for name in blank.decided() | blank.written() if hasattr(dut, name)]
+    await bench.start(**dict.fromkeys((*inputs, ready_name), 0), **egress.settings())
+    now: OnBus | None = None
     for _ in range(4000):
         egress.new_cycle()
-        is_first = not words and not bench.chance(idles)
-        if is_first:
-            frame, queue = random_copy(bench.rng, LONGEST), bench.rng.randrange(egress.shape.priorities)
-            size = egress.word_bytes
-            pieces = [frame.stored[i : i + size].ljust(size, b"\0") for i in range(0, len(frame.stored), size)]
-            words = [int.from_bytes(piece, "little") for piece in pieces]
-            chosen, tagged = bench.rng.randrange(1 << n_ports), bench.rng.randrange(1 << n_ports)
-            written = chosen & egress.room(queue, len(words))
-            egress.n_lost += chosen != written
+        ends = now is None or len(now.words) == 1
+        following = OnBus.drawn(egress) if ends and not bench.chance(idles) else None
+        driven = dict.fromkeys(("decided", "offer", "write"), 0)
+        driven |= (now.written() if now else {}) | (following.decided() if following else {})
         await bench.settle(
-            write_queue=queue, write_words=-(-len(frame.stored) // egress.word_bytes), write_length=len(frame.stored),
-            write_strip=frame.strip, write_add=frame.add, write_value=frame.value, write=written if words else 0,
-            write_first=is_first, write_word=words[0] if words else 0, **egress.settings(),
-            **{ready_name: egress.ready, adds_name: tagged},
+            **{name: value for name, value in driven.items() if name in inputs}, **egress.settings(),
+            **{ready_name: egress.ready},
         )  # fmt: skip
-        if is_first:
-            assert bench.get("room") == egress.room(queue, len(words)), bench.cycle
+        if following is not None:
+            room = egress.room(following.queue, len(following.words))
+            assert bench.get("room") == room, bench.cycle
+            egress.n_lost += following.ports & ~room != 0
+            following.ports &= room
+            egress.accept(following)
         egress.check_beats(names)
-        egress.step(frame, queue, written if is_first else 0, tagged)
-        if words:
-            words.pop(0)
+        egress.step(now)
+        if now is not None:
+            now.words.pop(0)
+            now.is_first = False
+        now = following if ends else now
         await bench.next_cycle()
     return egress

@@ -1,7 +1,7 @@
 """The decisions that a core records, frame by frame: ports, reasons, and the copies of each queue in order.
 
 Each frame is decided with the tables of the cycle in which the core looks at them: a register write shown in cycle e
-counts for frames decided in e + 3 or later (docs/switch_core.md). Which copies find no room depends on timing: what is
+counts for frames decided in e + 7 or later (docs/switch_core.md). Which copies find no room depends on timing: what is
 expected here takes the core's word for it. Where the file claims so, timing_comparison.py asks the twin; else a copy
 may have found no room only where its queue may have been full.
 """
@@ -22,9 +22,10 @@ from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation, tables_of
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
+from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES
 from hwmodel.kernels.drop_reason import DropReason
 
-WRITE_TO_DECISION = 3
+WRITE_TO_DECISION = DECISION_CYCLES - LOOK_CYCLES + 1
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
 N_REASONS = 64
 

@@ -38,6 +38,8 @@ class Place:
 def switched(source: str, faults: Mapping[int, Place]) -> tuple[str, set[int]]:
     """Return a source with all faults that can be chosen in a run, and the numbers of these."""
     bare = IGNORED.sub(lambda match: " " * len(match[0]), source)
+    if "module " not in bare:  # a header: constants cannot depend on the run
+        return source, set()
     spans = sorted(_expressions(bare))
     starts = [start for start, _ in spans]
     of_span: dict[tuple[int, int], list[int]] = {}

@@ -25,53 +25,63 @@ def _fault(name: str, proof: str, file: str, old: str, new: str, *claims: str, n
 FAULTS = (
     _fault(
         "fifo-never-full", "ingress_fifo_one_lane", "ingress_fifo",
-        "allocates ? used_more == ALL_WORDS", "allocates ? 1'b0",
-        "never_writes_when_full", "ready_means_room", "never_too_full", n_cycles=9,
+        "(is_full || (takes_word && used == ALL_BUT_ONE))", "is_full",
+        "never_writes_when_full", "ready_means_room", "never_too_full",
     ),
     _fault(
         "fifo-loses-a-word", "ingress_fifo_one_lane", "ingress_fifo",
         "read_at <= after(read_at);", "read_at <= after(after(read_at));",
-        "word_is_what_came_in",
+        "word_is_what_came_in", "never_reads_what_is_written", n_cycles=11,
     ),
     _fault(
         "fifo-forgets-that-words-are-free", "ingress_fifo_one_lane", "ingress_fifo",
-        " - {{(USED_W - 2) {1'b0}}, excess};", ";",
+        "- {{(USED_W - 2) {1'b0}}, n_back};", ";",
         "counts_words", "ready_means_room",
     ),
     _fault(
         "fifo-clears-no-lanes", "ingress_fifo", "ingress_fifo",
-        "(starts_word || lane == k[LANE_W-1:0])", "lane == k[LANE_W-1:0]",
-        "word_is_what_came_in",
+        "(has_new_word || beat_lane == k[LANE_W-1:0])", "beat_lane == k[LANE_W-1:0]",
+        "word_is_what_came_in", n_cycles=11,
     ),
     _fault(
-        "fifo-describes-the-frame-before", "ingress_fifo_one_lane", "ingress_fifo",
-        "head_at <= second_at;", "",
-        "description_is_the_frames", "frame_has_words",
+        "fifo-describes-the-frame-behind", "ingress_fifo_one_lane", "ingress_fifo",
+        "head <= has_second ? second : fetched;", "head <= fetched;",
+        "description_is_the_frames",
+    ),
+    _fault(
+        "fifo-fetches-too-few-descriptions", "ingress_fifo_one_lane", "ingress_fifo",
+        "!(has_fetched && has_second);", "!has_fetched;",
+        "offers_whole_frames", n_cycles=11,
+    ),
+    _fault(
+        "fifo-cuts-no-frame", "ingress_fifo_no_excess", "ingress_fifo",
+        "(EXCESS_WORDS == 0) ? after(write_at) :", "(EXCESS_WORDS == 0) ? write_at :",
+        "word_is_what_came_in", "never_reads_what_is_written", n_cycles=13,
     ),
     _fault(
         "arbiter-keeps-its-pointer", "input_arbiter", "input_arbiter",
-        "from_pointer <= ~(picked | (picked - 1'b1));", "from_pointer <= ~(picked - 1'b1);",
+        "from_pointer <= above_lowest;", "from_pointer <= above_lowest | pick;",
         "waits_for_each_other_port_once",
     ),
     _fault(
         "arbiter-moves-its-pointer-without-a-grant", "input_arbiter", "input_arbiter",
-        "            read_first <= 1'b0;\n            if (left != 0)",
-        "            read_first <= 1'b0;\n            from_pointer <= 0;\n            if (left != 0)",
+        "            read_first <= granting;\n",
+        "            read_first <= granting;\n            from_pointer <= 0;\n",
         "waits_for_each_other_port_once",
     ),
     _fault(
         "arbiter-holds-the-bus-for-a-word-more", "input_arbiter", "input_arbiter",
-        "left <= pick_words - 1'b1;", "left <= pick_words;",
+        "left <= pick_more;", "left <= pick_more + 1'b1;",
         "no_pause", "reads_every_word",
     ),
     _fault(
         "arbiter-lets-the-bus-go-early", "input_arbiter", "input_arbiter",
-        "wire granting = left == 0 &&", "wire granting = left < 2 &&",
+        "is_held <= left != 1;", "is_held <= left > 2;",
         "no_grant_while_held",
     ),
     _fault(
         "arbiter-grants-two", "input_arbiter", "input_arbiter",
-        "wire [PORTS-1:0] picked = candidates & (~candidates + 1'b1);", "wire [PORTS-1:0] picked = candidates;",
+        "assign pick = candidates & ~above_lowest;", "assign pick = candidates;",
         "one_grant",
     ),
     _fault(
@@ -124,13 +134,23 @@ FAULTS = (
     ),
     _fault(
         "reader-drops-the-last-beat", "output_reader", "output_reader",
-        "beat_last <= beats_after == 1;", "beat_last <= beats_after == 2;",
-        "last_beat_is_marked",
+        "is_last <= beats_after_now == 1;", "is_last <= beats_after_now == 2;",
+        "last_beat_is_marked", "reads_when_the_word_before_is_moved",
     ),
     _fault(
         "reader-drops-the-last-word", "output_reader", "output_reader",
-        "(read && unread == 1)", "(read && unread == 2)",
-        "due_when_all_words_are_read",
+        "is_2 <= chosen_is_2;", "is_2 <= chosen_is_3;",
+        "due_when_one_word_is_left", "reads_when_the_word_before_is_moved", "reads_the_frames_queue",
+    ),
+    _fault(
+        "reader-begins-before-the-step-more", "output_reader", "output_reader",
+        "wire moves = has_word && is_free && !has_rest;", "wire moves = has_word && is_free;",
+        "starts_with_the_first_beat", "beat_is_of_the_word", n_cycles=9,
+    ),
+    _fault(
+        "reader-changes-queues-too-early", "output_reader", "output_reader",
+        "if (uses_up) read_queue", "if (uses_up || choose) read_queue",
+        "reads_the_frames_queue", n_cycles=9,
     ),
     _fault(
         "tag-out-waits-for-no-one", "tag_out", "tag_out",
@@ -139,17 +159,17 @@ FAULTS = (
     ),
     _fault(
         "tag-out-cuts-the-last-beat", "tag_out", "tag_out",
-        "flush <= !is_last;", "flush <= 1'b0;",
-        "copy_is_whole_before_the_next", "last_beat_is_marked",
+        "m_tkeep <= beat_last ? last_keep : ALL_BYTES;", "m_tkeep <= ALL_BYTES;",
+        "keep_is_full_but_at_the_end",
     ),
     _fault(
         "tag-out-shifts-by-a-byte", "tag_out", "tag_out",
-        "{2'b00, `TAG_VN}: of_past = {48'd0, past[63:48]};", "{2'b00, `TAG_VN}: of_past = {56'd0, past[63:56]};",
+        "3'd3:    m_tdata[31:0] <= window[79:48];", "3'd3:    m_tdata[31:0] <= window[87:56];",
         "byte_is_in_its_place",
     ),
     _fault(
         "queues-take-a-part", "output_queues", "output_queues",
-        "assign room = needed <= free_now;", "assign room = free_now != 0;",
+        "assign room = !left[WIDE_W+1];", "assign room = free_before != 0;",
         "room_for_a_whole_frame", "never_too_full",
     ),
     _fault(
@@ -159,17 +179,22 @@ FAULTS = (
     ),
     _fault(
         "queues-give-room-back-twice", "output_queues", "output_queues",
-        "free[read_queue] + 1'b1;\n            end", "free[read_queue] + 2'd2;\n            end",
+        "free[was_read_queue] + 1'b1;", "free[was_read_queue] + 2'd2;",
         "counts_occupied_words",
     ),
     _fault(
+        "queues-forget-the-word-read-before", "output_queues", "output_queues",
+        "wire is_back = was_read &&", "wire is_back = 1'b0 &&",
+        "room_for_a_whole_frame", "counts_occupied_words", n_cycles=9,
+    ),
+    _fault(
         "writer-asks-again-for-room", "bus_writer", "bus_writer",
-        "word_first ? egress & room : accepted;", "egress & room;",
+        "assign write = accepted & ", "assign write = accepted & room & ",
         "takes_all_or_none",
     ),
     _fault(
         "decision-counts-whole-words-only", "forward", "forward",
-        " + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};", ";",
+        " +\n                    {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};", ";",
         "words_hold_the_frame",
     ),
     _fault(
@@ -194,7 +219,7 @@ FAULTS = (
     ),
     _fault(
         "port-tags-every-copy", "output_port", "output_port",
-        ".chosen_add(chosen_tagged ? chosen_add : `TAG_NONE)", ".chosen_add(chosen_add)",
+        "write_tagged ? write_add : `TAG_NONE", "write_add",
         "one_tag_changes",
     ),
     _fault(
@@ -209,23 +234,23 @@ FAULTS = (
     ),
     _fault(
         "parser-takes-a-stations-tag", "parser", "parser",
-        "has_e = from_uplink && pair", "has_e = pair",
+        "has_e <= in_from_uplink && pair", "has_e <= pair",
         "outer_tag_is_the_modes", "tags_are_counted",
     ),
     _fault(
         "parser-lets-a-cut-tag-pass", "parser", "parser",
-        "is_e ? is_whole(in_length, 8, c_follows[2])", "is_e ? is_whole(in_length, 8, 1'b0)",
+        "in_c_tag[k] ? in_length >= WITH_C_TAG", "(in_c_tag[k] && k != 2) ? in_length >= WITH_C_TAG",
         "whole_with_all_tags_and_a_type",
     ),
     _fault(
         "parser-takes-a-priority-tag-for-a-vlan", "parser", "parser",
-        "in_header[8*20+:4] != 0 || in_header[8*21+:8] != 0", "1'b1",
+        "(in_header[8*(14+OUTER)+:4] != 0 || in_header[8*(15+OUTER)+:8] != 0)", "1'b1",
         "tagged_by_a_vlan", "vlan_is_the_tags_or_the_ports",
     ),
     _fault(
-        "vlans-keep-their-members-over-a-reset", "vlan_table", "vlan_table",
-        "vid[i] <= 12'd0;\n            for (i = 0; i < PORTS; i = i + 1) members_of[i] <= 0;", "vid[i] <= 12'd0;",
-        "members_are_those_of_the_vlan", "empty_after_a_reset", "reads_what_was_written",
+        "vlans-read-over-a-reset", "vlan_table", "vlan_table",
+        "if (reset) is_written <= 0;\n        else if (commits)", "if (commits)",
+        "reads_what_was_written",
     ),
     _fault(
         "vlans-have-an-entry-too-many", "vlan_table", "vlan_table",
@@ -234,19 +259,17 @@ FAULTS = (
     ),
     _fault(
         "vlans-read-nothing-in-the-cycle-of-a-write", "vlan_table", "vlan_table",
-        "if (read_valid) begin\n            read_data <= 32'd0;",
-        "if (read_valid && write_valid) read_data <= 32'd0;\n        else if (read_valid) begin\n"
-        "            read_data <= 32'd0;",
+        "has_word <= is_written[read_index];", "has_word <= is_written[read_index] && !write_valid;",
         "reads_what_was_written",
     ),
     _fault(
-        "addresses-forget-the-entry-that-is-written", "address_table", "address_table",
-        "is_source[write_index] <= stage_key[47:0] == next_source;", "",
-        "owners_of_the_source", "own_in_every_vlan",
+        "addresses-are-given-owners-a-cycle-early", "address_table", "address_table",
+        "if (commits_last) for", "if (commits_later) for",
+        "owners_of_the_destination", "owners_of_the_source", "own_in_every_vlan",
     ),
     _fault(
         "addresses-of-one-vlan-are-a-ports-own", "address_table", "address_table",
-        "(source_hit & is_general & owned_by[o])", "(source_hit & owned_by[o])",
+        "own_hit <= is_source_high & is_source_low & is_general", "own_hit <= is_source_high & is_source_low & in_vlan",
         "own_in_every_vlan",
     ),
     _fault(
@@ -256,7 +279,7 @@ FAULTS = (
     ),
     _fault(
         "lists-mix-groups", "list_table", "list_table",
-        "key[g] == {group, id}", "key[g][19:0] == id",
+        "key[e] == {group, id}", "key[e][19:0] == id",
         "stations_that_the_tag_names",
     ),
     _fault(

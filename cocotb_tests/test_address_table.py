@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import cocotb
 import pytest
 
@@ -9,6 +11,7 @@ from cocotb_tests import register_map as regs
 from cocotb_tests.module_bench import LIMIT, ModuleBench
 
 VIDS = (0, 1, 2, 4094)
+ANSWERS = ("destination_owners", "source_owners", "source_own")
 MACS = (0x0200_0000_0001, 0x0200_0000_0002, 0x0300_0000_0001, 0xFFFF_FFFF_FFFF, 0)
 
 
@@ -18,12 +21,12 @@ async def all_matching_entries_count(dut, writes):
     n_ports, n_entries = dut.PORTS.value.to_unsigned(), dut.ENTRIES.value.to_unsigned()
     bench = ModuleBench(dut, seed=12)
     await bench.start(write_valid=0, write_address=0, write_data=0, stage_key=0, read_address=0, read_valid=0, vlan=0,
-                      next_valid=0, next_destination=0, next_source=0)  # fmt: skip
+                      destination=0, source=0)  # fmt: skip
     entries = [(0, 0, 0)] * n_entries
-    answer, n_hits = None, 0
-    destination = source = None  # given in the cycle before, and kept until the next ones
+    answer, n_hits, due = None, 0, deque([None, None])
+    look = None  # what was given in the cycle before, and the entries of that cycle
 
-    def owners(mac, vlan, in_all=True, in_one=True):
+    def owners(entries, mac, vlan, in_all=True, in_one=True):
         found = 0
         for vid, own, ports in entries:
             if own == mac and ((vid == 0 and in_all) or (vid != 0 and vid == vlan and in_one)):
@@ -37,26 +40,24 @@ async def all_matching_entries_count(dut, writes):
         vid, mac, ports = bench.rng.choice(VIDS), bench.rng.choice(MACS), bench.bits(n_ports)
         read_index, read_offset = bench.rng.randrange(n_entries), bench.rng.choice((0, 4, 8))
         vlan = bench.near(bench.rng.choice(VIDS), 12)
-        next_destination, next_source = (bench.near(bench.rng.choice(MACS), 48) for _ in range(2))
-        gives_next = destination is None or not bench.chance(0.2)
-        # Without new addresses the entries must be those that were compared.
-        does_write = does_write and gives_next
+        destination, source = (bench.near(bench.rng.choice(MACS), 48) for _ in range(2))
         await bench.settle(
             write_valid=does_write, write_address=place >> 2, write_data=ports, stage_key=vid << 48 | mac, vlan=vlan,
             read_address=(regs.ADDRESS_BASE + read_index * regs.ADDRESS_STRIDE + read_offset) >> 2, read_valid=1,
-            next_valid=gives_next, next_destination=next_destination, next_source=next_source,
+            destination=destination, source=source,
         )  # fmt: skip
         is_hit = (index < n_entries) and offset != 12
         assert bench.get("write_hit") == is_hit, hex(place)
         if answer is not None:
             assert bench.get("read_data") == answer, cycle
-        if destination is not None:
-            assert bench.get("destination_owners") == owners(destination, vlan), cycle
-            assert bench.get("source_owners") == owners(source, vlan), cycle
-            assert bench.get("source_own") == owners(source, vlan, in_one=False), cycle
-            n_hits += owners(destination, vlan) != 0
-        if gives_next:
-            destination, source = next_destination, next_source
+        if look is not None:
+            before, *macs = look
+            due.append([*(owners(before, mac, vlan) for mac in macs), owners(before, macs[1], vlan, in_one=False)])
+            found = due.popleft()
+            if found is not None:
+                assert [bench.get(name) for name in ANSWERS] == found, cycle
+                n_hits += found[0] != 0
+        look = list(entries), destination, source
         vid_read, mac_read, ports_read = entries[read_index]
         answer = (mac_read & 0xFFFFFFFF, vid_read << 16 | mac_read >> 32, ports_read)[read_offset // 4]
         if does_write and is_hit and offset == 8:

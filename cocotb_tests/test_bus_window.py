@@ -9,6 +9,7 @@ from cocotb_tests.module_bench import LIMIT, ModuleBench
 
 HEADER_BYTES = 26
 INFO_W = 20
+LOOKUP_CYCLES = 6
 
 
 @cocotb.test(**LIMIT)
@@ -54,5 +55,5 @@ async def words_and_headers_keep_their_distance(dut, idles):
 @pytest.mark.parametrize("bus_w", [64, 128, 256, 512])
 def test_bus_window(simulate, bus_w):
     n_words = -(-HEADER_BYTES * 8 // bus_w)
-    parameters = {"BUS_W": bus_w, "HEADER_WORDS": n_words, "DEPTH": n_words + 3, "INFO_W": INFO_W}
+    parameters = {"BUS_W": bus_w, "HEADER_WORDS": n_words, "DEPTH": n_words + LOOKUP_CYCLES, "INFO_W": INFO_W}
     assert simulate("bus_window", **parameters) == 2

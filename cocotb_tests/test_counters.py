@@ -197,4 +197,4 @@ async def a_reset_clears_the_high_word_that_was_latched(dut):
 
 @pytest.mark.parametrize("ports", [2, 9])
 def test_counters(simulate, ports):
-    assert simulate("counters", PORTS=ports, PORT_I_W=(ports - 1).bit_length()) == 5
+    assert simulate("counters", PORTS=ports) == 5

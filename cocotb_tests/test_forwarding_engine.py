@@ -16,8 +16,8 @@ from hwmodel.kernels.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
 
 SMALL = CoreParameters(ports=5, priorities=4, mac_entries=24, vlan_entries=6, list_entries=7)
-LENGTH_W, PORT_I_W = 14, 3
-HEADER_BYTES, LOOKUP_CYCLES = 26, 3
+LENGTH_W = 14
+HEADER_BYTES, LOOKUP_CYCLES = 26, 6
 NAMES = ("uplink", "pf", *(f"vf{i}" for i in range(SMALL.ports - 2)))
 
 
@@ -46,7 +46,7 @@ def is_too_long(frame, switch):
 
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(mode=MODES, idles=[0.0, 0.5])
-async def frames_are_decided_three_cycles_later(dut, mode, idles):
+async def frames_are_decided_six_cycles_later(dut, mode, idles):
     bench = ModuleBench(dut)
     await bench.start(**IDLE, header_valid=0, header=0, header_info=0)
     rng, seen = random.Random(f"{mode} {idles}"), Counter()
@@ -66,6 +66,7 @@ async def frames_are_decided_three_cycles_later(dut, mode, idles):
             await bench.settle(header_valid=is_here, header=int.from_bytes(header, "little"), header_info=info)
             if is_here:
                 due[bench.cycle + LOOKUP_CYCLES] = frame
+            assert bench.get("decided_valid") == (bench.cycle in due)
             if bench.cycle in due:
                 decided = due.pop(bench.cycle)
                 reason, ports, queue = expect(oracle, switch, decided)
@@ -86,5 +87,4 @@ async def frames_are_decided_three_cycles_later(dut, mode, idles):
 def test_forwarding_engine(simulate):
     names = ("ports", "priorities", "mac_entries", "vlan_entries", "list_entries", "max_frame_bytes")
     parameters = {name.upper(): getattr(SMALL, name) for name in names}
-    widths = {"PORT_I_W": PORT_I_W, "QUEUE_I_W": 2, "INFO_W": LENGTH_W + 2 + PORT_I_W}
-    assert simulate("forwarding_engine", **parameters, **widths) == 8
+    assert simulate("forwarding_engine", **parameters) == 8

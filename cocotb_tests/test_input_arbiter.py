@@ -15,8 +15,8 @@ INFO_W = 16
 async def ports_take_turns(dut, idles):
     n_ports = dut.PORTS.value.to_unsigned()
     bench = ModuleBench(dut, seed=2)
-    await bench.start(request=0, pick_words=1, pick_info=0)
-    # Each port has a list of frames. What is read lags the grant by a cycle, the word by two.
+    await bench.start(request=0, pick_is_long=0, pick_more=0, pick_info=0)
+    # Each port has a list of frames. What is read lags the grant by a cycle, the word by three.
     waiting = [[] for _ in range(n_ports)]
     pointer, busy_until, reads, words = 0, 0, {}, {}
     n_granted = 0
@@ -31,13 +31,13 @@ async def ports_take_turns(dut, idles):
             port = next(p % n_ports for p in range(pointer, pointer + n_ports) if request >> p % n_ports & 1)
             expected = 1 << port
             n_words, info = waiting[port].pop()
-            assert bench.get("pick") == port
-            await bench.settle(pick_words=n_words, pick_info=info)
+            assert bench.get("pick") == expected
+            await bench.settle(pick_is_long=n_words > 1, pick_more=n_words - 1, pick_info=info)
             pointer, busy_until = port + 1, cycle + n_words
             n_granted += 1
             for i in range(n_words):
                 reads[cycle + 1 + i] = 1 << port
-                words[cycle + 2 + i] = (int(i == 0), port, info)
+                words[cycle + 3 + i] = (int(i == 0), port, info)
         assert bench.get("grant") == expected, cycle
         assert bench.get("read") == reads.get(cycle, 0), cycle
         assert bench.get("word_valid") == (cycle in words), cycle
@@ -49,4 +49,4 @@ async def ports_take_turns(dut, idles):
 
 @pytest.mark.parametrize("ports", [2, 9, 17])
 def test_input_arbiter(simulate, ports):
-    assert simulate("input_arbiter", PORTS=ports, PORT_I_W=(ports - 1).bit_length(), INFO_W=INFO_W) == 2
+    assert simulate("input_arbiter", PORTS=ports, INFO_W=INFO_W) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import cocotb
 import pytest
 
@@ -36,7 +38,8 @@ async def tags_name_stations(dut, mode, writes):
     await bench.start(write_valid=0, write_address=0, write_data=0, stage_key=0, read_address=0, read_valid=0, vif=0,
                       ecid=0, mode=0, outer=0)  # fmt: skip
     entries = [((0, 0), 0)] * n_entries
-    answer, n_hits = None, 0
+    answer, n_hits, due = None, 0, deque([None, None])
+    look = None  # the entries of the cycle before, and what its tag names
     for cycle in range(1500):
         index, offset = bench.rng.randrange(n_entries + 1), bench.rng.choice((0, 4, 4, 4))
         place = regs.LIST_BASE + index * regs.LIST_STRIDE + offset
@@ -44,6 +47,7 @@ async def tags_name_stations(dut, mode, writes):
         key, stations = (group, bench.rng.choice(LISTS if group == 0 else ECIDS)), bench.bits(n_ports) & ~1
         if any(i != index and entry[0] == key for i, entry in enumerate(entries)):
             stations = 0
+        # Numbers of ports are given a cycle after the tag.
         vifs = [bench.rng.choice((0, port, 4095)) for port in range(1, n_ports)]
         ecids = [bench.rng.choice((0, port, 0xFF0FF)) for port in range(1, n_ports)]
         outer, wanted, name, source = random_tag(bench, mode)
@@ -62,11 +66,15 @@ async def tags_name_stations(dut, mode, writes):
         def of(number, own=own):
             return sum(1 << port for port, mine in enumerate(own, 1) if mine == number != 0)
 
-        listed = sum(stations for key, stations in entries if key == wanted and stations)
-        targets = of(name) if wanted is None else listed
-        assert bench.get("targets") == targets, (cycle, hex(outer))
-        assert bench.get("pruned") == of(source), (cycle, hex(outer))
-        n_hits += targets != 0
+        if look is not None:
+            before, asked, number, sender = look
+            listed = sum(stations for key, stations in before if key == asked and stations)
+            due.append((of(number) if asked is None else listed, of(sender)))
+            found = due.popleft()
+            if found is not None:
+                assert (bench.get("targets"), bench.get("pruned")) == found, cycle
+                n_hits += found[0] != 0
+        look = list(entries), wanted, name, source
         key_read, stations_read = entries[read_index]
         answer = stations_read if read_offset else key_read[0] << 20 | key_read[1]
         if does_write and offset == 4 and index < n_entries:

@@ -103,12 +103,14 @@ def test_faults_that_a_run_chooses():
     )
     assert "if ((planted_fault == 5 ? (1'b1) : (b))) begin if (planted_fault != 3) q <= a; end" in said
     assert switched(SWITCHED, {6: places[6]}) == (SWITCHED, set())
+    constants = "`define BYTES 26\n"
+    assert switched(constants, {1: Place(constants.index("26"), "26", "24")}) == (constants, set())
 
 
 def test_a_batch_has_the_faults_that_compile(tmp_path):
     source = source_of("input_arbiter.v")
     changes = [change for change in all_changes(source) if source.index("wire granting") < change.offset]
-    changes = [change for change in changes if change.offset < source.index("left <= pick_words")]
+    changes = [change for change in changes if change.offset < source.index("left <= pick_more")]
     faults = [("input_arbiter.v", Place(change.offset, change.text, change.replacement)) for change in changes]
     batch = Batch.of(faults, tmp_path / "rtl")
     assert len(faults) > len(batch.numbers) > len(faults) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 import cocotb
 import pytest
@@ -12,43 +13,63 @@ from cocotb_tests.module_bench import LIMIT, ModuleBench
 WORDS, LENGTH_W, COPY_W, LONGEST = 11, 14, 20, 6
 
 
+class Word(NamedTuple):
+    """A word on the bus, and the frame that it belongs to."""
+
+    is_first: bool
+    queue: int
+    length: int
+    copy: int
+    words: list[int]
+    word: int
+
+
+def words_of_frame(bench, queue, n_words, bus_w):
+    """Return the words of a random frame."""
+    length, copy = bench.bits(LENGTH_W), bench.bits(COPY_W)
+    words = [bench.bits(bus_w) for _ in range(n_words)]
+    return [Word(i == 0, queue, length, copy, words, word) for i, word in enumerate(words)]
+
+
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(idles=[0.0, 0.5], stalls=[0.0, 0.7])
 async def frames_wait_in_their_queue(dut, idles, stalls):
     n_queues, bus_w = dut.PRIORITIES.value.to_unsigned(), dut.BUS_W.value.to_unsigned()
     bench = ModuleBench(dut, seed=8)
     await bench.start(
-        write_queue=0, write_words=1, write_length=0, write_copy=0, write=0, write_first=0, write_word=0, pick=0,
-        choose=0, read=0, read_queue=0,
+        offer=0, offer_queue=0, offer_words=1, write_queue=0, write_length=0, write_copy=0, write=0, write_first=0,
+        write_word=0, pick=0, choose=0, read=0, read_queue=0,
     )  # fmt: skip
     used = [0] * n_queues
     # (cycle from which it waits, its length, what goes with it, its words)
     heads = [deque() for _ in range(n_queues)]
     coming, reading, word_due = deque(), deque(), None
     chosen_at, chosen_copy = -1, None
-    n_lost = n_read = n_read_when_full = n_emptied = 0
+    n_lost = n_read = n_read_when_full = n_fills = 0
     for cycle in range(3000):
-        # In: a frame's words come without a pause, whether there was room or not.
-        is_first = not coming and not bench.chance(idles)
-        if is_first:
-            queue, length, copy = bench.rng.randrange(n_queues), bench.bits(LENGTH_W), bench.bits(COPY_W)
-            words = [bench.bits(bus_w) for _ in range(bench.rng.randint(1, LONGEST))]
-            coming.extend(words)
-            await bench.settle(write_queue=queue, write_words=len(words), write_length=length, write_copy=copy)
-            has_room = used[queue] + len(words) <= WORDS
+        # In: a frame is offered while the last word of the one before is written, or later; its words come at once.
+        offers = len(coming) <= 1 and not bench.chance(idles)
+        queue, n_words = bench.rng.randrange(n_queues), bench.rng.randint(1, LONGEST)
+        await bench.settle(offer=offers, offer_queue=queue, offer_words=n_words)
+        has_room = used[queue] + n_words <= WORDS
+        if offers:
             assert bench.get("room") == has_room, cycle
-            if has_room:
-                heads[queue].append((cycle + 1, length, copy, words))
             n_lost += not has_room
-        writes = bool(coming) and has_room
-        # Out: a frame is chosen when the last word of the one before is read, but not in two cycles on end.
+            n_fills += used[queue] + n_words == WORDS
+        writes, is_first = bool(coming), bool(coming) and coming[0].is_first
+        if writes:
+            now = coming.popleft()
+            if is_first:
+                heads[now.queue].append((cycle + 1, now.length, now.copy, now.words))
+            await bench.settle(write_queue=now.queue, write_length=now.length, write_copy=now.copy, write_word=now.word)
+        # Out: a frame is chosen while the last word of the one before is to be read, or later; not twice on end.
         waiting = [q for q in range(n_queues) if heads[q] and heads[q][0][0] <= cycle]
         reads = bool(reading) and not bench.chance(stalls)
-        chooses = bool(waiting) and (not reading or (reads and len(reading) == 1)) and cycle > chosen_at + 1
+        chooses = bool(waiting) and len(reading) <= 1 and cycle > chosen_at + 1
         pick = bench.rng.choice(waiting) if waiting else 0
         await bench.settle(
-            write=writes, write_first=is_first, write_word=coming[0] if coming else 0, pick=pick, choose=chooses,
-            read=reads, read_queue=reading[0][0] if reading else 0,
+            write=writes, write_first=is_first, pick=pick, choose=chooses, read=reads,
+            read_queue=reading[0][0] if reading else 0,
         )  # fmt: skip
         if word_due is not None:
             assert bench.get("word") == word_due, cycle
@@ -57,8 +78,7 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
         if chosen_copy is not None:
             assert bench.get("chosen_copy") == chosen_copy, cycle
         word_due = None
-        n_read_when_full += reads and is_first and not has_room and used[queue] == WORDS and reading[0][0] == queue
-        n_emptied += reads and is_first and has_room and used[queue] == 1 and reading[0][0] == queue
+        n_read_when_full += reads and offers and not has_room and used[queue] == WORDS and reading[0][0] == queue
         if reads:
             from_queue, word_due = reading.popleft()
             used[from_queue] -= 1
@@ -67,16 +87,15 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
             _, _, chosen_copy, chosen_words = heads[pick].popleft()
             reading.extend((pick, word) for word in chosen_words)
             chosen_at = cycle
-        if is_first and has_room:
-            used[queue] += len(words)
-        if coming:
-            coming.popleft()
+        if offers and has_room:
+            used[queue] += n_words
+            coming.extend(words_of_frame(bench, queue, n_words, bus_w))
         await bench.next_cycle()
     assert n_read > 500
-    assert n_emptied > 0 if stalls == 0.0 else min(n_lost, n_read_when_full) > 0
+    assert stalls == 0.0 or min(n_lost, n_read_when_full, n_fills) > 0
 
 
 @pytest.mark.parametrize("priorities", [1, 4])
 def test_output_queues(simulate, priorities):
-    parameters = {"BUS_W": 64, "PRIORITIES": priorities, "QUEUE_I_W": max(1, (priorities - 1).bit_length())}
+    parameters = {"BUS_W": 64, "PRIORITIES": priorities}
     assert simulate("output_queues", WORDS=WORDS, COPY_W=COPY_W, COUNT_W=12, **parameters) == 4

@@ -49,5 +49,5 @@ async def queues_take_turns(dut, kind, load, due):
 
 @pytest.mark.parametrize("priorities", [1, 2, 4, 8])
 def test_output_scheduler(simulate, priorities):
-    n_tests = simulate("output_scheduler", PRIORITIES=priorities, QUEUE_I_W=max(1, (priorities - 1).bit_length()))
+    n_tests = simulate("output_scheduler", PRIORITIES=priorities)
     assert n_tests == 20

@@ -170,7 +170,7 @@ def test_a_reset_in_any_cycle_leaves_nothing(simulate):
     ("file", "name", "said"),
     [
         ("axi_lite_registers.v", "answering", "rvalid without a request"),  # by a protocol checker
-        ("ingress_fifo.v", "has_waiting", "after a reset of"),
+        ("ingress_fifo.v", "has_head", "after a reset of"),
     ],
     ids=["read", "frame"],
 )

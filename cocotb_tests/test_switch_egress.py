@@ -14,10 +14,10 @@ PORTS = 3
 @cocotb.parametrize(idles=[0.0, 0.9], stalls=[0.0, 0.6])
 async def outputs_are_apart(dut, idles, stalls):
     names = {f"m_axis_{name}": f"m_axis_{name}" for name in ("tdata", "tkeep", "tvalid", "tready", "tlast")}
-    egress = await check_egress(dut, PORTS, {**names, "write_adds_at": "write_adds_at"}, idles, stalls)
+    egress = await check_egress(dut, PORTS, names, idles, stalls)
     assert egress.n_seen > 100
 
 
 def test_switch_egress(simulate):
-    parameters = {"BUS_W": 128, "PRIORITIES": 2, "QUEUE_I_W": 1, "QUEUE_WORDS": 24, "COUNT_W": 11}
+    parameters = {"BUS_W": 128, "PRIORITIES": 2, "QUEUE_WORDS": 24}
     assert simulate("switch_egress", PORTS=PORTS, **parameters) == 4

@@ -52,7 +52,7 @@ async def words_come_to_the_bus_in_turn(dut, idles):
                 for name, value in zip(names, (data, keep, 1, is_last, user), strict=True):
                     values[name] |= int(value) << widths[name] * port
         await bench.settle(**{f"s_axis_{name}": value for name, value in values.items()})
-        ready = sum(fifo.ready() << port for port, fifo in enumerate(core.fifos))
+        ready = sum(fifo.ready(cycle) << port for port, fifo in enumerate(core.fifos))
         assert bench.get("s_axis_tready") == ready, cycle
         assert bench.get("word_valid") == (cycle in on_bus), cycle
         if cycle in on_bus:
@@ -70,14 +70,14 @@ async def words_come_to_the_bus_in_turn(dut, idles):
         accepted = [
             (fifo, source.accepted(cycle))
             for fifo, source, offers in zip(core.fifos, sources, offering, strict=True)
-            if offers and fifo.ready()
+            if offers and fifo.ready(cycle)
         ]
         n_before = len(core.reads)
         core.arbitrate(cycle)
         for port, first, n_words in core.reads[n_before:]:
-            frame = core.lookups[cycle + 4 + shape.h]
+            frame = core.lookups[cycle + 5 + shape.h]
             assert frame.port == port
-            on_bus |= {first + 1 + i: (frame, i) for i in range(n_words)}
+            on_bus |= {first + 2 + i: (frame, i) for i in range(n_words)}
         for port, first, n_words in core.reads:
             if first <= cycle < first + n_words:
                 core.fifos[port].occupied -= 1
@@ -92,8 +92,7 @@ async def words_come_to_the_bus_in_turn(dut, idles):
 def test_switch_ingress(simulate, bus_w, ports):
     word_bytes = bus_w // 8
     parameters = {
-        "PORTS": ports, "PORT_I_W": (ports - 1).bit_length(), "BUS_W": bus_w, "WORDS": -(-140 // word_bytes) + 2,
+        "PORTS": ports, "BUS_W": bus_w, "WORDS": -(-140 // word_bytes) + 2,
         "STORE_BYTES": MAX_FRAME_BYTES + 12, "SWALLOW_WORDS": -(-MAX_FRAME_BYTES // word_bytes),
-        "COUNT_W": 15 - (word_bytes - 1).bit_length(), "INFO_W": LENGTH_W + 2 + (ports - 1).bit_length(),
     }  # fmt: skip
     assert simulate("switch_ingress", **parameters) == 2

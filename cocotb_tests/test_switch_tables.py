@@ -22,6 +22,17 @@ def bits(numbers):
     return sum(1 << number for number in set(numbers))
 
 
+async def answer(bench, vlan=0, **asked):
+    """Look something up: what is asked is given in LOOK, the VLAN a cycle later, and two later it answers."""
+    await bench.settle(**asked)
+    await bench.next_cycle()
+    await bench.settle(**dict.fromkeys(asked, 0), vlan=vlan)
+    await bench.next_cycle()
+    await bench.settle(vlan=0)
+    await bench.next_cycle()
+    await bench.settle()
+
+
 async def look_up_addresses(bench, switch):
     own = {port.number: (*port.macs, *port.groups) for port in switch.ports}
     number = {port.name: port.number for port in switch.ports}
@@ -32,10 +43,7 @@ async def look_up_addresses(bench, switch):
             special = bits(
                 number[name] for each in switch.addresses if (each.vlan, each.mac) == (vlan, mac) for name in each.ports
             )
-            # The addresses are given a cycle before the VLAN.
-            await bench.settle(next_valid=1, next_bytes=int.from_bytes(2 * mac.to_bytes(6, "big"), "little"))
-            await bench.next_cycle()
-            await bench.settle(next_valid=0, vlan=vlan)
+            await answer(bench, vlan, destination=mac, source=mac)
             assert bench.get("owners") == general | special, (vlan, hex(mac))
             assert bench.get("source_owners") == general | special
             assert bench.get("source_own") == general
@@ -51,17 +59,17 @@ async def look_up_tags(bench, switch):
     number = {port.name: port.number for port in switch.ports}
     if switch.mode == "vn_tag":
         for port in switch.ports:
-            await bench.settle(outer=int.from_bytes(vn_tag(0, port.vif, 1)[2:], "big") << 16)
+            await answer(bench, outer=int.from_bytes(vn_tag(0, port.vif, 1)[2:], "big") << 16)
             assert bench.get("targets") == bits(p.number for p in switch.ports if p.vif == port.vif)
         for vif_list, names in switch.vif_lists.items():
-            await bench.settle(outer=int.from_bytes(vn_tag(1, vif_list, 1, 1)[2:], "big") << 16)
+            await answer(bench, outer=int.from_bytes(vn_tag(1, vif_list, 1, 1)[2:], "big") << 16)
             assert bench.get("targets") == bits(number[name] for name in names), vif_list
     elif switch.mode == "e_tag":
         for port in switch.ports:
-            await bench.settle(outer=int.from_bytes(e_tag(port.ecid, 0, port.ecid)[2:], "big"))
+            await answer(bench, outer=int.from_bytes(e_tag(port.ecid, 0, port.ecid)[2:], "big"))
             assert bench.get("targets") == bench.get("pruned") == 1 << port.number
         for each in switch.ecid_lists:
-            await bench.settle(outer=int.from_bytes(e_tag(each.ecid, each.group)[2:], "big"))
+            await answer(bench, outer=int.from_bytes(e_tag(each.ecid, each.group)[2:], "big"))
             assert bench.get("targets") == bits(number[name] for name in each.ports), each
 
 
@@ -69,7 +77,7 @@ async def look_up_tags(bench, switch):
 @cocotb.parametrize(mode=MODES, turn=[0, 1])
 async def lookups_find_what_the_configuration_says(dut, mode, turn):
     bench = ModuleBench(dut)
-    await bench.start(**IDLE, vlan=0, next_valid=0, next_bytes=0, outer=0)
+    await bench.start(**IDLE, vlan=0, destination=0, source=0, outer=0)
     rng = random.Random(f"{mode} {turn}")
     # The second switch is written over the first.
     for _ in range(2):
@@ -93,7 +101,7 @@ async def lookups_find_what_the_configuration_says(dut, mode, turn):
 @cocotb.test(**LIMIT)
 async def reads_are_answered_as_other_words_are_written(dut):
     bench = ModuleBench(dut)
-    await bench.start(**IDLE, vlan=0, next_valid=0, next_bytes=0, outer=0)
+    await bench.start(**IDLE, vlan=0, destination=0, source=0, outer=0)
     places = (
         regs.PORT_BASE + regs.PORT_ECID, regs.VLAN_BASE + regs.VLAN_VID, regs.LIST_BASE + regs.LIST_KEY,
         regs.ADDRESS_BASE + regs.ADDRESS_MAC_LOW,

@@ -10,23 +10,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cocotb_tests.places import ROOT
 from rtl.memory_mapping import ModuleRams, map_memories
-from rtl.place_and_route import Step, description, harness, read_report
+from rtl.place_and_route import DOCUMENTED, Placed, Step, clocks, description, harness, read_report
 from rtl.sources import RTL, listed_sources
 from rtl.synthesis import Size, read_depths, read_ram_bits, synthesize, table
 from rtl.yosys_tools import ToolError
 
-WORDS, COUNT_W, LENGTH_W = 8, 6, 8
+WORDS, COUNT_W, LENGTH_W = 8, 12, 14
 INGRESS = {
     "PORTS": 2,
     "BUS_W": 64,
     "WORDS": WORDS,
     "STORE_BYTES": 40,
     "SWALLOW_WORDS": 4,
-    "PORT_I_W": 1,
-    "LENGTH_W": LENGTH_W,
-    "COUNT_W": COUNT_W,
-    "INFO_W": LENGTH_W + 3,
 }
 
 
@@ -43,9 +40,9 @@ def test_instances(ingress: Size) -> None:
 
 
 def test_flip_flops(ingress: Size) -> None:
-    """Count the arbiter's registers: pointer, words left, ports read, and twice what goes with a word."""
+    """Count the registers: pointer, words left, ports read, what goes with them, and twice what goes with a word."""
     info = LENGTH_W + 2
-    assert ingress.modules["input_arbiter"].n_flip_flops == 2 + COUNT_W + 2 + 2 * (1 + 1 + 1 + info)
+    assert ingress.modules["input_arbiter"].n_flip_flops == 2 + COUNT_W + 2 + (1 + info) + 2 * (1 + 1 + 1 + info)
     assert ingress.modules["switch_ingress"].n_flip_flops == 0
     assert ingress.n_flip_flops == sum(module.n_flip_flops for module in ingress.modules.values())
 
@@ -53,7 +50,8 @@ def test_flip_flops(ingress: Size) -> None:
 def test_rams_are_apart(ingress: Size) -> None:
     """Count a word of data and a description for each word of a FIFO, and none of them as flip-flops."""
     assert ingress.ram_bits == 2 * WORDS * (64 + COUNT_W + LENGTH_W + 2)
-    assert ingress.modules["ingress_fifo"].n_flip_flops < 2 * 64
+    # A beat and a word, two descriptions, and the numbers that the FIFO keeps.
+    assert ingress.modules["ingress_fifo"].n_flip_flops < 2 * (2 * 64 + 2 * (COUNT_W + LENGTH_W + 2) + 100)
 
 
 def test_levels(ingress: Size) -> None:
@@ -104,17 +102,17 @@ def test_file_lists_have_every_source() -> None:
 
 
 def test_memories_are_block_rams(tmp_path: Path) -> None:
-    """Keep a core of five ports below 400 RAM64M8 outside block RAM; a FIFO's words take eight block RAMs."""
+    """Keep a core of five ports below 100 RAM64M8 outside block RAM; a FIFO takes eight block RAMs and a half."""
     rams = map_memories(tmp_path / "core", parameters={"PORTS": 5})
-    assert sum(module.ram64m8 for module in rams.values()) < 400
-    # 256 words of 512 bits in block RAMs of 72 bits; 512 words of 512 and of 52 bits.
-    assert rams["ingress_fifo"].block_rams == 5 * 8
+    assert sum(module.ram64m8 for module in rams.values()) < 100
+    # 256 words of 512 bits in block RAMs of 72 bits, and descriptions in a half; 512 words of 512 and of 52 bits.
+    assert rams["ingress_fifo"].block_rams == 5 * 8.5
     assert rams["output_queues"].block_rams <= 5 * 9
 
 
 def test_copies_of_eight_priorities_are_block_rams(tmp_path: Path) -> None:
     """Put nothing of a port's eight queues into look-up tables."""
-    rams = map_memories(tmp_path / "queues", "output_queues", {"PRIORITIES": 8, "QUEUE_I_W": 3})
+    rams = map_memories(tmp_path / "queues", "output_queues", {"PRIORITIES": 8})
     assert rams["output_queues"].ram64m8 == 0
     # 4,096 words of 512 bits, descriptions of 52 and lengths of 14.
     assert rams["output_queues"].block_rams <= (4096 * (512 + 54 + 18)) / 36864 + 1
@@ -160,3 +158,24 @@ def test_a_report_of_nextpnr() -> None:
     assert (placed.clock_mhz, placed.cells["LUT4"], placed.cells["DP16KD"]) == (101.25, 3, 0)
     assert placed.path == [Step("routing", 1.5, "b.D"), Step("logic", 0.5, "b.D")]
     assert "0.50 ns of logic, 1.50 ns of routing" in description(placed)
+
+
+def test_an_estimate_has_no_path() -> None:
+    """Read what nextpnr says after the placement: the clock that it expects, and no path."""
+    placed = read_report({"fmax": {"clk": {"achieved": 140.0, "constraint": 156.25}}, "critical_paths": []}, {})
+    assert placed.path == []
+    assert "critical path" not in description(placed)
+
+
+def test_clocks_of_several_seeds() -> None:
+    """Give the median and both ends; of an even number of seeds the median is a mean."""
+    placed = [Placed(mhz, {}, []) for mhz in (90.0, 100.0, 80.0, 110.0)]
+    assert clocks(placed) == "clock of 4 seeds: median 95.0 MHz, least 80.0, most 110.0"
+
+
+def test_the_shape_is_that_of_the_documentation() -> None:
+    """Place by default what docs/switch_core.md names."""
+    text = " ".join((ROOT / "docs/switch_core.md").read_text().split())
+    names = "Three ports, a bus of 128 bits, 16 addresses, 8 VLANs, 4 lists, 4 KiB for each FIFO and queue"
+    assert names in text
+    assert list(DOCUMENTED.values()) == [3, 128, 16, 8, 4, 4096, 4096]

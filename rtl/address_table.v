@@ -1,8 +1,11 @@
 // The address table: whose an address is, in one VLAN or in all. It looks up a frame's destination and source at once.
 //
-// It compares addresses in the cycle before that of the look-up, with the entries as they are in the look-up's.
+// A lookup compares the halves of the addresses in LOOK (docs/switch_core.md), puts them and the VLANs together in the
+// next cycle, and the owners in the one after; it answers in the third. So that it sees all of the table as it is in
+// LOOK, a write changes the VLANs a cycle later than the addresses, and the owners two cycles later.
 //
-// An entry is written with the last of its words. Owners are kept by port, so that a result bit is one OR over the entries.
+// An entry is written with the last of its words. Owners are kept by port, so that a result bit is one OR over the entries;
+// a second time the entries are in a RAM, for software to read.
 
 `default_nettype none
 `include "switch_registers.vh"
@@ -21,11 +24,10 @@ module address_table #(
     input  wire [15:2]      read_address,
     input  wire             read_valid,     // read_data is to be there in the next cycle
     output wire             read_hit,
-    output reg  [31:0]      read_data,
-    input  wire             next_valid,      // what to look up in the next cycle
-    input  wire [47:0]      next_destination,
-    input  wire [47:0]      next_source,
-    input  wire [11:0]      vlan,            // in which VLAN; the answers are there in the same cycle
+    output wire [31:0]      read_data,
+    input  wire [47:0]      destination,     // what to look up: in LOOK
+    input  wire [47:0]      source,
+    input  wire [11:0]      vlan,            // in which VLAN: a cycle later; the answers are there two cycles after
     output reg  [PORTS-1:0] destination_owners,
     output reg  [PORTS-1:0] source_owners,
     output reg  [PORTS-1:0] source_own       // the same, but only by entries for every VLAN
@@ -44,68 +46,99 @@ module address_table #(
 
     assign write_hit = is_mapped(write_address);
     assign read_hit = is_mapped(read_address);
-    wire commits = write_valid && write_hit && {12'd0, write_address[3:2], 2'b00} == `REG_ADDRESS_OWNERS;
+    wire writes =
+        write_valid && write_address[15:14] == 2'b01 && {12'd0, write_address[3:2], 2'b00} == `REG_ADDRESS_OWNERS;
+    wire commits = writes && write_hit;
     wire [INDEX_W-1:0] write_index = write_address[4+:INDEX_W];
     wire [INDEX_W-1:0] read_index = read_address[4+:INDEX_W];
 
+    reg commits_later;              // a cycle later
+    reg [INDEX_W-1:0] later_index;
+    reg [11:0] later_vid;
+    reg [PORTS-1:0] later_owners;
+    reg commits_last;               // two cycles later
+    reg [INDEX_W-1:0] last_index;
+    reg [PORTS-1:0] last_owners;
     integer i;
     always @(posedge clk) begin
+        later_index <= write_index;
+        later_vid <= stage_key[59:48];
+        later_owners <= write_data;
+        last_index <= later_index;
+        last_owners <= later_owners;
         if (reset) begin
+            commits_later <= 1'b0;
+            commits_last <= 1'b0;
             for (i = 0; i < ENTRIES; i = i + 1) vid[i] <= 12'd0;
             for (i = 0; i < ENTRIES; i = i + 1) mac[i] <= 48'd0;
             for (i = 0; i < PORTS; i = i + 1) owned_by[i] <= 0;
             is_general <= {ENTRIES{1'b1}};
-        end else if (commits) begin
-            vid[write_index] <= stage_key[59:48];
-            mac[write_index] <= stage_key[47:0];
-            is_general[write_index] <= stage_key[59:48] == 12'd0;
-            for (i = 0; i < PORTS; i = i + 1) owned_by[i][write_index] <= write_data[i];
+        end else begin
+            commits_later <= commits;
+            commits_last <= commits_later;
+            for (i = 0; i < ENTRIES; i = i + 1) begin
+                if (writes && write_address[13:4] == i[9:0]) mac[i] <= stage_key[47:0];
+            end
+            if (commits_later) begin
+                vid[later_index] <= later_vid;
+                is_general[later_index] <= later_vid == 12'd0;
+            end
+            if (commits_last) for (i = 0; i < PORTS; i = i + 1) owned_by[i][last_index] <= last_owners[i];
         end
     end
 
-    reg [ENTRIES-1:0] is_destination;   // the entry has this address
-    reg [ENTRIES-1:0] is_source;
-    integer e;
-    always @(posedge clk) begin
-        if (next_valid) begin
-            for (e = 0; e < ENTRIES; e = e + 1) begin
-                is_destination[e] <= mac[e] == next_destination;
-                is_source[e] <= mac[e] == next_source;
-            end
-            if (commits) begin
-                is_destination[write_index] <= stage_key[47:0] == next_destination;
-                is_source[write_index] <= stage_key[47:0] == next_source;
-            end
-        end
-    end
-
+    // The entry has the first half of this address, the second half; the whole address in this VLAN, or in every VLAN.
+    reg [ENTRIES-1:0] is_destination_high;
+    reg [ENTRIES-1:0] is_destination_low;
+    reg [ENTRIES-1:0] is_source_high;
+    reg [ENTRIES-1:0] is_source_low;
     wire [ENTRIES-1:0] in_vlan;
+    reg [ENTRIES-1:0] destination_hit;
+    reg [ENTRIES-1:0] source_hit;
+    reg [ENTRIES-1:0] own_hit;
     genvar g;
     generate
         for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
             assign in_vlan[g] = is_general[g] || vid[g] == vlan;
         end
     endgenerate
-    wire [ENTRIES-1:0] destination_hit = is_destination & in_vlan;
-    wire [ENTRIES-1:0] source_hit = is_source & in_vlan;
 
+    integer e;
     integer o;
-    always @* begin
+    always @(posedge clk) begin
+        for (e = 0; e < ENTRIES; e = e + 1) begin
+            is_destination_high[e] <= mac[e][47:24] == destination[47:24];
+            is_destination_low[e] <= mac[e][23:0] == destination[23:0];
+            is_source_high[e] <= mac[e][47:24] == source[47:24];
+            is_source_low[e] <= mac[e][23:0] == source[23:0];
+        end
+        destination_hit <= is_destination_high & is_destination_low & in_vlan;
+        source_hit <= is_source_high & is_source_low & in_vlan;
+        own_hit <= is_source_high & is_source_low & is_general;
         for (o = 0; o < PORTS; o = o + 1) begin
-            destination_owners[o] = (destination_hit & owned_by[o]) != 0;
-            source_owners[o] = (source_hit & owned_by[o]) != 0;
-            source_own[o] = (source_hit & is_general & owned_by[o]) != 0;
+            destination_owners[o] <= (destination_hit & owned_by[o]) != 0;
+            source_owners[o] <= (source_hit & owned_by[o]) != 0;
+            source_own[o] <= (own_hit & owned_by[o]) != 0;
         end
     end
 
-    integer p;
+    // For software: written at once.
+    (* ram_style = "distributed" *) reg [60+PORTS-1:0] entry[0:ENTRIES-1];
+    reg [ENTRIES-1:0] is_written;   // since the reset
+    wire [60+PORTS-1:0] read_entry = entry[read_index];
+    reg [31:0] word;
+    reg has_word;
+    assign read_data = has_word ? word : 32'd0;
     always @(posedge clk) begin
+        if (commits) entry[write_index] <= {stage_key, write_data};
+        if (reset) is_written <= 0;
+        else if (commits) is_written[write_index] <= 1'b1;
         if (read_valid) begin
-            read_data <= 32'd0;
+            has_word <= is_written[read_index];
             case (read_address[3:2])
-                2'd0: read_data <= mac[read_index][31:0];
-                2'd1: read_data <= {4'd0, vid[read_index], mac[read_index][47:32]};
-                default: for (p = 0; p < PORTS; p = p + 1) read_data[p] <= owned_by[p][read_index];
+                2'd0: word <= read_entry[PORTS+:32];
+                2'd1: word <= {4'd0, read_entry[PORTS+32+:28]};
+                default: word <= {{(32 - PORTS) {1'b0}}, read_entry[0+:PORTS]};
             endcase
         end
     end

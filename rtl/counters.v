@@ -5,24 +5,25 @@
 `default_nettype none
 `include "drop_reasons.vh"
 `include "switch_registers.vh"
+`include "widths.vh"
 
 module counters #(
-    parameter PORTS = 9,
-    parameter PORT_I_W = 4
+    parameter PORTS = 9
 ) (
-    input  wire                clk,
-    input  wire                reset,
-    input  wire                event_valid,
-    input  wire [PORT_I_W-1:0] event_port,
-    input  wire [4:0]          event_reason,
-    input  wire [PORTS-1:0]    event_ports,
-    input  wire [PORTS-1:0]    event_full,
-    input  wire [PORTS-1:0]    sent,           // the last beat of a copy leaves by the port
-    input  wire [15:2]         read_address,
-    input  wire                read_valid,     // read_data is to be there in the next cycle
-    output wire                read_hit,
-    output wire [31:0]         read_data       // 0 where no counter is
+    input  wire                       clk,
+    input  wire                       reset,
+    input  wire                       event_valid,
+    input  wire [`INDEX_W(PORTS)-1:0] event_port,
+    input  wire [4:0]                 event_reason,
+    input  wire [PORTS-1:0]           event_ports,
+    input  wire [PORTS-1:0]           event_full,
+    input  wire [PORTS-1:0]           sent,           // the last beat of a copy leaves by the port
+    input  wire [15:2]                read_address,
+    input  wire                       read_valid,     // read_data is to be there in the next cycle
+    output wire                       read_hit,
+    output wire [31:0]                read_data       // 0 where no counter is
 );
+    localparam PORT_I_W = `INDEX_W(PORTS);
     localparam [4:0] LAST_PORT = PORTS[4:0] - 5'd1;
     localparam REASONS = 32;
     localparam [7:0] QUEUE_FULL_REASON = `DROP_QUEUE_FULL;

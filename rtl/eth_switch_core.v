@@ -5,6 +5,7 @@
 
 `default_nettype none
 `include "switch_modes.vh"
+`include "widths.vh"
 
 module eth_switch_core #(
     parameter PORTS = 9,               // uplink, PF, VFs
@@ -58,18 +59,17 @@ module eth_switch_core #(
     output wire [15:0]               write_address,
     output wire [31:0]               write_data
 );
-    localparam LENGTH_W = 14;
+    localparam LENGTH_W = `LENGTH_W;
     localparam BUS_BYTES = BUS_W / 8;
     localparam TAGS_BYTES = 12;          // the longest tags: E-TAG and C-TAG
-    localparam HEADER_BYTES = 26;        // addresses, the longest tags, a type
     localparam STORE_BYTES = MAX_FRAME_BYTES + TAGS_BYTES;
-    localparam COUNT_W = LENGTH_W + 1 - $clog2(BUS_BYTES);
-    localparam PORT_I_W = $clog2(PORTS);
-    localparam QUEUE_I_W = (PRIORITIES == 1) ? 1 : $clog2(PRIORITIES);
-    localparam HEADER_WORDS = (HEADER_BYTES + BUS_BYTES - 1) / BUS_BYTES;
-    localparam LOOKUP_CYCLES = 3;        // from the complete header to the decision
-    localparam HEADER_W = HEADER_BYTES * 8;
-    localparam INFO_W = PORT_I_W + LENGTH_W + 2;
+    localparam COUNT_W = `COUNT_W(LENGTH_W, BUS_W);
+    localparam PORT_I_W = `INDEX_W(PORTS);
+    localparam QUEUE_I_W = `INDEX_W(PRIORITIES);
+    localparam HEADER_WORDS = (`HEADER_BYTES + BUS_BYTES - 1) / BUS_BYTES;
+    localparam LOOKUP_CYCLES = 6;        // from the complete header to the decision
+    localparam HEADER_W = `HEADER_W;
+    localparam INFO_W = `INFO_W(PORTS, LENGTH_W);
 
     parameter_check #(
         .PORTS(PORTS),
@@ -95,11 +95,7 @@ module eth_switch_core #(
         .BUS_W(BUS_W),
         .WORDS(INGRESS_BYTES / BUS_BYTES),
         .STORE_BYTES(STORE_BYTES),
-        .SWALLOW_WORDS((MAX_FRAME_BYTES + BUS_BYTES - 1) / BUS_BYTES),
-        .PORT_I_W(PORT_I_W),
-        .LENGTH_W(LENGTH_W),
-        .COUNT_W(COUNT_W),
-        .INFO_W(INFO_W)
+        .SWALLOW_WORDS((MAX_FRAME_BYTES + BUS_BYTES - 1) / BUS_BYTES)
     ) ingress (
         .clk(clk),
         .reset(reset),
@@ -124,9 +120,8 @@ module eth_switch_core #(
     bus_window #(
         .BUS_W(BUS_W),
         .INFO_W(INFO_W),
-        .HEADER_W(HEADER_W),
         .HEADER_WORDS(HEADER_WORDS),
-        .DEPTH(HEADER_WORDS + LOOKUP_CYCLES)
+        .DEPTH(HEADER_WORDS + LOOKUP_CYCLES + 1)
     ) bus (
         .clk(clk),
         .reset(reset),
@@ -141,7 +136,6 @@ module eth_switch_core #(
         .out_first(bus_first),
         .out_word(bus_word)
     );
-
     wire [15:2] written_address;
     assign write_address = {written_address, 2'b00};
     wire write_hit;
@@ -197,6 +191,7 @@ module eth_switch_core #(
 
     wire [PORTS*2-1:0] scheduler;
     wire [PORTS*PRIORITIES*16-1:0] quantum;
+    wire decided_valid;
     wire [PORT_I_W-1:0] decided_port;
     wire [LENGTH_W-1:0] decided_length;
     wire [COUNT_W-1:0] decided_words;
@@ -214,13 +209,7 @@ module eth_switch_core #(
         .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES),
-        .HEADER_W(HEADER_W),
-        .PORT_I_W(PORT_I_W),
-        .QUEUE_I_W(QUEUE_I_W),
-        .LENGTH_W(LENGTH_W),
-        .COUNT_W(COUNT_W),
-        .INFO_W(INFO_W)
+        .LIST_ENTRIES(LIST_ENTRIES)
     ) engine (
         .clk(clk),
         .reset(reset),
@@ -239,6 +228,7 @@ module eth_switch_core #(
         .header_valid(header_valid),
         .header(header),
         .header_info(header_info),
+        .decided_valid(decided_valid),
         .decided_port(decided_port),
         .decided_length(decided_length),
         .decided_words(decided_words),
@@ -251,29 +241,35 @@ module eth_switch_core #(
         .decided_tag_value(decided_tag_value)
     );
 
+    wire [PORTS-1:0] offer;
     wire [PORTS-1:0] room;
     wire [PORTS-1:0] queue_write;
+    wire [PORT_I_W-1:0] event_from;
     bus_writer #(
         .PORTS(PORTS)
     ) writer (
         .clk(clk),
         .reset(reset),
-        .word_valid(bus_valid),
-        .word_first(bus_first),
+        .decided(decided_valid),
+        .port(decided_port),
         .reason(decided_reason),
         .egress(decided_egress),
+        .offer(offer),
         .room(room),
+        .word_valid(bus_valid),
+        .word_first(bus_first),
         .write(queue_write),
         .event_valid(event_valid),
+        .event_port(event_from),
         .event_reason(event_reason),
         .event_ports(event_ports),
         .event_full(event_full)
     );
     generate
         if (PORT_I_W < 5) begin : g_event_port
-            assign event_port = {{(5 - PORT_I_W) {1'b0}}, decided_port};
+            assign event_port = {{(5 - PORT_I_W) {1'b0}}, event_from};
         end else begin : g_event_port
-            assign event_port = decided_port;
+            assign event_port = event_from;
         end
     endgenerate
 
@@ -282,22 +278,21 @@ module eth_switch_core #(
         .PORT_W(PORT_W),
         .BUS_W(BUS_W),
         .PRIORITIES(PRIORITIES),
-        .QUEUE_I_W(QUEUE_I_W),
-        .QUEUE_WORDS(QUEUE_BYTES / BUS_BYTES),
-        .LENGTH_W(LENGTH_W),
-        .COUNT_W(COUNT_W)
+        .QUEUE_WORDS(QUEUE_BYTES / BUS_BYTES)
     ) egress (
         .clk(clk),
         .reset(reset),
         .scheduler(scheduler),
         .quantum(quantum),
-        .write_queue(decided_queue),
-        .write_words(decided_words),
-        .write_length(decided_length),
-        .write_strip(decided_strip),
-        .write_add(decided_add),
-        .write_adds_at(decided_adds_at),
-        .write_value(decided_tag_value),
+        .decided(decided_valid),
+        .decided_queue(decided_queue),
+        .decided_words(decided_words),
+        .decided_length(decided_length),
+        .decided_strip(decided_strip),
+        .decided_add(decided_add),
+        .decided_adds_at(decided_adds_at),
+        .decided_value(decided_tag_value),
+        .offer(offer),
         .room(room),
         .write(queue_write),
         .write_first(bus_first),
@@ -311,13 +306,12 @@ module eth_switch_core #(
     assign m_axis_tuser = {PORTS{1'b0}};
 
     counters #(
-        .PORTS(PORTS),
-        .PORT_I_W(PORT_I_W)
+        .PORTS(PORTS)
     ) statistics (
         .clk(clk),
         .reset(reset),
         .event_valid(event_valid),
-        .event_port(decided_port),
+        .event_port(event_from),
         .event_reason(event_reason[4:0]),
         .event_ports(event_ports),
         .event_full(event_full),

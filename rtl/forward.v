@@ -4,54 +4,51 @@
 `default_nettype none
 `include "switch_modes.vh"
 `include "drop_reasons.vh"
+`include "widths.vh"
 
 module forward #(
     parameter PORTS = 9,
-    parameter PORT_I_W = 4,
-    parameter LENGTH_W = 14,
-    parameter COUNT_W = 9,
     parameter BUS_W = 512,
-    parameter PRIORITIES = 1,
-    parameter QUEUE_I_W = 1
+    parameter PRIORITIES = 1
 ) (
-    input  wire                    clk,
-    input  wire                    reset,
-    input  wire                    in_valid,
-    input  wire [PORT_I_W-1:0]     in_port,
-    input  wire [LENGTH_W-1:0]     in_length,
-    input  wire [7:0]              in_reason,
-    input  wire [1:0]              mode,
-    input  wire                    is_group,
-    input  wire                    is_link_local,
-    input  wire                    loops_back,
-    input  wire                    loops_to_self,
-    input  wire                    uplink_carries,
-    input  wire                    has_c_tag,
-    input  wire [2:0]              priority_code,
-    input  wire                    dei,
-    input  wire [11:0]             tag_vlan,
-    input  wire [11:0]             sender_vif,
-    input  wire [19:0]             sender_ecid,
-    input  wire [PORTS-1:0]        untagged,
-    input  wire [PORTS-1:0]        owners,
-    input  wire [PORTS-1:0]        accepting,
-    input  wire [PORTS-1:0]        curious,
-    input  wire [PORTS-1:0]        defaults,
-    input  wire [PORTS-1:0]        trusting,
-    input  wire [PORTS-1:0]        source_owners,
-    input  wire [PORTS-1:0]        targets,
-    input  wire [PORTS-1:0]        pruned,
-    output reg  [PORT_I_W-1:0]     port,
-    output reg  [LENGTH_W-1:0]     length,
-    output reg  [COUNT_W-1:0]      words,    // of the bus that the frame takes
-    output wire [7:0]              reason,
-    output wire [PORTS-1:0]        egress,   // empty if there is a reason
-    output reg  [QUEUE_I_W-1:0]    queue,
-    output reg  [1:0]              strip,    // which tag all copies lose
-    output reg  [1:0]              add,      // which tag those in `adds_at` get
-    output reg  [PORTS-1:0]        adds_at,
-    output reg  [`TAG_VALUE_W-1:0] tag_value
+    input  wire                                  clk,
+    input  wire                                  reset,
+    input  wire                                  in_valid,
+    input  wire [`INDEX_W(PORTS)-1:0]            in_port,
+    input  wire [`LENGTH_W-1:0]                  in_length,
+    input  wire [7:0]                            in_reason,
+    input  wire [1:0]                            mode,
+    input  wire                                  is_group,
+    input  wire                                  is_link_local,
+    input  wire                                  loops_back,
+    input  wire                                  loops_to_self,
+    input  wire                                  uplink_carries,
+    input  wire                                  has_c_tag,
+    input  wire [`INDEX_W(PRIORITIES)-1:0]       in_queue,
+    input  wire [`TAG_VALUE_W-1:0]               in_tag_value,
+    input  wire [PORTS-1:0]                      untagged,
+    input  wire [PORTS-1:0]                      owners,
+    input  wire [PORTS-1:0]                      accepting,
+    input  wire [PORTS-1:0]                      curious,
+    input  wire [PORTS-1:0]                      defaults,
+    input  wire [PORTS-1:0]                      trusting,
+    input  wire [PORTS-1:0]                      source_owners,
+    input  wire [PORTS-1:0]                      targets,
+    input  wire [PORTS-1:0]                      pruned,
+    output reg                                   valid,    // a frame is decided, once; the rest stays until the next
+    output reg  [`INDEX_W(PORTS)-1:0]            port,
+    output reg  [`LENGTH_W-1:0]                  length,
+    output reg  [`COUNT_W(`LENGTH_W, BUS_W)-1:0] words,    // of the bus that the frame takes
+    output wire [7:0]                            reason,
+    output reg  [PORTS-1:0]                      egress,   // empty if there is a reason
+    output reg  [`INDEX_W(PRIORITIES)-1:0]       queue,
+    output reg  [1:0]                            strip,    // which tag all copies lose
+    output reg  [1:0]                            add,      // which tag those in `adds_at` get
+    output reg  [PORTS-1:0]                      adds_at,
+    output reg  [`TAG_VALUE_W-1:0]               tag_value
 );
+    localparam LENGTH_W = `LENGTH_W;
+    localparam COUNT_W = `COUNT_W(LENGTH_W, BUS_W);
     localparam [PORTS-1:0] UPLINK = {{(PORTS - 1) {1'b0}}, 1'b1};
 
     localparam WORD_SHIFT = $clog2(BUS_W / 8);
@@ -60,18 +57,15 @@ module forward #(
     wire from_uplink = in_port == 0;
     wire bridge_above = mode == `MODE_VN_TAG || mode == `MODE_E_TAG;
 
-    // The ports, and the reason if there are none; whether a rule dropped the frame before is looked at a cycle later.
+    // The ports, and the reason if there are none: that of the rules before, or else that of forwarding.
     reg [PORTS-1:0] chosen;
-    reg [7:0] chosen_reason;
-    reg [PORTS-1:0] ports_found;
+    reg [7:0] reason_if_none;
     reg [7:0] reason_found;
-    reg [7:0] reason_before;
-    assign reason = (reason_before == `DROP_NONE) ? reason_found : reason_before;
-    assign egress = (reason_before == `DROP_NONE) ? ports_found : {PORTS{1'b0}};
+    assign reason = (egress == 0) ? reason_found : `DROP_NONE;
 
     always @* begin
         chosen = {PORTS{1'b0}};
-        chosen_reason = `DROP_NONE;
+        reason_if_none = `DROP_NO_DESTINATION;
         if (bridge_above) begin
             chosen = from_uplink ? targets & ~pruned : UPLINK;
         end else if (from_uplink) begin
@@ -83,7 +77,7 @@ module forward #(
                 chosen = owners & ~UPLINK;
             end else begin
                 chosen = (defaults | curious) & ~UPLINK;
-                if (chosen == 0) chosen_reason = `DROP_UNKNOWN_UNICAST;
+                reason_if_none = `DROP_UNKNOWN_UNICAST;
             end
         end else if (mode == `MODE_VEB && loops_back) begin
             if (is_group) begin
@@ -96,51 +90,43 @@ module forward #(
             end else if (loops_to_self) begin
                 chosen = sender;
             end else begin
-                chosen_reason = `DROP_SAME_PORT;
+                reason_if_none = `DROP_SAME_PORT;
             end
         end else if (uplink_carries) begin
             chosen = UPLINK;
         end else if (mode == `MODE_VEPA) begin
-            chosen_reason = `DROP_VLAN_MEMBER;
+            reason_if_none = `DROP_VLAN_MEMBER;
         end
-        if (chosen == 0 && chosen_reason == `DROP_NONE) chosen_reason = `DROP_NO_DESTINATION;
     end
-
-    wire [QUEUE_I_W-1:0] queue_of_priority;
-    generate
-        if (PRIORITIES == 1) begin : g_one_queue
-            assign queue_of_priority = 1'b0;
-        end else begin : g_queues
-            assign queue_of_priority = priority_code[2-:QUEUE_I_W];
-        end
-    endgenerate
 
     always @(posedge clk) begin
         if (reset) begin
+            valid <= 1'b0;
             port <= 0;
-            reason_before <= `DROP_NONE;
             reason_found <= `DROP_NONE;
-            ports_found <= 0;
+            egress <= 0;
             queue <= 0;
-        end else if (in_valid) begin
-            port <= in_port;
-            length <= in_length;
-            words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};
-            reason_before <= in_reason;
-            reason_found <= chosen_reason;
-            ports_found <= chosen;
-            queue <= queue_of_priority;
-            if (bridge_above) begin
-                // The tag of the bridge above comes off a frame for a station, and goes on a frame for the uplink.
-                strip <= from_uplink ? mode : `TAG_NONE;
-                add <= mode;
-                adds_at <= from_uplink ? {PORTS{1'b0}} : UPLINK;
-                tag_value <= (mode == `MODE_VN_TAG) ? {12'd0, sender_vif} : {priority_code, dei, sender_ecid};
-            end else begin
-                strip <= has_c_tag ? `TAG_C : `TAG_NONE;
-                add <= `TAG_C;
-                adds_at <= ~untagged;
-                tag_value <= {8'd0, priority_code, dei, tag_vlan};
+        end else begin
+            valid <= in_valid;
+            if (in_valid) begin
+                port <= in_port;
+                length <= in_length;
+                words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} +
+                    {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};
+                reason_found <= (in_reason == `DROP_NONE) ? reason_if_none : in_reason;
+                egress <= (in_reason == `DROP_NONE) ? chosen : {PORTS{1'b0}};
+                queue <= in_queue;
+                tag_value <= in_tag_value;
+                if (bridge_above) begin
+                    // The tag of the bridge above comes off a frame for a station, and goes on a frame for the uplink.
+                    strip <= from_uplink ? mode : `TAG_NONE;
+                    add <= mode;
+                    adds_at <= from_uplink ? {PORTS{1'b0}} : UPLINK;
+                end else begin
+                    strip <= has_c_tag ? `TAG_C : `TAG_NONE;
+                    add <= `TAG_C;
+                    adds_at <= ~untagged;
+                end
             end
         end
     end

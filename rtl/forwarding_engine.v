@@ -1,7 +1,8 @@
-// The decision: from a frame's header to its ports, its queue and its tags, in three cycles. Wiring only.
+// The decision: from a frame's header to its ports, its queue and its tags, in six cycles. Wiring only.
 
 `default_nettype none
 `include "switch_modes.vh"
+`include "widths.vh"
 
 module forwarding_engine #(
     parameter PORTS = 9,
@@ -10,44 +11,43 @@ module forwarding_engine #(
     parameter MAX_FRAME_BYTES = 1514,
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
-    parameter LIST_ENTRIES = 16,
-    parameter HEADER_W = 208,
-    parameter PORT_I_W = 4,
-    parameter QUEUE_I_W = 1,
-    parameter LENGTH_W = 14,
-    parameter COUNT_W = 9,
-    parameter INFO_W = 20
+    parameter LIST_ENTRIES = 16
 ) (
-    input  wire                           clk,
-    input  wire                           reset,
-    input  wire                           write_valid,  // a register is written
-    input  wire [15:2]                    write_address,
-    input  wire [19:0]                    write_data,
-    input  wire [31:0]                    stage_first,  // the words of the entry before it
-    input  wire [27:0]                    stage_second,
-    output wire                           write_hit,    // there is such a register here
-    input  wire                           read_valid,   // read_data is to be there in the next cycle
-    input  wire [15:2]                    read_address,
-    output wire                           read_hit,
-    output wire [31:0]                    read_data,    // 0 where no such register is here
-    output wire [PORTS*2-1:0]             scheduler,
-    output wire [PORTS*PRIORITIES*16-1:0] quantum,
-    input  wire                           header_valid, // a frame's header is here
-    input  wire [HEADER_W-1:0]            header,
-    input  wire [INFO_W-1:0]              header_info,  // ingress port; swallowed, bad, length
-    output wire [PORT_I_W-1:0]            decided_port, // three cycles later
-    output wire [LENGTH_W-1:0]            decided_length,
-    output wire [COUNT_W-1:0]             decided_words,
-    output wire [7:0]                     decided_reason,
-    output wire [PORTS-1:0]               decided_egress,
-    output wire [QUEUE_I_W-1:0]           decided_queue,
-    output wire [1:0]                     decided_strip,
-    output wire [1:0]                     decided_add,
-    output wire [PORTS-1:0]               decided_adds_at,
-    output wire [`TAG_VALUE_W-1:0]        decided_tag_value
+    input  wire                                  clk,
+    input  wire                                  reset,
+    input  wire                                  write_valid,  // a register is written
+    input  wire [15:2]                           write_address,
+    input  wire [19:0]                           write_data,
+    input  wire [31:0]                           stage_first,  // the words of the entry before it
+    input  wire [27:0]                           stage_second,
+    output wire                                  write_hit,    // there is such a register here
+    input  wire                                  read_valid,   // read_data is to be there in the next cycle
+    input  wire [15:2]                           read_address,
+    output wire                                  read_hit,
+    output wire [31:0]                           read_data,    // 0 where no such register is here
+    output wire [PORTS*2-1:0]                    scheduler,
+    output wire [PORTS*PRIORITIES*16-1:0]        quantum,
+    input  wire                                  header_valid, // a frame's header is here
+    input  wire [`HEADER_W-1:0]                  header,
+    input  wire [`INFO_W(PORTS, `LENGTH_W)-1:0]  header_info,  // ingress port; swallowed, bad, length
+    output wire                                  decided_valid, // six cycles later; the rest stays until the next one
+    output wire [`INDEX_W(PORTS)-1:0]            decided_port,
+    output wire [`LENGTH_W-1:0]                  decided_length,
+    output wire [`COUNT_W(`LENGTH_W, BUS_W)-1:0] decided_words,
+    output wire [7:0]                            decided_reason,
+    output wire [PORTS-1:0]                      decided_egress,
+    output wire [`INDEX_W(PRIORITIES)-1:0]       decided_queue,
+    output wire [1:0]                            decided_strip,
+    output wire [1:0]                            decided_add,
+    output wire [PORTS-1:0]                      decided_adds_at,
+    output wire [`TAG_VALUE_W-1:0]               decided_tag_value
 );
+    localparam LENGTH_W = `LENGTH_W;
+    localparam INFO_W = `INFO_W(PORTS, LENGTH_W);
+    localparam PORT_I_W = `INDEX_W(PORTS);
+    localparam QUEUE_I_W = `INDEX_W(PRIORITIES);
+
     wire [1:0] mode;
-    wire [1:0] mode_next;
     wire carries_all;
     wire [PORTS-1:0] enable;
     wire [PORTS-1:0] spoof_check;
@@ -63,46 +63,64 @@ module forwarding_engine #(
     wire [PORTS*3-1:0] default_priority;
     wire [PORTS*14-1:0] max_frame;
     wire [11:0] uplink_vlan;
-    wire [PORTS*12-1:0] port_vlan_next;
+    wire [PORTS*12-1:0] port_vlan;
     wire [PORTS*12-1:0] vif;
     wire [PORTS*20-1:0] ecid;
 
-    wire parsed_valid;
-    wire [INFO_W-1:0] parsed_info;
-    wire is_complete;
     wire [47:0] destination;
     wire [47:0] source;
-    wire [15:0] ethertype;
+    wire [47:0] outer;
+    wire parsed_valid;
+    wire [INFO_W-1:0] parsed_info;
+    wire [1:0] parsed_mode;
+    wire is_complete;
+    wire is_group;
+    wire is_broadcast;
+    wire is_link_local;
+    wire has_group_source;
+    wire has_bad_source;
+    wire is_control;
+    wire begins_with_tag;
     wire [3:0] n_tag_bytes;
     wire has_outer;
     wire has_c_tag;
     wire [3:0] c_tci_start;
     wire is_tagged;
     wire [11:0] vlan;
-    wire [47:0] outer;
+    wire [3:0] outer_start;
+    wire [1:0] outer_version;
     parser #(
-        .PORTS(PORTS), .HEADER_W(HEADER_W), .PORT_I_W(PORT_I_W), .INFO_W(INFO_W), .LENGTH_W(LENGTH_W)
+        .PORTS(PORTS)
     ) frame_parser (
         .clk(clk),
         .reset(reset),
         .in_valid(header_valid),
         .in_header(header),
         .in_info(header_info),
-        .mode(mode_next),
-        .port_vlan(port_vlan_next),
+        .look_destination(destination),
+        .look_source(source),
+        .look_outer(outer),
+        .mode(mode),
+        .port_vlan(port_vlan),
         .valid(parsed_valid),
         .info(parsed_info),
+        .frame_mode(parsed_mode),
         .is_complete(is_complete),
-        .destination(destination),
-        .source(source),
-        .ethertype(ethertype),
+        .is_group(is_group),
+        .is_broadcast(is_broadcast),
+        .is_link_local(is_link_local),
+        .has_group_source(has_group_source),
+        .has_bad_source(has_bad_source),
+        .is_control(is_control),
+        .begins_with_tag(begins_with_tag),
         .n_tag_bytes(n_tag_bytes),
         .has_outer(has_outer),
         .has_c_tag(has_c_tag),
         .c_tci_start(c_tci_start),
         .is_tagged(is_tagged),
         .vlan(vlan),
-        .outer(outer)
+        .outer_start(outer_start),
+        .outer_version(outer_version)
     );
 
     wire [PORTS-1:0] members;
@@ -132,7 +150,7 @@ module forwarding_engine #(
         .read_hit(read_hit),
         .read_data(read_data),
         .mode(mode),
-        .mode_next(mode_next),
+        .port_vlan(port_vlan),
         .carries_all(carries_all),
         .enable(enable),
         .spoof_check(spoof_check),
@@ -148,15 +166,14 @@ module forwarding_engine #(
         .default_priority(default_priority),
         .max_frame(max_frame),
         .uplink_vlan(uplink_vlan),
-        .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
         .quantum(quantum),
-        .next_valid(header_valid),
-        .next_bytes(header[95:0]),
-        .vlan(vlan),
+        .destination(destination),
+        .source(source),
         .outer(outer),
+        .vlan(vlan),
         .members(members),
         .untagged(untagged),
         .owners(owners),
@@ -171,27 +188,14 @@ module forwarding_engine #(
     wire [LENGTH_W-1:0] seen_length;
     wire [7:0] seen_reason;
     wire [1:0] seen_mode;
-    wire seen_is_group;
-    wire seen_is_link_local;
-    wire seen_loops_back;
-    wire seen_loops_to_self;
-    wire seen_uplink_carries;
-    wire seen_has_c_tag;
-    wire [2:0] seen_priority_code;
-    wire seen_dei;
-    wire [11:0] seen_tag_vlan;
-    wire [11:0] seen_sender_vif;
-    wire [19:0] seen_sender_ecid;
-    wire [PORTS-1:0] seen_untagged;
-    wire [PORTS-1:0] seen_owners;
-    wire [PORTS-1:0] seen_accepting;
-    wire [PORTS-1:0] seen_curious;
-    wire [PORTS-1:0] seen_defaults;
-    wire [PORTS-1:0] seen_trusting;
-    wire [PORTS-1:0] seen_source_owners;
-    wire [PORTS-1:0] seen_targets;
-    wire [PORTS-1:0] seen_pruned;
-    classify #(.PORTS(PORTS), .PORT_I_W(PORT_I_W), .LENGTH_W(LENGTH_W), .MAX_FRAME_BYTES(MAX_FRAME_BYTES)) classifier (
+    wire seen_is_group, seen_is_link_local, seen_loops_back, seen_loops_to_self, seen_uplink_carries, seen_has_c_tag;
+    wire [QUEUE_I_W-1:0] seen_queue;
+    wire [`TAG_VALUE_W-1:0] seen_tag_value;
+    wire [PORTS-1:0] seen_untagged, seen_owners, seen_accepting, seen_curious, seen_defaults;
+    wire [PORTS-1:0] seen_trusting, seen_source_owners, seen_targets, seen_pruned;
+    classify #(
+        .PORTS(PORTS), .MAX_FRAME_BYTES(MAX_FRAME_BYTES), .PRIORITIES(PRIORITIES)
+    ) classifier (
         .clk(clk),
         .reset(reset),
         .in_valid(parsed_valid),
@@ -199,19 +203,23 @@ module forwarding_engine #(
         .in_length(parsed_info[LENGTH_W-1:0]),
         .in_bad(parsed_info[LENGTH_W]),
         .in_swallowed(parsed_info[LENGTH_W+1]),
+        .in_mode(parsed_mode),
         .is_complete(is_complete),
-        .destination(destination),
-        .source(source),
-        .ethertype(ethertype),
+        .in_is_group(is_group),
+        .is_broadcast(is_broadcast),
+        .in_is_link_local(is_link_local),
+        .in_group_source(has_group_source),
+        .in_bad_source(has_bad_source),
+        .in_is_control(is_control),
+        .begins_with_tag(begins_with_tag),
         .n_tag_bytes(n_tag_bytes),
         .in_has_outer(has_outer),
         .in_has_c_tag(has_c_tag),
         .c_tci_start(c_tci_start),
         .is_tagged(is_tagged),
         .vlan(vlan),
-        .outer_start(outer[47:44]),
-        .outer_version(outer[29:28]),
-        .in_mode(mode),
+        .outer_start(outer_start),
+        .outer_version(outer_version),
         .carries_all(carries_all),
         .enable(enable),
         .spoof_check(spoof_check),
@@ -247,11 +255,8 @@ module forwarding_engine #(
         .loops_to_self(seen_loops_to_self),
         .uplink_carries(seen_uplink_carries),
         .has_c_tag(seen_has_c_tag),
-        .priority_code(seen_priority_code),
-        .dei(seen_dei),
-        .tag_vlan(seen_tag_vlan),
-        .sender_vif(seen_sender_vif),
-        .sender_ecid(seen_sender_ecid),
+        .queue(seen_queue),
+        .tag_value(seen_tag_value),
         .untagged(seen_untagged),
         .owners(seen_owners),
         .accepting(seen_accepting),
@@ -264,8 +269,7 @@ module forwarding_engine #(
     );
 
     forward #(
-        .PORTS(PORTS), .PORT_I_W(PORT_I_W), .LENGTH_W(LENGTH_W), .COUNT_W(COUNT_W), .BUS_W(BUS_W),
-        .PRIORITIES(PRIORITIES), .QUEUE_I_W(QUEUE_I_W)
+        .PORTS(PORTS), .BUS_W(BUS_W), .PRIORITIES(PRIORITIES)
     ) forwarder (
         .clk(clk),
         .reset(reset),
@@ -280,11 +284,8 @@ module forwarding_engine #(
         .loops_to_self(seen_loops_to_self),
         .uplink_carries(seen_uplink_carries),
         .has_c_tag(seen_has_c_tag),
-        .priority_code(seen_priority_code),
-        .dei(seen_dei),
-        .tag_vlan(seen_tag_vlan),
-        .sender_vif(seen_sender_vif),
-        .sender_ecid(seen_sender_ecid),
+        .in_queue(seen_queue),
+        .in_tag_value(seen_tag_value),
         .untagged(seen_untagged),
         .owners(seen_owners),
         .accepting(seen_accepting),
@@ -294,6 +295,7 @@ module forwarding_engine #(
         .source_owners(seen_source_owners),
         .targets(seen_targets),
         .pruned(seen_pruned),
+        .valid(decided_valid),
         .port(decided_port),
         .length(decided_length),
         .words(decided_words),

@@ -1,238 +1,253 @@
 // One port's ingress FIFO: gathers beats into bus words and offers whole frames, oldest first.
 //
-// A frame that outgrows STORE_BYTES is swallowed: its further beats are accepted and forgotten, and it keeps SWALLOW_WORDS
-// words, which cross the bus like any other frame's. Bytes after a frame's end are 0 up to the end of its last word.
+// In the cycle in which a beat is accepted, only its place in its frame and tlast count. In the next one it is stored, and
+// tkeep tells whether it needs its word. A frame that outgrows STORE_BYTES is swallowed: its further beats are accepted and
+// forgotten, and it keeps SWALLOW_WORDS words, which cross the bus like any other frame's. Bytes after a frame's end are 0
+// up to the end of its last word.
 
 `default_nettype none
+`include "widths.vh"
 
 module ingress_fifo #(
     parameter PORT_W = 64,
     parameter BUS_W = 512,
-    parameter WORDS = 256,          // capacity; at least one word more than the longest stored frame has
+    parameter WORDS = 256,          // capacity; 3, and one word more than the longest stored frame has, at least
     parameter STORE_BYTES = 1526,   // longest frame that is stored
     parameter SWALLOW_WORDS = 24,   // words of a longer one
-    parameter LENGTH_W = 14,
-    parameter COUNT_W = 9           // bits of a frame's number of words
+    parameter LENGTH_W = `LENGTH_W  // proofs have shorter frames
 ) (
-    input  wire                clk,
-    input  wire                reset,
-    input  wire [PORT_W-1:0]   s_tdata,
-    input  wire [PORT_W/8-1:0] s_tkeep,
-    input  wire                s_tvalid,
-    output wire                s_tready,
-    input  wire                s_tlast,
-    input  wire                s_tuser,
-    output wire                request,     // a whole frame is here; its description is in head_*
-    output wire [COUNT_W-1:0]  head_words,
-    output wire [LENGTH_W-1:0] head_length, // of a swallowed frame: what was stored of it
-    output wire                head_bad,
-    output wire                head_swallowed,
-    input  wire                grant,       // the head is granted; the next frame's description follows
-    input  wire                read,        // the next word is to be in `word` in the next cycle
-    output reg  [BUS_W-1:0]    word
+    input  wire                                clk,
+    input  wire                                reset,
+    input  wire [PORT_W-1:0]                   s_tdata,
+    input  wire [PORT_W/8-1:0]                 s_tkeep,
+    input  wire                                s_tvalid,
+    output wire                                s_tready,
+    input  wire                                s_tlast,
+    input  wire                                s_tuser,
+    output wire                                request,      // a whole frame is here; its description is in head_*
+    output wire [`MORE_W(LENGTH_W, BUS_W)-1:0] head_more,    // its words behind the first
+    output wire                                head_is_long, // there are some
+    output wire [LENGTH_W-1:0]                 head_length,  // of a swallowed frame: what was stored, or somewhat more
+    output wire                                head_bad,
+    output wire                                head_swallowed,
+    input  wire                                grant,        // the head is granted; the next description follows
+    input  wire                                read,         // the next word is to be in `word` two cycles later
+    output reg  [BUS_W-1:0]                    word          // 0 in other cycles
 );
+    localparam MORE_W = `MORE_W(LENGTH_W, BUS_W);
     localparam PORT_BYTES = PORT_W / 8;
     localparam LANES = BUS_W / PORT_W;
-    localparam LANE_W = (LANES == 1) ? 1 : $clog2(LANES);
+    localparam LANE_SHIFT = $clog2(LANES);
+    localparam LANE_W = (LANES == 1) ? 1 : LANE_SHIFT;
     localparam BEAT_SHIFT = $clog2(PORT_BYTES);
-    localparam WORD_SHIFT = $clog2(BUS_W / 8);
+    localparam BEATS_W = LENGTH_W - BEAT_SHIFT;
     localparam POINTER_W = $clog2(WORDS);
     localparam USED_W = $clog2(WORDS + 1);
-    localparam DESCRIPTION_W = COUNT_W + LENGTH_W + 2;
+    localparam DESCRIPTION_W = MORE_W + LENGTH_W + 3;
     localparam [POINTER_W-1:0] LAST_WORD = WORDS[POINTER_W-1:0] - 1'b1;
-    localparam [POINTER_W:0] ROUND = WORDS[POINTER_W:0];
-    localparam [USED_W-1:0] ALL_WORDS = WORDS[USED_W-1:0];
+    localparam WRAPS_EARLY = WORDS != 1 << POINTER_W;
+    localparam [USED_W-1:0] ALL_BUT_ONE = WORDS[USED_W-1:0] - 1'b1;
     localparam [LENGTH_W-1:BEAT_SHIFT] WHOLE_BEATS = STORE_BYTES[LENGTH_W-1:BEAT_SHIFT];   // that are stored
-    localparam [BEAT_SHIFT:0] REST_BYTES = {1'b0, STORE_BYTES[BEAT_SHIFT-1:0]};
-    localparam [COUNT_W-1:0] KEPT_WORDS = SWALLOW_WORDS[COUNT_W-1:0];
-    localparam [POINTER_W:0] KEPT_STEP = SWALLOW_WORDS[POINTER_W:0];
+    localparam REST_BYTES = STORE_BYTES % PORT_BYTES;
+    localparam KEPT_MORE = SWALLOW_WORDS - 1;
+    // What a frame that is swallowed gives back of its words, the one of the beat that is too many among them: 0, 1 or 2.
+    localparam EXCESS_WORDS = STORE_BYTES / (BUS_W / 8) + 1 - SWALLOW_WORDS;
     localparam [LANE_W-1:0] LAST_LANE = LANES[LANE_W-1:0] - 1'b1;
 
-    reg [BUS_W-1:0] memory[0:WORDS-1];
-    // Small, and at the beginning of the arbiter's path: no block RAM, whose output is late in the cycle.
-    (* ram_style = "distributed" *) reg [DESCRIPTION_W-1:0] description[0:WORDS-1];
+    // Never read where they are being written, so that no way around the RAM is needed.
+    (* no_rw_check *) reg [BUS_W-1:0] memory[0:WORDS-1];
+    (* no_rw_check *) reg [DESCRIPTION_W-1:0] description[0:WORDS-1];
+
+    // The next beat's place in its frame.
+    reg [BEATS_W-1:0] n_before;           // beats of the frame before it, up to the one with which swallowing begins
+    reg is_first;
+    reg starts_word;                      // it is the first of a word, and takes one
+    reg at_limit;                         // as many came before it as are stored at most
+    reg swallowing;
+
+    // The beat accepted in the cycle before.
+    reg [PORT_W-1:0] beat;
+    reg [PORT_BYTES-1:0] keep;            // which of its bytes belong to the frame
+    reg [BEATS_W-1:0] beats_before;
+    reg has_new_word;
+    reg is_swallowed;                     // the beats before it said so
+    reg is_bad;
+    reg is_stored;
+    reg fills_word;                       // it is stored and the last of its word
+    reg ends;                             // it is the last of its frame
+    reg may_overflow;                     // as many came before it as are stored at most
+    reg may_be_spare;                     // if it is empty, it takes no word
 
     reg [POINTER_W-1:0] write_at;         // the word being filled, or the next one
-    reg [POINTER_W-1:0] frame_at;         // the first word of the frame that comes in
     reg [POINTER_W-1:0] read_at;
-    reg [POINTER_W-1:0] describe_at;
-    reg [POINTER_W-1:0] head_at;
-    reg [POINTER_W-1:0] second_at;        // the place after that
-    reg [DESCRIPTION_W-1:0] head;         // of the first frame, once it may be granted
     reg [USED_W-1:0] used;
     reg is_full;
-    reg [USED_W-1:0] waiting;             // frames that may be granted
-    reg has_waiting;
-    reg [LENGTH_W-1:0] stored;            // bytes stored of the frame that comes in
-    reg starts_word;                      // the next beat is the first of a word
-    reg swallowing;
-    reg ended;                            // a frame ended in the cycle before
+    reg was_read;
+    reg [BUS_W-1:0] fetched_word;
+
+    reg [POINTER_W-1:0] describe_at;
+    reg [POINTER_W-1:0] fetch_at;
+    // Descriptions of the first three frames: as it comes from the RAM, the second one, the first.
+    reg [DESCRIPTION_W-1:0] fetched;
+    reg [DESCRIPTION_W-1:0] second;
+    reg [DESCRIPTION_W-1:0] head;
+    reg has_fetched;
+    reg has_second;
+    reg has_head;
 
     function [POINTER_W-1:0] after(input [POINTER_W-1:0] pointer);
-        after = (pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
+        after = (WRAPS_EARLY && pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
     endfunction
 
-    function [BEAT_SHIFT:0] bytes_in(input [PORT_BYTES-1:0] keep);
-        casez (keep)
-            8'b???????0: bytes_in = 4'd0;
-            8'b??????01: bytes_in = 4'd1;
-            8'b?????011: bytes_in = 4'd2;
-            8'b????0111: bytes_in = 4'd3;
-            8'b???01111: bytes_in = 4'd4;
-            8'b??011111: bytes_in = 4'd5;
-            8'b?0111111: bytes_in = 4'd6;
-            8'b01111111: bytes_in = 4'd7;
-            default:     bytes_in = 4'd8;
-        endcase
+    function [POINTER_W-1:0] one_before(input [POINTER_W-1:0] pointer);
+        one_before = (WRAPS_EARLY && pointer == 0) ? LAST_WORD : pointer - 1'b1;
     endfunction
 
-    function [PORT_W-1:0] first_bytes(input [PORT_W-1:0] data, input [BEAT_SHIFT:0] n_bytes);
-        case (n_bytes)
-            4'd0:    first_bytes = 64'd0;
-            4'd1:    first_bytes = {56'd0, data[7:0]};
-            4'd2:    first_bytes = {48'd0, data[15:0]};
-            4'd3:    first_bytes = {40'd0, data[23:0]};
-            4'd4:    first_bytes = {32'd0, data[31:0]};
-            4'd5:    first_bytes = {24'd0, data[39:0]};
-            4'd6:    first_bytes = {16'd0, data[47:0]};
-            4'd7:    first_bytes = {8'd0, data[55:0]};
-            default: first_bytes = data;
-        endcase
-    endfunction
-
-    // Described as a frame ends: whether it was swallowed, whether it is bad, its words and its length.
-    function [DESCRIPTION_W-1:0] described(input swallowed, input bad, input [LENGTH_W-1:0] length);
-        reg [COUNT_W-1:0] words;
+    // Bytes of a last beat up to the lowest clear bit, all bytes of others.
+    function [PORT_BYTES-1:0] kept_bytes(input [PORT_BYTES-1:0] given, input is_last);
+        integer i;
+        reg is_kept;
         begin
-            words = {1'b0, length[LENGTH_W-1:WORD_SHIFT]} + {{(COUNT_W - 1) {1'b0}}, |length[WORD_SHIFT-1:0]};
-            if (length == 0) words = {{(COUNT_W - 1) {1'b0}}, 1'b1};
-            if (swallowed) words = KEPT_WORDS;
-            described = {swallowed, bad, words, length};
+            is_kept = 1'b1;
+            for (i = 0; i < PORT_BYTES; i = i + 1) begin
+                is_kept = is_kept && given[i];
+                kept_bytes[i] = is_kept || !is_last;
+            end
         end
     endfunction
 
-    wire [LANE_W-1:0] lane;   // of the beat in its word
+    // The number of bytes kept, which are the first ones of the beat.
+    function [BEAT_SHIFT:0] count_of(input [PORT_BYTES-1:0] kept);
+        count_of = {kept[7], kept[3] && !kept[7], (kept[1] && !kept[3]) || (kept[5] && !kept[7]), ^kept};
+    endfunction
+
+    wire [LANE_W-1:0] lane;
+    wire [LANE_W-1:0] beat_lane;
     generate
         if (LANES == 1) begin : g_one_lane
             assign lane = 1'b0;
+            assign beat_lane = 1'b0;
         end else begin : g_lanes
-            assign lane = stored[BEAT_SHIFT+:LANE_W];
+            assign lane = n_before[LANE_W-1:0];
+            assign beat_lane = beats_before[LANE_W-1:0];
         end
     endgenerate
 
-    assign s_tready = !reset && (swallowing || !starts_word || !is_full);
+    assign s_tready = !reset && (!starts_word || !is_full);
     wire accept = s_tvalid && s_tready;
+    wire takes_word = accept && starts_word;
 
-    // What the beat at hand does. A last beat without bytes is stored only if it is the whole frame.
-    wire [BEAT_SHIFT:0] n_bytes = s_tlast ? bytes_in(s_tkeep) : PORT_BYTES[BEAT_SHIFT:0];
-    // Whole beats are stored before it, as many as may be at most.
-    wire overflow = !swallowing && stored[LENGTH_W-1:BEAT_SHIFT] == WHOLE_BEATS && n_bytes > REST_BYTES;
-    wire is_stored = !swallowing && !overflow && (n_bytes != 0 || stored == 0);
-    wire allocates = accept && starts_word && is_stored;
-
-    // Words stored beyond those that a swallowed frame keeps: 0, 1 or 2.
-    wire [1:0] excess = stored[WORD_SHIFT+:2] + {1'b0, |stored[WORD_SHIFT-1:0]} - KEPT_WORDS[1:0];
-    wire [POINTER_W:0] kept_end = {1'b0, frame_at} + KEPT_STEP;
-    wire [POINTER_W-1:0] wraps = (kept_end >= ROUND) ? ROUND[POINTER_W-1:0] : {POINTER_W{1'b0}};
-    wire [POINTER_W-1:0] wrapped_end = kept_end[POINTER_W-1:0] - wraps;
-
-    wire [PORT_W-1:0] stored_beat = first_bytes(s_tdata, n_bytes);
-
-    assign request = has_waiting;
-    assign {head_swallowed, head_bad, head_words, head_length} = head;
-
-    integer k;
     always @(posedge clk) begin
         if (reset) begin
-            write_at <= 0;
-            frame_at <= 0;
-            describe_at <= 0;
-            stored <= 0;
+            n_before <= 0;
+            is_first <= 1'b1;
             starts_word <= 1'b1;
+            at_limit <= 1'b0;
             swallowing <= 1'b0;
-            ended <= 1'b0;
         end else if (accept) begin
-            ended <= s_tlast;
-            // One constant lane after the other, which synthesis makes a RAM with an enable for each lane. The beat that
-            // starts a word, of lane 0, clears the others.
-            for (k = 0; k < LANES; k = k + 1) begin
-                if (is_stored && (starts_word || lane == k[LANE_W-1:0])) begin
-                    memory[write_at][k*PORT_W+:PORT_W] <= (lane == k[LANE_W-1:0]) ? stored_beat : {PORT_W{1'b0}};
-                end
-            end
-            if (s_tlast) begin
-                describe_at <= after(describe_at);
-                description[describe_at] <= described(
-                    swallowing || overflow, s_tuser || n_bytes == 0,
-                    stored + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, n_bytes}
-                );
-                stored <= 0;
-                starts_word <= 1'b1;
-                swallowing <= 1'b0;
-                // An empty last beat may find its word ended already.
-                if (swallowing) begin
-                    frame_at <= write_at;
-                end else if (overflow) begin
-                    frame_at <= wrapped_end;
-                    write_at <= wrapped_end;
-                end else if (is_stored || !starts_word) begin
-                    frame_at <= after(write_at);
-                    write_at <= after(write_at);
-                end else begin
-                    frame_at <= write_at;
-                end
-            end else if (is_stored) begin
-                stored <= stored + PORT_BYTES[LENGTH_W-1:0];
-                starts_word <= lane == LAST_LANE;
-                if (lane == LAST_LANE) write_at <= after(write_at);
-            end else if (overflow) begin
-                swallowing <= 1'b1;
-                write_at <= wrapped_end;
-            end
-        end else if (ended) begin
-            ended <= 1'b0;
+            n_before <= s_tlast ? {BEATS_W{1'b0}} : swallowing ? n_before : n_before + 1'b1;
+            is_first <= s_tlast;
+            starts_word <= s_tlast || (lane == LAST_LANE && !at_limit && !swallowing);
+            at_limit <= !s_tlast && n_before == WHOLE_BEATS - 1'b1;
+            swallowing <= !s_tlast && (at_limit || swallowing);
         end
     end
 
-    // What comes in is known late in a cycle: it chooses between numbers that are there before.
-    wire outgrows = accept && overflow;
-    wire [USED_W-1:0] used_less = used - {{(USED_W - 1) {1'b0}}, read};
-    wire [USED_W-1:0] used_more = read ? used : used + 1'b1;
-    wire [USED_W-1:0] used_cut = used_less - {{(USED_W - 2) {1'b0}}, excess};
+    // Nothing is accepted under reset, and so nothing is stored after it.
+    always @(posedge clk) begin
+        beat <= s_tdata;
+        keep <= kept_bytes(s_tkeep, s_tlast);
+        beats_before <= n_before;
+        has_new_word <= starts_word;
+        is_swallowed <= swallowing;
+        is_bad <= s_tuser;
+        is_stored <= accept && !swallowing;
+        fills_word <= accept && !swallowing && (s_tlast || lane == LAST_LANE);
+        ends <= accept && s_tlast;
+        may_overflow <= accept && at_limit;
+        may_be_spare <= accept && starts_word && s_tlast && !is_first;
+    end
 
-    // A frame's description is written as it ends and read in the next cycle, before the frame may be granted: from the
-    // head's place, or, as the head is granted, from the place after it.
-    wire [DESCRIPTION_W-1:0] at_head = description[head_at];
-    wire [DESCRIPTION_W-1:0] at_second = description[second_at];
+    wire overflows = may_overflow && keep[REST_BYTES];
+    wire is_spare = may_be_spare && !keep[0];
+    wire [1:0] n_back = overflows ? EXCESS_WORDS[1:0] : {1'b0, is_spare};   // words given back
+    wire [POINTER_W-1:0] cut_at =
+        (EXCESS_WORDS == 0) ? after(write_at) : (EXCESS_WORDS == 1) ? write_at : one_before(write_at);
+
+    // The frame's words behind the first.
+    wire [MORE_W-1:0] words_before = beats_before[LANE_SHIFT+:MORE_W];
+    wire is_cut = is_swallowed || overflows;
+    wire [MORE_W-1:0] more = is_cut ? KEPT_MORE[MORE_W-1:0] : words_before - {{(MORE_W - 1) {1'b0}}, is_spare};
+    wire is_long = is_cut ? KEPT_MORE != 0 : words_before > 1 || (words_before == 1 && !is_spare);
+    wire [LENGTH_W-1:0] length =
+        {beats_before, {BEAT_SHIFT{1'b0}}} + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, count_of(keep)};
+
+    integer i;
+    integer k;
+    reg [PORT_W-1:0] stored_beat;
+    always @* begin
+        for (i = 0; i < PORT_BYTES; i = i + 1) stored_beat[i*8+:8] = beat[i*8+:8] & {8{keep[i]}};
+    end
 
     always @(posedge clk) begin
+        // One constant lane after the other, which synthesis makes a RAM with an enable for each lane. The beat that starts
+        // a word, of lane 0, clears the others. A word that is given back is written too, before it is another beat's.
+        for (k = 0; k < LANES; k = k + 1) begin
+            if (is_stored && (has_new_word || beat_lane == k[LANE_W-1:0])) begin
+                memory[write_at][k*PORT_W+:PORT_W] <= (k == 0 || !has_new_word) ? stored_beat : {PORT_W{1'b0}};
+            end
+        end
+        if (ends) description[describe_at] <= {is_cut, is_bad || !keep[0], is_long, more, length};
+        if (reset) begin
+            write_at <= 0;
+            describe_at <= 0;
+        end else begin
+            if (overflows) write_at <= cut_at;
+            else if (fills_word && !is_spare) write_at <= after(write_at);
+            if (ends) describe_at <= after(describe_at);
+        end
+    end
+
+    // A word is occupied from the cycle after its first beat was accepted; what is given back is free two cycles after.
+    always @(posedge clk) begin
+        if (read) fetched_word <= memory[read_at];
+        was_read <= read;
+        word <= was_read ? fetched_word : {BUS_W{1'b0}};
         if (reset) begin
             read_at <= 0;
-            head_at <= 0;
-            second_at <= (WORDS == 1) ? 0 : 1;
             used <= 0;
             is_full <= 1'b0;
-            waiting <= 0;
-            has_waiting <= 1'b0;
         end else begin
-            if (read) begin
-                word <= memory[read_at];
-                read_at <= after(read_at);
-            end
-            if (read || allocates || overflow) begin
-                used <= outgrows ? used_cut : allocates ? used_more : used_less;
-                is_full <= outgrows ? used_cut == ALL_WORDS :
-                    allocates ? used_more == ALL_WORDS : used_less == ALL_WORDS;
-            end
-            if (grant) begin
-                head_at <= second_at;
-                second_at <= after(second_at);
-            end
-            if (grant || ended) head <= grant ? at_second : at_head;
-            if (ended != grant) begin
-                waiting <= ended ? waiting + 1'b1 : waiting - 1'b1;
-                has_waiting <= ended || waiting != 1;
-            end
+            if (read) read_at <= after(read_at);
+            used <= used + {{(USED_W - 1) {1'b0}}, takes_word} - {{(USED_W - 1) {1'b0}}, read}
+                - {{(USED_W - 2) {1'b0}}, n_back};
+            // No word is taken where it is full.
+            is_full <= !read && n_back == 0 && (is_full || (takes_word && used == ALL_BUT_ONE));
+        end
+    end
+
+    // The descriptions come out of the RAM ahead of the grants, since its output is late in the cycle. Whoever is described
+    // has a word, and two at least are ahead of a second one that waits in the RAM: so it is empty where the pointers meet.
+    wire fetch = fetch_at != describe_at && !(has_fetched && has_second);
+    wire advance = grant || !has_head;
+
+    assign request = has_head;
+    assign {head_swallowed, head_bad, head_is_long, head_more, head_length} = head;
+
+    always @(posedge clk) begin
+        if (fetch) fetched <= description[fetch_at];
+        if (advance) head <= has_second ? second : fetched;
+        if (advance || !has_second) second <= fetched;
+        if (reset) begin
+            fetch_at <= 0;
+            has_fetched <= 1'b0;
+            has_second <= 1'b0;
+            has_head <= 1'b0;
+        end else begin
+            if (fetch) fetch_at <= after(fetch_at);
+            has_fetched <= fetch || (has_fetched && has_second && !advance);
+            has_second <= advance ? has_second && has_fetched : has_second || has_fetched;
+            has_head <= !advance || has_second || has_fetched;
         end
     end
 

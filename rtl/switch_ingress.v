@@ -1,6 +1,7 @@
 // The way in: a FIFO for each port, and the arbiter that puts their frames on the bus. Wiring only.
 
 `default_nettype none
+`include "widths.vh"
 
 module switch_ingress #(
     parameter PORTS = 9,
@@ -8,45 +9,50 @@ module switch_ingress #(
     parameter BUS_W = 512,
     parameter WORDS = 256,          // capacity of each FIFO
     parameter STORE_BYTES = 1526,   // longest frame that is stored
-    parameter SWALLOW_WORDS = 24,   // words of a longer one
-    parameter PORT_I_W = 4,
-    parameter LENGTH_W = 14,
-    parameter COUNT_W = 9,
-    parameter INFO_W = 20
+    parameter SWALLOW_WORDS = 24    // words of a longer one
 ) (
-    input  wire                      clk,
-    input  wire                      reset,
-    input  wire [PORTS*PORT_W-1:0]   s_axis_tdata,
-    input  wire [PORTS*PORT_W/8-1:0] s_axis_tkeep,
-    input  wire [PORTS-1:0]          s_axis_tvalid,
-    output wire [PORTS-1:0]          s_axis_tready,
-    input  wire [PORTS-1:0]          s_axis_tlast,
-    input  wire [PORTS-1:0]          s_axis_tuser,
-    output wire                      word_valid,
-    output wire                      word_first, // the word is the first of a frame
-    output wire [BUS_W-1:0]          word,
-    output wire [INFO_W-1:0]         word_info   // of its frame: ingress port; swallowed, bad, length
+    input  wire                                 clk,
+    input  wire                                 reset,
+    input  wire [PORTS*PORT_W-1:0]              s_axis_tdata,
+    input  wire [PORTS*PORT_W/8-1:0]            s_axis_tkeep,
+    input  wire [PORTS-1:0]                     s_axis_tvalid,
+    output wire [PORTS-1:0]                     s_axis_tready,
+    input  wire [PORTS-1:0]                     s_axis_tlast,
+    input  wire [PORTS-1:0]                     s_axis_tuser,
+    output wire                                 word_valid,
+    output wire                                 word_first, // the word is the first of a frame
+    output wire [BUS_W-1:0]                     word,
+    output wire [`INFO_W(PORTS, `LENGTH_W)-1:0] word_info   // of its frame: ingress port; swallowed, bad, length
 );
-    localparam FRAME_W = LENGTH_W + 2;
+    localparam LENGTH_W = `LENGTH_W;
+    localparam PORT_I_W = `INDEX_W(PORTS);
+    localparam FRAME_W = LENGTH_W + 2;   // swallowed, bad, length
+    localparam MORE_W = `MORE_W(LENGTH_W, BUS_W);   // its words behind the first
+    localparam HEAD_W = 1 + MORE_W + FRAME_W;
 
     wire [PORTS-1:0] request;
     wire [PORTS-1:0] grant;
+    wire [PORTS-1:0] pick;
     wire [PORTS-1:0] fifo_read;
-    wire [COUNT_W-1:0] head_words[0:PORTS-1];
-    wire [FRAME_W-1:0] head_frame[0:PORTS-1];   // swallowed, bad, length
-    wire [BUS_W-1:0] fifo_word[0:PORTS-1];
+    // The description of the port that is picked, and the word of the one that was read: those of the ports up to one.
+    wire [HEAD_W-1:0] picked[0:PORTS];
+    wire [BUS_W-1:0] read_word[0:PORTS];
+    assign picked[0] = {HEAD_W{1'b0}};
+    assign read_word[0] = {BUS_W{1'b0}};
 
     genvar g;
     generate
         for (g = 0; g < PORTS; g = g + 1) begin : g_ingress
+            wire [HEAD_W-1:0] head;
+            wire [BUS_W-1:0] own_word;   // 0 if it is another port's turn
+            assign picked[g+1] = picked[g] | (head & {HEAD_W{pick[g]}});
+            assign read_word[g+1] = read_word[g] | own_word;
             ingress_fifo #(
                 .PORT_W(PORT_W),
                 .BUS_W(BUS_W),
                 .WORDS(WORDS),
                 .STORE_BYTES(STORE_BYTES),
-                .SWALLOW_WORDS(SWALLOW_WORDS),
-                .LENGTH_W(LENGTH_W),
-                .COUNT_W(COUNT_W)
+                .SWALLOW_WORDS(SWALLOW_WORDS)
             ) fifo (
                 .clk(clk),
                 .reset(reset),
@@ -57,24 +63,23 @@ module switch_ingress #(
                 .s_tlast(s_axis_tlast[g]),
                 .s_tuser(s_axis_tuser[g]),
                 .request(request[g]),
-                .head_words(head_words[g]),
-                .head_length(head_frame[g][LENGTH_W-1:0]),
-                .head_bad(head_frame[g][LENGTH_W]),
-                .head_swallowed(head_frame[g][LENGTH_W+1]),
+                .head_is_long(head[HEAD_W-1]),
+                .head_more(head[FRAME_W+:MORE_W]),
+                .head_swallowed(head[LENGTH_W+1]),
+                .head_bad(head[LENGTH_W]),
+                .head_length(head[LENGTH_W-1:0]),
                 .grant(grant[g]),
                 .read(fifo_read[g]),
-                .word(fifo_word[g])
+                .word(own_word)
             );
         end
     endgenerate
 
-    wire [PORT_I_W-1:0] pick;
     wire [PORT_I_W-1:0] word_port;
     wire [FRAME_W-1:0] word_frame;
     input_arbiter #(
         .PORTS(PORTS),
-        .PORT_I_W(PORT_I_W),
-        .COUNT_W(COUNT_W),
+        .MORE_W(MORE_W),
         .INFO_W(FRAME_W)
     ) arbiter (
         .clk(clk),
@@ -82,8 +87,9 @@ module switch_ingress #(
         .request(request),
         .grant(grant),
         .pick(pick),
-        .pick_words(head_words[pick]),
-        .pick_info(head_frame[pick]),
+        .pick_is_long(picked[PORTS][HEAD_W-1]),
+        .pick_more(picked[PORTS][FRAME_W+:MORE_W]),
+        .pick_info(picked[PORTS][FRAME_W-1:0]),
         .read(fifo_read),
         .word_valid(word_valid),
         .word_first(word_first),
@@ -91,7 +97,7 @@ module switch_ingress #(
         .word_info(word_frame)
     );
 
-    assign word = fifo_word[word_port];
+    assign word = read_word[PORTS];
     assign word_info = {word_port, word_frame};
 endmodule
 

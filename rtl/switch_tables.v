@@ -1,6 +1,8 @@
 // What a decision looks up and software writes: the registers of mode and ports, the tables. Wiring only.
 //
-// A lookup is answered in the cycle in which it is asked; addresses are given a cycle before.
+// A lookup begins in LOOK (docs/switch_core.md) with the addresses and the outer tag, and is answered three cycles later.
+// The VLAN is given in the cycle after LOOK, in which the registers show what they were in LOOK, but for the mode and the
+// ports' VLANs, which are those of the cycle.
 
 `default_nettype none
 
@@ -24,7 +26,7 @@ module switch_tables #(
     output wire                           read_hit,
     output wire [31:0]                    read_data,    // 0 where no such register is here
     output wire [1:0]                     mode,
-    output wire [1:0]                     mode_next,
+    output wire [PORTS*12-1:0]            port_vlan,
     output wire                           carries_all,
     output wire [PORTS-1:0]               enable,
     output wire [PORTS-1:0]               spoof_check,
@@ -40,15 +42,14 @@ module switch_tables #(
     output wire [PORTS*3-1:0]             default_priority,
     output wire [PORTS*14-1:0]            max_frame,
     output wire [11:0]                    uplink_vlan,
-    output wire [PORTS*12-1:0]            port_vlan_next,
     output wire [PORTS*12-1:0]            vif,
     output wire [PORTS*20-1:0]            ecid,
     output wire [PORTS*2-1:0]             scheduler,
     output wire [PORTS*PRIORITIES*16-1:0] quantum,
-    input  wire                           next_valid,  // what to look up in the next cycle
-    input  wire [95:0]                    next_bytes,  // destination and source, byte 0 in bits 7:0
-    input  wire [11:0]                    vlan,        // and then: the frame's VLAN
-    input  wire [47:0]                    outer,       // its outer tag after the type
+    input  wire [47:0]                    destination, // what to look up: in LOOK
+    input  wire [47:0]                    source,
+    input  wire [47:0]                    outer,       // the outer tag after the type
+    input  wire [11:0]                    vlan,        // a cycle later: the frame's VLAN
     output wire [PORTS-1:0]               members,
     output wire [PORTS-1:0]               untagged,
     output wire [PORTS-1:0]               owners,
@@ -57,11 +58,6 @@ module switch_tables #(
     output wire [PORTS-1:0]               targets,
     output wire [PORTS-1:0]               pruned
 );
-    // An address begins with its most significant byte.
-    function [47:0] address_at(input [47:0] bytes);
-        address_at = {bytes[7:0], bytes[15:8], bytes[23:16], bytes[31:24], bytes[39:32], bytes[47:40]};
-    endfunction
-
     wire control_writes;
     wire control_reads;
     wire [31:0] control_data;
@@ -107,7 +103,7 @@ module switch_tables #(
         .read_hit(control_reads),
         .read_data(control_data),
         .mode(mode),
-        .mode_next(mode_next),
+        .port_vlan(port_vlan),
         .carries_all(carries_all),
         .enable(enable),
         .spoof_check(spoof_check),
@@ -123,7 +119,6 @@ module switch_tables #(
         .default_priority(default_priority),
         .max_frame(max_frame),
         .uplink_vlan(uplink_vlan),
-        .port_vlan_next(port_vlan_next),
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
@@ -166,9 +161,8 @@ module switch_tables #(
         .read_hit(address_reads),
         .read_data(address_data),
         .stage_key({stage_second[27:16], stage_second[15:0], stage_first}),
-        .next_valid(next_valid),
-        .next_destination(address_at(next_bytes[47:0])),
-        .next_source(address_at(next_bytes[95:48])),
+        .destination(destination),
+        .source(source),
         .vlan(vlan),
         .destination_owners(owners),
         .source_owners(source_owners),
@@ -190,10 +184,10 @@ module switch_tables #(
         .read_hit(list_reads),
         .read_data(list_data),
         .stage_key(stage_first[21:0]),
-        .vif(vif[PORTS*12-1:12]),
-        .ecid(ecid[PORTS*20-1:20]),
         .mode(mode),
         .outer(outer),
+        .vif(vif[PORTS*12-1:12]),
+        .ecid(ecid[PORTS*20-1:20]),
         .targets(targets),
         .pruned(pruned)
     );

@@ -32,6 +32,10 @@ RAMS = (
     "output_queues/copies",
     "output_queues/g_queues.lengths",
     "counters/tally",
+    "bus_window/memory",
+    "address_table/entry",
+    "vlan_table/entry",
+    "list_table/entry",
 )
 
 SCRIPT = """\

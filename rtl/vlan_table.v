@@ -1,6 +1,11 @@
 // The VLAN table: the members of a VLAN, and which of them get its frames untagged.
 //
-// An entry is written with the last of its words. Owners are kept by port, so that a result bit is one OR over the entries.
+// A lookup compares in the cycle after LOOK (docs/switch_core.md), in which the VLAN is given; in the next one it puts
+// together what the entries found say, and it answers in the one after. So that it sees all of the table as it is in
+// LOOK, a write changes the VLANs a cycle late, and the members two cycles late.
+//
+// An entry is written with the last of its words. Ports are kept one by one, so that a result bit is one OR over the
+// entries; a second time the entries are in a RAM, for software to read.
 
 `default_nettype none
 `include "switch_registers.vh"
@@ -20,8 +25,8 @@ module vlan_table #(
     input  wire [15:2]      read_address,
     input  wire             read_valid,     // read_data is to be there in the next cycle
     output wire             read_hit,
-    output reg  [31:0]      read_data,
-    input  wire [11:0]      vlan,           // what to look up; the answer is there in the same cycle
+    output wire [31:0]      read_data,
+    input  wire [11:0]      vlan,           // what to look up; the answer is there two cycles later
     output reg  [PORTS-1:0] members,
     output reg  [PORTS-1:0] untagged
 );
@@ -42,43 +47,69 @@ module vlan_table #(
     wire [INDEX_W-1:0] write_index = write_address[4+:INDEX_W];
     wire [INDEX_W-1:0] read_index = read_address[4+:INDEX_W];
 
+    reg commits_later;              // a cycle later
+    reg [INDEX_W-1:0] later_index;
+    reg [11:0] later_vid;
+    reg [PORTS-1:0] later_members;
+    reg [PORTS-1:0] later_untagged;
+    reg commits_last;               // two cycles later
+    reg [INDEX_W-1:0] last_index;
+    reg [PORTS-1:0] last_members;
+    reg [PORTS-1:0] last_untagged;
     integer i;
     always @(posedge clk) begin
+        later_index <= write_index;
+        later_vid <= stage_vid;
+        later_members <= stage_members;
+        later_untagged <= write_data;
+        last_index <= later_index;
+        last_members <= later_members;
+        last_untagged <= later_untagged;
         if (reset) begin
+            commits_later <= 1'b0;
+            commits_last <= 1'b0;
             for (i = 0; i < ENTRIES; i = i + 1) vid[i] <= 12'd0;
             for (i = 0; i < PORTS; i = i + 1) members_of[i] <= 0;
             for (i = 0; i < PORTS; i = i + 1) untagged_of[i] <= 0;
-        end else if (commits) begin
-            vid[write_index] <= stage_vid;
-            for (i = 0; i < PORTS; i = i + 1) members_of[i][write_index] <= stage_members[i];
-            for (i = 0; i < PORTS; i = i + 1) untagged_of[i][write_index] <= write_data[i];
+        end else begin
+            commits_later <= commits;
+            commits_last <= commits_later;
+            if (commits_later) vid[later_index] <= later_vid;
+            if (commits_last) begin
+                for (i = 0; i < PORTS; i = i + 1) members_of[i][last_index] <= last_members[i];
+                for (i = 0; i < PORTS; i = i + 1) untagged_of[i][last_index] <= last_untagged[i];
+            end
         end
     end
 
-    wire [ENTRIES-1:0] hit;
-    genvar g;
-    generate
-        for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
-            assign hit[g] = vid[g] == vlan && vlan != 12'd0;
-        end
-    endgenerate
-
+    reg [ENTRIES-1:0] hit;
+    integer e;
     integer o;
-    always @* begin
+    always @(posedge clk) begin
+        for (e = 0; e < ENTRIES; e = e + 1) hit[e] <= vid[e] == vlan && vlan != 12'd0;
         for (o = 0; o < PORTS; o = o + 1) begin
-            members[o] = (hit & members_of[o]) != 0;
-            untagged[o] = (hit & untagged_of[o]) != 0;
+            members[o] <= (hit & members_of[o]) != 0;
+            untagged[o] <= (hit & untagged_of[o]) != 0;
         end
     end
 
-    integer p;
+    // For software: written at once.
+    (* ram_style = "distributed" *) reg [12+2*PORTS-1:0] entry[0:ENTRIES-1];
+    reg [ENTRIES-1:0] is_written;   // since the reset
+    wire [12+2*PORTS-1:0] read_entry = entry[read_index];
+    reg [31:0] word;
+    reg has_word;
+    assign read_data = has_word ? word : 32'd0;
     always @(posedge clk) begin
+        if (commits) entry[write_index] <= {stage_vid, stage_members, write_data};
+        if (reset) is_written <= 0;
+        else if (commits) is_written[write_index] <= 1'b1;
         if (read_valid) begin
-            read_data <= 32'd0;
+            has_word <= is_written[read_index];
             case (read_address[3:2])
-                2'd0: read_data[11:0] <= vid[read_index];
-                2'd1: for (p = 0; p < PORTS; p = p + 1) read_data[p] <= members_of[p][read_index];
-                default: for (p = 0; p < PORTS; p = p + 1) read_data[p] <= untagged_of[p][read_index];
+                2'd0: word <= {20'd0, read_entry[2*PORTS+:12]};
+                2'd1: word <= {{(32 - PORTS) {1'b0}}, read_entry[PORTS+:PORTS]};
+                default: word <= {{(32 - PORTS) {1'b0}}, read_entry[0+:PORTS]};
             endcase
         end
     end

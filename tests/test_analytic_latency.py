@@ -81,9 +81,9 @@ def test_storing_and_pipeline_add_their_time():
 
 def test_the_switch_core_adds_its_cycles():
     core = demo({"switch.timing": "core"})  # 60 B are one word of 512 bits; 6.4 ns a cycle
-    assert frame_latency_fs(core, 64) - frame_latency_fs(demo(), 64) == (2 + 6 + 1) * 6_400_000
+    assert frame_latency_fs(core, 64) - frame_latency_fs(demo(), 64) == (4 + 11 + 1) * 6_400_000
     narrow = demo({"switch.timing": "core", "switch.bus_bits": 64})  # 8 words, and 3 more of the header
-    assert frame_latency_fs(narrow, 64) - frame_latency_fs(demo(), 64) == (2 + 6 + 3 + 8) * 6_400_000
+    assert frame_latency_fs(narrow, 64) - frame_latency_fs(demo(), 64) == (4 + 11 + 3 + 8) * 6_400_000
 
 
 def test_round_trips():

@@ -74,12 +74,12 @@ def through_core(whole_fs: int, cycles: int) -> int:
 
 # Cycles: 2 to the grant, 6 and H (3 for 64 bits) to the decision, then the words, of 64 or 8 B.
 BY_CORE = {
-    "short": (CORE, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 1) - POSTED + T[84] + T[40]),
-    "long": (CORE, 1518, through_core(POSTED + to_payload() + in_1518(), 2 + 6 + 24) - POSTED + out_1518() + T[40]),
-    "narrow": (NARROW, 64, through_core(POSTED + to_payload() + T[80], 2 + 6 + 3 + 8) - POSTED + T[84] + T[40]),
+    "short": (CORE, 64, through_core(POSTED + to_payload() + T[80], 4 + 11 + 1) - POSTED + T[84] + T[40]),
+    "long": (CORE, 1518, through_core(POSTED + to_payload() + in_1518(), 4 + 11 + 24) - POSTED + out_1518() + T[40]),
+    "narrow": (NARROW, 64, through_core(POSTED + to_payload() + T[80], 4 + 11 + 3 + 8) - POSTED + T[84] + T[40]),
     "behind the pipeline": (
         {**CORE, "nic.max_pps": 3_000_000}, 64,
-        through_core(POSTED + to_payload() + T[80] + 333_333_333, 9) - POSTED + T[84] + T[40],
+        through_core(POSTED + to_payload() + T[80] + 333_333_333, 16) - POSTED + T[84] + T[40],
     ),
 }  # fmt: skip
 
@@ -100,11 +100,11 @@ def test_by_the_switch_core(tmp_path, name):
 
 def test_by_the_switch_core_to_and_from_the_wire(tmp_path):
     out = send_one(tmp_path, CORE, to=NOBODY, n_bytes=64)
-    expected_fs = through_core(POSTED + to_payload() + T[80], 9) - POSTED + 84 * 800_000
+    expected_fs = through_core(POSTED + to_payload() + T[80], 16) - POSTED + 84 * 800_000
     assert round(out.latency_ns.min * NS) == expected_fs
     received = 20_000 * NS + 84 * 800_000  # the capture's time is that at which the line begins
     inward = send_one(tmp_path, CORE, of=OUTSIDE, n_bytes=64)
-    assert round(inward.latency_ns.min * NS) == through_core(received, 9) - received + T[84] + T[40]
+    assert round(inward.latency_ns.min * NS) == through_core(received, 16) - received + T[84] + T[40]
 
 
 def test_a_broadcast_is_read_once_and_written_to_each(tmp_path):

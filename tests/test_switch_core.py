@@ -39,10 +39,11 @@ def to_vf1(source, length=60, **keys):
 
 
 @pytest.mark.parametrize(
-    ("bus_w", "grant", "decided", "first_beat"), [(512, 9, 15, 19), (256, 9, 15, 19), (128, 9, 16, 20), (64, 9, 18, 22)]
+    ("bus_w", "grant", "decided", "first_beat"),
+    [(512, 11, 22, 27), (256, 11, 22, 27), (128, 11, 23, 28), (64, 11, 25, 30)],
 )
 def test_one_frame_alone(bus_w, grant, decided, first_beat):
-    """The last of 8 beats in cycle 7: t + 2, t + 8 + H, t + 12 + H; H is 0, 0, 1, 3."""
+    """The last of 8 beats in cycle 7: t + 4, t + 15 + H, t + 20 + H; H is 0, 0, 1, 3."""
     found = predicted([to_vf1(0)], CoreParameters(bus_w=bus_w))
     (sent,), (copy,) = found.frames, found.copies
     assert (sent.first_beat, sent.last_beat, sent.grant, sent.decided) == (0, 7, grant, decided)
@@ -54,20 +55,20 @@ def test_one_frame_alone(bus_w, grant, decided, first_beat):
 def test_a_tag_that_comes_off_costs_a_cycle_and_one_that_goes_on_a_beat():
     tagged = frame("vf1", "vf0", c_tag(1), length=64)
     found = predicted([Offer(VF0, tagged)])
-    assert [(c.first_beat, c.last_beat) for c in found.copies] == [(20, 27)]  # 60 B
+    assert [(c.first_beat, c.last_beat) for c in found.copies] == [(28, 35)]  # 60 B
     keeps_tags = switch(*NAMES, stations={"vf1": {"untagged": ()}})
     found = predicted([to_vf1(0)], config=keeps_tags)
-    assert [(c.first_beat, c.last_beat) for c in found.copies] == [(19, 26)]  # 64 B
+    assert [(c.first_beat, c.last_beat) for c in found.copies] == [(27, 34)]  # 64 B
     found = predicted([to_vf1(0, length=64)], config=keeps_tags)
-    assert [(c.first_beat, c.last_beat) for c in found.copies] == [(19, 27)]  # 68 B
+    assert [(c.first_beat, c.last_beat) for c in found.copies] == [(27, 35)]  # 68 B
     assert found.copy_bytes.tolist() == [68]
 
 
 def test_ports_take_turns_from_the_pointer_on():
     found = predicted([to_vf1(5), to_vf1(4), to_vf1(5), to_vf1(0, not_before=3)])
-    # VF 4 and 5 can be granted in 9: 4 comes first; the pointer is then beyond VF 0, whose frame comes in 12.
+    # VF 4 and 5 can be granted in 11: 4 comes first; the pointer is then beyond VF 0, whose frame comes in 14.
     assert found.granted.tolist() == [1, 0, 3, 2]
-    assert found.frames.grant.tolist() == [10, 9, 17, 12]
+    assert found.frames.grant.tolist() == [12, 11, 19, 14]
 
 
 def test_frames_take_the_bus_for_their_words():
@@ -77,39 +78,49 @@ def test_frames_take_the_bus_for_their_words():
 
 
 def test_room_is_free_in_the_cycle_after_the_read():
-    """Copies are written in 15 to 18; the first one's word is read in 17, so that the third finds two words."""
-    offers = [to_vf1(k) for k in (0, 2, 3, 4)]
+    """Copies are offered in 21 to 25; the first one's word is read in 24, so that the fifth finds one word only."""
+    offers = [to_vf1(k) for k in (0, 2, 3, 4, 5)]
     never = np.arange(100_000) == 99_999
     found = predicted(offers, SMALL, ready={VF1: never})
-    assert found.frames.decided.tolist() == [15, 16, 17, 18]
-    assert found.frames.reason.tolist() == [0, 0, DropReason.QUEUE_FULL, 0]
-    assert found.frames.full.tolist() == [0, 0, 1 << VF1, 0]
+    assert found.frames.decided.tolist() == [22, 23, 24, 25, 26]
+    assert found.frames.reason.tolist() == [0, 0, DropReason.QUEUE_FULL, DropReason.QUEUE_FULL, 0]
+    assert found.frames.full.tolist() == [0, 0, 1 << VF1, 1 << VF1, 0]
     assert found.copies.first_beat.tolist()[0] == 99_999
-    assert (found.counters[VF1].copies, found.counters[VF1].sent) == (4, 3)
-    assert found.counters[VF1].drops[DropReason.QUEUE_FULL] == 1
-    assert found.counters.lost.tolist() == [0] * 5 + [1] + [0] * 3
+    assert (found.counters[VF1].copies, found.counters[VF1].sent) == (5, 3)
+    assert found.counters[VF1].drops[DropReason.QUEUE_FULL] == 2
+    assert found.counters.lost.tolist() == [0] * 5 + [1, 1] + [0] * 2
 
 
 def test_a_full_ingress_fifo_waits_for_the_bus():
-    """10 words of a beat. Word 0 is read in 10, so the third beat of the second frame comes in 11 instead of 10."""
+    """10 words of a beat. Word 0 is read in 12, so the third beat of the second frame comes in 13 instead of 10."""
     parameters = CoreParameters(bus_w=64, max_frame_bytes=60, ingress_bytes=80, queue_bytes=72)
     found = predicted([to_vf1(0), to_vf1(0)], parameters)
-    assert [(f.first_beat, f.last_beat, f.grant) for f in found.frames] == [(0, 7, 9), (8, 16, 18)]
+    assert [(f.first_beat, f.last_beat, f.grant) for f in found.frames] == [(0, 7, 11), (8, 18, 22)]
 
 
 def test_a_frame_beyond_the_longest_is_swallowed():
     found = predicted([to_vf1(0, length=200), to_vf1(0)], SMALL)
     swallowed, other = found.frames
-    assert (swallowed.last_beat, swallowed.grant, swallowed.n_words) == (24, 26, 1)
+    assert (swallowed.last_beat, swallowed.grant, swallowed.n_words) == (24, 28, 1)
     assert (swallowed.reason, other.reason, other.first_beat) == (DropReason.OVERSIZE, 0, 25)
     found = predicted([replace(to_vf1(0, length=200), ends_empty=True), Offer(0, b"", ends_empty=True)], SMALL)
     assert found.frames.reason.tolist() == [DropReason.BAD_FRAME] * 2
     assert [(f.last_beat, f.n_words) for f in found.frames] == [(25, 1), (0, 1)]
 
 
-@pytest.mark.parametrize(("from_cycle", "reason"), [(13, DropReason.PORT_DISABLED), (14, 0)])
+@pytest.mark.parametrize(("n_words", "next_beat"), [(10, 11), (11, 10)])
+@pytest.mark.parametrize(("length", "ends_empty", "kept"), [(72, True, 9), (80, False, 8)], ids=["empty", "too many"])
+def test_the_word_of_a_last_beat_that_needs_none_is_occupied_for_a_cycle(n_words, next_beat, length, ends_empty, kept):
+    """Words of a beat, 9 for the longest frame. The last of 10 beats takes a tenth word in 9, which is free in 11."""
+    parameters = CoreParameters(bus_w=64, max_frame_bytes=60, ingress_bytes=8 * n_words, queue_bytes=72)
+    found = predicted([to_vf1(0, length=length, ends_empty=ends_empty), to_vf1(0)], parameters)
+    assert [f.first_beat for f in found.frames] == [0, next_beat]
+    assert (found.frames.last_beat[0], found.frames.n_words[0]) == (9, kept)
+
+
+@pytest.mark.parametrize(("from_cycle", "reason"), [(16, DropReason.PORT_DISABLED), (17, 0)])
 def test_the_tables_are_those_of_the_cycle_in_which_the_frame_looks(from_cycle, reason):
-    """Granted in 9, a frame looks in 13."""
+    """Granted in 11, a frame looks in 16."""
     off = switch(*NAMES, stations={"vf0": {"enabled": False}})
     tables = [(0, build_tables(switch(*NAMES))), (from_cycle, build_tables(off))]
     assert predicted([to_vf1(0)], tables=tables).frames.reason.tolist() == [reason]
@@ -127,14 +138,14 @@ def test_who_leaves_first(kind, order):
     found = predicted(offers, CoreParameters(priorities=2), config, schedules=schedules)
     assert found.granted.tolist() == [0, 1, 2, 3]
     assert [int(found.copies.frame[i]) for i in np.argsort(found.copies.choice)] == order
-    # Chosen in 128, word 0 read in 129, the first step in 130: word 14 is read in that with number 111.
-    assert np.sort(found.copies.choice)[:2].tolist() == [128, 241]
+    # Chosen in 135, word 0 read in 136, beat 0 moved in 137: word 13, the last but one, is read as beat 103 is moved.
+    assert np.sort(found.copies.choice)[:2].tolist() == [135, 241]
 
 
 def test_a_group_frame_leaves_by_all_its_ports_at_once():
     found = predicted([Offer(VF0, frame(BROADCAST, "vf0"))])
     assert found.copies.port.tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
-    assert set(found.copies.first_beat) == {19}
+    assert set(found.copies.first_beat) == {27}
     assert len({found.bytes_of(i) for i in range(8)}) == 1
 
 

@@ -47,7 +47,7 @@ def test_cycles():
     assert [words(n, 512) for n in (0, 1, 64, 65, 1514)] == [1, 1, 1, 2, 24]
     assert [more_header_words(bits) for bits in (64, 128, 256, 512)] == [3, 1, 0, 0]
     assert cycle_fs(156_250_000) == 6_400_000
-    assert alone_cycles(60, 64) == 2 + 6 + 3 + 8
+    assert alone_cycles(60, 64) == 4 + 11 + 3 + 8
 
 
 @pytest.mark.parametrize(("mode", "words_back"), [("vepa", 8), ("vn_tag", 9), ("e_tag", 9)])

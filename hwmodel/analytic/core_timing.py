@@ -9,7 +9,7 @@ INGRESS_BYTES = 16384  # the parameter's default
 
 # Cycles from the one in which a frame's last beat is accepted to that of the first possible grant; and from the grant
 # to the look at the tables and to the decision, where the header lies in one word.
-READY_CYCLES, LOOK_CYCLES, DECISION_CYCLES = 2, 4, 6
+READY_CYCLES, LOOK_CYCLES, DECISION_CYCLES = 4, 5, 11
 
 
 def words(n_bytes: int, bus_bits: int) -> int:

@@ -43,6 +43,23 @@ def forget_reads(ingress, word):
 
 
 @kernel
+def waits_for_words_given_back(ingress, oldest, offered):
+    """Say whether a frame's first beat cannot be accepted as soon as it is offered, as what is given back is not free.
+
+    It is in the cycle after; only a beat right behind the frame before comes sooner.
+    """
+    if ingress.n_given_back == 0 or offered > ingress.free_at:
+        return False
+    return room_at(ingress, oldest + ingress.n_given_back) > offered
+
+
+@kernel
+def given_back(core, frame, n_waiting_words, n_stored_beats):
+    """Return the words that a frame gives back with its last beat: if that is empty, or the one that is too many."""
+    return n_waiting_words - frame.n_words if n_stored_beats == frame.n_beats else 0
+
+
+@kernel
 def accept_words(core, ingress, n_beats, n_waiting_words, offered):
     """Accept a frame of which the first words have to wait for room; return the cycles of its first and last beat.
 
@@ -78,13 +95,16 @@ def accept_frame(core, ingress, frame):
     pattern = ingress.allowed
     oldest = ingress.words_before - core.ingress_words
     offered = first_from(pattern, max(frame.not_before, ingress.free_at + frame.lead_cycles))
-    if room_at(ingress, oldest + n_waiting_words - 1) <= offered:
+    is_held = waits_for_words_given_back(ingress, oldest, offered)
+    if not is_held and room_at(ingress, oldest + n_waiting_words - 1) <= offered:
         frame.first_beat = offered
         frame.last_beat = cycle_at(pattern, rank_of(pattern, offered) + frame.n_beats - 1)
     else:
+        offered += 1 if is_held else 0
         frame.first_beat, frame.last_beat = accept_words(core, ingress, frame.n_beats, n_waiting_words, offered)
     ingress.free_at = frame.last_beat + 1
-    ingress.ready_at = frame.last_beat + 2
+    ingress.ready_at = frame.last_beat + core.ready_delay
+    ingress.n_given_back = given_back(core, frame, n_waiting_words, n_stored_beats)
     forget_reads(ingress, oldest)
 
 

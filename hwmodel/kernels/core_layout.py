@@ -45,17 +45,22 @@ CORE_COPY = record(
     *ints("choice", "first_beat", "last_beat"),
 )
 
-# A frame read from an ingress FIFO: the number of words of the port's frames before it, and its grant.
+# A frame read from an ingress FIFO: the number of words of the port's frames before it, and its grant. `n_given_back`:
+# words of the frame taken in last that it turned out not to need with its last beat, and that are free a cycle late.
 READ_FRAME = record(*ints("words_before", "n_words", "grant"))
 INGRESS = record(
-    *ints("head", "ready_at", "free_at", "words_before", "oldest_read", "n_read"),
+    *ints("head", "ready_at", "free_at", "n_given_back", "words_before", "oldest_read", "n_read"),
     ("allowed", PATTERN),
     ("read_frame", READ_FRAME, (MAX_INGRESS_WORDS,)),
 )
 CORE_QUEUE = record(*ints("first", "last", "n_waiting", "n_words", "deficit"))
 # The copy that an output sends, or sent last. `step_rank`: the rank, among the cycles in which the port is ready, of
-# the step `paced_from`, from which on each step takes a ready cycle of its own.
-SENDING = record(*ints("queue", "n_words", "word_0_read", "step_0", "paced_from", "step_rank", "last_taken", "free_at"))
+# the step `paced_from`, from which on each step takes a ready cycle of its own. `last_moved` is the cycle in which the
+# frame's last beat is moved; `before_*` are the queue of the copy before and the cycle in which its last word is read.
+SENDING = record(
+    *ints("queue", "n_words", "word_0_read", "move_0", "step_0", "paced_from", "step_rank", "last_moved", "last_step"),
+    *ints("free_at", "before_queue", "before_last_read"),
+)
 OUTPUT = record(
     *ints("look_at", "waiting", "pointer", "n_listed", "schedule"),
     ("listed", np.int64, (MAX_CORE_QUEUES,)),
@@ -69,7 +74,7 @@ CORE_COUNTERS = record(*ints("received", "lost", "copies", "sent"), ("drops", np
 
 CORE = record(
     *ints("n_ports", "n_priorities", "word_bytes", "word_beats", "ingress_words", "queue_words"),
-    *ints("longest_stored_bytes", "swallowed_words", "look_delay", "decision_delay", "n_schedules"),
+    *ints("longest_stored_bytes", "swallowed_words", "ready_delay", "look_delay", "decision_delay", "n_schedules"),
     ("schedule", SCHEDULE, (MAX_SCHEDULES,)),
     ("ingress", INGRESS, (MAX_CORE_PORTS,)),
     ("output", OUTPUT, (MAX_CORE_PORTS,)),

@@ -40,12 +40,25 @@ def steps_before(output, cycle):
 
 
 @kernel
+def move_at(output, beat):
+    """Return the cycle in which a beat of the copy that an output sends is moved to the register before the steps."""
+    return output.sending.move_0 if beat == 0 else step_at(output, beat - 1)
+
+
+@kernel
+def word_read_at(core, output, word):
+    """Return the cycle in which a word of the copy that an output sends is read."""
+    return output.sending.word_0_read if word == 0 else move_at(output, word * core.word_beats - 1)
+
+
+@kernel
 def words_read_before(core, output, cycle):
     """Return how many words of the copy that an output sends are read before a cycle."""
     sending = output.sending
     if cycle <= sending.word_0_read:
         return 0
-    return min(sending.n_words, 1 + steps_before(output, cycle) // core.word_beats)
+    n_moves = 1 + steps_before(output, cycle) if cycle > sending.move_0 else 0
+    return min(sending.n_words, 1 + n_moves // core.word_beats)
 
 
 @kernel
@@ -54,10 +67,14 @@ def send_copy(core, output, copy, choice):
     sending = output.sending
     pattern = output.ready
     copy.choice = choice
+    if sending.n_words != 0:
+        sending.before_queue = sending.queue
+        sending.before_last_read = word_read_at(core, output, sending.n_words - 1)
     sending.queue = copy.queue
     sending.n_words = copy.n_words
-    sending.word_0_read = max(choice + 1, sending.last_taken)
-    sending.step_0 = max(sending.word_0_read + 1, sending.free_at)
+    sending.word_0_read = max(choice + 1, sending.last_moved)
+    sending.move_0 = max(sending.word_0_read + 1, sending.last_step)
+    sending.step_0 = max(sending.move_0 + 1, sending.free_at)
     # With bytes taken off, step 0 puts out nothing and step 1 follows at once; else step 0 puts out the first beat.
     # Each step behind the one that puts out the first beat is made as the beat before is accepted.
     sending.paced_from = 2 if copy.added_bytes < 0 else 1
@@ -67,10 +84,10 @@ def send_copy(core, output, copy, choice):
     copy.first_beat = cycle_at(pattern, sending.step_rank)
     copy.last_beat = cycle_at(pattern, sending.step_rank + n_sent_beats - 1)
     sending.free_at = copy.last_beat
-    sending.last_taken = step_at(output, n_beats - 1)
-    output.look_at = sending.word_0_read + 1
-    if copy.n_words > 1:
-        output.look_at = step_at(output, (copy.n_words - 1) * core.word_beats - 1)
+    sending.last_moved = move_at(output, n_beats - 1)
+    sending.last_step = step_at(output, n_sent_beats - 1 if copy.added_bytes >= 0 else n_sent_beats)
+    # The next one may be chosen once the last word alone is still to be read.
+    output.look_at = word_read_at(core, output, max(0, copy.n_words - 2)) + 1
 
 
 @kernel
@@ -91,7 +108,7 @@ def choose_until(core, output, port, copies, until):
         if queue.n_waiting == 0:
             output.waiting &= ~(1 << chosen)
             delist(output, chosen)
-        # The scheduler looks again once the last word of the copy before is read: that copy has left its queue.
+        # Of the copy before, the last word alone may still be in its queue.
         output.queue[output.sending.queue].n_words -= output.sending.n_words
         send_copy(core, output, copy, now)
 
@@ -99,9 +116,12 @@ def choose_until(core, output, port, copies, until):
 @kernel
 def words_in_queue(core, output, queue, cycle):
     """Return the occupancy of a queue in a cycle up to which, that one not included, the port has chosen."""
+    sending = output.sending
     n_words = output.queue[queue].n_words
-    if output.sending.queue == queue:
+    if sending.queue == queue:
         n_words -= words_read_before(core, output, cycle)
+    if sending.before_queue == queue and cycle <= sending.before_last_read:
+        n_words += 1
     return n_words
 
 
@@ -128,8 +148,9 @@ def write_copy(core, output, port, copies, number, written):
 def offer_copy(core, output, port, frame, copies, number):
     """Write a copy to its queue if there is room for all of it; say whether there is."""
     copy = copies[number]
-    choose_until(core, output, port, copies, frame.decided - 1)
-    if words_in_queue(core, output, copy.queue, frame.decided) + copy.n_words > core.queue_words:
+    asked = frame.decided - 1
+    choose_until(core, output, port, copies, asked - 1)
+    if words_in_queue(core, output, copy.queue, asked) + copy.n_words > core.queue_words:
         return False
     choose_until(core, output, port, copies, frame.decided)
     write_copy(core, output, port, copies, number, frame.decided)

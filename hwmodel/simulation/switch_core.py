@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES
+from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES, READY_CYCLES
 from hwmodel.errors import InputError
 from hwmodel.kernels.core_bus import grant_frames
 from hwmodel.kernels.core_layout import (
@@ -219,6 +219,7 @@ def build_core(parameters: CoreParameters, surroundings: Surroundings) -> Record
     core.ingress_words, core.queue_words = parameters.ingress_words, parameters.queue_words
     core.longest_stored_bytes = parameters.store_bytes
     core.swallowed_words = parameters.words(parameters.max_frame_bytes)
+    core.ready_delay = READY_CYCLES
     core.look_delay = LOOK_CYCLES + parameters.more_header_words
     core.decision_delay = DECISION_CYCLES + parameters.more_header_words
     for port in range(parameters.ports):

@@ -5,8 +5,8 @@
     reg f_was_reset;
     reg [LENGTH_W-1:0] f_length;
     reg [7:0] f_reason;
-    reg [PORT_I_W+LENGTH_W+COUNT_W+8+2*PORTS+QUEUE_I_W+4+`TAG_VALUE_W-1:0] f_decision;
-    wire [PORT_I_W+LENGTH_W+COUNT_W+8+2*PORTS+QUEUE_I_W+4+`TAG_VALUE_W-1:0] f_decision_now =
+    reg [`INDEX_W(PORTS)+LENGTH_W+COUNT_W+8+2*PORTS+`INDEX_W(PRIORITIES)+4+`TAG_VALUE_W-1:0] f_decision;
+    wire [`INDEX_W(PORTS)+LENGTH_W+COUNT_W+8+2*PORTS+`INDEX_W(PRIORITIES)+4+`TAG_VALUE_W-1:0] f_decision_now =
         {port, length, words, reason, egress, queue, strip, add, adds_at, tag_value};
 
     always @(posedge clk) begin
@@ -20,6 +20,7 @@
 
     always @* begin
         if (f_started) begin
+            decided_in_the_next_cycle: assert (valid == f_decides);
             if (f_decides) begin
                 words_hold_the_frame: assert (words == (f_length + BUS_W / 8 - 1) / (BUS_W / 8) && length == f_length);
                 dropped_or_forwarded: assert ((egress == 0) == (reason != `DROP_NONE));

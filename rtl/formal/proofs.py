@@ -21,7 +21,7 @@ from rtl.yosys_tools import ToolError, run_tool
 
 RTL = Path(__file__).resolve().parent.parent
 BUILDS = RTL.parent / "build" / "proofs"
-INCLUDES = ("switch_modes.vh", "switch_registers.vh", "drop_reasons.vh")
+INCLUDES = ("switch_modes.vh", "switch_registers.vh", "drop_reasons.vh", "widths.vh")
 PROOF_SECONDS = 300
 SAID = {
     "broken": r"Assert failed in \S+: (\S+)",
@@ -81,52 +81,60 @@ class Outcome:
 PROOFS = (
     # Three of anything that takes turns: the one that waits, the one that goes, and one between them. Not a power of
     # two, so that numbers wrap in the middle of their range.
-    Proof("input_arbiter", "input_arbiter", {"PORTS": 3, "PORT_I_W": 2, "COUNT_W": 3, "INFO_W": 2}),
+    Proof("input_arbiter", "input_arbiter", {"PORTS": 3, "MORE_W": 3, "INFO_W": 2}),
     Proof("bus_writer", "bus_writer", {"PORTS": 3}),
     # Four, since the number of queues is a power of two. Short frames and few of them: their widths only bound numbers.
     # Quanta keep their 16 bits.
-    Proof("output_scheduler", "output_scheduler", {"PRIORITIES": 4, "QUEUE_I_W": 2, "LENGTH_W": 4, "WAITING_W": 2}),
+    Proof("output_scheduler", "output_scheduler", {"PRIORITIES": 4, "LENGTH_W": 4, "WAITING_W": 2}),
     # Nothing in the handshakes depends on the parameters, which only go into what is read.
     Proof("axi_lite_registers", "axi_lite_registers", {}, below=("checkers/axi_lite_checker",)),
     # Words of four beats, and frames of four words.
-    Proof("output_reader", "output_reader", {"BUS_W": 256, "QUEUE_I_W": 1, "LENGTH_W": 7, "COUNT_W": 3}),
-    # Frames of up to seven beats: from the fourth on, tag_out knows no difference between them (`step` stays at 3).
-    Proof("tag_out", "tag_out", {"LENGTH_W": 6}, below=("checkers/axi_stream_checker",)),
-    # A store that is full with one longest frame and one word more, and wraps at every place. Overlong frames give a
-    # word back. The two ways to place a beat: two lanes, and one.
+    Proof("output_reader", "output_reader", {"BUS_W": 256, "PRIORITIES": 2, "LENGTH_W": 7}),
+    Proof("tag_out", "tag_out", {}, below=("checkers/axi_stream_checker",)),
+    # A store that is full with one longest frame and one word more, and wraps at every place. The two ways to place a
+    # beat: two lanes, and one. The three ways to cut an overlong frame: it gives one word back, two, or none.
     Proof(
         "ingress_fifo",
         "ingress_fifo",
-        {"WORDS": 3, "BUS_W": 128, "STORE_BYTES": 28, "SWALLOW_WORDS": 1, "LENGTH_W": 6, "COUNT_W": 3},
+        {"WORDS": 3, "BUS_W": 128, "STORE_BYTES": 28, "SWALLOW_WORDS": 1, "LENGTH_W": 6},
+        n_cover_cycles=12,
     ),
     Proof(
         "ingress_fifo_one_lane",
         "ingress_fifo",
-        {"WORDS": 4, "BUS_W": 64, "STORE_BYTES": 20, "SWALLOW_WORDS": 1, "LENGTH_W": 5, "COUNT_W": 3},
+        {"WORDS": 4, "BUS_W": 64, "STORE_BYTES": 20, "SWALLOW_WORDS": 1, "LENGTH_W": 5},
+        n_cover_cycles=12,
+    ),
+    Proof(
+        "ingress_fifo_no_excess",
+        "ingress_fifo",
+        {"WORDS": 3, "BUS_W": 128, "STORE_BYTES": 28, "SWALLOW_WORDS": 2, "LENGTH_W": 6},
+        n_cover_cycles=12,
     ),
     # Two queues: the one looked at, and one that may do anything. A word's bits are only copied: four stand for all.
     Proof(
         "output_queues",
         "output_queues",
-        {"BUS_W": 4, "PRIORITIES": 2, "QUEUE_I_W": 1, "WORDS": 3, "COUNT_W": 2, "LENGTH_W": 1, "COPY_W": 4},
+        {"BUS_W": 4, "PRIORITIES": 2, "WORDS": 3, "COUNT_W": 2, "LENGTH_W": 1, "COPY_W": 4},
     ),
     # Two ports: the one looked at, and another. All reasons and all 64 bits.
-    Proof("counters", "counters", {"PORTS": 2, "PORT_I_W": 1}),
-    Proof("forward", "forward", {"PORTS": 3, "PORT_I_W": 2, "PRIORITIES": 2}),
+    Proof("counters", "counters", {"PORTS": 2}),
+    Proof("forward", "forward", {"PORTS": 3}),
     # Three ports: the uplink and two others. Lengths beyond all that tags can take.
-    Proof("parser", "parser", {"PORTS": 3, "PORT_I_W": 2, "LENGTH_W": 6, "INFO_W": 10}),
+    Proof("parser", "parser", {"PORTS": 3, "LENGTH_W": 6}),
     # Three entries, so that the last one is not that of the last number; two stations, of which a list may have one.
     Proof("vlan_table", "vlan_table", {"PORTS": 2, "ENTRIES": 3}),
     Proof("address_table", "address_table", {"PORTS": 2, "ENTRIES": 3}),
-    Proof("list_table", "list_table", {"PORTS": 3, "ENTRIES": 3}),
+    Proof("list_table", "list_table", {"PORTS": 3, "ENTRIES": 3}, n_cycles=4),
     # Not a proof: its blocks are proven one by one, each with conditions on what it is given. Here they are wired
     # together, and the conditions hold in all runs of so many cycles, in which one frame can follow another.
     Proof(
         "output_port",
         "output_port",
-        {"BUS_W": 64, "PRIORITIES": 2, "QUEUE_I_W": 1, "QUEUE_WORDS": 4, "LENGTH_W": 6, "COUNT_W": 4},
+        {"BUS_W": 64, "PRIORITIES": 2, "QUEUE_WORDS": 4, "LENGTH_W": 6},
         below=("output_queues", "output_scheduler", "output_reader", "tag_out"),
-        n_search_cycles=8,
+        n_search_cycles=10,
+        n_cover_cycles=10,
     ),
 )
 

@@ -33,7 +33,7 @@ def test_words(n_bytes, words):
 def test_a_frame_without_obstacles():
     core = idle_core()[0]
     assert accept(core, frame_of(60, not_before=5), grant=14) == (5, 12)
-    assert core.ingress[1].ready_at == 14
+    assert core.ingress[1].ready_at == 16
     assert accept(core, frame_of(60, lead_cycles=2)) == (15, 22)
     assert core.ingress[1].words_before == 1
 

@@ -107,9 +107,14 @@ class IngressFifo:
         self.occupied = 0
         self.beats = self.bytes = self.words = 0  # of the frame that comes in
         self.swallowing = False
+        self.given_back = (0, 0)  # number of words, and the cycle from which on they are free
         self.whole = deque()  # (first cycle in which it can be granted, frame)
 
-    def ready(self):
+    def ready(self, t):
+        n_words, free_from = self.given_back
+        if t >= free_from:
+            self.occupied -= n_words
+            self.given_back = (0, 0)
         starts_word = self.beats % self.shape.lanes == 0
         return not (starts_word and self.occupied == self.shape.ingress_words and not self.swallowing)
 
@@ -118,16 +123,21 @@ class IngressFifo:
         starts_word = self.beats % self.shape.lanes == 0
         self.bytes += n_bytes
         self.beats += 1
-        if self.bytes > self.shape.store_bytes and not self.swallowing:
-            self.swallowing = True
-            self.occupied += self.shape.swallow_words - self.words
-            self.words = self.shape.swallow_words
-        elif starts_word and not self.swallowing and (n_bytes > 0 or self.beats == 1):
+        if starts_word and not self.swallowing:
             self.occupied += 1
             self.words += 1
+        needed = self.words
+        if self.bytes > self.shape.store_bytes and not self.swallowing:
+            self.swallowing = True
+            needed = self.shape.swallow_words
+        elif starts_word and not self.swallowing and n_bytes == 0 and self.beats > 1:
+            needed = self.words - 1
+        if needed < self.words:
+            self.given_back = (self.words - needed, t + 2)
+            self.words = needed
         if is_last:
             frame.n_words = self.words
-            self.whole.append((t + 2, frame))
+            self.whole.append((t + 4, frame))
             self.beats = self.bytes = self.words = 0
             self.swallowing = False
 
@@ -179,6 +189,7 @@ class SwitchCore:
         self.lookups = {}  # frames by the cycle in which the tables are looked at
         self.writes = {}  # frames by cycle w
         self.looked_up = {}
+        self.accepted = {}  # by number of the frame, (output, copy) of those that found room
         self.granted = []
 
     def run(self, frames):
@@ -204,18 +215,19 @@ class SwitchCore:
         accepted = [
             (fifo, source.accepted(t))
             for fifo, source in zip(self.fifos, self.sources, strict=True)
-            if source.offer(t) and fifo.ready()
+            if source.offer(t) and fifo.ready(t)
         ]
         self.arbitrate(t)
         if t in self.lookups:
             frame = self.lookups.pop(t)
             self.looked_up[frame.number] = self.deciding.decide(t, frame)
-        written = self.decide(t) if t in self.writes else []
+        written = self.write(t) if t in self.writes else []
+        if t + 1 in self.writes:
+            self.offer(self.writes[t + 1])
         for output in self.outputs:
             output.cycle(t)
         for output, copy in written:
             output.scheduler.enter(t, copy)
-            output.occupied[copy.queue] += copy.n_words
         for output in self.outputs:
             output.clock()
         for port, first, n_words in self.reads:
@@ -239,14 +251,18 @@ class SwitchCore:
             self.pointer = (port + 1) % self.shape.ports
             self.bus_free = t + frame.n_words
             self.reads.append((port, t + 1, frame.n_words))
-            self.lookups[t + 4 + self.shape.h] = frame
-            self.writes[t + 6 + self.shape.h] = frame
+            self.lookups[t + 5 + self.shape.h] = frame
+            self.writes[t + 11 + self.shape.h] = frame
             return
 
-    def decide(self, t):
-        """Make the decision of the frame of this cycle; give the copies that found room, by the state before."""
+    def write(self, t):
+        """Show the event of the frame of this cycle; give the copies that found room a cycle ago."""
         frame = self.writes.pop(t)
         frame.decided = t
+        return self.accepted.pop(frame.number)
+
+    def offer(self, frame):
+        """Offer a frame to its queues; what is accepted has its room at once."""
         frame.reason, copies, priority = self.looked_up.pop(frame.number)
         frame.ports = set(copies)
         queue = priority * self.shape.priorities // 8
@@ -257,7 +273,8 @@ class SwitchCore:
                 frame.full.add(port)
                 continue
             frame.copies[port] = {"data": data, "queue": queue}
+            output.occupied[queue] += frame.n_words
             written.append((output, Copy(frame, data, queue)))
         if frame.ports and frame.full == frame.ports:
             frame.reason = "QUEUE_FULL"
-        return written
+        self.accepted[frame.number] = written

@@ -1,4 +1,4 @@
-"""The outputs of the second model of the switch core: schedulers, readers, steps; see core_cycles.py."""
+"""The outputs of the second model of the switch core: schedulers, readers, moves, steps; see core_cycles.py."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Copy:
     frame: object  # a `Sent` of core_cycles.py
     data: bytes
     queue: int
-    steps_made: int = 0
+    moves_made: int = 0
     word_read: dict = field(default_factory=dict)  # cycle in which each word was read
-    last_beat_taken: int | None = None
+    last_beat_moved: int | None = None
 
     @property
     def n_words(self):
@@ -87,7 +87,8 @@ class Output:
         self.chosen = None  # a copy whose word 0 has not been read
         self.chosen_at = 0
         self.before = None  # the copy chosen before it
-        self.stepping = deque()  # copies with steps to make, in order
+        self.moving = deque()  # copies with beats to be moved, in order
+        self.moved = None  # (copy, number of the step that takes it) in the register before the steps
         self.offered = None  # (copy, number of the beat) on m_axis
         self.words_read = []  # queues from which a word is read in this cycle
 
@@ -97,8 +98,11 @@ class Output:
             self.see(t, *self.offered)
         may_step = self.offered is None or accepts
         put_out = None
-        if may_step and self.stepping:
-            put_out = self.step(t, self.stepping[0])
+        if may_step and self.moved is not None:
+            put_out = self.step(*self.moved)
+            self.moved = None
+        if self.moved is None and self.moving:
+            self.moved = self.move(t, self.moving[0])
         self.read_word_0(t)
         if self.looks_from is not None and t >= self.looks_from:
             copy = self.scheduler.choose(t)
@@ -117,36 +121,40 @@ class Output:
         if beat == copy.n_beats - 1:
             seen["last_beat"] = t
 
-    def step(self, t, copy):
-        """Make the next step of a copy if the word that it needs has been read; give the beat that it puts out."""
-        j = copy.steps_made
-        takes = j < copy.n_stored_beats
-        if takes and copy.word_read.get(j // self.shape.lanes, t) >= t:
-            return None
-        copy.steps_made += 1
-        if takes and j == copy.n_stored_beats - 1:
-            copy.last_beat_taken = t
-        elif takes and j % self.shape.lanes == self.shape.lanes - 1:
-            self.read(t, copy, (j + 1) // self.shape.lanes)
-        if copy.steps_made == copy.n_steps:
-            self.stepping.popleft()
+    def step(self, copy, j):
+        """Make a step of a copy; give the beat that it puts out."""
         number = j if copy.added >= 0 else j - 1
         return (copy, number) if number >= 0 else None
+
+    def move(self, t, copy):
+        """Move the next beat of a copy if the word that holds it has been read; zeros follow the last one."""
+        j = copy.moves_made
+        is_stored = j < copy.n_stored_beats
+        if is_stored and copy.word_read.get(j // self.shape.lanes, t) >= t:
+            return None
+        copy.moves_made += 1
+        if is_stored and j == copy.n_stored_beats - 1:
+            copy.last_beat_moved = t
+        elif is_stored and j % self.shape.lanes == self.shape.lanes - 1:
+            self.read(t, copy, (j + 1) // self.shape.lanes)
+        if copy.moves_made == copy.n_steps:
+            self.moving.popleft()
+        return copy, j
 
     def read_word_0(self, t):
         if self.chosen is None or self.chosen_at + 1 > t:
             return
-        if self.before is not None and (self.before.last_beat_taken is None or self.before.last_beat_taken > t):
+        if self.before is not None and self.before.last_beat_moved is None:
             return
-        self.stepping.append(self.chosen)
+        self.moving.append(self.chosen)
         self.before, self.chosen = self.chosen, None
         self.read(t, self.before, 0)
 
     def read(self, t, copy, word):
         copy.word_read[word] = t
         self.words_read.append(copy.queue)
-        if word == copy.n_words - 1:
-            self.looks_from = t + (copy.n_words == 1)
+        if word == max(0, copy.n_words - 2):
+            self.looks_from = t + 1
 
     def clock(self):
         """Let what was read free its room."""
@@ -155,4 +163,5 @@ class Output:
         self.words_read = []
 
     def is_idle(self):
-        return self.offered is None and not self.stepping and self.chosen is None and not any(self.scheduler.queues)
+        waits = self.offered is not None or self.moved is not None or self.moving or self.chosen is not None
+        return not waits and not any(self.scheduler.queues)

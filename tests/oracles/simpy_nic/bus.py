@@ -41,7 +41,7 @@ class Bus:
             if words > INGRESS_BYTES // self._word_bytes:
                 return False
         whole_in = -(-self._env.now // self._cycle_fs)
-        waiting.append((whole_in + 2, frame))
+        waiting.append((whole_in + 4, frame))
         if not self._comes.triggered:
             self._comes.succeed()
         return True
@@ -62,6 +62,6 @@ class Bus:
             pointer = (port + 1) % len(self._waiting)
             words = self.words(frame.data_bytes)
             free = grant + words
-            written_fs = (grant + 6 + more_words + words) * self._cycle_fs
+            written_fs = (grant + 11 + more_words + words) * self._cycle_fs
             passed_at = place(Phase.SWITCH, AtSwitch.PASSED_BUS)
             later(self._env, written_fs - self._env.now, passed_at, self._passed, frame)
