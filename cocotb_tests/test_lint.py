@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -65,3 +66,13 @@ def test_verible_has_nothing_to_say(folder):
 def test_files_are_short(folder):
     long = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in folder.glob("*.v")}
     assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}
+
+
+@pytest.mark.parametrize("folder", [RTL, CHECKERS], ids=["core", "checkers"])
+def test_registers_take_the_rising_edge_of_one_clock(folder):
+    """Find the other edge: half a cycle early, it may give a simulation no other numbers."""
+    text = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.v")}
+    events = {(name, event) for name, lines in text.items() for event in re.findall(r"always\s*@\s*([^;\n]*)", lines)}
+    others = {(name, event) for name, event in events if not event.startswith(("(posedge clk)", "*"))}
+    assert others == set()
+    assert any(event.startswith("(posedge clk)") for _, event in events)

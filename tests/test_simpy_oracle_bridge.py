@@ -122,8 +122,8 @@ def test_the_receiving_adapter_takes_its_time_to_decide() -> None:
     cycle_fs = 6_400_000
     journey = alone(BridgeParameters(), "a.vf0", "b.vf1", 64, bus_cycle_fs=cycle_fs).journeys[-1]
     arrived_fs = journey.posted_fs + sum(journey.parts_fs[: SYSTEM_PARTS.index("rx_switch")])
-    # Whole in at the next edge, then 8 cycles, none for the header, one for the one word of 512 bits.
-    assert journey.part("rx_switch") == (-(-arrived_fs // cycle_fs) + 9) * cycle_fs - arrived_fs
+    # Whole in at the next edge, then 15 cycles, none for the header, one for the one word of 512 bits.
+    assert journey.part("rx_switch") == (-(-arrived_fs // cycle_fs) + 16) * cycle_fs - arrived_fs
 
 
 @pytest.mark.parametrize("frame_bytes", [64, 1518])

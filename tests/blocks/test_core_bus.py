@@ -42,10 +42,10 @@ def test_grants_are_a_frames_words_apart():
     granted = np.zeros(3, np.int64)
     grant_frames(array, frames, granted)
     assert granted.tolist() == [1, 0, 2]
-    # 600 B are 75 beats and 10 words. Ports 1 and 2 are ready in 76, port 1 again in 84: it is behind port 2 then.
-    assert frames.grant.tolist() == [86, 76, 96]
-    assert (frames.look - frames.grant).tolist() == [4] * 3
-    assert (frames.decided - frames.grant).tolist() == [6] * 3
+    # 600 B are 75 beats and 10 words. Ports 1 and 2 are ready in 78, port 1 again in 86: it is behind port 2 then.
+    assert frames.grant.tolist() == [88, 78, 98]
+    assert (frames.look - frames.grant).tolist() == [5] * 3
+    assert (frames.decided - frames.grant).tolist() == [11] * 3
 
 
 def test_each_ports_frames_stay_in_their_order():

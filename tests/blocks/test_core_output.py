@@ -40,21 +40,24 @@ def only_every_other(output):
 
 
 @pytest.mark.parametrize(
-    ("added", "first", "last", "steps"), [(0, 13, 31, [12, 13, 15, 17]), (-4, 15, 33, [12, 13, 15, 17])]
+    ("added", "steps", "n_before", "read_at"),
+    [(0, [13, 15, 17, 19], [0, 0, 0, 1, 1, 2, 2, 3], 25), (-4, [13, 14, 15, 17], [0, 0, 0, 1, 2, 3, 3, 4], 23)],
+    ids=["as it is", "a tag less"],
 )
-def test_steps_of_a_copy(added, first, last, steps):
-    """Chosen in 10, word 0 read in 11, the first step in 12; 80 B (76 B with a tag less) are 10 beats."""
+def test_steps_of_a_copy(added, steps, n_before, read_at):
+    """Chosen in 10, word 0 read in 11, beat 0 moved in 12; 80 B (76 B with a tag less) are 10 beats, from 15 on."""
     core = idle_core()[0]
     output = core.output[1]
     only_every_other(output)
     (copy,) = copies_of((80, added))
     send_copy(core, output, copy, 10)
-    assert (copy.choice, copy.first_beat, copy.last_beat) == (10, first, last)
+    assert (copy.choice, copy.first_beat, copy.last_beat) == (10, 15, 33)
     assert [step_at(output, step) for step in range(4)] == steps
-    assert [steps_before(output, cycle) for cycle in range(11, 19)] == [0, 0, 1, 2, 2, 3, 3, 4]
-    # Step 7 takes the last beat of word 0, so word 1 is read with it.
-    assert step_at(output, 7) == output.look_at == 25
-    assert [words_read_before(core, output, cycle) for cycle in (11, 12, 25, 26, 99)] == [0, 1, 1, 2, 2]
+    assert [steps_before(output, cycle) for cycle in range(11, 19)] == n_before
+    # Step 6 takes beat 6, so that beat 7 is moved, the last of word 0, and word 1 is read.
+    assert step_at(output, 6) == read_at
+    assert [words_read_before(core, output, cycle) for cycle in (11, 12, read_at, read_at + 1)] == [0, 1, 1, 2]
+    assert output.look_at == 12  # the last word alone is still to be read
 
 
 def test_a_copy_waits_for_the_one_before():
@@ -63,9 +66,9 @@ def test_a_copy_waits_for_the_one_before():
     first, second = copies_of((80, 8), (60, 0))
     send_copy(core, output, first, 10)
     send_copy(core, output, second, 14)
-    # Steps 12 to 22, the last of them without a stored beat; word 0 of the second is read in 21.
-    assert (first.first_beat, first.last_beat) == (13, 23)
-    assert (output.sending.word_0_read, second.first_beat) == (21, 24)
+    # Steps 13 to 23, the last of them with a beat of zeros; word 0 of the second is read in 21, its beat 0 moved in 23.
+    assert (first.first_beat, first.last_beat) == (14, 24)
+    assert (output.sending.word_0_read, second.first_beat) == (21, 25)
 
 
 def test_room():
@@ -77,13 +80,13 @@ def test_room():
     output.ready.n_before[:1000] = 0
     copies = copies_of((60, 0), (60, 0), (60, 0), (60, 0))
     frames = np.zeros(4, CORE_FRAME).view(np.recarray)
-    frames.decided = [20, 21, 22, 23]
+    frames.decided = [20, 21, 23, 24]
     assert [offer_copy(core, output, 1, frames[i], copies, i) for i in range(4)] == [True, True, False, True]
     assert words_in_queue(core, output, 0, 24) == 2
     choose_until(core, output, 1, copies, NEVER)
-    # Beats leave in 999, 1999 and so on. The first's word is read in 22, the second's in the step that takes the
-    # first's eighth beat; the next choice is a cycle later.
-    assert copies.choice.tolist() == [21, 23, 0, 7000]
+    # Room is asked for in 19, 20, 22 and 23; the first's word is read in 22. Beats leave in 999, 1999 and so on: the
+    # second's word is read as the first's eighth beat is moved, with step 6; the next choice is a cycle later.
+    assert copies.choice.tolist() == [21, 23, 0, 6000]
 
 
 def test_a_queue_that_gets_a_copy():
@@ -128,5 +131,5 @@ def test_a_group_frame_is_offered_to_each_port():
     assert copies.port.tolist()[:2] == [1, 3]
     array = idle_core()
     assert send_copies(array, frames, np.zeros(1, np.int64), copies) == 2
-    assert copies.first_beat.tolist()[:2] == [19, 19]
+    assert copies.first_beat.tolist()[:2] == [20, 20]
     assert array[0].counters[3].sent == 1

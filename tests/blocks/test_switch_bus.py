@@ -32,7 +32,7 @@ def next_of(nic, lane):
     return None if at_fs == layout.NEVER else at_fs / CYCLE
 
 
-@pytest.mark.parametrize(("bits", "delay", "ingress_words"), [(512, 6, 256), (128, 7, 1024), (64, 9, 2048)])
+@pytest.mark.parametrize(("bits", "delay", "ingress_words"), [(512, 11, 256), (128, 12, 1024), (64, 14, 2048)])
 def test_the_bus_of_a_configuration(bits, delay, ingress_words):
     bus = machine(switch={"timing": "core", "bus_bits": bits}).bus
     assert (bus.cycle_fs, bus.n_ports, bus.delay_cycles, bus.ingress_words) == (CYCLE, 4, delay, ingress_words)
@@ -46,8 +46,8 @@ def test_words(n_bytes, words):
     assert words_of(nic.bus, nic.mac.line.ring[0]) == words
 
 
-@pytest.mark.parametrize(("now_fs", "cycle"), [(0, 2), (1, 3), (CYCLE - 1, 3), (CYCLE, 3), (CYCLE + 1, 4)])
-def test_a_grant_comes_two_cycles_after_the_edge_at_which_the_frame_is_whole(now_fs, cycle):
+@pytest.mark.parametrize(("now_fs", "cycle"), [(0, 4), (1, 5), (CYCLE - 1, 5), (CYCLE, 5), (CYCLE + 1, 6)])
+def test_a_grant_comes_four_cycles_after_the_edge_at_which_the_frame_is_whole(now_fs, cycle):
     nic = machine(**CORE)
     assert ask(nic, now_fs, PORT_VF0)
     assert (next_of(nic, layout.BUS), next_of(nic, layout.PASSED)) == (cycle, None)
@@ -58,23 +58,23 @@ def test_a_grant_comes_two_cycles_after_the_edge_at_which_the_frame_is_whole(now
 
 
 def test_turns_and_words():
-    """Granted in 2, 3, 5 and 29: the uplink, VF 0 with 2 words, VF 1 with 24, VF 0 again."""
+    """Granted in 4, 5, 7 and 31: the uplink, VF 0 with 2 words, VF 1 with 24, VF 0 again."""
     nic = machine(**CORE)
     for port, n_bytes in ((PORT_VF0, 65), (PORT_VF0, 60), (PORT_VF1, 1514), (UPLINK, 60)):
         assert ask(nic, 0, port, n_bytes)
     passed = []
-    for cycle, port in ((2, UPLINK), (3, PORT_VF0), (5, PORT_VF1), (29, PORT_VF0)):
+    for cycle, port in ((4, UPLINK), (5, PORT_VF0), (7, PORT_VF1), (31, PORT_VF0)):
         assert next_of(nic, layout.BUS) == cycle
         grant_bus(nic, cycle * CYCLE)
         assert nic.bus.passing[(nic.bus.tail - 1) % layout.PASSING_CAP].template == port
     assert next_of(nic, layout.BUS) is None
     while next_of(nic, layout.PASSED) is not None:
         passed.append((next_of(nic, layout.PASSED), int(nic.bus.passing[take_passed(nic)].template)))
-    # Six cycles to the decision, and the words.
-    assert passed == [(9, UPLINK), (11, PORT_VF0), (35, PORT_VF1), (36, PORT_VF0)]
+    # Eleven cycles to the decision, and the words.
+    assert passed == [(16, UPLINK), (18, PORT_VF0), (42, PORT_VF1), (43, PORT_VF0)]
     assert nic.bus.busy_fs == (2 + 24 + 1 + 1) * CYCLE
     assert ask(nic, 0, PORT_VF1)
-    assert next_of(nic, layout.BUS) == 30  # the bus is taken until then
+    assert next_of(nic, layout.BUS) == 32  # the bus is taken until then
 
 
 def test_the_uplinks_fifo_is_finite():
@@ -83,7 +83,7 @@ def test_the_uplinks_fifo_is_finite():
     assert ask(nic, 0, UPLINK, 56 * 64)
     assert not ask(nic, 0, UPLINK, 60)
     assert [ask(nic, 0, PORT_VF0, 100 * 64) for _ in range(3)] == [True] * 3
-    grant_bus(nic, 2 * CYCLE)
+    grant_bus(nic, 4 * CYCLE)
     assert nic.bus.port[UPLINK].n_words == 156
     assert ask(nic, 0, UPLINK, 100 * 64)
 
@@ -92,8 +92,8 @@ def test_a_frame_is_switched_when_it_has_passed():
     nic = adapter(**CORE)
     into_pipeline(nic, 0, nic.grants.ring[granted(nic, 0)])
     assert kinds(nic.loopback) == []
-    grant_bus(nic, 2 * CYCLE)
-    bus_passed(nic, 9 * CYCLE)
+    grant_bus(nic, 4 * CYCLE)
+    bus_passed(nic, 16 * CYCLE)
     assert kinds(nic.loopback) == [0]
     assert nic.tx_buffer.level == 60
 
