@@ -55,7 +55,7 @@ FAULTS = (
     ),
     _fault(
         "fifo-cuts-no-frame", "ingress_fifo_no_excess", "ingress_fifo",
-        "(EXCESS_WORDS == 0) ? after(write_at) :", "(EXCESS_WORDS == 0) ? write_at :",
+        "assign cut_at = after(write_at);", "assign cut_at = write_at;",
         "word_is_what_came_in", "never_reads_what_is_written", n_cycles=13,
     ),
     _fault(

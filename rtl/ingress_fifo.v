@@ -171,8 +171,16 @@ module ingress_fifo #(
     wire overflows = may_overflow && keep[REST_BYTES];
     wire is_spare = may_be_spare && !keep[0];
     wire [1:0] n_back = overflows ? EXCESS_WORDS[1:0] : {1'b0, is_spare};   // words given back
-    wire [POINTER_W-1:0] cut_at =
-        (EXCESS_WORDS == 0) ? after(write_at) : (EXCESS_WORDS == 1) ? write_at : one_before(write_at);
+    wire [POINTER_W-1:0] cut_at;
+    generate
+        if (EXCESS_WORDS == 0) begin : g_nothing_back
+            assign cut_at = after(write_at);
+        end else if (EXCESS_WORDS == 1) begin : g_one_back
+            assign cut_at = write_at;
+        end else begin : g_two_back
+            assign cut_at = one_before(write_at);
+        end
+    endgenerate
 
     // The frame's words behind the first.
     wire [MORE_W-1:0] words_before = beats_before[LANE_SHIFT+:MORE_W];
