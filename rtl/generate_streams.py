@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from rtl.generate_registers import default_parameters
 from rtl.sources import RTL, TOP
