@@ -13,6 +13,9 @@ from typing import Any
 
 import yaml
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from hwmodel.kernels.drop_reason import DropReason
 from rtl.register_exports import c_header, system_rdl
 
