@@ -83,10 +83,9 @@ def batch_run(bench: CoreBench, parameters: CoreParameters, load: str, n_frames:
 
 def axi_run(simulator: Simulator, parameters: CoreParameters, folder: Path, load: str, n_frames: int) -> Run:
     """Run a load through the AXI models, which check the copies themselves."""
-    from cocotb_tests.axi_streams import BENCH
+    from cocotb_tests.axi_streams import BENCH, bench_parameters
 
-    chosen = {name: value for name, value in parameters.verilog().items() if name != "PORTS"}
-    build = simulator.build(BENCH, [BENCH], chosen)
+    build = simulator.build(BENCH, [BENCH], bench_parameters(parameters))
     wall_s, cpu_s = time.perf_counter(), cpu_of_children_s()
     build.run("cocotb_tests.run_streams", folder, {"STREAM_FRAMES": str(n_frames), "STREAM_LOAD": load})
     return Run(n_frames, time.perf_counter() - wall_s, cpu_of_children_s() - cpu_s, 0.0)

@@ -20,10 +20,16 @@ from cocotbext.axi import (
 )
 
 from cocotb_tests.batch_files import Frame
+from cocotb_tests.core_registers import CoreParameters
 from hwmodel.kernels.drop_reason import DropReason
 
 BENCH = "eth_switch_streams"
 PERIOD_NS = 6
+
+
+def bench_parameters(parameters: CoreParameters) -> dict[str, int]:
+    """Return the wrapper's parameters: those of the core but the number of ports, which its file has."""
+    return {name: value for name, value in parameters.verilog().items() if name != "PORTS"}
 
 
 class Streams:

@@ -11,7 +11,7 @@ from collections import Counter
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from cocotb_tests.axi_streams import BENCH, Streams, stream_frame
+from cocotb_tests.axi_streams import BENCH, Streams, bench_parameters, stream_frame
 from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.traffic import random_frame, random_switch
@@ -86,5 +86,4 @@ def is_within(part, whole):
 
 
 def test_streams(simulate):
-    parameters = {name: value for name, value in PARAMETERS.verilog().items() if name != "PORTS"}
-    assert simulate(BENCH, (BENCH,), **parameters) == 16
+    assert simulate(BENCH, (BENCH,), **bench_parameters(PARAMETERS)) == 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import pytest
 
 from cocotb_tests.dut_adapter import adapter_text
 from cocotb_tests.dut_file import MOST_PORTS, read_dut
+from cocotb_tests.linters import VERIBLE, found, said_by_icarus, said_by_verible, said_by_verilator
 from cocotb_tests.places import ROOT, RTL, WRAPPERS
 from cocotb_tests.simulators import Simulator
 from rtl.generate_streams import NAME, WRAPPER, of_port, wrapper
@@ -35,17 +35,11 @@ def test_linters_and_compilers_take_it(tmp_path, n_ports):
         pytest.skip(missing)
     own = tmp_path / f"{NAME}.v"
     own.write_text(wrapper(n_ports))
-    sources = [RTL / "switch_core.vlt", own, *sorted(RTL.glob("*.v"))]
-    lint = ["verilator", "--lint-only", "-Wall", f"-I{RTL}", "--top-module", NAME, *sources]
-    done = subprocess.run(lint, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    compiler = ["iverilog", "-g2005", "-Wall", "-I", RTL, "-s", NAME, "-o", tmp_path / "out", *sources[1:]]
-    done = subprocess.run(compiler, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert [line for line in done.stderr.splitlines() if "is sensitive to all" not in line] == []
-    if (verible := shutil.which("verible-verilog-lint")) is not None:
-        done = subprocess.run([verible, "--rules_config", RTL / "verible.rules", own], capture_output=True, check=False)
-        assert (done.returncode, done.stdout) == (0, b"")
+    sources = [own, *sorted(RTL.glob("*.v"))]
+    assert said_by_verilator(NAME, sources) == ""
+    assert said_by_icarus(NAME, sources) == ""
+    if found(VERIBLE) is not None:
+        assert said_by_verible([own]) == ""
 
 
 def test_each_ports_signals_are_its_part_of_the_cores(streams):
