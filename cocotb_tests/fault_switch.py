@@ -17,6 +17,8 @@ NAME = "planted_fault"
 DECLARATION = f'\n    integer {NAME};\n    initial if (!$value$plusargs("{NAME}=%d", {NAME})) {NAME} = 0;\n'
 # Heads of what is in parentheses and can be chosen; a parameter, in capitals, cannot.
 HEAD = re.compile(r"(?:\b(?:if|case|casez)|\.[a-z]\w*)\s*(?=\()")
+# What has none is a constant, which decides on which hardware there is.
+SIGNAL = re.compile(r"(?<![\w'$`])[a-z]")
 IGNORED = re.compile(r"//[^\n]*|/\*.*?\*/|^[ \t]*`[^\n]*", re.DOTALL | re.MULTILINE)
 OPENING, CLOSING = "([{", ")]}"
 
@@ -93,7 +95,8 @@ def _expressions(bare: str) -> Iterator[tuple[int, int]]:
         for at in range(match.end(), len(bare)):
             depth += (bare[at] in OPENING) - (bare[at] in CLOSING)
             if depth == 0:
-                yield match.end() + 1, at
+                if SIGNAL.search(bare, match.end() + 1, at):
+                    yield match.end() + 1, at
                 break
     depth, start, begun = 0, None, _end_of_header(bare)
     for at in range(begun, len(bare)):

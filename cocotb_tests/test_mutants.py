@@ -84,6 +84,11 @@ module m (input wire a, input wire clk, output reg q);
     wire b = a == 1'b0 && c;
     always @(posedge clk) if (b) q <= a;
     part #(.WORDS((64 + 7) / 8)) inner (.clk(clk), .data(a ^ b));
+    generate
+        if (LAST == 2'd1) begin : g_one
+            assign d = a;
+        end
+    endgenerate
 endmodule
 """
 
@@ -92,6 +97,7 @@ def test_faults_that_a_run_chooses():
     texts = {
         1: ("== 1'b0", "!= 1'b0"), 2: ("&&", "||"), 3: ("q <= a;", ";"), 4: ("2'd3", "2'd0"), 5: ("b) q", "1'b1) q"),
         6: ("posedge", "negedge"), 7: ("a ^ b", "a & b"), 8: ("+ 7", "+ 8"),
+        9: ("LAST == 2'd1", "LAST != 2'd1"),
     }  # fmt: skip
     places = {n: Place(SWITCHED.index(old), old, new) for n, (old, new) in texts.items()}
     places[5] = Place(SWITCHED.index("b) q"), "b", "1'b1")
@@ -105,7 +111,8 @@ def test_faults_that_a_run_chooses():
     assert "if ((planted_fault == 5 ? (1'b1) : (b))) begin if (planted_fault != 3) q <= a; end" in said
     assert ".WORDS((64 + 7) / 8)) inner (.clk(clk), .data((planted_fault == 7 ? (a & b) : (a ^ b))));" in said
     assert switched(SWITCHED, {6: places[6]}) == (SWITCHED, set())
-    assert switched(SWITCHED, {8: places[8]}) == (SWITCHED, set())  # nor can a parameter
+    for constant in (8, 9):  # a parameter, and which hardware there is
+        assert switched(SWITCHED, {constant: places[constant]}) == (SWITCHED, set())
     constants = "`define BYTES 26\n"
     assert switched(constants, {1: Place(constants.index("26"), "26", "24")}) == (constants, set())
 
