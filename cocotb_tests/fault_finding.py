@@ -2,7 +2,7 @@
 
 A fault of a batch (mutant_batch.py) is chosen in builds that all faults share: short runs of the whole core under
 Verilator take a second or two each and find most. Any other needs a build of its own, by Icarus. Then come lint, the
-module's own tests, its proofs, the whole core under Icarus, which knows X, and the tests of registers and streams.
+module's own tests, its proofs, the whole core under Icarus, which knows X, and the tests of resets, registers and streams.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from rtl.formal.proofs import PROOFS, ProofError, run_proof
 NO_BUILD = "does not build"
 TEST_SECONDS = 900
 PROOF_SECONDS = 60  # those of rtl/ take 20 at most; where z3 does not decide, others go on
-FURTHER_TESTS = ("test_registers.py", "test_decode.py", "test_large_tables.py", "test_streams.py")
+FURTHER_TESTS = (
+    "test_reset_phases.py",
+    "test_registers.py",
+    "test_decode.py",
+    "test_large_tables.py",
+    "test_streams.py",
+)
+N_QUICK_TESTS = 1  # of these, the first: some seconds each
 # Verible would see the empty statement that is left of a missing one, and long lines.
 WHOLE_LINT = "-k=verilator or icarus or rising_edge"
 QUICK_LINT = "-k=(verilator and (shape0 or shape1 or shape4)) or rising_edge"
@@ -79,8 +86,7 @@ class Detection:
         yield self._own_tests
         if fault.batch is None or not self._is_quick:
             yield self._in_whole_cores
-        if not self._is_quick:
-            yield self._further_tests
+        yield self._further_tests
 
     def _in_whole_cores_of_batch(self, fault: Planted) -> Found | None:
         if fault.batch is not None and ("whole", fault.batch) not in self._proven:
@@ -103,7 +109,8 @@ class Detection:
         return self._failed_test(own, fault.runs, fault.batch) if (Path(__file__).parent / own).exists() else None
 
     def _further_tests(self, fault: Planted) -> Found | None:
-        failed = (self._failed_test(test, fault.runs, fault.batch) for test in FURTHER_TESTS)
+        tests = FURTHER_TESTS[:N_QUICK_TESTS] if self._is_quick else FURTHER_TESTS
+        failed = (self._failed_test(test, fault.runs, fault.batch) for test in tests)
         return next(filter(None, failed), None)
 
     def _proofs(self, fault: Planted) -> Found | None:

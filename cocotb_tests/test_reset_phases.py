@@ -12,11 +12,13 @@ import cocotb
 import pytest
 
 from cocotb_tests import register_map as regs
-from cocotb_tests.core_registers import CoreParameters
-from cocotb_tests.load import load_frames, open_writes
+from cocotb_tests.bench_switch import Station, Switch
+from cocotb_tests.core_registers import CoreParameters, switch_writes
+from cocotb_tests.load import load_frames
 from cocotb_tests.module_bench import LIMIT, PERIOD_NS, ModuleBench
 from cocotb_tests.rule_watch import CHECKED_CORE, PARTS, watch_rules
 from cocotb_tests.simulators import RTL, Design, SimulationError
+from cocotb_tests.traffic import station_names
 
 PARAMETERS = CoreParameters(
     ports=3, bus_w=64, ingress_bytes=280, queue_bytes=296, max_frame_bytes=150, mac_entries=3, vlan_entries=2,
@@ -24,6 +26,7 @@ PARAMETERS = CoreParameters(
 )  # fmt: skip
 PORTS, BEAT_BYTES = 3, 8
 FRAMES_A_PORT, FRAME_BYTES = 2, 60
+FILLING_FRAMES, FILLING_CYCLES = 9, 100  # six for each port, of which its queue and its reader hold five
 PHASES, LONGEST_RESET = 66, 3
 ANSWER_WAITS = 2  # cycles, so that a reset finds answers that are not taken
 IDLE = {
@@ -43,8 +46,8 @@ SAID = {
 class Played:
     """Frames and register accesses as they are offered from one cycle on, each as soon as it may."""
 
-    def __init__(self, bench, frames, writes, reads, answer_waits=ANSWER_WAITS):
-        self.bench, self.answer_waits = bench, answer_waits
+    def __init__(self, bench, frames, writes, reads, answer_waits=ANSWER_WAITS, takes=(0b111, 0b101)):
+        self.bench, self.answer_waits, self.takes = bench, answer_waits, takes
         self.beats = [[beat for f in frames if f.port == port for beat in beats_of(f.data)] for port in range(PORTS)]
         self.addresses, self.data, self.reads = [a for a, _ in writes], [d for _, d in writes], list(reads)
         self.answered = {"b": 0, "r": 0}  # cycles for which an answer has waited
@@ -52,7 +55,7 @@ class Played:
 
     async def cycle(self):
         """Play one cycle; return what the core says in it."""
-        inputs = dict(IDLE, m_axis_tready=0b101 if self.bench.cycle % 2 else 0b111)
+        inputs = dict(IDLE, m_axis_tready=self.takes[self.bench.cycle % 2])
         for port, beats in enumerate(self.beats):
             if beats:
                 data, keep, last = beats[0]
@@ -119,18 +122,46 @@ def following(bench):
     return played
 
 
-async def seen_after_reset(bench, n_cycles):
-    """Reset the core for some cycles; return what it says then."""
+async def set_up(bench, mode="veb"):
+    """Let each port send to each other, from any address."""
+    stations = tuple(Station(name, spoof_check=False) for name in station_names(PARAMETERS))
+    words = switch_writes(Switch(ports=stations, mode=mode), PARAMETERS)
+    writes = [(word.address, word.data) for word in words if word.data]
+    played = Played(bench, [], writes, [], answer_waits=0)
+    while played.n_written < len(writes):
+        await played.cycle()
+        await bench.next_cycle()
+
+
+def filling(bench):
+    """Return what shows how much room the queues have: frames for all, more than they hold, and none leaves."""
+    frames = load_frames(FILLING_FRAMES, lambda rng: FRAME_BYTES, PORTS, 0, broadcast_one_in=1)
+    return Played(bench, frames, [], [], takes=(0, 0))
+
+
+async def reset(bench, n_cycles):
+    """Reset the core for some cycles, in which nothing is offered."""
     bench.dut.reset.value = 1
     for _ in range(n_cycles):
         await bench.settle(**IDLE)
         await bench.next_cycle()
     bench.dut.reset.value, bench.cycle = 0, 0
+
+
+async def seen_after_reset(bench, n_cycles):
+    """Reset the core for some cycles; return what it says then."""
+    await reset(bench, n_cycles)
     played, said = following(bench), []
     for _ in range(90):
         said.append(await played.cycle())
         await bench.next_cycle()
     assert not played.reads
+    await set_up(bench)
+    played, bench.cycle = filling(bench), 0
+    for _ in range(FILLING_CYCLES):
+        said.append(await played.cycle())
+        await bench.next_cycle()
+    assert not any(played.beats)
     return said
 
 
@@ -140,21 +171,23 @@ async def a_reset_in_any_cycle_leaves_nothing(dut):
     await bench.start(**IDLE)
     watch_rules(dut, PERIOD_NS)
     fresh = await seen_after_reset(bench, LONGEST_RESET)
-    writes = [(write.address, write.data) for write in open_writes(PARAMETERS) if write.data]
+    n_full = sum(said["event_full"].bit_count() for said in fresh if said["event_valid"])
+    assert n_full == PORTS, "each port has room for all but one"
     n_in, n_out = 0, 0
-    for phase in range(PHASES):
-        setting_up = Played(bench, [], writes, [], answer_waits=0)
-        while setting_up.n_written < len(writes):
-            await setting_up.cycle()
-            await bench.next_cycle()
+    # Above a VN-Tag bridge what stations send goes out by the uplink, whatever the reset has left in the tables.
+    resets = [(phase, 1, "vn_tag") for phase in range(PHASES)]
+    resets += [(phase, 1 + phase % LONGEST_RESET, "veb") for phase in range(PHASES)]
+    for phase, n_cycles, mode in resets:
+        await reset(bench, 1)
+        await set_up(bench, mode)
         played = disturbing(bench)
         for _ in range(phase):
             said = await played.cycle()
             n_in += any(played.beats)
             n_out += said["m_axis_tvalid"] != 0
             await bench.next_cycle()
-        n_cycles = 1 + phase % LONGEST_RESET
-        for cycle, (now, then) in enumerate(zip(await seen_after_reset(bench, n_cycles), fresh, strict=True)):
+        found = await seen_after_reset(bench, n_cycles)
+        for cycle, (now, then) in enumerate(zip(found, fresh, strict=True)):
             assert now == then, f"cycle {cycle} after a reset of {n_cycles} in cycle {phase}: {now} instead of {then}"
     assert n_in > PHASES
     assert n_out > PHASES

@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 
 from hwmodel.analytic import recent
+from tests.process_tree import children_of_this_process
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
 hypothesis.settings.register_profile("repository", deadline=None, derandomize=True)
@@ -29,3 +30,10 @@ def _nothing_remembered():
     """Leave nothing of what the closed form found to the next test: this one may have planted a fault in it."""
     yield
     recent.forget()
+
+
+@pytest.fixture
+def new_children():
+    """Give a function that returns the processes started since: what other libraries' tests left is not ours."""
+    before = set(children_of_this_process())
+    return lambda: sorted(set(children_of_this_process()) - before)

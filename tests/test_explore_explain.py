@@ -10,7 +10,6 @@ from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain, named_together, relaxations_of, relaxed_of
 from hwmodel.report import relaxed_sentence, relaxed_text
 from hwmodel.results import Bottleneck, Relaxed
-from tests.process_tree import children_of_this_process
 from tests.run_cases import POLLED, merged
 from tests.sample_result import sample_result
 
@@ -42,12 +41,12 @@ def test_the_ranking_is_by_gain(narrow):
 
 
 @pytest.mark.slow
-def test_processes_change_nothing_but_the_time(narrow):
+def test_processes_change_nothing_but_the_time(narrow, new_children):
     seen = []
     again = explain(config_from_mapping(NARROW), jobs=2, progress=lambda share, _text: seen.append(share))
     assert again == narrow
     assert seen == sorted(seen) and seen[-1] == 1
-    assert children_of_this_process() == []
+    assert new_children() == []
 
 
 def test_what_is_equally_full_is_made_larger_at_once_too():
@@ -100,13 +99,13 @@ def test_what_shows_and_lies_within_its_interval_could_be_chance(gain, ends, is_
     assert relaxed(gain=gain, gain_interval=ends).could_be_chance is is_chance
 
 
-def test_an_interrupt_ends_the_processes():
+def test_an_interrupt_ends_the_processes(new_children):
     def interrupted(_share, _text):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         explain(config_from_mapping(NARROW), jobs=2, progress=interrupted)
-    assert children_of_this_process() == []
+    assert new_children() == []
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,8 @@ from hwmodel import processes
 from hwmodel.errors import RunError
 from hwmodel.processes import pool, work_through, worker
 from hwmodel.processes.serve import serve
-from tests.process_tree import children_of_this_process
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def new_children():
-    """Give a function that returns the processes started since: what other libraries' tests left is not ours."""
-    before = set(children_of_this_process())
-    return lambda: sorted(set(children_of_this_process()) - before)
 
 
 class Square:

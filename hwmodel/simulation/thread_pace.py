@@ -15,6 +15,9 @@ TRIAL_EVERY = 8  # pieces, at first
 GAIN = 1.05  # by how much more threads have to be quicker: they take more cores, and may lose one at any time
 RARELY = 4  # rounds of lost trials, at most, after each of which others are half as frequent
 KEPT = 3  # pieces by which the way that is gone is judged: a single slow one says nothing
+# Pieces that say nothing: of a run, whose memory is touched for the first time, and of another number of threads, whose
+# caches have other servers' state.
+FIRST_PIECES, SETTLING_PIECES = 3, 1
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
@@ -26,24 +29,24 @@ def ways_of(n_threads: int) -> tuple[int, ...]:
 class Pace:
     """Choose between several numbers of threads, by how fast each has been.
 
-    All are tried at first, one thread before more; then the fastest goes on, and every so many pieces one that is next
-    to it is tried again: half as often when all of these have lost.
+    All are tried at first, the most threads before fewer; then the fastest goes on, and every so many pieces one that
+    is next to it is tried again: half as often when all of these have lost.
     """
 
     def __init__(self, n_threads: int) -> None:
         self.most = n_threads
         self._ways = ways_of(n_threads)
         self._costs: dict[int, list[float]] = {}  # seconds an event, of each way's last pieces
-        self._best = 1
+        self._best = self._last = n_threads
         self._others = cycle(self._ways)
         self._trial: int | None = None
+        self._settling = FIRST_PIECES  # of the next pieces say nothing
         self._wait, self._n_pieces, self._n_lost = TRIAL_EVERY, 0, 0
 
     def next_piece(self) -> tuple[int, int]:
         """Return how many threads run the next piece, and how many events that is."""
-        self._trial = next((way for way in self._ways if way not in self._costs), None)
-        if self._trial is None and self._n_pieces >= self._wait and len(self._ways) > 1:
-            self._trial = next(way for way in self._others if way in self._beside())
+        if self._trial is None:
+            self._trial = self._next_trial()
         if self._trial is not None:
             return self._trial, self._trial * TRIAL_EVENTS
         return self._best, self._best * PIECE_EVENTS
@@ -52,7 +55,13 @@ class Pace:
         """Learn how long a piece has taken."""
         if n_events == 0 or took_s <= 0:
             return
-        is_trial = n_threads == self._trial
+        if n_threads != self._last:
+            self._last, self._settling = n_threads, SETTLING_PIECES
+        if self._settling > 0:
+            self._settling -= 1
+            return
+        is_trial, self._trial = n_threads == self._trial, None
+        is_new = n_threads not in self._costs
         known = [] if is_trial else self._costs.get(n_threads, [])
         self._costs[n_threads] = [*known, took_s / n_events][-KEPT:]
         before, self._best = self._best, self._fastest()
@@ -60,8 +69,17 @@ class Pace:
             self._n_pieces += 1
         else:
             self._n_pieces = 0
-            self._n_lost = 0 if self._best != before else self._n_lost + 1
+            self._n_lost = 0 if is_new or self._best != before else self._n_lost + 1
             self._wait = TRIAL_EVERY << min(self._n_lost // max(1, len(self._beside())), RARELY)
+
+    def _next_trial(self) -> int | None:
+        """Return which way is to be tried next, if any."""
+        untried = [way for way in self._ways if way not in self._costs]
+        if untried:
+            return untried[-1]
+        if self._n_pieces >= self._wait and len(self._ways) > 1:
+            return next(way for way in self._others if way in self._beside())
+        return None
 
     def _beside(self) -> tuple[int, ...]:
         """Return the next lower way and the next higher one."""
