@@ -2,7 +2,8 @@
 
 A fault of a batch (mutant_batch.py) is chosen in builds that all faults share: short runs of the whole core under
 Verilator take a second or two each and find most. Any other needs a build of its own, by Icarus. Then come lint, the
-module's own tests, its proofs, the whole core under Icarus, which knows X, and the tests of resets, registers and streams.
+module's own tests, its proofs, the whole core under Icarus, which knows X, and the tests of resets, registers and
+streams.
 """
 
 from __future__ import annotations
