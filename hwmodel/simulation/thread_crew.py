@@ -1,13 +1,16 @@
 """Threads that run beside the one that asks, and wait between two pieces of work: each finds its state in its caches.
 
-To wake one takes less than to start one, and it tends to wake on the core that it was on.
+To wake one takes less than to start one. Each wakes on a processor of its own (thread_places.py), and may go from there.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from hwmodel.simulation.thread_places import bind, places_of, processor_now
 
 Work = Callable[[], object]
 
@@ -18,6 +21,8 @@ class _Desk:
     def __init__(self) -> None:
         self.work: Work | None = None
         self.error: BaseException | None = None
+        self.processor: int | None = None  # on which its last work ended
+        self.allowed: Sequence[int] = ()  # the processors on which it may go on, if it was told where to wake
         # Taken until work is there, for which the thread waits; until it is done, for which who asked waits.
         self.begun, self.done = threading.Lock(), threading.Lock()
         self.begun.acquire()
@@ -31,11 +36,26 @@ def _serve(desk: _Desk) -> None:
         desk.begun.acquire()
         if desk.work is None:
             return
+        if desk.allowed:
+            bind(0, desk.allowed)
         try:
             desk.work()
         except BaseException as error:
             desk.error = error
+        desk.processor = processor_now()
         desk.done.release()
+
+
+def _place(desks: list[_Desk]) -> None:
+    """Let threads that wait wake where they are not in each other's way, if the system lets them."""
+    own, allowed = processor_now(), sorted(os.sched_getaffinity(0))
+    places = [] if own is None else places_of([desk.processor for desk in desks], own, allowed)
+    for desk in desks:
+        desk.allowed = ()
+    for desk, place in zip(desks, places, strict=False):
+        # One that was nowhere yet has a place from the system, which has seen who else runs.
+        if desk.processor is not None and bind(desk.thread.native_id or 0, [place]):
+            desk.allowed = allowed
 
 
 def _dismiss(desks: list[_Desk]) -> None:
@@ -55,7 +75,10 @@ class ThreadCrew:
         weakref.finalize(self, _dismiss, self._waiting)
 
     def begin(self, works: list[Work]) -> bool:
-        """Let a thread of its own begin each piece of work; return False where the system has no more threads."""
+        """Let a thread of its own begin each piece of work; return False where the system has no more threads.
+
+        The first piece is the first thread's, each time, and so on.
+        """
         try:
             while len(self._waiting) < len(works):
                 desk = _Desk()
@@ -63,9 +86,10 @@ class ThreadCrew:
                 self._waiting.append(desk)
         except RuntimeError:
             return False
-        for work in works:
-            desk = self._waiting.pop()
-            self._at_work.append(desk)
+        self._at_work = self._waiting[: len(works)]
+        del self._waiting[: len(works)]
+        _place(self._at_work)
+        for desk, work in zip(self._at_work, works, strict=True):
             desk.work = work
             desk.begun.release()
         return True
@@ -79,7 +103,7 @@ class ThreadCrew:
         for desk in at_work:
             desk.done.acquire()
             desk.work = None
-            self._waiting.append(desk)
+        self._waiting[:0] = at_work
         for desk in at_work:
             error, desk.error = desk.error, None
             if error is not None:
