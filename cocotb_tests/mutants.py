@@ -117,7 +117,8 @@ def _key(mutant: Mutant) -> str:
 
 def _tests() -> list[Path]:
     """Return the files on which it depends whether a fault survives."""
-    asked = {*FURTHER_TESTS, "test_lint.py", *(f"test_{path.stem}.py" for path in RTL.glob("*.v"))}
+    further = {test.partition("::")[0] for test in FURTHER_TESTS}
+    asked = {*further, "test_lint.py", *(f"test_{path.stem}.py" for path in RTL.glob("*.v"))}
     own = [path for path in HERE.glob("*.py") if path.name in asked or not path.name.startswith("test_")]
     return [*own, *BENCHES.iterdir(), *CHECKERS.iterdir(), *(RTL / "formal").glob("*.*")]
 

@@ -29,8 +29,8 @@ def ways_of(n_threads: int) -> tuple[int, ...]:
 class Pace:
     """Choose between several numbers of threads, by how fast each has been.
 
-    All are tried at first, the most threads before fewer; then the fastest goes on, and every so many pieces one that
-    is next to it is tried again: half as often when all of these have lost.
+    The most threads begin; then fewer are tried, as long as they are not slower. The fastest goes on, and every so many
+    pieces one that is next to it is tried again: half as often when all of these have lost.
     """
 
     def __init__(self, n_threads: int) -> None:
@@ -74,9 +74,9 @@ class Pace:
 
     def _next_trial(self) -> int | None:
         """Return which way is to be tried next, if any."""
-        untried = [way for way in self._ways if way not in self._costs]
+        untried = [way for way in (self._best, *self._beside()) if way not in self._costs]
         if untried:
-            return untried[-1]
+            return untried[0]
         if self._n_pieces >= self._wait and len(self._ways) > 1:
             return next(way for way in self._others if way in self._beside())
         return None
