@@ -14,7 +14,7 @@ from cocotb_tests.fault_switch import Place, switched
 from cocotb_tests.places import RTL
 
 SOURCES = {".v", ".vh", ".vlt", ".rules", ".yaml"}
-COMPILE = ("iverilog", "-g2005", "-t", "null", "-i")
+COMPILE = ("iverilog", "-g2005", "-t", "null")
 
 
 def copy_of_rtl(folder: Path) -> Path:
@@ -53,7 +53,10 @@ class Batch:
 
 
 def _that_compile(path: Path, faults: Mapping[int, Place]) -> tuple[str, set[int]]:
-    """Return the source with those faults that can be chosen in a run; constants, for one, cannot depend on it."""
+    """Return the source with those faults that can be chosen in a run.
+
+    Constants cannot depend on it, nor what a module below is to drive.
+    """
     source = path.read_text(encoding="utf-8")
     text, there = switched(source, faults)
     if not _compiles(path, text):
@@ -63,5 +66,6 @@ def _that_compile(path: Path, faults: Mapping[int, Place]) -> tuple[str, set[int
 
 
 def _compiles(path: Path, text: str) -> bool:
-    command = [*COMPILE, "-I", str(path.parent), "-s", path.stem, "/dev/stdin"]
+    others = sorted(str(other) for other in path.parent.glob("*.v") if other != path)
+    command = [*COMPILE, "-I", str(path.parent), "-s", path.stem, "/dev/stdin", *others]
     return subprocess.run(command, input=text.encode(), capture_output=True, check=False, timeout=60).returncode == 0

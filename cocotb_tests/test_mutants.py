@@ -133,6 +133,14 @@ def test_a_batch_has_the_faults_that_compile(tmp_path):
     assert Batch.of(faults, tmp_path / "rtl").folder.joinpath("input_arbiter.v").stat().st_mtime_ns == before
 
 
+def test_what_a_module_below_drives_cannot_be_chosen(tmp_path):
+    source = source_of("switch_ingress.v")
+    outer, inner = (source.index(text) for text in ("head[FRAME_W+:MORE_W]", ".s_tvalid(s_axis_tvalid[g])"))
+    driven = ("switch_ingress.v", Place(outer, "head[FRAME_W+:MORE_W]", "head[FRAME_W+1+:MORE_W]"))
+    given = ("switch_ingress.v", Place(inner + len(".s_tvalid("), "s_axis_tvalid[g]", "1'b1"))
+    assert list(Batch.of([driven, given], tmp_path / "rtl").numbers) == [given]
+
+
 def test_a_fault_without_its_one_place_is_refused():
     assert Mutant("f", "b", "c", "").changed("abd") == "acd"
     for source in ("ad", "abbd"):

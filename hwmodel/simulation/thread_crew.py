@@ -1,6 +1,6 @@
 """Threads that run beside the one that asks, and wait between two pieces of work: each finds its state in its caches.
 
-To wake one takes less than to start one. Each wakes on a processor of its own (thread_places.py), and may go from there.
+To wake one takes less than to start one. Each wakes on a processor of its own (thread_places.py), and may move on.
 """
 
 from __future__ import annotations
