@@ -209,7 +209,7 @@ FAULTS = (
     ),
     _fault(
         "counters-cut-a-carry", "counters", "counters",
-        "counted_up = count_was + 64'd1;", "counted_up = {count_was[63:2], count_was[1:0] + 2'd1};",
+        "counted_up = count_was + 64'd1;", "counted_up = {count_was[63:1], !count_was[0]};",
         "low_word_is_the_count", n_cycles=10,
     ),
     _fault(

@@ -18,7 +18,7 @@ from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.places import ROOT
 
 EXAMPLE = "cocotb_tests/dut_example"
-SHORT_RUN = 400
+SHORT_RUN = 250
 LIMIT_SECONDS = 900
 FULL_QUEUES = {"PORTS": 9, "BUS_W": 128, "MAX_FRAME_BYTES": 300, "QUEUE_BYTES": 320}  # for one long frame each
 RECORDS_LEFT = {"events alone": {"events": "event"}, "none": {}}

@@ -19,7 +19,7 @@ from tests.oracles.forwarding_oracle import ForwardingOracle
 
 # Queues that hold all frames of a run: none finds its queue full, so that timing plays no part.
 PARAMETERS = CoreParameters(ports=9, bus_w=256, queue_bytes=65536, ingress_bytes=8192)
-N_FRAMES = 120
+N_FRAMES = 80
 NAMES = ("uplink", "pf", *(f"vf{i}" for i in range(PARAMETERS.ports - 2)))
 QUIET_CYCLES = 1500
 LIMIT_US = 3000

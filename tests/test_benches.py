@@ -170,8 +170,13 @@ def test_every_bench_is_known_here():
     assert sorted(PRINTS) == BENCHES
 
 
+# A quarter of a minute each.
+LONGEST = {"engine", "sweep", "validation"}
+MARKS = {"cosim": [NO_ICARUS], **dict.fromkeys(LONGEST, [pytest.mark.nightly])}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("bench", [pytest.param(name, marks=[NO_ICARUS] * (name == "cosim")) for name in PRINTS])
+@pytest.mark.parametrize("bench", [pytest.param(name, marks=MARKS.get(name, ())) for name in PRINTS])
 def test_a_quick_run_prints_its_table(bench):
     done = subprocess.run(
         [sys.executable, "-m", f"benches.{bench}", "--quick"], cwd=ROOT, capture_output=True, text=True, check=False
