@@ -1,4 +1,4 @@
-"""What all benches have in common, and the table that each of them prints."""
+"""The table that each bench prints, and how fresh processes and the switch core are timed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benches import cosim, coverage, pcie, short_runs, startup, steadiness
-from benches.comparison import Requirement, Spread, figure_text, in_turn, ratios, spread, table
+from benches.comparison import Requirement
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
 from benches.switch_core import LOADS, Load, measure, offers_of
@@ -171,8 +171,8 @@ def test_every_bench_is_known_here():
 
 
 # A quarter of a minute each.
-LONGEST = {"engine", "sweep", "validation"}
-MARKS = {"cosim": [NO_ICARUS], **dict.fromkeys(LONGEST, [pytest.mark.nightly])}
+LONGEST = ("engine", "sweep", "validation")
+MARKS = {"cosim": NO_ICARUS, **dict.fromkeys(LONGEST, pytest.mark.nightly)}
 
 
 @pytest.mark.slow
@@ -195,68 +195,6 @@ def test_make_runs_each_bench():
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("for bench in ")]
     files = line.removeprefix("for bench in ").split(";")[0].split()
     assert files == [f"benches/{bench}.py" for bench in BENCHES]
-
-
-# ---- Rows and tables ----
-
-
-def test_measurements_take_turns():
-    order = []
-
-    def measure(name):
-        order.append(name)
-        return len(order)
-
-    samples = in_turn({"a": lambda: measure("a"), "b": lambda: measure("b")}, 3)
-    assert order == ["a", "b", "a", "b", "a", "b"]
-    assert samples == {"a": [1, 3, 5], "b": [2, 4, 6]}
-
-
-def test_the_spread_of_some_figures():
-    assert spread([5.0, 1.0, 2.0]) == Spread(2.0, 1.0, 5.0)
-    assert spread([1.0, 3.0]) == Spread(2.0, 1.0, 3.0)
-    with pytest.raises(ValueError):
-        spread([])
-
-
-def test_ratios_are_formed_within_a_turn():
-    # A machine that slows down to a tenth after the first turn leaves the ratio as it is.
-    assert ratios([200.0, 20.0, 22.0], [100.0, 10.0, 10.0]) == Spread(2.0, 2.0, 2.2)
-    with pytest.raises(ValueError):
-        ratios([1.0, 2.0], [1.0])
-
-
-@pytest.mark.parametrize(
-    ("requirement", "figure", "verdict"),
-    [
-        (Requirement(0.5, at_least=True), 0.5, "PASS"),
-        (Requirement(0.5, at_least=True), 0.499, "below"),
-        (Requirement(0.5, at_least=True, aim=0.9), 0.6, "PASS"),
-        (Requirement(400, at_least=False), 399.9, "PASS"),
-        (Requirement(400, at_least=False), 400, "above"),
-    ],
-)
-def test_a_verdict(requirement, figure, verdict):
-    assert requirement.verdict(figure) == verdict
-
-
-def test_requirements_are_written_out():
-    assert str(Requirement(0.5, at_least=True, aim=0.9)) == ">= 0.5, aim 0.9"
-    assert str(Requirement(400, at_least=False)) == "< 400"
-
-
-@pytest.mark.parametrize(
-    ("figure", "text"),
-    [(0.01234, "0.0123"), (0.5, "0.500"), (5.125, "5.12"), (42.66, "42.7"), (358.4, "358"), (1199.6, "1200")],
-)
-def test_figures_have_three_digits(figure, text):
-    assert figure_text(figure) == text
-
-
-def test_a_table_is_aligned():
-    assert table(("what", "n", ""), [("a", "1", "PASS"), ("longer", "100", "")]) == (
-        "what      n\na         1  PASS\nlonger  100"
-    )
 
 
 # ---- Fresh processes ----
