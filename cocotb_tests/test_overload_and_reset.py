@@ -119,8 +119,6 @@ def test_a_port_that_waits_for_more_than_two_to_the_16_cycles_holds_no_other(sim
 
 @pytest.mark.usefixtures("quick_build")
 def test_an_output_that_gives_up_after_two_to_the_16_cycles_is_found(simulator, run_folder, tmp_path):
-    if simulator.name == "icarus":
-        pytest.skip("Verilator takes a tenth of the time for so many cycles; the stall itself is under Icarus too")
     shutil.copytree(RTL, tmp_path / "rtl")
     source = tmp_path / "rtl/tag_out.v"
     text, end = source.read_text(encoding="utf-8"), "\nendmodule\n"

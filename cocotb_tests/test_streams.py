@@ -9,6 +9,7 @@ import random
 from collections import Counter
 
 import cocotb
+import pytest
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from cocotb_tests.axi_streams import BENCH, Streams, bench_parameters, stream_frame
@@ -85,5 +86,6 @@ def is_within(part, whole):
     return all(any(each == other for other in rest) for each in part)
 
 
+@pytest.mark.usefixtures("quick_build")
 def test_streams(simulate):
     assert simulate(BENCH, (BENCH,), **bench_parameters(PARAMETERS)) == 16

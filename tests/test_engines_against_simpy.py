@@ -12,7 +12,7 @@ from tests.engine_and_oracle import Both, check_same_journeys, run_both
 from tests.planted_engines import FAULTS, MACHINES
 from tests.test_drivers_against_simpy import GROUP_OF, same_figures
 
-QUICK, N_SLOW, N_NIGHTLY = (0, 1, 3, 4, 8), 70, 130
+QUICK, N_SLOW, N_NIGHTLY = (0, 1, 3, 4, 8), 45, 130
 
 
 @pytest.mark.parametrize("seed", drawn_seeds(QUICK, N_SLOW, N_NIGHTLY))

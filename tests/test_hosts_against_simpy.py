@@ -12,7 +12,7 @@ from tests.engine_and_oracle import Both, check_same_journeys, run_both
 from tests.planted_hosts import FAULTS, LOAD, MACHINES
 from tests.test_drivers_against_simpy import GROUP_OF, same_figures
 
-N_QUICK, N_SLOW, N_NIGHTLY = 6, 70, 150
+N_QUICK, N_SLOW, N_NIGHTLY = 6, 45, 150
 
 
 @pytest.mark.parametrize("seed", drawn_seeds(range(N_QUICK), N_SLOW, N_NIGHTLY))
