@@ -24,7 +24,7 @@ from hwmodel.simulation.one_core import simulate_on_one_core
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shares_of
 from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import PIECE_EVENTS, TRIAL_EVENTS, Pace, ways_of
-from hwmodel.simulation.thread_places import bind, place_of, processor_of, siblings_of
+from hwmodel.simulation.thread_places import bind, places_of, processor_now, siblings_of
 from tests.system_and_oracle import SystemRun
 from tests.test_system_windows import found_by, load_of
 
@@ -277,8 +277,8 @@ def test_a_crew_waits_for_work_and_ends_with_its_owner() -> None:
     found: list[int] = []
     crew, n_before = ThreadCrew(), threading.active_count()
     for n in (2, 1, 3):
-        assert all(crew.begin(number, partial(found.append, number)) for number in range(n))
-    crew.wait()
+        assert crew.begin([partial(found.append, number) for number in range(n)])
+        crew.wait()
     assert sorted(found) == [0, 0, 0, 1, 1, 2] and threading.active_count() == n_before + 3
     threads = threading.enumerate()[-3:]
     del crew
@@ -287,47 +287,47 @@ def test_a_crew_waits_for_work_and_ends_with_its_owner() -> None:
     assert threading.active_count() == n_before
 
 
-def test_a_thread_does_the_same_kind_of_work_each_time() -> None:
+def test_a_thread_has_the_same_work_of_several_each_time() -> None:
     crew, found = ThreadCrew(), list[tuple[int, int]]()
-    for number in (0, 1, 2, 2, 1, 0):
-        assert crew.begin(number, lambda number=number: found.append((number, threading.get_ident())))
+
+    def note(number: int) -> None:
+        found.append((number, threading.get_ident()))
+
+    for n in (3, 2, 3):
+        assert crew.begin([partial(note, number) for number in range(n)])
+        crew.wait()
+    assert len(found) == 8 and len(set(found)) == 3
     crew.dismiss()
-    assert len(found) == 6 and len(set(found)) == 3
 
 
 def test_an_error_of_a_crew_is_told_and_its_threads_go_on() -> None:
     crew, found = ThreadCrew(), list[int]()
-    assert crew.begin(0, partial(found.append, 1)) and crew.begin(1, partial(int, "none"))
+    assert crew.begin([partial(found.append, 1), partial(int, "none")])
     with pytest.raises(ValueError, match="none"):
         crew.wait()
-    assert crew.begin(1, partial(int, "nothing"))
-    with pytest.raises(ValueError, match="nothing"):
-        crew.begin(1, partial(found.append, 2))
-    assert crew.begin(0, partial(found.append, 2)) and crew.begin(1, partial(found.append, 3))
+    assert crew.begin([partial(found.append, 2), partial(found.append, 3)])
     crew.wait()
     assert sorted(found) == [1, 2, 3]
     crew.dismiss()
 
 
-def test_a_thread_that_wakes_has_a_processor_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_thread_that_wakes_has_a_processor_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     cores = ({0, 1}, {2, 3}, {4, 5})
     monkeypatch.setattr(thread_places, "siblings_of", lambda number: frozenset(cores[number // 2]))
     allowed = [0, 1, 2, 3, 4, 5]
-    assert place_of(3, {0, 2}, allowed) == 3, "it stays where it was"
-    assert place_of(2, {0, 2}, allowed) == place_of(None, {0, 2}, allowed) == 4, "then a core that nobody has"
-    assert place_of(9, {0, 2, 4}, allowed) == place_of(0, {0, 2, 4}, allowed) == 1
-    assert place_of(1, {0, 1}, [0, 1]) is None, "there is none"
-    assert place_of(1, {0, None}, [0, 1]) is None, "nobody knows where the others are"
+    assert places_of([3, 2], 0, allowed) == [3, 2], "each stays where it was"
+    assert places_of([0, None], 0, allowed) == [2, 4], "then cores that nobody has"
+    assert places_of([2, 2, 4, 9], 0, allowed) == [2, 1, 4, 3]
+    assert places_of([1, 2], 0, [0, 1]) == [], "there are too few"
     assert siblings_of(10**6) == {10**6}
 
 
-def test_threads_that_wake_go_where_they_may_again() -> None:
-    allowed, own = os.sched_getaffinity(0), processor_of(threading.get_native_id())
-    assert own in allowed and processor_of(10**9) is None
-    crew, found = ThreadCrew(), list[set[int]]()
-    for _ in range(2):
-        assert crew.begin(0, lambda: found.append(os.sched_getaffinity(0)))
+def test_threads_that_wake_may_go_anywhere_again() -> None:
+    allowed, crew, found = os.sched_getaffinity(0), ThreadCrew(), list[set[int]]()
+    assert processor_now() in allowed
+    for _ in range(3):
+        assert crew.begin([lambda: found.append(os.sched_getaffinity(0))])
         crew.wait()
-    assert found == [allowed] * 2 and os.sched_getaffinity(0) == allowed
+    assert found == [allowed] * 3 and os.sched_getaffinity(0) == allowed
     assert not bind(0, [10**6])
     crew.dismiss()

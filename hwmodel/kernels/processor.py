@@ -6,7 +6,6 @@ And what threads meet by: flags that one of them shows and others see, a pause b
 from __future__ import annotations
 
 import platform
-import threading
 import time
 from typing import Any
 
@@ -26,12 +25,9 @@ PAUSES = {
     "aarch64": ("llvm.aarch64.hint", (1,)),
     "arm64": ("llvm.aarch64.hint", (1,)),
 }
-YIELD, SLEEP = "sched_yield", "usleep"  # of the C library
-NAP_US = 50
+YIELD = "sched_yield"  # of the C library
 # Whether flags can be made; without, one thread does everything.
-MEETS = all(hasattr(ir.IRBuilder, name) for name in ("load_atomic", "store_atomic", "cmpxchg"))
-
-_ONE_STEP = threading.Lock()  # of threads without compilation
+MEETS = all(hasattr(ir.IRBuilder, name) for name in ("load_atomic", "store_atomic"))
 
 
 def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
@@ -111,21 +107,6 @@ def _show(_context: Any, flag: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _exchange(_context: Any, flag: Any, expected: Any, value: Any) -> Any:
-    def exchanged(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        place = _value_at(builder, values[0])
-        if MEETS:
-            was_there = builder.cmpxchg(place, values[1], values[2], "acq_rel", "acquire")
-            return builder.extract_value(was_there, 1)
-        is_there = builder.icmp_signed("==", builder.load(place), values[1])
-        with builder.if_then(is_there):
-            builder.store(values[2], place)
-        return is_there
-
-    return types.boolean(flag, types.int64, types.int64), exchanged
-
-
-@intrinsic
 def _pause(_context: Any) -> Any:
     def instruction(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
         name, arguments = PAUSES.get(platform.machine().lower(), ("", ()))
@@ -139,27 +120,12 @@ def _pause(_context: Any) -> Any:
     return types.none(), instruction
 
 
-def _call_c(builder: Any, name: str, *arguments: int) -> None:
-    """Write a call of a function of the C library that takes and returns words of 32 bits."""
-    word = ir.IntType(32)
-    kind = ir.FunctionType(word, [word] * len(arguments))
-    known = builder.module.globals.get(name)
-    builder.call(known or ir.Function(builder.module, kind, name), [ir.Constant(word, each) for each in arguments])
-
-
 @intrinsic
 def _give_way(_context: Any) -> Any:
     def call(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
-        _call_c(builder, YIELD)
-        return context.get_dummy_value()
-
-    return types.none(), call
-
-
-@intrinsic
-def _nap(_context: Any) -> Any:
-    def call(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
-        _call_c(builder, SLEEP, NAP_US)
+        kind = ir.FunctionType(ir.IntType(32), [])
+        known = builder.module.globals.get(YIELD)
+        builder.call(known or ir.Function(builder.module, kind, YIELD), [])
         return context.get_dummy_value()
 
     return types.none(), call
@@ -190,20 +156,8 @@ def _set_value(flag: Any, value: int) -> None:
     flag.value = value
 
 
-def _set_value_if(flag: Any, expected: int, value: int) -> bool:
-    with _ONE_STEP:
-        is_there = bool(flag.value == expected)
-        if is_there:
-            flag.value = value
-    return is_there
-
-
 def _let_others_run() -> None:
     time.sleep(0)
-
-
-def _sleep_for_a_while() -> None:
-    time.sleep(NAP_US * 1e-6)
 
 
 # Bring a record near, which is read some frames later.
@@ -219,10 +173,6 @@ with_offsets = _same if numba.config.DISABLE_JIT else _with_offsets
 # What another thread has shown last, with all that it did before; show it to the others.
 seen = _value_of if numba.config.DISABLE_JIT else _seen
 show = _set_value if numba.config.DISABLE_JIT else _show
-# Show a value if another is shown, in one step; say whether it was.
-exchange = _set_value_if if numba.config.DISABLE_JIT else _exchange
 # Let some time pass before the next look; let others have this core.
 pause = _let_others_run if numba.config.DISABLE_JIT else _pause
 give_way = _let_others_run if numba.config.DISABLE_JIT else _give_way
-# Sleep for some tens of microseconds.
-nap = _sleep_for_a_while if numba.config.DISABLE_JIT else _nap

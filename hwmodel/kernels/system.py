@@ -18,13 +18,13 @@ from .events import first_elsewhere, first_of_links
 from .hints import begun_comes_near, servers_come_near
 from .journey_sums import fold
 from .layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, TIMERS
-from .meeting import OVER, all_called, is_called, wait_while
-from .processor import prefetch_at, show
+from .processor import give_way, pause, prefetch_at, seen, show
 from .records import offset_of
 from .wires import comes_to_adapter, first_of
 
-CALLS = -1  # as a status: threads are called that are away
+OVER = -1  # as the number of a turn: there is none left
 BEGUN_AT = offset_of(BRIDGE_PORT, "begun")
+LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits lets others have its core
 
 
 @kernel
@@ -163,6 +163,21 @@ def end_together(system, servers, bridges):
 
 
 @kernel
+def wait_while(flag, value):
+    """Wait until another thread shows something else than a value; return it."""
+    n_looks = 0
+    shown = seen(flag)
+    while shown == value:
+        if n_looks < LOOKS:
+            n_looks += 1
+            pause()
+        else:
+            give_way()
+        shown = seen(flag)
+    return shown
+
+
+@kernel
 def run_share(system, share, servers, bridges):
     """Let a thread's servers run, each as far as is known what comes to it."""
     share.n_events = share.stopped = 0
@@ -202,15 +217,12 @@ def why_stopped(component):
 
 @kernel
 def follow(system, share, servers, bridges):
-    """Run a thread's servers in each turn that the first thread begins, in this piece and all that follow soon."""
-    while True:
-        turn = wait_while(system.turn, 0)
-        while turn != OVER:
-            run_share(system, share, servers, bridges)
-            show(share.done, turn)
-            turn = wait_while(system.turn, turn)
-        if not is_called(share):
-            return
+    """Run a thread's servers in each turn that the first thread begins."""
+    turn = wait_while(system.turn, 0)
+    while turn != OVER:
+        run_share(system, share, servers, bridges)
+        show(share.done, turn)
+        turn = wait_while(system.turn, turn)
 
 
 @kernel
@@ -245,16 +257,13 @@ def run_system(systems, servers, bridges, until_fs, n_events, thread):
 
     `systems` is a one-element record array of SYSTEM, `servers` one of `layout.NIC`, `bridges` one of BRIDGE. After
     `n_events` events, or where a server stops, all that run beside it come to the end of what they were given.
-    `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, in this
-    call and in later ones, and returns when nobody has called it for a while. Where some of them are away that returns
-    `CALLS` at once: they are to be woken, and called in their share's `thread`. Before, `turn` and `done` are 0.
+    `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
+    returns when thread 0 has come to the end, 0. Before, all that they show is 0.
     """
     system = systems[0]
     if thread > 0:
         follow(system, system.share[thread], servers, bridges)
         return DONE
-    if not all_called(system):
-        return CALLS
     until_fs = min(until_fs, NEVER - 1)
     for number in range(system.n_servers):
         begin_server(servers[number], system.server[number])

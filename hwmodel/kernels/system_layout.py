@@ -16,13 +16,12 @@ COMPONENT = record(*ints("safe_fs", "next_fs", "bridge", "port", "crossing_fs"),
 FLAG = record(*ints("value"), ("apart", I64, (15,)))
 # What one thread does in each turn: the servers from `first` of `system.order` on, before `end`. `n_events`, `stopped`:
 # what came of the last turn. `asks_ahead`: what its servers will look at is brought near. `done`: its last turn.
-# `thread`: where its thread is (`meeting.AWAY`, ...).
 SHARE = record(
-    *ints("first", "end", "asks_ahead", "n_events", "stopped"), ("apart", I64, (11,)), ("done", FLAG), ("thread", FLAG)
+    *ints("first", "end", "asks_ahead", "n_events", "stopped"), ("apart", I64, (11,)), ("done", FLAG)
 )  # fmt: skip
 # `window_fs`: how far one may run before the others are looked at, at most. `stops_exactly`: no bridge runs ahead of
 # the server, so that the run may end behind any of its events. `limit_fs`: how far all may run in this turn. `turn`:
-# its number, `meeting.OVER` behind the last.
+# its number, `system.OVER` behind the last.
 SYSTEM = record(
     ("server", COMPONENT, (MAX_SERVERS,)),
     ("bridge", COMPONENT, (MAX_BRIDGES,)),

@@ -15,9 +15,8 @@ import numpy as np
 
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
-from hwmodel.kernels.meeting import AWAY, CALLED, OVER
 from hwmodel.kernels.processor import MEETS
-from hwmodel.kernels.system import CALLS, run_system
+from hwmodel.kernels.system import OVER, run_system
 from hwmodel.kernels.system_layout import MAX_THREADS
 from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import Pace
@@ -75,7 +74,6 @@ class ServerThreads:
         self._pace, self._crew = Pace(n_threads), ThreadCrew()
         self._was_long = False
         self._counts: np.ndarray = servers["clock"]["n_events"]
-        self._threads: np.ndarray = self._system["share"]["thread"]["value"]
         self._laid_out: list[list[int]] = []
         self._share_out(self._all)
 
@@ -101,42 +99,22 @@ class ServerThreads:
 
     def rest(self) -> None:
         """Let the other threads end, and wait until they have; who goes on later has new ones."""
-        self._threads[:] = AWAY
         self._crew.dismiss()
 
     def _run_on(self, n_threads: int, until_fs: int, n_events: int) -> int:
         """Let this thread run, and others beside it."""
-        self._share_out(self._all if n_threads == 1 else self._even_shares(n_threads))
         if n_threads == 1:
+            self._share_out(self._all)
             return self._run(until_fs, n_events, 0)
+        self._share_out(self._even_shares(n_threads))
         try:
-            status = self._run(until_fs, n_events, 0)
-            if status != CALLS:
-                return status
-            if not self._wake(n_threads):
+            if not self._crew.begin([partial(self._run, 0, 0, number) for number in range(1, n_threads)]):
                 self.n_threads = 1
                 return layout.EVENTS_SPENT
             return self._run(until_fs, n_events, 0)
         finally:
             self._system.turn.value = OVER  # where Ctrl-C comes before the first turn
-            self._wait_for_all()
-
-    def _wake(self, n_threads: int) -> bool:
-        """Call threads that are away; return False where the system has no more threads."""
-        for number in range(1, n_threads):
-            if self._threads[number] == AWAY:
-                self._threads[number] = CALLED
-                if not self._crew.begin(number - 1, partial(self._run, 0, 0, number)):
-                    self._threads[number] = AWAY
-                    return False
-        return True
-
-    def _wait_for_all(self) -> None:
-        """Wait until each thread has seen that the piece is over; whoever is interrupted here goes on alone."""
-        n_threads, self.n_threads = self.n_threads, 1
-        while (self._threads == CALLED).any():
-            time.sleep(0)
-        self.n_threads = n_threads
+            self._crew.wait()
 
     def _run(self, until_fs: int, n_events: int, thread: int) -> int:
         return int(run_system(*self._records, until_fs, n_events, thread))

@@ -1,4 +1,4 @@
-"""Which processor a thread wakes on: one to itself, where it was before if that is still free.
+"""Which processor each of several threads wakes on: one to itself, where it was before if that is still free.
 
 The system wakes a thread near the one that wakes it, on the same processor too; a thread that looks at a flag all the
 time is moved away from there only after some milliseconds, in which two threads take twice as long as one each.
@@ -6,23 +6,29 @@ time is moved away from there only after some milliseconds, in which two threads
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-STAT = "/proc/self/task/{}/stat"
-PROCESSOR_FIELD = 36  # of proc(5)'s stat, counted from behind the name
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
-def processor_of(thread: int | None) -> int | None:
-    """Return the processor that a thread, by its number in the system, runs on or ran on last; None: it is not told."""
+def _get_cpu() -> Callable[[], int] | None:
     try:
-        behind_the_name = Path(STAT.format(thread)).read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
-        return int(behind_the_name.split()[PROCESSOR_FIELD])
-    except (OSError, IndexError, ValueError):
-        return None
+        return ctypes.CDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):
+        return None  # only Linux tells
+
+
+_GET_CPU = _get_cpu()
+
+
+def processor_now() -> int | None:
+    """Return the number of the processor on which this thread runs, None where the system does not tell."""
+    found = -1 if _GET_CPU is None else _GET_CPU()
+    return None if found < 0 else found
 
 
 @cache
@@ -36,24 +42,32 @@ def siblings_of(processor: int) -> frozenset[int]:
     return frozenset(n for first, _, last in bounds for n in range(int(first), int(last or first) + 1)) | {processor}
 
 
-def place_of(before: int | None, taken: Collection[int | None], allowed: Sequence[int]) -> int | None:
-    """Return the processor for a thread: where it was before, or a free one, at best of a core that nobody has.
+def places_of(before: Sequence[int | None], own: int, allowed: Sequence[int]) -> list[int]:
+    """Return a processor for each thread: where it was before, or a free one, at best of a core that nobody has.
 
     Parameters
     ----------
     before
-        Where it was last.
-    taken
-        Where those are with which it will run; None among them, or all that are allowed: there is no place for it.
+        Where each was; None: nowhere yet.
+    own
+        Where the thread is that wakes the others, and goes on beside them.
     allowed
-        Those that may be used.
+        Those that may be used; with fewer than there are threads the result is empty.
     """
-    free = [processor for processor in allowed if processor not in taken]
-    if None in taken or not free:
-        return None
-    if before in free:
-        return before
-    return next((place for place in free if siblings_of(place).isdisjoint(taken)), free[0])
+    if len(allowed) <= len(before):
+        return []
+    places: dict[int, int] = {}
+    taken = {own}
+    for number, place in enumerate(before):
+        if place is not None and place in allowed and place not in taken:
+            places[number] = place
+            taken.add(place)
+    for number in range(len(before)):
+        if number not in places:
+            free = [place for place in allowed if place not in taken]
+            places[number] = next((place for place in free if not siblings_of(place) & taken), free[0])
+            taken.add(places[number])
+    return [places[number] for number in range(len(before))]
 
 
 def bind(thread: int, processors: Sequence[int]) -> bool:

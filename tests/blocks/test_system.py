@@ -14,9 +14,8 @@ from hwmodel.kernels import system as system_kernel
 from hwmodel.kernels.adjacent_layout import NOBODY
 from hwmodel.kernels.journey_layout import PART_FIELDS
 from hwmodel.kernels.layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, zeros
-from hwmodel.kernels.meeting import AWAY, OVER, wait_while
-from hwmodel.kernels.processor import show
 from hwmodel.kernels.system import (
+    OVER,
     earliest,
     hand_in,
     hand_up,
@@ -24,9 +23,11 @@ from hwmodel.kernels.system import (
     nothing_before,
     release,
     run_share,
+    show,
     take,
+    wait_while,
 )
-from hwmodel.kernels.system_layout import SYSTEM
+from hwmodel.kernels.system_layout import FLAG, SYSTEM
 from hwmodel.kernels.wires import send_from_outside
 from hwmodel.simulation import server_threads
 from hwmodel.simulation.server_threads import ServerThreads
@@ -195,7 +196,6 @@ def test_a_thread_that_misses_a_turn_would_be_found_out(tmp_path, on_two_threads
                 run_share(system, share, servers, bridges)
             show(share.done, turn)
             turn = wait_while(system.turn, turn)
-        show(share.thread, AWAY)
 
     expected = run_through(tmp_path, *STEPS["at once"])
     monkeypatch.setattr(system_kernel, "follow", misses_turns)
@@ -220,6 +220,23 @@ def test_no_bridge_sends_before_the_next_event_of_all_and_one_that_is_further_st
     system.bridge[0].safe_fs, system.bridge[1].safe_fs = 59, 90
     nothing_before(system, 61)
     assert (system.bridge[0].safe_fs, system.bridge[1].safe_fs) == (60, 90)
+
+
+def test_who_waits_sees_what_another_thread_shows_next():
+    flag = zeros(1, FLAG)[0]
+    looks = []
+
+    def show_at_the_third_look(_seconds=0):
+        looks.append(int(flag.value))
+        flag.value = 0 if len(looks) < 3 else OVER
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system_kernel, "LOOKS", 2)
+        patch.setattr(system_kernel, "pause", show_at_the_third_look)
+        patch.setattr(system_kernel, "give_way", show_at_the_third_look)
+        assert wait_while(flag, 0) == OVER
+    assert looks == [0, 0, 0]
+    assert wait_while(flag, 0) == OVER  # at once
 
 
 def test_a_server_runs_until_something_may_come_that_the_bridge_has_not_yet_sent(system):
