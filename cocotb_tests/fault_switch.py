@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 NAME = "planted_fault"
 DECLARATION = f'\n    integer {NAME};\n    initial if (!$value$plusargs("{NAME}=%d", {NAME})) {NAME} = 0;\n'
-# Heads of what is in parentheses and can be chosen; a parameter, in capitals, cannot.
-HEAD = re.compile(r"(?:\b(?:if|case|casez)|\.[a-z]\w*)\s*(?=\()")
+# Heads of what is in parentheses.
+HEAD = re.compile(r"(?:\b(?:if|case|casez)|\.\w+)\s*(?=\()")
 # What has none is a constant, which decides on which hardware there is.
 SIGNAL = re.compile(r"(?<![\w'$`])[a-z]")
 IGNORED = re.compile(r"//[^\n]*|/\*.*?\*/|^[ \t]*`[^\n]*", re.DOTALL | re.MULTILINE)

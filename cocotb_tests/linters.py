@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from cocotb_tests.places import RTL
 
 VERIBLE = "verible-verilog-lint"
@@ -16,6 +18,12 @@ VERIBLE = "verible-verilog-lint"
 def found(tool: str) -> str | None:
     """Return where a tool is, on PATH or beside this Python; None if it is nowhere."""
     return shutil.which(tool) or shutil.which(tool, path=str(Path(sys.executable).parent))
+
+
+def skip_without(tool: str) -> None:
+    """Skip the test that asks where a tool is not installed."""
+    if found(tool) is None:
+        pytest.skip(f"not installed: {tool}")
 
 
 def said_by_verilator(top: str, sources: Iterable[Path], *settings: str) -> str:

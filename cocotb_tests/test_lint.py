@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cocotb_tests.linters import VERIBLE, found, said_by_icarus, said_by_verible, said_by_verilator
+from cocotb_tests.linters import VERIBLE, said_by_icarus, said_by_verible, said_by_verilator, skip_without
 from cocotb_tests.places import BENCHES, CHECKERS, RTL
 from cocotb_tests.simulators import Simulator
 
@@ -17,11 +17,6 @@ MOST_LINES = 350
 
 def sources():
     return sorted(RTL.glob("*.v"))
-
-
-def skip_without(tool):
-    if found(tool) is None:
-        pytest.skip(f"not installed: {tool}")
 
 
 def parameters(ports, bus_w, priorities):

@@ -10,9 +10,8 @@ from cocotb_tests.dut_file import read_dut
 from cocotb_tests.places import RTL
 
 
-def test_a_planted_fault_is_found_and_made_small(check_core, simulator, tmp_path):
-    if simulator.name == "verilator":
-        pytest.skip("it builds the core for each attempt, for half a minute; what is done with them is the same")
+@pytest.mark.usefixtures("quick_build")
+def test_a_planted_fault_is_found_and_made_small(check_core, tmp_path):
     shutil.copytree(RTL, tmp_path / "rtl", ignore=shutil.ignore_patterns("*.py"))
     source = tmp_path / "rtl/forward.v"
     text = source.read_text(encoding="utf-8")

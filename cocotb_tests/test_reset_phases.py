@@ -53,6 +53,14 @@ class Played:
         self.answered = {"b": 0, "r": 0}  # cycles for which an answer has waited
         self.n_written = 0
 
+    async def cycles(self, n_cycles):
+        """Play some cycles to their ends; return what the core says in each."""
+        said = []
+        for _ in range(n_cycles):
+            said.append(await self.cycle())
+            await self.bench.next_cycle()
+        return said
+
     async def cycle(self):
         """Play one cycle; return what the core says in it."""
         inputs = dict(IDLE, m_axis_tready=self.takes[self.bench.cycle % 2])
@@ -129,8 +137,7 @@ async def set_up(bench, mode="veb"):
     writes = [(word.address, word.data) for word in words if word.data]
     played = Played(bench, [], writes, [], answer_waits=0)
     while played.n_written < len(writes):
-        await played.cycle()
-        await bench.next_cycle()
+        await played.cycles(1)
 
 
 def filling(bench):
@@ -151,16 +158,12 @@ async def reset(bench, n_cycles):
 async def seen_after_reset(bench, n_cycles):
     """Reset the core for some cycles; return what it says then."""
     await reset(bench, n_cycles)
-    played, said = following(bench), []
-    for _ in range(90):
-        said.append(await played.cycle())
-        await bench.next_cycle()
+    played = following(bench)
+    said = await played.cycles(90)
     assert not played.reads
     await set_up(bench)
     played, bench.cycle = filling(bench), 0
-    for _ in range(FILLING_CYCLES):
-        said.append(await played.cycle())
-        await bench.next_cycle()
+    said += await played.cycles(FILLING_CYCLES)
     assert not any(played.beats)
     return said
 

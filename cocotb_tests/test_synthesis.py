@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cocotb_tests.linters import found, said_by_icarus
+from cocotb_tests.linters import said_by_icarus, skip_without
 from cocotb_tests.places import ROOT
 from rtl.memory_mapping import ModuleRams, map_memories
 from rtl.place_and_route import DOCUMENTED, Placed, Step, clocks, description, harness, read_report
@@ -125,8 +125,7 @@ def test_ram_cells_are_weighed() -> None:
 
 def test_the_harness_fits_the_core(tmp_path: Path) -> None:
     """Compile the harness around a core with Icarus, which has nothing to say of widths that differ."""
-    if found("iverilog") is None:
-        pytest.skip("not installed: iverilog")
+    skip_without("iverilog")
     top = (RTL / "eth_switch_core.v").read_text().split(");\n    localparam")[0]
     widths: dict[str, dict[str, int]] = {"input": {}, "output": {}}
     for direction, bits, name in re.findall(r"(input|output)\s+wire\s+(?:\[([^:]+):0\])?\s*(\w+)", top):
