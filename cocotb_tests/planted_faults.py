@@ -40,7 +40,7 @@ FAULTS = (
     ),
     _fault(
         "fifo-clears-no-lanes", "ingress_fifo", "ingress_fifo",
-        "(has_new_word || beat_lane == k[LANE_W-1:0])", "beat_lane == k[LANE_W-1:0]",
+        "(has_new_word || beat_lane == k[LANE_W-1:0]) begin", "(beat_lane == k[LANE_W-1:0]) begin",
         "word_is_what_came_in", n_cycles=11,
     ),
     _fault(
@@ -244,7 +244,7 @@ FAULTS = (
     ),
     _fault(
         "parser-takes-a-priority-tag-for-a-vlan", "parser", "parser",
-        "(in_header[8*(14+OUTER)+:4] != 0 || in_header[8*(15+OUTER)+:8] != 0)", "1'b1",
+        "in_c_tag[k] && pair[TYPE+1][11:0] != 0", "in_c_tag[k]",
         "tagged_by_a_vlan", "vlan_is_the_tags_or_the_ports",
     ),
     _fault(
@@ -279,7 +279,7 @@ FAULTS = (
     ),
     _fault(
         "lists-mix-groups", "list_table", "list_table",
-        "key[e] == {group, id}", "key[e][19:0] == id",
+        "key[g] == {group, id}", "key[g][19:0] == id",
         "stations_that_the_tag_names",
     ),
     _fault(

@@ -76,8 +76,8 @@ module address_table #(
         end else begin
             commits_later <= commits;
             commits_last <= commits_later;
-            for (i = 0; i < ENTRIES; i = i + 1) begin
-                if (writes && write_address[13:4] == i[9:0]) mac[i] <= stage_key[47:0];
+            if (writes) begin
+                for (i = 0; i < ENTRIES; i = i + 1) if (write_address[13:4] == i[9:0]) mac[i] <= stage_key[47:0];
             end
             if (commits_later) begin
                 vid[later_index] <= later_vid;
@@ -88,6 +88,11 @@ module address_table #(
     end
 
     // The entry has the first half of this address, the second half; the whole address in this VLAN, or in every VLAN.
+    // What is compared changes with a frame, not with each cycle: so no loop in a clocked process compares it.
+    wire [ENTRIES-1:0] has_destination_high;
+    wire [ENTRIES-1:0] has_destination_low;
+    wire [ENTRIES-1:0] has_source_high;
+    wire [ENTRIES-1:0] has_source_low;
     reg [ENTRIES-1:0] is_destination_high;
     reg [ENTRIES-1:0] is_destination_low;
     reg [ENTRIES-1:0] is_source_high;
@@ -96,30 +101,36 @@ module address_table #(
     reg [ENTRIES-1:0] destination_hit;
     reg [ENTRIES-1:0] source_hit;
     reg [ENTRIES-1:0] own_hit;
+    wire [PORTS-1:0] owns_destination;
+    wire [PORTS-1:0] owns_source;
+    wire [PORTS-1:0] owns_source_in_all;
     genvar g;
     generate
         for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
+            assign has_destination_high[g] = mac[g][47:24] == destination[47:24];
+            assign has_destination_low[g] = mac[g][23:0] == destination[23:0];
+            assign has_source_high[g] = mac[g][47:24] == source[47:24];
+            assign has_source_low[g] = mac[g][23:0] == source[23:0];
             assign in_vlan[g] = is_general[g] || vid[g] == vlan;
+        end
+        for (g = 0; g < PORTS; g = g + 1) begin : g_port
+            assign owns_destination[g] = (destination_hit & owned_by[g]) != 0;
+            assign owns_source[g] = (source_hit & owned_by[g]) != 0;
+            assign owns_source_in_all[g] = (own_hit & owned_by[g]) != 0;
         end
     endgenerate
 
-    integer e;
-    integer o;
     always @(posedge clk) begin
-        for (e = 0; e < ENTRIES; e = e + 1) begin
-            is_destination_high[e] <= mac[e][47:24] == destination[47:24];
-            is_destination_low[e] <= mac[e][23:0] == destination[23:0];
-            is_source_high[e] <= mac[e][47:24] == source[47:24];
-            is_source_low[e] <= mac[e][23:0] == source[23:0];
-        end
+        is_destination_high <= has_destination_high;
+        is_destination_low <= has_destination_low;
+        is_source_high <= has_source_high;
+        is_source_low <= has_source_low;
         destination_hit <= is_destination_high & is_destination_low & in_vlan;
         source_hit <= is_source_high & is_source_low & in_vlan;
         own_hit <= is_source_high & is_source_low & is_general;
-        for (o = 0; o < PORTS; o = o + 1) begin
-            destination_owners[o] <= (destination_hit & owned_by[o]) != 0;
-            source_owners[o] <= (source_hit & owned_by[o]) != 0;
-            source_own[o] <= (own_hit & owned_by[o]) != 0;
-        end
+        destination_owners <= owns_destination;
+        source_owners <= owns_source;
+        source_own <= owns_source_in_all;
     end
 
     // For software: written at once.

@@ -133,6 +133,7 @@ module ingress_fifo #(
         end
     endgenerate
 
+    wire [PORT_BYTES-1:0] s_kept = kept_bytes(s_tkeep, s_tlast);
     assign s_tready = !reset && (!starts_word || !is_full);
     wire accept = s_tvalid && s_tready;
     wire takes_word = accept && starts_word;
@@ -156,7 +157,7 @@ module ingress_fifo #(
     // Nothing is accepted under reset, and so nothing is stored after it.
     always @(posedge clk) begin
         beat <= s_tdata;
-        keep <= kept_bytes(s_tkeep, s_tlast);
+        keep <= s_kept;
         beats_before <= n_before;
         has_new_word <= starts_word;
         is_swallowed <= swallowing;
@@ -190,19 +191,25 @@ module ingress_fifo #(
     wire [LENGTH_W-1:0] length =
         {beats_before, {BEAT_SHIFT{1'b0}}} + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, count_of(keep)};
 
-    integer i;
-    integer k;
+    wire [PORT_W-1:0] kept_bits;
+    genvar g;
+    generate
+        for (g = 0; g < PORT_BYTES; g = g + 1) begin : g_byte
+            assign kept_bits[g*8+:8] = {8{keep[g]}};
+        end
+    endgenerate
     reg [PORT_W-1:0] stored_beat;
-    always @* begin
-        for (i = 0; i < PORT_BYTES; i = i + 1) stored_beat[i*8+:8] = beat[i*8+:8] & {8{keep[i]}};
-    end
+    always @* stored_beat = beat & kept_bits;
 
+    integer k;
     always @(posedge clk) begin
         // One constant lane after the other, which synthesis makes a RAM with an enable for each lane. The beat that starts
         // a word, of lane 0, clears the others. A word that is given back is written too, before it is another beat's.
-        for (k = 0; k < LANES; k = k + 1) begin
-            if (is_stored && (has_new_word || beat_lane == k[LANE_W-1:0])) begin
-                memory[write_at][k*PORT_W+:PORT_W] <= (k == 0 || !has_new_word) ? stored_beat : {PORT_W{1'b0}};
+        if (is_stored) begin
+            for (k = 0; k < LANES; k = k + 1) begin
+                if (has_new_word || beat_lane == k[LANE_W-1:0]) begin
+                    memory[write_at][k*PORT_W+:PORT_W] <= (k == 0 || !has_new_word) ? stored_beat : {PORT_W{1'b0}};
+                end
             end
         end
         if (ends) description[describe_at] <= {is_cut, is_bad || !keep[0], is_long, more, length};

@@ -91,32 +91,39 @@ module list_table #(
         pruned_id <= look_vn ? {8'd0, outer[27:16] & {12{outer[31]}}} : {outer[15:8], outer[43:32]};
     end
 
+    wire [ENTRIES-1:0] is_list;
+    wire [PORTS-1:1] is_named;
+    wire [PORTS-1:1] is_pruned;
     reg was_by_list;
     reg [ENTRIES-1:0] hit;
-    integer e;
-    always @(posedge clk) begin
-        was_by_list <= by_list;
-        for (e = 0; e < ENTRIES; e = e + 1) hit[e] <= key[e] == {group, id};
-    end
-
     reg [PORTS-1:1] has_id;
     reg [PORTS-1:1] is_sender;
+    wire [PORTS-1:1] is_listed;
     reg [PORTS-1:1] named;
     reg [PORTS-1:1] sender;
     assign targets = {named, 1'b0};
     assign pruned = {sender, 1'b0};
     genvar g;
     generate
+        for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
+            assign is_list[g] = key[g] == {group, id};
+        end
         for (g = 1; g < PORTS; g = g + 1) begin : g_station
             wire [19:0] own_id = is_vn ? {8'd0, vif[g*12+:12]} : ecid[g*20+:20];
-            always @(posedge clk) begin
-                has_id[g] <= own_id == id && id != 20'd0;
-                is_sender[g] <= own_id == pruned_id && pruned_id != 20'd0;
-                named[g] <= was_by_list ? (hit & listed[g]) != 0 : has_id[g];
-                sender[g] <= is_sender[g];
-            end
+            assign is_named[g] = own_id == id && id != 20'd0;
+            assign is_pruned[g] = own_id == pruned_id && pruned_id != 20'd0;
+            assign is_listed[g] = (hit & listed[g]) != 0;
         end
     endgenerate
+
+    always @(posedge clk) begin
+        was_by_list <= by_list;
+        hit <= is_list;
+        has_id <= is_named;
+        is_sender <= is_pruned;
+        named <= was_by_list ? is_listed : has_id;
+        sender <= is_sender;
+    end
 
     // For software: written at once.
     (* ram_style = "distributed" *) reg [22+PORTS-2:0] entry[0:ENTRIES-1];

@@ -45,37 +45,42 @@ module parser #(
     output reg  [1:0]                          outer_version   // of a VN-Tag
 );
     localparam HEADER_W = `HEADER_W;
+    localparam PAIRS = HEADER_W / 16;
     localparam INFO_W = `INFO_W(PORTS, LENGTH_W);
     localparam PORT_I_W = `INDEX_W(PORTS);
 
     // Without an outer tag, behind a VN-Tag, behind an E-TAG.
     localparam PLACES = 3;
 
-    function [15:0] pair(input [HEADER_W-1:0] header, input integer at);
-        pair = {header[8*at+:8], header[8*at+8+:8]};
-    endfunction
-
     // ---- The cycle of the header ----
+    // Its bytes two by two, the first of them in the higher place.
+    wire [15:0] pair[0:PAIRS-1];
+    genvar k;
+    generate
+        for (k = 0; k < PAIRS; k = k + 1) begin : g_pair
+            assign pair[k] = {in_header[16*k+:8], in_header[16*k+8+:8]};
+        end
+    endgenerate
     wire [LENGTH_W-1:0] in_length = in_info[LENGTH_W-1:0];
     wire in_from_uplink = in_info[INFO_W-1-:PORT_I_W] == 0;
     wire [PLACES-1:0] in_c_tag;
     wire [PLACES-1:0] in_tagged;
     wire [PLACES-1:0] in_control;
     wire [PLACES-1:0] in_whole;
-    genvar k;
     generate
         for (k = 0; k < PLACES; k = k + 1) begin : g_place
             localparam OUTER = (k == 0) ? 0 : (k == 1) ? 6 : 8;
+            localparam TYPE = (12 + OUTER) / 2;
             localparam [LENGTH_W-1:0] SHORTEST = 14 + OUTER;
             localparam [LENGTH_W-1:0] WITH_C_TAG = 18 + OUTER;
-            assign in_c_tag[k] = pair(in_header, 12 + OUTER) == `TYPE_C_TAG;
-            assign in_tagged[k] = in_c_tag[k] && (in_header[8*(14+OUTER)+:4] != 0 || in_header[8*(15+OUTER)+:8] != 0);
-            assign in_control[k] = pair(in_header, 12 + OUTER) == `TYPE_MAC_CONTROL ||
-                (in_c_tag[k] && pair(in_header, 16 + OUTER) == `TYPE_MAC_CONTROL);
+            assign in_c_tag[k] = pair[TYPE] == `TYPE_C_TAG;
+            assign in_tagged[k] = in_c_tag[k] && pair[TYPE+1][11:0] != 0;
+            assign in_control[k] =
+                pair[TYPE] == `TYPE_MAC_CONTROL || (in_c_tag[k] && pair[TYPE+2] == `TYPE_MAC_CONTROL);
             assign in_whole[k] = in_c_tag[k] ? in_length >= WITH_C_TAG : in_length >= SHORTEST;
         end
     endgenerate
-    wire [15:0] in_station_type = in_c_tag[0] ? pair(in_header, 16) : pair(in_header, 12);
+    wire [15:0] in_station_type = in_c_tag[0] ? pair[8] : pair[6];
 
     reg parsing;
     reg [INFO_W-1:0] look_info;
@@ -89,22 +94,24 @@ module parser #(
     reg [79:0] tags;        // the bytes from 14 on, the first one in the highest place
     assign look_outer = tags[79:32];
 
-    integer b;
+    // Other words of frames leave what is kept of a header alone, and with it all that is looked up.
     always @(posedge clk) begin
         if (reset) parsing <= 1'b0;
         else parsing <= in_valid;
-        look_info <= in_info;
-        look_destination <= {pair(in_header, 0), pair(in_header, 2), pair(in_header, 4)};
-        look_source <= {pair(in_header, 6), pair(in_header, 8), pair(in_header, 10)};
-        has_vn <= in_from_uplink && pair(in_header, 12) == `TYPE_VN_TAG;
-        has_e <= in_from_uplink && pair(in_header, 12) == `TYPE_E_TAG;
-        c_tag <= in_c_tag;
-        vlan_tag <= in_tagged;
-        control <= in_control;
-        whole <= in_whole;
-        outer_type <=
-            in_station_type == `TYPE_S_TAG || in_station_type == `TYPE_VN_TAG || in_station_type == `TYPE_E_TAG;
-        for (b = 0; b < 10; b = b + 1) tags[79-8*b-:8] <= in_header[8*(14+b)+:8];
+        if (in_valid) begin
+            look_info <= in_info;
+            look_destination <= {pair[0], pair[1], pair[2]};
+            look_source <= {pair[3], pair[4], pair[5]};
+            has_vn <= in_from_uplink && pair[6] == `TYPE_VN_TAG;
+            has_e <= in_from_uplink && pair[6] == `TYPE_E_TAG;
+            c_tag <= in_c_tag;
+            vlan_tag <= in_tagged;
+            control <= in_control;
+            whole <= in_whole;
+            outer_type <=
+                in_station_type == `TYPE_S_TAG || in_station_type == `TYPE_VN_TAG || in_station_type == `TYPE_E_TAG;
+            tags <= {pair[7], pair[8], pair[9], pair[10], pair[11]};
+        end
     end
 
     // ---- LOOK ----

@@ -21,7 +21,7 @@ module switch_ingress #(
     input  wire [PORTS-1:0]                     s_axis_tuser,
     output wire                                 word_valid,
     output wire                                 word_first, // the word is the first of a frame
-    output wire [BUS_W-1:0]                     word,
+    output reg  [BUS_W-1:0]                     word,
     output wire [`INFO_W(PORTS, `LENGTH_W)-1:0] word_info   // of its frame: ingress port; swallowed, bad, length
 );
     localparam LENGTH_W = `LENGTH_W;
@@ -34,19 +34,14 @@ module switch_ingress #(
     wire [PORTS-1:0] grant;
     wire [PORTS-1:0] pick;
     wire [PORTS-1:0] fifo_read;
-    // The description of the port that is picked, and the word of the one that was read: those of the ports up to one.
-    wire [HEAD_W-1:0] picked[0:PORTS];
-    wire [BUS_W-1:0] read_word[0:PORTS];
-    assign picked[0] = {HEAD_W{1'b0}};
-    assign read_word[0] = {BUS_W{1'b0}};
+    wire [PORTS*HEAD_W-1:0] heads;
+    wire [PORTS*BUS_W-1:0] words;   // 0 if it is another port's turn
 
     genvar g;
     generate
         for (g = 0; g < PORTS; g = g + 1) begin : g_ingress
             wire [HEAD_W-1:0] head;
-            wire [BUS_W-1:0] own_word;   // 0 if it is another port's turn
-            assign picked[g+1] = picked[g] | (head & {HEAD_W{pick[g]}});
-            assign read_word[g+1] = read_word[g] | own_word;
+            assign heads[g*HEAD_W+:HEAD_W] = head;
             ingress_fifo #(
                 .PORT_W(PORT_W),
                 .BUS_W(BUS_W),
@@ -70,10 +65,23 @@ module switch_ingress #(
                 .head_length(head[LENGTH_W-1:0]),
                 .grant(grant[g]),
                 .read(fifo_read[g]),
-                .word(own_word)
+                .word(words[g*BUS_W+:BUS_W])
             );
         end
     endgenerate
+
+    // The description of the port that is picked, and the word of the one that was read.
+    reg [HEAD_W-1:0] picked;
+    integer i;
+    integer j;
+    always @* begin
+        picked = {HEAD_W{1'b0}};
+        for (i = 0; i < PORTS; i = i + 1) picked = picked | (heads[i*HEAD_W+:HEAD_W] & {HEAD_W{pick[i]}});
+    end
+    always @* begin
+        word = {BUS_W{1'b0}};
+        for (j = 0; j < PORTS; j = j + 1) word = word | words[j*BUS_W+:BUS_W];
+    end
 
     wire [PORT_I_W-1:0] word_port;
     wire [FRAME_W-1:0] word_frame;
@@ -87,9 +95,9 @@ module switch_ingress #(
         .request(request),
         .grant(grant),
         .pick(pick),
-        .pick_is_long(picked[PORTS][HEAD_W-1]),
-        .pick_more(picked[PORTS][FRAME_W+:MORE_W]),
-        .pick_info(picked[PORTS][FRAME_W-1:0]),
+        .pick_is_long(picked[HEAD_W-1]),
+        .pick_more(picked[FRAME_W+:MORE_W]),
+        .pick_info(picked[FRAME_W-1:0]),
         .read(fifo_read),
         .word_valid(word_valid),
         .word_first(word_first),
@@ -97,7 +105,6 @@ module switch_ingress #(
         .word_info(word_frame)
     );
 
-    assign word = read_word[PORTS];
     assign word_info = {word_port, word_frame};
 endmodule
 

@@ -82,15 +82,25 @@ module vlan_table #(
         end
     end
 
+    wire [ENTRIES-1:0] is_vlan;
     reg [ENTRIES-1:0] hit;
-    integer e;
-    integer o;
-    always @(posedge clk) begin
-        for (e = 0; e < ENTRIES; e = e + 1) hit[e] <= vid[e] == vlan && vlan != 12'd0;
-        for (o = 0; o < PORTS; o = o + 1) begin
-            members[o] <= (hit & members_of[o]) != 0;
-            untagged[o] <= (hit & untagged_of[o]) != 0;
+    wire [PORTS-1:0] is_member;
+    wire [PORTS-1:0] is_untagged;
+    genvar g;
+    generate
+        for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
+            assign is_vlan[g] = vid[g] == vlan && vlan != 12'd0;
         end
+        for (g = 0; g < PORTS; g = g + 1) begin : g_port
+            assign is_member[g] = (hit & members_of[g]) != 0;
+            assign is_untagged[g] = (hit & untagged_of[g]) != 0;
+        end
+    endgenerate
+
+    always @(posedge clk) begin
+        hit <= is_vlan;
+        members <= is_member;
+        untagged <= is_untagged;
     end
 
     // For software: written at once.
