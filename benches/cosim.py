@@ -85,7 +85,7 @@ def axi_run(simulator: Simulator, parameters: CoreParameters, folder: Path, load
     """Run a load through the AXI models, which check the copies themselves."""
     from cocotb_tests.axi_streams import BENCH, bench_parameters
 
-    build = simulator.build(BENCH, [BENCH], bench_parameters(parameters))
+    build = simulator.build(BENCH, [BENCH], bench_parameters(parameters), for_long_runs=True)
     wall_s, cpu_s = time.perf_counter(), cpu_of_children_s()
     build.run("cocotb_tests.run_streams", folder, {"STREAM_FRAMES": str(n_frames), "STREAM_LOAD": load})
     return Run(n_frames, time.perf_counter() - wall_s, cpu_of_children_s() - cpu_s, 0.0)
@@ -99,7 +99,9 @@ def rows(simulator: Simulator, folder: Path, *, quick: bool) -> Iterator[Sequenc
     from cocotb_tests.load import LOADS
 
     parameters = CoreParameters(max_frame_bytes=LONGEST_BYTES)
-    bench = CoreBench.of(simulator, read_dut(OWN_CORE).core_with(parameters.verilog()), folder / BATCH)
+    bench = CoreBench.of(
+        simulator, read_dut(OWN_CORE).core_with(parameters.verilog()), folder / BATCH, for_long_runs=True
+    )
     batch_run(bench, parameters, "64 B", QUICK_FRAMES)  # compiles the model's kernels
     for load in LOADS:
         n_frames = QUICK_FRAMES if quick else FRAMES[simulator.name].get(load, MIXED_FRAMES)

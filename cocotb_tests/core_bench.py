@@ -35,14 +35,23 @@ class CoreBench:
     folder: Path
 
     @classmethod
-    def of(cls, simulator: Simulator, core: Core, folder: Path, builds: Path = BUILDS) -> CoreBench:
-        """Build the bench for a simulator, in a folder of `builds`."""
+    def of(
+        cls, simulator: Simulator, core: Core, folder: Path, builds: Path = BUILDS, for_long_runs: bool = False
+    ) -> CoreBench:
+        """Build the bench for a simulator, in a folder of `builds`; for long runs, also the core that has them."""
         dut, has_events = core.dut, core.dut.keys.records.events is not None
         design = Design((*dut.sources, write_adapter(core, folder)), dut.include_folders, dut.keys.defines, builds)
         quiet = QUIET_CYCLES if has_events else dut.keys.quiet_cycles
         parameters = {"PORTS": core.shape.ports, "HAS_EVENTS": int(has_events), "QUIET_CYCLES": quiet}
         # Without waves cocotb needs no signal inside, and Verilator is twice as fast.
-        build = simulator.build(BENCH, BENCH_PARTS, parameters, all_signals=False, design=design)
+        build = simulator.build(
+            BENCH,
+            BENCH_PARTS,
+            parameters,
+            all_signals=False,
+            for_long_runs=for_long_runs or core.has_long_runs,
+            design=design,
+        )
         return cls(build, core, folder)
 
     def run(self, stages: Sequence[Stage], limit_seconds: int | None = None) -> list[Outcome]:

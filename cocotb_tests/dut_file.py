@@ -42,6 +42,11 @@ class Core:
         """Return ports, priorities and sizes."""
         return self.backend.shape
 
+    @property
+    def has_long_runs(self) -> bool:
+        """Tell whether it is in the shape of the long runs."""
+        return self.shape_name == self.dut.shape_names[0]
+
 
 @dataclass(frozen=True)
 class Dut:

