@@ -10,6 +10,7 @@ import yaml
 
 from cocotb_tests.linters import said_by_icarus, skip_without
 from cocotb_tests.places import ROOT
+from rtl import synthesis
 from rtl.memory_mapping import ModuleRams, map_memories
 from rtl.place_and_route import DOCUMENTED, Placed, Step, clocks, description, harness, read_report
 from rtl.sources import RTL, listed_sources
@@ -51,6 +52,20 @@ def test_rams_are_apart(ingress: Size) -> None:
     assert ingress.ram_bits == 2 * WORDS * (64 + COUNT_W + LENGTH_W + 2)
     # A beat and a word, two descriptions, and the numbers that the FIFO keeps.
     assert ingress.modules["ingress_fifo"].n_flip_flops < 2 * (2 * 64 + 2 * (COUNT_W + LENGTH_W + 2) + 100)
+
+
+def test_a_module_whose_parameters_follow_its_name_has_its_ram(tmp_path: Path) -> None:
+    """Find the RAM of 64 bits for each of two ports and 32 reasons, and no flip-flops in its place."""
+    size = synthesize(tmp_path / "counters", "counters", {"PORTS": 2})
+    assert size.ram_bits == 2 * 32 * 64
+    assert size.n_flip_flops < size.ram_bits
+
+
+def test_a_ram_that_is_not_found_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say so instead of counting its bits as flip-flops."""
+    monkeypatch.setattr(synthesis, "RAMS", ("bus_writer/memory",))
+    with pytest.raises(ToolError, match="no RAM was found at bus_writer/memory; see "):
+        synthesize(tmp_path / "writer", "bus_writer", {"PORTS": 3})
 
 
 def test_levels(ingress: Size) -> None:

@@ -106,8 +106,10 @@ def synthesize(folder: Path, top: str = TOP, parameters: Mapping[str, int] | Non
     shutil.rmtree(folder, ignore_errors=True)
     names = " ".join(copy_sources(folder))
     chosen = "\n".join(f"chparam -set {name} {value} {top}" for name, value in (parameters or {}).items())
-    rams = " ".join("*" + ram for ram in RAMS)
-    dumps = "\n".join(f"dump -o {_dump_name(ram)} *{ram}" for ram in RAMS)
+    # With parameters, Yosys names a module $paramod, NAME, PARAMETER=..., or where that is long $paramod, a hash, NAME.
+    chosen_rams = {ram: "*{}*/{}".format(*ram.split("/")) for ram in RAMS}
+    rams = " ".join(chosen_rams.values())
+    dumps = "\n".join(f"dump -o {_dump_name(ram)} {place}" for ram, place in chosen_rams.items())
     script = SCRIPT.format(sources=names, top=top, parameters=chosen, rams=rams, dumps=dumps)
     (folder / "modules.ys").write_text(script)
     (folder / "whole.ys").write_text(WHOLE_SCRIPT)
@@ -123,10 +125,15 @@ def read_size(folder: Path, top: str) -> Size:
     """Read what Yosys wrote of a design."""
     cells = {name: data["num_cells_by_type"] for name, data in _statistics(folder / "modules.json").items()}
     depths = read_depths((folder / "modules.ltp").read_text())
+    instances = instance_counts(cells, top)
+    present = {base_name(name) for name in instances}
     ram_bits: Counter[str] = Counter()
     for ram in RAMS:
-        ram_bits[ram.split("/")[0]] += read_ram_bits((folder / _dump_name(ram)).read_text())
-    instances = instance_counts(cells, top)
+        module, memory = ram.split("/")
+        bits = read_ram_bits((folder / _dump_name(ram)).read_text())
+        if bits == 0 and module in present and "." not in memory:  # what a branch of the Verilog has may lack
+            raise ToolError(f"no RAM was found at {ram}; see {folder / 'modules.log'}")
+        ram_bits[module] += bits
     modules = {
         base_name(name): ModuleSize(
             n_instances=number,
