@@ -19,6 +19,7 @@ from hwmodel.results import (
     Cpu,
     FlowResult,
     HostRun,
+    Latency,
     Result,
     SystemResult,
     Totals,
@@ -80,7 +81,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
     latencies = FlowLatencies(window.end)
     return Result(
         **_of_all(config, workload, book, window, latencies, backlog_growth(book, span)),
-        vms=vms_of(config, book, span, latencies),
+        vms=vms_of(config, FlowsByTarget(book, span, latencies)),
         **adapter_figures(config, span, per_frame),
         bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
         utilization=utilization,
@@ -101,12 +102,11 @@ def make_system_result(
     bottleneck = bottleneck or _limit_of(adapters)
     waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
     latencies = FlowLatencies(window.end)
+    received = FlowsByTarget(book, window.span, latencies)
     return SystemResult(
         **_of_all(config, workload, book, window, latencies, waiting),
         vms=tuple(
-            vm
-            for part in parts
-            for vm in vms_of(part.config, book, window.span, latencies, part.window.span, prefix=f"{part.name}.")
+            vm for part in parts for vm in vms_of(part.config, received, part.window.span, prefix=f"{part.name}.")
         ),
         cpu=Cpu(cores_busy=sum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=bottleneck,
@@ -236,30 +236,33 @@ def _flows(book: FlowBook, span: Span, latencies: FlowLatencies) -> tuple[FlowRe
     )
 
 
-def vms_of(
-    config: Config,
-    book: FlowBook,
-    span: Span,
-    latencies: FlowLatencies,
-    own: Span | None = None,
-    prefix: str = "",
-) -> tuple[VmResult, ...]:
-    """Say what each VM of a server sent and got; `own`: that server's window, where `span` is of several.
+class FlowsByTarget:
+    """Give what each station got, by its name, of a window of all servers; `latencies`: of the flows at its end."""
 
-    `latencies`: of the flows at the window's end.
-    """
+    def __init__(self, book: FlowBook, span: Span, latencies: FlowLatencies) -> None:
+        self.span, self._latencies = span, latencies
+        self._bytes, self._frames = (
+            (span.end.flows[name] - span.start.flows[name]).tolist() for name in ("n_bytes", "delivered")
+        )
+        self._numbers: dict[str, list[int]] = {}
+        for number, (_, target) in enumerate(book.flows):
+            self._numbers.setdefault(target, []).append(number)
+
+    def of(self, name: str) -> tuple[int, int, Latency]:
+        """Return bytes, frames and their latency."""
+        numbers = self._numbers.get(name, [])
+        n_bytes, n_frames = (sum(each[number] for number in numbers) for each in (self._bytes, self._frames))
+        return n_bytes, n_frames, self._latencies.of(numbers)
+
+
+def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, prefix: str = "") -> tuple[VmResult, ...]:
+    """Say what each VM of a server sent and got; `own`: that server's window, where there are several."""
+    span = received.span
     own = span if own is None else own
-    bytes_of, frames_of = (
-        (span.end.flows[name] - span.start.flows[name]).tolist() for name in ("n_bytes", "delivered")
-    )
-    into: dict[str, list[int]] = {}
-    for i, (_, target) in enumerate(book.flows):
-        into.setdefault(target, []).append(i)
     found = []
     for port in config.switch.ports:
         number = function_of(port.number)
-        flows = into.get(prefix + port.name, [])
-        n_bytes, frames = sum(bytes_of[i] for i in flows), sum(frames_of[i] for i in flows)
+        n_bytes, frames, latency = received.of(prefix + port.name)
         sent = int(own.end.read_bytes[number] - own.start.read_bytes[number])
         drops = named_drops(own.end.function_drops[number])
         mirrored = int(own.end.function_mirrored[number])
@@ -273,7 +276,7 @@ def vms_of(
                 rx_mpps=span.mpps(frames),
                 drops=drops,
                 mirrored=mirrored,
-                latency_ns=latencies.of(flows),
+                latency_ns=latency,
             )
         )
     return tuple(found)
