@@ -161,7 +161,7 @@ def quick_build(request: pytest.FixtureRequest, simulator: Simulator) -> None:
     """Skip what needs a build of its own, of a core of rtl/ that another simulator builds in no time."""
     options = request.config.getoption
     if simulator.name == "verilator" and not options("--nightly") and options("--dut") is None:
-        pytest.skip("a build of half a minute; Icarus runs the same in seconds, Verilator with --nightly")
+        pytest.skip("a build that takes longer than its runs; Icarus runs the same, Verilator with --nightly")
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ endmodule
 @pytest.fixture(scope="module")
 def detection(simulator, tmp_path_factory):
     if simulator.name != "icarus":
-        pytest.skip("each fault is a build, which takes this simulator a minute; Icarus finds them")
+        pytest.skip("each fault is a build, which takes this simulator ten seconds and more; Icarus finds them")
     return Detection(tmp_path_factory.mktemp("mutants"), simulator, is_quick=True)
 
 

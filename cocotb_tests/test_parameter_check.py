@@ -37,7 +37,7 @@ def words_of(changes):
 @pytest.mark.parametrize("changes", GOOD, ids=words_of)
 def test_parameters_within_the_bounds_elaborate(simulator, changes):
     if simulator.name == "verilator":
-        pytest.skip("the C++ of five cores takes minutes; Icarus elaborates the same Verilog")
+        pytest.skip("the C++ of five cores takes a minute; Icarus elaborates the same Verilog")
     simulator.build("eth_switch_core", parameters=CoreParameters(**changes).verilog())
 
 
