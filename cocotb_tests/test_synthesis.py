@@ -170,9 +170,13 @@ def test_a_report_of_nextpnr() -> None:
 
 
 def test_an_estimate_has_no_path() -> None:
-    """Read what nextpnr says after the placement: the clock that it expects, and no path."""
-    placed = read_report({"fmax": {"clk": {"achieved": 140.0, "constraint": 156.25}}, "critical_paths": []}, {})
-    assert placed.path == []
+    """Read what nextpnr says after the placement: in its log the clock that it expects, the last time; no path."""
+    line = "Info: Max frequency for clock '$glbnet$clk': {} MHz (FAIL at 156.25 MHz)\n"
+    nothing = {"fmax": {}, "critical_paths": []}
+    placed = read_report(nothing, {}, line.format("97.50") + line.format("110.08"))
+    assert (placed.clock_mhz, placed.path) == (110.08, [])
+    with pytest.raises(ToolError, match="no clock"):
+        read_report(nothing, {})
     assert "critical path" not in description(placed)
 
 

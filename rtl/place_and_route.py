@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import statistics
 import sys
@@ -126,7 +127,8 @@ def place_and_route(folder: Path, seed: int = 1, *, is_estimate: bool = False) -
     if not (folder / "report.json").exists():
         raise ToolError(f"nextpnr failed; see {folder / 'route.log'}\n{log[-1000:]}")
     design = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
-    return read_report(json.loads((folder / "report.json").read_text()), design)
+    report = json.loads((folder / "report.json").read_text())
+    return read_report(report, design, (folder / "route.log").read_text())
 
 
 def _yosys(folder: Path, name: str, script: str, needs: Sequence[str] = ()) -> None:
@@ -147,9 +149,16 @@ def _ports(netlist: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     return found
 
 
-def read_report(report: Mapping[str, Any], cells: Mapping[str, int]) -> Placed:
-    """Read nextpnr's report: the slowest clock and the path between two edges of it."""
-    clock_mhz = min(clock["achieved"] for clock in report["fmax"].values())
+def read_report(report: Mapping[str, Any], cells: Mapping[str, int], log: str = "") -> Placed:
+    """Read nextpnr's report: the slowest clock and the path between two edges of it.
+
+    The clock of an estimate stands in the log alone, the last one of several. Raises ToolError where there is none.
+    """
+    reached = [clock["achieved"] for clock in report["fmax"].values()]
+    reached = reached or [float(text) for text in re.findall(r"Max frequency for clock .*: ([\d.]+) MHz", log)[-1:]]
+    if not reached:
+        raise ToolError("nextpnr says no clock")
+    clock_mhz = min(reached)
     paths = [
         path["path"]
         for path in report["critical_paths"]
