@@ -23,6 +23,9 @@ NO_BYTE = b"\xa5"
 EVENT = np.dtype([("cycle", "<u4"), ("port", "u1"), ("reason", "u1"), ("_", "<u2"), ("ports", "<u4"), ("full", "<u4")])
 WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "<u4")])
 DROPPED = np.dtype([("port", "<u4"), ("not_before", "<u4")])
+# Of the ports at once: what began and ended in a cycle; the beats that left in it, and how many bytes their tkeep has.
+MOVES = np.dtype([("cycle", "<u4"), ("starting", "<u4"), ("ending", "<u4")])
+BEATS = [("cycle", "<u4"), ("firing", "<u4"), ("last", "<u4"), ("user", "<u4")]
 ACCEPTED = np.dtype([("port", "<u4"), ("first", "<u4"), ("last", "<u4")])
 COPY = np.dtype([("port", "<u4"), ("keep", "u1"), ("user", "u1"), ("beats", "<u2"), ("first", "<u4"), ("last", "<u4")])
 ANSWER = np.dtype(
@@ -155,17 +158,64 @@ def read_stage(folder: Path, number: int, n_ports: int) -> Outcome:
         return np.frombuffer((folder / f"{name}_{number}.bin").read_bytes(), dtype)
 
     (end,) = records("end", END)
+    copies, beats = copies_of_beats(records("beats", beats_dtype(n_ports)), n_ports)
     return Outcome(
         events=records("events", EVENT),
         writes=records("writes", WRITE),
-        accepted=records("accepted", ACCEPTED),
+        accepted=accepted_of_moves(records("accepted", MOVES), n_ports),
         dropped=records("dropped", DROPPED),
-        copies=records("copies", COPY),
+        copies=copies,
         answers=np.sort(records("answers", ANSWER), order="number"),
-        beats=[(folder / f"beats_{number}_{port}.bin").read_bytes() for port in range(n_ports)],
+        beats=beats,
         last_cycle=int(end["cycle"]),
         failed=bool(end["flags"] & FAILED),
         saw_x=bool(end["flags"] & SAW_X),
         rule=int(end["rule"]),
         rule_port=int(end["port"]),
     )
+
+
+def beats_dtype(n_ports: int) -> np.dtype[np.void]:
+    """Return the record of a cycle in which beats left."""
+    n_bytes = (n_ports // 4 + 1) * 4
+    return np.dtype([*BEATS, ("keep", "u1", (n_bytes,)), ("data", "<u8", (n_ports,))])
+
+
+def accepted_of_moves(moves: Records, n_ports: int) -> Records:
+    """Return the frames whose last beat was accepted, in order."""
+    found = []
+    for port in range(n_ports):
+        last = moves["cycle"][_of_port(moves["ending"], port)]
+        records = np.empty(len(last), ACCEPTED)
+        records["port"], records["last"] = port, last
+        records["first"] = moves["cycle"][_of_port(moves["starting"], port)][: len(last)]
+        found.append(records)
+    return _in_order(found)
+
+
+def copies_of_beats(rows: Records, n_ports: int) -> tuple[Records, list[bytes]]:
+    """Return the copies that left whole, in order, and each port's beats one after another."""
+    found, beats = [], []
+    for port in range(n_ports):
+        mine = rows[_of_port(rows["firing"], port)]
+        beats.append(mine["data"][:, port].tobytes())
+        ends = _of_port(mine["last"], port)
+        starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1] + 1])
+        records = np.empty(len(ends), COPY)
+        records["port"], records["keep"] = port, mine["keep"][ends, port]
+        records["user"] = mine["user"][ends] >> port & 1
+        records["beats"] = ends + 1 - starts
+        records["first"], records["last"] = mine["cycle"][starts], mine["cycle"][ends]
+        found.append(records)
+    return _in_order(found), beats
+
+
+def _of_port(masks: npt.NDArray[np.uint32], port: int) -> npt.NDArray[np.int64]:
+    """Return the places of the masks that have a port's bit."""
+    return np.flatnonzero(masks >> port & 1)
+
+
+def _in_order(records: Sequence[Records]) -> Records:
+    """Return all ports' records in the order of their last cycles, those of a cycle in the order of the ports."""
+    joined = np.concatenate(records)
+    return joined[np.lexsort((joined["port"], joined["last"]))]

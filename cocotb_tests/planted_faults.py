@@ -40,7 +40,7 @@ FAULTS = (
     ),
     _fault(
         "fifo-clears-no-lanes", "ingress_fifo", "ingress_fifo",
-        "(has_new_word || beat_lane == k[LANE_W-1:0]) begin", "(beat_lane == k[LANE_W-1:0]) begin",
+        "gathered <= {BUS_W{1'b0}};", "",
         "word_is_what_came_in", n_cycles=11,
     ),
     _fault(
@@ -50,7 +50,7 @@ FAULTS = (
     ),
     _fault(
         "fifo-fetches-too-few-descriptions", "ingress_fifo_one_lane", "ingress_fifo",
-        "!(has_fetched && has_second);", "!has_fetched;",
+        "!has_both;", "!has_fetched;",
         "offers_whole_frames", n_cycles=11,
     ),
     _fault(
@@ -134,7 +134,7 @@ FAULTS = (
     ),
     _fault(
         "reader-drops-the-last-beat", "output_reader", "output_reader",
-        "is_last <= beats_after_now == 1;", "is_last <= beats_after_now == 2;",
+        "comes_last = beats_after_now == ONE_BEAT;", "comes_last = beats_after_now == 2;",
         "last_beat_is_marked", "reads_when_the_word_before_is_moved",
     ),
     _fault(
@@ -164,7 +164,7 @@ FAULTS = (
     ),
     _fault(
         "tag-out-shifts-by-a-byte", "tag_out", "tag_out",
-        "3'd3:    m_tdata[31:0] <= window[79:48];", "3'd3:    m_tdata[31:0] <= window[87:56];",
+        "3'd3:    m_tdata[31:0] <= {beat[15:0], past[63:48]};", "3'd3:    m_tdata[31:0] <= {beat[23:0], past[63:56]};",
         "byte_is_in_its_place",
     ),
     _fault(
@@ -279,7 +279,7 @@ FAULTS = (
     ),
     _fault(
         "lists-mix-groups", "list_table", "list_table",
-        "key[g] == {group, id}", "key[g][19:0] == id",
+        "key[g] == look_key", "key[g][19:0] == id",
         "stations_that_the_tag_names",
     ),
     _fault(

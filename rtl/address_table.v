@@ -88,7 +88,12 @@ module address_table #(
     end
 
     // The entry has the first half of this address, the second half; the whole address in this VLAN, or in every VLAN.
-    // What is compared changes with a frame, not with each cycle: so no loop in a clocked process compares it.
+    // What is compared changes with a frame, not with each cycle: so no loop in a clocked process compares it. The halves
+    // have names, so that simulators take them out of the addresses once and not for each entry.
+    wire [23:0] destination_high = destination[47:24];
+    wire [23:0] destination_low = destination[23:0];
+    wire [23:0] source_high = source[47:24];
+    wire [23:0] source_low = source[23:0];
     wire [ENTRIES-1:0] has_destination_high;
     wire [ENTRIES-1:0] has_destination_low;
     wire [ENTRIES-1:0] has_source_high;
@@ -107,10 +112,10 @@ module address_table #(
     genvar g;
     generate
         for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
-            assign has_destination_high[g] = mac[g][47:24] == destination[47:24];
-            assign has_destination_low[g] = mac[g][23:0] == destination[23:0];
-            assign has_source_high[g] = mac[g][47:24] == source[47:24];
-            assign has_source_low[g] = mac[g][23:0] == source[23:0];
+            assign has_destination_high[g] = mac[g][47:24] == destination_high;
+            assign has_destination_low[g] = mac[g][23:0] == destination_low;
+            assign has_source_high[g] = mac[g][47:24] == source_high;
+            assign has_source_low[g] = mac[g][23:0] == source_low;
             assign in_vlan[g] = is_general[g] || vid[g] == vlan;
         end
         for (g = 0; g < PORTS; g = g + 1) begin : g_port

@@ -141,45 +141,47 @@ module classify #(
     always @(posedge clk) begin
         if (reset) first_valid <= 1'b0;
         else first_valid <= in_valid;
-        first_port <= in_port;
-        first_length <= in_length;
-        first_mode <= in_mode;
-        is_enabled <= enable[in_port];
-        is_bad <= in_bad;
-        is_whole <= is_complete;
-        is_swallowed <= in_swallowed;
-        wire_length <= {1'b0, in_length} + (FCS_BYTES[WIRE_W-1:0] - {{(WIRE_W - 4) {1'b0}}, n_tag_bytes});
-        limit <= max_frame[in_port*14+:14];
-        has_bad_source <= in_bad_source;
-        is_control <= in_is_control;
-        is_trusted <= trusted[in_port];
-        is_checked <= spoof_check[in_port];
-        is_forbidden <= ethertype_filter[in_port] && !trusted[in_port] && begins_with_tag;
-        is_not_admitted <= is_tagged ? admit[in_port*2+:2] == 2'd2 : admit[in_port*2+:2] == 2'd1;
-        is_reserved <= vlan == RESERVED_VID;
-        is_in_no_vlan <= vlan == 12'd0;
-        has_outer <= in_has_outer;
-        is_other_version <= outer_version != 2'd0;
-        is_from_station <= !outer_start[3];
-        first_group <= in_is_group;
-        first_link_local <= in_is_link_local;
-        first_group_source <= in_group_source;
-        first_loops_back <= loopback[in_port];
-        first_loops_to_self <= self_loopback[in_port];
-        first_has_c_tag <= in_has_c_tag;
-        if (in_has_c_tag) {first_priority, dei} <= c_tci_start;
-        else if (in_has_outer && in_mode == `MODE_E_TAG) {first_priority, dei} <= outer_start;
-        else {first_priority, dei} <= {default_priority[in_port*3+:3], 1'b0};
-        tag_vlan <= vlan;
-        sender_vif <= vif[in_port*12+:12];
-        sender_ecid <= ecid[in_port*20+:20];
-        first_carried <= carries_all && vlan != 12'd0 && vlan != RESERVED_VID;
-        first_native <= vlan == uplink_vlan;
-        first_enabled <= enable;
-        first_accepting <= is_broadcast ? accept_broadcast : accept_multicast;
-        first_promiscuous <= promiscuous;
-        first_defaults <= default_station;
-        first_trusting <= trusted;
+        if (in_valid) begin
+            first_port <= in_port;
+            first_length <= in_length;
+            first_mode <= in_mode;
+            is_enabled <= enable[in_port];
+            is_bad <= in_bad;
+            is_whole <= is_complete;
+            is_swallowed <= in_swallowed;
+            wire_length <= {1'b0, in_length} + (FCS_BYTES[WIRE_W-1:0] - {{(WIRE_W - 4) {1'b0}}, n_tag_bytes});
+            limit <= max_frame[in_port*14+:14];
+            has_bad_source <= in_bad_source;
+            is_control <= in_is_control;
+            is_trusted <= trusted[in_port];
+            is_checked <= spoof_check[in_port];
+            is_forbidden <= ethertype_filter[in_port] && !trusted[in_port] && begins_with_tag;
+            is_not_admitted <= is_tagged ? admit[in_port*2+:2] == 2'd2 : admit[in_port*2+:2] == 2'd1;
+            is_reserved <= vlan == RESERVED_VID;
+            is_in_no_vlan <= vlan == 12'd0;
+            has_outer <= in_has_outer;
+            is_other_version <= outer_version != 2'd0;
+            is_from_station <= !outer_start[3];
+            first_group <= in_is_group;
+            first_link_local <= in_is_link_local;
+            first_group_source <= in_group_source;
+            first_loops_back <= loopback[in_port];
+            first_loops_to_self <= self_loopback[in_port];
+            first_has_c_tag <= in_has_c_tag;
+            if (in_has_c_tag) {first_priority, dei} <= c_tci_start;
+            else if (in_has_outer && in_mode == `MODE_E_TAG) {first_priority, dei} <= outer_start;
+            else {first_priority, dei} <= {default_priority[in_port*3+:3], 1'b0};
+            tag_vlan <= vlan;
+            sender_vif <= vif[in_port*12+:12];
+            sender_ecid <= ecid[in_port*20+:20];
+            first_carried <= carries_all && vlan != 12'd0 && vlan != RESERVED_VID;
+            first_native <= vlan == uplink_vlan;
+            first_enabled <= enable;
+            first_accepting <= is_broadcast ? accept_broadcast : accept_multicast;
+            first_promiscuous <= promiscuous;
+            first_defaults <= default_station;
+            first_trusting <= trusted;
+        end
     end
 
     // ---- Second: the rules that ask for no table ----
@@ -254,36 +256,38 @@ module classify #(
     always @(posedge clk) begin
         if (reset) second_valid <= 1'b0;
         else second_valid <= first_valid;
-        second_port <= first_port;
-        second_length <= first_length;
-        second_mode <= first_mode;
-        arrival_reason <=
-            !is_enabled ? `DROP_PORT_DISABLED : is_bad ? `DROP_BAD_FRAME : !is_whole ? `DROP_RUNT : `DROP_NONE;
-        is_oversize <= is_swallowed || wire_length > LONGEST || wire_length > {{(WIRE_W - 14) {1'b0}}, limit};
-        before_reason <= reason_before;
-        answers_reason <= reason_of_answers;
-        behind_reason <= reason_behind;
-        second_from_uplink <= first_from_uplink;
-        second_checked <= is_checked;
-        second_group <= first_group;
-        second_link_local <= first_link_local;
-        second_group_source <= first_group_source;
-        second_loops_back <= first_loops_back;
-        second_loops_to_self <= first_loops_to_self;
-        second_has_c_tag <= first_has_c_tag;
-        second_queue <= queue_of_priority;
-        case (first_mode)
-            `MODE_VN_TAG: second_tag_value <= {12'd0, sender_vif};
-            `MODE_E_TAG: second_tag_value <= {first_priority, dei, sender_ecid};
-            default: second_tag_value <= {8'd0, first_priority, dei, tag_vlan};
-        endcase
-        second_carried <= first_carried;
-        second_native <= first_native;
-        second_enabled <= first_enabled;
-        second_accepting <= first_accepting;
-        second_promiscuous <= first_promiscuous;
-        second_defaults <= first_defaults;
-        second_trusting <= first_trusting;
+        if (first_valid) begin
+            second_port <= first_port;
+            second_length <= first_length;
+            second_mode <= first_mode;
+            arrival_reason <=
+                !is_enabled ? `DROP_PORT_DISABLED : is_bad ? `DROP_BAD_FRAME : !is_whole ? `DROP_RUNT : `DROP_NONE;
+            is_oversize <= is_swallowed || wire_length > LONGEST || wire_length > {{(WIRE_W - 14) {1'b0}}, limit};
+            before_reason <= reason_before;
+            answers_reason <= reason_of_answers;
+            behind_reason <= reason_behind;
+            second_from_uplink <= first_from_uplink;
+            second_checked <= is_checked;
+            second_group <= first_group;
+            second_link_local <= first_link_local;
+            second_group_source <= first_group_source;
+            second_loops_back <= first_loops_back;
+            second_loops_to_self <= first_loops_to_self;
+            second_has_c_tag <= first_has_c_tag;
+            second_queue <= queue_of_priority;
+            case (first_mode)
+                `MODE_VN_TAG: second_tag_value <= {12'd0, sender_vif};
+                `MODE_E_TAG: second_tag_value <= {first_priority, dei, sender_ecid};
+                default: second_tag_value <= {8'd0, first_priority, dei, tag_vlan};
+            endcase
+            second_carried <= first_carried;
+            second_native <= first_native;
+            second_enabled <= first_enabled;
+            second_accepting <= first_accepting;
+            second_promiscuous <= first_promiscuous;
+            second_defaults <= first_defaults;
+            second_trusting <= first_trusting;
+        end
     end
 
     // ---- Third: what the tables say ----
@@ -299,35 +303,37 @@ module classify #(
     always @(posedge clk) begin
         if (reset) valid <= 1'b0;
         else valid <= second_valid;
-        port <= second_port;
-        length <= second_length;
-        mode <= second_mode;
-        settled_reason <=
-            (arrival_reason != `DROP_NONE) ? arrival_reason : is_oversize ? `DROP_OVERSIZE : before_reason;
-        failed_reason <= answers_reason;
-        if (!second_from_uplink) fails <= second_checked && !in_source_own[second_port];
-        else if (bridge_above) fails <= (in_targets & second_enabled) == 0;
-        else fails <= second_link_local && (second_trusting & reachable) == 0;
-        if (behind_reason == `DROP_NONE && !bridge_above && !members[second_port]) late_reason <= `DROP_VLAN_MEMBER;
-        else late_reason <= behind_reason;
-        is_group <= second_group;
-        is_link_local <= second_link_local;
-        loops_back <= second_loops_back;
-        loops_to_self <= second_loops_to_self;
-        uplink_carries <= members[0];
-        has_c_tag <= second_has_c_tag;
-        queue <= second_queue;
-        tag_value <= second_tag_value;
-        untagged <= {in_untagged[PORTS-1:1], second_native};
-        owners <= in_owners & reachable;
-        accepting <= second_accepting & reachable;
-        curious <= second_promiscuous & reachable;
-        defaults <= second_defaults & reachable;
-        trusting <= second_trusting;
-        // A group address, which may be in the table too, is no one's own.
-        source_owners <= second_group_source ? {PORTS{1'b0}} : in_source_owners;
-        targets <= in_targets & second_enabled;
-        pruned <= in_pruned;
+        if (second_valid) begin
+            port <= second_port;
+            length <= second_length;
+            mode <= second_mode;
+            settled_reason <=
+                (arrival_reason != `DROP_NONE) ? arrival_reason : is_oversize ? `DROP_OVERSIZE : before_reason;
+            failed_reason <= answers_reason;
+            if (!second_from_uplink) fails <= second_checked && !in_source_own[second_port];
+            else if (bridge_above) fails <= (in_targets & second_enabled) == 0;
+            else fails <= second_link_local && (second_trusting & reachable) == 0;
+            if (behind_reason == `DROP_NONE && !bridge_above && !members[second_port]) late_reason <= `DROP_VLAN_MEMBER;
+            else late_reason <= behind_reason;
+            is_group <= second_group;
+            is_link_local <= second_link_local;
+            loops_back <= second_loops_back;
+            loops_to_self <= second_loops_to_self;
+            uplink_carries <= members[0];
+            has_c_tag <= second_has_c_tag;
+            queue <= second_queue;
+            tag_value <= second_tag_value;
+            untagged <= {in_untagged[PORTS-1:1], second_native};
+            owners <= in_owners & reachable;
+            accepting <= second_accepting & reachable;
+            curious <= second_promiscuous & reachable;
+            defaults <= second_defaults & reachable;
+            trusting <= second_trusting;
+            // A group address, which may be in the table too, is no one's own.
+            source_owners <= second_group_source ? {PORTS{1'b0}} : in_source_owners;
+            targets <= in_targets & second_enabled;
+            pruned <= in_pruned;
+        end
     end
 endmodule
 

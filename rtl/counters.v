@@ -26,12 +26,14 @@ module counters #(
     localparam PORT_I_W = `INDEX_W(PORTS);
     localparam [4:0] LAST_PORT = PORTS[4:0] - 5'd1;
     localparam REASONS = 32;
+    localparam [4:0] FORWARDED = 5'd0;
+    localparam [PORTS-1:0] ONE = 1;
     localparam [7:0] QUEUE_FULL_REASON = `DROP_QUEUE_FULL;
     localparam [4:0] QUEUE_FULL = QUEUE_FULL_REASON[4:0];
 
     // By port and reason; 0: frames that were forwarded. No block RAM, whose output is late in the cycle: it is added to.
     (* ram_style = "distributed" *) reg [63:0] tally[0:PORTS*REASONS-1];
-    reg [PORTS*REASONS-1:0] counted;
+    reg [PORTS*REASONS-1:0] counted;        // words that were counted up and are not of frames forwarded
     reg [63:0] received[0:PORTS-1];
     reg [63:0] copies[0:PORTS-1];
     reg [63:0] full[0:PORTS-1];
@@ -42,10 +44,14 @@ module counters #(
     reg [1:0] valid;
     reg [PORT_I_W+4:0] read_at;             // of the event a cycle ago
     reg [PORT_I_W+4:0] count_at;            // of the one two cycles ago
-    reg [PORTS-1:0] ports_before[0:1];
-    reg [PORTS-1:0] full_before[0:1];
-    reg [PORTS-1:0] sent_before[0:1];
-    reg [PORTS-1:0] from;                   // the port whose frame is counted
+    reg [PORTS-1:0] ports_before;
+    reg [PORTS-1:0] full_before;
+    reg [PORTS-1:0] sent_before;
+    // Of the one that is counted: the port that it came from, those that it was for, those of them that had no room.
+    reg [PORTS-1:0] from;
+    reg [PORTS-1:0] copied;
+    reg [PORTS-1:0] refused;
+    reg [PORTS-1:0] gone;                   // a copy left by the port two cycles ago
     reg [63:0] tally_was;
     reg was_counted;
     reg follows;                            // the event before counts up the same word, not written as it was read
@@ -66,40 +72,42 @@ module counters #(
         end else if (event_valid || valid != 0) begin
             valid <= {valid[0], event_valid};
             read_at <= {event_port, event_reason};
-            ports_before[0] <= event_ports;
-            full_before[0] <= event_full;
+            ports_before <= event_ports;
+            full_before <= event_full;
             if (valid[0]) begin
                 tally_was <= tally[read_at];
                 was_counted <= counted[read_at];
                 follows <= valid[1] && count_at == read_at;
                 count_at <= read_at;
-                ports_before[1] <= ports_before[0];
-                full_before[1] <= full_before[0];
-                for (i = 0; i < PORTS; i = i + 1) from[i] <= read_at[5+:PORT_I_W] == i[PORT_I_W-1:0];
+                copied <= ports_before;
+                refused <= full_before;
+                from <= ONE << read_at[5+:PORT_I_W];
             end
             if (valid[1]) begin
                 tally[count_at] <= counted_up;
-                counted[count_at] <= 1'b1;
+                counted[count_at] <= count_at[4:0] != FORWARDED;
                 written <= counted_up;
                 for (i = 0; i < PORTS; i = i + 1) begin
                     if (from[i]) received[i] <= received[i] + 64'd1;
-                    if (ports_before[1][i]) copies[i] <= copies[i] + 64'd1;
-                    if (full_before[1][i]) full[i] <= full[i] + 64'd1;
+                    if (copied[i]) copies[i] <= copies[i] + 64'd1;
                 end
+                if (refused != 0) for (i = 0; i < PORTS; i = i + 1) if (refused[i]) full[i] <= full[i] + 64'd1;
             end
         end
     end
 
+    wire any_sent = (sent | sent_before) != 0;
+    wire any_gone = gone != 0;
     integer p;
     always @(posedge clk) begin
         if (reset) begin
-            sent_before[0] <= 0;
-            sent_before[1] <= 0;
+            sent_before <= 0;
+            gone <= 0;
             for (p = 0; p < PORTS; p = p + 1) left[p] <= 64'd0;
-        end else if (sent != 0 || sent_before[0] != 0 || sent_before[1] != 0) begin
-            sent_before[0] <= sent;
-            sent_before[1] <= sent_before[0];
-            for (p = 0; p < PORTS; p = p + 1) if (sent_before[1][p]) left[p] <= left[p] + 64'd1;
+        end else if (any_sent || any_gone) begin
+            sent_before <= sent;
+            gone <= sent_before;
+            if (any_gone) for (p = 0; p < PORTS; p = p + 1) if (gone[p]) left[p] <= left[p] + 64'd1;
         end
     end
 
@@ -117,7 +125,10 @@ module counters #(
     reg answers;
     reg reads_low;
     reg reads_tally;
-    reg is_counted;
+    // Which were counted up of the eight words of which one is read: so many do not come out of the register in a cycle.
+    reg [7:0] counted_row;
+    reg [2:0] row_at;
+    wire is_counted = counted_row[row_at];
     reg [63:0] tally_value;
     reg [63:0] other_value;
     wire [63:0] value = !reads_tally ? other_value : is_counted ? tally_value : 64'd0;
@@ -133,7 +144,8 @@ module counters #(
                 reads_low <= !read_address[2];
                 reads_tally <= is_drops ? reason != QUEUE_FULL : offset == `REG_COUNTER_LOST;
                 tally_value <= tally[tally_at];
-                is_counted <= counted[tally_at] && tally_at[4:0] != 5'd0;
+                counted_row <= counted[{tally_at[PORT_I_W+4:3], 3'd0}+:8];
+                row_at <= tally_at[2:0];
                 case (offset)
                     `REG_COUNTER_RECEIVED: other_value <= received[port];
                     `REG_COUNTER_COPIES: other_value <= copies[port];

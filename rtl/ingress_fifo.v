@@ -1,9 +1,9 @@
 // One port's ingress FIFO: gathers beats into bus words and offers whole frames, oldest first.
 //
-// In the cycle in which a beat is accepted, only its place in its frame and tlast count. In the next one it is stored, and
-// tkeep tells whether it needs its word. A frame that outgrows STORE_BYTES is swallowed: its further beats are accepted and
-// forgotten, and it keeps SWALLOW_WORDS words, which cross the bus like any other frame's. Bytes after a frame's end are 0
-// up to the end of its last word.
+// In the cycle in which a beat is accepted, only its place in its frame and tlast count. In the next one it joins its word,
+// and tkeep tells whether it needs one; a word is stored in the cycle after its last beat joined it. A frame that outgrows
+// STORE_BYTES is swallowed: its further beats are accepted and forgotten, and it keeps SWALLOW_WORDS words, which cross the
+// bus like any other frame's. Bytes after a frame's end are 0 up to the end of its last word.
 
 `default_nettype none
 `include "widths.vh"
@@ -69,7 +69,6 @@ module ingress_fifo #(
     reg [PORT_W-1:0] beat;
     reg [PORT_BYTES-1:0] keep;            // which of its bytes belong to the frame
     reg [BEATS_W-1:0] beats_before;
-    reg has_new_word;
     reg is_swallowed;                     // the beats before it said so
     reg is_bad;
     reg is_stored;
@@ -77,6 +76,11 @@ module ingress_fifo #(
     reg ends;                             // it is the last of its frame
     reg may_overflow;                     // as many came before it as are stored at most
     reg may_be_spare;                     // if it is empty, it takes no word
+
+    // The word that its beats fill, 0 beyond them. Yosys is to choose its lanes, not to shift a mask over all of it.
+    (* nowrshmsk *) reg [BUS_W-1:0] gathered;
+    reg [POINTER_W-1:0] gathered_at;
+    reg is_gathered;
 
     reg [POINTER_W-1:0] write_at;         // the word being filled, or the next one
     reg [POINTER_W-1:0] read_at;
@@ -103,24 +107,6 @@ module ingress_fifo #(
         one_before = (WRAPS_EARLY && pointer == 0) ? LAST_WORD : pointer - 1'b1;
     endfunction
 
-    // Bytes of a last beat up to the lowest clear bit, all bytes of others.
-    function [PORT_BYTES-1:0] kept_bytes(input [PORT_BYTES-1:0] given, input is_last);
-        integer i;
-        reg is_kept;
-        begin
-            is_kept = 1'b1;
-            for (i = 0; i < PORT_BYTES; i = i + 1) begin
-                is_kept = is_kept && given[i];
-                kept_bytes[i] = is_kept || !is_last;
-            end
-        end
-    endfunction
-
-    // The number of bytes kept, which are the first ones of the beat.
-    function [BEAT_SHIFT:0] count_of(input [PORT_BYTES-1:0] kept);
-        count_of = {kept[7], kept[3] && !kept[7], (kept[1] && !kept[3]) || (kept[5] && !kept[7]), ^kept};
-    endfunction
-
     wire [LANE_W-1:0] lane;
     wire [LANE_W-1:0] beat_lane;
     generate
@@ -133,44 +119,62 @@ module ingress_fifo #(
         end
     endgenerate
 
-    wire [PORT_BYTES-1:0] s_kept = kept_bytes(s_tkeep, s_tlast);
-    assign s_tready = !reset && (!starts_word || !is_full);
-    wire accept = s_tvalid && s_tready;
+    // Bytes of a last beat up to the lowest clear bit, all bytes of others.
+    wire [PORT_BYTES-1:0] s_kept = (s_tkeep & ~(s_tkeep + 1'b1)) | {PORT_BYTES{!s_tlast}};
+    wire is_ready = !starts_word || !is_full;
+    assign s_tready = is_ready && !reset;
+    wire accept = s_tvalid && is_ready;   // where there is no reset
     wire takes_word = accept && starts_word;
+    wire stores = accept && !swallowing;
+    wire in_last_lane = lane == LAST_LANE;
+    wire ends_frame = accept && s_tlast;
+    wire ends_word = stores && (s_tlast || in_last_lane);
+    wire is_beyond = accept && at_limit;
+    wire is_alone = ends_frame && starts_word && !is_first;
 
     always @(posedge clk) begin
-        if (reset) begin
+        if (reset || ends_frame) begin
             n_before <= 0;
             is_first <= 1'b1;
             starts_word <= 1'b1;
             at_limit <= 1'b0;
             swallowing <= 1'b0;
-        end else if (accept) begin
-            n_before <= s_tlast ? {BEATS_W{1'b0}} : swallowing ? n_before : n_before + 1'b1;
-            is_first <= s_tlast;
-            starts_word <= s_tlast || (lane == LAST_LANE && !at_limit && !swallowing);
-            at_limit <= !s_tlast && n_before == WHOLE_BEATS - 1'b1;
-            swallowing <= !s_tlast && (at_limit || swallowing);
+        end else if (stores) begin
+            n_before <= n_before + 1'b1;
+            is_first <= 1'b0;
+            starts_word <= in_last_lane && !at_limit;
+            at_limit <= n_before == WHOLE_BEATS - 1'b1;
+            swallowing <= at_limit;
         end
     end
 
-    // Nothing is accepted under reset, and so nothing is stored after it.
     always @(posedge clk) begin
-        beat <= s_tdata;
-        keep <= s_kept;
-        beats_before <= n_before;
-        has_new_word <= starts_word;
-        is_swallowed <= swallowing;
-        is_bad <= s_tuser;
-        is_stored <= accept && !swallowing;
-        fills_word <= accept && !swallowing && (s_tlast || lane == LAST_LANE);
-        ends <= accept && s_tlast;
-        may_overflow <= accept && at_limit;
-        may_be_spare <= accept && starts_word && s_tlast && !is_first;
+        if (accept) begin
+            beat <= s_tdata;
+            keep <= s_kept;
+            beats_before <= n_before;
+            is_swallowed <= swallowing;
+            is_bad <= s_tuser;
+        end
+        if (reset) begin
+            is_stored <= 1'b0;
+            fills_word <= 1'b0;
+            ends <= 1'b0;
+            may_overflow <= 1'b0;
+            may_be_spare <= 1'b0;
+        end else begin
+            is_stored <= stores;
+            fills_word <= ends_word;
+            ends <= ends_frame;
+            may_overflow <= is_beyond;
+            may_be_spare <= is_alone;
+        end
     end
 
     wire overflows = may_overflow && keep[REST_BYTES];
     wire is_spare = may_be_spare && !keep[0];
+    wire is_complete = fills_word || overflows;
+    wire moves_on = fills_word && !is_spare;
     wire [1:0] n_back = overflows ? EXCESS_WORDS[1:0] : {1'b0, is_spare};   // words given back
     wire [POINTER_W-1:0] cut_at;
     generate
@@ -188,81 +192,90 @@ module ingress_fifo #(
     wire is_cut = is_swallowed || overflows;
     wire [MORE_W-1:0] more = is_cut ? KEPT_MORE[MORE_W-1:0] : words_before - {{(MORE_W - 1) {1'b0}}, is_spare};
     wire is_long = is_cut ? KEPT_MORE != 0 : words_before > 1 || (words_before == 1 && !is_spare);
-    wire [LENGTH_W-1:0] length =
-        {beats_before, {BEAT_SHIFT{1'b0}}} + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, count_of(keep)};
+    // The bytes kept are the first ones of the beat.
+    wire [BEAT_SHIFT:0] n_kept = {
+        keep[7], keep[3] && !keep[7], (keep[1] && !keep[3]) || (keep[5] && !keep[7]), ^keep
+    };
+    wire [LENGTH_W-1:0] length = {beats_before, {BEAT_SHIFT{1'b0}}} + {{(LENGTH_W - BEAT_SHIFT - 1) {1'b0}}, n_kept};
 
-    wire [PORT_W-1:0] kept_bits;
-    genvar g;
-    generate
-        for (g = 0; g < PORT_BYTES; g = g + 1) begin : g_byte
-            assign kept_bits[g*8+:8] = {8{keep[g]}};
-        end
-    endgenerate
-    reg [PORT_W-1:0] stored_beat;
-    always @* stored_beat = beat & kept_bits;
-
-    integer k;
     always @(posedge clk) begin
-        // One constant lane after the other, which synthesis makes a RAM with an enable for each lane. The beat that starts
-        // a word, of lane 0, clears the others. A word that is given back is written too, before it is another beat's.
         if (is_stored) begin
-            for (k = 0; k < LANES; k = k + 1) begin
-                if (has_new_word || beat_lane == k[LANE_W-1:0]) begin
-                    memory[write_at][k*PORT_W+:PORT_W] <= (k == 0 || !has_new_word) ? stored_beat : {PORT_W{1'b0}};
-                end
+            if (beat_lane == 0) begin
+                gathered <= {BUS_W{1'b0}};
+                gathered_at <= write_at;
             end
+            // A frame's end alone has bytes that are not kept.
+            gathered[beat_lane*PORT_W+:PORT_W] <= !ends ? beat : beat & {
+                {8{keep[7]}}, {8{keep[6]}}, {8{keep[5]}}, {8{keep[4]}},
+                {8{keep[3]}}, {8{keep[2]}}, {8{keep[1]}}, {8{keep[0]}}
+            };
         end
-        if (ends) description[describe_at] <= {is_cut, is_bad || !keep[0], is_long, more, length};
+        // A word that is given back is written too, before it is another beat's.
+        is_gathered <= is_complete;
+        if (is_gathered) memory[gathered_at] <= gathered;
+        if (ends) begin
+            description[describe_at] <= {is_cut, is_bad || !keep[0], is_long, more, length};
+            describe_at <= after(describe_at);
+        end
+        if (overflows) write_at <= cut_at;
+        else if (moves_on) write_at <= after(write_at);
         if (reset) begin
+            is_gathered <= 1'b0;
             write_at <= 0;
             describe_at <= 0;
-        end else begin
-            if (overflows) write_at <= cut_at;
-            else if (fills_word && !is_spare) write_at <= after(write_at);
-            if (ends) describe_at <= after(describe_at);
         end
     end
 
     // A word is occupied from the cycle after its first beat was accepted; what is given back is free two cycles after.
+    wire [USED_W-1:0] still_used = used + {{(USED_W - 1) {1'b0}}, takes_word} - {{(USED_W - 1) {1'b0}}, read}
+        - {{(USED_W - 2) {1'b0}}, n_back};
+    // No word is taken where it is full.
+    wire still_full = !read && n_back == 0 && (is_full || (takes_word && used == ALL_BUT_ONE));
     always @(posedge clk) begin
-        if (read) fetched_word <= memory[read_at];
+        if (read) begin
+            fetched_word <= memory[read_at];
+            read_at <= after(read_at);
+        end
         was_read <= read;
         word <= was_read ? fetched_word : {BUS_W{1'b0}};
+        used <= still_used;
+        is_full <= still_full;
         if (reset) begin
             read_at <= 0;
             used <= 0;
             is_full <= 1'b0;
-        end else begin
-            if (read) read_at <= after(read_at);
-            used <= used + {{(USED_W - 1) {1'b0}}, takes_word} - {{(USED_W - 1) {1'b0}}, read}
-                - {{(USED_W - 2) {1'b0}}, n_back};
-            // No word is taken where it is full.
-            is_full <= !read && n_back == 0 && (is_full || (takes_word && used == ALL_BUT_ONE));
         end
     end
 
     // The descriptions come out of the RAM ahead of the grants, since its output is late in the cycle. Whoever is described
     // has a word, and two at least are ahead of a second one that waits in the RAM: so it is empty where the pointers meet.
-    wire fetch = fetch_at != describe_at && !(has_fetched && has_second);
+    wire has_both = has_fetched && has_second;
+    wire has_either = has_fetched || has_second;
+    wire fetch = fetch_at != describe_at && !has_both;
     wire advance = grant || !has_head;
+    wire fill_second = advance || !has_second;
+    wire still_fetched = fetch || (has_both && !advance);
+    wire still_second = advance ? has_both : has_either;
+    wire still_head = !advance || has_either;
 
     assign request = has_head;
     assign {head_swallowed, head_bad, head_is_long, head_more, head_length} = head;
 
     always @(posedge clk) begin
-        if (fetch) fetched <= description[fetch_at];
+        if (fetch) begin
+            fetched <= description[fetch_at];
+            fetch_at <= after(fetch_at);
+        end
         if (advance) head <= has_second ? second : fetched;
-        if (advance || !has_second) second <= fetched;
+        if (fill_second) second <= fetched;
+        has_fetched <= still_fetched;
+        has_second <= still_second;
+        has_head <= still_head;
         if (reset) begin
             fetch_at <= 0;
             has_fetched <= 1'b0;
             has_second <= 1'b0;
             has_head <= 1'b0;
-        end else begin
-            if (fetch) fetch_at <= after(fetch_at);
-            has_fetched <= fetch || (has_fetched && has_second && !advance);
-            has_second <= advance ? has_second && has_fetched : has_second || has_fetched;
-            has_head <= !advance || has_second || has_fetched;
         end
     end
 

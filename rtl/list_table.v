@@ -91,6 +91,7 @@ module list_table #(
         pruned_id <= look_vn ? {8'd0, outer[27:16] & {12{outer[31]}}} : {outer[15:8], outer[43:32]};
     end
 
+    wire [21:0] look_key = {group, id};
     wire [ENTRIES-1:0] is_list;
     wire [PORTS-1:1] is_named;
     wire [PORTS-1:1] is_pruned;
@@ -106,7 +107,7 @@ module list_table #(
     genvar g;
     generate
         for (g = 0; g < ENTRIES; g = g + 1) begin : g_entry
-            assign is_list[g] = key[g] == {group, id};
+            assign is_list[g] = key[g] == look_key;
         end
         for (g = 1; g < PORTS; g = g + 1) begin : g_station
             wire [19:0] own_id = is_vn ? {8'd0, vif[g*12+:12]} : ecid[g*20+:20];

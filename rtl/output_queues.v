@@ -82,6 +82,7 @@ module output_queues #(
     wire is_back = was_read && was_read_queue == offer_queue;
     wire [WIDE_W+1:0] left = {1'b0, free_before, 1'b1} + {1'b1, ~last_word, is_back};
     assign room = !left[WIDE_W+1];
+    wire takes_frame = offer && room;
     wire [POINTER_W-1:0] head = head_at[pick];
     wire [POINTER_W-1:0] next_head = after(head);
 
@@ -146,11 +147,11 @@ module output_queues #(
             if (read) begin
                 word <= memory[place(read_queue, read_at[read_queue])];
                 read_at[read_queue] <= after(read_at[read_queue]);
+                was_read_queue <= read_queue;
             end
             was_read <= read;
-            was_read_queue <= read_queue;
             if (was_read) free[was_read_queue] <= free[was_read_queue] + 1'b1;
-            if (offer && room) free[offer_queue] <= left[FREE_W:1];   // with the word that was read
+            if (takes_frame) free[offer_queue] <= left[FREE_W:1];   // with the word that was read
         end
     end
 

@@ -53,6 +53,7 @@ module output_reader #(
     localparam WORD_SHIFT = $clog2(BUS_W / 8);
     localparam BEATS_W = LENGTH_W - BEAT_SHIFT;
     localparam WORDS_W = LENGTH_W - WORD_SHIFT;
+    localparam [BEATS_W-1:0] ONE_BEAT = 1;
     localparam [LANE_W-1:0] LAST_LANE = LANES[LANE_W-1:0] - 1'b1;
 
     reg is_new;                      // the frame chosen last has none of its words read
@@ -103,6 +104,10 @@ module output_reader #(
     assign due = !is_new && is_due;
     // The next word to be read is one of the frame chosen last.
     wire uses_up = !has_unread || (read && is_due);
+    wire begins = read && !has_unread;
+    wire comes_last = beats_after_now == ONE_BEAT;
+    wire is_end = has_rest || (is_last && !rests);
+    wire leaves_rest = moves && is_last && rests;
 
     always @(posedge clk) begin
         if (reset) begin
@@ -117,10 +122,17 @@ module output_reader #(
             if (choose) begin
                 is_new <= 1'b1;
                 new_queue <= pick;
-            end else if (read && !has_unread) begin
+            end else if (begins) begin
                 is_new <= 1'b0;
             end
             if (uses_up) read_queue <= choose ? pick : new_queue;
+            if (moves) begin
+                has_word <= !ends_word;
+                lane <= lane + 1'b1;
+                is_first <= 1'b0;
+                is_last <= comes_last;
+                beats_after <= beats_after_now - 1'b1;
+            end
             if (read) begin
                 unread <= unread_now - 1'b1;
                 is_fresh <= !has_unread;
@@ -128,11 +140,8 @@ module output_reader #(
                 is_short <= unread_now <= 2;
                 has_word <= 1'b1;
                 lane <= 0;
-            end else if (moves) begin
-                if (ends_word) has_word <= 1'b0;
-                lane <= lane + 1'b1;
             end
-            if (read && !has_unread) begin
+            if (begins) begin
                 last <= chosen_last;
                 is_2 <= chosen_is_2;
                 is_3 <= chosen_is_3;
@@ -141,21 +150,14 @@ module output_reader #(
                 value <= chosen_value;
                 is_first <= 1'b1;
                 is_last <= 1'b0;
-            end else if (moves) begin
-                is_first <= 1'b0;
-                is_last <= beats_after_now == 1;
             end
-            if (moves) beats_after <= beats_after_now - 1'b1;
             if (is_free) begin
+                beat <= has_rest ? {PORT_W{1'b0}} : word[place+:PORT_W];
                 beat_valid <= has_word || has_rest;
-                beat_last <= has_rest || (is_last && !rests);
-                has_rest <= moves && is_last && rests;
+                beat_last <= is_end;
+                has_rest <= leaves_rest;
             end
         end
-    end
-
-    always @(posedge clk) begin
-        if (is_free) beat <= has_rest ? {PORT_W{1'b0}} : word[place+:PORT_W];
     end
 
 `ifdef FORMAL

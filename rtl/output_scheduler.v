@@ -99,17 +99,21 @@ module output_scheduler #(
         end
     endgenerate
 
+    // Of a queue that one frame enters as another leaves, nothing changes.
+    wire stays = enter && choose && enter_queue == pick;
+    wire grows = enter && !stays;
+    wire shrinks = choose && !stays;
     integer q;
     always @(posedge clk) begin
         if (reset) begin
             for (q = 0; q < PRIORITIES; q = q + 1) waiting[q] <= 0;
             has_frames <= 0;
-        end else if (!(enter && choose && enter_queue == pick)) begin
-            if (enter) begin
+        end else begin
+            if (grows) begin
                 waiting[enter_queue] <= waiting[enter_queue] + 1'b1;
                 has_frames[enter_queue] <= 1'b1;
             end
-            if (choose) begin
+            if (shrinks) begin
                 waiting[pick] <= waiting[pick] - 1'b1;
                 has_frames[pick] <= waiting[pick] != 1;
             end

@@ -126,25 +126,27 @@ module parser #(
     always @(posedge clk) begin
         if (reset) valid <= 1'b0;
         else valid <= parsing;
-        info <= look_info;
-        frame_mode <= mode;
-        // Where the outer tag is cut, so is all that may follow it.
-        is_complete <= is_vn ? whole[1] : is_e ? whole[2] : whole[0];
-        is_group <= look_destination[40];
-        is_broadcast <= look_destination == 48'hFFFF_FFFF_FFFF;
-        is_link_local <= look_destination[47:4] == 44'h0180C200000;
-        has_group_source <= look_source[40];
-        has_bad_source <= look_source == 48'd0 || look_source[40];
-        is_control <= is_vn ? control[1] : is_e ? control[2] : control[0];
-        begins_with_tag <= outer_type;
-        n_tag_bytes <= is_c ? outer_bytes + 4'd4 : outer_bytes;
-        has_outer <= is_vn || is_e;
-        has_c_tag <= is_c;
-        c_tci_start <= tci[15:12];
-        is_tagged <= names_vlan;
-        vlan <= names_vlan ? tci[11:0] : port_vlan[from*12+:12];
-        outer_start <= look_outer[47:44];
-        outer_version <= look_outer[29:28];
+        if (parsing) begin
+            info <= look_info;
+            frame_mode <= mode;
+            // Where the outer tag is cut, so is all that may follow it.
+            is_complete <= is_vn ? whole[1] : is_e ? whole[2] : whole[0];
+            is_group <= look_destination[40];
+            is_broadcast <= look_destination == 48'hFFFF_FFFF_FFFF;
+            is_link_local <= look_destination[47:4] == 44'h0180C200000;
+            has_group_source <= look_source[40];
+            has_bad_source <= look_source == 48'd0 || look_source[40];
+            is_control <= is_vn ? control[1] : is_e ? control[2] : control[0];
+            begins_with_tag <= outer_type;
+            n_tag_bytes <= is_c ? outer_bytes + 4'd4 : outer_bytes;
+            has_outer <= is_vn || is_e;
+            has_c_tag <= is_c;
+            c_tci_start <= tci[15:12];
+            is_tagged <= names_vlan;
+            vlan <= names_vlan ? tci[11:0] : port_vlan[from*12+:12];
+            outer_start <= look_outer[47:44];
+            outer_version <= look_outer[29:28];
+        end
     end
 
 `ifdef FORMAL

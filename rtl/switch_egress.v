@@ -95,13 +95,10 @@ module switch_egress #(
     endgenerate
 
     // One loop instead of a slice for each port: simulators update a wide net for each driver of a part of it.
-    integer p;
-    always @* begin
-        for (p = 0; p < PORTS; p = p + 1) begin
-            m_axis_tdata[p*PORT_W+:PORT_W] = out_data[p];
-            m_axis_tkeep[p*PORT_W/8+:PORT_W/8] = out_keep[p];
-        end
-    end
+    integer d;
+    integer k;
+    always @* for (d = 0; d < PORTS; d = d + 1) m_axis_tdata[d*PORT_W+:PORT_W] = out_data[d];
+    always @* for (k = 0; k < PORTS; k = k + 1) m_axis_tkeep[k*PORT_W/8+:PORT_W/8] = out_keep[k];
 endmodule
 
 `default_nettype wire

@@ -34,14 +34,14 @@ module switch_ingress #(
     wire [PORTS-1:0] grant;
     wire [PORTS-1:0] pick;
     wire [PORTS-1:0] fifo_read;
-    wire [PORTS*HEAD_W-1:0] heads;
-    wire [PORTS*BUS_W-1:0] words;   // 0 if it is another port's turn
+    wire [HEAD_W-1:0] heads[0:PORTS-1];
+    wire [BUS_W-1:0] words[0:PORTS-1];   // 0 if it is another port's turn
 
     genvar g;
     generate
         for (g = 0; g < PORTS; g = g + 1) begin : g_ingress
             wire [HEAD_W-1:0] head;
-            assign heads[g*HEAD_W+:HEAD_W] = head;
+            assign heads[g] = head;
             ingress_fifo #(
                 .PORT_W(PORT_W),
                 .BUS_W(BUS_W),
@@ -65,7 +65,7 @@ module switch_ingress #(
                 .head_length(head[LENGTH_W-1:0]),
                 .grant(grant[g]),
                 .read(fifo_read[g]),
-                .word(words[g*BUS_W+:BUS_W])
+                .word(words[g])
             );
         end
     endgenerate
@@ -76,11 +76,11 @@ module switch_ingress #(
     integer j;
     always @* begin
         picked = {HEAD_W{1'b0}};
-        for (i = 0; i < PORTS; i = i + 1) picked = picked | (heads[i*HEAD_W+:HEAD_W] & {HEAD_W{pick[i]}});
+        for (i = 0; i < PORTS; i = i + 1) if (pick[i]) picked = picked | heads[i];
     end
     always @* begin
         word = {BUS_W{1'b0}};
-        for (j = 0; j < PORTS; j = j + 1) word = word | words[j*BUS_W+:BUS_W];
+        for (j = 0; j < PORTS; j = j + 1) word = word | words[j];
     end
 
     wire [PORT_I_W-1:0] word_port;

@@ -48,8 +48,7 @@ module tag_out #(
 
     wire is_free = m_tready || !m_tvalid;
     assign take = is_free && beat_valid;
-
-    wire [2*PORT_W-1:0] window = {beat, past};
+    wire puts_out = beat_valid && !(removes && step == 2'd0);
 
     // The first four bytes of the tag that is added, as they leave: the first in bits 7:0.
     reg [31:0] tag_start;
@@ -94,38 +93,35 @@ module tag_out #(
             m_tkeep <= 0;
             m_tlast <= 1'b0;
         end else if (is_free) begin
-            m_tvalid <= beat_valid && !(removes && step == 2'd0);
+            m_tvalid <= puts_out;
             if (beat_valid) begin
                 m_tlast <= beat_last;
                 m_tkeep <= beat_last ? last_keep : ALL_BYTES;
                 case (low)
-                    3'd0:    m_tdata[31:0] <= window[31:0];
-                    3'd1:    m_tdata[31:0] <= window[47:16];
-                    3'd2:    m_tdata[31:0] <= window[63:32];
-                    3'd3:    m_tdata[31:0] <= window[79:48];
-                    default: m_tdata[31:0] <= window[95:64];
+                    3'd0:    m_tdata[31:0] <= past[31:0];
+                    3'd1:    m_tdata[31:0] <= past[47:16];
+                    3'd2:    m_tdata[31:0] <= past[63:32];
+                    3'd3:    m_tdata[31:0] <= {beat[15:0], past[63:48]};
+                    default: m_tdata[31:0] <= beat[31:0];
                 endcase
                 case (high)
-                    3'd0:    m_tdata[63:32] <= window[63:32];
-                    3'd1:    m_tdata[63:32] <= window[79:48];
-                    3'd2:    m_tdata[63:32] <= window[95:64];
-                    3'd3:    m_tdata[63:32] <= window[111:80];
-                    default: m_tdata[63:32] <= window[127:96];
+                    3'd0:    m_tdata[63:32] <= past[63:32];
+                    3'd1:    m_tdata[63:32] <= {beat[15:0], past[63:48]};
+                    3'd2:    m_tdata[63:32] <= beat[31:0];
+                    3'd3:    m_tdata[63:32] <= beat[47:16];
+                    default: m_tdata[63:32] <= beat[63:32];
                 endcase
+                past <= beat;
+                // The step after it puts the tag's bytes out of the place of bytes that are not asked for.
+                if (step != 2'd3) begin
+                    step <= step + 2'd1;
+                    if (changes && !removes && step == 2'd0) past[63:32] <= tag_start;
+                    if (changes && !removes && step == 2'd1) past[31:0] <= tag_end;
+                    if (step == 2'd0) high <= changes ? PAST : AT_HAND;
+                    else high <= later;
+                    if (step == 2'd2 || (step == 2'd1 && !removes)) low <= later;
+                end
             end
-        end
-    end
-
-    always @(posedge clk) begin
-        if (take) begin
-            past <= beat;
-            // The step after it puts the tag's bytes out of the place of bytes that are not asked for.
-            if (changes && !removes && step == 2'd0) past[63:32] <= tag_start;
-            if (changes && !removes && step == 2'd1) past[31:0] <= tag_end;
-            if (step != 2'd3) step <= step + 2'd1;
-            if (step == 2'd0) high <= changes ? PAST : AT_HAND;
-            else high <= later;
-            if (step == 2'd2 || (step == 2'd1 && !removes)) low <= later;
         end
         if (starts) begin
             step <= 2'd0;

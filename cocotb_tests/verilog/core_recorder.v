@@ -47,21 +47,28 @@ module core_recorder #(
         .broken_port(broken_port)
     );
 
-    integer beat_file[0:PORTS-1];
+    localparam KEEP_W = (PORTS / 4 + 1) * 32;   // in a record: more than 8 bits for each port
+
+    integer beat_file;
     integer event_file;
     integer write_file;
-    integer copy_file;
     integer o;
     integer b;
     reg [8*64-1:0] name;
 
     reg [PORTS-1:0] firing;
-    reg [PORTS-1:0] started;                  // of a copy, a beat was taken already
-    reg [31:0] first_beat[0:PORTS-1];
-    reg [15:0] beats_taken[0:PORTS-1];
-    reg [63:0] beat;
+    reg [PORTS-1:0] ending;                   // the last beat of a copy is taken
+    reg [PORTS-1:0] finding_room;             // a copy is due
+    wire [PORTS-1:0] is_full;                 // tkeep has all bytes
     reg [7:0] keep;
-    reg [63:0] mask;                          // of the bytes of a last beat that are in the frame
+    reg [63:0] mask;                          // of the bytes of a beat that are in the frame
+
+    genvar g;
+    generate
+        for (g = 0; g < PORTS; g = g + 1) begin : g_full
+            assign is_full[g] = &m_axis_tkeep[g*8+:8];
+        end
+    endgenerate
 
     initial clear;
 
@@ -74,21 +81,19 @@ module core_recorder #(
             if ((^{s_axis_tready, event_valid, write_valid}) === 1'bx) saw_x <= 1'b1;
             firing = m_axis_tvalid & m_axis_tready;
             if (firing != 0) begin
-                // No task: Icarus Verilog starts a thread for each call, here for each beat.
+                // All ports in one record, and no loop over them for each beat: of those there are many.
+                $fwrite(
+                    beat_file, "%u", {
+                    m_axis_tdata, {(KEEP_W - 8 * PORTS) {1'b0}}, m_axis_tkeep, {(32 - PORTS) {1'b0}}, m_axis_tuser,
+                        {(32 - PORTS) {1'b0}}, m_axis_tlast, {(32 - PORTS) {1'b0}}, firing, cycle});
+                if ((firing & ~m_axis_tlast & ~is_full) !== {PORTS{1'b0}}) saw_x <= 1'b1;
+                if ((^{m_axis_tdata, m_axis_tkeep, m_axis_tlast, m_axis_tuser}) === 1'bx) look_for_x;
+            end
+            ending = firing & m_axis_tlast;
+            finding_room = event_ports & ~event_full & {PORTS{event_valid}};
+            if (ending != 0 || finding_room != 0) begin
                 for (o = 0; o < PORTS; o = o + 1) begin
-                    if (firing[o]) begin
-                        beat = m_axis_tdata[o*64+:64];
-                        keep = m_axis_tkeep[o*8+:8];
-                        $fwrite(beat_file[o], "%u", beat);
-                        if (!started[o]) first_beat[o] = cycle;
-                        beats_taken[o] = beats_taken[o] + 16'd1;
-                        started[o] = m_axis_tlast[o] === 1'b0;
-                        if (started[o]) begin
-                            if (keep !== 8'hFF || (^beat) === 1'bx) saw_x <= 1'b1;
-                        end else begin
-                            take_last;
-                        end
-                    end
+                    if (ending[o] != finding_room[o]) n_due = ending[o] ? n_due - 1 : n_due + 1;
                 end
             end
             if (event_valid) take_event;
@@ -96,15 +101,18 @@ module core_recorder #(
         end
     end
 
-    // The last beat of a copy, of output `o`.
-    task automatic take_last;
+    // There is X at an output: it may be where nothing is, or in bytes that are not in the frame.
+    task automatic look_for_x;
         begin
-            for (b = 0; b < 8; b = b + 1) mask[8*b+:8] = {8{keep[b]}};
-            if ((^(beat & mask)) === 1'bx) saw_x <= 1'b1;
-            if ((^{m_axis_tlast[o], m_axis_tuser[o], keep}) === 1'bx) saw_x <= 1'b1;
-            $fwrite(copy_file, "%u", {cycle, first_beat[o], beats_taken[o], 7'd0, m_axis_tuser[o], keep, o});
-            beats_taken[o] = 16'd0;
-            n_due = n_due - 1;
+            for (o = 0; o < PORTS; o = o + 1) begin
+                if (firing[o]) begin
+                    keep = m_axis_tkeep[o*8+:8];
+                    for (b = 0; b < 8; b = b + 1) mask[8*b+:8] = {8{keep[b]}};
+                    if ((^(m_axis_tdata[o*64+:64] & mask)) === 1'bx) saw_x <= 1'b1;
+                    if ((^{keep, m_axis_tlast[o]}) === 1'bx) saw_x <= 1'b1;
+                    if (m_axis_tlast[o] && m_axis_tuser[o] === 1'bx) saw_x <= 1'b1;
+                end
+            end
         end
     endtask
 
@@ -116,9 +124,6 @@ module core_recorder #(
                     event_port, cycle});
             if ((^{event_port, event_reason, event_ports, event_full}) === 1'bx) saw_x <= 1'b1;
             n_decided = n_decided + 1;
-            if (event_ports != 0) begin
-                for (o = 0; o < PORTS; o = o + 1) if (event_ports[o] && !event_full[o]) n_due = n_due + 1;
-            end
         end
     endtask
 
@@ -131,11 +136,9 @@ module core_recorder #(
 
     task automatic clear;
         begin
-            started = {PORTS{1'b0}};
             n_decided = 32'd0;
             n_due = 32'd0;
             saw_x <= 1'b0;
-            for (o = 0; o < PORTS; o = o + 1) beats_taken[o] = 16'd0;
         end
     endtask
 
@@ -145,12 +148,8 @@ module core_recorder #(
             event_file = $fopen(name, "wb");
             $sformat(name, "writes_%0d.bin", stage);
             write_file = $fopen(name, "wb");
-            $sformat(name, "copies_%0d.bin", stage);
-            copy_file = $fopen(name, "wb");
-            for (o = 0; o < PORTS; o = o + 1) begin
-                $sformat(name, "beats_%0d_%0d.bin", stage, o);
-                beat_file[o] = $fopen(name, "wb");
-            end
+            $sformat(name, "beats_%0d.bin", stage);
+            beat_file = $fopen(name, "wb");
         end
     endtask
 
@@ -158,8 +157,7 @@ module core_recorder #(
         begin
             $fclose(event_file);
             $fclose(write_file);
-            $fclose(copy_file);
-            for (o = 0; o < PORTS; o = o + 1) $fclose(beat_file[o]);
+            $fclose(beat_file);
         end
     endtask
 endmodule

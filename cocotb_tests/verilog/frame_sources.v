@@ -34,19 +34,25 @@ module frame_sources #(
     integer dropped_file;
     integer n_read;
     integer i;
+    integer place;
     reg [8*64-1:0] name;
 
     reg [63:0] buffer[0:PORTS*FRAME_BEATS-1];
     // First cycle 63:32, beats 31:16, tkeep 15:8 of the last beat; 1: not later than its cycle; tuser 0 of the last beat.
     reg [63:0] head;
     reg [31:0] not_before[0:PORTS-1];
-    reg [15:0] left[0:PORTS-1];              // beats of the frame that are not offered yet
-    integer at[0:PORTS-1];                   // the first of them, in the buffer
+    integer at[0:PORTS-1];                   // the first beat that is not offered yet, in the buffer
+    integer stop[0:PORTS-1];                 // the place behind the last one
     reg [7:0] last_keep[0:PORTS-1];
     reg last_user[0:PORTS-1];
-    reg [31:0] first_accepted[0:PORTS-1];
-    reg [PORTS-1:0] began;                   // the first beat of the frame was accepted
+    reg [PORTS-1:0] starting;                // the first beat of a frame is accepted
+    reg [PORTS-1:0] ending;                  // the last one is
+    reg [PORTS-1:0] began;                   // the first one was, the last one was not
     reg [PORTS-1:0] finished;                // no frames are left
+    reg [PORTS-1:0] loaded;                  // beats of a frame are not offered yet
+    reg [PORTS-1:0] early;                   // it is not the frame's cycle yet
+    reg [PORTS-1:0] through;
+    reg [PORTS-1:0] offering;
     reg is_late;
     reg [PORTS-1:0] moving;
     reg [PORTS-1:0] accepting;
@@ -65,41 +71,47 @@ module frame_sources #(
             if (closing) close_files;
         end else begin
             accepting = s_axis_tvalid & s_axis_tready;
+            starting = accepting & ~began;
+            ending = accepting & s_axis_tlast;
+            began = (began | accepting) & ~ending;
+            if ((starting | ending) != 0) begin
+                $fwrite(accepted_file, "%u", {{(32 - PORTS) {1'b0}}, ending, {(32 - PORTS) {1'b0}}, starting, cycle});
+            end
             moving = (~s_axis_tvalid | s_axis_tready) & ~(finished & ~s_axis_tvalid);
             if (moving != 0) begin
                 // All ports in one assignment: simulators update a wide register for each assignment to a part of it.
                 next_tdata = s_axis_tdata;
                 next_tkeep = s_axis_tkeep;
-                next_tvalid = s_axis_tvalid;
-                next_tlast = s_axis_tlast;
                 next_tuser = s_axis_tuser;
-                // No task: Icarus Verilog starts a thread for each call, here for each beat.
-                for (i = 0; i < PORTS; i = i + 1) begin
-                    if (moving[i]) begin
-                        if (accepting[i]) begin
-                            if (!began[i]) first_accepted[i] = cycle;
-                            began[i] = !s_axis_tlast[i];
-                            if (s_axis_tlast[i]) begin
-                                $fwrite(accepted_file, "%u", {cycle, first_accepted[i], i});
-                                n_accepted = n_accepted + 1;
-                            end
+                through = moving & ~loaded;
+                if (through != 0) begin
+                    for (i = 0; i < PORTS; i = i + 1) begin
+                        if (through[i]) begin
+                            if (accepting[i]) n_accepted = n_accepted + 1;
+                            if (!finished[i]) load;
                         end
-                        next_tvalid[i] = 1'b0;
-                        if (left[i] == 16'd0 && !finished[i]) load;
-                        if (!finished[i] && leave[i] && next_cycle >= not_before[i]) begin
-                            next_tvalid[i] = 1'b1;
-                            next_tdata[i*64+:64] = buffer[at[i]];
-                            at[i] = at[i] + 1;
-                            left[i] = left[i] - 16'd1;
-                            next_tlast[i] = left[i] == 16'd0;
-                            if (next_tlast[i]) begin
-                                next_tuser[i] = last_user[i];
-                                next_tkeep[i*8+:8] = last_keep[i];
-                            end else begin
-                                // tuser matters on the last beat alone, so that it is set on every other one before.
-                                next_tuser[i] = left[i][0];
-                                next_tkeep[i*8+:8] = 8'hFF;
-                            end
+                    end
+                end
+                if (early != 0) begin
+                    for (i = 0; i < PORTS; i = i + 1) if (next_cycle >= not_before[i]) early[i] = 1'b0;
+                end
+                offering = moving & loaded & leave & ~early;
+                next_tvalid = (s_axis_tvalid & ~moving) | offering;
+                next_tlast = s_axis_tlast & ~offering;
+                // Each beat of each port: as little as can be, and no task, for which Icarus Verilog starts a thread.
+                for (i = 0; i < PORTS; i = i + 1) begin
+                    if (offering[i]) begin
+                        place = at[i];
+                        next_tdata[i*64+:64] = buffer[place];
+                        // tuser matters on the last beat alone, so that it is set on every other one before.
+                        next_tuser[i] = ~place[0];
+                        place = place + 1;
+                        at[i] = place;
+                        if (place == stop[i]) begin
+                            loaded[i] = 1'b0;
+                            next_tlast[i] = 1'b1;
+                            next_tuser[i] = last_user[i];
+                            next_tkeep[i*8+:8] = last_keep[i];
                         end
                     end
                 end
@@ -122,15 +134,19 @@ module frame_sources #(
                 n_read = $fread(head, frame_file[i]);
                 if (n_read == HEAD_BYTES) begin
                     at[i] = i * FRAME_BEATS;
+                    stop[i] = at[i] + head[31:16];
                     not_before[i] = head[63:32];
-                    left[i] = head[31:16];
+                    next_tkeep[i*8+:8] = 8'hFF;
                     last_keep[i] = head[15:8];
                     last_user[i] = head[0];
-                    n_read = $fread(buffer, frame_file[i], at[i], left[i]);
+                    n_read = $fread(buffer, frame_file[i], at[i], head[31:16]);
+                    loaded[i] = 1'b1;
+                    early[i] = next_cycle < not_before[i];
                     is_late = head[1] && next_cycle > not_before[i];
                     if (is_late) $fwrite(dropped_file, "%u", {not_before[i], i});
                 end else begin
                     finished[i] = 1'b1;
+                    loaded[i] = 1'b0;
                 end
             end
         end
@@ -147,7 +163,8 @@ module frame_sources #(
             is_done <= 1'b0;
             finished = {PORTS{1'b0}};
             began = {PORTS{1'b0}};
-            for (i = 0; i < PORTS; i = i + 1) left[i] = 16'd0;
+            loaded = {PORTS{1'b0}};
+            early = {PORTS{1'b0}};
         end
     endtask
 

@@ -69,16 +69,17 @@
             if (f_reads_high) high_word_is_of_the_same_time: assert (read_data == f_read[63:32]);
 
 `ifdef INDUCTION
-            assert ((counted[f_at] ? tally[f_at] : 64'd0) == f_tally);
+            if (f_reason != FORWARDED) assert ((counted[f_at] ? tally[f_at] : 64'd0) == f_tally);
+            assert (!counted[{f_port, FORWARDED}]);
             assert (received[f_port] == f_received && copies[f_port] == f_copies);
             assert (full[f_port] == f_full && left[f_port] == f_sent);
             assert (f_ago[0][4:3] == {valid[0] && read_at[5+:PORT_I_W] == f_port, valid[0] && read_at == f_at});
             assert (f_ago[1][4:3] == {valid[1] && count_at[5+:PORT_I_W] == f_port, valid[1] && count_at == f_at});
-            assert (f_ago[0][2:1] == ({2{valid[0]}} & {ports_before[0][f_port], full_before[0][f_port]}));
-            assert (f_ago[1][2:1] == ({2{valid[1]}} & {ports_before[1][f_port], full_before[1][f_port]}));
-            assert ({f_ago[0][0], f_ago[1][0]} == {sent_before[0][f_port], sent_before[1][f_port]});
+            assert (f_ago[0][2:1] == ({2{valid[0]}} & {ports_before[f_port], full_before[f_port]}));
+            assert (f_ago[1][2:1] == ({2{valid[1]}} & {copied[f_port], refused[f_port]}));
+            assert ({f_ago[0][0], f_ago[1][0]} == {sent_before[f_port], gone[f_port]});
             if (valid[1]) assert (from[f_port] == (count_at[5+:PORT_I_W] == f_port));
-            if (valid[1] && count_at == f_at) assert (count_was == f_tally);
+            if (valid[1] && count_at == f_at && f_reason != FORWARDED) assert (count_was == f_tally);
             if (f_high_is_known) assert ((reads_low ? value[63:32] : high) == f_read[63:32]);
             if (f_reads_low) assert (reads_low && value == f_read);
             if (reads_low) assert (f_reads_low || !f_high_is_known || value[63:32] == f_read[63:32]);

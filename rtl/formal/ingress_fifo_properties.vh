@@ -168,11 +168,23 @@
         end
     end
 
-    // The lane that is followed, with the beat that is about to be written to it.
+    // The lane that is followed: its beat came in the cycle before, or its word is gathered, or it is in the RAM.
     wire [POINTER_W-1:0] f_word_at = f_round(read_at + f_words_ahead);
     wire [BUS_W-1:0] f_memory_word = memory[f_word_at];
-    wire [PORT_W-1:0] f_held_data = !(is_stored && write_at == f_word_at && (has_new_word || beat_lane == f_lane)) ?
-        f_memory_word[f_lane*PORT_W+:PORT_W] : (beat_lane == f_lane) ? stored_beat : 0;
+    wire f_is_open = !f_swallows && !f_begins;   // the last word takes beats
+    wire f_is_gathered = (write_at == f_word_at && (is_stored || f_is_open)) || (is_gathered && gathered_at == f_word_at);
+    wire [BUS_W-1:0] f_word_before = f_is_gathered ? gathered : f_memory_word;
+    reg [PORT_W-1:0] f_kept_beat;
+    reg [PORT_W-1:0] f_held_data;
+    integer f_k;
+    always @* begin
+        for (f_k = 0; f_k < 8; f_k = f_k + 1) f_kept_beat[f_k*8+:8] = beat[f_k*8+:8] & {8{keep[f_k]}};
+        f_held_data = f_word_before[f_lane*PORT_W+:PORT_W];
+        if (is_stored && write_at == f_word_at) begin
+            if (beat_lane == f_lane) f_held_data = f_kept_beat;
+            else if (beat_lane == 0) f_held_data = 0;
+        end
+    end
     wire [POINTER_W-1:0] f_next_write_at = overflows ? cut_at : (fills_word && !is_spare) ? after(write_at) : write_at;
     wire [DESCRIPTION_W-1:0] f_known = {{(DESCRIPTION_W - LENGTH_W) {1'b1}}, {LENGTH_W{!f_description[DESCRIPTION_W-1]}}};
 
@@ -188,7 +200,7 @@
             never_too_full: assert (f_used <= WORDS);
             never_writes_when_full: assert (!f_takes || f_used < WORDS);
             never_reads_when_empty: assert (!read || f_used > f_back);
-            never_reads_what_is_written: assert (!(read && is_stored && write_at == read_at));
+            never_reads_what_is_written: assert (!(read && is_gathered && gathered_at == read_at));
             never_fetches_what_is_written: assert (!(fetch && ends && describe_at == fetch_at));
             ready_means_room: assert (s_tready == (f_swallows || !f_begins || f_used != WORDS));
             offers_whole_frames: assert (request == (f_ready_frames != 0));
@@ -213,6 +225,12 @@
             assert (f_next_write_at == f_round(read_at + f_used - f_back - (!f_swallows && !f_begins)));
             assert (write_at < WORDS && read_at < WORDS && describe_at < WORDS && fetch_at < WORDS);
             if (ends) assert (f_bytes == 0);
+            else assert (keep == {PORT_BYTES{1'b1}} || !is_stored);
+            if (is_stored) assert (fills_word == (ends || beat_lane == LAST_LANE));
+            else assert (!fills_word && !may_overflow && !may_be_spare);
+            // The word that is gathered.
+            if (is_gathered) assert (gathered_at < WORDS);
+            if (is_stored ? beat_lane != 0 : f_is_open) assert (gathered_at == write_at && !is_gathered);
             // Descriptions: what is not yet out of the RAM is new, or there are two before it.
             assert (f_n_described == f_ready_frames + f_ended[3] + f_ended[2] && f_n_described + ends <= f_used);
             assert (!has_second || has_head);
