@@ -52,8 +52,8 @@ module core_recorder #(
     integer beat_file;
     integer event_file;
     integer write_file;
-    integer o;
-    integer b;
+    reg [31:0] o;
+    reg [31:0] b;
     reg [8*64-1:0] name;
 
     reg [PORTS-1:0] firing;

@@ -33,16 +33,16 @@ module frame_sources #(
     integer accepted_file;
     integer dropped_file;
     integer n_read;
-    integer i;
-    integer place;
+    reg [31:0] i;
+    reg [31:0] place;
     reg [8*64-1:0] name;
 
     reg [63:0] buffer[0:PORTS*FRAME_BEATS-1];
     // First cycle 63:32, beats 31:16, tkeep 15:8 of the last beat; 1: not later than its cycle; tuser 0 of the last beat.
     reg [63:0] head;
     reg [31:0] not_before[0:PORTS-1];
-    integer at[0:PORTS-1];                   // the first beat that is not offered yet, in the buffer
-    integer stop[0:PORTS-1];                 // the place behind the last one
+    reg [31:0] at[0:PORTS-1];                // the first beat that is not offered yet, in the buffer
+    reg [31:0] stop[0:PORTS-1];              // the place behind the last one
     reg [7:0] last_keep[0:PORTS-1];
     reg last_user[0:PORTS-1];
     reg [PORTS-1:0] starting;                // the first beat of a frame is accepted
