@@ -45,6 +45,7 @@ module output_queues #(
     localparam FREE_W = $clog2(WORDS + 1);
     localparam ADDRESS_W = $clog2(WORDS * PRIORITIES);
     localparam WIDE_W = (COUNT_W > FREE_W) ? COUNT_W : FREE_W;
+    localparam WRAPS_EARLY = WORDS != 1 << POINTER_W;
     localparam [POINTER_W-1:0] LAST_WORD = WORDS[POINTER_W-1:0] - 1'b1;
     localparam [FREE_W-1:0] ALL_WORDS = WORDS[FREE_W-1:0];
 
@@ -61,7 +62,7 @@ module output_queues #(
     reg [QUEUE_I_W-1:0] was_read_queue;
 
     function [POINTER_W-1:0] after(input [POINTER_W-1:0] pointer);
-        after = (pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
+        after = (WRAPS_EARLY && pointer == LAST_WORD) ? {POINTER_W{1'b0}} : pointer + 1'b1;
     endfunction
 
     // The beginning of a queue's region is chosen, not multiplied: on the way to the RAMs' addresses a multiplier is slow.
