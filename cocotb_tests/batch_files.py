@@ -23,7 +23,7 @@ NO_BYTE = b"\xa5"
 EVENT = np.dtype([("cycle", "<u4"), ("port", "u1"), ("reason", "u1"), ("_", "<u2"), ("ports", "<u4"), ("full", "<u4")])
 WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "<u4")])
 DROPPED = np.dtype([("port", "<u4"), ("not_before", "<u4")])
-# Of the ports at once: what began and ended in a cycle; the beats that left in it, and how many bytes their tkeep has.
+# Of all ports, a bit for each: frames that begin and end in a cycle; beats that leave in it, and their tkeep and tdata.
 MOVES = np.dtype([("cycle", "<u4"), ("starting", "<u4"), ("ending", "<u4")])
 BEATS = [("cycle", "<u4"), ("firing", "<u4"), ("last", "<u4"), ("user", "<u4")]
 ACCEPTED = np.dtype([("port", "<u4"), ("first", "<u4"), ("last", "<u4")])
