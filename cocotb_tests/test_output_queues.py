@@ -95,7 +95,8 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
     assert stalls == 0.0 or min(n_lost, n_read_when_full, n_fills) > 0
 
 
-@pytest.mark.parametrize("priorities", [1, 4])
-def test_output_queues(simulate, priorities):
-    parameters = {"BUS_W": 64, "PRIORITIES": priorities}
-    assert simulate("output_queues", WORDS=WORDS, COPY_W=COPY_W, COUNT_W=12, **parameters) == 4
+@pytest.mark.parametrize(("priorities", "count_w"), [(1, 12), (4, 3)], ids=["1", "4"])
+def test_output_queues(simulate, priorities, count_w):
+    """Ask queues whose number of words has fewer bits, and more, than a frame's."""
+    parameters = {"BUS_W": 64, "PRIORITIES": priorities, "COUNT_W": count_w}
+    assert simulate("output_queues", WORDS=WORDS, COPY_W=COPY_W, **parameters) == 4
