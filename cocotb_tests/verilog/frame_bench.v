@@ -24,7 +24,7 @@ module frame_bench #(
     localparam RESET_CYCLES = 3;
     localparam MOST_HELD = 200000;      // cycles that the accesses before the frames may take
 
-    // Icarus Verilog has a clock of the bench's own: cocotb's wakes twice in each cycle, a twentieth of the time of a run.
+    // Icarus Verilog has a clock of the bench's own: cocotb's wakes twice in each cycle, an eighth of a run's time.
 `ifdef __ICARUS__
     reg clk;
     initial clk = 1'b0;
