@@ -86,7 +86,7 @@ module core_recorder #(
                     beat_file, "%u", {
                     m_axis_tdata, {(KEEP_W - 8 * PORTS) {1'b0}}, m_axis_tkeep, {(32 - PORTS) {1'b0}}, m_axis_tuser,
                         {(32 - PORTS) {1'b0}}, m_axis_tlast, {(32 - PORTS) {1'b0}}, firing, cycle});
-                if ((firing & ~m_axis_tlast & ~is_full) !== {PORTS{1'b0}}) saw_x <= 1'b1;
+                if ((firing & ~m_axis_tlast & ~is_full) != 0) saw_x <= 1'b1;
                 if ((^{m_axis_tdata, m_axis_tkeep, m_axis_tlast, m_axis_tuser}) === 1'bx) look_for_x;
             end
             ending = firing & m_axis_tlast;
