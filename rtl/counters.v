@@ -125,7 +125,7 @@ module counters #(
     reg answers;
     reg reads_low;
     reg reads_tally;
-    // Which were counted up of the eight words of which one is read: so many do not come out of the register in a cycle.
+    // Of eight words, one of which is read, those that were counted up: to choose one of all would take the whole cycle.
     reg [7:0] counted_row;
     reg [2:0] row_at;
     wire is_counted = counted_row[row_at];
