@@ -197,15 +197,16 @@ def copies_of_beats(rows: Records, n_ports: int) -> tuple[Records, list[bytes]]:
     """Return the copies that left whole, in order, and each port's beats one after another."""
     found, beats = [], []
     for port in range(n_ports):
-        mine = rows[_of_port(rows["firing"], port)]
-        beats.append(mine["data"][:, port].tobytes())
-        ends = _of_port(mine["last"], port)
-        starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1] + 1])
+        mine = _of_port(rows["firing"], port)
+        beats.append(rows["data"][mine, port].tobytes())
+        ends = _of_port(rows["last"][mine], port)
+        starts = np.concatenate([[0], ends + 1])[:-1]
+        last = rows[mine[ends]]
         records = np.empty(len(ends), COPY)
-        records["port"], records["keep"] = port, mine["keep"][ends, port]
-        records["user"] = mine["user"][ends] >> port & 1
+        records["port"], records["keep"] = port, last["keep"][:, port]
+        records["user"] = last["user"] >> port & 1
         records["beats"] = ends + 1 - starts
-        records["first"], records["last"] = mine["cycle"][starts], mine["cycle"][ends]
+        records["first"], records["last"] = rows["cycle"][mine[starts]], last["cycle"]
         found.append(records)
     return _in_order(found), beats
 

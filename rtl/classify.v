@@ -138,6 +138,7 @@ module classify #(
     reg [PORTS-1:0] first_defaults;
     reg [PORTS-1:0] first_trusting;
 
+    // What is known of a frame stays until the next one.
     always @(posedge clk) begin
         if (reset) first_valid <= 1'b0;
         else first_valid <= in_valid;

@@ -94,7 +94,8 @@ module switch_egress #(
         end
     endgenerate
 
-    // One loop instead of a slice for each port: simulators update a wide net for each driver of a part of it.
+    // Loops instead of slices for each port: simulators update a wide net for each driver of a part of it. One for tkeep,
+    // which changes with frames, not with beats.
     integer d;
     integer k;
     always @* for (d = 0; d < PORTS; d = d + 1) m_axis_tdata[d*PORT_W+:PORT_W] = out_data[d];

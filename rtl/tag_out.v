@@ -112,9 +112,9 @@ module tag_out #(
                     default: m_tdata[63:32] <= beat[63:32];
                 endcase
                 past <= beat;
-                // The step after it puts the tag's bytes out of the place of bytes that are not asked for.
                 if (step != 2'd3) begin
                     step <= step + 2'd1;
+                    // The step after it puts the tag's bytes out of the place of bytes that are not asked for.
                     if (changes && !removes && step == 2'd0) past[63:32] <= tag_start;
                     if (changes && !removes && step == 2'd1) past[31:0] <= tag_end;
                     if (step == 2'd0) high <= changes ? PAST : AT_HAND;

@@ -52,6 +52,7 @@ module core_recorder #(
     integer beat_file;
     integer event_file;
     integer write_file;
+    // Counters of loops have no sign, for which Icarus Verilog compares bit by bit.
     reg [31:0] o;
     reg [31:0] b;
     reg [8*64-1:0] name;

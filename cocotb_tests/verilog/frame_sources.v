@@ -33,6 +33,7 @@ module frame_sources #(
     integer accepted_file;
     integer dropped_file;
     integer n_read;
+    // Without a sign, for which Icarus Verilog compares bit by bit.
     reg [31:0] i;
     reg [31:0] place;
     reg [8*64-1:0] name;
@@ -51,8 +52,8 @@ module frame_sources #(
     reg [PORTS-1:0] finished;                // no frames are left
     reg [PORTS-1:0] loaded;                  // beats of a frame are not offered yet
     reg [PORTS-1:0] early;                   // it is not the frame's cycle yet
-    reg [PORTS-1:0] through;
-    reg [PORTS-1:0] offering;
+    reg [PORTS-1:0] through;                 // a new one is due
+    reg [PORTS-1:0] offering;                // the next beat is offered from the next cycle on
     reg is_late;
     reg [PORTS-1:0] moving;
     reg [PORTS-1:0] accepting;
