@@ -30,6 +30,13 @@ def empty_cache(tmp_path, monkeypatch):
     return folder
 
 
+def leave(folder, name):
+    """Leave an entry's files as numba names them, sealed."""
+    (folder / f"{name}-7.py311.nbi").write_bytes(b"index of " + name.encode())
+    (folder / f"{name}-7.py311.1.nbc").write_bytes(bytes(range(256)))
+    kernel_cache.seal(name)
+
+
 def leave_file(name):
     """Stand for the compiler: leave a file where the parent looks for it, with who has written it."""
     _said(name).write_text(str(os.getpid()))
@@ -72,11 +79,11 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     assert not kernels_are_cached()
     folder = empty_cache / "hwmodel_1234"
     folder.mkdir()
-    (folder / "engine.run-7.py311.1.nbc").write_text("")
+    leave(folder, "engine.run")
     assert kernels_are_cached(("engine.run",))
     assert not kernels_are_cached()
-    (folder / "templates.decide_templates-3.py311.1.nbc").write_text("")
-    (folder / "templates.rewrite_headers-5.py311.1.nbc").write_text("")
+    leave(folder, "templates.decide_templates")
+    leave(folder, "templates.rewrite_headers")
     assert kernels_are_cached()
     assert not kernels_are_cached(DMA_ENTRIES)
 
@@ -89,12 +96,68 @@ def test_only_what_is_missing_is_compiled_each_by_a_process_of_its_own(compiler,
     else:
         monkeypatch.setenv("HWMODEL_CACHE_DIR", asked)
     fill_cache()
-    writers = {path.name: path.read_text() for path in empty_cache.iterdir()}
+    writers = {path.name: path.read_text() for path in empty_cache.glob("*.nbc")}
     assert sorted(writers) == sorted(f"{name}-123.nbc" for name in RUN_ENTRIES)
     assert len({str(os.getpid()), *writers.values()}) == 1 + len(RUN_ENTRIES)
     fill_cache((*RUN_ENTRIES, *DMA_ENTRIES))
-    assert {path.name: path.read_text() for path in empty_cache.iterdir()}.items() > writers.items()
+    assert {path.name: path.read_text() for path in empty_cache.glob("*.nbc")}.items() > writers.items()
     assert os.environ.get("HWMODEL_CACHE_DIR") == asked
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        ("nbc", lambda data: b""),
+        ("nbc", lambda data: data[:-1]),
+        ("nbc", lambda data: bytes([data[0] ^ 1]) + data[1:]),
+        ("nbi", lambda data: data + b"\0"),
+        ("crc32", lambda data: b""),
+        ("crc32", lambda data: b"\xff" + data),
+        ("nbi", None),
+    ],
+)
+def test_what_is_damaged_is_compiled_anew_and_said(compiler, empty_cache, suffix, damage):
+    for name in RUN_ENTRIES:
+        leave(empty_cache, name)
+    (path,) = empty_cache.glob(f"engine.run*.{suffix}")
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage(path.read_bytes()))
+    assert not kernels_are_cached()
+    with pytest.warns(RuntimeWarning, match="compiled kernels there were damaged; they are compiled anew"):
+        fill_cache()
+    assert kernels_are_cached()
+    assert [path.name for path in empty_cache.glob("engine.run*.nb?")] == ["engine.run-123.nbc"]
+    assert len(list(empty_cache.glob("*-7.py311.1.nbc"))) == len(RUN_ENTRIES) - 1
+
+
+def test_commands_that_start_at_once_compile_once(tmp_path):
+    code = """
+import os, sys, time
+from pathlib import Path
+from hwmodel.simulation import compile_entry, kernel_cache
+from tests.test_simulation_kernel_cache import leave_file_slowly
+kernel_cache.CACHE_DIR = Path(sys.argv[1]) / "cache"
+compile_entry.compile_alone = leave_file_slowly
+kernel_cache.fill_cache()
+assert kernel_cache.kernels_are_cached()
+"""
+    (tmp_path / "cache").mkdir()
+    environment = os.environ | {"PYTHONPATH": "."}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    commands = [subprocess.Popen(command, cwd=ROOT, env=environment) for _ in range(3)]
+    assert [each.wait() for each in commands] == [0, 0, 0]
+    written = (tmp_path / "written").read_text().split()
+    assert sorted(written) == sorted(RUN_ENTRIES)
+
+
+def leave_file_slowly(name):
+    """Stand for the compiler, and note for whom it was asked."""
+    time.sleep(0.3)
+    with open(Path(os.environ["HWMODEL_CACHE_DIR"]) / "written", "a", encoding="utf-8") as written:
+        written.write(f"{name}\n")
+    return leave_file(name)
 
 
 def test_an_interrupt_leaves_no_process_behind(compiler, empty_cache):

@@ -1,16 +1,23 @@
 """The kernels' machine code on disk: whether it is there, and how it gets there.
 
 A cold cache is filled by other processes, one for each entry point and all at once: the compiler's memory is gone
-with them, and what makes it quick (see `quick_compilation`) touches nobody else's code.
+with them, and what makes it quick (see `quick_compilation`) touches nobody else's code. One command fills a folder at a
+time; others that find it cold wait for that.
+
+What lies there is run, so each entry's files are sealed with a checksum: a file that a power loss left empty, or in
+which a bit has flipped, is compiled anew, where numba would fail for ever or the processor at the first call.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 import warnings
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from hwmodel.errors import RunError
 from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
@@ -22,11 +29,57 @@ SYSTEM_ENTRIES = ("system.run_system", *TEMPLATE_ENTRIES)
 DMA_ENTRIES = ("dma.run_dma",)
 SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
+_WHOLE: set[Path] = set()  # seals that this process has compared with their files
 
 
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
-    """Tell whether these entry points are on disk, so that nothing has to be compiled."""
-    return all(any(CACHE_DIR.rglob(f"{name}-*.nbc")) for name in entries)
+    """Tell whether these entry points are on disk, whole, so that nothing has to be compiled."""
+    return all(_is_whole(name) for name in entries)
+
+
+def seal(entry: str) -> None:
+    """Write down the checksums of an entry's files; nothing where it has none, or the disk is full."""
+    checksums = _checksums(entry)
+    if checksums:
+        with suppress(OSError):
+            _seal_of(entry).write_text(checksums, encoding="utf-8")
+
+
+def _is_whole(entry: str) -> bool:
+    """Tell whether an entry's files are those that were sealed; read once in a process, which takes some 2 ms."""
+    path = _seal_of(entry)
+    if path not in _WHOLE and _sealed(path) and _sealed(path) == _checksums(entry):
+        _WHOLE.add(path)
+    return path in _WHOLE
+
+
+def _seal_of(entry: str) -> Path:
+    return CACHE_DIR / f"{entry}.crc32"
+
+
+def _sealed(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _checksums(entry: str) -> str:
+    """Return a line for each file of an entry: numba keeps an index (.nbi) and the machine code (.nbc)."""
+    try:
+        files = sorted(path for path in CACHE_DIR.rglob(f"{entry}-*") if path.suffix in (".nbi", ".nbc"))
+        return "".join(f"{path.name} {zlib.crc32(path.read_bytes()):08x}\n" for path in files)
+    except OSError:
+        return ""
+
+
+def _discard(entry: str) -> bool:
+    """Remove what there is of an entry; return whether it had been whole once."""
+    was_sealed = _seal_of(entry).exists()
+    for path in [_seal_of(entry), *CACHE_DIR.rglob(f"{entry}-*")]:
+        with suppress(OSError):
+            path.unlink()
+    return was_sealed
 
 
 def have_kernels(entries: tuple[str, ...] = RUN_ENTRIES) -> float:
@@ -50,26 +103,56 @@ def passed_over_cache() -> str | None:
 def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
     """Compile what is not on disk yet; where no process can be started, the caller compiles when it first calls.
 
-    So it does where the disk is full, with a warning, and where a process is killed.
+    So it does where the disk is full, with a warning, and where a process is killed. What is damaged is compiled anew,
+    with a warning too.
     """
-    missing = [name for name in entries if not kernels_are_cached((name,))]
-    if not missing:
+    if kernels_are_cached(entries):
         return
+    with _one_at_a_time():
+        missing = [name for name in entries if not _is_whole(name)]
+        if any([_discard(name) for name in missing]):
+            warnings.warn(
+                f"{CACHE_DIR}: compiled kernels there were damaged; they are compiled anew", RuntimeWarning, stacklevel=2
+            )
+        _compile(missing)
+
+
+def _compile(missing: list[str]) -> None:
     from hwmodel.processes import work_through
     from hwmodel.simulation.compile_entry import compile_alone
 
+    if not missing:
+        return
+    n_done = 0
     try:
         with _this_folder():
-            done = list(work_through(compile_alone, missing, jobs=len(missing), attempts=1))
+            for one in work_through(compile_alone, missing, jobs=len(missing), attempts=1):
+                if one.value:
+                    seal(missing[one.number])
+                    n_done += 1
     except RunError:
         return
-    if all(one.value for one in done) and not kernels_are_cached(entries):
+    if n_done == len(missing) and not kernels_are_cached(tuple(missing)):
         warnings.warn(
             f"{CACHE_DIR}: the disk is full; the kernels are compiled again for each run "
             "(HWMODEL_CACHE_DIR names another folder)",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait until no other command fills this folder; where files cannot be locked, fill it beside them."""
+    descriptor = None
+    with suppress(OSError):
+        descriptor = os.open(CACHE_DIR.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextmanager
