@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import fsum
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def kept_at_random(rates: Sequence[float]) -> list[float]:
     the slots are taken as independent: where more come in one than there is room for, each of them is as likely late.
     """
     if len(rates) == 2:
-        too_much = sum(rates) - 1
+        too_much = fsum(rates) - 1
         return [rate - too_much / 2 for rate in rates]
     if len(rates) <= _MOST_COUNTED:
         return list(_counted(tuple(rates)))
@@ -41,7 +42,7 @@ def kept_at_random(rates: Sequence[float]) -> list[float]:
 @lru_cache(maxsize=64)
 def _counted(rates: tuple[float, ...]) -> tuple[float, ...]:
     rng = np.random.default_rng(_SEED)
-    n_slots = _COUNTED_FRAMES / sum(rates)
+    n_slots = _COUNTED_FRAMES / fsum(rates)
     sent, of_wire = [], []
     for wire, rate in enumerate(rates):
         nth = np.arange(round(n_slots * rate))
@@ -59,8 +60,8 @@ def _counted(rates: tuple[float, ...]) -> tuple[float, ...]:
     is_in = np.diff(got_in, prepend=0) > 0
     kept = [rate * float(is_in[wires[order] == wire].mean()) for wire, rate in enumerate(rates)]
     alike = [[other for other, of_other in zip(kept, rates, strict=True) if of_other == rate] for rate in rates]
-    kept = [sum(others) / len(others) for others in alike]
-    return tuple(one / sum(kept) for one in kept)
+    kept = [fsum(others) / len(others) for others in alike]
+    return tuple(one / fsum(kept) for one in kept)
 
 
 def _kept_of_many(rates: Sequence[float], room: Floats) -> list[float]:
@@ -69,7 +70,7 @@ def _kept_of_many(rates: Sequence[float], room: Floats) -> list[float]:
         others = np.array([1.0])
         for other in (*rates[:at], *rates[at + 1 :]):
             others = np.convolve(others, [1 - other, other])
-        lost = sum(
+        lost = fsum(
             chance * share * (n + 1 - free) / (n + 1)
             for n, chance in enumerate(others)
             for free, share in enumerate(room[:n], start=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import fsum
+
 from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
@@ -17,7 +19,7 @@ def outside_rate(result: Result) -> str:
 def outside_gbps(result: Result) -> float | None:
     """Return what left by the ports to stations outside, 0 without a bridge; None where the window gives no rates."""
     rates = [port.out_gbps for bridge in result.bridges for port in bridge.ports if port.name == OUTSIDE]
-    return None if None in rates else sum(rate or 0.0 for rate in rates)
+    return None if None in rates else fsum(rate or 0.0 for rate in rates)
 
 
 def over_bridge_gbps(result: Result) -> float | None:
@@ -31,7 +33,7 @@ def over_bridge_gbps(result: Result) -> float | None:
         for port in bridge.ports
         if port.device == bridge.name and not port.to
     ]
-    return None if None in rates else sum(rate or 0.0 for rate in rates)
+    return None if None in rates else fsum(rate or 0.0 for rate in rates)
 
 
 def throughput(result: Result) -> tuple[str, float | None]:

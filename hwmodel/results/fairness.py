@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import fsum
 
 
 def jain_fairness(rates: Iterable[float]) -> float | None:
@@ -15,4 +16,4 @@ def jain_fairness(rates: Iterable[float]) -> float | None:
     if largest <= 0:
         return None
     shares = [value / largest for value in values]  # the index does not depend on scale; this keeps squares in range
-    return sum(shares) ** 2 / (len(shares) * sum(share * share for share in shares))
+    return fsum(shares) ** 2 / (len(shares) * fsum(share * share for share in shares))

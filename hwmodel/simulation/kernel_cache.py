@@ -111,9 +111,8 @@ def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
     with _one_at_a_time():
         missing = [name for name in entries if not _is_whole(name)]
         if any([_discard(name) for name in missing]):
-            warnings.warn(
-                f"{CACHE_DIR}: compiled kernels there were damaged; they are compiled anew", RuntimeWarning, stacklevel=2
-            )
+            damage = f"{CACHE_DIR}: compiled kernels there were damaged; they are compiled anew"
+            warnings.warn(damage, RuntimeWarning, stacklevel=2)
         _compile(missing)
 
 

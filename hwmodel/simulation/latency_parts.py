@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import Any
 
 from hwmodel.kernels import layout
@@ -37,9 +38,9 @@ def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     for name, (bucket, mean_ns) in times.items():
         sums = end.sampled_parts["sums"][bucket]
         sampled = {part: float(sums[part]) for part in names}
-        whole = sum(sampled.values())
+        whole = fsum(sampled.values())
         parts[name] = {part: time * mean_ns / whole if whole else 0.0 for part, time in sampled.items()}
-    return _summary(end.latencies["to_guest"], times, sum(parts["mean"].values())), parts
+    return _summary(end.latencies["to_guest"], times, fsum(parts["mean"].values())), parts
 
 
 def delivery_latency(end: Snapshot) -> Latency:

@@ -5,6 +5,7 @@ Both are checked at the end of each run as the balance of frames is: a violation
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
@@ -38,7 +39,7 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
         + (after.early_fs - before.early_fs)
         - (after.taken_early_fs - before.taken_early_fs)
     )
-    latency_fs = sum(end.part_sums.values())
+    latency_fs = fsum(end.part_sums.values())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
     # The sums of moments are larger than their differences: a float of 53 bits leaves as much of each.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.latency import round_trip_fs
@@ -79,7 +80,7 @@ def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -
     """Return what a frame costs on a direction, DLLPs counted one by one included, constant shares left out."""
     if per_frame is None:
         return None
-    return LinkCost(bytes_per_frame=sum(per_frame[name].values()), payload_bytes_per_frame=per_frame[name]["payload"])
+    return LinkCost(bytes_per_frame=fsum(per_frame[name].values()), payload_bytes_per_frame=per_frame[name]["payload"])
 
 
 def read_slowness(config: Config, span: Span) -> float:

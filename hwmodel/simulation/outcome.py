@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from hwmodel import __version__
@@ -108,7 +109,7 @@ def make_system_result(
         vms=tuple(
             vm for part in parts for vm in vms_of(part.config, received, part.window.span, prefix=f"{part.name}.")
         ),
-        cpu=Cpu(cores_busy=sum(adapter.cpu.cores_busy for adapter in adapters)),
+        cpu=Cpu(cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=bottleneck,
         adapters=adapters,
         bridges=bridges,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def take_population(nic: Any, now_fs: int) -> Population:
     """Count what lies in Tx rings and what is on its way behind them."""
     offered = [_in_rings(nic), _on_their_way(nic)]
     # As floats: a million frames that have waited for ten seconds are more than 63 bits of femtoseconds.
-    ages_fs = sum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
+    ages_fs = fsum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
     pool = nic.ledger.journeys
     return Population(
         now_fs=now_fs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import sqrt
+from math import fsum, sqrt
 from typing import TYPE_CHECKING
 
 from hwmodel.config import config_from_mapping
@@ -90,6 +90,6 @@ def _spread(name: str, seeds: tuple[int, ...], values: tuple[float | None, ...])
     n = len(known)
     if n < 2:
         return Spread(name=name, seeds=seeds, values=values, mean=known[0] if known else None)
-    mean = sum(known) / n
-    half = student_t_975(n - 1) * sqrt(sum((value - mean) ** 2 for value in known) / (n - 1) / n)
+    mean = fsum(known) / n
+    half = student_t_975(n - 1) * sqrt(fsum((value - mean) ** 2 for value in known) / (n - 1) / n)
     return Spread(name=name, seeds=seeds, values=values, mean=mean, low=mean - half, high=mean + half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ class Whole:
         rows = [probe.read() for probe in self._gauges]
         areas = [areas_in(row, int(clock.now_fs)) for row in rows]
         for name, path, gauge in self._gauges_together:
-            gauge.area = sum(area[name] for area in areas)
+            gauge.area = fsum(area[name] for area in areas)
             gauge.level, gauge.highest = (sum(row[f"{path}.{each}"] for row in rows) for each in ("level", "highest"))
             gauge.since_fs = clock.now_fs
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import fsum
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import RunError
@@ -133,7 +134,7 @@ class Loads:
             share=float(share),
             offered_mpps=float(per_s / 10**6),
             delivered_mpps=n_delivered / (window_fs / FS_PER_S) / 1e6,
-            gbps=sum(bits) if bits else None,
+            gbps=fsum(bits) if bits else None,
             loss=max(0.0, float(1 - n_taken / offered)),
             dropped_frames=outcome.totals.dropped_frames,
             in_flight_frames=outcome.totals.in_flight_frames,

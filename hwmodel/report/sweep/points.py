@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, sqrt
+from math import fsum, inf, sqrt
 from typing import Any, NamedTuple
 
 from hwmodel.results.student_t import student_t_975
@@ -101,7 +101,7 @@ class Point:
 def mean_of(runs: Sequence[SweepRow], name: str) -> float | None:
     """Return the mean of a figure over those of some runs that have it; None where none has."""
     values = [value for run in runs if (value := _number(run, name)) is not None]
-    return sum(values) / len(values) if values else None
+    return fsum(values) / len(values) if values else None
 
 
 def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
@@ -117,12 +117,12 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     if len(known) == 1:
         return Estimate(known[0][1], *ends[0])
     values = [value for _, value in known]
-    mean = sum(values) / len(values)
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    mean = fsum(values) / len(values)
+    variance = fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
     half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
     own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
     if own:
-        half = max(half, sum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
+        half = max(half, fsum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
     return Estimate(mean, mean - half, mean + half)
 
 
