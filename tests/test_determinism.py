@@ -204,7 +204,9 @@ def test_golden_digests():
 def sum_of_later_pythons(items, start=0):
     """Add as Python 3.12 and later do: floats without the rounding of each step."""
     items = list(items)
-    return math.fsum([start, *items]) if any(type(item) is float for item in items) else sum_of_this_python(items, start)
+    return (
+        math.fsum([start, *items]) if any(type(item) is float for item in items) else sum_of_this_python(items, start)
+    )
 
 
 sum_of_this_python = sum

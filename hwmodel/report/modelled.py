@@ -165,8 +165,10 @@ def _pattern_words(workload: Mapping[str, Any]) -> str:
         return ""
     if pattern == "flows":
         return _flow_words(workload, frames)
-    words = _PATTERNS.get(pattern, printable(f"{pattern}: {frames}"))
-    text = words.format(frames=frames, incast_to=printable(str(workload.get("incast_to", "vf0"))))
+    if isinstance(pattern, str) and pattern in _PATTERNS:
+        text = _PATTERNS[pattern].format(frames=frames, incast_to=printable(str(workload.get("incast_to", "vf0"))))
+    else:
+        text = printable(f"{pattern}: {frames}")
     share = workload.get("wire_share")
     if isinstance(share, int | float) and share:
         text += f", {100 * share:.3g} % of them to the wire"

@@ -266,13 +266,18 @@ def stall_shares(result: Result) -> dict[str, float]:
 
     Credits are told by kind where the result knows the kinds. Empty of several servers, each of which waits by itself.
     """
-    if result.window.duration_ns <= 0 or isinstance(result, SystemResult):
+    if isinstance(result, SystemResult):
         return {}
     return shares_of_stalls(result.stalls_ns, result.window.duration_ns)
 
 
 def shares_of_stalls(stalls: Stalls, duration_ns: float) -> dict[str, float]:
-    """Return the share of a time for which something of one server stood waiting, as `stall_shares` does."""
+    """Return the share of a time for which something of one server stood waiting, as `stall_shares` does.
+
+    Empty where no time has passed: a capture that ended in the warm-up.
+    """
+    if duration_ns <= 0:
+        return {}
     by_kind = any(getattr(stalls, name) for name in _CREDIT_KINDS)
     left_out = ("credits",) if by_kind else _CREDIT_KINDS
     return {name: getattr(stalls, name) / duration_ns for name in STALL_WORDS if name not in left_out}

@@ -24,6 +24,7 @@ from hwmodel.results.json_text import NEW_LINE, WRITERS, checked_text, joined, p
 DECIMALS = 9
 # Between these a figure rounded to DECIMALS has 15 digits at most: its shortest text is those digits.
 LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e6
+MOST_COUNT = 2**63 - 1  # all whole numbers of results are counts, of 64 bits in the engine
 _FIXED_POINT = f"%.{DECIMALS}f"
 Path = tuple[str | int, ...]
 
@@ -271,7 +272,7 @@ def _scalar(kind: Any, value: Any, path: Path, problems: list[Problem]) -> Any:
         return value if isinstance(value, bool) else _wrong("true or false", value, path, problems)
     if kind is int:
         if isinstance(value, int) and not isinstance(value, bool):
-            return value
+            return value if 0 <= value <= MOST_COUNT else _wrong("a count from 0 to 2^63 - 1", value, path, problems)
         return _wrong("a whole number", value, path, problems)
     if kind is float:
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:

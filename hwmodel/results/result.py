@@ -6,7 +6,7 @@ are in the unit that the field holding them names (`latency_ns`: nanoseconds).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.closed_form import ClosedForm
-from hwmodel.results.json_form import document_of, plain_record
+from hwmodel.results.json_form import Problem, document_of, plain_record
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
@@ -274,6 +274,14 @@ class Result:
         if self.window.vm_frames is not None:
             return self.window.vm_frames + (self.window.wire_frames or 0)
         return round((self.totals.mpps or 0.0) * self.window.duration_ns / 1e3)
+
+    def impossible(self) -> Iterator[Problem]:
+        """Yield what no run can have found: a window that ends before it begins, a histogram of no samples."""
+        if self.window.end_ns < self.window.start_ns:
+            yield Problem(("window", "end_ns"), "expected no less than window.start_ns")
+        for at, (_, count) in enumerate(self.latency_histogram):
+            if not count:
+                yield Problem(("latency_histogram", at, 1), "expected at least 1 sample in a bucket")
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""

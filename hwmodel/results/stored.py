@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from hwmodel.errors import InputError
@@ -11,6 +13,7 @@ from hwmodel.results.json_form import Path, Problem, dotted, from_plain
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
+_DEEPEST = 40  # of objects and lists in one another; a result with a bridge has 12
 # Key -> the dataclass of the documents that have it, which says so itself: it is made of the records of the others.
 KINDS: dict[str, type] = {}
 
@@ -20,13 +23,18 @@ def parse_result(kind: type, text: str, name: str, schema_version: int) -> Any:
 
     A document with a key of `KINDS` is built as what stands there.
     """
+    repeats: list[_Repeating] = []
     try:
-        plain = json.loads(text, parse_constant=_reject_constant)
+        plain = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_noting(repeats))
     except json.JSONDecodeError as error:
         raise InputError(f"{name}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{name}:1:1: is not JSON: {reason}") from None
+    if _is_deeper(plain, _DEEPEST):
+        raise InputError(f"{name}:1:1: is no result: nested deeper than {_DEEPEST} levels")
+    if repeats:
+        raise InputError([_line(name, text, problem) for problem in _repeated_keys(plain)][:_MOST_LINES])
     if not isinstance(plain, dict) or "schema_version" not in plain:
         raise InputError(f"{name}:1:1: schema_version: is missing (is this a result of `hwmodel run --json`?)")
     found = plain["schema_version"]
@@ -35,12 +43,63 @@ def parse_result(kind: type, text: str, name: str, schema_version: int) -> Any:
         raise InputError(_line(name, text, problem))
     problems: list[Problem] = []
     result = from_plain(next((KINDS[key] for key in KINDS if plain.get(key)), kind), plain, (), problems)
+    if not problems:
+        problems.extend(result.impossible())
     if problems:
         lines = [_line(name, text, problem) for problem in problems[:_MOST_LINES]]
         if len(problems) > _MOST_LINES:
             lines.append(f"{name}:1:1: and {len(problems) - _MOST_LINES} more problems")
         raise InputError(lines)
     return result
+
+
+class _Repeating(dict[str, Any]):
+    """An object of a JSON document in which `keys_repeated` stand more than once."""
+
+    keys_repeated: tuple[str, ...] = ()
+
+
+def _noting(repeats: list[_Repeating]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Return what makes objects for the decoder, and notes those that repeat a key."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        repeating = _Repeating(found)
+        counts = Counter(key for key, _ in pairs)
+        repeating.keys_repeated = tuple(key for key, n in counts.items() if n > 1)
+        repeats.append(repeating)
+        return repeating
+
+    return made
+
+
+def _repeated_keys(plain: Any) -> Iterator[Problem]:
+    """Yield each key that stands twice in its object, with the path to it."""
+    left: list[tuple[Path, Any]] = [((), plain)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, _Repeating):
+            for key in value.keys_repeated:
+                yield Problem((*path, key), "stands more than once in its object")
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        left.extend(((*path, key), item) for key, item in items)
+
+
+def _is_deeper(plain: Any, most: int) -> bool:
+    """Tell whether more lists and objects than `most` stand in one another; level by level, so that any depth will do."""
+    level = [plain]
+    for _ in range(most):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def locate(text: str, path: Path) -> tuple[int, int]:

@@ -47,15 +47,15 @@ class Outcome(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row as it stands in the ledger."""
+    """One row of the ledger: the axes' values in their order, and figures by dotted name."""
 
     number: int
     seed: int
-    axes: str
+    axes: list[Any]
     status: str
     config_hash: str
     error: str
-    figures: str | None
+    figures: dict[str, Any]
 
 
 class Ledger:
@@ -199,7 +199,13 @@ class Ledger:
             "WHERE model_version = ? ORDER BY number"
         )
         with self._in_words(opening=True):
-            yield from map(Row._make, self._database.execute(query, (self.model_version,)))
+            for number, seed, axes, status, config_hash, error, figures in self._database.execute(
+                query, (self.model_version,)
+            ):
+                values, found = json.loads(axes), json.loads(figures or "{}")
+                if not (isinstance(values, list) and isinstance(found, dict)):
+                    raise self._damaged(f"run {number} is no list of values with its figures")
+                yield Row(number, seed, values, status, config_hash, error, found)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -218,10 +224,13 @@ class Ledger:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            code: int | None = getattr(error, "sqlite_errorcode", None)
+            if code is None:  # what Python says itself: a text that is no UTF-8
+                raise self._damaged(str(error)) from None
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise RunError(f"{self.path}: another program keeps the ledger locked") from None
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                full = "the disk is full" if error.sqlite_errorcode == sqlite3.SQLITE_FULL else f"{error}; full?"
+            if code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                full = "the disk is full" if code == sqlite3.SQLITE_FULL else f"{error}; full?"
                 raise RunError(
                     f"{self.path}: cannot be written: {full}; what is finished is kept, and the same command goes on "
                     "from there"
@@ -231,6 +240,14 @@ class Ledger:
             raise self._damaged(str(error)) from None
         except json.JSONDecodeError as error:
             raise self._damaged(str(error)) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn what goes wrong in reading what the rows say into one line: of a damaged ledger that is of any shape."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise self._damaged(f"{type(error).__name__}: {error}") from error
 
     def _damaged(self, said: str) -> InputError:
         said = " ".join(said.split())

@@ -40,10 +40,11 @@ def write_tables(ledger: Ledger, folder: Path, say: Note) -> tuple[Path, ...]:
     The rows are read from the ledger twice, so that a long sweep needs no room for all of them. Parquet needs pyarrow;
     without it `say` gets a line.
     """
-    costs = Costs(ledger.about())
-    kinds = _kinds_of_columns(ledger, costs)
     files = [folder / CSV_NAME]
-    _write_csv(files[0], kinds, _lines(ledger, costs, kinds))
+    with ledger.reading():
+        costs = Costs(ledger.about())
+        kinds = _kinds_of_columns(ledger, costs)
+        _write_csv(files[0], kinds, _lines(ledger, costs, kinds))
     if importlib.util.find_spec("pyarrow") is None:
         say("results.parquet needs pyarrow: pip install 'hwmodel[frames]'; the same command then adds it")
     else:
@@ -60,7 +61,7 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
     path = Path(folder) / NAME
     if not path.is_file():
         raise InputError(f"{path}: no such file; a sweep's folder has one")
-    with Ledger(path, "", writable=False) as ledger:
+    with Ledger(path, "", writable=False) as ledger, ledger.reading():
         ledger.check()
         about = ledger.about()
         ledger.model_version = ledger.latest_version()
@@ -110,12 +111,12 @@ class Costs:
 def _rows(ledger: Ledger, costs: Costs, only: Collection[str] | None = None) -> Iterator[SweepRow]:
     shapes: dict[tuple[str, ...], Mapping[str, int]] = {}
     for row in ledger.rows():
-        figures: Mapping[str, Scalar] = json.loads(row.figures) if row.figures else {}
+        figures: Mapping[str, Scalar] = row.figures
         if only is not None:
             figures = {name: value for name, value in figures.items() if name in only}
         names = tuple(figures)
         at = shapes.setdefault(names, {name: number for number, name in enumerate(names)})
-        values = json.loads(row.axes)
+        values = row.axes
         yield SweepRow(
             number=row.number,
             config_hash=row.config_hash,
@@ -134,9 +135,9 @@ def _kinds_of_columns(ledger: Ledger, costs: Costs) -> Kinds:
     axes: dict[str, set[type]] = {key: set() for key in costs.keys}
     figures: dict[str, set[type]] = {}
     for row in ledger.rows():
-        for key, value in zip(costs.keys, json.loads(row.axes), strict=True):
+        for key, value in zip(costs.keys, row.axes, strict=True):
             axes[key].add(type(cell(value)))
-        for name, value in json.loads(row.figures).items() if row.figures else ():
+        for name, value in row.figures.items():
             figures.setdefault(name, set()).add(type(value))
     cost: Kinds = {name: {float} for name in costs.columns}
     return {**identity, **axes, **cost, **{name: figures[name] for name in figure_order(figures)}}
