@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -277,3 +279,93 @@ def test_what_cannot_be_made_is_a_failed_row(tmp_path):
     assert rows[1].error.endswith(
         "grid.nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)"
     )
+
+
+def at_run(number, act, monkeypatch, runs):
+    """Do something to a sweep's folder when its run of that number, from 1, is made."""
+
+    def simulate(config):
+        runs.append(config)
+        if len(runs) == number:
+            act()
+        return instead_of_a_run(config)
+
+    monkeypatch.setattr(point_run, "simulate", simulate)
+
+
+def test_a_folder_that_is_removed_in_mid_run_ends_the_sweep_at_once(tmp_path, monkeypatch, runs):
+    folder = tmp_path / "a"
+    at_run(5, lambda: shutil.rmtree(folder), monkeypatch, runs)
+    with pytest.raises(RunError, match=r"ledger.sqlite: was removed while the sweep ran; the 4 runs in it are lost"):
+        go(folder)
+    assert len(runs) == 5 and not folder.exists()
+
+
+def test_a_folder_that_is_removed_before_ctrl_c_is_not_said_to_be_kept(tmp_path, monkeypatch, runs):
+    folder = tmp_path / "a"
+
+    def remove_and_interrupt():
+        shutil.rmtree(folder)
+        raise KeyboardInterrupt
+
+    at_run(5, remove_and_interrupt, monkeypatch, runs)
+    with pytest.raises(RunError, match="was removed while the sweep ran"):
+        go(folder)
+
+
+def test_a_ledger_that_is_overwritten_in_mid_run_ends_the_sweep_at_once(tmp_path, monkeypatch, runs):
+    other, folder = tmp_path / "other", tmp_path / "a"
+    go(other, SWEEP | {"seeds": 1})
+    runs.clear()
+    data = (other / "ledger.sqlite").read_bytes()
+    at_run(5, lambda: (folder / "ledger.sqlite").write_bytes(data), monkeypatch, runs)
+    with pytest.raises(RunError, match="was overwritten by another program while the sweep ran; the 4 runs in it"):
+        go(folder)
+    assert len(runs) == 5
+
+
+def test_what_sqlite_itself_moves_into_the_ledger_ends_nothing(tmp_path, monkeypatch, runs):
+    folder = tmp_path / "a"
+
+    def checkpoint():
+        before = (folder / "ledger.sqlite").stat()
+        with closing(sqlite3.connect(folder / "ledger.sqlite")) as beside:
+            beside.execute("PRAGMA wal_checkpoint(FULL)")
+        assert (folder / "ledger.sqlite").stat().st_mtime_ns != before.st_mtime_ns
+
+    at_run(5, checkpoint, monkeypatch, runs)
+    assert go(folder).n_run == N_RUNS
+
+
+def test_the_lock_of_a_sweep_in_a_folder_made_anew_is_left_alone(tmp_path):
+    folder = tmp_path / "a"
+    with locked_folder(folder):
+        shutil.rmtree(folder)
+        with locked_folder(folder):
+            pass
+        folder.mkdir(exist_ok=True)
+        (folder / "ledger.lock").write_text("of another sweep")
+    assert (folder / "ledger.lock").read_text() == "of another sweep"
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("points", "figures = '[1]'"),
+        ("points", "figures = '{\"totals.gbps\": '"),
+        ("points", "axes = '[1]'"),
+        ("points", "axes = 'null'"),
+        ("points", "axes = CAST(X'ff31' AS TEXT)"),
+        ("about", "value = '7' WHERE key = 'axes'"),
+    ],
+)
+def test_a_ledger_whose_rows_are_damaged_is_told_in_one_line(tmp_path, table, change):
+    folder = tmp_path / "a"
+    go(folder)
+    with closing(sqlite3.connect(folder / "ledger.sqlite", isolation_level=None)) as database:
+        database.execute(f"UPDATE {table} SET {change}")
+    for use in (lambda: load_sweep(folder), *([lambda: go(folder)] if table == "points" else [])):
+        with pytest.raises(InputError) as caught:
+            use()
+        (line,) = caught.value.lines
+        assert line.startswith(f"{folder}/ledger.sqlite: is damaged (")

@@ -88,7 +88,7 @@ def _repeated_keys(plain: Any) -> Iterator[Problem]:
 
 
 def _is_deeper(plain: Any, most: int) -> bool:
-    """Tell whether more lists and objects than `most` stand in one another; level by level, so that any depth will do."""
+    """Tell whether more than `most` lists and objects stand in one another; goes by levels, so that none is too deep."""
     level = [plain]
     for _ in range(most):
         level = [

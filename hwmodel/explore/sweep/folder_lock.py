@@ -26,8 +26,9 @@ def locked_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            os.unlink(folder / NAME)
+        with suppress(OSError):  # where the folder was made anew, the file there is another sweep's
+            if os.path.samestat(os.stat(folder / NAME), os.fstat(descriptor)):
+                os.unlink(folder / NAME)
         os.close(descriptor)
 
 

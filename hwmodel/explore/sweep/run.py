@@ -77,9 +77,11 @@ def run_sweep(
                 with closing(_outcomes(plan, pending, jobs, scheduler)) as outcomes:
                     _record_all(ledger, outcomes, len(pending), progress, say)
         except KeyboardInterrupt:
+            ledger.check_in_place()
             write_tables(ledger, folder, say)
             raise Interrupted(said=_kept(plan, ledger, folder)) from None
         wall_s = time.monotonic() - started_s
+        ledger.check_in_place()
         return SweepDone(plan, folder, ledger.count(), write_tables(ledger, folder, say), len(pending), wall_s)
 
 
