@@ -218,7 +218,8 @@ def run(arguments: list[str], said: Path | None = None) -> tuple[int, float, flo
             os.dup2(output.fileno(), 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(MOST_S)
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_S, MOST_S + 1))
+        signal.alarm(10 * MOST_S)  # of waiting; other work may have the processors
         os._exit(command(arguments))
     _, status, used = os.wait4(child, 0)
     return os.waitstatus_to_exitcode(status), time.monotonic() - started_s, used.ru_maxrss / 1024
@@ -226,8 +227,8 @@ def run(arguments: list[str], said: Path | None = None) -> tuple[int, float, flo
 
 def problem_of(status: int, memory_mb: float, text: str) -> str:
     """Say what is wrong with how a command ended; empty where nothing is."""
-    if status == -signal.SIGALRM:
-        return f"took more than {MOST_S} s"
+    if status in (-signal.SIGALRM, -signal.SIGXCPU):
+        return f"took more than {MOST_S} s of a processor, or hung"
     if status not in GOOD_STATUS:
         return f"ended with {status}"
     if memory_mb > MOST_MB:

@@ -1,8 +1,17 @@
-"""Run the command line as `python -m hwmodel`."""
+"""Run the command line: `hwmodel`, `python -m hwmodel`."""
 
 import sys
 
-from hwmodel.cli import main
+from hwmodel.interrupts import signals_end_the_command
+
+
+def main() -> int:
+    """Run one command and return its exit status; it can be interrupted from here on."""
+    with signals_end_the_command():
+        from hwmodel.cli import main as run_command
+
+        return run_command()
+
 
 if __name__ == "__main__":
     sys.exit(main())

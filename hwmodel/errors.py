@@ -23,7 +23,7 @@ class RunError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Report a run that was stopped by Ctrl-C or SIGTERM; exit status 130.
+    """Report a run that was stopped by Ctrl-C, SIGTERM or SIGHUP; exit status 130.
 
     `result` holds the figures of the window up to then (a `results.Result`, with a warning that it is partial), None
     where the window had not begun. `said`: what was kept, in words, where that is not a result.

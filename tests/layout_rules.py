@@ -27,6 +27,7 @@ LAYERS = {
     "atomic_file": 0,
     "processes": 0,
     "errors": -1,
+    "interrupts": -1,
 }
 NUMBA_BLOCKS = {"kernels", "simulation", "switch_frames"}
 KERNEL_IMPORTERS = {"kernels", "simulation", "switch_frames"}
@@ -56,7 +57,7 @@ PACKAGE_USERS = {
 # words results.
 ASKED_BY_NOTEBOOKS = "hwmodel.report.notebook"
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
-MAX_FILE_LINES = 350
+MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 
 

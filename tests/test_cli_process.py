@@ -82,7 +82,7 @@ def test_python_dash_m_passes_the_status_on():
     assert (done.returncode, done.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_ctrl_c_and_sigterm_end_with_130_and_a_line(number, tmp_path):
     code = (
         PREPARE

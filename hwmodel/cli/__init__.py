@@ -7,31 +7,30 @@ import gc
 import io
 import os
 import re
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.interrupts import INTERRUPTED, signals_end_the_command
 
-DONE, RUN_FAILED, BAD_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, RUN_FAILED, BAD_INPUT, SOME_FAILED = 0, 1, 2, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0: done; 1: the run failed; 2: bad input, one line each on stderr; 3: a sweep in which runs failed; 130:
-    interrupted, by Ctrl-C or SIGTERM. `argv` defaults to the process's arguments. Shows the traceback of a failure
+    interrupted, by Ctrl-C, SIGTERM or SIGHUP. `argv` defaults to the process's arguments. Shows the traceback of a failure
     where the environment holds HWMODEL_DEBUG=1.
     """
     _open_closed_streams()
     _never_fail_on_a_character()
     debug = os.environ.get("HWMODEL_DEBUG") == "1"
     try:
-        with _sigterm_as_ctrl_c(), _warnings_as_lines():
+        with signals_end_the_command(), _warnings_as_lines():
             status = _run_command(argv)
             sys.stdout.flush()
     except InputError as error:
@@ -103,19 +102,6 @@ def _rare_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-
-
-@contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C, so that a batch system's time limit leaves figures too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, usual)
 
 
 @contextlib.contextmanager

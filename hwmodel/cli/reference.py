@@ -12,7 +12,7 @@ _INTRODUCTION = """\
 <!-- Written by hwmodel.cli.reference; a test keeps it current. -->
 
 `hwmodel COMMAND --help` says the same in the terminal. The exit status is 0 when done, 1 when the run failed, 2 for bad
-input, 130 after Ctrl-C or SIGTERM. `python -m hwmodel` is `hwmodel` where the script is not on the path.
+input, 130 after Ctrl-C, SIGTERM or SIGHUP. `python -m hwmodel` is `hwmodel` where the script is not on the path.
 
 `eval "$(hwmodel completion bash)"` in `~/.bashrc` completes commands, options, configurations and keys (zsh and fish
 have theirs). `HWMODEL_CACHE_DIR` names the folder of the compiled kernels in place of `~/.cache/hwmodel`; with

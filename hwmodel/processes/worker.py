@@ -21,10 +21,11 @@ from typing import Protocol
 
 from hwmodel.processes.serve import serve
 
-# Ctrl-C, which a terminal sends to all, is the parent's to act on; from the first line, imports take a second.
+# Ctrl-C and SIGHUP, which a terminal sends to all, are the parent's to act on; from the first line, imports take a second.
 _FRESH = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 sys.path[:] = {path!r}
 from hwmodel.processes.serve import serve
 serve({fd})
@@ -90,6 +91,7 @@ def new_worker() -> tuple[Worker, Connection]:
 def _serve_in_copy(descriptor: int) -> None:
     """Serve with nothing of the parent's open: pipes of other processes, the ledger, the lock of a folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     gc.freeze()  # what is inherited is not collected, which would close numbers that are somebody else's by then
