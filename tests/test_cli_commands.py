@@ -113,6 +113,16 @@ def test_report_puts_stored_results_on_one_page(tmp_path, capsys):
     assert json.loads(merged.read_text(encoding="utf-8")) == [json.loads(sample_result().to_json())] * 2
 
 
+def test_report_leaves_out_a_configuration_that_could_not_be_run(tmp_path, capsys):
+    stored, page = json.loads(sample_result().to_json()), tmp_path / "page.html"
+    stored["config"]["host"] = 7
+    (tmp_path / "r.json").write_text(json.dumps(stored), encoding="utf-8")
+    assert main(["report", str(tmp_path / "r.json"), "--out", str(page)]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path}/r.json: config: is no configuration of this hwmodel, so the page leaves it out")
+    assert "pcie.up" in page.read_text(encoding="utf-8")
+
+
 def test_report_names_all_bad_files_and_writes_no_page(tmp_path, capsys):
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
     page = tmp_path / "page.html"

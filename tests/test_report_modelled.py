@@ -71,6 +71,12 @@ def test_the_traffic_in_words(workload, words):
     assert sentence(**workload) == words
 
 
+@pytest.mark.parametrize("pattern", ["{frames:>3000000000}", "{frames.__class__}", "{0}", ["pairs"], 7])
+def test_a_stored_pattern_is_a_text_and_nothing_else(pattern):
+    found = modelled_sentence({"workload": {"pattern": pattern, "frame_bytes": 64, "load": "saturate"}})
+    assert str(pattern) in found and len(found) < 200
+
+
 @pytest.mark.parametrize(
     ("driver", "words"),
     [

@@ -93,6 +93,35 @@ def test_wrong_types_are_told(changes, key, message):
     assert line.split(": ", 1)[1].startswith(f"{key}: {message}")
 
 
+def test_each_key_that_stands_twice_is_told_with_its_place():
+    text = sample_result().to_json().replace('"seed": 1,', '"seed": 1,\n  "seed": 2,', 1)
+    text = text.replace('"gbps": ', '"mpps": 7,\n    "gbps": ', 1)
+    lines = sorted(lines_of(text))
+    assert [line.split(": ", 1)[1] for line in lines] == [
+        "seed: stands more than once in its object",
+        "totals.mpps: stands more than once in its object",
+    ]
+
+
+def test_what_is_nested_deeper_than_any_result_is_told():
+    deep: list[object] = []
+    for _ in range(900):
+        deep = [deep]
+    config = json.loads(sample_result().to_json())["config"]
+    (line,) = lines_of(changed(config=config | {"x": deep}))
+    assert line == "r.json:1:1: is no result: nested deeper than 40 levels"
+
+
+def test_what_no_run_can_have_found_is_told():
+    window = json.loads(sample_result().to_json())["window"]
+    (line,) = lines_of(changed(window=window | {"end_ns": window["start_ns"] - 1}))
+    assert line.endswith("window.end_ns: expected no less than window.start_ns")
+    (line,) = lines_of(changed(latency_histogram=[[1.0, 5], [2.0, 0]]))
+    assert line.endswith("latency_histogram[1][1]: expected at least 1 sample in a bucket")
+    (line,) = lines_of(changed(drops={"RUNT": -1}))
+    assert line.endswith("drops.RUNT: expected a count from 0 to 2^63 - 1, found -1")
+
+
 def test_a_flood_of_problems_is_cut():
     lines = lines_of(changed(vms=[{}] * 50))
     assert len(lines) == 21

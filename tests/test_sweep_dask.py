@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 
 import pytest
 
-from hwmodel.errors import RunError
+from hwmodel.errors import InputError, RunError
 from hwmodel.explore.sweep import load_sweep, on_dask, run_sweep
 from hwmodel.explore.sweep.ledger import Outcome
 from hwmodel.explore.sweep.on_dask import outcomes_on_dask
@@ -76,6 +77,39 @@ def run_numbers(work, piece):
 
 def of_another_model(work, piece):
     return "0.0.1+other", 1.0, []
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"address": 7}', "[" * 9999, "pcie: {lanes: 8}"])
+def test_a_file_that_no_scheduler_wrote_is_a_line(tmp_path, text):
+    path = tmp_path / "file"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        list(outcomes_on_dask(Work(deadly=-1), iter([]), str(path)))
+    assert caught.value.lines == [
+        f"--scheduler {path}: is a file, and none that a Dask scheduler wrote (--scheduler-file)"
+    ]
+
+
+@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n"])
+def test_what_is_no_scheduler_is_a_line_soon(monkeypatch, greeting):
+    """Something listens and says nothing, or something else; it is asked for a second, and nothing goes on looking."""
+    monkeypatch.setattr(on_dask, "_ANSWERS_WITHIN_S", 1)
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(greeting)
+                is_over.wait()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"^--scheduler {address}: no Dask scheduler answers there [w(]"):
+            list(outcomes_on_dask(Work(deadly=-1), iter([]), address))
+        is_over.set()
+        thread.join()
 
 
 def test_workers_with_another_model_are_a_line(cluster, monkeypatch):

@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
     0: done; 1: the run failed; 2: bad input, one line each on stderr; 3: a sweep in which runs failed; 130:
-    interrupted, by Ctrl-C, SIGTERM or SIGHUP. `argv` defaults to the process's arguments. Shows the traceback of a failure
-    where the environment holds HWMODEL_DEBUG=1.
+    interrupted, by Ctrl-C, SIGTERM or SIGHUP. `argv` defaults to the process's arguments. Shows the traceback of a
+    failure where the environment holds HWMODEL_DEBUG=1.
     """
     _open_closed_streams()
     _never_fail_on_a_character()

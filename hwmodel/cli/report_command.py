@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwmodel.cli.outputs import check_outputs, say, write_json, write_text
+from hwmodel.cli.outputs import check_outputs, note, say, write_json, write_text
 from hwmodel.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from hwmodel.results import Result
     from hwmodel.results.sweep_table import SweepResult
 
 
@@ -62,7 +64,7 @@ def _report_results(arguments: Namespace) -> None:
     results, problems = [], []
     for path in arguments.results:
         try:
-            results.append(load_result(path))
+            results.append(_with_known_configuration(load_result(path), path))
         except InputError as error:
             problems.extend(error.lines)
     if problems:
@@ -70,3 +72,18 @@ def _report_results(arguments: Namespace) -> None:
     defaults = [defaults_beside(result.config) for result in results]
     write_text(render_page(results, file_labels(arguments.results), defaults=defaults), arguments.out)
     write_json([result.to_mapping() for result in results], arguments.json)
+
+
+def _with_known_configuration(result: Result, path: str) -> Result:
+    """Return a result without its configuration, which a line says, where this hwmodel could not run that.
+
+    The page takes apart what stands there, and finds in it only what a configuration may hold.
+    """
+    from hwmodel.config import config_from_mapping
+
+    try:
+        config_from_mapping(result.config)
+    except InputError as error:
+        note(f"{path}: config: is no configuration of this hwmodel, so the page leaves it out ({error.lines[0]})")
+        return replace(result, config={})
+    return result

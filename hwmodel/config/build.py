@@ -23,6 +23,15 @@ from .resolve import fill, function_names
 from .server_documents import ServerDocument, split_servers
 from .system import Server, entries_of
 
+# Files that are taken for configurations, by keys that these do not have, and what reads them.
+_OTHER_KINDS = (
+    (("grid", "zip", "points"), "a sweep; its command is `hwmodel sweep`"),
+    (("target", "knobs"), "a sizing file; its command is `hwmodel size`"),
+    (
+        ("schema_version",),
+        "a stored result; `hwmodel report` makes its page, and what stands under `config` runs again",
+    ),
+)
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
 
 
@@ -37,7 +46,12 @@ def build_config(document: Document, overrides: Overrides | None, base_directory
 
 
 def check_is_mapping(document: Document) -> None:
-    """Raise InputError where a document holds something else than keys with values."""
+    """Raise InputError where a document holds something else than keys with values, or is another kind of file."""
+    if isinstance(document.data, dict):
+        for own_keys, kind in _OTHER_KINDS:
+            if any(key in own_keys for key in document.data):
+                document.problems = [Problem(document.place_of(()), "", f"this is {kind}")]
+                raise_problems(document.problems)
     if not isinstance(document.data, dict):
         if () not in document.unreadable:
             message = "a configuration is made of keys and values, like pcie: {lanes: 8}"

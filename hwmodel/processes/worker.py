@@ -21,7 +21,8 @@ from typing import Protocol
 
 from hwmodel.processes.serve import serve
 
-# Ctrl-C and SIGHUP, which a terminal sends to all, are the parent's to act on; from the first line, imports take a second.
+# Ctrl-C and SIGHUP, which a terminal sends to all, are the parent's to act on; from the first line, for imports take a
+# second.
 _FRESH = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)

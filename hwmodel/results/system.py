@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.json_form import Problem
 from hwmodel.results.result import (
     Bottleneck,
     Cpu,
@@ -54,6 +55,12 @@ class SystemResult(Result):
     queues: Mapping[str, QueueDepth] = field(default_factory=dict)
     stalls_ns: Stalls | None = None  # type: ignore[assignment]
     adapters: tuple[AdapterResult, ...] = ()
+
+    def impossible(self) -> Iterator[Problem]:
+        """Yield what no run can have found, as of one server; several always have a bridge between them."""
+        yield from Result.impossible(self)
+        if not self.bridges:
+            yield Problem(("bridges",), "expected a bridge between the adapters")
 
 
 KINDS["adapters"] = SystemResult

@@ -7,7 +7,9 @@ points are tried once more one at a time, with nothing else under way, so that o
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import json
 import os
 import time
 from collections import deque
@@ -23,7 +25,7 @@ from .point_run import PointRun, Task
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_CONNECTS_FOR = "10s"
+_ANSWERS_WITHIN_S = 10
 _PIECE_S, _MOST_IN_PIECE = 0.5, 64
 _LOOKS_EVERY_S, _FETCHES_FOR_S = 0.02, 30
 _LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: a cluster that grows with its load has to see some
@@ -39,14 +41,47 @@ def outcomes_on_dask(work: PointRun, tasks: Iterator[Task], address: str) -> Gen
         from distributed import Client
     except ImportError:
         raise RunError("--scheduler needs Dask: pip install 'hwmodel[cluster]'") from None
-    where = {"scheduler_file": address} if os.path.isfile(address) else {"address": address}
+    found = _address_in_file(address) if os.path.exists(address) else address
     try:
-        client = Client(**where, timeout=_CONNECTS_FOR, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"--scheduler {address}: no scheduler answers there ({said})") from None
+        # Asked first: a client that finds no scheduler goes on looking for it until long after it was given up.
+        asyncio.run(asyncio.wait_for(_greet(found), _ANSWERS_WITHIN_S))
+        client = Client(found, timeout=_ANSWERS_WITHIN_S, set_as_default=False)
+    except TimeoutError:
+        raise InputError(
+            f"--scheduler {address}: no Dask scheduler answers there within {_ANSWERS_WITHIN_S} s"
+        ) from None
+    except Exception as error:  # what Dask makes of an answer that is none may be anything, MemoryError too
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({said})") from None
     with client:
         yield from _Pieces(client, work, tasks).outcomes()
+
+
+def _address_in_file(path: str) -> str:
+    """Return the address in the file that a scheduler wrote (`dask scheduler --scheduler-file`)."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)["address"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, str):
+        raise InputError(f"--scheduler {path}: is a file, and none that a Dask scheduler wrote (--scheduler-file)")
+    return found
+
+
+async def _greet(address: str) -> None:
+    """Ask who answers at an address; ValueError where that is no scheduler, or the address is none."""
+    from distributed.core import connect
+    from distributed.security import Security
+
+    comm = await connect(address, timeout=_ANSWERS_WITHIN_S, **Security().get_connection_args("client"))
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        who = await comm.read()
+    finally:
+        comm.abort()
+    if not (isinstance(who, dict) and who.get("type") == "Scheduler"):
+        raise ValueError("something else listens there")
 
 
 class _Pieces:
