@@ -88,7 +88,7 @@ def _repeated_keys(plain: Any) -> Iterator[Problem]:
 
 
 def _is_deeper(plain: Any, most: int) -> bool:
-    """Tell whether more than `most` lists and objects stand in one another; it goes by levels, however deep they are."""
+    """Tell whether more than `most` lists and objects stand in one another; by levels, however deep they are."""
     level = [plain]
     for _ in range(most):
         level = [
