@@ -50,7 +50,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
         *serial_rx_fetches(config, traffic, beside),
-        *_queues(config, traffic),
+        *_queues(config, traffic, beside),
         *prefetches(config, traffic, beside, transactions),
     ]
     return [
@@ -210,13 +210,15 @@ def _read_bytes(one: Transaction) -> int:
     return sum(tlp.data_bytes for tlp in one.tlps if tlp.kind == "completion" and tlp.direction == "down")
 
 
-def _queues(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
-    """Give what the busiest sender's Tx rings let through by their own rate."""
-    nic = config.nic
-    if nic.queue_time_fs and traffic.sent:
-        station, share = max(traffic.sent.items(), key=lambda one: one[1])
-        busy_s = share * nic.queue_time_fs / FS_PER_S
-        yield Ceiling("nic.queue", f"queue_time, Tx rings of {station}", "s", Fraction(nic.queues_per_vf), busy_s)
+def _queues(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what the Tx rings of all senders let through together by their own rate."""
+    time_fs = config.nic.queue_time_fs
+    senders = set(traffic.sent).union(*(one.sent for one in beside))
+    if time_fs and senders:
+        per_s = sum((one.reads * (one.frames_per_s or 0) for one in beside), ZERO)
+        amounts = (reads * time_fs / FS_PER_S for reads in (traffic.reads, per_s))
+        n_rings = len(senders) * config.nic.queues_per_vf
+        yield Ceiling("nic.queue", "queue_time, Tx rings of all senders", "s", Fraction(n_rings), *amounts)
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:

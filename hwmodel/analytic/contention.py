@@ -251,19 +251,20 @@ class _Problem:
         parts = [
             (self._with_losses(one, self._hops.shares_left(number, kept_hops), by_landing), rate)
             for number, (one, rate) in enumerate(zip(self._streams, rates, strict=True))
-            if rate
         ]
         sizes = self._demand.sought.sizes
-        alike = [part for part in parts if part[0].sizes == sizes]
-        together = alike or parts
-        others = [part for part in parts if part[0].sizes != sizes] if alike else []
+        together, others = [], []
+        for traffic, rate in parts:
+            (together if traffic.sizes == sizes else others).append((traffic, rate))
+        if not any(rate for _, rate in together):
+            together, others = parts, []
         beside = [replace(traffic, frames_per_s=rate) for traffic, rate in others]
         total = sum((rate for _, rate in together), ZERO)
         all_sent = all(rate >= most * _NEARLY for rate, most in zip(found.rates, self._caps(found), strict=True))
         is_limited = any(sender.is_limited for sender in self._senders)
         return replace(
             self._demand,
-            sought=average(together) if together else self._demand.sought,
+            sought=average(together) if total else self._demand.sought,
             beside=tuple(beside),
             offered_frames_per_s=total if all_sent else None,
             following=(),

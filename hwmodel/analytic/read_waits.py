@@ -123,11 +123,13 @@ def tag_wait_s(
     """
     reads = [one for one in transactions if one.is_read and one.per_frame]
     n_reads = sum((one.per_frame for one in reads), ZERO)
-    if not (traffic.reads and traffic.written and n_reads):
+    # What comes back from the wire is written at an instant of its own, when no tag need be free.
+    bursts = min(traffic.reads, traffic.written) - traffic.from_wire
+    if bursts <= 0 or not n_reads:
         return walks.reads_s
     held_fs = float(held_s * FS_PER_S / n_reads)
     per_frame = float(n_reads / traffic.reads)
-    bursts = min(traffic.reads, traffic.written)
+    copies = max(Fraction(1), traffic.written / (traffic.reads + traffic.from_wire))
     # In turns the first write goes where a read has gone last: one of the same frame, and no write-back behind it.
     goes = config.pcie.arbitration == "round_robin" and _n_of(transactions, "payload read") >= 2 * traffic.reads
     first_goes = float(max(ZERO, 1 - _n_of(transactions, "Tx write-back") / traffic.reads)) * goes
@@ -135,13 +137,12 @@ def tag_wait_s(
     if config.nic.dma is not None or config.nic.max_pps is not None or config.switch.timing != "none":
         # The burst comes later than its tag: the next read is taken to be ready as late as it can.
         first_fs = max([read_holding_fs(config, one.tlps) for one in reads]) / n_most
-    for_link_fs = for_writes_fs = 0.0
-    for share, burst in bursts_of(config, traffic, traffic.written / bursts, walks, first_goes):
+    waits_fs = 0.0
+    for share, burst in bursts_of(config, traffic, copies, walks, first_goes):
         for weight, wait in _waits(burst, held_fs, per_frame, n_most, first_fs):
-            for_link_fs += share * weight * wait.for_link_fs
-            for_writes_fs += share * weight * wait.for_writes_fs
-    behind_s, landing_s = (bursts * Fraction(one_fs) / FS_PER_S for one_fs in (for_link_fs, for_writes_fs))
-    return behind_s + max(landing_s, walks.reads_s)
+            waits_fs += share * weight * (wait.for_link_fs + wait.for_writes_fs)
+    # A read that a walk has held back may find the burst gone.
+    return max(bursts * Fraction(waits_fs) / FS_PER_S, walks.reads_s)
 
 
 def _waits(burst: Burst, held_fs: float, n_reads: float, n_most: int, first_fs: float) -> Iterator[tuple[float, Wait]]:

@@ -120,11 +120,11 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         tag_bytes=sum_of(lambda one: one.to_wire * one.tag_bytes) / to_wire if to_wire else ZERO,
         back_tag_bytes=sum_of(lambda one: one.from_wire * one.back_tag_bytes) / from_wire if from_wire else ZERO,
         mixed_bytes=_mixed(
-            [(one.sizes, one.tag_bytes, one.mixed_bytes) for one, _ in parts if one.to_wire],
+            [(one.sizes, one.tag_bytes, one.mixed_bytes) for one, weight in parts if one.to_wire and weight],
             lambda: sum_of(lambda one: one.to_wire * one.wire_bytes) / to_wire,
         ),
         mixed_back_bytes=_mixed(
-            [(one.sizes, one.back_tag_bytes, one.mixed_back_bytes) for one, _ in parts if one.from_wire],
+            [(one.sizes, one.back_tag_bytes, one.mixed_back_bytes) for one, weight in parts if one.from_wire and weight],
             lambda: sum_of(lambda one: one.from_wire * one.back_wire_bytes) / from_wire,
         ),
         mirrored=sum_of(lambda one: one.mirrored),
@@ -167,12 +167,15 @@ def nothing_of(sizes: Sizes) -> Traffic:
 
 
 def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
-    """Give the mean frame of several traffics, each with its weight, which together are more than 0."""
+    """Give the mean frame of several traffics, each with its weight, which together are more than 0.
+
+    Stations and rings of those that weigh nothing are among its own: a mix without them might have had them.
+    """
     total = sum_of_products((weight, ONE) for _, weight in parts)
-    parts = [(one, weight / total) for one, weight in parts if weight]
+    parts = [(one, weight / total) for one, weight in parts]
     sizes: defaultdict[int, list[tuple[Fraction, Fraction]]] = defaultdict(list)
     for one, weight in parts:
-        for n_bytes, share in one.sizes:
+        for n_bytes, share in one.sizes if weight else ():
             sizes[n_bytes].append((share, weight))
     found = sorted((n_bytes, sum_of_products(products)) for n_bytes, products in sizes.items())
     return together(tuple(found), parts)
