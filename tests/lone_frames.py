@@ -9,7 +9,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,8 +159,9 @@ def draw(seed: int) -> Drawn:
 
 def compare(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
     """Return the parts of a drawn frame in a run, and by the closed form."""
-    config = _made_up(drawn)
-    run = _run_alone(folder, drawn, config)
+    config, alone = two_frames(folder, drawn)
+    run = JourneyRun(alone, build_workload(alone))
+    run.go_through()
     posted_fs, found = _first_copy(run)
     cycle_fs = core_timing.cycle_fs(config.switch.clock_hz)
     if config.switch.timing == "none":
@@ -178,8 +179,9 @@ def _made_up(drawn: Drawn) -> Config:
     return config_from_mapping(drawn.base, {**drawn.changes, "workload": workload})
 
 
-def _run_alone(folder: Path, drawn: Drawn, made_up: Config) -> JourneyRun:
-    """Send the frame of a made-up workload once; one at 0, which is dropped, sets the capture's clock."""
+def two_frames(folder: Path, drawn: Drawn, last_ns: int = 12_000_000) -> tuple[Config, Config]:
+    """Return the machine with a made-up workload, and with its frame sent once; one at 0, dropped, sets the clock."""
+    made_up = _made_up(drawn)
     templates = build_workload(made_up).templates
     header = next(one.header for one in templates if (one.source, one.target) == drawn.flow)
     path = folder / "one.pcap"
@@ -187,11 +189,8 @@ def _run_alone(folder: Path, drawn: Drawn, made_up: Config) -> JourneyRun:
     with PcapWriter(path) as writer:
         for at_ns, start, n_bytes in frames:
             writer.write(at_ns, start.ljust(60, b"\0"), n_bytes)
-    run_keys = {"workload.pcap": str(path), "run.warmup": "15us", "run.duration": "12ms"}
-    config = config_from_mapping(drawn.base, {**drawn.changes, **run_keys})
-    run = JourneyRun(config, build_workload(config))
-    run.go_through()
-    return run
+    run_keys = {"workload.pcap": str(path), "run.warmup": "15us", "run.duration": f"{last_ns}ns"}
+    return made_up, config_from_mapping(drawn.base, {**drawn.changes, **run_keys})
 
 
 def _first_copy(run: JourneyRun) -> tuple[int, Parts]:
@@ -209,27 +208,29 @@ def _first_copy(run: JourneyRun) -> tuple[int, Parts]:
     return stamps_fs[0], parts
 
 
-def main(first: int, last: int) -> int:
+def compare_all(
+    drawing: Callable[[int], Drawn], comparing: Callable[[Path, Drawn], tuple[Parts, Parts]], first: int, last: int
+) -> int:
     """Compare the frames of some seeds; return 1 where one differs."""
     count: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(first, last):
-            drawn = draw(seed)
+            drawn = drawing(seed)
             try:
-                found, expected = compare(Path(folder), drawn)
+                found, expected = comparing(Path(folder), drawn)
             except InputError as error:
                 count["refused"] += 1
                 print(f"seed {seed}: refused: {error}"[:200])
                 continue
             never_taken = found["guest_queue"] is None
             count["that differ" if found != expected else "never taken" if never_taken else "taken"] += 1
-            for part in PARTS:
+            for part in expected:
                 if found[part] != expected[part]:
                     fs = f"{found[part]} fs, by the closed form {expected[part]} fs"
-                    print(f"seed {seed}, {'to'.join(drawn.flow)}, {drawn.frame_bytes} B: {part} takes {fs}")
+                    print(f"seed {seed}, {' to '.join(drawn.flow)}, {drawn.frame_bytes} B: {part} takes {fs}")
     print(", ".join(f"{n} {what}" for what, n in sorted(count.items())))
     return int(count["that differ"] > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(compare_all(draw, compare, *map(int, sys.argv[1:])))

@@ -262,8 +262,8 @@ def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Frac
 def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
 
-    With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo. Behind
-    it the demand with that mix, or one as good.
+    With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo; what
+    holds for that mix alone only where it is the same. Behind it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
@@ -272,10 +272,24 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
         return as_offered, demand
     mix = carried(system, demand)
     at_best = _demands_on(system, mix).of_any_mix
-    found = (as_offered.of_any_mix, at_best)
-    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in found)
-    is_alike = as_offered.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
-    return (as_offered if is_alike else at_best), mix
+    in_any = as_offered.of_any_mix
+    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (in_any, at_best))
+    is_alike = in_any.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
+    if not is_alike:
+        return at_best, mix
+    return (as_offered if _has_shares_of(demand, mix) else in_any), mix
+
+
+def _has_shares_of(demand: Demand, mix: Demand) -> bool:
+    """Tell whether a mix has all streams in the shares in which they are offered."""
+    if demand.alike is not None:
+        return True
+    following = demand.following
+    rates = [rate for _, rate in mix.carried[: len(following)]]
+    total, shares = sum(rates, ZERO), sum((share for _, share in following), ZERO)
+    return not demand.with_rate and all(
+        abs(rate * shares - share * total) <= _ALIKE * total for rate, (_, share) in zip(rates, following, strict=True)
+    )
 
 
 def _fits(system: System, asked: _Asked) -> bool:

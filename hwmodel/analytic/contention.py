@@ -254,8 +254,8 @@ class _Problem:
         ]
         sizes = self._demand.sought.sizes
         together, others = [], []
-        for traffic, rate in parts:
-            (together if traffic.sizes == sizes else others).append((traffic, rate))
+        for traffic, rate in parts:  # those that get nothing have their rings and senders all the same
+            (together if traffic.sizes == sizes or not rate else others).append((traffic, rate))
         if not any(rate for _, rate in together):
             together, others = parts, []
         beside = [replace(traffic, frames_per_s=rate) for traffic, rate in others]

@@ -27,6 +27,7 @@ from hwmodel.units import BITS_PER_BYTE
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
+_MOST_TAG_BYTES = 12  # a C-TAG and the mode's own, which max_frame does not count
 OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
 ZERO, ONE = Fraction(0), Fraction(1)
 
@@ -73,7 +74,14 @@ def _capture_of(config: Config, system: System) -> Capture | None:
         for port in server.config.switch.ports
         for mac in port.macs
     }
-    return read_capture(config.workload.pcap, owners)
+    longest = max(port.max_frame_bytes for server in system.servers for port in server.config.switch.ports)
+    found = read_capture(config.workload.pcap, owners, longest + _MOST_TAG_BYTES)
+    if not found.flows:
+        raise InputError(
+            f"{config.workload.pcap}: has no frame of a VM, or for one, that is whole and no longer than "
+            f"switch.ports.NAME.max_frame ({longest} B): there is nothing to compute; `hwmodel run` says what drops"
+        )
+    return found
 
 
 def _ways(config: Config, stream: Stream) -> list[_Way]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ZERO = Fraction(0)
 _WRITES_GO_AHEAD = ("writes_first", "arrival")  # at a tie `arrival` takes the write
 _TURNS = 0.6  # of the turns in which a write may go ahead of a fetch, those in which it does at the least: measured
+_OF_OTHERS = 0.5  # of the waits of reads whose tags come free at times that are not known, what is counted
 _MOST_READS = 64  # of a frame; tags beyond it come free when the burst is over
 
 
@@ -152,7 +153,8 @@ def _waits(burst: Burst, held_fs: float, n_reads: float, n_most: int, first_fs: 
         ready_fs = heapq.heappop(released_fs)
         wait = burst.wait_at(ready_fs)
         heapq.heappush(released_fs, ready_fs + wait.for_link_fs + wait.for_writes_fs + held_fs)
-        yield min(1.0, n_reads - number), wait
+        is_known = number == 0 or n_most == 1
+        yield min(1.0, n_reads - number) * (1.0 if is_known else _OF_OTHERS), wait
 
 
 def fetch_wait_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction], walks: PageWalks) -> Fraction:

@@ -59,9 +59,11 @@ def _run_through(system: System, way: Way, machines: Mapping[int, Machine], begi
     if way.sender is not None or way.back_bytes is None:
         assert sender is not None
         sender.clock.at(begin_fs, Phase.TIMER, sender.post if way.sender is not None else sender.enter_switch)
-        sender.clock.run()
         if way.back_bytes is None:
+            sender.clock.run()
             return sender.ends_fs
+        # What the frame leaves behind in its adapter, such as a write-back by timer, may follow its return.
+        sender.clock.run(until=lambda: "wire" in sender.ends_fs)
         ends_fs |= sender.ends_fs
     else:
         ends_fs |= dict.fromkeys(ALL_PARTS[: ALL_PARTS.index("bridge")], begin_fs)

@@ -50,10 +50,10 @@ class Clock:
         self._n_entered += 1
         heappush(self._events, (time_fs, phase, order, self._n_entered, action))
 
-    def run(self) -> None:
-        """Go on until nothing is to come; idle links choose when all else of an instant is over."""
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Go on until nothing is to come, or what is asked for is so; idle links choose last in an instant."""
         events = self._events
-        while events:
+        while events and not until():
             now_fs = self.now_fs = events[0][0]
             while events and events[0][0] == now_fs:
                 heappop(events)[-1]()
