@@ -242,7 +242,7 @@ def capture_path(tmp_path):
 
 def test_a_capture_is_counted(capture_path):
     owners = {int(mac.replace(":", ""), 16): name for name, mac in MAC.items()}
-    capture = read_capture(capture_path, owners)
+    capture = read_capture(capture_path, owners, 1518)
     assert capture.sizes == {64: 5, 1518: 1}
     assert capture.flows == {
         ("vf0", "vf1"): 2, ("vf2", "broadcast"): 1, ("vf3", "uplink"): 1, ("uplink", "vf4"): 1,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hwmodel.analytic.transactions import Transaction
 
 ZERO = Fraction(0)
+_HELD = frozenset({"tags", "credits", "TLPs", "descriptors", "walkers", "places"})
 _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 
 
@@ -49,6 +50,11 @@ class Ceiling:
     def is_of_load(self) -> bool:
         """Tell whether it is what is offered, and nothing that could be full."""
         return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether frames hold some of it for a time, of so many; else they use up so much a second."""
+        return self.unit in _HELD or self.resource.endswith("nic.tx_buffer")
 
     @cached_property
     def frames_per_s(self) -> Fraction | None:

@@ -210,18 +210,18 @@ def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str
 
 
 def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
-    """Say for what a frame alone waits for ever, where it does; one that leaves by the wire waits for nothing."""
+    """Say for what a frame alone waits without end, where it does; one that leaves by the wire waits for nothing."""
     if not way.copies:
         return ()
     found, nic, driver = [], config.nic, config.driver
     n_descriptors = len(_buffers(config, way.copies[0][1]))
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
         batch = nic.rx_writeback_batch
-        found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch) without a timer")
+        found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch), and no timer ends the wait")
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
         batch = driver.rx_interrupt_batch
-        found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch) without a timer")
-    return tuple(f"A frame alone waits for ever: {reason}." for reason in found)
+        found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch), and no timer ends the wait")
+    return tuple(f"A frame alone is never taken: {reason}." for reason in found)
 
 
 def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:

@@ -15,12 +15,14 @@ from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.limits_record import Limits
 
 _MANY_SIZES = 4
 _INDENT = "  "
 _ROUNDING = 1e-9
-_FOR_EVER = "for ever"
+NS_PER_S = 10**9
+_NO_END = "no end"
 
 
 def limits_text(limits: Limits) -> str:
@@ -114,18 +116,27 @@ def _step_lines(limits: Limits) -> list[str]:
 
 def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
     """Return the table of the ceilings, its heading first: what a frame takes of each resource, and of how much."""
-    heading = ("ceiling", "a frame takes", "of, each second", "M frames/s", "")
+    heading = ("ceiling", "a frame takes", "of", "M frames/s", "")
     rows = [
         (
             ceiling.resource,
-            f"{_short(ceiling.per_frame)} {ceiling.unit}",
-            f"{_short(ceiling.capacity)} {ceiling.unit}" + (f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""),
+            *_taken_of(ceiling),
             "" if ceiling.frames_per_s is None else f"{float(ceiling.frames_per_s / 10**6):.4f}",
             ceiling.what,
         )
         for ceiling in limits.ceilings
     ]
     return [heading, *rows]
+
+
+def _taken_of(ceiling: Ceiling) -> tuple[str, str]:
+    """Say what a frame takes, and of how much: of what it holds, one for so long of so many; else so much a second."""
+    less = f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""
+    if ceiling.is_held:
+        return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} {ceiling.unit}{less}"
+    if ceiling.unit == "s":
+        return f"{_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} s{less} a second"
+    return f"{_short(ceiling.per_frame)} {ceiling.unit}", f"{_short(ceiling.capacity)} {ceiling.unit}{less} a second"
 
 
 def ceiling_sentence(limits: Limits) -> str:
@@ -177,16 +188,17 @@ def _part_lines(limits: Limits, lone: LoneFrame) -> list[str]:
     rows = [(f"one frame of {lone.frame_bytes} B alone, as configured", "ns", way)]
     for part, part_fs in limits.latency_parts_fs.items():
         if part_fs != 0:
-            rows.append((_INDENT + part, _ns(part_fs), PART_WORDS[part]))
+            without = "" if part_fs is not None else ", which only later frames would end"
+            rows.append((_INDENT + part, _ns(part_fs), f"{PART_WORDS[part]}{without}"))
         if part_fs is None:
             break
     whole_ns = limits.latency_to_guest_ns
-    rows.append((_INDENT + "sum", _FOR_EVER if whole_ns is None else f"{whole_ns:.3f}", ""))
+    rows.append((_INDENT + "sum", _NO_END if whole_ns is None else f"{whole_ns:.3f}", ""))
     return _table(rows, right={1})
 
 
 def _ns(duration_fs: int | None) -> str:
-    return _FOR_EVER if duration_fs is None else f"{duration_fs / FS_PER_NS:.3f}"
+    return _NO_END if duration_fs is None else f"{duration_fs / FS_PER_NS:.3f}"
 
 
 def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:
