@@ -109,8 +109,9 @@ def _few(drawn: random.Random) -> dict[str, Any]:
     if drawn.random() < 0.3:
         return {"preset": drawn.choice(PRESETS)}
     return _perhaps(
-        drawn, 0.5, tx_ring=(8, 16, 32, 48), rx_ring=(8, 16, 32, 48), rx_prefetch=(0, 1, 2, 3, 5), fetch_batch=(1, 2, 3),
-        rx_fetch_batch=(1, 2, 3), descriptor_cache=(16, 32), tx_writeback_batch=(1, 2), rx_writeback_batch=(1, 2, 3),
+        drawn, 0.5, tx_ring=(8, 16, 32, 48), rx_ring=(8, 16, 32, 48), rx_prefetch=(0, 1, 2, 3, 5),
+        fetch_batch=(1, 2, 3), rx_fetch_batch=(1, 2, 3), descriptor_cache=(16, 32), tx_writeback_batch=(1, 2),
+        rx_writeback_batch=(1, 2, 3),
     )  # fmt: skip
 
 

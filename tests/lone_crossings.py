@@ -18,13 +18,13 @@ import numpy as np
 
 from hwmodel.analytic import core_timing, limits
 from hwmodel.analytic.latency import frame_parts_fs
-from hwmodel.config import Config, config_from_mapping, servers_of
+from hwmodel.config import Config, servers_of
 from hwmodel.errors import InputError
 from hwmodel.kernels.journey_layout import STAMPS
 from hwmodel.results import BRIDGE_PARTS, PARTS
 from hwmodel.simulation import Run
 from hwmodel.workload import build_workload
-from tests.lone_frames import CHANNEL, Drawn, Parts, TAGGED, compare_all, draw, two_frames
+from tests.lone_frames import CHANNEL, TAGGED, Drawn, Parts, compare_all, draw, two_frames
 
 LAST_NS = 40_000_000  # by then the slowest write-back's timer has ended
 LEARNING = {"kind": "learning", "announce": True}

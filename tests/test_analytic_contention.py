@@ -149,3 +149,20 @@ def test_a_run_comes_near_and_not_above(case):
     assert seen <= 1.01 * found
     if case != "several flows of a sender":  # which of these waits in the one ring is not known
         assert seen == pytest.approx(found, rel=0.02)
+
+
+@pytest.mark.parametrize(("changes", "least"), [
+    ({"nic.queue_time": "300ns"}, "nic.queue"),
+    ({"nic.rx_prefetch": 1, "nic.rx_fetch_batch": 1}, "rx.descriptors"),
+])  # fmt: skip
+@pytest.mark.parametrize("workload", [
+    {"workload.pattern": "pairs"}, {"workload.pattern": "ring"}, {"workload.pattern": "uniform"},
+    {"workload.pattern": "flows", "workload.flows": [["vf0", "vf1"], ["vf1", "vf0"]]},
+])  # fmt: skip
+def test_two_that_send_to_each_other_have_two_of_everything(changes, least, workload):
+    """Whichever of them a best mix carries."""
+    base = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64, **changes}
+    one = limits(demo({**base, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]}))
+    both = limits(demo(base | workload))
+    assert (one.limited_by, both.limited_by) == (least, least)
+    assert both.mpps == pytest.approx(2 * one.mpps, rel=0.001)

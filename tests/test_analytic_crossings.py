@@ -6,17 +6,16 @@ from itertools import pairwise
 from math import lcm
 from typing import Any
 
-import numpy as np
 import pytest
 
 from hwmodel.analytic import core_timing, limits
 from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.errors import InputError
 from hwmodel.kernels.journey_layout import STAMPS
 from hwmodel.kernels.journeys import FROM_WIRE
 from hwmodel.results import BRIDGE_PARTS, PARTS
-from hwmodel.simulation import Run
-from hwmodel.workload import build_workload
+from tests.lone_crossings import LoggedRun, compare_crossing, draw_crossing
 from tests.one_frame import BASE
 
 UNLIKE = [
@@ -130,7 +129,7 @@ def run_alone(changes: dict[str, Any]) -> tuple[int, dict[str, int]]:
     """
     keys = {"workload.arrivals": "periodic", "run.warmup": "15us", "run.duration": "100ms"}
     config = config_from_mapping(BASE, {**changes, **keys})
-    run = _LoggedRun(config)
+    run = LoggedRun(config)
     source = config.workload.flows[0].source
     own = FROM_WIRE if source == "uplink" else int(source.rpartition("vf")[2]) + 1
     n_come, crossed_fs = 0, dict.fromkeys(BRIDGE_PARTS, 0)
@@ -148,22 +147,25 @@ def run_alone(changes: dict[str, Any]) -> tuple[int, dict[str, int]]:
     return stamps_fs[0], parts
 
 
-class _LoggedRun(Run):
-    """A run whose finished journeys are kept, of all servers and of what leaves by the bridge."""
+def test_drawn_machines(tmp_path):
+    """Machines of every kind; of one server in whose write-backs by timer come behind the frame's return."""
+    n_compared = 0
+    for seed in range(100, 112):
+        try:
+            found, expected = compare_crossing(tmp_path, draw_crossing(seed))
+        except InputError:  # a ring that is too small for what else was drawn, or a frame that waits without end
+            continue
+        assert found == expected, f"seed {seed}"
+        n_compared += 1
+    assert n_compared >= 6
 
-    def __init__(self, config: Any) -> None:
-        super().__init__(config, build_workload(config), lambda _share, _text: None)
-        self.logged: list[np.ndarray] = []
-        for ledger in self.machine.ledgers():
-            ledger.journey_log.enabled = 1
 
-    def call(self, until_fs: int, n_events: int) -> int:
-        status = super().call(until_fs, n_events)
-        for ledger in self.machine.ledgers():
-            self.logged.extend(ledger["journey_log"]["entry"][: int(ledger.journey_log.n)].copy())
-            ledger.journey_log.n = 0
-        return status
-
-    def crossed_fs(self, part: str) -> int:
-        """Return the sum of a part over all frames so far."""
-        return int(sum(float(ledger.part_sums[part]) for ledger in self.machine.ledgers()))
+def test_what_a_frame_leaves_behind_comes_after_its_return():
+    """A part batch of the sender's descriptors goes by its timer, 64 us later: it holds nothing up before."""
+    timer = {"nic.vfs": 4, "nic.tx_writeback_batch": 8, "switch.mode": "vepa", "bridge": {}}
+    by_timer, never = (
+        limits(config_from_mapping(BASE, {**timer, "workload.pattern": "pairs", "nic.writeback_timeout": timeout}))
+        for timeout in ("64us", None)
+    )
+    assert by_timer.latency_parts_fs["writeback"] == 20_052_151
+    assert by_timer.latency_parts_fs == never.latency_parts_fs

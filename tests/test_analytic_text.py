@@ -92,7 +92,8 @@ def test_what_a_frame_alone_waits_for_in_vain_is_said():
         f"{never}8 frames share an interrupt (driver.rx_interrupt_batch), and no timer ends the wait.",
     )
     text = limits_text(found)
-    assert re.search(r"^  writeback_batch +no end  .*, which only later frames would end\n  sum +no end$", text, re.MULTILINE)
+    endless = r"^  writeback_batch +no end  .*, which only later frames would end\n  sum +no end$"
+    assert re.search(endless, text, re.MULTILINE)
     assert (found.latency_to_guest_ns, found.to_dict()["latency_to_guest_ns"]) == (None, None)
     assert list(found.to_dict()["latency_parts_ns"]) == list(PARTS)
 

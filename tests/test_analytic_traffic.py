@@ -10,6 +10,7 @@ from hwmodel.analytic.routes import Route, Router
 from hwmodel.analytic.streams import Stream, streams_of
 from hwmodel.analytic.traffic import average, shares
 from hwmodel.errors import InputError
+from hwmodel.wire.pcap_writer import PcapWriter
 from tests.analytic_cases import demo
 
 VFS = tuple(f"vf{k}" for k in range(8))
@@ -240,6 +241,9 @@ def capture_path(tmp_path):
     return path
 
 
+VF0_TO_VF1 = "02000000000302000000000288b5"
+
+
 def test_a_capture_is_counted(capture_path):
     owners = {int(mac.replace(":", ""), 16): name for name, mac in MAC.items()}
     capture = read_capture(capture_path, owners, 1518)
@@ -263,5 +267,19 @@ def test_a_capture_without_frames_for_anybody_is_bad_input(tmp_path):
     path = tmp_path / "foreign.pcap"
     wrpcap(str(path), [Ether(src=OUTSIDE, dst="0a:00:00:00:00:02", type=0x88B5) / bytes(50)])
     replay = {"workload.pattern": None, "workload.frame_bytes": None, "workload.pcap": str(path)}
-    with pytest.raises(InputError, match="nobody sends"):
+    with pytest.raises(InputError, match="has no frame of a VM, or for one"):
         demand_of(demo(replay))
+
+
+@pytest.mark.parametrize(("frames", "said"), [
+    ([], "holds no frames"),
+    ([(VF0_TO_VF1, 10)], "has no frame of a VM, or for one, that is whole"),
+    ([(VF0_TO_VF1, 9000)], "no longer than switch.ports.NAME.max_frame"),
+])  # fmt: skip
+def test_a_capture_of_which_nothing_counts_is_bad_input(tmp_path, frames, said):
+    path = tmp_path / "none.pcap"
+    with PcapWriter(path) as writer:
+        for header, n_bytes in frames:
+            writer.write(0, bytes.fromhex(header).ljust(60, b"\0")[:n_bytes], n_bytes)
+    with pytest.raises(InputError, match=said):
+        demand_of(demo({"workload.pattern": None, "workload.frame_bytes": None, "workload.pcap": str(path)}))

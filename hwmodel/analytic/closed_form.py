@@ -26,6 +26,7 @@ from hwmodel.analytic.ceilings import (
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.equal_turns import carry_most
+from hwmodel.analytic.exactness import is_exact
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, frame_parts_fs, round_trip_fs
 from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Details, Limits
@@ -134,6 +135,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         round_trip_bytes=first_read,
         lone_frame=lone,
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
+        is_exact=is_exact(config, found.demand, found.ceilings, found.least),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )
 
@@ -281,13 +283,16 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
 
 
 def _has_shares_of(demand: Demand, mix: Demand) -> bool:
-    """Tell whether a mix has all streams in the shares in which they are offered."""
-    if demand.alike is not None:
-        return True
+    """Tell whether a mix has all streams in the shares in which they are offered.
+
+    Behind a wire nobody waits: what a receiver has no time for is lost, and the rest is another mix.
+    """
+    if demand.with_rate or demand.sought.parts or mix.loses:
+        return False
     following = demand.following
     rates = [rate for _, rate in mix.carried[: len(following)]]
     total, shares = sum(rates, ZERO), sum((share for _, share in following), ZERO)
-    return not demand.with_rate and all(
+    return all(
         abs(rate * shares - share * total) <= _ALIKE * total for rate, (_, share) in zip(rates, following, strict=True)
     )
 

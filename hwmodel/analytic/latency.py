@@ -217,7 +217,9 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
     n_descriptors = len(_buffers(config, way.copies[0][1]))
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
         batch = nic.rx_writeback_batch
-        found.append(f"{batch} descriptors are written back together (nic.rx_writeback_batch), and no timer ends the wait")
+        found.append(
+            f"{batch} descriptors are written back together (nic.rx_writeback_batch), and no timer ends the wait"
+        )
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
         batch = driver.rx_interrupt_batch
         found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch), and no timer ends the wait")

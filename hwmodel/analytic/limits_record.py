@@ -46,6 +46,7 @@ class Limits:
     VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
     longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the frame whose way
     `latency_parts_fs` follow, the longest one as the first flow's first, None where the workload names no flow.
+    `is_exact`: a long run carries that within 0.2 %; else it is a bound that no run is above.
     `find_details`: works the `Details` out, when one of them is first asked for.
     """
 
@@ -65,6 +66,7 @@ class Limits:
     beside_per_s: Fraction = Fraction(0)
     round_trip_bytes: int | None = None
     lone_frame: LoneFrame | None = None
+    is_exact: bool = False
     find_parts_fs: Callable[[], Mapping[str, int | None]] = field(default=dict, compare=False, repr=False)
     find_details: Callable[[], Details] = field(compare=False, repr=False)
 
@@ -149,6 +151,7 @@ class Limits:
                 for name, part_fs in self.latency_parts_fs.items()
             },
             "latency_to_guest_ns": self.latency_to_guest_ns,
+            "is_exact": self.is_exact,
             "notes": list(self.notes),
         } | self._of_system()
 

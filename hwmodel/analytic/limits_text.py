@@ -147,7 +147,8 @@ def ceiling_sentence(limits: Limits) -> str:
         f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
         + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
         + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
-        f"limited by {limits.limited_by}."
+        f"limited by {limits.limited_by}. "
+        + ("A long run comes to that within 0.2 %." if limits.is_exact else "A run may stay below that.")
     )
 
 

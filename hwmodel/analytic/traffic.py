@@ -124,7 +124,11 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
             lambda: sum_of(lambda one: one.to_wire * one.wire_bytes) / to_wire,
         ),
         mixed_back_bytes=_mixed(
-            [(one.sizes, one.back_tag_bytes, one.mixed_back_bytes) for one, weight in parts if one.from_wire and weight],
+            [
+                (one.sizes, one.back_tag_bytes, one.mixed_back_bytes)
+                for one, weight in parts
+                if one.from_wire and weight
+            ],
             lambda: sum_of(lambda one: one.from_wire * one.back_wire_bytes) / from_wire,
         ),
         mirrored=sum_of(lambda one: one.mirrored),
