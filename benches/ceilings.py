@@ -4,10 +4,10 @@
     python -m benches.ceilings --seed 7 --n 300 --ledger out/ceilings.jsonl
     python -m benches.ceilings --quick               a handful: shows that it works, and measures nothing
 
-Each machine is run twice as long as its queues take to settle, and again, longer and with other seeds, where a window
-gives no rate or one above the closed form. A run above it by more than its interval, and a burst of each receiver, says
-that the closed form is no ceiling there. Where `limits` says that it is exact, runs come to it within 0.2 %. A run below
-0.95 has its reason beside it, by a rule that looks at the run (`reason_of`); docs/pcie.md ("How near runs come") has each.
+Each machine is run twice as long as its queues take to settle; again, longer and with other seeds, where that gives no
+rate or one above the closed form. A run above it by more than its interval, and a burst of each receiver, says that
+the closed form is no ceiling there. Where `limits` says that it is exact, runs come to it within 0.2 %. A run below 0.95
+has its reason beside it, by a rule that looks at the run (`reason_of`); docs/pcie.md ("How near runs come") has each.
 With `--ledger` a line of JSON is kept for each machine, and those that have one are not run again.
 """
 

@@ -147,8 +147,7 @@ def ceiling_sentence(limits: Limits) -> str:
         f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
         + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
         + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
-        f"limited by {limits.limited_by}. "
-        + ("A long run comes to that within 0.2 %." if limits.is_exact else "A run may stay below that.")
+        f"limited by {limits.limited_by}."
     )
 
 
@@ -158,7 +157,8 @@ def subject_line(limits: Limits) -> str:
 
 
 def _ceiling_lines(limits: Limits) -> list[str]:
-    return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits)]
+    how_sure = "A long run comes to that within 0.2 %." if limits.is_exact else "That is a bound: a run may stay below."
+    return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), how_sure]
 
 
 def _latency_lines(limits: Limits) -> list[str]:
