@@ -6,7 +6,7 @@
 
 Each machine is run twice as long as its queues take to settle; again, longer and with other seeds, where that gives no
 rate or one above the closed form. A run above it by more than its interval, and a burst of each receiver, says that
-the closed form is no ceiling there. Where `limits` says that it is exact, runs come to it within 0.2 %. A run below 0.95
+the closed form is no ceiling there. Where `limits` says that it is exact, runs come to it within 0.2 %. One below 0.95
 has its reason beside it, by a rule that looks at the run (`reason_of`); docs/pcie.md ("How near runs come") has each.
 With `--ledger` a line of JSON is kept for each machine, and those that have one are not run again.
 """
@@ -132,7 +132,7 @@ def _is_behind_writes(config: Config, found: Limits, result: Result) -> bool:
     of_reads = {"pcie.tags", "nic.dma.places", "nic.dma.read", "pcie.up", "pcie.down", "up", "down"}
     goes_ahead = config.pcie.arbitration in ("writes_first", "arrival")
     names = _limiting(found, result)
-    few = names & {"pcie.tags", "nic.dma.read"} or _stalled(result, "tags") > 0.5
+    few = not names.isdisjoint({"pcie.tags", "nic.dma.read"}) or _stalled(result, "tags") > 0.5
     return bool(names & of_reads and (goes_ahead or few))
 
 
@@ -149,7 +149,7 @@ def _stalled(result: Result, why: str) -> float:
 def _walks(config: Config, found: Limits, result: Result) -> bool:
     iotlb = config.host.iotlb
     n_rings = 2 * config.nic.vfs * config.nic.queues_per_vf
-    if iotlb is None or (result.iotlb is not None and not result.iotlb.misses):
+    if iotlb is None or (not isinstance(result, SystemResult) and not result.iotlb.misses):
         return False
     return "host.walkers" in _limiting(found, result) or iotlb.entries < PAGES_A_RING * n_rings
 

@@ -253,7 +253,8 @@ class _Problem:
             for number, (one, rate) in enumerate(zip(self._streams, rates, strict=True))
         ]
         sizes = self._demand.sought.sizes
-        together, others = [], []
+        together: list[tuple[Traffic, Fraction]] = []
+        others: list[tuple[Traffic, Fraction]] = []
         for traffic, rate in parts:  # those that get nothing have their rings and senders all the same
             (together if traffic.sizes == sizes or not rate else others).append((traffic, rate))
         if not any(rate for _, rate in together):
