@@ -1,0 +1,36 @@
+"""Where the closed form says that it is exact: a run comes to it; where something is in the way it does not say so."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.analytic import limits
+from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.exactness import is_exact
+from hwmodel.results import throughput
+from hwmodel.simulation import simulate
+from tests.analytic_cases import demo
+
+# The wire is full, and the link carries more than twice as much.
+WIRE = {
+    "workload.pattern": "to_wire", "pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4, "run.duration": "5ms",
+    "nic.tx_ring": 512, "nic.rx_ring": 512, "port.rate": "10Gbps",
+}  # fmt: skip
+
+
+def test_a_run_comes_to_it():
+    config = demo(WIRE)
+    found = limits(config)
+    (least,) = (one for one in found.ceilings if one.resource == "wire.tx")
+    assert is_exact(config, demand_of(config), found.ceilings, least)
+    assert (found.limited_by, found.is_exact, found.to_dict()["is_exact"]) == ("wire.tx", True, True)
+    assert throughput(simulate(config))[1] == pytest.approx(found.gbps, rel=0.002)
+
+
+@pytest.mark.parametrize("changes", [
+    {"nic.tx_ring": 64}, {"host.iotlb": {"entries": 64, "miss": "330ns"}}, {"pcie.generation": 1, "pcie.lanes": 4},
+    {"workload.pattern": "pairs", "workload.wire_share": 0.5}, {"bridge": {}},
+    {"workload.frame_bytes": None, "workload.sizes": [[64, 1], [1518, 1]]},
+])  # fmt: skip
+def test_it_is_not_said_where_something_is_in_the_way(changes):
+    assert not limits(demo(WIRE | changes)).is_exact
