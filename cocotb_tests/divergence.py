@@ -16,16 +16,21 @@ class RefusedError(AssertionError):
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None."""
+    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None.
+
+    `rule`: which rule the core breaks, in a sentence, where the first line does not say it.
+    """
 
     what: str
     cycle: int
     expected: str
     found: str
     frame: int | None = None
+    rule: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}"
+        rule = f"\n  broken: {self.rule}" if self.rule else ""
+        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}{rule}"
 
 
 def describe(data: bytes) -> str:

@@ -6,13 +6,17 @@
 // A run has stages, each of which begins with a reset; a stage that is cut short puts the reset into the traffic. The
 // files of stage S, of 32-bit words, are described in batch_files.py. Sources and outputs follow tables of bits by the cycle:
 // a source may begin to offer a beat, and an output is ready, in the cycles that its column of `pattern` has set.
+//
+// A stage whose frames are held has phases: the core is quiet, the register accesses of the phase are done, its frames pass.
+// In some phases no output is ready until all has come in that finds room, so that every queue is known to hold what it holds.
 
 `default_nettype none
 
 module frame_bench #(
     parameter PORTS = 9,
     parameter HAS_EVENTS = 1,           // the core says when it decides a frame, and how
-    parameter QUIET_CYCLES = 64         // after all has come out: what comes then is too much
+    parameter QUIET_CYCLES = 64,        // after all has come out: what comes then is too much
+    parameter SETTLE_CYCLES = 1000      // after all has come in: it is where it waits
 ) (
     // cocotb sees these alone: all other signals stay Verilator's to optimize.
     input  wire       given_clk  /* verilator public_flat_rw */,
@@ -22,7 +26,9 @@ module frame_bench #(
 );
     localparam MOST_ROWS = 1 << 17;     // of a pattern
     localparam RESET_CYCLES = 3;
-    localparam MOST_HELD = 200000;      // cycles that the accesses before the frames may take
+    localparam MOST_HELD = 200000;      // cycles that the accesses of a phase may take
+    localparam MOST_IDLE = 100000;      // of a stage with phases, more than any pause of its traffic
+    localparam START_CYCLES = 3;        // in which all parts see that there is a new phase
 
     // Icarus Verilog has a clock of the bench's own: cocotb's wakes twice in each cycle, an eighth of a run's time.
 `ifdef __ICARUS__
@@ -41,6 +47,7 @@ module frame_bench #(
     localparam QUIET = 3'd4;
     localparam READING = 3'd5;
     localparam CLOSING = 3'd6;
+    localparam STARTING = 3'd7;
     reg [2:0] state;
     reg [7:0] stage;
     reg reset;
@@ -49,7 +56,11 @@ module frame_bench #(
     reg [31:0] last_cycle;              // a stage that is not over then ends there
     reg is_cut;                         // as it is meant to
     reg [7:0] reset_cycles;             // of the core, just before cycle 0; 0: as many as there are
-    reg holds_frames;                   // until the accesses that do not wait for the end are over
+    reg holds_frames;                   // until the accesses of their phase are over
+    reg [5:0] phase;
+    reg [5:0] last_phase;
+    reg [63:0] stalled_phases;
+    reg [31:0] n_settled;               // cycles for which nothing has come in, of a phase with stalled outputs
     reg failed;
     reg ended_by_x;
     reg [15:0] ended_by_rule;           // of a protocol, and the port
@@ -59,12 +70,15 @@ module frame_bench #(
     wire core_reset = reset && (state == IDLE || state == RESET && (reset_cycles == 0 || wait_cycles < reset_cycles));
     wire closing = state == CLOSING;
     wire traffic_ended = state == READING;
-    wire in_stage = state == TRAFFIC || state == QUIET || state == READING;
+    wire in_stage = state == TRAFFIC || state == QUIET || state == STARTING || state == READING;
     wire [31:0] next_cycle = reset ? 32'd0 : cycle + 32'd1;
     reg registers_waited;
-    reg [31:0] held_cycles;
-    wire holding = holds_frames && !registers_waited;
-    wire is_late = cycle - held_cycles == last_cycle || held_cycles == MOST_HELD;
+    reg [31:0] held_cycles;             // of the stage
+    reg [31:0] held_so_long;            // in this phase
+    reg [31:0] phase_begin;             // its frames' cycles count from here
+    wire holding = holds_frames && (!registers_waited || state == STARTING);
+    reg [31:0] n_idle;                  // cycles in which no stream and no register did anything
+    wire is_late = cycle - held_cycles == last_cycle || held_so_long == MOST_HELD || n_idle == MOST_IDLE;
 
     // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle. Bit 24: no answer of a register is taken;
     // 25, 26, 27: no read, no write address, no write data begins to be offered.
@@ -72,7 +86,8 @@ module frame_bench #(
     reg [31:0] last_row;                // of the stage's pattern, of a power of two
     wire [63:0] next_pattern = pattern[next_cycle&last_row];
     reg [PORTS-1:0] m_axis_tready;
-    always @(posedge clk) m_axis_tready <= next_pattern[PORTS-1:0];
+    wire stalls = stalled_phases[phase] && n_settled < SETTLE_CYCLES;
+    always @(posedge clk) m_axis_tready <= stalls ? {PORTS{1'b0}} : next_pattern[PORTS-1:0];
     always @(posedge clk) cycle <= next_cycle;
 
     wire [31:0] n_accepted;
@@ -91,8 +106,16 @@ module frame_bench #(
 
     // The cycles in which frames were held count neither for them nor for the end of the stage.
     always @(posedge clk) begin
-        registers_waited <= !reset && (registers_waited || registers_wait);
+        registers_waited <= !reset && state != STARTING && (registers_waited || registers_wait);
         held_cycles <= reset ? 32'd0 : held_cycles + {31'd0, holding};
+        held_so_long <= holding && !reset ? held_so_long + 32'd1 : 32'd0;
+        if (reset || !holds_frames || (s_axis_tvalid & s_axis_tready) != 0 || (m_axis_tvalid & m_axis_tready) != 0 ||
+            (axil_rvalid && axil_rready) || (axil_bvalid && axil_bready)) n_idle <= 32'd0;
+        else n_idle <= n_idle + 32'd1;
+        if (reset) phase_begin <= 32'd0;
+        else if (holds_frames && (holding || state != TRAFFIC)) phase_begin <= next_cycle;
+        if (reset || holding || state == STARTING) n_settled <= 32'd0;
+        else if (n_settled < SETTLE_CYCLES) n_settled <= (s_axis_tvalid & s_axis_tready) != 0 ? 32'd0 : n_settled + 32'd1;
     end
 
     integer settings_file;
@@ -108,11 +131,13 @@ module frame_bench #(
         cycle = 32'd0;
         last_cycle = 32'd0;
         last_row = 32'd0;
+        phase = 6'd0;
+        stalled_phases = 64'd0;
     end
 
     always @(posedge clk) begin
         if (in_stage && (is_late || is_wrong)) begin
-            leave_stage(!is_cut || is_wrong || held_cycles == MOST_HELD);
+            leave_stage(!is_cut || is_wrong || held_so_long == MOST_HELD || n_idle == MOST_IDLE);
         end else begin
             case (state)
                 IDLE:
@@ -133,14 +158,24 @@ module frame_bench #(
                     end
                 end
                 TRAFFIC:
-                if (sources_done && all_decided && registers_wait) begin
+                if (sources_done && all_decided && registers_wait && !stalls) begin
                     state <= QUIET;
                     wait_cycles <= QUIET_CYCLES;
                 end
                 QUIET: begin
                     // Of a core that does not say what it decides, a beat is the sign that more may come.
                     wait_cycles <= (!HAS_EVENTS && m_axis_tvalid != 0) ? QUIET_CYCLES : wait_cycles - 1;
-                    if (wait_cycles == 0) state <= READING;
+                    if (wait_cycles == 0 && phase == last_phase) begin
+                        state <= READING;
+                    end else if (wait_cycles == 0) begin
+                        phase <= phase + 6'd1;
+                        state <= STARTING;
+                        wait_cycles <= START_CYCLES;
+                    end
+                end
+                STARTING: begin
+                    wait_cycles <= wait_cycles - 1;
+                    if (wait_cycles == 0) state <= TRAFFIC;
                 end
                 READING: if (registers_done) leave_stage(1'b0);
                 default: begin
@@ -174,7 +209,10 @@ module frame_bench #(
             is_cut = setting[0];
             holds_frames = setting[1];
             reset_cycles = setting[15:8];
+            last_phase = setting[21:16];
+            phase <= 6'd0;
             last_row = setting[63:32];
+            n_read = $fread(stalled_phases, settings_file);
             n_read = $fread(pattern, settings_file);
             $fclose(settings_file);
         end
@@ -224,7 +262,8 @@ module frame_bench #(
         .closing(closing),
         .stage(stage),
         .cycle(cycle),
-        .next_cycle(next_cycle - held_cycles),
+        .next_cycle(next_cycle - phase_begin),
+        .phase(phase),
         .leave(holding ? {PORTS{1'b0}} : next_pattern[32+:PORTS]),
         .s_axis_tdata(s_axis_tdata),
         .s_axis_tkeep(s_axis_tkeep),
@@ -244,6 +283,7 @@ module frame_bench #(
         .stage(stage),
         .cycle(cycle),
         .next_cycle(next_cycle),
+        .phase(phase),
         .traffic_ended(traffic_ended),
         .hold(next_pattern[27:24]),
         .waits(registers_wait),
