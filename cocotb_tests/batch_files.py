@@ -72,7 +72,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Phase:
-    """What holds from one time at which the core is quiet to the next: a switch, and how the outputs' queues take turns.
+    """What holds from one time at which the core is quiet to the next: a switch, and how outputs' queues take turns.
 
     `is_contest`: no output is ready until all has come in that finds room, so that it is known what every queue holds.
     """

@@ -244,7 +244,9 @@ def check_core(
         seeds = ("--seed", str(seed)) if fresh is None else ("--fresh-seed", str(fresh))
         repeat = repeat_line(request.node, "--sim", simulator.name, *seeds, "--frames", str(n_frames))
         try:
-            stages, expectations, said = _compared_run(CoreBench.of(simulator, core, run_folder), chosen, mode, n_frames, repeat)
+            stages, expectations, said = _compared_run(
+                CoreBench.of(simulator, core, run_folder), chosen, mode, n_frames, repeat
+            )
         except (RefusedError, SimulationError) as refused:
             raise refused if repeat in str(refused) else type(refused)(f"{refused}\nTo repeat:\n  {repeat}") from None
         if request.config.getoption("--dut") is not None:

@@ -37,9 +37,7 @@ def says_something(core: Core, stages: Sequence[Stage]) -> bool:
     return bool(leaving >= COPIES_A_FRAME * n_frames and leaving >= LEAST_SHARE_THAT_LEAVES * due)
 
 
-def with_more_copies(
-    core: Core, stage: Stage, draw: Callable[[int, int], Frame], rng: random.Random
-) -> Stage:
+def with_more_copies(core: Core, stage: Stage, draw: Callable[[int, int], Frame], rng: random.Random) -> Stage:
     """Return the stage with frames drawn anew of those that the model drops, until it forwards enough of them.
 
     `draw` makes a frame from a number and the port by which it comes in.

@@ -8,7 +8,9 @@ from cocotb_tests.batch_files import Outcome, Stage
 
 LEAVES = "a frame leaves by each port that the model sends it to, and is lost nowhere without being counted"
 ONCE = "a frame leaves once by each port that the model sends it to"
-IN_ORDER = "the copies of one source port, destination port and priority leave in the order in which their frames came in"
+IN_ORDER = (
+    "the copies of one source port, destination port and priority leave in the order in which their frames came in"
+)
 OF_THIS_PORT = "a frame leaves by no port but those that the model sends it to"
 NOT_BACK = "a frame does not return by the port by which it came in, unless the model sends it there"
 BYTES = "a copy has the bytes of its frame, but for the tags that the model changes"

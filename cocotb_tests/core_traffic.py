@@ -17,6 +17,8 @@ from cocotb_tests.traffic import pattern, random_frame, random_switch, rarely
 READY_CHANCES = (1.0, 1.0, 0.9, 0.6, 0.3)
 HELD_CHANNELS, HOLD_CHANCES = 4, (1.0, 0.9, 0.5)
 ONE_IN_REPEATS = 12
+# Besides: outputs that wait for many cycles, here and there.
+STALLS, MOST_STALLED = 60, 100
 LEAVE_CHANCES = (1.0, 1.0, 0.95, 0.7)
 
 
@@ -62,6 +64,10 @@ def with_repeats(core: Core, rng: random.Random, frames: Sequence[Frame]) -> lis
 def let_wait(core: Core, rng: random.Random, stage: Stage) -> None:
     """Let outputs wait, and sources pause within frames."""
     stage.ready = pattern(rng, core.shape.ports, READY_CHANCES)
+    if stage.phases:
+        for _ in range(STALLS):
+            begin = rng.randrange(len(stage.ready))
+            stage.ready[begin : begin + rng.randrange(MOST_STALLED)] &= ~np.uint32(1 << rng.randrange(core.shape.ports))
     stage.leave = pattern(rng, core.shape.ports, LEAVE_CHANCES)
     if core.dut.keys.registers.axi4_lite is not None:
         stage.hold = ~pattern(rng, HELD_CHANNELS, HOLD_CHANCES) & np.uint32((1 << HELD_CHANNELS) - 1)

@@ -232,9 +232,7 @@ def _rule(queues: list[list[Copy]], at: tuple[int, ...], data: bytes, later: lis
     return rule_of_copy(places, flows, at, data, later) or BYTES
 
 
-def _departures(
-    port: int, queues: list[list[Copy]], way: Way, stage: Stage, outcome: Outcome
-) -> list[Departure]:
+def _departures(port: int, queues: list[list[Copy]], way: Way, stage: Stage, outcome: Outcome) -> list[Departure]:
     """Return the copies that left, in their order."""
     order: list[int] = []
     while way is not None:

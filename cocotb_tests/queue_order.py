@@ -1,4 +1,4 @@
-"""Which queue of an output had to send first: strict priority, and fair shares by round robin, with and without deficit.
+"""Which queue of an output had to send first: by strict priority, or by round robin with and without deficit.
 
 In a contest (batch_files.Phase) an output is not ready until nothing has come in for the core's `quiet_cycles`: all
 copies then wait in their queues, but for the few whose turn was settled before the others came (`chosen_ahead`). From
@@ -16,6 +16,8 @@ import numpy as np
 from cocotb_tests.batch_files import Outcome, Stage
 from cocotb_tests.divergence import Divergence
 from cocotb_tests.dut_file import Core
+
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _overtaken(port: int, own: Sequence[Departure], waited: Sequence[bool], ahea
             higher = own[later]
             rule = "strict priority: no copy of a lower queue starts while one of a higher queue waits"
             said = f"{rule}; frame {higher.frame} waits in queue {higher.queue}"
-            which = f"frame {each.frame} of queue {each.queue} leaves first, copy {place + 1} since the output is ready"
+            which = f"frame {each.frame} of queue {each.queue} leaves first, copy {place + 1} of the ready output"
             return Divergence(f"order of queues at port {port}", each.cycle, said, which, each.frame)
     return None
 
@@ -84,24 +86,30 @@ def _unfair(
     A turn is a copy, or with `quanta` so many bytes. Between the visits to two queues in turn there is one more of one
     of them at most; of what a visit gives, less than a quantum and the longest copy is kept for later.
     """
-    queues = sorted({each.queue for each in own})
-    for first, second in combinations(queues, 2):
-        end = min(max((i for i, each in enumerate(own) if each.queue == q and waited[i]), default=0) for q in (first, second))
+    for pair in combinations(sorted({each.queue for each in own}), 2):
+        # Until then both have copies left that waited.
+        last = ([place for place, each in enumerate(own) if each.queue == q and waited[place]] for q in pair)
+        end = min(max(places, default=0) for places in last)
+        slack = 1.0
+        if quanta is not None:
+            longest = (max(each.n_bytes for each in own if each.queue == q) for q in pair)
+            slack = 3 + sum(n_bytes / quanta[q] for n_bytes, q in zip(longest, pair, strict=True))
         turns, low, high = 0.0, 0.0, 0.0
-        longest = {q: max(each.n_bytes for each in own if each.queue == q) for q in (first, second)}
-        slack = 1.0 if quanta is None else 3 + sum(longest[q] / quanta[q] for q in (first, second))
-        for place in range(ahead, end):
-            each = own[place]
-            if each.queue not in (first, second):
-                continue
-            turn = 1 if quanta is None else each.n_bytes / quanta[each.queue]
-            turns += turn if each.queue == first else -turn
-            low, high = min(low, turns), max(high, turns)
-            if high - low > slack + 1e-9:
-                kind = "round robin" if quanta is None else f"deficit round robin, quanta {quanta[first]} and {quanta[second]} B"
-                said = f"{kind}: queues {first} and {second}, which both have copies left, differ by {slack:.1f} turns at most"
-                which = f"{high - low:.1f} turns more for queue {each.queue}, copy {place + 1} since the output is ready"
-                return Divergence(f"shares of queues at port {port}", each.cycle, said, which, each.frame)
+        for place, each in enumerate(own[ahead:end], ahead):
+            if each.queue in pair:
+                turn = 1 if quanta is None else each.n_bytes / quanta[each.queue]
+                turns += turn if each.queue == pair[0] else -turn
+                low, high = min(low, turns), max(high, turns)
+            if high - low > slack + ROUNDING:
+                name = "round robin"
+                if quanta is not None:
+                    name = f"deficit {name}, quanta {quanta[pair[0]]} and {quanta[pair[1]]} B"
+                rule = f"{name}: queues {pair[0]} and {pair[1]}, which both have copies left, differ by at most"
+                which = (
+                    f"{high - low:.1f} turns more for queue {each.queue}, copy {place + 1} since the output is ready"
+                )
+                what = f"shares of queues at port {port}"
+                return Divergence(what, each.cycle, f"{rule} {slack:.1f} turns", which, each.frame)
     return None
 
 
@@ -121,7 +129,8 @@ def _first_departures(n_ports: int, stage: Stage, outcome: Outcome, came_in: dic
     result = {}
     for number, phase in enumerate(stage.phases):
         if phase.is_contest:
-            first = min((came_in[i] for i, frame in enumerate(stage.frames) if frame.phase == number and i in came_in), default=0)
+            numbers = (index for index, frame in enumerate(stage.frames) if frame.phase == number)
+            first = min((came_in[each] for each in numbers if each in came_in), default=0)
             after = starts[np.searchsorted(starts, first) :]
             result[number] = int(after[0]) if len(after) else 0
     return result
