@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SEEDS, FRAMES = 20, 600
 HEADS = ("core", "runs", "passed", "copies", "frames", "longest stage")
-SAID = re.compile(r"(\d+) copies of (\d+) frames compared, \d+ lost for want of room, (\d+) frames")
+SAID = re.compile(r"(\d+) copies of (\d+) frames compared, \d+ lost for want of room, (\d+) frames .*")
 FREE: Mapping[str, Any] = {"records": {}, "timing": "free"}
 
 
