@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cocotb_tests import copies_due as copies_due_module
-from cocotb_tests import stages
+from cocotb_tests import core_bench, stages
 from cocotb_tests.batch_files import Frame, Stage
 from cocotb_tests.copies_due import copies_due, says_something
+from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.dut_example.small_backend import DeafBackend, LosingBackend
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.expectation import Expectation
@@ -114,3 +116,22 @@ def test_no_quantum_is_drawn_for_which_a_quiet_core_is_not_waited_for():
     drawn = {quantum for phase in phases for each in phase.schedules.values() for quantum in each.quanta}
     assert min(drawn) >= least
     assert least_quantum(dut.core()) == 1
+
+
+def test_a_run_folder_given_relatively_will_do(monkeypatch, simulator, tmp_path):
+    if simulator.name != "icarus":
+        pytest.skip("a build that takes longer than its run; Icarus is given the same folders")
+    monkeypatch.chdir(tmp_path)
+    core = SMALL.core("2 ports and short frames")
+    bench = CoreBench.of(simulator, core, Path("runs/of mine"), builds=Path("builds"))
+    expectations = bench.check(random_stages(core, "1", "veb", 200), "again")
+    assert sum(expected.n_copies for expected in expectations) >= 100
+    assert (tmp_path / "runs/of mine/simulation.log").is_file()
+
+
+def test_shrinking_ends_in_time_with_the_best_so_far(monkeypatch):
+    clock = iter(range(0, 10_000, 7))
+    monkeypatch.setattr(core_bench.time, "monotonic", lambda: next(clock))
+    kept, n_runs = core_bench.fewest(FRAMES, lambda frames: len(frames) > 150, 60)
+    assert 150 < len(kept) < len(FRAMES)
+    assert n_runs < 10
