@@ -21,7 +21,9 @@ from cocotb_tests.runners import SimulationError
 from cocotb_tests.simulators import Build, Design, Simulator
 
 BENCH = "frame_bench"
-BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master", *CHECKERS)
+BENCH_PARTS = (
+    BENCH, "stage_clock", "frame_sources", "core_recorder", "register_player", "strobe_master", *CHECKERS,
+)  # fmt: skip
 QUIET_CYCLES = 64  # where the core says how many copies are due
 SHRINKING_SECONDS = 60
 # A run that takes longer hangs: Icarus passes a hundred frames a second and more.

@@ -41,5 +41,6 @@ def describe(data: bytes) -> str:
 def frame_line(index: int, frame: Frame) -> str:
     """Describe a frame for a person, whole, so that it can be sent again."""
     marks = " bad" * frame.is_bad + " empty-last-beat" * frame.empty_last_beat
-    head = f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}"
+    since = f"{frame.not_before}" + f" of phase {frame.phase}" * (frame.phase > 0)
+    head = f"  frame {index}: port {frame.port}, from cycle {since}{marks}"
     return f"{head}, {len(frame.data)} B {frame.data.hex()}"

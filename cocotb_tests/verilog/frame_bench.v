@@ -26,8 +26,6 @@ module frame_bench #(
 );
     localparam MOST_ROWS = 1 << 17;     // of a pattern
     localparam RESET_CYCLES = 3;
-    localparam MOST_HELD = 200000;      // cycles that the accesses of a phase may take
-    localparam MOST_IDLE = 100000;      // of a stage with phases, more than any pause of its traffic
     localparam START_CYCLES = 3;        // in which all parts see that there is a new phase
 
     // Icarus Verilog has a clock of the bench's own: cocotb's wakes twice in each cycle, an eighth of a run's time.
@@ -60,7 +58,6 @@ module frame_bench #(
     reg [5:0] phase;
     reg [5:0] last_phase;
     reg [63:0] stalled_phases;
-    reg [31:0] n_settled;               // cycles for which nothing has come in, of a phase with stalled outputs
     reg failed;
     reg ended_by_x;
     reg [15:0] ended_by_rule;           // of a protocol, and the port
@@ -72,13 +69,12 @@ module frame_bench #(
     wire traffic_ended = state == READING;
     wire in_stage = state == TRAFFIC || state == QUIET || state == STARTING || state == READING;
     wire [31:0] next_cycle = reset ? 32'd0 : cycle + 32'd1;
-    reg registers_waited;
-    reg [31:0] held_cycles;             // of the stage
-    reg [31:0] held_so_long;            // in this phase
-    reg [31:0] phase_begin;             // its frames' cycles count from here
-    wire holding = holds_frames && (!registers_waited || state == STARTING);
-    reg [31:0] n_idle;                  // cycles in which no stream and no register did anything
-    wire is_late = cycle - held_cycles == last_cycle || held_so_long == MOST_HELD || n_idle == MOST_IDLE;
+    wire holding;
+    wire [31:0] held_cycles;            // of the stage
+    wire [31:0] phase_begin;            // the cycles of the phase's frames count from here
+    wire is_settled;
+    wire is_stuck;
+    wire is_late = cycle - held_cycles == last_cycle || is_stuck;
 
     // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle. Bit 24: no answer of a register is taken;
     // 25, 26, 27: no read, no write address, no write data begins to be offered.
@@ -86,7 +82,7 @@ module frame_bench #(
     reg [31:0] last_row;                // of the stage's pattern, of a power of two
     wire [63:0] next_pattern = pattern[next_cycle&last_row];
     reg [PORTS-1:0] m_axis_tready;
-    wire stalls = stalled_phases[phase] && n_settled < SETTLE_CYCLES;
+    wire stalls = stalled_phases[phase] && !is_settled;
     always @(posedge clk) m_axis_tready <= stalls ? {PORTS{1'b0}} : next_pattern[PORTS-1:0];
     always @(posedge clk) cycle <= next_cycle;
 
@@ -104,19 +100,25 @@ module frame_bench #(
     wire registers_done;
     wire all_decided = !HAS_EVENTS || (n_accepted == n_decided && n_due == 0);
 
-    // The cycles in which frames were held count neither for them nor for the end of the stage.
-    always @(posedge clk) begin
-        registers_waited <= !reset && state != STARTING && (registers_waited || registers_wait);
-        held_cycles <= reset ? 32'd0 : held_cycles + {31'd0, holding};
-        held_so_long <= holding && !reset ? held_so_long + 32'd1 : 32'd0;
-        if (reset || !holds_frames || (s_axis_tvalid & s_axis_tready) != 0 || (m_axis_tvalid & m_axis_tready) != 0 ||
-            (axil_rvalid && axil_rready) || (axil_bvalid && axil_bready)) n_idle <= 32'd0;
-        else n_idle <= n_idle + 32'd1;
-        if (reset) phase_begin <= 32'd0;
-        else if (holds_frames && (holding || state != TRAFFIC)) phase_begin <= next_cycle;
-        if (reset || holding || state == STARTING) n_settled <= 32'd0;
-        else if (n_settled < SETTLE_CYCLES) n_settled <= (s_axis_tvalid & s_axis_tready) != 0 ? 32'd0 : n_settled + 32'd1;
-    end
+    stage_clock #(
+        .SETTLE_CYCLES(SETTLE_CYCLES)
+    ) stage_clock (
+        .clk(clk),
+        .reset(reset),
+        .holds_frames(holds_frames),
+        .is_starting(state == STARTING),
+        .in_traffic(state == TRAFFIC),
+        .registers_wait(registers_wait),
+        .takes_in((s_axis_tvalid & s_axis_tready) != 0),
+        .gives_out((m_axis_tvalid & m_axis_tready) != 0),
+        .answers(axil_rvalid && axil_rready || axil_bvalid && axil_bready),
+        .next_cycle(next_cycle),
+        .holding(holding),
+        .held_cycles(held_cycles),
+        .phase_begin(phase_begin),
+        .is_settled(is_settled),
+        .is_stuck(is_stuck)
+    );
 
     integer settings_file;
     integer end_file;
@@ -137,7 +139,7 @@ module frame_bench #(
 
     always @(posedge clk) begin
         if (in_stage && (is_late || is_wrong)) begin
-            leave_stage(!is_cut || is_wrong || held_so_long == MOST_HELD || n_idle == MOST_IDLE);
+            leave_stage(!is_cut || is_wrong || is_stuck);
         end else begin
             case (state)
                 IDLE:

@@ -17,7 +17,7 @@ module register_player (
     input  wire        traffic_ended,
     input  wire [5:0]  phase,
     input  wire [3:0]  hold,           // in the next cycle: 0 takes no answer; 1, 2, 3 begin no araddr, awaddr, wdata
-    output reg         waits,          // the next access waits for a later phase or the end of the traffic, or there is none
+    output reg         waits,          // the next access waits for a later phase or the traffic's end, or there is none
     output reg         is_done,
     output reg  [15:0] axil_awaddr,
     output reg         axil_awvalid,
