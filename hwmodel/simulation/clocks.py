@@ -7,7 +7,10 @@ with rates and times so stretched, as exact ratios, and the kernels know nothing
 (memory, flight) stay as they are. What is not modelled: drift within a run, and spread-spectrum clocking.
 
 Phases are drawn likewise: when each core begins, where in its period each periodic source does, and how far each Rx
-ring's driver is in its batch of descriptors to post again.
+ring's driver is in its batch of descriptors to post again. Rings that are served in turns keep their distance in such
+batches for ever, whatever their clocks do, so that a run would show one of many cycles: so a driver posts descriptors
+again ahead of its batch now and then, as one does that ends its poll (DPDK's drivers look at `rx_free_thresh` behind
+each burst). How often is an assumption; it costs next to nothing, and lets a run see many of the phases.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 CLOCK_STREAM = 1 << 40  # of random words; sources and servers have those before
 HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD = range(8)  # what is drawn for
 PPB = 10**9
+# Of 2**32 pieces of taking frames so many end with a refill ahead of its batch: one in 64. Phases of rings that are
+# served in turns are counts, which no difference of clocks moves.
+EARLY_REFILLS = 1 << 26
 LATEST_START_FS = 50 * FS_PER_US  # a core begins within it: longer than any batch takes
 MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product with a numerator stays inside 63 bits
 MOST_REMEMBERED = 4096
@@ -71,7 +77,7 @@ def in_range(ratio: Fraction) -> Fraction:
     most = (1 << 62) // MOST_BYTES
     if max(ratio.numerator, ratio.denominator) <= most:
         return ratio
-    return ratio.limit_denominator(max(1, int(most / max(ratio, 1)) - 1))
+    return ratio.limit_denominator(max(1, int(most / max(ratio, Fraction(1))) - 1))
 
 
 def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
@@ -143,6 +149,7 @@ def begin_at_phases(
     for number in range(int(nic.host.n_cores)):
         nic.host.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
     a_frame = descriptors_of(config, _longest_bytes(workload))
+    nic.host.early_refills = EARLY_REFILLS
     n_steps = -(-config.driver.refill_batch // a_frame)
     functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][:n_copy_kinds]}
     a_function = int(nic.limits.queues_per_function)
