@@ -95,12 +95,6 @@ SAME = {
     "one tag, reads first": Case(
         poisson(2000, 1300), {"pcie.tags": 1, "pcie.arbitration": "reads_first"}, stalled("tags", 0.2)
     ),
-    "clocks": Case(poisson(3000, 700), {"run.clocks": "40ppm", "nic.max_pps": None}),
-    "clocks, another seed": Case(
-        poisson(3000, 600, receivers=WIRE_TOO),
-        {"run.clocks": "1000ppm", "run.seed": 7, "driver.refill_batch": 13, "host.cores": 2,
-         "host.jitter": {"kind": "uniform", "range": "120ns"}},
-    ),
     "writes first": Case(poisson(3000, 550), {"pcie.arbitration": "writes_first"}, busy("pcie.up", 0.6)),
     "by arrival": Case(poisson(3000, 550), {"pcie.arbitration": "arrival"}, busy("pcie.up", 0.6)),
     "posted credits": Case(
@@ -287,7 +281,7 @@ TIES = {
     "short frames, few tags": Case(poisson(8000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
     "pipeline in step with timers": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
 }
-QUICK = ("mixed sizes", "clocks", "tags", "jitter", "jumbo frames, small cache, jitter")
+QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 
 
 def window_of(load: Recorded | Loops) -> dict[str, str]:
