@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 
 from hwmodel.analytic import recent
+from hwmodel.config import Config
 from hwmodel.config.run import Run
 from hwmodel.simulation import clocks
 from tests.process_tree import children_of_this_process
@@ -36,16 +37,19 @@ def _nothing_remembered():
     recent.forget()
 
 
-@pytest.fixture(autouse=True)
-def _exact_clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let runs that say nothing of `run.clocks` have exact ones, as closed forms and second models have.
+def _exact_by_default(config: Config) -> int:
+    return 0 if config.run.clocks_ppb == DEFAULT_PPB else config.run.clocks_ppb
 
-    Tests marked `real_clocks` see the default; so does what runs in processes of its own.
-    """
-    if request.node.get_closest_marker("real_clocks") is None:
-        monkeypatch.setattr(
-            clocks, "tolerance_ppb", lambda config: 0 if config.run.clocks_ppb == DEFAULT_PPB else config.run.clocks_ppb
-        )
+
+# Runs that say nothing of `run.clocks` have exact ones, as closed forms and second models have, in fixtures of whole
+# modules too. Tests marked `real_clocks` see the default; so does what runs in processes of its own.
+_real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
+
+
+@pytest.fixture(autouse=True)
+def _real_clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("real_clocks") is not None:
+        monkeypatch.setattr(clocks, "tolerance_ppb", _real_tolerance)
 
 
 @pytest.fixture
