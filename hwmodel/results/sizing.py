@@ -70,8 +70,8 @@ class SizingResult:
     has refuted (`closed_form_refuted`: the targets in which one has), or by the file's word; else `n_untested` of them
     are not. `n_run` configurations were run, of which `n_ruled_out_by_simulation` miss; those counted for the closed
     form and for the rule that more of a knob is never worse were not run. `answer`: what `best` gives; where none
-    meets, what comes `nearest`. `near`: cheaper ones that miss by so little that a repetition may meet. `cheaper`: these, and
-    the dearest of those that are cheaper. `steps`: one knob of the best, or nearest, changed.
+    meets, what comes `nearest`. `near`: cheaper ones that miss by so little that a repetition may meet. `cheaper`:
+    these, and the dearest of those that are cheaper. `steps`: one knob of the best, or nearest, changed.
     `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
     limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
     """

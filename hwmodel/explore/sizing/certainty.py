@@ -33,8 +33,8 @@ def estimate(
     """Put runs of several seeds together; `disturbed`: runs of a machine a little different, for how sure that is.
 
     `are_alike`: the seeds changed nothing, so that they count as one. The probability is the lower of two: Student's t
-    for the spread, a normal distribution for the runs' own intervals. Where none may be lost and none was in n runs that
-    differ, it is that of one more such run by Laplace's rule of succession, (n + 1) / (n + 2).
+    for the spread, a normal distribution for the runs' own intervals. Where none may be lost and none was in n runs
+    that differ, it is that of one more such run by Laplace's rule of succession, (n + 1) / (n + 2).
     """
     figures = [run.figure for run in runs if run.figure is not None]
     if not figures or len(figures) < len(runs):
