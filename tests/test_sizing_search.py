@@ -11,6 +11,7 @@ from hwmodel.explore.sizing import answer, read_sizing
 from hwmodel.explore.sizing.answer import Describer
 from hwmodel.explore.sizing.cheapest import Cheapest
 from hwmodel.explore.sizing.guesses import Guesses
+from hwmodel.explore.sizing.rules import Rules
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.space import Space
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, Trials
@@ -268,6 +269,23 @@ def test_the_budget_holds_where_nothing_helps():
     found = answer(sizing_of(knobs), simulator=machine)
     assert len(machine.configs) == found.simulations <= MOST_SIMULATIONS
     assert found.best is None and not found.is_cheapest
+
+
+def test_a_rule_holds_until_a_run_with_less_gives_more():
+    sizing = sizing_of(
+        {"nic.rx_ring": knob(RINGS[:5], monotone="auto")}, {"mpps": 10}, set={"workload.load": "saturate"}
+    )
+    mpps = {64: 9.8, 128: 9.0, 192: 9.4, 256: 9.6, 320: 9.5}
+    space = Space(sizing.knobs)
+    trials = Trials(sizing, simulator=PlantedMachine(lambda config: {"mpps": mpps[config.nic.rx_ring]}))
+    rules = Rules(space, trials)
+    rules.learn(trials.run([(3,)])[0])
+    assert rules.by_rule.tolist() == [True, True, True, True, False]
+    assert rules.by_word.tolist() == [False, False, False, True, False]
+    assert rules.shortfall[0] == pytest.approx(0.04) and rules.axes("mpps") == {0}
+    rules.learn(trials.run([(0,)])[0])  # 64 gives more than 256
+    assert rules.refuted == {"mpps": {0}}
+    assert rules.by_rule.tolist() == [True, False, False, True, False]
 
 
 def test_guesses_stay_among_the_living():

@@ -33,7 +33,7 @@ def sizing_text(result: SizingResult) -> str:
             lines.append(f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}")
     if result.offered:
         lines.append(
-            f"Run at the load asked for: {result.offered} of each VM in place of saturate. "
+            f"Run at the load asked for: {result.offered} of each VM, frame bits with FCS, in place of saturate. "
             "Of a rate that is just offered 98.5 % is all but chance, and counts as met."
         )
     lines += [f"Note: {printable(warning)}" for warning in result.warnings]

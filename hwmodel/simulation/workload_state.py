@@ -139,6 +139,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed
         "peak_gap_fs": [source.peak_gap_fs for source in sources],
         "mean_off_fs": [source.mean_off_fs for source in sources],
         "mean_burst_frames": [source.mean_burst_frames for source in sources],
+        "fixed_burst_frames": [source.fixed_burst_frames for source in sources],
         "next_at_fs": [source.phase_fs for source in sources],
         "next_record": [starts[listed] for listed in order],
         "last_record": [starts[listed + 1] for listed in order],

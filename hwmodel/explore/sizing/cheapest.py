@@ -122,16 +122,23 @@ class Cheapest:
     def _most_promising(self, best: Candidate | None) -> Candidate | None:
         """Return what to run of those that were ruled out without a run; None where the file's word rules out the rest.
 
-        Each resource that the closed form names is tried by turns, so that a fault of one ceiling comes to light.
+        First one for each resource that the closed form names, so that a fault of that ceiling comes to light; then
+        what a rule alone rules out; then the rest, by turns of the resources.
         """
-        open_ones = self.unrun(best) & (~self.rules.by_word | self.screening.missed)
+        missed = self.screening.missed
+        open_ones = self.unrun(best) & (~self.rules.by_word | missed)
         if not open_ones.any():
             return None
         tried = Counter(self.screening.ruled_by(one) for one in self.trials.known)
         shortfall = np.maximum(self.screening.shortfall, self.rules.shortfall)
         return min(
             self.space.by_rank(open_ones, len(self.space)),
-            key=lambda one: (tried[self.screening.ruled_by(one)], shortfall[one], -self.space.rank[one]),
+            key=lambda one: (
+                bool(missed[one] and tried[self.screening.ruled_by(one)]),
+                not missed[one] or tried[self.screening.ruled_by(one)],
+                shortfall[one],
+                -self.space.rank[one],
+            ),
         )
 
     def _next(self, alive: Flags) -> Candidate | None:
