@@ -111,7 +111,8 @@ def test_a_sentence_on_an_axis_has_its_condition_and_where_the_axis_matters_most
     assert answer_sentence(read_sweep_result(sweep)) == (
         "Most throughput of 2 workloads, each with nic.rx_ring=80: 4.02 Gb/s to VMs at workload.frame_bytes=128 "
         "(pcie.up limits) to 26.00 Gb/s to VMs at workload.frame_bytes=1518 (pcie.up limits); "
-        "nic.rx_ring (with workload.frame_bytes=1518) changes the throughput by no more than 1.2 %; pcie.up limits throughout; where it matters most, with workload.frame_bytes=128, "
+        "nic.rx_ring (with workload.frame_bytes=1518) changes the throughput by no more than 1.2 %; "
+        "pcie.up limits throughout; where it matters most, with workload.frame_bytes=128, "
         "there is 34.0 % more at 80 than at 64."
     )
 

@@ -67,9 +67,8 @@ def knobs_text(knobs: Mapping[str, Any]) -> str:
 
 def _how_found(result: SizingResult) -> Iterator[str]:
     ran = f"{_are(result.n_run, 'was run', 'were run')} ({_counted(result.simulations, 'simulation')})"
-    parts = [
-        f"{ran}, {result.n_ruled_out_by_simulation:,} of which miss{'es' * (result.n_ruled_out_by_simulation == 1)}"
-    ]
+    n_missed = result.n_ruled_out_by_simulation
+    parts = [f"{ran}, {f'{n_missed:,}' if n_missed else 'none'} of which miss{'es' * (n_missed < 2)}"]
     if result.n_ruled_out_by_closed_form:
         n, evaluations = result.n_ruled_out_by_closed_form, _counted(result.n_closed_forms, "evaluation")
         parts.append(f"{_are(n, 'is', 'are')} out of reach by the closed form ({evaluations})")

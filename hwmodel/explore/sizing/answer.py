@@ -105,14 +105,15 @@ class Describer:
 
     def cheaper(self, best: Candidate) -> tuple[Choice, ...]:
         """Return of those cheaper than the best what misses by little, then the dearest."""
-        below = self._search.below(best) & ~self._screening.invalid
-        near = self._search.near(best)[: -_MOST_CHEAPER - 1 : -1]
+        below = (self._space.cost < self._space.cost[best]) & ~self._screening.invalid
+        near = [one for one in self._search.near(best) if below[one]][: -_MOST_CHEAPER - 1 : -1]
         dearest = [one for one in self._space.dearest(below, 2 * _MOST_CHEAPER) if one not in near]
         return tuple(self.choice(one) for one in (*near, *dearest[:_MOST_CHEAPER]))
 
     def near(self, best: Candidate | None) -> tuple[Choice, ...]:
         """Return the cheaper ones that miss by so little that a repetition may meet, cheapest first."""
-        return tuple(self.choice(one) for one in self._search.near(best))
+        near = self._search.near(best)
+        return tuple(self.choice(one) for one in near if best is None or self._space.cost[one] < self._space.cost[best])
 
     def nearest(self) -> Candidate | None:
         """Return the candidate that misses its targets by the least, of those run; the cheapest at a tie."""
