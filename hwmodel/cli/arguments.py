@@ -264,7 +264,12 @@ def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="of latency_at_load: of the rate without loss; of loss_curve: of the closed form's ceiling",
     )
     search.add_argument("--arrivals", choices=("periodic", "poisson"), help="when frames come, at these loads")
-    search.add_argument("--burst-rate", type=_rate_bps, metavar="10Gbps", help="of back_to_back; default: the port's")
+    search.add_argument(
+        "--burst-rate",
+        type=_rate_bps,
+        metavar="10Gbps",
+        help="of back_to_back: all senders together, with 20 B of preamble and gap a frame; default: the port's rate",
+    )
     _takes_jobs(search)
 
 

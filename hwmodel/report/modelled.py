@@ -203,6 +203,8 @@ def load_words(workload: Mapping[str, Any]) -> str:
     if isinstance(load, str) and load.endswith(_OF_CEILING):
         share = load.removesuffix(_OF_CEILING).strip().rstrip("%").strip()
         return printable(f"at {share} % of the closed form's ceiling in all{when}")
+    if isinstance(load, str) and load.endswith("bps"):
+        load = f"{load} (frame bits with FCS)"
     return printable(f"at {load} from each VM{when}") if load is not None else "at no stated load"
 
 

@@ -30,7 +30,10 @@ def search_sentence(found: LoadSearch) -> str:
     if found.kind == "back_to_back":
         low, high = found.interval_burst or (0, None)
         below = "" if high is None else f" (one of {high:,} is not)"
-        return f"A burst of {low:,} frames at {_mpps(found.burst_mpps)} is carried without loss{below}; {by_runs}."
+        wire = found.burst_wire_gbps
+        counted = "" if wire is None else f" ({three_digits(wire)} Gb/s with preamble and gap, all senders together)"
+        rate = f"{_mpps(found.burst_mpps)}{counted}"
+        return f"A burst of {low:,} frames at {rate} is carried without loss{below}; {by_runs}."
     if found.kind == "loss_curve":
         beside = f", beside {_mpps(found.beside_mpps)} of given rates" if found.beside_mpps else ""
         return (

@@ -44,7 +44,8 @@ class LoadSearch:
     was seen to meet it and the lowest that was not, None where none was. `share`: of `reference_mpps`, the ceiling of
     the closed form (of frames from the wire alone: of them); `beside_mpps`: frames of rates of their own, which are in
     `mpps` and not in that. `limited_by`: the bottleneck at the load just above.
-    `burst_frames`: the longest burst without loss, between `interval_burst`. `curve`: the loads asked for, in order.
+    `burst_frames`: the longest burst without loss, between `interval_burst`, at `burst_mpps` of all senders together,
+    which with preamble and gap are `burst_wire_gbps`. `curve`: the loads asked for, in order.
     """
 
     schema_version: int = 1
@@ -61,6 +62,7 @@ class LoadSearch:
     burst_frames: int | None = None
     interval_burst: tuple[int, int | None] | None = None
     burst_mpps: float | None = None
+    burst_wire_gbps: float | None = None
     simulations: int = 0
     trials: tuple[LoadTrial, ...] = ()
     curve: tuple[LoadTrial, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
 from hwmodel.results import Result, throughput
+from hwmodel.simulation.burst_warnings import burst_warnings
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
@@ -136,6 +137,7 @@ def warnings_of(
     yield from _stuck(config, result, span)
     yield from flooding_warnings(config, result)
     yield from drop_warnings(config, result)
+    yield from burst_warnings(config)
     yield from phase_warnings(result)
 
 

@@ -138,6 +138,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
         "kind": [_kind_of(source) for source in sources],
         **_times_of(config, sources, order, seed),
         "mean_burst_frames": [source.mean_burst_frames for source in sources],
+        "fixed_burst_frames": [source.fixed_burst_frames for source in sources],
         "next_record": [starts[listed] for listed in order],
         "last_record": [starts[listed + 1] for listed in order],
         "rng": [random_words(seed, 1 + listed) for listed in order],

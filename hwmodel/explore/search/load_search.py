@@ -16,6 +16,7 @@ from hwmodel.explore.search.dial import Dial, dial_of
 from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.loads import Loads, Simulator
 from hwmodel.results import LoadSearch
+from hwmodel.units import BPS_PER_GBPS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -46,9 +47,9 @@ def search_loads(
     `loss`: the share that partial_drop allows, 0.5 % where it is not said. `precision`: the width of the answer's
     interval, as a share. `loads`: of loss_curve as shares of the closed form's ceiling, of latency_at_load as shares of
     the zero-loss rate. `arrivals`: of these two; a search for a rate spaces frames evenly. `burst_rate_bps`: of
-    back_to_back, with preamble and gap; the port's where it is not said. Approximated: the load is taken to be the
-    worse the higher it is. Raises InputError for a workload whose load cannot be turned, RunError where a load cannot
-    be run.
+    back_to_back, of all senders together, with preamble and gap; the port's where it is not said. Approximated: the
+    load is taken to be the worse the higher it is. Raises InputError for a workload whose load cannot be turned,
+    RunError where a load cannot be run.
     """
     config = as_config(config)
     if kind not in KINDS:
@@ -137,11 +138,14 @@ def _longest_burst(config: Config, rate_bps: int, simulator: Simulator) -> LoadS
         notes.append(f"No longer burst than {low:,} frames was tried: at this rate it seems to have no end.")
     if bursts.lost:
         notes.append(f"The burst just above loses frames: {bursts.lost}.")
+    if slow := bursts.spaced_by_cores():
+        notes.append(slow)
     return LoadSearch(
         kind="back_to_back",
         burst_frames=low,
         interval_burst=(low, high),
         burst_mpps=float(10**9 / bursts.gap_fs),
+        burst_wire_gbps=rate_bps / BPS_PER_GBPS,
         simulations=bursts.n_runs,
         notes=tuple(notes),
         config=config.resolved(),
