@@ -193,6 +193,7 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
     run.add_argument("--threads", type=_n_threads, metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
     run.add_argument(
         "--pcap-hop",

@@ -18,6 +18,7 @@ from hwmodel.report.quantities import (
     printable,
     scaled_text,
 )
+from hwmodel.report.reading import MODES_OF_BRIDGE
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
@@ -26,7 +27,6 @@ from hwmodel.results.system import SystemResult
 
 COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
-MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
 _LONGEST_LABEL = 34
 
 

@@ -176,7 +176,7 @@ def parts_table(result: Result) -> Table | None:
 
 
 def _part_text(time_ns: float | None) -> str:
-    return "for ever" if time_ns == inf else page_time(time_ns)
+    return "until more come" if time_ns == inf else page_time(time_ns)
 
 
 def vm_table(result: Result) -> Table:

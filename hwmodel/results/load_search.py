@@ -75,3 +75,13 @@ class LoadSearch:
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
         return document_of(self)
+
+    def summary(self) -> str:
+        """Return what `hwmodel search` prints."""
+        from hwmodel.report.search_text import search_text  # above this block: tests/layout_rules.py says why
+
+        return search_text(self)
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]

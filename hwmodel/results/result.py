@@ -312,6 +312,16 @@ class Result:
         result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
         return result
 
+    def summary(self, verbose: bool = False) -> str:
+        """Return what `hwmodel run` prints: at most 15 lines, or with `verbose` all figures."""
+        from hwmodel.report.text import summary  # above this block: tests/layout_rules.py says why
+
+        return summary(self, verbose)
+
+    def __str__(self) -> str:
+        """Return the answer and its reason; `summary()` says more."""
+        return "\n".join(self.summary().splitlines()[:2])
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows of the result: the answer, its reason, latencies, VMs; needs no extra."""
         from hwmodel.report.notebook import result_html  # above this block: tests/layout_rules.py says why

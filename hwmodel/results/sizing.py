@@ -102,3 +102,13 @@ class SizingResult:
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
         return document_of(self)
+
+    def summary(self) -> str:
+        """Return what `hwmodel size` prints."""
+        from hwmodel.report.sizing_text import sizing_text  # above this block: tests/layout_rules.py says why
+
+        return sizing_text(self)
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]
