@@ -50,7 +50,8 @@ def _check_lengths_given_once(config: Config, findings: Findings) -> None:
         if block is not None and block.frame_bytes is not None and block.sizes is not None:
             findings.add(
                 "frame_bytes and sizes are both given; write one, and null for the other",
-                f"{path}.sizes", f"{path}.frame_bytes",
+                f"{path}.sizes",
+                f"{path}.frame_bytes",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hwmodel.report import figures
@@ -25,6 +25,8 @@ from hwmodel.results.bottleneck import FULL
 from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
+# What the defaults beside a configuration take from it, so that others may follow from them.
+_CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
 COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
 _LONGEST_LABEL = 34
@@ -46,21 +48,44 @@ def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[
     return [f"Run {at}: {name}" if name else f"Run {at}" for at, name in enumerate(named, 1)]
 
 
-def compare(results: Sequence[Result], labels: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+def compare(
+    results: Sequence[Result],
+    labels: Sequence[str],
+    keys: Sequence[str],
+    defaults: Sequence[Mapping[str, Any] | None] | None = None,
+) -> dict[str, Any]:
     """Gather what the template shows of several results: tables of keys that differ, of figures, and two charts.
 
-    `labels` name the results, `keys` are the ids of their sections on the page.
+    `labels` name the results, `keys` are the ids of their sections on the page. `defaults`, a resolved configuration
+    with each result's presets alone: a key that has its default in all of them differs because a preset does, and
+    stands apart.
     """
     short = short_labels(labels, _LONGEST_LABEL)
-    differences = differing_keys([result.config for result in results])
+    written, following = _by_cause(results, defaults)
     return {
         "anchors": list(keys),
-        "differences": _in_tables(differences[:MOST_KEYS], short),
-        "n_differences_left_out": max(0, len(differences) - MOST_KEYS),
+        "differences": _in_tables(written[:MOST_KEYS], short),
+        "following": _in_tables(following[:MOST_KEYS], short),
+        "n_following": len(following),
+        "n_differences_left_out": max(0, len(written) - MOST_KEYS) + max(0, len(following) - MOST_KEYS),
         "outcome": _outcome_table(results, short),
         "remarks": [printable(remark) for remark in bridge_remarks(results, short)],
         "figures": _figures(results, short),
     }
+
+
+def _by_cause(
+    results: Sequence[Result], defaults: Sequence[Mapping[str, Any] | None] | None
+) -> tuple[list[Difference], list[Difference]]:
+    """Return the keys that differ, those that were written so and those that follow from presets or numbers of VFs."""
+    differences = differing_keys([result.config for result in results])
+    if defaults is None or any(one is None for one in defaults):
+        return differences, []
+    changed = set(_CAUSES)
+    for result, own in zip(results, defaults, strict=True):
+        changed |= {one.key for one in differing_keys([result.config, own or {}])}
+    written = [one for one in differences if one.key in changed]
+    return written, [one for one in differences if one.key not in changed]
 
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report.comparison import compare, run_labels
 from hwmodel.report.quantities import printable
+from hwmodel.report.reproduction import assumption_table
 from hwmodel.report.section import section_of
 from hwmodel.report.svg import missing_extra
 from hwmodel.results.result import Result
@@ -54,7 +55,8 @@ def render_page(
     return environment.get_template("page.html.j2").render(
         title=printable(title) if title else f"{len(results)} runs side by side" if is_comparison else names[0],
         sections=sections,
-        comparison=compare(results, names, keys) if is_comparison else None,
+        comparison=compare(results, names, keys, defaults) if is_comparison else None,
+        assumptions=assumption_table(),
     )
 
 

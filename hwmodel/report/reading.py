@@ -151,8 +151,8 @@ def no_way_back_sentence(result: Result) -> str:
     if not _nothing_came(result) or result.totals.from_wire:
         return ""
     return (
-        f"With switch.mode {mode} each frame leaves by the wire, also one for a VM of the same adapter, and there is no "
-        "bridge to send it back (`bridge: {}` adds one)."
+        f"With switch.mode {mode} each frame leaves by the wire, also one for a VM of the same adapter, and there is "
+        "no bridge to send it back (`bridge: {}` adds one)."
     )
 
 
@@ -194,10 +194,14 @@ def largest_part_sentence(result: Result) -> str:
     if mean is None:
         return ""
     p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
-    text = f"On average {mean[1]:.0%} of the time from post to taken by the guest is {PART_WORDS.get(mean[0], mean[0])}".replace("%", " %")
+    text = f"On average {100 * mean[1]:.0f} % of the time from post to taken by the guest is {_part_words(mean[0])}"
     if p99 is not None and p99[0] != mean[0]:
-        text += f"; of the p99 frame's, {p99[1]:.0%} is {PART_WORDS.get(p99[0], p99[0])}".replace("%", " %")
+        text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(p99[0])}"
     return f"{text}."
+
+
+def _part_words(name: str) -> str:
+    return PART_WORDS.get(name, name)
 
 
 def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:

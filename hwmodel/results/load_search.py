@@ -45,6 +45,7 @@ class LoadSearch:
     the closed form (of frames from the wire alone: of them); `beside_mpps`: frames of rates of their own, which are in
     `mpps` and not in that. `limited_by`: the bottleneck at the load just above.
     `burst_frames`: the longest burst without loss, between `interval_burst`. `curve`: the loads asked for, in order.
+    `asked`: the command's options that were given, by name.
     """
 
     schema_version: int = 1
@@ -66,6 +67,8 @@ class LoadSearch:
     curve: tuple[LoadTrial, ...] = ()
     notes: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+    asked: Mapping[str, str] = field(default_factory=dict)
+    model_version: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the result as JSON values."""

@@ -65,7 +65,8 @@ class SizingResult:
     ruled out; else `n_untested` of them are not. `answer`: what `best` gives; where none meets, what comes `nearest`.
     `cheaper`: the dearest of those that are cheaper and fail. `steps`: one knob of the best, or nearest, changed.
     `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
-    limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
+    limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved. `source`: the
+    sizing file with its base inside.
     """
 
     schema_version: int = 1
@@ -93,6 +94,8 @@ class SizingResult:
     first_to_give_why: str = ""
     warnings: tuple[str, ...] = ()
     config: Mapping[str, Any] | None = field(default=None, metadata={"verbatim": True})
+    source: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+    model_version: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the result as JSON values."""

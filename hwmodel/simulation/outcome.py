@@ -35,6 +35,7 @@ from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
 from hwmodel.simulation.latency_summary import FlowLatencies, latencies_by_direction, latency_from, named_drops
 from hwmodel.simulation.measurement import Snapshot
+from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
 from hwmodel.simulation.span import Span
@@ -310,6 +311,7 @@ def _versions() -> dict[str, str]:
     """Return the versions of what decides a run's figures; where they stand is on disk."""
     return {
         "hwmodel": __version__,
+        "model": model_version(),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "numba": version("numba"),

@@ -16,6 +16,7 @@ from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
 from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, Simulator, Trials, capacity, offered_load
 from hwmodel.results import Choice, Result, SizingResult
+from hwmodel.simulation.model_version import model_version
 
 Progress = Callable[[float, str], None]
 _MOST_NEAR = 3  # runs that look for what comes nearest, where the closed form leaves nothing
@@ -156,5 +157,7 @@ def _result(
         "n_invalid": int(screening.invalid.sum()),
         "n_closed_forms": len(screening.known),
         "simulations": search.trials.n_runs,
+        "source": search.trials.sizing.source,
+        "model_version": model_version(),
     }
     return SizingResult(**given | more)
