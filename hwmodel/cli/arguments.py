@@ -242,6 +242,7 @@ def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     what = "a sizing file (YAML): base, target, knobs with their costs; or a name that `hwmodel configs` lists"
     size.add_argument("sizing", metavar="SIZING", help=what)
     _takes_overrides(size)
+    size.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     _takes_jobs(size)
 
 
@@ -265,6 +266,7 @@ def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="of latency_at_load: of the rate without loss; of loss_curve: of the closed form's ceiling",
     )
     search.add_argument("--arrivals", choices=("periodic", "poisson"), help="when frames come, at these loads")
+    search.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     search.add_argument("--burst-rate", type=_rate_bps, metavar="10Gbps", help="of back_to_back; default: the port's")
     _takes_jobs(search)
 

@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwmodel.cli.cosim_command import cosim
@@ -20,6 +19,7 @@ from hwmodel.cli.outputs import (
     check_out_folder,
     check_outputs,
     note,
+    run_label,
     say,
     text_output,
     write_all,
@@ -112,7 +112,7 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Re
             from hwmodel.config import defaults_beside
             from hwmodel.report import render_page
 
-            label = ", ".join([Path(arguments.config).name, *arguments.overrides])
+            label = run_label(arguments.config, arguments.overrides)
             write_text(render_page([result], [label], defaults=[defaults_beside(result.config)]), arguments.report)
 
     write_all(summarize, lambda: write_json(result.to_json(), arguments.json), draw)

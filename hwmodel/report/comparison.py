@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hwmodel.report import figures
@@ -18,7 +19,7 @@ from hwmodel.report.quantities import (
     printable,
     scaled_text,
 )
-from hwmodel.report.reading import MODES_OF_BRIDGE
+from hwmodel.report.reading import DELIVERY, MODES_OF_BRIDGE
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
@@ -29,6 +30,8 @@ from hwmodel.results.system import SystemResult
 _CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
 COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
+_LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}."
+_STATION = re.compile(r"((?:.*\.)?ports\.)([^.]+)(\..+)")
 _LONGEST_LABEL = 34
 
 
@@ -67,9 +70,10 @@ def compare(
         "differences": _in_tables(written[:MOST_KEYS], short),
         "following": _in_tables(following[:MOST_KEYS], short),
         "n_following": len(following),
-        "n_differences_left_out": max(0, len(written) - MOST_KEYS) + max(0, len(following) - MOST_KEYS),
+        "n_differences_left_out": max(0, len(written) - MOST_KEYS),
+        "n_following_left_out": max(0, len(following) - MOST_KEYS),
         "outcome": _outcome_table(results, short),
-        "remarks": [printable(remark) for remark in bridge_remarks(results, short)],
+        "remarks": [_LATENCY_REMARK, *(printable(remark) for remark in bridge_remarks(results, short))],
         "figures": _figures(results, short),
     }
 
@@ -80,12 +84,26 @@ def _by_cause(
     """Return the keys that differ, those that were written so and those that follow from presets or numbers of VFs."""
     differences = differing_keys([result.config for result in results])
     if defaults is None or any(one is None for one in defaults):
-        return differences, []
+        return _in_groups(differences), []
     changed = set(_CAUSES)
     for result, own in zip(results, defaults, strict=True):
         changed |= {one.key for one in differing_keys([result.config, own or {}])}
     written = [one for one in differences if one.key in changed]
-    return written, [one for one in differences if one.key not in changed]
+    return _in_groups(written), _in_groups(one for one in differences if one.key not in changed)
+
+
+def _in_groups(differences: Iterable[Difference]) -> list[Difference]:
+    """Return differences with one row for what stations have alike: `switch.ports.vf0 to vf7.max_frame`."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for one in differences:
+        of_station = _STATION.fullmatch(one.key)
+        before, station, behind = of_station.groups() if of_station else (one.key, "", "")
+        groups.setdefault((before, behind, one.values), []).append(station)
+    found = []
+    for (before, behind, values), stations in groups.items():
+        named = stations[0] if len(stations) == 1 else f"{stations[0]} to {stations[-1]}"
+        found.append(Difference(f"{before}{named}{behind}", values))
+    return found
 
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:
@@ -156,6 +174,6 @@ def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str
     medians = [result.latency_ns.p50 for result in results]
     if any(medians):
         in_us = [(median or 0.0) / 1e3 for median in medians]
-        figure = figures.bars("compare-p50", labels, in_us, "median, µs", "Median latency of each run", ORANGE)
-        drawn.append((figure, "Median latency, post to delivery"))
+        figure = figures.bars("compare-p50", labels, in_us, "p50, µs", f"p50 latency of each run, {DELIVERY}", ORANGE)
+        drawn.append((figure, f"p50 latency, {DELIVERY}"))
     return drawn

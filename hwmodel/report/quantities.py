@@ -8,6 +8,7 @@ from math import floor, log10
 MISSING = "-"
 PLUS_MINUS = " ± "
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"), (1e-3, "ps"))
+_LEAST_SHOWN = 0.001  # of the unit of a column
 _LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
 
 
@@ -48,7 +49,9 @@ def span_text(start_ns: float, end_ns: float) -> str:
 
 
 def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:
-    """Write a value in units of `scale`, with three digits and the half of its interval."""
+    """Write a value in units of `scale`, with three digits and the half of its interval; tiny ones as `<0.001`."""
+    if 0 < abs(value) < scale * _LEAST_SHOWN:
+        return f"<{_LEAST_SHOWN:g}"
     return _spread(three_digits(value / scale), half_width_of(value, interval), scale)
 
 

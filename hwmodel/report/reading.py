@@ -12,7 +12,7 @@ from hwmodel.report.modelled import is_closed_loop, is_meant_for_vms
 from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
 from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
-from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result, Stalls
+from hwmodel.results.result import DIRECTIONS, Bottleneck, Latency, LinkBytes, Result, Stalls
 from hwmodel.results.system import SystemResult
 
 PURPOSES = tuple(field.name for field in fields(LinkBytes))
@@ -233,7 +233,8 @@ def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:
     found = result.latency_by_direction_ns
     return [
         (f"{DELIVERY}, {_direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
-        for name, latency in found.items()
+        for name in DIRECTIONS
+        if (latency := found.get(name)) is not None
     ]
 
 

@@ -18,25 +18,36 @@ _MOST_OVER = 10  # times the bound, beyond which a share of it in percent says l
 _UNITS = {"gbps": " Gb/s", "mpps": " Mpps"}
 
 
+TARGET_COLUMNS = ("target", "bound", "figure", "met", "margin")
+BESIDE_COLUMNS = ("", "with", "cost", "met", "gives", "limited by")
+
+
 def sizing_text(result: SizingResult) -> str:
     """Return the answer and what stands beside it, plain text that ends with a newline."""
-    lines = [sizing_sentence(result), *_how_found(result)]
+    lines = [sizing_sentence(result), *found_sentences(result)]
     shown = result.answer or result.nearest
     if shown is not None:
-        lines += ["", *_targets(shown)]
-        if result.first_to_give:
-            what = f"The first thing to give: {printable(result.first_to_give)}"
-            lines.append(f"{what}, with all that senders can send. {printable(result.first_to_give_why)}")
-        elif shown.why:
-            lines.append(f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}")
+        lines += ["", *(line.text for line in table(*target_rows(shown)))]
+    lines += [*reason_sentences(result), *(f"Note: {printable(warning)}" for warning in result.warnings)]
+    rows = beside_rows(result)
+    if rows:
+        lines += ["", *(line.text for line in table(BESIDE_COLUMNS, rows, (0, 1, 3, 4, 5)))]
+    return "\n".join(lines) + "\n"
+
+
+def reason_sentences(result: SizingResult) -> Iterator[str]:
+    """Yield what limits the answer, or what gives first when more is sent, and with which load it was run."""
+    shown = result.answer or result.nearest
+    if result.first_to_give and shown is not None:
+        what = f"The first thing to give: {printable(result.first_to_give)}"
+        yield f"{what}, with all that senders can send. {printable(result.first_to_give_why)}"
+    elif shown is not None and shown.why:
+        yield f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}"
     if result.offered:
-        lines.append(
+        yield (
             f"Run at the load asked for: {result.offered} of each VM in place of saturate. "
             "Of a rate that is just offered 98.5 % is all but chance, and counts as met."
         )
-    lines += [f"Note: {printable(warning)}" for warning in result.warnings]
-    lines += _beside(result)
-    return "\n".join(lines) + "\n"
 
 
 def sizing_sentence(result: SizingResult) -> str:
@@ -63,7 +74,8 @@ def knobs_text(knobs: Mapping[str, Any]) -> str:
     return printable(", ".join(f"{key} {_value(value)}" for key, value in knobs.items()))
 
 
-def _how_found(result: SizingResult) -> Iterator[str]:
+def found_sentences(result: SizingResult) -> Iterator[str]:
+    """Yield how many configurations there are, and what ruled the others out."""
     parts = [
         f"{result.n_ruled_out_by_closed_form:,} by the closed form ({_counted(result.n_closed_forms, 'evaluation')})"
     ]
@@ -79,29 +91,25 @@ def _counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'s' * (n != 1)}"
 
 
-def _targets(choice: Choice) -> Iterator[str]:
+def target_rows(choice: Choice) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns and a row for each target: its bound, and what the choice gives."""
     rows = [
         (_NAMES[one.metric], _bound(one), _figure(one), "yes" if one.is_met else "no", _margin(one))
         for one in choice.targets
     ]
     seeds = f"mean of {choice.seeds} seeds" if choice.seeds > 1 else "one run"
-    yield from (line.text for line in table(("target", "bound", seeds, "met", "margin"), rows))
+    return tuple(seeds if column == "figure" else column for column in TARGET_COLUMNS), rows
 
 
-def _beside(result: SizingResult) -> list[str]:
+def beside_rows(result: SizingResult) -> list[tuple[str, ...]]:
+    """Return a row of BESIDE_COLUMNS for the runner-up, for one step of each knob, and for what is cheaper."""
     shown = result.answer or result.nearest
     knobs = {} if shown is None else shown.knobs
     rows = []
     if result.runner_up_choice is not None:
         rows.append(("runner-up", *_row(result.runner_up_choice, knobs)))
     rows += [(f"one step {step.change}", *_row(step.choice, knobs)) for step in result.steps]
-    rows += [("cheaper", *_row(choice, knobs)) for choice in result.cheaper]
-    if not rows:
-        return []
-    return [
-        "",
-        *(line.text for line in table(("", "with", "cost", "met", "gives", "limited by"), rows, (0, 1, 3, 4, 5))),
-    ]
+    return rows + [("cheaper", *_row(choice, knobs)) for choice in result.cheaper]
 
 
 def _row(choice: Choice, beside: Mapping[str, Any]) -> tuple[str, ...]:

@@ -78,7 +78,9 @@ def closed_form_table(result: Result) -> Table | None:
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
         rows.append([f"bytes a frame, {name}", shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
     alone_ns = _alone_to_delivery_ns(result)
-    if alone_ns is not None:
+    if result.latency_by_direction_ns:
+        pass  # the lone frame goes one way alone
+    elif alone_ns is not None:
         measured, alone = result.latency_ns.p50, f"{page_time(alone_ns)}, one frame alone"
         rows.append([f"latency, {DELIVERY}", f"p50 {page_time(measured)}", alone, _times(measured, alone_ns)])
     elif closed.unloaded_latency_ns is not None:
@@ -165,8 +167,8 @@ def latency_table(result: Result) -> Table:
 
 
 def _latency_row(words: str, result: Result, name: str, latency: Latency) -> list[str]:
-    """Write a latency's figures in one unit, that of its median or mean, which its name tells."""
-    scale, unit = page_time_unit(latency.p50 if latency.p50 is not None else latency.mean)
+    """Write a latency's figures in one unit, that of its median or of its mean, the larger, which its name tells."""
+    scale, unit = page_time_unit(max(latency.p50 or 0.0, latency.mean or 0.0))
     cells = []
     for column in _LATENCY_COLUMNS:
         value, interval = getattr(latency, column), result.intervals.get(f"{name}.{column}")

@@ -65,8 +65,8 @@ class SizingResult:
     ruled out; else `n_untested` of them are not. `answer`: what `best` gives; where none meets, what comes `nearest`.
     `cheaper`: the dearest of those that are cheaper and fail. `steps`: one knob of the best, or nearest, changed.
     `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
-    limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved. `source`: the
-    sizing file with its base inside.
+    limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
+    `source`: the sizing file with its base inside.
     """
 
     schema_version: int = 1
