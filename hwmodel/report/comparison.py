@@ -167,13 +167,18 @@ def _in_us(time_ns: float | None, interval: Sequence[float] | None) -> str:
 
 
 def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:
-    rates = [result.totals.gbps or 0.0 for result in results]
-    drawn = [
-        (figures.bars("compare", labels, rates, "delivered to VMs, Gb/s", "Throughput of each run"), "Throughput"),
-    ]
-    medians = [result.latency_ns.p50 for result in results]
-    if any(medians):
-        in_us = [(median or 0.0) / 1e3 for median in medians]
-        figure = figures.bars("compare-p50", labels, in_us, "p50, µs", f"p50 latency of each run, {DELIVERY}", ORANGE)
-        drawn.append((figure, f"p50 latency, {DELIVERY}"))
+    """Draw bars of what was measured; a run whose window gives no rate has none."""
+    drawn = []
+    rates = [(label, result.totals.gbps) for label, result in zip(labels, results, strict=True)]
+    known = [(label, gbps) for label, gbps in rates if gbps is not None]
+    if known:
+        names, values = zip(*known, strict=True)
+        figure = figures.bars("compare", names, values, "delivered to VMs, Gb/s", "Throughput of each run")
+        drawn.append((figure, "Throughput"))
+    medians = [(label, result.latency_ns.p50) for label, result in zip(labels, results, strict=True)]
+    timed = [(label, p50_ns / 1e3) for label, p50_ns in medians if p50_ns]
+    if timed:
+        names, values = zip(*timed, strict=True)
+        title = f"p50 latency of each run, {DELIVERY}"
+        drawn.append((figures.bars("compare-p50", names, values, "p50, µs", title, ORANGE), f"p50 latency, {DELIVERY}"))
     return drawn

@@ -94,6 +94,9 @@ def _choices(result: SizingResult) -> list[Choice]:
 
 
 def _margin(choice: Choice) -> float | None:
-    """Return the smallest margin, no further than the axis goes; None where no target has one."""
-    margins = [one.margin for one in choice.targets if one.margin is not None]
+    """Return the smallest margin, no further than the axis goes; None where no target has one.
+
+    A bound of 0 that is met has no margin that says anything.
+    """
+    margins = [one.margin for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
     return max(-_FURTHEST, min(_FURTHEST, *margins)) if margins else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from hwmodel.report.finding_figures import cost_figure, latency_figure, loss_figure
@@ -22,6 +23,7 @@ from hwmodel.report.tables import Table
 from hwmodel.results.load_search import LoadSearch
 from hwmodel.results.sizing import SizingResult
 
+_MICROSECONDS = re.compile(r"(?<=\d )us\b")
 _LATENCY_REMARK = "Loads are shares of the closed form's ceiling. p50, p99 and p99.9: latency, post to delivery."
 
 
@@ -72,7 +74,7 @@ def render_search_page(found: LoadSearch, label: str) -> str:
         .get_template("finding.html.j2")
         .render(
             title=printable(label),
-            modelled=modelled_sentence(found.config),
+            modelled=f"{modelled_sentence(found.config)} The load in it is what varies.",
             answer=_page(search_sentence(found)),
             reasons=[_page(one) for one in search_reasons(found)],
             warnings=[],
@@ -94,5 +96,5 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: tuple[in
 
 def _page(text: str) -> str:
     """Return a text of the terminal with the characters that a page can show."""
-    words = [("µs" if word == "us" else word) for word in printable(text).replace(" +/- ", " ± ").split(" ")]
-    return " ".join(words).replace(">=", "≥").replace("<=", "≤")
+    words = _MICROSECONDS.sub("µs", printable(text).replace(" +/- ", " ± "))
+    return words.replace(">=", "≥").replace("<=", "≤")
