@@ -24,7 +24,7 @@ def latency(p50_ns):
 
 
 def loaded_result(load_mpps, gbps, **changes):
-    """A result whose lowest ceiling is 1 Mpps offered and whose closed form has 10 Gb/s for each Mpps of load."""
+    """Return a result with a lowest ceiling of 1 Mpps offered, its closed form with 10 Gb/s for each Mpps of load."""
     ceilings = (
         CeilingFigure(resource="pcie.up", what="", offered_mpps=1.0),
         CeilingFigure(resource="pcie.down", what="", offered_mpps=1.2),
