@@ -12,7 +12,8 @@ from hwmodel.report import summary
 from hwmodel.report.headroom import headroom_sentence
 from hwmodel.report.quantities import scaled_text, time_text
 from hwmodel.report.short_text import MOST_LINES
-from hwmodel.results import Bottleneck, CeilingFigure, Latency, Totals, Window
+from hwmodel.report.spread_rows import spread_rows
+from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window
 from tests.sample_result import many_vfs_result, sample_result, unmeasured_result
 from tests.sample_system import sample_system
 
@@ -134,3 +135,12 @@ def test_a_result_prints_its_answer():
     lines = str(sample_result()).splitlines()
     assert lines == summary(sample_result()).splitlines()[:2]
     assert sample_result().summary(verbose=True) == summary(sample_result(), verbose=True)
+
+
+def test_several_seeds_are_one_line():
+    one = Spread(name="totals.gbps", seeds=(1, 2), values=(13.0, 14.0), mean=13.5, low=12.5, high=14.5)
+    result = sample_result(spread=(one,))
+    assert spread_rows(result) == [
+        ("totals.gbps", "13.50 Gb/s", "12.50 Gb/s", "14.50 Gb/s", "13.00 Gb/s", "14.00 Gb/s")
+    ]
+    assert "Mean of 2 seeds (95 %): totals.gbps 13.50 Gb/s (12.50 Gb/s to 14.50 Gb/s); all" in summary(result)

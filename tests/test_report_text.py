@@ -270,7 +270,7 @@ def test_a_name_cannot_move_the_cursor_or_use_markup():
 
 @pytest.mark.parametrize(
     ("time_ns", "text"),
-    [(0, "0 ns"), (0.5, "0.500 ns"), (912.4, "912 ns"), (999.6, "1.00 us"), (45_100, "45.1 us"), (3_707_000, "3.71 ms"),
+    [(0, "0 ns"), (0.5, "500 ps"), (912.4, "912 ns"), (999.6, "1.00 us"), (45_100, "45.1 us"), (3_707_000, "3.71 ms"),
      (2.5e9, "2.50 s"), (999.4, "999 ns"), (None, "-")],
 )  # fmt: skip
 def test_times(time_ns, text):

@@ -54,8 +54,13 @@ def search(arguments: Namespace) -> None:
         except InputError as error:
             raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
     label = run_label(arguments.config, arguments.overrides)
+
+    def draw() -> None:
+        if arguments.report is not None:
+            write_text(render_search_page(found, label), arguments.report)
+
     write_all(
         lambda: say(search_text(found), arguments.json, arguments.report),
         lambda: write_json(found.to_json(), arguments.json),
-        lambda: arguments.report and write_text(render_search_page(found, label), arguments.report),
+        draw,
     )

@@ -26,10 +26,15 @@ def size(arguments: Namespace) -> None:
         except Interrupted:  # what one of the runs had measured by then answers nothing
             raise KeyboardInterrupt from None
     label = run_label(arguments.sizing, arguments.overrides)
+
+    def draw() -> None:
+        if arguments.report is not None:
+            write_text(render_sizing_page(result, label), arguments.report)
+
     write_all(
         lambda: say(sizing_text(result), arguments.json, arguments.report),
         lambda: write_json(result.to_json(), arguments.json),
-        lambda: arguments.report and write_text(render_sizing_page(result, label), arguments.report),
+        draw,
     )
     if result.best is None:
         raise RunError("no configuration was found that meets the target")

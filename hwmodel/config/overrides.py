@@ -24,7 +24,8 @@ def given_overrides(overrides: Overrides | None) -> Overrides | None:
         return dict(overrides) if overrides is not None else None
     if isinstance(overrides, str):
         return [overrides]
-    texts = list(overrides) if isinstance(overrides, Iterable) else [overrides]
+    given: Any = overrides  # of a caller without type checks
+    texts = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(text, str) for text in texts):
         raise InputError("overrides are a mapping, like {'pcie.lanes': 8}, or texts, like 'pcie.lanes=8'")
     return texts

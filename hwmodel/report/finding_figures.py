@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.figures import new_canvas
 from hwmodel.report.svg import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, drawing_style, svg_element
@@ -36,7 +36,7 @@ def cost_figure(result: SizingResult) -> str:
         if result.answer is not None:
             margin = _margin(result.answer)
             if margin is not None:
-                ring = {"markerfacecolor": "none", "markeredgecolor": INK, "markersize": 12}
+                ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "markersize": 12}
                 axes.plot([result.answer.cost], [100 * margin], "o", label="the answer", **ring)
         axes.axhline(0, color=GREY, linewidth=0.8)
         axes.set_xlabel("cost")
@@ -86,7 +86,7 @@ def _load_axis(axes: Axes) -> None:
 def _choices(result: SizingResult) -> list[Choice]:
     """Return each configuration that was run, once."""
     others = [result.answer, result.nearest, result.runner_up_choice, *(step.choice for step in result.steps)]
-    found = {}
+    found: dict[str, Choice] = {}
     for choice in (*others, *result.cheaper):
         if choice is not None and choice.source == "simulation":
             found.setdefault(repr(sorted(choice.knobs.items())), choice)

@@ -6,7 +6,9 @@ salt. Everything that comes from users' files is escaped by the template engine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST_FULL_SECTIONS = 6
+_SEPARATOR = re.compile(r"_|\.(?!\d)")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -73,7 +76,7 @@ def template_environment() -> Environment:
         import jinja2  # optional: only reports need it
     except ImportError:
         raise InputError(missing_extra("Jinja2")) from None
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -81,3 +84,10 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def breakable(text: str) -> str:
+    """Return a name as HTML that may be broken behind its separators; a number stays whole."""
+    return _SEPARATOR.sub(r"\g<0><wbr>", escape(text))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from math import inf
 from typing import NamedTuple
 
 from hwmodel.report.bridge_reading import copying_words, setting_of
 from hwmodel.report.modelled import is_closed_loop, is_meant_for_vms
-from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text
 from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
 from hwmodel.results.result import DIRECTIONS, Bottleneck, Latency, LinkBytes, Result, Stalls
@@ -84,7 +84,7 @@ def _outcomes(result: Result) -> list[str]:
     outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
     inward = totals.from_wire > 0 or bool(wire.rx_gbps)
     parts = []
-    is_meant = is_meant_for_vms(result.config)
+    is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
     if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward or is_meant:
         parts += _to_vms(result, "to VMs" if outward or inward else "VM to VM")
     if outward:
@@ -110,7 +110,7 @@ def _nothing_came(result: Result) -> bool:
 
 def _outcomes_over_bridge(result: Result) -> list[str]:
     outside, over = outside_gbps(result), over_bridge_gbps(result)
-    is_meant = is_meant_for_vms(result.config)
+    is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
     has_vms = result.totals.gbps is None or result.totals.gbps or not outside or is_meant
     parts = _to_vms(result, "to VMs") if has_vms else []
     if outside:
@@ -347,26 +347,3 @@ def frame_balance(result: Result) -> str:
         ("mirrored copies lost", totals.mirrored_dropped),
     )
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
-
-
-SPREAD_COLUMNS = ("mean", "95 % from", "to", "least", "greatest")
-
-
-def spread_rows(result: Result) -> list[tuple[str, ...]]:
-    """Return a row for each figure of runs with several seeds: its name, then SPREAD_COLUMNS."""
-    rows = []
-    for one in result.spread:
-        known = [value for value in one.values if value is not None]
-        if known:
-            text = _spread_text(one.name)
-            figures = (one.mean, one.low, one.high, min(known), max(known))
-            rows.append((one.name, *(MISSING if figure is None else text(figure) for figure in figures)))
-    return rows
-
-
-def _spread_text(name: str) -> Callable[[float], str]:
-    if "_ns." in name:
-        return time_text
-    if name.endswith("gbps"):
-        return gbps_text
-    return mpps_text if name.endswith("mpps") else percent_text

@@ -28,8 +28,8 @@ from hwmodel.report.reading import (
     latency_note,
     loss_sentence,
     no_way_back_sentence,
-    spread_rows,
 )
+from hwmodel.report.spread_rows import spread_rows
 from hwmodel.report.text_table import Line
 from hwmodel.results.result import Latency, Result, VmResult
 from hwmodel.results.system import SystemResult

@@ -93,7 +93,7 @@ def _counted(n: int, word: str) -> str:
 
 def target_rows(choice: Choice) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the columns and a row for each target: its bound, and what the choice gives."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (_NAMES[one.metric], _bound(one), _figure(one), "yes" if one.is_met else "no", _margin(one))
         for one in choice.targets
     ]

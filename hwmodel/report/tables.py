@@ -30,9 +30,9 @@ from hwmodel.report.reading import (
     frame_bytes_total,
     latency_rows,
     lone_parts,
-    spread_rows,
     stall_shares,
 )
+from hwmodel.report.spread_rows import spread_rows
 from hwmodel.results.bridge_rates import outside_gbps, outside_rate
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
@@ -78,21 +78,19 @@ def closed_form_table(result: Result) -> Table | None:
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
         rows.append([f"bytes a frame, {name}", shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
     alone_ns = _alone_to_delivery_ns(result)
-    if result.latency_by_direction_ns:
-        pass  # the lone frame goes one way alone
-    elif alone_ns is not None:
-        measured, alone = result.latency_ns.p50, f"{page_time(alone_ns)}, one frame alone"
-        rows.append([f"latency, {DELIVERY}", f"p50 {page_time(measured)}", alone, _times(measured, alone_ns)])
-    elif closed.unloaded_latency_ns is not None:
-        measured, alone = (
-            result.latency_to_guest_ns.p50,
-            f"{page_time(closed.unloaded_latency_ns)}, alone, batches of 1",
-        )
-        ratio = _times(measured, closed.unloaded_latency_ns)
-        rows.append(["latency, post to taken by the guest", f"p50 {page_time(measured)}", alone, ratio])
+    if not result.latency_by_direction_ns:  # the lone frame goes one way alone
+        if alone_ns is not None:
+            rows.append(_beside_lone(f"{DELIVERY}: p50; alone", result.latency_ns.p50, alone_ns))
+        elif closed.unloaded_latency_ns is not None:
+            words = "post to taken by the guest: p50; alone, batches of 1"
+            rows.append(_beside_lone(words, result.latency_to_guest_ns.p50, closed.unloaded_latency_ns))
     limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
     rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
+
+
+def _beside_lone(words: str, p50_ns: float | None, alone_ns: float) -> list[str]:
+    return [f"latency, {words}", page_time(p50_ns), page_time(alone_ns), _times(p50_ns, alone_ns)]
 
 
 def _alone_to_delivery_ns(result: Result) -> float | None:

@@ -18,7 +18,6 @@ from hwmodel.report.quantities import (
 )
 from hwmodel.report.reading import (
     QUEUE_UNITS,
-    SPREAD_COLUMNS,
     STALL_WORDS,
     direction_rows,
     largest_part_sentence,
@@ -26,7 +25,6 @@ from hwmodel.report.reading import (
     latency_rows,
     link_rows,
     sender_wait_note,
-    spread_rows,
     stall_shares,
 )
 from hwmodel.report.short_text import (
@@ -39,6 +37,7 @@ from hwmodel.report.short_text import (
     warning_lines,
     wire_words,
 )
+from hwmodel.report.spread_rows import SPREAD_COLUMNS, spread_rows
 from hwmodel.report.system_text import adapter_lines, bridge_lines
 from hwmodel.report.text_table import MOST_ROWS, Line, table
 from hwmodel.results.result import Result
