@@ -19,9 +19,9 @@ from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_PAGE_FIGURES, render_sweep_page
 from hwmodel.report import sweep as parts
+from hwmodel.report.downloads import csv_text, file_name, svg_file
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.sweep.curve_figure import CurveAxis, DrawnLine, curve_figure
-from hwmodel.report.sweep.downloads import csv_text, file_name, svg_file
 from hwmodel.report.sweep.points import Estimate
 from hwmodel.results.sweep_table import SweepResult
 from tests import chromium

@@ -50,7 +50,9 @@ def _check_lengths_given_once(config: Config, findings: Findings) -> None:
     for block, path in ((config.workload, "workload"), (config.workload.external, "workload.external")):
         if block is not None and block.frame_bytes is not None and block.sizes is not None:
             findings.add(
-                "frame_bytes and sizes are both given; one of them is null", f"{path}.sizes", f"{path}.frame_bytes"
+                "frame_bytes and sizes are both given; write one, and null for the other",
+                f"{path}.sizes",
+                f"{path}.frame_bytes",
             )
 
 

@@ -20,25 +20,36 @@ _MOST_OVER = 10  # times the bound, beyond which a share of it in percent says l
 _UNITS = {"gbps": " Gb/s", "mpps": " Mpps"}
 
 
+TARGET_COLUMNS = ("target", "bound", "figure", "met", "margin")
+BESIDE_COLUMNS = ("", "with", "cost", "met", "gives", "limited by")
+
+
 def sizing_text(result: SizingResult) -> str:
     """Return the answer and what stands beside it, plain text that ends with a newline."""
-    lines = [sizing_sentence(result), *_how_found(result)]
+    lines = [sizing_sentence(result), *found_sentences(result)]
     shown = result.answer or result.nearest
     if shown is not None:
-        lines += [*_how_sure(result), "", *_targets(shown, result.offered)]
-        if result.first_to_give:
-            what = f"The first thing to give: {printable(result.first_to_give)}"
-            lines.append(f"{what}, with all that senders can send. {printable(result.first_to_give_why)}")
-        elif shown.why:
-            lines.append(f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}")
+        lines += [*sureness_sentences(result), "", *(line.text for line in table(*target_rows(shown, result.offered)))]
+    lines += [*reason_sentences(result), *(f"Note: {printable(warning)}" for warning in result.warnings)]
+    rows = beside_rows(result)
+    if rows:
+        lines += ["", *(line.text for line in table(BESIDE_COLUMNS, rows, (0, 1, 3, 4, 5)))]
+    return "\n".join(lines) + "\n"
+
+
+def reason_sentences(result: SizingResult) -> Iterator[str]:
+    """Yield what limits the answer, or what gives first when more is sent, and with which load it was run."""
+    shown = result.answer or result.nearest
+    if result.first_to_give and shown is not None:
+        what = f"The first thing to give: {printable(result.first_to_give)}"
+        yield f"{what}, with all that senders can send. {printable(result.first_to_give_why)}"
+    elif shown is not None and shown.why:
+        yield f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}"
     if result.offered:
-        lines.append(
+        yield (
             f"Run at the load asked for: {result.offered} of each VM, frame bits with FCS, in place of saturate. "
             "Of a rate that is just offered 98.5 % is all but chance, and counts as met."
         )
-    lines += [f"Note: {printable(warning)}" for warning in result.warnings]
-    lines += _beside(result)
-    return "\n".join(lines) + "\n"
 
 
 def sizing_sentence(result: SizingResult) -> str:
@@ -65,7 +76,8 @@ def knobs_text(knobs: Mapping[str, Any]) -> str:
     return printable(", ".join(f"{key} {_value(value)}" for key, value in knobs.items()))
 
 
-def _how_found(result: SizingResult) -> Iterator[str]:
+def found_sentences(result: SizingResult) -> Iterator[str]:
+    """Yield how many configurations there are, how many were run, and what ruled others out."""
     ran = f"{_are(result.n_run, 'was run', 'were run')} ({_counted(result.simulations, 'simulation')})"
     n_missed = result.n_ruled_out_by_simulation
     parts = [f"{ran}, {f'{n_missed:,}' if n_missed else 'none'} of which miss{'es' * (n_missed < 2)}"]
@@ -90,7 +102,7 @@ def _how_found(result: SizingResult) -> Iterator[str]:
         yield f"{left_out} not run, since the closed form or the file's `monotone: true` rules them out."
 
 
-def _how_sure(result: SizingResult) -> Iterator[str]:
+def sureness_sentences(result: SizingResult) -> Iterator[str]:
     """Say what the confidence rests on, and which cheaper ones a repetition may show to meet."""
     answer = result.answer
     if answer is not None and result.confidence is not None and result.confidence < _SURE:
@@ -139,29 +151,28 @@ def _counted(n: int, word: str) -> str:
     return f"{n:,} {word}{'s' * (n != 1)}"
 
 
-def _targets(choice: Choice, offered: str) -> Iterator[str]:
-    rows = [
+def target_rows(choice: Choice, offered: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns and a row for each target: its bound, and what the choice gives.
+
+    `offered`: the load that was put in the place of saturating senders, empty where none was.
+    """
+    rows: list[tuple[str, ...]] = [
         (_NAMES[one.metric], _bound(one, offered), _figure(one), "yes" if one.is_met else "no", _margin(one))
         for one in choice.targets
     ]
     seeds = f"mean of {choice.seeds} seeds" if choice.seeds > 1 else "one run"
-    yield from (line.text for line in table(("target", "bound", seeds, "met", "margin"), rows))
+    return tuple(seeds if column == "figure" else column for column in TARGET_COLUMNS), rows
 
 
-def _beside(result: SizingResult) -> list[str]:
+def beside_rows(result: SizingResult) -> list[tuple[str, ...]]:
+    """Return a row of BESIDE_COLUMNS for the runner-up, for one step of each knob, and for what is cheaper."""
     shown = result.answer or result.nearest
     knobs = {} if shown is None else shown.knobs
     rows = []
     if result.runner_up_choice is not None:
         rows.append(("runner-up", *_row(result.runner_up_choice, knobs)))
     rows += [(f"one step {step.change}", *_row(step.choice, knobs)) for step in result.steps]
-    rows += [("cheaper", *_row(choice, knobs)) for choice in result.cheaper]
-    if not rows:
-        return []
-    return [
-        "",
-        *(line.text for line in table(("", "with", "cost", "met", "gives", "limited by"), rows, (0, 1, 3, 4, 5))),
-    ]
+    return rows + [("cheaper", *_row(choice, knobs)) for choice in result.cheaper]
 
 
 def _row(choice: Choice, beside: Mapping[str, Any]) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ class SizingResult:
     these, and the dearest of those that are cheaper. `steps`: one knob of the best, or nearest, changed.
     `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
     limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
+    `source`: the sizing file with its base inside.
     """
 
     schema_version: int = 1
@@ -107,6 +108,8 @@ class SizingResult:
     first_to_give_why: str = ""
     warnings: tuple[str, ...] = ()
     config: Mapping[str, Any] | None = field(default=None, metadata={"verbatim": True})
+    source: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+    model_version: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -116,3 +119,13 @@ class SizingResult:
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
         return document_of(self)
+
+    def summary(self) -> str:
+        """Return what `hwmodel size` prints."""
+        from hwmodel.report.sizing_text import sizing_text  # above this block: tests/layout_rules.py says why
+
+        return sizing_text(self)
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]

@@ -16,6 +16,7 @@ from hwmodel.explore.search.dial import Dial, dial_of
 from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.loads import Loads, Simulator
 from hwmodel.results import LoadSearch
+from hwmodel.simulation.model_version import model_version
 from hwmodel.units import BPS_PER_GBPS
 
 if TYPE_CHECKING:
@@ -51,7 +52,31 @@ def search_loads(
     load is taken to be the worse the higher it is. Raises InputError for a workload whose load cannot be turned,
     RunError where a load cannot be run.
     """
-    config = as_config(config)
+    given = {
+        "loss": loss,
+        "precision": None if precision == PRECISION else precision,
+        "loads": None if loads is None else ",".join(f"{float(100 * share):.10g}%" for share in loads),
+        "arrivals": None if arrivals == "periodic" else arrivals,
+        "burst-rate": None if burst_rate_bps is None else f"{burst_rate_bps}bps",
+    }
+    asked = {name: str(value) for name, value in given.items() if value is not None}
+    found = _search(
+        as_config(config), kind, loss, precision, loads, arrivals, burst_rate_bps, (jobs, simulator, progress)
+    )
+    return replace(found, asked=asked, model_version=model_version())
+
+
+def _search(
+    config: Config,
+    kind: str,
+    loss: float | None,
+    precision: float,
+    loads: Sequence[Fraction] | None,
+    arrivals: str,
+    burst_rate_bps: int | None,
+    runs: tuple[int, Simulator, Callable[[float, str], None] | None],
+) -> LoadSearch:
+    jobs, simulator, progress = runs
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
     if not 0 < precision < 1:

@@ -17,6 +17,7 @@ from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
 from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Simulator, Trials, capacity, offered_load
 from hwmodel.results import Choice, Result, SizingResult
+from hwmodel.simulation.model_version import model_version
 
 Progress = Callable[[float, str], None]
 _MOST_STEPS = 8  # simulations that are kept for one step of each knob either way
@@ -150,5 +151,7 @@ def _result(
         "n_closed_forms": len(screening.known),
         "closed_form_refuted": tuple(sorted(screening.refuted)),
         "simulations": search.trials.n_runs,
+        "source": search.trials.sizing.source,
+        "model_version": model_version(),
     }
     return SizingResult(**given | more)

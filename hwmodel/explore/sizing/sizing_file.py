@@ -49,6 +49,7 @@ class Sizing:
     offers_target: bool
     saturates: bool
     changes: tuple[tuple[Change, ...], ...]  # of each knob, a change for each value
+    source: Mapping[str, Any]  # what the file says, its base inside
 
     def config(self, candidate: Sequence[int], more: Sequence[Change] = ()) -> Config:
         """Build the configuration that a candidate, a position in each knob's values, stands for."""
@@ -89,6 +90,7 @@ def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Ov
         offers_target,
         saturates and not offers_target,
         tuple(one.changes for one in raw),
+        {"base": document.data, **{key: value for key, value in study.data.items() if key not in ("base", "set")}},
     )
 
 
