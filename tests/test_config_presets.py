@@ -48,7 +48,8 @@ def test_a_number_without_a_source_is_found(line):
 
 @pytest.mark.parametrize(
     ("preset", "read_latency_ns", "cache_mib", "least_ns", "most_ns"),
-    [("xeon_e5_2630v4", 445, 25, 0, 80), ("xeon_e5_2637v3", 445, 15, 0, 80), ("xeon_e3_1226v3", 404, 8, 0, 11494)],
+    [("xeon_e5_2630v4", 445, 25, 0, 80), ("xeon_e5_2637v3", 485, 15, 0, 80),
+     ("xeon_e3_1226v3_outside_model", 404, 8, 0, 11494)],
 )
 def test_what_a_host_is(preset, read_latency_ns, cache_mib, least_ns, most_ns):
     host = config_from_mapping({"host": {"preset": preset}}).host
@@ -64,7 +65,7 @@ def test_what_a_host_is(preset, read_latency_ns, cache_mib, least_ns, most_ns):
 def test_reads_in_other_hosts_take_what_was_published():
     """The least, the median and the tail of reads of 64 B, to a step of the adapter's counter (13.3 ns), or 3 %."""
     figures = list(nfp6000.other_hosts())
-    assert len(figures) == 7 and {one.group.split()[-1] for one in figures} == set(HOSTS) - {"xeon_e5_2630v4"}
+    assert len(figures) == 5 and {one.group.split()[-1] for one in figures} == set(HOSTS) - {"xeon_e5_2630v4"}
     assert max(abs(one.model - one.measured) / max(13.4, 0.03 * one.measured) for one in figures) < 1
 
 
@@ -79,7 +80,7 @@ def test_a_window_larger_than_the_cache_is_read_from_memory_in_part(preset, shar
 def test_the_slow_host_holds_reads_for_longer():
     """Little's law: with 35 reads under way at the most, each for longer, so much fewer come back."""
     found = {}
-    for preset in ("xeon_e5_2630v4", "xeon_e3_1226v3"):
+    for preset in ("xeon_e5_2630v4", "xeon_e3_1226v3_outside_model"):
         config = nfp6000.config_of((("host.preset", preset),))
         found[preset] = bandwidth_gbps(config, 64, "read", SMALL_WINDOW), latency_ns(config, 64, "read", SMALL_WINDOW)
     (fast_gbps, _), (slow_gbps, slow) = found.values()

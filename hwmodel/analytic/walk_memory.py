@@ -40,7 +40,7 @@ class Memory:
     def __init__(self, clock: Clock, host: Host, ordering: Ordering = "strict", n_functions: int = 1) -> None:
         """Begin with nothing translated; `n_functions` share a cache that is split."""
         self._clock, self._iotlb, self._ordering = clock, host.iotlb, ordering
-        self._write_fs = host.write_latency_fs + host.remote_latency_fs
+        self._write_fs = host.write_latency_fs
         self._n_entries = 0
         if host.iotlb is not None:
             self._n_entries = max(1, host.iotlb.entries // (n_functions if host.iotlb.split else 1))

@@ -20,6 +20,7 @@ class DmaEngine:
     start_fs: int = 0
     piece_bytes: int = 128
     piece_time_fs: int = 0
+    piece_least_bytes: int = 0
     fs_per_byte: Ratio | None = None
     latency_fs: int = 0
     outstanding: int = 256
@@ -147,6 +148,7 @@ class NicParameters:
     send_burst: int = 32
     mask_interrupts: bool = False
     adaptive_moderation: bool = False
+    adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
 
     @property
     def masks(self) -> bool:
