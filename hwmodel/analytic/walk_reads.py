@@ -93,10 +93,11 @@ class Reads:
 
     def _grant(self) -> None:
         while self._tags_free and (queue := next(filter(None, self._waiting), None)):
-            read = queue[0]
-            if self._places(read) > self._places_free:
-                return
-            queue.popleft()
+            if self._places(queue[0]) > self._places_free:
+                queue = self._waiting[ReadClass.PAYLOAD]
+                if not queue or queue[0].transfer.ready_fs is None:
+                    return
+            read = queue.popleft()
             self._tags_free -= 1
             self._places_free -= self._places(read)
             ready_fs = self._ready_fs(read.transfer)

@@ -117,7 +117,9 @@ def issue(nic, now_fs):
             set_stalled(nic.ledger.stalls.tags, now_fs, True)
             return
         if pcie.has_engines and waits_for_places(nic, now_fs):
-            return
+            if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:
+                return
+            rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
         if rx_waits:
             request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
         elif tx_waits:

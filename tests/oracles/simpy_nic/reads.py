@@ -140,8 +140,12 @@ class ReadArbiter:
             if not self.has_payload_reads():
                 self.payload_class_empty()
             queue = self._first_waiting()
-            if queue is None or not self.free_tags or self._places(queue[0]) > self._free_places:
+            if queue is None or not self.free_tags:
                 return
+            if self._places(queue[0]) > self._free_places:
+                queue = self._waiting[ReadClass.PAYLOAD]
+                if not queue or not queue[0].transfer.has_places:
+                    return
             read = queue.popleft()
             self.free_tags -= 1
             self._free_places -= self._places(read)
