@@ -22,7 +22,8 @@ from tests.test_against_simpy import poisson
 
 READ = {
     "operation": "297.0007ns", "small": "16B", "small_operation": "41.0003ns", "start": "151.0003ns", "piece": "100B",
-    "piece_time": "7.0007ns", "piece_least": "90B", "rate": "41.3Gbps", "latency": "185.0003ns", "outstanding": 5, "large": "40B",
+    "piece_time": "7.0007ns", "piece_least": "90B", "rate": "41.3Gbps", "latency": "185.0003ns",
+    "outstanding": 5, "large": "40B",
 }  # fmt: skip
 WRITE = {
     "operation": "41.0009ns", "small": "32B", "small_operation": "53.0003ns", "start": "17.0003ns", "piece": "64B",

@@ -68,7 +68,9 @@ def test_what_transactions_take_of_the_engines():
 )
 def test_who_waits_for_writes_before_it(ordering, interrupt_of_same, interrupt_of_other, payload_behind):
     """The first write misses for 300 ns; each write takes 50 ns to be in memory."""
-    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "walk_lines": 0}, write_latency="50ns"), ordering, 2)
+    memory = Memory(
+        Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "walk_lines": 0}, write_latency="50ns"), ordering, 2
+    )
     first, held = Place(("Rx buffers", 0), 0), Place(("Rx ring", 0), 0)
     memory._there_fs[0][held.memory, 0] = 0
 

@@ -128,7 +128,14 @@ def test_a_walk_whose_line_is_held_is_shorter():
     iotlb = {"entries": 64, "miss": "300ns", "walk_lines": 1}
     memory = Memory(Clock(), Host(iotlb=iotlb))
     pages = [0, 1, 7, 8, 9, 2]
-    assert [memory.there_fs(Place(("Tx ring", 0), 4096 * page)) // NS for page in pages] == [300, 270, 270, 300, 270, 300]
+    assert [memory.there_fs(Place(("Tx ring", 0), 4096 * page)) // NS for page in pages] == [
+        300,
+        270,
+        270,
+        300,
+        270,
+        300,
+    ]
     assert memory.there_fs(Place(("Rx ring", 0), 4096 * 3)) == 300 * NS
     near = Memory(Clock(), Host(iotlb={**iotlb, "near_miss": "40ns"}))
     assert [near.there_fs(Place(("Tx ring", 0), 4096 * page)) // NS for page in (0, 1)] == [300, 40]

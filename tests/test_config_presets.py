@@ -50,8 +50,11 @@ def test_a_number_without_a_source_is_found(line):
 
 @pytest.mark.parametrize(
     ("preset", "read_latency_ns", "cache_mib", "least_ns", "most_ns"),
-    [("xeon_e5_2630v4", 445, 25, 0, 80), ("xeon_e5_2637v3", 485, 15, 0, 80),
-     ("xeon_e3_1226v3_outside_model", 404, 8, 0, 11494)],
+    [
+        ("xeon_e5_2630v4", 445, 25, 0, 80),
+        ("xeon_e5_2637v3", 485, 15, 0, 80),
+        ("xeon_e3_1226v3_outside_model", 404, 8, 0, 11494),
+    ],
 )
 def test_what_a_host_is(preset, read_latency_ns, cache_mib, least_ns, most_ns):
     host = config_from_mapping({"host": {"preset": preset}}).host
@@ -124,5 +127,7 @@ def test_what_was_never_measured_is_said_of_each_result(preset, said):
 
 
 def test_a_preset_that_has_another_name_now():
-    with pytest.raises(InputError, match=r"is now named xeon_e3_1226v3_outside_model: no figure of that host under load"):
+    with pytest.raises(
+        InputError, match=r"is now named xeon_e3_1226v3_outside_model: no figure of that host under load"
+    ):
         config_from_mapping({"host": {"preset": "xeon_e3_1226v3"}})

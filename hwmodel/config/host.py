@@ -12,8 +12,8 @@ JitterKind = Literal["fixed", "uniform", "histogram"]
 HostPreset = Literal["xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3_outside_model"]
 # Presets that have another name now, and why.
 _RENAMED = {
-    "xeon_e3_1226v3": "xeon_e3_1226v3_outside_model: no figure of that host under load follows from this model, only the "
-    "latency of lone reads (docs/validation.md)"
+    "xeon_e3_1226v3": "xeon_e3_1226v3_outside_model: no figure of that host under load follows from this model, only "
+    "the latency of lone reads (docs/validation.md)"
 }
 # What a reader must know of the figures of hosts that are not calibrated, behind the preset's name.
 _UNMEASURED = {
@@ -140,7 +140,7 @@ class Host(Block):
     ) = key(
         None,
         "Host whose numbers stand in for keys that are not written; null: none. It sets this block's latencies, "
-        "jitter, drain and cache. The first is calibrated on measurements; results of the others warn that they are not.",
+        "jitter, drain and cache. The first is calibrated on measurements; results of the others say that they are not.",
     )
     read_latency_fs: Annotated[int, _TIME] = key(
         "450ns",

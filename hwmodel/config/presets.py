@@ -185,8 +185,8 @@ _XEON_E5_2630V4 = {
 
 # The others are not calibrated. Of E5 hosts with the same adapter medians of reads of 64 B are published from 547 to
 # 600 ns, of 1024 B from 853 to 907 ns; the calibrated host has the least of both, and the E5-2637 v3 is 7 to 11 % above
-# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B from
-# a warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
+# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B,
+# warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
 # source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},

@@ -174,7 +174,7 @@ def host_reads(nic, now_fs, tag_number):
 
 @inlined
 def completed_bytes(nic, number):
-    """Return the bytes of what a read completes, its frame's payload or descriptors; 0 where more reads have to come."""
+    """Return the bytes of what a read completes, a frame's payload or descriptors; 0 where more reads have to come."""
     tag = nic.tags.slot[number]
     if tag.kind != PAYLOAD_READ:
         return tag.n_bytes

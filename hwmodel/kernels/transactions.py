@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .dma_engines import read_ready_fs, write_ready_fs
-from .layout import DESCRIPTOR_BYTES, PAYLOAD_READ, PAYLOAD_WRITE, READ_TO_COMPLETION, REGISTER_BYTES, RX_INTERRUPT, TX_INTERRUPT
+from .layout import (
+    DESCRIPTOR_BYTES,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    READ_TO_COMPLETION,
+    REGISTER_BYTES,
+    RX_INTERRUPT,
+    TX_INTERRUPT,
+)
 from .rings import entered
 
 

@@ -86,7 +86,9 @@ def test_walkers_take_misses_in_order(walkers):
 
 
 def test_a_walk_is_short_where_its_line_is_held():
-    nic = machine(host={"iotlb": {"entries": 1, "miss": "300ns", "near_miss": "80ns", "walkers": None, "walk_lines": 1}})
+    nic = machine(
+        host={"iotlb": {"entries": 1, "miss": "300ns", "near_miss": "80ns", "walkers": None, "walk_lines": 1}}
+    )
     cache = nic.host.translation
     found = [look_up(cache, 0, 0, page) // NS for page in (0, 7, 8, 15, 0)]
     assert found == [300, 80, 300, 80, 300]

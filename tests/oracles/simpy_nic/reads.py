@@ -152,9 +152,7 @@ class ReadArbiter:
             read.transfer.has_places = True
             received = partial(self._host.request_received, read, partial(self._last_completion, read))
             purpose = Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
-            request = Transaction(
-                self._header_bytes, [0], received, purpose=purpose, operation=read.transfer.operation
-            )
+            request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=read.transfer.operation)
             self._up.enter_other(request)
 
     def _first_waiting(self) -> deque[Read] | None:
