@@ -71,7 +71,7 @@ class Driver(Block):
     adaptive_intervals_fs: Annotated[
         tuple[Annotated[int, Duration("1us", "1s")], ...], Listing("[10us, 50us, 84us]", least=3, most=3)
     ] = key(
-        ("10us", "50us", "84us"),
+        ["10us", "50us", "84us"],
         "Times between interrupts that adaptive moderation goes for: up to 10 B/us, up to 20 B/us, and above (bulk). "
         "The larger of the class of what is received and that of what is sent decides.",
         alias="adaptive_intervals",

@@ -140,7 +140,7 @@ class Host(Block):
     ) = key(
         None,
         "Host whose numbers stand in for keys that are not written; null: none. It sets this block's latencies, "
-        "jitter, drain and cache. The first is calibrated on measurements; results of the others say that they are not.",
+        "jitter, drain and cache. The first is calibrated on measurements; results of the others say they are not.",
     )
     read_latency_fs: Annotated[int, _TIME] = key(
         "450ns",

@@ -200,6 +200,19 @@ def is_stored(nic, now_fs, number, n_bytes):
 
 
 @inlined
+def data_are_in(nic, now_fs, number):
+    """Say whether a read whose last byte has come is complete at once; else it is once its data are stored."""
+    return is_stored(nic, now_fs, number, completed_bytes(nic, number))
+
+
+@inlined
+def free_places(nic, number):
+    """Free the read engine's places of what a read completes."""
+    if nic.pcie.has_engines:
+        give_places_back(nic, completed_bytes(nic, number))
+
+
+@inlined
 def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
     """Count what the reads of a frame, or of `n` descriptors, took on the link."""
     served.n += n
