@@ -236,7 +236,8 @@ SAME = {
     ),
     "translations, writes take time": Case(
         poisson(2500, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
-        {"host.iotlb": {"entries": 8, "miss": "330.0013ns", **AT_ONCE}, "host.write_latency": "170.0007ns"}, translations(0.4),
+        {"host.iotlb": {"entries": 8, "miss": "330.0013ns", **AT_ONCE}, "host.write_latency": "170.0007ns"},
+        translations(0.4),
     ),
     "translations, many misses": Case(
         poisson(2500, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
@@ -259,7 +260,8 @@ SAME = {
     ),
     "translations, mirrors, one entry": Case(
         poisson(2000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
-        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}], "host.iotlb": {"entries": 1, "miss": "330.0013ns", **AT_ONCE},
+        {"switch.mirrors": [{"to": "vf3", "from": "vf0"}],
+         "host.iotlb": {"entries": 1, "miss": "330.0013ns", **AT_ONCE},
          "driver.moderation": "9.0013us"},
         lambda result: translations(0.5)(result) and mirrored(200)(result),
     ),
