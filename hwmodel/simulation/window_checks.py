@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits
+from hwmodel.config import servers_of
 from hwmodel.results import Result, throughput
 from hwmodel.simulation.burst_warnings import burst_warnings
 from hwmodel.simulation.drop_warnings import drop_warnings
@@ -135,10 +136,17 @@ def warnings_of(
             "of a moment. A longer run.duration tells more."
         )
     yield from _stuck(config, result, span)
+    yield from unmeasured_hosts(config)
     yield from flooding_warnings(config, result)
     yield from drop_warnings(config, result)
     yield from burst_warnings(config)
     yield from phase_warnings(result)
+
+
+def unmeasured_hosts(config: Config) -> Iterator[str]:
+    """Yield what the figures of hosts are worth whose presets were never measured, of each preset once."""
+    found = (server.config.host.unmeasured for server in servers_of(config))
+    yield from dict.fromkeys(one for one in found if one is not None)
 
 
 def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
