@@ -6,7 +6,7 @@ import pytest
 
 from hwmodel import explore
 from hwmodel.config import config_from_mapping
-from hwmodel.explore.relaxations import relaxations_of, together
+from hwmodel.relaxations.relaxation import relaxations_of, together
 from hwmodel.results import KEYS, Bottleneck
 from tests.run_cases import merged
 

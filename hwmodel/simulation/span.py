@@ -42,6 +42,12 @@ class Span:
         return int(self.end.backlog.sum() - self.start.backlog.sum())
 
     @property
+    def waiting_frames(self) -> int:
+        """Return by how much the frames under way, and those that wait for a slot, became more in the window."""
+        under_way = self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
+        return under_way + self.backlog_growth
+
+    @property
     def frames(self) -> int:
         """Return the frames delivered in the window, to VMs and to the wire."""
         return self.count("vm_copies") + self.count("delivered_to_wire")
