@@ -93,16 +93,6 @@ def test_the_report_counts_and_lists():
     assert "max_payload" in bottleneck.report_text([above], details=True)
 
 
-@pytest.mark.slow
-def test_what_is_named_is_right_in_a_few_of_all_kinds():
-    cases = [
-        bottleneck.judge(str(number), config)
-        for number, config in enumerate(configurations(11, 6, bottleneck.RUN, draw_wide))
-    ]
-    assert [(case.label, case.resource) for case in cases if not case.is_right_together] == []
-    assert {case.is_measured for case in cases} == {True, False}
-
-
 def test_wide_draws_have_servers_engines_walkers_and_devices():
     drawn = list(configurations(12, 60, bottleneck.RUN, draw_wide))
     assert sum(len(config.servers) > 1 for config in drawn) >= 8

@@ -46,8 +46,9 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
 
 def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck: Bottleneck) -> list[Relaxation]:
     """Give the relaxation of all resources that a run names as equally full; none where it names one."""
+    also = set(bottleneck.also)
     named = [each for each in relaxations if each.is_of(bottleneck)]
-    named += [each for each in relaxations if set(each.resources) & set(bottleneck.also)]
+    named += [each for each in relaxations if each not in named and also.intersection(each.resources)]
     both = (
         together(config, named, (bottleneck.resource, *bottleneck.also)) if len(named) > 1 and bottleneck.also else None
     )

@@ -14,7 +14,7 @@ from hwmodel.kernels.layout import WIRE
 from hwmodel.results import Bottleneck, Suspect
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
-from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
 from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
 from hwmodel.simulation.measurement import area_of
@@ -158,10 +158,11 @@ def bridge_suspects(
     """Give what may set the throughput at the bridges: busy ports, queues and policies that drop."""
     start, end = window
     lost, policed = end.queue_full - start.queue_full, end.rate_limited - start.rate_limited
-    for at, (result, port) in enumerate(zip(results, ports, strict=True)):
-        share = result.out_utilization or 0.0
+    # What a bridge floods goes to the stations outside too, whoever it is for: they come last.
+    for at in sorted(range(len(ports)), key=lambda at: (ports[at].name == OUTSIDE, -int(lost[at]))):
+        share = results[at].out_utilization or 0.0
         if share >= MATTERS:
-            yield _busy_port(port, share, int(lost[at]))
+            yield _busy_port(ports[at], share, int(lost[at]))
     least = LOSS * offered_frames
     if lost.max(initial=0) > least:
         yield _short_queue(results, ports, int(lost.argmax()), int(lost.max()), offered_frames)

@@ -131,7 +131,7 @@ def observe_window(
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
         drops=span.drops(),
         offered_frames=span.count("offered"),
-        backlog_frames=span.waiting_frames,
+        backlog_frames=span.under_way_growth + span.backlog_growth,
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),
         down=_link_cost(per_frame, "down"),

@@ -97,8 +97,9 @@ def make_system_result(
     """Put the result of several servers together, and what limits it; `window` is of all of them."""
     observed = [_adapter(part) for part in parts]
     adapters = tuple(adapter for adapter, _ in observed)
-    seen = _of_all_servers(window.span, adapters, [one for _, one in observed])
     waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
+    n_waiting = window.span.under_way_growth + sum(part.window.span.backlog_growth for part in parts)
+    seen = _of_all_servers(window.span, n_waiting, adapters, [one for _, one in observed])
     latencies = FlowLatencies(window.end)
     received = FlowsByTarget(book, window.span, latencies)
     result = SystemResult(
@@ -113,13 +114,15 @@ def make_system_result(
     return result, seen
 
 
-def _of_all_servers(span: Span, adapters: Sequence[AdapterResult], observed: Sequence[Observation]) -> Sighting:
-    """Return what the window says of the limit of all servers together; `observed`: of each."""
+def _of_all_servers(
+    span: Span, n_waiting: int, adapters: Sequence[AdapterResult], observed: Sequence[Observation]
+) -> Sighting:
+    """Return what the window says of the limit of all servers; `observed`: of each, `n_waiting`: more than before."""
     loads = [sighting_of(seen).load for seen in observed]
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
     late = sum(drops.get(reason, 0) for reason in LATE_DROPS)
-    whole = replace(observed[at], drops=drops, offered_frames=offered, backlog_frames=span.waiting_frames)
+    whole = replace(observed[at], drops=drops, offered_frames=offered, backlog_frames=n_waiting)
     return Sighting(
         suspects=tuple(
             one

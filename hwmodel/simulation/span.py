@@ -42,10 +42,9 @@ class Span:
         return int(self.end.backlog.sum() - self.start.backlog.sum())
 
     @property
-    def waiting_frames(self) -> int:
-        """Return by how much the frames under way, and those that wait for a slot, became more in the window."""
-        under_way = self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
-        return under_way + self.backlog_growth
+    def under_way_growth(self) -> int:
+        """Return by how much the frames and copies under way became more in the window."""
+        return self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
 
     @property
     def frames(self) -> int:
