@@ -33,7 +33,7 @@ TWO = {
 def test_a_run_prints_stores_and_draws(document, tmp_path, capsys):
     path, stored, page = (tmp_path / name for name in ("c.yaml", "r.json", "r.html"))
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    assert main(["run", str(path), "--json", str(stored), "--report", str(page)]) == 0
+    assert main(["run", str(path), "--verbose", "--json", str(stored), "--report", str(page)]) == 0
     printed = capsys.readouterr().out
     result = load_result(stored)
     assert result.bottleneck.resource == "bridge.fex0.uplink"

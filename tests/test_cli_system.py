@@ -60,7 +60,7 @@ def test_a_run_prints_stores_and_draws(document, file_of, tmp_path, capsys):
 
 
 def test_several_seeds_of_several_servers(file_of, capsys):
-    assert main(["run", file_of(TWO), "--seeds", "2"]) == 0
+    assert main(["run", file_of(TWO), "--seeds", "2", "--verbose"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"^totals\.gbps( +[\d.]+ Gb/s){5}$", printed, re.MULTILINE)
     assert "pcie.up.utilization" not in printed

@@ -103,9 +103,9 @@ CONTRADICTIONS = [
      "c.yaml:1:49: workload.external.frame_bytes: frames of 1600 B would all drop as OVERSIZE: max_frame is "
      "1518B at pf (--set switch.ports.pf.max_frame=1600B)"),
     ("workload: {frame_bytes: 64, sizes: [[64, 1]]}",
-     "c.yaml:1:36: workload.sizes: frame_bytes and sizes are both given; one of them is null"),
+     "c.yaml:1:36: workload.sizes: frame_bytes and sizes are both given; write one, and null for the other"),
     ("workload: {external: {rate: 1Gbps, frame_bytes: 64, sizes: [[64, 1]]}}",
-     "c.yaml:1:60: workload.external.sizes: frame_bytes and sizes are both given; one of them is null"),
+     "c.yaml:1:60: workload.external.sizes: frame_bytes and sizes are both given; write one, and null for the other"),
     # stations and the switch
     ("switch: {ports: [{name: vf8}]}", "c.yaml:1:25: switch.ports.vf8.name: there is no vf8; nic.vfs is 8, vf0 to vf7"),
     ("switch: {ports: [{name: vf1}, {name: vf1}]}", "c.yaml:1:38: switch.ports.vf1.name: vf1 has an entry already"),

@@ -91,7 +91,7 @@ def test_the_closed_form_stands_beside_the_simulation():
     rows = {row[0]: row[1:] for row in tables.closed_form_table(sample_result()).rows}
     assert rows["throughput"] == ["13.39 ± 0.02 Gb/s", "at most 13.39 Gb/s", "0.0 %"]
     assert rows["bytes a frame, down"] == ["1,719.0 B", "1,719.0 B", "0.0 %"]
-    assert rows["latency of a frame"] == ["3.70 ms median", "2.64 µs alone", "1,401 ×"]
+    assert rows["latency, post to delivery: p50; alone"] == ["3.70 ms", "2.64 µs", "1,401 ×"]
     assert rows["limit"] == ["pcie.up", "pcie.up", ""]
     slower = dataclasses.replace(sample_result().totals, gbps=GBPS * 0.9)
     assert tables.closed_form_table(sample_result(totals=slower)).rows[0][3] == "-10.0 %"
@@ -135,7 +135,7 @@ def test_a_frame_alone_stands_beside_the_run_and_may_never_be_over():
     assert rows["in all"] == ["until more come", "3.71 ms"]
     section = section_of(stuck, "", "r0", with_figures=True)
     of = "One frame alone, as configured, by the closed form: 64 B from vf0 to vf1"
-    assert section["lone"] == f"{of}; never over: the wait for a write-back batch"
+    assert section["lone"] == f"{of}; the wait for a write-back batch ends only when more frames come"
     assert "1.29 µs" in section["figures"]["alone"]
     assert "until more come" not in section["figures"]["alone"]
     unknown = sample_result(closed_form=dataclasses.replace(closed, latency_parts_ns={}))

@@ -47,7 +47,7 @@ def test_every_shipped_configuration_is_one_sentence(path):
         ({"pattern": "to_wire", "frame_bytes": 64, "load": 0.8, "arrivals": "poisson"},
          "Each VM sends 64 B frames to the wire, at 80.0 % of the port's rate in all, poisson arrivals."),
         ({"pattern": "incast", "incast_to": "vf3", "frame_bytes": 64, "load": "2Gbps"},
-         "All VMs send 64 B frames to vf3, at 2Gbps from each VM."),
+         "All VMs send 64 B frames to vf3, at 2Gbps (frame bits with FCS) from each VM."),
         ({"pattern": "pairs", "sizes": [[64, 7], [570, 4], [1518, 1]], "load": "saturate", "wire_share": 0.25},
          "VMs in pairs send frames of 64 B (58 %), 570 B (33 %) and 1518 B (8 %) to each other, 25 % of them to the "
          "wire, as fast as their Tx rings take them (load: saturate)."),

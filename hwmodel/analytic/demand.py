@@ -159,13 +159,13 @@ class _Reader:
         following = [(stream, one) for stream, one in alone if stream.rate_bps is None]
         if not following:
             in_all = sum((one.frames_per_s or ZERO for one in with_rate), ZERO)
-            sought = average([(one.traffic, Fraction(stream.rate_bps or 0)) for stream, one in alone])
+            sought = average([(one.traffic, Fraction(stream.rate_bps)) for stream, one in alone if stream.rate_bps])
             return Demand(sought, tuple(beside), in_all, (), (*with_rate, *outside))
         beside += [replace(one.traffic, frames_per_s=one.frames_per_s) for one in with_rate]
         # With `load: 0` nobody has a share; the ceiling is that of what would be sent.
         shares_of = workload.shares_of((stream.source for stream, _ in following), self._system.server_names)
         weights = [shares_of.get(stream.source, Fraction(not shares_of)) for stream, _ in following]
-        sought = average([(one.traffic, weight) for (_, one), weight in zip(following, weights, strict=True)])
+        sought = average([(one.traffic, weight) for (_, one), weight in zip(following, weights, strict=True) if weight])
         offered, total = self._load_frames_per_s(sought, len(following)), sum(weights)
         parts = [
             (part, share * weight / total)

@@ -268,7 +268,7 @@ DRIVERS: Mapping[str, Values] = {
 _I40EVF_NIC = {
     "tx_writeback_batch": 4,  # Linux iavf, iavf_txrx.c: WB_STRIDE, descriptors of 16 B in a cache line
 }
-DRIVERS_OF_DEVICES: Mapping[tuple[str, str], Values] = {
+DRIVERS_OF_DEVICES: Mapping[tuple[str | None, str | None], Values] = {
     ("kernel", "XL710"): {
         "driver": {
             "tx_interrupt_batch": 4,  # model's choice: one for each write-back, as with ixgbevf
