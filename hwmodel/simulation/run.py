@@ -124,6 +124,7 @@ class Run:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
+        self.is_open = any(source.kind != "closed" for source in workload.sources)  # frames come at times of their own
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads)
         self.state: State = self.machine.state
@@ -151,9 +152,13 @@ class Run:
                 yield from self.advance(*warmup.next_target(), what="warm-up")
                 warmup.look()
             self.unsteady = warmup.unsteady
-        # Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
-        # behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it cuts them.
-        ends_with_batches = is_automatic and not self.is_replay and self.machine.is_alone
+            if is_automatic and self.is_open:
+                # A warm-up ends at a frame, mostly of a burst: the window begins at a time that no frame has chosen.
+                yield from self.advance(warmup.next_even_time(), layout.NEVER, what="warm-up")
+        # In a closed loop frames become visible by the batch, of all VMs at nearly the same time. With both ends of the
+        # window right behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it
+        # cuts them. Of what comes at times of its own a window that waits for a delivery would catch too many bursts.
+        ends_with_batches = is_automatic and not self.is_open and self.machine.is_alone
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
@@ -315,9 +320,8 @@ class Run:
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = self.machine.result_of(self.config, self.workload, window, self.ends)
-        is_open = any(source.kind != "closed" for source in self.workload.sources)
         sureness = sureness_of(
-            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), is_open=is_open
+            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), is_open=self.is_open
         )
         return replace(result, intervals=sureness.intervals), sureness
 
