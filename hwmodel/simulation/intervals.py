@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf, log, sqrt
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,11 +23,12 @@ from hwmodel.results import (
     outside_rate,
     throughput,
 )
-from hwmodel.simulation.batch_means import Estimate, Ratio, ratio_estimate, ratio_estimates
+from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.mark_table import MarkTable
 from hwmodel.simulation.measurement import LATENCIES
 from hwmodel.simulation.nic_state import function_of
+from hwmodel.simulation.standardized_series import N_WEIGHTS, Estimate, Ratio, ratio_estimate, ratio_estimates
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -34,37 +36,43 @@ if TYPE_CHECKING:
 
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
-PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
+PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
+LEVELS = (500, 900, 990, 999)  # of a thousand samples: where the share above is looked at
+FROM_SAMPLES = 0.7  # of the share above a percentile: known no better, its upper end is from the tail's slope too
+SLOPE_KNOWN = 1.25  # how far the tail's slope may be off, by how far the share is that it is from
+MOST_UNKNOWN = 1.5  # of a share, more says no more
+MOST_BELOW = 0.8  # of a figure that half of an interval may be where its upper end is worked out from
 PER_MILLION = 1_000_000
-# Of the share of samples above a percentile, how far it may be off: k bursts of one size make it 2 / sqrt(k).
-LEAST_KNOWN = 0.7
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
 
 
 class Sureness(NamedTuple):
-    """Hold intervals by dotted name, the names of those whose batches hang together, and of tails of few bursts."""
+    """Hold intervals by dotted name, and what the marks say of the figures that have a mean, by name too.
+
+    `n_bursts`: how many independent bursts would make what came in the window vary as it did; infinite where all
+    frames come when others have left.
+    """
 
     intervals: dict[str, tuple[float, float]]
-    correlated: tuple[str, ...] = ()
-    few_bursts: tuple[str, ...] = ()
+    estimates: dict[str, Estimate]
+    n_bursts: float = inf
 
 
 class _Wanted(NamedTuple):
-    """Hold the ratios whose intervals a figure's is made of, and how: None where they say nothing of it."""
+    """Hold the ratios whose intervals a figure's is made of, and how."""
 
     ratios: tuple[Ratio, ...]
-    found_from: Callable[[Sequence[Estimate | None]], _Found | None]
+    found_from: Callable[[Sequence[Estimate | None]], Iterator[_Found]]
 
 
 class _Found(NamedTuple):
-    """Hold the ends of one figure's interval; it is at least `least` wide to either side."""
+    """Hold the ends of one figure's interval, at least `least` wide to either side, and what it was made from."""
 
     name: str
     figure: float
     ends: tuple[float, float]
     least: float  # half a width below which a figure cannot be known
-    is_independent: bool
-    has_bursts: bool = True
+    estimate: Estimate | None = None
 
 
 def sureness_of(
@@ -79,31 +87,19 @@ def sureness_of(
     the rate.
     """
     intervals: dict[str, tuple[float, float]] = {}
-    correlated, few_bursts = [], []
+    estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
-    as_offered = _offered_share(marks, at_fs) if is_open else 0.0
-    for found in _found(
-        at_fs,
-        [*_rates(result, marks, ports, burst_frames, as_offered), *_latencies(result, marks, burst_frames)],
-    ):
-        low, high = min(found.ends[0], found.figure - found.least), max(found.ends[1], found.figure + found.least)
-        intervals[found.name] = (max(0.0, low), high)
-        if not found.is_independent:
-            correlated.append(found.name)
-        if not found.has_bursts:
-            few_bursts.append(found.name)
-    return Sureness(intervals, tuple(correlated), tuple(few_bursts))
-
-
-def _found(at_fs: npt.NDArray[np.float64], wanted: Sequence[_Wanted]) -> Iterator[_Found]:
-    """Yield what the batches say, of all figures from one pass over them."""
-    if not wanted:
-        return
-    estimates = iter(ratio_estimates(at_fs, [ratio for one in wanted for ratio in one.ratios]))
+    offered = _offered(marks, at_fs) if is_open else _OfferedRate()
+    wanted = [*_rates(result, marks, ports, burst_frames, offered.half_share), *_latencies(result, marks, burst_frames)]
+    ratios = [ratio for one in wanted for ratio in one.ratios]
+    most_degrees = int(min(N_WEIGHTS, max(1.0, offered.n_bursts)))
+    found = iter(ratio_estimates(at_fs, ratios, most_degrees) if ratios else ())
     for one in wanted:
-        found = one.found_from([next(estimates) for _ in one.ratios])
-        if found is not None:
-            yield found
+        for name, figure, ends, least, estimate in one.found_from([next(found) for _ in one.ratios]):
+            intervals[name] = (max(0.0, min(ends[0], figure - least)), max(ends[1], figure + least))
+            if estimate is not None:
+                estimates[name] = estimate
+    return Sureness(intervals, estimates, offered.n_bursts)
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
@@ -134,7 +130,7 @@ def _rates(
     def rate(
         name: str, figure: float | None, amounts: npt.NDArray[np.float64], factor: float, least: float
     ) -> Iterator[_Wanted]:
-        if figure is not None:
+        if figure:  # of what was not seen once no more is known than that
             yield _about(name, figure, Ratio(amounts, at_fs), factor, least)
 
     frames = burst_frames * MPPS / window_fs
@@ -169,15 +165,25 @@ def _rates(
         yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
 
 
-def _offered_share(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> float:
-    """Return half of the interval of the offered frames' rate, as a share of it.
+class _OfferedRate(NamedTuple):
+    """Hold half of the interval of the offered frames' rate, as a share of it, and what `Sureness` says of bursts."""
+
+    half_share: float = 0.0
+    n_bursts: float = inf
+
+
+def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
+    """Return how well the marks know at what rate frames come.
 
     In the long run what is delivered is what was offered. A full server passes frames on more evenly than they come, so
     that its output alone does not say how far a random load was from its mean in this window.
     """
     offered = marks["offered"]
     found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
-    return found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered) if found is not None and n_offered else 0.0
+    if found is None or not n_offered or not found.half_width:
+        return _OfferedRate()
+    half_share = found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered)
+    return _OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
 
 
 def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[_Wanted]:
@@ -196,14 +202,20 @@ def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[
 
 
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
-    """Want the interval round a figure."""
+    """Want the interval round a figure.
 
-    def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
+    What makes a mean large makes it vary: where a queue is longer its mean is known as much worse as its square. An
+    interval of the reciprocal, which has no such bias, has its upper end further away than its lower one (a transform
+    that keeps the variance, as M. S. Bartlett, Biometrics 3(1), 1947, has them).
+    """
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[_Found]:
         (found,) = estimates
-        if found is None:
-            return None
-        half = found.half_width * factor
-        return _Found(name, figure, (figure - half, figure + half), least, found.is_independent)
+        if found is not None and figure:
+            half = found.half_width * factor
+            ends = (figure - half, figure / (1 - min(half / figure, MOST_BELOW)))
+            scaled = found._replace(half_width=half, rise=found.rise * factor)
+            yield _Found(name, figure, ends, least, scaled)
 
     return _Wanted((ratio,), found_from)
 
@@ -221,44 +233,86 @@ class _Histogram:
         counted = self._rows.n_below(columns)
         return np.asarray(counted - counted[:, :1], np.float64)
 
-    def column(self, numerator: int, denominator: int) -> int:
+    def column(self, share: float) -> int:
         """Return the column of the last mark in which the sample of a quantile's rank lies."""
-        return self._columns_from + bucket_of_rank(self._totals, numerator, denominator)
+        numerator = round(min(max(share, 0.0), 1.0) * PER_MILLION)
+        return self._columns_from + bucket_of_rank(self._totals, numerator, PER_MILLION)
+
+    def mean_excess_ns(self, column: int) -> float:
+        """Return by how much samples behind a column exceed it on average."""
+        counts = np.diff(self._totals[column - self._columns_from :])
+        filled = np.flatnonzero(counts)
+        if not len(filled):
+            return 0.0
+        times_ns = np.array([bucket_ns(column + 1 + at) for at in filled.tolist()])
+        return float((times_ns * counts[filled]).sum() / counts[filled].sum()) - bucket_ns(column)
 
 
 def _percentiles(place: str, latency: Latency, histogram: _Histogram) -> Iterator[_Wanted]:
     """Want the intervals of a latency's percentiles: from how well the share of samples not above them is known.
 
-    That share is a mean, and has batches without bias; a batch's own percentile is biased in the tail, where it has few
-    samples (compare P. Heidelberger and P. A. W. Lewis, Quantile estimation in dependent sequences, Operations Research
-    32(1), 1984).
+    That share is a mean, and has no bias; a batch's own percentile is biased in the tail, where it has few samples
+    (compare P. Heidelberger and P. A. W. Lewis, Operations Research 32(1), 1984; C. Alexopoulos, D. Goldsman, A. C.
+    Mokashi, K.-W. Tien, J. R. Wilson, ACM TOMACS 29(4), 2019, whose standardized series of a quantile is that of this
+    share too).
     """
-    known = [one for one in PERCENTILES if getattr(latency, one[0]) is not None]
+    known = {name: getattr(latency, name) for name in PERCENTILES if getattr(latency, name) is not None}
     if not known or not histogram.n_samples:
         return
-    columns = [histogram.column(per_mille, 1000) for _, per_mille, _ in known]
+    columns = [histogram.column(per_mille / 1000) for per_mille in LEVELS]
     # The share up to its bucket, and the share below it: where many samples are alike they differ.
     counted = histogram.n_below([*columns, *(column + 1 for column in columns), layout.HISTOGRAM_BUCKETS])
-    shares, n_samples = zip(counted, counted[len(columns) :], strict=False), counted[-1]
-    for (name, per_mille, least_samples), both in zip(known, shares, strict=False):
-        ratios = tuple(Ratio(share, n_samples, least_samples) for share in both)
-        yield _percentile(f"{place}.{name}", getattr(latency, name), histogram, per_mille, ratios)
+    ratios = tuple(Ratio(share, counted[-1]) for share in counted[:-1])
+    shares = (counted[:-1, -1] / max(1.0, counted[-1, -1])).tolist()
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[_Found]:
+        halves = _known_shares(shares, [0.0 if one is None else one.half_width for one in estimates])
+        if all(one is None for one in estimates):
+            return
+        highs = _upper_ends(histogram, columns, halves)
+        for name, figure in known.items():
+            at = LEVELS.index(PERCENTILES[name][0])
+            low = bucket_ns(histogram.column(LEVELS[at] / 1000 - halves[at])) * (1 - HALF_A_BUCKET)
+            yield _Found(f"{place}.{name}", figure, (low, highs[at]), figure * HALF_A_BUCKET)
+
+    yield _Wanted(ratios, found_from)
 
 
-def _percentile(name: str, figure: float, histogram: _Histogram, per_mille: int, ratios: tuple[Ratio, ...]) -> _Wanted:
-    """Want the interval of a percentile; `ratios`: the share of samples below its bucket, and that up to it."""
+def _known_shares(shares: Sequence[float], halves: Sequence[float]) -> list[float]:
+    """Return for each level half of the interval of the share of samples above it.
 
-    def found_from(estimates: Sequence[Estimate | None]) -> _Found | None:
-        known = [one for one in estimates if one is not None]
-        if not known:
-            return None
-        half = round(max(one.half_width for one in known) * PER_MILLION)
-        ends = (max(0, 1000 * per_mille - half), min(PER_MILLION, 1000 * per_mille + half))
-        low, high = (bucket_ns(histogram.column(share, PER_MILLION)) for share in ends)
-        is_independent = all(one.is_independent for one in known)
-        above = estimates[-1]  # what exceeds the bucket too: a bucket that many samples share says nothing of bursts
-        has_bursts = above is None or PER_MILLION * above.half_width <= LEAST_KNOWN * 1000 * (1000 - per_mille)
-        edges = (low * (1 - HALF_A_BUCKET), high * (1 + HALF_A_BUCKET))  # no more is known of them than their buckets
-        return _Found(name, figure, edges, figure * HALF_A_BUCKET, is_independent, has_bursts)
+    Samples exceed a level in bursts, and above a high level a window has few of these: too few to say how unequal they
+    are. How much more a count of them varies than one of independent samples hangs little on the level (above any level
+    a queue's busy periods look alike), so that a tail is taken to be no more even than what lies below it.
+    """
+    n = len(LEVELS)
+    found: list[float] = []
+    most_varied = 0.0
+    for at, per_mille in enumerate(LEVELS):
+        spread = sqrt(per_mille * (1000 - per_mille)) / 1000
+        half = max(halves[at], halves[n + at])
+        found.append(max(half, most_varied * spread))
+        share = shares[n + at]
+        if at and 0 < share < 1:
+            most_varied = max(most_varied, halves[n + at] / sqrt(share * (1 - share)))
+    return found
 
-    return _Wanted(ratios, found_from)
+
+def _upper_ends(histogram: _Histogram, columns: Sequence[int], halves: Sequence[float]) -> list[float]:
+    """Return the upper end of each level's interval, in ns.
+
+    Where hardly more than nothing is known of the share above a level, the largest of the samples bound nothing. A
+    queue's tail falls exponentially: from the level before, the end lies as far as the mean excess over that level
+    says.
+    """
+    found: list[float] = []
+    for at, per_mille in enumerate(LEVELS):
+        end = bucket_ns(histogram.column(per_mille / 1000 + halves[at])) * (1 + HALF_A_BUCKET)
+        above = (1000 - per_mille) / 1000
+        if at and halves[at] > FROM_SAMPLES * above:
+            before = (1000 - LEVELS[at - 1]) / 1000
+            slope = 1 + SLOPE_KNOWN * min(halves[at - 1] / before, MOST_UNKNOWN)
+            excess_ns = histogram.mean_excess_ns(columns[at - 1])
+            end = max(end, found[at - 1] + excess_ns * slope * log(before / above))
+        found.append(end)
+    return found

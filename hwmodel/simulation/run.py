@@ -26,11 +26,11 @@ from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
-from hwmodel.simulation.warmup import MOST_FRAMES, Warmup, capacities_of
+from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
     burst_frames,
-    doubtful_intervals,
     precision_not_met,
+    unsure_figures,
     warnings_of,
     why_no_rates,
 )
@@ -330,13 +330,13 @@ class Run:
         assert self.start is not None and self.end is not None
         found = self.closed_form()
         span = Span(self.start, self.end)
-        too_short = why_no_rates(self.config, span, found)
+        too_short = why_no_rates(self.config, span)
         result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
-            *warnings_of(self.config, result, span, self.marks.table(), capacities_of(self.nic), self.unsteady),
-            *doubtful_intervals(result, sureness),
+            *warnings_of(self.config, result, span, self.unsteady),
+            *unsure_figures(result, sureness, is_open=self.is_open),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         steps = (
