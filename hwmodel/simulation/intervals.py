@@ -34,6 +34,7 @@ from hwmodel.units import FS_PER_NS
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
+OFFERED_LOAD = "offered_load"
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
@@ -50,12 +51,14 @@ class Sureness(NamedTuple):
     """Hold intervals by dotted name, and what the marks say of the figures that have a mean, by name too.
 
     `n_bursts`: how many independent bursts would make what came in the window vary as it did; infinite where all
-    frames come when others have left.
+    frames come when others have left. `load_known`: half of the interval of the load's rate, by the headroom that it
+    leaves at the busiest resource.
     """
 
     intervals: dict[str, tuple[float, float]]
     estimates: dict[str, Estimate]
     n_bursts: float = inf
+    load_known: float = 0.0
 
 
 class _Wanted(NamedTuple):
@@ -90,7 +93,8 @@ def sureness_of(
     estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
     offered = _offered(marks, at_fs) if is_open else _OfferedRate()
-    wanted = [*_rates(result, marks, ports, burst_frames, offered.half_share), *_latencies(result, marks, burst_frames)]
+    load_known = _load_known(result, offered)
+    wanted = [*_rates(result, marks, ports, burst_frames, offered.half_share), *_latencies(result, marks, burst_frames, load_known)]
     ratios = [ratio for one in wanted for ratio in one.ratios]
     most_degrees = int(min(N_WEIGHTS, max(1.0, offered.n_bursts)))
     found = iter(ratio_estimates(at_fs, ratios, most_degrees) if ratios else ())
@@ -99,7 +103,7 @@ def sureness_of(
             intervals[name] = (max(0.0, min(ends[0], figure - least)), max(ends[1], figure + least))
             if estimate is not None:
                 estimates[name] = estimate
-    return Sureness(intervals, estimates, offered.n_bursts)
+    return Sureness(intervals, estimates, offered.n_bursts, load_known)
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
@@ -186,7 +190,19 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
     return _OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
 
 
-def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[_Wanted]:
+def _load_known(result: Result, offered: _OfferedRate) -> float:
+    """Return half of the interval of the load's rate by the headroom at the busiest resource, 0 where that is full.
+
+    A queue's length goes by the reciprocal of the headroom before it. A window that was offered too little by chance
+    cannot see in its own queues how long they get.
+    """
+    if result.bottleneck.resource != OFFERED_LOAD:
+        return 0.0
+    headroom = 1 - (result.bottleneck.utilization or 0.0)
+    return offered.half_share / headroom if headroom > 0 else inf
+
+
+def _latencies(result: Result, marks: MarkTable, burst_frames: int, load_known: float) -> Iterator[_Wanted]:
     places = {name: delay.place for name, delay in LATENCIES.items()}
     if isinstance(result, SystemResult):
         places = {name: place for name, place in places.items() if not place.startswith("wire.")}
@@ -197,8 +213,23 @@ def _latencies(result: Result, marks: MarkTable, burst_frames: int) -> Iterator[
         place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
-        yield _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
-        yield from _percentiles(place, latency, _Histogram(marks.histograms[name]))
+        wanted = (
+            _about(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends),
+            *_percentiles(place, latency, _Histogram(marks.histograms[name])),
+        )
+        yield from (_with_load(one, latency.min or 0.0, min(load_known, MOST_BELOW)) for one in wanted)
+
+
+def _with_load(wanted: _Wanted, least_ns: float, load_known: float) -> _Wanted:
+    """Want the same with ends as far as the load is not known; `least_ns`: the fastest frame's, which did not queue."""
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[_Found]:
+        for found in wanted.found_from(estimates):
+            queued_ns = max(0.0, found.figure - least_ns)
+            low, high = least_ns + queued_ns / (1 + load_known), least_ns + queued_ns / (1 - load_known)
+            yield found._replace(ends=(min(found.ends[0], low), max(found.ends[1], high)))
+
+    return _Wanted(wanted.ratios, found_from)
 
 
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:

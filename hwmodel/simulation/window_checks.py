@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwmodel.results import Result
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
-from hwmodel.simulation.intervals import Sureness
+from hwmodel.simulation.intervals import MOST_BELOW, Sureness
 from hwmodel.simulation.phase_effects import phase_warnings
 from hwmodel.simulation.span import Span
 from hwmodel.units import FS_PER_NS, format_time_fs
@@ -97,15 +97,19 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
     short = [
         name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]
     ]
-    mean_ns = result.latency_ns.mean or 0.0
-    if is_open and result.window.duration_ns < LEAST_LATENCIES * mean_ns:
-        short += [name for name in estimates if name.startswith("latency_") and name not in short]
+    if is_open and (_is_of_few_latencies(result) or sureness.load_known > MOST_BELOW):
+        short += [name for name in estimates if "_ns." in name and name not in short]
     named = tuple(_told(name) for name in short if name not in growing)
     if named:
         yield (
             f"The window is short beside the memory of the queues: {_listed(named)} may be further off than "
             f"{'their intervals say' if len(named) > 1 else 'its interval says'}. A longer run.duration tells more."
         )
+
+
+def _is_of_few_latencies(result: Result) -> bool:
+    """Tell whether frames that the window began with are a part of it that counts."""
+    return result.window.duration_ns < LEAST_LATENCIES * (result.latency_ns.mean or 0.0)
 
 
 def _told(name: str) -> str:
