@@ -12,7 +12,7 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 
 CLASSES = ("low", "near", "over", "bursts", "servers")
-DURATIONS = ("2ms", "5ms", "10ms", "20ms")
+DURATIONS = ("5ms", "10ms", "20ms", "20ms")
 
 
 @dataclass(frozen=True)

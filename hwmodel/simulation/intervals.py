@@ -106,6 +106,23 @@ def sureness_of(
     return Sureness(intervals, estimates, offered.n_bursts, load_known)
 
 
+def latency_intervals(
+    latency: Latency,
+    at_fs: npt.NDArray[np.float64],
+    n: npt.NDArray[np.float64],
+    sums_fs: npt.NDArray[np.float64],
+    rows: HistogramRows,
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of one latency alone, by the names of its figures, from its counts at the marks."""
+    wanted = (_about("mean", latency.mean, Ratio(sums_fs, n), 1 / FS_PER_NS, 0.0), *_percentiles("", latency, _Histogram(rows)))
+    found = iter(ratio_estimates(at_fs, [ratio for one in wanted for ratio in one.ratios]))
+    return {
+        each.name.removeprefix("."): each.ends
+        for one in wanted
+        for each in one.found_from([next(found) for _ in one.ratios])
+    }
+
+
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """Return which figures of the answer are not known as well as `run.precision` asks; none where it asks for nothing.
 

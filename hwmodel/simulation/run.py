@@ -330,7 +330,7 @@ class Run:
         assert self.start is not None and self.end is not None
         found = self.closed_form()
         span = Span(self.start, self.end)
-        too_short = why_no_rates(self.config, span)
+        too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
         result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
         warnings = [
             *([interrupted] if interrupted else []),

@@ -30,15 +30,15 @@ def burst_frames(config: Config) -> int:
     return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
 
 
-def why_no_rates(config: Config, span: Span) -> str | None:
-    """Return why a window is too short for rates; None where it gives them.
+def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | None:
+    """Return why a window is too short for rates; None where it gives them. `sends`: somebody does.
 
     A window holds some whole bursts of deliveries and the pieces of others at its ends. Of fewer than five bursts of
     each receiving VM there is no interval, and no rate; all others are given, whatever they are.
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
-        return "No frame was delivered in the window: it gives no rates." if span.count("offered") else None
+        return "No frame was delivered in the window: it gives no rates." if sends else None
     if span.frames < least:
         one, many = ("copy", "copies") if span.frames > span.count("delivered") else ("frame", "frames")
         return (
