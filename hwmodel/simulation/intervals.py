@@ -149,39 +149,37 @@ def _rates(
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
     def rate(
-        name: str, figure: float | None, amounts: npt.NDArray[np.float64], factor: float, least: float
+        name: str,
+        figure: float | None,
+        amounts: npt.NDArray[np.float64],
+        factor: float,
+        least: float = 0.0,
+        least_share: float = 0.0,
     ) -> Iterator[_Wanted]:
         if figure:  # of what was not seen once no more is known than that
-            yield _about(name, figure, Ratio(amounts, at_fs), factor, least)
+            yield _rate(name, figure, Ratio(amounts, at_fs), factor, least, least_share * figure)
 
     frames = burst_frames * MPPS / window_fs
     delivered_bytes, vm_copies = marks["delivered_bytes"], marks["vm_copies"]
     mean_bytes = float(delivered_bytes[-1]) / max(1.0, float(vm_copies[-1]))
     gbps = burst_frames * mean_bytes * GBPS / window_fs
     totals, wire = result.totals, result.wire
-
-    def least_of(figure: float | None, least: float) -> float:
-        return max(least, as_offered * (figure or 0.0))
-
-    of_bytes, of_frames = least_of(totals.gbps, gbps), least_of(totals.mpps, frames)
-    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, of_bytes)
-    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, of_frames)
+    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, gbps, as_offered)
+    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, frames, as_offered)
     outside = outside_gbps(result)
     if outside:
-        least = least_of(outside, 0.0)
-        yield from rate(outside_rate(result), outside, marks["outside_bytes"], GBPS, least)
+        yield from rate(outside_rate(result), outside, marks["outside_bytes"], GBPS, 0.0, as_offered)
     if isinstance(result, SystemResult):
         return
-    least = least_of(wire.tx_gbps, 0.0)
-    yield from rate("wire.tx_gbps", wire.tx_gbps, marks["mac.tx_bytes"], GBPS, least)
-    yield from rate("wire.rx_gbps", wire.rx_gbps, marks["mac.rx_bytes"], GBPS, 0.0)
+    yield from rate("wire.tx_gbps", wire.tx_gbps, marks["mac.tx_bytes"], GBPS, 0.0, as_offered)
+    yield from rate("wire.rx_gbps", wire.rx_gbps, marks["mac.rx_bytes"], GBPS)
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
-    yield from rate("pcie.up.utilization", up, marks["up.busy_fs"], 1.0, 0.0)
-    yield from rate("pcie.down.utilization", down, marks["down.busy_fs"], 1.0, 0.0)
+    yield from rate("pcie.up.utilization", up, marks["up.busy_fs"], 1.0)
+    yield from rate("pcie.down.utilization", down, marks["down.busy_fs"], 1.0)
     sent, got_bytes, got_frames = (marks[name].T for name in ("sent_bytes", "received_bytes", "received_frames"))
     for vm in result.vms:
         at = ports[vm.name]
-        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[function_of(at)], GBPS, 0.0)
+        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[function_of(at)], GBPS)
         yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, got_bytes[at], GBPS, gbps)
         yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
 
@@ -249,8 +247,27 @@ def _with_load(wanted: _Wanted, least_ns: float, load_known: float) -> _Wanted:
     return _Wanted(wanted.ratios, found_from)
 
 
+def _rate(name: str, figure: float, ratio: Ratio, factor: float, least: float, least_half: float) -> _Wanted:
+    """Want the interval round a rate, of at least `least_half` to either side as far as the marks say.
+
+    A count varies by itself: a smaller rate would have made a narrower interval, a larger one a wider (the score
+    interval of a count, as E. B. Wilson, Journal of the American Statistical Association 22(158), 1927, has it of a
+    share).
+    """
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[_Found]:
+        (found,) = estimates
+        if found is not None:
+            half = max(found.half_width * factor, least_half)
+            middle, reach = figure + half * half / (2 * figure), half * sqrt(1 + (half / (2 * figure)) ** 2)
+            scaled = found._replace(half_width=half, rise=found.rise * factor)
+            yield _Found(name, figure, (middle - reach, middle + reach), least, scaled)
+
+    return _Wanted((ratio,), found_from)
+
+
 def _about(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> _Wanted:
-    """Want the interval round a figure.
+    """Want the interval round a mean latency.
 
     What makes a mean large makes it vary: where a queue is longer its mean is known as much worse as its square. An
     interval of the reciprocal, which has no such bias, has its upper end further away than its lower one (a transform

@@ -15,7 +15,7 @@ import numpy as np
 from hwmodel.kernels import layout
 from hwmodel.simulation.measurement import GAUGES, areas_in, paths_of_areas
 from hwmodel.simulation.probe import Probe
-from hwmodel.simulation.steady_state import Series, drift, truncation
+from hwmodel.simulation.steady_state import Series, truncation
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ MOST_WINDOWS = 10  # that a warm-up takes at most, where it is longer than `MOST
 MOST_FRAMES = 20_000_000
 MOST_FS = 20_000_000_000 * FS_PER_NS
 MATTERS = 0.005  # of the mean, or of a buffer's capacity
-DRIFT_MATTERS = 0.02
 WORDS = {
     "rate": "the throughput",
     "latency": "the latency",
@@ -142,16 +141,6 @@ def capacities_of(nic: Any) -> dict[str, float]:
     """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
     limits = nic.limits
     return {name: float(prod(int(limits[each]) for each in gauge.capacity)) for name, gauge in GAUGES.items()}
-
-
-def drifting_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
-    """Return what of some series, by name, lies higher or lower in its second half than chance would have it."""
-    found = []
-    for name, values in series.items():
-        change = drift(values)
-        if change and abs(change) > DRIFT_MATTERS * (capacities.get(name) or float(np.mean(values))):
-            found.append(WORDS[name])
-    return tuple(found)
 
 
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
