@@ -11,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
 from hwmodel.simulation.histogram_rows import HistogramRows
-from hwmodel.simulation.intervals import sureness_of, too_wide
+from hwmodel.simulation.intervals import MachineKnown, sureness_of, too_wide
 from hwmodel.simulation.mark_table import COUNTS, MarkTable
 from hwmodel.simulation.measurement import GAUGES, LATENCIES
 from tests.journey_runs import bucket_of
@@ -246,8 +246,17 @@ def test_a_rate_is_known_no_better_than_what_was_offered():
     # By hand: 40 steps of 100 +/- 10 frames, so 4000 +/- 63; two standard deviations are 3.2 %.
     assert (found[1] - found[0]) / (found[1] + found[0]) == pytest.approx(0.032, rel=0.3)
     # In a closed loop they come when others have left: what leaves is all that there is to know.
-    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, is_open=False).intervals["totals.mpps"]
+    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, MachineKnown(is_open=False)).intervals["totals.mpps"]
     assert (found[1] - found[0]) / (found[1] + found[0]) < 0.001
+
+
+def test_figures_are_known_no_better_than_the_clocks_and_phases_they_hang_on():
+    marks, result = hand_made_marks(STEADY, [500.0, 900.0] * 2000), result_with(STEADY, [500.0, 900.0] * 2000)
+    low, high = sureness_of(result, marks, PORTS, 1, MachineKnown(clock_share=0.01)).intervals["totals.mpps"]
+    assert (low, high) == pytest.approx((99.0, 101.0))
+    result = replace(result, bottleneck=replace(result.bottleneck, resource="offered_load", utilization=0.5))
+    low, high = sureness_of(result, marks, PORTS, 1, MachineKnown(is_periodic=True)).intervals["latency_ns.mean"]
+    assert (low, high) == pytest.approx((500 + 200 / 1.25, 500 + 200 / 0.75))
 
 
 def test_a_full_link_is_known_though_slots_come_free_in_bursts():

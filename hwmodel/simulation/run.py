@@ -16,7 +16,7 @@ from hwmodel.kernels import layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
+from hwmodel.simulation.intervals import MachineKnown, Sureness, sureness_of, too_wide
 from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.marks import Marks
@@ -28,6 +28,7 @@ from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
+    REPEATED,
     burst_frames,
     precision_not_met,
     unsure_figures,
@@ -37,6 +38,7 @@ from hwmodel.simulation.window_checks import (
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
+from hwmodel.workload.traffic import CLOSED, PERIODIC
 
 Progress = Callable[[float, str], None]
 
@@ -124,7 +126,9 @@ class Run:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
-        self.is_open = any(source.kind != "closed" for source in workload.sources)  # frames come at times of their own
+        kinds = {source.kind for source in workload.sources}
+        self.is_open = bool(kinds - {CLOSED})  # frames come at times of their own
+        self.is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads)
         self.state: State = self.machine.state
@@ -135,6 +139,7 @@ class Run:
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
+        self.first_words = self.machine.random_words()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
@@ -310,6 +315,17 @@ class Run:
         partly = f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted)}; its figures are partial."
         return self.result(interrupted=partly)
 
+    @property
+    def clock_share(self) -> float:
+        """Return by which share of their rates the machine's clocks may be off, as `run.clocks` says."""
+        return getattr(self.config.run, "clocks_ppb", 0) / 1e9
+
+    @property
+    def is_repeated(self) -> bool:
+        """Tell whether another seed gives the same run: no clock and no frame hangs on it."""
+        is_drawn = self.machine.random_words() != self.first_words
+        return bool(self.workload.sources) and not self.is_replay and not self.clock_share and not is_drawn
+
     def closed_form(self) -> Limits | None:
         """Return what the closed form says of the configuration; None where it has nothing to say of the load."""
         try:
@@ -320,8 +336,9 @@ class Run:
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = self.machine.result_of(self.config, self.workload, window, self.ends)
+        machine = MachineKnown(self.clock_share, self.is_open, self.is_periodic)
         sureness = sureness_of(
-            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), is_open=self.is_open
+            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), machine
         )
         return replace(result, intervals=sureness.intervals), sureness
 
@@ -337,6 +354,7 @@ class Run:
             *([too_short] if too_short else []),
             *warnings_of(self.config, result, span, self.unsteady),
             *unsure_figures(result, sureness, is_open=self.is_open),
+            *([REPEATED] if self.is_repeated else []),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         steps = (

@@ -22,6 +22,10 @@ GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04
 LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
 LEAST_LATENCIES = 20  # of a window: what a queue held at its start is gone long before its end
 FEW_BURSTS = 10
+REPEATED = (
+    "Nothing in this run is drawn at random, its clocks are exact and it repeats itself: all seeds give these figures, and "
+    "their intervals say nothing of machines whose parts begin in other phases."
+)
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
 
