@@ -317,8 +317,8 @@ class Run:
 
     @property
     def clock_share(self) -> float:
-        """Return by which share of their rates the machine's clocks may be off, as `run.clocks` says."""
-        return getattr(self.config.run, "clocks_ppb", 0) / 1e9
+        """Return by which share two clocks of the machine may differ, as `run.clocks` says."""
+        return 2 * getattr(self.config.run, "clocks_ppb", 0) / 1e9
 
     @property
     def is_repeated(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwmodel.results import Result
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
-from hwmodel.simulation.intervals import MOST_BELOW, Sureness
+from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.phase_effects import phase_warnings
 from hwmodel.simulation.span import Span
 from hwmodel.units import FS_PER_NS, format_time_fs
@@ -20,7 +20,7 @@ LEAST_BURSTS = 5  # of each receiving VM: of fewer even the interval would be a 
 WIDE = 0.05  # of a figure; a narrower interval may be doubtful and still tells all that is asked
 GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04 % of all), and of a figure
 LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
-LEAST_LATENCIES = 20  # of a window: what a queue held at its start is gone long before its end
+LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
 FEW_BURSTS = 10
 REPEATED = (
     "Nothing in this run is drawn at random, its clocks are exact and it repeats itself: all seeds give these figures, and "
@@ -101,7 +101,7 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
     short = [
         name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]
     ]
-    if is_open and (_is_of_few_latencies(result) or sureness.load_known > MOST_BELOW):
+    if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
         short += [name for name in estimates if "_ns." in name and name not in short]
     named = tuple(_told(name) for name in short if name not in growing)
     if named:
