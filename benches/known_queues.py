@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.results import Latency, bucket_of_rank
-from hwmodel.results.histogram import LATENCY_BUCKETS, UNIT_FS, bucket_ns
+from hwmodel.results.histogram import UNIT_FS, bucket_ns
+from hwmodel.simulation.figure_intervals import latency_intervals
 from hwmodel.simulation.histogram_rows import HistogramRows
-from hwmodel.simulation.intervals import latency_intervals
 from hwmodel.units import FS_PER_NS
 
 N_MARKS = 81
@@ -119,7 +119,7 @@ PERCENTILES = {"p50": 500, "p99": 990, "p999": 999}
 
 
 def covers(known: Known, name: str, interval: tuple[float, float]) -> bool:
-    """Tell whether an interval holds what is known; of a percentile, whether its share lies between its ends' shares."""
+    """Tell whether an interval holds what is known; of a percentile, whether its share lies between its ends'."""
     low, high = interval
     if name == "mean":
         return low <= known.mean <= high

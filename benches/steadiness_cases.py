@@ -1,4 +1,4 @@
-"""Random configurations for benches.steadiness, of five classes: light loads, full ones, too large ones, bursts, servers."""
+"""Random configurations for benches.steadiness, of five classes: light, full and too large loads, bursts, servers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def _drawn(kind: str, drawn: random.Random) -> Case:
     load = _LOADS[kind](drawn, blocks)
     sizes = "mixed sizes" if "sizes" in workload else f"{n_bytes} B"
     vfs = blocks["nic"]["vfs"]
-    name = f"{preset or 'no preset'}, {vfs} VFs, x{lanes}, {sizes}, {workload['pattern']}, {load}, {blocks['run']['duration']}"
+    words = (f"{vfs} VFs", f"x{lanes}", sizes, workload["pattern"], load, blocks["run"]["duration"])
+    name = ", ".join((preset or "no preset", *words))
     return Case(kind, name, config_from_mapping(blocks))
 
 
@@ -86,7 +87,11 @@ def _rated(drawn: random.Random, blocks: dict[str, Any], share: int) -> str:
 def _bursts(drawn: random.Random, blocks: dict[str, Any]) -> str:
     """Offer bursts at several times the mean rate of each sender."""
     full = limits(config_from_mapping(blocks))
-    share, times, n_frames = drawn.choice((0.1, 0.3, 0.5, 0.7)), drawn.choice((2, 4, 8)), drawn.choice((8, 32, 100, 200))
+    share, times, n_frames = (
+        drawn.choice((0.1, 0.3, 0.5, 0.7)),
+        drawn.choice((2, 4, 8)),
+        drawn.choice((8, 32, 100, 200)),
+    )
     senders = blocks["nic"]["vfs"] - (blocks["workload"]["pattern"] == "incast")
     bps = round(full.gbps * share * 1e9 / senders)
     blocks["workload"] |= {

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from benches import cosim, coverage, pcie, short_runs, startup, steadiness
-from benches.known_queues import known_queues
 from benches.comparison import Requirement
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
+from benches.known_queues import known_queues
 from benches.switch_core import LOADS, Load, measure, offers_of
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,11 @@ from benches.steadiness_cases import CLASSES, drawn_cases
 from hwmodel.results import Latency
 from tests.sample_result import sample_result
 
-TOLD = {"totals.gbps": (10.0, 9.9, 10.1), "latency_ns.p99": (200.0, 190.0, 210.0), "latency_ns.p999": (300.0, 250.0, 400.0)}
+TOLD = {
+    "totals.gbps": (10.0, 9.9, 10.1),
+    "latency_ns.p99": (200.0, 190.0, 210.0),
+    "latency_ns.p999": (300.0, 250.0, 400.0),
+}
 HOLDS = {"totals.gbps": 10.05, "latency_ns.p99": 191.0, "latency_ns.p999": 390.0}
 
 

@@ -11,7 +11,8 @@ from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
 from hwmodel.simulation.histogram_rows import HistogramRows
-from hwmodel.simulation.intervals import MachineKnown, sureness_of, too_wide
+from hwmodel.simulation.intervals import sureness_of, too_wide
+from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.mark_table import COUNTS, MarkTable
 from hwmodel.simulation.measurement import GAUGES, LATENCIES
 from tests.journey_runs import bucket_of
@@ -138,7 +139,7 @@ def test_percentiles_of_random_times_are_covered():
         for name, known in truth.items():
             low, high = found[f"latency_ns.{name}"]
             covered[name] += low <= known <= high
-    assert all(90 <= n for n in covered.values()), covered  # ends are buckets: a percentile's hold a little more often
+    assert all(n >= 90 for n in covered.values()), covered  # ends are buckets: a percentile's hold a little more often
 
 
 def test_of_few_samples_the_tail_has_a_wide_interval():
@@ -187,7 +188,9 @@ def test_a_load_that_is_hardly_known_makes_waits_hardly_known():
 
     low, high = ends_of("offered_load", 0.9)
     share = 0.032 / 0.1  # of the 200 ns above the fastest frame's
-    assert low == pytest.approx(500 + 200 / (1 + share), abs=20) and high == pytest.approx(500 + 200 / (1 - share), abs=40)
+    assert low == pytest.approx(500 + 200 / (1 + share), abs=20) and high == pytest.approx(
+        500 + 200 / (1 - share), abs=40
+    )
     assert ends_of("pcie.up", 1.0)[1] < 705, "a full resource has no headroom to know"
 
 
@@ -246,7 +249,9 @@ def test_a_rate_is_known_no_better_than_what_was_offered():
     # By hand: 40 steps of 100 +/- 10 frames, so 4000 +/- 63; two standard deviations are 3.2 %.
     assert (found[1] - found[0]) / (found[1] + found[0]) == pytest.approx(0.032, rel=0.3)
     # In a closed loop they come when others have left: what leaves is all that there is to know.
-    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, MachineKnown(is_open=False)).intervals["totals.mpps"]
+    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, MachineKnown(is_open=False)).intervals[
+        "totals.mpps"
+    ]
     assert (found[1] - found[0]) / (found[1] + found[0]) < 0.001
 
 

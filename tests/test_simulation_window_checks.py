@@ -139,7 +139,9 @@ def test_rates_of_short_windows_of_a_random_load_lean_to_neither_side():
     found = [simulate(config_of(**rated | {"run": rated["run"] | {"seed": seed}})) for seed in range(1, 61)]
     off = [one.totals.mpps / one.closed_form.mpps - 1 for one in found]
     assert abs(sum(off) / len(off)) < 3 * 0.022 / 60**0.5
-    n_covered = sum(low <= one.closed_form.mpps <= high for one in found for low, high in [one.intervals["totals.mpps"]])
+    n_covered = sum(
+        low <= one.closed_form.mpps <= high for one in found for low, high in [one.intervals["totals.mpps"]]
+    )
     assert n_covered >= 53
 
 

@@ -16,9 +16,10 @@ from hwmodel.kernels import layout
 from hwmodel.results import Result, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.intervals import MachineKnown, Sureness, sureness_of, too_wide
+from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
 from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
+from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
@@ -28,9 +29,9 @@ from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
-    REPEATED,
     burst_frames,
     precision_not_met,
+    repeats,
     unsure_figures,
     warnings_of,
     why_no_rates,
@@ -38,7 +39,6 @@ from hwmodel.simulation.window_checks import (
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
-from hwmodel.workload.traffic import CLOSED, PERIODIC
 
 Progress = Callable[[float, str], None]
 
@@ -126,9 +126,7 @@ class Run:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
-        kinds = {source.kind for source in workload.sources}
-        self.is_open = bool(kinds - {CLOSED})  # frames come at times of their own
-        self.is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
+        self.known = MachineKnown.of(config, workload)
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads)
         self.state: State = self.machine.state
@@ -157,13 +155,12 @@ class Run:
                 yield from self.advance(*warmup.next_target(), what="warm-up")
                 warmup.look()
             self.unsteady = warmup.unsteady
-            if is_automatic and self.is_open:
-                # A warm-up ends at a frame, mostly of a burst: the window begins at a time that no frame has chosen.
+            if is_automatic and self.known.is_random:  # a warm-up ends at a frame, mostly of a burst
                 yield from self.advance(warmup.next_even_time(), layout.NEVER, what="warm-up")
-        # In a closed loop frames become visible by the batch, of all VMs at nearly the same time. With both ends of the
-        # window right behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it
-        # cuts them. Of what comes at times of its own a window that waits for a delivery would catch too many bursts.
-        ends_with_batches = is_automatic and not self.is_open and self.machine.is_alone
+        # Frames become visible by the batch: right behind two deliveries of a flow a window holds whole ones. Of what
+        # comes at random one that waits for a delivery would catch too many bursts.
+        may_wait = not (self.known.is_random or self.is_replay)
+        ends_with_batches = is_automatic and may_wait and self.machine.is_alone
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
@@ -185,7 +182,9 @@ class Run:
             self.tracer.begin_window()
         while True:
             goes_on = yield from self.to_end(until_fs, frames, flow)
-            if settings.precision is None or not goes_on or self.has_precision():
+            if settings.precision is None or not goes_on:
+                return
+            if not self.too_wide(self.figures(MeasuredWindow(self.start, self.snapshot(keep=False)))[0]):
                 return
             length_fs, n_frames = (
                 int(nic.clock.now_fs) - self.start.now_fs,
@@ -226,12 +225,6 @@ class Run:
                 return False
             if now_fs >= until_fs or delivered >= frames:
                 return True
-
-    def has_precision(self) -> bool:
-        """Tell whether the window's intervals are as narrow as `run.precision` asks."""
-        assert self.start is not None
-        result, _ = self.figures(MeasuredWindow(self.start, self.snapshot(keep=False)))
-        return not self.too_wide(result)
 
     def too_wide(self, result: Result) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
@@ -315,17 +308,6 @@ class Run:
         partly = f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted)}; its figures are partial."
         return self.result(interrupted=partly)
 
-    @property
-    def clock_share(self) -> float:
-        """Return by which share two clocks of the machine may differ, as `run.clocks` says."""
-        return 2 * getattr(self.config.run, "clocks_ppb", 0) / 1e9
-
-    @property
-    def is_repeated(self) -> bool:
-        """Tell whether another seed gives the same run: no clock and no frame hangs on it."""
-        is_drawn = self.machine.random_words() != self.first_words
-        return bool(self.workload.sources) and not self.is_replay and not self.clock_share and not is_drawn
-
     def closed_form(self) -> Limits | None:
         """Return what the closed form says of the configuration; None where it has nothing to say of the load."""
         try:
@@ -336,10 +318,8 @@ class Run:
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = self.machine.result_of(self.config, self.workload, window, self.ends)
-        machine = MachineKnown(self.clock_share, self.is_open, self.is_periodic)
-        sureness = sureness_of(
-            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), machine
-        )
+        burst = burst_frames(self.config)
+        sureness = sureness_of(result, self.marks.table(), self.book.port_numbers, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
@@ -353,8 +333,8 @@ class Run:
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
             *warnings_of(self.config, result, span, self.unsteady),
-            *unsure_figures(result, sureness, is_open=self.is_open),
-            *([REPEATED] if self.is_repeated else []),
+            *unsure_figures(result, sureness, is_open=self.known.is_open),
+            *repeats(self.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         steps = (

@@ -96,7 +96,9 @@ def _figures(sums: Floats, most_degrees: int) -> tuple[list[float], list[float],
     half = student_t_975(min(n_weights, most_degrees)) * np.sqrt(squares.mean(axis=1))
     for n_slow, slower in ((n_weights // 2, SLOWER), (n_weights // 4, SLOWER_STILL)):
         slow, next_ones = squares[:, :n_slow].mean(axis=1), squares[:, n_slow : 2 * n_slow].mean(axis=1)
-        half_of_slow = np.where(slow > slower * next_ones, student_t_975(min(n_slow, most_degrees)) * np.sqrt(slow), 0.0)
+        half_of_slow = np.where(
+            slow > slower * next_ones, student_t_975(min(n_slow, most_degrees)) * np.sqrt(slow), 0.0
+        )
         half = np.maximum(half, half_of_slow)
     slow, fast = (each.mean(axis=1) for each in np.hsplit(squares, [n_weights // 2]))
     memory = np.divide(slow, fast, out=np.ones(len(slow)), where=fast > 0)

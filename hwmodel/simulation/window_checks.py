@@ -9,6 +9,7 @@ from hwmodel.results import Result
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
+from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.phase_effects import phase_warnings
 from hwmodel.simulation.span import Span
 from hwmodel.units import FS_PER_NS, format_time_fs
@@ -22,10 +23,6 @@ GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04
 LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
 LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
 FEW_BURSTS = 10
-REPEATED = (
-    "Nothing in this run is drawn at random, its clocks are exact and it repeats itself: all seeds give these figures, and "
-    "their intervals say nothing of machines whose parts begin in other phases."
-)
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
 
@@ -64,8 +61,8 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
         warmup_ms = span.start.now_fs / FS_PER_NS / 1e6
         yield (
             f"The run was not steady when the window began: {_listed(unsteady)} still changed after a warm-up of "
-            f"{warmup_ms:,.3g} ms, {_times(warmup_ms * 1e6 / max(1.0, result.window.duration_ns))} the window. A longer "
-            "run.duration waits longer, run.warmup as long as it says."
+            f"{warmup_ms:,.3g} ms, {_times(warmup_ms * 1e6 / max(1.0, result.window.duration_ns))} the window. A "
+            "longer run.duration waits longer, run.warmup as long as it says."
         )
     yield from _stuck(config, result, span)
     yield from flooding_warnings(config, result)
@@ -87,20 +84,20 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
         if one.trend > GROWS and abs(one.rise) > GROWTH_MATTERS * ends[name]
     }
     if growing:
-        rises = [f"{_told(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in growing.items()]
+        rises = [
+            f"{_told(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in growing.items()
+        ]
         yield (
             f"Not steady in the window: {_listed(tuple(rises))}. "
             f"{'These are' if len(rises) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
         )
     if is_open and sureness.n_bursts < FEW_BURSTS:
         yield (
-            f"The window holds few bursts: what came varies as {sureness.n_bursts:.0f} independent ones would make it. All "
-            "its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
+            f"The window holds few bursts: what came varies as {sureness.n_bursts:.0f} independent ones would make it. "
+            "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
         )
         return
-    short = [
-        name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]
-    ]
+    short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
         short += [name for name in estimates if "_ns." in name and name not in short]
     named = tuple(_told(name) for name in short if name not in growing)
@@ -132,6 +129,15 @@ def _amount(name: str, rise: float) -> str:
 
 def _times(ratio: float) -> str:
     return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
+
+
+def repeats(known: MachineKnown, has_drawn: bool) -> Iterator[str]:
+    """Yield a warning where another seed gives the same run: no clock and no frame hangs on it."""
+    if known.sends and not known.clock_share and not has_drawn:
+        yield (
+            "Nothing in this run is drawn at random and its clocks are exact: all seeds give these figures, and their "
+            "intervals say nothing of machines whose parts begin in other phases."
+        )
 
 
 def precision_not_met(config: Config, result: Result, names: tuple[str, ...]) -> Iterator[str]:
