@@ -10,6 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
+from hwmodel.simulation.figure_intervals import SampleCounts
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.machine_known import MachineKnown
@@ -96,6 +97,13 @@ def intervals_of(frames, waits_ns, burst_frames=1):
 
 
 STEADY = [100] * (N_MARKS - 1)
+
+
+def test_the_mean_excess_over_a_level_is_that_of_the_samples_above_it():
+    waits = [100.0] * 90 + [1000.0] * 6 + [2000.0] * 4
+    counts = SampleCounts(hand_made_marks([0, *[10] * 10], waits).histograms["delivery"])
+    assert counts.mean_excess_ns(counts.column(0.9)) == pytest.approx(1400 - 100, rel=0.01)
+    assert counts.mean_excess_ns(counts.column(1.0)) == 0
 
 
 def test_what_does_not_vary_is_known_to_a_burst_and_half_a_bucket():

@@ -35,6 +35,7 @@ class MachineKnown(NamedTuple):
     def of(cls, config: Config, workload: Workload) -> MachineKnown:
         """Return what a configuration and its workload say; `run.clocks` is how far each of two clocks may be off."""
         kinds = {source.kind for source in workload.sources}
+        sends = hasattr(config.run, "clocks_ppb") and bool(kinds) and not len(workload.records)
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
         return cls(
             2 * getattr(config.run, "clocks_ppb", 0) / 1e9,

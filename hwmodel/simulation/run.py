@@ -157,10 +157,8 @@ class Run:
             self.unsteady = warmup.unsteady
             if is_automatic and self.known.is_random:  # a warm-up ends at a frame, mostly of a burst
                 yield from self.advance(warmup.next_even_time(), layout.NEVER, what="warm-up")
-        # Frames become visible by the batch: right behind two deliveries of a flow a window holds whole ones. Of what
-        # comes at random one that waits for a delivery would catch too many bursts.
-        may_wait = not (self.known.is_random or self.is_replay)
-        ends_with_batches = is_automatic and may_wait and self.machine.is_alone
+        # A window between two deliveries of a flow holds whole batches; of random loads it would hold too many bursts.
+        ends_with_batches = is_automatic and self.machine.is_alone and not (self.known.is_random or self.is_replay)
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
@@ -318,8 +316,8 @@ class Run:
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result = self.machine.result_of(self.config, self.workload, window, self.ends)
-        burst = burst_frames(self.config)
-        sureness = sureness_of(result, self.marks.table(), self.book.port_numbers, burst, self.known)
+        burst, ports = burst_frames(self.config), self.book.port_numbers
+        sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
