@@ -157,7 +157,8 @@ FRAME_RATE = Dimension(
     "a frame rate", "2Mpps", "0pps", {"pps": 1, "Kpps": 10**3, "Mpps": 10**6, "Gpps": 10**9}, _MAX_DECIMALS_SHOWN,
     {"fps": "use pps (frames a second)", "mfps": "use Mpps (10^6 frames a second)"},
 )  # fmt: skip
-DIMENSIONS = (BYTES, TIME, RATE, FREQUENCY, FRAME_RATE)
+TOLERANCE = Dimension("a tolerance", "50ppm", "0ppm", {"ppb": 1, "ppm": 10**3}, _MAX_DECIMALS_SHOWN, {})
+DIMENSIONS = (BYTES, TIME, RATE, FREQUENCY, FRAME_RATE, TOLERANCE)
 
 
 def parse_bytes(text: object) -> int:

@@ -6,7 +6,12 @@ import hypothesis
 import pytest
 
 from hwmodel.analytic import recent
+from hwmodel.config import Config
+from hwmodel.config.run import Run
+from hwmodel.simulation import clocks
 from tests.process_tree import children_of_this_process
+
+DEFAULT_PPB = Run().clocks_ppb
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
 hypothesis.settings.register_profile("repository", deadline=None, derandomize=True)
@@ -30,6 +35,21 @@ def _nothing_remembered():
     """Leave nothing of what the closed form found to the next test: this one may have planted a fault in it."""
     yield
     recent.forget()
+
+
+def _exact_by_default(config: Config) -> int:
+    return 0 if config.run.clocks_ppb == DEFAULT_PPB else config.run.clocks_ppb
+
+
+# Runs that say nothing of `run.clocks` have exact ones, as closed forms and second models have, in fixtures of whole
+# modules too. Tests marked `real_clocks` see the default; so does what runs in processes of its own.
+_real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
+
+
+@pytest.fixture(autouse=True)
+def _real_clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("real_clocks") is not None:
+        monkeypatch.setattr(clocks, "tolerance_ppb", _real_tolerance)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from hwmodel.simulation import Run
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
+from tests.oracle_clocks import with_clocks
 from tests.oracles.simpy_nic import (
     Arrival,
     DmaEngine,
@@ -282,7 +283,10 @@ def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int],
         on_full=config.workload.on_full,
         mirrored_to=partial(mirrored_to, config.switch.mirrors),
     )
-    return run_oracle(parameters_of(config), oracle_load, stop)
+    sent = [each for loop in saturating.values() for each in loop] or [frame[2:] for frame in recorded]
+    to = {port for to, _ in sent for port in ([to] if to != GROUP else group)} & {*reachable} - {WIRE}
+    longest = max(n_bytes for _, n_bytes in sent)
+    return run_oracle(with_clocks(parameters_of(config), config, to, longest), oracle_load, stop)
 
 
 def oracle_figures(outcome: Outcome) -> Figures:

@@ -52,10 +52,10 @@ PACKAGE_USERS = {
     "pyarrow": {"explore"},
     "distributed": {"explore"},
 }
-# The one module that lies above those that import it, and no cycle because they do so only when a notebook shows a
-# record of `results`: it asks the object itself for its HTML (`_repr_html_`), so the record has to reach the block that
-# words results.
-ASKED_BY_NOTEBOOKS = "hwmodel.report.notebook"
+# The modules that lie above those that import them, and no cycle because they do so only when somebody asks a record of
+# `results` for its words: a notebook for its HTML (`_repr_html_`), a person with `print(result)` or `summary()`. The
+# record has to reach the block that words results.
+ASKED_BY_RECORDS = {f"hwmodel.report.{name}" for name in ("notebook", "text", "sizing_text", "search_text")}
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
@@ -76,7 +76,7 @@ def wrong_arrows(package: Package) -> list[str]:
                     found.append(f"{module.at(item.line)}: imports the public API, which stands above it")
                 continue
             block = block_of(item.target)
-            if _is_asked_by_notebooks(module, item):
+            if _is_asked_by_records(module, item):
                 continue
             if block != module.block and LAYERS.get(block, 99) >= LAYERS[module.block]:
                 found.append(f"{module.at(item.line)}: {module.block} may not import {block}")
@@ -148,7 +148,7 @@ def import_cycles(package: Package) -> list[str]:
             {
                 item.target
                 for item in _inside(module)
-                if not item.for_types_only and item.target in package and not _is_asked_by_notebooks(module, item)
+                if not item.for_types_only and item.target in package and not _is_asked_by_records(module, item)
             }
         )
         for module in package.values()
@@ -227,8 +227,8 @@ def _origin(package: Package, item: Import) -> str:
     return item.target
 
 
-def _is_asked_by_notebooks(module: Module, item: Import) -> bool:
-    return module.block == "results" and item.target == ASKED_BY_NOTEBOOKS
+def _is_asked_by_records(module: Module, item: Import) -> bool:
+    return module.block == "results" and item.target in ASKED_BY_RECORDS
 
 
 def _inside(module: Module) -> list[Import]:

@@ -203,7 +203,7 @@ def machine_of(name: str, seed: int, capture: str) -> dict[str, Any]:
     case: Mapping[str, Any] = CASES[name]
     if name.startswith("capture"):
         case = merged(BATCHES_OF_ONE, case, {"workload": {"pcap": capture}})
-    return merged(SHORT, case, {"run": {"seed": seed}})
+    return merged(SHORT, case, {"run": {"seed": seed, "clocks": "exact"}})
 
 
 def state_digest(state: Any) -> str:

@@ -141,6 +141,12 @@ def systems_prints(lines):
     assert [line.split()[-1] in ("PASS", "below") for line in lines[1:]] == [False, True]
 
 
+def sizing_prints(lines):
+    """Two problems, each answered as trying all answers it, and no row that contradicts another."""
+    assert [line.split()[:2] for line in lines[:2]] == [["1/0", "same"], ["1/1", "same"]]
+    assert lines[2:] == ["2 problems: same 2", "contradictions in the answers: 0"]
+
+
 def sweep_prints(lines):
     assert lines[0].split()[:3] == ["a", "sweep", "runs"]
     assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [
@@ -160,6 +166,7 @@ PRINTS = {
     "load_sweep": load_sweep_prints,
     "pcie": pcie_prints,
     "short_runs": short_runs_prints,
+    "sizing": sizing_prints,
     "startup": startup_prints,
     "steadiness": steadiness_prints,
     "sweep": sweep_prints,

@@ -53,7 +53,7 @@ def test_a_fall_of_the_median_is_told(case, loads, n_falls):
 
 def test_a_run_names_its_timer_on_the_summary():
     result = simulate(Case("sriov_imix", "dpdk", "write-back timer", "poisson").config(0.3, "3ms"))
-    assert "nic.rx_writeback_batch 8 with nic.writeback_timeout 64us" in summary(result)
+    assert "nic.rx_writeback_batch 8 with nic.writeback_timeout 64us" in summary(result, verbose=True)
     silent = replace(result, latency_parts_ns={}, warnings=())
     assert not is_told(silent), "planted: a page without the parts tells nothing"
 

@@ -166,6 +166,8 @@ CONTRADICTIONS = [
      "c.yaml:1:46: workload.external.to.1: there is no vf8; nic.vfs is 8, vf0 to vf7"),
     ("workload: {load: 1Gbps, arrivals: on_off}",
      "c.yaml:1:35: workload.arrivals: arrivals: on_off needs peak_rate, the rate within a burst"),
+    ("workload: {load: 1Gbps, arrivals: on_off, peak_rate: 2Gbps, mean_burst: 2.5, burst_length: fixed}",
+     "c.yaml:1:73: workload.mean_burst: a burst has no 2.5 frames; with burst_length: fixed this is a whole number"),
     ("workload: {load: 2Gbps, arrivals: on_off, peak_rate: 2Gbps}",
      "c.yaml:1:54: workload.peak_rate: the peak 2Gbps is not above the mean 2Gbps"),
     ("workload: {external: {rate: 1Gbps, arrivals: on_off, peak_rate: 500Mbps}}",

@@ -245,7 +245,7 @@ def test_every_synonym_names_a_key():
 
 def test_the_keys_of_a_block():
     same = {name: name for name in ("warmup", "frames", "precision", "seed")}
-    assert keys_of(Run) == same | {"duration": "duration_fs"}
+    assert keys_of(Run) == same | {"duration": "duration_fs", "clocks": "clocks_ppb"}
     assert keys_of(None) == {}
     assert model_at(("pcie",)) is Pcie
     assert model_at(("switch", "ports", 3, "macs")) is None

@@ -112,6 +112,7 @@ CONFIGURATIONS = st.fixed_dictionaries(
             warmup=st.just("auto") | TIMES,
             frames=st.none() | st.integers(1, 10**12),
             seed=st.integers(0, 2**62),
+            clocks=st.just("exact") | st.integers(0, 10**6).map(lambda ppb: f"{ppb}ppb"),
             precision=st.none() | st.decimals("0.000001", "99.999999", places=6).map(lambda share: f"{share}%"),
         ),
     },
@@ -148,7 +149,8 @@ def test_the_resolved_form_writes_units_out():
     assert resolved["nic"]["tx_buffer"] == "160KiB"
     assert resolved["port"] == {"rate": "10Gbps"}
     assert resolved["workload"]["load"] == "2.5Gbps"
-    assert resolved["run"] == {"warmup": "auto", "duration": "20ms", "frames": None, "precision": None, "seed": 1}
+    length = {"warmup": "auto", "duration": "20ms", "frames": None, "precision": None}
+    assert resolved["run"] == length | {"seed": 1, "clocks": "50ppm"}
     assert [port["macs"] for port in resolved["switch"]["ports"]] == [[f"02:00:00:00:00:0{n}"] for n in (1, 2, 3)]
     json.dumps(resolved, allow_nan=False)
 

@@ -176,10 +176,10 @@ def test_every_key_is_described_and_has_the_words_of_the_contract():
         refill_batch rx_interrupt_batch tx_interrupt_batch moderation frame_time switch mode timing scheduler
         bus_bits clock queue_bytes priorities uplink native_vlan vlans ports addresses vif_lists ecid_lists
         group ecid s_channels mirrors to from direction acl port rate workload pattern frame_bytes sizes load
-        arrivals on_full flows pcap pcap_time external wire_share weights zipf peak_rate mean_burst run warmup duration
-        frames precision seed name macs port_vlan untagged admit spoof_check loopback self_loopback accept groups
-        promiscuous default trusted enabled max_frame ethertype_filter default_priority rate_limit weight vif
-        s_channel servers set bridge hairpin native_vlan latency forwarding buffer sharing table ageing policy
+        arrivals on_full flows pcap pcap_time external wire_share weights zipf peak_rate mean_burst burst_length run
+        warmup duration frames precision seed name macs port_vlan untagged admit spoof_check loopback self_loopback
+        accept groups promiscuous default trusted enabled max_frame ethertype_filter default_priority rate_limit weight
+        vif s_channel servers set bridge hairpin native_vlan latency forwarding buffer sharing table ageing policy
     """
     assert set(contract.split()) <= keys
 
@@ -219,7 +219,7 @@ def test_the_table_of_attributes_is_right():
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 93
+    assert len(table) == 94
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if key.startswith("bridges"):

@@ -11,6 +11,8 @@ import pytest
 from hwmodel.cli import main
 from tests.guide_blocks import GAP, blocks_of, commands_of, difference
 
+pytestmark = pytest.mark.real_clocks  # as who types the commands has them
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
 # Pages whose commands run elsewhere: the Verilog's are in cocotb_tests/test_other_cores.py.

@@ -127,7 +127,7 @@ PLANTED = {
         {"workload.py": "import hwmodel.analytic", "analytic.py": ""},
         {"config.py": "from hwmodel import load_config"},
         {"surprise.py": ""},
-        {"results.py": LAZY.format("from hwmodel.report import text"), "report/text.py": "", "report/__init__.py": ""},
+        {"results.py": LAZY.format("from hwmodel.report import html"), "report/html.py": "", "report/__init__.py": ""},
         {"wire.py": "import hwmodel.report.notebook", "report/notebook.py": "", "report/__init__.py": ""},
     ],
     rules.wrong_kernel_imports: [

@@ -14,6 +14,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from hwmodel.config import config_from_mapping
+from hwmodel.simulation.burst_warnings import burst_warnings
 from tests.run_cases import (
     BATCHES_OF_ONE,
     BROADCAST,
@@ -174,6 +176,30 @@ def test_on_off_frames_come_in_bursts():
     assert near(n / n_bursts, mean_burst, math.sqrt(variance_of_burst / n_bursts))
     within = gaps[gaps < 2 * peak_gap_ns]
     assert np.median(within) == pytest.approx(peak_gap_ns, abs=1)
+
+
+def test_bursts_of_a_fixed_length_have_just_so_many_frames():
+    burst, peak_gap_ns = 8, 960
+    for gaps in gaps_ns("on_off", "40ms", peak_rate="5Gbps", mean_burst=burst, burst_length="fixed"):
+        ends = np.flatnonzero(gaps > 2 * peak_gap_ns)  # two bursts run into one where a pause is short
+        lengths = np.diff(ends)
+        assert len(lengths) > 50 and set(lengths % burst) == {0}
+        assert (lengths == burst).mean() > 0.9
+        # The mean rate comes out: pauses are exponential, one for each burst.
+        expected = 40e6 / MEAN_GAP_NS
+        assert near(len(gaps), expected, math.sqrt(expected / burst) * burst)
+
+
+def test_a_core_that_cannot_post_a_burst_so_fast_is_told_of():
+    """250 ns a frame and nothing else: 4 M frames/s; 64 B at 5 Gb/s are 5e9 / 512 = 9.77 M."""
+    core = {"driver": {"preset": None, "frame_time": "250ns", "doorbell_time": "0ns", "rx_interrupt_batch": 0,
+                       "tx_interrupt_batch": 0}}  # fmt: skip
+    load = {"workload": {"arrivals": "on_off", "load": "100Mbps", "frame_bytes": 64, "peak_rate": "5Gbps"}}
+    (found,) = burst_warnings(config_from_mapping(merged(core, load)))
+    assert "asks each VM for 9.77 M frames/s, and its core posts at most 4 M (2.05 Gb/s of frames)" in found
+    assert found in result_of(core, load, from_start("200us")).warnings
+    for workload in ({**load["workload"], "peak_rate": "2Gbps"}, {"load": "100Mbps", "frame_bytes": 64}):
+        assert not list(burst_warnings(config_from_mapping(merged(core, {"workload": workload}))))
 
 
 def test_a_source_that_begins_at_time_0_goes_on(tmp_path):

@@ -18,7 +18,7 @@ from hwmodel.report.sweep.curves import curve_groups
 from hwmodel.report.sweep.front import trade_off
 from hwmodel.report.sweep.knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, knee_of
 from hwmodel.report.sweep.limit_map import limit_maps
-from hwmodel.report.sweep.points import GBPS, P99, estimate_of, points_of
+from hwmodel.report.sweep.points import GBPS, LIMIT, P99, estimate_of, points_of
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.reproduction import key_table, whole_file
 from hwmodel.report.sweep.rows import all_rows, point_table
@@ -64,7 +64,7 @@ def test_sentences_of_further_axes_begin_as_sentences_do():
     sweep = sample_sweep({LANES: (4, 8), FRAME: (64, 128, 256, 512, 1024, 2048, 4096)})
     # 4096 B give 32 * 4096 / 4196 = 31.24 Gb/s, 2048 B 30.51 (98 %), 1024 B 29.15 (93 %): the knee is at 2048.
     assert more_sentences(read_sweep_result(sweep))[0] == (
-        "The knee of workload.frame_bytes is at 2048: larger values add at most 2.4 %; "
+        "The knee of workload.frame_bytes (with pcie.lanes=8) is at 2048: larger values add at most 2.4 %; "
         "below it mostly nic.pipeline limits, above it pcie.up."
     )
 
@@ -79,11 +79,50 @@ def test_a_curve_that_still_rises_has_no_knee():
 
 def test_the_load_is_no_knob_so_its_knee_comes_later():
     reading = read_sweep_result(sample_sweep({FRAME: (64, 1518), LANES: (1, 2, 4, 8)}))
-    assert "8; pcie.up limits it; pcie.lanes has no knee" in answer_sentence(reading).replace("1518; ", "8; ")
-    assert more_sentences(reading)[0].startswith("workload.frame_bytes has no knee")
+    # 64 B: the adapter's 10 Mpps; 1518 B: 8 lanes * 4 Gb/s * 1518 / 1618; of these nobody chooses one.
+    assert answer_sentence(reading) == (
+        "Most throughput of 2 workloads, each with pcie.lanes=8: "
+        "5.12 ± 0.10 Gb/s to VMs, 10.00 Mpps at workload.frame_bytes=64 (nic.pipeline limits) to "
+        "30.02 ± 0.60 Gb/s to VMs, 2.47 Mpps at workload.frame_bytes=1518 (pcie.up limits); "
+        "pcie.lanes (with workload.frame_bytes=1518) has no knee: its last step, 4 to 8, still adds 100.0 %; "
+        "pcie.up limits throughout."
+    )
+    assert more_sentences(reading)[0].startswith("workload.frame_bytes (with pcie.lanes=8) has no knee")
     # Least latency: 3 * (2000 / 8 + 64) ns; 5.12 Gb/s as above.
     assert "Least latency: p99 942 ± 31 ns, at 5.12 Gb/s, with workload.frame_bytes=64 and pcie.lanes=8" in " ".join(
         more_sentences(reading)
+    )
+
+
+def rings_sweep(gbps):
+    """Return a sweep over rings and frames with the throughputs `gbps[ring, frame_bytes]`."""
+    axes = {"nic.rx_ring": tuple(dict.fromkeys(ring for ring, _ in gbps)), FRAME: (128, 1518)}
+    rows = sample_sweep(axes).rows
+    assert [tuple(row.axes.values()) for row in rows] == list(gbps)
+    return sweep_of(
+        [replace(row, figures={GBPS: value, LIMIT: "pcie.up"}) for row, value in zip(rows, gbps.values(), strict=True)],
+        axes,
+    )
+
+
+def test_a_sentence_on_an_axis_has_its_condition_and_where_the_axis_matters_most():
+    sweep = rings_sweep({(64, 128): 3.0, (64, 1518): 25.7, (80, 128): 4.02, (80, 1518): 26.0})
+    # 1 - 25.7 / 26 = 1.2 % with long frames, 4.02 / 3 = 1.34 with short ones.
+    assert answer_sentence(read_sweep_result(sweep)) == (
+        "Most throughput of 2 workloads, each with nic.rx_ring=80: 4.02 Gb/s to VMs at workload.frame_bytes=128 "
+        "(pcie.up limits) to 26.00 Gb/s to VMs at workload.frame_bytes=1518 (pcie.up limits); "
+        "nic.rx_ring (with workload.frame_bytes=1518) changes the throughput by no more than 1.2 %; "
+        "pcie.up limits throughout; where it matters most, with workload.frame_bytes=128, "
+        "there is 34.0 % more at 80 than at 64."
+    )
+
+
+def test_the_best_is_named_for_each_workload_where_no_design_is_best_for_all():
+    sweep = rings_sweep({(64, 128): 4.0, (64, 1518): 20.0, (80, 128): 3.0, (80, 1518): 26.0})
+    assert answer_sentence(read_sweep_result(sweep)).startswith(
+        "Most throughput by workload: 4.00 Gb/s to VMs at workload.frame_bytes=128 by nic.rx_ring=64 (pcie.up limits); "
+        "26.00 Gb/s to VMs at workload.frame_bytes=1518 by nic.rx_ring=80 (pcie.up limits); "
+        "nic.rx_ring=64 gives at least 76.9 % of that in each; "
     )
 
 

@@ -14,6 +14,10 @@ from tests.sample_result import sample_result
 from tests.sample_system import FLOODED, reflected_result, sample_adapter, sample_bridge, sample_port, sample_system
 
 
+def full_summary(result):
+    return summary(result, verbose=True)
+
+
 def row_of(text: str, table: str, name: str) -> dict[str, str]:
     """Return a row of a table by its header: the first that begins with a name, below the line that begins so."""
     lines = text.splitlines()
@@ -46,7 +50,7 @@ def test_a_window_without_rates_says_so():
     totals = dataclasses.replace(reflected_result().totals, gbps=None, mpps=None)
     result = reflected_result(bridges=(silent,), totals=totals)
     assert headline(result).startswith("Throughput to VMs not measured; ")
-    row = row_of(summary(result), "bridge port", "adapter")
+    row = row_of(full_summary(result), "bridge port", "adapter")
     assert (row["in Gb/s"], row["out Gb/s"]) == ("-", "-")
 
 
@@ -71,7 +75,7 @@ def test_what_was_lost_is_a_share_of_all_frames_that_there_were():
 
 
 def test_each_port_has_a_row_with_its_rates_its_queue_and_its_drops():
-    text = summary(sample_system())
+    text = full_summary(sample_system())
     assert row_of(text, "bridge port", "outside") == {
         "bridge port": "outside", "in Gb/s": "0.000", "out Gb/s": "9.870", "in %": "0.0", "out %": "100.0",
         "queue mean, B": "1,514", "largest, B": "3,028", "drops, frames": "QUEUE_FULL 1,000",
@@ -92,18 +96,18 @@ def test_each_port_has_a_row_with_its_rates_its_queue_and_its_drops():
     ],
 )
 def test_what_a_bridge_learned_and_flooded(changes, words):
-    assert words in summary(reflected_result(bridges=(sample_bridge(sample_port("adapter", 1, 1), **changes),)))
+    assert words in full_summary(reflected_result(bridges=(sample_bridge(sample_port("adapter", 1, 1), **changes),)))
 
 
 def test_a_controlling_bridge_is_not_said_to_learn():
     bridge = dataclasses.replace(reflected_result().bridges[0], kind="controlling")
-    text = summary(reflected_result(bridges=(bridge,)))
+    text = full_summary(reflected_result(bridges=(bridge,)))
     assert "Bridge, controlling: knows each station by its virtual interface, and learns nothing\n" in text
     assert "Bridge, flooded" not in text
 
 
 def test_one_server_keeps_all_that_its_summary_had():
-    text = summary(reflected_result())
+    text = full_summary(reflected_result())
     for words in ("PCIe link, each frame", "Link busy: up", "Wire: out 9.870 Gb/s", "Queues, mean / largest", "vf7"):
         assert words in text
     assert "of a group frame each copy" not in text  # a copy at each end of the wire is no group's
@@ -111,7 +115,7 @@ def test_one_server_keeps_all_that_its_summary_had():
 
 def test_each_server_has_a_row_with_its_own_limit():
     adapters = (sample_adapter("a"), sample_adapter("b", "pcie.up", tx_gbps=None))
-    text = summary(sample_system(adapters=adapters))
+    text = full_summary(sample_system(adapters=adapters))
     assert row_of(text, "server", "a") == {
         "server": "a", "tx Gb/s": "9.870", "rx Gb/s": "1.250", "PCIe up %": "100.0", "down %": "95.0",
         "wire out %": "100.0", "in %": "12.5", "cores": "0.250", "its own limit": "wire.tx 100.0 %",
@@ -122,18 +126,18 @@ def test_each_server_has_a_row_with_its_own_limit():
 
 def test_no_summary_says_none():
     for result in (sample_system(), reflected_result()):
-        assert "None" not in summary(result) and "nan" not in summary(result)
+        assert "None" not in full_summary(result) and "nan" not in full_summary(result)
 
 
 def test_of_many_servers_the_first_are_listed():
     names = [f"s{at}" for at in range(40)]
-    text = summary(sample_system(*names))
+    text = full_summary(sample_system(*names))
     assert "... and 24 more servers\n" in text and "... and 24 more ports\n" in text
     assert len(text.splitlines()) < 90
 
 
 def test_lines_of_tables_fit_a_terminal():
-    text = summary(sample_system(*(f"server_number_{at}" for at in range(8))))
+    text = full_summary(sample_system(*(f"server_number_{at}" for at in range(8))))
     table = text[text.index("\nserver ") : text.index("\nDrops")]
     assert max(map(len, table.splitlines())) <= 110
 

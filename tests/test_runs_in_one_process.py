@@ -18,6 +18,8 @@ import hwmodel
 from hwmodel.config import read_base
 from hwmodel.simulation.nic_state import random_words
 
+pytestmark = pytest.mark.real_clocks  # as the processes beside have them
+
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = {"run.frames": 300, "run.duration": "200us", "run.warmup": "10us"}
 POINTS = {

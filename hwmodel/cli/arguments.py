@@ -193,6 +193,7 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
     run.add_argument("--threads", type=_n_threads, metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
     run.add_argument(
         "--pcap-hop",
@@ -241,6 +242,7 @@ def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     what = "a sizing file (YAML): base, target, knobs with their costs; or a name that `hwmodel configs` lists"
     size.add_argument("sizing", metavar="SIZING", help=what)
     _takes_overrides(size)
+    size.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     _takes_jobs(size)
 
 
@@ -264,7 +266,13 @@ def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="of latency_at_load: of the rate without loss; of loss_curve: of the closed form's ceiling",
     )
     search.add_argument("--arrivals", choices=("periodic", "poisson"), help="when frames come, at these loads")
-    search.add_argument("--burst-rate", type=_rate_bps, metavar="10Gbps", help="of back_to_back; default: the port's")
+    search.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    search.add_argument(
+        "--burst-rate",
+        type=_rate_bps,
+        metavar="10Gbps",
+        help="of back_to_back: all senders together, with 20 B of preamble and gap a frame; default: the port's rate",
+    )
     _takes_jobs(search)
 
 

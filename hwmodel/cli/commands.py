@@ -9,7 +9,7 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.cli.cosim_command import cosim
@@ -19,6 +19,7 @@ from hwmodel.cli.outputs import (
     check_out_folder,
     check_outputs,
     note,
+    run_label,
     say,
     text_output,
     write_all,
@@ -82,15 +83,15 @@ def run(arguments: Namespace) -> None:
             if error.result is None:
                 raise
             result, interruption = error.result, error
-    _write_result(arguments, result)
+    _write_result(arguments, result, partial(_print_summary, verbose=arguments.verbose))
     if interruption is not None:
         raise interruption
 
 
-def _print_summary(result: Result) -> None:
+def _print_summary(result: Result, verbose: bool) -> None:
     from hwmodel.report import print_summary
 
-    print_summary(result)
+    print_summary(result, verbose=verbose)
 
 
 def _print_relaxed(result: Result) -> None:
@@ -99,7 +100,7 @@ def _print_relaxed(result: Result) -> None:
     say(relaxed_text(result), None)
 
 
-def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Result], None] = _print_summary) -> None:
+def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Result], None]) -> None:
     """Print what a person reads and write the files, as many as can be."""
 
     def summarize() -> None:
@@ -111,7 +112,7 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Re
             from hwmodel.config import defaults_beside
             from hwmodel.report import render_page
 
-            label = ", ".join([Path(arguments.config).name, *arguments.overrides])
+            label = run_label(arguments.config, arguments.overrides)
             write_text(render_page([result], [label], defaults=[defaults_beside(result.config)]), arguments.report)
 
     write_all(summarize, lambda: write_json(result.to_json(), arguments.json), draw)

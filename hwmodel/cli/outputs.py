@@ -86,6 +86,11 @@ def say(text: str, *taken: str | None) -> None:
         print(text.rstrip("\n"))
 
 
+def run_label(path: str, overrides: Iterable[str]) -> str:
+    """Return what a page is called: the name of the file that was run, and what `--set` changed."""
+    return ", ".join([os.path.basename(path), *overrides])
+
+
 def note(text: str) -> None:
     """Print a line about the work itself, to stderr."""
     print(text, file=sys.stderr, flush=True)

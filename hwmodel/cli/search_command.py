@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from hwmodel.cli.outputs import check_outputs, say, write_json
+from hwmodel.cli.outputs import check_outputs, run_label, say, write_all, write_json, write_text
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.report_command import require_report_packages
 from hwmodel.errors import InputError, Interrupted
 
 # OPTION -> the kinds of search that it is for.
@@ -28,10 +29,12 @@ def search(arguments: Namespace) -> None:
     ]
     if problems:
         raise InputError(problems)
-    check_outputs([("--json", arguments.json)], inputs=[arguments.config])
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.config])
+    if arguments.report is not None:
+        require_report_packages()
     from hwmodel import explore
     from hwmodel.config import load_config, place_lines
-    from hwmodel.report import search_text
+    from hwmodel.report import render_search_page, search_text
 
     config = load_config(arguments.config, arguments.overrides)
     given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,
@@ -50,5 +53,14 @@ def search(arguments: Namespace) -> None:
             raise KeyboardInterrupt from None
         except InputError as error:
             raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
-    write_json(found.to_json(), arguments.json)
-    say(search_text(found), arguments.json)
+    label = run_label(arguments.config, arguments.overrides)
+
+    def draw() -> None:
+        if arguments.report is not None:
+            write_text(render_search_page(found, label), arguments.report)
+
+    write_all(
+        lambda: say(search_text(found), arguments.json, arguments.report),
+        lambda: write_json(found.to_json(), arguments.json),
+        draw,
+    )

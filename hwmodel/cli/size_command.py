@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from hwmodel.cli.outputs import check_outputs, say, write_json
+from hwmodel.cli.outputs import check_outputs, run_label, say, write_all, write_json, write_text
 from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.report_command import require_report_packages
 from hwmodel.errors import Interrupted, RunError
 
 
 def size(arguments: Namespace) -> None:
     """Find the cheapest configuration that meets a target; RunError, behind all output, where none does."""
-    check_outputs([("--json", arguments.json)], inputs=[arguments.sizing])
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.sizing])
+    if arguments.report is not None:
+        require_report_packages()
     from hwmodel import explore
-    from hwmodel.report import sizing_text
+    from hwmodel.report import render_sizing_page, sizing_text
 
     jobs = arguments.jobs or len(os.sched_getaffinity(0))
     with progress_bar() as progress:
@@ -22,7 +25,16 @@ def size(arguments: Namespace) -> None:
             result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
         except Interrupted:  # what one of the runs had measured by then answers nothing
             raise KeyboardInterrupt from None
-    write_json(result.to_json(), arguments.json)
-    say(sizing_text(result), arguments.json)
+    label = run_label(arguments.sizing, arguments.overrides)
+
+    def draw() -> None:
+        if arguments.report is not None:
+            write_text(render_sizing_page(result, label), arguments.report)
+
+    write_all(
+        lambda: say(sizing_text(result), arguments.json, arguments.report),
+        lambda: write_json(result.to_json(), arguments.json),
+        draw,
+    )
     if result.best is None:
         raise RunError("no configuration was found that meets the target")

@@ -92,6 +92,12 @@ class Frequency(Quantity):
     dimension = units.FREQUENCY
 
 
+class Tolerance(Quantity):
+    """How far off a clock may be, in parts of 10^9, typed like 50ppm."""
+
+    dimension = units.TOLERANCE
+
+
 class Whole(Kind):
     """A whole number from `least` to `most`, or one of `choices`."""
 

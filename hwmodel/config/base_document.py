@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .build import Examined, build_config, check_is_mapping, examine
 from .document import Document, KeyPath, Place, Problem, copied_data, raise_problems, read_document
-from .model import Config
-from .overrides import Change, Overrides, apply_change, apply_changes, apply_overrides, plain_data
+from .model import Config, Origin
+from .overrides import (
+    Change,
+    Overrides,
+    apply_change,
+    apply_changes,
+    apply_overrides,
+    given_overrides,
+    plain_data,
+    spread_dotted_keys,
+)
 from .shipped import config_path
 
 
@@ -35,8 +45,20 @@ class BaseDocument:
 
         `overrides` as in `load_config`. Raises InputError with a line for each problem.
         """
+        said = given_overrides(overrides)
+        config = build_config(self._document.copied(), said, self._directory)
+        config.remember(Origin(partial(self._changed_further, said)))
+        return config
+
+    def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
+        """Return the configuration with further overrides behind those that made one before."""
+        further = given_overrides(overrides)
         document = self._document.copied()
-        return build_config(document, overrides, self._directory)
+        check_is_mapping(document)
+        apply_overrides(document, said)
+        config = build_config(document.copied(), further, self._directory)
+        config.remember(Origin(partial(BaseDocument(document, self._directory)._changed_further, further)))
+        return config
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:
         """Return the base with the keys below `key` of the document `written` in it, then with `overrides`.
@@ -97,6 +119,7 @@ def document_of(mapping: Mapping[str, Any], what: str) -> Document:
     """Return nested mappings as the document of a file that held them; `what` is its name in messages."""
     document = Document(what, data=plain_data(mapping))
     document.mark_written((), document.data, Place(0, 0, 0, what))
+    spread_dotted_keys(document)
     return document
 
 

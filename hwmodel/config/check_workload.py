@@ -15,6 +15,7 @@ from .frame_lengths import named_lengths
 from .model import Config
 from .station import Port
 from .system import stations_in_use
+from .workload import External, Workload
 
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
 
@@ -49,7 +50,9 @@ def _check_lengths_given_once(config: Config, findings: Findings) -> None:
     for block, path in ((config.workload, "workload"), (config.workload.external, "workload.external")):
         if block is not None and block.frame_bytes is not None and block.sizes is not None:
             findings.add(
-                "frame_bytes and sizes are both given; one of them is null", f"{path}.sizes", f"{path}.frame_bytes"
+                "frame_bytes and sizes are both given; write one, and null for the other",
+                f"{path}.sizes",
+                f"{path}.frame_bytes",
             )
 
 
@@ -213,8 +216,19 @@ def _check_bursts(config: Config, findings: Findings) -> None:
         is_open = bool(open_rates) or workload.load.kind != "saturate"
         if is_open and workload.arrivals == "on_off":
             _check_peak(findings, "workload", workload.peak_rate_bps, max(open_rates, default=0))
+            _check_length(findings, "workload", workload)
     if external is not None and external.arrivals == "on_off":
         _check_peak(findings, "workload.external", external.peak_rate_bps, external.rate_bps)
+        _check_length(findings, "workload.external", external)
+
+
+def _check_length(findings: Findings, block: str, of: Workload | External) -> None:
+    if of.burst_length == "fixed" and of.mean_burst_frames != int(of.mean_burst_frames):
+        findings.add(
+            f"a burst has no {of.mean_burst_frames:g} frames; with burst_length: fixed this is a whole number",
+            f"{block}.mean_burst",
+            f"{block}.burst_length",
+        )
 
 
 def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: int | Fraction) -> None:

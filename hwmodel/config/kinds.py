@@ -38,11 +38,11 @@ def shown(value: object) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ' (did you mean X?)' for the nearest known word, else an empty text."""
-    choices = list(known)
+    choices = {choice.lower(): choice for choice in known}
     close = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
     if not close:
         close = difflib.get_close_matches(word.replace("-", "_").lower(), choices, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return f" (did you mean {choices[close[0]]}?)" if close else ""
 
 
 class Kind:

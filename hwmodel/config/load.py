@@ -18,8 +18,10 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides | N
 
     The name of a shipped configuration (`hwmodel configs`) is as good, where no file has it. `overrides` is a mapping
     of dotted keys to values, or `key=value` texts as on the command line. For many overrides of one document,
-    `config.read_base` reads it once. Raises InputError with a line for each problem.
+    `config.read_base` reads it once. In a mapping, keys may be dotted or nested. Raises InputError with a line for each
+    problem.
     """
+    _require(isinstance(source, str | Path | Mapping), source)
     return read_base(source).with_overrides(overrides)
 
 
@@ -30,11 +32,8 @@ def as_config(given: object) -> Config:
     """
     if isinstance(given, Config):
         return given
-    if isinstance(given, str | Path | Mapping):
-        return load_config(given)
-    raise InputError(
-        f"a {type(given).__name__} is no configuration; it comes from hwmodel.load_config, or is a path or a mapping"
-    )
+    _require(isinstance(given, str | Path | Mapping), given)
+    return load_config(given)  # type: ignore[arg-type]
 
 
 def config_from_mapping(
@@ -50,3 +49,12 @@ def config_from_mapping(
 def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
     """Put file, line and column before messages on a configuration, as `BaseDocument.place_lines` does."""
     return read_base(path).place_lines(overrides, lines)
+
+
+def _require(is_readable: bool, given: object) -> None:
+    if is_readable:
+        return
+    if isinstance(given, Config):
+        raise InputError("this is a configuration already; config.with_overrides({...}) changes it")
+    what = "None" if given is None else f"a {type(given).__name__}"
+    raise InputError(f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
+
+from hwmodel.errors import InputError
 
 from .block import Block, key
 from .bridge import Bridge
@@ -29,8 +33,17 @@ HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "bridge", "bridges")  # what no server has for itself
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Say how the document that a configuration was made from is changed; all are equal, so that equal values are."""
+
+    changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
+
+
 class Config(Block):
     """A complete, checked configuration; made by `load_config` or `config_from_mapping`."""
+
+    _origin: Origin = PrivateAttr(default=Origin())
 
     pcie: Pcie = key({}, "The PCI Express link.")
     host: Host = key({}, "Memory, its latency, and the processors.")
@@ -56,6 +69,21 @@ class Config(Block):
     )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
+
+    def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:
+        """Return this configuration with some keys changed, as if they had been given to `load_config` too.
+
+        What follows from a key that changes follows again: another `nic.preset` brings its own rings, unless these were
+        written. `overrides` as in `load_config`. Raises InputError with a line for each problem, and where the
+        configuration was not made by `load_config`.
+        """
+        if self._origin.changed is None:
+            raise InputError("this configuration is not of hwmodel.load_config: nothing says which keys were written")
+        return self._origin.changed(overrides)
+
+    def remember(self, origin: Origin) -> None:
+        """Keep what the configuration was made from, for `with_overrides`."""
+        self._origin = origin
 
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again.

@@ -10,12 +10,25 @@ from typing import Any
 from hwmodel.errors import InputError
 
 from .document import Document, KeyPath, Place, Problem, copied_data, parse_document
-from .model import model_at
+from .model import keys_of, model_at
 
 _LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
 _WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
 _MOST_NAMED = 8
 Overrides = Mapping[str, object] | Iterable[str]
+
+
+def given_overrides(overrides: Overrides | None) -> Overrides | None:
+    """Return overrides in a form that can be read twice; InputError for what is neither texts nor a mapping."""
+    if overrides is None or isinstance(overrides, Mapping):
+        return dict(overrides) if overrides is not None else None
+    if isinstance(overrides, str):
+        return [overrides]
+    given: Any = overrides  # of a caller without type checks
+    texts = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(text, str) for text in texts):
+        raise InputError("overrides are a mapping, like {'pcie.lanes': 8}, or texts, like 'pcie.lanes=8'")
+    return texts
 
 
 def apply_overrides(document: Document, overrides: Overrides | None) -> None:
@@ -30,7 +43,8 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
     if isinstance(overrides, Mapping):
         for number, (key, value) in enumerate(overrides.items(), start=1):
             source = f"--set {key}={_shown(value)}"
-            _apply(document, key, plain_data(value), Document(source), number)
+            for steps, leaf in _parts_of_block((key,), plain_data(value)):
+                _apply(document, ".".join(steps), leaf, Document(source), number)
         return
     for number, text in enumerate(overrides, start=1):
         source = f"--set {text}"
@@ -94,6 +108,54 @@ class _Origin:
         document.value_places[path] = document.key_places[path] = self.place_of_key
         if self.prefix:
             document.prefixes[path] = self.prefix
+
+
+def spread_dotted_keys(document: Document) -> None:
+    """Put the values of dotted keys, as Python's mappings may hold them, where nested ones would be.
+
+    A key that then stands twice is a problem of the document. Files have nested keys alone.
+    """
+    if not isinstance(document.data, dict):
+        return
+    origin = _Origin(document.place_of(()))
+    for path, data, key in list(_dotted_keys((), document.data)):
+        steps = tuple(key.split("."))
+        value = data.pop(key)
+        if _leads_to_value(document.data, (*path, *steps), value):
+            message = f"stands twice, dotted ({key}) and nested"
+            document.problems.append(Problem(origin.place, ".".join((*path, *steps)), message))
+        else:
+            _apply_steps(document, (*path, *steps), value, origin)
+
+
+def _dotted_keys(path: tuple[str, ...], data: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
+    """Yield path, mapping and key of each dotted key in a block; names in a mapping of names may have dots."""
+    block = keys_of(model_at(path))
+    for key, value in data.items():
+        if "." in key and key.split(".")[0] in block:
+            yield path, data, key
+        elif isinstance(value, dict) and key in block:
+            yield from _dotted_keys((*path, key), value)
+
+
+def _leads_to_value(data: Any, steps: tuple[str, ...], value: object) -> bool:
+    for step in steps:
+        if not isinstance(data, dict) or step not in data:
+            return False
+        data = data[step]
+    return not (isinstance(data, dict) and isinstance(value, dict))
+
+
+def _parts_of_block(steps: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the value, or those of its dotted keys one by one where it is a block that has some."""
+    path = tuple(".".join(steps).split("."))
+    if isinstance(value, dict):
+        dotted = [key for key in value if "." in key and key.split(".")[0] in keys_of(model_at(path))]
+        for key in dotted:
+            yield from _parts_of_block((*steps, key), value.pop(key))
+        if dotted and not value:
+            return
+    yield steps, value
 
 
 def apply_changes(document: Document, written: Document, path: KeyPath, changes: dict[str, Any], prefix: str) -> None:

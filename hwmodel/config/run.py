@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from .amounts import Duration, Percentage, Whole
+from .amounts import Duration, Percentage, Tolerance, Whole
 from .block import Block, key
 from .kinds import Kind, wrong
 
 MAX_SEED = 2**63 - 1
 _TIME = Duration("0ns", "100s")
+_TOLERANCE = Tolerance("0ppm", "1000ppm")
+EXACT = "exact"
 
 
 class _Warmup(Kind):
@@ -25,6 +27,21 @@ class _Warmup(Kind):
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [{"const": "auto"}, _TIME.schema()]}
+
+
+class _Clocks(Kind):
+    def parse(self, value: object) -> int:
+        if value == EXACT:
+            return 0
+        if isinstance(value, str) and value[:1].isalpha():
+            raise wrong(f"{value!r} is neither {EXACT} nor a tolerance like 50ppm")
+        return _TOLERANCE.parse(value)
+
+    def write(self, value: Any) -> str:
+        return _TOLERANCE.write(value) if value else EXACT
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"const": EXACT}, _TOLERANCE.schema()]}
 
 
 class Run(Block):
@@ -46,4 +63,11 @@ class Run(Block):
     )
     seed: Annotated[int, Whole(0, MAX_SEED)] = key(
         1, "Seed of all random numbers; the same configuration and seed give the same result, byte for byte."
+    )
+    clocks_ppb: Annotated[int, _Clocks()] = key(
+        "50ppm",
+        "Tolerance of the machine's clocks, each of which is off by an amount of its own within it, drawn by the seed, "
+        "and begins at a phase of its own. exact (or 0ppm): all keep their nominal rates and begin together, and "
+        "nothing is drawn for them.",
+        alias="clocks",
     )

@@ -17,6 +17,7 @@ from .names import Name
 
 Pattern = Literal["pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows"]
 Arrivals = Literal["periodic", "poisson", "on_off"]
+BurstLength = Literal["geometric", "fixed"]
 OnFull = Literal["wait", "drop"]
 PcapTime = Literal["file", "asap"]
 _FRAME = FrameLength()
@@ -64,12 +65,19 @@ _PATTERN_WORDS = Word(
     "pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows", none_word="none"
 )
 _ARRIVALS_WORDS = Word("periodic", "poisson", "on_off")
+_BURST_WORDS = Word("geometric", "fixed")
+_BURST_LENGTH = (
+    "How many frames a burst of on_off arrivals has: drawn anew for each, at least 1 and `mean_burst` on average "
+    "(geometric), or just `mean_burst`, a whole number (fixed)."
+)
 
 
 class External(Block):
     """Frames that arrive from the wire for the stations."""
 
-    rate_bps: Annotated[int, RATE] = key(..., "Frame bits with FCS, a second, of all outside frames.", alias="rate")
+    rate_bps: Annotated[int, RATE] = key(
+        ..., "Frame bits with FCS, a second, of all outside frames together.", alias="rate"
+    )
     arrivals: Annotated[Arrivals, _ARRIVALS_WORDS] = key("poisson", "When outside frames come.")
     frame_bytes: FrameBytes | None = key(
         None, "Length of outside frames with FCS.", derived="the workload's own lengths, unless sizes is given"
@@ -79,11 +87,15 @@ class External(Block):
         "all", "Stations that the frames go to, each as often: all VFs, or a list."
     )
     peak_rate_bps: Annotated[int, RATE] | None = key(
-        None, "Rate within a burst; needed with `arrivals: on_off`.", alias="peak_rate"
+        None,
+        "Rate within a burst of outside frames, all together: frame bits with FCS, without the 20 B of preamble and "
+        "gap; needed with `arrivals: on_off`.",
+        alias="peak_rate",
     )
     mean_burst_frames: Annotated[float, Number(1, 10**6)] = key(
         32, "Mean number of frames in a burst of on_off arrivals.", alias="mean_burst"
     )
+    burst_length: Annotated[BurstLength, _BURST_WORDS] = key("geometric", _BURST_LENGTH)
 
 
 class Workload(Block):
@@ -105,9 +117,10 @@ class Workload(Block):
     sizes: Sizes | None = key(None, "Lengths with weights in place of frame_bytes: [[64, 7], [570, 4], [1518, 1]].")
     load: Annotated[Load, LoadKind()] = key(
         "saturate",
-        "How much is offered: rings always full (saturate), a share of the port rate in all counting frame + 20 B "
-        "(0.8), frame bits with FCS or frames for each VM (2Gbps, 2Mpps), or a share in all of what `hwmodel limits` "
-        "gives as the ceiling (90% of ceiling). 0: nobody sends.",
+        "How much is offered: rings always full (saturate); a share of the port rate by all senders together, counting "
+        "frame and 20 B of preamble and gap (0.8); a rate of each VM, in frame bits with FCS (2Gbps) or frames "
+        "(2Mpps); or a share of what `hwmodel limits` gives as the ceiling, by all together (90% of ceiling). 0: "
+        "nobody sends.",
     )
     weights: dict[VmName, SenderWeight] = key(
         {},
@@ -137,11 +150,15 @@ class Workload(Block):
     )
     wire_share: Annotated[float, Share()] = key(0, "Share of a pattern's frames that leave by the wire, 0 to 1.")
     peak_rate_bps: Annotated[int, RATE] | None = key(
-        None, "Rate within a burst, frame bits with FCS; needed with `arrivals: on_off`.", alias="peak_rate"
+        None,
+        "Rate of each sender within a burst: frame bits with FCS, without the 20 B of preamble and gap; needed with "
+        "`arrivals: on_off`. A core that cannot post so fast sends its burst at its own pace, as a warning says.",
+        alias="peak_rate",
     )
     mean_burst_frames: Annotated[float, Number(1, 10**6)] = key(
         32, "Mean number of frames in a burst of on_off arrivals.", alias="mean_burst"
     )
+    burst_length: Annotated[BurstLength, _BURST_WORDS] = key("geometric", _BURST_LENGTH)
     incast_to: VmName = key(
         "vf0",
         "Station that all others send to with `pattern: incast`.",

@@ -21,6 +21,7 @@ from .layout import (
 )
 from .measure import bucket
 from .processor import prefetch
+from .random_stream import next_u32
 from .transactions import ring_doorbell
 
 NO_WORK = -1
@@ -163,6 +164,14 @@ def come_near(nic, queue, at_fs, n):
 
 
 @kernel
+def refills_early(host, queue):
+    """Draw whether a driver posts descriptors again before its batch is full, as at the end of a poll."""
+    if host.early_refills == 0 or queue.since_refill == 0:
+        return False
+    return next_u32(host) < host.early_refills
+
+
+@kernel
 def taken(nic, now_fs, core):
     """Mark received frames as taken; post their descriptors again, a batch at a time. Return True if the bell rang."""
     host = nic.host
@@ -181,7 +190,7 @@ def taken(nic, now_fs, core):
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += core.n
-    if queue.since_refill < nic.limits.refill_batch:
+    if queue.since_refill < nic.limits.refill_batch and not refills_early(host, queue):
         return False
     ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
     queue.since_refill = 0

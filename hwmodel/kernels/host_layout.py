@@ -67,7 +67,8 @@ WRITE_ORDER = record(*ints("passed_fs", "in_memory_fs"))
 HOST = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes", "frame_time_fs"),
     *ints("n_jitter_bins", "n_cores", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
-    *ints("answers_vary", "write_latency_fs"),
+    # `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
+    *ints("answers_vary", "write_latency_fs", "early_refills"),
     # The last-level cache: of 2**32 draws so many are hits, and what a miss takes longer.
     *ints("read_hits", "write_hits", "read_miss_fs", "write_miss_fs"),
     ("rng", I64, (4,)),

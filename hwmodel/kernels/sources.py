@@ -74,6 +74,14 @@ def is_closed(source):
 
 
 @kernel
+def burst_frames(source):
+    """Return how many frames the next burst has."""
+    if source.fixed_burst_frames > 0:
+        return source.fixed_burst_frames
+    return geometric(source, source.mean_burst_frames)
+
+
+@kernel
 def schedule_next(traffic, source):
     """Advance a source to its next arrival time."""
     if source.kind == PERIODIC_SOURCE:
@@ -84,7 +92,7 @@ def schedule_next(traffic, source):
         source.next_at_fs += source.peak_gap_fs
         source.burst_left -= 1
         if source.burst_left <= 0:
-            source.burst_left = geometric(source, source.mean_burst_frames)
+            source.burst_left = burst_frames(source)
             source.next_at_fs += exponential_fs(source, source.mean_off_fs)
     elif source.kind == RECORDED_SOURCE:
         if source.next_record < source.last_record:
@@ -299,7 +307,7 @@ def begin(nic, number):
         source.next_at_fs = exponential_fs(source, source.mean_gap_fs)
     elif source.kind == ON_OFF_SOURCE:
         source.next_at_fs = exponential_fs(source, source.mean_off_fs)
-        source.burst_left = geometric(source, source.mean_burst_frames)
+        source.burst_left = burst_frames(source)
     elif source.kind == RECORDED_SOURCE:
         schedule_next(nic.traffic, source)
     arm(nic, number)

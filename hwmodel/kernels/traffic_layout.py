@@ -32,13 +32,13 @@ COPY_KIND = record(
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
 )  # fmt: skip
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
-# What tells of a source's next frame stands first.
+# What tells of a source's next frame stands first. `fixed_burst_frames`: 0 where the length of a burst is drawn.
 SOURCE = record(
     ("kind", I32), ("pending", I32), *ints("next_at_fs"), ("first_target", I32), ("n_targets", I32), ("rng", I64, (4,)),
     *ints("function", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
     *ints("first_length", "n_lengths", "next_record", "last_record"),
     *ints("pending_template", "pending_bytes", "pending_hash", "pending_record"),
-    ("mean_burst_frames", F64),
+    ("mean_burst_frames", F64), *ints("fixed_burst_frames"),
 )  # fmt: skip
 TAPE_ENTRY = record(("at_fs", I64), ("template", I32), ("frame_bytes", I32), ("hash", I32), ("index", I32))
 POLICER = record(*ints("rate_num", "rate_den", "burst", "tokens", "remainder", "last_fs"))

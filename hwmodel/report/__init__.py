@@ -1,5 +1,6 @@
 """What a person reads: the summary in the terminal and the HTML page, both from results alone."""
 
+from hwmodel.report.finding_page import render_search_page, render_sizing_page
 from hwmodel.report.html import render_page, write_page
 from hwmodel.report.labels import file_labels
 from hwmodel.report.relaxed_text import relaxed_sentence, relaxed_text
@@ -18,6 +19,8 @@ __all__ = [
     "relaxed_sentence",
     "relaxed_text",
     "render_page",
+    "render_search_page",
+    "render_sizing_page",
     "render_sweep_page",
     "search_sentence",
     "search_text",

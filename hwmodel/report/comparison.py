@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hwmodel.report import figures
@@ -18,15 +19,19 @@ from hwmodel.report.quantities import (
     printable,
     scaled_text,
 )
+from hwmodel.report.reading import DELIVERY, MODES_OF_BRIDGE
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
 from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
+# What the defaults beside a configuration take from it, so that others may follow from them.
+_CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
 COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
-MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
+_LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}."
+_STATION = re.compile(r"((?:.*\.)?ports\.)([^.]+)(\..+)")
 _LONGEST_LABEL = 34
 
 
@@ -46,21 +51,59 @@ def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[
     return [f"Run {at}: {name}" if name else f"Run {at}" for at, name in enumerate(named, 1)]
 
 
-def compare(results: Sequence[Result], labels: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+def compare(
+    results: Sequence[Result],
+    labels: Sequence[str],
+    keys: Sequence[str],
+    defaults: Sequence[Mapping[str, Any] | None] | None = None,
+) -> dict[str, Any]:
     """Gather what the template shows of several results: tables of keys that differ, of figures, and two charts.
 
-    `labels` name the results, `keys` are the ids of their sections on the page.
+    `labels` name the results, `keys` are the ids of their sections on the page. `defaults`, a resolved configuration
+    with each result's presets alone: a key that has its default in all of them differs because a preset does, and
+    stands apart.
     """
     short = short_labels(labels, _LONGEST_LABEL)
-    differences = differing_keys([result.config for result in results])
+    written, following = _by_cause(results, defaults)
     return {
         "anchors": list(keys),
-        "differences": _in_tables(differences[:MOST_KEYS], short),
-        "n_differences_left_out": max(0, len(differences) - MOST_KEYS),
+        "differences": _in_tables(written[:MOST_KEYS], short),
+        "following": _in_tables(following[:MOST_KEYS], short),
+        "n_following": len(following),
+        "n_differences_left_out": max(0, len(written) - MOST_KEYS),
+        "n_following_left_out": max(0, len(following) - MOST_KEYS),
         "outcome": _outcome_table(results, short),
-        "remarks": [printable(remark) for remark in bridge_remarks(results, short)],
+        "remarks": [_LATENCY_REMARK, *(printable(remark) for remark in bridge_remarks(results, short))],
         "figures": _figures(results, short),
     }
+
+
+def _by_cause(
+    results: Sequence[Result], defaults: Sequence[Mapping[str, Any] | None] | None
+) -> tuple[list[Difference], list[Difference]]:
+    """Return the keys that differ, those that were written so and those that follow from presets or numbers of VFs."""
+    differences = differing_keys([result.config for result in results])
+    if defaults is None or any(one is None for one in defaults):
+        return _in_groups(differences), []
+    changed = set(_CAUSES)
+    for result, own in zip(results, defaults, strict=True):
+        changed |= {one.key for one in differing_keys([result.config, own or {}])}
+    written = [one for one in differences if one.key in changed]
+    return _in_groups(written), _in_groups(one for one in differences if one.key not in changed)
+
+
+def _in_groups(differences: Iterable[Difference]) -> list[Difference]:
+    """Return differences with one row for what stations have alike: `switch.ports.vf0 to vf7.max_frame`."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for one in differences:
+        of_station = _STATION.fullmatch(one.key)
+        before, station, behind = of_station.groups() if of_station else (one.key, "", "")
+        groups.setdefault((before, behind, one.values), []).append(station)
+    found = []
+    for (before, behind, values), stations in groups.items():
+        named = stations[0] if len(stations) == 1 else f"{stations[0]} to {stations[-1]}"
+        found.append(Difference(f"{before}{named}{behind}", values))
+    return found
 
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:
@@ -124,13 +167,18 @@ def _in_us(time_ns: float | None, interval: Sequence[float] | None) -> str:
 
 
 def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:
-    rates = [result.totals.gbps or 0.0 for result in results]
-    drawn = [
-        (figures.bars("compare", labels, rates, "delivered to VMs, Gb/s", "Throughput of each run"), "Throughput"),
-    ]
-    medians = [result.latency_ns.p50 for result in results]
-    if any(medians):
-        in_us = [(median or 0.0) / 1e3 for median in medians]
-        figure = figures.bars("compare-p50", labels, in_us, "median, µs", "Median latency of each run", ORANGE)
-        drawn.append((figure, "Median latency, post to delivery"))
+    """Draw bars of what was measured; a run whose window gives no rate has none."""
+    drawn = []
+    rates = [(label, result.totals.gbps) for label, result in zip(labels, results, strict=True)]
+    known = [(label, gbps) for label, gbps in rates if gbps is not None]
+    if known:
+        names, values = zip(*known, strict=True)
+        figure = figures.bars("compare", names, values, "delivered to VMs, Gb/s", "Throughput of each run")
+        drawn.append((figure, "Throughput"))
+    medians = [(label, result.latency_ns.p50) for label, result in zip(labels, results, strict=True)]
+    timed = [(label, p50_ns / 1e3) for label, p50_ns in medians if p50_ns]
+    if timed:
+        names, values = zip(*timed, strict=True)
+        title = f"p50 latency of each run, {DELIVERY}"
+        drawn.append((figures.bars("compare-p50", names, values, "p50, µs", title, ORANGE), f"p50 latency, {DELIVERY}"))
     return drawn

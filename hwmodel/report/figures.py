@@ -50,12 +50,13 @@ _MOST_VALUE_LABELS = 8
 _MOST_NAME_LABELS = 24
 _MOST_TIME_TICKS = 9
 _LOG_FROM_RATIO = 5
+_PERCENTILE_OF = {1: "p90", 2: "p99", 3: "p99.9", 4: "p99.99", 5: "p99.999", 6: "p99.9999"}  # by the power of 1 / 10
 
 
 def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], rx_gbps: Sequence[float]) -> str:
     """Draw two bars a VM, dots where there are many: what it sent and what it received, in Gb/s."""
     with drawing_style(key):
-        figure, axes = _canvas(2.9)
+        figure, axes = new_canvas(2.9)
         positions = range(len(names))
         for offset, values, colour, label in ((-0.2, tx_gbps, BLUE, "sent"), (0.2, rx_gbps, ORANGE, "received")):
             if len(names) > _MOST_NAME_LABELS:  # hundreds of thin bars would blur into one
@@ -80,7 +81,7 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
 def bars(key: str, labels: Sequence[str], values: Sequence[float], axis: str, title: str, colour: str = BLUE) -> str:
     """Draw horizontal bars with their value at the end, whole where it is an int; `axis` names quantity and unit."""
     with drawing_style(key):
-        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colour)
         shown = [count_text(value) if isinstance(value, int) else three_digits(value) for value in values]
         axes.bar_label(drawn, shown, padding=2, fontsize=8)
@@ -102,7 +103,7 @@ def flow_matrix(key: str, flows: Sequence[tuple[str, str, float]]) -> str:
         rates = [[float("nan")] * len(targets) for _ in senders]
         for sender, to, gbps in flows:
             rates[row_of[sender]][column_of[to]] = gbps
-        figure, axes = _canvas(4.3)
+        figure, axes = new_canvas(4.3)
         image = axes.imshow(rates, cmap="cividis", vmin=0, aspect="auto", interpolation="none")
         for axis, names, rotation in ((axes.xaxis, targets, 90), (axes.yaxis, senders, 0)):
             step = -(-len(names) // _MOST_NAME_LABELS)
@@ -123,37 +124,41 @@ def latency_distribution(
     least_ns: float | None = None,
     most_ns: float | None = None,
 ) -> str:
-    """Draw the share of frames delivered within a time.
+    """Draw the share of frames that take longer than a time, on a logarithmic axis, so that the tail has its room.
 
     `points` are (upper_ns, count) in order of time; `marks` are times in ns by percentile, such as `p99`. The curve
     goes from `least_ns` to `most_ns`, where a bucket reaches further, and through the marks, of which a wide bucket
-    holds several; the time axis is logarithmic where the times span more than a factor of five.
+    holds several; it ends at the share of one frame. The time axis is logarithmic where the times span more than a
+    factor of five.
     """
     with drawing_style(key):
-        figure, axes = _canvas(2.9)
+        figure, axes = new_canvas(3.1)
         n_samples = sum(count for _, count in points)
         curve, seen = [(0.0, (least_ns or points[0][0]) / 1e3)], 0
         for upper_ns, count in points:
             seen += count
-            curve.append((100 * seen / n_samples, min(upper_ns, most_ns or upper_ns) / 1e3))
-        dots = [(float(name.removeprefix("p")), time_ns / 1e3) for name, time_ns in marks.items()]
-        shares, times_us = np.array(sorted([*curve, *dots])).T
+            curve.append((seen / n_samples, min(upper_ns, most_ns or upper_ns) / 1e3))
+        dots = [(float(name.removeprefix("p")) / 100, time_ns / 1e3) for name, time_ns in marks.items()]
+        within, times_us = np.array(sorted([*curve, *dots])).T
         times_us = np.maximum.accumulate(times_us)  # a mark is known no better than its bucket's ends
-        axes.plot(times_us, shares, color=BLUE, linewidth=1.6)
-        percents = [percent for percent, _ in dots]
-        axes.plot(np.interp(percents, shares, times_us), percents, "o", color=VERMILION, markersize=4)
+        least_share = 1 / n_samples
+        axes.plot(times_us, np.maximum(1 - within, least_share), color=BLUE, linewidth=1.6)
+        shares = [share for share, _ in dots]
+        axes.plot(
+            np.interp(shares, within, times_us), [1 - share for share in shares], "o", color=VERMILION, markersize=4
+        )
         _label_marks(axes, marks)
         scale = _time_axis(axes, float(times_us[0]), float(times_us[-1]))
-        axes.set_ylim(0, 104)
+        _tail_axis(axes, least_share)
         axes.set_xlabel(f"latency, µs{scale}")
-        axes.set_ylabel("frames delivered within it, %")
-        return svg_element(figure, key, "Distribution of the latency from post to delivery of all frames in the window")
+        axes.set_ylabel("frames that take longer")
+        return svg_element(figure, key, "Share of the frames in the window whose latency, post to delivery, is longer")
 
 
 def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], words: Mapping[str, str]) -> str:
     """Draw where the bytes of a frame go, a stacked bar for each direction; `words` name the purposes."""
     with drawing_style(key):
-        figure, axes = _canvas(2.7)
+        figure, axes = new_canvas(2.7)
         widest = max(*(sum(side.get(purpose, 0.0) for purpose in PURPOSE_COLOURS) for side in (up, down)), 1e-9)
         for row, amounts in enumerate((up, down)):
             left = 0.0
@@ -177,7 +182,7 @@ def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], wor
 def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: str, title: str) -> str:
     """Draw each part where the one before it ends, its time written beside it; the longest in another colour."""
     with drawing_style(key):
-        figure, axes = _canvas(0.7 + 0.2 * max(1, len(words)))
+        figure, axes = new_canvas(0.7 + 0.2 * max(1, len(words)))
         whole_ns, longest = sum(times_ns), max(times_ns, default=0.0)
         scale, unit = (1e6, "ms") if whole_ns >= 1e6 else (1e3, "µs") if whole_ns >= 1e3 else (1.0, "ns")
         start = 0.0
@@ -203,7 +208,7 @@ def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: s
 def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str, title: str) -> str:
     """Draw gains in percent, which may be losses, with their value beside each bar."""
     with drawing_style(key):
-        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         values = [100 * gain for gain in gains]
         drawn = axes.barh(range(len(labels)), values, 0.7, color=[GREEN if value >= 0 else ORANGE for value in values])
         axes.bar_label(drawn, [f"{value:+.1f}" for value in values], padding=3, fontsize=8)
@@ -221,7 +226,7 @@ def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str
 def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: str, title: str) -> str:
     """Draw shares of the window in percent, on an axis that ends at 100 %; full ones in another colour."""
     with drawing_style(key):
-        figure, axes = _canvas(0.7 + 0.22 * max(1, len(labels)))
+        figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         values = [100 * share for share in shares]
         colours = [VERMILION if value >= 98.5 else BLUE for value in values]
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colours)
@@ -235,7 +240,8 @@ def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: s
         return svg_element(figure, key, title)
 
 
-def _canvas(height_in: float) -> tuple[Figure, Axes]:
+def new_canvas(height_in: float) -> tuple[Figure, Axes]:
+    """Return a figure of the page's width with its axes; call it inside `drawing_style`."""
     from matplotlib.figure import Figure  # without pyplot, which keeps global state
 
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
@@ -250,9 +256,27 @@ def _label_marks(axes: Axes, marks: Mapping[str, float]) -> None:
     """Write the percentiles in one block in the corner that the curve leaves free: beside their dots they collide."""
     lines = [f"{name}  {page_time(time_ns)}" for name, time_ns in marks.items()]
     box: dict[str, Any] = {"facecolor": PANEL, "edgecolor": "none", "pad": 2.0}
-    block = axes.text(0.03, 0.93, "\n".join(lines), transform=axes.transAxes, va="top", color=INK)
+    block = axes.text(0.03, 0.06, "\n".join(lines), transform=axes.transAxes, va="bottom", color=INK)
     block.set_linespacing(1.4)
     block.set_bbox(box)
+
+
+def _tail_axis(axes: Axes, least_share: float) -> None:
+    """Scale the axis of shares by powers of ten, its ticks named by the percentiles that they are."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+    ticks = [(1.0, "all"), (0.5, "p50"), *((10.0**-power, _PERCENTILE_OF[power]) for power in _PERCENTILE_OF)]
+    shown = [(share, name) for share, name in ticks if share >= 0.8 * least_share]
+    axes.set_yscale("log")
+    axes.set_ylim(0.8 * least_share, 1.3)
+    axes.yaxis.set_major_locator(FixedLocator([share for share, _ in shown]))
+    axes.set_yticklabels([f"{_share_text(share)} ({name})" if name != "all" else "100 %" for share, name in shown])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _share_text(share: float) -> str:
+    return f"{100 * share:.10g} %"
 
 
 def _time_axis(axes: Axes, least_us: float, most_us: float) -> str:

@@ -6,7 +6,9 @@ salt. Everything that comes from users' files is escaped by the template engine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report.comparison import compare, run_labels
 from hwmodel.report.quantities import printable
+from hwmodel.report.reproduction import assumption_table
 from hwmodel.report.section import section_of
 from hwmodel.report.svg import missing_extra
 from hwmodel.results.result import Result
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST_FULL_SECTIONS = 6
+_SEPARATOR = re.compile(r"_|\.(?!\d)")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -54,7 +58,8 @@ def render_page(
     return environment.get_template("page.html.j2").render(
         title=printable(title) if title else f"{len(results)} runs side by side" if is_comparison else names[0],
         sections=sections,
-        comparison=compare(results, names, keys) if is_comparison else None,
+        comparison=compare(results, names, keys, defaults) if is_comparison else None,
+        assumptions=assumption_table(),
     )
 
 
@@ -71,7 +76,7 @@ def template_environment() -> Environment:
         import jinja2  # optional: only reports need it
     except ImportError:
         raise InputError(missing_extra("Jinja2")) from None
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -79,3 +84,10 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def breakable(text: str) -> str:
+    """Return a name as HTML that may be broken behind its separators; a number stays whole."""
+    return _SEPARATOR.sub(r"\g<0><wbr>", escape(text))

@@ -67,6 +67,18 @@ def is_closed_loop(config: Mapping[str, Any]) -> bool:
     return True
 
 
+def is_meant_for_vms(config: Mapping[str, Any]) -> bool:
+    """Say whether some of the frames that a pattern or the flows send are for VMs; of a capture that is not known."""
+    workload = _block(config, "workload")
+    if workload.get("pcap") is not None:
+        return False
+    pattern, share = workload.get("pattern"), workload.get("wire_share")
+    if pattern == "flows":
+        return any(to.rpartition(".")[2] != "uplink" for _, to, _ in _flows(workload))
+    is_all_out = pattern in (None, "none", "to_wire") or (isinstance(share, int | float) and share >= 1)
+    return not is_all_out or isinstance(workload.get("external"), Mapping)
+
+
 def frame_words(workload: Mapping[str, Any]) -> str:
     """Return the frames' lengths: `1518 B frames`, `frames of 64 B (58 %), 570 B (33 %) and 1518 B (8 %)`."""
     sizes = workload.get("sizes")
@@ -203,6 +215,8 @@ def load_words(workload: Mapping[str, Any]) -> str:
     if isinstance(load, str) and load.endswith(_OF_CEILING):
         share = load.removesuffix(_OF_CEILING).strip().rstrip("%").strip()
         return printable(f"at {share} % of the closed form's ceiling in all{when}")
+    if isinstance(load, str) and load.endswith("bps"):
+        load = f"{load} (frame bits with FCS)"
     return printable(f"at {load} from each VM{when}") if load is not None else "at no stated load"
 
 

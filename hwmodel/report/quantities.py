@@ -7,7 +7,9 @@ from math import floor, log10
 
 MISSING = "-"
 PLUS_MINUS = " ± "
-_TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
+_TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"), (1e-3, "ps"))
+_LEAST_SHOWN = 0.001  # of the unit of a column
+_LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
 
 
 def three_digits(value: float) -> str:
@@ -28,9 +30,11 @@ def cost_text(cost: float) -> str:
 
 
 def time_text(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
-    """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ± 0.02 ms`."""
+    """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ± 0.02 ms`; `<1 ps` below."""
     if time_ns is None:
         return MISSING
+    if 0 < abs(time_ns) < _LEAST_NS:
+        return "<1 ps"
     scale, unit = _time_unit(time_ns)
     return f"{scaled_text(time_ns, scale, interval)} {unit}"
 
@@ -45,7 +49,9 @@ def span_text(start_ns: float, end_ns: float) -> str:
 
 
 def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:
-    """Write a value in units of `scale`, with three digits and the half of its interval."""
+    """Write a value in units of `scale`, with three digits and the half of its interval; tiny ones as `<0.001`."""
+    if 0 < abs(value) < scale * _LEAST_SHOWN:
+        return f"<{_LEAST_SHOWN:g}"
     return _spread(three_digits(value / scale), half_width_of(value, interval), scale)
 
 
@@ -114,6 +120,8 @@ def drop_words(drops: Mapping[str, int], none: str) -> str:
 
 def _time_unit(time_ns: float) -> tuple[float, str]:
     # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
+    if time_ns == 0:
+        return 1.0, "ns"
     return next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])
 
 

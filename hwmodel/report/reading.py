@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from math import inf
 from typing import NamedTuple
 
 from hwmodel.report.bridge_reading import copying_words, setting_of
-from hwmodel.report.modelled import is_closed_loop
-from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+from hwmodel.report.modelled import is_closed_loop, is_meant_for_vms
+from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text
 from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps
 from hwmodel.results.latency_parts import PART_WORDS, PARTS
-from hwmodel.results.result import Bottleneck, Latency, LinkBytes, Result, Stalls
+from hwmodel.results.result import DIRECTIONS, Bottleneck, Latency, LinkBytes, Result, Stalls
 from hwmodel.results.system import SystemResult
 
 PURPOSES = tuple(field.name for field in fields(LinkBytes))
@@ -45,6 +45,8 @@ STALL_WORDS = {
     "descriptors": "an Rx descriptor",
     "buffer": "room in a buffer",
 }
+MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
+DELIVERY = "post to delivery"  # the one latency of headline, tables and pictures, by this name
 _CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
 FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a share of the time, not a frame's doing
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
@@ -82,7 +84,8 @@ def _outcomes(result: Result) -> list[str]:
     outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
     inward = totals.from_wire > 0 or bool(wire.rx_gbps)
     parts = []
-    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward:
+    is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
+    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward or is_meant:
         parts += _to_vms(result, "to VMs" if outward or inward else "VM to VM")
     if outward:
         rate = gbps_text(wire.tx_gbps, intervals.get("wire.tx_gbps"))
@@ -92,14 +95,24 @@ def _outcomes(result: Result) -> list[str]:
 
 def _to_vms(result: Result, to: str) -> list[str]:
     totals, intervals = result.totals, result.intervals
+    if not totals.gbps and _nothing_came(result):
+        return ["no VM gets anything (0 Gb/s)"] if totals.offered_frames else ["nothing is sent (0 Gb/s)"]
     if totals.gbps is None:
         return [f"throughput {to} not measured"]
     return [f"{gbps_text(totals.gbps, intervals.get('totals.gbps'))} {to}", mpps_text(totals.mpps)]
 
 
+def _nothing_came(result: Result) -> bool:
+    """Tell whether no VM got a frame in the window, or, of results that do not count these, in the run."""
+    totals, n_frames = result.totals, result.window.vm_frames
+    return totals.copies_delivered <= totals.delivered_to_wire if n_frames is None else n_frames == 0
+
+
 def _outcomes_over_bridge(result: Result) -> list[str]:
     outside, over = outside_gbps(result), over_bridge_gbps(result)
-    parts = _to_vms(result, "to VMs") if result.totals.gbps is None or result.totals.gbps or not outside else []
+    is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
+    has_vms = result.totals.gbps is None or result.totals.gbps or not outside or is_meant
+    parts = _to_vms(result, "to VMs") if has_vms else []
     if outside:
         parts.append(f"{gbps_text(outside, result.intervals.get(outside_rate(result)))} to stations outside")
     if over:
@@ -128,6 +141,19 @@ def loss_sentence(result: Result) -> str:
     share = percent_text(totals.dropped_frames / n_frames)
     made = f" and {copying_words(result)}" if totals.replicated_frames else ""
     return f"Of the frames offered{made} {share} were dropped{f' ({listed})' if listed else ''}."
+
+
+def no_way_back_sentence(result: Result) -> str:
+    """Return why no VM gets anything where all frames leave the adapter and nothing sends them back; else nothing."""
+    mode = result.config.get("switch", {}).get("mode")
+    if result.bridges or mode not in MODES_OF_BRIDGE or not is_meant_for_vms(result.config):
+        return ""
+    if not _nothing_came(result) or result.totals.from_wire:
+        return ""
+    return (
+        f"With switch.mode {mode} each frame leaves by the wire, also one for a VM of the same adapter, and there is "
+        "no bridge to send it back (`bridge: {}` adds one)."
+    )
 
 
 def latency_note(result: Result) -> str:
@@ -168,10 +194,14 @@ def largest_part_sentence(result: Result) -> str:
     if mean is None:
         return ""
     p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
-    text = f"On average {mean[1]:.0%} of it is {PART_WORDS.get(mean[0], mean[0])}".replace("%", " %")
+    text = f"On average {100 * mean[1]:.0f} % of the time from post to taken by the guest is {_part_words(mean[0])}"
     if p99 is not None and p99[0] != mean[0]:
-        text += f"; of the p99 frame's {p99[1]:.0%} is {PART_WORDS.get(p99[0], p99[0])}".replace("%", " %")
+        text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(p99[0])}"
     return f"{text}."
+
+
+def _part_words(name: str) -> str:
+    return PART_WORDS.get(name, name)
 
 
 def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:
@@ -190,18 +220,36 @@ def lone_parts(result: Result) -> dict[str, float]:
 
 
 def lone_words(result: Result) -> str:
-    """Return the caption of a frame alone, and for what it waits for ever if it does."""
+    """Return the caption of a frame alone, and what ends only with further frames, if something does."""
     closed, parts = result.closed_form, lone_parts(result)
     of = f": {closed.lone_frame}" if closed is not None and closed.lone_frame else ""
     endless = [PART_WORDS[name] for name, part_ns in parts.items() if part_ns == inf]
-    until = f"; never over: {endless[0]}" if endless else ""
+    until = f"; {endless[0]} ends only when more frames come" if endless else ""
     return f"One frame alone, as configured, by the closed form{of}{until}"
+
+
+def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:
+    """Return (words, dotted name, latency) from post to delivery by direction, where frames go several ways."""
+    found = result.latency_by_direction_ns
+    return [
+        (f"{DELIVERY}, {_direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
+        for name in DIRECTIONS
+        if (latency := found.get(name)) is not None
+    ]
+
+
+def _direction_words(name: str, result: Result) -> str:
+    if name == "vm_to_vm" and "over_bridge" in result.latency_by_direction_ns:
+        return "inside an adapter"
+    outside = "stations outside" if result.bridges else "the wire"
+    words = {"vm_to_vm": "VM to VM", "over_bridge": "over the bridge", "to_wire": f"to {outside}"}
+    return words.get(name, f"from {outside}")
 
 
 def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
     """Return (words, dotted name, latency) of each latency that was measured; of the sender's wait if it is long."""
     rows = [
-        ("post to delivery", "latency_ns", result.latency_ns),
+        (DELIVERY, "latency_ns", result.latency_ns),
         ("post to taken by the guest", "latency_to_guest_ns", result.latency_to_guest_ns),
         ("doorbell to delivery", "latency_from_doorbell_ns", result.latency_from_doorbell_ns),
     ]
@@ -299,26 +347,3 @@ def frame_balance(result: Result) -> str:
         ("mirrored copies lost", totals.mirrored_dropped),
     )
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
-
-
-SPREAD_COLUMNS = ("mean", "95 % from", "to", "least", "greatest")
-
-
-def spread_rows(result: Result) -> list[tuple[str, ...]]:
-    """Return a row for each figure of runs with several seeds: its name, then SPREAD_COLUMNS."""
-    rows = []
-    for one in result.spread:
-        known = [value for value in one.values if value is not None]
-        if known:
-            text = _spread_text(one.name)
-            figures = (one.mean, one.low, one.high, min(known), max(known))
-            rows.append((one.name, *(MISSING if figure is None else text(figure) for figure in figures)))
-    return rows
-
-
-def _spread_text(name: str) -> Callable[[float], str]:
-    if "_ns." in name:
-        return time_text
-    if name.endswith("gbps"):
-        return gbps_text
-    return mpps_text if name.endswith("mpps") else percent_text

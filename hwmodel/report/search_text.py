@@ -8,20 +8,34 @@ from hwmodel.report.quantities import MISSING, printable, three_digits, time_tex
 from hwmodel.report.text_table import table
 from hwmodel.results import LoadSearch, LoadTrial
 
+TRIAL_COLUMNS = ("load", "offered", "delivered", "Gb/s", "lost", "p50", "p99", "p99.9", "limited by", "verdict")
 _WORDS = {"met": "gets through", "lost": "loses frames", "grows": "queues grow", "": MISSING}
 
 
 def search_text(found: LoadSearch) -> str:
     """Return the answer and the loads, plain text that ends with a newline."""
-    lines = [search_sentence(found)]
-    if found.why:
-        lines.append(f"Just above: limited by {printable(found.limited_by)}. {printable(found.why)}")
-    lines += list(found.notes)
-    if found.curve:
-        lines += ["", *_rows(found.curve, with_verdict=False)]
-    elif found.trials:
-        lines += ["", *_rows(sorted(found.trials, key=lambda trial: trial.share), with_verdict=True)]
+    lines = [search_sentence(found), *search_reasons(found)]
+    header, rows = trial_rows(found)
+    if rows:
+        lines += ["", *(line.text for line in table(header, rows, (8, 9)))]
     return "\n".join(lines) + "\n"
+
+
+def search_reasons(found: LoadSearch) -> list[str]:
+    """Return what limits just above the answer, and what must be known of it."""
+    why = f"Just above: limited by {printable(found.limited_by)}. {printable(found.why)}"
+    return [why, *found.notes] if found.why else list(found.notes)
+
+
+def trial_rows(found: LoadSearch) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns and a row for each load of the curve that was asked for, else for each that was tried."""
+    columns = TRIAL_COLUMNS[:-1] if found.curve else TRIAL_COLUMNS
+    return columns, [_row(trial)[: len(columns)] for trial in loads_of(found)]
+
+
+def loads_of(found: LoadSearch) -> Sequence[LoadTrial]:
+    """Return the loads to show, by their share."""
+    return found.curve or sorted(found.trials, key=lambda trial: trial.share)
 
 
 def search_sentence(found: LoadSearch) -> str:
@@ -30,7 +44,10 @@ def search_sentence(found: LoadSearch) -> str:
     if found.kind == "back_to_back":
         low, high = found.interval_burst or (0, None)
         below = "" if high is None else f" (one of {high:,} is not)"
-        return f"A burst of {low:,} frames at {_mpps(found.burst_mpps)} is carried without loss{below}; {by_runs}."
+        wire = found.burst_wire_gbps
+        counted = "" if wire is None else f" ({three_digits(wire)} Gb/s with preamble and gap, all senders together)"
+        rate = f"{_mpps(found.burst_mpps)}{counted}"
+        return f"A burst of {low:,} frames at {rate} is carried without loss{below}; {by_runs}."
     if found.kind == "loss_curve":
         beside = f", beside {_mpps(found.beside_mpps)} of given rates" if found.beside_mpps else ""
         return (
@@ -47,14 +64,6 @@ def search_sentence(found: LoadSearch) -> str:
         f"{_mpps(low_mpps)}{gbps} get through {what}{above}: {beside}{100 * found.share:.2f} % of the closed form's "
         f"{_mpps(found.reference_mpps)}; {by_runs}."
     )
-
-
-def _rows(trials: Sequence[LoadTrial], *, with_verdict: bool) -> list[str]:
-    header = ("load", "offered", "delivered", "Gb/s", "lost", "p50", "p99", "p99.9", "limited by", "verdict")
-    rows = [_row(trial) for trial in trials]
-    n_columns = len(header) if with_verdict else len(header) - 1
-    shown = [row[:n_columns] for row in rows]
-    return [line.text for line in table(header[:n_columns], shown, (8, 9))]
 
 
 def _row(trial: LoadTrial) -> tuple[str, ...]:

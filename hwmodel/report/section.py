@@ -8,15 +8,17 @@ from typing import Any
 
 from hwmodel.report import figures, tables
 from hwmodel.report.bridge_reading import ports_of
-from hwmodel.report.configuration import config_text
 from hwmodel.report.datapath import datapath_figure
 from hwmodel.report.falling_latency import falling_latency_sentences
+from hwmodel.report.headroom import headroom_sentence
 from hwmodel.report.modelled import modelled_sentence
 from hwmodel.report.quantities import page_time, printable
 from hwmodel.report.reading import (
+    DELIVERY,
     PURPOSE_WORDS,
     STALL_WORDS,
     bytes_per_frame,
+    direction_rows,
     frame_balance,
     largest_part_sentence,
     latency_note,
@@ -25,10 +27,12 @@ from hwmodel.report.reading import (
     lone_parts,
     lone_words,
     loss_sentence,
+    no_way_back_sentence,
     outcome_words,
     sender_wait_note,
     stall_shares,
 )
+from hwmodel.report.reproduction import of_result
 from hwmodel.report.svg import ORANGE, VERMILION
 from hwmodel.report.system_picture import system_figure
 from hwmodel.report.system_tables import (
@@ -57,6 +61,7 @@ def section_of(
         "modelled": modelled_sentence(result.config),
         "outcome": _outcome(result),
         "limit": _limit(result),
+        "headroom": printable(headroom_sentence(result)),
         "warnings": [printable(warning) for warning in result.warnings],
         "latency_note": "; of the sender's wait: ".join(filter(None, (latency_note(result), sender_wait_note(result)))),
         "largest_part": largest_part_sentence(result),
@@ -67,7 +72,7 @@ def section_of(
         "n_flows": len(result.flows),
         "link": link_rows(result),
         "colours": figures.PURPOSE_COLOURS,
-        "config": config_text(result.config),
+        "again": of_result(result, label),
         "bridges": bridge_sentences(result),
         "n_servers": len(result.adapters) if isinstance(result, SystemResult) else 0,
         "tables": {
@@ -104,17 +109,21 @@ def _picture(result: Result, key: str) -> str:
 
 
 def _outcome(result: Result) -> str:
-    """Return what came out, in one sentence."""
-    text = outcome_words(result)
-    if result.latency_ns.p50 is not None:
-        text += f"; median latency {page_time(result.latency_ns.p50, result.intervals.get('latency_ns.p50'))}"
+    """Return what came out, in one sentence: throughput, and one latency, by direction where there are several."""
+    text, rows = outcome_words(result), direction_rows(result)
+    if rows:
+        apart = [f"{words.partition(', ')[2]} {page_time(latency.p50)}" for words, _, latency in rows if latency.p50]
+        text += f"; latency, {DELIVERY}, p50: {', '.join(apart)}"
+    elif result.latency_ns.p50 is not None:
+        text += f"; latency, {DELIVERY}: p50 {page_time(result.latency_ns.p50, result.intervals.get('latency_ns.p50'))}"
     return printable(f"{text}.")
 
 
 def _limit(result: Result) -> str:
     """Return what limits, in one sentence and its reason, and what was lost."""
     words = limit_words(result.bottleneck)
-    return printable(f"{words[0].upper()}{words[1:]}. {result.bottleneck.why} {loss_sentence(result)}".rstrip())
+    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result))
+    return printable(f"{words[0].upper()}{words[1:]}. {' '.join(filter(None, reasons))}".rstrip())
 
 
 def _figures(result: Result, key: str) -> dict[str, str]:

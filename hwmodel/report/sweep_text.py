@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hwmodel.report.configuration import value_text
 from hwmodel.report.quantities import cost_text
+from hwmodel.report.sweep.answer import best_words
 from hwmodel.report.sweep.points import (
     GBPS,
     LIMIT,
@@ -52,12 +53,15 @@ def _counts(sweep: SweepResult, wall_s: float, n_run: int) -> str:
 
 
 def _best(sweep: SweepResult, points: Sequence[Point], throughput: str) -> Iterator[str]:
-    """Yield the point with most throughput and that with least latency, as the page names them."""
+    """Yield the point with most throughput, of each workload, and that with least latency, as the page names them."""
     best, quickest = best_of(points, throughput), quickest_of(points, throughput)
     to = " to the wire" if throughput == TO_WIRE else ""
     words = ("Most throughput", "Least latency") if len(points) > 1 else ("Throughput", "Latency")
     most = None if best is None else best.estimate(throughput)
-    if best is not None and most is not None:
+    reading = read_sweep_result(sweep)
+    if len(reading.workloads) > 1 and most is not None and best is not None:
+        yield best_words(reading, best).replace("±", "+/-")
+    elif best is not None and most is not None:
         spread = "" if most.interval is None else f" +/- {(most.interval[1] - most.interval[0]) / 2:.2f}"
         figure = f"{most.value:,.2f}{spread} Gb/s{to}"
         which = f"{words[0]}{without_rate(points, throughput)}"

@@ -23,14 +23,16 @@ from hwmodel.report.quantities import (
     three_digits,
 )
 from hwmodel.report.reading import (
+    DELIVERY,
     QUEUE_UNITS,
     STALL_WORDS,
+    direction_rows,
     frame_bytes_total,
     latency_rows,
     lone_parts,
-    spread_rows,
     stall_shares,
 )
+from hwmodel.report.spread_rows import spread_rows
 from hwmodel.results.bridge_rates import outside_gbps, outside_rate
 from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
@@ -75,14 +77,27 @@ def closed_form_table(result: Result) -> Table | None:
         simulated = per_frame.get(name)
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
         rows.append([f"bytes a frame, {name}", shown, f"{n_bytes:,.1f} B", _off(simulated, n_bytes)])
-    measured = result.latency_to_guest_ns if result.latency_to_guest_ns.p50 is not None else result.latency_ns
-    if closed.unloaded_latency_ns is not None:
-        alone = f"{page_time(closed.unloaded_latency_ns)} alone"
-        ratio = _times(measured.p50, closed.unloaded_latency_ns)
-        rows.append(["latency of a frame", f"{page_time(measured.p50)} median", alone, ratio])
+    alone_ns = _alone_to_delivery_ns(result)
+    if not result.latency_by_direction_ns:  # the lone frame goes one way alone
+        if alone_ns is not None:
+            rows.append(_beside_lone(f"{DELIVERY}: p50; alone", result.latency_ns.p50, alone_ns))
+        elif closed.unloaded_latency_ns is not None:
+            words = "post to taken by the guest: p50; alone, batches of 1"
+            rows.append(_beside_lone(words, result.latency_to_guest_ns.p50, closed.unloaded_latency_ns))
     limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
     rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
+
+
+def _beside_lone(words: str, p50_ns: float | None, alone_ns: float) -> list[str]:
+    return [f"latency, {words}", page_time(p50_ns), page_time(alone_ns), _times(p50_ns, alone_ns)]
+
+
+def _alone_to_delivery_ns(result: Result) -> float | None:
+    """Return how long the closed form's lone frame takes to its delivery; None where only further frames end a part."""
+    parts = lone_parts(result)
+    whole_ns = sum(part_ns for name, part_ns in parts.items() if name != "guest_queue")
+    return whole_ns if parts and whole_ns < inf else None
 
 
 def _all_by_wire_gbps(result: Result) -> float | None:
@@ -117,7 +132,7 @@ def next_steps_table(result: Result) -> Table | None:
         ]
         for step in closed.next_steps
     ]
-    return Table(("change", "at most", "gain", "frame alone", "then limited by"), rows, texts=(0, 4))
+    return Table(("change", "at most", "gain", "one frame alone, batches of 1", "then limited by"), rows, texts=(0, 4))
 
 
 def relaxed_table(result: Result) -> Table | None:
@@ -139,7 +154,10 @@ def relaxed_table(result: Result) -> Table | None:
 
 def latency_table(result: Result) -> Table:
     """Return the latencies, a row each, with intervals where there are some."""
-    rows = latency_rows(result)
+    apart, rows = direction_rows(result), latency_rows(result)
+    if apart and rows:
+        together = f"{rows[0][0]}, all directions together"
+        rows = [*apart, (together, *rows[0][1:]), *rows[1:]]
     if not isinstance(result, SystemResult) and result.wire.wait_ns.p50 is not None:
         rows.append(("waiting for the wire", "wire.wait_ns", result.wire.wait_ns))
     header = ("of a frame", "min", "mean", "p50", "p99", "p99.9", "max")
@@ -147,8 +165,8 @@ def latency_table(result: Result) -> Table:
 
 
 def _latency_row(words: str, result: Result, name: str, latency: Latency) -> list[str]:
-    """Write a latency's figures in one unit, that of its median or mean, which its name tells."""
-    scale, unit = page_time_unit(latency.p50 if latency.p50 is not None else latency.mean)
+    """Write a latency's figures in one unit, that of its median or of its mean, the larger, which its name tells."""
+    scale, unit = page_time_unit(max(latency.p50 or 0.0, latency.mean or 0.0))
     cells = []
     for column in _LATENCY_COLUMNS:
         value, interval = getattr(latency, column), result.intervals.get(f"{name}.{column}")
@@ -176,7 +194,7 @@ def parts_table(result: Result) -> Table | None:
 
 
 def _part_text(time_ns: float | None) -> str:
-    return "for ever" if time_ns == inf else page_time(time_ns)
+    return "until more come" if time_ns == inf else page_time(time_ns)
 
 
 def vm_table(result: Result) -> Table:

@@ -3,72 +3,80 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TextIO
 
 from hwmodel.report.falling_latency import falling_latency_sentences
 from hwmodel.report.quantities import (
     MISSING,
-    PLUS_MINUS,
     count_text,
     decimals_text,
     drop_words,
     percent_text,
     printable,
-    span_text,
     three_digits,
-    time_text,
 )
 from hwmodel.report.reading import (
     QUEUE_UNITS,
-    SPREAD_COLUMNS,
     STALL_WORDS,
-    frame_balance,
-    headline,
+    direction_rows,
     largest_part_sentence,
     latency_note,
     latency_rows,
     link_rows,
-    loss_sentence,
     sender_wait_note,
-    spread_rows,
     stall_shares,
 )
+from hwmodel.report.short_text import (
+    answer_lines,
+    balance_lines,
+    latency_words,
+    link_words,
+    run_lines,
+    short_lines,
+    warning_lines,
+    wire_words,
+)
+from hwmodel.report.spread_rows import SPREAD_COLUMNS, spread_rows
 from hwmodel.report.system_text import adapter_lines, bridge_lines
 from hwmodel.report.text_table import MOST_ROWS, Line, table
-from hwmodel.results.result import Latency, Result
+from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
 
 VM_COLUMNS = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
 
 
-def summary(result: Result) -> str:
-    """Return the summary as plain ASCII text (names apart) that ends with a newline; the same on every machine."""
-    return "".join(f"{line.text}\n" for line in _lines(result))
+def summary(result: Result, verbose: bool = False) -> str:
+    """Return the summary as plain ASCII text (names apart) that ends with a newline; the same on every machine.
+
+    At most 15 lines, or with `verbose` all latencies, each VM, the bytes on the link and every queue.
+    """
+    return "".join(f"{line.text}\n" for line in summary_lines(result, verbose))
 
 
-def print_summary(result: Result, stream: TextIO | None = None) -> None:
+def print_summary(result: Result, stream: TextIO | None = None, verbose: bool = False) -> None:
     """Write the summary to a stream (standard output by default), in colour where that is a terminal."""
     stream = sys.stdout if stream is None else stream
     if not stream.isatty():
-        stream.write(summary(result))
+        stream.write(summary(result, verbose))
         return
     from rich.console import Console  # only a terminal needs it
     from rich.text import Text
 
     styles = {"answer": "bold green", "warning": "bold yellow", "heading": "bold", "plain": ""}
     console = Console(file=stream)
-    for line in _lines(result):
+    for line in summary_lines(result, verbose):
         console.print(Text(line.text, style=styles[line.look]), soft_wrap=True)
 
 
-def _lines(result: Result) -> Iterable[Line]:
-    yield Line(printable(_ascii(headline(result))), "answer")
-    yield Line(printable(result.bottleneck.why))
-    if loss_sentence(result):
-        yield Line(printable(loss_sentence(result)))
-    for warning in result.warnings:
-        yield Line(printable(f"Warning: {warning}"), "warning")
+def summary_lines(result: Result, verbose: bool = False) -> list[Line]:
+    """Return the lines of the summary with how they look."""
+    return list(_all_lines(result)) if verbose else short_lines(result)
+
+
+def _all_lines(result: Result) -> Iterable[Line]:
+    yield from answer_lines(result)
+    yield from warning_lines(result)
     yield from _latency_lines(result)
     rows = spread_rows(result)
     if rows:
@@ -76,10 +84,7 @@ def _lines(result: Result) -> Iterable[Line]:
         yield from table((f"{len(result.spread[0].seeds)} seeds", *SPREAD_COLUMNS), rows)
         yield Line(f"(all other figures are of seed {result.seed})")
         yield Line("")
-    balance, parting, beside = frame_balance(result).partition("; " if result.bridges else "\n")
-    yield Line(f"Frames, whole run: {balance}")
-    if parting:
-        yield Line(f"({beside})")
+    yield from balance_lines(result)
     yield Line("")
     if isinstance(result, SystemResult):
         yield from adapter_lines(result)
@@ -93,7 +98,7 @@ def _lines(result: Result) -> Iterable[Line]:
         yield from bridge_lines(result)
         yield Line("")
     yield from _loss_lines(result)
-    yield from _run_lines(result)
+    yield from run_lines(result)
 
 
 def _latency_lines(result: Result) -> Iterable[Line]:
@@ -101,26 +106,12 @@ def _latency_lines(result: Result) -> Iterable[Line]:
     if not rows:
         yield Line("Latency, post to delivery: no frame measured")
     notes = {"latency_ns": latency_note(result), "sender_wait_ns": sender_wait_note(result)}
-    for words, name, latency in rows:
+    for words, name, latency in [*direction_rows(result), *rows]:
         remark = f" ({notes[name]})" if notes.get(name) else ""
-        yield Line(f"Latency, {words}: {_latency_words(latency, name, result.intervals)}{remark}")
+        yield Line(f"Latency, {words}: {latency_words(latency, name, result.intervals)}{remark}")
         if name == "latency_to_guest_ns":
             sentences = (largest_part_sentence(result), *falling_latency_sentences(result))
             yield from (Line(printable(sentence)) for sentence in sentences if sentence)
-
-
-def _latency_words(latency: Latency, name: str, intervals: Mapping[str, tuple[float, float]]) -> str:
-    names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("min", "min"), ("mean", "mean"), ("max", "max"))
-    figures = ((word, attribute, getattr(latency, attribute)) for word, attribute in names)
-    return ", ".join(
-        f"{word} {_ascii(time_text(value, intervals.get(f'{name}.{attribute}')))}"
-        for word, attribute, value in figures
-        if value is not None
-    )
-
-
-def _ascii(figure: str) -> str:
-    return figure.replace(PLUS_MINUS, " +/- ")
 
 
 def vm_rows(result: Result) -> list[tuple[str, ...]]:
@@ -161,19 +152,14 @@ def _link_lines(result: Result) -> Iterable[Line]:
         has_copies = result.totals.copies_delivered > result.totals.delivered_frames and not result.bridges
         each = ", of a group frame each copy" * has_copies  # over a bridge each copy is a frame
         yield Line(f"(up: adapter to host, down: host to adapter; mean over the frames delivered in the window{each})")
-    up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
-    yield Line(f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)} of the window")
+    yield Line(f"{link_words(result)} of the window")
     looked_up = result.iotlb.hits + result.iotlb.misses
     if looked_up:
         yield Line(
             f"Addresses that miss the IOMMU's translation cache: {percent_text(result.iotlb.misses / looked_up)}"
         )
-    wire = result.wire
-    if wire.tx_gbps or wire.rx_gbps:
-        waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
-        busy = percent_text(wire.utilization)
-        out_gbps, in_gbps = decimals_text(wire.tx_gbps, 3), decimals_text(wire.rx_gbps, 3)
-        yield Line(f"Wire: out {out_gbps} Gb/s, in {in_gbps} Gb/s, busy {busy}{waiting}")
+    if result.wire.tx_gbps or result.wire.rx_gbps:
+        yield Line(wire_words(result))
 
 
 def _loss_lines(result: Result) -> Iterable[Line]:
@@ -188,22 +174,6 @@ def _loss_lines(result: Result) -> Iterable[Line]:
     if stalls:
         waits = ", ".join(f"{STALL_WORDS[name]} {percent_text(share)}" for name, share in stalls.items())
         yield Line(f"Waiting, share of the window, for: {waits}")
-
-
-def _run_lines(result: Result) -> Iterable[Line]:
-    window = result.window
-    yield Line(
-        f"Window: {span_text(window.start_ns, window.end_ns)} of simulated time; "
-        f"seed {result.seed}, configuration {printable(result.config_hash)}"
-    )
-    run = result.host_run
-    if run is not None:
-        more = f" on {run.threads} threads" if run.threads > 1 else ""
-        more += f", compilation {three_digits(run.compile_s)} s" if run.compile_s else ""
-        yield Line(
-            f"Run: {count_text(run.frames)} frames, {count_text(run.events)} events in {three_digits(run.wall_s)} s "
-            f"({count_text(round(run.frames_per_s))} frames/s){more}, memory at most {run.peak_rss_mb:.0f} MB"
-        )
 
 
 def _unit_suffix(queue: str) -> str:

@@ -24,6 +24,7 @@ from hwmodel.results.load_search import LoadSearch, LoadTrial
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
+    DIRECTIONS,
     SCHEMA_VERSION,
     Bottleneck,
     Cpu,
@@ -51,6 +52,7 @@ __all__ = [
     "ALL_PARTS",
     "BRIDGE_PARTS",
     "CREDITS",
+    "DIRECTIONS",
     "KEYS",
     "LATENCY_BUCKETS",
     "LEAST_SAMPLES_P99",

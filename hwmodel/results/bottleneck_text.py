@@ -182,7 +182,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "nic.dma.read": _server("nic.dma.read", "The adapter's DMA engine for reads"),
     "nic.dma.write": _server("nic.dma.write", "The adapter's DMA engine for writes"),
     "nic.dma.shared": _server("nic.dma.shared", "The path inside the adapter that reads and writes share"),
-    "host.walkers": _server("host.walkers", "The IOMMU's page walks", ": all walkers are at work"),
+    "host.walkers": _server("host.walkers", "The IOMMU's pool of page walkers"),
     "nic.store": _server("nic.store", "What moves received data into the adapter's buffer"),
     "nic.pipeline": _server(
         "nic.pipeline", "The adapter's packet pipeline", ": it takes no more frames a second, whatever their length"

@@ -44,7 +44,9 @@ class LoadSearch:
     was seen to meet it and the lowest that was not, None where none was. `share`: of `reference_mpps`, the ceiling of
     the closed form (of frames from the wire alone: of them); `beside_mpps`: frames of rates of their own, which are in
     `mpps` and not in that. `limited_by`: the bottleneck at the load just above.
-    `burst_frames`: the longest burst without loss, between `interval_burst`. `curve`: the loads asked for, in order.
+    `burst_frames`: the longest burst without loss, between `interval_burst`, at `burst_mpps` of all senders together,
+    which with preamble and gap are `burst_wire_gbps`. `curve`: the loads asked for, in order. `asked`: the command's
+    options that were given, by name.
     """
 
     schema_version: int = 1
@@ -61,11 +63,14 @@ class LoadSearch:
     burst_frames: int | None = None
     interval_burst: tuple[int, int | None] | None = None
     burst_mpps: float | None = None
+    burst_wire_gbps: float | None = None
     simulations: int = 0
     trials: tuple[LoadTrial, ...] = ()
     curve: tuple[LoadTrial, ...] = ()
     notes: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+    asked: Mapping[str, str] = field(default_factory=dict)
+    model_version: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -75,3 +80,13 @@ class LoadSearch:
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
         return document_of(self)
+
+    def summary(self) -> str:
+        """Return what `hwmodel search` prints."""
+        from hwmodel.report.search_text import search_text  # above this block: tests/layout_rules.py says why
+
+        return search_text(self)
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]

@@ -20,6 +20,8 @@ from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
 
 SCHEMA_VERSION = 1
+# Where frames come from and go to, as `Result.latency_by_direction_ns` names it.
+DIRECTIONS = ("vm_to_vm", "over_bridge", "to_wire", "from_wire")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +230,8 @@ class Result:
     """Hold everything that one run found; the field order is the order of the JSON document.
 
     `utilization` (busy share of each resource by the names of `bottleneck.resource`) and `latency_histogram`
-    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty. `latency_parts_ns`
+    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty.
+    `latency_by_direction_ns`: `latency_ns` apart, by DIRECTIONS, where there are several. `latency_parts_ns`
     holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `warnings` what a reader must know of the figures before quoting one. Results are equal
@@ -244,6 +247,7 @@ class Result:
     vms: tuple[VmResult, ...]
     flows: tuple[FlowResult, ...]
     latency_ns: Latency
+    latency_by_direction_ns: Mapping[str, Latency] = field(default_factory=dict, metadata={"omit_empty": True})
     latency_from_doorbell_ns: Latency
     latency_to_guest_ns: Latency = field(default_factory=Latency)
     sender_wait_ns: Latency = field(default_factory=Latency)
@@ -307,6 +311,16 @@ class Result:
         """
         result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
         return result
+
+    def summary(self, verbose: bool = False) -> str:
+        """Return what `hwmodel run` prints: at most 15 lines, or with `verbose` all figures."""
+        from hwmodel.report.text import summary  # above this block: tests/layout_rules.py says why
+
+        return summary(self, verbose)
+
+    def __str__(self) -> str:
+        """Return the answer and its reason; `summary()` says more."""
+        return "\n".join(self.summary().splitlines()[:2])
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of the result: the answer, its reason, latencies, VMs; needs no extra."""

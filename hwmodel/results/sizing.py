@@ -15,6 +15,7 @@ class TargetFigure:
 
     `low`, `high`: its 95 % interval. `margin`: by what share of the bound it is on the right side (negative: wrong). A
     throughput that is offered just as asked for has the margin of what senders get through that send all they can.
+    `probability`: how probable it is that a repetition holds the bound too.
     """
 
     metric: str
@@ -24,6 +25,7 @@ class TargetFigure:
     high: float | None = None
     margin: float | None = None
     is_met: bool = False
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Choice:
     `source`: where the figures are from, "simulation" or "closed form" (then they are what no run betters), or "none":
     there is no such configuration, or it was not run, as `why` says. `is_met`: None where that is not known.
     `limited_by`: the resource that sets the throughput. `seeds`: the runs that the figures are the mean of.
+    `confidence`: how probable it is, at the least, that it meets all targets, of several runs.
     """
 
     knobs: Mapping[str, Any]
@@ -43,6 +46,7 @@ class Choice:
     limited_by: str = ""
     why: str = ""
     seeds: int = 0
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,16 @@ class SizingResult:
 
     `best`, `runner_up`: the values of the knobs, None where there is none, and `cost`, `runner_up_cost`. `margin`: the
     smallest of the targets' own, of bounds above 0. `confidence`: how probable it is, at the least, that `best` meets
-    all targets, by the spread over seeds and the runs' own intervals. `is_cheapest`: every cheaper configuration is
-    ruled out; else `n_untested` of them are not. `answer`: what `best` gives; where none meets, what comes `nearest`.
-    `cheaper`: the dearest of those that are cheaper and fail. `steps`: one knob of the best, or nearest, changed.
+    all targets, by the spread over seeds that differ, runs of a host a little different (`disturbance`) and the runs'
+    own intervals. `is_cheapest`: every cheaper configuration was run, or is ruled out by the closed form, which no run
+    has refuted (`closed_form_refuted`: the targets in which one has), or by the file's word; else `n_untested` of them
+    are not. `n_run` configurations were run, of which `n_ruled_out_by_simulation` miss; those counted for the closed
+    form and for the rule that more of a knob is never worse were not run. `answer`: what `best` gives; where none
+    meets, what comes `nearest`. `near`: cheaper ones that miss by so little that a repetition may meet. `cheaper`:
+    these, and the dearest of those that are cheaper. `steps`: one knob of the best, or nearest, changed.
     `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
     limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
+    `source`: the sizing file with its base inside.
     """
 
     schema_version: int = 1
@@ -83,16 +92,24 @@ class SizingResult:
     n_invalid: int
     n_untested: int
     n_closed_forms: int
+    n_run: int = 0
+    n_cheaper_not_run: int = 0
+    n_ruled_out_by_rule: int = 0
+    closed_form_refuted: tuple[str, ...] = ()
     answer: Choice | None = None
     runner_up_choice: Choice | None = None
     nearest: Choice | None = None
+    near: tuple[Choice, ...] = ()
     cheaper: tuple[Choice, ...] = ()
     steps: tuple[KnobStep, ...] = ()
     offered: str = ""
+    disturbance: str = ""
     first_to_give: str = ""
     first_to_give_why: str = ""
     warnings: tuple[str, ...] = ()
     config: Mapping[str, Any] | None = field(default=None, metadata={"verbatim": True})
+    source: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+    model_version: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -102,3 +119,13 @@ class SizingResult:
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
         return document_of(self)
+
+    def summary(self) -> str:
+        """Return what `hwmodel size` prints."""
+        from hwmodel.report.sizing_text import sizing_text  # above this block: tests/layout_rules.py says why
+
+        return sizing_text(self)
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]

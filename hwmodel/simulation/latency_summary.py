@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy.typing as npt
 
 from hwmodel.kernels import layout
 from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.results import Latency, filled_columns, summarize_latency
+from hwmodel.results import DIRECTIONS, Latency, filled_columns, summarize_latency
 from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.units import FS_PER_NS
+from hwmodel.workload.traffic import UPLINK
+
+GROUPS = ("broadcast", "multicast", "unknown")  # what a flow goes to that goes to no one station
 
 
 def named_drops(counts: Any) -> dict[str, int]:
@@ -92,14 +96,48 @@ class FlowLatencies:
             self._found[key] = Latency() if found is None else found.summary()
         return self._found[key]
 
-    def moments(self, number: int) -> Latency:
-        """Summarise a flow that has no histogram of its own: extremes and mean, no percentiles."""
-        n = self._n[number]
+    def apart(self, groups: Mapping[str, Sequence[int]]) -> dict[str, Latency]:
+        """Summarise groups of flows, those of which some were delivered; extremes and mean where histograms are shared.
+
+        Of very many flows those with one target have one histogram.
+        """
+        chosen = {name: [number for number in numbers if self._n[number]] for name, numbers in groups.items()}
+        rows = {name: {self._rows[number] for number in numbers} for name, numbers in chosen.items()}
+        users = Counter(row for each in rows.values() for row in each)
+        return {
+            name: self.of(numbers) if all(users[row] == 1 for row in rows[name]) else self.moments(numbers)
+            for name, numbers in chosen.items()
+            if numbers
+        }
+
+    def moments(self, numbers: Sequence[int]) -> Latency:
+        """Summarise flows that have no histogram of their own: extremes and mean, no percentiles."""
+        n = sum(self._n[number] for number in numbers)
         if not n:
             return Latency()
+        chosen = [number for number in numbers if self._n[number]]
         return Latency(
-            min=self._lowest_fs[number] / FS_PER_NS,
-            mean=float(self._sum_fs[number]) / n / FS_PER_NS,
-            max=self._highest_fs[number] / FS_PER_NS,
+            min=min(self._lowest_fs[number] for number in chosen) / FS_PER_NS,
+            mean=float(self._sum_fs[chosen].sum()) / n / FS_PER_NS,
+            max=max(self._highest_fs[number] for number in chosen) / FS_PER_NS,
             count=n,
         )
+
+
+def latencies_by_direction(flows: Sequence[tuple[str, str]], latencies: FlowLatencies) -> dict[str, Latency]:
+    """Return the latency from post to delivery by where frames come from and go to; empty where all go one way.
+
+    Frames between VMs of different adapters, which a bridge passes on, are another direction than those inside one.
+    """
+    groups: dict[str, list[int]] = {}
+    for number, (sender, target) in enumerate(flows):
+        groups.setdefault(_direction(sender, target), []).append(number)
+    found = latencies.apart(groups)
+    return {name: found[name] for name in DIRECTIONS if name in found} if len(found) > 1 else {}
+
+
+def _direction(sender: str, target: str) -> str:
+    if UPLINK in (sender, target):
+        return "from_wire" if sender == UPLINK else "to_wire"
+    is_elsewhere = target not in GROUPS and sender.rpartition(".")[0] != target.rpartition(".")[0]
+    return "over_bridge" if is_elsewhere else "vm_to_vm"

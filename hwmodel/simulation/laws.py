@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import fsum
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
+from hwmodel.analytic.link import DLLP_BYTES
+from hwmodel.simulation.clocks import link_fs_per_byte
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import FS_PER_S
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6  # sums are of 64-bit floats
 
 
-def broken_laws(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
-    """Return a sentence for each law that a window breaks; an empty list where all hold."""
-    return [*_little(start, end), *_utilization(config, start, end)]
+def broken_laws(config: Config, start: Snapshot, end: Snapshot, server: int = 0) -> list[str]:
+    """Return a sentence for each law that a window breaks at a server, by number; an empty list where all hold."""
+    return [*_little(start, end), *_utilization(config, start, end, server)]
 
 
 def _little(start: Snapshot, end: Snapshot) -> list[str]:
@@ -50,9 +51,9 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
     return [f"Little's law: {by_number:.9g} frame seconds by number, {by_times:.9g} by the times of frames"]
 
 
-def _utilization(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
+def _utilization(config: Config, start: Snapshot, end: Snapshot, server: int) -> list[str]:
     """Check that each direction of the link was busy for the bytes it carried: throughput times service."""
-    rate = link_rate_of(config.pcie)
+    a_byte_fs = link_fs_per_byte(config, config.run.seed, server)
     found = []
     for name in ("up", "down"):
         first: LinkSnapshot = getattr(start, name)
@@ -60,7 +61,7 @@ def _utilization(config: Config, start: Snapshot, end: Snapshot) -> list[str]:
         n_tlps = int((last.n_tlps - first.n_tlps).sum())
         n_pairs = last.dllp_pairs - first.dllp_pairs
         n_bytes = int((last.n_bytes - first.n_bytes).sum()) + 2 * DLLP_BYTES * n_pairs
-        carried_fs = n_bytes * rate.fs_numerator // rate.fs_denominator
+        carried_fs = n_bytes * a_byte_fs.numerator // a_byte_fs.denominator
         # What is on the link at an end of the window counts whole, as its bytes do.
         busy_fs = last.busy_fs + last.ahead_fs - first.busy_fs - first.ahead_fs
         if abs(busy_fs - carried_fs) > n_tlps + n_pairs + 2:  # each is rounded down to a femtosecond

@@ -22,6 +22,7 @@ from hwmodel.simulation.bridge_measure import (
     take_bridge,
     with_busier_port,
 )
+from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.deliveries import CopyKinds, copy_kinds_of, deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
@@ -82,6 +83,8 @@ class Machine:
         if not bridges_of(config):
             self.state: State = build_state(config, seed)
             self.book = fill_workload(self.state[0], config, workload, seed)
+            fill_clocks(self.state[0], config, seed)
+            begin_at_phases(self.state[0], config, workload, len(self.book.headers), seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
             self._log = MergedLog([self.state[0].ledger.log])
             return
@@ -267,6 +270,8 @@ class Machine:
             return broken_laws(self.servers[0].config, start, end)
         return [
             f"{server.prefix}{law}"
-            for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
-            for law in broken_laws(server.config, first, last)
+            for number, (server, first, last) in enumerate(
+                zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
+            )
+            for law in broken_laws(server.config, first, last, number)
         ]

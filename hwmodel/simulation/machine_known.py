@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.simulation.clocks import tolerance_ppb
 from hwmodel.workload.traffic import CLOSED, PERIODIC
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ class MachineKnown(NamedTuple):
     def of(cls, config: Config, workload: Workload) -> MachineKnown:
         """Return what a configuration and its workload say; `run.clocks` is how far each of two clocks may be off."""
         kinds = {source.kind for source in workload.sources}
-        sends = hasattr(config.run, "clocks_ppb") and bool(kinds) and not len(workload.records)
+        sends = bool(kinds) and not len(workload.records)
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
         return cls(
-            2 * getattr(config.run, "clocks_ppb", 0) / 1e9,
+            2 * tolerance_ppb(config) / 1e9,
             bool(kinds - {CLOSED}),
             is_periodic,
             bool(kinds) and not len(workload.records),

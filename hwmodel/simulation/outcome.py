@@ -33,8 +33,9 @@ from hwmodel.simulation.adapter_figures import adapter_figures
 from hwmodel.simulation.fairness import backlog_growth, fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_parts import delivery_latency, latency_parts
-from hwmodel.simulation.latency_summary import FlowLatencies, latency_from, named_drops
+from hwmodel.simulation.latency_summary import FlowLatencies, latencies_by_direction, latency_from, named_drops
 from hwmodel.simulation.measurement import Snapshot
+from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
 from hwmodel.simulation.span import Span
@@ -173,6 +174,7 @@ def _of_all(
         "totals": _totals(span),
         "flows": _flows(book, span, latencies),
         "latency_ns": delivery_latency(end),
+        "latency_by_direction_ns": latencies_by_direction(book.flows, latencies),
         "latency_from_doorbell_ns": latency_from(end, "from_doorbell"),
         "latency_to_guest_ns": to_guest,
         "sender_wait_ns": latency_from(end, "sender_wait"),
@@ -228,7 +230,7 @@ def _flows(book: FlowBook, span: Span, latencies: FlowLatencies) -> tuple[FlowRe
             delivered=delivered,
             gbps=span.gbps(n_bytes),
             mpps=span.mpps(frames),
-            latency_ns=latencies.of([i]) if own_rows else latencies.moments(i),
+            latency_ns=latencies.of([i]) if own_rows else latencies.moments([i]),
         )
         for i, ((sender, target), offered, delivered, n_bytes, frames) in enumerate(
             zip(book.flows, *columns, strict=True)
@@ -309,6 +311,7 @@ def _versions() -> dict[str, str]:
     """Return the versions of what decides a run's figures; where they stand is on disk."""
     return {
         "hwmodel": __version__,
+        "model": model_version(),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "numba": version("numba"),

@@ -35,8 +35,8 @@ def phase_warnings(result: Result) -> Iterator[str]:
     more = f" and {len(starved) - MOST_NAMES} more" if len(starved) > MOST_NAMES else ""
     yield (
         f"Next to nothing gets through from {named}{more}: at {port}, which is full, these frames always come just "
-        "after others that take the room, in step with them. Real clocks differ by some ppm, so that such phases move; "
-        "with rates and workload.arrivals: poisson the port is shared by chance."
+        "after others that take the room, in step with them. Clocks that differ by some ppm move such phases slowly, "
+        "and another seed has others; with rates and workload.arrivals: poisson the port is shared by chance."
     )
 
 

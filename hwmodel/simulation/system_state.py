@@ -20,6 +20,7 @@ from hwmodel.simulation.bridge_state import (
     fresh_bridge,
     least_on_wire_bytes,
 )
+from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.decided import AdapterHeaders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import State, fill_state, is_long
@@ -79,6 +80,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     for index, (name, part) in enumerate(parts):
         check_workload(part, workload)
         fill_state(servers[index], part, seed, index)
+        fill_clocks(servers[index], part, seed, index)
         prefix = f"{name}." if name else ""
         adapters.append(AdapterHeaders(servers[index], part, book, prefix, has_peer=True))
     ports = ports_of(named, parts)
@@ -86,13 +88,16 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     topology.enter(workload.templates)
     for index, adapter in enumerate(adapters):
         fill_wire(adapter.nic, ports[index], topology.outside)
+        stretch_port(adapter.nic.wire.outside, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
-        enter_sources(adapter.nic, own, workload, seed)
+        enter_sources(adapter.nic, own, config, workload, seed)
         watch_fifos(adapter.nic, workload)
+        begin_at_phases(adapter.nic, parts[index][1], workload, len(adapter.book.headers), seed, index)
     if len(adapters) == 1:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge(in_large_pages=in_large_pages)
     fill_bridges(bridges[0], settings, ports, topology)
+    _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
     fill_crossings(bridges[0], least_bytes)
     counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
@@ -102,6 +107,12 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges, system,
         ports, topology, book, counted, ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges),
     )  # fmt: skip
+
+
+def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort], seed: int) -> None:
+    """Give the ports of each bridge and extender the rate of its clock."""
+    for port in ports:
+        stretch_port(record.port[port.number], stretch(config, seed, BOX, port.box))
 
 
 def _number_flows(adapters: Sequence[AdapterHeaders], bridge: Any, topology: Topology, counted: Counted) -> None:

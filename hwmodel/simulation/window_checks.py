@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hwmodel.results import Result
+from hwmodel.simulation.burst_warnings import burst_warnings
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
@@ -67,6 +68,7 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
     yield from _stuck(config, result, span)
     yield from flooding_warnings(config, result)
     yield from drop_warnings(config, result)
+    yield from burst_warnings(config)
     yield from phase_warnings(result)
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.errors import InputError
 from hwmodel.kernels import layout
+from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.decided import AdapterHeaders, Arrival
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic, function_of, random_words
@@ -42,7 +43,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Fl
         sent_header_bytes=[len(template.header) for template in workload.templates],
     )
     _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
-    enter_sources(nic, port_numbers(config.switch), workload, seed)
+    enter_sources(nic, port_numbers(config.switch), config, workload, seed)
     nic["ledger"]["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
     watch_fifos(nic, workload)
     return book
@@ -116,7 +117,7 @@ def _fill_templates(headers: AdapterHeaders, templates: list[FrameTemplate]) -> 
     )
 
 
-def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed: int) -> None:
+def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload: Workload, seed: int) -> None:
     """Enter the sources at the ports of `numbers`, in the order of the ports, and the records that they play."""
     own = [i for i, source in enumerate(workload.sources) if source.port in numbers]
     order = sorted(own, key=lambda i: numbers[workload.sources[i].port])
@@ -135,11 +136,9 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed
     functions = [-1 if source.port == UPLINK else function_of(numbers[source.port]) for source in sources]
     columns: dict[str, Any] = {
         "kind": [_kind_of(source) for source in sources],
-        "mean_gap_fs": [source.mean_gap_fs for source in sources],
-        "peak_gap_fs": [source.peak_gap_fs for source in sources],
-        "mean_off_fs": [source.mean_off_fs for source in sources],
+        **_times_of(config, sources, order, seed),
         "mean_burst_frames": [source.mean_burst_frames for source in sources],
-        "next_at_fs": [source.phase_fs for source in sources],
+        "fixed_burst_frames": [source.fixed_burst_frames for source in sources],
         "next_record": [starts[listed] for listed in order],
         "last_record": [starts[listed + 1] for listed in order],
         "rng": [random_words(seed, 1 + listed) for listed in order],
@@ -155,6 +154,17 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], workload: Workload, seed
                 function.first_source = number
             function.n_sources += 1
     nic.limits.n_sources = len(order)
+
+
+def _times_of(config: Config, sources: Sequence[Source], order: Sequence[int], seed: int) -> dict[str, list[int]]:
+    """Return the gaps of sources, by the clocks of their senders, and when those that are periodic begin."""
+    names = ("mean_gap_fs", "peak_gap_fs", "mean_off_fs")
+    rows = []
+    for listed, source in zip(order, sources, strict=True):
+        gaps_fs = sender_gaps(config, seed, listed, (getattr(source, name) for name in names))
+        is_periodic = source.kind == "periodic"
+        rows.append([*gaps_fs, first_frame_fs(config, seed, listed, gaps_fs[0] if is_periodic else 0, source.phase_fs)])
+    return {name: [row[at] for row in rows] for at, name in enumerate((*names, "next_at_fs"))}
 
 
 def _kind_of(source: Source) -> int:

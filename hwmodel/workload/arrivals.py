@@ -29,12 +29,13 @@ class Arrivals:
     """Hold what a configuration says about the times of frames.
 
     `kind` is periodic, poisson or on_off; only on_off needs the rate within a burst, in frame bits with FCS, and the
-    mean number of frames in one.
+    mean number of frames in one; `has_fixed_bursts`: all have just so many.
     """
 
     kind: str
     peak_rate_bps: int | None = None
     mean_burst_frames: Fraction = Fraction(32)
+    has_fixed_bursts: bool = False
 
 
 def gap_at_rate(rate_bps: int | Fraction, sizes: Sizes) -> Fraction:
@@ -82,6 +83,7 @@ def open_source(port: str, mean_gap: Fraction, arrivals: Arrivals, sizes: Sizes)
         source,
         peak_gap_fs=max(round(peak_gap), 1),
         mean_burst_frames=float(arrivals.mean_burst_frames),
+        fixed_burst_frames=int(arrivals.mean_burst_frames) if arrivals.has_fixed_bursts else 0,
         mean_off_fs=round(mean_off),
     )
 

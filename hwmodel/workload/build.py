@@ -28,6 +28,8 @@ from hwmodel.workload.traffic import UPLINK, Records, Source, Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.workload import External
+    from hwmodel.config.workload import Workload as WorkloadBlock
 
 
 def build_workload(config: Config, ceiling_frames_per_s: Fraction | None = None) -> Workload:
@@ -107,11 +109,16 @@ def _following_load(
 
 def _open_source(config: Config, stream: Demand, gap: Fraction, rate_key: str, sizes: Sizes) -> Source:
     workload = config.workload
-    arrivals = Arrivals(workload.arrivals, workload.peak_rate_bps, Fraction(workload.mean_burst_frames))
+    arrivals = _arrivals(workload)
     try:
         return open_source(stream.port, gap, arrivals, sizes)
     except ArrivalError as error:
         raise InputError(f"workload.{rate_key if error.key == 'rate' else error.key}: {error}") from None
+
+
+def _arrivals(of: WorkloadBlock | External) -> Arrivals:
+    has_fixed_bursts = of.burst_length == "fixed"
+    return Arrivals(of.arrivals, of.peak_rate_bps, Fraction(of.mean_burst_frames), has_fixed_bursts)
 
 
 def _external_source(config: Config, book: HeaderBook) -> Source:
@@ -119,7 +126,7 @@ def _external_source(config: Config, book: HeaderBook) -> Source:
     assert external is not None
     names = _stations(config) if external.to == "all" else external.to
     sizes = Sizes.of(external.frame_bytes, external.sizes)
-    arrivals = Arrivals(external.arrivals, external.peak_rate_bps, Fraction(external.mean_burst_frames))
+    arrivals = _arrivals(external)
     stream = Demand(UPLINK, tuple((name, Fraction(1)) for name in names), external.rate_bps)
     try:
         source = open_source(UPLINK, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)

@@ -43,9 +43,9 @@ class Source:
 
     `kind` closed: there is always a next frame, as soon as the Tx ring has room (from the uplink: back to back at the
     line's rate). periodic: a frame at `phase_fs` and every `mean_gap_fs` after it. poisson: exponential gaps of that
-    mean. on_off: bursts of a geometric number of frames (mean `mean_burst_frames`, at least 1) that are `peak_gap_fs`
-    apart; behind each burst's last frame `peak_gap_fs` and an exponential pause of mean `mean_off_fs`. recorded: the
-    records' times.
+    mean. on_off: bursts of a geometric number of frames (mean `mean_burst_frames`, at least 1), or of just
+    `fixed_burst_frames` where that is not 0, that are `peak_gap_fs` apart; behind each burst's last frame `peak_gap_fs`
+    and an exponential pause of mean `mean_off_fs`. recorded: the records' times.
 
     A source with `n_records` plays those of `Records.source`; any other draws a template id from `target_table` and
     `frame_bytes` (with FCS) from `size_table` for each frame. What a kind does not use is 0.
@@ -57,6 +57,7 @@ class Source:
     mean_gap_fs: int = 0
     peak_gap_fs: int = 0
     mean_burst_frames: float = 0.0
+    fixed_burst_frames: int = 0
     mean_off_fs: int = 0
     phase_fs: int = 0
     target_table: AliasTable = EMPTY_TABLE

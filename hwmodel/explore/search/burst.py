@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic.core_work import sending_s
 from hwmodel.analytic.demand import flows_of
 from hwmodel.analytic.system import System
 from hwmodel.config import config_from_mapping
@@ -18,6 +19,7 @@ from hwmodel.results import Result
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -57,6 +59,21 @@ class Bursts:
     def gap_fs(self) -> Fraction:
         """Return the time from one frame to the next."""
         return Fraction(wire_bytes(self.frame_bytes) * BITS_PER_BYTE * FS_PER_S, self.rate_bps)
+
+    def spaced_by_cores(self) -> str:
+        """Say where senders' cores post more slowly than their parts of the burst ask for; empty where none does."""
+        senders = {source for source, _ in self._flows} - {UPLINK}
+        if not senders:
+            return ""
+        asked_per_s = FS_PER_S / self.gap_fs / len({source for source, _ in self._flows})
+        posted_per_s = 1 / sending_s(self.config, [(self.frame_bytes, Fraction(1))])
+        if asked_per_s <= posted_per_s:
+            return ""
+        asked, posted = (f"{float(rate / 10**6):.3g} Mpps" for rate in (asked_per_s, posted_per_s))
+        return (
+            f"Each of {len(senders):,} senders has {asked} of the burst, and its core posts at most {posted}: the "
+            "cores space the burst, so that its frames come more slowly than this."
+        )
 
     def longest(self) -> tuple[int, int | None]:
         """Return the longest burst that was seen to get through, and the shortest that was not; None: none was."""

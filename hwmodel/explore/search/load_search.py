@@ -16,6 +16,8 @@ from hwmodel.explore.search.dial import Dial, dial_of
 from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.loads import Loads, Simulator
 from hwmodel.results import LoadSearch
+from hwmodel.simulation.model_version import model_version
+from hwmodel.units import BPS_PER_GBPS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -46,11 +48,35 @@ def search_loads(
     `loss`: the share that partial_drop allows, 0.5 % where it is not said. `precision`: the width of the answer's
     interval, as a share. `loads`: of loss_curve as shares of the closed form's ceiling, of latency_at_load as shares of
     the zero-loss rate. `arrivals`: of these two; a search for a rate spaces frames evenly. `burst_rate_bps`: of
-    back_to_back, with preamble and gap; the port's where it is not said. Approximated: the load is taken to be the
-    worse the higher it is. Raises InputError for a workload whose load cannot be turned, RunError where a load cannot
-    be run.
+    back_to_back, of all senders together, with preamble and gap; the port's where it is not said. Approximated: the
+    load is taken to be the worse the higher it is. Raises InputError for a workload whose load cannot be turned,
+    RunError where a load cannot be run.
     """
-    config = as_config(config)
+    given = {
+        "loss": loss,
+        "precision": None if precision == PRECISION else precision,
+        "loads": None if loads is None else ",".join(f"{float(100 * share):.10g}%" for share in loads),
+        "arrivals": None if arrivals == "periodic" else arrivals,
+        "burst-rate": None if burst_rate_bps is None else f"{burst_rate_bps}bps",
+    }
+    asked = {name: str(value) for name, value in given.items() if value is not None}
+    found = _search(
+        as_config(config), kind, loss, precision, loads, arrivals, burst_rate_bps, (jobs, simulator, progress)
+    )
+    return replace(found, asked=asked, model_version=model_version())
+
+
+def _search(
+    config: Config,
+    kind: str,
+    loss: float | None,
+    precision: float,
+    loads: Sequence[Fraction] | None,
+    arrivals: str,
+    burst_rate_bps: int | None,
+    runs: tuple[int, Simulator, Callable[[float, str], None] | None],
+) -> LoadSearch:
+    jobs, simulator, progress = runs
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
     if not 0 < precision < 1:
@@ -137,11 +163,14 @@ def _longest_burst(config: Config, rate_bps: int, simulator: Simulator) -> LoadS
         notes.append(f"No longer burst than {low:,} frames was tried: at this rate it seems to have no end.")
     if bursts.lost:
         notes.append(f"The burst just above loses frames: {bursts.lost}.")
+    if slow := bursts.spaced_by_cores():
+        notes.append(slow)
     return LoadSearch(
         kind="back_to_back",
         burst_frames=low,
         interval_burst=(low, high),
         burst_mpps=float(10**9 / bursts.gap_fs),
+        burst_wire_gbps=rate_bps / BPS_PER_GBPS,
         simulations=bursts.n_runs,
         notes=tuple(notes),
         config=config.resolved(),

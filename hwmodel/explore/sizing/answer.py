@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hwmodel.explore.sizing.certainty import Estimate
+from hwmodel.explore.sizing.certainty import Estimate, at_least
 from hwmodel.explore.sizing.cheapest import Cheapest
 from hwmodel.explore.sizing.space import Candidate
 from hwmodel.explore.sizing.targets import Target
@@ -17,7 +17,10 @@ _MOST_FOR_RUNNER_UP = 8  # simulations
 
 
 class Describer:
-    """Describe candidates of a finished search, and run those beside the answer that were not run yet."""
+    """Describe candidates of a finished search, and run those beside the answer that were not run yet.
+
+    What was not run is never said to miss: of the closed form there are the bounds that it puts a configuration at.
+    """
 
     def __init__(self, search: Cheapest) -> None:
         self._search = search
@@ -51,6 +54,7 @@ class Describer:
                 limited_by=trial.bottleneck.resource if trial.bottleneck else "",
                 why=trial.bottleneck.why if trial.bottleneck else "",
                 seeds=len(trial.runs),
+                confidence=at_least([one.probability for one in found]) if len(trial.runs) > 1 else None,
             )
         return self._by_closed_form(candidate, bare)
 
@@ -62,7 +66,7 @@ class Describer:
             for change, step in (("less", -1), ("more", 1))
             if 0 <= candidate[axis] + step < len(knob)
         ]
-        self.run_if_open([other for _, _, other in beside])
+        self.run([other for _, _, other in beside])
         return tuple(
             KnobStep(
                 knob=self._space.knobs[axis].key,
@@ -73,23 +77,26 @@ class Describer:
             for axis, change, other in beside
         )
 
-    def run_if_open(self, candidates: Sequence[Candidate]) -> None:
-        """Run those that neither a run nor the closed form has decided, as many as may still be run."""
-        open_ones = [one for one in candidates if one not in self._trials.known and self._screening.ask(one)]
-        for trial in self._trials.run(open_ones[: max(0, self._trials.left)]):
+    def run(self, candidates: Sequence[Candidate]) -> None:
+        """Run those that were not run yet, as many as may still be; what misses by the closed form comes last."""
+        new = [one for one in dict.fromkeys(candidates) if one not in self._trials.known]
+        new.sort(key=lambda one: not self._screening.ask(one))
+        valid = [one for one in new if not self._screening.invalid[one]]
+        for trial in self._trials.run(valid[: max(0, self._trials.left)]):
             self._search.learn(trial)
 
     def runner_up(self, best: Candidate) -> Choice | None:
         """Return the cheapest beside the best that meets; None where there is none or too many would have to be run."""
         left = min(self._trials.left, _MOST_FOR_RUNNER_UP)
-        others = self._search.alive(None)
+        others = self._space.flags()
+        others |= self._search.alive(None) | self._search.passed()
         others[best] = False
         for candidate in self._space.by_rank(others, _MOST_FOR_RUNNER_UP + len(self._trials.known)):
             if candidate not in self._trials.known:
                 if left <= 0:
                     return None
                 n_before = self._trials.n_runs
-                self.run_if_open([candidate])
+                self.run([candidate])
                 left -= self._trials.n_runs - n_before
             found = self.choice(candidate)
             if found.is_met:
@@ -97,11 +104,16 @@ class Describer:
         return None
 
     def cheaper(self, best: Candidate) -> tuple[Choice, ...]:
-        """Return the dearest of those that are cheaper than the best; what only another's run ruled out is run now."""
-        below = (self._space.rank < self._space.rank[best]) & ~self._screening.invalid
-        dearest = self._space.dearest(below, _MOST_CHEAPER)
-        self.run_if_open(dearest)
-        return tuple(self.choice(one) for one in dearest)
+        """Return of those cheaper than the best what misses by little, then the dearest."""
+        below = (self._space.cost < self._space.cost[best]) & ~self._screening.invalid
+        near = [one for one in self._search.near(best) if below[one]][: -_MOST_CHEAPER - 1 : -1]
+        dearest = [one for one in self._space.dearest(below, 2 * _MOST_CHEAPER) if one not in near]
+        return tuple(self.choice(one) for one in (*near, *dearest[:_MOST_CHEAPER]))
+
+    def near(self, best: Candidate | None) -> tuple[Choice, ...]:
+        """Return the cheaper ones that miss by so little that a repetition may meet, cheapest first."""
+        near = self._search.near(best)
+        return tuple(self.choice(one) for one in near if best is None or self._space.cost[one] < self._space.cost[best])
 
     def nearest(self) -> Candidate | None:
         """Return the candidate that misses its targets by the least, of those run; the cheapest at a tie."""
@@ -121,11 +133,13 @@ class Describer:
             low, high = found.mean - found.half, found.mean + found.half
             most = found.mean if capacity is None or capacity.mean is None else capacity.mean
             margin = target.margin(most)
+            if found.is_met:  # of a rate that is offered all but chance counts
+                margin = max(margin, 0.0)
             if not target.is_least:
                 low = max(low, 0.0)
         return TargetFigure(
             metric=target.metric, bound=target.bound, figure=found.mean, low=low, high=high, margin=margin,
-            is_met=found.is_met,
+            is_met=found.is_met, probability=found.probability if capacity is None else capacity.probability,
         )  # fmt: skip
 
     def _by_closed_form(self, candidate: Candidate, bare: Choice) -> Choice:
@@ -148,9 +162,7 @@ class Describer:
             for target in self._targets
             if target.metric in bounds.figures
         ]
-        return replace(
-            bare, is_met=False, source="closed form", targets=tuple(targets), limited_by=_resource(bounds.limited_by)
-        )
+        return replace(bare, source="closed form", targets=tuple(targets), limited_by=_resource(bounds.limited_by))
 
 
 def _resource(limited_by: str) -> str:

@@ -26,7 +26,7 @@ OUTSIDE_THE_FLOOR = OUTSIDE_THE_CLOSED_FORM | {
 # Patterns whose frames all take the way of the first one.
 _ALIKE = ("pairs", "ring", "uniform")
 # A frame among others may save an interrupt or a doorbell of its own; a bound that is nearer than that is no bound.
-_SLACK = 0.02
+SLACK = 0.02
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Bounds:
             target.metric
             for target in targets
             if target.metric in self.figures
-            and target.margin(self.figures[target.metric]) < -(_SLACK if target.is_latency else 0)
+            and target.margin(self.figures[target.metric]) < -(SLACK if target.is_latency else 0)
         )
 
 

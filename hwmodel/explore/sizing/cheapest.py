@@ -1,89 +1,153 @@
-"""The search for the cheapest candidate that meets every target: what is asked next, and what each answer rules out."""
+"""The search for the cheapest candidate that meets every target: what is run next, and what is left out and why."""
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
+
 from hwmodel.explore.sizing.guesses import Guesses
+from hwmodel.explore.sizing.rules import Rules
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
 from hwmodel.explore.sizing.trials import Trial, Trials
 
 
 class Cheapest:
-    """Look for the cheapest candidate, the closed form first, then by simulation.
+    """Look for the cheapest candidate, what the closed form and the rules leave first, then what they do not.
 
     The first run is of the cheapest that the closed form leaves: that is mostly the answer. After that the one is run
-    that rules out most whether it meets or not, which of one monotone knob is bisection. Where nothing is monotone,
-    each is run, cheapest first, or Optuna guesses where that is more than may be run.
+    that rules out most whether it meets or not, which of one monotone knob is bisection; where nothing is monotone,
+    each is run, cheapest first, or Optuna guesses where that is more than may be run. Then what was ruled out without a
+    run, and is cheaper, is run as well, that which missed by the least first: neither the closed form nor a rule is
+    proof. `reserve`: simulations that are left for what is said of the answer.
     """
 
     def __init__(self, space: Space, screening: Screening, trials: Trials, reserve: int) -> None:
         self.space = space
         self.screening = screening
         self.trials = trials
-        self.failed: Flags = space.flags()
+        self.rules = Rules(space, trials)
         self._reserve = reserve
         self._guesses: Guesses | None = None
 
     def find(self) -> Candidate | None:
-        """Return the cheapest that meets with all seeds together; None where none was found."""
+        """Return the cheapest that meets with all seeds together; None where none was found.
+
+        What is cheaper and misses by a little runs with the other seeds too.
+        """
         while True:
             best = self._cheapest_of_one_seed()
-            if best is None:
-                return None
-            trial = self.trials.repeat(best, self.trials.sizing.repeats)
-            if not self.trials.missed(trial):
+            n_runs, repeats = self.trials.n_runs, self.trials.sizing.repeats
+            if best is not None:
+                self.repeat(best, repeats)
+                if self.trials.missed(self.trials.known[best]):
+                    continue
+            for near in self.near(best):
+                if len(self.trials.known[near].runs) < repeats and self.trials.left > self._reserve - repeats + 1:
+                    self.repeat(near, repeats)
+                    if not self.trials.missed(self.trials.known[near]):
+                        break
+            if self.trials.n_runs == n_runs:
                 return best
-            self.failed[best] = True  # with its other seeds it does not: it alone is out, the others may be luckier
 
-    def alive(self, below: Candidate | None) -> Flags:
-        """Return those that are not ruled out, and cheaper than a candidate where one is given."""
-        found = ~(self.failed | self.screening.missed | self.screening.invalid)
-        if below is not None:
-            found &= self.space.rank < self.space.rank[below]
-        return found
+    def repeat(self, candidate: Candidate, n_seeds: int) -> None:
+        """Run a candidate with more seeds, as many as may be."""
+        self.rules.learn(self.trials.repeat(candidate, n_seeds))
+
+    def learn(self, trial: Trial) -> None:
+        """Take in what a run says of others, and whether it is beyond the closed form."""
+        self.screening.learn(trial.candidate, self.trials.estimates(trial) if trial.runs else ())
+        self.rules.learn(trial)
+
+    def below(self, best: Candidate | None) -> Flags:
+        """Return the candidates that are cheaper than one; all where there is none."""
+        return self.space.rank < (len(self.space) if best is None else self.space.rank[best])
+
+    def alive(self, best: Candidate | None) -> Flags:
+        """Return those cheaper than a candidate, or all, that were not run and that nothing rules out."""
+        return self.unrun(best) & ~(self.rules.by_rule | self.screening.missed)
+
+    def unrun(self, best: Candidate | None) -> Flags:
+        """Return those cheaper than a candidate, or all, that were not run."""
+        return self.below(best) & ~self.screening.invalid & ~self._ran()
+
+    def unsettled(self, best: Candidate | None) -> Flags:
+        """Return those that neither a run nor the closed form nor the file's word rules out."""
+        return self.unrun(best) & ~(self.rules.by_word | self.screening.missed)
 
     def passed(self) -> Flags:
-        """Return those of which a run has shown that they meet."""
+        """Return those of which runs have shown that they meet."""
         found = self.space.flags()
         for candidate, trial in self.trials.known.items():
             found[candidate] = bool(trial.runs) and not self.trials.missed(trial)
-        return found & ~self.failed
+        return found
 
-    def learn(self, trial: Trial) -> bool:
-        """Mark what a trial rules out; tell whether it met every target."""
-        missed = self.trials.missed(trial)
-        self.failed[trial.candidate] = bool(missed)
-        for metric in self.trials.measured_to_miss(trial):
-            axes = self.space.axes([metric])
-            beside = self.space.no_better(trial.candidate, axes)
-            if (self.passed()[beside]).any():  # less of it did meet: it is not monotone after all
-                beside = self.space.no_better(trial.candidate, frozenset())
-            self.failed[beside] = True
-        return not missed
+    def near(self, best: Candidate | None) -> list[Candidate]:
+        """List what is cheaper than a candidate and misses by so little that other seeds may meet, cheapest first."""
+        ran = [one for one, trial in self.trials.known.items() if self.trials.nearly_meets(trial)]
+        cheaper = self.below(best)
+        return sorted((one for one in ran if cheaper[one]), key=lambda one: int(self.space.rank[one]))
+
+    def _ran(self) -> Flags:
+        found = self.space.flags()
+        for candidate in self.trials.known:
+            found[candidate] = True
+        return found
 
     def _cheapest_of_one_seed(self) -> Candidate | None:
         while True:
             best = self.space.cheapest(self.passed())
-            alive = self.alive(best)
-            if not alive.any() or self.trials.left <= self._reserve:
+            if self.trials.left <= self._reserve:
                 return best
-            self.screening.find_cheapest(alive)
             alive = self.alive(best)
-            if not alive.any():
-                continue
-            candidate = self._next(alive)
-            if self.screening.ask(candidate):
-                (trial,) = self.trials.run([candidate])
-                self.learn(trial)
+            if alive.any():
+                self.screening.find_cheapest(alive)
+                alive = self.alive(best)
+                if not alive.any():
+                    continue
+                candidate: Candidate | None = self._next(alive)
+                if candidate is None or not self.screening.ask(candidate):
+                    continue
+            else:
+                candidate = self._most_promising(best)
+                if candidate is None:
+                    return best
+                self.screening.bounds(candidate)
+                if self.screening.invalid[candidate]:
+                    continue
+            (trial,) = self.trials.run([candidate])
+            self.learn(trial)
 
-    def _next(self, alive: Flags) -> Candidate:
+    def _most_promising(self, best: Candidate | None) -> Candidate | None:
+        """Return what to run of those that were ruled out without a run; None where the file's word rules out the rest.
+
+        First one for each resource that the closed form names, so that a fault of that ceiling comes to light; then
+        what a rule alone rules out; then the rest, by turns of the resources.
+        """
+        missed = self.screening.missed
+        open_ones = self.unrun(best) & (~self.rules.by_word | missed)
+        if not open_ones.any():
+            return None
+        tried = Counter(self.screening.ruled_by(one) for one in self.trials.known)
+        shortfall = np.maximum(self.screening.shortfall, self.rules.shortfall)
+        return min(
+            self.space.by_rank(open_ones, len(self.space)),
+            key=lambda one: (
+                bool(missed[one] and tried[self.screening.ruled_by(one)]),
+                not missed[one] or tried[self.screening.ruled_by(one)],
+                shortfall[one],
+                -self.space.rank[one],
+            ),
+        )
+
+    def _next(self, alive: Flags) -> Candidate | None:
         cheapest = self.space.cheapest(alive)
-        assert cheapest is not None
         if not self.trials.known:
             return cheapest
         left = self.trials.left - self._reserve
         metrics = [target.metric for target in self.trials.sizing.targets]
-        axes = self.space.axes(metrics)
+        axes = frozenset.intersection(*(self.rules.axes(metric) for metric in metrics))
         telling, n_ruled_out = self.space.most_telling(alive, axes)
         if n_ruled_out > 1:
             return telling

@@ -11,8 +11,9 @@ from hwmodel.explore.sizing.targets import METRICS, RATES
 from hwmodel.units import DIMENSIONS, UnitError
 
 MOST_VALUES = 1000
-# With more of these nothing gets worse: they serve sooner, or let more be under way at once. What a saturated sender
-# loses is another matter: a faster part may bring frames sooner to a receiver that has no room (docs/results.md).
+# With more of these nothing gets worse as a rule: they serve sooner, or let more be under way at once. What a
+# saturated sender loses is another matter: a faster part may bring frames sooner to a receiver that has no room
+# (docs/results.md). No rule is proof: it says what is run first, and runs refute it (`Rules`).
 _NEVER_WORSE = frozenset((
     "pcie.lanes", "pcie.generation", "pcie.tags", "port.rate", "switch.clock", "switch.bus_bits",
     "nic.max_pps", "nic.store_rate", "host.write_drain",
@@ -29,13 +30,15 @@ _UNLIMITED = (0, None)
 class Knob:
     """Hold a key with its values in order, weakest first, and the cost of each.
 
-    `monotone`: for which targets a later value is never worse than an earlier one.
+    `monotone`: for which targets a later value is never worse than an earlier one, as a rule; `is_said`: the file says
+    so, and its word is taken until a run refutes it.
     """
 
     key: str
     values: tuple[Any, ...]
     costs: tuple[float, ...]
     monotone: frozenset[str] = frozenset()
+    is_said: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
@@ -51,10 +54,13 @@ def magnitude(value: Any) -> float | None:
     return None
 
 
-def monotone_of(key: str, values: Sequence[Any], said: bool | None, *, is_open: bool) -> frozenset[str]:
+def monotone_of(
+    key: str, values: Sequence[Any], said: bool | None, *, is_open: bool, room_costs: bool
+) -> frozenset[str]:
     """Return for which targets a later value is never worse: as the file says, or (None) as is known of the key.
 
-    `is_open`: frames come at times of their own, whether there is room or not.
+    `is_open`: frames come at times of their own, whether there is room or not. `room_costs`: the host has a cache or an
+    IOTLB, which longer rings outgrow.
     """
     if said is not None:
         return frozenset(METRICS if said else ())
@@ -63,6 +69,8 @@ def monotone_of(key: str, values: Sequence[Any], said: bool | None, *, is_open: 
         return frozenset()
     if key in _NEVER_WORSE:
         return frozenset(METRICS if is_open else set(METRICS) - {"loss"})
+    if room_costs and key in _ROOM_TO_SEND | _ROOM_TO_RECEIVE:
+        return frozenset()
     if key in _ROOM_TO_SEND:
         return frozenset(RATES)
     return frozenset((*RATES, "loss") if key in _ROOM_TO_RECEIVE else ())

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from hwmodel.errors import InputError
-from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, Bounds, bounds_of
+from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, SLACK, Bounds, bounds_of
+from hwmodel.explore.sizing.certainty import Estimate
 from hwmodel.explore.sizing.sizing_file import Sizing
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
-from hwmodel.explore.sizing.targets import LATENCIES
+from hwmodel.explore.sizing.targets import LATENCIES, Target
 
 # Each takes some 15 ms; what is left is asked one by one before it would be simulated.
 MOST_AT_ONCE = 300
+# A run is better than the closed form allows where it is so by more than its interval and this share.
+_BEYOND = 0.01
 
 
 @dataclass
@@ -20,21 +26,50 @@ class Screening:
     """Hold what the closed form has ruled out: `missed` by it, `invalid` where there is no such configuration.
 
     `reason`: why the first that is none is none. `known`: the bounds of each candidate that was asked about, None
-    where the closed form has nothing to say.
+    where the closed form has nothing to say. `shortfall`: by how much it puts a candidate, or one that speaks for it,
+    beyond a bound. `refuted`: targets of which a run was better than the closed form allows; by these it rules out
+    nothing more.
     """
 
     sizing: Sizing
     space: Space
-    missed: Flags = field(init=False)
     invalid: Flags = field(init=False)
     unknown: Flags = field(init=False)
+    shortfall: npt.NDArray[np.float64] = field(init=False)
+    refuted: set[str] = field(default_factory=set)
     known: dict[Candidate, Bounds | None] = field(default_factory=dict)
     reason: str = ""
 
     def __post_init__(self) -> None:
-        self.missed, self.invalid, self.unknown = self.space.flags(), self.space.flags(), ~self.space.flags()
+        self.invalid, self.unknown = self.space.flags(), ~self.space.flags()
+        self.shortfall = np.zeros(self.space.shape)
+        self._resource = np.zeros(self.space.shape, np.int64)  # a place in `_resources`; 0: none
+        self._resources = [""]
+        self._missed = {target.metric: self.space.flags() for target in self.sizing.targets}
         self._free = self._axes_of(OUTSIDE_THE_CLOSED_FORM)
         self._free_of_latency = self._axes_of(OUTSIDE_THE_FLOOR)
+
+    @property
+    def missed(self) -> Flags:
+        """Return what the closed form rules out, by targets of which no run has refuted it."""
+        found = self.space.flags()
+        for metric, flags in self._missed.items():
+            if metric not in self.refuted:
+                found |= flags
+        return found
+
+    def ruled_by(self, candidate: Candidate) -> str:
+        """Return the resource by which the closed form rules a candidate out; empty where it does not."""
+        return self._resources[int(self._resource[candidate])]
+
+    def learn(self, candidate: Candidate, estimates: Sequence[Estimate]) -> None:
+        """Compare what a candidate's runs gave with what the closed form allows."""
+        bounds = self.bounds(candidate)
+        if bounds is None:
+            return
+        for target, found in zip(self.sizing.targets, estimates, strict=False):
+            if found.mean is not None and _is_beyond(target, found, bounds):
+                self.refuted.add(target.metric)
 
     def find_cheapest(self, alive: Flags, most: int = MOST_AT_ONCE) -> None:
         """Ask until it is known which of some candidates is the cheapest that is left, or so many times.
@@ -81,7 +116,11 @@ class Screening:
         for metric in missed:
             free = self._free_of_latency if metric in LATENCIES else self._free
             beside = self.space.no_better(candidate, self.space.axes([metric]), free)
-            self.missed[beside], self.unknown[beside] = True, False
+            self._missed[metric][beside], self.unknown[beside] = True, False
+            target = next(target for target in self.sizing.targets if target.metric == metric)
+            short = -target.margin(bounds.figures[metric])
+            np.maximum(self.shortfall[beside], short, out=self.shortfall[beside])
+            self._resource[beside] = self._number(bounds.limited_by)
         if not missed:
             metrics = {target.metric for target in self.sizing.targets if target.metric in bounds.figures}
             axes = self.space.axes(metrics)
@@ -89,5 +128,19 @@ class Screening:
                 axes |= self.space.axes(metrics - set(LATENCIES)) & self._free_of_latency
             self.unknown[self.space.no_worse(candidate, axes, self._free)] = False
 
+    def _number(self, resource: str) -> int:
+        if resource not in self._resources:
+            self._resources.append(resource)
+        return self._resources.index(resource)
+
     def _axes_of(self, keys: Set[str]) -> frozenset[int]:
         return frozenset(axis for axis, knob in enumerate(self.space.knobs) if knob.key in keys)
+
+
+def _is_beyond(target: Target, found: Estimate, bounds: Bounds) -> bool:
+    bound = bounds.figures.get(target.metric)
+    if bound is None or found.mean is None:
+        return False
+    if target.is_least:
+        return found.mean - found.half > bound * (1 + _BEYOND)
+    return found.mean + found.half < bound * (1 - SLACK)

@@ -49,6 +49,7 @@ class Sizing:
     offers_target: bool
     saturates: bool
     changes: tuple[tuple[Change, ...], ...]  # of each knob, a change for each value
+    source: Mapping[str, Any]  # what the file says, its base inside
 
     def config(self, candidate: Sequence[int], more: Sequence[Change] = ()) -> Config:
         """Build the configuration that a candidate, a position in each knob's values, stands for."""
@@ -79,14 +80,17 @@ def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Ov
     saturates = base.workload.load.kind == "saturate" and base.workload.pcap is None
     offers_target = saturates and any(t.is_least for t in targets) and not all(t.is_least for t in targets)
     is_open = offers_target or not saturates
+    room_costs = base.host.iotlb is not None or base.host.cache is not None
+    room_costs |= any(one.axis.key.startswith(("host.iotlb", "host.cache", "host.preset")) for one in raw)
     return Sizing(
         document,
         tuple(targets),
-        tuple(one.knob(is_open) for one in raw),
+        tuple(one.knob(is_open, room_costs) for one in raw),
         repeats,
         offers_target,
         saturates and not offers_target,
         tuple(one.changes for one in raw),
+        {"base": document.data, **{key: value for key, value in study.data.items() if key not in ("base", "set")}},
     )
 
 
@@ -99,14 +103,13 @@ class _Raw:
     monotone: bool | None
     changes: tuple[Change, ...]  # in that order
 
-    def knob(self, is_open: bool) -> Knob:
-        """Return the knob; `is_open`: frames come whether there is room or not."""
+    def knob(self, is_open: bool, room_costs: bool) -> Knob:
+        """Return the knob; `is_open` and `room_costs` as for `monotone_of`."""
         axis = self.axis
         costs = axis.costs or (0.0,) * len(axis.values)  # where the file does not say, the first that meets is as good
         values, of_each = ([each[at] for at in self.order] for each in (axis.values, costs))
-        return Knob(
-            axis.key, tuple(values), tuple(of_each), monotone_of(axis.key, values, self.monotone, is_open=is_open)
-        )
+        monotone = monotone_of(axis.key, values, self.monotone, is_open=is_open, room_costs=room_costs)
+        return Knob(axis.key, tuple(values), tuple(of_each), monotone, bool(self.monotone))
 
 
 def _mapping(study: StudyDocument, key: str, example: str) -> Mapping[str, Any]:

@@ -40,10 +40,12 @@ class Space:
         """Return an array that is false for each candidate."""
         return np.zeros(self.shape, bool)
 
-    def axes(self, metrics: Iterable[str]) -> frozenset[int]:
-        """Return the knobs of which more is never worse for any of these targets."""
+    def axes(self, metrics: Iterable[str], said_alone: bool = False) -> frozenset[int]:
+        """Return the knobs of which more is never worse for any of these targets; `said_alone`: by the file's word."""
         wanted = set(metrics)
-        return frozenset(axis for axis, knob in enumerate(self.knobs) if wanted <= knob.monotone)
+        return frozenset(
+            axis for axis, knob in enumerate(self.knobs) if wanted <= knob.monotone and (knob.is_said or not said_alone)
+        )
 
     def no_better(
         self, candidate: Candidate, axes: frozenset[int], free: frozenset[int] = frozenset()

@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.config.kinds import shown
+from hwmodel.results.student_t import NORMAL_975
 from hwmodel.units import BPS_PER_GBPS, FRAME_RATE, FS_PER_NS, RATE, TIME, UnitError
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 LATENCIES = ("mean", "p50", "p99", "p999", "max")
 RATES = ("gbps", "mpps")
 METRICS = (*RATES, *LATENCIES, "loss")
+_RULE_OF_THREE = 3
 OPEN_LOAD_SHORTFALL = 0.015  # docs/results.md, `bottleneck` 3: 98.5 % of the demand delivered is all of it, but chance
 
 
@@ -59,8 +62,12 @@ def measured(target: Target, result: Result) -> Measured:
     """Read a target's figure out of a result."""
     if target.metric == "loss":
         totals = result.totals
-        shares = [(totals.dropped_frames, totals.offered_frames), (totals.copies_dropped, totals.copies_made)]
-        return Measured(max(lost / of for lost, of in shares if of) if totals.offered_frames else 0.0)
+        counts = [(totals.dropped_frames, totals.offered_frames), (totals.copies_dropped, totals.copies_made)]
+        if not totals.offered_frames:
+            return Measured(0.0)
+        share, lost, of = max((lost / of, lost, of) for lost, of in counts if of)
+        # Of n frames without a loss fewer than 3 / n are lost in the long run, at 95 %; a burst of losses says less.
+        return Measured(share, (NORMAL_975 * sqrt(lost) if lost else _RULE_OF_THREE) / of)
     if target.is_latency:
         name, figure = f"latency_ns.{target.metric}", getattr(result.latency_ns, target.metric)
     elif result.window.vm_frames == 0 and result.window.wire_frames:

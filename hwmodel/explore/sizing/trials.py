@@ -27,15 +27,26 @@ Simulator = Callable[[Sequence["Config"], int], Iterator[tuple[int, Outcome]]]
 MOST_SIMULATIONS = 40
 _LENGTHEN, _MOST_LENGTHENED = 4, 256
 _SEARCH = Place(0, 0, 0, "size")
+# By what share seeds and phases may move a rate and a latency (docs/sizing.md has the campaign), beside its interval.
+NEAR = (0.05, 0.15)
+_INTERVALS = 2
+N_DISTURBED = 2  # runs of a host a little different
+_DISTURBED = 10  # the width of the disturbance is one in so many of the host's read latency, its mean stays
 _PROBES_BPS = (1_000_000, 2_000_000)  # of each VM: little enough to get through whatever the candidate
 
 
 @dataclass
 class Trial:
-    """Hold the runs of one candidate, a seed each: what each measured of each target, or why there is none."""
+    """Hold the runs of one candidate, a seed each: what each measured of each target, or why there is none.
+
+    `seen`: figures of the runs by which one that a seed changed differs. `disturbed`: runs of a host that is a little
+    different, which say how sure the others are.
+    """
 
     candidate: Candidate
     runs: list[tuple[Measured, ...]] = field(default_factory=list)
+    seen: set[tuple[object, ...]] = field(default_factory=set)
+    disturbed: list[tuple[Measured, ...]] = field(default_factory=list)
     failure: str = ""
     bottleneck: Bottleneck | None = None
     warnings: tuple[str, ...] = ()
@@ -78,6 +89,25 @@ class Trials:
         self._simulate([(trial, (one,)) for one in more])
         return trial
 
+    def disturb(self, candidate: Candidate, n_runs: int) -> None:
+        """Simulate a candidate on a host whose reads are not all answered alike, with seeds not used yet.
+
+        Where nothing is drawn at random, senders and receivers may fall into step and stay so, whatever the seed is.
+        """
+        trial, base = self.known[candidate], self.sizing.config(candidate)
+        n_before = len(trial.runs)
+        numbers = range(len(trial.disturbed), n_runs)
+        more = [(*_disturbance(base), _change("run.seed", base.run.seed + n_before + at)) for at in numbers]
+        beside = Trial(candidate)
+        self._simulate([(beside, one) for one in more[: max(0, self.left)]])
+        trial.disturbed += beside.runs
+
+    def disturbance(self, candidate: Candidate) -> str:
+        """Return in words what `disturb` changes beside the seed; empty where it was not run or changes nothing."""
+        if not self.known[candidate].disturbed:
+            return ""
+        return ", ".join(f"{one.key} {_words(one.value)}" for one in _disturbance(self.sizing.config(candidate)))
+
     def saturated(self, candidate: Candidate) -> Outcome:
         """Simulate a candidate whose senders send all they can."""
         return self._outcomes([self._lengthened(candidate, (_change("workload.load", "saturate"),))])[0]
@@ -95,8 +125,10 @@ class Trials:
         """Return what all runs of a trial together say of each target; of an offered load, whether about all came."""
         return tuple(
             estimate(
-                replace(target, bound=target.bound * (1 - OPEN_LOAD_SHORTFALL)) if self.is_offered(target) else target,
+                _as_offered(target) if self.is_offered(target) else target,
                 [run[number] for run in trial.runs],
+                [run[number] for run in trial.disturbed],
+                are_alike=len(trial.seen) == 1,
             )
             for number, target in enumerate(self.sizing.targets)
         )
@@ -115,6 +147,20 @@ class Trials:
             return ()
         pairs = zip(self.sizing.targets, self.estimates(trial), strict=True)
         return tuple(target.metric for target, one in pairs if one.mean is not None and not one.is_met)
+
+    def nearly_meets(self, trial: Trial) -> bool:
+        """Tell whether a trial misses, and each target that it misses by so little that other seeds may meet it."""
+        if not self.missed(trial) or not trial.runs:
+            return False
+        pairs = zip(self.sizing.targets, self.estimates(trial), strict=True)
+        return all(one.is_met or self._is_near(target, one) for target, one in pairs)
+
+    def _is_near(self, target: Target, found: Estimate) -> bool:
+        if found.mean is None:
+            return False
+        if target.metric == "loss":  # the mean of all seeds is no less than this one's part of it
+            return found.mean <= target.bound * self.sizing.repeats
+        return -target.margin(found.mean) <= max(NEAR[target.is_latency], _INTERVALS * found.half / target.bound)
 
     def shortfall(self, trial: Trial) -> float:
         """Return by how much a trial misses its targets, the shares of the bounds added up; 1 for what gave no figure.
@@ -145,6 +191,8 @@ class Trials:
                     again.append((trial, more))
                     continue
                 trial.runs.append(found)
+                totals, latency = outcome.totals, outcome.latency_ns
+                trial.seen.add((*found, totals.offered_frames, totals.gbps, latency.mean, latency.max))
                 if trial.bottleneck is None:
                     trial.bottleneck, trial.warnings = outcome.bottleneck, outcome.warnings
             asked = again[: max(0, self.left)]
@@ -190,9 +238,35 @@ def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, Estimate]
     """Return what a saturated run delivers, by target, where it gives a figure."""
     if not isinstance(outcome, Result):
         return {}
-    found = {target.metric: estimate(target, [measured(target, outcome)]) for target in targets if target.is_least}
+    found = {
+        target.metric: estimate(_as_offered(target), [measured(target, outcome)])
+        for target in targets
+        if target.is_least
+    }
     return {metric: one for metric, one in found.items() if one.mean is not None}
 
 
 def _change(key: str, value: object) -> Change:
     return Change(key, value, _SEARCH, _SEARCH)
+
+
+def _as_offered(target: Target) -> Target:
+    """Return the target with the bound that counts where the rate is offered, and no more: all of it, but chance."""
+    return replace(target, bound=target.bound * (1 - OPEN_LOAD_SHORTFALL))
+
+
+def _disturbance(config: Config) -> tuple[Change, ...]:
+    """Return the changes that make a host's answers differ a little; none where they do already."""
+    host = config.host
+    width_fs = host.read_latency_fs // _DISTURBED
+    if host.jitter.kind != "fixed" or not width_fs:
+        return ()
+    jitter = {"kind": "uniform", "range": format_time_fs(width_fs)}
+    return (
+        _change("host.read_latency", format_time_fs(host.read_latency_fs - width_fs // 2)),
+        _change("host.jitter", jitter),
+    )
+
+
+def _words(value: object) -> str:
+    return " ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)

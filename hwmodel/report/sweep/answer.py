@@ -8,13 +8,16 @@ from collections.abc import Iterator, Sequence
 from hwmodel.report.configuration import value_text
 from hwmodel.report.quantities import cost_text, count_text, gbps_text, mpps_text, page_time, percent_text, printable
 
-from .axes import SweptAxis
+from .axes import SweptAxis, evenly, held_values
 from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
-from .points import LOAD, MPPS, P99, Point, quickest_of, without_rate
-from .reading import Reading, listed, point_words
+from .points import LOAD, MPPS, P99, Point, best_of, identity, quickest_of, without_rate
+from .reading import Reading, assignments, listed, point_words, spread_of
 
 _MOST_NAMED_VALUES = 4
 _MOST_KNEES = 3
+_MOST_WORKLOADS = 4  # named with the best design of each
+_FAR_MORE = 0.05  # of the throughput: by so much more an axis matters elsewhere where that is said
+_AS_GOOD = 0.99
 
 
 def swept_sentence(reading: Reading) -> str:
@@ -55,7 +58,12 @@ def answer_sentence(reading: Reading) -> str:
         return printable(f"No run is done; the first that failed: {error}.") if error else "No run is done yet."
     if not reading.is_measured():
         return "No point gave a throughput or a latency: their windows are too short."
-    return printable(f"{_best_words(reading, best)}{_knee_clause(reading)}.")
+    return f"{best_words(reading, best)}{printable(_knee_clause(reading))}."
+
+
+def best_words(reading: Reading, best: Point) -> str:
+    """Return the best point in words; of several workloads, which no one chooses, the best design of each."""
+    return printable(_best_of_all(reading, best))
 
 
 def more_sentences(reading: Reading) -> list[str]:
@@ -69,11 +77,19 @@ def knee_words(reading: Reading, axis: SweptAxis) -> str:
     points = [point for point in reading.cut_along(axis) if point.value(reading.throughput) is not None]
     if axis.numbers is None or len(points) < 2:
         return ""
+    held = reading.held_words(axis.key)
+    where = f" (with {held})" if held else ""
+    return f"{_shape_words(axis, points, reading.throughput, where)}{_elsewhere(reading, axis, points)}"
+
+
+def _shape_words(axis: SweptAxis, points: Sequence[Point], throughput: str, where: str) -> str:
+    """Return how the throughput goes along a line; `where`: at what values of the other axes."""
+    assert axis.numbers is not None
     at_value = dict(zip(map(value_text, axis.values), axis.numbers, strict=True))
     names = [value_text(point.axes[axis.key]) for point in points]
-    ys = [point.value(reading.throughput) or 0.0 for point in points]
+    ys = [point.value(throughput) or 0.0 for point in points]
     knee = knee_of([at_value[name] for name in names], ys)
-    first, last, key = names[knee.first], names[knee.last], axis.key
+    first, last, key = names[knee.first], names[knee.last], f"{axis.key}{where}"
     most, all_limit = max(ys), _limit_words(points)
     if knee.shape == RISES:
         more = percent_text(most / ys[knee.first] - 1)
@@ -99,6 +115,19 @@ def knee_words(reading: Reading, axis: SweptAxis) -> str:
     return f"along {key} the throughput goes up and down, least at {low} and most at {high}; {all_limit}"
 
 
+def _elsewhere(reading: Reading, axis: SweptAxis, points: Sequence[Point]) -> str:
+    """Say where an axis matters more than along some points, where it does so by far."""
+    most = reading.cut_where_it_matters(axis)
+    if not most or spread_of(most, reading.throughput) < spread_of(points, reading.throughput) + _FAR_MORE:
+        return ""
+    least, best = (of(most, key=lambda point: point.value(reading.throughput) or 0.0) for of in (min, max))
+    low = least.value(reading.throughput) or 0.0
+    more = f"{percent_text((best.value(reading.throughput) or 0.0) / low - 1)} more" if low else "all there is"
+    held = assignments(held_values(reading.axes, best, [axis.key]).items())
+    values = f"{value_text(best.axes[axis.key])} than at {value_text(least.axes[axis.key])}"
+    return f"; where it matters most, with {held}, there is {more} at {values}"
+
+
 def _axis_words(axis: SweptAxis) -> str:
     names = axis.names
     if len(names) <= _MOST_NAMED_VALUES:
@@ -110,21 +139,90 @@ def _axis_words(axis: SweptAxis) -> str:
     return f"{text}, with {listed(axis.in_step)} in step" if axis.in_step else text
 
 
-def _best_words(reading: Reading, best: Point) -> str:
+def _best_of_all(reading: Reading, best: Point) -> str:
+    n_workloads = len(reading.workloads)
+    if n_workloads < 2 or best.value(reading.throughput) is None:
+        return _best_of_one_workload(reading, best)
+    designs = [axis for axis in reading.axes if not axis.key.startswith(LOAD)]
+    bests = [found for points in reading.workloads if (found := best_of(points, reading.throughput)) is not None]
+    bests = [point for point in bests if point.value(reading.throughput) is not None]
+    common, share = _for_all(reading, designs)
+    if not designs or (common is not None and share >= _AS_GOOD):
+        if designs and common is not None:
+            bests = [point for point in reading.done if _is_of(point, common, designs)]
+        ordered = sorted(bests, key=lambda point: point.value(reading.throughput) or 0.0)
+        ends = " to ".join(_workload_words(reading, point, []) for point in (ordered[0], ordered[-1]))
+        with_design = f", each with {_where_of(common, designs)}" if designs and common is not None else ""
+        among = without_rate(reading.points, reading.throughput)
+        return f"Most throughput{among} of {count_text(n_workloads)} workloads{with_design}: {ends}"
+    shown = evenly(bests, _MOST_WORKLOADS)
+    text = "; ".join(_workload_words(reading, point, designs) for point in shown)
+    some = f", of which {count_text(len(shown))}" if len(shown) < len(bests) else ""
+    least = f"; {_where_of(common, designs)} gives at least {percent_text(share)} of that in each" if common else ""
+    return f"Most throughput by workload{some}: {text}{least}"
+
+
+def _best_of_one_workload(reading: Reading, best: Point) -> str:
     where = _where(reading, best)
     throughput, p99 = best.estimate(reading.throughput), best.estimate(P99)
     if throughput is None:
         least = page_time(p99.value, p99.interval) if p99 else ""
         text = f"p99 latency {least}"
     else:
-        text = f"{gbps_text(throughput.value, throughput.interval)} {reading.to}"
-        if reading.to == "to VMs" and best.value(MPPS) is not None:
-            text += f", {mpps_text(best.value(MPPS))}"
+        text = _throughput_words(reading, best)
     if where:
         among = without_rate(reading.points, reading.throughput)
         most = f"Most throughput{among}" if throughput is not None else "Least latency"
         text = f"{most}: {text}, with {where}"
     return f"{text}; {best.limit} limits it" if best.limit else text
+
+
+def _throughput_words(reading: Reading, point: Point) -> str:
+    throughput = point.estimate(reading.throughput)
+    assert throughput is not None
+    text = f"{gbps_text(throughput.value, throughput.interval)} {reading.to}"
+    if reading.to == "to VMs" and point.value(MPPS) is not None:
+        text += f", {mpps_text(point.value(MPPS))}"
+    return text
+
+
+def _workload_words(reading: Reading, point: Point, designs: Sequence[SweptAxis]) -> str:
+    """Return a workload's throughput, with the design where that is to be named, and what limits it."""
+    loads = [axis for axis in reading.axes if axis.key.startswith(LOAD)]
+    chosen = f" by {_where_of(point, designs)}" if designs else ""
+    limit = f" ({point.limit} limits)" if point.limit else ""
+    return f"{_throughput_words(reading, point)} at {point_words(point, loads)}{chosen}{limit}"
+
+
+def _where_of(point: Point | None, axes: Sequence[SweptAxis]) -> str:
+    assert point is not None
+    cost = f" (cost {cost_text(point.cost)})" if point.cost is not None else ""
+    return f"{point_words(point, axes)}{cost}"
+
+
+def _is_of(point: Point, other: Point, axes: Sequence[SweptAxis]) -> bool:
+    return all(point.places[axis.key] == other.places[axis.key] for axis in axes)
+
+
+def _for_all(reading: Reading, designs: Sequence[SweptAxis]) -> tuple[Point | None, float]:
+    """Return a point of the design that is the best for all workloads together, and its least share of the most."""
+    shares: dict[str, list[float]] = {}
+    of_design: dict[str, Point] = {}
+    workloads = reading.workloads
+    for points in workloads:
+        most = max((point.value(reading.throughput) or 0.0 for point in points), default=0.0)
+        for point in points:
+            name = identity({axis.key: point.axes[axis.key] for axis in designs})
+            of_design.setdefault(name, point)
+            shares.setdefault(name, []).append((point.value(reading.throughput) or 0.0) / most if most else 1.0)
+    whole = {name: min(of) for name, of in shares.items() if len(of) == len(workloads)}
+    if not whole:
+        return None, 0.0
+    # Of those that are as good it is the cheapest, then the first.
+    best = max(whole.values())
+    names = [name for name, share in whole.items() if share >= min(best, _AS_GOOD)]
+    name = min(names, key=lambda one: of_design[one].cost or 0.0)
+    return of_design[name], whole[name]
 
 
 def _where(reading: Reading, point: Point) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
+from hwmodel.report.downloads import Drawing, drawing
 from hwmodel.report.quantities import page_time_unit, printable
 from hwmodel.results.sweep_table import cell
 
 from .axes import MOST_ALONG, MOST_LINES, SweptAxis, along, cut, evenly, held_values
 from .curve_figure import CurveAxis, DrawnLine, curve_figure
-from .downloads import Drawing, drawing
 from .points import CLOSED_ALONE, CLOSED_GBPS, CLOSED_MPPS, GBPS, MPPS, P50, P99, Point, identity
 from .reading import Reading, point_words
 

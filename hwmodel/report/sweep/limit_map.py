@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.report.configuration import value_text
+from hwmodel.report.downloads import Drawing, drawing
 from hwmodel.report.figures import WIDTH_IN
 from hwmodel.report.labels import short_labels
 from hwmodel.report.svg import (
@@ -24,7 +25,6 @@ from hwmodel.report.svg import (
 from hwmodel.results.sweep_table import FAILED, cell
 
 from .axes import SweptAxis, cut, evenly, held_values
-from .downloads import Drawing, drawing
 from .points import LIMIT, Point, identity
 from .reading import Reading
 

@@ -7,24 +7,20 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from hwmodel.report.assumptions import ASSUMPTIONS
 from hwmodel.report.configuration import config_text
 from hwmodel.report.html import TEMPLATES, template_environment
 from hwmodel.report.modelled import modelled_sentence
 from hwmodel.report.quantities import printable
-from hwmodel.report.tables import Table
+from hwmodel.report.reproduction import assumption_table
 from hwmodel.results.sweep_table import SweepResult
 
 from .answer import answer_sentence, more_sentences, state_sentences, swept_sentence
 from .curves import curve_groups
-from .downloads import download
 from .front import trade_off
 from .limit_map import limit_maps
 from .reading import read_sweep_result
-from .reproduction import command, fact_table, key_table, whole_file, whole_file_name
+from .reproduction import key_table, of_sweep
 from .rows import point_table
-
-_ASSUMPTION_COLUMNS = ("assumption", "how far it can be off", "source")
 
 
 def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = None) -> str:
@@ -37,7 +33,6 @@ def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = N
     reading = read_sweep_result(sweep)
     script = (TEMPLATES / "sweep.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    file = whole_file(sweep)
     return environment.get_template("sweep.html.j2").render(
         title=printable(sweep.name),
         script=script,
@@ -51,11 +46,8 @@ def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = N
         maps=limit_maps(reading),
         front=trade_off(reading),
         points=point_table(reading),
-        assumptions=Table(_ASSUMPTION_COLUMNS, [list(one) for one in ASSUMPTIONS], texts=(0, 1, 2)),
+        assumptions=assumption_table(),
         keys=key_table(sweep, dict(defaults) if defaults is not None else None),
-        facts=fact_table(sweep),
-        command=printable(command(sweep)),
-        file=file,
-        file_link=download("this file", whole_file_name(sweep), "application/yaml;charset=utf-8", file),
+        again=of_sweep(sweep),
         config=config_text(sweep.config),
     )

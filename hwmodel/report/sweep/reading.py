@@ -10,7 +10,7 @@ from hwmodel.report.configuration import value_text
 from hwmodel.results.sweep_table import DONE, FAILED, SweepResult
 
 from .axes import SweptAxis, along, cut, held_values, swept_axes
-from .points import GBPS, MPPS, P50, P99, TO_WIRE, Point, best_of, points_of, throughput_name
+from .points import GBPS, LOAD, MPPS, P50, P99, TO_WIRE, Point, best_of, identity, points_of, throughput_name
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,33 @@ class Reading:
             return []
         return along(axis, cut(self.done, held_values(self.axes, self.best, [axis.key])))
 
+    def cut_where_it_matters(self, axis: SweptAxis) -> list[Point]:
+        """Return the points along an axis where it changes the throughput most, by share; the other axes are held."""
+        cuts: dict[str, list[Point]] = {}
+        for point in self.done:
+            if point.value(self.throughput) is not None:
+                cuts.setdefault(identity(held_values(self.axes, point, [axis.key])), []).append(point)
+        most = max(cuts.values(), key=lambda points: spread_of(points, self.throughput), default=[])
+        return along(axis, most)
+
+    @property
+    def workloads(self) -> list[list[Point]]:
+        """Return the points that are done by what is offered them, which no one chooses: `workload.` axes alike."""
+        keys = [axis.key for axis in self.axes if axis.key.startswith(LOAD)]
+        found: dict[str, list[Point]] = {}
+        for point in self.done:
+            found.setdefault(identity({key: point.axes[key] for key in keys}), []).append(point)
+        return list(found.values())
+
     def held_words(self, *varied: str) -> str:
         """Return at which values of the best point the other axes are held where some vary: `nic.vfs=8`."""
         return "" if self.best is None else assignments(held_values(self.axes, self.best, varied).items())
+
+
+def spread_of(points: Sequence[Point], throughput: str) -> float:
+    """Return by what share of the most the throughput of some points differs."""
+    values = [value for point in points if (value := point.value(throughput)) is not None]
+    return 1 - min(values) / max(values) if values and max(values) > 0 else 0.0
 
 
 def read_sweep_result(sweep: SweepResult) -> Reading:

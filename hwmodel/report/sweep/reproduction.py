@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hwmodel.report.configuration import config_text, differing_keys, flat_keys, value_text
+from hwmodel.report.downloads import file_name
 from hwmodel.report.quantities import count_text, printable
+from hwmodel.report.reproduction import FILE, Reproduction, again
 from hwmodel.report.tables import Table
 from hwmodel.results.sweep_table import SweepResult
-
-from .downloads import file_name
 
 _MOST_NAMED = 12
 
@@ -23,16 +23,12 @@ def whole_file(sweep: SweepResult) -> str:
     return config_text({"base": dict(sweep.base), **inside})
 
 
-def whole_file_name(sweep: SweepResult) -> str:
-    """Return under which name the file is saved."""
-    return file_name(f"{sweep.name.rpartition('.')[0] or sweep.name}.yaml")
-
-
-def command(sweep: SweepResult) -> str:
-    """Return the command that makes the sweep from that file, and its page."""
-    name = whole_file_name(sweep)
-    stem = name.removesuffix(".yaml")
-    return f"hwmodel sweep {name} --out out/{stem} --report out/{stem}.html"
+def of_sweep(sweep: SweepResult) -> Reproduction:
+    """Return how a sweep is made again: its file with its base inside, the command, what made the figures."""
+    name = f"{sweep.name.rpartition('.')[0] or sweep.name}.yaml"
+    out = f"out/{file_name(name).removesuffix('.yaml')}"
+    arguments = ["sweep", FILE, "--out", out, "--report", f"{out}.html"]
+    return again("The sweep with its base in one file", name, whole_file(sweep), arguments, fact_table(sweep))
 
 
 def fact_table(sweep: SweepResult) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
+from hwmodel.report.downloads import Download, csv_text, download
 from hwmodel.report.quantities import (
     MISSING,
     cost_text,
@@ -17,7 +18,6 @@ from hwmodel.report.quantities import (
 from hwmodel.report.tables import Table
 from hwmodel.results.sweep_table import COST, DONE, FAILED, cell
 
-from .downloads import Download, csv_text, download
 from .points import CLOSED_ALONE, CLOSED_GBPS, DROPPED, LIMIT, MPPS, P50, P99, Point, rank_of
 from .reading import Reading
 

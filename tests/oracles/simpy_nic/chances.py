@@ -27,6 +27,7 @@ class Chances:
     def __init__(self, parameters: NicParameters) -> None:
         """Begin with the stream's first word."""
         self._words = xorshift128(parameters.random_state)
+        self._early_refills = parameters.early_refills
         self._range_fs = parameters.jitter_range_fs
         self._bins = parameters.jitter_bins
         self._cache = cache = parameters.last_level_cache
@@ -36,6 +37,10 @@ class Chances:
             written_bytes = rings * parameters.rx_ring * parameters.buffer_bytes
             self._read_share = Fraction(cache.size_bytes, read_bytes) if cache.warm else Fraction(0)
             self._write_share = Fraction(cache.size_bytes * cache.io_share_percent, 100 * written_bytes)
+
+    def refills_early(self) -> bool:
+        """Return whether a driver posts descriptors again ahead of its batch."""
+        return bool(self._early_refills) and next(self._words) < self._early_refills
 
     def read_fs(self) -> int:
         """Return what the next read takes beyond the latency."""

@@ -43,14 +43,14 @@ class Task(ABC):
 class Core:
     """Serves the rings that have work in turns."""
 
-    def __init__(self, env: simpy.Environment, doorbell_fs: int, wakeup_fs: int) -> None:
-        """Begin with nothing to do."""
+    def __init__(self, env: simpy.Environment, doorbell_fs: int, wakeup_fs: int, start_fs: int) -> None:
+        """Begin with nothing to do, and with no piece before `start_fs`."""
         self._env = env
         self._doorbell_fs = doorbell_fs
         self._wakeup_fs = wakeup_fs
         self._list: deque[Task] = deque()
         """The first has its turn."""
-        self._free_fs = 0
+        self._free_fs = start_fs
         """No piece begins before that: the core waits for a register write, or wakes up."""
 
     def join(self, task: Task) -> None:

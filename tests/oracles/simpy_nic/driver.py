@@ -8,6 +8,7 @@ from functools import partial
 
 import simpy
 
+from .chances import Chances
 from .core import Core, Task
 from .frames import Copy, Frame
 from .interrupts import Adaption, Interrupt
@@ -103,6 +104,7 @@ class Taking(Task):
         self,
         env: simpy.Environment,
         parameters: NicParameters,
+        chances: Chances,
         meter: Meter,
         down: Direction,
         core: Core,
@@ -113,13 +115,14 @@ class Taking(Task):
         super().__init__(ring.port, parameters.poll_budget)
         self._env = env
         self._parameters = parameters
+        self._chances = chances
         self._meter = meter
         self._down = down
         self._core = core
         self._receiver = receiver
         self._ring = ring
         self._visible: deque[Copy] = deque()
-        self._descriptors_taken = 0
+        self._descriptors_taken = parameters.taken_before.get((ring.port, ring.queue), 0)
         self._enter_fs = 0
         self.is_polled = False
         self.interrupt: Interrupt
@@ -172,6 +175,8 @@ class Taking(Task):
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
         refills = self._descriptors_taken >= self._parameters.refill_batch
+        if self._descriptors_taken and not refills:
+            refills = self._chances.refills_early()
         if refills:
             descriptors, self._descriptors_taken = self._descriptors_taken, 0
             received = partial(self._receiver.doorbell, self._ring, descriptors)
@@ -296,6 +301,7 @@ class Driver:
         self,
         env: simpy.Environment,
         parameters: NicParameters,
+        chances: Chances,
         meter: Meter,
         link: tuple[Direction, Direction],
         core: Core,
@@ -313,7 +319,7 @@ class Driver:
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
             rx_ring = receiver.rings[port, tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
-            taking = Taking(env, parameters, meter, down, core, receiver, rx_ring)
+            taking = Taking(env, parameters, chances, meter, down, core, receiver, rx_ring)
             QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring))
             posting.slots_freed = self._queue_posts
             self._postings.append(posting)

@@ -26,14 +26,14 @@ class WritesBefore:
 class HostMemory:
     """Takes what the link brings up, in the order that the configuration asks for."""
 
-    def __init__(self, env: simpy.Environment, parameters: NicParameters) -> None:
+    def __init__(self, env: simpy.Environment, parameters: NicParameters, chances: Chances) -> None:
         """Begin with nothing written."""
         self._env = env
         self._is_relaxed = parameters.ordering == "relaxed"
         self._is_by_function = parameters.ordering == "id_based"
         self._read_latency_fs = parameters.read_latency_fs + parameters.remote_latency_fs
         self._write_latency_fs = parameters.write_latency_fs + parameters.remote_latency_fs
-        self._chances = Chances(parameters)
+        self._chances = chances
         self._before: defaultdict[int, WritesBefore] = defaultdict(WritesBefore)
 
     def write(

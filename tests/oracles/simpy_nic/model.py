@@ -7,6 +7,7 @@ from itertools import count, cycle
 
 import simpy
 
+from .chances import Chances
 from .core import Core
 from .driver import Driver
 from .engines import Engines
@@ -41,7 +42,8 @@ class Model:
         up, down = _link(env, parameters)
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
-        memory = HostMemory(env, parameters)
+        chances = Chances(parameters)
+        memory = HostMemory(env, parameters, chances)
         up.iommu, up.memory = self.iommu, memory
         if parameters.dma_read and parameters.dma_write:
             up.engines = Engines(env, parameters.dma_read, parameters.dma_write, parameters.dma_path)
@@ -51,10 +53,19 @@ class Model:
         self.switch = Switch(env, parameters, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)
         times_fs = parameters.doorbell_time_fs, parameters.wakeup_time_fs
-        cores = [Core(env, *times_fs) for _ in range(parameters.cores)]
+        starts_fs = parameters.core_starts_fs or [0] * parameters.cores
+        cores = [Core(env, *times_fs, start_fs) for start_fs in starts_fs]
         self.drivers = {
             port: Driver(
-                env, parameters, self.meter, (up, down), cores[guest % len(cores)], self.sender, self.receiver, port
+                env,
+                parameters,
+                chances,
+                self.meter,
+                (up, down),
+                cores[guest % len(cores)],
+                self.sender,
+                self.receiver,
+                port,
             )
             for guest, port in enumerate(parameters.ports)
         }

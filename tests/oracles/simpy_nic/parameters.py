@@ -147,6 +147,12 @@ class NicParameters:
     send_burst: int = 32
     mask_interrupts: bool = False
     adaptive_moderation: bool = False
+    core_starts_fs: Sequence[int] = ()
+    """When each core begins; none: all at 0."""
+    taken_before: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """By port and queue, the Rx descriptors that its driver has taken and not yet posted again as it begins."""
+    early_refills: int = 0
+    """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
 
     @property
     def masks(self) -> bool:

@@ -52,7 +52,7 @@ class Receiver:
         self._up = up
         self._arbiter = arbiter
         self.rings = {
-            (port, queue): RxRing(port, queue, parameters.rx_ring - 1)
+            (port, queue): RxRing(port, queue, parameters.rx_ring - 1 - parameters.taken_before.get((port, queue), 0))
             for port in parameters.ports
             for queue in range(parameters.queues_per_vf)
         }

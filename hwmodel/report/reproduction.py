@@ -1,0 +1,102 @@
+"""How the figures of a page are made again: a file that holds all of it, the command, and what made them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hwmodel.report.assumptions import ASSUMPTIONS
+from hwmodel.report.configuration import config_text
+from hwmodel.report.downloads import Download, download, file_name
+from hwmodel.report.quantities import printable
+from hwmodel.report.tables import Table
+from hwmodel.results.load_search import LoadSearch
+from hwmodel.results.result import Result
+from hwmodel.results.sizing import SizingResult
+
+FILE, PAGE = "FILE", "PAGE"
+NOT_RECORDED = "not recorded"
+_ASSUMPTION_COLUMNS = ("assumption", "how far it can be off", "source")
+
+
+class Reproduction(NamedTuple):
+    """Hold what a page says of making its figures again; `words`: what the file holds."""
+
+    words: str
+    link: Download
+    file: str
+    command: str
+    facts: Table
+
+
+def assumption_table() -> Table:
+    """Return what the model takes for granted, as every page has it."""
+    return Table(_ASSUMPTION_COLUMNS, [list(one) for one in ASSUMPTIONS], texts=(0, 1, 2))
+
+
+def again(words: str, name: str, text: str, arguments: Sequence[str], facts: Table) -> Reproduction:
+    """Return how a command makes a page again from a file of this name and text.
+
+    In `arguments` FILE stands for the file and PAGE for the page's name.
+    """
+    saved = file_name(name)
+    meant = {FILE: saved, PAGE: f"{saved.rpartition('.')[0]}.html"}
+    line = shlex.join(["hwmodel", *(meant.get(each, each) for each in arguments)])
+    link = download("this file", saved, "application/yaml;charset=utf-8", text)
+    return Reproduction(words, link, text, printable(line), facts)
+
+
+def facts_of(facts: Sequence[tuple[str, str]]) -> Table:
+    """Return what figures were made with."""
+    return Table(("what", "value"), [[what, printable(value)] for what, value in facts], texts=(0, 1))
+
+
+def of_result(result: Result, label: str) -> Reproduction:
+    """Return how a run is made again, or a run with what larger resources give."""
+    seeds = result.spread[0].seeds if result.spread else ()
+    arguments = ["explain", FILE] if result.relaxed else ["run", FILE]
+    if seeds and not result.relaxed:
+        arguments += ["--seeds", str(len(seeds))]
+    facts = [
+        ("model", _model_of(result)),
+        ("hash of the configuration", result.config_hash),
+        ("seed", f"{result.seed}" + (f"; of several: {seeds[0]} to {seeds[-1]}" if seeds else "")),
+    ]
+    words = "The whole configuration, every default and preset written out, in one file"
+    return again(
+        words,
+        yaml_name(label, "configuration"),
+        config_text(result.config),
+        [*arguments, "--report", PAGE],
+        facts_of(facts),
+    )
+
+
+def of_sizing(result: SizingResult, label: str) -> Reproduction:
+    """Return how a sizing is made again."""
+    facts = [("model", result.model_version or NOT_RECORDED), ("simulations", f"{result.simulations:,}")]
+    words = "The sizing with its base in one file"
+    return again(
+        words, yaml_name(label, "sizing"), config_text(result.source), ["size", FILE, "--report", PAGE], facts_of(facts)
+    )
+
+
+def of_search(found: LoadSearch, label: str) -> Reproduction:
+    """Return how a search over the load is made again."""
+    facts = [("model", found.model_version or NOT_RECORDED), ("simulations", f"{found.simulations:,}")]
+    words = "The whole configuration, every default and preset written out, in one file"
+    asked = [f"--{name}={value}" for name, value in found.asked.items()]
+    arguments = ["search", FILE, "--kind", found.kind, *asked, "--report", PAGE]
+    return again(words, yaml_name(label, "configuration"), config_text(found.config), arguments, facts_of(facts))
+
+
+def yaml_name(label: str, otherwise: str) -> str:
+    """Return the name of a file from that of what was run, without what `--set` changed."""
+    stem = label.split(",", maxsplit=1)[0].strip().removesuffix(".yaml").removesuffix(".yml")
+    return f"{stem or otherwise}.yaml"
+
+
+def _model_of(result: Result) -> str:
+    versions: Mapping[str, Any] = {} if result.host_run is None else result.host_run.versions
+    return str(versions.get("model") or versions.get("hwmodel") or NOT_RECORDED)

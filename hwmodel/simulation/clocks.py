@@ -1,0 +1,167 @@
+"""The clocks of real machines: each a little off its nominal rate, each begun at a moment of its own.
+
+An offset is drawn for each oscillator, by the run's seed, within `run.clocks`: the host's, which drives its cores and,
+as reference clock, both ends of the PCIe link; the adapter's, which drives its pipeline, timers and Ethernet port; one
+for each bridge or extender; that of the stations outside; that by which each VM times what it sends. The state is built
+with rates and times so stretched, as exact ratios, and the kernels know nothing of it. Latencies that no clock sets
+(memory, flight) stay as they are. What is not modelled: drift within a run, and spread-spectrum clocking.
+
+Phases are drawn likewise: when each core begins, where in its period each periodic source does, and how far each Rx
+ring's driver is in its batch of descriptors to post again. Rings that are served in turns keep their distance in such
+batches for ever, whatever their clocks do, so that a run would show one of many cycles: so a driver posts descriptors
+again ahead of its batch now and then, as one does that ends its poll (DPDK's drivers look at `rx_free_thresh` behind
+each burst). How often is an assumption; it costs next to nothing, and lets a run see many of the phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
+from hwmodel.config import descriptors_of
+from hwmodel.kernels import layout
+from hwmodel.units import FS_PER_US
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.workload.traffic import Workload
+
+CLOCK_STREAM = 1 << 40  # of random words; sources and servers have those before
+HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD = range(8)  # what is drawn for
+PPB = 10**9
+# Of 2**32 pieces of taking frames so many end with a refill ahead of its batch: one in 64. Phases of rings that are
+# served in turns are counts, which no difference of clocks moves.
+EARLY_REFILLS = 1 << 26
+LATEST_START_FS = 50 * FS_PER_US  # a core begins within it: longer than any batch takes
+MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product with a numerator stays inside 63 bits
+MOST_REMEMBERED = 4096
+
+HOST_TIMES = ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs")
+ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs", "moderation_fs")
+ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def drawn(seed: int, what: int, number: int, server: int, below: int) -> int:
+    """Draw a number of 0 to `below` - 1 for one thing of a machine, which no other thing's draw changes."""
+    words = np.random.SeedSequence([seed, CLOCK_STREAM, what, server, number]).generate_state(2, np.uint32)
+    return ((int(words[0]) << 32 | int(words[1])) * below) >> 64
+
+
+def tolerance_ppb(config: Config) -> int:
+    """Return by how much a clock may be off its rate, in parts of 10^9; 0: all are exact and begin together."""
+    return config.run.clocks_ppb
+
+
+def stretch(config: Config, seed: int, what: int, number: int = 0, server: int = 0) -> Fraction:
+    """Return by how much longer than nominal all times of a clock are."""
+    tolerance = tolerance_ppb(config)
+    if tolerance == 0:
+        return Fraction(1)
+    return Fraction(PPB + drawn(seed, what, number, server, 2 * tolerance + 1) - tolerance, PPB)
+
+
+def link_fs_per_byte(config: Config, seed: int, server: int) -> Fraction:
+    """Return the time of a byte on a server's PCIe link, by the clock that it has."""
+    factor = stretch(config, seed, HOST, server=server)
+    return in_range(link_rate_of(config.pcie).fs_per_byte * factor)
+
+
+def in_range(ratio: Fraction) -> Fraction:
+    """Return a ratio whose products with any length stay inside 63 bits: itself, or the nearest to it that does."""
+    most = (1 << 62) // MOST_BYTES
+    if max(ratio.numerator, ratio.denominator) <= most:
+        return ratio
+    return ratio.limit_denominator(max(1, int(most / max(ratio, Fraction(1))) - 1))
+
+
+def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
+    """Give a server's state the rates of its own clocks, in place of nominal ones."""
+    if tolerance_ppb(config) == 0:
+        return
+    of_host = stretch(config, seed, HOST, server=server)
+    of_adapter = stretch(config, seed, ADAPTER, server=server)
+    a_byte_fs = link_fs_per_byte(config, seed, server)
+    lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
+    nic.pcie.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
+    nic.pcie.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
+    _stretch_times(nic.host, HOST_TIMES, of_host)
+    _stretch_times(nic.limits, ADAPTER_TIMES, of_adapter)
+    _stretch_times(nic.bus, ("cycle_fs",), of_adapter)
+    _stretch_ratio(nic.limits, "store", of_adapter)
+    stretch_port(nic.mac, of_adapter)
+    for function in nic.function[: int(nic.limits.n_functions)]:
+        _stretch_ratio(function, "shaper", of_adapter)
+        _stretch_times(function, ("shaper_window_fs", "eligible_at_fs"), of_adapter)
+    for engine in (nic.engines.read, nic.engines.write):
+        _stretch_times(engine, ENGINE_TIMES, of_adapter)
+        _stretch_ratio(engine, "", of_adapter)
+    _stretch_times(nic.engines, ("shared_fs",), of_adapter)
+    _stretch_ratio(nic.engines, "shared", of_adapter)
+    nic["rx_queue"]["moderation_fs"][: int(nic.limits.n_queues)] = nic.limits.moderation_fs
+
+
+def stretch_port(port: Any, factor: Fraction) -> None:
+    """Give an Ethernet port the rate of its own clock."""
+    _stretch_ratio(port, "fs_per_byte", factor)
+
+
+def _stretch_times(record: Any, names: Iterable[str], factor: Fraction) -> None:
+    for name in names:
+        record[name] = round(int(record[name]) * factor)
+
+
+def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:
+    """Stretch `name`_num / `name`_den; a denominator of 0 says that there is none."""
+    num, den = (f"{name}_{part}" if name else part for part in ("num", "den"))
+    if record[den] > 0:
+        ratio = in_range(Fraction(int(record[num]), int(record[den])) * factor)
+        record[num], record[den] = ratio.numerator, ratio.denominator
+
+
+def sender_gaps(config: Config, seed: int, listed: int, gaps_fs: Iterable[int]) -> list[int]:
+    """Return the gaps of the source that is so listed in the workload, by the clock of who sends."""
+    factor = stretch(config, seed, SENDER, listed)
+    return [round(gap_fs * factor) for gap_fs in gaps_fs]
+
+
+def first_frame_fs(config: Config, seed: int, listed: int, gap_fs: int, nominal_fs: int) -> int:
+    """Return when a periodic source sends its first frame: anywhere in its period, not in step with the others."""
+    if tolerance_ppb(config) == 0 or gap_fs == 0:
+        return nominal_fs
+    return drawn(seed, PERIOD, listed, 0, gap_fs)
+
+
+def begin_at_phases(
+    nic: Any, config: Config, workload: Workload, n_copy_kinds: int, seed: int, server: int = 0
+) -> None:
+    """Let each core begin at a moment of its own, and each Rx ring that frames come to in the midst of its batch.
+
+    `n_copy_kinds`: of copies that the server's switch makes, which say where frames come to.
+    """
+    if tolerance_ppb(config) == 0:
+        return
+    for number in range(int(nic.host.n_cores)):
+        nic.host.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
+    a_frame = descriptors_of(config, _longest_bytes(workload))
+    nic.host.early_refills = EARLY_REFILLS
+    n_steps = -(-config.driver.refill_batch // a_frame)
+    functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][:n_copy_kinds]}
+    a_function = int(nic.limits.queues_per_function)
+    for function in sorted(functions - {-1}):
+        for number in range(function * a_function, (function + 1) * a_function):
+            n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)
+            nic.rx_queue[number].since_refill = n_taken
+            nic.rx_queue[number].known = int(nic.rx_queue[number].known) - n_taken
+            nic.ledger.rx_ring.level = int(nic.ledger.rx_ring.level) + n_taken
+
+
+def _longest_bytes(workload: Workload) -> int:
+    """Return the length of a workload's longest frame: 0 where it has none."""
+    lengths = [int(source.size_table.value.max()) for source in workload.sources if len(source.size_table.value)]
+    return max([*lengths, int(workload.records.frame_bytes.max(initial=0))])
