@@ -38,9 +38,4 @@ class MachineKnown(NamedTuple):
         kinds = {source.kind for source in workload.sources}
         sends = bool(kinds) and not len(workload.records)
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
-        return cls(
-            2 * tolerance_ppb(config) / 1e9,
-            bool(kinds - {CLOSED}),
-            is_periodic,
-            bool(kinds) and not len(workload.records),
-        )
+        return cls(2 * tolerance_ppb(config) / 1e9, bool(kinds - {CLOSED}), is_periodic, sends)
