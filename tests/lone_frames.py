@@ -64,8 +64,8 @@ CHOICES: Mapping[str, list[Any]] = {
     "host.iotlb": [
         None,
         None,
-        *({"entries": n, "miss": miss} for n, miss in ((1, "330ns"), (3, "2us"), (64, "100ns"))),
-        {"entries": 12, "miss": "330ns", "split": True},
+        *({"entries": n, "miss": miss, "walkers": None} for n, miss in ((1, "330ns"), (3, "2us"), (64, "100ns"))),
+        {"entries": 12, "miss": "330ns", "split": True, "walkers": None},
         {"entries": 64, "miss": "330ns", "walkers": 6},
     ],
     "host.write_latency": ["0ns", "50ns", "1us"],

@@ -21,12 +21,13 @@ from tests.planted_hosts import Patch, Plant, with_host
 from tests.test_against_simpy import poisson
 
 READ = {
-    "operation": "97.0007ns", "small": "16B", "small_operation": "41.0003ns", "start": "11.0003ns", "piece": "100B",
-    "piece_time": "7.0007ns", "rate": "41.3Gbps", "latency": "185.0003ns", "outstanding": 5, "large": "40B",
+    "operation": "297.0007ns", "small": "16B", "small_operation": "41.0003ns", "start": "151.0003ns", "piece": "100B",
+    "piece_time": "7.0007ns", "piece_least": "90B", "rate": "41.3Gbps", "latency": "185.0003ns",
+    "outstanding": 5, "large": "40B",
 }  # fmt: skip
 WRITE = {
     "operation": "41.0009ns", "small": "32B", "small_operation": "53.0003ns", "start": "17.0003ns", "piece": "64B",
-    "piece_time": "5.0007ns", "rate": "52.7Gbps", "latency": "900.0007ns", "outstanding": 2,
+    "piece_time": "5.0007ns", "piece_least": "50B", "rate": "52.7Gbps", "latency": "900.0007ns", "outstanding": 2,
 }  # fmt: skip
 PATH = {"shared_rate": "31Gbps", "shared_time": "4.0003ns", "shared_bytes": "100B"}
 ENGINES = {
@@ -56,6 +57,7 @@ def other_than_path(part: str) -> Mapping[str, Plant]:
     changes: Mapping[str, Any] = {
         "operation_fs": 0, "small_bytes": 0, "small_operation_fs": 0, "start_fs": 0, "piece_bytes": 128,
         "piece_time_fs": 0, "fs_per_byte": None, "latency_fs": 0, "outstanding": 6, "large_bytes": 511,
+        "piece_least_bytes": 0,
     }  # fmt: skip
     found = {f"{part}.{name}": with_host(part, **{name: value}) for name, value in changes.items()}
     if part == "dma_write":
@@ -101,8 +103,15 @@ def writebacks_need_none(transaction: Transaction) -> Operation:
 
 
 def with_padding(transaction: Transaction) -> Operation:
-    kind, n_bytes = transaction.operation
-    return Operation(kind, -(-n_bytes // 4) * 4)
+    operation = transaction.operation
+    operation.n_bytes = -(-operation.n_bytes // 4) * 4
+    return operation
+
+
+def an_operation_for_each_request(transaction: Transaction) -> Operation:
+    operation = transaction.operation
+    is_read = operation.kind is Kind.READ
+    return Operation(Kind.READ, min(operation.n_bytes, 512)) if is_read else operation
 
 
 def one_engine(patch: Patch) -> None:
@@ -278,6 +287,7 @@ ENGINE_FAULTS: Mapping[str, Plant] = {
     "interrupts need an engine": other_operation(interrupts_need_one),
     "write-backs need none": other_operation(writebacks_need_none),
     "padding counts": other_operation(with_padding),
+    "an operation for each request": other_operation(an_operation_for_each_request),
     "one operation for a frame in several buffers": one_operation_a_frame,
     "one operation for a write-back that wraps": one_operation_a_writeback,
     "reads pass one that lacks places": reads_pass_one_without_places,

@@ -9,6 +9,7 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.analytic.dma_engines import Engines, operation_fs, places_of, shared_fs
 from hwmodel.analytic.engine_ceilings import engine_ceilings
+from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
 from hwmodel.analytic.walk_clock import Clock
 from hwmodel.analytic.walk_machine import Machine
@@ -67,7 +68,9 @@ def test_what_transactions_take_of_the_engines():
 )
 def test_who_waits_for_writes_before_it(ordering, interrupt_of_same, interrupt_of_other, payload_behind):
     """The first write misses for 300 ns; each write takes 50 ns to be in memory."""
-    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns"}, write_latency="50ns"), ordering, 2)
+    memory = Memory(
+        Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "walk_lines": 0}, write_latency="50ns"), ordering, 2
+    )
     first, held = Place(("Rx buffers", 0), 0), Place(("Rx ring", 0), 0)
     memory._there_fs[0][held.memory, 0] = 0
 
@@ -81,13 +84,39 @@ def test_who_waits_for_writes_before_it(ordering, interrupt_of_same, interrupt_o
 
 
 def test_a_split_cache_has_a_part_for_each_function():
-    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "split": True}), n_functions=2)
+    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "split": True, "walk_lines": 0}), n_functions=2)
     pages = [Place(("Tx buffers", 0), 4096 * number) for number in range(3)]
     for page in pages:
         memory.there_fs(page, 0)
     memory._clock.now_fs = 1000 * NS
     assert memory.there_fs(pages[0], 0) == 1300 * NS  # the third took its place
     assert memory.there_fs(pages[0], 1) == 1300 * NS  # another function's part has never had it
+
+
+def test_the_reads_of_a_frame_are_one_operation():
+    """1500 B by three requests of 512 B at the most: one operation of 1500 B, and places for one."""
+    changes = {"nic": {"preset": None, "dma": ENGINES}, "pcie": {"max_read_request": "512B"}}
+    rules = TlpRules.of(config_from_mapping(changes))
+    transfer = rules.reads(0, 1500)
+    config, once, none = config_from_mapping(changes), Fraction(1), Fraction(0)
+    transactions = [
+        Transaction("payload read", once, none, tlps, () if number else transfer)
+        for number, tlps in enumerate(transfer)
+    ]
+    found = {(one.resource, one.unit): one.per_frame for one in engine_ceilings(config, transactions)}
+    assert len(transfer) == 3
+    assert found["nic.dma.read", "s"] == Fraction(operation_fs(SETTINGS.read, 1500), 10**15)
+    assert found["nic.dma.shared", "s"] == Fraction(shared_fs(SETTINGS, 1500), 10**15)
+    held_fs = places_of(SETTINGS.read, 1500) * transfer_read_fs(config, 0, 1500)
+    assert found["nic.dma.read", "places"] == Fraction(held_fs, 10**15)
+
+
+def test_the_last_piece_counts_as_no_less_than_its_least():
+    """300 B are two pieces of 128 B and one of 44 B, which takes as long as 64 B."""
+    engine = SETTINGS.write.model_copy(update={"piece_least_bytes": 64})
+    assert operation_fs(engine, 300) == (7 + 3 * 10 + 32) * NS
+    assert operation_fs(engine, 320) == operation_fs(engine, 300)
+    assert operation_fs(engine, 330) == (7 + 3 * 10 + 33) * NS
 
 
 def test_one_machine_comes_to_rest():

@@ -20,7 +20,7 @@ from tests.analytic_cases import demo
 NS = 10**6
 T_280_NS, T_260_NS = (n * 0.5 * 1538 / 1534 for n in (280, 260))
 ONE_TAG = {"pcie.tags": 1, "pcie.arbitration": "writes_first"}
-IOTLB = {"entries": 256, "miss": "300ns", "walkers": 6}
+IOTLB = {"entries": 256, "miss": "300ns", "walkers": 6, "walk_lines": 0}
 SHORT = {
     "workload.frame_bytes": 64, "nic.tx_ring": 128, "nic.rx_ring": 128, "pcie.lanes": 8, "pcie.generation": 3,
     "pcie.tags": 64, "nic.rx_prefetch": 32, "driver.frame_time": "1ns",
@@ -46,7 +46,7 @@ def test_a_read_waits_until_the_writes_before_it_are_in_memory():
     """The request takes 12 ns of the 100; of another function it waits for none."""
     request_ns = 24 * 0.5 * 1538 / 1534
     whole_ns = 5 * T_280_NS + T_260_NS
-    late = {**ONE_TAG, "host.write_latency": "60ns", "host.remote_latency": "40ns"}
+    late = {**ONE_TAG, "host.write_latency": "100ns", "host.remote_latency": "0ns"}
     assert waiting_ns(late) == pytest.approx(whole_ns + 100 - request_ns, abs=0.01)
     assert waiting_ns({**late, "pcie.ordering": "id_based"}) == pytest.approx(whole_ns, abs=0.01)
 

@@ -111,7 +111,7 @@ def test_drained_data_bring_their_credits_back_one_after_the_other():
 
 def test_a_page_that_was_looked_up_longest_ago_is_replaced_and_writes_pass_in_order():
     clock = Clock()
-    memory = Memory(clock, Host(iotlb={"entries": 2, "miss": "330ns"}))
+    memory = Memory(clock, Host(iotlb={"entries": 2, "miss": "330ns", "walk_lines": 0}))
     first, second, third = (Place(("Tx ring", 0), 4096 * page) for page in range(3))
     assert (memory.there_fs(first), memory.there_fs(second), memory.there_fs(first)) == (330 * NS,) * 3
     clock.now_fs = 1_000 * NS
@@ -121,6 +121,24 @@ def test_a_page_that_was_looked_up_longest_ago_is_replaced_and_writes_pass_in_or
     assert memory.passes_fs(second, Writes(0)) == 1_330 * NS
     assert memory.passes_fs(None, Writes(0)) == 1_330 * NS  # an interrupt, behind that write
     assert Memory(clock, Host()).there_fs(third) == 1_000 * NS
+
+
+def test_a_walk_whose_line_is_held_is_shorter():
+    """A line has 8 pages of one ring; one of both lines is held at a time."""
+    iotlb = {"entries": 64, "miss": "300ns", "walk_lines": 1}
+    memory = Memory(Clock(), Host(iotlb=iotlb))
+    pages = [0, 1, 7, 8, 9, 2]
+    assert [memory.there_fs(Place(("Tx ring", 0), 4096 * page)) // NS for page in pages] == [
+        300,
+        270,
+        270,
+        300,
+        270,
+        300,
+    ]
+    assert memory.there_fs(Place(("Rx ring", 0), 4096 * 3)) == 300 * NS
+    near = Memory(Clock(), Host(iotlb={**iotlb, "near_miss": "40ns"}))
+    assert [near.there_fs(Place(("Tx ring", 0), 4096 * page)) // NS for page in (0, 1)] == [300, 40]
 
 
 def test_the_first_class_of_reads_gets_the_tag_that_comes_free():

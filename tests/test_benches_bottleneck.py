@@ -10,6 +10,7 @@ import pytest
 from benches import bottleneck
 from benches.bottleneck import Case
 from benches.bottleneck_cases import PATTERNS, configurations
+from benches.limit_cases import draw_wide
 from hwmodel.config import config_from_mapping
 from tests.sample_result import sample_result
 
@@ -85,8 +86,22 @@ def test_the_report_counts_and_lists():
     lines = bottleneck.report_text([GOOD, tie, above, Case("1/3", CONFIG, problem="no room")]).splitlines()
     assert lines[0].startswith("3 configurations, 1 left out")
     assert lines[1].endswith("66.7%") and "100.0%" in lines[2] and lines[2].endswith("PASS")
-    assert lines[4:] == [
+    assert lines[5:] == [
         "1/1: pcie.up + wire.tx: +0.0%, together +50.0% of 10.000 Gb/s",
         "1/2: +3.0% above the closed form, 10.000 Gb/s",
     ]
     assert "max_payload" in bottleneck.report_text([above], details=True)
+
+
+def test_wide_draws_have_servers_engines_walkers_and_devices():
+    drawn = list(configurations(12, 60, bottleneck.RUN, draw_wide))
+    assert sum(len(config.servers) > 1 for config in drawn) >= 8
+    assert sum(config.nic.dma is not None for config in drawn) >= 2
+    assert sum(config.host.iotlb is not None for config in drawn) >= 8
+    assert {"kernel", "dpdk"} <= {config.driver.preset for config in drawn}
+    assert sum(config.driver.moderation_fs > 0 for config in drawn) >= 8
+
+
+def test_the_load_alone_is_right_where_nothing_is_full():
+    assert Case("1/4", CONFIG, "offered_load", gbps=1.0, busiest=0.9).is_right
+    assert not Case("1/5", CONFIG, "offered_load", gbps=1.0, gain=0.5, busiest=0.98).is_right

@@ -147,7 +147,7 @@ def test_the_resolved_set_has_what_differs_and_nothing_else():
         {"name": "a", "set": {}},
         {"name": "b", "set": {
             "host.iotlb": {
-                "entries": 64, "miss": "50ns", "walkers": None, "walk_lines": 0, "near_miss": None, "page": "4KiB",
+                "entries": 64, "miss": "50ns", "walkers": 6, "walk_lines": 24, "near_miss": None, "page": "4KiB",
                 "split": False, "invalidation": "none", "flush_after": 256,
             },
             "switch.ports.pf.macs": ["02:00:00:01:00:01"], "switch.ports.vf0.macs": ["02:00:00:01:00:02"],

@@ -9,9 +9,9 @@ import pytest
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import explain, outcomes, relaxations_of
-from hwmodel.explore.bridge_resources import bridge_resources
-from hwmodel.explore.load_resources import loads
-from hwmodel.explore.server_resources import OF_A_SERVER
+from hwmodel.relaxations.bridge_resources import bridge_resources
+from hwmodel.relaxations.load_resources import loads
+from hwmodel.relaxations.server_resources import OF_A_SERVER
 from hwmodel.report import relaxed_sentence, relaxed_text
 from hwmodel.results import Bottleneck
 from tests.run_cases import POLLED, merged

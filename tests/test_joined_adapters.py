@@ -11,7 +11,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.explore import relaxations_of
-from hwmodel.explore.bridge_resources import bridge_resources
+from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.report import render_page, summary
 from hwmodel.report.bridge_reading import NamedPort
 from hwmodel.report.system_layout import BRIDGE, Tree, narrow_layout, wide_layout

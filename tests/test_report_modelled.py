@@ -29,8 +29,8 @@ def test_a_shipped_configuration_is_described_whole():
 
 
 def test_the_host_is_named_where_it_has_a_preset():
-    resolved = config_from_mapping({"host": {"preset": "xeon_e3_1226v3"}}).resolved()
-    assert " VFs, in a host with the preset xeon_e3_1226v3, switched by " in modelled_sentence(resolved)
+    resolved = config_from_mapping({"host": {"preset": "xeon_e5_2637v3"}}).resolved()
+    assert " VFs, in a host with the preset xeon_e5_2637v3, switched by " in modelled_sentence(resolved)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hwmodel.results import LinkCost, Observation, find_bottleneck
+from hwmodel.results import LinkCost, Observation, by_shares, sighting_of
 
 
 def why(busy: dict[str, float], **more: object) -> str:
-    return find_bottleneck(Observation(utilizations=busy, **{"open_load": False, "offered_frames": 10_000, **more})).why
+    seen = Observation(utilizations=busy, **{"open_load": False, "offered_frames": 10_000, **more})
+    return by_shares(sighting_of(seen)).why
 
 
 def test_the_sentence_on_the_link_has_the_bytes_of_a_frame():

@@ -141,9 +141,9 @@ def test_the_sentence_on_tags_tells_the_mean_from_the_share_without_a_free_one()
 
 @pytest.mark.slow
 def test_a_sample_of_random_machines_has_its_names_right():
-    cases = bottleneck_bench.judge_all(2024, 30, bottleneck_bench.RUN, jobs=2)
+    cases = bottleneck_bench.judge_all(2024, 12, bottleneck_bench.RUN, jobs=2)
     wrong = [case.label for case in cases if not case.problem and case.gbps and not case.is_right_together]
-    assert len(wrong) <= 1, bottleneck_bench.report_text(cases)
+    assert wrong == [], bottleneck_bench.report_text(cases)
 
 
 def bottleneck_of(machine):

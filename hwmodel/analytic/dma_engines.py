@@ -17,9 +17,11 @@ def operation_fs(engine: DmaEngine, n_bytes: int) -> int:
     """Give the time in fs for which an operation keeps its engine."""
     if n_bytes <= engine.small_bytes:
         return engine.small_operation_fs
-    busy_fs = engine.start_fs + engine.piece_time_fs * -(-n_bytes // engine.piece_bytes)
+    n_pieces = -(-n_bytes // engine.piece_bytes)
+    busy_fs = engine.start_fs + engine.piece_time_fs * n_pieces
     if engine.rate_bps is not None:
-        busy_fs += n_bytes * BITS_PER_BYTE * FS_PER_S // engine.rate_bps
+        moved_bytes = max(n_bytes, (n_pieces - 1) * engine.piece_bytes + engine.piece_least_bytes)
+        busy_fs += moved_bytes * BITS_PER_BYTE * FS_PER_S // engine.rate_bps
     return max(engine.operation_fs, busy_fs)
 
 

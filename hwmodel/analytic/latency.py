@@ -63,7 +63,12 @@ def round_trip_fs(config: Config, n_bytes: int) -> int:
 
 def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
     """Give the time in which a transfer is read by requests of at most MRRS that follow one another."""
-    return _read_span(config, TlpRules.of(config).reads(address, n_bytes)).duration_fs
+    return reads_span_fs(config, TlpRules.of(config).reads(address, n_bytes))
+
+
+def reads_span_fs(config: Config, reads: Sequence[Sequence[Tlp]]) -> int:
+    """Give the time in which the reads of one transfer are made, each with its completions."""
+    return _read_span(config, reads).duration_fs
 
 
 class _ReadSpan(NamedTuple):
@@ -74,30 +79,28 @@ class _ReadSpan(NamedTuple):
 
 
 def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
-    """Give the time until the last of some reads, ready at once, is in.
+    """Give the time until all the reads of a transfer, ready at once, are in.
 
-    Requests leave back to back while tags are free, with `nic.dma` as their engine has them ready; each is answered R
-    after its receipt, all its completions at once; completions follow one another in the order of the requests;
-    received data are stored one read at a time.
+    Requests leave back to back while tags are free, with `nic.dma` as their engine has the transfer ready; each is
+    answered R after its receipt, all its completions at once; completions follow one another in the order of the
+    requests; the data are stored once all have come.
     """
     rate, flight_fs = link_rate_of(config.pcie), config.pcie.flight_fs
     answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
-    up_free_fs = down_free_fs = stored_fs = last_after_idle = 0
-    engines = Engines(config.nic.dma)
+    up_free_fs = down_free_fs = last_after_idle = 0
+    n_bytes = sum(tlp.data_bytes for tlps in reads for tlp in tlps)
+    begun_fs = Engines(config.nic.dma).read_ready_fs(0, n_bytes)
     end_fs: list[int] = []
     for number, tlps in enumerate(reads):
-        n_bytes = sum(tlp.data_bytes for tlp in tlps)
         tag_free_fs = end_fs[number - tags] if number >= tags else 0
-        up_free_fs = max(up_free_fs, engines.read_ready_fs(tag_free_fs, n_bytes)) + _serial_fs(rate, tlps, "up")
+        up_free_fs = max(up_free_fs, tag_free_fs, begun_fs) + _serial_fs(rate, tlps, "up")
         ready_fs = up_free_fs + flight_fs + answer_fs
         if ready_fs >= down_free_fs:
             last_after_idle, down_free_fs = number, ready_fs
         down_free_fs += _serial_fs(rate, tlps, "down")
-        in_fs = down_free_fs + flight_fs
-        if store_bps is not None:
-            in_fs = stored_fs = max(in_fs, stored_fs) + n_bytes * BITS_PER_BYTE * FS_PER_S // store_bps
-        end_fs.append(in_fs)
-    return _ReadSpan(end_fs[-1] if end_fs else 0, last_after_idle)
+        end_fs.append(down_free_fs + flight_fs)
+    store_fs = 0 if store_bps is None else n_bytes * BITS_PER_BYTE * FS_PER_S // store_bps
+    return _ReadSpan(end_fs[-1] + store_fs if end_fs else 0, last_after_idle)
 
 
 def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
@@ -156,7 +159,7 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
     end_fs = max(end_fs, engines.write_ready_fs(0, back_bytes)) + _serial_fs(rate, written_back, "up")
     of_engine = " + write engine" if config.nic.dma is not None else ""
     yield LatencyStep("payload write", payload_fs, _terms(written) + of_engine)
-    landing_fs = config.host.write_latency_fs + config.host.remote_latency_fs
+    landing_fs = config.host.write_latency_fs
     landing = " + write latency" if landing_fs else ""
     flight_fs, flight = config.pcie.flight_fs, " + propagation" if config.pcie.flight_fs else ""
     back = _terms(written_back) + of_engine

@@ -117,6 +117,8 @@ def _of_config(config: Config) -> tuple[str, ...]:
         "the spread of the read latency (its mean counts)": config.host.jitter.kind != "fixed",
     }
     found = [f"Not counted: {what}." for what, present in left_out.items() if present]
+    if config.host.unmeasured is not None:
+        found.append(config.host.unmeasured)
     if config.host.iotlb is not None:
         found.append("Misses of the IOMMU's cache are counted by what rings and buffers touch, and low.")
     if config.switch.timing == "core":

@@ -159,7 +159,7 @@ def _misses(
 
 def _walk_fs(iotlb: Iotlb, sweeps: Sequence[Sweep], sweep: Sweep, misses: float) -> float:
     """Give the time of one of a sweep's walks: shorter where the line of the page table is held."""
-    near_fs = iotlb.miss_fs if iotlb.near_miss_fs is None else iotlb.near_miss_fs
+    near_fs = iotlb.near_walk_fs
     if not iotlb.walk_lines or near_fs >= iotlb.miss_fs or not misses:
         return iotlb.miss_fs
     n_lines = sum(math.ceil(one.n_pages / PAGES_A_LINE) for one in sweeps)

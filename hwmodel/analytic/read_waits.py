@@ -83,7 +83,7 @@ def bursts_of(
     host, rules, rate = config.host, TlpRules.of(config), link_rate_of(config.pcie)
     is_ordered = config.pcie.ordering != "id_based"  # else reads wait for writes of their own function alone
     walk_fs = int(walks.payload_writes_s * FS_PER_S / traffic.written) * is_ordered
-    landing_fs = (host.write_latency_fs + host.remote_latency_fs) * is_ordered
+    landing_fs = host.write_latency_fs * is_ordered
     if config.pcie.arbitration == "arrival":
         copies = min(copies, Fraction(1))  # the next copy enters behind the request
     request_fs = rate.transfer_fs(rules.read(0, 4)[0].link_bytes)

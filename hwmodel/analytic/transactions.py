@@ -57,12 +57,17 @@ class Tlp:
 
 @dataclass(frozen=True, eq=False)
 class Transaction:
-    """Hold a kind of transaction and how often it happens: `per_frame` times a frame and `per_s` times a second."""
+    """Hold a kind of transaction and how often it happens: `per_frame` times a frame and `per_s` times a second.
+
+    `transfer`: the reads of a DMA engine's operation that begins with this; None: itself alone; none: it goes with the
+    one before.
+    """
 
     name: str
     per_frame: Fraction
     per_s: Fraction
     tlps: tuple[Tlp, ...]
+    transfer: tuple[tuple[Tlp, ...], ...] | None = None
 
     @cached_property
     def is_read(self) -> bool:
@@ -238,19 +243,22 @@ class _Writer:
             if transaction.per_frame or transaction.per_s:
                 yield transaction
 
-    def _times(self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...]) -> Transaction:
+    def _times(
+        self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...], transfer: tuple[tuple[Tlp, ...], ...] | None = None
+    ) -> Transaction:
         rate = self._asked.frames_per_s
         if rate is None:
-            return Transaction(name, per_frame, Fraction(0), tlps)
-        return Transaction(name, Fraction(0), per_frame * rate, tlps)
+            return Transaction(name, per_frame, Fraction(0), tlps, transfer)
+        return Transaction(name, Fraction(0), per_frame * rate, tlps, transfer)
 
     def _sending(self) -> Iterator[Transaction]:
         batches, reads, ring = self._batches, self._asked.reads, self._asked.tx_ring
         yield self._register_write("Tx doorbell", "down", reads * batches.tx_doorbells / batches.tx_free)
         yield from self._descriptor_reads("Tx descriptor read", reads, batches.fetch, ring)
         for frame_bytes, share in self._asked.sizes:
-            for tlps in self._rules.reads(self._asked.buffer_offset_bytes, frame_bytes - FCS_BYTES):
-                yield self._times("payload read", reads * share, tlps)
+            transfer = self._rules.reads(self._asked.buffer_offset_bytes, frame_bytes - FCS_BYTES)
+            for number, tlps in enumerate(transfer):
+                yield self._times("payload read", reads * share, tlps, () if number else transfer)
         for piece in cut_ring(batches.tx_writeback, ring, self._rules.max_payload_bytes):
             yield self._ring_write("Tx write-back", reads, piece)
         if batches.tx_interrupt:

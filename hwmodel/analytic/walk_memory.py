@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.analytic.page_walks import PAGES_A_LINE
 from hwmodel.analytic.walk_clock import Clock
 
 if TYPE_CHECKING:
@@ -33,18 +34,19 @@ class Memory:
     """Hold what has been translated and written.
 
     The translation cache is fully associative, the page that was looked up longest ago replaced; without `iotlb` an
-    address takes no time. Walks of one frame alone are few: walkers, lines of the table and unmapping are not counted,
-    nor what the last-level cache misses of what is written.
+    address takes no time. Walks of one frame alone are few: walkers and unmapping are not counted, nor what the
+    last-level cache misses of what is written.
     """
 
     def __init__(self, clock: Clock, host: Host, ordering: Ordering = "strict", n_functions: int = 1) -> None:
         """Begin with nothing translated; `n_functions` share a cache that is split."""
         self._clock, self._iotlb, self._ordering = clock, host.iotlb, ordering
-        self._write_fs = host.write_latency_fs + host.remote_latency_fs
+        self._write_fs = host.write_latency_fs
         self._n_entries = 0
         if host.iotlb is not None:
             self._n_entries = max(1, host.iotlb.entries // (n_functions if host.iotlb.split else 1))
         self._there_fs: defaultdict[int, OrderedDict[tuple[tuple[str, int], int], int]] = defaultdict(OrderedDict)
+        self._lines: OrderedDict[tuple[tuple[str, int], int], bool] = OrderedDict()
         self._passed_fs: defaultdict[int, int] = defaultdict(int)
         self._landed_fs: defaultdict[int, int] = defaultdict(int)
 
@@ -58,9 +60,19 @@ class Memory:
         if page not in held:
             if len(held) == self._n_entries:
                 held.popitem(last=False)
-            held[page] = now_fs + self._iotlb.miss_fs
+            held[page] = now_fs + self._walk_fs(page)
         held.move_to_end(page)
         return max(now_fs, held[page])
+
+    def _walk_fs(self, page: tuple[tuple[str, int], int]) -> int:
+        """Return what a walk takes, by the line of the page's table, which the walkers hold from now on."""
+        assert self._iotlb is not None
+        line = page[0], page[1] // PAGES_A_LINE
+        is_held = self._lines.pop(line, False)
+        self._lines[line] = True
+        if len(self._lines) > self._iotlb.walk_lines:
+            self._lines.popitem(last=False)
+        return self._iotlb.near_walk_fs if is_held else self._iotlb.miss_fs
 
     def begins_fs(self, place: Place, function: int = 0) -> int:
         """Return when a read that is received begins: with its translation, behind the writes received before it."""

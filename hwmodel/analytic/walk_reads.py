@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,10 +31,19 @@ class ReadClass(IntEnum):
     PAYLOAD = 2
 
 
+@dataclass
+class _Transfer:
+    """What several reads bring: an operation of the read engine, stored as one."""
+
+    n_bytes: int
+    n_left: int  # reads whose last byte has not come
+    ready_fs: int | None = None  # its first request; None: not begun
+
+
 class _Read(NamedTuple):
     tlps: tuple[Tlp, ...]
     place: Place
-    n_bytes: int
+    transfer: _Transfer
     done: Action
 
 
@@ -65,9 +75,12 @@ class Reads:
     ) -> int:
         """Let the reads of a transfer join their class; return how many. `done` is called with the bytes of each."""
         reads = self._rules.reads(address, n_bytes)
+        is_payload = read_class is ReadClass.PAYLOAD
+        whole = _Transfer(n_bytes, len(reads))
         for tlps in reads:
             n_read = sum(tlp.data_bytes for tlp in tlps)
-            self._waiting[read_class].append(_Read(tlps, Place(memory, address), n_read, partial(done, n_read)))
+            transfer = whole if is_payload else _Transfer(n_read, 1)
+            self._waiting[read_class].append(_Read(tlps, Place(memory, address), transfer, partial(done, n_read)))
             address += n_read
         if self._grants_at_fs != self._clock.now_fs:  # one hand-out at an instant is for all that ask in it
             self._grants_at_fs = self._clock.now_fs
@@ -80,19 +93,29 @@ class Reads:
 
     def _grant(self) -> None:
         while self._tags_free and (queue := next(filter(None, self._waiting), None)):
-            read = queue[0]
-            if self._places(read) > self._places_free:
-                return
-            queue.popleft()
+            if self._places(queue[0]) > self._places_free:
+                queue = self._waiting[ReadClass.PAYLOAD]
+                if not queue or queue[0].transfer.ready_fs is None:
+                    return
+            read = queue.popleft()
             self._tags_free -= 1
             self._places_free -= self._places(read)
-            ready_fs = self._engines.read_ready_fs(self._clock.now_fs, read.n_bytes)
+            ready_fs = self._ready_fs(read.transfer)
             request = [(read.tlps[0], read.place)]
             self._up.enter(Lane.OTHER, Transaction(request, received=partial(self._answer, read), ready_fs=ready_fs))
 
+    def _ready_fs(self, transfer: _Transfer) -> int:
+        """Return when the next request of a transfer is ready; the first begins the engine's operation."""
+        if transfer.ready_fs is None:
+            transfer.ready_fs = self._engines.read_ready_fs(self._clock.now_fs, transfer.n_bytes)
+        return max(self._clock.now_fs, transfer.ready_fs)
+
     def _places(self, read: _Read) -> int:
-        """Return how many of the engine's places a read takes; none without an engine."""
-        return 0 if self._engine is None else places_of(self._engine, read.n_bytes)
+        """Return how many of the engine's places a read needs yet; none without an engine."""
+        return 0 if read.transfer.ready_fs is not None else self._places_of(read.transfer)
+
+    def _places_of(self, transfer: _Transfer) -> int:
+        return 0 if self._engine is None else places_of(self._engine, transfer.n_bytes)
 
     def _answer(self, read: _Read) -> None:
         answer = Transaction([(tlp, None) for tlp in read.tlps[1:]], received=partial(self._store, read))
@@ -101,15 +124,17 @@ class Reads:
         self._clock.at(ready_fs, Phase.DOWN, partial(self._down.enter, Lane.OTHER, answer))
 
     def _store(self, read: _Read) -> None:
-        if self._store_bps is None:
+        read.transfer.n_left -= 1
+        if self._store_bps is None or read.transfer.n_left:
             self._complete(read)
             return
-        duration_fs = read.n_bytes * BITS_PER_BYTE * FS_PER_S // self._store_bps
+        duration_fs = read.transfer.n_bytes * BITS_PER_BYTE * FS_PER_S // self._store_bps
         self._stored_fs = max(self._stored_fs, self._clock.now_fs) + duration_fs
         self._clock.at(self._stored_fs, Phase.ADAPTER, partial(self._complete, read))
 
     def _complete(self, read: _Read) -> None:
         self._tags_free += 1
-        self._places_free += self._places(read)
+        if not read.transfer.n_left:
+            self._places_free += self._places_of(read.transfer)
         self._grant()
         read.done()

@@ -179,7 +179,8 @@ def dma(arguments: Namespace) -> None:
         window = simulation.Window(parse_sizes(arguments.window, "--window")[0], arguments.order == "random")
     rows = simulation.dma(config, sizes or DEFAULT_SIZES, window)
     write_json(rows, arguments.json)
-    say(dma_table(rows), arguments.json)
+    said = [dma_table(rows), *filter(None, [config.host.unmeasured])]
+    say("\n\n".join(said), arguments.json)
 
 
 def switch(arguments: Namespace) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from .amounts import Duration, Whole
 from .block import Block, key
-from .kinds import Truth, Word
+from .kinds import Listing, Truth, Word
 
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
 _BATCH = Whole(1, 4096)
@@ -66,6 +66,15 @@ class Driver(Block):
         False,
         "Whether a driver that masks its interrupts adapts the time between them to the load; `moderation` is where it "
         "starts; at 0us nothing is adapted.",
+    )
+
+    adaptive_intervals_fs: Annotated[
+        tuple[Annotated[int, Duration("1us", "1s")], ...], Listing("[10us, 50us, 84us]", least=3, most=3)
+    ] = key(
+        ["10us", "50us", "84us"],
+        "Times between interrupts that adaptive moderation goes for: up to 10 B/us, up to 20 B/us, and above (bulk). "
+        "The larger of the class of what is received and that of what is sent decides.",
+        alias="adaptive_intervals",
     )
 
     @property

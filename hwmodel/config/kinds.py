@@ -7,7 +7,7 @@ wrong with it, writes it back, and describes itself in the JSON schema. They sta
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -88,12 +88,15 @@ class Truth(Kind):
 class Word(Kind):
     """One of a few words."""
 
-    def __init__(self, *words: str, none_word: str | None = None) -> None:
+    def __init__(self, *words: str, none_word: str | None = None, renamed: Mapping[str, str] | None = None) -> None:
         self.words = words
         self.none_word = none_word
+        self.renamed = renamed or {}  # a former word -> the word for it now, and why
 
     def parse(self, value: object) -> str | None:
         """Return the word (None for the word that means nothing); suggest the nearest one."""
+        if isinstance(value, str) and value in self.renamed:
+            raise wrong(f"{shown(value)} is now named {self.renamed[value]}")
         if self.none_word is not None and value in (None, self.none_word):
             return None
         if isinstance(value, int) and not isinstance(value, bool):
@@ -148,9 +151,9 @@ class OrWord(Kind):
 class Listing(Kind):
     """A list, held as a tuple; the kind of its entries stands in the annotation."""
 
-    def __init__(self, example: str, *, least: int = 0) -> None:
+    def __init__(self, example: str, *, least: int = 0, most: int | None = None) -> None:
         self.example = example
-        self.least = least
+        self.least, self.most = least, most
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._as_tuple, handler(source))
@@ -160,4 +163,6 @@ class Listing(Kind):
             raise wrong(f"{shown(value)} is not a list; write it like {self.example}")
         if len(value) < self.least:
             raise wrong(f"the list is too short; write it like {self.example}")
+        if self.most is not None and len(value) > self.most:
+            raise wrong(f"the list is too long; write it like {self.example}")
         return tuple(value)

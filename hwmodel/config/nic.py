@@ -33,6 +33,9 @@ class DmaEngine(Block):
     )
     piece_bytes: Annotated[int, ByteCount("16B", "4KiB")] = key("128B", "Pieces that the engine moves.", alias="piece")
     piece_time_fs: Annotated[int, _TIME] = key("0ns", "Time of each piece begun.", alias="piece_time")
+    piece_least_bytes: Annotated[int, ByteCount("0B", "4KiB")] = key(
+        "0B", "What the last piece counts as if it has fewer bytes.", alias="piece_least"
+    )
     rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate of the bytes, beside the pieces; null: no time.", alias="rate"
     )

@@ -16,7 +16,7 @@ from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
 from .names import is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
-from .presets import DEVICES, DRIVERS, HOSTS, Values
+from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .station import MAX_VIF
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
@@ -45,8 +45,10 @@ def fill(
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
+    both = _name(driver, "kernel"), _name(nic, "82599")
     driver_values = _preset(driver, "kernel", DRIVERS)
-    for values in (driver_values, _device(nic), _preset(data["host"], None, HOSTS)):
+    of_both = DRIVERS_OF_DEVICES.get(both, {})
+    for values in (of_both, driver_values, _device(nic), _preset(data["host"], None, HOSTS)):
         _fill_values(data, values)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
@@ -66,14 +68,18 @@ def default_mac(number: int, server: int = 0) -> str:
     return mac_text(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
-def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> Values:
+def _name(block: Any, default: str | None) -> str | None:
+    """Return the name of a block's preset; the default's where what is written is none."""
     name = block.get("preset", default) if isinstance(block, dict) else default
-    if isinstance(name, int):
-        name = str(name)  # an unquoted 82599
+    return name if name is None else str(name)  # an unquoted 82599
+
+
+def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> Values:
+    name = _name(block, default)
     if name is None:
         return {}
     of_default: Values = {} if default is None else known[default]
-    found: Values = known.get(name, of_default) if isinstance(name, str) else of_default
+    found: Values = known.get(name, of_default)
     return found
 
 

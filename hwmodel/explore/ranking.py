@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hwmodel.config import Config, as_config
 from hwmodel.explore.outcomes import Outcome, outcomes_of
-from hwmodel.explore.relaxations import Relaxation, relaxations_of, together
-from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, outside_gbps
+from hwmodel.relaxations import Relaxation, relaxations_of, together
+from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, throughput_gbps
 from hwmodel.simulation import simulate
 
 Progress = Callable[[float, str], None]
@@ -46,8 +46,9 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
 
 def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck: Bottleneck) -> list[Relaxation]:
     """Give the relaxation of all resources that a run names as equally full; none where it names one."""
+    also = set(bottleneck.also)
     named = [each for each in relaxations if each.is_of(bottleneck)]
-    named += [each for each in relaxations if set(each.resources) & set(bottleneck.also)]
+    named += [each for each in relaxations if each not in named and also.intersection(each.resources)]
     both = (
         together(config, named, (bottleneck.resource, *bottleneck.also)) if len(named) > 1 and bottleneck.also else None
     )
@@ -72,15 +73,6 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
         limited_by=other.bottleneck.resource,
         is_bottleneck=is_named,
     )
-
-
-def throughput_gbps(result: Result) -> float | None:
-    """Return what VMs and the wire get together, in Gb/s of frame bits with FCS; None where the window is too short.
-
-    With a bridge at the other end of the wire: what VMs and the stations outside get.
-    """
-    outward = outside_gbps(result) if result.bridges else result.wire.tx_gbps
-    return None if result.totals.gbps is None or outward is None else result.totals.gbps + outward
 
 
 def _gain_interval(result: Result, other: Result) -> tuple[float, float] | None:

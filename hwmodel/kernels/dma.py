@@ -34,7 +34,7 @@ from .link import (
 )
 from .measure import bucket, observe
 from .random_stream import next_u32
-from .reads import host_reads, is_stored, release_tag, request
+from .reads import give_places_back, host_reads, is_stored, release_tag, request
 from .transactions import post_payload_write
 from .translation import buffer_address
 
@@ -57,9 +57,11 @@ def place(nic, transfer, stride_bytes, n_buffers):
 
 
 @inlined
-def may_read(nic, n_bytes):
-    """Say whether a read of so many bytes has a tag and, with engines, its places."""
-    return nic.tags.n_free > 0 and (nic.pcie.has_engines == 0 or has_places(nic.engines.read, n_bytes))
+def may_read(nic):
+    """Say whether the next read has a tag and, with engines, its transfer has places."""
+    reads = nic.reads
+    needs_places = nic.pcie.has_engines and reads.left_bytes == reads.whole_bytes
+    return nic.tags.n_free > 0 and (not needs_places or has_places(nic.engines.read, reads.whole_bytes))
 
 
 @kernel
@@ -77,6 +79,7 @@ def begin_read(nic, now_fs):
     transfer.left_bytes = dma.n_bytes
     nic.reads.frame = dma.reads_begun
     nic.reads.left_bytes = dma.n_bytes
+    nic.reads.whole_bytes = dma.n_bytes
     if dma.writes_first:  # a read of what has just been written, timed with the write
         nic.reads.address = transfer.address
     else:
@@ -97,9 +100,9 @@ def issue_reads(nic, now_fs):
             begin_read(nic, now_fs)
             if reads.left_bytes == 0:
                 return
-        n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-        if not may_read(nic, n_bytes):
+        if not may_read(nic):
             return
+        n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
         tag = request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, reads.address)
         tag.frame = reads.frame
         reads.left_bytes -= n_bytes
@@ -133,12 +136,21 @@ def issue_writes(nic, now_fs):
         dma.writes_begun += 1
 
 
+@inlined
+def read_completed_bytes(nic, number):
+    """Return the bytes of the transfer that a read completes; 0 where more of its reads have to come."""
+    tag = nic.tags.slot[number]
+    is_last = nic.dma.ring[tag.frame & TRANSFER_MASK].left_bytes == tag.n_bytes
+    return nic.dma.n_bytes if is_last else 0
+
+
 @kernel
 def read_arrived(nic, now_fs, number):
     """Count a read's data in; a transfer is read when all its reads are."""
     tag = nic.tags.slot[number]
     dma = nic.dma
     transfer = dma.ring[tag.frame & TRANSFER_MASK]
+    give_places_back(nic, read_completed_bytes(nic, number))
     release_tag(nic, now_fs, number)
     transfer.left_bytes -= tag.n_bytes
     # Jitter may complete transfers out of order; copies are written in order.
@@ -166,7 +178,7 @@ def host_receives(nic, now_fs, sending):
 def adapter_receives(nic, now_fs, sending):
     """Let the adapter take a completion in."""
     reaches_adapter(nic, now_fs, sending)
-    if sending.is_last and is_stored(nic, now_fs, sending.tag):
+    if sending.is_last and is_stored(nic, now_fs, sending.tag, read_completed_bytes(nic, sending.tag)):
         read_arrived(nic, now_fs, sending.tag)
 
 

@@ -11,10 +11,13 @@ def operation_fs(engine, n_bytes):
     if n_bytes <= engine.small_bytes:
         return engine.small_fs
     busy_fs = engine.start_fs
+    moved_bytes = n_bytes
     if engine.piece_bytes > 0:
-        busy_fs += engine.piece_fs * ((n_bytes + engine.piece_bytes - 1) // engine.piece_bytes)
+        n_before = (n_bytes - 1) // engine.piece_bytes
+        busy_fs += engine.piece_fs * (n_before + 1)
+        moved_bytes = max(n_bytes, n_before * engine.piece_bytes + engine.piece_least_bytes)
     if engine.den > 0:
-        busy_fs += n_bytes * engine.num // engine.den
+        busy_fs += moved_bytes * engine.num // engine.den
     return max(engine.operation_fs, busy_fs)
 
 
@@ -44,7 +47,7 @@ def write_ready_fs(engines, now_fs, n_bytes):
 
 @kernel
 def read_ready_fs(engines, now_fs, n_bytes):
-    """Begin a read; return when its request is ready for the link."""
+    """Begin a read; return when its first request is ready for the link."""
     return begin(engines, engines.read, now_fs, n_bytes) + engines.read.latency_fs
 
 

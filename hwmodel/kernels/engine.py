@@ -50,7 +50,7 @@ from .link import catch_up, could_start, on_wire, start_down, start_up
 from .measure import change
 from .memory import waits_for_memory
 from .processor import with_offsets
-from .reads import host_reads, is_stored, issue, release_tag, served_in_order, served_read
+from .reads import data_are_in, free_places, host_reads, issue, release_tag, served_in_order, served_read
 from .receive import interrupted, payload_landed, rx_written_back
 from .scheduler import descriptors_cached, pause_over, shaper_expired
 from .sources import begin, feed_hungry, hunger, source_timer
@@ -96,8 +96,9 @@ def read_complete(nic, now_fs, number):
     tag = nic.tags.slot[number]
     kind = tag.kind
     grant, ring_queue, n_descriptors = tag.frame, tag.queue, tag.n_descriptors
-    release_tag(nic, now_fs, number)
     pcie = nic.pcie
+    free_places(nic, number)
+    release_tag(nic, now_fs, number)
     if nic.tags.n_free == 1 or pcie.has_engines:
         issue(nic, now_fs)  # a read that has waited takes the tag, and its places, before those that this one leads to
     in_order = pcie.answers_in_order
@@ -137,7 +138,7 @@ def down_received(nic, now_fs, sending):
     reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
     if kind >= RX_DESCRIPTOR_COMPLETION:
-        if sending.is_last and is_stored(nic, now_fs, sending.tag):
+        if sending.is_last and data_are_in(nic, now_fs, sending.tag):
             return int(sending.tag)
     elif kind == TX_DOORBELL:
         told(nic, now_fs, sending.queue, sending.n)

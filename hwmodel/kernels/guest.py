@@ -138,6 +138,8 @@ def posted(nic, now_fs, core, is_over):
     """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
     mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = core.started_fs
+    if nic.limits.adapts_moderation:
+        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.host, queue, core.n)
     queue.posted += core.n
     n_told = queue.posted - queue.rung
     if n_told < nic.limits.tx_doorbell_batch and not is_over:
@@ -198,24 +200,28 @@ def taken(nic, now_fs, core):
 
 
 @kernel
-def adapt_moderation(queue):
-    """Set the time between interrupts by the load since it was set last, as the Linux ixgbe driver does."""
-    interval_ns = queue.moderation_fs // FS_PER_NS
-    scaled_bytes = queue.taken_bytes * NS_PER_US
-    load = queue.load_class
+def class_of_load(load, n_bytes, interval_ns):
+    """Return the class that follows `load` after so many bytes in an interval; without any it stays."""
+    scaled_bytes = n_bytes * NS_PER_US
+    if n_bytes == 0:
+        return load
     if load == LOWEST_CLASS:
-        if scaled_bytes > 10 * interval_ns:
-            load = MIDDLE_CLASS
-    elif scaled_bytes > 20 * interval_ns:
-        load = BULK_CLASS
-    elif load == BULK_CLASS or scaled_bytes > 10 * interval_ns:
-        load = MIDDLE_CLASS
-    else:
-        load = LOWEST_CLASS
-    queue.load_class = load
-    wanted_ns = 10_000 if load == LOWEST_CLASS else 125_000 if load == BULK_CLASS else 50_000
+        return MIDDLE_CLASS if scaled_bytes > 10 * interval_ns else LOWEST_CLASS
+    if scaled_bytes > 20 * interval_ns:
+        return BULK_CLASS
+    return MIDDLE_CLASS if load == BULK_CLASS or scaled_bytes > 10 * interval_ns else LOWEST_CLASS
+
+
+@kernel
+def adapt_moderation(limits, queue):
+    """Set the time between interrupts by what was sent and received since it was set last, as Linux' ixgbevf does."""
+    interval_ns = queue.moderation_fs // FS_PER_NS
+    queue.rx_class = class_of_load(queue.rx_class, queue.taken_bytes, interval_ns)
+    queue.tx_class = class_of_load(queue.tx_class, queue.posted_bytes, interval_ns)
+    wanted_ns = limits.adaptive_ns[max(queue.rx_class, queue.tx_class)]
     queue.moderation_fs = 10 * wanted_ns * interval_ns // (9 * wanted_ns + interval_ns) * FS_PER_NS
     queue.taken_bytes = 0
+    queue.posted_bytes = 0
 
 
 @kernel
@@ -226,7 +232,7 @@ def poll_over(nic, now_fs, number):
         return False
     queue.is_polled = 0
     if nic.limits.adapts_moderation:
-        adapt_moderation(queue)
+        adapt_moderation(nic.limits, queue)
     ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, number, 0)
     return True
 

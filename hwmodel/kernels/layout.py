@@ -200,7 +200,7 @@ RX_QUEUE = record(
     # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
     # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
     *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_armed", "moderation_fs"),
-    *ints("is_polled", "entry_fs", "load_class", "taken_bytes"),
+    *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
 )
@@ -229,7 +229,7 @@ TAGS = record(
     ("slot", TAG, (MAX_TAGS,)),
 )
 READS = record(
-    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address"),
+    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
 )  # fmt: skip
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER = record(
@@ -242,6 +242,7 @@ LIMITS = record(
     *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
     *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
     *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
+    ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
     *ints(
         "store_num",
         "store_den",

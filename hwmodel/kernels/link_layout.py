@@ -45,12 +45,14 @@ LINK = record(
 # longer of `operation_fs` and a start, the pieces and the bytes), its latency, and what may be outstanding in it.
 ENGINE = record(
     *ints("operation_fs", "small_bytes", "small_fs", "start_fs", "piece_bytes", "piece_fs", "num", "den", "latency_fs"),
+    *ints("piece_least_bytes"),
     *ints("outstanding", "large_bytes", "n_used", "next_fs", "busy_fs"),
 )
 # `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
 ENGINES = record(
     ("read", ENGINE), ("write", ENGINE),
     *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs", "shared_busy_fs"),
+    *ints("payload_ready_fs"),  # when the payload read begun last is ready
 )  # fmt: skip
 STRICT_ORDER, RELAXED_ORDER, ID_ORDER = range(3)  # `pcie.ordering`
 ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))

@@ -20,6 +20,16 @@ from .transactions import answer_read, request_read
 FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 
 
+@kernel
+def take_places(nic, kind, n_bytes):
+    """Take the read engine's places: of a frame's payload with the first request, for all of it."""
+    engine, reads = nic.engines.read, nic.reads
+    if kind != PAYLOAD_READ:
+        engine.n_used += places_of(engine, n_bytes)
+    elif reads.left_bytes == reads.whole_bytes:
+        engine.n_used += places_of(engine, reads.whole_bytes)
+
+
 @inlined
 def request(nic, now_fs, kind, ring_queue, n_bytes, address):
     """Take a tag and enter the read request into NP; return the tag, in which a kind notes what it reads for."""
@@ -33,7 +43,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, address):
     tag.address = address
     tag.taken_fs = now_fs
     if nic.pcie.has_engines:
-        nic.engines.read.n_used += places_of(nic.engines.read, n_bytes)
+        take_places(nic, kind, n_bytes)
     tags.fewest_free = min(tags.fewest_free, tags.n_free)
     if tags.n_free == 0:
         set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
@@ -71,8 +81,10 @@ def next_read_has_places(nic):
         n_bytes = fetched_bytes(reads.rx_fetches)
     elif reads.tx_fetches.head != reads.tx_fetches.tail:
         n_bytes = fetched_bytes(reads.tx_fetches)
+    elif reads.left_bytes < reads.whole_bytes:
+        return True
     else:
-        n_bytes = payload_read_bytes(reads, nic.pcie)
+        n_bytes = reads.whole_bytes
     return has_places(nic.engines.read, n_bytes)
 
 
@@ -105,7 +117,9 @@ def issue(nic, now_fs):
             set_stalled(nic.ledger.stalls.tags, now_fs, True)
             return
         if pcie.has_engines and waits_for_places(nic, now_fs):
-            return
+            if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:
+                return
+            rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
         if rx_waits:
             request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
         elif tx_waits:
@@ -159,18 +173,43 @@ def host_reads(nic, now_fs, tag_number):
 
 
 @inlined
-def is_stored(nic, now_fs, number):
-    """Say whether a read whose last byte has come is stored at once; else it is after the time of `nic.store_rate`."""
+def completed_bytes(nic, number):
+    """Return the bytes of what a read completes, a frame's payload or descriptors; 0 where more reads have to come."""
+    tag = nic.tags.slot[number]
+    if tag.kind != PAYLOAD_READ:
+        return tag.n_bytes
+    frame = nic.grants.ring[tag.frame & nic.grants.mask]
+    return frame.n_bytes if frame.reads_left == 1 else 0
+
+
+@inlined
+def is_stored(nic, now_fs, number, n_bytes):
+    """Say whether what a read completes, of so many bytes, is stored at once; else after the time of `nic.store_rate`.
+
+    Data are stored as a whole, once all of them have come.
+    """
     limits = nic.limits
-    if limits.store_den == 0:
+    if limits.store_den == 0 or n_bytes == 0:
         return True
-    n_bytes = nic.tags.slot[number].n_bytes
     store_fs = n_bytes * limits.store_num // limits.store_den
     stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
     nic.store_busy_fs += store_fs
     append(nic.clock, STORED, stored_fs, number)
     return False
+
+
+@inlined
+def data_are_in(nic, now_fs, number):
+    """Say whether a read whose last byte has come is complete at once; else it is once its data are stored."""
+    return is_stored(nic, now_fs, number, completed_bytes(nic, number))
+
+
+@inlined
+def free_places(nic, number):
+    """Free the read engine's places of what a read completes."""
+    if nic.pcie.has_engines:
+        give_places_back(nic, completed_bytes(nic, number))
 
 
 @inlined
@@ -193,14 +232,19 @@ def served_in_order(served, pcie, n, tag):
     served.down_tlps = tag.link_tlps
 
 
+@kernel
+def give_places_back(nic, n_bytes):
+    """Free the read engine's places of what is complete now; 0 B: of nothing."""
+    if nic.pcie.has_engines and n_bytes > 0:
+        nic.engines.read.n_used -= places_of(nic.engines.read, n_bytes)
+
+
 @inlined
 def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags
     if tags.n_free == 0:
         set_stalled(nic.ledger.stalls.no_free_tag, now_fs, False)
-    if nic.pcie.has_engines:
-        nic.engines.read.n_used -= places_of(nic.engines.read, tags.slot[number].n_bytes)
     tags.free[tags.n_free] = number
     tags.n_free += 1
     tags.held_fs += now_fs - tags.slot[number].taken_fs

@@ -242,6 +242,7 @@ def pick(nic, now_fs):
     reads = nic.reads
     reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
+    reads.whole_bytes = n_bytes
     reads.address = host.buffer_offset_bytes
     if nic.pcie.has_iotlb:
         reads.address += buffer_address(host.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from . import inlined, kernel
 from .dma_engines import read_ready_fs, write_ready_fs
-from .layout import DESCRIPTOR_BYTES, PAYLOAD_WRITE, READ_TO_COMPLETION, REGISTER_BYTES, RX_INTERRUPT, TX_INTERRUPT
+from .layout import (
+    DESCRIPTOR_BYTES,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    READ_TO_COMPLETION,
+    REGISTER_BYTES,
+    RX_INTERRUPT,
+    TX_INTERRUPT,
+)
 from .rings import entered
 
 
@@ -109,6 +117,17 @@ def ring_doorbell(nic, now_fs, kind, ring_queue, n):
     entered(nic.clock, nic.down.first)
 
 
+@kernel
+def request_ready_fs(nic, now_fs, kind, n_bytes):
+    """Return when a read request is ready for the link: its engine begins a frame's payload with the first of them."""
+    if kind != PAYLOAD_READ:
+        return read_ready_fs(nic.engines, now_fs, n_bytes)
+    reads = nic.reads
+    if reads.left_bytes == reads.whole_bytes:
+        nic.engines.payload_ready_fs = read_ready_fs(nic.engines, now_fs, reads.whole_bytes)
+    return max(now_fs, nic.engines.payload_ready_fs)
+
+
 @inlined
 def request_read(nic, now_fs, kind, ring_queue, tag_number):
     """Enter a read request into NP."""
@@ -117,7 +136,7 @@ def request_read(nic, now_fs, kind, ring_queue, tag_number):
     entry.address = 0
     entry.tag = tag_number
     if nic.pcie.has_engines:
-        entry.ready_fs = read_ready_fs(nic.engines, now_fs, nic.tags.slot[tag_number].n_bytes)
+        entry.ready_fs = request_ready_fs(nic, now_fs, kind, nic.tags.slot[tag_number].n_bytes)
     entered(nic.clock, nic.up.second)
 
 

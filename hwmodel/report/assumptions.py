@@ -42,7 +42,7 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "An adapter moves data as its engines and stores allow",
-        "fitted to one adapter, bandwidth by size is off by 1.9 % in the median, 9.1 % at worst, at lengths "
+        "fitted to one adapter, bandwidth by size is off by 2.0 % in the median, 8.4 % at worst, at lengths "
         "just beyond a boundary",
         "errors (docs/validation.md#errors)",
     ),

@@ -55,6 +55,7 @@ _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
 _SENDER_WAIT_MATTERS = 0.01  # of the mean latency
+_FULL = 0.97  # of a window; what is less busy limits with what it waits for
 
 
 class LinkRow(NamedTuple):
@@ -127,7 +128,9 @@ def limit_words(bottleneck: Bottleneck) -> str:
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
     if not bottleneck.utilization:  # a policer drops frames and holds none back
         return f"limited by {bottleneck.resource}"
-    return f"limited by {bottleneck.resource} ({share} busy)"
+    words = f"limited by {bottleneck.resource} ({share} busy)"
+    is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
+    return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
 
 
 def loss_sentence(result: Result) -> str:

@@ -1,9 +1,9 @@
 """What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
 
 from hwmodel.results.balance import check_balance
-from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, find_bottleneck
+from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, Sighting, Suspect, by_shares, sighting_of
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps, throughput
+from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps, throughput, throughput_gbps
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -88,9 +88,11 @@ __all__ = [
     "QueueDepth",
     "Relaxed",
     "Result",
+    "Sighting",
     "SizingResult",
     "Spread",
     "Stalls",
+    "Suspect",
     "SystemResult",
     "TargetFigure",
     "Totals",
@@ -99,9 +101,9 @@ __all__ = [
     "Wire",
     "bucket_ns",
     "bucket_of_rank",
+    "by_shares",
     "check_balance",
     "filled_columns",
-    "find_bottleneck",
     "jain_fairness",
     "load_result",
     "merge_histogram",
@@ -109,6 +111,8 @@ __all__ = [
     "outside_rate",
     "over_bridge_gbps",
     "quantile_bucket",
+    "sighting_of",
     "summarize_latency",
     "throughput",
+    "throughput_gbps",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from hwmodel.results.observation import LinkCost, Observation
 
@@ -94,10 +94,58 @@ def _rx_ring(seen: Observation) -> str:
     if waited > 0:
         facts.append(f"frames wait for one {percent(waited)} of the window")
     if dropped:
-        facts.append(f"{dropped} of {seen.offered_frames} frames were dropped for want of one")
+        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of one")
+    held = (
+        ""
+        if seen.rx_descriptor_ns is None
+        else f" A frame keeps its descriptor {seen.rx_descriptor_ns:,.0f} ns on average, until the guest has posted it "
+        "again."
+    )
+    if facts:
+        return (
+            f"An Rx ring has no descriptor left: {' and '.join(facts)}. The guest gives them back too late for so "
+            f"short a ring: after batches, interrupts and its own work.{held}"
+        )
     return (
-        f"An Rx ring has no descriptor left: {' and '.join(facts) or 'the guest has them all'}. The guest gives them "
-        "back too late for so short a ring: after batches, interrupts and its own work."
+        f"An Rx ring lends its descriptors for a round trip through write, notice, core and doorbell, up to "
+        f"{percent(seen.rx_ring_fill)} of them at once: never without one, senders and receivers still keep each "
+        f"other waiting.{held}"
+    )
+
+
+def _rx_buffer(seen: Observation) -> str:
+    waited, dropped = seen.wait("nic.rx_buffer"), seen.drops.get("RX_BUFFER_FULL", 0)
+    facts = []
+    if waited > 0:
+        facts.append(f"frames wait for room in it {percent(waited)} of the window")
+    if dropped:
+        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of room")
+    return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
+
+
+def nearly_full_load(why: str, others: Sequence[str]) -> str:
+    """Say of a resource, with its own sentence, that all that is offered just gets through it."""
+    beside = f" As full: {', '.join(others)}." if others else ""
+    return f"All that is offered gets through, and hardly more would: {why[0].lower()}{why[1:]}{beside}"
+
+
+def with_gains(why: str, gains: Sequence[tuple[str, float]], is_full: bool) -> str:
+    """Add to a sentence what short runs gave with one thing after another made larger, the greatest first."""
+    listed = ", ".join(f"{change} gives {100 * gain:+.1f} %" for change, gain in gains)
+    not_full = (
+        ""
+        if is_full
+        else " It limits though it is not always full: frames go through one step after another with so many under way "
+        "at most, and time saved here lets others follow sooner."
+    )
+    return f"{why}{not_full} Short runs with one thing changed: {listed}."
+
+
+def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
+    """Add to a sentence that nothing helps alone, and what several together gave."""
+    return (
+        f"{why} In short runs nothing made larger alone gives 2 % more; {' and '.join(changes)} together give "
+        f"{100 * gain:+.1f} %."
     )
 
 
@@ -111,8 +159,8 @@ def _store(resource: str, what: str) -> Callable[[Observation], str]:
 
 def _tx_ring(seen: Observation) -> str:
     return (
-        "No server is full: the frames that a Tx ring holds, from the post until the slot is free again, set the "
-        f"rate; the fullest has no slot free {percent(seen.tx_ring_full_share)} of the window."
+        "The frames that a Tx ring holds, from the post until the slot is free again, set the rate; the fullest ring "
+        f"has no slot free {percent(seen.tx_ring_full_share)} of the window."
     )
 
 
@@ -123,7 +171,7 @@ def _rate_limit(seen: Observation) -> str:
         facts.append(f"hold frames back {percent(waited)} of the window")
     if dropped:
         facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
-    return f"The configured rate limits {' and '.join(facts)}, and no resource is full."
+    return f"The configured rate limits {' and '.join(facts) or 'set what may be sent'}."
 
 
 def _offered_load(seen: Observation) -> str:
@@ -156,8 +204,8 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "rate_limit": _rate_limit,
     "nic.tx_buffer": _store(
         "nic.tx_buffer",
-        "The next frame waits for room in the Tx buffer {share} of the window, and nothing behind it is full: it "
-        "holds too little for the round trip of its reads.",
+        "The next frame waits for room in the Tx buffer {share} of the window: it holds too little for the round trip "
+        "of its reads.",
     ),
     "pcie.tags": _tags,
     "pcie.credits.non_posted": _credits(
@@ -191,6 +239,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "wire.tx": _server("wire.tx", "The Ethernet port outward", _ETHERNET),
     "wire.rx": _server("wire.rx", "The Ethernet port inward", _ETHERNET),
     "nic.rx_ring": _rx_ring,
+    "nic.rx_buffer": _rx_buffer,
     "rx.descriptors": _store(
         "rx.descriptors",
         "Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched {share} of the window: too few "

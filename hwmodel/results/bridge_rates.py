@@ -45,3 +45,12 @@ def throughput(result: Result) -> tuple[str, float | None]:
         return outside_rate(result), outside
     wire = None if isinstance(result, SystemResult) else result.wire.tx_gbps
     return ("wire.tx_gbps", wire) if wire and not result.bridges else ("totals.gbps", result.totals.gbps)
+
+
+def throughput_gbps(result: Result) -> float | None:
+    """Return what VMs and the wire get together, in Gb/s of frame bits with FCS; None where the window is too short.
+
+    With a bridge at the other end of the wire: what VMs and the stations outside get.
+    """
+    outward = outside_gbps(result) if result.bridges else result.wire.tx_gbps
+    return None if result.totals.gbps is None or outward is None else result.totals.gbps + outward

@@ -31,32 +31,26 @@ class Observation:
       machine.
     - `demand_use`: the share of what senders have to send, each at most its rate limit, that got through; 0 where one
       may send all it can. `limited_demand`: the share of that demand that rate limits set.
-    - `written_share`: of the bytes toward the host, those of writes and interrupts.
     - `read_slowness`: how long a read holds its tag, as a multiple of what it would on an idle machine.
-    - `full_cores_share`: of the work of all cores, what the busiest core and those nearly as busy do.
     - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
-    - `tx_ring_full_share`: share in which the fullest Tx ring had no room; `tx_ring_fill`: mean share of
-      the slots taken in the rings of all that send. `rx_ring_fill`: the largest share of an Rx
+    - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
       ring's descriptors that were in use at once.
-    - `drops`, `offered_frames` and `backlog_frames` (offered, and neither delivered nor dropped) are of the window;
-      `frame_bytes` is the mean frame with FCS.
+    - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
+      are of the window; `frame_bytes` is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `has_mirrored` (mirrored
-      copies were carried) and `iotlb_miss_share` (of the addresses translated; None: no cache) only make the sentence
-      more exact.
+      copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache) and `rx_descriptor_ns` (for
+      how long a frame keeps its Rx descriptor) only make the sentence more exact.
     """
 
     utilizations: Mapping[str, float]
     open_load: bool
-    full_cores_share: float = 1.0
     waits: Mapping[str, float] = field(default_factory=dict)
     credit_use: Mapping[str, float] = field(default_factory=dict)
     fetch_use: float = 0.0
     demand_use: float = 0.0
     limited_demand: float = 0.0
-    written_share: float = 1.0
     read_slowness: float = 1.0
     tx_ring_full_share: float = 0.0
-    tx_ring_fill: float = 1.0
     rx_ring_fill: float = 0.0
     drops: Mapping[str, int] = field(default_factory=dict)
     offered_frames: int = 0
@@ -69,6 +63,7 @@ class Observation:
     core_of: str | None = None
     has_mirrored: bool = False
     iotlb_miss_share: float | None = None
+    rx_descriptor_ns: float | None = None
 
     def busy(self, server: str) -> float:
         """Return how busy a server is; for a driver, its whole core, whichever side it works on."""
@@ -87,8 +82,6 @@ class Observation:
         """
         if name == "pcie.tags":
             return max(self.busy(name), self.wait(name)) / max(1.0, self.read_slowness)
-        if name == "offered_load":
-            return self.demand_use if self.limited_demand < 1 - LEAST_PART else 0.0
         if name == "rate_limit":
             return self.demand_use if self.limited_demand > LEAST_PART else 0.0
         if name == "rx.descriptors":

@@ -199,8 +199,9 @@ class Stalls:
 class Bottleneck:
     """Name the resource that sets the throughput, how busy it is, and the reason in one sentence.
 
-    `keys`: of the configuration, those that make the resource larger. `also`: resources that are full at the same time,
-    so that the throughput rises only with them.
+    `keys`: of the configuration, those that make the resource larger, the one that gives most first. `also`: what is as
+    full, or has to be made larger at the same time. `gain`: by what share the throughput rose in a short run with the
+    resource, or all that have to be, twice as large; None where the shares of the window alone name it.
     """
 
     resource: str
@@ -208,6 +209,7 @@ class Bottleneck:
     why: str
     keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    gain: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from hwmodel.kernels.drop_reason import DropReason
 from hwmodel.kernels.layout import WIRE
-from hwmodel.results import Bottleneck
-from hwmodel.results.bottleneck import FULL, HEAVY_LOSS
+from hwmodel.results import Bottleneck, Suspect
+from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
 from hwmodel.simulation.latency_summary import named_drops
@@ -149,67 +149,53 @@ def _gone(record: Any, number: int, now_fs: int) -> int:
     return int((is_known & (now_fs - addresses["seen_fs"] >= int(box.ageing_fs))).sum())
 
 
-def full_port(
-    results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot]
-) -> Bottleneck | None:
-    """Return the port of a bridge or an extender that sets the throughput: it drops most, and is always busy.
-
-    The stations outside come last: what a bridge floods goes to them too, whoever it is for.
-    """
-    start, end = window
-    lost = end.queue_full - start.queue_full
-    full = [at for at, port in enumerate(results) if lost[at] and port.out_utilization >= FULL]
-    if not full:
-        return None
-    at = max(full, key=lambda at: (results[at].name != OUTSIDE, int(lost[at])))
-    port = results[at]
-    shown = f"{100 * port.out_utilization:.1f} %"
-    why = (
-        f"{ports[at].words} is busy {shown} of the window, counting each frame with its 20 B of preamble "
-        f"and gap, and its queue drops {int(lost[at]):,} frames."
-    )
-    keys = (f"{ports[at].key}.rate",)
-    return Bottleneck(resource=ports[at].resource, utilization=port.out_utilization, why=why, keys=keys)
-
-
-def policed(
-    ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], offered_frames: int
-) -> Bottleneck | None:
-    """Return the policers of the bridges' policies, where they drop more than 2 % of the frames offered."""
-    lost = window[1].rate_limited - window[0].rate_limited
-    n_lost = int(lost.sum())
-    if n_lost <= HEAVY_LOSS * offered_frames:
-        return None
-    owner = ports[int(lost.argmax())].owner
-    whose = f"{owner.words[0].upper()}{owner.words[1:]}"
-    why = f"{whose}'s policy dropped {n_lost:,} of {offered_frames:,} frames, which came faster than it lets pass."
-    return Bottleneck(resource="rate_limit", utilization=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
-
-
-def short_queue(
+def bridge_suspects(
     results: Sequence[BridgePortResult],
     ports: Sequence[PhysicalPort],
     window: tuple[BridgeSnapshot, BridgeSnapshot],
-    frames: int,
-) -> Bottleneck | None:
-    """Return the port that loses most for want of room, where that is more than 2 % of the `frames` offered.
+    offered_frames: int,
+) -> Iterator[Suspect]:
+    """Give what may set the throughput at the bridges: busy ports, queues and policies that drop."""
+    start, end = window
+    lost, policed = end.queue_full - start.queue_full, end.rate_limited - start.rate_limited
+    # What a bridge floods goes to the stations outside too, whoever it is for: they come last.
+    for at in sorted(range(len(ports)), key=lambda at: (ports[at].name == OUTSIDE, -int(lost[at]))):
+        share = results[at].out_utilization or 0.0
+        if share >= MATTERS:
+            yield _busy_port(ports[at], share, int(lost[at]))
+    least = LOSS * offered_frames
+    if lost.max(initial=0) > least:
+        yield _short_queue(results, ports, int(lost.argmax()), int(lost.max()), offered_frames)
+    if policed.sum() > least:
+        owner, n_lost = ports[int(policed.argmax())].owner, int(policed.sum())
+        whose = f"{owner.words[0].upper()}{owner.words[1:]}"
+        why = f"{whose}'s policy dropped {n_lost:,} of {offered_frames:,} frames, which came faster than it lets pass."
+        yield Suspect(resource="rate_limit", share=0.0, use=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
 
-    It is not always busy: what comes at once is more than its buffer holds.
-    """
-    lost = window[1].queue_full - window[0].queue_full
-    at = int(lost.argmax())
-    if lost[at] <= HEAVY_LOSS * frames:
-        return None
+
+def _busy_port(port: PhysicalPort, share: float, n_lost: int) -> Suspect:
+    drops = f", and its queue drops {n_lost:,} frames" if n_lost else ""
+    why = (
+        f"{port.words} is busy {100 * share:.1f} % of the window, counting each frame with its 20 B of preamble "
+        f"and gap{drops}."
+    )
+    return Suspect(resource=port.resource, share=share, use=share, why=why, keys=(f"{port.key}.rate",))
+
+
+def _short_queue(
+    results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort], at: int, n_lost: int, frames: int
+) -> Suspect:
+    """Return the room of the port that loses most: more comes at once than it holds."""
     port = ports[at]
     whose = f"{port.owner.key}.extenders.{port.device}" if port.is_of_extender else port.owner.key
     keys: tuple[str, ...] = (f"{whose}.buffer",)
     if port.is_scheduled:
         keys += (f"{port.key}.s_channels.NUMBER.buffer",)
     why = (
-        f"{port.words} has no room for all that comes at once, and drops {int(lost[at]):,} of {frames:,} frames, "
-        f"though it is busy only {100 * results[at].out_utilization:.1f} % of the window."
+        f"{port.words} has no room for all that comes at once, and drops {n_lost:,} of {frames:,} frames, "
+        f"though it is busy only {100 * (results[at].out_utilization or 0):.1f} % of the window."
     )
-    return Bottleneck(resource=f"{port.owner.name}.buffer", utilization=0.0, why=why, keys=keys)
+    return Suspect(resource=f"{port.owner.name}.buffer", share=0.0, use=0.0, why=why, keys=keys)
 
 
 def with_busier_port(

@@ -18,6 +18,14 @@ LANES = (1, 2, 4, 8, 16, 32)
 MOST_PAYLOAD_BYTES = 4096
 
 
+def limits_of(config: Config) -> Limits | None:
+    """Return what the closed form says of a configuration; None where it has nothing to say of the load."""
+    try:
+        return limits(config)
+    except InputError:  # a capture of frames that all are dropped, which a run may well be made for
+        return None
+
+
 def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedForm:
     """Return the figures of a closed form that a result keeps."""
     parts_fs, lone = found.latency_parts_fs, found.lone_frame

@@ -11,7 +11,7 @@ from hwmodel.kernels import layout
 from hwmodel.kernels.dma import run_dma
 from hwmodel.results import Latency, summarize_latency
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache
-from hwmodel.simulation.memory import set_cache_hits
+from hwmodel.simulation.memory import TWO_TO_32, set_cache_hits
 from hwmodel.simulation.nic_state import State, build_state, random_words
 from hwmodel.simulation.translation import place_pages, tx_stride_bytes
 from hwmodel.units import FS_PER_S
@@ -45,7 +45,8 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
     `read_gbps`, `write_gbps`: transfers of one kind, as many under way as tags and credits allow. `both_gbps`: each
     transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under
     way at a time, from the request's entering the queue to the last byte, summarised as in a run's result;
-    `write_read_latency_ns`: the same of a write with a read of the same place right behind it. Data begin at
+    `write_read_latency_ns`: the same of a write with a read of the same place right behind it, which the cache of the
+    adapter's socket answers. Data begin at
     `host.buffer_offset`, or with a `window` at its places, reads and writes in the same one, of which the last-level
     cache holds what it has room for. Without one and with `host.iotlb` transfers go round the buffers of a Tx ring
     (reads) and of an Rx ring (writes), which begin `translation.tx_stride_bytes` apart. Raises InputError for sizes
@@ -83,6 +84,8 @@ def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, wind
         transfers.is_random = window.is_random
         transfers.rng[:] = random_words(config.run.seed, TRANSFER_STREAM)
         set_cache_hits(state[0], config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
+    if transfers.writes_first:  # what was just written lies in the cache of the adapter's own socket
+        state[0].host.read_latency_fs, state[0].host.read_hits = config.host.read_latency_fs, TWO_TO_32
     if config.host.iotlb is not None:
         place_pages(state[0], stride, stride)
         if window is not None:  # one window for reads and writes

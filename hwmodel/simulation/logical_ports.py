@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.results import Bottleneck
-from hwmodel.results.bottleneck import FULL
+from hwmodel.results import Suspect
+from hwmodel.results.bottleneck import MATTERS
 from hwmodel.results.bridge import LogicalPortResult
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.span import Span
@@ -73,32 +73,28 @@ def _result_of(
     )
 
 
-def full_level(
+def level_suspects(
     record: Any, ports: Sequence[PhysicalPort], window: tuple[LogicalSnapshot, LogicalSnapshot], span_fs: int
-) -> Bottleneck | None:
-    """Return the S-channel whose rate sets the throughput: the one that drops most, and sends what it may."""
+) -> Iterator[Suspect]:
+    """Give the S-channels that send most of what their rate lets them, and drop."""
     start, end = window
     lost = end.dropped - start.dropped
-    found: Bottleneck | None = None
-    most = 0
     for port in ports:
         for logical in port.logical if port.is_scheduled else ():
             entry, at = record.logical_port[logical.number], logical.number
-            if not int(entry.shaper_den) or lost[at] <= most:
+            if not int(entry.shaper_den) or not lost[at]:
                 continue
             fs_per_byte = int(entry.shaper_num) / int(entry.shaper_den)
             share = float(end.out_bytes[at] - start.out_bytes[at]) * fs_per_byte / span_fs
-            if share >= FULL:
-                most = int(lost[at])
+            if share >= MATTERS:
                 rate_bps = round(BITS_PER_BYTE * FS_PER_S / fs_per_byte)
-                found = _bottleneck_of(port, logical, min(1.0, share), rate_bps, most)
-    return found
+                yield _suspect_of(port, logical, min(1.0, share), rate_bps, int(lost[at]))
 
 
-def _bottleneck_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Bottleneck:
+def _suspect_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Suspect:
     why = (
         f"{port.words} sends {100 * share:.1f} % of the {format_rate_bps(rate_bps)} that S-channel "
         f"{logical.s_vid} may have, and its queue drops {n_lost:,} frames."
     )
     keys = (f"{port.key}.s_channels.{logical.s_vid}.rate",)
-    return Bottleneck(resource=f"{port.owner.name}.{logical.name}", utilization=share, why=why, keys=keys)
+    return Suspect(resource=f"{port.owner.name}.{logical.name}", share=share, use=share, why=why, keys=keys)

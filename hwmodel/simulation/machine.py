@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.config import bridges_of
 from hwmodel.kernels import engine, layout
-from hwmodel.results import Bottleneck, BridgeResult, Result
+from hwmodel.results import Result, Sighting, SystemResult, by_shares
 from hwmodel.simulation.bridge_measure import (
     BridgeSnapshot,
     begin_bridge_window,
     bridge_results,
-    full_port,
-    policed,
+    bridge_suspects,
     port_results,
-    short_queue,
     take_bridge,
     with_busier_port,
 )
@@ -27,11 +25,11 @@ from hwmodel.simulation.deliveries import CopyKinds, copy_kinds_of, deliveries_o
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
-from hwmodel.simulation.logical_ports import full_level
+from hwmodel.simulation.logical_ports import level_suspects
 from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state
-from hwmodel.simulation.outcome import OFFERED_LOAD, MeasuredWindow, ServerWindow, make_result, make_system_result
+from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
 from hwmodel.simulation.workload_state import fill_workload
@@ -222,47 +220,40 @@ class Machine:
 
     def result_of(
         self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]
-    ) -> Result:
-        """Put the result of a window together; `ends`: what servers and bridge say at its ends."""
+    ) -> tuple[Result, Sighting]:
+        """Put the result of a window together, and what it says of its limit; `ends`: of servers and bridge."""
         if self.system is None:
             return make_result(config, workload, self.book, window)
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)
-        record, ports, offered = self.system.bridges[0], self.system.ports, window.span.count("offered")
-        found = port_results(record, ports, bridge_ends, window.span)
-        bridges = bridge_results(record, ports, found, window.span.end.now_fs)
+        record, ports, span = self.system.bridges[0], self.system.ports, window.span
+        found = port_results(record, ports, bridge_ends, span)
         levels = (bridge_ends[0].logical, bridge_ends[1].logical)
-        limit = (
-            full_port(found, ports, bridge_ends)
-            or full_level(record, ports, levels, window.span.fs)
-            or policed(ports, bridge_ends, offered)
-        )
         if self.is_alone and not self.servers[0].name:
-            result = make_result(config, workload, self.servers[0].book, window)
-            result = replace(result, bridges=bridges, bottleneck=limit or result.bottleneck)
+            result, seen = make_result(config, workload, self.servers[0].book, window)
         else:
-            result = self._system_result(config, workload, window, ends, bridges, limit)
-        # Next to what is full a short queue costs little; where nothing is, what it loses is no matter of the load.
-        short = short_queue(found, ports, bridge_ends, offered)
-        if result.bottleneck.resource != OFFERED_LOAD:
-            return result
-        return replace(result, bottleneck=short or with_busier_port(result.bottleneck, found, ports))
+            result, seen = self._system_result(config, workload, window, ends)
+        seen = replace(
+            seen,
+            suspects=(
+                *level_suspects(record, ports, levels, span.fs),
+                *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
+                *seen.suspects,
+            ),
+            load=with_busier_port(seen.load, found, ports),
+        )
+        bridges = bridge_results(record, ports, found, span.end.now_fs)
+        return replace(result, bridges=bridges, bottleneck=by_shares(seen)), seen
 
     def _system_result(
-        self,
-        config: Config,
-        workload: Workload,
-        window: MeasuredWindow,
-        ends: Sequence[SystemSnapshot],
-        bridges: tuple[BridgeResult, ...],
-        limit: Bottleneck | None,
-    ) -> Result:
+        self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]
+    ) -> tuple[SystemResult, Sighting]:
         parts = [
             ServerWindow(server.name, server.config, server.book, MeasuredWindow(first, last, window.gives_rates))
             for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
         ]
-        return make_system_result(config, workload, self.book, window, parts, bridges, limit)
+        return make_system_result(config, workload, self.book, window, parts)
 
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""

@@ -20,7 +20,7 @@ def fill_memory(nic: Any, config: Config) -> None:
     """Set latencies, cache and ordering; behind `fill_translation`, which says whether there is an IOMMU."""
     host, settings = nic.host, config.host
     host.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
-    host.write_latency_fs = settings.write_latency_fs + settings.remote_latency_fs
+    host.write_latency_fs = settings.write_latency_fs
     nic.pcie.ordering = ORDERINGS[config.pcie.ordering]
     n_queues = int(nic.limits.n_queues)
     set_cache_hits(
@@ -33,7 +33,7 @@ def fill_memory(nic: Any, config: Config) -> None:
     nic.pcie.has_memory = int(bool(nic.pcie.has_iotlb) or takes_time)
     varies = settings.jitter.kind != "fixed" or settings.cache is not None
     host.answers_vary = int(varies)
-    nic.pcie.answers_in_order = int(not varies and not nic.pcie.has_memory)
+    nic.pcie.answers_in_order = int(not varies and not nic.pcie.has_memory and config.nic.store_rate_bps is None)
 
 
 def set_cache_hits(nic: Any, config: Config, *, read_bytes: int, written_bytes: int) -> None:
@@ -67,8 +67,9 @@ def fill_engines(nic: Any, config: Config) -> None:
 
 
 def _fill_engine(engine: Any, settings: DmaEngine) -> None:
-    for name in ("operation_fs", "small_bytes", "start_fs", "piece_bytes", "latency_fs", "outstanding", "large_bytes"):
+    for name in ("operation_fs", "small_bytes", "start_fs", "piece_bytes", "piece_least_bytes", "latency_fs"):
         engine[name] = getattr(settings, name)
+    engine.outstanding, engine.large_bytes = settings.outstanding, settings.large_bytes
     engine.small_fs, engine.piece_fs = settings.small_operation_fs, settings.piece_time_fs
     if settings.rate_bps is not None:
         engine.num, engine.den = fs_per_byte(settings.rate_bps)

@@ -197,6 +197,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.polls = driver.polls
     limits.mask_interrupts = driver.masks
     limits.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
+    limits.adaptive_ns[:] = [interval_fs // FS_PER_NS for interval_fs in driver.adaptive_intervals_fs]
     limits.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
@@ -260,7 +261,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = settings.rx_ring - 1
     receiving["moderation_fs"] = limits.moderation_fs
-    receiving["load_class"] = layout.MIDDLE_CLASS
+    receiving["rx_class"] = receiving["tx_class"] = layout.LOWEST_CLASS
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:

@@ -13,12 +13,12 @@ from hwmodel.results import LinkCost, Observation
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.store_use import credit_use, demand_use, fetch_use
+from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 
-NEARLY = 0.95  # as busy as the busiest core
 # What work waited for, by the names of the observation, and the stall that counts it.
 _WAITS = {
     "pcie.tags": "tags",
@@ -98,26 +98,6 @@ def read_slowness(config: Config, span: Span) -> float:
     return held_fs / round_trip_fs(config, min(mean_bytes, config.pcie.max_read_request_bytes))
 
 
-def full_cores_share(span: Span) -> float:
-    """Return the share of the cores' work that the busiest and those nearly as busy do; 1 where there was none."""
-    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
-    total = int(busy.sum())
-    return int(busy[busy >= NEARLY * busy.max()].sum()) / total if total else 1.0
-
-
-def tx_ring_fill(config: Config, span: Span) -> float:
-    """Return the mean share of the slots taken in the Tx rings of all functions that send."""
-    rings = max(1, int((span.end.read_bytes > 0).sum()) * config.nic.queues_per_vf)
-    return span.mean("tx_ring") / rings / (config.nic.tx_ring - 1)
-
-
-def written_share(span: Span) -> float:
-    """Return the share of writes and interrupts in the window's bytes toward the host; 1 where nothing was sent."""
-    n_bytes = span.tlps("up")[1]
-    total = int(n_bytes.sum())
-    return int(n_bytes[: layout.RX_DESCRIPTOR_READ].sum()) / total if total else 1.0
-
-
 def observe_window(
     config: Config,
     span: Span,
@@ -145,16 +125,13 @@ def observe_window(
         fetch_use=fetch_use(config, span),
         demand_use=demand,
         limited_demand=limited,
-        written_share=written_share(span),
         read_slowness=read_slowness(config, span),
         open_load=_is_open(config),
-        full_cores_share=full_cores_share(span),
         tx_ring_full_share=span.share(span.stalled("tx_ring")),
-        tx_ring_fill=tx_ring_fill(config, span),
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
         drops=span.drops(),
         offered_frames=span.count("offered"),
-        backlog_frames=span.count("offered") - span.count("delivered") - span.count("dropped"),
+        backlog_frames=span.under_way_growth + span.backlog_growth,
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),
         down=_link_cost(per_frame, "down"),
@@ -163,7 +140,14 @@ def observe_window(
         core_of=sending[0] if sending else None,
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
+        rx_descriptor_ns=_rx_descriptor_ns(span),
     )
+
+
+def _rx_descriptor_ns(span: Span) -> float | None:
+    """Return for how long a frame keeps its Rx descriptor, by Little's law; None where none came."""
+    taken = span.count("vm_copies")
+    return span.mean("rx_ring") * span.fs / FS_PER_NS / taken if taken else None
 
 
 def _is_open(config: Config) -> bool:

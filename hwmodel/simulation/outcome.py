@@ -16,19 +16,22 @@ from hwmodel import __version__
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
-    BridgeResult,
     Cpu,
     FlowResult,
     HostRun,
     Latency,
+    Observation,
     Result,
+    Sighting,
     SystemResult,
     Totals,
     VmResult,
     Window,
-    find_bottleneck,
+    by_shares,
     merge_histogram,
+    sighting_of,
 )
+from hwmodel.results.bottleneck import LATE_DROPS, LOSS, all_gets_through, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures
 from hwmodel.simulation.fairness import backlog_growth, fairness
 from hwmodel.simulation.frame_bytes import frame_bytes
@@ -46,9 +49,6 @@ if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
     from hwmodel.simulation.run import Run
     from hwmodel.workload import Workload
-
-
-OFFERED_LOAD = "offered_load"
 
 
 @dataclass(frozen=True)
@@ -75,78 +75,98 @@ class ServerWindow:
     window: MeasuredWindow
 
 
-def make_result(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> Result:
-    """Put the result of a run together, without what its marks and the closed form say of it."""
+def make_result(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> tuple[Result, Sighting]:
+    """Put the result of a run together, without what its marks and the closed form say of it; and what limits it."""
     span = window.span
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     latencies = FlowLatencies(window.end)
-    return Result(
+    seen = sighting_of(observe_window(config, span, utilization, per_frame))
+    result = Result(
         **_of_all(config, workload, book, window, latencies, backlog_growth(book, span)),
         vms=vms_of(config, FlowsByTarget(book, span, latencies)),
         **adapter_figures(config, span, per_frame),
-        bottleneck=find_bottleneck(observe_window(config, span, utilization, per_frame)),
+        bottleneck=by_shares(seen),
         utilization=utilization,
     )
+    return result, seen
 
 
 def make_system_result(
-    config: Config,
-    workload: Workload,
-    book: FlowBook,
-    window: MeasuredWindow,
-    parts: Sequence[ServerWindow],
-    bridges: tuple[BridgeResult, ...],
-    bottleneck: Bottleneck | None,
-) -> SystemResult:
-    """Put the result of several servers together; `window` is of all of them, `bottleneck` the bridge's, if any."""
-    adapters = tuple(_adapter(part) for part in parts)
-    bottleneck = bottleneck or _limit_of(adapters)
+    config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, parts: Sequence[ServerWindow]
+) -> tuple[SystemResult, Sighting]:
+    """Put the result of several servers together, and what limits it; `window` is of all of them."""
+    observed = [_adapter(part) for part in parts]
+    adapters = tuple(adapter for adapter, _ in observed)
     waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
+    n_waiting = window.span.under_way_growth + sum(part.window.span.backlog_growth for part in parts)
+    seen = _of_all_servers(window.span, n_waiting, adapters, [one for _, one in observed])
     latencies = FlowLatencies(window.end)
     received = FlowsByTarget(book, window.span, latencies)
-    return SystemResult(
+    result = SystemResult(
         **_of_all(config, workload, book, window, latencies, waiting),
         vms=tuple(
             vm for part in parts for vm in vms_of(part.config, received, part.window.span, prefix=f"{part.name}.")
         ),
         cpu=Cpu(cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters)),
-        bottleneck=bottleneck,
+        bottleneck=by_shares(seen),
         adapters=adapters,
-        bridges=bridges,
+    )
+    return result, seen
+
+
+def _of_all_servers(
+    span: Span, n_waiting: int, adapters: Sequence[AdapterResult], observed: Sequence[Observation]
+) -> Sighting:
+    """Return what the window says of the limit of all servers; `observed`: of each, `n_waiting`: more than before."""
+    loads = [sighting_of(seen).load for seen in observed]
+    at = max(range(len(loads)), key=lambda at: loads[at].utilization)
+    drops, offered = span.drops(), max(1, span.count("offered"))
+    late = sum(drops.get(reason, 0) for reason in LATE_DROPS)
+    whole = replace(observed[at], drops=drops, offered_frames=offered, backlog_frames=n_waiting)
+    return Sighting(
+        suspects=tuple(
+            one
+            for adapter, seen in zip(adapters, observed, strict=True)
+            for one in suspects_of(seen, adapter.name + ".")
+        ),
+        load=replace(loads[at], why=f"Server {adapters[at].name} is the busiest. {loads[at].why}"),
+        is_load_enough=whole.open_load and all_gets_through(whole),
+        loses_late=late > LOSS * offered,
     )
 
 
-def _limit_of(adapters: Sequence[AdapterResult]) -> Bottleneck:
-    """Return what limits the busiest of the servers that have a limit; the load, where none has."""
-    limited = [adapter for adapter in adapters if adapter.bottleneck.resource != OFFERED_LOAD]
-    busiest = max(limited or adapters, key=lambda adapter: adapter.bottleneck.utilization)
-    found = busiest.bottleneck
-    if not limited:
-        return replace(found, why=f"Server {busiest.name} is the busiest. {found.why}")
-    return replace(
-        found,
-        resource=f"{busiest.name}.{found.resource}",
-        why=f"Server {busiest.name}: {found.why}",
-        also=tuple(f"{busiest.name}.{each}" for each in found.also),
-    )
+def with_bottleneck(result: Result, found: Bottleneck) -> Result:
+    """Return a result with what limits it; an adapter that has it says the same of itself."""
+    if not isinstance(result, SystemResult):
+        return replace(result, bottleneck=found)
+    adapters = []
+    for adapter in result.adapters:
+        prefix = f"{adapter.name}."
+        own = [name.removeprefix(prefix) for name in (found.resource, *found.also) if name.startswith(prefix)]
+        is_named = found.resource.startswith(prefix)
+        stripped = replace(found, resource=own[0], also=tuple(own[1:])) if is_named else adapter.bottleneck
+        adapters.append(replace(adapter, bottleneck=stripped))
+    return replace(result, bottleneck=found, adapters=tuple(adapters))
 
 
-def _adapter(part: ServerWindow) -> AdapterResult:
+def _adapter(part: ServerWindow) -> tuple[AdapterResult, Observation]:
     span = part.window.span
     per_frame = frame_bytes(part.config, span)
     utilization = utilization_of(part.config, span)
     figures = adapter_figures(part.config, span, per_frame)
     sent_bytes = int((span.end.read_bytes - span.start.read_bytes).sum())
-    return AdapterResult(
+    seen = observe_window(part.config, span, utilization, per_frame, is_alone=False)
+    result = AdapterResult(
         name=part.name,
         tx_gbps=span.gbps(sent_bytes),
         rx_gbps=span.gbps(span.count("delivered_bytes")),
         **figures,
         drops=named_drops(span.end.drops),
-        bottleneck=find_bottleneck(observe_window(part.config, span, utilization, per_frame, is_alone=False)),
+        bottleneck=by_shares(sighting_of(seen)),
         utilization=utilization,
     )
+    return result, seen
 
 
 def _of_all(

@@ -5,25 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hwmodel.analytic import Limits, ceiling_frames_per_s, limits
+from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
 from hwmodel.config import Config, as_config
-from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.errors import Interrupted, RunError
 from hwmodel.kernels import layout
-from hwmodel.results import Result, check_balance
-from hwmodel.simulation.closed_form import closed_form_of, next_steps
+from hwmodel.results import Result, Sighting, check_balance
+from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
+from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
-from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run
+from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
+from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
@@ -143,6 +146,7 @@ class Run:
         self.nic = self.machine.view()  # what is measured
         self.marks = Marks(self.nic, self.book, self.machine.outside_bytes)
         self.ends: list[SystemSnapshot] = []
+        self.seen: Sighting
 
     def pieces(self) -> Iterator[Deliveries]:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
@@ -306,16 +310,9 @@ class Run:
         partly = f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted)}; its figures are partial."
         return self.result(interrupted=partly)
 
-    def closed_form(self) -> Limits | None:
-        """Return what the closed form says of the configuration; None where it has nothing to say of the load."""
-        try:
-            return limits(self.config)
-        except InputError:  # a capture of frames that all are dropped, which a run may well be made for
-            return None
-
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
-        result = self.machine.result_of(self.config, self.workload, window, self.ends)
+        result, self.seen = self.machine.result_of(self.config, self.workload, window, self.ends)
         burst, ports = burst_frames(self.config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
@@ -323,10 +320,13 @@ class Run:
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
         """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold."""
         assert self.start is not None and self.end is not None
-        found = self.closed_form()
+        found = limits_of(self.config)
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
         result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
+        if interrupted is None:
+            shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
+            result = with_bottleneck(result, judged(self.config, self.seen, shorts))
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),

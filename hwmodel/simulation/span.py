@@ -42,6 +42,11 @@ class Span:
         return int(self.end.backlog.sum() - self.start.backlog.sum())
 
     @property
+    def under_way_growth(self) -> int:
+        """Return by how much the frames and copies under way became more in the window."""
+        return self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
+
+    @property
     def frames(self) -> int:
         """Return the frames delivered in the window, to VMs and to the wire."""
         return self.count("vm_copies") + self.count("delivered_to_wire")

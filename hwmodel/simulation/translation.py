@@ -32,7 +32,7 @@ def fill_translation(nic: Any, config: Config) -> None:
     nic.pcie.has_iotlb = 1
     translation = nic.host.translation
     translation.miss_fs = settings.miss_fs
-    translation.near_miss_fs = settings.miss_fs if settings.near_miss_fs is None else settings.near_miss_fs
+    translation.near_miss_fs = settings.near_walk_fs
     translation.n_walkers = settings.walkers or 0
     translation.page_shift = settings.page_bytes.bit_length() - 1
     translation.is_split = settings.split

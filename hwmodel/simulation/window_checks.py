@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from hwmodel.config import servers_of
 from hwmodel.results import Result
 from hwmodel.simulation.burst_warnings import burst_warnings
 from hwmodel.simulation.drop_warnings import drop_warnings
@@ -66,10 +67,17 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
             "longer run.duration waits longer, run.warmup as long as it says."
         )
     yield from _stuck(config, result, span)
+    yield from unmeasured_hosts(config)
     yield from flooding_warnings(config, result)
     yield from drop_warnings(config, result)
     yield from burst_warnings(config)
     yield from phase_warnings(result)
+
+
+def unmeasured_hosts(config: Config) -> Iterator[str]:
+    """Yield what the figures of hosts are worth whose presets were never measured, of each preset once."""
+    found = (server.config.host.unmeasured for server in servers_of(config))
+    yield from dict.fromkeys(one for one in found if one is not None)
 
 
 def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iterator[str]:

@@ -287,22 +287,44 @@ LOWEST, MIDDLE, BULK = layout.LOWEST_CLASS, layout.MIDDLE_CLASS, layout.BULK_CLA
 @pytest.mark.parametrize(
     ("load", "n_bytes", "expected", "interval_ns"),
     [
-        # 50 us: 500 bytes are 10 B/us. 10 * n * t / (9 * n + t) by hand, n being 10, 50 and 125 us.
+        # 50 us: 500 bytes are 10 B/us. 10 * n * t / (9 * n + t) by hand, n being 10, 50 and 84 us.
         (LOWEST, 500, LOWEST, 35_714), (LOWEST, 501, MIDDLE, 50_000), (LOWEST, 5000, MIDDLE, 50_000),
         (MIDDLE, 500, LOWEST, 35_714), (MIDDLE, 501, MIDDLE, 50_000), (MIDDLE, 1000, MIDDLE, 50_000),
-        (MIDDLE, 1001, BULK, 53_191), (BULK, 1001, BULK, 53_191), (BULK, 1000, MIDDLE, 50_000),
+        (MIDDLE, 1001, BULK, 52_109), (BULK, 1001, BULK, 52_109), (BULK, 1000, MIDDLE, 50_000),
+        (LOWEST, 0, LOWEST, 35_714), (MIDDLE, 0, MIDDLE, 50_000), (BULK, 0, BULK, 52_109),  # nothing says nothing
     ],
 )  # fmt: skip
-def test_the_interval_follows_the_load(load, n_bytes, expected, interval_ns):
-    queue = adapter(moderation="50us").rx_queue[VF0]
-    assert (queue.load_class, queue.moderation_fs) == (MIDDLE, 50_000 * NS)
-    queue.load_class, queue.taken_bytes = load, n_bytes
-    adapt_moderation(queue)
-    assert (queue.load_class, queue.moderation_fs, queue.taken_bytes) == (expected, interval_ns * NS, 0)
+@pytest.mark.parametrize("way", ["rx", "tx"])
+def test_the_interval_follows_the_load(load, n_bytes, expected, interval_ns, way):
+    nic = adapter(moderation="50us")
+    queue = nic.rx_queue[VF0]
+    counted = {"rx": "taken_bytes", "tx": "posted_bytes"}[way]
+    assert (queue.rx_class, queue.tx_class, queue.moderation_fs) == (LOWEST, LOWEST, 50_000 * NS)
+    queue[f"{way}_class"], queue[counted] = load, n_bytes
+    adapt_moderation(nic.limits, queue)
+    assert (queue[f"{way}_class"], queue.moderation_fs, queue[counted]) == (expected, interval_ns * NS, 0)
+
+
+@pytest.mark.parametrize(("rx", "tx"), [(BULK, LOWEST), (LOWEST, BULK), (BULK, BULK)])
+def test_the_larger_class_of_received_and_sent_decides(rx, tx):
+    nic = adapter(moderation="50us")
+    queue = nic.rx_queue[VF0]
+    queue.rx_class, queue.tx_class = rx, tx
+    adapt_moderation(nic.limits, queue)
+    assert queue.moderation_fs == 52_109 * NS
+
+
+def test_intervals_are_those_of_the_configuration():
+    """10 * 124 * 50 / (9 * 124 + 50) us."""
+    nic = adapter(moderation="50us", adaptive_intervals=["20us", "50us", "124us"])
+    queue = nic.rx_queue[VF0]
+    queue.rx_class, queue.taken_bytes = BULK, 5000
+    adapt_moderation(nic.limits, queue)
+    assert queue.moderation_fs == 53_173 * NS
 
 
 def test_a_new_interval_holds_from_the_next_interrupt():
-    """At 0, with 1 us; 600 bytes taken are bulk: 10 * 125 * 1 / (9 * 125 + 1) us from the next one on, at 1 us."""
+    """At 0, with 1 us; 600 bytes taken leave the lowest class: 10 * 50 / (9 * 50 + 1) us from the next one on."""
     nic = adapter(**MASKED, moderation="1us", adaptive_moderation=True)
     nic.rx_queue[VF0].taken_bytes = 600
     take_interrupt(nic, 0)
@@ -310,4 +332,4 @@ def test_a_new_interval_holds_from_the_next_interrupt():
     unmasked(nic, 0, VF0)
     assert expire(nic, 999) == []
     assert [at_ns for at_ns, _ in expire(nic, 1000)] == [1000]
-    assert nic.rx_queue[VF0].moderated_until_fs == (1000 + 1110) * NS
+    assert nic.rx_queue[VF0].moderated_until_fs == (1000 + 1108) * NS

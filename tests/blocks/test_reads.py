@@ -64,8 +64,8 @@ def test_what_stores_data_is_busy_for_their_time():
     """64 B and 512 B at 8 Gb/s, the second behind the first: 576 ns in all."""
     nic = machine(nic={"store_rate": "8Gbps"})
     for number, n_bytes in enumerate((64, 512)):
-        nic.tags.slot[number].n_bytes = n_bytes
-        assert not is_stored(nic, 10 * NS, number)
+        assert not is_stored(nic, 10 * NS, number, n_bytes)
+    assert is_stored(nic, 10 * NS, 2, 0)  # of a frame whose other reads have not come
     assert (nic.store_busy_fs, nic.store_busy_until_fs) == (576 * NS, 586 * NS)
 
 

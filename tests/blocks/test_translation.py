@@ -16,7 +16,10 @@ SAME_BUCKET = BUCKET_MASK + 1
 
 
 def adapter(entries=4, miss="330ns", **blocks):
-    blocks["host"] = {"iotlb": {"entries": entries, "miss": miss}, **blocks.get("host", {})}
+    blocks["host"] = {
+        "iotlb": {"entries": entries, "miss": miss, "walkers": None, "walk_lines": 0},
+        **blocks.get("host", {}),
+    }
     return machine(**blocks)
 
 

@@ -15,7 +15,8 @@ from hwmodel.explore.search.burst import Bursts
 from hwmodel.explore.search.dial import Dial, dial_of
 from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.loads import Loads, Simulator
-from hwmodel.results import LoadSearch
+from hwmodel.results import LoadSearch, LoadTrial
+from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.simulation.model_version import model_version
 from hwmodel.units import BPS_PER_GBPS
 
@@ -27,6 +28,7 @@ PRECISION = 0.004
 PARTIAL_LOSS = 0.005
 CURVE = tuple(Fraction(tenth, 10) for tenth in range(1, 13))  # RFC 2544, 26.3, has steps of 10 %
 LATENCY_LOADS = (Fraction(1, 10), Fraction(1, 2), Fraction(9, 10))
+MORE_LOAD = Fraction(11, 10)
 _LEAST_FOR_CURVE = 20_000  # frames: the 99.9th percentile is then known by 20
 
 
@@ -99,6 +101,21 @@ def _search(
     return found
 
 
+def _what_gives_first(loads: Loads, high: LoadTrial) -> tuple[str, str]:
+    """Return what limits just above the answer, and why; where that is too little more to tell, a tenth above it."""
+    if high.limited_by != OFFERED_LOAD:
+        return high.limited_by, high.why
+    share = Fraction(high.share).limit_denominator(10**8) * MORE_LOAD
+    if share <= loads.dial.most:
+        (above,) = loads.run([share], _LEAST_FOR_CURVE)
+        if above.limited_by not in ("", OFFERED_LOAD):
+            return above.limited_by, f"So it is with a tenth more load: {above.why[0].lower()}{above.why[1:]}"
+    return loads.dial.limited_by, (
+        f"It is the lowest ceiling of the closed form, of which this load is {100 * high.share:.0f} %; what is lost "
+        "here is lost in bursts, while nothing is full for long."
+    )
+
+
 def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
     bracket = highest(loads, loss)
     low, high = bracket.low, bracket.high
@@ -111,15 +128,7 @@ def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
         notes.append(
             "Where nothing was dropped yet, queues grew as fast in a window four times as long: they overflow in time."
         )
-    limited_by, why = "", ""
-    if high is not None:
-        is_named = high.limited_by != "offered_load"
-        limited_by = high.limited_by if is_named else loads.dial.limited_by
-        why = (
-            high.why
-            if is_named
-            else "It is the lowest ceiling of the closed form; so near to it no resource is full yet."
-        )
+    limited_by, why = ("", "") if high is None else _what_gives_first(loads, high)
     return _answer(
         loads,
         kind=kind,

@@ -47,6 +47,8 @@ class Posting(Task):
         """In slots, not yet posted."""
         self._posted: list[Frame] = []
         """Posted since the last doorbell."""
+        self.bytes_posted: Callable[[int], None]
+        """Told of each frame posted."""
         self.slots_freed: Callable[[], None]
 
     @property
@@ -85,6 +87,7 @@ class Posting(Task):
         frame = self._queued.popleft()
         frame.began_fs = self._env.now
         self._posted.append(frame)
+        self.bytes_posted(frame.data_bytes)
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Ring the doorbell for a whole batch, and as the turn is over."""
@@ -126,7 +129,7 @@ class Taking(Task):
         self._enter_fs = 0
         self.is_polled = False
         self.interrupt: Interrupt
-        self._adaption = Adaption()
+        self.adaption = Adaption(parameters.adaptive_intervals_fs)
 
     def interrupted(self, copies: list[Copy]) -> None:
         """Deliver what an interrupt tells; its time comes before the next piece, which may have no frames."""
@@ -169,7 +172,7 @@ class Taking(Task):
         copy = self._visible.popleft()
         copy.ends_fs["guest_queue"] = self._env.now
         self._meter.journey_over(copy)
-        self._adaption.take(copy.data_bytes)
+        self.adaption.taken.count(copy.data_bytes)
         self._descriptors_taken += self._receiver.descriptors_needed(copy)
 
     def piece_done(self, is_turn_over: bool) -> bool:
@@ -189,7 +192,7 @@ class Taking(Task):
     def _poll_no_more(self) -> None:
         self.is_polled = False
         if self._parameters.adaptive_moderation and self._parameters.moderation_fs:
-            self.interrupt.interval_fs = self._adaption.next_interval_fs(self.interrupt.interval_fs)
+            self.interrupt.interval_fs = self.adaption.next_interval_fs(self.interrupt.interval_fs)
         send_register_write(self._down, self._parameters, self.interrupt.unmask)
 
 
@@ -246,6 +249,7 @@ class QueuePair:
                 masks_itself=False,
             )
         taking.interrupt = self._of_received
+        posting.bytes_posted = taking.adaption.posted.count
 
     def _received_entered(self, copies: list[Copy]) -> None:
         if not self._parameters.polls:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
 
 import simpy
 
@@ -19,11 +19,17 @@ class Kind(Enum):
     WRITE = 2
 
 
-class Operation(NamedTuple):
-    """What something that goes to the link asks of an engine; bytes are data without padding."""
+@dataclass(eq=False)
+class Operation:
+    """What something that goes to the link asks of an engine; bytes are data without padding.
+
+    Several requests of a transfer are one operation, which begins with the first.
+    """
 
     kind: Kind
     n_bytes: int
+    ready_fs: int | None = None
+    """When the first request is ready; None: it has not begun."""
 
 
 NO_OPERATION = Operation(Kind.NONE, 0)
@@ -42,8 +48,12 @@ class Engine:
         settings = self.settings
         if n_bytes <= settings.small_bytes:
             return settings.small_operation_fs
-        pieces_fs = settings.piece_time_fs * -(-n_bytes // settings.piece_bytes)
-        bytes_fs = fs_of_bytes(n_bytes, settings.fs_per_byte) if settings.fs_per_byte else 0
+        pieces = [settings.piece_bytes] * (n_bytes // settings.piece_bytes)
+        if rest := n_bytes % settings.piece_bytes:
+            pieces.append(rest)
+        moved = sum(pieces[:-1]) + max(pieces[-1], settings.piece_least_bytes)
+        pieces_fs = settings.piece_time_fs * len(pieces)
+        bytes_fs = fs_of_bytes(moved, settings.fs_per_byte) if settings.fs_per_byte else 0
         return max(settings.operation_fs, settings.start_fs + pieces_fs + bytes_fs)
 
 
@@ -61,11 +71,14 @@ class Engines:
         """Begin an operation; return when a read's request is ready, or the whole of a write."""
         if operation.kind is Kind.NONE:
             return self._env.now
+        if operation.ready_fs is not None:
+            return max(self._env.now, operation.ready_fs)
         engine = self._engines[operation.kind]
         begins_fs = max(self._take_path(operation.n_bytes), engine.free_fs)
         engine.free_fs = begins_fs + engine.busy_fs(operation.n_bytes)
         ready_fs = begins_fs if operation.kind is Kind.READ else engine.free_fs
-        return ready_fs + engine.settings.latency_fs
+        operation.ready_fs = ready_fs + engine.settings.latency_fs
+        return operation.ready_fs
 
     def _take_path(self, n_bytes: int) -> int:
         """Take the path that both engines share; return from when on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import simpy
@@ -84,34 +84,49 @@ class Interrupt:
         self._look(next(iter(self._batches)))
 
 
-CLASSES_FS = (10_000_000_000, 50_000_000_000, 125_000_000_000)
 ABOVE_LOWEST_BYTES_US, ABOVE_MIDDLE_BYTES_US = 10, 20
 NS_FS, US_FS = 10**6, 10**9
 
 
-class Adaption:
-    """The driver's choice of the time between interrupts, by the bytes that it takes between them."""
+class ByteRate:
+    """The class of what goes one way, by its bytes between two interrupts."""
 
     def __init__(self) -> None:
-        """Begin in the middle class."""
-        self._class = 1
-        self._taken_bytes = 0
+        """Begin in the lowest class."""
+        self.n = 0
+        self._bytes = 0
 
-    def take(self, n_bytes: int) -> None:
+    def count(self, n_bytes: int) -> None:
         """Count a frame's bytes."""
-        self._taken_bytes += n_bytes
+        self._bytes += n_bytes
 
-    def next_interval_fs(self, interval_fs: int) -> int:
-        """Return the interval that follows this one, by what was taken since the last time."""
-        interval_fs = interval_fs // NS_FS * NS_FS
-        bytes_us, self._taken_bytes = self._taken_bytes * US_FS, 0
+    def judge(self, interval_fs: int) -> None:
+        """Go to the class that the bytes of this interval ask for; without bytes nothing is known."""
+        bytes_us, self._bytes = self._bytes * US_FS, 0
+        if not bytes_us:
+            return
         above_lowest = bytes_us > ABOVE_LOWEST_BYTES_US * interval_fs
         above_middle = bytes_us > ABOVE_MIDDLE_BYTES_US * interval_fs
-        if self._class == 0:
-            self._class = 1 if above_lowest else 0
-        elif self._class == 1:
-            self._class = 2 if above_middle else 1 if above_lowest else 0
+        if self.n == 0:
+            self.n = 1 if above_lowest else 0
+        elif self.n == 1:
+            self.n = 2 if above_middle else 1 if above_lowest else 0
         else:
-            self._class = 2 if above_middle else 1
-        aim_fs = CLASSES_FS[self._class]
+            self.n = 2 if above_middle else 1
+
+
+class Adaption:
+    """The driver's choice of the time between interrupts, by the bytes that it posts and takes between them."""
+
+    def __init__(self, intervals_fs: Sequence[int]) -> None:
+        """Choose among intervals, one for each class."""
+        self._intervals_fs = intervals_fs
+        self.taken, self.posted = ByteRate(), ByteRate()
+
+    def next_interval_fs(self, interval_fs: int) -> int:
+        """Return the interval that follows this one."""
+        interval_fs = interval_fs // NS_FS * NS_FS
+        for rate in (self.taken, self.posted):
+            rate.judge(interval_fs)
+        aim_fs = self._intervals_fs[max(self.taken.n, self.posted.n)] // NS_FS * NS_FS
         return 10 * aim_fs * interval_fs // (9 * aim_fs + interval_fs) // NS_FS * NS_FS

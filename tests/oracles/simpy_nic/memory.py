@@ -32,7 +32,7 @@ class HostMemory:
         self._is_relaxed = parameters.ordering == "relaxed"
         self._is_by_function = parameters.ordering == "id_based"
         self._read_latency_fs = parameters.read_latency_fs + parameters.remote_latency_fs
-        self._write_latency_fs = parameters.write_latency_fs + parameters.remote_latency_fs
+        self._write_latency_fs = parameters.write_latency_fs
         self._chances = chances
         self._before: defaultdict[int, WritesBefore] = defaultdict(WritesBefore)
 

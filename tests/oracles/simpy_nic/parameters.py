@@ -20,6 +20,7 @@ class DmaEngine:
     start_fs: int = 0
     piece_bytes: int = 128
     piece_time_fs: int = 0
+    piece_least_bytes: int = 0
     fs_per_byte: Ratio | None = None
     latency_fs: int = 0
     outstanding: int = 256
@@ -153,6 +154,7 @@ class NicParameters:
     """By port and queue, the Rx descriptors that its driver has taken and not yet posted again as it begins."""
     early_refills: int = 0
     """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
+    adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
 
     @property
     def masks(self) -> bool:

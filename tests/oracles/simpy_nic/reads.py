@@ -30,6 +30,16 @@ class ReadClass(IntEnum):
 
 
 @dataclass(slots=True, eq=False)
+class Transfer:
+    """What is read by one request or by several: a frame's payload, or some descriptors."""
+
+    operation: Operation
+    reads_left: int
+    """Whose last byte has not come."""
+    has_places: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Read:
     """One read request and what follows on its completion."""
 
@@ -44,6 +54,8 @@ class Read:
     """It is the last of its frame, whose buffer is then unmapped."""
     read_class: ReadClass = ReadClass.PAYLOAD
     """Set when the read is requested."""
+    transfer: Transfer | None = None
+    """The same."""
 
 
 class Host:
@@ -94,15 +106,18 @@ class ReadArbiter:
         if store_rate is not None:
             self._store = FifoServer(
                 env,
-                service_fs=lambda read: fs_of_bytes(read.n_bytes, store_rate),
+                service_fs=lambda read: fs_of_bytes(read.transfer.operation.n_bytes, store_rate),
                 place_of=lambda _: place(Phase.READS),
                 done=lambda read, _: self._finish(read),
             )
 
     def request(self, read_class: ReadClass, reads: list[Read]) -> None:
         """Let reads join their class."""
-        for read in reads:
-            read.read_class = read_class
+        parts = [reads] if read_class is ReadClass.PAYLOAD else [[read] for read in reads]
+        for part in parts:
+            transfer = Transfer(Operation(Kind.READ, sum(read.n_bytes for read in part)), len(part))
+            for read in part:
+                read.read_class, read.transfer = read_class, transfer
         self._waiting[read_class].extend(reads)
         self.look()
 
@@ -125,32 +140,42 @@ class ReadArbiter:
             if not self.has_payload_reads():
                 self.payload_class_empty()
             queue = self._first_waiting()
-            if queue is None or not self.free_tags or self._places(queue[0]) > self._free_places:
+            if queue is None or not self.free_tags:
                 return
+            if self._places(queue[0]) > self._free_places:
+                queue = self._waiting[ReadClass.PAYLOAD]
+                if not queue or not queue[0].transfer.has_places:
+                    return
             read = queue.popleft()
             self.free_tags -= 1
             self._free_places -= self._places(read)
+            read.transfer.has_places = True
             received = partial(self._host.request_received, read, partial(self._last_completion, read))
             purpose = Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
-            operation = Operation(Kind.READ, read.n_bytes)
-            request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=operation)
+            request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=read.transfer.operation)
             self._up.enter_other(request)
 
     def _first_waiting(self) -> deque[Read] | None:
         return next((queue for queue in self._waiting if queue), None)
 
     def _places(self, read: Read) -> int:
-        return 2 if read.n_bytes > self._large_bytes else 1
+        """Return how many more places the engine needs for a read."""
+        return 0 if read.transfer.has_places else self._places_of(read.transfer)
+
+    def _places_of(self, transfer: Transfer) -> int:
+        return 2 if transfer.operation.n_bytes > self._large_bytes else 1
 
     def _last_completion(self, read: Read) -> None:
-        if self._store is None:
+        read.transfer.reads_left -= 1
+        if self._store is None or read.transfer.reads_left:
             self._finish(read)
         else:
             self._store.put(read)
 
     def _finish(self, read: Read) -> None:
         self.free_tags += 1
-        self._free_places += self._places(read)
+        if not read.transfer.reads_left:
+            self._free_places += self._places_of(read.transfer)
         if any(self._waiting):
             self._grant()
         read.complete()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
-from hwmodel.config import bridge_with, config_from_mapping, port_rate_bps, servers_of
+from hwmodel.config import bridge_with, changes_between, config_from_mapping, port_rate_bps, servers_of
 from hwmodel.errors import InputError
-from hwmodel.explore.bridge_resources import bridge_resources, port_rate
-from hwmodel.explore.load_resources import OFFERED_LOAD, loads
-from hwmodel.explore.server_resources import FACTOR, OF_A_SERVER, WIRE, Change
+from hwmodel.relaxations.bridge_resources import bridge_resources, port_rate
+from hwmodel.relaxations.load_resources import OFFERED_LOAD, loads
+from hwmodel.relaxations.server_resources import FACTOR, OF_A_SERVER, WIRE, Change
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.workload.sizes import Sizes
 
@@ -22,33 +22,45 @@ if TYPE_CHECKING:
 
 __all__ = ["FACTOR", "Change", "Relaxation", "relaxations_of", "together"]
 
+# Names that stand for several things, each with keys of its own.
+_OF_SEVERAL_KEYS = ("pcie.credits", "rx.descriptors", "rate_limit", "driver.tx", "driver.rx")
+
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
     """Hold what makes a resource larger: the `resources` that it stands for, `changes` of keys, `config` with them.
 
-    `own_keys`: the keys that change as the server's own configuration has them.
+    `own_changes`: those of a server as its own configuration has the keys; `servers`: the names of the servers that are
+    alike and change alike, where there are several.
     """
 
     resources: tuple[str, ...]
     changes: tuple[Change, ...]
     config: Config
-    own_keys: tuple[str, ...] = ()
+    own_changes: tuple[Change, ...] = ()
+    servers: tuple[str, ...] = ()
+
+    @property
+    def own_keys(self) -> tuple[str, ...]:
+        """Return the keys that change, as the server's own configuration has them."""
+        return tuple(key for key, _, _ in self.own_changes)
 
     @property
     def text(self) -> str:
-        """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two."""
+        """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two, of servers that are alike once."""
+        changes = self.own_changes if len(self.servers) > 1 else self.changes
         shown = ", ".join(
             f"{key}: rates doubled" if isinstance(new, list) else f"{key}: {old} -> {new}"
-            for key, old, new in self.changes[:2]
+            for key, old, new in changes[:2]
         )
-        return shown + (f" and {len(self.changes) - 2} more" if len(self.changes) > 2 else "")
+        shown += f" and {len(changes) - 2} more" if len(changes) > 2 else ""
+        return shown if len(self.servers) < 2 else f"{shown} in each of {', '.join(self.servers)}"
 
     def is_of(self, bottleneck: Bottleneck) -> bool:
         """Tell whether this makes the bottleneck larger; of credits, descriptors, rates the kind that lacks."""
         if bottleneck.resource not in self.resources:
             return False
-        has_kinds = bottleneck.resource.endswith(("pcie.credits", "rx.descriptors", "rate_limit"))
+        has_kinds = bottleneck.resource.endswith(_OF_SEVERAL_KEYS)
         return not has_kinds or any(_is_written(key, known) for key in self.own_keys for known in bottleneck.keys)
 
 
@@ -65,10 +77,10 @@ def relaxations_of(config: Config) -> list[Relaxation]:
         if relaxed is not None:
             found.append(Relaxation((OFFERED_LOAD,), tuple(larger), relaxed))
             break
-    for (changes, own_keys), resources in _resources(config).items():
-        relaxed = _changed(config, changes)
+    for relaxation in _resources(config):
+        relaxed = _changed(config, relaxation.changes)
         if relaxed is not None:
-            found.append(Relaxation(resources, changes, relaxed, own_keys))
+            found.append(replace(relaxation, config=relaxed))
     return found
 
 
@@ -83,34 +95,58 @@ def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[
     return None if relaxed is None else Relaxation((" + ".join(resources),), changes, relaxed)
 
 
-def _resources(config: Config) -> dict[tuple[tuple[Change, ...], tuple[str, ...]], tuple[str, ...]]:
-    """Give the names of what each change makes larger, by the changes, and the keys as the server's own has them.
+def _resources(config: Config) -> list[Relaxation]:
+    """Give what each change makes larger, not yet made: servers that are alike change together.
 
     What several adapters of a server share stands once, with the names that it has at each.
     """
-    found: dict[tuple[tuple[Change, ...], tuple[str, ...]], tuple[str, ...]] = {}
-    for server in servers_of(config):
+    found: dict[tuple[Change, ...], Relaxation] = {}
+    for alike in _alike(servers_of(config)):
         for names, changes_of in OF_A_SERVER:
-            resources = tuple(server.station(name) for name in names)
-            own = list(changes_of(server.config))
-            changes = [(server.key(key), old, new) for key, old, new in own]
-            if names == WIRE and changes:
-                bridge = bridge_with(config, server.port)
-                resources += () if bridge is None else (f"{bridge.name}.{server.port}",)
-                changes += [*port_rate(config, server.port), *_load_of_faster_port(config, server)]
-            key = (tuple(changes), tuple(key for key, _, _ in own))
-            found[key] = found.get(key, ()) + resources
-    for resources, changes in bridge_resources(config):
-        found[tuple(changes), tuple(key for key, _, _ in changes)] = resources
-    return found
+            own = tuple(changes_of(alike[0].config))
+            if not own:
+                continue
+            resources = tuple(server.station(name) for server in alike for name in names)
+            changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
+            if names == WIRE:
+                ports = [(bridge_with(config, server.port), server.port) for server in alike]
+                resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
+                of_wires = [change for server in alike for change in port_rate(config, server.port)]
+                of_wires += _load_of_faster_ports(config, alike)
+                changes |= {key: (old, new) for key, old, new in of_wires}
+            key = tuple((key, *values) for key, values in changes.items())
+            known = found.get(key)
+            resources = resources if known is None else known.resources + resources
+            found[key] = Relaxation(resources, key, config, own, tuple(server.name for server in alike))
+    for resources, bridge_changes in bridge_resources(config):
+        key = tuple(bridge_changes)
+        if key:
+            found[key] = Relaxation(resources, key, config, key)
+    return list(found.values())
 
 
-def _load_of_faster_port(config: Config, server: Server) -> Iterator[Change]:
-    """Keep a load that is a share of the ports' rates what it was in frames, where a server's port is faster."""
+def _alike(servers: Iterable[Server]) -> list[list[Server]]:
+    """Put servers together whose hosts and adapters differ in nothing but their stations' addresses."""
+    groups: list[list[Server]] = []
+    for server in servers:
+        group = next((group for group in groups if _is_alike(group[0].config, server.config)), None)
+        if group is None:
+            groups.append([server])
+        else:
+            group.append(server)
+    return groups
+
+
+def _is_alike(one: Config, other: Config) -> bool:
+    return all(key.endswith(".macs") for key in changes_between(one, other))
+
+
+def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator[Change]:
+    """Keep a load that is a share of the ports' rates what it was in frames, where servers' ports are faster."""
     share = config.workload.load.share
     if share is not None:
         rate_bps = port_rate_bps(servers_of(config))
-        faster_bps = rate_bps + (FACTOR - 1) * server.config.port.rate_bps
+        faster_bps = rate_bps + (FACTOR - 1) * port_rate_bps(servers)
         yield "workload.load", share, float(Fraction(share) * rate_bps / faster_bps)
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.config.demand import FRAME_RATE
-from hwmodel.explore.server_resources import FACTOR, Change
+from hwmodel.relaxations.server_resources import FACTOR, Change
 from hwmodel.units import format_rate_bps
 
 if TYPE_CHECKING:

@@ -22,6 +22,14 @@ ChangesOf = Callable[["Config"], Iterator[Change]]
 
 
 WIRE = ("wire.tx", "wire.rx")
+CORE = ("driver.tx", "driver.rx")
+# What a core does for a frame, a byte, a write to a register and an interrupt.
+CORE_TIMES = ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
+# Times that keep nobody busy, and that rings, tags and buffers bridge.
+_LATENCIES = (
+    "host.read_latency", "host.write_latency", "host.remote_latency", "driver.moderation", "driver.wakeup_time",
+    "nic.writeback_timeout", "pcie.propagation", "pcie.switch_latency",
+)  # fmt: skip
 
 
 def _lanes(config: Config) -> Iterator[Change]:
@@ -61,10 +69,12 @@ def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = lambda 
     return changes
 
 
-def _halved_time(key: str, attribute: str) -> ChangesOf:
+def halved_time(key: str) -> ChangesOf:
+    """Halve a time; nothing where it is 0."""
+
     def changes(config: Config) -> Iterator[Change]:
-        block = key.partition(".")[0]
-        value = getattr(getattr(config, block), attribute)
+        block, _, name = key.partition(".")
+        value = getattr(getattr(config, block), f"{name}_fs")
         if value:
             yield key, format_time_fs(value), format_time_fs(value // FACTOR)
 
@@ -163,16 +173,20 @@ def _faster_shared_path(config: Config) -> Iterator[Change]:
             yield "nic.dma.shared_time", format_time_fs(dma.shared_time_fs), halved
 
 
-def _frame_time(config: Config) -> Iterator[Change]:
-    return _halved_time("driver.frame_time", "frame_time_fs")(config)
+def _faster_walks(config: Config) -> Iterator[Change]:
+    if config.host.iotlb is not None:
+        for key in ("miss", "near_miss"):
+            duration_fs = getattr(config.host.iotlb, f"{key}_fs")
+            if duration_fs:
+                yield f"host.iotlb.{key}", format_time_fs(duration_fs), format_time_fs(duration_fs // FACTOR)
 
 
 # In the order of the datapath.
 OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
-    (("driver.tx", "driver.rx"), _frame_time),
+    *((CORE, halved_time(f"driver.{name}")) for name in CORE_TIMES),
     (("host.cores",), _cores),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
-    (("nic.queue",), _halved_time("nic.queue_time", "queue_time_fs")),
+    (("nic.queue",), halved_time("nic.queue_time")),
     (("tx.descriptors",), _tx_fetch),
     (("rate_limit",), _rate_limits),
     (("nic.tx_buffer",), doubled("nic.tx_buffer", "tx_buffer_bytes", format_bytes)),
@@ -194,9 +208,9 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.walkers",), _walkers),
     ((CREDITS,), _credits("ph", "pd")),
     (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
-    (("host.read_latency",), _halved_time("host.read_latency", "read_latency_fs")),
+    *(((key,), halved_time(key)) for key in _LATENCIES),
     (("host.iotlb",), _iotlb),
-    (("driver.moderation",), _halved_time("driver.moderation", "moderation_fs")),
+    (("host.iotlb.miss",), _faster_walks),
     (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),
     (("interrupt batches",), _halved_batches("driver.tx_interrupt_batch", "driver.rx_interrupt_batch")),
     (("pcie.max_payload",), doubled("pcie.max_payload", "max_payload_bytes", format_bytes)),

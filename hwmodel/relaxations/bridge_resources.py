@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config import bridge_with, bridges_of
 from hwmodel.config.bridge import OUTSIDE
-from hwmodel.explore.server_resources import FACTOR, Change, doubled_rates
+from hwmodel.relaxations.server_resources import FACTOR, Change, doubled_rates
 from hwmodel.units import format_bytes, format_time_fs
 
 if TYPE_CHECKING:

@@ -1,0 +1,246 @@
+"""What limits a run: by the shares of its window where these are plain, else by short runs with suspects made larger.
+
+No busy share tells what a ring or a buffer costs that is never full: two that wait for each other leave both idle. So
+where not one resource alone is full, each suspect is made twice as large in a short run of its own, and the one that
+raises the throughput most is named. Where none does by itself, they are made larger together until something gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hwmodel.relaxations import Relaxation, relaxations_of, together
+from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
+from hwmodel.results.bottleneck import AS_FULL, FULL, NEARLY_FULL, OFFERED_LOAD, with_beside
+from hwmodel.results.bottleneck_text import with_gain_together, with_gains
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+RISES = 0.02  # a smaller gain is none
+UNSURE = (0.01, 0.04)  # gains that a short run may mistake for more, or less, than that
+ALIKE = 0.005  # of two gains: the fuller resource is named
+KEY_MATTERS = 0.25  # of the best key's gain
+SURER, MOST_SURER = 4, 3  # windows so many times as long, for so many of the best
+MOST_TOGETHER, MOST_TOLD = 4, 3
+
+Measure = Callable[["Config", int], float | None]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Hold a suspect, with all that makes it larger: one relaxation, of a core one for each part of its work."""
+
+    suspect: Suspect
+    relaxations: tuple[Relaxation, ...]
+
+
+def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
+    """Return what sets the throughput of a run, which `seen` says of its window.
+
+    `measure` runs a configuration in short, so many times as long, and returns its throughput in Gb/s; None where it
+    cannot be run. It is not called where the load is all that there is, or one resource alone is full.
+    """
+    guess = by_shares(seen)
+    if seen.is_load_enough or not seen.suspects:
+        return guess
+    relaxations = relaxations_of(config)
+    options = options_of(seen.suspects, relaxations)
+    if is_plain(seen, options):
+        return _with_known_keys(guess, options)
+    found = Comparison(config, seen, options, measure).find(relaxations)
+    return guess if found is None else with_beside(found, seen.suspects)
+
+
+def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -> list[Option]:
+    """Give each suspect that can be made larger, the fullest first; what one key makes larger stands once."""
+    found: dict[tuple[str, ...], Option] = {}
+    for suspect in suspects:
+        larger = tuple(each for each in relaxations if each.is_of(suspect.bottleneck))
+        if larger:
+            found.setdefault(tuple(each.text for each in larger), Option(suspect, larger))
+    return list(found.values())
+
+
+def is_plain(seen: Sighting, options: Sequence[Option]) -> bool:
+    """Tell whether one resource alone is full, and nothing nearly so, which one key makes larger, or none."""
+    full = [one for one in seen.suspects if one.use >= FULL]
+    if not full or seen.loses_late:
+        return False
+    own = next((option for option in options if option.suspect == full[0]), None)
+    if own is None:
+        return len(full) == 1 and not any(one.use >= NEARLY_FULL for one in seen.suspects if one not in full)
+    beside = [one for one in seen.suspects if one.use >= NEARLY_FULL and not _is_of(own, one)]
+    return len(own.relaxations) == 1 and not beside
+
+
+def _is_of(option: Option, suspect: Suspect) -> bool:
+    return any(each.is_of(suspect.bottleneck) for each in option.relaxations)
+
+
+def _with_known_keys(found: Bottleneck, options: Sequence[Option]) -> Bottleneck:
+    """Return a bottleneck with those of its keys that there is something of."""
+    own = next((option for option in options if option.suspect.resource == found.resource), None)
+    if own is None or not own.suspect.is_core:
+        return found
+    return replace(found, keys=tuple(key for each in own.relaxations for key in each.own_keys))
+
+
+class Comparison:
+    """Compare short runs with one thing and another made larger with one of the configuration as it is."""
+
+    def __init__(self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure) -> None:
+        self.config, self.seen, self.options = config, seen, options
+        self._measure = measure
+        self._base: dict[int, float | None] = {}
+        self._gains: dict[tuple[tuple[str, ...], int], float] = {}
+
+    def find(self, relaxations: Sequence[Relaxation]) -> Bottleneck | None:
+        """Return what raises the throughput most; None where nothing does, or nothing can be measured."""
+        if not self.base(1):
+            return None
+        found = self.alone()
+        if found is not None:
+            return found
+        load = next((each for each in relaxations if OFFERED_LOAD in each.resources), None)
+        is_free = not any(max(one.share, one.use) >= AS_FULL for one in self.seen.suspects)
+        if load is not None and is_free and not self.seen.loses_late and self.gain([load]) >= RISES:
+            return self.seen.load
+        return self.joint(load) or self.other(relaxations) or self.load_at_last(load)
+
+    def base(self, times: int) -> float | None:
+        """Return the throughput of the configuration as it is."""
+        if times not in self._base:
+            self._base[times] = self._measure(self.config, times)
+        return self._base[times]
+
+    def gain(self, relaxations: Sequence[Relaxation], times: int = 1) -> float:
+        """Return by what share the throughput is higher with all of these; -1 where that cannot be run."""
+        key = (tuple(sorted(each.text for each in relaxations)), times)
+        if key not in self._gains:
+            one = relaxations[0] if len(relaxations) == 1 else together(self.config, relaxations)
+            before, after = self.base(times), None if one is None else self._measure(one.config, times)
+            self._gains[key] = after / before - 1 if before and after is not None else -1.0
+        return self._gains[key]
+
+    def alone(self) -> Bottleneck | None:
+        """Return the suspect that gives most by itself; None where none gives anything."""
+        gains = {number: self.gain(option.relaxations) for number, option in enumerate(self.options)}
+        ranked = sorted(gains, key=lambda number: -gains[number])[:MOST_SURER]
+        if ranked and UNSURE[0] < gains[ranked[0]] < UNSURE[1]:
+            gains |= {number: self.gain(self.options[number].relaxations, SURER) for number in ranked}
+            ranked = sorted(ranked, key=lambda number: -gains[number])
+        if not ranked or gains[ranked[0]] < RISES:
+            return None
+        most = gains[ranked[0]]
+        best = self.options[min(number for number in ranked if gains[number] >= most - ALIKE)]
+        told = [(self.options[number], gains[number]) for number in ranked]
+        told.sort(key=lambda each: (each[0] is not best, -each[1]))
+        keys = self.keys_of(best)
+        others = [option.suspect.resource for option, gain in told[1:] if gain >= RISES]
+        others = [name for name in others if name != best.suspect.resource]
+        changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
+        return replace(
+            best.suspect.bottleneck,
+            why=with_gains(best.suspect.why, changes, is_full=best.suspect.use >= FULL),
+            keys=keys,
+            also=tuple(dict.fromkeys((*self._same_elsewhere(best), *others))),
+            gain=told[0][1],
+        )
+
+    def keys_of(self, option: Option) -> tuple[str, ...]:
+        """Return the keys that make an option larger; of a core's work those that matter, the best first."""
+        if not option.suspect.is_core:
+            return option.suspect.keys
+        if len(option.relaxations) == 1:
+            return option.relaxations[0].own_keys
+        gains = {each.own_keys: self.gain([each]) for each in option.relaxations}
+        ranked = sorted(gains, key=lambda keys: -gains[keys])
+        most = gains[ranked[0]]
+        kept = [keys for keys in ranked if most < RISES or gains[keys] >= KEY_MATTERS * most]
+        return tuple(key for keys in kept for key in keys)
+
+    def _same_elsewhere(self, option: Option) -> tuple[str, ...]:
+        """Name the same resource at servers that are alike, where it is as busy."""
+        own = option.suspect
+        server, _, name = own.resource.partition(".")
+        return tuple(
+            one.resource
+            for one in self.seen.suspects
+            if one.resource != own.resource
+            and one.resource.endswith(f".{name}")
+            and one.keys == own.keys
+            and one.share >= NEARLY_FULL * own.share
+            and _is_of(option, one)
+            and server != one.resource.partition(".")[0]
+        )
+
+    def joint(self, load: Relaxation | None) -> Bottleneck | None:
+        """Return suspects that give something only together, the load among them where it has to grow with them."""
+        pool = [(option.suspect, option.relaxations) for option in self.options]
+        of_load = Suspect(resource=OFFERED_LOAD, share=0.0, use=0.0, why="", keys=self.seen.load.keys)
+        if load is not None:
+            pool.append((of_load, (load,)))
+        if len(pool) < 2:
+            return None
+        chosen: list[tuple[Suspect, tuple[Relaxation, ...]]] = []
+        while len(chosen) < min(MOST_TOGETHER, len(pool)):
+            rest = [one for one in pool if one not in chosen]
+            # Of the first the fullest: alone none gives anything, and what gives least less is chance.
+            chosen.append(max(rest, key=lambda one: self._joint_gain([*chosen, one])) if chosen else rest[0])
+            if len(chosen) > 1 and self._joint_gain(chosen) >= RISES:
+                return self._of_several(self._needed(chosen))
+        return None
+
+    def _joint_gain(self, chosen: Sequence[tuple[Suspect, tuple[Relaxation, ...]]]) -> float:
+        return self.gain([each for _, larger in chosen for each in larger])
+
+    def _needed(
+        self, chosen: list[tuple[Suspect, tuple[Relaxation, ...]]]
+    ) -> list[tuple[Suspect, tuple[Relaxation, ...]]]:
+        """Leave out those without which the others give something too."""
+        for one in list(chosen):
+            rest = [other for other in chosen if other is not one]
+            if len(rest) > 1 and self._joint_gain(rest) >= max(RISES, KEY_MATTERS * self._joint_gain(chosen)):
+                chosen = rest
+        return chosen
+
+    def _of_several(self, chosen: Sequence[tuple[Suspect, tuple[Relaxation, ...]]]) -> Bottleneck:
+        first = next(suspect for suspect, _ in chosen if suspect.resource != OFFERED_LOAD)
+        others = [suspect.resource for suspect, _ in chosen if suspect is not first]
+        gain = self._joint_gain(chosen)
+        texts = [each.text for _, larger in chosen for each in larger]
+        return replace(
+            first.bottleneck,
+            why=with_gain_together(first.why, texts, gain),
+            also=tuple(dict.fromkeys(others)),
+            gain=gain,
+        )
+
+    def other(self, relaxations: Sequence[Relaxation]) -> Bottleneck | None:
+        """Return what no share tells anything of, where that gives most: a latency, a batch, a payload's size."""
+        known = {each.text for option in self.options for each in option.relaxations}
+        rest = [each for each in relaxations if each.text not in known and OFFERED_LOAD not in each.resources]
+        best = max(rest, key=lambda each: self.gain([each]), default=None)
+        if best is None or self.gain([best], SURER) < RISES:
+            return None
+        gain = self.gain([best], SURER)
+        return Bottleneck(
+            resource=best.resources[0],
+            utilization=0.0,
+            why=with_gains("What resources there are have room.", [(best.text, gain)], is_full=False),
+            keys=best.own_keys,
+            gain=gain,
+        )
+
+    def load_at_last(self, load: Relaxation | None) -> Bottleneck | None:
+        """Return the load, where more of it brings more and nothing else does."""
+        is_free = not any(one.use >= AS_FULL for one in self.seen.suspects)
+        return self.seen.load if load is not None and is_free and self.gain([load]) >= RISES else None
+
+    def _words(self, option: Option) -> str:
+        if len(option.relaxations) == 1:
+            return option.relaxations[0].text
+        return f"{option.suspect.resource} twice as fast"

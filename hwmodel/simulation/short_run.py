@@ -1,0 +1,53 @@
+"""Short runs beside a run that is over: what other configurations carry in a window like the first part of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.errors import InputError, RunError
+from hwmodel.results import throughput_gbps
+from hwmodel.simulation.outcome import MeasuredWindow
+from hwmodel.simulation.span import Span
+from hwmodel.workload import build_workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.run import Run
+    from hwmodel.workload import Workload
+
+FRAMES = 10_000
+MOST_WARMUP_FRAMES = 60_000  # buffers have filled by then; what fills them for longer would be seen by no short run
+MOST_TIMES_WINDOW = 8  # of the run's own window, where that has few frames
+
+
+class ShortRuns:
+    """Run configurations in short, as long as `run`, which is over, took for some thousand frames.
+
+    `make` builds a run from a configuration and its workload.
+    """
+
+    def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
+        assert run.start is not None and run.end is not None
+        self._make = make
+        window = Span(run.start, run.end)
+        n_frames = max(1, window.frames)
+        self._warmup_fs = min(run.start.now_fs, MOST_WARMUP_FRAMES * window.fs // n_frames)
+        self._window_fs = min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
+
+    def __call__(self, config: Config, times: int) -> float | None:
+        """Return the throughput of a configuration in Gb/s, over a window so many times as long; None without one."""
+        length = {
+            "warmup": self._warmup_fs, "duration_fs": max(1, times * self._window_fs), "frames": None, "precision": None
+        }  # fmt: skip
+        short = config.model_copy(update={"run": config.run.model_copy(update=length)})
+        try:
+            run = self._make(short, build_workload(short, ceiling_frames_per_s(short)))
+            for _ in run.pieces():
+                pass
+        except (InputError, RunError):
+            return None  # such as far more offered than the model has room for
+        assert run.start is not None and run.end is not None
+        result, _ = run.machine.result_of(short, run.workload, MeasuredWindow(run.start, run.end), run.ends)
+        return throughput_gbps(result)

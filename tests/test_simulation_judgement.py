@@ -1,0 +1,151 @@
+"""What is named, against machines whose throughput is a formula: of those the best enlargement is known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.results import Observation, Sighting, Suspect, sighting_of
+from hwmodel.results.bottleneck import KEYS, suspects_of
+from hwmodel.simulation.judgement import RISES, judged
+
+CONFIG = config_from_mapping({"pcie": {"lanes": 4, "tags": 8}, "nic": {"preset": None, "tx_ring": 64, "rx_ring": 64}})
+KERNEL = config_from_mapping({"driver": {"preset": "kernel"}})
+BASE = {"pcie.up": 4, "pcie.tags": 8, "rx.descriptors": 64}
+
+
+def seen_of(busy=None, *, open_load=False, **more) -> Sighting:
+    return sighting_of(Observation(utilizations=busy or {}, open_load=open_load, offered_frames=10_000, **more))
+
+
+def sizes(config) -> dict[str, int]:
+    return {"pcie.up": config.pcie.lanes, "pcie.tags": config.pcie.tags, "rx.descriptors": config.nic.rx_ring}
+
+
+NOT_PLAIN = seen_of({"pcie.up": 0.8, "pcie.tags": 0.9}, rx_ring_fill=1.0, read_slowness=2.0)
+
+
+def smallest_of(rooms: dict[str, float]):
+    """Return the throughput of a machine of which each resource lets through its size by `rooms` of today's."""
+    return lambda config, _times: min(rooms[name] * size / BASE[name] for name, size in sizes(config).items())
+
+
+@given(st.permutations([1.0, 1.3, 1.7]))
+def test_the_scarcest_is_named_with_what_it_gives(rooms):
+    rooms = dict(zip(BASE, rooms, strict=True))
+    found = judged(CONFIG, NOT_PLAIN, smallest_of(rooms))
+    assert rooms[found.resource] == 1.0
+    assert found.gain == pytest.approx(0.3)  # then the next one holds
+    assert found.also == () and " gives +30.0 %" in found.why
+
+
+@given(st.permutations([1.0, 1.004, 1.5]))
+def test_two_that_are_as_scarce_are_named_together(rooms):
+    rooms = dict(zip(BASE, rooms, strict=True))
+    found = judged(CONFIG, NOT_PLAIN, smallest_of(rooms))
+    assert {rooms[name] for name in (found.resource, *found.also)} == {1.0, 1.004}
+    assert found.gain == pytest.approx(0.5)
+    assert "nothing made larger alone gives 2 % more" in found.why and found.why.endswith(" together give +50.0 %.")
+
+
+def test_of_a_pair_that_waits_for_each_other_both_are_told():
+    # A round trip of time at the link and of time in the ring: each made twice as large saves half of its part.
+    def measure(config, _times):
+        return 1 / (0.6 * BASE["pcie.up"] / config.pcie.lanes + 0.4 * BASE["rx.descriptors"] / config.nic.rx_ring)
+
+    found = judged(CONFIG, NOT_PLAIN, measure)
+    assert (found.resource, found.also, found.gain) == ("pcie.up", ("rx.descriptors",), pytest.approx(1 / 0.7 - 1))
+    assert "It limits though it is not always full" in found.why
+    assert "pcie.lanes: 4 -> 8 gives +42.9 %, nic.rx_ring: 64 -> 128 gives +25.0 %" in found.why
+
+
+@pytest.mark.parametrize("part", ["frame_time", "byte_time", "doorbell_time", "interrupt_time"])
+def test_of_a_core_the_keys_are_those_that_fill_it(part):
+    weights = {name: 0.03 for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time")} | {part: 0.91}
+
+    def measure(config, _times):
+        work = sum(
+            weight * getattr(config.driver, f"{name}_fs") / getattr(KERNEL.driver, f"{name}_fs")
+            for name, weight in weights.items()
+        )
+        return 1 / work
+
+    found = judged(KERNEL, seen_of({"driver.rx": 0.99}), measure)
+    assert (found.resource, found.keys) == ("driver.rx", (f"driver.{part}",))
+    assert found.gain == pytest.approx(1)
+
+
+def refuse(_config, _times):
+    raise AssertionError("a plain case was measured")
+
+
+@pytest.mark.parametrize(
+    ("seen", "name"),
+    [
+        (seen_of({"pcie.up": 0.99, "pcie.down": 0.93, "wire.tx": 0.6}), "pcie.up"),  # lanes widen both
+        (seen_of({"pcie.up": 0.6}, open_load=True), "offered_load"),
+        (seen_of({"wire.tx": 0.995, "pcie.tags": 1.0}, waits={"pcie.tags": 0.9}, read_slowness=3.0), "wire.tx"),
+    ],
+)
+def test_what_is_plain_is_not_measured(seen, name):
+    found = judged(CONFIG, seen, refuse)
+    assert (found.resource, found.gain) == (name, None)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        seen_of({"pcie.up": 0.99, "wire.tx": 0.93}),
+        seen_of({"pcie.up": 0.99}, drops={"NO_DESCRIPTOR": 500}),
+        seen_of({"pcie.up": 0.7}, drops={"TX_RING_FULL": 900}, open_load=True),
+    ],
+)
+def test_what_is_not_plain_is_measured(seen):
+    asked = []
+    judged(CONFIG, seen, lambda config, times: asked.append(times))
+    assert asked
+
+
+def test_a_small_gain_is_measured_over_longer_windows():
+    def measure(config, times):
+        by_chance = 0.012 if times == 1 and config.pcie.tags > 8 else 0.0
+        return 1.0 + by_chance + 0.015 * (config.pcie.lanes > 4) + 0.3 * (config.pcie.lanes > 4 and times > 1)
+
+    found = judged(CONFIG, NOT_PLAIN, measure)
+    assert (found.resource, found.gain) == ("pcie.up", pytest.approx(0.315))
+
+
+def test_more_load_is_what_is_missing_where_it_brings_more_and_nothing_is_full():
+    config = config_from_mapping({"workload": {"load": "1Gbps"}})
+    seen = seen_of({"pcie.up": 0.6}, open_load=True, backlog_frames=200)
+    found = judged(config, seen, lambda one, _times: one.workload.load.rate_bps / 1e9)
+    assert found.resource == "offered_load" and "Nothing is full" in found.why
+
+
+def test_what_no_share_tells_of_is_found_all_the_same():
+    found = judged(CONFIG, NOT_PLAIN, lambda one, _times: 1e9 / one.host.read_latency_fs)
+    assert (found.resource, found.keys) == ("host.read_latency", ("host.read_latency",))
+    assert found.gain == pytest.approx(1, rel=RISES)
+
+
+def test_what_cannot_be_measured_is_told_by_the_shares():
+    assert judged(CONFIG, NOT_PLAIN, lambda _config, _times: None).resource == "pcie.up"
+
+
+def test_servers_that_are_alike_are_made_larger_and_named_together():
+    names = ("a", "b")
+    servers = {"servers": [{"name": name} for name in names], "bridge": {"kind": "learning"}}
+    config = config_from_mapping({**servers, "pcie": {"lanes": 4}, "nic": {"vfs": 2}})
+    one = Observation(utilizations={"pcie.up": 0.9, "nic.pipeline": 0.9}, open_load=False)
+    suspects = [suspect for name in names for suspect in suspects_of(one, f"{name}.")]
+    load = Suspect(resource="offered_load", share=0.9, use=0.0, why="", keys=KEYS["offered_load"]).bottleneck
+    seen = Sighting(suspects=tuple(suspects), load=load, is_load_enough=False)
+
+    def measure(changed, _times):
+        return float(min(server.config.pcie.lanes for server in servers_of(changed)))
+
+    found = judged(config, seen, measure)
+    assert (found.resource, found.also, found.gain) == ("a.pcie.up", ("b.pcie.up",), pytest.approx(1))
+    assert found.why.startswith("Server a: ") and "pcie.lanes: 4 -> 8 in each of a, b gives +100.0 %" in found.why
