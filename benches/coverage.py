@@ -1,4 +1,4 @@
-"""How often the 95 % intervals hold: an M/D/1 queue whose figures are known, one run for each seed.
+"""How often the 95 % intervals hold: of an M/D/1 queue in the engine, one run for each seed, and of queues outside it.
 
     python -m benches.coverage                          seeds 1 to 100, 200,000 frames each, load 0.8
     python -m benches.coverage --load 0.9 --seeds 30
@@ -6,7 +6,9 @@
 
 The wire is the queue (tests/test_queueing_theory.py says why). Counted are the runs whose interval covers what is
 known: the mean wait, the rate offered, the percentile that the wait's distribution gives. Required is the mean wait
-alone, in 90 to 99 of 100 runs.
+alone, in 90 to 99 of 100 runs. A second table has processes drawn with numpy, whose mean and distribution are known:
+waits of M/M/1 and M/D/1, autoregressions, on-off states, a cycle (benches/known_queues.py). A percentile's interval
+ends at edges of buckets, and holds that much more often.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from benches.comparison import table
+from benches.known_queues import coverage, known_queues
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
@@ -25,6 +28,8 @@ LEAST, MOST = 0.90, 0.99
 REQUIRED = "wire.wait_ns.mean"
 FRAME_BYTES, PREAMBLE_AND_GAP_BYTES, PORT_GBPS = 1518, 20, 10
 HEADS = ("figure", "known", "covered", "share", "intervals, half, %", "with a warning", "required", "")
+
+HEADS_OF_KNOWN = ("process", "samples", "mean", "p50", "p99", "p99.9")
 
 Covers = Callable[[tuple[float, float]], bool]
 
@@ -98,6 +103,14 @@ def rows(found: dict[str, Tally]) -> Iterator[tuple[str, ...]]:
         yield name, tally.known, covered, f"{share:.2f}", f"{half:.2f}", str(tally.n_warned), needed, verdict
 
 
+def rows_of_known(n_runs: int) -> Iterator[tuple[str, ...]]:
+    """Give the rows of the second table: in what share of runs each interval holds."""
+    for known in known_queues():
+        found = coverage(known, n_runs)
+        shares = (f"{found[name]:.2f}" if name in found else "-" for name in ("mean", "p50", "p99", "p999"))
+        yield known.name, str(known.n_samples), *shares
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--load", type=float, default=0.8)
@@ -107,6 +120,8 @@ def main() -> None:
     arguments = parser.parse_args()
     n_seeds, n_frames = (4, 20_000) if arguments.quick else (arguments.seeds, arguments.frames)
     print(table(HEADS, list(rows(measure(arguments.load, range(1, n_seeds + 1), n_frames)))))
+    print()
+    print(table(HEADS_OF_KNOWN, list(rows_of_known(4 if arguments.quick else 10 * n_seeds))))
 
 
 if __name__ == "__main__":

@@ -1,164 +1,183 @@
-"""Whether a run's figures hold: each beside those of a run twenty times as long, with its interval and its warnings.
+"""Whether intervals hold: each run's beside a run twenty times as long and beside 16 seeds, by classes of loads.
 
-    python -m benches.steadiness               the shipped configurations, then 30 near saturation
-    python -m benches.steadiness --seed 7      30 others
-    python -m benches.steadiness --other-seed  the long run has another seed
-    python -m benches.steadiness --quick       two of each, and short: shows that it works, and measures nothing
+    python -m benches.steadiness                  300 random configurations, some 3 s each
+    python -m benches.steadiness --seed 7 -n 60   60 others
+    python -m benches.steadiness --keep FILE      go on from what FILE has, a line for each configuration
+    python -m benches.steadiness --quick          five, and short: shows that it works, and measures nothing
 
-A figure holds where that of the long run lies in the interval of the short one, or where the short run warns of it: of
-this figure by name, or of all, that it is not steady. A run holds where its four figures do. The long run is the short
-one gone on: with another seed a saturated machine may settle into another cycle, which no run can know of itself. The
-loads are 85 to 100 % of the closed form's ceiling.
+A figure holds where the long run's, or the mean of the seeds', lies in the interval. Counted beside that are the silent
+misses: off by more than three half widths and 0.5 %, and no warning names the figure; and the false alarms: runs that
+warn, and all figures hold. Seeds draw the clocks and phases of the machine too.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-from collections.abc import Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benches.comparison import table
-from hwmodel.config import Config, config_from_mapping, load_config
-from hwmodel.config.shipped import shipped_configs
+from benches.steadiness_cases import CLASSES, Case, drawn_cases
+from hwmodel.config import config_from_mapping
+from hwmodel.errors import RunError
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
 
 TIMES_AS_LONG = 20
-REQUIRED = 0.9
-DURATION = "20ms"
-FIGURES = ("totals.gbps", "latency_ns.mean", "latency_ns.p50", "latency_ns.p99")
-HEADS = ("configuration", "load", *FIGURES, "")
-OTHER_SEED = 1001
-LOADS = ("85%", "90%", "93%", "95%", "97%", "98%", "99%", "100%")
+N_SEEDS = 16
+HALF_WIDTHS, MATTERS = 3, 0.005
+RATES = ("totals.gbps", "wire.tx_gbps")
+FIGURES = {
+    "rates": RATES,
+    "mean": ("latency_ns.mean", "latency_to_guest_ns.mean"),
+    "p50": ("latency_ns.p50", "latency_to_guest_ns.p50"),
+    "p99": ("latency_ns.p99", "latency_to_guest_ns.p99"),
+    "p99.9": ("latency_ns.p999", "latency_to_guest_ns.p999"),
+    "waits": ("sender_wait_ns.mean", "sender_wait_ns.p99", "wire.wait_ns.mean", "wire.wait_ns.p99"),
+}
+HEADS = ("figure", *CLASSES)
+OF_UNSURE = ("Not steady", "The window is short", "The window holds few", "The run was not steady")
 
-
-@dataclass(frozen=True)
-class Case:
-    """Hold a configuration, what it is called, and how long its window is."""
-
-    name: str
-    load: str
-    config: Config
-    duration: str
+Told = Mapping[str, tuple[float, float, float]]  # by figure: the run's, and the ends of its interval
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hold a case with, of each figure, by what share of it the long run is off, and whether the interval says so.
+    """Hold a run's figures with their intervals, those that it should have, and what it warns of figures."""
 
-    `warned`: the figures that the short run warns of.
-    """
+    kind: str
+    name: str
+    told: Told
+    truths: Sequence[Mapping[str, float]]
+    warnings: tuple[str, ...]
 
-    case: Case
-    off: dict[str, float]
-    holds: dict[str, bool]
-    warned: frozenset[str]
+    def misses(self, truth: Mapping[str, float]) -> dict[str, float]:
+        """Return by how many half widths each figure is off that does not hold."""
+        found = {}
+        for name, (_, low, high) in self.told.items():
+            off = max(low - truth[name], truth[name] - high, 0.0) if name in truth else 0.0
+            if off:
+                found[name] = 1 + off / max((high - low) / 2, 1e-12)
+        return found
 
-    @property
-    def is_told(self) -> bool:
-        """Tell whether each figure holds, or the run has warned of it."""
-        return all(holds or name in self.warned for name, holds in self.holds.items())
-
-
-def shipped(duration: str | None) -> Iterator[Case]:
-    """Give the shipped configurations that a run can be longer of, each with its own window or the one given."""
-    for one in shipped_configs():
-        config = load_config(one.path)
-        if config.workload.pcap is None and config.run.frames is None:
-            window = duration or f"{config.run.duration_fs // 10**6}ns"
-            yield Case(one.path.stem, "as it is", config, window)
+    def is_warned(self, name: str) -> bool:
+        """Tell whether a warning stands for a figure: of this figure or its latency by name, or of all."""
+        said = " ".join(self.warnings)
+        return name.rpartition(".")[0] in said or name in said or "few bursts" in said or "The run was not" in said
 
 
-def near_saturation(seed: int, n: int, duration: str) -> Iterator[Case]:
-    """Draw configurations whose load lies at the ceiling or shortly below it."""
-    drawn = random.Random(seed)
-    for number in range(n):
-        preset, driver = drawn.choice((("82599", "kernel"), ("82599", "dpdk"), ("XL710", "dpdk"), (None, None)))
-        lanes, n_bytes = drawn.choice((2, 4, 8)), drawn.choice((64, 128, 256, 570, 1518))
-        pattern, arrivals = drawn.choice(("pairs", "uniform", "ring", "incast")), drawn.choice(("poisson", "periodic"))
-        share = LOADS[number % len(LOADS)]
-        batch = {"tx_doorbell_batch": 8, "refill_batch": 8, "rx_interrupt_batch": 0, "tx_interrupt_batch": 0}
-        blocks: dict[str, dict[str, Any]] = {
-            "pcie": {"generation": drawn.choice((2, 3)), "lanes": lanes},
-            "nic": {"preset": preset, "vfs": drawn.choice((4, 8)), "tx_ring": 512, "rx_ring": 512},
-            "driver": {"preset": driver} if driver else {"preset": None, **batch, "frame_time": "20ns"},
-            "workload": {
-                "pattern": pattern, "frame_bytes": n_bytes, "load": f"{share} of ceiling", "arrivals": arrivals
-            },
-            "run": {"seed": 1 + number},
-        }  # fmt: skip
-        name = f"{preset or 'no preset'}, x{lanes}, {n_bytes} B, {pattern}, {arrivals}"
-        yield Case(name, share, config_from_mapping(blocks), duration)
+def measure(case: Case, n_seeds: int = N_SEEDS) -> Outcome:
+    """Run a case, once more for longer, and with other seeds."""
+    settings = case.config.resolved()
+    short = simulate(case.config)
+    n_ns = round(TIMES_AS_LONG * short.window.duration_ns)
+    long = simulate(config_from_mapping(settings, {"run.duration": f"{n_ns}ns"}))
+    first = case.config.run.seed + 1
+    seeds = [simulate(config_from_mapping(settings, {"run.seed": first + at})) for at in range(n_seeds)]
+    warnings = tuple(text for text in short.warnings if text.startswith(OF_UNSURE))
+    return Outcome(case.kind, case.name, told_of(short), (figures_of(long), mean_of(seeds)), warnings)
 
 
-def measure(case: Case, has_other_seed: bool = False) -> Outcome:
-    """Run a case, and once more for longer."""
-    window, seed = case.config.run.duration_fs, case.config.run.seed
-    short = simulate(config_from_mapping(case.config.resolved(), {"run.duration": case.duration}))
-    n_ns = round(TIMES_AS_LONG * (short.window.duration_ns or window / 10**6))
-    changes = {"run.duration": f"{n_ns}ns", "run.seed": OTHER_SEED if has_other_seed else seed}
-    long = simulate(config_from_mapping(case.config.resolved(), changes))
-    return outcome_of(case, short, long)
+def figures_of(result: Result) -> dict[str, float]:
+    """Return the figures that are compared, of a result."""
+    known = result.scalars()
+    found = {name: known.get(name) for names in FIGURES.values() for name in names}
+    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
-def outcome_of(case: Case, short: Result, long: Result) -> Outcome:
-    """Compare the figures that both runs have."""
-    off, holds = {}, {}
-    for name in FIGURES:
-        ours, theirs = short.scalars().get(name), long.scalars().get(name)
-        if isinstance(ours, int | float) and isinstance(theirs, int | float) and ours:
-            low, high = short.intervals.get(name, (0.0, 0.0))
-            off[name], holds[name] = float(theirs) / float(ours) - 1, low <= theirs <= high
-    return Outcome(case, off, holds, _warned(short))
+def told_of(result: Result) -> dict[str, tuple[float, float, float]]:
+    """Return the figures that have an interval, with its ends."""
+    figures = figures_of(result)
+    return {name: (value, *result.intervals[name]) for name, value in figures.items() if name in result.intervals}
 
 
-def _warned(result: Result) -> frozenset[str]:
-    """Return the figures that a warning stands for: all of a run that is not steady, else those it names."""
-    if any("not steady" in text for text in result.warnings):
-        return frozenset(FIGURES)
-    return frozenset(name for name in FIGURES for text in result.warnings if name in text)
+def mean_of(results: Sequence[Result]) -> dict[str, float]:
+    """Return the mean of each figure that all results have."""
+    all_figures = [figures_of(result) for result in results]
+    shared = set.intersection(*(set(one) for one in all_figures)) if all_figures else set()
+    return {name: sum(one[name] for one in all_figures) / len(all_figures) for name in shared}
 
 
-def row(outcome: Outcome) -> tuple[str, ...]:
-    """Give a case's row: how far the long run is off; `!`: the interval does not say so; `w`: the run warns of it."""
-    cells = []
-    for name in FIGURES:
-        marks = ("" if outcome.holds.get(name, True) else " !") + (" w" if name in outcome.warned else "")
-        cells.append("-" if name not in outcome.off else f"{100 * outcome.off[name]:+.2f} %{marks}")
-    return outcome.case.name, outcome.case.load, *cells, "" if outcome.is_told else "not told"
+def rows(outcomes: Sequence[Outcome], against: int) -> Iterator[tuple[str, ...]]:
+    """Give a row for each kind of figure: in how many runs of each class it holds, `against` the long run or seeds."""
+    for word, names in FIGURES.items():
+        cells = []
+        for kind in CLASSES:
+            held = [
+                name not in one.misses(one.truths[against])
+                for one in outcomes if one.kind == kind
+                for name in names if name in one.told and name in one.truths[against]
+            ]  # fmt: skip
+            cells.append(f"{100 * sum(held) / len(held):.0f} % of {len(held)}" if held else "-")
+        yield word, *cells
 
 
-def verdicts(what: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Sum up: the runs of which all holds or is warned of, then each figure."""
-    n_told, n_warned = sum(one.is_told for one in outcomes), sum(bool(one.warned) for one in outcomes)
-    word = "PASS" if n_told >= REQUIRED * len(outcomes) else "below"
-    yield f"{what}: {n_told} of {len(outcomes)} hold or warn (>= {REQUIRED:g}) {word}; {n_warned} warn of a figure"
-    for name in FIGURES:
-        with_it = [outcome for outcome in outcomes if name in outcome.holds]
-        silent = [outcome.holds[name] for outcome in with_it if name not in outcome.warned]
-        n_held = sum(outcome.holds[name] for outcome in with_it)
-        yield (
-            f"{what}, {name}: {n_held} of {len(with_it)} hold, {sum(silent)} of {len(silent)} of those without warning"
-        )
+def verdicts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Sum up: silent misses and false alarms."""
+    counts: Counter[str] = Counter()
+    for one in outcomes:
+        missed = [one.misses(truth) for truth in one.truths]
+        far = {
+            name
+            for truth, misses in zip(one.truths, missed, strict=True)
+            for name, widths in misses.items()
+            if widths > HALF_WIDTHS and abs(truth[name] - one.told[name][0]) > MATTERS * abs(truth[name])
+        }
+        silent = sorted(name for name in far if not one.is_warned(name))
+        counts["warn"] += bool(one.warnings)
+        counts["warn though all holds"] += bool(one.warnings) and not any(missed)
+        counts["miss silently"] += bool(silent)
+        if silent:
+            yield f"silent: {one.kind}, {one.name}: {', '.join(silent)}"
+    yield f"{len(outcomes)} runs: " + ", ".join(f"{n} {what}" for what, n in counts.items())
+
+
+def kept_in(path: Path | None) -> dict[str, Outcome]:
+    """Return the outcomes that a file has, by the name of the case."""
+    lines = path.read_text().splitlines() if path is not None and path.exists() else []
+    outcomes = (_outcome(json.loads(line)) for line in lines)
+    return {one.name: one for one in outcomes}
+
+
+def _outcome(record: dict[str, Any]) -> Outcome:
+    told = {name: (value, low, high) for name, (value, low, high) in record["told"].items()}
+    return Outcome(record["kind"], record["name"], told, tuple(record["truths"]), tuple(record["warnings"]))
+
+
+def _shortened(case: Case) -> Case:
+    return Case(case.kind, case.name, config_from_mapping(case.config.resolved(), {"run.duration": "200us"}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--other-seed", action="store_true", help="the long run has another seed")
-    parser.add_argument("--quick", action="store_true", help="two of each, and short; the figures mean nothing")
+    parser.add_argument("-n", type=int, default=300)
+    parser.add_argument("--keep", type=Path, help="a file of outcomes to go on from")
+    parser.add_argument("--quick", action="store_true", help="five, and short; the figures mean nothing")
     arguments = parser.parse_args()
-    n, duration = (2, "1ms") if arguments.quick else (30, DURATION)
-    groups = {
-        "shipped": list(shipped(duration if arguments.quick else None))[: n if arguments.quick else None],
-        "near saturation": list(near_saturation(arguments.seed, n, duration)),
-    }
-    outcomes = {what: [measure(case, arguments.other_seed) for case in cases] for what, cases in groups.items()}
-    print(table(HEADS, [row(outcome) for found in outcomes.values() for outcome in found]))
-    for what, found in outcomes.items():
-        print(*verdicts(what, found), sep="\n")
+    outcomes = kept_in(arguments.keep)
+    for number, case in enumerate(drawn_cases(arguments.seed, 5 if arguments.quick else arguments.n)):
+        name = f"{number}: {case.name}"
+        if name in outcomes:
+            continue
+        try:
+            one = measure(_shortened(case), 2) if arguments.quick else measure(case)
+        except RunError as error:  # far more is offered than fits into the model's queues
+            print(f"{name}: {error}")
+            continue
+        outcomes[name] = Outcome(one.kind, name, one.told, one.truths, one.warnings)
+        if arguments.keep is not None:
+            with arguments.keep.open("a") as file:
+                file.write(json.dumps(outcomes[name].__dict__) + "\n")
+    found = list(outcomes.values())
+    for against, words in enumerate(("a run 20 times as long", f"the mean of {N_SEEDS} seeds")):
+        print(f"\nAgainst {words}:\n")
+        print(table(HEADS, list(rows(found, against))))
+    print(*verdicts(found), sep="\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from benches import cosim, coverage, pcie, short_runs, startup, steadiness
 from benches.comparison import Requirement
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
+from benches.known_queues import known_queues
 from benches.switch_core import LOADS, Load, measure, offers_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,9 +113,13 @@ def ceilings_prints(lines):
 
 
 def coverage_prints(lines):
-    assert [line.split()[0] for line in lines] == ["figure", *coverage.tallies(0.8)]
-    assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:]] == [True, *4 * [False]]
-    assert all(re.search(r" \d of 4 ", line) for line in lines[1:])
+    n = 1 + len(coverage.tallies(0.8))
+    assert [line.split()[0] for line in lines[:n]] == ["figure", *coverage.tallies(0.8)]
+    assert [line.split()[-1] in ("PASS", "below", "above") for line in lines[1:n]] == [True, *4 * [False]]
+    assert all(re.search(r" \d of 4 ", line) for line in lines[1:n])
+    known = [line for line in lines[n:] if line.strip()]
+    assert [line.startswith(one.name) for line, one in zip(known[1:], known_queues(), strict=True)].count(False) == 0
+    assert all(re.search(r" [01]\.\d\d$", line.rstrip()) for line in known[1:])
 
 
 def load_sweep_prints(lines):
@@ -124,12 +129,10 @@ def load_sweep_prints(lines):
 
 
 def steadiness_prints(lines):
-    assert lines[0].startswith("configuration")
-    sums = [line for line in lines if re.match(r"(shipped|near saturation)[:,] ", line)]
-    wholes = [line for line in sums if ": " in line.split(" of ")[0]]
-    assert [line.split(":")[0] for line in sums if "hold or warn" in line] == ["shipped", "near saturation"]
-    assert all(re.search(r": \d of \d hold or warn .* (PASS|below); \d warn of a figure", one) for one in sums[::5])
-    assert len(sums) == 2 * (1 + len(steadiness.FIGURES)) and wholes
+    assert sum(line.startswith("Against ") for line in lines) == 2
+    for word in steadiness.FIGURES:
+        assert sum(bool(re.match(rf"{re.escape(word)} .*(% of \d|-)", line)) for line in lines) == 2
+    assert re.match(r"5 runs: \d warn, \d warn though all holds, \d miss silently", lines[-1])
 
 
 def systems_prints(lines):

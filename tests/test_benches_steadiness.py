@@ -1,60 +1,87 @@
-"""A run holds where the long run's figures lie in its own intervals, or it warns of each that does not."""
+"""A figure holds where the truth lies in its interval; what misses by three half widths must be warned of."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections import Counter
 
 import pytest
 
-from benches.steadiness import FIGURES, Case, outcome_of, row, verdicts
-from hwmodel.config import config_from_mapping
+from benches.steadiness import FIGURES, Outcome, kept_in, mean_of, rows, told_of, verdicts
+from benches.steadiness_cases import CLASSES, drawn_cases
 from hwmodel.results import Latency
 from tests.sample_result import sample_result
 
-CASE = Case("some", "90%", config_from_mapping({}), "1ms")
-INTERVALS = {
-    "totals.gbps": (9.9, 10.1), "latency_ns.mean": (90.0, 110.0), "latency_ns.p50": (80.0, 82.0),
-    "latency_ns.p99": (190.0, 210.0),
-}  # fmt: skip
+TOLD = {
+    "totals.gbps": (10.0, 9.9, 10.1),
+    "latency_ns.p99": (200.0, 190.0, 210.0),
+    "latency_ns.p999": (300.0, 250.0, 400.0),
+}
+HOLDS = {"totals.gbps": 10.05, "latency_ns.p99": 191.0, "latency_ns.p999": 390.0}
 
 
-def result(gbps=10.0, mean=100.0, p50=81.0, p99=200.0, warnings=()):
-    base = sample_result()
-    return replace(
-        base,
-        totals=replace(base.totals, gbps=gbps),
-        latency_ns=Latency(min=1.0, mean=mean, p50=p50, p99=p99, max=300.0, count=1000),
-        intervals=INTERVALS,
-        warnings=warnings,
-    )
+def outcome(p99=191.0, warnings=(), seeds=None):
+    return Outcome("near", "some", TOLD, (HOLDS | {"latency_ns.p99": p99}, seeds or HOLDS), tuple(warnings))
+
+
+def test_what_misses_and_by_how_many_half_widths():
+    assert outcome().misses(HOLDS) == {}
+    assert outcome().misses(HOLDS | {"latency_ns.p99": 230.0}) == {"latency_ns.p99": 3.0}
+    assert outcome().misses({"latency_ns.p99": 170.0}) == {"latency_ns.p99": 3.0}
 
 
 @pytest.mark.parametrize(
-    ("long", "warnings", "is_told"),
+    ("one", "silent", "false"),
     [
-        (result(), (), True),
-        (result(gbps=10.09, p99=190.5), (), True),
-        # Its own interval alone counts: none of the long run's, and no other figure's warning.
-        (result(p99=211.0), (), False),
-        (result(p99=211.0), ("The window is short: latency_ns.mean ...",), False),
-        (result(p99=211.0), ("The window holds few bursts that make latency_ns.p99 ...",), True),
-        (result(p99=211.0, mean=50.0), ("The window holds few bursts that make latency_ns.p99 ...",), False),
-        (result(p99=211.0, mean=50.0), ("The run was not steady at its end: ...",), True),
-        (result(p99=211.0), ("99 % of the latency is the wait for a batch",), False),
+        (outcome(), 0, 0),
+        (outcome(p99=229.0), 0, 0),
+        (outcome(p99=231.0), 1, 0),
+        (outcome(seeds=HOLDS | {"latency_ns.p99": 231.0}), 1, 0),
+        (outcome(p99=231.0, warnings=["The window is short ...: latency_ns may be ..."]), 0, 0),
+        (outcome(p99=231.0, warnings=["Not steady in the window: sender_wait_ns rose ..."]), 1, 0),
+        (outcome(p99=231.0, warnings=["The run was not steady when ..."]), 0, 0),
+        (outcome(warnings=["The window is short ...: latency_ns may be ..."]), 0, 1),
     ],
 )
-def test_a_run_holds_where_each_figure_does_or_is_warned_of(long, warnings, is_told):
-    outcome = outcome_of(CASE, result(warnings=warnings), long)
-    assert outcome.is_told == is_told
-    assert row(outcome)[-1] == ("" if is_told else "not told")
+def test_what_is_silent_and_what_is_a_false_alarm(one, silent, false):
+    *lines, last = verdicts([one])
+    assert len(lines) == silent
+    assert f"{false} warn though all holds, {silent} miss silently" in last
 
 
-def test_what_is_summed_up():
-    outcomes = [outcome_of(CASE, result(), result(p99=p99)) for p99 in (200.0, 211.0, 189.0)]
-    outcomes.append(outcome_of(CASE, result(warnings=("latency_ns.p99",)), result(p99=500.0)))
-    whole, *each = verdicts("drawn", outcomes)
-    assert whole == "drawn: 2 of 4 hold or warn (>= 0.9) below; 1 warn of a figure"
-    assert (
-        each[FIGURES.index("latency_ns.p99")] == "drawn, latency_ns.p99: 1 of 4 hold, 1 of 3 of those without warning"
-    )
-    assert each[0] == "drawn, totals.gbps: 4 of 4 hold, 4 of 4 of those without warning"
+def test_the_rows_count_by_class_and_kind_of_figure():
+    found = {row[0]: row[1:] for row in rows([outcome(), outcome(p99=231.0)], 0)}
+    assert list(found) == list(FIGURES)
+    assert found["p99"] == ("-", "50 % of 2", "-", "-", "-")
+    assert found["rates"][CLASSES.index("near")] == "100 % of 2"
+
+
+def test_a_mean_over_seeds_is_of_what_all_have():
+    base = sample_result()
+    results = [base.__class__(**{**base_fields(base), "latency_ns": one}) for one in (latency(100.0), latency(300.0))]
+    assert mean_of(results)["latency_ns.mean"] == 200.0
+    none = base.__class__(**{**base_fields(base), "latency_ns": Latency()})
+    assert "latency_ns.mean" not in mean_of([*results, none])
+    assert set(told_of(results[0])) <= set(results[0].intervals)
+
+
+def base_fields(result):
+    return {name: getattr(result, name) for name in result.__dataclass_fields__}
+
+
+def latency(mean):
+    return Latency(min=1.0, mean=mean, p50=mean, max=900.0, count=10)
+
+
+def test_outcomes_are_kept(tmp_path):
+    path = tmp_path / "kept"
+    path.write_text(json.dumps(outcome().__dict__) + "\n")
+    assert kept_in(path)["some"].misses(HOLDS) == {}
+    assert kept_in(tmp_path / "none") == {} == kept_in(None)
+
+
+def test_cases_are_drawn_of_each_class_and_alike_for_one_seed():
+    first, again = list(drawn_cases(3, 10)), list(drawn_cases(3, 10))
+    assert Counter(one.kind for one in first) == dict.fromkeys(CLASSES, 2)
+    assert [one.config for one in first] == [one.config for one in again]
+    assert [one.name for one in drawn_cases(4, 10)] != [one.name for one in first]

@@ -18,7 +18,7 @@ PRESETS = ("kernel", "kernel_busy_poll", "dpdk")
 def config_at(preset: str, n_bytes: int, load: float):
     workload = {"pattern": "pairs", "frame_bytes": n_bytes, "load": load}
     base = {"nic": {"preset": "82599", "vfs": 8}, "driver": {"preset": preset}, "workload": workload}
-    return config_from_mapping({**base, "run": {"frames": 3000}}, {})
+    return config_from_mapping({**base, "run": {"frames": 3000, "duration": "200ms"}}, {})
 
 
 @pytest.mark.parametrize("n_bytes", [64, 1518])

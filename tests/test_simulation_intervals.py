@@ -10,8 +10,10 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
+from hwmodel.simulation.figure_intervals import SampleCounts
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.intervals import sureness_of, too_wide
+from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.mark_table import COUNTS, MarkTable
 from hwmodel.simulation.measurement import GAUGES, LATENCIES
 from tests.journey_runs import bucket_of
@@ -97,6 +99,13 @@ def intervals_of(frames, waits_ns, burst_frames=1):
 STEADY = [100] * (N_MARKS - 1)
 
 
+def test_the_mean_excess_over_a_level_is_that_of_the_samples_above_it():
+    waits = [100.0] * 90 + [1000.0] * 6 + [2000.0] * 4
+    counts = SampleCounts(hand_made_marks([0, *[10] * 10], waits).histograms["delivery"])
+    assert counts.mean_excess_ns(counts.column(0.9)) == pytest.approx(1400 - 100, rel=0.01)
+    assert counts.mean_excess_ns(counts.column(1.0)) == 0
+
+
 def test_what_does_not_vary_is_known_to_a_burst_and_half_a_bucket():
     found = intervals_of(STEADY, [500.0] * 4000, burst_frames=8).intervals
     # 4000 frames in 40 us; one burst of eight more or less.
@@ -104,7 +113,7 @@ def test_what_does_not_vary_is_known_to_a_burst_and_half_a_bucket():
     assert found["totals.gbps"] == pytest.approx((800 - 1.6, 800 + 1.6))
     assert found["vms.vf1.rx_mpps"] == found["totals.mpps"]
     assert found["vms.vf1.rx_gbps"] == found["totals.gbps"]
-    assert found["vms.vf0.rx_gbps"][0] == 0
+    assert "vms.vf0.rx_gbps" not in found, "of what was not seen once there is no interval"
     assert found["pcie.up.utilization"][0] <= found["pcie.up.utilization"][1]
     assert found["latency_ns.mean"] == (500 - 500 / 4000, 500 + 500 / 4000)
     for name in ("p50", "p99", "p999"):
@@ -138,15 +147,15 @@ def test_percentiles_of_random_times_are_covered():
         for name, known in truth.items():
             low, high = found[f"latency_ns.{name}"]
             covered[name] += low <= known <= high
-    assert all(90 <= n <= 99 for n in covered.values()), covered
+    assert all(n >= 90 for n in covered.values()), covered  # ends are buckets: a percentile's hold a little more often
 
 
-def test_few_samples_have_no_percentile_interval():
-    # 20 a batch of the ten largest batches: too few for p99, enough for p50.
-    frames = [5] * (N_MARKS - 1)
-    found = intervals_of(frames, list(np.linspace(100, 200, 200))).intervals
-    assert "latency_ns.p50" in found
-    assert "latency_ns.p99" not in found
+def test_of_few_samples_the_tail_has_a_wide_interval():
+    """200 samples, two of them above p99: its upper end lies beyond the largest, as the tail's slope says."""
+    waits = np.random.default_rng(4).exponential(1000, 200)
+    low, high = intervals_of([5] * (N_MARKS - 1), waits.tolist()).intervals["latency_ns.p99"]
+    assert low < 4605 < high
+    assert high > max(waits)
 
 
 def test_a_figure_without_a_value_has_no_interval():
@@ -155,26 +164,42 @@ def test_a_figure_without_a_value_has_no_interval():
     assert "totals.gbps" not in found and "totals.mpps" not in found
 
 
-def test_a_rate_that_sinks_slowly_is_doubtful():
+def test_a_rate_that_sinks_slowly_is_a_trend():
     frames = [round(100 + 40 * np.cos(i / 13)) for i in range(N_MARKS - 1)]
-    found = intervals_of(frames, [500.0] * sum(frames))
-    assert "totals.mpps" in found.correlated
-    assert "latency_ns.mean" not in found.correlated + found.few_bursts
+    found = intervals_of(frames, [500.0] * sum(frames)).estimates
+    assert found["totals.mpps"].trend > 25 and found["totals.mpps"].rise < -50
+    assert found["latency_ns.mean"].trend == 0
 
 
-def test_a_tail_that_one_burst_makes_is_doubtful():
+def test_a_tail_that_one_burst_makes_is_hardly_known():
     # Of 4000 waits 60 are long: all in one step of the window, or spread over all steps.
     together, spread = [500.0] * 4000, [500.0] * 4000
     together[1000:1060] = [9000.0 + 200 * i for i in range(60)]
     spread[::66] = [9000.0 + 200 * (i * 37 % 61) for i in range(61)]
-    assert "latency_ns.p99" in intervals_of(STEADY, together).few_bursts
-    assert "latency_ns.p99" not in intervals_of(STEADY, spread).few_bursts
+    low, high = intervals_of(STEADY, together).intervals["latency_ns.p99"]
+    assert low < 505 and high > 20_000
+    low, high = intervals_of(STEADY, spread).intervals["latency_ns.p99"]
+    assert low > 9000 and high < 21_000
 
 
-def test_a_tail_of_samples_that_are_alike_has_no_bursts():
-    # In every other step 4 of 100 frames wait for a timer, all for as long: the share below varies, nothing lies above.
-    waits = ([500.0] * 96 + [9000.0] * 4 + [500.0] * 100) * 20
-    assert intervals_of(STEADY, waits).few_bursts == ()
+def test_a_load_that_is_hardly_known_makes_waits_hardly_known():
+    """The load is known to 3.2 %, as below; 10 % of headroom may be 7 or 13 %, and queues go by its reciprocal."""
+    offered = np.random.default_rng(5).poisson(100, N_MARKS - 1)
+    waits = [500.0] * 2000 + [900.0] * 2000
+    marks = hand_made_marks(STEADY, [500.0, 900.0] * 2000)
+    marks = replace(marks, figures={**marks.figures, "offered": np.cumsum([0, *offered])})
+    base = result_with(STEADY, waits)
+
+    def ends_of(resource, utilization):
+        limit = replace(base.bottleneck, resource=resource, utilization=utilization)
+        return sureness_of(replace(base, bottleneck=limit), marks, PORTS, 1).intervals["latency_ns.mean"]
+
+    low, high = ends_of("offered_load", 0.9)
+    share = 0.032 / 0.1  # of the 200 ns above the fastest frame's
+    assert low == pytest.approx(500 + 200 / (1 + share), abs=20) and high == pytest.approx(
+        500 + 200 / (1 - share), abs=40
+    )
+    assert ends_of("pcie.up", 1.0)[1] < 705, "a full resource has no headroom to know"
 
 
 def test_a_mean_is_known_no_better_than_one_burst_at_the_ends_makes_it():
@@ -232,8 +257,19 @@ def test_a_rate_is_known_no_better_than_what_was_offered():
     # By hand: 40 steps of 100 +/- 10 frames, so 4000 +/- 63; two standard deviations are 3.2 %.
     assert (found[1] - found[0]) / (found[1] + found[0]) == pytest.approx(0.032, rel=0.3)
     # In a closed loop they come when others have left: what leaves is all that there is to know.
-    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, is_open=False).intervals["totals.mpps"]
+    found = sureness_of(result_with(STEADY, [500.0] * 4000), marks, PORTS, 1, MachineKnown(is_open=False)).intervals[
+        "totals.mpps"
+    ]
     assert (found[1] - found[0]) / (found[1] + found[0]) < 0.001
+
+
+def test_figures_are_known_no_better_than_the_clocks_and_phases_they_hang_on():
+    marks, result = hand_made_marks(STEADY, [500.0, 900.0] * 2000), result_with(STEADY, [500.0, 900.0] * 2000)
+    low, high = sureness_of(result, marks, PORTS, 1, MachineKnown(clock_share=0.01)).intervals["totals.mpps"]
+    assert (low, high) == pytest.approx((99.0, 101.0))
+    result = replace(result, bottleneck=replace(result.bottleneck, resource="offered_load", utilization=0.5))
+    low, high = sureness_of(result, marks, PORTS, 1, MachineKnown(is_periodic=True)).intervals["latency_ns.mean"]
+    assert (low, high) == pytest.approx((500 + 200 / 1.25, 500 + 200 / 0.75))
 
 
 def test_a_full_link_is_known_though_slots_come_free_in_bursts():

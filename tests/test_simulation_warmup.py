@@ -9,18 +9,15 @@ from hypothesis import strategies as st
 
 from hwmodel.kernels import layout
 from hwmodel.simulation.measurement import GAUGES, in_state
-from hwmodel.simulation.steady_state import drift, truncation
+from hwmodel.simulation.steady_state import truncation
 from hwmodel.simulation.warmup import (
     FIRST_SLICES,
     MATTERS,
-    MOST_FRAMES,
-    MOST_FS,
     MOST_SLICES,
     SLICE_FRAMES,
     SLICE_FS,
     WORDS,
     Warmup,
-    drifting_in,
 )
 from tests.simulation_cases import config_of
 
@@ -53,7 +50,7 @@ class Machine:
 def settled(course, most_slices=10 * MOST_SLICES):
     """Run a course, `time in us -> rate per us, latency, level`, until it has settled; return warm-up and machine."""
     machine = Machine()
-    warmup = Warmup(config_of(run={"warmup": "auto"}), machine.nic)
+    warmup = Warmup(config_of(run={"warmup": "auto", "duration": "1s"}), machine.nic)
     for _ in range(most_slices):
         until_fs, frames = warmup.next_target()
         rate, latency_us, level = course(machine.clock.now_fs / US)
@@ -109,7 +106,8 @@ def test_a_relaxing_latency_is_waited_for_in_noise(seed):
 )
 def test_what_never_settles_is_named(name, course):
     warmup, machine = settled(course)
-    assert warmup.is_over() and machine.ledger.counters.delivered >= MOST_FRAMES
+    assert warmup.is_over()
+    assert machine.clock.now_fs >= warmup.most_fs or machine.ledger.counters.delivered >= warmup.most_frames
     assert warmup.unsteady == (WORDS[name],)
 
 
@@ -132,8 +130,28 @@ def test_nothing_at_all_is_steady():
 
 def test_a_slow_load_ends_by_time_in_any_case():
     warmup, machine = settled(lambda now_us: (1e-6, 5.0, now_us / 1e2))
-    assert warmup.is_over() and machine.clock.now_fs >= MOST_FS
+    assert warmup.is_over()
+    assert machine.clock.now_fs >= warmup.most_fs or machine.ledger.counters.delivered >= warmup.most_frames
     assert warmup.unsteady == (WORDS["rx_buffer"],)
+
+
+def test_a_warmup_is_bounded_by_windows_and_not_below_the_first_looks():
+    of = {
+        run: Warmup(config_of(run={"warmup": "auto", **dict([run])}), Machine().nic)
+        for run in [("duration", "1us"), ("duration", "100ms"), ("duration", "10s"), ("frames", 100), ("frames", 10**5)]
+    }
+    assert [round(one.most_fs / US) for one in of.values()][:3] == [MOST_SLICES * 100, 1_000_000, 20_000_000]
+    assert [one.most_frames for one in of.values()][3:] == [MOST_SLICES * SLICE_FRAMES, 10**6]
+
+
+def test_a_window_begins_at_a_time_that_hangs_on_no_frame():
+    warmup = Warmup(config_of(run={"warmup": "auto"}), Machine().nic)
+    for now_us in (1, 777, 12_345, 100_000):
+        warmup.seen = warmup.seen._replace(now_fs=now_us * US)
+        later_us = (warmup.next_even_time() - now_us * US) / US
+        assert 0 <= later_us <= now_us / 8
+        warmup.seen = warmup.seen._replace(now_fs=now_us * US + 1)
+        assert warmup.next_even_time() >= now_us * US + 1
 
 
 def test_a_slice_ends_by_frames_or_by_time():
@@ -174,22 +192,5 @@ def test_the_cut_has_the_least_standard_error_of_the_rest(series):
 
 
 def test_a_series_of_less_than_eight_means_says_nothing():
-    assert truncation([1.0] * 39) is None and drift([1.0] * 39) is None
-    assert truncation([1.0] * 40).share == 0 and drift([1.0] * 40) == 0
-
-
-def test_a_drift_is_told_from_chance():
-    """White noise passes; with a rise of four standard deviations over its length it does not."""
-    generator = np.random.default_rng(7)
-    noises = [generator.normal(0, 1, 200) for _ in range(200)]
-    assert sum(drift(noise) != 0 for noise in noises) <= 2
-    rise = np.linspace(0, 4, 200)
-    found = [change for noise in noises if (change := drift(noise + rise))]
-    assert len(found) >= 190 and np.mean(found) == pytest.approx(2, abs=0.05)
-
-
-def test_what_drifts_is_named_where_it_matters():
-    rising = np.linspace(90.0, 110.0, 80)
-    series = {"rate": rising, "rx_buffer": rising, "latency": np.full(80, 3.0)}
-    assert drifting_in(series, {"rx_buffer": 10_000.0}) == (WORDS["rate"],)
-    assert drifting_in(series, {"rx_buffer": 400.0}) == (WORDS["rate"], WORDS["rx_buffer"])
+    assert truncation([1.0] * 39) is None
+    assert truncation([1.0] * 40).share == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,13 +11,14 @@ from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.results import Latency, Result
 from hwmodel.simulation import simulate
 from hwmodel.simulation.intervals import Sureness
-from hwmodel.simulation.window_checks import burst_frames, doubtful_intervals, precision_not_met, why_no_rates
+from hwmodel.simulation.standardized_series import Estimate
+from hwmodel.simulation.window_checks import burst_frames, precision_not_met, unsure_figures, why_no_rates
 from tests.config_cases import CONFIGS
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of
 
 FRAMES = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 80, 100, 150, 200, 300, 500, 800, 1000, 1500, 2000, 2500, 3000, 4000, 5000)
-MOST_ABOVE, MOST_OFF = 0.01, 1.0
+MOST_OFF = 1.0
 LONG = 30_000
 TIMERS = {"nic.writeback_timeout": "10us", "driver.moderation": "20us"}
 DPDK = {"nic.preset": "82599", "driver.preset": "dpdk", "pcie.lanes": 8, "nic.vfs": 4}
@@ -87,10 +87,9 @@ def test_no_window_is_too_short_to_be_right(case):
             assert result.fairness_jain is None
             continue
         n_with_rates += 1
-        assert result.totals.gbps <= (1 + MOST_ABOVE) * form.gbps, n_frames
-        assert result.totals.mpps <= (1 + MOST_ABOVE) * form.mpps, n_frames
-        if not result.totals.gbps:
-            assert result.wire.tx_gbps <= (1 + MOST_ABOVE) * form.gbps, n_frames
+        for name, ceiling in (("totals.gbps", form.gbps), ("totals.mpps", form.mpps)):
+            low, _ = result.intervals.get(name, (0.0, 0.0))  # none of a window of fewer than eight slices
+            assert low <= 1.002 * ceiling, (n_frames, name)
     if case not in ("light", "light, poisson", "wire and VMs", "wire alone", "mix"):  # random: off by chance alone
         assert n_with_rates
 
@@ -107,79 +106,57 @@ def test_a_burst_is_the_larger_of_the_batches_that_hide_frames():
 class Window:
     """A span of so many frames in so much time."""
 
-    def __init__(self, n, fs, n_receiving=1, n_bytes=None, n_dropped=0, n_offered=0, backlog_growth=0):
-        self.frames, self.fs, self.n_receiving, self.backlog_growth = n, fs, n_receiving, backlog_growth
-        self._counts = {
-            "vm_copies": n,
-            "delivered_to_wire": 0,
-            "delivered_bytes": 64 * n if n_bytes is None else n_bytes,
-            "offered": n_offered,
-            "delivered": n,
-            "dropped": n_dropped,
-            "copies_dropped": n_dropped,
-            "mirrored_dropped": 0,
-        }
+    def __init__(self, n, n_receiving=1):
+        self.frames, self.n_receiving = n, n_receiving
+        self._counts = {"offered": n, "delivered": n}
 
     def count(self, name):
         return self._counts[name]
 
 
-CEILING = SimpleNamespace(mpps=1.0, gbps=0.512, limited_by="up", frames_per_s=10**6)
-OFFERED = SimpleNamespace(mpps=1.0, gbps=0.512, limited_by="offered_load", frames_per_s=10**6)
-
-
 @pytest.mark.parametrize(
     ("window", "words"),
     [
-        (Window(0, 10**12), "No frame was delivered"),
-        (Window(9, 9 * 10**9), "holds 9 frames, too few for rates"),
-        (Window(1, 10**9), "holds 1 frame, too few"),
-        (Window(19, 19 * 10**9, n_receiving=2), "it takes 20 frames or more"),
-        (Window(10, 10 * 10**9), None),
-        (Window(1000, 991 * 10**9), None),
-        (Window(1000, 989 * 10**9), "caught 1.1 % more than the closed form's 1 Mpps, by the bursts"),
-        (Window(190, 188 * 10**9, n_dropped=50), "caught 1.1 %"),  # two frames more: its two ends may hold them
-        (Window(1000, 900 * 10**9, n_dropped=50), None),  # 100 more: beside what is dropped
-        (Window(1000, 1000 * 10**9, n_bytes=65 * 1000), "caught 1.6 % more than the closed form's 0.512 Gb/s"),
+        (Window(0), "No frame was delivered"),
+        (Window(4), "holds 4 frames, too few for rates: frames become visible in bursts of up to 1 for a VM"),
+        (Window(5), None),
+        (Window(9, n_receiving=2), "it takes 10 frames or more"),
+        (Window(10, n_receiving=2), None),
     ],
 )
 def test_why_a_window_gives_no_rates(window, words):
-    found = why_no_rates(config_of(nic={"rx_writeback_batch": 1}), window, CEILING)
+    found = why_no_rates(config_of(nic={"rx_writeback_batch": 1}, driver={"rx_interrupt_batch": 0}), window)
     assert found is None if words is None else words in found
 
 
-@pytest.mark.parametrize(
-    ("window", "words"),
-    [
-        (Window(1000, 1009 * 10**9), None),
-        (Window(1000, 1011 * 10**9), "caught 1.1 % less than the closed form's 1 Mpps, by chance"),
-        (Window(1000, 989 * 10**9), "caught 1.1 % more than the closed form's 1 Mpps, by chance"),
-        (
-            Window(1000, 1000 * 10**9, n_bytes=63 * 1000, n_offered=1000),
-            "caught 1.6 % less than the closed form's 0.512 Gb/s",
-        ),
-        (Window(1000, 1011 * 10**9, n_dropped=1), None),  # no chance: frames are lost
-        (Window(1000, 1012 * 10**9, n_offered=1007), None),  # nor here: of the 12 that are missing seven came
-        (Window(1000, 1012 * 10**9, n_offered=1006), "less than"),
-        (Window(1000, 1012 * 10**9, n_offered=1006, backlog_growth=1), None),  # it waits before the ring
-        (Window(6000, 6600 * 10**9), None),
-    ],
-)
-def test_a_short_window_is_as_wrong_below_the_load_as_above_it(window, words):
-    config = config_of(nic={"rx_writeback_batch": 1}, workload={"load": "5Mbps", "arrivals": "poisson"})
-    found = why_no_rates(config, window, OFFERED)
-    assert found is None if words is None else words in found
+def test_a_silent_window_of_nobody_has_rates():
+    assert why_no_rates(config_of(), Window(0), sends=False) is None
 
 
-def test_short_windows_with_rates_lean_to_neither_side():
+def test_rates_of_short_windows_of_a_random_load_lean_to_neither_side():
+    """All are given, whatever the closed form says: 2,000 frames each, 2.2 % of standard deviation, 60 windows."""
     rated = {"workload": {"load": "500Mbps", "arrivals": "poisson"}, "run": {"duration": "1ms"}}
     found = [simulate(config_of(**rated | {"run": rated["run"] | {"seed": seed}})) for seed in range(1, 61)]
-    rates = [one.totals.mpps / one.closed_form.mpps - 1 for one in found if one.totals.mpps is not None]
-    n_low, n_high = sum(off < 0 for off in rates), sum(off > 0 for off in rates)
-    # Of 2,000 frames a standard deviation is 2.2 %: a third of the windows lies within 1 %.
-    assert 10 <= len(rates) <= 35
-    assert max(abs(off) for off in rates) <= 0.01
-    assert min(n_low, n_high) >= 4
+    off = [one.totals.mpps / one.closed_form.mpps - 1 for one in found]
+    assert abs(sum(off) / len(off)) < 3 * 0.022 / 60**0.5
+    n_covered = sum(
+        low <= one.closed_form.mpps <= high for one in found for low, high in [one.intervals["totals.mpps"]]
+    )
+    assert n_covered >= 53
+
+
+def test_rates_of_long_bursts_lean_to_neither_side():
+    """Bursts of 200 with the window's two ends at times of their own: a window behind a burst's frame has too many."""
+    bursts = {"frame_bytes": 1518, "load": "1Gbps", "arrivals": "on_off", "peak_rate": "4Gbps", "mean_burst": 200}
+    blocks = {"workload": {"pattern": "pairs"} | bursts, "nic": {"vfs": 2}, "run": {"duration": "20ms"}}
+    rates = []
+    for seed in range(1, 61):
+        result = simulate(config_of(**blocks | {"run": blocks["run"] | {"seed": seed}}))
+        assert result.totals.gbps is not None and "totals.gbps" in result.intervals
+        rates.append(result.totals.gbps / result.closed_form.gbps)
+    mean = sum(rates) / len(rates)
+    spread = (sum((rate - mean) ** 2 for rate in rates) / (len(rates) - 1) / len(rates)) ** 0.5
+    assert abs(mean - 1) < 3 * spread < 0.25
 
 
 def test_where_nobody_sends_the_rates_are_none_at_all():
@@ -193,36 +170,46 @@ def test_where_nobody_sends_the_rates_are_none_at_all():
     assert rare.warnings[0].startswith("No frame was delivered in the window")
 
 
-def test_a_long_window_is_believed():
-    # What is above the closed form there is no matter of the window's ends: it must be seen.
-    assert why_no_rates(config_of(), Window(20_000, 15_000 * 10**9), CEILING) is None
+HELD = {"totals.gbps": (9.0, 11.0), "latency_ns.mean": (90.0, 110.0), "sender_wait_ns.mean": (40.0, 60.0)}
 
 
-def test_a_doubtful_interval_is_told_where_it_is_wide():
-    result = replace(
-        sample_result(),
-        latency_ns=Latency(min=1.0, mean=100.0, p50=100.0, p99=200.0, max=300.0, count=1000),
-        intervals={"latency_ns.mean": (99.5, 100.5), "latency_ns.p99": (150.0, 260.0), "vms.vf0.rx_gbps": (0.0, 9.0)},
-    )
-    wide = ("latency_ns.mean", "latency_ns.p99", "vms.vf0.rx_gbps")
-    (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide))
-    assert "interval of latency_ns.p99 is widened" in warning
-    (warning,) = doubtful_intervals(result, Sureness(result.intervals, few_bursts=wide))
-    assert "few of the bursts that make latency_ns.p99" in warning, "the mean is known to 1 %"
-    wider = result.intervals | {"latency_ns.mean": (95.0, 105.0)}
-    (warning,) = doubtful_intervals(result, Sureness(wider, few_bursts=("latency_ns.p99",)))
-    assert "few of the bursts that make latency_ns.mean and latency_ns.p99" in warning
-    (warning,) = doubtful_intervals(result, Sureness(result.intervals, correlated=wide, few_bursts=wide))
-    assert "is widened" in warning, "one word for one figure"
-    both = {"latency_ns.mean": (98.0, 102.0), "latency_ns.p99": (150.0, 260.0), "totals.gbps": (1.0, 99.0)}
-    (warning,) = doubtful_intervals(result, Sureness(both, correlated=("latency_ns.mean",)))
-    assert "of latency_ns.mean and latency_ns.p99 are widened" in warning, "they are of the same queues"
-    assert (
-        list(doubtful_intervals(result, Sureness(result.intervals, ("latency_ns.mean",), ("latency_ns.mean",)))) == []
-    )
-    # The farther end counts.
-    lower = Sureness({"latency_ns.p99": (150.0, 201.0)}, few_bursts=("latency_ns.p99",))
-    assert len(list(doubtful_intervals(result, lower))) == 1
+def unsure(is_open=True, n_bursts=100.0, load_known=0.0, mean_ns=100.0, **estimates):
+    base = sample_result()
+    result = replace(base, latency_ns=Latency(min=1.0, mean=mean_ns, p50=100.0, max=300.0, count=1000))
+    named = {name.replace("__", "."): one for name, one in estimates.items()}
+    return list(unsure_figures(result, Sureness(HELD, named, n_bursts, load_known), is_open=is_open))
+
+
+def test_a_figure_that_grows_is_named_with_its_rise():
+    grows = Estimate(1.0, memory=1.0, trend=400.0, rise=2500.0)
+    (warning,) = unsure(sender_wait_ns__mean=grows, latency_ns__mean=Estimate(1.0))
+    assert warning.startswith("Not steady in the window: sender_wait_ns rose by 2.5us. It is of this window alone")
+    (warning,) = unsure(totals__gbps=grows._replace(rise=-3.25), latency_ns__mean=grows)
+    assert "totals.gbps fell by 3.25 Gb/s and latency_ns rose by 2.5us. These are" in warning
+    assert unsure(sender_wait_ns__mean=grows._replace(rise=0.9)) == [], "less than 2 % of it"
+    assert unsure(sender_wait_ns__mean=grows._replace(trend=20.0)) == [], "chance"
+
+
+def test_a_window_short_beside_its_memory_says_of_what():
+    slow = Estimate(10.0, memory=9.0)
+    (warning,) = unsure(latency_ns__mean=slow, totals__gbps=Estimate(0.1))
+    assert "short beside the memory of the queues: latency_ns may be further off than its interval says" in warning
+    assert unsure(latency_ns__mean=slow._replace(half_width=4.0)) == [], "less than 5 %"
+    assert unsure(latency_ns__mean=slow._replace(memory=7.0)) == []
+
+
+def test_a_window_of_few_latencies_or_of_a_load_near_saturation_is_short():
+    calm = {"latency_ns__mean": Estimate(1.0), "totals__gbps": Estimate(0.1)}
+    duration_ns = sample_result().window.duration_ns
+    assert unsure(**calm) == [] and unsure(**calm, load_known=0.9) == []
+    for found in (unsure(**calm, mean_ns=duration_ns / 4), unsure(**calm, load_known=1.1)):
+        assert len(found) == 1 and "latency_ns may be further off" in found[0]
+    assert unsure(**calm, mean_ns=duration_ns / 4, is_open=False) == [], "a ring that is kept full"
+
+
+def test_a_window_of_few_bursts_says_so_once():
+    (warning,) = unsure(n_bursts=4.2, load_known=0.9, latency_ns__mean=Estimate(10.0, memory=9.0))
+    assert "few bursts: what came varies as 4 independent ones" in warning
 
 
 def test_a_precision_that_was_not_met_is_told():
@@ -248,11 +235,17 @@ def test_frames_that_wait_for_others_are_told_with_the_key_that_makes_them_wait(
     assert not any("without" in text for text in warnings_of(nic={**waiting, "writeback_timeout": "5us"}, **rated))
 
 
-def test_a_run_that_is_not_steady_at_its_end_says_so():
+def test_a_run_that_is_not_steady_in_its_window_says_so():
     # The ring fills all through the window: the wire takes half of what is offered.
     slow = {"pattern": "to_wire", "frame_bytes": 1518, "load": "8Gbps"}
     found = warnings_of(nic={"tx_ring": 4096, "vfs": 2}, workload=slow, run={"warmup": "100us", "duration": "5ms"})
-    assert any("not steady at its end" in text and "Tx rings" in text for text in found)
+    assert any("Not steady in the window" in text and "latency_ns rose by" in text for text in found)
+
+
+def test_in_an_open_overload_the_wait_that_grows_is_named():
+    over = {"pattern": "to_wire", "frame_bytes": 1518, "load": "8Gbps", "arrivals": "poisson"}
+    found = warnings_of(nic={"tx_ring": 64, "vfs": 2}, workload=over, run={"duration": "5ms"})
+    assert any("Not steady in the window" in text and "sender_wait_ns rose by" in text for text in found)
 
 
 def test_a_batch_that_a_timer_ends_is_no_batch_that_only_frames_fill():

@@ -97,6 +97,14 @@ class Machine:
         first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
 
+    def random_words(self) -> bytes:
+        """Return the state of all random numbers, which each draw changes."""
+        return b"".join(
+            server.nic["traffic"]["source"]["rng"][: int(server.nic.limits.n_sources)].tobytes()
+            + server.nic["host"]["rng"].tobytes()
+            for server in self.servers
+        )
+
     def rest(self) -> None:
         """Let the threads beside this one end; who goes on later has new ones."""
         if self.system is not None:

@@ -21,6 +21,7 @@ from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
+from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
@@ -29,11 +30,12 @@ from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
-from hwmodel.simulation.warmup import MOST_FRAMES, Warmup, capacities_of
+from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
     burst_frames,
-    doubtful_intervals,
     precision_not_met,
+    repeats,
+    unsure_figures,
     warnings_of,
     why_no_rates,
 )
@@ -127,6 +129,7 @@ class Run:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
+        self.known = MachineKnown.of(config, workload)
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads)
         self.state: State = self.machine.state
@@ -137,6 +140,7 @@ class Run:
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
+        self.first_words = self.machine.random_words()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
@@ -155,9 +159,10 @@ class Run:
                 yield from self.advance(*warmup.next_target(), what="warm-up")
                 warmup.look()
             self.unsteady = warmup.unsteady
-        # Frames become visible by the batch, of all VMs at nearly the same time. With both ends of the window right
-        # behind a delivery of the same flow it holds whole batches, and its rate does not hang on where it cuts them.
-        ends_with_batches = is_automatic and not self.is_replay and self.machine.is_alone
+            if is_automatic and self.known.is_random:  # a warm-up ends at a frame, mostly of a burst
+                yield from self.advance(warmup.next_even_time(), layout.NEVER, what="warm-up")
+        # A window between two deliveries of a flow holds whole batches; of random loads it would hold too many bursts.
+        ends_with_batches = is_automatic and self.machine.is_alone and not (self.known.is_random or self.is_replay)
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
@@ -179,7 +184,9 @@ class Run:
             self.tracer.begin_window()
         while True:
             goes_on = yield from self.to_end(until_fs, frames, flow)
-            if settings.precision is None or not goes_on or self.has_precision():
+            if settings.precision is None or not goes_on:
+                return
+            if not self.too_wide(self.figures(MeasuredWindow(self.start, self.snapshot(keep=False)))[0]):
                 return
             length_fs, n_frames = (
                 int(nic.clock.now_fs) - self.start.now_fs,
@@ -220,12 +227,6 @@ class Run:
                 return False
             if now_fs >= until_fs or delivered >= frames:
                 return True
-
-    def has_precision(self) -> bool:
-        """Tell whether the window's intervals are as narrow as `run.precision` asks."""
-        assert self.start is not None
-        result, _ = self.figures(MeasuredWindow(self.start, self.snapshot(keep=False)))
-        return not self.too_wide(result)
 
     def too_wide(self, result: Result) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
@@ -312,10 +313,8 @@ class Run:
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
         result, self.seen = self.machine.result_of(self.config, self.workload, window, self.ends)
-        is_open = any(source.kind != "closed" for source in self.workload.sources)
-        sureness = sureness_of(
-            result, self.marks.table(), self.book.port_numbers, burst_frames(self.config), is_open=is_open
-        )
+        burst, ports = burst_frames(self.config), self.book.port_numbers
+        sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
 
     def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
@@ -323,7 +322,7 @@ class Run:
         assert self.start is not None and self.end is not None
         found = limits_of(self.config)
         span = Span(self.start, self.end)
-        too_short = why_no_rates(self.config, span, found)
+        too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
         result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
         if interrupted is None:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
@@ -331,8 +330,9 @@ class Run:
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
-            *warnings_of(self.config, result, span, self.marks.table(), capacities_of(self.nic), self.unsteady),
-            *doubtful_intervals(result, sureness),
+            *warnings_of(self.config, result, span, self.unsteady),
+            *unsure_figures(result, sureness, is_open=self.known.is_open),
+            *repeats(self.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         steps = (

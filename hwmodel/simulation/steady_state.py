@@ -13,7 +13,6 @@ the rule would keep ever fewer: so a late cut counts only where it moves the mea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +24,6 @@ Series = Sequence[float] | Floats
 OBSERVATIONS_A_MEAN = 5
 LEAST_MEANS = 8  # below that a cut says nothing
 MOST_CUT = 1 / 3  # a series of which more must be cut off is too short
-
-
-SIGNIFICANT = 3.5  # standard errors between two halves that are no chance, neighbours hanging together as they do
 
 
 class Cut(NamedTuple):
@@ -57,26 +53,3 @@ def truncation(series: Series) -> Cut | None:
     # What is left at the very end has a small error by chance alone.
     cut = int(np.argmin(errors[: n_means - OBSERVATIONS_A_MEAN + 1]))
     return Cut(cut / n_means, float(means[cut:].mean()), float(means[int(n_means * MOST_CUT) :].mean()))
-
-
-def drift(series: Series) -> float | None:
-    """Return by how much the second half of a series lies above the first; 0 where that may be chance.
-
-    None where the series is too short. The standard error is that of means of five, widened as for a first order
-    autoregression.
-    """
-    n_means = len(series) // OBSERVATIONS_A_MEAN
-    if n_means < LEAST_MEANS:
-        return None
-    fives = np.asarray(series[-n_means * OBSERVATIONS_A_MEAN :], np.float64).reshape(n_means, -1)
-    means = np.add.reduce(fives, axis=1) / OBSERVATIONS_A_MEAN
-    first, second = means[: n_means // 2], means[n_means // 2 :]
-    of_first, of_second = np.add.reduce(first) / len(first), np.add.reduce(second) / len(second)
-    residues = np.concatenate((first - of_first, second - of_second))
-    squares = float(np.add.reduce(residues**2))
-    change = float(of_second - of_first)
-    if squares == 0:
-        return change
-    correlation = min(0.9, max(0.0, float(np.add.reduce(residues[1:] * residues[:-1])) / squares))
-    error = sqrt(squares / (n_means - 2) * (1 / len(first) + 1 / len(second)) * (1 + correlation) / (1 - correlation))
-    return change if abs(change) > SIGNIFICANT * error else 0.0

@@ -15,7 +15,7 @@ import numpy as np
 from hwmodel.kernels import layout
 from hwmodel.simulation.measurement import GAUGES, areas_in, paths_of_areas
 from hwmodel.simulation.probe import Probe
-from hwmodel.simulation.steady_state import Series, drift, truncation
+from hwmodel.simulation.steady_state import Series, truncation
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ SLICE_FRAMES = 200
 SLICE_FS = 100_000 * FS_PER_NS  # a slice of a slow load: 0.1 ms
 FIRST_SLICES = 100  # 20 means of 5
 MOST_SLICES = 400  # of more, two make one
+MOST_WINDOWS = 10  # that a warm-up takes at most, where it is longer than `MOST_SLICES` first slices
 MOST_FRAMES = 20_000_000
 MOST_FS = 20_000_000_000 * FS_PER_NS
 MATTERS = 0.005  # of the mean, or of a buffer's capacity
-DRIFT_MATTERS = 0.02
 WORDS = {
     "rate": "the throughput",
     "latency": "the latency",
@@ -57,6 +57,10 @@ class Warmup:
         self.has_looked = False
         self.unsteady: tuple[str, ...] = ()
         self.is_settled = False
+        self.most_fs = min(MOST_FS, max(MOST_SLICES * SLICE_FS, MOST_WINDOWS * config.run.duration_fs))
+        self.most_frames = MOST_FRAMES
+        if config.run.frames is not None:
+            self.most_frames = min(MOST_FRAMES, max(MOST_SLICES * SLICE_FRAMES, MOST_WINDOWS * config.run.frames))
 
     def is_over(self) -> bool:
         """Tell whether the window may begin."""
@@ -68,6 +72,12 @@ class Warmup:
             return self.fixed_fs, layout.NEVER
         return self.seen.now_fs + self.slice_fs, self.seen.delivered + self.slice_frames
 
+    def next_even_time(self) -> int:
+        """Return the next multiple of a sixteenth to an eighth of the time so far, of a power of two in fs."""
+        now_fs = self.seen.now_fs
+        step_fs = 1 << max(0, now_fs.bit_length() - 4)
+        return -(-now_fs // step_fs) * step_fs
+
     def look(self) -> None:
         """Note the slice that has ended; at times, see whether all is steady."""
         self.has_looked = True
@@ -78,7 +88,7 @@ class Warmup:
         if n < self.next_look:
             return
         self.unsteady = unsteady_in(self.series, self.capacities)
-        if not self.unsteady or self.seen.delivered >= MOST_FRAMES or self.seen.now_fs >= MOST_FS:
+        if not self.unsteady or self.seen.delivered >= self.most_frames or self.seen.now_fs >= self.most_fs:
             self.is_settled = True
         elif n >= MOST_SLICES:
             self._join_slices()
@@ -131,16 +141,6 @@ def capacities_of(nic: Any) -> dict[str, float]:
     """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
     limits = nic.limits
     return {name: float(prod(int(limits[each]) for each in gauge.capacity)) for name, gauge in GAUGES.items()}
-
-
-def drifting_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
-    """Return what of some series, by name, lies higher or lower in its second half than chance would have it."""
-    found = []
-    for name, values in series.items():
-        change = drift(values)
-        if change and abs(change) > DRIFT_MATTERS * (capacities.get(name) or float(np.mean(values))):
-            found.append(WORDS[name])
-    return tuple(found)
 
 
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:

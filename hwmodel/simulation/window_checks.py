@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic import Limits
 from hwmodel.config import servers_of
-from hwmodel.results import Result, throughput
+from hwmodel.results import Result
 from hwmodel.simulation.burst_warnings import burst_warnings
 from hwmodel.simulation.drop_warnings import drop_warnings
 from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
-from hwmodel.simulation.mark_table import MarkTable
+from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.phase_effects import phase_warnings
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.warmup import drifting_in
-from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
+from hwmodel.units import FS_PER_NS, format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-LEAST_BURSTS = 10  # of each receiving VM, as many as make its rate known to a tenth
-MOST_OFF = 0.01  # of the closed form, in a window that is not long
-LONG_WINDOW = 20_000  # frames; the bursts at its ends weigh less than 1 % then
-LONG_RANDOM_WINDOW = 6_000  # a longer one is of the load as it came, and its interval says how far that is chance
-WIDE = 0.01  # of a figure; a narrower interval may be doubtful and still tells all that is asked
+LEAST_BURSTS = 5  # of each receiving VM: of fewer even the interval would be a guess
+WIDE = 0.05  # of a figure; a narrower interval may be doubtful and still tells all that is asked
+GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04 % of all), and of a figure
+LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
+LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
+FEW_BURSTS = 10
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
 
@@ -34,19 +33,15 @@ def burst_frames(config: Config) -> int:
     return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
 
 
-def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None:
-    """Return why a window is too short for rates; None where it gives them.
+def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | None:
+    """Return why a window is too short for rates; None where it gives them. `sends`: somebody does.
 
-    A window holds some whole bursts of deliveries and the pieces of others at its ends. It gives no rate where it has
-    fewer than ten bursts of each receiving VM, nor, where it is short, for what is 1 % above the closed form, which
-    nothing but its ends, or the chance of a random load, can be. Where all that comes gets through, 1 % below is the
-    same chance: a rule for one side alone would keep the rates that lean low.
+    A window holds some whole bursts of deliveries and the pieces of others at its ends. Of fewer than five bursts of
+    each receiving VM there is no interval, and no rate; all others are given, whatever they are.
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
-        if found is not None and not found.frames_per_s and not span.count("offered"):
-            return None  # nobody sends: the rates are 0, exactly
-        return "No frame was delivered in the window: it gives no rates."
+        return "No frame was delivered in the window: it gives no rates." if sends else None
     if span.frames < least:
         one, many = ("copy", "copies") if span.frames > span.count("delivered") else ("frame", "frames")
         return (
@@ -54,30 +49,6 @@ def why_no_rates(config: Config, span: Span, found: Limits | None) -> str | None
             f"visible in bursts of up to {burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes "
             f"{least:,} {many} or more ({_more_time(config)})."
         )
-    return None if found is None else _why_not_of_the_load(config, span, found)
-
-
-def _why_not_of_the_load(config: Config, span: Span, found: Limits) -> str | None:
-    """Return by how much a short window missed what the closed form says, where that is chance or its ends."""
-    is_offered = found.limited_by == "offered_load"
-    is_short = span.frames < (LONG_RANDOM_WINDOW if is_offered else LONG_WINDOW)
-    delivered = span.count("vm_copies") or span.count("delivered_to_wire")
-    more = delivered - found.mpps * 1e6 * span.fs / FS_PER_S
-    if not is_short or _is_mixed(config, span, more):
-        return None
-    both_sides = is_offered and _gets_through(span, fewer=-more)
-    # On the wire a frame may have a tag more than the closed form counts: there its frames alone say something.
-    n_bits = BITS_PER_BYTE * span.count("delivered_bytes")
-    for seen, ceiling, unit in ((delivered, found.mpps, "Mpps"), (n_bits / 1000, found.gbps, "Gb/s")):
-        off = seen * FS_PER_S / span.fs / 1e6 / ceiling - 1 if ceiling and seen else 0.0
-        if off > MOST_OFF or (both_sides and -off > MOST_OFF):
-            is_chance = is_offered and _is_random(config)
-            reason = "by chance, the load being random" if is_chance else "by the bursts at its ends"
-            return (
-                f"The window of {span.frames:,} frames caught {100 * abs(off):.1f} % {'more' if off > 0 else 'less'} "
-                f"than the closed form's {ceiling:.4g} {unit}, {reason}: it is too short for rates "
-                f"({_more_time(config)})."
-            )
     return None
 
 
@@ -86,54 +57,14 @@ def _more_time(config: Config) -> str:
     return "run.frames, run.duration" if config.workload.pcap is None else "a longer capture, run.frames, run.duration"
 
 
-def _is_random(config: Config) -> bool:
-    """Tell whether how much comes in a window is chance."""
-    workload, outside = config.workload, config.workload.external
-    arrivals = {workload.arrivals, "periodic" if outside is None else outside.arrivals}
-    draws = bool(workload.sizes and workload.sizes[1:]) or bool(workload.wire_share)
-    return workload.pcap is not None or arrivals != {"periodic"} or draws
-
-
-def _gets_through(span: Span, fewer: float) -> bool:
-    """Tell whether so few frames came, since those that came and were not delivered are no half of what is missing."""
-    if any(span.count(name) for name in ("dropped", "copies_dropped")):
-        return False
-    return 2 * (span.count("offered") - span.count("delivered") + span.backlog_growth) <= max(0.0, fewer)
-
-
-def _is_mixed(config: Config, span: Span, more_frames: float) -> bool:
-    """Tell whether the closed form, which knows one mix of sizes, is no ceiling of what gets through.
-
-    Where frames are dropped, others get through beside them; then more frames than the bursts at both ends hold are no
-    error of the window.
-    """
-    in_ends = 2 * burst_frames(config) * max(1, span.n_receiving)
-    drops = any(span.count(name) for name in ("dropped", "copies_dropped", "mirrored_dropped"))
-    return drops and more_frames > in_ends
-
-
-def warnings_of(
-    config: Config,
-    result: Result,
-    span: Span,
-    marks: MarkTable,
-    capacities: Mapping[str, float],
-    unsteady: tuple[str, ...],
-) -> Iterator[str]:
-    """Yield what must be known of a finished window, apart from what `why_no_rates` says.
-
-    `capacities`: what each buffer holds at most, as `warmup.capacities_of` says.
-    """
+def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str, ...]) -> Iterator[str]:
+    """Yield what must be known of a finished window, apart from what `why_no_rates` and `unsure_figures` say."""
     if unsteady:
+        warmup_ms = span.start.now_fs / FS_PER_NS / 1e6
         yield (
-            f"The run was not steady when the window began: {_listed(unsteady)} still changed after "
-            f"{span.start.now_fs / FS_PER_NS / 1e6:.0f} ms. Give run.warmup a longer time."
-        )
-    drifting = drifting_in(marks.slices(), capacities)
-    if drifting and not unsteady:
-        yield (
-            f"The run was not steady at its end: {_listed(drifting)} still changed in the window, so its figures are "
-            "of a moment. A longer run.duration tells more."
+            f"The run was not steady when the window began: {_listed(unsteady)} still changed after a warm-up of "
+            f"{warmup_ms:,.3g} ms, {_times(warmup_ms * 1e6 / max(1.0, result.window.duration_ns))} the window. A "
+            "longer run.duration waits longer, run.warmup as long as it says."
         )
     yield from _stuck(config, result, span)
     yield from unmeasured_hosts(config)
@@ -149,38 +80,73 @@ def unmeasured_hosts(config: Config) -> Iterator[str]:
     yield from dict.fromkeys(one for one in found if one is not None)
 
 
-def doubtful_intervals(result: Result, sureness: Sureness) -> Iterator[str]:
-    """Yield a warning where wide intervals of the headline's figures are from batches that hang together, or from few.
+def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iterator[str]:
+    """Yield a warning for each reason why figures may be further off than their intervals say, and name the figures.
 
-    Latencies are of the same queues: where the memory shows in one of them, it is told of all. The bursts that make a
-    tail make much of the mean. What is told of a figure once is not told twice.
+    `is_open`: frames come at times of their own. What is told of a figure once is not told twice. What holds of a mean
+    latency holds of its percentiles.
     """
-    headline = {
-        **dict([throughput(result)]),
-        "latency_ns.mean": result.latency_ns.mean,
-        "latency_ns.p50": result.latency_ns.p50,
-        "latency_ns.p99": result.latency_ns.p99,
+    estimates = {name: one for name, one in sureness.estimates.items() if not name.startswith("vms.")}
+    ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
+    growing = {
+        name: one.rise
+        for name, one in estimates.items()
+        if one.trend > GROWS and abs(one.rise) > GROWTH_MATTERS * ends[name]
     }
-    wide = [
-        name
-        for name, figure in headline.items()
-        if figure and name in sureness.intervals and _half(figure, sureness.intervals[name]) > WIDE * figure
-    ]
-    found = [name for name in wide if name in sureness.correlated]
-    blocks = {name.rpartition(".")[0] for name in found}
-    correlated = tuple(name for name in wide if name.rpartition(".")[0] in blocks)
-    tails = {name for name in wide if name in sureness.few_bursts}
-    hang_on_them = {f"{name.rpartition('.')[0]}.mean" for name in tails}
-    few_bursts = tuple(name for name in wide if name in tails | hang_on_them and name not in correlated)
-    if correlated:
+    if growing:
+        rises = [
+            f"{_told(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in growing.items()
+        ]
         yield (
-            f"The window is short beside the memory of the queues: the 95 % interval of {_listed(correlated)} "
-            f"{_is_or_are(correlated)} widened for it, and may still be too narrow. A longer run.duration tells more."
+            f"Not steady in the window: {_listed(tuple(rises))}. "
+            f"{'These are' if len(rises) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
         )
-    if few_bursts:
+    if is_open and sureness.n_bursts < FEW_BURSTS:
         yield (
-            f"The window holds few of the bursts that make {_listed(few_bursts)}: the 95 % interval of so few may be "
-            "too narrow. A longer run.duration tells more."
+            f"The window holds few bursts: what came varies as {sureness.n_bursts:.0f} independent ones would make it. "
+            "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
+        )
+        return
+    short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
+    if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
+        short += [name for name in estimates if "_ns." in name and name not in short]
+    named = tuple(_told(name) for name in short if name not in growing)
+    if named:
+        yield (
+            f"The window is short beside the memory of the queues: {_listed(named)} may be further off than "
+            f"{'their intervals say' if len(named) > 1 else 'its interval says'}. A longer run.duration tells more."
+        )
+
+
+def _is_of_few_latencies(result: Result) -> bool:
+    """Tell whether frames that the window began with are a part of it that counts."""
+    return result.window.duration_ns < LEAST_LATENCIES * (result.latency_ns.mean or 0.0)
+
+
+def _told(name: str) -> str:
+    """Return what is told of a figure: of a latency's mean, all of it."""
+    return name.removesuffix(".mean")
+
+
+def _amount(name: str, rise: float) -> str:
+    """Return a rise in words, with the unit that the name of the figure ends with."""
+    if "_ns." in name:
+        return format_time_fs(round(abs(rise)) * FS_PER_NS)
+    if name.endswith("utilization"):
+        return f"{100 * abs(rise):.2g} %"
+    return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
+
+
+def repeats(known: MachineKnown, has_drawn: bool) -> Iterator[str]:
+    """Yield a warning where another seed gives the same run: no clock and no frame hangs on it."""
+    if known.sends and not known.clock_share and not has_drawn:
+        yield (
+            "Nothing in this run is drawn at random and its clocks are exact: all seeds give these figures, and their "
+            "intervals say nothing of machines whose parts begin in other phases."
         )
 
 
@@ -227,11 +193,3 @@ def _endless_batches(config: Config) -> dict[str, str]:
 
 def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _half(figure: float, interval: tuple[float, float]) -> float:
-    return max(figure - interval[0], interval[1] - figure)
-
-
-def _is_or_are(names: tuple[str, ...]) -> str:
-    return "is" if len(names) == 1 else "are"

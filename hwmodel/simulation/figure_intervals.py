@@ -1,0 +1,198 @@
+"""The interval of one figure, a rate, a mean or a percentile, from the estimates of the ratios it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import log, sqrt
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.kernels import layout
+from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Latency, bucket_ns, bucket_of_rank
+from hwmodel.simulation.histogram_rows import HistogramRows
+from hwmodel.simulation.standardized_series import Estimate, Ratio, ratio_estimates
+from hwmodel.units import FS_PER_NS
+
+PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
+LEVELS = (500, 900, 990, 999)  # of a thousand samples: where the share above is looked at
+FROM_SAMPLES = 0.7  # of the share above a percentile: known no better, its upper end is from the tail's slope too
+SLOPE_KNOWN = 1.25  # how far the tail's slope may be off, by how far the share is that it is from
+MOST_UNKNOWN = 1.5  # of a share, more says no more
+MOST_BELOW = 0.8  # of a figure that half of an interval may be where its upper end is worked out from
+PER_MILLION = 1_000_000
+HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
+
+
+class Wanted(NamedTuple):
+    """Hold the ratios whose intervals a figure's is made of, and how."""
+
+    ratios: tuple[Ratio, ...]
+    found_from: Callable[[Sequence[Estimate | None]], Iterator[Found]]
+
+
+class Found(NamedTuple):
+    """Hold the ends of one figure's interval, at least `least` wide to either side, and what it was made from."""
+
+    name: str
+    figure: float
+    ends: tuple[float, float]
+    least: float  # half a width below which a figure cannot be known
+    estimate: Estimate | None = None
+
+
+def rate_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: float, least_half: float) -> Wanted:
+    """Want the interval round a rate, of at least `least_half` to either side as far as the marks say.
+
+    A count varies by itself: a smaller rate would have made a narrower interval, a larger one a wider (the score
+    interval of a count, as E. B. Wilson, Journal of the American Statistical Association 22(158), 1927, has it of a
+    share).
+    """
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
+        (found,) = estimates
+        if found is not None:
+            half = max(found.half_width * factor, least_half)
+            middle, reach = figure + half * half / (2 * figure), half * sqrt(1 + (half / (2 * figure)) ** 2)
+            scaled = found._replace(half_width=half, rise=found.rise * factor)
+            yield Found(name, figure, (middle - reach, middle + reach), least, scaled)
+
+    return Wanted((ratio,), found_from)
+
+
+def mean_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> Wanted:
+    """Want the interval round a mean latency.
+
+    What makes a mean large makes it vary: where a queue is longer its mean is known as much worse as its square. An
+    interval of the reciprocal, which has no such bias, has its upper end further away than its lower one (a transform
+    that keeps the variance, as M. S. Bartlett, Biometrics 3(1), 1947, has them).
+    """
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
+        (found,) = estimates
+        if found is not None and figure:
+            half = found.half_width * factor
+            ends = (figure - half, figure / (1 - min(half / figure, MOST_BELOW)))
+            scaled = found._replace(half_width=half, rise=found.rise * factor)
+            yield Found(name, figure, ends, least, scaled)
+
+    return Wanted((ratio,), found_from)
+
+
+class SampleCounts:
+    """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
+
+    def __init__(self, rows: HistogramRows) -> None:
+        self._rows = rows
+        self._columns_from, self._totals = rows.totals()
+        self.n_samples = int(self._totals[-1]) if len(self._totals) else 0
+
+    def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Return for each column, and for each mark, how many samples lie below it."""
+        counted = self._rows.n_below(columns)
+        return np.asarray(counted - counted[:, :1], np.float64)
+
+    def column(self, share: float) -> int:
+        """Return the column of the last mark in which the sample of a quantile's rank lies."""
+        numerator = round(min(max(share, 0.0), 1.0) * PER_MILLION)
+        return self._columns_from + bucket_of_rank(self._totals, numerator, PER_MILLION)
+
+    def mean_excess_ns(self, column: int) -> float:
+        """Return by how much samples behind a column exceed it on average."""
+        counts = np.diff(self._totals[column - self._columns_from :])
+        filled = np.flatnonzero(counts)
+        if not len(filled):
+            return 0.0
+        times_ns = np.array([bucket_ns(column + 1 + at) for at in filled.tolist()])
+        return float((times_ns * counts[filled]).sum() / counts[filled].sum()) - bucket_ns(column)
+
+
+def percentiles_wanted(place: str, latency: Latency, histogram: SampleCounts) -> Iterator[Wanted]:
+    """Want the intervals of a latency's percentiles: from how well the share of samples not above them is known.
+
+    That share is a mean, and has no bias; a batch's own percentile is biased in the tail, where it has few samples
+    (compare P. Heidelberger and P. A. W. Lewis, Operations Research 32(1), 1984; C. Alexopoulos, D. Goldsman, A. C.
+    Mokashi, K.-W. Tien, J. R. Wilson, ACM TOMACS 29(4), 2019, whose standardized series of a quantile is that of this
+    share too).
+    """
+    known = {name: getattr(latency, name) for name in PERCENTILES if getattr(latency, name) is not None}
+    if not known or not histogram.n_samples:
+        return
+    columns = [histogram.column(per_mille / 1000) for per_mille in LEVELS]
+    # The share up to its bucket, and the share below it: where many samples are alike they differ.
+    counted = histogram.n_below([*columns, *(column + 1 for column in columns), layout.HISTOGRAM_BUCKETS])
+    ratios = tuple(Ratio(share, counted[-1]) for share in counted[:-1])
+    shares = (counted[:-1, -1] / max(1.0, counted[-1, -1])).tolist()
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
+        halves = _known_shares(shares, [0.0 if one is None else one.half_width for one in estimates])
+        if all(one is None for one in estimates):
+            return
+        highs = _upper_ends(histogram, columns, halves)
+        for name, figure in known.items():
+            at = LEVELS.index(PERCENTILES[name][0])
+            low = bucket_ns(histogram.column(LEVELS[at] / 1000 - halves[at])) * (1 - HALF_A_BUCKET)
+            yield Found(f"{place}.{name}", figure, (low, highs[at]), figure * HALF_A_BUCKET)
+
+    yield Wanted(ratios, found_from)
+
+
+def _known_shares(shares: Sequence[float], halves: Sequence[float]) -> list[float]:
+    """Return for each level half of the interval of the share of samples above it.
+
+    Samples exceed a level in bursts, and above a high level a window has few of these: too few to say how unequal they
+    are. How much more a count of them varies than one of independent samples hangs little on the level (above any level
+    a queue's busy periods look alike), so that a tail is taken to be no more even than what lies below it.
+    """
+    n = len(LEVELS)
+    found: list[float] = []
+    most_varied = 0.0
+    for at, per_mille in enumerate(LEVELS):
+        spread = sqrt(per_mille * (1000 - per_mille)) / 1000
+        half = max(halves[at], halves[n + at])
+        found.append(max(half, most_varied * spread))
+        share = shares[n + at]
+        if at and 0 < share < 1:
+            most_varied = max(most_varied, halves[n + at] / sqrt(share * (1 - share)))
+    return found
+
+
+def _upper_ends(histogram: SampleCounts, columns: Sequence[int], halves: Sequence[float]) -> list[float]:
+    """Return the upper end of each level's interval, in ns.
+
+    Where hardly more than nothing is known of the share above a level, the largest of the samples bound nothing. A
+    queue's tail falls exponentially: from the level before, the end lies as far as the mean excess over that level
+    says.
+    """
+    found: list[float] = []
+    for at, per_mille in enumerate(LEVELS):
+        end = bucket_ns(histogram.column(per_mille / 1000 + halves[at])) * (1 + HALF_A_BUCKET)
+        above = (1000 - per_mille) / 1000
+        if at and halves[at] > FROM_SAMPLES * above:
+            before = (1000 - LEVELS[at - 1]) / 1000
+            slope = 1 + SLOPE_KNOWN * min(halves[at - 1] / before, MOST_UNKNOWN)
+            excess_ns = histogram.mean_excess_ns(columns[at - 1])
+            end = max(end, found[at - 1] + excess_ns * slope * log(before / above))
+        found.append(end)
+    return found
+
+
+def latency_intervals(
+    latency: Latency,
+    at_fs: npt.NDArray[np.float64],
+    n: npt.NDArray[np.float64],
+    sums_fs: npt.NDArray[np.float64],
+    rows: HistogramRows,
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of one latency alone, by the names of its figures, from its counts at the marks."""
+    wanted = (
+        mean_wanted("mean", latency.mean or 0.0, Ratio(sums_fs, n), 1 / FS_PER_NS, 0.0),
+        *percentiles_wanted("", latency, SampleCounts(rows)),
+    )
+    found = iter(ratio_estimates(at_fs, [ratio for one in wanted for ratio in one.ratios]))
+    return {
+        each.name.removeprefix("."): each.ends
+        for one in wanted
+        for each in one.found_from([next(found) for _ in one.ratios])
+    }
