@@ -29,7 +29,9 @@ from benches.limit_cases import draw_wide
 from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore import named_together, relaxations_of, throughput_gbps
+from hwmodel.explore import named_together
+from hwmodel.relaxations import relaxations_of
+from hwmodel.results import throughput_gbps
 from hwmodel.simulation import simulate_on_one_core as simulate
 
 if TYPE_CHECKING:

@@ -204,10 +204,11 @@ def forbidden_names(package: Package) -> list[str]:
 def untested_modules(package: Package, tests: Package, reasons: Mapping[str, str]) -> list[str]:
     """Find modules that no test file imports, itself or by a name its package passes on; and idle reasons."""
     tested = {
-        _origin(package, item)
+        name
         for module in tests.values()
         if module.path.name.startswith("test_")
         for item in module.imports
+        for name in (item.target, _origin(package, item))
     }
     untested = {name for name in package if name not in tested}
     found = [f"{package[name].path}: no test imports it" for name in sorted(untested - set(reasons))]

@@ -7,7 +7,7 @@ import yaml
 
 from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
-from hwmodel.explore import relaxations_of
+from hwmodel.relaxations import relaxations_of
 from hwmodel.report.modelled import modelled_sentence
 from hwmodel.results import load_result
 

@@ -10,8 +10,9 @@ import yaml
 
 from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
-from hwmodel.explore import explain, relaxations_of
+from hwmodel.explore import explain
 from hwmodel.explore.ranking import throughput_gbps
+from hwmodel.relaxations import relaxations_of
 from hwmodel.results import SystemResult, load_result
 from hwmodel.simulation import simulate
 from tests.sample_system import LINE_GBPS, reflected_result, sample_bridge, sample_port

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.explore import explain, named_together, relaxations_of, relaxed_of
+from hwmodel.explore import explain, named_together, relaxed_of
+from hwmodel.relaxations import relaxations_of
 from hwmodel.report import relaxed_sentence, relaxed_text
 from hwmodel.results import Bottleneck, Relaxed
 from tests.run_cases import POLLED, merged

@@ -8,7 +8,8 @@ import pytest
 
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore import explain, outcomes, relaxations_of
+from hwmodel.explore import explain, outcomes
+from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.relaxations.load_resources import loads
 from hwmodel.relaxations.server_resources import OF_A_SERVER

@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.explore import relaxations_of
+from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.report import render_page, summary
 from hwmodel.report.bridge_reading import NamedPort

@@ -8,7 +8,8 @@ import pytest
 
 from benches import bottleneck as bottleneck_bench
 from hwmodel import load_config, simulate
-from hwmodel.explore import relaxations_of, throughput_gbps
+from hwmodel.relaxations import relaxations_of
+from hwmodel.results import throughput_gbps
 from tests.run_cases import POLLED, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
-from hwmodel.explore import relaxations_of
+from hwmodel.relaxations import relaxations_of
 from hwmodel.report import render_page, summary
 from hwmodel.simulation import simulate
 

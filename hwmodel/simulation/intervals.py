@@ -77,7 +77,7 @@ def sureness_of(
     at_fs = marks["now_fs"]
     offered = _offered(marks, at_fs) if machine.is_open else _OfferedRate()
     load_known = _load_known(result, offered)
-    if machine.is_periodic and result.bottleneck.resource == OFFERED_LOAD:
+    if machine.is_periodic and _gets_through(result):
         load_known = max(load_known, PHASES_KNOWN)
     wanted = [
         *_rates(result, marks, ports, burst_frames, offered.half_share),
@@ -177,13 +177,18 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
     return _OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
 
 
+def _gets_through(result: Result) -> bool:
+    """Tell whether all that is offered gets through, be it that something is as good as full."""
+    return OFFERED_LOAD in (result.bottleneck.resource, *result.bottleneck.also)
+
+
 def _load_known(result: Result, offered: _OfferedRate) -> float:
     """Return half of the interval of the load's rate by the headroom at the busiest resource, 0 where that is full.
 
     A queue's length goes by the reciprocal of the headroom before it. A window that was offered too little by chance
     cannot see in its own queues how long they get.
     """
-    if result.bottleneck.resource != OFFERED_LOAD:
+    if not _gets_through(result):
         return 0.0
     headroom = 1 - (result.bottleneck.utilization or 0.0)
     return offered.half_share / headroom if headroom > 0 else inf
