@@ -65,7 +65,7 @@ def test_what_is_no_configuration_is_said(function):
         function("no_such.yaml")
     with pytest.raises(hwmodel.InputError, match=r"configuration: pcie\.lanes: "):
         function({"pcie": {"lanes": 5}})
-    with pytest.raises(hwmodel.InputError, match=r"a list is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping"):
+    with pytest.raises(hwmodel.InputError, match="a list is no configuration; give a path, a name"):
         function([])
 
 
