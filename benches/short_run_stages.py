@@ -68,7 +68,7 @@ def wrap(clocks: Clocks) -> None:
         (running, "Warmup", "warm-up"),
         (running.Warmup, "look", "warm-up"),
         (running.Run, "__init__", "state"),
-        (running.Run, "closed_form", "closed form"),
+        (running, "limits_of", "closed form"),
         (running.Run, "result", "result"),
         (Machine, "advance", "kernels"),
         (Marks, "add", "marks"),

@@ -161,6 +161,7 @@ from hwmodel.kernels import engine, layout
 from hwmodel.simulation import kernels_are_cached
 from hwmodel.simulation.kernel_cache import fill_cache
 from hwmodel.simulation.nic_state import build_state
+from tests.simulation_cases import config_of
 
 assert not kernels_are_cached()
 fill_cache()

@@ -41,10 +41,16 @@ def test_a_signal_during_imports_ends_with_130_and_a_line(number, module):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_a_keyboard_interrupt_and_afterwards_what_it_was(number):
-    before = signal.getsignal(number)
-    with signals_end_the_command(), pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), number)
-    assert signal.getsignal(number) == before
+    def own_handler(_number, _frame):
+        raise AssertionError("the command's handler is in force")
+
+    before = signal.signal(number, own_handler)
+    try:
+        with signals_end_the_command(), pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is own_handler
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_the_process_was_started_to_ignore_stays_ignored():

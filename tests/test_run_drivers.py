@@ -17,9 +17,10 @@ def run_82599(driver: str, workload: dict[str, Any], changes: dict[str, Any] | N
     return simulate(config_from_mapping(base, changes or {}))
 
 
-@pytest.mark.parametrize(("n_queues", "least", "most"), [(1, 12.0, 13.0), (2, 14.88, 14.881)])
+@pytest.mark.parametrize(("n_queues", "least", "most"), [(1, 12.0, 13.0), (2, 14.88, 14.882)])
 def test_short_frames_to_the_wire(n_queues, least, most):
-    # Measured: 12 to 13 Mpps from one Tx queue of an 82599; 14.88 is the line's own rate, 10 Gb/s / 84 B.
+    # Measured: 12 to 13 Mpps from one Tx queue of an 82599; 14.88 is the line's own rate, 10 Gb/s / 84 B;
+    # a window of 1 ms may hold one frame more.
     flows = [[f"vf{number}", "uplink", "9Gbps"] for number in range(n_queues)]
     result = run_82599("dpdk", {"pattern": "flows", "flows": flows, "frame_bytes": 64})
     assert least < sum(flow.mpps for flow in result.flows) < most

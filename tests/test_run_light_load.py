@@ -9,7 +9,7 @@ import yaml
 
 from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
-from hwmodel.config.presets import DRIVERS
+from hwmodel.config.presets import DRIVERS, DRIVERS_OF_DEVICES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "drivers.md"
 PRESETS = ("kernel", "kernel_busy_poll", "dpdk")
@@ -51,5 +51,9 @@ def test_the_documented_presets_are_the_presets():
                 assert name not in known
                 continue
             value = known.get(name, driver_defaults.get(name))
-            assert yaml.safe_load(cells[at]) == value, (preset, key)
+            of_all, _, of_device = cells[at].partition("; ")
+            assert yaml.safe_load(of_all) == value, (preset, key)
+            if of_device:
+                device, _, other = of_device.partition(": ")
+                assert yaml.safe_load(other) == DRIVERS_OF_DEVICES[preset, device][block or "driver"][name]
         assert set(values["driver"]) <= set(told)

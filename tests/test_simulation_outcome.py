@@ -240,7 +240,7 @@ def test_shares_never_exceed_one():
     run = Run(config, build_workload(config), lambda *_: None)
     for _ in run.pieces():
         pass
-    found = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
+    found, _ = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
     assert found.bottleneck.resource.startswith("driver.")
     assert all(0 <= share <= 1 for share in found.utilization.values())
     assert found.utilization == utilization_of(config, Span(run.start, run.end))

@@ -90,7 +90,7 @@ def test_the_window_is_the_difference_of_two_snapshots():
 
 def test_the_result_is_made_of_the_window():
     config, run = finished_run()
-    result = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
+    result, _ = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
     # 2 Gb/s for each of two VMs, to within the frames at the window's ends.
     assert result.totals.gbps == pytest.approx(4.0, rel=0.1)
     span = Span(run.start, run.end)

@@ -33,8 +33,9 @@ def burst_warnings(config: Config) -> Iterator[str]:
     asked_per_s = Fraction(workload.peak_rate_bps) / (BITS_PER_BYTE * workload.mean_frame_bytes)
     found: dict[str, list[str]] = {}
     for server in servers_of(config):
-        posted_per_s = 1 / sending_s(server.config, shares)
-        if asked_per_s > posted_per_s * _MATTERS:
+        a_frame_s = sending_s(server.config, shares)
+        if asked_per_s * a_frame_s > _MATTERS:
+            posted_per_s = 1 / a_frame_s
             posted_bps = posted_per_s * BITS_PER_BYTE * workload.mean_frame_bytes
             text = (
                 f"In a burst workload.peak_rate asks each VM for {_mega(asked_per_s)} M frames/s, and its core posts "

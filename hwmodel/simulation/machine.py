@@ -236,10 +236,10 @@ class Machine:
             result, seen = self._system_result(config, workload, window, ends)
         seen = replace(
             seen,
-            suspects=(
+            suspects=(  # of those that are as full the first is named: the one that a frame meets first
+                *seen.suspects,
                 *level_suspects(record, ports, levels, span.fs),
                 *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
-                *seen.suspects,
             ),
             load=with_busier_port(seen.load, found, ports),
         )

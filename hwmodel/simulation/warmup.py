@@ -26,6 +26,7 @@ SLICE_FS = 100_000 * FS_PER_NS  # a slice of a slow load: 0.1 ms
 FIRST_SLICES = 100  # 20 means of 5
 MOST_SLICES = 400  # of more, two make one
 MOST_WINDOWS = 10  # that a warm-up takes at most, where it is longer than `MOST_SLICES` first slices
+FILLING_FRAMES = 400_000  # that a warm-up may take before any window: several times what the largest buffers hold
 MOST_FRAMES = 20_000_000
 MOST_FS = 20_000_000_000 * FS_PER_NS
 MATTERS = 0.005  # of the mean, or of a buffer's capacity
@@ -60,7 +61,7 @@ class Warmup:
         self.most_fs = min(MOST_FS, max(MOST_SLICES * SLICE_FS, MOST_WINDOWS * config.run.duration_fs))
         self.most_frames = MOST_FRAMES
         if config.run.frames is not None:
-            self.most_frames = min(MOST_FRAMES, max(MOST_SLICES * SLICE_FRAMES, MOST_WINDOWS * config.run.frames))
+            self.most_frames = min(MOST_FRAMES, max(FILLING_FRAMES, MOST_WINDOWS * config.run.frames))
 
     def is_over(self) -> bool:
         """Tell whether the window may begin."""
