@@ -75,6 +75,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--frames", type=int, default=FRAMES)
     parser.add_argument("--each-mode", action="store_true", help="each seed in each mode of the core")
+    parser.add_argument("--quick", action="store_true", help="one seed and few frames: shows that it works")
     parser.add_argument("--sim", choices=("icarus", "verilator"), default="icarus")
     asked = parser.parse_args(words)
     rows, is_good = [], True

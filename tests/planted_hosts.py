@@ -23,7 +23,7 @@ Plant = Callable[[Patch], None]
 # Pages of all kinds: descriptors of both rings, and two buffers or two parts of one to a page.
 WALKERS = {"entries": 4, "miss": "330.0013ns", "walkers": 2, "walk_lines": 40, "near_miss": "120.0009ns"}
 TABLE = {"entries": 6, "miss": "330.0013ns", "walk_lines": 12, "near_miss": "120.0009ns", "page": "8KiB"}
-STRICT = {"entries": 18, "miss": "330.0013ns", "split": True, "invalidation": "strict"}
+STRICT = {"entries": 18, "miss": "330.0013ns", "walkers": None, "split": True, "invalidation": "strict"}
 DEFERRED = {"entries": 64, "miss": "330.0013ns", "walkers": 4, "invalidation": "deferred", "flush_after": 7}
 MEMORY = {
     "host.write_latency": "50.0009ns", "host.remote_latency": "70.0011ns", "host.buffer_bytes": "512B",

@@ -157,6 +157,18 @@ def sweep_prints(lines):
     ]
 
 
+def mutations_prints(lines):
+    assert lines[0].split()[:2] == ["kind", "mutations"]
+    assert [line.split()[:3] for line in lines[1:]] == [
+        [kind, "2", "0"] for kind in ("configuration", "capture", "result", "ledger", "kernels")
+    ]
+
+
+def other_cores_prints(lines):
+    assert lines[0].split() == ["core", "runs", "passed", "copies", "frames", "longest", "stage"]
+    assert len(lines) == 4
+
+
 PRINTS = {
     "bottleneck": bottleneck_prints,
     "ceilings": ceilings_prints,
@@ -164,6 +176,8 @@ PRINTS = {
     "coverage": coverage_prints,
     "engine": engine_prints,
     "load_sweep": load_sweep_prints,
+    "mutations": mutations_prints,
+    "other_cores": other_cores_prints,
     "pcie": pcie_prints,
     "short_runs": short_runs_prints,
     "sizing": sizing_prints,

@@ -15,7 +15,8 @@ from tests.run_cases import POLLED, merged
 from tests.sample_result import sample_result
 
 RUN = {"run": {"duration": "3ms", "frames": 4000}}
-NARROW = merged(POLLED, RUN, {"pcie": {"lanes": 1}, "nic": {"vfs": 2}})
+# Exact clocks in other processes too.
+NARROW = merged(POLLED, RUN, {"pcie": {"lanes": 1}, "nic": {"vfs": 2}, "run": {"clocks": "exact"}})
 
 
 def relaxed(resource="pcie.up", gain=0.5, is_bottleneck=False, **more):

@@ -114,7 +114,7 @@ def test_twice_the_lanes_of_the_one_full_link_give_twice_the_throughput(narrow):
     assert (first.resource, first.change) == ("a.pcie.down", "servers.a.set.pcie.lanes: 1 -> 2")
     assert first.is_bottleneck and found.bottleneck.resource == "a.pcie.down"
     assert 1 <= first.gain <= 1.03  # faster, the same batches save some bytes of each frame
-    assert all(abs(each.gain) < 0.1 for each in found.relaxed[1:])
+    assert all(abs(each.gain) < 0.1 for each in found.relaxed[1:] if "a.pcie.down" not in each.resource)
     assert {each.resource.partition(".")[0] for each in found.relaxed} == {"a", "b", "bridge", "offered_load"}
 
 

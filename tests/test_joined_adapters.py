@@ -12,7 +12,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
-from hwmodel.report import render_page, summary
+from hwmodel.report import render_page
 from hwmodel.report.bridge_reading import NamedPort
 from hwmodel.report.system_layout import BRIDGE, Tree, narrow_layout, wide_layout
 from hwmodel.results import Bottleneck, over_bridge_gbps

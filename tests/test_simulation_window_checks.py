@@ -64,6 +64,10 @@ def rates_of(result: Result) -> list[float | None]:
     return rates + [rate for flow in result.flows for rate in (flow.gbps, flow.mpps)]
 
 
+RANDOM = ("light", "light, poisson", "wire and VMs", "wire alone", "mix")
+FETCH_BYTES = 8 * 16 + 20  # the completion with a batch of descriptors
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_no_window_is_too_short_to_be_right(case):
     _, _, is_exact = CASES[case]
@@ -81,16 +85,21 @@ def test_no_window_is_too_short_to_be_right(case):
         assert len({rate is None for rate in rates_of(result)}) == 1, "some rates are known"
         found = frame_bytes_of(result)
         if is_exact is not None and found is not None:
-            assert found == pytest.approx(expected, abs=MOST_OFF), n_frames
+            # Random loads: at each end of the window the fetch of a batch may be on its other side.
+            off = max(MOST_OFF, 2 * FETCH_BYTES / n_frames) if case in RANDOM else MOST_OFF
+            assert found == pytest.approx(expected, abs=off), n_frames
         if result.totals.gbps is None:
             assert any("rates" in warning for warning in result.warnings)
             assert result.fairness_jain is None
             continue
         n_with_rates += 1
         for name, ceiling in (("totals.gbps", form.gbps), ("totals.mpps", form.mpps)):
-            low, _ = result.intervals.get(name, (0.0, 0.0))  # none of a window of fewer than eight slices
-            assert low <= 1.002 * ceiling, (n_frames, name)
-    if case not in ("light", "light, poisson", "wire and VMs", "wire alone", "mix"):  # random: off by chance alone
+            low, high = result.intervals.get(name, (0.0, 0.0))  # none of a window of fewer than eight slices
+            chance = (
+                high - low if case in RANDOM else 0.0
+            )  # of what came in this window, in one of twenty more than that
+            assert low - chance <= 1.002 * ceiling, (n_frames, name)
+    if case not in RANDOM:  # off by chance alone
         assert n_with_rates
 
 

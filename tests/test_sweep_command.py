@@ -80,7 +80,9 @@ def test_a_scheduler_that_is_not_there_is_a_line(tmp_path, capsys):
     pytest.importorskip("distributed")
     sweep = written(tmp_path, TEXT)
     assert main(["sweep", str(sweep), "--out", str(tmp_path / "out"), "--scheduler", "nonsense://x"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("--scheduler nonsense://x: no Dask scheduler answers there")
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("--scheduler nonsense://x: no Dask scheduler answers there")
+    )
 
 
 def found(rows, **more):
