@@ -304,12 +304,15 @@ KINDS = ("configuration", "capture", "result", "ledger", "kernels")
 def main() -> int:
     """Read the arguments and try."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], default=list(KINDS))
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("-n", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--quick", action="store_true", help="two of each: shows that it works")
     arguments = parser.parse_args()
+    kinds = arguments.kinds or list(KINDS)
+    if unknown := set(kinds) - set(KINDS):
+        parser.error(f"{', '.join(sorted(unknown))}: kinds are {', '.join(KINDS)}")
     if arguments.quick:
         arguments.n = 2
     if arguments.keep is not None:
@@ -320,7 +323,7 @@ def main() -> int:
         import hwmodel.explore.sweep
         import hwmodel.report
         import hwmodel.simulation  # noqa: F401
-    return 1 if campaign(arguments.kinds, arguments.n, arguments.seed, arguments.keep) else 0
+    return 1 if campaign(kinds, arguments.n, arguments.seed, arguments.keep) else 0
 
 
 if __name__ == "__main__":
