@@ -16,21 +16,16 @@ class RefusedError(AssertionError):
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None.
-
-    `rule`: which rule the core breaks, in a sentence, where the first line does not say it.
-    """
+    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None."""
 
     what: str
     cycle: int
     expected: str
     found: str
     frame: int | None = None
-    rule: str = ""
 
     def __str__(self) -> str:
-        rule = f"\n  broken: {self.rule}" if self.rule else ""
-        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}{rule}"
+        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}"
 
 
 def describe(data: bytes) -> str:
@@ -41,6 +36,5 @@ def describe(data: bytes) -> str:
 def frame_line(index: int, frame: Frame) -> str:
     """Describe a frame for a person, whole, so that it can be sent again."""
     marks = " bad" * frame.is_bad + " empty-last-beat" * frame.empty_last_beat
-    since = f"{frame.not_before}" + f" of phase {frame.phase}" * (frame.phase > 0)
-    head = f"  frame {index}: port {frame.port}, from cycle {since}{marks}"
+    head = f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}"
     return f"{head}, {len(frame.data)} B {frame.data.hex()}"
