@@ -24,6 +24,8 @@ from benches.vm_to_vm.published import GEN2_X4, GEN2_X8, GEN3_X4, GEN3_X8, SOURC
 from hwmodel.config import shipped_studies
 from hwmodel.config.document import read_document
 
+pytestmark = pytest.mark.real_clocks  # as the commands that wrote the figures have them
+
 SWEEPS = [one.name for one in shipped_studies() if "target" not in read_document(one.path).data]
 # Runs of which the figures are made anew here: cheap ones, of each link, of several sizes and numbers of VMs.
 SAMPLE = {ADAPTER: (24, 85, 175, 218), DRIVERS: (3, 60, 88)}
