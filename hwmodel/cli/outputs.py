@@ -130,6 +130,22 @@ def write_all(*writers: Callable[[], object]) -> None:
         raise failures[0]
 
 
+def write_finding(
+    text: Callable[[], str],
+    document: Callable[[], str],
+    draw: Callable[[], str],
+    json_path: str | None,
+    page: str | None,
+) -> None:
+    """Print what was found, and write its JSON document and its page: as many of the three as can be made."""
+
+    def write_page() -> None:
+        if page is not None:
+            write_text(draw(), page)
+
+    write_all(lambda: say(text(), json_path, page), lambda: write_json(document(), json_path), write_page)
+
+
 def _problem_of(path: str, real_path: str) -> str | None:
     folder = os.path.dirname(real_path)
     problem = None

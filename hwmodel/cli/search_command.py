@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from functools import partial
 
-from hwmodel.cli.outputs import check_outputs, run_label, say, write_all, write_json, write_text
+from hwmodel.cli.outputs import check_outputs, run_label, write_finding
 from hwmodel.cli.progress import progress_bar
 from hwmodel.cli.report_command import require_report_packages
 from hwmodel.errors import InputError, Interrupted
@@ -54,13 +55,5 @@ def search(arguments: Namespace) -> None:
         except InputError as error:
             raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
     label = run_label(arguments.config, arguments.overrides)
-
-    def draw() -> None:
-        if arguments.report is not None:
-            write_text(render_search_page(found, label), arguments.report)
-
-    write_all(
-        lambda: say(search_text(found), arguments.json, arguments.report),
-        lambda: write_json(found.to_json(), arguments.json),
-        draw,
-    )
+    draw = partial(render_search_page, found, label)
+    write_finding(partial(search_text, found), found.to_json, draw, arguments.json, arguments.report)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from functools import partial
 
-from hwmodel.cli.outputs import check_outputs, run_label, say, write_all, write_json, write_text
+from hwmodel.cli.outputs import check_outputs, run_label, write_finding
 from hwmodel.cli.progress import progress_bar
 from hwmodel.cli.report_command import require_report_packages
 from hwmodel.errors import Interrupted, RunError
@@ -26,15 +27,7 @@ def size(arguments: Namespace) -> None:
         except Interrupted:  # what one of the runs had measured by then answers nothing
             raise KeyboardInterrupt from None
     label = run_label(arguments.sizing, arguments.overrides)
-
-    def draw() -> None:
-        if arguments.report is not None:
-            write_text(render_sizing_page(result, label), arguments.report)
-
-    write_all(
-        lambda: say(sizing_text(result), arguments.json, arguments.report),
-        lambda: write_json(result.to_json(), arguments.json),
-        draw,
-    )
+    draw = partial(render_sizing_page, result, label)
+    write_finding(partial(sizing_text, result), result.to_json, draw, arguments.json, arguments.report)
     if result.best is None:
         raise RunError("no configuration was found that meets the target")
