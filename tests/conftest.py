@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hypothesis
+import numba
 import pytest
 
 from hwmodel.analytic import recent
 from hwmodel.config import Config
 from hwmodel.config.run import Run
-from hwmodel.simulation import clocks
+from hwmodel.simulation import clocks, kernel_cache
 from tests.process_tree import children_of_this_process
 
 DEFAULT_PPB = Run().clocks_ppb
@@ -18,6 +19,13 @@ hypothesis.settings.register_profile("repository", deadline=None, derandomize=Tr
 # `make nightly`: more examples where a test names no number of its own, and others each time.
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("repository")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile all kernels once, before there are processes that would each do so in the midst of a test."""
+    if not hasattr(session.config, "workerinput") and not numba.config.DISABLE_JIT:
+        used = (kernel_cache.RUN_ENTRIES, kernel_cache.SYSTEM_ENTRIES, kernel_cache.DMA_ENTRIES)
+        kernel_cache.fill_cache(tuple({entry for entries in used for entry in entries}))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -11,7 +11,7 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation import Run
+from hwmodel.simulation import Run, simulate
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries
 from tests.journey_runs import JourneyRun
@@ -58,6 +58,11 @@ def finished(*layers: Mapping[str, Any]) -> tuple[JourneyRun, Result]:
 
 def result_of(*layers: Mapping[str, Any]) -> Result:
     return finished(*layers)[1]
+
+
+def judged_result_of(*layers: Mapping[str, Any]) -> Result:
+    """Run as a user does: short runs say what limits, where the window does not."""
+    return simulate(config_from_mapping(merged(*layers)))
 
 
 def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:

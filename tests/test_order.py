@@ -23,11 +23,11 @@ from tests.run_cases import (
     BROADCAST,
     OUTSIDE,
     frame,
+    judged_result_of,
     logged,
     mac,
     merged,
     read_capture,
-    result_of,
     write_capture,
 )
 
@@ -204,7 +204,7 @@ def test_a_capture_changes_no_figure(tmp_path):
     machine = merged({"nic": {"vfs": 4}, "workload": {"load": 0.9}, "run": {"warmup": "20us", "duration": "300us"}})
     simulate(config_from_mapping(machine), pcap_path=str(tmp_path / "out.pcap"))
     with_capture = simulate(config_from_mapping(machine), pcap_path=str(tmp_path / "out.pcap"))
-    assert with_capture.to_json(include_host_run=False) == result_of(machine).to_json(include_host_run=False)
+    assert with_capture.to_json(include_host_run=False) == judged_result_of(machine).to_json(include_host_run=False)
     assert len(read_capture(tmp_path / "out.pcap")) == with_capture.totals.copies_delivered
 
 

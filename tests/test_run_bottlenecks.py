@@ -10,7 +10,7 @@ from benches import bottleneck as bottleneck_bench
 from hwmodel import load_config, simulate
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import throughput_gbps
-from tests.run_cases import POLLED, merged, result_of
+from tests.run_cases import POLLED, judged_result_of, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}
 WIDE = {"pcie": {"generation": 3, "lanes": 16, "tags": 256}}
@@ -152,7 +152,7 @@ def bottleneck_of(machine):
     if flows:
         whole = [[*flow, None][:3] for flow in flows]
         machine = merged(machine, {"workload": {"flows": whole}})
-    return result_of(VMS, POLLED, machine)
+    return judged_result_of(VMS, POLLED, machine)
 
 
 @pytest.mark.parametrize("resource", SCARCE)

@@ -23,10 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
-    """Let the cache be an empty folder."""
+    """Let the cache be an empty folder, of a process that has loaded nothing yet."""
     folder = tmp_path / "cache"
     folder.mkdir()
     monkeypatch.setattr(kernel_cache, "CACHE_DIR", folder)
+    monkeypatch.setattr(kernel_cache, "_is_loaded", lambda _entry: False)
     return folder
 
 
@@ -219,6 +220,14 @@ def test_an_entry_is_an_entry():
         assert len(signature(name)) >= 2
     with pytest.raises((ImportError, AttributeError)):
         compile_entry("engine.no_such_function")
+
+
+def test_what_this_process_has_in_memory_is_not_looked_for(tmp_path, monkeypatch):
+    """A copy of it would have it too, and leave no file: the disk is not full for that."""
+    engine.run(build_state(config_of(), seed=1), 0, 0)
+    monkeypatch.setattr(kernel_cache, "CACHE_DIR", tmp_path)
+    fill_cache(("engine.run",))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_signatures_are_those_of_the_calls():

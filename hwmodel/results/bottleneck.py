@@ -8,7 +8,7 @@ then `simulation.judgement` runs the suspects made larger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwmodel.results.bottleneck_text import nearly_full_load, sentence
@@ -76,7 +76,8 @@ class Suspect:
     """Hold what may set the throughput: a resource as a window shows it.
 
     `resource` is its name in results, `share` how busy it is, `use` the share of what it could give at most that it
-    gave: 0 for a store of which that is not known. `why` and `keys` as a bottleneck has them.
+    gave: 0 for a store of which that is not known. `why` and `keys` as a bottleneck has them. `lost_frames`: those that
+    the queue before a port dropped.
     """
 
     resource: str
@@ -84,6 +85,7 @@ class Suspect:
     use: float
     why: str
     keys: tuple[str, ...]
+    lost_frames: int = 0
 
     @property
     def bottleneck(self) -> Bottleneck:
@@ -184,6 +186,11 @@ def sighting_of(seen: Observation) -> Sighting:
         is_load_enough=seen.open_load and all_gets_through(seen),
         loses_late=seen.lost_share(*LATE_DROPS) > LOSS,
     )
+
+
+def losing_first(suspects: Iterable[Suspect], least: float) -> tuple[Suspect, ...]:
+    """Put full ports whose queues drop more frames than that first: what is full before them is full of lost frames."""
+    return tuple(sorted(suspects, key=lambda one: not (one.use >= AS_FULL and one.lost_frames > least)))
 
 
 def by_shares(seen: Sighting) -> Bottleneck:

@@ -179,7 +179,8 @@ def _busy_port(port: PhysicalPort, share: float, n_lost: int) -> Suspect:
         f"{port.words} is busy {100 * share:.1f} % of the window, counting each frame with its 20 B of preamble "
         f"and gap{drops}."
     )
-    return Suspect(resource=port.resource, share=share, use=share, why=why, keys=(f"{port.key}.rate",))
+    keys = (f"{port.key}.rate",)
+    return Suspect(resource=port.resource, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)
 
 
 def _short_queue(

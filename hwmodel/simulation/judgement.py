@@ -223,10 +223,10 @@ class Comparison:
         """Return what no share tells anything of, where that gives most: a latency, a batch, a payload's size."""
         known = {each.text for option in self.options for each in option.relaxations}
         rest = [each for each in relaxations if each.text not in known and OFFERED_LOAD not in each.resources]
-        best = max(rest, key=lambda each: self.gain([each]), default=None)
-        if best is None or self.gain([best], SURER) < RISES:
+        best = self._best_half(rest)
+        gain = -1.0 if best is None else self.gain([best], SURER)
+        if best is None or gain < RISES:
             return None
-        gain = self.gain([best], SURER)
         return Bottleneck(
             resource=best.resources[0],
             utilization=0.0,
@@ -234,6 +234,15 @@ class Comparison:
             keys=best.own_keys,
             gain=gain,
         )
+
+    def _best_half(self, relaxations: Sequence[Relaxation]) -> Relaxation | None:
+        """Return the one that is left of those halves that give most; None where all together give nothing."""
+        if not relaxations or self.gain(relaxations) < RISES:
+            return None
+        while len(relaxations) > 1:
+            middle = len(relaxations) // 2
+            relaxations = max(relaxations[:middle], relaxations[middle:], key=self.gain)
+        return relaxations[0]
 
     def load_at_last(self, load: Relaxation | None) -> Bottleneck | None:
         """Return the load, where more of it brings more and nothing else does."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import time
 import warnings
 import zlib
@@ -35,6 +36,13 @@ _WHOLE: set[Path] = set()  # seals that this process has compared with their fil
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
     """Tell whether these entry points are on disk, whole, so that nothing has to be compiled."""
     return all(_is_whole(name) for name in entries)
+
+
+def _is_loaded(entry: str) -> bool:
+    """Tell whether this process has an entry's code in memory, and so have the copies that it makes of itself."""
+    module, function = entry.split(".")
+    loaded = sys.modules.get(f"hwmodel.kernels.{module}")
+    return loaded is not None and bool(getattr(getattr(loaded, function), "signatures", ()))
 
 
 def seal(entry: str) -> None:
@@ -87,10 +95,10 @@ def have_kernels(entries: tuple[str, ...] = RUN_ENTRIES) -> float:
     if entries in _IN_PROCESS:
         return 0.0
     started_s = time.perf_counter()
-    was_cached = kernels_are_cached(entries)
+    was_there = not _missing(entries)
     fill_cache(entries)
     _IN_PROCESS.add(entries)
-    return 0.0 if was_cached else time.perf_counter() - started_s
+    return 0.0 if was_there else time.perf_counter() - started_s
 
 
 def passed_over_cache() -> str | None:
@@ -106,10 +114,10 @@ def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
     So it does where the disk is full, with a warning, and where a process is killed. What is damaged is compiled anew,
     with a warning too.
     """
-    if kernels_are_cached(entries):
+    if not _missing(entries):
         return
     with _one_at_a_time():
-        missing = [name for name in entries if not _is_whole(name)]
+        missing = _missing(entries)
         if any([_discard(name) for name in missing]):
             damage = f"{CACHE_DIR}: compiled kernels there were damaged; they are compiled anew"
             warnings.warn(damage, RuntimeWarning, stacklevel=2)
@@ -138,6 +146,10 @@ def _compile(missing: list[str]) -> None:
             RuntimeWarning,
             stacklevel=3,
         )
+
+
+def _missing(entries: tuple[str, ...]) -> list[str]:
+    return [name for name in entries if not (_is_loaded(name) or _is_whole(name))]
 
 
 @contextmanager

@@ -97,4 +97,5 @@ def _suspect_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps
         f"{logical.s_vid} may have, and its queue drops {n_lost:,} frames."
     )
     keys = (f"{port.key}.s_channels.{logical.s_vid}.rate",)
-    return Suspect(resource=f"{port.owner.name}.{logical.name}", share=share, use=share, why=why, keys=keys)
+    name = f"{port.owner.name}.{logical.name}"
+    return Suspect(resource=name, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)

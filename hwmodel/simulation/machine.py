@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.config import bridges_of
 from hwmodel.kernels import engine, layout
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
+from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
     BridgeSnapshot,
     begin_bridge_window,
@@ -234,13 +235,14 @@ class Machine:
             result, seen = make_result(config, workload, self.servers[0].book, window)
         else:
             result, seen = self._system_result(config, workload, window, ends)
+        suspects = (  # of those that are as full the first is named: the one that a frame meets first
+            *seen.suspects,
+            *level_suspects(record, ports, levels, span.fs),
+            *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
+        )
         seen = replace(
             seen,
-            suspects=(  # of those that are as full the first is named: the one that a frame meets first
-                *seen.suspects,
-                *level_suspects(record, ports, levels, span.fs),
-                *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
-            ),
+            suspects=losing_first(suspects, LOSS * span.count("offered")),
             load=with_busier_port(seen.load, found, ports),
         )
         bridges = bridge_results(record, ports, found, span.end.now_fs)

@@ -97,7 +97,7 @@ def simulate(
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
-    return run.result(with_next_steps)
+    return run.result(with_next_steps, is_judged=True)
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
@@ -317,14 +317,19 @@ class Run:
         sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
 
-    def result(self, with_next_steps: bool = False, interrupted: str | None = None) -> Result:
-        """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold."""
+    def result(
+        self, with_next_steps: bool = False, interrupted: str | None = None, *, is_judged: bool = False
+    ) -> Result:
+        """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold.
+
+        `is_judged`: short runs say what limits, where the window's shares do not, and where it gives rates.
+        """
         assert self.start is not None and self.end is not None
         found = limits_of(self.config)
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
         result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
-        if interrupted is None:
+        if is_judged and too_short is None:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
         warnings = [
