@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 OFFERED_LOAD = "offered_load"
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
-# Of what frames wait, how far 95 % of machines are from one another that differ in the phases of periodic senders: of
-# 11 with 16 seeds each (benches/steadiness.py) the standard deviations were 0.02 to 0.45, their median 0.07 to 0.2.
-PHASES_KNOWN = 0.25
 
 
 class Sureness(NamedTuple):
@@ -77,8 +74,6 @@ def sureness_of(
     at_fs = marks["now_fs"]
     offered = _offered(marks, at_fs) if machine.is_open else _OfferedRate()
     load_known = _load_known(result, offered)
-    if machine.is_periodic and _gets_through(result):
-        load_known = max(load_known, PHASES_KNOWN)
     wanted = [
         *_rates(result, marks, ports, burst_frames, offered.half_share),
         *_latencies(result, marks, burst_frames, load_known),
@@ -177,7 +172,7 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
     return _OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
 
 
-def _gets_through(result: Result) -> bool:
+def gets_through(result: Result) -> bool:
     """Tell whether all that is offered gets through, be it that something is as good as full."""
     return OFFERED_LOAD in (result.bottleneck.resource, *result.bottleneck.also)
 
@@ -188,7 +183,7 @@ def _load_known(result: Result, offered: _OfferedRate) -> float:
     A queue's length goes by the reciprocal of the headroom before it. A window that was offered too little by chance
     cannot see in its own queues how long they get.
     """
-    if not _gets_through(result):
+    if not gets_through(result):
         return 0.0
     headroom = 1 - (result.bottleneck.utilization or 0.0)
     return offered.half_share / headroom if headroom > 0 else inf

@@ -17,7 +17,7 @@ from hwmodel.kernels import layout
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.intervals import Sureness, sureness_of, too_wide
+from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
@@ -25,6 +25,7 @@ from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
+from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_of, seeds_beside, widened
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
@@ -317,6 +318,15 @@ class Run:
         sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
 
+    def _replicas(self, shorts: ShortRuns) -> Iterator[Replica]:
+        """Give the figures of short runs that begin in other phases."""
+        for seed in seeds_beside(self.config.run.seed):
+            other = self.config.model_copy(update={"run": self.config.run.model_copy(update={"seed": seed})})
+            run = shorts.finished(other)
+            if run is not None:
+                assert run.start is not None and run.end is not None
+                yield replica_of(run.figures(MeasuredWindow(run.start, run.end))[0])
+
     def result(
         self, with_next_steps: bool = False, interrupted: str | None = None, *, is_judged: bool = False
     ) -> Result:
@@ -329,14 +339,20 @@ class Run:
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
         result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
+        cycles: list[str] = []
         if is_judged and too_short is None:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
+            if self.known.clock_share and self.known.sends and not (self.known.is_random and gets_through(result)):
+                own, others = replica_of(result), list(self._replicas(shorts))
+                result = replace(result, intervals=widened(own, others))
+                cycles += phase_warnings_of(own, others)
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
             *warnings_of(self.config, result, span, self.unsteady),
             *unsure_figures(result, sureness, is_open=self.known.is_open),
+            *cycles,
             *repeats(self.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]

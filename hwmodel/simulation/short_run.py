@@ -38,6 +38,15 @@ class ShortRuns:
 
     def __call__(self, config: Config, times: int) -> float | None:
         """Return the throughput of a configuration in Gb/s, over a window so many times as long; None without one."""
+        run = self.finished(config, times)
+        if run is None:
+            return None
+        assert run.start is not None and run.end is not None
+        result, _ = run.machine.result_of(run.config, run.workload, MeasuredWindow(run.start, run.end), run.ends)
+        return throughput_gbps(result)
+
+    def finished(self, config: Config, times: int = 1) -> Run | None:
+        """Return the run of a configuration, over a window so many times as long; None where it cannot be run."""
         length = {
             "warmup": self._warmup_fs, "duration_fs": max(1, times * self._window_fs), "frames": None, "precision": None
         }  # fmt: skip
@@ -48,6 +57,4 @@ class ShortRuns:
                 pass
         except (InputError, RunError):
             return None  # such as far more offered than the model has room for
-        assert run.start is not None and run.end is not None
-        result, _ = run.machine.result_of(short, run.workload, MeasuredWindow(run.start, run.end), run.ends)
-        return throughput_gbps(result)
+        return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hwmodel.config import servers_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LEAST_BURSTS = 5  # of each receiving VM: of fewer even the interval would be a guess
 WIDE = 0.05  # of a figure; a narrower interval may be doubtful and still tells all that is asked
 GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04 % of all), and of a figure
+UNDELIVERED = 0.005  # of the window: frames that came within it and left after it
 LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
 LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
 FEW_BURSTS = 10
@@ -100,6 +101,7 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
         yield (
             f"Not steady in the window: {_listed(tuple(rises))}. "
             f"{'These are' if len(rises) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
+            f"{_undelivered(result, growing) if is_open else ''}"
         )
     if is_open and sureness.n_bursts < FEW_BURSTS:
         yield (
@@ -116,6 +118,19 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
             f"The window is short beside the memory of the queues: {_listed(named)} may be further off than "
             f"{'their intervals say' if len(named) > 1 else 'its interval says'}. A longer run.duration tells more."
         )
+
+
+def _undelivered(result: Result, growing: Mapping[str, float]) -> str:
+    """Return a sentence where frames that wait longer and longer make up part of the rate, by Little's law."""
+    rise_ns = max((rise for name, rise in growing.items() if name == "latency_ns.mean"), key=abs, default=0.0)
+    share = rise_ns / max(1.0, result.window.duration_ns)
+    if abs(share) < UNDELIVERED:
+        return ""
+    fewer = "less" if share > 0 else "more"
+    return (
+        f" By that {100 * abs(share):.2g} % {fewer} was delivered than came: totals.gbps and totals.mpps are as far "
+        "off, and sender_wait_ns follows."
+    )
 
 
 def _is_of_few_latencies(result: Result) -> bool:

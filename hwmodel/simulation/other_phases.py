@@ -1,0 +1,89 @@
+"""What a run's figures owe to the phases that its machine began with: short runs beside it that begin in others.
+
+A machine that is full, or whose frames come at even steps, settles into one of several cycles, by the moments at which
+its cores, ports and timers began, and may stay in it for as long as anybody measures: then a window, however long,
+says nothing of the others. So a few short runs draw their clocks and phases anew, and by how much their figures lie
+apart beyond what their own windows explain (the variance between groups, as a one-way analysis of variance has it)
+widens the run's intervals. Where random frames come and leave, the window itself sees all phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import hypot, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.config.run import MAX_SEED
+from hwmodel.results.student_t import NORMAL_975, student_t_975
+
+if TYPE_CHECKING:
+    from hwmodel.results import Result
+
+REPLICAS = 6
+LEAST = 3  # fewer say nothing of how far they lie apart
+TOLD = ("totals.gbps", "wire.tx_gbps")
+MATTERS, MORE = 0.02, 2.0  # a share of a figure, times half of the interval that its own window gives
+
+Intervals = Mapping[str, tuple[float, float]]
+
+
+class Replica(NamedTuple):
+    """Hold the figures of a short run by dotted name, and their intervals."""
+
+    figures: Mapping[str, float]
+    intervals: Intervals
+
+
+def replica_of(result: Result) -> Replica:
+    """Return the figures of a result that have intervals."""
+    figures = {name: value for name, value in result.scalars().items() if isinstance(value, int | float)}
+    for vm in result.vms:
+        rates = (("tx_gbps", vm.tx_gbps), ("rx_gbps", vm.rx_gbps), ("rx_mpps", vm.rx_mpps))
+        figures |= {f"vms.{vm.name}.{name}": rate for name, rate in rates if rate is not None}
+    return Replica({name: figures[name] for name in result.intervals if name in figures}, result.intervals)
+
+
+def seeds_beside(seed: int) -> list[int]:
+    """Return the seeds of the short runs, none of them the next of a series of seeds."""
+    return [(seed + (number << 32)) % (MAX_SEED + 1) for number in range(1, REPLICAS + 1)]
+
+
+def widened(own: Replica, others: Sequence[Replica]) -> dict[str, tuple[float, float]]:
+    """Return the intervals of a run's figures with the phases' part; those of unknown spread stay as they are."""
+    found = dict(own.intervals)
+    for name, figure in own.figures.items():
+        reach, (low, high) = figure * spread_of(name, others), own.intervals[name]
+        found[name] = (max(0.0, figure - hypot(figure - low, reach)), figure + hypot(high - figure, reach))
+    return found
+
+
+def phase_warnings_of(own: Replica, others: Sequence[Replica]) -> Iterator[str]:
+    """Yield a warning where mean latencies or throughput hang on the phases more than on what the window holds."""
+    named = []
+    for name, figure in own.figures.items():
+        share = spread_of(name, others) if name in TOLD or name.endswith(".mean") else 0.0
+        if share > MATTERS and share * figure > MORE * _narrower_half(name, own):
+            named.append(f"{name.removesuffix('.mean')} by {100 * share:.2g} %")
+    if named:
+        yield (
+            f"Locked in phase: which of several cycles this machine settles into hangs on the moments at which its "
+            f"cores, ports and timers begin. {len(others)} short runs that begin at others say how far 95 % of such "
+            f"runs lie from this one: {', '.join(named)}. The intervals say so too; a longer run.duration does not "
+            "narrow them, --seeds shows the cycles."
+        )
+
+
+def spread_of(name: str, replicas: Sequence[Replica]) -> float:
+    """Return half of the interval that differences between short runs make by themselves, as a share of the figure."""
+    known = [one for one in replicas if name in one.figures]
+    mean = sum(one.figures[name] for one in known) / max(1, len(known))
+    if len(known) < LEAST or not mean:
+        return 0.0
+    between = sum((one.figures[name] - mean) ** 2 for one in known) / (len(known) - 1)
+    within = sum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
+    return student_t_975(len(known) - 1) * sqrt(max(0.0, between - within)) / mean
+
+
+def _narrower_half(name: str, replica: Replica) -> float:
+    (low, high), figure = replica.intervals[name], replica.figures[name]
+    return min(figure - low, high - figure)

@@ -1,0 +1,77 @@
+"""Phases that a machine begins with: how far short runs lie apart, and that intervals hold over them."""
+
+from __future__ import annotations
+
+import random
+from statistics import fmean, variance
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.config.run import MAX_SEED
+from hwmodel.simulation import simulate
+from hwmodel.simulation.other_phases import REPLICAS, Replica, replica_of, seeds_beside, spread_of, widened
+from tests.run_cases import merged
+
+NAME = "latency_ns.mean"
+# A saturated ring of 82599s: for as long as it runs its latency is 10 or 25 us, by how its cores began.
+RING = {
+    "pcie": {"generation": 3, "lanes": 4}, "nic": {"preset": "82599", "vfs": 4},
+    "driver": {"preset": "kernel"}, "run": {"duration": "3ms"},
+    "workload": {"pattern": "ring", "frame_bytes": 1518, "load": "105% of ceiling", "arrivals": "poisson",
+                 "on_full": "drop"},
+}  # fmt: skip
+
+
+def replica(figure: float, half: float = 0.0) -> Replica:
+    return Replica({NAME: figure}, {NAME: (figure - half, figure + half)})
+
+
+def test_by_hand():
+    """Six values 1 to 6: a variance of 3.5, Student's t of 5 degrees 2.5706, a mean of 3.5."""
+    others = [replica(value) for value in range(1, 7)]
+    assert spread_of(NAME, others) == pytest.approx(2.5706 * 3.5**0.5 / 3.5, rel=1e-4)
+    found = widened(Replica({NAME: 70.0}, {NAME: (67.0, 74.0)}), others)
+    reach = 20 * 2.5706 * 3.5**0.5
+    assert found[NAME] == (max(0.0, 70 - (9 + reach**2) ** 0.5), pytest.approx(70 + (16 + reach**2) ** 0.5, rel=1e-4))
+
+
+def test_what_their_own_windows_explain_is_not_counted_twice():
+    """Values that are off by chance alone, and intervals that say so: next to nothing is left between them."""
+    drawn = random.Random(5)
+    spreads = [spread_of(NAME, [replica(100 + drawn.gauss(0, 1), 1.96) for _ in range(REPLICAS)]) for _ in range(400)]
+    assert sum(spread == 0 for spread in spreads) > 200
+    as_they_are = [spread_of(NAME, [replica(100 + drawn.gauss(0, 1)) for _ in range(REPLICAS)]) for _ in range(400)]
+    assert fmean(spreads) < 0.5 * fmean(as_they_are)
+
+
+def test_of_too_few_nothing_is_said():
+    assert spread_of(NAME, [replica(1), replica(9)]) == 0.0
+    assert spread_of("totals.gbps", [replica(1), replica(9), replica(4)]) == 0.0
+    assert spread_of(NAME, [replica(0.0)] * 4) == 0.0
+
+
+@pytest.mark.parametrize("seed", [0, 7, MAX_SEED])
+def test_seeds_are_valid_and_others(seed):
+    found = seeds_beside(seed)
+    assert len({seed, *found}) == 1 + REPLICAS and all(0 <= each <= MAX_SEED for each in found)
+
+
+@pytest.mark.real_clocks
+def test_a_machine_that_settles_into_one_of_several_cycles_has_an_interval_over_them():
+    results = [simulate(config_from_mapping(merged(RING, {"run": {"seed": seed}}))) for seed in range(1, 9)]
+    means = [result.latency_ns.mean for result in results]
+    own = results[0].intervals[NAME]
+    assert variance(means) ** 0.5 > 0.1 * fmean(means)  # they do settle into others, or this says nothing
+    assert sum(low <= fmean(means) <= high for low, high in (one.intervals[NAME] for one in results)) >= 7
+    assert all(any("Locked in phase" in text for text in one.warnings) for one in results)
+    exact = simulate(config_from_mapping(merged(RING, {"run": {"clocks": "exact"}})))
+    assert exact.intervals[NAME][1] - exact.intervals[NAME][0] < (own[1] - own[0]) / 4
+    assert not any("Locked in phase" in text for text in exact.warnings)
+
+
+def test_figures_of_each_vm_have_their_part():
+    result = simulate(config_from_mapping(RING))
+    found = replica_of(result)
+    assert {f"vms.vf{at}.rx_gbps" for at in range(4)} <= set(found.figures) <= set(result.intervals)
+    assert found.figures["vms.vf1.rx_gbps"] == next(vm.rx_gbps for vm in result.vms if vm.name == "vf1")
