@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from hwmodel import load_config
 from hwmodel.analytic import limits
 from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
@@ -149,6 +150,19 @@ def test_a_run_comes_near_and_not_above(case):
     assert seen <= 1.01 * found
     if case != "several flows of a sender":  # which of these waits in the one ring is not known
         assert seen == pytest.approx(found, rel=0.02)
+
+
+def test_a_slow_tx_queue_sends_no_more_than_a_receiver_has_room_for():
+    """The receiver's link would lose a fifth of what the sender's link brings, but a ring gives a frame in 78 ns."""
+    system = load_config({
+        "servers": [{"name": "b"}, {"name": "c"}], "pcie": {"generation": 2, "lanes": 8}, "driver": {"preset": "dpdk"},
+        "nic": {"preset": "X540", "vfs": 1, "rx_ring": 64}, "port": {"rate": "40Gbps"}, "run": {"duration": "2ms"},
+        "bridge": {"latency": "500ns", "announce": True},
+        "workload": {"frame_bytes": 64, "pattern": "flows", "flows": [["b.vf0", "c.vf0"]]},
+    })  # fmt: skip
+    found = limits(system)
+    assert (found.limited_by, found.mpps) == ("b.nic.queue", pytest.approx(1e3 / 78))
+    assert simulate(system).totals.mpps == pytest.approx(found.mpps, rel=0.001)
 
 
 @pytest.mark.parametrize(("changes", "least"), [

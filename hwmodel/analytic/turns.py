@@ -12,7 +12,7 @@ from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.analytic.mix_costs import PER_S
 from hwmodel.analytic.mix_program import WITHOUT_END
 from hwmodel.analytic.traffic import Offered, Sizes
-from hwmodel.units import BITS_PER_BYTE
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -54,6 +54,8 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
         limit = WITHOUT_END
         if port.rate_limit_bps is not None:
             limit = port.rate_limit_bps / bits_of(streams[numbers[0]].traffic.sizes) / PER_S
+        if config.nic.queue_time_fs:  # each of its Tx rings gives a frame in that time, whoever else waits
+            limit = min(limit, config.nic.queues_per_vf * FS_PER_S / config.nic.queue_time_fs / PER_S)
         weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
         yield Sender(part, numbers, weight, core_of(config, local), min(asked, limit), limit < asked)
 
