@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REPLICAS = 6
 LEAST = 3  # fewer say nothing of how far they lie apart
+# How much of what six lie apart their own windows explain is itself hardly known: a part counts in any case.
+LEAST_BETWEEN = 0.25
 TOLD = ("totals.gbps", "wire.tx_gbps")
 MATTERS, MORE = 0.02, 2.0  # a share of a figure, times half of the interval that its own window gives
 
@@ -81,7 +83,7 @@ def spread_of(name: str, replicas: Sequence[Replica]) -> float:
         return 0.0
     between = sum((one.figures[name] - mean) ** 2 for one in known) / (len(known) - 1)
     within = sum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
-    return student_t_975(len(known) - 1) * sqrt(max(0.0, between - within)) / mean
+    return student_t_975(len(known) - 1) * sqrt(max(between - within, LEAST_BETWEEN * between)) / mean
 
 
 def _narrower_half(name: str, replica: Replica) -> float:

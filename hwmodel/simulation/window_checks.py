@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LEAST_BURSTS = 5  # of each receiving VM: of fewer even the interval would be a guess
 WIDE = 0.05  # of a figure; a narrower interval may be doubtful and still tells all that is asked
 GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04 % of all), and of a figure
+ROUGH = 2.0  # times its lower end, for an interval's upper one
 UNDELIVERED = 0.005  # of the window: frames that came within it and left after it
 LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
 LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
@@ -112,12 +113,26 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
         short += [name for name in estimates if "_ns." in name and name not in short]
-    named = tuple(_told(name) for name in short if name not in growing)
+    unsaid = [name for name in short if name not in growing]
+    rough = [name for name in unsaid if _is_rough(*sureness.intervals[name])]
+    named, roughly = (tuple(_told(name) for name in names) for names in ([n for n in unsaid if n not in rough], rough))
     if named:
         yield (
             f"The window is short beside the memory of the queues: {_listed(named)} may be further off than "
             f"{'their intervals say' if len(named) > 1 else 'its interval says'}. A longer run.duration tells more."
         )
+    if roughly:
+        yield (
+            f"Known roughly, as the {'widths' if len(roughly) > 1 else 'width'} of the "
+            f"{'intervals say' if len(roughly) > 1 else 'interval says'}: {_listed(roughly)}. So near to what is full "
+            "queues fill and empty slowly, and this window has seen few of their ups and downs; a longer run.duration "
+            "narrows them."
+        )
+
+
+def _is_rough(low: float, high: float) -> bool:
+    """Tell whether an interval is so wide that nothing has to be said of how far beyond it a figure may lie."""
+    return high > ROUGH * low
 
 
 def _undelivered(result: Result, growing: Mapping[str, float]) -> str:
