@@ -72,7 +72,8 @@ def latency_figure(loads: Sequence[LoadTrial]) -> str:
             if known:
                 axes.plot(*zip(*known, strict=True), marker, color=colour, linewidth=1.4, markersize=4, label=label)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda tick, _: f"{tick:,.10g}")
+        for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            axis(lambda tick, _: f"{tick:,.10g}")
         _load_axis(axes)
         axes.set_ylabel("latency, µs (logarithmic)")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)

@@ -32,6 +32,7 @@ from hwmodel.report.reading import (
     sender_wait_note,
     stall_shares,
 )
+from hwmodel.report.relaxed_text import relaxed_sentence
 from hwmodel.report.reproduction import of_result
 from hwmodel.report.svg import ORANGE, VERMILION
 from hwmodel.report.system_picture import system_figure
@@ -61,6 +62,7 @@ def section_of(
         "modelled": modelled_sentence(result.config),
         "outcome": _outcome(result),
         "limit": _limit(result),
+        "explained": printable(relaxed_sentence(result)) if result.relaxed else "",
         "headroom": printable(headroom_sentence(result)),
         "warnings": [printable(warning) for warning in result.warnings],
         "latency_note": "; of the sender's wait: ".join(filter(None, (latency_note(result), sender_wait_note(result)))),

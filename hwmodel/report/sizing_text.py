@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hwmodel.report.quantities import MISSING, cost_text, printable, three_digits, time_text
+from hwmodel.report.quantities import MISSING, PLUS_MINUS, cost_text, printable, spread_text, three_digits, time_text
 from hwmodel.report.text_table import table
 from hwmodel.results import Choice, SizingResult, TargetFigure
 
@@ -17,6 +17,7 @@ _NAMES = {
 _SURE, _ALL_BUT_SURE = 0.95, 0.999  # no number of runs makes it 100 %
 _MOST_NEAR = 3
 _MOST_OVER = 10  # times the bound, beyond which a share of it in percent says little
+AS_LIKELY = 0.5  # of a confidence: as likely to miss as to meet
 _UNITS = {"gbps": " Gb/s", "mpps": " Mpps"}
 
 
@@ -56,6 +57,8 @@ def sizing_sentence(result: SizingResult) -> str:
     """Say what is cheapest, and how sure that is; or what comes nearest and what it misses."""
     if result.answer is not None:
         sure = "" if result.confidence is None else f"; it meets with a confidence of {_confidence(result.confidence)}"
+        if result.confidence is not None and result.confidence < AS_LIKELY:
+            sure = f" on average, by so little that it rather misses: a confidence of {_confidence(result.confidence)}"
         least = "the cheapest that meets the target" if result.is_cheapest else "the cheapest found to meet the target"
         return f"{knobs_text(result.answer.knobs)}: cost {cost_text(result.answer.cost)}, {least}{sure}."
     n = f"None of {result.n_candidates:,} configurations meets the target"
@@ -119,7 +122,8 @@ def sureness_sentences(result: SizingResult) -> Iterator[str]:
                 "" if surer is None else f"; {knobs_text(_others(surer, answer))} meets too, at {cost_text(surer.cost)}"
             )
             named = " and ".join(_NAMES[one.metric] for one in near)
-            yield f"The {named} is near the target, beside the spread of {spread}{printable(beside)}{more}."
+            are = "are" if len(near) > 1 else "is"
+            yield f"The {named} {are} near the target, beside the spread of {spread}{printable(beside)}{more}."
     if result.near:
         shown = result.answer or result.nearest
         assert shown is not None
@@ -223,7 +227,12 @@ def _figure(one: TargetFigure) -> str:
     half = 0.0 if one.high is None else one.high - one.figure
     if one.metric == "loss" and not one.figure and half:
         return f"none seen, < {_percent(half)}"
-    return f"{_amount(one.metric, one.figure)}" + (f" +/- {_amount(one.metric, half)}" if half else "")
+    number, space, unit = _amount(one.metric, one.figure).partition(" ")
+    if not half:
+        return f"{number}{space}{unit}"
+    if one.metric in _UNITS:
+        return f"{spread_text(number, half).replace(PLUS_MINUS, ' +/- ')}{space}{unit}"
+    return f"{number}{space}{unit} +/- {_amount(one.metric, half)}"
 
 
 def _margin(one: TargetFigure) -> str:

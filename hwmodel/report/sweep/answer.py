@@ -17,6 +17,7 @@ _MOST_NAMED_VALUES = 4
 _MOST_KNEES = 3
 _MOST_WORKLOADS = 4  # named with the best design of each
 _FAR_MORE = 0.05  # of the throughput: by so much more an axis matters elsewhere where that is said
+UNCHANGED = 0.0005  # of the throughput, which would be printed as 0.0 %
 _AS_GOOD = 0.99
 
 
@@ -109,8 +110,10 @@ def _shape_words(axis: SweptAxis, points: Sequence[Point], throughput: str, wher
         where = first if first == last else f"from {first} to {last}"
         return f"along {key} the throughput is best at {where} and falls on both sides; {all_limit}"
     if knee.shape == FLAT:
-        change = percent_text(1 - min(ys) / most) if most else percent_text(0.0)
-        return f"{key} changes the throughput by no more than {change}; {all_limit}"
+        share = 1 - min(ys) / most if most else 0.0
+        if share < UNCHANGED:
+            return f"{key} does not change the throughput; {all_limit}"
+        return f"{key} changes the throughput by no more than {percent_text(share)}; {all_limit}"
     low, high = names[ys.index(min(ys))], names[ys.index(most)]
     return f"along {key} the throughput goes up and down, least at {low} and most at {high}; {all_limit}"
 
