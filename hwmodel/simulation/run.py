@@ -116,6 +116,7 @@ class Run:
     """Hold one run: its state, its names, its window.
 
     `tracer`: records a time line, where one is wanted. `compile_s`: what it took to have the kernels, for the record.
+    `ends_with_batches`: its window does so after a warm-up of a given length too.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Run:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
+        self.ends_with_batches = False
         self.known = MachineKnown.of(config, workload)
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads)
@@ -163,7 +165,8 @@ class Run:
             if is_automatic and self.known.is_random:  # a warm-up ends at a frame, mostly of a burst
                 yield from self.advance(warmup.next_even_time(), layout.NEVER, what="warm-up")
         # A window between two deliveries of a flow holds whole batches; of random loads it would hold too many bursts.
-        ends_with_batches = is_automatic and self.machine.is_alone and not (self.known.is_random or self.is_replay)
+        is_aligned = is_automatic or self.ends_with_batches
+        ends_with_batches = is_aligned and self.machine.is_alone and not (self.known.is_random or self.is_replay)
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)

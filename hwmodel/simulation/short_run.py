@@ -53,6 +53,7 @@ class ShortRuns:
         short = config.model_copy(update={"run": config.run.model_copy(update=length)})
         try:
             run = self._make(short, build_workload(short, ceiling_frames_per_s(short)))
+            run.ends_with_batches = True
             for _ in run.pieces():
                 pass
         except (InputError, RunError):
