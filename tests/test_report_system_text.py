@@ -118,10 +118,10 @@ def test_each_server_has_a_row_with_its_own_limit():
     text = full_summary(sample_system(adapters=adapters))
     assert row_of(text, "server", "a") == {
         "server": "a", "tx Gb/s": "9.870", "rx Gb/s": "1.250", "PCIe up %": "100.0", "down %": "95.0",
-        "wire out %": "100.0", "in %": "12.5", "cores": "0.250", "its own limit": "wire.tx 100.0 %",
+        "wire out %": "100.0", "in %": "12.5", "cores": "0.250", "fullest of its own": "wire.tx 100.0 %",
     }  # fmt: skip
     row = row_of(text, "server", "b")
-    assert (row["tx Gb/s"], row["its own limit"]) == ("-", "pcie.up 100.0 %")
+    assert (row["tx Gb/s"], row["fullest of its own"]) == ("-", "pcie.up 100.0 %")
 
 
 def test_no_summary_says_none():

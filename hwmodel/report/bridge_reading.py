@@ -58,7 +58,7 @@ def copying_words(result: Result) -> str:
 
 
 def limit_cell(adapter: AdapterResult) -> str:
-    """Return what limits one of several servers, and how busy it is."""
+    """Return the fullest resource of one of several servers, and how busy it is; the load where nothing is."""
     resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
     return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
 

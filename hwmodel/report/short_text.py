@@ -182,7 +182,7 @@ def _beside_lines(result: Result) -> Iterator[Line]:
 def _adapter_lines(result: SystemResult) -> Iterator[Line]:
     for adapter in result.adapters:
         rates = f"VMs send {decimals_text(adapter.tx_gbps, 3)} Gb/s, get {decimals_text(adapter.rx_gbps, 3)} Gb/s"
-        yield Line(printable(f"Server {adapter.name}: {rates}; its own limit {limit_cell(adapter)}"))
+        yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
 
 
 def _vm_lines(result: Result) -> Iterator[Line]:

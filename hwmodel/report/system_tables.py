@@ -32,8 +32,8 @@ MOST_SERVER_ROWS = 64
 
 
 def adapter_table(result: SystemResult) -> Table:
-    """Return a row for each server: rates of its VMs, busy shares of its link, wire and cores, its own limit."""
-    header = ("server", "tx Gb/s", "rx Gb/s", "PCIe up", "PCIe down", "wire out", "wire in", "busiest core", "limit")
+    """Return a row for each server: rates of its VMs, busy shares of its link, wire and cores, its fullest resource."""
+    header = ("server", "tx Gb/s", "rx Gb/s", "PCIe up", "PCIe down", "wire out", "wire in", "busiest core", "fullest")
     rows = []
     for adapter in result.adapters[:MOST_SERVER_ROWS]:
         busy = adapter.utilization

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 OFFERED_LOAD = "offered_load"
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
+OVERLOADED = 1.5  # halves of the offered rate's interval by which more comes than leaves
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
 
 
@@ -75,7 +76,7 @@ def sureness_of(
     offered = _offered(marks, at_fs) if machine.is_open else _OfferedRate()
     load_known = _load_known(result, offered)
     wanted = [
-        *_rates(result, marks, ports, burst_frames, offered.half_share),
+        *_rates(result, marks, ports, burst_frames, 0.0 if _is_overloaded(marks, offered) else offered.half_share),
         *_latencies(result, marks, burst_frames, load_known),
     ]
     ratios = [ratio for one in wanted for ratio in one.ratios]
@@ -170,6 +171,14 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
         return _OfferedRate()
     half_share = found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered)
     return _OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
+
+
+def _is_overloaded(marks: MarkTable, offered: _OfferedRate) -> bool:
+    """Tell whether more comes than gets through, beyond chance: then how much comes says nothing of what gets out."""
+    if not offered.half_share:
+        return False
+    came, left = (float(marks[name][-1] - marks[name][0]) for name in ("offered", "delivery.n"))
+    return left < came * (1 - OVERLOADED * offered.half_share)
 
 
 def gets_through(result: Result) -> bool:
