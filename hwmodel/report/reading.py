@@ -96,7 +96,8 @@ def _outcomes(result: Result) -> list[str]:
 
 def _to_vms(result: Result, to: str) -> list[str]:
     totals, intervals = result.totals, result.intervals
-    if not totals.gbps and _nothing_came(result):
+    is_under_way = totals.gbps is None and totals.in_flight_frames == totals.offered_frames > 0
+    if not totals.gbps and _nothing_came(result) and not is_under_way:
         return ["no VM gets anything (0 Gb/s)"] if totals.offered_frames else ["nothing is sent (0 Gb/s)"]
     if totals.gbps is None:
         return [f"throughput {to} not measured"]

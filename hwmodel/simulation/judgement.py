@@ -144,7 +144,7 @@ class Comparison:
         changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
         return replace(
             best.suspect.bottleneck,
-            why=with_gains(best.suspect.why, changes, is_full=best.suspect.use >= FULL),
+            why=with_gains(best.suspect.why, changes, is_full=max(best.suspect.use, best.suspect.share) >= FULL),
             keys=keys,
             also=tuple(dict.fromkeys((*self._same_elsewhere(best), *others))),
             gain=told[0][1],

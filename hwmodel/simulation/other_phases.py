@@ -24,7 +24,7 @@ LEAST = 3  # fewer say nothing of how far they lie apart
 # How much of what six lie apart their own windows explain is itself hardly known: a part counts in any case.
 LEAST_BETWEEN = 0.25
 TOLD = ("totals.gbps", "wire.tx_gbps")
-MATTERS, MORE = 0.02, 2.0  # a share of a figure, times half of the interval that its own window gives
+MATTERS, MORE = 0.05, 2.0  # a share of a figure, times half of the interval that its own window gives
 
 Intervals = Mapping[str, tuple[float, float]]
 

@@ -104,9 +104,10 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
             f"{'These are' if len(rises) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
             f"{_undelivered(result, growing) if is_open else ''}"
         )
-    if is_open and sureness.n_bursts < FEW_BURSTS:
+    if is_open and sureness.n_bursts < FEW_BURSTS and result.window_frames:
+        n_bursts = f"{sureness.n_bursts:.0f} independent ones" if sureness.n_bursts >= 1.5 else "a single one"
         yield (
-            f"The window holds few bursts: what came varies as {sureness.n_bursts:.0f} independent ones would make it. "
+            f"The window holds few bursts: what came varies as {n_bursts} would make it. "
             "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
         )
         return
