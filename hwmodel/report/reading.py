@@ -96,8 +96,8 @@ def _outcomes(result: Result) -> list[str]:
 
 def _to_vms(result: Result, to: str) -> list[str]:
     totals, intervals = result.totals, result.intervals
-    is_under_way = totals.gbps is None and totals.in_flight_frames == totals.offered_frames > 0
-    if not totals.gbps and _nothing_came(result) and not is_under_way:
+    goes_elsewhere = totals.dropped_frames or totals.delivered_to_wire or not totals.offered_frames
+    if not totals.gbps and _nothing_came(result) and (goes_elsewhere or totals.gbps is not None):
         return ["no VM gets anything (0 Gb/s)"] if totals.offered_frames else ["nothing is sent (0 Gb/s)"]
     if totals.gbps is None:
         return [f"throughput {to} not measured"]

@@ -88,6 +88,8 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
     `is_open`: frames come at times of their own. What is told of a figure once is not told twice. What holds of a mean
     latency holds of its percentiles.
     """
+    if not result.window_frames:
+        return  # that is said, and what is left would be of the links' idle traffic
     estimates = {name: one for name, one in sureness.estimates.items() if not name.startswith("vms.")}
     ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
     growing = {
@@ -104,7 +106,7 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
             f"{'These are' if len(rises) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
             f"{_undelivered(result, growing) if is_open else ''}"
         )
-    if is_open and sureness.n_bursts < FEW_BURSTS and result.window_frames:
+    if is_open and sureness.n_bursts < FEW_BURSTS:
         n_bursts = f"{sureness.n_bursts:.0f} independent ones" if sureness.n_bursts >= 1.5 else "a single one"
         yield (
             f"The window holds few bursts: what came varies as {n_bursts} would make it. "
