@@ -15,7 +15,7 @@ from hwmodel.errors import InputError
 
 EXAMPLE = ROOT / "cocotb_tests/dut_example"
 CHEATS = yaml.safe_load((EXAMPLE / "cheats.yaml").read_text(encoding="utf-8"))["cheats"]
-SMALL = {"PORTS": 3, "BUS_W": 64, "PRIORITIES": 1, "MAC_ENTRIES": 12, "VLAN_ENTRIES": 6, "LIST_ENTRIES": 9,
+SMALL = {"PORTS": 3, "BUS_W": 64, "PRIORITIES": 2, "MAC_ENTRIES": 12, "VLAN_ENTRIES": 6, "LIST_ENTRIES": 9,
          "INGRESS_BYTES": 2048, "QUEUE_BYTES": 2048}  # fmt: skip
 N_FRAMES = 200
 SAID_BY_CHECKERS = {wanted for _, wanted, _ in RULES.values()}
@@ -36,7 +36,7 @@ def planted(cheat, folder):
         assert text.count(change["text"]) == 1, change
         path.write_text(text.replace(change["text"], change["replacement"]), encoding="utf-8")
     path = folder / "core.yaml"
-    path.write_text(yaml.safe_dump(keys), encoding="utf-8")
+    path.write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
     return path
 
 
