@@ -15,6 +15,8 @@ from cocotb_tests.held_stages import contest_stage, held_stages
 from cocotb_tests.traffic import random_schedules, rarely, timed
 
 CUT_RUN = 300
+# Frames that come while the core is still being set up: few, since most of them are dropped.
+ONE_IN_EARLY, MOST_EARLY = 10, 500
 CYCLES_A_WRITE = 4  # of the AXI4-Lite of rtl/: three, and one to spare
 FRAMES_A_SWITCH = 1000
 # One switch in five forwards next to nothing: a run of some length has several.
@@ -84,8 +86,10 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
     start = CYCLES_A_WRITE * len(writes)
     untimed = [drawn_frame(core, rng, mode, serial) for serial in range(n_frames)]
     untimed = with_repeats(core, random.Random(f"{seed} {mode} repeats"), untimed)
-    # A few come while the core is still being set up.
-    frames = timed(rng, untimed, 1 if rarely(rng, 2) else start, shape.ports)
+    frames = timed(rng, untimed, start, shape.ports)
+    if rarely(rng, 2):
+        early = sorted(rng.randrange(start + 1) for _ in range(min(n_frames // ONE_IN_EARLY, MOST_EARLY)))
+        frames[: len(early)] = [replace(frame, not_before=cycle) for frame, cycle in zip(frames, early, strict=False)]
     span = max(frame.not_before for frame in frames) - start
     accesses = [Access(*write) for write in writes]
     n_switches = max(2, min(FEWEST_SWITCHES, n_frames // FEW_FRAMES), n_frames // FRAMES_A_SWITCH)

@@ -21,7 +21,7 @@ from cocotb_tests.held_stages import least_quantum
 from cocotb_tests.load import open_writes
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
 from cocotb_tests.places import ROOT
-from cocotb_tests.stages import random_stages
+from cocotb_tests.stages import CYCLES_A_WRITE, busy_stage, random_stages
 from cocotb_tests.vacuity import TooLittleError, compared
 
 SMALL = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")
@@ -54,6 +54,24 @@ def test_what_would_say_nothing_is_drawn_anew(monkeypatch, shape, seed, mode, n_
     monkeypatch.setattr(stages, "DRAWS", 1)
     monkeypatch.setattr(copies_due_module, "DRAWS_OF_FRAMES", 0)
     assert not says_something(core, random_stages(core, seed, mode, n_frames)[1:])
+
+
+def test_few_frames_come_while_the_core_is_set_up():
+    core = read_dut(OWN_CORE).core("2 ports and 64 bits")
+    n_early = set()
+    for seed in range(12):
+        stage = busy_stage(core, str(seed), "veb", 100)
+        n_writes = sum(access.not_before == 0 for access in stage.accesses if not access.is_read)
+        n_early.add(sum(frame.not_before < CYCLES_A_WRITE * n_writes for frame in stage.frames))
+    assert n_early == {0, 10}
+
+
+def test_a_run_of_few_frames_compares_enough_however_it_is_drawn(simulator, run_folder):
+    """Of these three draws of one seed most frames came before there was a switch to forward them."""
+    core = read_dut(OWN_CORE).core()
+    for draw in ("fresh 67", "fresh 67 run 1", "fresh 67 run 2"):
+        drawn = random_stages(core, draw, "veb", 250)
+        compared(drawn, CoreBench.of(simulator, core, run_folder).check(drawn, draw))
 
 
 def test_copies_due_are_those_of_the_switch_of_their_time():
