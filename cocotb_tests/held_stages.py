@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from cocotb_tests.traffic import random_schedules, timed
 from hwmodel.simulation.switch_core import PortSchedule
 
 FRAMES_A_PHASE, MOST_PHASES = 50, 48  # without contests
+# Where a switch forwards fewer frames than one in so many, others drawn in their place are no better: few phases have one.
+IDLE_BELOW_ONE_IN, ONE_IN_IDLE = 3, 12
 # A run of many frames has a pause in which a counter of cycles, of 16 bits, wraps.
 FRAMES_OF_A_LONG_RUN, LONG_PAUSE = 2000, 70_000
 FRAMES_A_CONTEST, MOST_CONTESTS = 150, 12  # of all frames, there is a contest for so many
@@ -80,11 +83,18 @@ def _stage(core: Core, seed: str, mode: str, n_frames: int, n_contests: int) -> 
             phases.append(made)
     n_left = max(0, n_frames - sum(len(frames) for _, frames in phases))
     n_phases = min(max(1, n_left // FRAMES_A_PHASE), MOST_PHASES) if n_left else 0
+    n_idle = 0
     for number in range(n_phases):
         size = n_left * (number + 1) // n_phases - n_left * number // n_phases
         schedules = random_schedules(rng, core.shape, core.backend.schedulers, least_quantum(core))
-        phase = Phase(drawn_switch(core, rng, mode), schedules)
         frames = [drawn_frame(core, rng, mode, number << 16 | serial) for serial in range(size)]
+        for _ in range(SWITCHES_TRIED):
+            switch = drawn_switch(core, rng, mode)
+            is_idle = np.count_nonzero(_decided(core, switch, frames)["ports"]) * IDLE_BELOW_ONE_IN < size
+            if not is_idle or n_idle < n_phases // ONE_IN_IDLE:
+                break
+        n_idle += is_idle
+        phase = Phase(switch, schedules)
         phases.append((phase, timed(rng, with_repeats(core, rng, frames), 0, core.shape.ports)))
     rng.shuffle(phases)
     if n_left >= FRAMES_OF_A_LONG_RUN:
@@ -131,8 +141,7 @@ def _contenders(
     core: Core, rng: random.Random, switch: object, candidates: Sequence[Frame]
 ) -> tuple[list[int], list[Frame]] | None:
     """Choose an output, some of its queues, and as many frames for each of these as it holds for sure."""
-    shape, table = core.shape, FrameTable.of(list(candidates))
-    verdicts = decide_frames(tables_of(switch, shape)[0], table, np.arange(len(candidates)))
+    shape, verdicts = core.shape, _decided(core, switch, candidates)
     queue_of_frame = [queue_of(priority, shape.priorities) for priority in verdicts["priority"].tolist()]
     capacity = min(shape.queue_bytes or shape.max_frame_bytes, CONTEST_BYTES)
     for port in rng.sample(range(shape.ports), shape.ports):
@@ -150,3 +159,8 @@ def _contenders(
             frames = [frame for queue in queues for frame in held[queue]]
             return queues, rng.sample(frames, len(frames))
     return None
+
+
+def _decided(core: Core, switch: object, frames: Sequence[Frame]) -> Any:
+    """Return what the model says of frames that meet a switch."""
+    return decide_frames(tables_of(switch, core.shape)[0], FrameTable.of(list(frames)), np.arange(len(frames)))
