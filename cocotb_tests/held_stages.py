@@ -23,7 +23,7 @@ from cocotb_tests.traffic import random_schedules, timed
 from hwmodel.simulation.switch_core import PortSchedule
 
 FRAMES_A_PHASE, MOST_PHASES = 50, 48  # without contests
-# Where a switch forwards fewer frames than one in so many, others drawn in their place are no better: few phases have one.
+# A switch that forwards fewer frames than one in so many does so with others, too: few phases have one.
 IDLE_BELOW_ONE_IN, ONE_IN_IDLE = 3, 12
 # A run of many frames has a pause in which a counter of cycles, of 16 bits, wraps.
 FRAMES_OF_A_LONG_RUN, LONG_PAUSE = 2000, 70_000
