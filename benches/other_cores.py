@@ -54,7 +54,7 @@ def result_of(simulator: Simulator, core: Core, folder: Path, mode: str, seed: i
     from cocotb_tests.comparison import compare
     from cocotb_tests.core_bench import CoreBench
     from cocotb_tests.stages import random_stages
-    from cocotb_tests.vacuity import compared
+    from cocotb_tests.vacuity import TooLittleError, compared
 
     stages = random_stages(core, str(seed), mode, n_frames)
     outcomes = CoreBench.of(simulator, core, folder / "runs").run(stages)
@@ -64,7 +64,10 @@ def result_of(simulator: Simulator, core: Core, folder: Path, mode: str, seed: i
         if divergence is not None or expected is None:
             return str(divergence)
         expectations.append(expected)
-    return compared(stages, expectations)
+    try:
+        return compared(stages, expectations)
+    except TooLittleError as error:
+        return str(error)
 
 
 def main(words: list[str]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cocotb_tests.backend import Shape
 from cocotb_tests.batch_files import BEAT_BYTES, Access, Frame, Stage
 from cocotb_tests.decisions import FrameTable, decide_frames
 from cocotb_tests.dut_file import Core
@@ -57,7 +58,7 @@ def with_more_copies(core: Core, stage: Stage, draw: Callable[[int, int], Frame]
 
 
 def copies_due(core: Core, stage: Stage) -> tuple[I64, I64]:
-    """Return copies and their beats by output, if frames are decided when they may come and no queue is ever full."""
+    """Return copies and their beats by output, if the core takes in what it can and no queue is ever full."""
     ports = _ports_of(core, stage)
     n_beats = np.array([-(-len(frame.data) // BEAT_BYTES) for frame in stage.frames], np.int64)
     to = np.arange(core.shape.ports)[:, None]
@@ -66,7 +67,7 @@ def copies_due(core: Core, stage: Stage) -> tuple[I64, I64]:
 
 
 def _ports_of(core: Core, stage: Stage) -> I64:
-    """Return the ports to which the model sends each frame, if it is decided when it may come."""
+    """Return the ports to which the model sends each frame, if it is decided when it is taken in."""
     frames = FrameTable.of(list(stage.frames))
     ports = np.zeros(len(stage.frames), np.int64)
     for chosen, tables in _tables_of_frames(core, stage):
@@ -74,8 +75,24 @@ def _ports_of(core: Core, stage: Stage) -> I64:
     return ports
 
 
-def _comes_at(stage: Stage) -> I64:
-    return np.array([frame.not_before for frame in stage.frames], np.int64)
+def through_at(shape: Shape, stage: Stage) -> I64:
+    """Return about when each frame is taken in, if none waits for a phase: a beat of a port a cycle, a word of all."""
+    result = np.array([frame.not_before for frame in stage.frames], np.int64)
+    n_bytes = np.array([len(frame.data) for frame in stage.frames], np.int64)
+    ports = np.array([frame.port for frame in stage.frames])
+    for port in range(shape.ports):
+        own, share = ports == port, np.mean(stage.leave >> np.uint32(port) & np.uint32(1))
+        result[own] = _through(result[own], np.ceil(n_bytes[own] / BEAT_BYTES / share).astype(np.int64))
+    order = np.argsort(result, kind="stable")
+    result[order] = _through(result[order], -(-n_bytes[order] // shape.word_bytes))
+    return result
+
+
+def _through(begins: I64, takes: I64) -> I64:
+    """Return when each is through that takes so many cycles, begins then or later, and waits for those before."""
+    done = np.cumsum(takes)
+    result: I64 = done + np.maximum.accumulate(begins - done + takes)
+    return result
 
 
 def _beats_that_leave(core: Core, stage: Stage) -> npt.NDArray[np.float64]:
@@ -84,7 +101,10 @@ def _beats_that_leave(core: Core, stage: Stage) -> npt.NDArray[np.float64]:
         return np.full(core.shape.ports, np.inf)
     ready = [np.mean(stage.ready >> np.uint32(port) & np.uint32(1)) for port in range(core.shape.ports)]
     held = (core.shape.queue_bytes or core.shape.max_frame_bytes) / BEAT_BYTES
-    phases, comes_at = np.array([frame.phase for frame in stage.frames]), _comes_at(stage)
+    phases = np.array([frame.phase for frame in stage.frames])
+    comes_at = through_at(core.shape, stage)
+    if stage.phases:
+        comes_at = np.array([frame.not_before for frame in stage.frames], np.int64)
     # What is left of a phase when its last frame comes leaves before the next one.
     spans = [np.ptp(comes_at[phases == number]) for number in np.unique(phases)]
     return np.array(ready) * sum(spans) + held * len(spans)
@@ -97,7 +117,7 @@ def _tables_of_frames(core: Core, stage: Stage) -> Iterator[tuple[I64, Any]]:
         for number, phase in enumerate(stage.phases):
             yield np.flatnonzero(phases == number), tables_of(phase.switch, core.shape)[0]
         return
-    image, comes_at = core.backend.image(), _comes_at(stage)
+    image, comes_at = core.backend.image(), through_at(core.shape, stage)
     writes: dict[int, list[Access]] = {}
     for access in stage.accesses:
         if not access.is_read:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cocotb_tests.batch_files import Access, Frame, Stage
 from cocotb_tests.bench_switch import Switch
-from cocotb_tests.copies_due import says_something, with_more_copies
+from cocotb_tests.copies_due import says_something, through_at, with_more_copies
 from cocotb_tests.core_traffic import drawn_frame, drawn_switch, let_wait, with_repeats
 from cocotb_tests.dut_file import Core
 from cocotb_tests.held_stages import contest_stage, held_stages
@@ -90,7 +90,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
     if rarely(rng, 2):
         early = sorted(rng.randrange(start + 1) for _ in range(min(n_frames // ONE_IN_EARLY, MOST_EARLY)))
         frames[: len(early)] = [replace(frame, not_before=cycle) for frame, cycle in zip(frames, early, strict=False)]
-    span = max(frame.not_before for frame in frames) - start
+    span = int(through_at(shape, Stage(frames)).max()) - start
     accesses = [Access(*write) for write in writes]
     n_switches = max(2, min(FEWEST_SWITCHES, n_frames // FEW_FRAMES), n_frames // FRAMES_A_SWITCH)
     for i in range(1, n_switches):
