@@ -43,12 +43,14 @@ def with_more_copies(core: Core, stage: Stage, draw: Callable[[int, int], Frame]
 
     `draw` makes a frame from a number and the port by which it comes in.
     """
-    frames = list(stage.frames)
+    frames, most_copies = list(stage.frames), -1
     for _ in range(DRAWS_OF_FRAMES):
         ports = _ports_of(core, replace(stage, frames=frames))
-        missing = COPIES_A_FRAME_DRAWN * len(frames) - np.bitwise_count(ports).sum()
-        if missing <= 0:
-            break
+        n_copies = int(np.bitwise_count(ports).sum())
+        missing = COPIES_A_FRAME_DRAWN * len(frames) - n_copies
+        if missing <= 0 or n_copies <= most_copies:
+            break  # enough, or others do no better
+        most_copies = n_copies
         dropped = np.flatnonzero(ports == 0).tolist()
         share = max(1 - len(dropped) / len(frames), 1 / len(frames))
         for index in rng.sample(dropped, min(len(dropped), int(missing / share) + 1)):

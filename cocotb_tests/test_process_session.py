@@ -30,7 +30,7 @@ time.sleep(600)
 def test_children_of_another_process_group_are_ended(tmp_path):
     said = tmp_path / "said"
     with said.open("w") as file, pytest.raises(subprocess.TimeoutExpired):
-        run_limited([sys.executable, "-c", PARENT], 5, stdout=file)
+        run_limited([sys.executable, "-c", PARENT], 3, stdout=file)
     session, child = map(int, said.read_text().split())
     assert members_of(session) == []
     assert not Path(f"/proc/{child}/cmdline").exists() or Path(f"/proc/{child}/cmdline").read_bytes() == b""
