@@ -16,6 +16,7 @@ from cocotb_tests.divergence import Divergence
 from hwmodel.simulation.switch_core import PortSchedule
 
 MODES = ("veb", "vepa", "vn_tag", "e_tag")
+SCHEDULERS = ("round_robin", "deficit", "strict")
 
 
 class Shape(Protocol):
@@ -27,7 +28,7 @@ class Shape(Protocol):
 
     @property
     def priorities(self) -> int:
-        """Give the output queues of each port; it matters where the core records its decisions."""
+        """Give the output queues of each port; a frame of priority P is for queue P * priorities / 8, rounded down."""
 
     @property
     def max_frame_bytes(self) -> int:
@@ -106,6 +107,9 @@ class Backend(ABC):
     # Settings that the core lacks, by their key in the `switch` block, each with the value that the core acts by.
     # Settings of all stations are written `ports.KEY`, those of the uplink `uplink.KEY`. Traffic leaves them there.
     fixed: ClassVar[Mapping[str, Any]] = {}
+    # The ways in which output queues of the core can take turns, where its shape has several priorities: what each of
+    # them has to send first is compared. A core without a register for it names the one way that it has.
+    schedulers: ClassVar[tuple[str, ...]] = SCHEDULERS
 
     @abstractmethod
     def __init__(self, parameters: Mapping[str, int]) -> None:
@@ -122,8 +126,8 @@ class Backend(ABC):
 
         `switch` is a `hwmodel.config.switch.Switch` or has its attributes; it asks for nothing that `modes` and `fixed`
         rule out, nor for access lists, mirrors and S-channels. Ports without a station in it are disabled.
-        `schedules` says by port how output queues take turns; a core without such registers leaves it aside, since the
-        order between flows is compared with the timing twin alone. Raises ValueError for what does not fit the core.
+        `schedules` says by port how output queues take turns, in one of the ways of `schedulers`; a core with a single
+        queue leaves it aside. Raises ValueError for what does not fit the core.
         """
 
     def changes(self, before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:

@@ -6,19 +6,23 @@ order of the machine, the lowest word of a vector first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from hwmodel.simulation.switch_core import PortSchedule
 
 PATTERN_ROWS = 4096
 BEAT_BYTES = 8
 PORTS_MASK, HOLD_SHIFT = 0xFFFFFF, 24  # in a row of ready outputs
 AT_ONCE = 0
 NO_BYTE = b"\xa5"
+MOST_PHASES = 64
 
 EVENT = np.dtype([("cycle", "<u4"), ("port", "u1"), ("reason", "u1"), ("_", "<u2"), ("ports", "<u4"), ("full", "<u4")])
 WRITE = np.dtype([("cycle", "<u4"), ("address", "<u2"), ("_", "<u2"), ("data", "<u4")])
@@ -39,7 +43,10 @@ Records = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame on its way in; it is not offered before its cycle, and if it `must_not_wait` not later either."""
+    """A frame on its way in; it is not offered before its cycle, and if it `must_not_wait` not later either.
+
+    In a stage with phases it is of one, and its cycle counts from when that phase's accesses are done.
+    """
 
     port: int
     data: bytes
@@ -47,6 +54,7 @@ class Frame:
     empty_last_beat: bool = False
     not_before: int = AT_ONCE
     must_not_wait: bool = False
+    phase: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,27 @@ class Access:
     not_before: int = AT_ONCE
     after_traffic: bool = False
     overlaps: bool = False
+    phase: int = 0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What holds from one time at which the core is quiet to the next: a switch, and how outputs' queues take turns.
+
+    `is_contest`: no output is ready until all has come in that finds room, so that it is known what every queue holds.
+    """
+
+    switch: Any
+    schedules: Mapping[int, PortSchedule] = field(default_factory=dict)
+    is_contest: bool = False
 
 
 @dataclass
 class Stage:
     """What happens between two resets. `cut_at`: the cycle in which the next reset comes, whatever is under way.
 
-    `holds_frames`: the first frame comes after the accesses that do not wait for the end of the traffic, and all cycles
-    but those that are recorded count from then on. `switch`: what those accesses configure, if nothing does later.
+    `phases`: where they are known, the accesses of each are done while the core is quiet, and then its frames come; all
+    cycles of frames count from then on. Without, frames and accesses come by their cycles alone.
     `reset_cycles`: of the core before this stage, 1 to 3; 0 gives it four. `hold`: by the cycle, bit 0 while no answer
     of a register is taken, 1 to 3 where no araddr, awaddr, wdata begins. The three patterns have as many rows, a power
     of two up to 2^17, and repeat.
@@ -74,8 +95,7 @@ class Stage:
 
     frames: Sequence[Frame]
     accesses: Sequence[Access] = ()
-    holds_frames: bool = False
-    switch: Any = None
+    phases: Sequence[Phase] = ()
     ready: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
     leave: npt.NDArray[np.uint32] = field(default_factory=lambda: always(PATTERN_ROWS))
     hold: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(PATTERN_ROWS, np.uint32))
@@ -124,7 +144,8 @@ def frame_bytes(frame: Frame) -> bytes:
     """Return the bytes of a frame's record: a head of eight, then its beats, byte 0 of each in the lowest place."""
     n_beats = -(-len(frame.data) // BEAT_BYTES) + frame.empty_last_beat
     in_last = 0 if frame.empty_last_beat else len(frame.data) - BEAT_BYTES * (n_beats - 1)
-    head = frame.not_before << 32 | n_beats << 16 | ((1 << in_last) - 1) << 8 | frame.must_not_wait << 1 | frame.is_bad
+    head = frame.not_before << 32 | n_beats << 16 | ((1 << in_last) - 1) << 8
+    head |= frame.phase << 2 | frame.must_not_wait << 1 | frame.is_bad
     # What tkeep leaves out is anything.
     padded = frame.data + NO_BYTE * (n_beats * BEAT_BYTES - len(frame.data))
     return head.to_bytes(8, "big") + np.frombuffer(padded, "<u8").astype(">u8").tobytes()
@@ -133,8 +154,10 @@ def frame_bytes(frame: Frame) -> bytes:
 def write_stage(folder: Path, number: int, stage: Stage, n_ports: int) -> None:
     """Write the files of a stage."""
     last = stage.last_cycle if stage.cut_at is None else stage.cut_at
-    flags = len(stage.ready) - 1 << 32 | stage.reset_cycles << 8 | stage.holds_frames << 1 | (stage.cut_at is not None)
-    head = last.to_bytes(4, "big") + flags.to_bytes(8, "big")
+    flags = len(stage.ready) - 1 << 32 | max(len(stage.phases) - 1, 0) << 16
+    flags |= stage.reset_cycles << 8 | bool(stage.phases) << 1 | (stage.cut_at is not None)
+    stalled = sum(phase.is_contest << number for number, phase in enumerate(stage.phases))
+    head = last.to_bytes(4, "big") + flags.to_bytes(8, "big") + stalled.to_bytes(8, "big")
     rows = stage.ready.astype(">u8") & np.uint64(PORTS_MASK) | stage.leave.astype(">u8") << np.uint64(32)
     rows |= stage.hold.astype(">u8") << np.uint64(HOLD_SHIFT)
     (folder / f"settings_{number}.bin").write_bytes(head + rows.astype(">u8").tobytes())
@@ -143,6 +166,7 @@ def write_stage(folder: Path, number: int, stage: Stage, n_ports: int) -> None:
         (folder / f"frames_{number}_{port}.bin").write_bytes(data)
     words = [
         access.not_before << 64
+        | access.phase << 51
         | (access.overlaps << 2 | access.after_traffic << 1 | access.is_read) << 48
         | access.address << 32
         | access.data & 0xFFFFFFFF

@@ -25,11 +25,12 @@ from cocotb_tests.repeating import REPEAT_HELP, REPEAT_OPTION, repeat_line
 from cocotb_tests.runners import COMMANDS, SIMULATORS, SimulationError
 from cocotb_tests.simulators import Simulator
 from cocotb_tests.stages import random_stages
-from cocotb_tests.vacuity import compared
+from cocotb_tests.vacuity import TooLittleError, compared
 from hwmodel.config.kinds import suggest
 from hwmodel.errors import InputError
 
 FRESH_SEEDS = 1_000_000
+RUNS_DRAWN = 3  # of a core of which a run says too little
 DUT = pytest.StashKey[Dut]()
 # The property of a test that holds what it has to show besides that it passed. Properties come from the processes that
 # run tests in parallel to the one that prints, and stand in the JUnit file.
@@ -208,6 +209,21 @@ def simulate(request: pytest.FixtureRequest, simulator: Simulator, run_folder: P
     return run
 
 
+def _compared_run(
+    bench: CoreBench, seed: str, mode: str, n_frames: int, repeat: str
+) -> tuple[list[Stage], list[Expectation], str]:
+    """Run stages and say how much was compared; where that is too little, try others."""
+    for draw in range(RUNS_DRAWN):
+        stages = random_stages(bench.core, f"{seed} run {draw}" if draw else seed, mode, n_frames)
+        expectations = bench.check(stages, repeat)
+        try:
+            return stages, expectations, compared(stages, expectations)
+        except TooLittleError:
+            if draw == RUNS_DRAWN - 1:
+                raise
+    raise AssertionError("there is always a run")
+
+
 @pytest.fixture
 def check_core(
     request: pytest.FixtureRequest, simulator: Simulator, run_folder: Path, seed: int
@@ -225,12 +241,12 @@ def check_core(
             pytest.skip(f"{core.dut.name} has no mode {mode}: modes of {type(core.backend).__name__}")
         n_frames = request.config.getoption("--frames") or n_frames
         chosen = str(seed) if fresh is None else f"fresh {fresh}"
-        stages = random_stages(core, chosen, mode, n_frames)
         seeds = ("--seed", str(seed)) if fresh is None else ("--fresh-seed", str(fresh))
         repeat = repeat_line(request.node, "--sim", simulator.name, *seeds, "--frames", str(n_frames))
         try:
-            expectations = CoreBench.of(simulator, core, run_folder).check(stages, repeat)
-            said = compared(stages, expectations)
+            stages, expectations, said = _compared_run(
+                CoreBench.of(simulator, core, run_folder), chosen, mode, n_frames, repeat
+            )
         except (RefusedError, SimulationError) as refused:
             raise refused if repeat in str(refused) else type(refused)(f"{refused}\nTo repeat:\n  {repeat}") from None
         if request.config.getoption("--dut") is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from cocotb_tests.batch_files import Frame, Outcome, Stage, read_stage, write_stage
 from cocotb_tests.comparison import compare
@@ -15,12 +17,15 @@ from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.places import BUILDS
 from cocotb_tests.protocol import CHECKERS
+from cocotb_tests.runners import SimulationError
 from cocotb_tests.simulators import Build, Design, Simulator
 
 BENCH = "frame_bench"
-BENCH_PARTS = (BENCH, "frame_sources", "core_recorder", "register_player", "strobe_master", *CHECKERS)
+BENCH_PARTS = (
+    BENCH, "stage_clock", "frame_sources", "core_recorder", "register_player", "strobe_master", *CHECKERS,
+)  # fmt: skip
 QUIET_CYCLES = 64  # where the core says how many copies are due
-SHRINKING_SECONDS = 180
+SHRINKING_SECONDS = 60
 # A run that takes longer hangs: Icarus passes a hundred frames a second and more.
 LEAST_SECONDS, FRAMES_A_SECOND = 300, 10
 FRAMES_SHOWN = 20
@@ -39,10 +44,12 @@ class CoreBench:
         cls, simulator: Simulator, core: Core, folder: Path, builds: Path = BUILDS, for_long_runs: bool = False
     ) -> CoreBench:
         """Build the bench for a simulator, in a folder of `builds`; for long runs, also the core that has them."""
+        folder, builds = folder.resolve(), builds.resolve()
         dut, has_events = core.dut, core.dut.keys.records.events is not None
         design = Design((*dut.sources, write_adapter(core, folder)), dut.include_folders, dut.keys.defines, builds)
         quiet = QUIET_CYCLES if has_events else dut.keys.quiet_cycles
         parameters = {"PORTS": core.shape.ports, "HAS_EVENTS": int(has_events), "QUIET_CYCLES": quiet}
+        parameters["SETTLE_CYCLES"] = dut.keys.quiet_cycles
         # Without waves cocotb needs no signal inside, and Verilator is twice as fast.
         build = simulator.build(
             BENCH,
@@ -76,7 +83,7 @@ class CoreBench:
         for stage, outcome in zip(stages, self.run(stages), strict=True):
             divergence, expected = compare(self.core, stage, outcome)
             if divergence is not None:
-                raise RefusedError(self.report(stage, divergence, repeat))
+                raise RefusedError(self.report(begun_by(stage, outcome, divergence.cycle), divergence, repeat))
             assert expected is not None
             expectations.append(expected)
         return expectations
@@ -100,25 +107,70 @@ class CoreBench:
         return "\n".join(lines)
 
     def shrink(self, stage: Stage, divergence: Divergence) -> tuple[Stage, Divergence, int]:
-        """Return a stage with as few frames as time allows that shows the same kind of divergence."""
-        found = {len(stage.frames): divergence}
+        """Return a stage with as few frames as a minute allows that shows the same kind of divergence."""
+        deadline = time.monotonic() + SHRINKING_SECONDS
+        best, found, n_runs = stage, divergence, 0
 
         def shows(candidate: Stage) -> bool:
-            other, _ = compare(self.core, candidate, self.run([candidate])[0])
+            nonlocal best, found, n_runs
+            left = int(deadline - time.monotonic())
+            if left < 1:
+                return False
+            n_runs += 1
+            try:
+                (outcome,) = self.run([candidate], left)
+            except SimulationError:
+                return False  # it takes longer than is left, or ends in another way
+            other, _ = compare(self.core, candidate, outcome)
             if other is None or other.what != divergence.what:
                 return False
-            found[len(candidate.frames)] = other
+            best, found = candidate, other
             return True
 
-        # What begins later, and reading counters that are right, is left out first, and for good if it can be.
-        start = replace(
+        # Whole phases, what begins later, and reading counters that are right, go first, and for good if they can.
+        any(shows(candidate) for candidate in _beginnings(stage, divergence))
+        start = best
+        fewest(start.frames, lambda kept: shows(replace(start, frames=list(kept))), deadline - time.monotonic())
+        return best, found, n_runs
+
+
+def begun_by(stage: Stage, outcome: Outcome, cycle: int) -> Stage:
+    """Return a stage without the frames and phases that began after a cycle."""
+    begun: set[int] = set()
+    ports = np.array([frame.port for frame in stage.frames])
+    for port in range(int(ports.max(initial=-1)) + 1):
+        records = outcome.accepted[outcome.accepted["port"] == port]
+        n_begun = int((records["first"] <= cycle).sum()) + 1  # and the one that was under way
+        begun |= set(np.flatnonzero(ports == port)[:n_begun].tolist())
+    frames = [frame for index, frame in enumerate(stage.frames) if index in begun]
+    n_phases = max((frame.phase for frame in frames), default=0) + 1
+    accesses = [access for access in stage.accesses if access.phase < n_phases]
+    return replace(stage, frames=frames, accesses=accesses, phases=stage.phases[:n_phases])
+
+
+def _beginnings(stage: Stage, divergence: Divergence) -> Iterator[Stage]:
+    """Give stages with less than a divergence needs, perhaps: its phase alone, half of the phases, no reads."""
+    accesses = [access for access in stage.accesses if not access.is_read or access.after_traffic]
+    n_phases = len(stage.phases)
+    for kept in (1, n_phases // 4, n_phases // 2):
+        dropped = n_phases - kept
+        if kept >= 1 and dropped >= 1:
+            yield replace(
+                stage,
+                frames=[replace(each, phase=each.phase - dropped) for each in stage.frames if each.phase >= dropped],
+                accesses=[
+                    replace(each, phase=max(each.phase - dropped, 0))
+                    for each in accesses
+                    if each.after_traffic or each.phase >= dropped
+                ],
+                phases=stage.phases[dropped:],
+            )
+    if not stage.phases:
+        yield replace(
             stage,
             frames=[frame for frame in stage.frames if frame.not_before <= divergence.cycle],
-            accesses=[each for each in stage.accesses if not each.is_read and each.not_before <= divergence.cycle],
+            accesses=[access for access in accesses if access.not_before <= divergence.cycle],
         )
-        begun = start if shows(start) else stage
-        frames, n_runs = fewest(begun.frames, lambda kept: shows(replace(begun, frames=list(kept))), SHRINKING_SECONDS)
-        return replace(begun, frames=frames), found[len(frames)], n_runs + 1
 
 
 def fewest(

@@ -16,16 +16,21 @@ class RefusedError(AssertionError):
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None."""
+    """The first thing in which core and model differ; `frame` is an index into the stage's frames, or None.
+
+    `rule`: which rule the core breaks, in a sentence, where the first line does not say it.
+    """
 
     what: str
     cycle: int
     expected: str
     found: str
     frame: int | None = None
+    rule: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}"
+        rule = f"\n  broken: {self.rule}" if self.rule else ""
+        return f"{self.what} in cycle {self.cycle}:\n  model  {self.expected}\n  core   {self.found}{rule}"
 
 
 def describe(data: bytes) -> str:
@@ -36,5 +41,6 @@ def describe(data: bytes) -> str:
 def frame_line(index: int, frame: Frame) -> str:
     """Describe a frame for a person, whole, so that it can be sent again."""
     marks = " bad" * frame.is_bad + " empty-last-beat" * frame.empty_last_beat
-    head = f"  frame {index}: port {frame.port}, from cycle {frame.not_before}{marks}"
+    since = f"{frame.not_before}" + f" of phase {frame.phase}" * (frame.phase > 0)
+    head = f"  frame {index}: port {frame.port}, from cycle {since}{marks}"
     return f"{head}, {len(frame.data)} B {frame.data.hex()}"

@@ -180,6 +180,9 @@ class DutKeys(Block):
     timing: Literal["free", "twin"] = "free"
     losses: Literal["none", "counted"] = "none"
     quiet_cycles: Annotated[int, Field(ge=64, le=1_000_000)] = key(1000, "no beat for so long: all copies have left")
+    chosen_ahead: Annotated[int, Field(ge=0, le=32)] = key(
+        3, "copies of an output that are chosen before they can leave"
+    )
     frames: RunLengths = RunLengths()
 
     @model_validator(mode="after")

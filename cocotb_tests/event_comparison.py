@@ -9,7 +9,7 @@ may have found no room only where its queue may have been full.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ import numpy.typing as npt
 
 from cocotb_tests.backend import PortCounters
 from cocotb_tests.batch_files import BEAT_BYTES, Outcome, Records, Stage
+from cocotb_tests.copy_rules import BYTES, LEAVES, rule_of_copy
 from cocotb_tests.decisions import VERDICT, FrameTable, copy_frames, decide_frames, queue_of
 from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation, tables_of
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
+from cocotb_tests.queue_order import Departure, wrong_turn
 from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES
 from hwmodel.kernels.drop_reason import DropReason
 
@@ -61,6 +63,12 @@ def compare_events(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectat
             if not found and core.dut.keys.timing != "twin":
                 found = min(
                     (_judge_losses(core, port, queues[port], way, outcome, expected, stage) for way in ways), key=len
+                ) or min(
+                    (
+                        wrong_turn(core, stage, outcome, port, _departures(port, queues[port], way, stage, outcome))
+                        for way in ways
+                    ),
+                    key=len,
                 )
             # AXI4-Stream leaves these bytes open; the core that the twin stands for has zeros (docs/switch_core.md).
             if not found and core.dut.keys.timing == "twin":
@@ -93,7 +101,7 @@ def _expect(
     table = FrameTable.of(list(stage.frames))
     verdicts: list[Any] = []
     queues: Queues = [[[] for _ in range(shape.priorities)] for _ in range(shape.ports)]
-    for begin, end, tables in _spans(core, stage, outcome):
+    for begin, end, tables in _spans(core, stage, outcome, frame_of_event):
         chosen = frame_of_event[begin:end]
         verdicts.append(decide_frames(tables, table, chosen))
         _expect_copies(tables, table, chosen, verdicts[-1], events[begin:end], queues)
@@ -101,12 +109,17 @@ def _expect(
     return Expectation(frame_of_event, whole.view(np.recarray), events["full"].astype(np.int64)), queues
 
 
-def _spans(core: Core, stage: Stage, outcome: Outcome) -> Iterable[tuple[int, int, Any]]:
+def _spans(
+    core: Core, stage: Stage, outcome: Outcome, frame_of_event: npt.NDArray[np.int64]
+) -> Iterable[tuple[int, int, Any]]:
     """Give the first event, the event after the last and the tables between two register writes."""
     n_events = len(outcome.events)
     if core.dut.keys.records.writes is None:
-        if n_events:
-            yield 0, n_events, tables_of(stage.switch, core.shape)[0]
+        # In a phase all frames are decided before the next one begins.
+        phases = np.array([frame.phase for frame in stage.frames])[frame_of_event]
+        for number in np.unique(phases).tolist():
+            begin, end = np.searchsorted(phases, [number, number + 1]).tolist()
+            yield begin, end, tables_of(stage.phases[number].switch, core.shape)[0]
         return
     image, writes, begin = core.backend.image(), outcome.writes, 0
     first_event = np.searchsorted(outcome.events["cycle"], writes["cycle"].astype(np.int64) + WRITE_TO_DECISION)
@@ -197,15 +210,40 @@ def _compare_copies(
             waiting = [queue[at[q]] for at in sorted(heads)[:1] for q, queue in enumerate(queues) if at[q] < len(queue)]
             said = "; ".join(f"frame {copy.frame}, {describe(copy.data)}" for copy in waiting) or "nothing"
             concerned = waiting[0].frame if waiting else None
-            return [Divergence(f"copy at port {port}", int(records["first"][i]), said, describe(data), concerned)], []
+            wrong = Divergence(f"copy at port {port}", int(records["first"][i]), said, describe(data), concerned)
+            return [replace(wrong, rule=_rule(queues, min(heads), data, copies[i + 1 :]))], []
         heads = after
     left = min(sum(len(queue) for queue in queues) - sum(at) for at in heads)
     if left and stage.cut_at is None:
         at = min(heads)
         missing = next(queue[at[q]] for q, queue in enumerate(queues) if at[q] < len(queue))
         text = f"frame {missing.frame}, {describe(missing.data)}"
-        return [Divergence(f"copy at port {port}", outcome.last_cycle, text, "nothing", missing.frame)], []
+        return [Divergence(f"copy at port {port}", outcome.last_cycle, text, "nothing", missing.frame, LEAVES)], []
     return [], list(heads.values())
+
+
+def _rule(queues: list[list[Copy]], at: tuple[int, ...], data: bytes, later: list[bytes]) -> str:
+    """Return the rule that a copy breaks."""
+    flows = [[(copy.frame, copy.data) for copy in queue] for queue in queues]
+    places: dict[bytes, list[tuple[int, int]]] = {}
+    for number, flow in enumerate(flows):
+        for index, (_, its) in enumerate(flow):
+            places.setdefault(its, []).append((number, index))
+    return rule_of_copy(places, flows, at, data, later) or BYTES
+
+
+def _departures(port: int, queues: list[list[Copy]], way: Way, stage: Stage, outcome: Outcome) -> list[Departure]:
+    """Return the copies that left, in their order."""
+    order: list[int] = []
+    while way is not None:
+        way, queue = way
+        order.append(queue)
+    heads = [iter(queue) for queue in queues]
+    result = []
+    for queue, record in zip(reversed(order), outcome.copies_of(port)[0], strict=True):
+        frame = next(heads[queue]).frame
+        result.append(Departure(frame, queue, len(stage.frames[frame].data), int(record["first"])))
+    return result
 
 
 def _judge_losses(

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from cocotb_tests.mutant_detection import SHAPES, Found, WholeCore
 from cocotb_tests.places import ROOT, RTL
+from cocotb_tests.process_session import run_limited
 from cocotb_tests.runners import SimulationError
 from cocotb_tests.simulators import Simulator
-from rtl.formal.proofs import PROOFS, ProofError, run_proof
+from rtl.formal.proofs import PROOFS, ProofError, ProofOutOfTimeError, run_proof
 
 NO_BUILD = "does not build"
 TEST_SECONDS = 900
@@ -68,9 +69,14 @@ class Detection:
         self._of_batch = _whole(self.simulator if quick.missing() else quick, folder / "batch")
         self._of_copy = _whole(self.simulator, folder)
         self._proven: set[tuple[str, Path]] = set()
+        self.out_of_time: list[str] = []
 
     def find(self, fault: Planted) -> Found | None:
-        """Return what found the fault, and the first difference, or None if nothing did."""
+        """Return what found the fault, and the first difference, or None if nothing did.
+
+        Then `out_of_time` says which proofs might have, had they ended.
+        """
+        self.out_of_time = []
         if not compiles(fault.rtl):
             return NO_BUILD, ""
         with chosen(fault.number):
@@ -119,6 +125,9 @@ class Detection:
             if fault.module in (proof.module, *proof.below) and proof.module not in NO_PROOFS_OF:
                 try:
                     outcome = run_proof(proof, self._folder / "proof", rtl=fault.rtl, max_seconds=PROOF_SECONDS)
+                except ProofOutOfTimeError as error:
+                    self.out_of_time.append(str(error))
+                    continue
                 except ProofError:
                     continue
                 if outcome.status != "PASS":
@@ -170,8 +179,8 @@ def failed_test(test: str, rtl: Path, simulator: Simulator, *more: str) -> Found
     environment = {**os.environ, "SWITCH_CORE_RTL": str(rtl)}
     environment.pop("PYTEST_CURRENT_TEST", None)
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
+        done = run_limited(
+            command, TEST_SECONDS, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
     except subprocess.TimeoutExpired:
         return test, f"no end after {TEST_SECONDS} s"

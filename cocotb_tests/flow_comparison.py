@@ -8,20 +8,22 @@ queue may have been full.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cocotb_tests.backend import PortCounters
-from cocotb_tests.batch_files import Outcome, Stage
+from cocotb_tests.batch_files import Outcome, Phase, Stage
+from cocotb_tests.copy_rules import GOOD, LEAVES, rule_of_copy, rule_of_stranger
 from cocotb_tests.counter_comparison import read_counters
-from cocotb_tests.decisions import FrameTable, copy_frames, decide_frames, queue_of
+from cocotb_tests.decisions import I64, FrameTable, copy_frames, decide_frames, queue_of
 from cocotb_tests.divergence import REASON_NAMES, Divergence, describe
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation, tables_of
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
+from cocotb_tests.queue_order import Departure, wrong_turn
 from hwmodel.kernels.drop_reason import DropReason
 
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
@@ -67,13 +69,13 @@ def compare_flows(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectati
     """Return what was expected with what differs, and what the core should have counted."""
     table = FrameTable.of(list(stage.frames))
     everything = np.arange(len(stage.frames))
-    tables = tables_of(stage.switch, core.shape)[0]
-    verdicts = decide_frames(tables, table, everything)
+    spans = [(chosen, tables_of(phase.switch, core.shape)[0]) for chosen, phase in _phases(stage)]
+    verdicts = np.concatenate([decide_frames(tables, table, chosen) for chosen, tables in spans]).view(np.recarray)
     expected = Expectation(everything, verdicts, np.zeros(len(everything), np.int64))
     n_lost: dict[int, int] = {}
     for port in range(core.shape.ports):
         chosen = np.flatnonzero(verdicts["ports"] >> port & 1)
-        copies = copy_frames(tables, table, chosen, np.full(len(chosen), port, np.int64))
+        copies = _copies(spans, table, chosen, port)
         priorities = verdicts["priority"][chosen].tolist()
         flows = _flows(core, stage, port, list(zip(chosen.tolist(), priorities, copies, strict=True)))
         found, n_lost[port] = _compare_port(core, flows, stage, outcome, expected)
@@ -83,6 +85,22 @@ def compare_flows(core: Core, stage: Stage, outcome: Outcome) -> tuple[Expectati
     if not expected.divergences and stage.cut_at is None and any(n_lost.values()):
         expected.divergences += _compare_losses(core, stage, outcome, n_lost)
     return expected, _counted(core.shape.ports, stage, expected, n_lost)
+
+
+def _phases(stage: Stage) -> Iterator[tuple[I64, Phase]]:
+    """Give the frames of each phase, which follow each other."""
+    of_phase = np.array([frame.phase for frame in stage.frames], np.int64)
+    for number, phase in enumerate(stage.phases):
+        yield np.flatnonzero(of_phase == number), phase
+
+
+def _copies(spans: Sequence[tuple[I64, Any]], table: FrameTable, chosen: I64, port: int) -> list[bytes]:
+    """Return the bytes of the copies of chosen frames for a port, each by the tables of its phase."""
+    result = []
+    for frames, tables in spans:
+        mine = np.intersect1d(frames, chosen)
+        result += copy_frames(tables, table, mine, np.full(len(mine), port, np.int64))
+    return result
 
 
 def _flows(core: Core, stage: Stage, port: int, copies: list[tuple[int, int, bytes]]) -> PortFlows:
@@ -115,18 +133,43 @@ def _compare_port(
             frame = _origin(stage, data)
             mark = ", marked bad" * bool(records["user"][i])
             seen = describe(data) + mark + ("" if frame is None else _of_frame(frame, stage, expected))
-            return [Divergence(what, int(records["first"][i]), said, seen, frame)], 0
+            cycle = int(records["first"][i])
+            rule = GOOD if mark else rule_of_copy(flows.places, flows.flows, at, data, copies[i + 1 :])
+            if rule is None:
+                ports = 0 if frame is None else int(expected.verdicts["ports"][frame])
+                rule = rule_of_stranger(stage, outcome, flows.port, cycle, frame, ports)
+            return [Divergence(what, cycle, said, seen, frame, rule)], 0
         heads = after
     n_missing = flows.n_copies - len(copies)
     if n_missing and stage.cut_at is None and not flows.may_lose:
         at = min(heads)
         frame, data = next(flow[n] for flow, n in zip(flows.flows, at, strict=True) if n < len(flow))
-        return [Divergence(what, outcome.last_cycle, f"frame {frame}, {describe(data)}", "nothing", frame)], n_missing
+        said = f"frame {frame}, {describe(data)}"
+        return [Divergence(what, outcome.last_cycle, said, "nothing", frame, LEAVES)], n_missing
     if n_missing and stage.cut_at is None:
         # Where copies are alike there are several ways to tell which were lost; one of them has to be possible.
         judged = [_judge_losses(core, flows, way, stage, outcome, expected) for way in heads.values()]
-        return min(judged, key=len), n_missing
-    return [], n_missing
+        if found := min(judged, key=len):
+            return found, n_missing
+    turns = [
+        wrong_turn(core, stage, outcome, flows.port, _departures(core, flows, way, stage, outcome, expected))
+        for way in heads.values()
+    ]
+    return min(turns, key=len), n_missing
+
+
+def _departures(
+    core: Core, flows: PortFlows, way: Way, stage: Stage, outcome: Outcome, expected: Expectation
+) -> list[Departure]:
+    """Return the copies that left, in their order."""
+    result = []
+    for record in reversed(outcome.copies_of(flows.port)[0]):
+        assert way is not None
+        way, flow, index = way
+        frame = flows.flows[flow][index][0]
+        queue = queue_of(int(expected.verdicts["priority"][frame]), core.shape.priorities)
+        result.append(Departure(frame, queue, len(stage.frames[frame].data), int(record["first"])))
+    return result[::-1]
 
 
 def _judge_losses(
@@ -193,7 +236,8 @@ def _compare_losses(core: Core, stage: Stage, outcome: Outcome, n_lost: dict[int
         counted = counters[port].drops.get(QUEUE_FULL, 0) if port in counters else 0
         if missing != counted:
             found = f"{counted} counted as QUEUE_FULL"
-            return [Divergence(f"lost copies at port {port}", outcome.last_cycle, f"{missing} missing", found)]
+            said = f"{missing} missing"
+            return [Divergence(f"lost copies at port {port}", outcome.last_cycle, said, found, rule=LEAVES)]
     return []
 
 

@@ -161,7 +161,7 @@ def fate_of(mutant: Mutant, detection: Detection, folder: Path, batch: Batch | N
         found = detection.find(Planted(Path(mutant.file).stem, mutant.plant(folder), of_batch, number))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    caught_by, detail = found or (SURVIVED, mutant.equivalent or "")
+    caught_by, detail = found or (SURVIVED, mutant.equivalent or "; ".join(detection.out_of_time))
     return Fate(caught_by, detail, round(time.monotonic() - started, 1))
 
 

@@ -15,7 +15,7 @@ OUT_VARIABLE = "HWMODEL_COSIM_OUT"
 DEFAULT_OUT = "cosim_out"
 # Faults are looked for in copies of the sources; what is built of a copy lies in it.
 OTHER_RTL = os.environ.get("SWITCH_CORE_RTL")
-RTL = Path(OTHER_RTL) if OTHER_RTL else ROOT / "rtl"
+RTL = Path(OTHER_RTL).resolve() if OTHER_RTL else ROOT / "rtl"
 BENCHES = Path(__file__).resolve().parent / "verilog"
 CHECKERS = ROOT / "rtl" / "checkers"  # which proofs share
 WRAPPERS = ROOT / "rtl" / "wrappers"  # of the whole core

@@ -17,6 +17,7 @@ from typing import Any
 from cocotb_tools.runner import SUPPORTED_RUNNERS, Icarus, Runner, Verilator
 
 from cocotb_tests.places import BENCHES, COMPILER_CACHE
+from cocotb_tests.process_session import run_limited
 
 SIMULATORS = ("icarus", "verilator")
 # Name -> the commands that it needs.
@@ -106,9 +107,7 @@ class _Limited(Runner):
         with self.log_path.open("ab") as log:
             for command in cmds:
                 try:
-                    done = subprocess.run(
-                        command, cwd=cwd, env=env, stdout=log, stderr=log, timeout=self.limit_seconds, check=False
-                    )
+                    done = run_limited(command, self.limit_seconds, cwd=cwd, env=env, stdout=log, stderr=log)
                 except OSError as error:
                     raise SimulationError(f"{command[0]} does not start: {error}") from None
                 except subprocess.TimeoutExpired:

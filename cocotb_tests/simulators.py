@@ -121,7 +121,7 @@ class Simulator:
         chosen = dict(parameters or {})
         files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
         options = self._build_options(for_long_runs)
-        folder = design.builds / self._key(top, files, chosen, design.defines, all_signals, options)
+        folder = design.builds.resolve() / self._key(top, files, chosen, design.defines, all_signals, options)
         build = Build(self, top, folder, chosen)
         if not (folder / COMPLETE).exists():
             with locked(folder):
@@ -189,6 +189,7 @@ class Build:
 
         Raises SimulationError if one fails, if there is none, or if the run does not end.
         """
+        run_folder = run_folder.resolve()
         run_folder.mkdir(parents=True, exist_ok=True)
         log_path = run_folder / "simulation.log"
         log_path.unlink(missing_ok=True)

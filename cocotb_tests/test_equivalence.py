@@ -16,6 +16,8 @@ SHORT_RUN = 1500
 OTHER_SHAPES_RUN = 300
 # Icarus is there for what is unknown (X), which shows early; Verilator for what is rare.
 LONG_RUN = {"icarus": 1_500, "verilator": 40_000}
+# Of another core, which has no other tests: what counts frames since its reset gets to count thousands.
+OTHER_CORES_RUN = {"icarus": 5_000, "verilator": 40_000}
 NIGHTLY_RUN = {"icarus": 25_000, "verilator": 200_000}
 # Of traffic that no run had before; both simulators are fast enough for a few seconds to hold so many.
 FRESH_RUN = {"icarus": 250, "verilator": 10_000}
@@ -33,6 +35,8 @@ def long_runs(request):
 def n_frames(request, simulator):
     """Return the frames of a long run."""
     options, run = request.config.getoption, LONG_RUN
+    if options("--dut") is not None:
+        run = OTHER_CORES_RUN
     if options("--nightly"):
         run = NIGHTLY_RUN
     return (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cocotb_tests.backend import PortCounters
-from cocotb_tests.batch_files import ACCEPTED, ANSWER, COPY, DROPPED, EVENT, WRITE, Access, Frame, Outcome, Stage
+from cocotb_tests.batch_files import ACCEPTED, ANSWER, COPY, DROPPED, EVENT, WRITE, Access, Frame, Outcome, Phase, Stage
 from cocotb_tests.bench_switch import OUTSIDE, c_tag, frame, switch
 from cocotb_tests.comparison import compare
 from cocotb_tests.dut_example.small_backend import SmallBackend
@@ -66,7 +66,7 @@ def divergence(at_uplink, counted=None, losses="none", cut_at=None, queue_bytes=
     keys = DUT.keys.model_copy(update={"losses": losses})
     core = replace(DUT, keys=keys, backend_class=CountingBackend).core_with(SHORT)
     reads = [Access(0, is_read=True, after_traffic=True)]
-    stage = Stage(FRAMES, reads, switch=switch("pf", "vf0"), cut_at=cut_at)
+    stage = Stage(FRAMES, reads, phases=[Phase(switch("pf", "vf0"))], cut_at=cut_at)
     return compare(core, stage, replace(outcome_of(at_uplink), **changes))[0]
 
 

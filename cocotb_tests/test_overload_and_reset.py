@@ -27,8 +27,8 @@ PRIORITY_OF_QUEUE = (0, 7)
 HELD_CYCLES = 3400  # no output is ready; then all are until the pattern is over
 BROADCASTS = 60  # of each priority; each port gets those of eight ports
 PCP_BYTE = 14  # behind the addresses and the type of the C-TAG
-CUTS = (3, 40, 300, 450, 800)  # cycles after the beginning of the traffic
-PREVIOUS_FRAMES, NEXT_FRAMES = 250, 60
+LOAD_FRAMES, NEXT_FRAMES = 250, 60
+BEATS_BEGUN = 3
 GIVES_UP = """
     reg [16:0] waited;
     always @(posedge clk) begin
@@ -141,13 +141,12 @@ def test_a_reset_in_the_midst_of_frames_leaves_nothing(simulator, run_folder, se
         for port in range(PARAMETERS.ports)
     ]
     following.accesses = [*high_words, *following.accesses]
-    stages = [following]
-    for cut in CUTS:
-        previous = busy_stage(core, f"{seed} {cut}", "vn_tag", PREVIOUS_FRAMES)
-        start = max(each.not_before for each in previous.frames)
-        previous.frames = [replace(each, not_before=start) for each in (SWALLOWED, *previous.frames)]
-        stages += [replace(previous, cut_at=start + cut), following]
-    outcomes = CoreBench.of(simulator, core, run_folder).run(stages)
+    bench = CoreBench.of(simulator, core, run_folder)
+    load = loaded_stage(core, seed)
+    (outcome,) = bench.run([load])
+    cuts = cuts_of(load, predict_stage(core, load, outcome))
+    stages = [following, *(stage for cut in cuts for stage in (cut, following))]
+    outcomes = bench.run(stages)
     for stage, outcome in zip(stages, outcomes, strict=True):
         divergence, _ = compare(core, stage, outcome)
         assert divergence is None, divergence
@@ -155,18 +154,42 @@ def test_a_reset_in_the_midst_of_frames_leaves_nothing(simulator, run_folder, se
     for other in others:
         for name in ("events", "writes", "accepted", "copies", "answers", "beats", "last_cycle"):
             assert np.array_equal(getattr(other, name), getattr(fresh, name)), name
-    cuts = [under_way(core, stage, outcome) for stage, outcome in zip(stages[1::2], outcomes[1::2], strict=True)]
-    assert all(n_in >= 1 for n_in, _, _ in cuts)
-    assert sum(n_inside > 0 for _, n_inside, _ in cuts) > 2
-    assert sum(n_out > 2 for _, _, n_out in cuts) > 1
+    found = [
+        under_way(predict_stage(core, cut, outcome))[:, outcome.last_cycle].tolist()
+        for cut, outcome in zip(cuts, outcomes[1::2], strict=True)
+    ]
+    (beginning, _, _), (_, most_inside, _), (_, _, most_leaving), in_every_place = found
+    assert beginning >= 1
+    assert min(most_inside, most_leaving) > 2, found
+    assert min(in_every_place) >= 1, found
 
 
-def under_way(core, stage, outcome):
-    """Return how many frames a cut found on their way in, taken in but not decided, and as copies on their way out."""
-    twin, end = predict_stage(core, stage, outcome), outcome.last_cycle
-    frames, copies = twin.frames, twin.copies
-    return (
-        int(((frames.first_beat <= end) & (frames.last_beat > end)).sum()),
-        int(((frames.last_beat <= end) & (frames.decided > end)).sum()),
-        int(((copies.first_beat <= end) & (copies.last_beat > end)).sum()),
+def loaded_stage(core, seed):
+    """Return frames that come at once when the core is set up, one of them longer than any that it takes."""
+    stage = busy_stage(core, str(seed), "vn_tag", LOAD_FRAMES)
+    start = max(each.not_before for each in stage.frames)
+    return replace(stage, frames=[replace(each, not_before=start) for each in (SWALLOWED, *stage.frames)])
+
+
+def under_way(prediction):
+    """Return by cycle how many frames are on their way in, taken in but not decided, and as copies on their way out."""
+    frames, copies = prediction.frames, prediction.copies
+    spans = (
+        (frames.first_beat, frames.last_beat),
+        (frames.last_beat, frames.decided),
+        (copies.first_beat, copies.last_beat),
     )
+    changes = np.zeros((len(spans), max(int(end.max()) for _, end in spans) + 1), np.int64)
+    for row, (begin, end) in zip(changes, spans, strict=True):
+        np.add.at(row, begin, 1)
+        np.add.at(row, end, -1)
+    return np.cumsum(changes, axis=1)
+
+
+def cuts_of(load, prediction):
+    """Cut a stage where frames begin, where most wait, where most leave, and where most are in each place."""
+    counts = under_way(prediction)
+    counts *= counts[0] >= 1
+    begin = int(np.argmax(counts[0] >= 1)) + BEATS_BEGUN
+    cycles = [begin, *(int(np.argmax(each)) for each in (counts[1], counts[2], counts.min(axis=0)))]
+    return [replace(load, cut_at=cycle) for cycle in cycles]

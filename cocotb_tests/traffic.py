@@ -42,6 +42,7 @@ FIRST_ECID = 0xAB000
 ALL_ONES = {"vn_tag": bytes.fromhex("8926ffffffff"), "e_tag": bytes.fromhex("893fffffffffffff"), "c": c_tag(4095, 7, 1)}
 JUMBO_LENGTHS = (2047, 2048, 3001, 4096, 6000, 8191, 8999, 9000, 9018, 9019, 9030, 9031, 9200)
 FRAMES_A_BLOCK = 200
+QUANTA = (1, 64, 500, 1518, 9038, 65535)
 PAYLOAD = random.Random(64).randbytes(4 * 9300)
 
 
@@ -105,12 +106,14 @@ def random_switch(rng: random.Random, mode: str, shape: Shape) -> Switch:
     )
 
 
-def random_schedules(rng: random.Random, shape: Shape) -> dict[int, PortSchedule]:
+def random_schedules(
+    rng: random.Random, shape: Shape, kinds: Sequence[str] = tuple(SCHEDULERS), least_quantum: int = 1
+) -> dict[int, PortSchedule]:
     """Return how each port's queues take turns."""
     return {
         port: PortSchedule(
-            rng.choice(tuple(SCHEDULERS)),
-            tuple(rng.choice((1, 64, 500, 1518, 9038, 65535)) for _ in range(shape.priorities)),
+            rng.choice(kinds),
+            tuple(max(rng.choice(QUANTA), least_quantum) for _ in range(shape.priorities)),
         )
         for port in range(shape.ports)
     }
@@ -177,10 +180,11 @@ def random_length(rng: random.Random, shape: Shape) -> int:
     return rng.choice(JUMBO_LENGTHS) if rarely(rng, 2) else 256
 
 
-def random_frame(rng: random.Random, mode: str, shape: Shape, serial: int) -> Frame:
-    """Return a frame without a time."""
+def random_frame(rng: random.Random, mode: str, shape: Shape, serial: int, port: int | None = None) -> Frame:
+    """Return a frame without a time; `port`: by which it comes in, otherwise any."""
     n_ports = shape.ports
-    port = 0 if rarely(rng, 4) else rng.randrange(1, n_ports)
+    if port is None:
+        port = 0 if rarely(rng, 4) else rng.randrange(1, n_ports)
     own = OUTSIDE if port == 0 else 0x0200_0000_0000 | port
     stations = 0x0200_0000_0000 | rng.randrange(1, n_ports)
     odd = (stations, 0, BROADCAST, 0x0300_0000_0001, OWN_GROUP)

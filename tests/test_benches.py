@@ -164,6 +164,11 @@ def mutations_prints(lines):
     ]
 
 
+def other_cores_prints(lines):
+    assert lines[0].split() == ["core", "runs", "passed", "copies", "frames", "longest", "stage"]
+    assert len(lines) == 4
+
+
 PRINTS = {
     "bottleneck": bottleneck_prints,
     "ceilings": ceilings_prints,
@@ -172,6 +177,7 @@ PRINTS = {
     "engine": engine_prints,
     "load_sweep": load_sweep_prints,
     "mutations": mutations_prints,
+    "other_cores": other_cores_prints,
     "pcie": pcie_prints,
     "short_runs": short_runs_prints,
     "sizing": sizing_prints,
@@ -189,7 +195,7 @@ def test_every_bench_is_known_here():
 
 
 # A quarter of a minute each.
-LONGEST = ("engine", "sweep", "validation")
+LONGEST = ("engine", "other_cores", "sweep", "validation")
 MARKS = {"cosim": NO_ICARUS, **dict.fromkeys(LONGEST, pytest.mark.nightly)}
 
 

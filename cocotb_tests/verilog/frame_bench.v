@@ -6,13 +6,17 @@
 // A run has stages, each of which begins with a reset; a stage that is cut short puts the reset into the traffic. The
 // files of stage S, of 32-bit words, are described in batch_files.py. Sources and outputs follow tables of bits by the cycle:
 // a source may begin to offer a beat, and an output is ready, in the cycles that its column of `pattern` has set.
+//
+// A stage whose frames are held has phases: the core is quiet, the register accesses of the phase are done, its frames pass.
+// In some phases no output is ready until all has come in that finds room, so that every queue is known to hold what it holds.
 
 `default_nettype none
 
 module frame_bench #(
     parameter PORTS = 9,
     parameter HAS_EVENTS = 1,           // the core says when it decides a frame, and how
-    parameter QUIET_CYCLES = 64         // after all has come out: what comes then is too much
+    parameter QUIET_CYCLES = 64,        // after all has come out: what comes then is too much
+    parameter SETTLE_CYCLES = 1000      // after all has come in: it is where it waits
 ) (
     // cocotb sees these alone: all other signals stay Verilator's to optimize.
     input  wire       given_clk  /* verilator public_flat_rw */,
@@ -22,7 +26,7 @@ module frame_bench #(
 );
     localparam MOST_ROWS = 1 << 17;     // of a pattern
     localparam RESET_CYCLES = 3;
-    localparam MOST_HELD = 200000;      // cycles that the accesses before the frames may take
+    localparam START_CYCLES = 3;        // in which all parts see that there is a new phase
 
     // Icarus Verilog has a clock of the bench's own: cocotb's wakes twice in each cycle, an eighth of a run's time.
 `ifdef __ICARUS__
@@ -41,6 +45,7 @@ module frame_bench #(
     localparam QUIET = 3'd4;
     localparam READING = 3'd5;
     localparam CLOSING = 3'd6;
+    localparam STARTING = 3'd7;
     reg [2:0] state;
     reg [7:0] stage;
     reg reset;
@@ -49,7 +54,10 @@ module frame_bench #(
     reg [31:0] last_cycle;              // a stage that is not over then ends there
     reg is_cut;                         // as it is meant to
     reg [7:0] reset_cycles;             // of the core, just before cycle 0; 0: as many as there are
-    reg holds_frames;                   // until the accesses that do not wait for the end are over
+    reg holds_frames;                   // until the accesses of their phase are over
+    reg [5:0] phase;
+    reg [5:0] last_phase;
+    reg [63:0] stalled_phases;
     reg failed;
     reg ended_by_x;
     reg [15:0] ended_by_rule;           // of a protocol, and the port
@@ -59,12 +67,14 @@ module frame_bench #(
     wire core_reset = reset && (state == IDLE || state == RESET && (reset_cycles == 0 || wait_cycles < reset_cycles));
     wire closing = state == CLOSING;
     wire traffic_ended = state == READING;
-    wire in_stage = state == TRAFFIC || state == QUIET || state == READING;
+    wire in_stage = state == TRAFFIC || state == QUIET || state == STARTING || state == READING;
     wire [31:0] next_cycle = reset ? 32'd0 : cycle + 32'd1;
-    reg registers_waited;
-    reg [31:0] held_cycles;
-    wire holding = holds_frames && !registers_waited;
-    wire is_late = cycle - held_cycles == last_cycle || held_cycles == MOST_HELD;
+    wire holding;
+    wire [31:0] held_cycles;            // of the stage
+    wire [31:0] phase_begin;            // the cycles of the phase's frames count from here
+    wire is_settled;
+    wire is_stuck;
+    wire is_late = cycle - held_cycles == last_cycle || is_stuck;
 
     // Ready of output P in bit P, leave of source P in bit 32 + P, by the cycle. Bit 24: no answer of a register is taken;
     // 25, 26, 27: no read, no write address, no write data begins to be offered.
@@ -72,7 +82,8 @@ module frame_bench #(
     reg [31:0] last_row;                // of the stage's pattern, of a power of two
     wire [63:0] next_pattern = pattern[next_cycle&last_row];
     reg [PORTS-1:0] m_axis_tready;
-    always @(posedge clk) m_axis_tready <= next_pattern[PORTS-1:0];
+    wire stalls = stalled_phases[phase] && !is_settled;
+    always @(posedge clk) m_axis_tready <= stalls ? {PORTS{1'b0}} : next_pattern[PORTS-1:0];
     always @(posedge clk) cycle <= next_cycle;
 
     wire [31:0] n_accepted;
@@ -89,11 +100,25 @@ module frame_bench #(
     wire registers_done;
     wire all_decided = !HAS_EVENTS || (n_accepted == n_decided && n_due == 0);
 
-    // The cycles in which frames were held count neither for them nor for the end of the stage.
-    always @(posedge clk) begin
-        registers_waited <= !reset && (registers_waited || registers_wait);
-        held_cycles <= reset ? 32'd0 : held_cycles + {31'd0, holding};
-    end
+    stage_clock #(
+        .SETTLE_CYCLES(SETTLE_CYCLES)
+    ) stage_clock (
+        .clk(clk),
+        .reset(reset),
+        .holds_frames(holds_frames),
+        .is_starting(state == STARTING),
+        .in_traffic(state == TRAFFIC),
+        .registers_wait(registers_wait),
+        .takes_in((s_axis_tvalid & s_axis_tready) != 0),
+        .gives_out((m_axis_tvalid & m_axis_tready) != 0),
+        .answers(axil_rvalid && axil_rready || axil_bvalid && axil_bready),
+        .next_cycle(next_cycle),
+        .holding(holding),
+        .held_cycles(held_cycles),
+        .phase_begin(phase_begin),
+        .is_settled(is_settled),
+        .is_stuck(is_stuck)
+    );
 
     integer settings_file;
     integer end_file;
@@ -108,11 +133,13 @@ module frame_bench #(
         cycle = 32'd0;
         last_cycle = 32'd0;
         last_row = 32'd0;
+        phase = 6'd0;
+        stalled_phases = 64'd0;
     end
 
     always @(posedge clk) begin
         if (in_stage && (is_late || is_wrong)) begin
-            leave_stage(!is_cut || is_wrong || held_cycles == MOST_HELD);
+            leave_stage(!is_cut || is_wrong || is_stuck);
         end else begin
             case (state)
                 IDLE:
@@ -133,14 +160,24 @@ module frame_bench #(
                     end
                 end
                 TRAFFIC:
-                if (sources_done && all_decided && registers_wait) begin
+                if (sources_done && all_decided && registers_wait && !stalls) begin
                     state <= QUIET;
                     wait_cycles <= QUIET_CYCLES;
                 end
                 QUIET: begin
                     // Of a core that does not say what it decides, a beat is the sign that more may come.
                     wait_cycles <= (!HAS_EVENTS && m_axis_tvalid != 0) ? QUIET_CYCLES : wait_cycles - 1;
-                    if (wait_cycles == 0) state <= READING;
+                    if (wait_cycles == 0 && phase == last_phase) begin
+                        state <= READING;
+                    end else if (wait_cycles == 0) begin
+                        phase <= phase + 6'd1;
+                        state <= STARTING;
+                        wait_cycles <= START_CYCLES;
+                    end
+                end
+                STARTING: begin
+                    wait_cycles <= wait_cycles - 1;
+                    if (wait_cycles == 0) state <= TRAFFIC;
                 end
                 READING: if (registers_done) leave_stage(1'b0);
                 default: begin
@@ -174,7 +211,10 @@ module frame_bench #(
             is_cut = setting[0];
             holds_frames = setting[1];
             reset_cycles = setting[15:8];
+            last_phase = setting[21:16];
+            phase <= 6'd0;
             last_row = setting[63:32];
+            n_read = $fread(stalled_phases, settings_file);
             n_read = $fread(pattern, settings_file);
             $fclose(settings_file);
         end
@@ -224,7 +264,8 @@ module frame_bench #(
         .closing(closing),
         .stage(stage),
         .cycle(cycle),
-        .next_cycle(next_cycle - held_cycles),
+        .next_cycle(next_cycle - phase_begin),
+        .phase(phase),
         .leave(holding ? {PORTS{1'b0}} : next_pattern[32+:PORTS]),
         .s_axis_tdata(s_axis_tdata),
         .s_axis_tkeep(s_axis_tkeep),
@@ -244,6 +285,7 @@ module frame_bench #(
         .stage(stage),
         .cycle(cycle),
         .next_cycle(next_cycle),
+        .phase(phase),
         .traffic_ended(traffic_ended),
         .hold(next_pattern[27:24]),
         .waits(registers_wait),

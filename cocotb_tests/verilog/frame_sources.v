@@ -2,7 +2,8 @@
 //
 // A source may change what it offers if it offers nothing or its beat is accepted in this cycle; it begins to offer a beat
 // in the first cycle in which it is allowed to leave, a frame's first beat not before the frame's own cycle. A frame that
-// must not be late is dropped if that cycle has passed when the frame before is through: a wire does not wait.
+// must not be late is dropped if that cycle has passed when the frame before is through: a wire does not wait. A frame of a later phase of
+// the stage waits for that.
 
 `default_nettype none
 
@@ -16,6 +17,7 @@ module frame_sources #(
     input  wire [7:0]          stage,
     input  wire [31:0]         cycle,
     input  wire [31:0]         next_cycle,
+    input  wire [5:0]          phase,
     input  wire [PORTS-1:0]    leave,        // in the next cycle
     output reg  [PORTS*64-1:0] s_axis_tdata,
     output reg  [PORTS*8-1:0]  s_axis_tkeep,
@@ -24,7 +26,7 @@ module frame_sources #(
     output reg  [PORTS-1:0]    s_axis_tlast,
     output reg  [PORTS-1:0]    s_axis_tuser,
     output reg  [31:0]         n_accepted,   // frames
-    output reg                 is_done       // all files are at their end
+    output reg                 is_done       // all files are at their end, or at a later phase
 );
     localparam FRAME_BEATS = 2048;           // room for a frame of 16 KiB
     localparam HEAD_BYTES = 8;
@@ -39,9 +41,11 @@ module frame_sources #(
     reg [8*64-1:0] name;
 
     reg [63:0] buffer[0:PORTS*FRAME_BEATS-1];
-    // First cycle 63:32, beats 31:16, tkeep 15:8 of the last beat; 1: not later than its cycle; tuser 0 of the last beat.
+    // First cycle 63:32, beats 31:16, tkeep 15:8 of the last beat; phase 7:2; 1: not later than its cycle; tuser 0 of the
+    // last beat.
     reg [63:0] head;
     reg [31:0] not_before[0:PORTS-1];
+    reg [5:0] of_phase[0:PORTS-1];
     reg [31:0] at[0:PORTS-1];                // the first beat that is not offered yet, in the buffer
     reg [31:0] stop[0:PORTS-1];              // the place behind the last one
     reg [7:0] last_keep[0:PORTS-1];
@@ -52,6 +56,7 @@ module frame_sources #(
     reg [PORTS-1:0] finished;                // no frames are left
     reg [PORTS-1:0] loaded;                  // beats of a frame are not offered yet
     reg [PORTS-1:0] early;                   // it is not the frame's cycle yet
+    reg [PORTS-1:0] later;                   // nor its phase
     reg [PORTS-1:0] through;                 // a new one is due
     reg [PORTS-1:0] offering;                // the next beat is offered from the next cycle on
     reg is_late;
@@ -93,10 +98,13 @@ module frame_sources #(
                         end
                     end
                 end
+                if (later != 0) begin
+                    for (i = 0; i < PORTS; i = i + 1) if (of_phase[i] <= phase) later[i] = 1'b0;
+                end
                 if (early != 0) begin
                     for (i = 0; i < PORTS; i = i + 1) if (next_cycle >= not_before[i]) early[i] = 1'b0;
                 end
-                offering = moving & loaded & leave & ~early;
+                offering = moving & loaded & leave & ~early & ~later;
                 next_tvalid = (s_axis_tvalid & ~moving) | offering;
                 next_tlast = s_axis_tlast & ~offering;
                 // Each beat of each port: as little as can be, and no task, for which Icarus Verilog starts a thread.
@@ -122,7 +130,7 @@ module frame_sources #(
                 s_axis_tlast <= next_tlast;
                 s_axis_tuser <= next_tuser;
             end
-            is_done <= (&finished) && began == 0;
+            is_done <= (&(finished | later)) && began == 0;
         end
     end
 
@@ -143,6 +151,8 @@ module frame_sources #(
                     n_read = $fread(buffer, frame_file[i], at[i], head[31:16]);
                     loaded[i] = 1'b1;
                     early[i] = next_cycle < not_before[i];
+                    of_phase[i] = head[7:2];
+                    later[i] = head[7:2] > phase;
                     is_late = head[1] && next_cycle > not_before[i];
                     if (is_late) $fwrite(dropped_file, "%u", {not_before[i], i});
                 end else begin
@@ -166,6 +176,7 @@ module frame_sources #(
             began = {PORTS{1'b0}};
             loaded = {PORTS{1'b0}};
             early = {PORTS{1'b0}};
+            later = {PORTS{1'b0}};
         end
     endtask
 

@@ -2,7 +2,7 @@
 //
 // An access waits until those before it are over, or, if it `overlaps`, until its channel is free: then reads and writes
 // are under way at once, several of each, and a write's data comes before or after its address. `hold` delays what a master
-// may delay.
+// may delay. A stage has phases: an access waits for its own, and for the end of those before it.
 
 `default_nettype none
 
@@ -15,8 +15,9 @@ module register_player (
     input  wire [31:0] cycle,
     input  wire [31:0] next_cycle,
     input  wire        traffic_ended,
+    input  wire [5:0]  phase,
     input  wire [3:0]  hold,           // in the next cycle: 0 takes no answer; 1, 2, 3 begin no araddr, awaddr, wdata
-    output reg         waits,          // the next access waits for the end of the traffic, or there is none
+    output reg         waits,          // the next access waits for a later phase or the traffic's end, or there is none
     output reg         is_done,
     output reg  [15:0] axil_awaddr,
     output reg         axil_awvalid,
@@ -65,7 +66,7 @@ module register_player (
     integer answer_file;
     integer n_read;
     reg [8*64-1:0] name;
-    // First cycle 95:64; 50: overlaps; 49: not before the traffic ended; 48: read; address 47:32, data 31:0.
+    // First cycle 95:64; phase 56:51; 50: overlaps; 49: not before the traffic ended; 48: read; address 47:32, data 31:0.
     reg [95:0] access;
     reg has_access;
     reg is_left;
@@ -128,7 +129,8 @@ module register_player (
             end
             may_begin = access[50] ? (access[48] ? !ar_left && n_reads != MOST_UNDER_WAY :
                 !aw_left && !w_left && n_writes != MOST_UNDER_WAY) : n_reads == 0 && n_writes == 0;
-            if (has_access && may_begin && (access[49] ? traffic_ended : next_cycle >= access[95:64])) begin
+            if (has_access && may_begin && (access[49] ? traffic_ended :
+                next_cycle >= access[95:64] && access[56:51] <= phase)) begin
                 begin_access;
                 has_access = 1'b0;
             end
@@ -150,7 +152,8 @@ module register_player (
             axil_bready <= !hold[0];
             axil_rready <= !hold[0];
             is_done <= !has_access && !is_left && n_reads == 0 && n_writes == 0;
-            waits <= n_reads == 0 && n_writes == 0 && (has_access ? access[49] : !is_left);
+            waits <= n_reads == 0 && n_writes == 0 && (has_access ?
+                access[49] || access[56:51] > phase : !is_left);
         end
     end
 

@@ -17,7 +17,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rtl.yosys_tools import ToolError, run_tool
+from rtl.yosys_tools import OutOfTimeError, ToolError, run_tool
 
 RTL = Path(__file__).resolve().parent.parent
 BUILDS = RTL.parent / "build" / "proofs"
@@ -36,6 +36,10 @@ TOOL = (
 
 class ProofError(Exception):
     """A proof could not be run."""
+
+
+class ProofOutOfTimeError(ProofError):
+    """A proof did not end in time: whether it holds is not known."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,8 @@ def _run(
     started = time.monotonic()
     try:
         output = run_tool((*TOOL, "-d", "run", script.name), folder, max_seconds, needs=("z3",))
+    except OutOfTimeError as error:
+        raise ProofOutOfTimeError(f"{proof.name}: {error}") from error
     except ToolError as error:
         raise ProofError(f"{proof.name}: {error}") from error
     log = folder / "log.txt"
