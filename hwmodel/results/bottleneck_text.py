@@ -123,10 +123,19 @@ def _rx_buffer(seen: Observation) -> str:
     return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
 
 
+HARDLY_MORE = "All that is offered gets through, and hardly more would: "
+
+
 def nearly_full_load(why: str, others: Sequence[str]) -> str:
     """Say of a resource, with its own sentence, that all that is offered just gets through it."""
     beside = f" As full: {', '.join(others)}." if others else ""
-    return f"All that is offered gets through, and hardly more would: {why[0].lower()}{why[1:]}{beside}"
+    return f"{HARDLY_MORE}{why[0].lower()}{why[1:]}{beside}"
+
+
+def of_too_much(why: str) -> str:
+    """Return the same of a load that is known to be too much, though in its window all but a little got through."""
+    rest = why.removeprefix(HARDLY_MORE)
+    return f"{rest[0].upper()}{rest[1:]}" if rest else why
 
 
 def with_gains(why: str, gains: Sequence[tuple[str, float]], is_full: bool) -> str:

@@ -19,6 +19,8 @@ from hwmodel.errors import RunError
 from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.explore.search.dial import Dial
 from hwmodel.results import LoadTrial, Result
+from hwmodel.results.bottleneck_text import of_too_much
+from hwmodel.simulation.clocks import PPB
 from hwmodel.units import FS_PER_NS, FS_PER_S, format_time_fs
 
 if TYPE_CHECKING:
@@ -145,8 +147,11 @@ class Loads:
         )
 
     def _noise(self, frames: int) -> float:
-        """Return by what share what is taken may fall short of what is offered for the ends of the window alone."""
-        return (self.dial.n_sources + 2) / max(1, frames)
+        """Return by what share what is taken may fall short of what is offered where nothing is lost.
+
+        By the ends of the window, and by how much slower than nominal the senders' clocks may be.
+        """
+        return (self.dial.n_sources + 2) / max(1, frames) + self.dial.config.run.clocks_ppb / PPB
 
     def _decided(self, found: LoadTrial, loss: float, before: float | None) -> bool:
         """Tell whether a window was long enough: what it shows will not be otherwise in a longer one."""
@@ -162,7 +167,9 @@ class Loads:
 def _judged(found: LoadTrial, loss: float, noise: float) -> LoadTrial:
     assert found.loss is not None
     if not loss and found.dropped_frames:
-        return replace(found, verdict="lost")
+        return replace(found, verdict="lost", why=of_too_much(found.why))
     if found.loss <= loss + noise:
-        return replace(found, verdict="met")
-    return replace(found, verdict="lost" if found.dropped_frames else "grows")
+        is_noise = not found.dropped_frames and found.loss <= noise
+        return replace(found, verdict="met", loss=0.0 if is_noise else found.loss)
+    why = of_too_much(found.why)
+    return replace(found, verdict="lost" if found.dropped_frames else "grows", why=why)
