@@ -196,8 +196,16 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
     elif not isinstance(before, dict) or not isinstance(after, dict) or _is_table(path):
         changes[".".join(map(str, path))] = after
         return
+    if path == ("driver",):
+        before, after = (_with_vms(one, {**before.get("vms", {}), **after.get("vms", {})}) for one in (before, after))
     for key, value in after.items():
         _compare((*path, key), before[key], value, changes)
+
+
+def _with_vms(driver: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return a driver that says of each of these VMs which it has: that of all where it has none of its own."""
+    of_all = {key: value for key, value in driver.items() if key != "vms"}
+    return {**of_all, "vms": {name: driver.get("vms", {}).get(name, of_all) for name in names}}
 
 
 def _is_table(path: tuple[str | int, ...]) -> bool:
