@@ -63,8 +63,8 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
         held, needed = rx_descriptors_in_use(config, {descriptors_of(config, n) for n, _ in named_lengths(config)})
         keys = ("nic.rx_writeback_batch", "driver.rx_interrupt_batch", "driver.refill_batch", "nic.rx_fetch_batch")
     if needed < ring <= held + needed:
-        named = " and ".join(key.partition(".")[2] for key in keys)
         keys = tuple(_of_driver(key, driver) for key in keys)
+        named = " and ".join(key.partition(".")[2] for key in keys)
         findings.add(
             f"a ring of {ring} can stop for ever: {named} hold back up to {held} of its {ring - 1} descriptors, and "
             f"the next step needs {needed}; {held + needed + 1} or more are enough",

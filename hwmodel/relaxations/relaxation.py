@@ -13,6 +13,7 @@ from hwmodel.errors import InputError
 from hwmodel.relaxations.bridge_resources import bridge_resources, port_rate
 from hwmodel.relaxations.load_resources import OFFERED_LOAD, loads
 from hwmodel.relaxations.server_resources import FACTOR, WIRE, Change, resources_of
+from hwmodel.results.bottleneck import key_of_all
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.workload.sizes import Sizes
 
@@ -152,11 +153,11 @@ def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator
 def _is_written(key: str, known: str) -> bool:
     """Tell whether a key is the one that a bottleneck names, NAME and NUMBER in it standing for any.
 
-    A VM's own driver has the keys of that of all.
+    Where it names one of the driver of all, that is also the one of a VM's own.
     """
+    if known == key_of_all(key):
+        return True
     steps, wanted = key.split("."), known.split(".")
-    if steps[:2] == ["driver", "vms"]:
-        del steps[1:3]
     return len(steps) == len(wanted) and all(
         one == step or one in ("NAME", "NUMBER") for one, step in zip(wanted, steps, strict=True)
     )

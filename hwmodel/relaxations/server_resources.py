@@ -104,7 +104,8 @@ def _blocks(config: Config, name: str) -> Iterator[tuple[str, Any]]:
 def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
     """Halve what cores do, a time by itself: of VMs with the server's driver, then of each group with another."""
     groups: dict[object, list[tuple[str, Any]]] = {}
-    for where, driver in _blocks(config, "driver"):
+    blocks = list(_blocks(config, "driver"))
+    for where, driver in blocks[1:] if len(blocks) > config.nic.vfs + 1 else blocks:  # where the PF has one, all have
         groups.setdefault(driver.behaviour if where != "driver" else None, []).append((where, driver))
     for group in groups.values():
         for name in CORE_TIMES:
