@@ -52,16 +52,13 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={
-            (port, queue): a_frame
-            * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, steps[port])
-            for port in steps
+            (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)
+            for port, below in steps.items()
             for queue in range(parameters.queues_per_vf)
         },
         early_refills=2**32 // 64,
         own_drivers={
-            port: {
-                name: round(value * of_drivers[name]) if name in of_drivers else value for name, value in own.items()
-            }
+            port: {**own, **{name: round(own[name] * of) for name, of in of_drivers.items()}}
             for port, own in parameters.own_drivers.items()
         },
     )

@@ -71,8 +71,8 @@ def test_changes_of_a_loaded_configuration_follow_its_driver():
         ("{vf2: {}}", "2:21: driver.vms.vf2: there is no vf2; nic.vfs is 2, vf0 to vf1"),
         ("{vf1: {frame_tim: 1us}}", "2:22: driver.vms.vf1.frame_tim: unknown key (did you mean frame_time?)"),
         ("{vf1: {vms: {}}}", "2:22: driver.vms.vf1.vms: unknown key (did you mean nic.vfs?)"),
-        ("{vm1: {}}", "2:16: driver.vms.vm1: 'vm1' is not the name of a port here; pf, vf0, vf1 and so on (did you mean "
-                      "vf1?)"),
+        ("{vm1: {}}", "2:16: driver.vms.vm1: 'vm1' is not the name of a port here; pf, vf0, vf1 and so on "
+                      "(did you mean vf1?)"),
         ("{vf1: {preset: kernl}}", "2:30: driver.vms.vf1.preset: 'kernl' is not one of kernel, kernel_busy_poll, dpdk "
                                    "(did you mean kernel?)"),
         ("{vf1: {frame_time: 20}}", "2:34: driver.vms.vf1.frame_time: 20 has no unit; write a time like 500ns"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
@@ -147,3 +150,13 @@ def test_the_page_says_which_vms_have_another_driver():
     assert "dpdk driver that polls, but vf1 and vf2 with kernel driver with interrupts" in words
     assert words.endswith("but vf3 with frame_time 200ns.")
     assert "but" not in modelled_sentence(config_from_mapping(FOUR).resolved())
+
+
+def test_the_example_of_the_docs_gives_what_stands_there():
+    page = (Path(__file__).parents[1] / "docs" / "drivers.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| (vf[^|]+) \|[^|]+\| ([\d.]+) \|", page, re.MULTILINE)
+    told = {name: float(rate) for names, rate in rows for name in names.split(", ")}
+    result = simulate(config_from_mapping(yaml.safe_load(example)))
+    assert {vm.name: round(vm.rx_mpps, 2) for vm in result.vms if vm.name != "pf"} == told
+    assert "driver.vms.vf3.frame_time" in result.bottleneck.keys
