@@ -73,6 +73,20 @@ def draw_keys(chance: random.Random, choices: Mapping[str, Sequence[Any]]) -> di
     return changes
 
 
+def draw_with_own_drivers(seed: int) -> Drawn:
+    """Draw a machine some of whose VMs have drivers of their own, with the keys that differ drawn for each."""
+    chance = random.Random(f"own drivers {seed}")
+    keys = {key.partition(".")[2]: values for key, values in CHOICES.items() if key.startswith("driver.")}
+    vms: dict[str, dict[str, Any]] = {}
+    for name in chance.sample(("pf", "vf0", "vf1", "vf2", "vf3"), chance.randint(1, 4)):
+        own = {key: chance.choice(keys[key]) for key in chance.sample(sorted(keys), chance.randint(1, len(keys)))}
+        if own.get("adaptive_moderation"):
+            own |= {"mask_interrupts": True, "moderation": chance.choice(("9.0013us", "25us"))}
+        vms[name] = own
+    drawn = draw(seed)
+    return Drawn({**drawn.changes, "driver.vms": vms, "nic.tx_ring": 64, "nic.rx_ring": 128}, drawn.load)
+
+
 def draw_load(chance: random.Random, changes: Mapping[str, Any], n: int, loops: float = 0.25) -> Drawn:
     """Draw a load of `n` frames, or of loops with such a chance, and set what it needs of the machine."""
     if chance.random() < loops:

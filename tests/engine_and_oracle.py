@@ -78,8 +78,13 @@ def parameters_of(config: Config) -> NicParameters:
     settings = {
         name: value for block in (pcie, host, nic, driver) for name, value in dict(block).items() if name in same
     }
+    own_drivers = {
+        1 if name == "pf" else int(name[2:]) + VF0: {key: value for key, value in dict(own).items() if key in same}
+        for name, own in driver.vms.items()
+    }
     return NicParameters(
         **settings,
+        own_drivers=own_drivers,
         link_fs_per_byte=fs_per_byte(usable),
         request_header_bytes={64: 24, 32: 20}[pcie.address_bits] + ecrc,
         completion_header_bytes=20 + ecrc,

@@ -43,7 +43,8 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         name: of * Fraction(*getattr(parameters, name)) for name, of in rates.items() if getattr(parameters, name)
     }
     a_frame = ceil((longest - 4) / (parameters.buffer_bytes - parameters.buffer_offset_bytes))
-    steps = ceil(parameters.refill_batch / a_frame)
+    steps = {port: ceil(parameters.of_port(port).refill_batch / a_frame) for port in set(receivers)}
+    of_drivers = dict.fromkeys(OF_HOST, of_host) | {"moderation_fs": of_adapter}
     return replace(
         parameters,
         **{name: round(time_fs) if getattr(parameters, name) is not None else None for name, time_fs in times.items()},
@@ -51,9 +52,13 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={
-            (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, steps)
-            for port in set(receivers)
+            (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)
+            for port, below in steps.items()
             for queue in range(parameters.queues_per_vf)
         },
         early_refills=2**32 // 64,
+        own_drivers={
+            port: {**own, **{name: round(own[name] * of) for name, of in of_drivers.items()}}
+            for port, own in parameters.own_drivers.items()
+        },
     )

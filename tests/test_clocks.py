@@ -72,7 +72,7 @@ def test_the_link_and_the_cores_have_one_clock_and_the_port_another():
     _, exact = machine_of(LINKED, clocks="exact")
     nic, nominal = machine.state[0], exact.state[0]
     of_host, of_adapter = stretch(config, 1, HOST), stretch(config, 1, ADAPTER)
-    assert int(nic.host.frame_time_fs) == round(int(nominal.host.frame_time_fs) * of_host)
+    assert int(nic.host.driver[1].frame_time_fs) == round(int(nominal.host.driver[1].frame_time_fs) * of_host)
     assert int(nic.pcie.duration_fs[1000]) == pytest.approx(int(nominal.pcie.duration_fs[1000]) * of_host, abs=2)
     assert Fraction(int(nic.mac.fs_per_byte_num), int(nic.mac.fs_per_byte_den)) == of_adapter * Fraction(
         int(nominal.mac.fs_per_byte_num), int(nominal.mac.fs_per_byte_den)

@@ -11,7 +11,7 @@ import pytest
 
 from tests import engine_and_oracle
 from tests.beside_simpy import drawn_seeds, until_the_last
-from tests.drawn_drivers import CHOICES, EVERYONE, GUESTS, draw
+from tests.drawn_drivers import CHOICES, EVERYONE, GUESTS, draw, draw_with_own_drivers
 from tests.engine_and_oracle import WIRE, Both, Loops, Recorded, check_same_journeys, run_both
 from tests.oracles.simpy_nic import driver, interrupts
 from tests.oracles.simpy_nic.core import Core
@@ -36,6 +36,21 @@ def test_a_drawn_machine_takes_the_same_course(tmp_path: Path, seed: int) -> Non
     both = run_both(tmp_path, changes, load, GROUP_OF)
     check_same_journeys(both, at_least=50)
     assert same_figures(both)
+
+
+@pytest.mark.parametrize("seed", drawn_seeds(range(100, 106), 140))
+def test_a_drawn_machine_with_several_drivers_takes_the_same_course(tmp_path: Path, seed: int) -> None:
+    changes, load = draw_with_own_drivers(seed)
+    both = run_both(tmp_path, changes, load, GROUP_OF)
+    check_same_journeys(both, at_least=50)
+    assert same_figures(both)
+
+
+@pytest.mark.parametrize("seed", [101, 104])
+def test_clocks_stretch_the_times_of_each_driver(tmp_path: Path, seed: int) -> None:
+    changes, load = draw_with_own_drivers(seed)
+    both = run_both(tmp_path, {**changes, "run.clocks": "100ppm"}, load, GROUP_OF)
+    check_same_journeys(both, at_least=50)
 
 
 def test_the_quick_draws_have_every_rule() -> None:

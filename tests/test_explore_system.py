@@ -12,7 +12,7 @@ from hwmodel.explore import explain, outcomes
 from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.relaxations.load_resources import loads
-from hwmodel.relaxations.server_resources import OF_A_SERVER
+from hwmodel.relaxations.server_resources import CORE, OF_A_SERVER
 from hwmodel.report import relaxed_sentence, relaxed_text
 from hwmodel.results import Bottleneck
 from tests.run_cases import POLLED, merged
@@ -46,7 +46,10 @@ def of_two():
 def test_each_server_has_each_resource_under_its_name(of_two):
     of_a = {each.resources for each in of_two if each.resources[0].startswith("a.")}
     of_b = {each.resources for each in of_two if each.resources[0].startswith("b.")}
-    assert {tuple(name[2:] for name in one if name[0] == "a") for one in of_a} <= {names for names, _ in OF_A_SERVER}
+    assert {tuple(name[2:] for name in one if name[0] == "a") for one in of_a} <= {
+        CORE,
+        *(names for names, _ in OF_A_SERVER),
+    }
     assert {one[0][2:] for one in of_b} - {one[0][2:] for one in of_a} == {"host.cores"}  # a has one for each VM
     assert len(of_a) > 10
 

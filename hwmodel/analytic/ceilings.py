@@ -96,7 +96,8 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
 
     Interrupts by a timer are left out: they are no more for more frames.
     """
-    transactions = transactions_of(config, traffic, ZERO if config.driver.moderation_fs else None)
+    seen = config.for_functions((*traffic.sent, *traffic.received)) or config
+    transactions = transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
     return [
         *_directions(tuple(transactions), link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
@@ -240,41 +241,60 @@ def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
 
 def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
     """Give the busiest core, the first of those that are as busy."""
-    everybody = traffic, *beside
-    shares = [_shares_of_cores(config, one) for one in everybody]
-    costs = [(sending_s(config, one.sizes), taking_s(config, one.sizes)) for one in everybody]
+    kinds = _kinds(config, (name for one in (traffic, *beside) for name in (*one.sent, *one.received)))
+    everybody = [(one, seen, names) for one in (traffic, *beside) for seen, names in kinds]
+    shares = [_shares_of_cores(config, one, names) for one, _, names in everybody]
+    costs = [(sending_s(seen, one.sizes), taking_s(seen, one.sizes)) for one, seen, _ in everybody]
     first: dict[tuple[_Product, ...], int] = {}  # of the cores that have the same to do
     for core in sorted(set().union(*shares)):
         first.setdefault(tuple(one.get(core, (ZERO, ZERO)) for one in shares), core)
     rows = []
     for own, core in first.items():
         sends = takes = per_s = ZERO
-        for one, (sent, received), (send_s, take_s) in zip(everybody, own, costs, strict=True):
+        for (one, _, _), (sent, received), (send_s, take_s) in zip(everybody, own, costs, strict=True):
             if one.frames_per_s is None:
                 sends, takes = sends + sent * send_s, takes + received * take_s
             else:
                 per_s += (sent * send_s + received * take_s) * one.frames_per_s
         if sends + takes:
-            name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(config)}"
+            seen_there = (seen for (_, seen, _), work in zip(everybody, own, strict=True) if any(work))
+            name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(seen_there)}"
             rows.append(Ceiling(name, what, "s", Fraction(1), sends + takes, per_s))
     if rows:
         yield min(rows, key=lambda row: row.frames_per_s or ZERO)
 
 
-def _shares_of_cores(config: Config, traffic: Traffic) -> dict[int, _Product]:
-    """Give the frames that each core sends, and those that it takes."""
+def _kinds(config: Config, stations: Iterable[str]) -> list[tuple[Config, frozenset[str] | None]]:
+    """Give each driver's view of the configuration with the stations that have it; None: all have the same."""
+    names = tuple(dict.fromkeys(stations))
+    seen = config.for_functions(names)
+    if seen is not None:
+        return [(seen, None)]
+    found: dict[object, tuple[Config, set[str]]] = {}
+    for name in names:
+        own = config.for_function(name)
+        found.setdefault(own.driver.behaviour, (own, set()))[1].add(name)
+    return [(own, frozenset(of_driver)) for own, of_driver in found.values()]
+
+
+def _shares_of_cores(config: Config, traffic: Traffic, stations: frozenset[str] | None) -> dict[int, _Product]:
+    """Give the frames that each core sends, and those that it takes, for some stations or for all."""
     n_cores, found = config.host.cores, dict[int, tuple[list[Fraction], list[Fraction]]]()
     for side, by_station in enumerate((traffic.sent, traffic.received)):
         for station, share in by_station.items():
+            if stations is not None and station not in stations:
+                continue
             found.setdefault(_guest(station) % n_cores, ([], []))[side].append(share)
     return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
 
 
-def _work_keys(config: Config) -> str:
-    """Name what a core's work is made of."""
-    driver = config.driver
-    named = {"byte_time": driver.byte_time_fs, "doorbell_time": driver.doorbell_time_fs}
-    named["interrupt_time"] = driver.interrupt_time_fs + driver.exit_time_fs
+def _work_keys(seen: Iterable[Config]) -> str:
+    """Name what a core's work is made of, for guests who see these configurations."""
+    named = dict.fromkeys(("byte_time", "doorbell_time", "interrupt_time"), 0)
+    for driver in (one.driver for one in seen):
+        named["byte_time"] += driver.byte_time_fs
+        named["doorbell_time"] += driver.doorbell_time_fs
+        named["interrupt_time"] += driver.interrupt_time_fs + driver.exit_time_fs
     return ", ".join(["frame_time", *(name for name, cost_fs in named.items() if cost_fs)])
 
 

@@ -251,10 +251,12 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of all receiving rings let through."""
-    if not config.driver.moderation_fs or config.driver.masks:
-        return None
     rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
-    return Fraction(len(rings) * FS_PER_S, config.driver.moderation_fs)
+    asked = (demand.sought, *demand.beside)
+    seen = config.for_functions(name for one in asked for name in (*one.sent, *one.received))
+    if seen is None or not seen.driver.moderation_fs or seen.driver.masks:
+        return None  # with different drivers what timers rule is left out
+    return Fraction(len(rings) * FS_PER_S, seen.driver.moderation_fs)
 
 
 def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Fraction) -> Fraction:

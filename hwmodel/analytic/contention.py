@@ -24,12 +24,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.hop_table import HopTable
 from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.linear_program import Floats, maximize
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.mix_costs import PER_S, MixCosts
+from hwmodel.analytic.mix_costs import PER_S, MixCosts, Place
 from hwmodel.analytic.mix_program import MixProgram
 from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from hwmodel.analytic.system import System
 
 ZERO = Fraction(0)
-Landing = tuple[int, Sizes, int]  # copies of frames of some sizes, for stations of one core of a server
+Landing = tuple[int, Sizes, Place]  # copies of frames of some sizes, for stations of one core of a server
 
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
@@ -135,8 +134,8 @@ class _Problem:
         """Give the copies of a frame that can be lost, by where they land."""
         if not is_lossy or leg.traffic.mirrored or not self._system.is_server(leg.part):
             return {}
-        cores = self._costs.by_core(leg.part, leg.traffic.received)
-        return {(leg.part, leg.traffic.sizes, core): share for core, share in cores.items()}
+        places = self._costs.by_core(leg.part, leg.traffic.received)
+        return {(leg.part, leg.traffic.sizes, place): share for place, share in places.items()}
 
     def _values(self, legs: Sequence[Leg]) -> None:
         """Set the value of a frame of each stream, of each hop and landing: its bits, where it gets somewhere."""
@@ -301,9 +300,8 @@ class _Problem:
         traffic = leg.traffic
         if not self._system.is_server(leg.part) or traffic.mirrored:
             return traffic
-        config = self._system.config(leg.part)
         received = {
-            name: share * kept[leg.part, traffic.sizes, core_of(config, name)]
+            name: share * kept[leg.part, traffic.sizes, self._costs.place_of(leg.part, name)]
             for name, share in traffic.received.items()
         }
         return replace(traffic, received=received, copies=sum(received.values(), ZERO))

@@ -27,7 +27,11 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     streams = [one for one, _ in demand.following]
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
         return False
-    switch = system.config(0).switch
+    config = system.config(0)
+    stations = (name for one in streams for name in (*one.traffic.sent, *one.traffic.received))
+    if config.for_functions(stations) is None:
+        return False
+    switch = config.switch
     by_name, vm_names = {port.name: port for port in switch.ports}, frozenset(system.vm_names)
     ports = [by_name[system.place(one.source)[1]] for one in streams if one.source in vm_names]
     first, (_, first_share) = streams[0].traffic, demand.following[0]

@@ -22,7 +22,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
 
     So it is for one adapter and alike frames of one length, where something is full that works without a pause, or the
     load is all there is; all else carries twice as much; nothing waits for page walks, for a masked interrupt or for a
-    part batch by a timer; and each ring holds what its share of the frames needs for 20 us.
+    part batch by a timer; each ring holds what its share of the frames needs for 20 us; and all VMs have one driver.
     """
     nic, workload, sought = config.nic, config.workload, demand.sought
     has_system = config.bridge is not None or config.bridges or config.servers
@@ -30,7 +30,10 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     if has_system or has_mix or workload.pcap is not None or len(sought.sizes) > 1 or sought.mirrored:
         return False
     rate = least.frames_per_s
-    if not rate or sought.from_wire or least.resource not in _STEADY or config.host.iotlb or config.driver.masks:
+    seen = config.for_functions((*sought.sent, *sought.received))
+    if not rate or sought.from_wire or least.resource not in _STEADY or config.host.iotlb:
+        return False
+    if seen is None or seen.driver.masks:
         return False
     others = (one.frames_per_s for one in ceilings if one is not least)
     shares = [share for share in (*sought.sent.values(), *sought.received.values()) if share]

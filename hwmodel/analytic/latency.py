@@ -21,6 +21,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.analytic.walk import walk
+from hwmodel.config.names import function_name
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES
 
@@ -114,8 +115,12 @@ def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None
     poll, it waits for an interrupt. `way`: None for a frame that stays in the one adapter as it is.
     """
     system, n_bytes = System.of(config), frame_bytes - FCS_BYTES
-    way = way or Way(0, n_bytes, ((0, n_bytes),))
-    sender, receiver = system.config(way.part), system.config(way.to_part)
+    receiver = system.config(way.to_part if way else 0)
+    if way is None:
+        way = Way(0, n_bytes, ((0, n_bytes),))
+    else:
+        receiver = receiver.for_function(function_name(way.copies[0][0]))
+    sender = system.config(way.part)
     steps = [*_sending(sender, way.n_bytes), *_inside(sender, way.n_bytes)]
     if way.back_bytes is not None:
         steps += [*_over_the_bridge(system, way), *_inside(receiver, way.back_bytes, "of the receiver")]
@@ -216,7 +221,8 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
     """Say for what a frame alone waits without end, where it does; one that leaves by the wire waits for nothing."""
     if not way.copies:
         return ()
-    found, nic, driver = [], config.nic, config.driver
+    function = function_name(way.copies[0][0])
+    found, nic, driver = [], config.nic, config.driver_of(function)
     n_descriptors = len(_buffers(config, way.copies[0][1]))
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
         batch = nic.rx_writeback_batch
@@ -225,7 +231,8 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
         )
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
         batch = driver.rx_interrupt_batch
-        found.append(f"{batch} frames share an interrupt (driver.rx_interrupt_batch), and no timer ends the wait")
+        key = f"driver.vms.{function}" if function in config.driver.vms else "driver"
+        found.append(f"{batch} frames share an interrupt ({key}.rx_interrupt_batch), and no timer ends the wait")
     return tuple(f"A frame alone is never taken: {reason}." for reason in found)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 ZERO = Fraction(0)
+# A core, and a station that stands for all with the same driver as its guest; an empty text where all have the same.
+Place = tuple[int, str]
 PER_S = 10**6  # rates are in millions of frames a second, so that coefficients are about 1
 
 
@@ -33,6 +35,7 @@ class MixCosts:
         self._known: dict[object, Floats] = {}
         self._work_of: dict[object, float] = {}
         nothing = replace(demand.sought, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO, mirrored=ZERO, parts=())
+        self._kinds: dict[int, dict[object, str]] = {}  # of a server's drivers: a station that has each
         self._first_row: list[int] = []
         self.n_rows = 0
         for part in range(system.n_parts if demand.sought.parts else 1):
@@ -59,37 +62,59 @@ class MixCosts:
             traffic = replace(traffic, copies=ZERO, received={})
         found = self._shared(leg.part, traffic).copy()
         for by_station, work_s in ((traffic.sent, sending_s), (traffic.received, taking_s)):
-            if by_station:
-                each = self._work(leg.part, traffic.sizes, work_s)
-                for core, share in self.by_core(leg.part, by_station).items():
-                    found[self.core_rows[leg.part, core]] += share * each
+            for (core, kind), share in self.by_core(leg.part, by_station).items():
+                found[self.core_rows[leg.part, core]] += share * self._work(leg.part, kind, traffic.sizes, work_s)
         return found
 
-    def of_landing(self, part: int, sizes: Sizes, core: int) -> Floats:
-        """Give the costs of a copy that lands on a core."""
-        copy = Traffic(sizes, reads=ZERO, copies=Fraction(1), to_wire=ZERO, from_wire=ZERO)
+    def of_landing(self, part: int, sizes: Sizes, place: Place) -> Floats:
+        """Give the costs of a copy that lands at a place."""
+        core, kind = place
+        received = {kind: Fraction(1)} if kind else {}
+        copy = Traffic(sizes, reads=ZERO, copies=Fraction(1), to_wire=ZERO, from_wire=ZERO, received=received)
         found = self._shared(part, copy).copy()
-        found[self.core_rows[part, core]] += self._work(part, sizes, taking_s)
+        found[self.core_rows[part, core]] += self._work(part, kind, sizes, taking_s)
         return found
 
-    def by_core(self, part: int, by_station: Mapping[str, Fraction]) -> dict[int, float]:
-        """Add the shares of a server's stations up by core."""
-        found: dict[int, float] = {}
+    def place_of(self, part: int, name: str) -> Place:
+        """Give the place of a server's station."""
+        return core_of(self._system.config(part), name), self._kind_of(part, name)
+
+    def by_core(self, part: int, by_station: Mapping[str, Fraction]) -> dict[Place, float]:
+        """Add the shares of a server's stations up by place."""
+        found: dict[Place, float] = {}
         for name, share in by_station.items():
-            core = core_of(self._system.config(part), name)
-            found[core] = found.get(core, 0.0) + float(share)
+            place = self.place_of(part, name)
+            found[place] = found.get(place, 0.0) + float(share)
         return found
 
-    def _work(self, part: int, sizes: Sizes, work_s: Callable[[Config, Sizes], Fraction]) -> float:
-        key = part, sizes, work_s
+    def _kind_of(self, part: int, name: str) -> str:
+        """Give the first station that has been seen with this one's driver; an empty text where all have the same."""
+        driver = self._system.config(part).driver
+        if not driver.vms:
+            return ""
+        return self._kinds.setdefault(part, {}).setdefault(driver.vms.get(name, driver).behaviour, name)
+
+    def _work(self, part: int, kind: str, sizes: Sizes, work_s: Callable[[Config, Sizes], Fraction]) -> float:
+        key = part, kind, sizes, work_s
         if key not in self._work_of:
-            self._work_of[key] = float(work_s(self._system.config(part), sizes) * PER_S)
+            seen = self._system.config(part).for_function(kind)
+            self._work_of[key] = float(work_s(seen, sizes) * PER_S)
         return self._work_of[key]
 
+    def _by_kind(self, part: int, by_station: Mapping[str, Fraction]) -> dict[str, Fraction]:
+        """Give the shares of a server's stations by driver; none where all have the same."""
+        found: dict[str, Fraction] = {}
+        for name, share in by_station.items():
+            kind = self._kind_of(part, name) if self._system.is_server(part) else ""
+            if kind:
+                found[kind] = found.get(kind, ZERO) + share
+        return found
+
     def _shared(self, part: int, traffic: Traffic) -> Floats:
-        key = part, traffic.asked
+        sent, received = self._by_kind(part, traffic.sent), self._by_kind(part, traffic.received)
+        key = part, traffic.asked, tuple(sent.items()), tuple(received.items())
         if key not in self._known:
-            plain = replace(traffic, sent={}, received={}, rx_rings=frozenset(), parts=())
+            plain = replace(traffic, sent=sent, received=received, rx_rings=frozenset(), parts=())
             first, costs = self._first_row[part], part_costs(self._system, part, plain)
             row = np.zeros(self.n_rows)
             row[first : first + len(costs)] = [float(one.per_frame / one.capacity) * PER_S for one in costs]

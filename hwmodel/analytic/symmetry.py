@@ -59,7 +59,7 @@ def _nameless(port: Port) -> Port:
 
 
 def _stations_are_alike(system: System) -> bool:
-    """Tell whether the VFs in use are alike, as many on each server, and each core has as many of them."""
+    """Tell whether the VFs in use are alike with one driver, as many on each server, and on each core."""
     in_use = [system.place(name) for name in system.vm_names]
     local = [sorted(name for part, name in in_use if part == each) for each in range(system.outside)]
     loads = Counter(core_of(system.config(0), name) for name in local[0])
@@ -67,6 +67,7 @@ def _stations_are_alike(system: System) -> bool:
     return (
         all(names == local[0] for names in local)
         and len(set(loads.values())) == 1
+        and system.config(0).for_functions(local[0]) is not None
         and all(port == ports[0] and port.rate_limit_bps is None for port in ports)
     )
 

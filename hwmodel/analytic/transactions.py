@@ -7,8 +7,8 @@ them up. The numbering of the NIC data path: 1 doorbell, 2 Tx descriptors, 4 pay
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -33,6 +33,7 @@ Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 DOUBLE_WORD_BYTES = 4
+ZERO = Fraction(0)
 _MOST_REMEMBERED, _MOST_CUTS = 64, 256
 
 
@@ -196,9 +197,39 @@ def transactions_of(
     """List the transactions of some traffic, zero counts left out; where the same is asked, the same ones.
 
     Counts are per frame, or per second where the traffic has a rate of its own. `interrupts_per_s`: the Rx interrupts
-    where a timer rules them; None: they go by frames.
+    where a timer rules them; None: they go by frames. Where VMs have different drivers each has its part of the frames
+    with its own batches, and what a timer rules is left out.
     """
-    return _transactions(_Asked.of(config, traffic), interrupts_per_s)
+    seen = config.for_functions((*traffic.sent, *traffic.received))
+    if seen is not None:
+        return _transactions(_Asked.of(seen, traffic), interrupts_per_s)
+    found: dict[tuple[object, ...], Transaction] = {}
+    for own, part in _by_driver(config, traffic):
+        for one in _transactions(_Asked.of(own, part), ZERO if own.driver.moderation_fs else None):
+            key = one.name, one.tlps, one.transfer
+            known = found.get(key, replace(one, per_frame=ZERO, per_s=ZERO))
+            found[key] = replace(known, per_frame=known.per_frame + one.per_frame, per_s=known.per_s + one.per_s)
+    return tuple(found.values())
+
+
+def _by_driver(config: Config, traffic: Traffic) -> Iterator[tuple[Config, Traffic]]:
+    """Part traffic by the drivers of those who send it, and of those who get it, with what each driver sees."""
+    seen: dict[object, tuple[Config, list[str]]] = {}
+    for name in dict.fromkeys((*traffic.sent, *traffic.received)):
+        own = config.for_function(name)
+        seen.setdefault(own.driver.behaviour, (own, []))[1].append(name)
+    for own, names in seen.values():
+        reads, written = (
+            _share(by_station, names) * whole
+            for by_station, whole in ((traffic.sent, traffic.reads), (traffic.received, traffic.written))
+        )
+        yield own, replace(traffic, reads=reads, copies=written, mirrored=ZERO)
+
+
+def _share(by_station: Mapping[str, Fraction], names: Iterable[str]) -> Fraction:
+    """Give the share of some stations in what all have."""
+    total = sum(by_station.values(), ZERO)
+    return sum((by_station.get(name, ZERO) for name in names), ZERO) / total if total else ZERO
 
 
 class _Asked(NamedTuple):

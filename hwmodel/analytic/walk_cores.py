@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.walk_clock import Clock
+from hwmodel.config.names import function_name
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, VmDriver
 
 
 class Cores:
@@ -15,17 +16,21 @@ class Cores:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         """Begin with idle cores."""
-        self._driver, self._n, self._clock = config.driver, config.host.cores, clock
+        self._config, self._n, self._clock = config, config.host.cores, clock
         self._free_fs: dict[int, int] = {}
 
-    @property
-    def is_told_at_once(self) -> bool:
-        """Say whether one frame alone leads to an interrupt."""
-        return bool(self._driver.moderation_fs) or self._driver.rx_interrupt_batch == 1
+    def driver_of(self, function: int) -> VmDriver:
+        """Give the driver of a guest."""
+        return self._config.driver_of(function_name(function))
+
+    def is_told_at_once(self, function: int) -> bool:
+        """Say whether one frame alone leads to an interrupt of a guest."""
+        driver = self.driver_of(function)
+        return bool(driver.moderation_fs) or driver.rx_interrupt_batch == 1
 
     def rang(self, function: int) -> None:
         """Note that a guest's core has just written a doorbell."""
-        self._free_fs[function % self._n] = self._clock.now_fs + self._driver.doorbell_time_fs
+        self._free_fs[function % self._n] = self._clock.now_fs + self.driver_of(function).doorbell_time_fs
 
     def take(self, function: int, n_bytes: int, *, refills: bool) -> int:
         """Let a guest take a frame that it sees now; return when it has it.
@@ -33,20 +38,22 @@ class Cores:
         `refills`: the frame's descriptors fill a batch, which is posted again. The core does not pass what it writes to
         registers then: the Rx doorbell, and that its interrupt is enabled again; both at once.
         """
-        begin_fs = self._begin_fs(function, is_interrupted=not self._driver.polls)
-        taken_fs = begin_fs + self._driver.frame_time_fs + n_bytes * self._driver.byte_time_fs
-        return self._busy_until(function, taken_fs, rings=refills or self._driver.masks)
+        driver = self.driver_of(function)
+        begin_fs = self._begin_fs(function, is_interrupted=not driver.polls)
+        taken_fs = begin_fs + driver.frame_time_fs + n_bytes * driver.byte_time_fs
+        return self._busy_until(function, taken_fs, rings=refills or driver.masks)
 
     def handle_interrupt(self, function: int) -> int:
         """Let a guest take an interrupt that tells of no frame; return when it has."""
-        return self._busy_until(function, self._begin_fs(function, is_interrupted=True), rings=self._driver.masks)
+        begin_fs = self._begin_fs(function, is_interrupted=True)
+        return self._busy_until(function, begin_fs, rings=self.driver_of(function).masks)
 
     def _busy_until(self, function: int, at_fs: int, *, rings: bool) -> int:
-        self._free_fs[function % self._n] = at_fs + (self._driver.doorbell_time_fs if rings else 0)
+        self._free_fs[function % self._n] = at_fs + (self.driver_of(function).doorbell_time_fs if rings else 0)
         return at_fs
 
     def _begin_fs(self, function: int, *, is_interrupted: bool) -> int:
-        driver, now_fs = self._driver, self._clock.now_fs
+        driver, now_fs = self.driver_of(function), self._clock.now_fs
         free_fs = self._free_fs.get(function % self._n, 0)
         if not is_interrupted:
             return max(now_fs, free_fs)

@@ -144,13 +144,13 @@ class Machine:
 
     def _sent(self) -> None:
         self._write_back(Rank.TX_WRITEBACK, ("Tx ring", self._tx_ring), 1, nothing)
-        if self._config.driver.tx_interrupt_batch == 1:
+        if self._cores.driver_of(self._sender).tx_interrupt_batch == 1:
             self._interrupt(Rank.TX_INTERRUPT, self._sender, self._sender_interrupted)
 
     def _sender_interrupted(self) -> None:
         """Let the sender's core take its interrupt; one that masked it enables it again."""
         done_fs = self._cores.handle_interrupt(self._sender)
-        if self._config.driver.masks:
+        if self._cores.driver_of(self._sender).masks:
             self.clock.at(done_fs, Phase.TIMER, partial(self._write_register, nothing))
 
     def _write_register(self, received: Action) -> None:
@@ -314,27 +314,32 @@ class Machine:
     def _write_copy_back(self, copy: _Copy, n_descriptors: int) -> None:
         self._note(copy, "writeback_batch")
         self._write_back(Rank.RX_WRITEBACK, ("Rx ring", copy.ring.number), n_descriptors, partial(self._landed, copy))
-        if self._cores.is_told_at_once:
-            self._interrupt(Rank.RX_INTERRUPT, self._function(copy.ring.number), partial(self._visible, copy))
+        function = self._function(copy.ring.number)
+        if self._cores.is_told_at_once(function):
+            self._interrupt(Rank.RX_INTERRUPT, function, partial(self._visible, copy))
 
     def _landed(self, copy: _Copy) -> None:
         self._note(copy, "writeback")
-        if self._config.driver.polls or self._cores.is_told_at_once:
+        function = self._function(copy.ring.number)
+        polls = self._cores.driver_of(function).polls
+        if polls or self._cores.is_told_at_once(function):
             self._note(copy, "interrupt_moderation")
-        if self._config.driver.polls:
+        if polls:
             self._visible(copy)
 
     def _visible(self, copy: _Copy) -> None:
         self._note(copy, "interrupt")
         n_descriptors = len(self._buffers(copy.n_bytes))
-        refills = n_descriptors >= self._config.driver.refill_batch
-        taken_fs = self._cores.take(self._function(copy.ring.number), copy.n_bytes, refills=refills)
+        function = self._function(copy.ring.number)
+        driver = self._cores.driver_of(function)
+        refills = n_descriptors >= driver.refill_batch
+        taken_fs = self._cores.take(function, copy.n_bytes, refills=refills)
         if copy.is_first:
             self.ends_fs["guest_queue"] = taken_fs
         if refills:
             posted = partial(self._posted_again, copy.ring, n_descriptors)
             self.clock.at(taken_fs, Phase.TIMER, partial(self._write_register, posted))
-        if self._config.driver.masks:
+        if driver.masks:
             self.clock.at(taken_fs, Phase.TIMER, partial(self._write_register, nothing))
 
     def _posted_again(self, ring: _RxRing, n_descriptors: int) -> None:

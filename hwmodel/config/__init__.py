@@ -7,7 +7,7 @@ from .bridge import Bridge, BridgePort, PolicyEntry, ServiceLevel
 from .check_rings import rx_descriptors_in_use
 from .defaults import defaults_beside
 from .demand import Flow, Load
-from .driver import Driver
+from .driver import Driver, VmDriver
 from .extenders import Extender
 from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
 from .host import Host, JitterBin
@@ -71,6 +71,7 @@ __all__ = [
     "SizeWeight",
     "Switch",
     "Uplink",
+    "VmDriver",
     "WirePort",
     "Workload",
     "as_config",

@@ -21,27 +21,36 @@ _MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern rep
 
 def check_rings(config: Config, findings: Findings) -> None:
     """Check batches and frames against the rings, caches and buffers that hold them."""
-    _check_batches(config, findings)
+    _check_batches(config, findings, "driver")
+    for name in config.driver.vms:
+        _check_batches(config.for_function(name), findings, f"driver.vms.{name}")
     _check_caches(config, findings)
     _check_packet_buffers(config, findings)
     _check_descriptors_of_a_frame(config, findings)
 
 
-def _check_batches(config: Config, findings: Findings) -> None:
+def _check_batches(config: Config, findings: Findings, driver: str) -> None:
+    """Check the batches of one driver, and the adapter's with them; `driver`: where its keys stand."""
     for ring_key, batch_keys in (("nic.tx_ring", _TX_BATCHES), ("nic.rx_ring", _RX_BATCHES)):
         ring = _value(config, ring_key)
         too_large = [key for key in batch_keys if _value(config, key) >= ring]
         for key in too_large:
+            whole = _of_driver(key, driver)
             findings.add(
-                f"{key} {_value(config, key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
-                key,
+                f"{whole} {_value(config, key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
+                whole,
                 ring_key,
             )
         if not too_large:
-            _check_stall(config, findings, ring_key, ring)
+            _check_stall(config, findings, ring_key, ring, driver)
 
 
-def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int) -> None:
+def _of_driver(key: str, driver: str) -> str:
+    """Return where a key of `driver` stands for this driver; other keys are everybody's."""
+    return f"{driver}{key.removeprefix('driver')}" if key.startswith("driver.") else key
+
+
+def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, driver: str) -> None:
     """Find rings that fill with descriptors each of which waits for a batch that cannot complete any more."""
     nic = config.nic
     keys: tuple[str, ...]
@@ -54,13 +63,14 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int) -
         held, needed = rx_descriptors_in_use(config, {descriptors_of(config, n) for n, _ in named_lengths(config)})
         keys = ("nic.rx_writeback_batch", "driver.rx_interrupt_batch", "driver.refill_batch", "nic.rx_fetch_batch")
     if needed < ring <= held + needed:
+        keys = tuple(_of_driver(key, driver) for key in keys)
         named = " and ".join(key.partition(".")[2] for key in keys)
         findings.add(
             f"a ring of {ring} can stop for ever: {named} hold back up to {held} of its {ring - 1} descriptors, and "
             f"the next step needs {needed}; {held + needed + 1} or more are enough",
             ring_key,
             *keys,
-            besides=["nic.writeback_timeout", "driver.moderation", "nic.rx_prefetch", "host.buffer_bytes",
+            besides=["nic.writeback_timeout", f"{driver}.moderation", "nic.rx_prefetch", "host.buffer_bytes",
                      "host.buffer_offset"],
         )  # fmt: skip
 

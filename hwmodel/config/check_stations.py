@@ -1,4 +1,4 @@
-"""Check the entries of `switch.ports` against each other and against the number of VFs."""
+"""Check the entries of `switch.ports`, and other names of functions, against each other and the number of VFs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .names import mac_text
 def check_stations(config: Config, findings: Findings) -> None:
     """Check names, addresses, interface numbers and S-channels of the stations."""
     _check_names(config, findings)
+    check_station_names(config, findings, ((name, ("driver", "vms", name)) for name in config.driver.vms))
     _check_macs(config, findings)
     _check_interfaces(config, findings)
     _check_s_channels(config, findings)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from .amounts import Duration, Whole
 from .block import Block, key
 from .kinds import Listing, Truth, Word
+from .names import Name
 
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
 _BATCH = Whole(1, 4096)
@@ -14,7 +17,7 @@ _COST = Duration("0ns", "1s")
 _INTERRUPT_BATCH = Whole(0, 4096)
 
 
-class Driver(Block):
+class VmDriver(Block):
     """The driver of a VM: doorbells, refills, interrupts, and its time for a frame."""
 
     preset: Annotated[DriverPreset | None, Word("kernel", "kernel_busy_poll", "dpdk")] | None = key(
@@ -86,3 +89,26 @@ class Driver(Block):
     def masks(self) -> bool:
         """Say whether the driver has Rx interrupts, and masks them while it polls."""
         return self.mask_interrupts and not self.polls
+
+    @property
+    def behaviour(self) -> tuple[Any, ...]:
+        """Return all that the driver does, which drivers of different names may have in common."""
+        return tuple(getattr(self, name) for name in VmDriver.model_fields if name != "preset")
+
+
+class Driver(VmDriver):
+    """The driver of all VMs of a server, but for those that have one of their own."""
+
+    vms: dict[Annotated[str, Name()], VmDriver] = key(
+        {},
+        "Functions whose driver is another one, with the keys in which it is: {vf1: {preset: kernel}, vf2: "
+        "{frame_time: 200ns}}. A key that is not said is as in `driver`; beside a `preset` it is that preset's.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_empty_vms(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of VMs where all have the same driver."""
+        said: dict[str, Any] = write(self)
+        if not self.vms:
+            said.pop("vms", None)
+        return said

@@ -16,10 +16,11 @@ from hwmodel.errors import InputError
 from .block import Block, key
 from .bridge import Bridge
 from .document import KeyPath
-from .driver import Driver
+from .driver import Driver, VmDriver
 from .host import Host
 from .joined import JoinedBridge
 from .kinds import Listing
+from .names import function_name
 from .nic import Nic
 from .pcie import Pcie
 from .recent_blocks import said_by, sorted_text
@@ -80,6 +81,36 @@ class Config(Block):
         if self._origin.changed is None:
             raise InputError("this configuration is not of hwmodel.load_config: nothing says which keys were written")
         return self._origin.changed(overrides)
+
+    def driver_of(self, function: str) -> VmDriver:
+        """Return the driver of a function, pf or vfK: its own, or that of all."""
+        return self.driver.vms.get(function, self.driver)
+
+    @property
+    def drivers(self) -> tuple[VmDriver, ...]:
+        """Return the drivers that functions have, each once."""
+        if not self.driver.vms:
+            return (self.driver,)
+        functions = map(function_name, range(self.nic.vfs + 1))
+        return tuple({driver.behaviour: driver for driver in map(self.driver_of, functions)}.values())
+
+    def for_function(self, function: str) -> Config:
+        """Return the configuration as a function sees it: with its driver as that of all."""
+        own = self.driver.vms.get(function)
+        return self if own is None else self._with_driver(own)
+
+    def for_functions(self, functions: Iterable[str]) -> Config | None:
+        """Return the configuration as all these functions see it, None where their drivers differ."""
+        if not self.driver.vms:
+            return self
+        found = {driver.behaviour: driver for driver in map(self.driver_of, functions)}
+        if len(found) > 1:
+            return None
+        return self._with_driver(next(iter(found.values()), self.driver))
+
+    def _with_driver(self, driver: VmDriver) -> Config:
+        values = {name: getattr(driver, name) for name in VmDriver.model_fields}
+        return self.model_copy(update={"driver": Driver.model_construct(**values, vms={})})
 
     def remember(self, origin: Origin) -> None:
         """Keep what the configuration was made from, for `with_overrides`."""

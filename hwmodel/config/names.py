@@ -191,6 +191,11 @@ def is_part_name(text: str) -> bool:
     return len(names) <= 2 and all(map(is_server_name, names))
 
 
+def function_name(number: int) -> str:
+    """Return the name of a function: 0 is the PF, K + 1 VF K."""
+    return "pf" if number == 0 else f"vf{number - 1}"
+
+
 @lru_cache(maxsize=1024)  # asked for all stations several times in each run
 def port_number(name: str) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""

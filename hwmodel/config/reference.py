@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .driver import VmDriver
 from .model import Config, block_in
 from .presets import DEVICES, DRIVERS, HOSTS, Values
 from .schema import default_text, fields, schema_of, user_text
@@ -82,7 +83,7 @@ _ATTRIBUTES = """\
 numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), bps (bits a second), hz. These keys have
 another name than their attribute; all others have the same.
 """
-_EXAMPLES = {"ports": "adapter", "extenders": "fex0"}  # of names in mappings whose entries are blocks
+_EXAMPLES = {"ports": "adapter", "extenders": "fex0", "vms": "vf1"}  # of names in mappings whose entries are blocks
 _HOSTS = """`xeon_e5_2630v4` is calibrated with measurements ([validation](validation.md)). The others are not: what is
 published are percentiles of the latency of reads, and the cache's size; the rest is as in the calibrated host. Written
 keys win, so another host is the nearest preset with a `read_latency` and a `cache.size` of its own."""
@@ -140,7 +141,10 @@ def _entry(key: str, value: str) -> tuple[str, str]:
 
 
 def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield the table of a block, then those of the blocks in it."""
+    """Yield the table of a block, then those of the blocks in it; a VM's own driver has the keys of `driver`."""
+    if model is VmDriver:
+        yield "The keys of `driver` but `vms`; one that is not said is as there, or beside a `preset` as in that.\n"
+        return
     rows = []
     inside = []
     for _, key, field, annotation in fields(model):

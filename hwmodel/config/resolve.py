@@ -45,11 +45,9 @@ def fill(
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
-    both = _name(driver, "kernel"), _name(nic, "82599")
-    driver_values = _preset(driver, "kernel", DRIVERS)
-    of_both = DRIVERS_OF_DEVICES.get(both, {})
-    for values in (of_both, driver_values, _device(nic), _preset(data["host"], None, HOSTS)):
+    for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
         _fill_values(data, values)
+    _fill_vms(driver, nic)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
     if isinstance(data["switch"], dict):
@@ -81,6 +79,31 @@ def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> 
     of_default: Values = {} if default is None else known[default]
     found: Values = known.get(name, of_default)
     return found
+
+
+def _driver_values(driver: Any, nic: Any) -> tuple[Values, Values]:
+    """Return what a driver's preset sets with this device, then with any."""
+    both = _name(driver, "kernel"), _name(nic, "82599")
+    return DRIVERS_OF_DEVICES.get(both, {}), _preset(driver, "kernel", DRIVERS)
+
+
+def _fill_vms(driver: Any, nic: Any) -> None:
+    """Fill in the VMs' own drivers: from the preset that one names, else from that of all, which is filled already.
+
+    A preset's values of the adapter are none of a VM's: the adapter is one for all.
+    """
+    vms = driver.get("vms") if isinstance(driver, dict) else None
+    if not isinstance(vms, dict):
+        return
+    of_all = {name: value for name, value in driver.items() if name != "vms"}
+    for name in [name for name, own in vms.items() if own is None]:
+        vms[name] = {}  # all its keys are left out, or commented out
+    for own in (own for own in vms.values() if isinstance(own, dict)):
+        if "preset" not in own:
+            _fill_block(own, of_all)
+            continue
+        for values in (*_driver_values(own, nic), _device(nic)):
+            _fill_block(own, values.get("driver", {}))
 
 
 def _device(nic: Any) -> Values:

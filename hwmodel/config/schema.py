@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from .driver import VmDriver
 from .kinds import Kind, Listing, OrWord
 from .model import Config
 from .presets import DEVICES, DRIVERS, HOSTS
@@ -17,6 +18,7 @@ from .presets import DEVICES, DRIVERS, HOSTS
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 _NULL = {"type": "null"}
+OF_A_VM = "as in driver, or as the preset beside it has it"
 
 
 def json_schema() -> Schema:
@@ -118,6 +120,8 @@ def derived_text(field: FieldInfo) -> str | None:
 
 def has_one_default(model: type[BaseModel], key: str, field: FieldInfo) -> bool:
     """Tell whether a key has a default that follows from nothing else."""
+    if model is VmDriver:
+        return False
     if field.is_required() or derived_text(field) is not None:
         return False
     return set(_preset_values(model, key)) <= {user_text(field.default)}
@@ -130,6 +134,8 @@ def default_text(model: type[BaseModel], key: str, field: FieldInfo) -> str:
         return derived
     if field.is_required():
         return ""
+    if model is VmDriver:
+        return OF_A_VM
     default = user_text(field.default)
     if has_one_default(model, key, field):
         return default

@@ -197,7 +197,25 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
         changes[".".join(map(str, path))] = after
         return
     for key, value in after.items():
+        if path == ("driver",) and key == "vms":
+            continue
         _compare((*path, key), before[key], value, changes)
+    if path == ("driver",):
+        _compare_vms(before, after, changes)
+
+
+def _compare_vms(before: dict[str, Any], after: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Give the keys of VMs' own drivers that differ; whole drivers of VMs that have one in `after` alone.
+
+    One that has none there has that of all, which is written out: nothing takes a VM's driver away.
+    """
+    of_all = {key: value for key, value in after.items() if key != "vms"}
+    known, own = before.get("vms", {}), after.get("vms", {})
+    for name in {**known, **own}:
+        if name in known:
+            _compare(("driver", "vms", name), known[name], own.get(name, of_all), changes)
+        else:
+            changes[f"driver.vms.{name}"] = own[name]
 
 
 def _is_table(path: tuple[str | int, ...]) -> bool:

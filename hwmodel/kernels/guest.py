@@ -62,22 +62,25 @@ def begin_turn(nic, core):
     is_post = core.first_work < MAX_QUEUES
     core.kind = POST_TASK if is_post else TAKE_TASK
     core.queue = core.first_work - core.kind * MAX_QUEUES
-    core.turn_left = nic.limits.send_burst if is_post else nic.limits.poll_budget
+    if is_post:
+        core.turn_left = nic.host.driver[nic.tx_queue[core.queue].function].send_burst
+    else:
+        core.turn_left = nic.host.driver[nic.rx_queue[core.queue].function].poll_budget
 
 
 @inlined
-def frame_work_fs(host, n_bytes):
-    """Return what a frame costs a core."""
-    return host.frame_time_fs + n_bytes * host.byte_time_fs
+def frame_work_fs(driver, n_bytes):
+    """Return what a frame costs the core of a VM with this driver."""
+    return driver.frame_time_fs + n_bytes * driver.byte_time_fs
 
 
 @kernel
-def frames_to_refill(nic, queue, most):
+def frames_to_refill(host, queue, most):
     """Return how many frames the driver takes until it has a whole batch of descriptors to post again."""
-    wanted = nic.limits.refill_batch - queue.since_refill
+    wanted = host.driver[queue.function].refill_batch - queue.since_refill
     n = 0
     while n < most and wanted > 0:
-        wanted -= nic.host.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
+        wanted -= host.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
         n += 1
     return n
 
@@ -110,21 +113,23 @@ def begin_piece(nic, now_fs, core):
     entry_fs = 0
     if core.kind == POST_TASK:
         tx_queue = nic.tx_queue[core.queue]
-        n = min(n, nic.limits.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
         function = tx_queue.function
-        if host.byte_time_fs > 0:
+        driver = host.driver[function]
+        n = min(n, driver.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
+        if driver.byte_time_fs > 0:
             n_bytes = bytes_to_post(host, tx_queue, n)
     else:
         rx_queue = nic.rx_queue[core.queue]
-        n = frames_to_refill(nic, rx_queue, n)
+        n = frames_to_refill(host, rx_queue, n)
         function = rx_queue.function
+        driver = host.driver[function]
         entry_fs = rx_queue.entry_fs
         rx_queue.entry_fs = 0
-        if host.byte_time_fs > 0:
+        if driver.byte_time_fs > 0:
             n_bytes = bytes_to_take(host, rx_queue, n)
     work.n -= n
     core.n = n
-    core.work_fs = entry_fs + n * host.frame_time_fs + n_bytes * host.byte_time_fs
+    core.work_fs = entry_fs + n * driver.frame_time_fs + n_bytes * driver.byte_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
     core.busy_fs[core.kind] += core.work_fs
@@ -137,12 +142,13 @@ def begin_piece(nic, now_fs, core):
 def posted(nic, now_fs, core, is_over):
     """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
+    driver = nic.host.driver[queue.function]
     mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = core.started_fs
-    if nic.limits.adapts_moderation:
+    if driver.adapts_moderation:
         nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.host, queue, core.n)
     queue.posted += core.n
     n_told = queue.posted - queue.rung
-    if n_told < nic.limits.tx_doorbell_batch and not is_over:
+    if n_told < driver.tx_doorbell_batch and not is_over:
         return False
     mark_batch(nic.host, queue, queue.rung, RUNG).rung_fs = now_fs
     queue.rung = queue.posted
@@ -154,9 +160,10 @@ def posted(nic, now_fs, core, is_over):
 def come_near(nic, queue, at_fs, n):
     """Bring near, all at once, where the latencies of frames that are taken are counted."""
     host, ledger = nic.host, nic.ledger
+    driver = host.driver[queue.function]
     for i in range(queue.taken, queue.taken + n):
         slot = host.finished[queue.first + (i & queue.mask)]
-        at_fs += frame_work_fs(host, slot.n_bytes)
+        at_fs += frame_work_fs(driver, slot.n_bytes)
         if slot.journey != UNMEASURED:
             journey = ledger.journeys.slot[slot.journey]
             place = bucket(at_fs - journey.posted_fs)
@@ -178,13 +185,14 @@ def taken(nic, now_fs, core):
     """Mark received frames as taken; post their descriptors again, a batch at a time. Return True if the bell rang."""
     host = nic.host
     queue = nic.rx_queue[core.queue]
+    driver = host.driver[queue.function]
     at_fs = core.started_fs
     if nic.ledger.crosses:
         come_near(nic, queue, at_fs, core.n)
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = host.finished[place]
-        at_fs += frame_work_fs(host, slot.n_bytes)
+        at_fs += frame_work_fs(driver, slot.n_bytes)
         if slot.marks != 0:
             begin_rx_batches(host, queue.batch, place)
         queue.since_refill += slot.n_descriptors
@@ -192,7 +200,7 @@ def taken(nic, now_fs, core):
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += core.n
-    if queue.since_refill < nic.limits.refill_batch and not refills_early(host, queue):
+    if queue.since_refill < driver.refill_batch and not refills_early(host, queue):
         return False
     ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
     queue.since_refill = 0
@@ -213,12 +221,12 @@ def class_of_load(load, n_bytes, interval_ns):
 
 
 @kernel
-def adapt_moderation(limits, queue):
+def adapt_moderation(driver, queue):
     """Set the time between interrupts by what was sent and received since it was set last, as Linux' ixgbevf does."""
     interval_ns = queue.moderation_fs // FS_PER_NS
     queue.rx_class = class_of_load(queue.rx_class, queue.taken_bytes, interval_ns)
     queue.tx_class = class_of_load(queue.tx_class, queue.posted_bytes, interval_ns)
-    wanted_ns = limits.adaptive_ns[max(queue.rx_class, queue.tx_class)]
+    wanted_ns = driver.adaptive_ns[max(queue.rx_class, queue.tx_class)]
     queue.moderation_fs = 10 * wanted_ns * interval_ns // (9 * wanted_ns + interval_ns) * FS_PER_NS
     queue.taken_bytes = 0
     queue.posted_bytes = 0
@@ -231,8 +239,9 @@ def poll_over(nic, now_fs, number):
     if queue.is_polled == 0:
         return False
     queue.is_polled = 0
-    if nic.limits.adapts_moderation:
-        adapt_moderation(nic.limits, queue)
+    driver = nic.host.driver[queue.function]
+    if driver.adapts_moderation:
+        adapt_moderation(driver, queue)
     ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, number, 0)
     return True
 
@@ -254,8 +263,9 @@ def piece_done(nic, now_fs, function):
         if not has_more and poll_over(nic, now_fs, core.queue):
             has_rung = True
     if has_rung:
-        core.free_fs = now_fs + host.doorbell_time_fs
-        core.busy_fs[core.kind] += host.doorbell_time_fs
+        core.doorbell_time_fs = host.driver[function].doorbell_time_fs
+        core.free_fs = now_fs + core.doorbell_time_fs
+        core.busy_fs[core.kind] += core.doorbell_time_fs
     core.is_running = 0
     if is_over:
         turn_over(host, core, number, has_more)

@@ -25,11 +25,18 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 
 # What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first has its
 # turn, with `turn_left` frames to go. A piece of `n` frames takes `work_fs`, the frames from `started_fs` to `ends_fs`;
-# the next cannot begin before `free_fs` (a doorbell) and `awake_fs`.
+# the next cannot begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`.
 WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
 CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
-    *ints("is_running", "free_fs", "awake_fs"), ("busy_fs", I64, (2,)),
+    *ints("is_running", "free_fs", "awake_fs", "doorbell_time_fs"), ("busy_fs", I64, (2,)),
+)  # fmt: skip
+# The driver of a VM, whichever core runs it: its times, its batches, its interrupts.
+DRIVER = record(
+    *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
+    *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
+    *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
+    ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
 )  # fmt: skip
 POST = record(
     *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64)
@@ -65,16 +72,16 @@ TRANSLATION = record(
 # Until when writes have passed, and until when they are in memory: of all, or with ID-based ordering of a function.
 WRITE_ORDER = record(*ints("passed_fs", "in_memory_fs"))
 HOST = record(
-    *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes", "frame_time_fs"),
-    *ints("n_jitter_bins", "n_cores", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
+    *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes"),
     # `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
-    *ints("answers_vary", "write_latency_fs", "early_refills"),
+    *ints("n_jitter_bins", "n_cores", "answers_vary", "write_latency_fs", "early_refills"),
     # The last-level cache: of 2**32 draws so many are hits, and what a miss takes longer.
     *ints("read_hits", "write_hits", "read_miss_fs", "write_miss_fs"),
     ("rng", I64, (4,)),
     ("jitter_fs", I64, (256,)),
     ("jitter_threshold", I64, (256,)),
     ("core", CORE, (MAX_FUNCTIONS,)),
+    ("driver", DRIVER, (MAX_FUNCTIONS,)),
     ("memory_writes", ARRIVALS),  # received, not yet in memory
     ("order", WRITE_ORDER, (MAX_FUNCTIONS,)),
     ("translation", TRANSLATION),

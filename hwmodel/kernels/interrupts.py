@@ -8,6 +8,12 @@ from .layout import MODERATION_TIMER, RX_INTERRUPT, TX_INTERRUPT
 from .transactions import post_interrupt
 
 
+@inlined
+def masks(nic, queue):
+    """Say whether the driver of a ring masks its interrupt while it polls."""
+    return nic.host.driver[queue.function].mask_interrupts
+
+
 @kernel
 def raise_interrupt(nic, now_fs, kind, number):
     """Enter an interrupt for all frames counted."""
@@ -15,7 +21,7 @@ def raise_interrupt(nic, now_fs, kind, number):
     post_interrupt(nic, now_fs, kind, number, queue.returned - queue.told)
     queue.told = queue.returned
     queue.moderated_until_fs = now_fs + queue.moderation_fs
-    queue.is_masked = nic.limits.mask_interrupts
+    queue.is_masked = masks(nic, queue)
 
 
 @kernel
@@ -34,12 +40,12 @@ def ask_for_interrupt(nic, now_fs, kind, number):
 @inlined
 def rx_returned(nic, now_fs, number, n):
     """Count frames whose write-back has entered P; their interrupt, if it is due, stands behind it."""
-    limits = nic.limits
-    if limits.polls:
-        return
     queue = nic.rx_queue[number]
+    driver = nic.host.driver[queue.function]
+    if driver.polls:
+        return
     queue.returned += n
-    if limits.moderation_fs > 0 or queue.returned - queue.told >= limits.rx_interrupt_batch:
+    if driver.moderation_fs > 0 or queue.returned - queue.told >= driver.rx_interrupt_batch:
         ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)
 
 
@@ -52,11 +58,12 @@ def unseen_descriptors(queue):
 @kernel
 def tx_returned(nic, now_fs, number, n):
     """Count descriptors whose write-back has entered P; their interrupt, if it is due, stands behind it."""
-    batch = nic.limits.tx_interrupt_batch
+    queue = nic.tx_queue[number]
+    driver = nic.host.driver[queue.function]
+    batch = driver.tx_interrupt_batch
     if batch == 0:
         return
-    queue = nic.tx_queue[number]
-    if nic.limits.mask_interrupts:
+    if driver.mask_interrupts:
         if unseen_descriptors(queue) >= batch:
             ask_for_interrupt(nic, now_fs, TX_INTERRUPT, number)
         return
@@ -69,7 +76,8 @@ def tx_returned(nic, now_fs, number, n):
 @kernel
 def has_unseen(nic, number):
     """Say whether frames or descriptors have been counted that the driver has not seen while it polled."""
-    queue, batch = nic.rx_queue[number], nic.limits.tx_interrupt_batch
+    queue = nic.rx_queue[number]
+    batch = nic.host.driver[queue.function].tx_interrupt_batch
     return queue.returned > queue.visible or (batch > 0 and unseen_descriptors(nic.tx_queue[number]) > 0)
 
 
@@ -80,7 +88,7 @@ def moderation_expired(nic, now_fs, number):
     queue.moderation_armed = 0
     if now_fs < queue.moderated_until_fs:
         ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)  # raised since by another way: the timer goes on
-    elif queue.returned > queue.told or (nic.limits.mask_interrupts and has_unseen(nic, number)):
+    elif queue.returned > queue.told or (masks(nic, queue) and has_unseen(nic, number)):
         ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)
 
 

@@ -58,7 +58,8 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     batch = queue.batch
     if post.marks != 0:
         begin_batches(host, batch, in_ring)
-    batch.posted_fs += host.frame_time_fs + post.n_bytes * host.byte_time_fs  # the core posts one after the other
+    driver = host.driver[queue.function]
+    batch.posted_fs += driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # the core posts one after the other
     place = begin_journey(nic.ledger)
     journey = nic.ledger.journeys.slot[place]
     journey.offered_fs = post.offered_fs

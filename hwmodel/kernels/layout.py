@@ -239,10 +239,7 @@ SCHEDULER = record(
 
 LIMITS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
-    *ints("writeback_timeout_fs", "descriptor_cache", "tx_doorbell_batch", "refill_batch"),
-    *ints("rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "drop_enable", "drop_when_full"),
-    *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
-    ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
+    *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
     *ints(
         "store_num",
         "store_den",

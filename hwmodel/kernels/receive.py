@@ -161,7 +161,7 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     batch.writeback_started_fs = started_fs
     batch.written_back_fs = now_fs
     queue.written_back += n
-    if nic.limits.polls or queue.is_polled:
+    if nic.host.driver[queue.function].polls or queue.is_polled:
         show(nic, now_fs, number, now_fs)
 
 
@@ -217,21 +217,22 @@ def show(nic, now_fs, number, raised_fs):
 @kernel
 def interrupted(nic, now_fs, kind, number, n, raised_fs):
     """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
-    host, limits = nic.host, nic.limits
+    host = nic.host
     queue = nic.rx_queue[number]
+    driver = host.driver[queue.function]
     core_number = nic.function[queue.function].core
     core = host.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
-        core.awake_fs = now_fs + host.wakeup_time_fs
-    queue.entry_fs += host.interrupt_time_fs
-    if limits.mask_interrupts:
+        core.awake_fs = now_fs + driver.wakeup_time_fs
+    queue.entry_fs += driver.interrupt_time_fs
+    if driver.mask_interrupts:
         queue.is_polled = 1
         tx_queue = nic.tx_queue[number]
         n = tx_queue.written_back - tx_queue.freed
     # What it costs comes before what it leads to: the Rx ring joins the core's list first.
-    if limits.mask_interrupts or kind == RX_INTERRUPT:
+    if driver.mask_interrupts or kind == RX_INTERRUPT:
         show(nic, now_fs, number, raised_fs)
-    if limits.mask_interrupts or queue.entry_fs > 0:
+    if driver.mask_interrupts or queue.entry_fs > 0:
         add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
-    if n > 0 and (limits.mask_interrupts or kind == TX_INTERRUPT):
+    if n > 0 and (driver.mask_interrupts or kind == TX_INTERRUPT):
         slots_free(nic, now_fs, number, n)

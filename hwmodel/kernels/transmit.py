@@ -28,5 +28,5 @@ def tx_written_back(nic, now_fs, number, n):
     """Note descriptors whose write-back the host has received; a driver that polls gives their slots back at once."""
     queue = nic.tx_queue[number]
     queue.written_back += n
-    if nic.limits.tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
+    if nic.host.driver[queue.function].tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
         slots_free(nic, now_fs, number, queue.written_back - queue.freed)

@@ -12,7 +12,8 @@ from hwmodel.config import bridge_with, changes_between, config_from_mapping, po
 from hwmodel.errors import InputError
 from hwmodel.relaxations.bridge_resources import bridge_resources, port_rate
 from hwmodel.relaxations.load_resources import OFFERED_LOAD, loads
-from hwmodel.relaxations.server_resources import FACTOR, OF_A_SERVER, WIRE, Change
+from hwmodel.relaxations.server_resources import FACTOR, WIRE, Change, resources_of
+from hwmodel.results.bottleneck import key_of_all
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.workload.sizes import Sizes
 
@@ -102,8 +103,7 @@ def _resources(config: Config) -> list[Relaxation]:
     """
     found: dict[tuple[Change, ...], Relaxation] = {}
     for alike in _alike(servers_of(config)):
-        for names, changes_of in OF_A_SERVER:
-            own = tuple(changes_of(alike[0].config))
+        for names, own in resources_of(alike[0].config):
             if not own:
                 continue
             resources = tuple(server.station(name) for server in alike for name in names)
@@ -151,7 +151,12 @@ def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator
 
 
 def _is_written(key: str, known: str) -> bool:
-    """Tell whether a key is the one that a bottleneck names, NAME and NUMBER in it standing for any."""
+    """Tell whether a key is the one that a bottleneck names, NAME and NUMBER in it standing for any.
+
+    Where it names one of the driver of all, that is also the one of a VM's own.
+    """
+    if known == key_of_all(key):
+        return True
     steps, wanted = key.split("."), known.split(".")
     return len(steps) == len(wanted) and all(
         one == step or one in ("NAME", "NUMBER") for one, step in zip(wanted, steps, strict=True)

@@ -70,13 +70,14 @@ def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = lambda 
 
 
 def halved_time(key: str) -> ChangesOf:
-    """Halve a time; nothing where it is 0."""
+    """Halve a time, of a driver's that of VMs with their own too; nothing where it is 0."""
 
     def changes(config: Config) -> Iterator[Change]:
         block, _, name = key.partition(".")
-        value = getattr(getattr(config, block), f"{name}_fs")
-        if value:
-            yield key, format_time_fs(value), format_time_fs(value // FACTOR)
+        for where, settings in _blocks(config, block):
+            value = getattr(settings, f"{name}_fs")
+            if value:
+                yield f"{where}.{name}", format_time_fs(value), format_time_fs(value // FACTOR)
 
     return changes
 
@@ -85,11 +86,33 @@ def _halved_batches(*keys: str) -> ChangesOf:
     def changes(config: Config) -> Iterator[Change]:
         for key in keys:
             block, _, name = key.partition(".")
-            batch = getattr(getattr(config, block), name)
-            if batch > 1:
-                yield key, batch, batch // FACTOR
+            for where, settings in _blocks(config, block):
+                batch = getattr(settings, name)
+                if batch > 1:
+                    yield f"{where}.{name}", batch, batch // FACTOR
 
     return changes
+
+
+def _blocks(config: Config, name: str) -> Iterator[tuple[str, Any]]:
+    """Give a block with its name, and behind the drivers' those of VMs with their own."""
+    yield name, getattr(config, name)
+    for vm, own in config.driver.vms.items() if name == "driver" else ():
+        yield f"driver.vms.{vm}", own
+
+
+def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
+    """Halve what cores do, a time by itself: of VMs with the server's driver, then of each group with another."""
+    groups: dict[object, list[tuple[str, Any]]] = {}
+    blocks = list(_blocks(config, "driver"))
+    for where, driver in blocks[1:] if len(blocks) > config.nic.vfs + 1 else blocks:  # where the PF has one, all have
+        groups.setdefault(driver.behaviour if where != "driver" else None, []).append((where, driver))
+    for group in groups.values():
+        for name in CORE_TIMES:
+            value = getattr(group[0][1], f"{name}_fs")
+            if value:
+                before, after = format_time_fs(value), format_time_fs(value // FACTOR)
+                yield tuple((f"{where}.{name}", before, after) for where, _ in group)
 
 
 def _rx_descriptors(config: Config) -> Iterator[Change]:
@@ -181,9 +204,8 @@ def _faster_walks(config: Config) -> Iterator[Change]:
                 yield f"host.iotlb.{key}", format_time_fs(duration_fs), format_time_fs(duration_fs // FACTOR)
 
 
-# In the order of the datapath.
+# In the order of the datapath, behind the cores.
 OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
-    *((CORE, halved_time(f"driver.{name}")) for name in CORE_TIMES),
     (("host.cores",), _cores),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
     (("nic.queue",), halved_time("nic.queue_time")),
@@ -216,3 +238,11 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("pcie.max_payload",), doubled("pcie.max_payload", "max_payload_bytes", format_bytes)),
     (("pcie.max_read_request",), doubled("pcie.max_read_request", "max_read_request_bytes", format_bytes)),
 )
+
+
+def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change, ...]]]:
+    """Give what each change of a server makes larger, with the keys that change, in the order of the datapath."""
+    for changes in _faster_cores(config):
+        yield CORE, changes
+    for names, changes_of in OF_A_SERVER:
+        yield names, tuple(changes_of(config))

@@ -29,6 +29,7 @@ _MOST_LISTED = 3
 _MOST_NAMED = 8
 _OF_EACH = (".macs", ".vif", ".ecid")  # what every server has of its own
 _OF_CEILING = "of ceiling"
+_MOST_CHANGES = 3  # keys of a VM's own driver that are named
 
 
 def modelled_sentence(config: Mapping[str, Any]) -> str:
@@ -231,9 +232,29 @@ def _outside_words(workload: Mapping[str, Any]) -> str:
 
 def _driver_words(config: Mapping[str, Any]) -> str:
     driver = _block(config, "driver")
-    if "preset" not in driver:
-        return ""
-    preset = driver["preset"]
+    return _one_driver_words(driver) + _vms_words(driver) if "preset" in driver else ""
+
+
+def _vms_words(driver: Mapping[str, Any]) -> str:
+    """Say which VMs have another driver than all, those with the same one together, and in what it is another."""
+    vms, of_all = _block(driver, "vms"), _one_driver_words(driver)
+    groups: dict[str, list[str]] = {}
+    for name, own in vms.items():
+        if not isinstance(own, Mapping) or all(driver.get(key) == value for key, value in own.items()):
+            continue
+        changes = [key for key, value in own.items() if driver.get(key) != value and key != "preset"]
+        shown = [f"{key} {own[key]}" for key in changes[:_MOST_CHANGES]]
+        words = _one_driver_words(own)
+        if words != of_all and own.get("preset") != driver.get("preset"):
+            shown = [words]
+        elif len(changes) > _MOST_CHANGES:
+            shown.append(f"{len(changes) - _MOST_CHANGES} more keys")
+        groups.setdefault(printable(_listed(shown)), []).append(printable(str(name)))
+    return "".join(f", but {_listed(names)} with {words}" for words, names in groups.items() if words)
+
+
+def _one_driver_words(driver: Mapping[str, Any]) -> str:
+    preset = driver.get("preset")
     name = "a driver" if preset is None else f"{printable(str(preset)).replace('_', ' ')} driver"
     batch = driver.get("rx_interrupt_batch")
     if batch is None:

@@ -98,6 +98,12 @@ class Suspect:
         return self.resource.endswith(("driver.tx", "driver.rx"))
 
 
+def key_of_all(key: str) -> str:
+    """Return the key of all VMs' driver that stands for one of a VM's own; other keys as they are."""
+    steps = key.split(".")
+    return ".".join((steps[0], *steps[3:])) if steps[:2] == ["driver", "vms"] else key
+
+
 def _published(name: str) -> str:
     """Return the name that results have: one for all kinds of credits, one for all that an Rx ring may lack."""
     if name == "nic.rx_ring":
@@ -238,7 +244,8 @@ def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
     beside = [one for one in beside if _is_told_full(one)]
     names = tuple(dict.fromkeys(one.resource for one in beside))
     # Of two kinds of credits the name alone would not say that they are two.
-    others = [one for one in suspects if one.resource == found.resource and not set(one.keys) & set(found.keys)]
+    of_found = set(map(key_of_all, found.keys))
+    others = [one for one in suspects if one.resource == found.resource and not of_found.intersection(one.keys)]
     own = [one for one in others if one.use >= AS_FULL]
     words = [f"{one.resource} ({', '.join(one.keys)})" for one in own] + list(names)
     if not words:

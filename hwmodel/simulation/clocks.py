@@ -42,7 +42,7 @@ MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product wi
 MOST_REMEMBERED = 4096
 
 HOST_TIMES = ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs")
-ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs", "moderation_fs")
+ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
 
@@ -90,12 +90,15 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
     nic.pcie.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     nic.pcie.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
-    _stretch_times(nic.host, HOST_TIMES, of_host)
     _stretch_times(nic.limits, ADAPTER_TIMES, of_adapter)
     _stretch_times(nic.bus, ("cycle_fs",), of_adapter)
     _stretch_ratio(nic.limits, "store", of_adapter)
     stretch_port(nic.mac, of_adapter)
-    for function in nic.function[: int(nic.limits.n_functions)]:
+    n_functions = int(nic.limits.n_functions)
+    for driver in nic.host.driver[:n_functions]:
+        _stretch_times(driver, HOST_TIMES, of_host)
+        _stretch_times(driver, ("moderation_fs",), of_adapter)
+    for function in nic.function[:n_functions]:
         _stretch_ratio(function, "shaper", of_adapter)
         _stretch_times(function, ("shaper_window_fs", "eligible_at_fs"), of_adapter)
     for engine in (nic.engines.read, nic.engines.write):
@@ -103,7 +106,8 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_ratio(engine, "", of_adapter)
     _stretch_times(nic.engines, ("shared_fs",), of_adapter)
     _stretch_ratio(nic.engines, "shared", of_adapter)
-    nic["rx_queue"]["moderation_fs"][: int(nic.limits.n_queues)] = nic.limits.moderation_fs
+    rings = nic["rx_queue"][: int(nic.limits.n_queues)]
+    rings["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][rings["function"]]
 
 
 def stretch_port(port: Any, factor: Fraction) -> None:
@@ -150,10 +154,10 @@ def begin_at_phases(
         nic.host.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
     a_frame = descriptors_of(config, _longest_bytes(workload))
     nic.host.early_refills = EARLY_REFILLS
-    n_steps = -(-config.driver.refill_batch // a_frame)
     functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][:n_copy_kinds]}
     a_function = int(nic.limits.queues_per_function)
     for function in sorted(functions - {-1}):
+        n_steps = -(-int(nic.host.driver[function].refill_batch) // a_frame)
         for number in range(function * a_function, (function + 1) * a_function):
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)
             nic.rx_queue[number].since_refill = n_taken

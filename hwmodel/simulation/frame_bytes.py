@@ -75,10 +75,11 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
     amounts: dict[str, dict[str, float]] = {name: dict.fromkeys(PURPOSES, 0.0) for name in ("up", "down")}
     tlps = {"up": 0.0, "down": 0.0}
     overhead = tlp_overhead_of(config.pcie)
+    has_masked = any(driver.masks for driver in config.drivers)
     for kind, served_by in SERVES.items():
         each = float(getattr(uses, served_by))
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
-        if config.driver.masks and kind in OF_INTERRUPTS:
+        if has_masked and kind in OF_INTERRUPTS:
             # A driver that polls sees most frames without an interrupt: they are of all frames together.
             each, n, so_far = 1.0, uses.delivered, uses.delivered
         if each == 0 or so_far == 0:

@@ -17,7 +17,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, f
 from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, VmDriver
 
 State = Any  # a one-element record array of layout.SERVER
 Nic = Any  # its element
@@ -36,6 +36,11 @@ SCHEDULERS = {
 }
 TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
 RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
+# Of a VM's driver, what a run has as the configuration says it.
+OF_DRIVERS = (
+    "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "tx_doorbell_batch", "refill_batch",
+    "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
+)  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
@@ -155,9 +160,6 @@ def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
     host = nic.host
     host.buffer_bytes = config.host.buffer_bytes
     host.buffer_offset_bytes = config.host.buffer_offset_bytes
-    for name in ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs"):
-        host[name] = getattr(config.driver, name)
-    host.interrupt_time_fs = config.driver.interrupt_time_fs + config.driver.exit_time_fs
     host.n_cores = config.host.cores
     jitter = config.host.jitter
     host.jitter_kind = JITTERS.index(jitter.kind)
@@ -185,19 +187,11 @@ def random_words(seed: int, stream: int) -> Any:
 
 
 def _fill_limits(nic: Nic, config: Config) -> None:
-    limits, settings, driver = nic.limits, config.nic, config.driver
+    limits, settings = nic.limits, config.nic
     for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"):
         limits[name] = getattr(settings, name)
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         limits[name] = getattr(settings, name)
-    for name in ("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"):
-        limits[name] = getattr(driver, name)
-    for name in ("poll_budget", "send_burst"):
-        limits[name] = getattr(driver, name)
-    limits.polls = driver.polls
-    limits.mask_interrupts = driver.masks
-    limits.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
-    limits.adaptive_ns[:] = [interval_fs // FS_PER_NS for interval_fs in driver.adaptive_intervals_fs]
     limits.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     limits.drop_enable = settings.drop_enable
     limits.drop_when_full = config.workload.on_full == "drop"
@@ -231,6 +225,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         number = function_of(port.number)
         function = nic.function[number]
         function.core = number % config.host.cores
+        _fill_driver(nic.host.driver[number], config.driver_of(port.name))
         function.weight = port.weight
         function.first_queue = number * limits.queues_per_function
         if port.rate_limit_bps is not None:
@@ -242,8 +237,19 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     _fill_queues(nic, config)
 
 
+def _fill_driver(record: Any, driver: VmDriver) -> None:
+    """Set what a VM's driver takes, how it batches, and which interrupts it gets."""
+    for name in OF_DRIVERS:
+        record[name] = getattr(driver, name)
+    record.interrupt_time_fs = driver.interrupt_time_fs + driver.exit_time_fs
+    record.polls = driver.polls
+    record.mask_interrupts = driver.masks
+    record.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
+    record.adaptive_ns[:] = [interval_fs // FS_PER_NS for interval_fs in driver.adaptive_intervals_fs]
+
+
 def _fill_queues(nic: Nic, config: Config) -> None:
-    """Set the rings of all functions, which differ in nothing but their numbers."""
+    """Set the rings of all functions, which differ in nothing but their numbers and their drivers' timers."""
     limits, settings = nic.limits, config.nic
     numbers = np.arange(int(limits.n_queues))
     for name, ring, *held in (
@@ -260,7 +266,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         waiting["batch"], waiting["kind"], waiting["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = settings.rx_ring - 1
-    receiving["moderation_fs"] = limits.moderation_fs
+    receiving["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][receiving["function"]]
     receiving["rx_class"] = receiving["tx_class"] = layout.LOWEST_CLASS
 
 

@@ -32,7 +32,7 @@ WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that
 
 def burst_frames(config: Config) -> int:
     """Return how many frames of one VM become visible at once, at most."""
-    return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
+    return max(1, config.nic.rx_writeback_batch, *(driver.rx_interrupt_batch for driver in config.drivers))
 
 
 def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | None:
@@ -214,12 +214,12 @@ def _batches(config: Config) -> str:
 
 def _endless_batches(config: Config) -> dict[str, str]:
     """Return the batches that no timer ends, in words, by the part of the latency that waits for them."""
-    nic, driver = config.nic, config.driver
-    found = {}
+    nic, found = config.nic, {}
     if nic.rx_writeback_batch > 1 and not nic.writeback_timeout_fs:
         found["writeback_batch"] = f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout"
-    if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
-        batch = driver.rx_interrupt_batch
+    untimed = [driver.rx_interrupt_batch for driver in config.drivers if not driver.moderation_fs]
+    if max(untimed, default=0) > 1:
+        batch = max(untimed)
         found["interrupt_moderation"] = f"driver.rx_interrupt_batch is {batch} without a timer (driver.moderation)"
     return found
 

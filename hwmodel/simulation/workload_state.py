@@ -95,7 +95,9 @@ def _check_rx_descriptors(config: Config, workload: Workload) -> None:
         return
     longest = int(lengths[-1])
     n_descriptors, ring, cache = descriptors_of(config, longest), config.nic.rx_ring, config.nic.descriptor_cache
-    held, needed = rx_descriptors_in_use(config, {descriptors_of(config, int(n_bytes)) for n_bytes in lengths})
+    kinds = {descriptors_of(config, int(n_bytes)) for n_bytes in lengths}
+    seen = [config, *map(config.for_function, config.driver.vms)]
+    held, needed = max(rx_descriptors_in_use(one, kinds) for one in seen)
     if n_descriptors > min(ring - 1, cache):
         raise InputError(
             f"host.buffer_bytes: the capture's frame of {longest} B takes {n_descriptors} Rx descriptors; nic.rx_ring "

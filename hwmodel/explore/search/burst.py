@@ -66,7 +66,8 @@ class Bursts:
         if not senders:
             return ""
         asked_per_s = FS_PER_S / self.gap_fs / len({source for source, _ in self._flows})
-        posted_per_s = 1 / sending_s(self.config, [(self.frame_bytes, Fraction(1))])
+        sizes = [(self.frame_bytes, Fraction(1))]
+        posted_per_s = 1 / max(sending_s(self.config.for_function(name), sizes) for name in senders)
         if asked_per_s <= posted_per_s:
             return ""
         asked, posted = (f"{float(rate / 10**6):.3g} Mpps" for rate in (asked_per_s, posted_per_s))

@@ -120,14 +120,15 @@ def _of_the_wire(config: Config, arrivals: str) -> Dial:
 
 def _in_step(config: Config) -> int:
     """Return after how many frames of a sender its batches and its receiver's all begin anew, if that is not long."""
-    driver, nic = config.driver, config.nic
-    batches = (driver.tx_doorbell_batch, driver.refill_batch, driver.rx_interrupt_batch, nic.rx_writeback_batch)
+    names = "tx_doorbell_batch", "refill_batch", "rx_interrupt_batch"
+    of_drivers = (getattr(driver, name) for driver in config.drivers for name in names)
+    batches = (*of_drivers, config.nic.rx_writeback_batch)
     together = lcm(*(max(1, batch) for batch in batches))
     return together if together <= _MOST_IN_STEP else max(batches)
 
 
 def _burst_frames(config: Config) -> int:
-    return max(1, config.driver.rx_interrupt_batch, config.nic.rx_writeback_batch)
+    return max(1, config.nic.rx_writeback_batch, *(driver.rx_interrupt_batch for driver in config.drivers))
 
 
 def _room_frames(config: Config, n_sources: int) -> int:

@@ -129,7 +129,7 @@ class Cores:
         """Note what cores have begun; what of it is done before `from_fs` is left out."""
         for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
             end_fs = int(self._cores[number]["free_fs"])
-            self._add(number, from_fs, "register write", end_fs - int(self._nic.host.doorbell_time_fs), end_fs)
+            self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
         self._free_fs = self._cores["free_fs"].copy()
         begun = np.stack([np.where(self._cores["is_running"], self._cores["started_fs"], -1), self._cores["queue"]], 1)
         changed = np.flatnonzero((begun != self._begun).any(axis=1) & (begun[:, 0] >= 0))
@@ -141,11 +141,12 @@ class Cores:
         is_post = core["kind"] == layout.POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)
+        driver = self._nic["host"]["driver"][int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["function"])]
         start_fs = int(core["started_fs"])
         entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
         self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})
         for frame, n_bytes in self._frames(is_post, ring, int(core["n"])):
-            end_fs = start_fs + int(self._nic.host.frame_time_fs) + n_bytes * int(self._nic.host.byte_time_fs)
+            end_fs = start_fs + int(driver["frame_time_fs"]) + n_bytes * int(driver["byte_time_fs"])
             name, arrows = f"{'post' if is_post else 'take'} {frame}", [] if is_post else real([frame])
             self._add(number, from_fs, name, start_fs, end_fs, {"frame": frame, "function": function}, arrows)
             start_fs = end_fs

@@ -56,7 +56,7 @@ class LinkTlps:
         self._timeline = timeline
         self._links = {direction: nic[direction] for direction in DIRECTIONS}
         self._slots = nic["tags"]["slot"]
-        self._masks = bool(nic.limits.mask_interrupts)
+        self._masks = (nic["host"]["driver"]["mask_interrupts"] > 0).tolist()  # of each function's driver
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
         self._pair_fs, self._propagation_fs = int(nic.pcie.dllp_fs), int(nic.pcie.propagation_fs)
         self._next = self._first_numbers()
@@ -101,7 +101,7 @@ class LinkTlps:
         frames = self._frames(kind, queue, entry, tag)
         one = Slice(track, NAMES[kind], start_fs + dllp_fs, end_fs, details | shown(frames))
         one.details |= {"descriptors": int(entry["n"])} if kind == layout.RX_DOORBELL else {}
-        self._lead_arrows(kind, is_last, real(frames), one)
+        self._lead_arrows(kind, queue, is_last, real(frames), one)
         self._timeline.add(one)
         self.n_tlps += 1
         return StartedTlp(kind, queue, tag, is_last, int(entry["at_fs"]), end_fs + self._propagation_fs, one)
@@ -113,7 +113,7 @@ class LinkTlps:
             return read_frames(names, self._slots[tag])
         if kind in (layout.RX_DOORBELL, layout.INTERRUPT_ENABLE):
             return []
-        if self._masks and kind in INTERRUPTS:
+        if kind in INTERRUPTS and self._masked(queue):
             # One for both rings, of the frames that no poll has shown; none is raised until the host has received it.
             n, told = int(entry["n"]), int(self._nic["rx_queue"][queue]["told"])
             return list(names.received(queue, told - n, n))
@@ -127,7 +127,7 @@ class LinkTlps:
             return [names.posted(queue, number) for number in range(first, first + n)]
         return list(names.received(queue, first, n))
 
-    def _lead_arrows(self, kind: int, is_last: bool, frames: list[str], one: Slice) -> None:
+    def _lead_arrows(self, kind: int, queue: int, is_last: bool, frames: list[str], one: Slice) -> None:
         """Lead the frames' arrows through a TLP: of payloads through the first read, last completion, first write."""
         if kind in (layout.PAYLOAD_READ, layout.PAYLOAD_WRITE):
             first = [frame for frame in frames if (kind, frame) not in self._has_begun]
@@ -137,9 +137,13 @@ class LinkTlps:
             self._last_completion.update(dict.fromkeys(frames, one))
         elif is_last and kind in (
             layout.TX_DOORBELL, layout.TX_DESCRIPTOR_COMPLETION, layout.RX_WRITEBACK, layout.RX_INTERRUPT,
-            *(INTERRUPTS if self._masks else ()),
+            *(INTERRUPTS if kind in INTERRUPTS and self._masked(queue) else ()),
         ):  # fmt: skip
             one.frames += frames
+
+    def _masked(self, queue: int) -> bool:
+        """Tell whether the driver of a ring masks its interrupts while it polls."""
+        return bool(self._masks[int(self._nic["rx_queue"][queue]["function"])])
 
     def _counted_behind(self, kind: int, queue: int) -> int:
         """Return how many frames the ring's next queued transaction of a kind counts."""

@@ -13,10 +13,12 @@ from .timing import Phase, later, place
 class Task(ABC):
     """What a core does for one ring."""
 
-    def __init__(self, port: int, most_a_turn: int) -> None:
+    def __init__(self, port: int, most_a_turn: int, doorbell_fs: int) -> None:
         """Work for the ring of a function, no more than so many frames a turn."""
         self.port = port
         self.most_a_turn = most_a_turn
+        self.doorbell_fs = doorbell_fs
+        """What writing a register takes the function's driver."""
 
     @property
     @abstractmethod
@@ -43,11 +45,9 @@ class Task(ABC):
 class Core:
     """Serves the rings that have work in turns."""
 
-    def __init__(self, env: simpy.Environment, doorbell_fs: int, wakeup_fs: int, start_fs: int) -> None:
+    def __init__(self, env: simpy.Environment, start_fs: int) -> None:
         """Begin with nothing to do, and with no piece before `start_fs`."""
         self._env = env
-        self._doorbell_fs = doorbell_fs
-        self._wakeup_fs = wakeup_fs
         self._list: deque[Task] = deque()
         """The first has its turn."""
         self._free_fs = start_fs
@@ -63,10 +63,10 @@ class Core:
     def _enlist(self, task: Task) -> None:
         self._list.append(task)
 
-    def interrupt(self) -> None:
-        """Wake up, if there is nothing to do."""
+    def interrupt(self, wakeup_fs: int) -> None:
+        """Wake up for a function, if there is nothing to do."""
         if not self._list and self._free_fs <= self._env.now:
-            self._free_fs = self._env.now + self._wakeup_fs
+            self._free_fs = self._env.now + wakeup_fs
 
     def _begin_piece(self, task: Task, left: int) -> None:
         """Begin the next piece of a turn that may have so many more frames."""
@@ -86,7 +86,7 @@ class Core:
             return
         is_turn_over = not (task.has_work and left)
         if task.piece_done(is_turn_over):
-            self._free_fs = self._env.now + self._doorbell_fs
+            self._free_fs = self._env.now + task.doorbell_fs
         if not is_turn_over:
             self._begin_piece(task, left)
             return

@@ -34,7 +34,7 @@ class Posting(Task):
         ring: TxRing,
     ) -> None:
         """Begin with a ring that is empty; `slots_freed` is to be set before the run."""
-        super().__init__(ring.port, parameters.send_burst)
+        super().__init__(ring.port, parameters.send_burst, parameters.doorbell_time_fs)
         self._env = env
         self._parameters = parameters
         self._down = down
@@ -115,7 +115,7 @@ class Taking(Task):
         ring: RxRing,
     ) -> None:
         """Begin with nothing visible; `interrupt` is to be set before the run."""
-        super().__init__(ring.port, parameters.poll_budget)
+        super().__init__(ring.port, parameters.poll_budget, parameters.doorbell_time_fs)
         self._env = env
         self._parameters = parameters
         self._chances = chances
@@ -283,7 +283,7 @@ class QueuePair:
         self._posting.free_slots(descriptors)
 
     def _tells_of_received(self, entered_fs: int) -> None:
-        self._core.interrupt()
+        self._core.interrupt(self._parameters.wakeup_time_fs)
         is_shared = self._parameters.masks
         self._taking.is_polled = is_shared
         for copy in self._received:
@@ -293,7 +293,7 @@ class QueuePair:
             self._free()
 
     def _tells_of_sent(self, _entered_fs: int) -> None:
-        self._core.interrupt()
+        self._core.interrupt(self._parameters.wakeup_time_fs)
         self._taking.interrupted([])
         self._free()
 

@@ -52,13 +52,12 @@ class Model:
         self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
         self.switch = Switch(env, parameters, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)
-        times_fs = parameters.doorbell_time_fs, parameters.wakeup_time_fs
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
-        cores = [Core(env, *times_fs, start_fs) for start_fs in starts_fs]
+        cores = [Core(env, start_fs) for start_fs in starts_fs]
         self.drivers = {
             port: Driver(
                 env,
-                parameters,
+                parameters.of_port(port),
                 chances,
                 self.meter,
                 (up, down),

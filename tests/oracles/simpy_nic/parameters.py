@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 Ratio = tuple[int, int]
 """Femtoseconds a byte as numerator and denominator."""
@@ -155,6 +155,13 @@ class NicParameters:
     early_refills: int = 0
     """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
     adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
+
+    own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """By port, the driver's parameters that are others there."""
+
+    def of_port(self, port: int) -> NicParameters:
+        """Return the parameters as the driver of a port sees them."""
+        return replace(self, **self.own_drivers.get(port, {}))
 
     @property
     def masks(self) -> bool:
