@@ -43,10 +43,6 @@ class Findings:
         path = next((path for path in written if self._document.prefix_of(path)), written[0])
         self.problems.append(Problem(self._document.place_of(path), self._document.dotted(path), message))
 
-    def has_value(self, key: str) -> bool:
-        """Tell whether the user wrote this key, and not as null."""
-        return self._written_value(key) is not None and self._document.is_written(as_path(key))
-
     def written_stations(self) -> list[Any]:
         """Return the entries of `switch.ports` in the order in which they were written, derived ones last."""
         entries = self._written_value("switch.ports")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from hwmodel.report.quantities import (
@@ -111,12 +111,6 @@ def _label(bridge: BridgeResult, port: BridgePortResult) -> str:
     if port.device != bridge.name:
         return printable(port.name if port.name.startswith(f"{port.device}.") else f"{port.name} ({port.device})")
     return printable(port.name if bridge.name == NO_NAME else f"{bridge.name}.{port.name}")
-
-
-def ports_to(result: Result, names: Collection[str]) -> list[NamedPort]:
-    """Return the ports that lead to some servers, `adapter` or `outside`, by their names there, in this order."""
-    found = {one.port.name: one for one in ports_of(result) if not one.port.to}
-    return [found[name] for name in names if name in found]
 
 
 def bridge_words(bridge: BridgeResult) -> str:
