@@ -59,7 +59,7 @@ def test_copies_land_by_themselves():
     of = costs()
     whole = of.of(Leg(1, LANDS), without_copies=False)
     without = of.of(Leg(1, LANDS), without_copies=True)
-    landing = of.of_landing(1, SIZES, 1)
+    landing = of.of_landing(1, SIZES, (1, ""))
     assert without + landing == pytest.approx(whole)
     # Both stations run on the one core, which takes 200 ns for each.
     assert (without[CORE_ROWS + 1], landing[CORE_ROWS + 1]) == (0, pytest.approx(0.2))
@@ -86,7 +86,15 @@ def test_servers_have_their_own_settings():
 
 def test_shares_of_cores():
     shares = {"vf0": HALF, "vf1": Fraction(1, 8), "vf2": Fraction(1, 4), "pf": Fraction(1, 8)}
-    assert costs().by_core(0, shares) == {1: 0.75, 0: 0.25}
+    assert costs().by_place(0, shares) == {(1, ""): 0.75, (0, ""): 0.25}
+
+
+def test_a_vm_with_another_driver_has_a_place_of_its_own_on_its_core():
+    of = costs(of_b={"driver.vms.vf2.frame_time": "350ns"})
+    places = of.by_place(1, {"vf0": HALF, "vf2": HALF})
+    assert [share for (core, _), share in places.items() if core == 1] == [0.5, 0.5]
+    taken = [of.of_landing(1, SIZES, place)[of.core_rows[1, 1]] for place in places]
+    assert taken == pytest.approx([0.2, 0.35])
 
 
 def test_columns_stand_side_by_side():
@@ -103,7 +111,7 @@ def test_what_is_given_out_is_not_what_is_remembered():
     first = of.of(Leg(0, SENT), without_copies=False)
     kept = first.copy()
     first += 1
-    of.of_landing(0, SIZES, 1)[:] = 7
+    of.of_landing(0, SIZES, (1, ""))[:] = 7
     assert of.of(Leg(0, SENT), without_copies=False) == pytest.approx(kept)
 
 

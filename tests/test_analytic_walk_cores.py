@@ -112,4 +112,4 @@ def test_guests_one_round_apart_are_on_one_core():
     ],
 )
 def test_whether_one_frame_leads_to_an_interrupt(driver, is_told):
-    assert Machine(**driver).cores.is_told_at_once is is_told
+    assert Machine(**driver).cores.is_told_at_once(1) is is_told

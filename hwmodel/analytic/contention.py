@@ -134,7 +134,7 @@ class _Problem:
         """Give the copies of a frame that can be lost, by where they land."""
         if not is_lossy or leg.traffic.mirrored or not self._system.is_server(leg.part):
             return {}
-        places = self._costs.by_core(leg.part, leg.traffic.received)
+        places = self._costs.by_place(leg.part, leg.traffic.received)
         return {(leg.part, leg.traffic.sizes, place): share for place, share in places.items()}
 
     def _values(self, legs: Sequence[Leg]) -> None:

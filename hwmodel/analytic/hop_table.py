@@ -74,7 +74,7 @@ class HopTable:
 
     def _leg_key(self, leg: Leg) -> HopKey:
         one = leg.traffic
-        cores = self._costs.by_core(leg.part, one.received) if self._system.is_server(leg.part) else {}
-        by_core = tuple(sorted(cores.items()))
+        places = self._costs.by_place(leg.part, one.received) if self._system.is_server(leg.part) else {}
+        by_place = tuple(sorted(places.items()))
         tags = one.tag_bytes, one.back_tag_bytes, one.mixed_back_bytes
-        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_core
+        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place

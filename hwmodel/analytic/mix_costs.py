@@ -62,7 +62,7 @@ class MixCosts:
             traffic = replace(traffic, copies=ZERO, received={})
         found = self._shared(leg.part, traffic).copy()
         for by_station, work_s in ((traffic.sent, sending_s), (traffic.received, taking_s)):
-            for (core, kind), share in self.by_core(leg.part, by_station).items():
+            for (core, kind), share in self.by_place(leg.part, by_station).items():
                 found[self.core_rows[leg.part, core]] += share * self._work(leg.part, kind, traffic.sizes, work_s)
         return found
 
@@ -79,7 +79,7 @@ class MixCosts:
         """Give the place of a server's station."""
         return core_of(self._system.config(part), name), self._kind_of(part, name)
 
-    def by_core(self, part: int, by_station: Mapping[str, Fraction]) -> dict[Place, float]:
+    def by_place(self, part: int, by_station: Mapping[str, Fraction]) -> dict[Place, float]:
         """Add the shares of a server's stations up by place."""
         found: dict[Place, float] = {}
         for name, share in by_station.items():
