@@ -25,7 +25,8 @@ def test_streams_of_one_function_share_its_turns():
     first, second, third = senders(["a.vf0", "b.vf2", "a.vf0", "uplink", "a.vf1"], [1.0, 2.0, 0.5, 9.0, WITHOUT_END])
     assert [one.part for one in (first, second, third)] == [0, 1, 0]
     assert [one.streams for one in (first, second, third)] == [(0, 2), (1,), (4,)]
-    assert [one.most for one in (first, second, third)] == [1.5, 2.0, WITHOUT_END]
+    a_ring = 1e3 / 78  # an 82599 takes a frame of a Tx ring in 78 ns
+    assert [one.most for one in (first, second, third)] == [1.5, 2.0, pytest.approx(a_ring)]
     # VF K is function K + 1, and runs on that core modulo two.
     assert [one.core for one in (first, second, third)] == [1, 1, 0]
     assert not any(one.is_limited for one in (first, second, third))
