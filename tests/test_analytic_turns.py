@@ -29,7 +29,7 @@ def test_streams_of_one_function_share_its_turns():
     assert [one.most for one in (first, second, third)] == [1.5, 2.0, pytest.approx(a_ring)]
     # VF K is function K + 1, and runs on that core modulo two.
     assert [one.core for one in (first, second, third)] == [1, 1, 0]
-    assert not any(one.is_limited for one in (first, second, third))
+    assert [one.limited_by for one in (first, second, third)] == ["", "", "nic.queue"]
 
 
 @pytest.mark.parametrize(("scheduler", "weight", "level"), [

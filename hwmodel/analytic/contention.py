@@ -261,7 +261,7 @@ class _Problem:
         beside = [replace(traffic, frames_per_s=rate) for traffic, rate in others]
         total = sum((rate for _, rate in together), ZERO)
         all_sent = all(rate >= most * _NEARLY for rate, most in zip(found.rates, self._caps(found), strict=True))
-        is_limited = any(sender.is_limited for sender in self._senders)
+        is_limited = any(sender.limited_by == "rate_limit" for sender in self._senders)
         return replace(
             self._demand,
             sought=average(together) if total else self._demand.sought,

@@ -23,14 +23,22 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Sender:
-    """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send."""
+    """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send.
+
+    `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less than it has.
+    """
 
     part: int
     streams: tuple[int, ...]
     weight: float
     core: int
     most: float
-    is_limited: bool
+    limited_by: str = ""
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether it holds itself back: it has more to send than `most`."""
+        return bool(self.limited_by)
 
     @property
     def level(self) -> float:
@@ -51,13 +59,14 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
         config, port = system.config(part), system.port(name)
         numbers = tuple(number for number, one in enumerate(streams) if one.source == name)
         asked = sum(most[number] for number in numbers)
-        limit = WITHOUT_END
-        if port.rate_limit_bps is not None:
-            limit = port.rate_limit_bps / bits_of(streams[numbers[0]].traffic.sizes) / PER_S
+        limits = [(asked, "")]
         if config.nic.queue_time_fs:  # each of its Tx rings gives a frame in that time, whoever else waits
-            limit = min(limit, config.nic.queues_per_vf * FS_PER_S / config.nic.queue_time_fs / PER_S)
+            limits.append((config.nic.queues_per_vf * FS_PER_S / config.nic.queue_time_fs / PER_S, "nic.queue"))
+        if port.rate_limit_bps is not None:
+            limits.append((port.rate_limit_bps / bits_of(streams[numbers[0]].traffic.sizes) / PER_S, "rate_limit"))
+        limit, limited_by = min(limits, key=lambda each: each[0])
         weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
-        yield Sender(part, numbers, weight, core_of(config, local), min(asked, limit), limit < asked)
+        yield Sender(part, numbers, weight, core_of(config, local), limit, limited_by)
 
 
 def rate_of(frames_per_s: Fraction | None) -> float:
