@@ -117,11 +117,11 @@ def drawn(seed: int) -> dict[str, Any]:
         "driver": {"preset": chance.choice(("kernel", "dpdk")), "vms": {
             name: own() for name in chance.sample(("vf0", "vf1", "vf2", "vf3"), chance.randint(1, 4))}},
         "workload": {"pattern": chance.choice(("pairs", "uniform")), "frame_bytes": chance.choice((64, 256, 1518))},
-        "run": {"duration": "20ms", "warmup": "5ms", "seed": seed},
+        "run": {"duration": "100ms", "seed": seed},  # of buffers that fill and empty for milliseconds
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 40))])
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 16))])
 def test_no_run_carries_more_than_the_closed_form(seed):
     config = config_from_mapping(drawn(seed))
     assert config_from_mapping(config.resolved()) == config
