@@ -70,8 +70,10 @@ def _warnings(seeds: Sequence[int], results: Sequence[Result]) -> Iterator[str]:
     for texts in found.values():
         first, text = next(iter(texts.items()))
         if len(texts) > 1:
-            # Where the numbers differ a reader wants to know whose they are.
-            which = f" ({', '.join(map(str, texts))}), in seed {first}" if len(set(texts.values())) > 1 else ""
+            # Whose it is, where not all have it; and where the numbers differ, whose they are.
+            is_one_text = len(set(texts.values())) == 1
+            which = "" if is_one_text and len(texts) == len(seeds) else f" ({', '.join(map(str, texts))})"
+            which += "" if is_one_text else f", in seed {first}"
             yield f"{len(texts)} of {len(seeds)} seeds{which}: {text}"
         else:
             yield text if first == seeds[0] else f"Seed {first}: {text}"
