@@ -14,7 +14,7 @@ from .bridge_defaults import fill_bridge, fill_joined
 from .document import Document, copied_data
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
-from .names import is_station_name, mac_text, port_number
+from .names import function_name, is_station_name, mac_text, port_number
 from .nic import MODEL_MAX_VFS, Nic
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .station import MAX_VIF
@@ -133,7 +133,7 @@ def _number_of_vfs(nic: Any) -> int:
 
 def function_names(data: dict[str, Any]) -> list[str]:
     """Return the names of the functions that a configuration's plain data asks for: the PF and the VFs."""
-    return ["pf", *(f"vf{k}" for k in range(_number_of_vfs(data.get("nic"))))]
+    return list(map(function_name, range(1 + _number_of_vfs(data.get("nic")))))
 
 
 def _fill_stations(switch: dict[str, Any], functions: list[str], server: int, interfaces_before: int) -> None:

@@ -20,18 +20,9 @@ from hwmodel.results.system import AdapterResult, SystemResult
 
 
 def adapter_lines(result: SystemResult) -> Iterable[Line]:
-    """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its limit."""
-    header = (
-        "server",
-        "tx Gb/s",
-        "rx Gb/s",
-        "PCIe up %",
-        "down %",
-        "wire out %",
-        "in %",
-        "cores",
-        "fullest of its own",
-    )
+    """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its fullest."""
+    shares = ("PCIe up %", "down %", "wire out %", "in %")
+    header = ("server", "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
     rows = [_adapter_row(adapter) for adapter in result.adapters[:MOST_ROWS]]
     yield from table(header, rows, left_columns=(0, len(header) - 1))
     if len(result.adapters) > MOST_ROWS:

@@ -140,8 +140,7 @@ def _is_rough(low: float, high: float) -> bool:
 
 def _undelivered(result: Result, growing: Mapping[str, float]) -> str:
     """Return a sentence where frames that wait longer and longer make up part of the rate, by Little's law."""
-    rise_ns = max((rise for name, rise in growing.items() if name == "latency_ns.mean"), key=abs, default=0.0)
-    share = rise_ns / max(1.0, result.window.duration_ns)
+    share = growing.get("latency_ns.mean", 0.0) / max(1.0, result.window.duration_ns)
     if abs(share) < UNDELIVERED:
         return ""
     fewer = "less" if share > 0 else "more"

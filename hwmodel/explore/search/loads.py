@@ -20,7 +20,7 @@ from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.explore.search.dial import Dial
 from hwmodel.results import LoadTrial, Result
 from hwmodel.results.bottleneck_text import of_too_much
-from hwmodel.simulation.clocks import PPB
+from hwmodel.simulation.clocks import PPB, tolerance_ppb
 from hwmodel.units import FS_PER_NS, FS_PER_S, format_time_fs
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Loads:
 
         By the ends of the window, and by how much slower than nominal the senders' clocks may be.
         """
-        return (self.dial.n_sources + 2) / max(1, frames) + self.dial.config.run.clocks_ppb / PPB
+        return (self.dial.n_sources + 2) / max(1, frames) + tolerance_ppb(self.dial.config) / PPB
 
     def _decided(self, found: LoadTrial, loss: float, before: float | None) -> bool:
         """Tell whether a window was long enough: what it shows will not be otherwise in a longer one."""
