@@ -54,13 +54,20 @@ ODD_VALUES: tuple[Any, ...] = (
 )
 
 
-def places_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of each value in a document, of the holders too."""
-    if path:
-        yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from places_of(item, (*path, key))
+def places_of(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of each value in a document, of the holders too; however deep what was put into it lies."""
+    left: list[tuple[Any, tuple[Any, ...]]] = [(value, ())]
+    while left:
+        value, path = left.pop()
+        if path:
+            yield path
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        left += ((item, (*path, key)) for key, item in items)
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of a value as JSON has it."""
+    return json.loads(json.dumps(value))
 
 
 def changed_value(text: str, rng: random.Random) -> str:
@@ -78,13 +85,11 @@ def changed_value(text: str, rng: random.Random) -> str:
         if what == 0:
             del holder[last]
         elif what == 1:
-            holder[last] = json.loads(
-                json.dumps(rng.choice(list(holder.values() if isinstance(holder, dict) else holder)))
-            )
+            holder[last] = copied(rng.choice(list(holder.values() if isinstance(holder, dict) else holder)))
         elif what == 2 and isinstance(holder[last], int | float) and not isinstance(holder[last], bool):
             holder[last] = holder[last] * rng.choice((0, -1, 1000, 1e-9, 1e15))
         else:
-            holder[last] = rng.choice(ODD_VALUES)
+            holder[last] = copied(rng.choice(ODD_VALUES))  # a list put into itself would have no end
     if rng.random() < 0.02:
         document = all_zero(document)
     return json.dumps(document, indent=2, ensure_ascii=rng.random() < 0.5, allow_nan=True)

@@ -16,6 +16,7 @@ PORT = {
     "name": "a", "in_frames": 1, "out_frames": 2, "in_gbps": 3.5, "out_gbps": None, "in_utilization": 0.25,
     "out_utilization": 0.5, "queue_mean_bytes": 6.5, "queue_max_bytes": 1518,
 }  # fmt: skip
+OUTSIDE = {**PORT, "name": "outside"}
 BRIDGE = {
     "name": "bridge", "kind": "learning", "forwarded_frames": 11, "replicated_frames": 12, "flooded_frames": 13,
     "dropped_frames": 14, "drops": {"QUEUE_FULL": 9, "SAME_PORT": 5}, "addresses_known": 15, "learned": 16, "moved": 17,
@@ -40,7 +41,7 @@ def test_each_figure_is_read_into_the_field_of_its_name():
 
 
 def test_what_is_read_is_stored_with_the_same_figures():
-    bridge = {**BRIDGE, "ports": [{**PORT, "drops": {}}]}
+    bridge = {**BRIDGE, "ports": [{**PORT, "drops": {}}, OUTSIDE]}
     stored = json.loads(reflected_result(bridges=(read(bridge),)).to_json())["bridges"][0]
     assert {name: stored[name] for name in BRIDGE} == BRIDGE
     assert {name: stored["ports"][0][name] for name in PORT} == PORT
@@ -74,8 +75,16 @@ def test_no_figure_of_a_port_may_be_missing(name):
 def test_rates_alone_may_be_null(name, value):
     """A window too short for rates has shares and depths all the same."""
     with pytest.raises(InputError, match=rf"bridges\[0\]\.ports\[0\]\.{name}: "):
-        read({**BRIDGE, "ports": [{**PORT, name: value}]})
-    assert read({**BRIDGE, "ports": [{**PORT, "in_gbps": None}]}).ports[0].in_gbps is None
+        read({**BRIDGE, "ports": [{**PORT, name: value}, OUTSIDE]})
+    assert read({**BRIDGE, "ports": [{**PORT, "in_gbps": None}, OUTSIDE]}).ports[0].in_gbps is None
+
+
+@pytest.mark.parametrize(
+    ("names", "lacking"), [(["a"], "'outside'"), (["outside"], "toward an adapter"), ([], "'outside'")]
+)
+def test_a_bridge_has_a_port_on_each_side(names, lacking):
+    with pytest.raises(InputError, match=f"r.json:1:[0-9]+: bridges: expected a port {lacking}"):
+        read({**BRIDGE, "ports": [{**PORT, "name": name} for name in names]})
 
 
 def test_a_result_is_not_changed_and_ports_share_no_drops():

@@ -201,6 +201,7 @@ REFUSED = [
     (broken, "is damaged"),
     (lambda path: path.write_bytes(b"not a database at all, but a text of some length" * 100), "is damaged"),
     (lambda path: path.write_bytes(path.read_bytes()[:5000]), "is damaged"),
+    (lambda path: path.write_bytes(path.read_bytes().replace(b"TABLE points (", b"TABLE points \xdf")), "is damaged"),
     (of_a_newer_schema, "is a ledger of a newer hwmodel (its form is 7, this one knows 1)"),
     (of_something_else, "is no ledger of a sweep"),
 ]

@@ -53,9 +53,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_queues(config, traffic, beside),
         *prefetches(config, traffic, beside, transactions),
     ]
-    return [
-        ceiling for ceiling in with_waits(config, demand, transactions, found) if ceiling.per_frame or ceiling.per_s
-    ]
+    return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.per_frame or ceiling.per_s]
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
@@ -127,7 +125,8 @@ def _directions(transactions: tuple[Transaction, ...], link: LinkRate) -> tuple[
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
-    held_fs = taken([one for one in transactions if one.is_read], lambda one: read_holding_fs(config, one.tlps))
+    reads = [one for one in transactions if one.is_read]
+    held_fs = taken(reads, lambda one: read_holding_fs(config, one.tlps, begins=one.transfer != ()))
     tags = Fraction(config.pcie.tags)
     what = f"{tags} tags, each held for a round trip"
     yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))

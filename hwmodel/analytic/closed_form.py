@@ -35,11 +35,11 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.steps import link_bytes_per_frame, sum_steps
+from hwmodel.analytic.steps import link_bytes_per_frame, sum_link_bytes, sum_steps
 from hwmodel.analytic.system import System
 from hwmodel.analytic.system_limits import hops_of, server_limits
 from hwmodel.analytic.traffic import Demand, Traffic
-from hwmodel.analytic.transactions import DIRECTIONS, Transaction, transactions_of
+from hwmodel.analytic.transactions import DIRECTIONS, Batches, Transaction, transactions_of
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
@@ -47,6 +47,7 @@ from hwmodel.wire.ethernet import FCS_BYTES
 
 ZERO = Fraction(0)
 _ALIKE = Fraction(1, 10**6)
+_TOLD = Fraction(2, 1000)  # of the figure: where it is said to be exact, runs come so near
 
 
 class _OfPart(NamedTuple):
@@ -135,7 +136,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         round_trip_bytes=first_read,
         lone_frame=lone,
         find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
-        is_exact=is_exact(config, found.demand, found.ceilings, found.least),
+        is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )
 
@@ -149,7 +150,11 @@ def _details(
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
         hops=hops_of(system, found.demand, found.rate),
         full_ports=port_shares(config, system, mix),
-        notes=(*_why_over_the_wire(config, system, found), *notes_of(system, found.demand, found.least, lone)),
+        notes=(
+            *_why_over_the_wire(config, system, found),
+            *notes_of(system, found.demand, found.least, lone),
+            *_of_doorbells(system, found),
+        ),
     )
 
 
@@ -247,6 +252,28 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
         transactions += transactions_of(config, one, beside_timer)
     found = [*link_ceilings(transactions, link_rate_of(config.pcie)), *other_ceilings(config, own, transactions)]
     return _OfPart(transactions, in_system(system, part, found))
+
+
+def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
+    """Say by how much a run may be above a full link, where busy drivers ring once for several batches' free slots."""
+    direction = asked.least.resource.removeprefix("pcie.")
+    cores = [one for one in asked.ceilings if one.resource.startswith("driver.") and one.frames_per_s]
+    if len(system.servers) > 1 or direction not in ("up", "down") or not cores:
+        return
+    config, (transactions,) = system.servers[0].config, asked.transactions
+    batches = Batches.of(config)
+    rung = min(config.driver.tx_doorbell_batch, config.driver.send_burst)
+    saved = asked.rate / _rate(lowest(cores)) * max(ZERO, 1 - Fraction(batches.tx_free, rung * batches.tx_doorbells))
+    link = link_rate_of(config.pcie)
+    doorbells = tuple(one for one in transactions if one.name == "Tx doorbell")
+    of_all, of_doorbells = (sum_link_bytes(one, link, direction)[0] for one in (transactions, doorbells))
+    above = of_all / (of_all - saved * of_doorbells) - 1 if of_all else ZERO
+    if above >= _TOLD:
+        free = "Tx slot that comes" if batches.tx_free == 1 else f"{batches.tx_free} Tx slots that come"
+        yield (
+            f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "
+            f"once, and a run may be up to {100 * float(above):.2g} % above."
+        )
 
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:

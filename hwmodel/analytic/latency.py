@@ -52,9 +52,12 @@ def mean_read_latency_fs(config: Config) -> int:
     return int(fixed_fs)
 
 
-def read_holding_fs(config: Config, tlps: Sequence[Tlp]) -> int:
-    """Give the time in which one read holds its tag: request, host, completions, and storing where that takes time."""
-    return _read_span(config, [tlps]).duration_fs
+def read_holding_fs(config: Config, tlps: Sequence[Tlp], *, begins: bool = True) -> int:
+    """Give the time in which one read holds its tag: request, host, completions, and storing where that takes time.
+
+    `begins`: an operation of `nic.dma` begins with it, so that it holds its tag while the engine gets it ready.
+    """
+    return _read_span(config, [tlps], begins=begins).duration_fs
 
 
 def round_trip_fs(config: Config, n_bytes: int) -> int:
@@ -79,7 +82,7 @@ class _ReadSpan(NamedTuple):
     last_after_idle: int
 
 
-def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
+def _read_span(config: Config, reads: Sequence[Sequence[Tlp]], *, begins: bool = True) -> _ReadSpan:
     """Give the time until all the reads of a transfer, ready at once, are in.
 
     Requests leave back to back while tags are free, with `nic.dma` as their engine has the transfer ready; each is
@@ -90,7 +93,7 @@ def _read_span(config: Config, reads: Sequence[Sequence[Tlp]]) -> _ReadSpan:
     answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
     up_free_fs = down_free_fs = last_after_idle = 0
     n_bytes = sum(tlp.data_bytes for tlps in reads for tlp in tlps)
-    begun_fs = Engines(config.nic.dma).read_ready_fs(0, n_bytes)
+    begun_fs = Engines(config.nic.dma).read_ready_fs(0, n_bytes) if begins else 0
     end_fs: list[int] = []
     for number, tlps in enumerate(reads):
         tag_free_fs = end_fs[number - tags] if number >= tags else 0

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PAGES_A_LINE = 8  # entries of the page table, 8 B each, in a cache line of 64 B
 _BISECTIONS = 40
+_LATER = 1.125  # how much later than the cache holds a page its ring's round ends at the least: turns are not even
 _SIDES = (("tx", "Tx"), ("rx", "Rx"))
 
 
@@ -65,20 +66,19 @@ class Sweep:
         """Give the misses a frame, of a cache that holds what so many frames touch."""
         again = math.exp(-self.visits * held_frames) if self.visits * held_frames < 1 else 0.0
         turns = self.visits * self.turn
-        returns_late = turns > 0 and self.n_pages / turns > held_frames
+        returns_late = turns > 0 and self.n_pages / turns > _LATER * held_frames
         return turns * returns_late + (self.visits - turns) * again
 
 
 @dataclass(frozen=True)
 class PageWalks:
-    """Hold the seconds of page walks: of all look-ups, of reads alone, of payload writes, and of Rx descriptor reads.
+    """Hold the seconds of page walks: of all look-ups, of reads alone, and of Rx descriptor reads.
 
     Per frame, or per second where the traffic has a rate of its own.
     """
 
     all_s: Fraction = Fraction(0)
     reads_s: Fraction = Fraction(0)
-    payload_writes_s: Fraction = Fraction(0)
     rx_reads_s: Fraction = Fraction(0)
 
 
@@ -113,10 +113,9 @@ def page_walks(config: Config, traffic: Traffic) -> PageWalks:
             walks_fs = misses * _walk_fs(iotlb, sweeps, sweep, misses)
             sums["all"] += walks_fs
             sums["reads"] += walks_fs * sweep.read_share
-            sums["payload"] += walks_fs * (sweep.region == "rx_buffer")
             sums["rx_reads"] += walks_fs * sweep.read_share * (sweep.region == "rx_ring")
     rate = Fraction(1) if traffic.frames_per_s is None else traffic.frames_per_s
-    found = (rate * Fraction(sums[name]) / FS_PER_S for name in ("all", "reads", "payload", "rx_reads"))
+    found = (rate * Fraction(sums[name]) / FS_PER_S for name in ("all", "reads", "rx_reads"))
     return PageWalks(*found)
 
 

@@ -1,4 +1,4 @@
-"""What the mix of frames asked for adds to the ceilings: page walks, waits of reads, room before the switch.
+"""What the mix of frames asked for adds to the ceilings: page walks, room before the switch.
 
 All of it depends on which frames stand beside which, so that it holds for no other mix (`Ceiling.of_any_mix`).
 """
@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.page_walks import WalksOf, page_walks
-from hwmodel.analytic.read_waits import fetch_wait_s, tag_wait_s
 from hwmodel.analytic.traffic import Demand, Traffic
-from hwmodel.analytic.transactions import Transaction
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
 
@@ -24,23 +22,17 @@ if TYPE_CHECKING:
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
-def with_waits(
-    config: Config, demand: Demand, transactions: Sequence[Transaction], ceilings: Sequence[Ceiling]
-) -> Iterator[Ceiling]:
+def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> Iterator[Ceiling]:
     """Give ceilings with what the demand's mix takes of them beside, and those that there are for it alone."""
     traffic, beside = demand.sought, demand.beside
     walks = WalksOf(page_walks(config, traffic), [page_walks(config, one) for one in beside])
     reads_beside_s = walks.of("reads_s")[1]
-    held_s = next((one.per_frame for one in ceilings if one.resource == "pcie.tags"), ZERO)
     for one in ceilings:
         match one.resource, one.unit:
             case ("pcie.tags", _) | ("nic.dma.read", "places"):
-                n_at_once = min(config.pcie.tags, int(one.capacity))
-                waits_s = tag_wait_s(config, traffic, transactions, walks.sought, n_most=n_at_once, held_s=held_s)
-                yield one.with_waiting(waits_s, reads_beside_s)
+                yield one.with_waiting(walks.sought.reads_s, reads_beside_s)
             case "rx.descriptors", "s":
-                waits_s = fetch_wait_s(config, traffic, transactions, walks.sought)
-                yield one.with_waiting(traffic.written * waits_s)
+                yield one.with_waiting(walks.sought.rx_reads_s)
             case _:
                 yield one
     if config.host.iotlb is not None and config.host.iotlb.walkers is not None:

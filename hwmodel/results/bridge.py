@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+OUTSIDE = "outside"  # the port to stations beyond the bridges; of several bridges one has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +76,12 @@ class BridgeResult:
     aged: int
     not_learned: int
     ports: tuple[BridgePortResult, ...]
+
+
+def missing_port(bridges: Sequence[BridgeResult]) -> str:
+    """Say what these bridges lack: the port to stations outside, or any toward an adapter; "" if neither."""
+    names = {port.name for bridge in bridges for port in bridge.ports if not port.to}
+    devices = {port.device for bridge in bridges for port in bridge.ports}
+    if OUTSIDE not in names:
+        return f"a port {OUTSIDE!r}"
+    return "" if names - {OUTSIDE, *devices, *(f"{one}.uplink" for one in devices)} else "a port toward an adapter"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from math import fsum
 
+from hwmodel.results.bridge import OUTSIDE
 from hwmodel.results.result import Result
 from hwmodel.results.system import SystemResult
-
-OUTSIDE = "outside"
 
 
 def outside_rate(result: Result) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.errors import InputError
-from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.bridge import BridgeResult, missing_port
 from hwmodel.results.closed_form import ClosedForm
 from hwmodel.results.json_form import Problem, document_of, plain_record
 from hwmodel.results.relaxed import Relaxed
@@ -282,12 +282,14 @@ class Result:
         return round((self.totals.mpps or 0.0) * self.window.duration_ns / 1e3)
 
     def impossible(self) -> Iterator[Problem]:
-        """Yield what no run can have found: a window that ends before it begins, a histogram of no samples."""
+        """Yield what no run can have found: a window that ends before it begins, a bridge without its ports."""
         if self.window.end_ns < self.window.start_ns:
             yield Problem(("window", "end_ns"), "expected no less than window.start_ns")
         for at, (_, count) in enumerate(self.latency_histogram):
             if not count:
                 yield Problem(("latency_histogram", at, 1), "expected at least 1 sample in a bucket")
+        if self.bridges and (lacking := missing_port(self.bridges)):
+            yield Problem(("bridges",), f"expected {lacking}")
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""
