@@ -22,7 +22,8 @@ def cost_figure(result: SizingResult) -> str:
 
     Empty where fewer than two were run.
     """
-    known = [(choice, _margin(choice)) for choice in _choices(result)]
+    is_offered = bool(result.offered)
+    known = [(choice, _margin(choice, is_offered)) for choice in _choices(result)]
     points = [(choice.cost, margin, bool(choice.is_met)) for choice, margin in known if margin is not None]
     if len(points) < 2:
         return ""
@@ -34,7 +35,7 @@ def cost_figure(result: SizingResult) -> str:
                 costs, margins = zip(*chosen, strict=True)
                 axes.plot(costs, [100 * margin for margin in margins], marker, color=colour, label=label)
         if result.answer is not None:
-            margin = _margin(result.answer)
+            margin = _margin(result.answer, is_offered)
             if margin is not None:
                 ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "markersize": 12}
                 axes.plot([result.answer.cost], [100 * margin], "o", label="the answer", **ring)
@@ -94,10 +95,13 @@ def _choices(result: SizingResult) -> list[Choice]:
     return list(found.values())
 
 
-def _margin(choice: Choice) -> float | None:
+def _margin(choice: Choice, is_offered: bool) -> float | None:
     """Return the smallest margin, no further than the axis goes; None where no target has one.
 
-    A bound of 0 that is met has no margin that says anything.
+    A bound of 0 that is met has no margin that says anything; nor has a rate that `is_offered` just as asked, beyond
+    which the answer alone was run.
     """
-    margins = [one.margin for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
+    of_any = [one for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
+    beyond = [one for one in of_any if not (is_offered and one.is_met and one.metric in ("gbps", "mpps"))]
+    margins = [one.margin for one in beyond or of_any if one.margin is not None]
     return max(-_FURTHEST, min(_FURTHEST, *margins)) if margins else None
