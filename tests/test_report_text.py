@@ -308,6 +308,7 @@ def test_intervals_reach_to_their_farther_end(value, interval, text):
 
 def test_times_have_intervals_in_their_own_unit():
     assert time_text(3_707_000, (3_690_000, 3_720_000)) == "3.71 ± 0.02 ms"
+    assert time_text(203_000, (2_770, 6_468_000)) == "203 (2.77 to 6,468) us"
     assert page_time(45_100) == "45.1 µs"
 
 

@@ -52,7 +52,7 @@ def scaled_text(value: float, scale: float, interval: Sequence[float] | None = N
     """Write a value in units of `scale`, with three digits and the half of its interval; tiny ones as `<0.001`."""
     if 0 < abs(value) < scale * _LEAST_SHOWN:
         return f"<{_LEAST_SHOWN:g}"
-    return _spread(three_digits(value / scale), half_width_of(value, interval), scale)
+    return interval_text(three_digits(value / scale), value, interval, scale)
 
 
 def page_time_unit(time_ns: float | None) -> tuple[float, str]:
@@ -67,6 +67,20 @@ def spread_text(number: str, half_width: float) -> str:
     least = 10.0**-decimals
     shown = f"<{least:.{decimals}f}" if half_width < least / 2 else f"{half_width:,.{decimals}f}"
     return f"{number}{PLUS_MINUS}{shown}"
+
+
+def interval_text(number: str, value: float, interval: Sequence[float] | None, scale: float = 1.0) -> str:
+    """Add its interval to a number that is `value` in units of `scale`: `13.39 ± 0.02`; `203 (57.1 to 6,470)`.
+
+    The ends stand there where plus and minus would say that the figure may be less than nothing.
+    """
+    half_width = half_width_of(value, interval)
+    if interval is None or half_width is None:
+        return number
+    if half_width <= value or not value:
+        return spread_text(number, half_width / scale)
+    low, high = (three_digits(end / scale) for end in interval)
+    return f"{number} ({low} to {high})"
 
 
 def half_width_of(value: float, interval: Sequence[float] | None) -> float | None:
@@ -88,7 +102,7 @@ def mpps_text(mpps: float | None, interval: Sequence[float] | None = None) -> st
 
 def decimals_text(value: float | None, decimals: int, interval: Sequence[float] | None = None) -> str:
     """Write a number with so many decimals, for columns that line up; `-` for None."""
-    return MISSING if value is None else _spread(f"{value:.{decimals}f}", half_width_of(value, interval))
+    return MISSING if value is None else interval_text(f"{value:.{decimals}f}", value, interval)
 
 
 def page_time(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
@@ -128,11 +142,7 @@ def _time_unit(time_ns: float) -> tuple[float, str]:
 def _rate_text(value: float | None, interval: Sequence[float] | None, unit: str) -> str:
     if value is None:
         return MISSING
-    return f"{_spread(_fixed_or_digits(value), half_width_of(value, interval))} {unit}"
-
-
-def _spread(number: str, half_width: float | None, scale: float = 1.0) -> str:
-    return number if half_width is None else spread_text(number, half_width / scale)
+    return f"{interval_text(_fixed_or_digits(value), value, interval)} {unit}"
 
 
 def _fixed_or_digits(value: float) -> str:

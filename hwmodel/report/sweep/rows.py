@@ -10,9 +10,8 @@ from hwmodel.report.quantities import (
     MISSING,
     cost_text,
     decimals_text,
-    half_width_of,
+    interval_text,
     printable,
-    spread_text,
     three_digits,
 )
 from hwmodel.report.tables import Table
@@ -167,8 +166,7 @@ def _figure(point: Point, name: str, decimals: int | None, scale: float = 1.0) -
         return Cell(MISSING)
     value = found.value / scale
     text = three_digits(value) if decimals is None else f"{value:,.{decimals}f}"
-    half = half_width_of(found.value, found.interval)
-    return Cell(text if half is None else spread_text(text, half / scale))
+    return Cell(interval_text(text, found.value, found.interval, scale))
 
 
 def _note(reading: Reading, n_shown: int) -> str:
