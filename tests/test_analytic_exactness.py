@@ -34,3 +34,11 @@ def test_a_run_comes_to_it():
 ])  # fmt: skip
 def test_it_is_not_said_where_something_is_in_the_way(changes):
     assert not limits(demo(WIRE | changes)).is_exact
+
+
+@pytest.mark.parametrize(("tags", "exact"), [(16, True), (8, False)])
+def test_a_store_is_exact_with_two_tags_for_each_ring(tags, exact):
+    """With 8 tags and 8 rings descriptor reads may hold them all at once, and the store runs dry."""
+    stored = {"workload.pattern": "pairs", "pcie.tags": tags, "nic.store_rate": "2Gbps"}
+    found = limits(demo(WIRE | stored))
+    assert (found.limited_by, found.is_exact) == ("nic.pipeline", exact)

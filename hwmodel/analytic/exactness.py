@@ -23,6 +23,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     So it is for one adapter and alike frames of one length, where something is full that works without a pause, or the
     load is all there is; all else carries twice as much; nothing waits for page walks, for a masked interrupt or for a
     part batch by a timer; each ring holds what its share of the frames needs for 20 us; and all VMs have one driver.
+    Where what reads bring in is all that limits, there are tags for the descriptor reads of all rings and as many more.
     """
     nic, workload, sought = config.nic, config.workload, demand.sought
     has_system = config.bridge is not None or config.bridges or config.servers
@@ -42,6 +43,9 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     timeout_fs = nic.writeback_timeout_fs or FS_PER_S
     in_time = min(shares) / nic.queues_per_vf * rate * timeout_fs / FS_PER_S
     fills = in_time >= 2 * max(batches) or not least.resource.startswith("pcie.")
+    n_rings = nic.queues_per_vf * (len(sought.sent) + len(sought.received))
+    if least.resource == "nic.pipeline" and config.pcie.tags < 2 * n_rings:
+        return False
     return (
         fills and needed <= min(nic.tx_ring, nic.rx_ring) and all(one is None or one >= _ROOM * rate for one in others)
     )
