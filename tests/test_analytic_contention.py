@@ -165,6 +165,22 @@ def test_a_slow_tx_queue_sends_no_more_than_a_receiver_has_room_for():
     assert simulate(system).totals.mpps == pytest.approx(found.mpps, rel=0.001)
 
 
+@pytest.mark.parametrize(("lanes", "least"), [(8, "a.pcie.up"), (16, "a.nic.queue")])
+def test_each_of_alike_senders_has_its_own_tx_queue(lanes, least):
+    """One stands for all of its server: two rings of 78 ns a frame each, not one."""
+    system = load_config({
+        "servers": [{"name": "a"}, {"name": "b"}], "pcie": {"generation": 2, "lanes": lanes}, "port": {"rate": "25Gbps"},
+        "driver": {"preset": "dpdk"}, "nic": {"preset": "82599", "vfs": 2, "rx_ring": 128}, "run": {"duration": "2ms"},
+        "bridge": {"latency": "500ns", "announce": True, "buffer": "1MiB"},
+        "workload": {"frame_bytes": 64, "pattern": "uniform"},
+    })  # fmt: skip
+    found = limits(system)
+    assert found.limited_by == least
+    if lanes == 16:
+        assert found.mpps == pytest.approx(4e3 / 78)
+    assert 0.9 * found.mpps < simulate(system).totals.mpps <= 1.001 * found.mpps
+
+
 @pytest.mark.parametrize(("changes", "least"), [
     ({"nic.queue_time": "300ns"}, "nic.queue"),
     ({"nic.rx_prefetch": 1, "nic.rx_fetch_batch": 1}, "rx.descriptors"),
