@@ -169,8 +169,9 @@ def test_a_slow_tx_queue_sends_no_more_than_a_receiver_has_room_for():
 def test_each_of_alike_senders_has_its_own_tx_queue(lanes, least):
     """One stands for all of its server: two rings of 78 ns a frame each, not one."""
     system = load_config({
-        "servers": [{"name": "a"}, {"name": "b"}], "pcie": {"generation": 2, "lanes": lanes}, "port": {"rate": "25Gbps"},
-        "driver": {"preset": "dpdk"}, "nic": {"preset": "82599", "vfs": 2, "rx_ring": 128}, "run": {"duration": "2ms"},
+        "servers": [{"name": "a"}, {"name": "b"}],
+        "pcie": {"generation": 2, "lanes": lanes}, "port": {"rate": "25Gbps"}, "driver": {"preset": "dpdk"},
+        "nic": {"preset": "82599", "vfs": 2, "rx_ring": 128}, "run": {"duration": "2ms"},
         "bridge": {"latency": "500ns", "announce": True, "buffer": "1MiB"},
         "workload": {"frame_bytes": 64, "pattern": "uniform"},
     })  # fmt: skip
