@@ -9,7 +9,7 @@ import pytest
 
 from hwmodel.errors import InputError
 from hwmodel.results import Result
-from hwmodel.results.bridge import BridgePortResult, BridgeResult
+from hwmodel.results.bridge import BridgePortResult, BridgeResult, missing_port
 from tests.sample_system import reflected_result
 
 PORT = {
@@ -85,6 +85,24 @@ def test_rates_alone_may_be_null(name, value):
 def test_a_bridge_has_a_port_on_each_side(names, lacking):
     with pytest.raises(InputError, match=f"r.json:1:[0-9]+: bridges: expected a port {lacking}"):
         read({**BRIDGE, "ports": [{**PORT, "name": name} for name in names]})
+
+
+@pytest.mark.parametrize(
+    ("ports", "lacking"),
+    [
+        ([("bridge", "a"), ("bridge", "b")], ""),
+        ([("bridge", "a")], "a port toward 'b'"),
+        ([("bridge", "a"), ("bridge", "fex"), ("fex", "fex.uplink"), ("fex", "b")], ""),
+        ([("bridge", "a"), ("fex", "fex.uplink"), ("fex", "b")], "a port toward 'fex'"),
+        ([("bridge", "a"), ("bridge", "b"), ("fex", "fex.uplink")], "a port toward 'fex'"),
+        ([("bridge", "a"), ("fex", "fex.uplink"), ("fex", "fex"), ("fex", "b")], "a port toward 'fex'"),
+    ],
+)
+def test_each_server_and_each_extender_has_a_way_up(ports, lacking):
+    found = [BridgePortResult(**{**PORT, "device": device, "name": name}) for device, name in ports]
+    outside = BridgePortResult(**{**PORT, "name": "outside"})
+    bridge = BridgeResult(**{**BRIDGE, "ports": (*found, outside)})
+    assert missing_port([bridge], ["a", "b"]) == lacking
 
 
 def test_a_result_is_not_changed_and_ports_share_no_drops():

@@ -78,10 +78,25 @@ class BridgeResult:
     ports: tuple[BridgePortResult, ...]
 
 
-def missing_port(bridges: Sequence[BridgeResult]) -> str:
-    """Say what these bridges lack: the port to stations outside, or any toward an adapter; "" if neither."""
-    names = {port.name for bridge in bridges for port in bridge.ports if not port.to}
+def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -> str:
+    """Say what these bridges lack; "" if nothing.
+
+    That is the port to stations outside, one toward an adapter or toward each of `servers`, and for each extender that
+    has an upper port the port that this leads to.
+    """
+    ports = [port for bridge in bridges for port in bridge.ports if not port.to]
+    names = {port.name for port in ports}
     devices = {port.device for bridge in bridges for port in bridge.ports}
     if OUTSIDE not in names:
         return f"a port {OUTSIDE!r}"
-    return "" if names - {OUTSIDE, *devices, *(f"{one}.uplink" for one in devices)} else "a port toward an adapter"
+    if not names - {OUTSIDE, *devices, *(f"{one}.uplink" for one in devices)}:
+        return "a port toward an adapter"
+    above = {port.name: port.device for port in ports if port.name != f"{port.device}.uplink"}
+    extenders = {port.device for port in ports if port.name == f"{port.device}.uplink"}
+    for name in (*servers, *sorted(extenders)):
+        way = [name]
+        while way[-1] in above and above[way[-1]] in extenders and above[way[-1]] not in way:
+            way.append(above[way[-1]])
+        if way[-1] not in above or above[way[-1]] in way:
+            return f"a port toward {way[-1]!r}"
+    return ""

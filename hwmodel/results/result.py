@@ -288,8 +288,12 @@ class Result:
         for at, (_, count) in enumerate(self.latency_histogram):
             if not count:
                 yield Problem(("latency_histogram", at, 1), "expected at least 1 sample in a bucket")
-        if self.bridges and (lacking := missing_port(self.bridges)):
+        if self.bridges and (lacking := missing_port(self.bridges, self.server_names())):
             yield Problem(("bridges",), f"expected {lacking}")
+
+    def server_names(self) -> list[str]:
+        """Return the names of the servers that stand behind the bridges; none of a single one."""
+        return []
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""

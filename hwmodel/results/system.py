@@ -62,5 +62,9 @@ class SystemResult(Result):
         if not self.bridges:
             yield Problem(("bridges",), "expected a bridge between the adapters")
 
+    def server_names(self) -> list[str]:
+        """Return the names of the servers."""
+        return [adapter.name for adapter in self.adapters]
+
 
 KINDS["adapters"] = SystemResult
