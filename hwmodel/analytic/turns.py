@@ -62,7 +62,7 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
         limits = [(asked, "")]
         if config.nic.queue_time_fs:  # each of its Tx rings gives a frame in that time, whoever else waits
             # Where all senders are alike, one stands for those of its server (`symmetry.folded_stream`).
-            n_alike = len({one for number in numbers for one in streams[number].traffic.sent})
+            n_alike = max(1, len({one for number in numbers for one in streams[number].traffic.sent}))
             n_rings = n_alike * config.nic.queues_per_vf
             limits.append((n_rings * FS_PER_S / config.nic.queue_time_fs / PER_S, "nic.queue"))
         if port.rate_limit_bps is not None:
